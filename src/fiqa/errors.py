@@ -1,0 +1,101 @@
+"""Every error that fiqa raises on purpose, as one tree.
+
+    FiqaError
+    ├── InputError (ValueError)          a value breaks what the caller promised
+    │   ├── ShapeError                   an array has another shape or dtype than it must
+    │   └── UnknownNameError             a name that is in no table; carries the closest match
+    ├── ReadError (OSError)              a file cannot be read; `status` says why (see fiqa.vocabulary)
+    │   └── UnsafeFileError              a file that could run code or exhaust memory, refused before it does
+    ├── WeightsError (OSError)           a model file is absent, or not the one its card describes
+    ├── DetectorError (RuntimeError)     no face detector can be used as asked
+    ├── EvidenceError (ValueError)       the data cannot support the number that was asked for
+    └── MissingExtraError (ImportError)  an optional dependency is not installed
+
+An error says what must hold, what was given and, where there is one, a remedy on a line that starts with `hint:`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "DetectorError",
+    "EvidenceError",
+    "FiqaError",
+    "InputError",
+    "MissingExtraError",
+    "ReadError",
+    "ShapeError",
+    "UnknownNameError",
+    "UnsafeFileError",
+    "WeightsError",
+]
+
+
+class FiqaError(Exception):
+    """Base of all errors raised by fiqa. `hint` is the remedy, or None."""
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n\nhint: {self.hint}" if self.hint else self.message
+
+
+class InputError(FiqaError, ValueError):
+    """A value breaks what the caller promised."""
+
+
+class ShapeError(InputError):
+    """An array has another shape or dtype than it must."""
+
+
+class UnknownNameError(InputError):
+    """A name that is in no table. The message lists the table's names and the hint the closest one."""
+
+    def __init__(self, kind: str, given: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        close = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
+        super().__init__(
+            f"Unknown {kind} {given!r}; must be one of: {', '.join(names) or '(none)'}.",
+            hint=f"did you mean {close[0]!r}?" if close else None,
+        )
+        self.closest = close[0] if close else None
+
+
+class ReadError(FiqaError, OSError):
+    """A file cannot be read. `status` is the row status that tells why."""
+
+    def __init__(self, message: str, *, status: str = "unreadable", hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild_read_error, (type(self), self.message, self.status, self.hint)
+
+
+def _rebuild_read_error(kind: type[ReadError], message: str, status: str, hint: str | None) -> ReadError:
+    return kind(message, status=status, hint=hint)
+
+
+class UnsafeFileError(ReadError):
+    """A file that could run code or exhaust memory, refused before it does."""
+
+
+class WeightsError(FiqaError, OSError):
+    """A model file is absent, or not the one that its card describes."""
+
+
+class DetectorError(FiqaError, RuntimeError):
+    """No face detector can be used as asked."""
+
+
+class EvidenceError(FiqaError, ValueError):
+    """The data cannot support the number that was asked for."""
+
+
+class MissingExtraError(FiqaError, ImportError):
+    """An optional dependency is not installed; the hint is the exact install line."""

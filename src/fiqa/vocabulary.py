@@ -1,0 +1,61 @@
+"""The strings that are API: factor names, quality levels, row statuses, reason codes with their advice.
+
+Everything here is plain data, written once. Tables, pages and messages take their words from this file.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+__all__ = ["ADVICE", "CLIB_LEVELS", "FACTORS", "LEVELS", "STATUSES"]
+
+FACTORS = ("visibility", "occlusion", "pose", "illumination", "blur", "crop")
+"""The six factors of DmsFIQA, in their fixed order. Each has a quality in 0..1, higher is better."""
+
+LEVELS = ("unusable", "low", "medium", "good", "perfect")
+"""The five levels, index 0..4, worst to best."""
+
+CLIB_LEVELS = ("bad", "poor", "fair", "good", "perfect")
+"""CLIB-FIQA's own names of its five levels, worst to best."""
+
+STATUSES = MappingProxyType(
+    {
+        "ok": "The row has numbers.",
+        "no_face": "The detector found no face.",
+        "multiple_faces": "More than one face was found and the policy wants exactly one.",
+        "face_too_small": "The face is smaller than the smallest that can be aligned.",
+        "truncated": "The file ends before the image does.",
+        "corrupt": "The file is an image by its first bytes and cannot be decoded.",
+        "empty_file": "The file has 0 bytes.",
+        "unsupported_format": "The file is not an image of a known format.",
+        "too_large": "The image has more pixels or bytes than the limit allows; nothing was decoded.",
+        "unreadable": "The file system refused: permission, a broken disk, not a regular file.",
+        "not_found": "There is no file at that path (or no longer).",
+        "wrong_size": "The image was given as an aligned crop and is not square or too small.",
+        "invalid_embedding": "The recognizer's vector is NaN, infinite or of zero length.",
+        "failed": "The row failed for a reason that has no status of its own; the log has it.",
+    }
+)
+"""Row statuses and what each means. `ok` is the only one with numbers."""
+
+ADVICE = MappingProxyType(
+    {
+        "blurry": "Focus on the face, or clean the lens.",
+        "motion_blur": "Hold still, or use a shorter exposure.",
+        "noisy": "Add light, so that the camera needs less gain.",
+        "compression": "Save with less compression.",
+        "underexposed": "Add light on the face.",
+        "overexposed": "Reduce the exposure, or the light on the face.",
+        "uneven_light": "Light the face evenly from both sides.",
+        "glare": "Move the light, or the glasses, so that nothing shines into the camera.",
+        "extreme_yaw": "Turn the face toward the camera.",
+        "extreme_pitch": "Raise or lower the head, or the camera, until the eyes are level with it.",
+        "extreme_roll": "Hold the head upright.",
+        "occluded_eyes": "Uncover the eyes: take off sunglasses, move hair or hands away.",
+        "occluded_mouth": "Uncover mouth and nose: take off the mask, move the hand away.",
+        "cropped": "Move the whole face into the frame.",
+        "face_too_small": "Come closer, or use a higher resolution.",
+        "low_contrast": "Add light from the front, or remove haze from the lens.",
+    }
+)
+"""Reason codes and the sentence that says what to do about each."""
