@@ -338,12 +338,28 @@ class Recognizer(Protocol):
 
 @runtime_checkable
 class Scorer(Protocol):
-    """Anything that turns aligned crops into a quality, higher is better."""
+    """Anything that turns aligned crops into a quality, higher is better.
+
+    Attributes: `name`; `version` what exactly computed it ("fiqa 0.1.0", or the sha256 of a model file); `preprocess` one line on the crop it sees;
+    `calibration` (x0, w) of fiqa.functional.calibration.unified_score; `level_cuts` four ascending cuts on the 0..100 scale.
+    """
 
     name: str
+    version: str
+    preprocess: str
+    calibration: tuple[float, float]
+    level_cuts: tuple[float, float, float, float]
 
     def score(self, crops: NDArray[np.uint8] | Faces) -> FloatArray:
         """Returns (N,) float32 raw quality for (N,112,112,3) uint8 RGB crops, or for Faces, which know more."""
+        ...
+
+    def explain(self, faces: Faces) -> Factors | None:
+        """Returns the factors behind the score, or None when the method has none of its own."""
+        ...
+
+    def unified(self, raw: FloatArray) -> NDArray[np.int64]:
+        """Returns (N,) int in 0..100 for (N,) raw scores."""
         ...
 
 

@@ -1,0 +1,91 @@
+"""One scale for every method: raw scores to integers 0..100 and to five levels (OFIQ-style; no claim of ISO conformance)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fiqa import checks
+from fiqa.errors import InputError
+
+__all__ = ["LEVEL_CUTS", "levels", "raw_at", "unified_score"]
+
+LEVEL_CUTS = (20.0, 40.0, 60.0, 80.0)
+"""Default cuts on the 0..100 scale between unusable, low, medium, good and perfect."""
+
+
+def unified_score(raw: ArrayLike, *, x0: float, w: float) -> NDArray[np.int64]:
+    """Returns round(100 * sigmoid((raw - x0) / w)), a quality on one scale.
+
+    Args:
+        raw: (N,) raw scores, higher is better, finite.
+        x0: the raw score that becomes 50.
+        w: the scale, in raw units, > 0; small is steep.
+
+    Returns:
+        (N,) int64 in 0..100, halves rounded to even.
+
+    Raises:
+        InputError: a NaN or infinite score, x0 not finite, w not positive.
+
+    >>> unified_score([0.0, 1.0, 3.0], x0=1.0, w=0.5).tolist()
+    [12, 50, 98]
+    """
+    values = checks.finite(checks.array(raw, "raw", shape=("N",), dtype=np.float64), "raw")
+    _check(x0, w)
+    z = np.clip((values - x0) / w, -700.0, 700.0)
+    return np.rint(100.0 / (1.0 + np.exp(-z))).astype(np.int64)
+
+
+def raw_at(uqs: ArrayLike, *, x0: float, w: float) -> NDArray[np.float64]:
+    """Returns the raw score that `unified_score` maps to `uqs`: x0 + w * ln(p / (1 - p)), p = uqs / 100.
+
+    Args:
+        uqs: (N,) in 0..100; 0 and 100 give minus and plus infinity.
+        x0: as in unified_score.
+        w: as in unified_score.
+
+    Returns:
+        (N,) float64.
+
+    Raises:
+        InputError: a value outside 0..100 (or NaN), x0 not finite, w not positive.
+
+    >>> raw_at([50, 88], x0=1.0, w=0.5).round(3).tolist()
+    [1.0, 1.996]
+    """
+    values = checks.array(uqs, "uqs", shape=("N",), dtype=np.float64)
+    _check(x0, w)
+    if not np.all((values >= 0) & (values <= 100)):
+        raise InputError(f"uqs must be in [0, 100], got {values[~((values >= 0) & (values <= 100))][0]}.")
+    p = values / 100.0
+    with np.errstate(divide="ignore"):
+        return x0 + w * (np.log(p) - np.log1p(-p))
+
+
+def levels(score: ArrayLike, cuts: ArrayLike = LEVEL_CUTS) -> NDArray[np.int64]:
+    """Returns the level of each score: how many of the four cuts it reaches (a score on a cut has reached it).
+
+    Args:
+        score: (N,) finite, on the scale of `cuts`.
+        cuts: (4,) strictly ascending.
+
+    Returns:
+        (N,) int64 index into fiqa.vocabulary.LEVELS, 0 unusable .. 4 perfect.
+
+    Raises:
+        ShapeError: not four cuts. InputError: cuts not ascending, or a score that is not finite.
+
+    >>> levels([10, 20, 55, 99]).tolist()
+    [0, 1, 2, 4]
+    """
+    values = checks.finite(checks.array(score, "score", shape=("N",), dtype=np.float64), "score")
+    edges = checks.finite(checks.array(cuts, "cuts", shape=(4,), dtype=np.float64), "cuts")
+    if not np.all(np.diff(edges) > 0):
+        raise InputError(f"cuts must be strictly ascending, got {edges.tolist()}.")
+    return np.searchsorted(edges, values, side="right").astype(np.int64)
+
+
+def _check(x0: float, w: float) -> None:
+    checks.in_range(x0, "x0", -np.inf, np.inf, open_low=True, open_high=True)
+    checks.in_range(w, "w", 0.0, np.inf, open_low=True, open_high=True)
