@@ -1,0 +1,132 @@
+"""The command line: one file per verb, loaded when it is called.
+
+`fiqa --help` must cost hardly more than importing typer, so the table below carries each command's line of help and only the command that is
+run gets imported. A file `cli/<verb>.py` defines `command(...)`, or `app`, a typer.Typer of sub-commands. In its docstring the part that starts with a line
+`Example:` is printed last by `--help`.
+
+Exit codes: 0 all rows ok, 3 some rows failed (all are written), 2 wrong usage, 1 anything fatal, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+import traceback
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from fiqa.errors import FiqaError, InputError
+
+__all__ = ["COMMANDS", "build", "main"]
+
+COMMANDS = {
+    "scan": "List the images of folders as a manifest.",
+    "align": "Detect faces and write aligned 112x112 crops.",
+    "score": "Score faces and say why.",
+    "embed": "Compute recognition vectors of aligned crops.",
+    "label": "Make quality labels without people.",
+    "evaluate": "Prove a score: error-versus-discard curves and a report.",
+    "threshold": "Find the score to cut at, with a confidence interval.",
+    "convert": "Convert the field's benchmark files into images and tables.",
+    "methods": "List the methods and what each needs.",
+    "weights": "List, fetch, verify and describe model files.",
+    "doctor": "Say what will go wrong with a folder or a model file.",
+}
+"""Each command and its line of help, in the order in which a project meets them."""
+
+ROOT_EXAMPLE = "Example:\n  fiqa score photos/ --explain -o scores.parquet --html sheet.html"
+
+
+class _Lazy(TyperGroup):
+    """A group whose commands are stubs in the listing and are imported when one is invoked."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, _load(str(name)), rest
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
+        except KeyboardInterrupt:
+            typer.echo("interrupted", err=True)
+            raise typer.Exit(130) from None
+        except BrokenPipeError:
+            raise
+        except (FiqaError, OSError) as error:
+            if ctx.params.get("debug"):
+                traceback.print_exc()
+            typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(2 if isinstance(error, InputError) else 1) from None
+
+
+def _load(name: str) -> Any:
+    """Returns the command `name` built from its file, with the example of each docstring moved to the end of its help."""
+    module = importlib.import_module(f"fiqa.cli.{name}")
+    nested = hasattr(module, "app")
+    app = module.app if nested else typer.Typer()
+    if not nested:
+        app.command(name)(module.command)
+    app._add_completion = False
+    app.rich_markup_mode = None
+    for info in app.registered_commands:
+        info.help, info.epilog = split_example(inspect.getdoc(info.callback) or "")
+    if nested:
+        app.info.help, app.info.epilog = split_example(inspect.cleandoc(module.__doc__ or ""))
+    return typer.main.get_command(app)
+
+
+def split_example(text: str) -> tuple[str, str]:
+    r"""Returns a docstring as (help, example); the example keeps its lines as they are.
+
+    >>> split_example("Do it.\n\nExample:\n  fiqa do it")
+    ('Do it.', '\x08\nExample:\n  fiqa do it')
+    """
+    body, mark, example = text.partition("\nExample:\n")
+    return body.strip(), f"\b\nExample:\n{example.rstrip()}" if mark else ""
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from fiqa import __version__
+
+        typer.echo(f"fiqa {__version__}")
+        raise typer.Exit
+
+
+def _root(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Face image quality: a score with a reason, and the curve that proves it."""
+
+
+def build() -> Any:
+    """Returns the command group; what `main` runs and what tests invoke."""
+    app = typer.Typer(
+        cls=_Lazy,
+        add_completion=False,
+        rich_markup_mode=None,
+        no_args_is_help=True,
+        epilog=f"\b\n{ROOT_EXAMPLE}",
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+    app.callback()(_root)
+    for name, line in COMMANDS.items():
+        app.command(name, help=line)(_stub)
+    return typer.main.get_command(app)
+
+
+def _stub() -> None:
+    """Stands for a command in the listing."""
+
+
+def main() -> None:
+    """Runs the command line and exits with its code."""
+    build()(prog_name="fiqa")

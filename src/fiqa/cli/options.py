@@ -1,0 +1,111 @@
+"""Options that several commands share, the exit codes, and progress on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import Annotated, TypeVar
+
+import typer
+
+__all__ = [
+    "FATAL",
+    "INTERRUPTED",
+    "OK",
+    "SOME_FAILED",
+    "USAGE",
+    "Detector",
+    "FacesPolicy",
+    "Force",
+    "MaxBytes",
+    "MaxPixels",
+    "Output",
+    "Paths",
+    "Quiet",
+    "Seed",
+    "Weights",
+    "Workers",
+    "progress",
+]
+
+OK, FATAL, USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+"""Exit codes: every row ok; anything fatal; wrong usage; rows written, some of them failed; stopped by Ctrl-C."""
+
+Paths = Annotated[
+    list[str],
+    typer.Argument(metavar="PATH...", help="Images, folders, list files (.txt) or manifests.", show_default=False),
+]
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "-o", "--output", metavar="FILE", help="Write here; .parquet, .csv or .jsonl by suffix. Without it: stdout."
+    ),
+]
+Detector = Annotated[str, typer.Option("--detector", metavar="NAME", help="auto, yunet, dlib or none.")]
+FacesPolicy = Annotated[
+    str,
+    typer.Option(
+        "--faces", metavar="POLICY", help="largest, all, or one (a photograph with more than one face fails)."
+    ),
+]
+Seed = Annotated[
+    int, typer.Option("--seed", metavar="INT", help="Seed of everything random; the same seed gives the same result.")
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers", metavar="N", min=1, help="Processes; the default is one per core. The result is the same."
+    ),
+]
+Weights = Annotated[str | None, typer.Option("--weights", metavar="FILE", help="The detector's model file.")]
+MaxPixels = Annotated[
+    int | None,
+    typer.Option(
+        "--max-pixels", metavar="N", min=1, help="Refuse larger images, from the header. Default: 40 million."
+    ),
+]
+MaxBytes = Annotated[
+    int | None, typer.Option("--max-bytes", metavar="N", min=1, help="Refuse larger files. Default: 64 MiB.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Do it again, although the output is current.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
+
+Item = TypeVar("Item")
+
+
+def progress(
+    items: Iterable[Item], *, total: int, label: str, quiet: bool = False, every: float = 5.0
+) -> Iterator[Item]:
+    """Yields `items` and reports the pace on stderr: a bar on a terminal, else a line every `every` seconds.
+
+    Args:
+        items: whatever is counted, one step each.
+        total: how many are expected.
+        label: what is being done, one word.
+        quiet: report nothing.
+        every: seconds between two lines where stderr is not a terminal.
+    """
+    if quiet:
+        yield from items
+    elif sys.stderr.isatty():
+        yield from _bar(items, total, label)
+    else:
+        yield from _lines(items, total, label, every)
+
+
+def _bar(items: Iterable[Item], total: int, label: str) -> Iterator[Item]:
+    from rich.console import Console
+    from rich.progress import track
+
+    yield from track(items, description=label, total=total, console=Console(stderr=True), transient=True)
+
+
+def _lines(items: Iterable[Item], total: int, label: str, every: float) -> Iterator[Item]:
+    start = last = time.monotonic()
+    for done, item in enumerate(items, 1):
+        yield item
+        now = time.monotonic()
+        if now - last >= every:
+            last = now
+            typer.echo(f"{label}: {done} of {total}, {done / (now - start):.0f} per second", err=True)
