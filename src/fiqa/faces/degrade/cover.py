@@ -1,0 +1,129 @@
+"""What stands before a face: a surgical mask, a hand, sunglasses. Drawn where the landmarks say, in the colors and the light of the scene."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from fiqa.faces.degrade.face import Face, Floats, blend, frame_points, lighting
+
+__all__ = ["hand", "mask", "sunglasses"]
+
+# All shapes are in pixels of the 112 template; the eyes are at y = 52, the mouth at y = 92.
+_MASK = np.array(
+    [[15, 67], [34, 65], [48, 60], [56, 58], [64, 60], [78, 65], [97, 67], [92, 94], [76, 116], [56, 123], [36, 116], [20, 94]],
+    np.float32,
+)  # fmt: skip
+_PLEATS = [np.array([[17, y], [36, y + 3], [56, y + 4], [76, y + 3], [95, y]], np.float32) for y in (76, 86, 96)]
+_STRAPS = [np.array(line, np.float32) for line in ([[16, 68], [-6, 58]], [[96, 68], [118, 58]])]
+_FABRICS = np.array([[163, 203, 228], [232, 236, 240], [44, 46, 52], [150, 200, 176]], np.float32)
+_FINGERS = [
+    (np.array([[-22, 12], [-27, -22]], np.float32), 13),
+    (np.array([[-8, 8], [-9, -33]], np.float32), 14),
+    (np.array([[6, 8], [8, -34]], np.float32), 14),
+    (np.array([[20, 12], [25, -24]], np.float32), 13),
+    (np.array([[26, 40], [46, 16]], np.float32), 15),
+]
+_SCALE = 16.0
+_SHIFT = 4
+
+
+def _fixed(points: Floats) -> np.ndarray:
+    return np.rint(points * _SCALE).astype(np.int32)
+
+
+def _polygon(size: int, points: Floats) -> Floats:
+    canvas = np.zeros((size, size), np.uint8)
+    cv2.fillPoly(canvas, [_fixed(points)], 255, cv2.LINE_AA, _SHIFT)
+    return canvas.astype(np.float32) / 255
+
+
+def _stroke(size: int, points: Floats, thickness: float) -> Floats:
+    canvas = np.zeros((size, size), np.uint8)
+    cv2.polylines(canvas, [_fixed(points)], False, 255, max(1, round(thickness)), cv2.LINE_AA, _SHIFT)
+    return canvas.astype(np.float32) / 255
+
+
+def _unit(face: Face) -> float:
+    """Pixels of the crop in one pixel of the template."""
+    return face.crop.shape[0] / 112
+
+
+def mask(face: Face, strength: float, rng: np.random.Generator) -> Face:
+    """A surgical mask in one of four colors; it hangs below the chin at first and covers mouth and nose at strength 1."""
+    size, unit = face.crop.shape[0], _unit(face)
+    down = np.array([0, 56 * (1 - strength)], np.float32)
+    color = _FABRICS[rng.choice(4, p=(0.5, 0.2, 0.2, 0.1))] * rng.uniform(0.92, 1.04)
+    lit = np.clip(lighting(face), 0.15, 1.1)[..., None] * color
+    crop = face.crop
+    for strap in _STRAPS:
+        crop = blend(crop, 0.9 * lit, _stroke(size, frame_points(face, strap + down), 1.6 * unit))
+    sheet = _polygon(size, frame_points(face, _MASK + down))
+    rim = sheet - np.minimum(sheet, cv2.GaussianBlur(sheet, (0, 0), 3 * unit))
+    crop = blend(crop, lit, sheet)
+    crop = blend(crop, 0.55 * lit, 0.55 * rim)
+    for pleat in _PLEATS:
+        crop = blend(crop, 0.62 * lit, 0.5 * sheet * _stroke(size, frame_points(face, pleat + down), unit))
+        crop = blend(crop, 1.15 * lit, 0.35 * sheet * _stroke(size, frame_points(face, pleat + down + 1.3), unit))
+    return replace(face, crop=crop)
+
+
+def _skin(face: Face) -> Floats:
+    """The median color around the nose."""
+    size = face.crop.shape[0]
+    reach = max(2, round(0.1 * size))
+    x, y = np.clip(np.rint(face.points[2]), reach, size - reach).astype(int)
+    patch = face.crop[y - reach : y + reach, x - reach : x + reach].reshape(-1, 3)
+    return np.median(patch, axis=0).astype(np.float32)
+
+
+def hand(face: Face, strength: float, rng: np.random.Generator) -> Face:
+    """A hand in the color of the face's own skin, that rises from below until it covers mouth and nose at strength 1."""
+    size, unit = face.crop.shape[0], _unit(face)
+    angle, mirror = rng.uniform(-0.5, 0.5), rng.choice((-1.0, 1.0))
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) @ np.diag([mirror, 1.0])
+    center = np.array([56 + rng.uniform(-6, 6), 90 + 62 * (1 - strength)])
+    color = _skin(face) * rng.uniform(0.9, 1.08)
+    softly = (np.clip(lighting(face), 0.3, 1.1) / np.clip(lighting(face).mean(), 0.3, 1.1))[..., None] * color
+
+    def place(points: Floats) -> Floats:
+        return frame_points(face, (points @ turn.T + center).astype(np.float32))
+
+    angles = np.linspace(0, 2 * np.pi, 40)
+    palm = _polygon(size, place(np.column_stack([29 * np.cos(angles), 32 + 27 * np.sin(angles)]).astype(np.float32)))
+    crop = blend(face.crop, 0.7 * softly, cv2.GaussianBlur(palm, (0, 0), 2 * unit))
+    for finger, thickness in _FINGERS:
+        crop = blend(crop, 0.55 * softly, 0.9 * _stroke(size, place(finger), (thickness + 2) * unit))
+        crop = blend(crop, softly, _stroke(size, place(finger), thickness * unit))
+        crop = blend(crop, 1.12 * softly, 0.4 * _stroke(size, place(finger), 0.4 * thickness * unit))
+    return replace(face, crop=blend(crop, softly, cv2.GaussianBlur(palm, (0, 0), unit)))
+
+
+def _lens(center: Floats, width: float) -> Floats:
+    angles = np.linspace(0, 2 * np.pi, 48)
+    cos, sin = np.cos(angles), np.sin(angles)
+    outline = np.column_stack([np.sign(cos) * np.abs(cos) ** 0.6, 0.78 * np.sign(sin) * np.abs(sin) ** 0.7])
+    return (center + width * outline).astype(np.float32)
+
+
+def sunglasses(face: Face, strength: float, rng: np.random.Generator) -> Face:
+    """Sunglasses that grow and darken until the eyes cannot be seen."""
+    size, unit = face.crop.shape[0], _unit(face)
+    width = (13 + 6 * strength) * rng.uniform(0.95, 1.05)
+    tint = rng.uniform((16, 14, 12), (34, 28, 30)).astype(np.float32)
+    lenses = np.array([[38, 53], [74, 53]], np.float32)
+    alpha = np.float32(strength**0.7)
+    crop = face.crop
+    frame = [np.array([[38 + 0.7 * width, 49], [56, 46.5], [74 - 0.7 * width, 49]], np.float32)]
+    frame += [np.array([[38 - width, 50], [-8, 47]], np.float32), np.array([[74 + width, 50], [120, 47]], np.float32)]
+    for line in frame:
+        crop = blend(crop, tint, alpha * _stroke(size, frame_points(face, line), 3 * unit))
+    for center in lenses:
+        glass = _polygon(size, frame_points(face, _lens(center, width)))
+        sheen = frame_points(face, center + np.array([[-7, 4], [3, -6]], np.float32))
+        shine = cv2.GaussianBlur(_stroke(size, sheen, 3 * unit), (0, 0), 1.5 * unit)
+        crop = blend(crop, tint, alpha * glass)
+        crop = blend(crop, np.full(3, 190, np.float32), 0.22 * alpha * glass * shine)
+    return replace(face, crop=crop)

@@ -1,0 +1,81 @@
+"""One face while it is being degraded: the row of a Faces, with what is unknown filled in, and the helpers the kinds share.
+
+Light is added and multiplied in linear light. The display curve is taken as a square (gamma 2), which is within a few grey levels of sRGB and costs one root.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqa.functional.geometry import TEMPLATE
+
+__all__ = ["Face", "Operation", "blend", "encoded", "frame_points", "grid", "lighting", "linear", "to_uint8"]
+
+Image = NDArray[Any]
+"""uint8 pixels, (S,S,3) RGB. OpenCV's own annotations know no more than that it is an array."""
+Floats = NDArray[Any]
+"""Real numbers: coordinates in pixels, linear light, coverage in 0..1."""
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """A row of Faces: `points` (5,2) are the landmarks, or the template's where they are unknown; `eye_distance` is NaN where unknown."""
+
+    crop: Image
+    points: Floats
+    inside: NDArray[np.bool_]
+    eye_distance: float
+    grey: bool
+
+
+Operation = Callable[[Face, float, np.random.Generator], Face]
+"""A kind of degradation on one face: strength in (0, 1], and a generator whose draws do not depend on the strength."""
+
+
+def to_uint8(image: Floats) -> Image:
+    """Returns float 0..255 rounded and clipped to uint8."""
+    return np.clip(np.rint(image), 0, 255).astype(np.uint8)
+
+
+def linear(crop: Image) -> Floats:
+    """Returns linear light in 0..1 of uint8 pixels."""
+    scaled = crop.astype(np.float32) / 255
+    return scaled * scaled
+
+
+def encoded(light: Floats) -> Image:
+    """Returns uint8 pixels of linear light; below 0 is black and above 1 is white."""
+    return to_uint8(np.sqrt(np.clip(light, 0, 1)) * 255)
+
+
+@lru_cache(maxsize=8)
+def grid(size: int) -> tuple[Floats, Floats]:
+    """Returns the x and y pixel coordinates of a square crop, each (S,S) float32. Read only."""
+    y, x = np.mgrid[:size, :size].astype(np.float32)
+    x.flags.writeable = y.flags.writeable = False
+    return x, y
+
+
+def frame_points(face: Face, points: Floats) -> Floats:
+    """Returns `points` (K,2), given in pixels of the 112 template, where they lie on this face: the affine map that fits its five points best."""
+    source = np.column_stack([np.asarray(TEMPLATE, np.float64), np.ones(5)])
+    matrix, *_ = np.linalg.lstsq(source, face.points.astype(np.float64), rcond=None)
+    return (np.column_stack([points, np.ones(len(points))]) @ matrix).astype(np.float32)
+
+
+def blend(crop: Image, color: Floats, alpha: Floats) -> Image:
+    """Returns `crop` covered by `color` (S,S,3) or (3,), 0..255, where `alpha` (S,S) in 0..1 says so."""
+    return to_uint8(crop + alpha[..., None] * (color - crop))
+
+
+def lighting(face: Face) -> Floats:
+    """Returns how bright the scene is around each pixel, (S,S) float32 about 1 on a well-lit face: what a drawn object must be multiplied with to sit in it."""
+    grey = cv2.cvtColor(face.crop, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    return np.clip(cv2.GaussianBlur(grey, (0, 0), face.crop.shape[0] * 0.12) / 135, 0.15, 1.25)
