@@ -9,6 +9,7 @@
     ├── WeightsError (OSError)           a model file is absent, or not the one its card describes
     ├── DetectorError (RuntimeError)     no face detector can be used as asked
     ├── EvidenceError (ValueError)       the data cannot support the number that was asked for
+    ├── WorkerError (RuntimeError)       a worker process ended without an answer: a crash in native code, or killed for its memory
     └── MissingExtraError (ImportError)  an optional dependency is not installed
 
 An error says what must hold, what was given and, where there is one, a remedy on a line that starts with `hint:`.
@@ -30,6 +31,7 @@ __all__ = [
     "UnknownNameError",
     "UnsafeFileError",
     "WeightsError",
+    "WorkerError",
 ]
 
 
@@ -43,6 +45,16 @@ class FiqaError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}\n\nhint: {self.hint}" if self.hint else self.message
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.message), self.__dict__
+
+
+def _rebuild(kind: type[FiqaError], message: str) -> FiqaError:
+    """Returns an error that comes from another process, whatever its constructor takes."""
+    error = kind.__new__(kind, message)
+    error.args = (message,)
+    return error
 
 
 class InputError(FiqaError, ValueError):
@@ -73,13 +85,6 @@ class ReadError(FiqaError, OSError):
         super().__init__(message, hint=hint)
         self.status = status
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild_read_error, (type(self), self.message, self.status, self.hint)
-
-
-def _rebuild_read_error(kind: type[ReadError], message: str, status: str, hint: str | None) -> ReadError:
-    return kind(message, status=status, hint=hint)
-
 
 class UnsafeFileError(ReadError):
     """A file that could run code or exhaust memory, refused before it does."""
@@ -95,6 +100,10 @@ class DetectorError(FiqaError, RuntimeError):
 
 class EvidenceError(FiqaError, ValueError):
     """The data cannot support the number that was asked for."""
+
+
+class WorkerError(FiqaError, RuntimeError):
+    """A worker process ended without an answer: a crash in native code, or killed for its memory."""
 
 
 class MissingExtraError(FiqaError, ImportError):
