@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from fiqa.faces.degrade.face import Face, Floats, blend, frame_points, lighting
+from fiqa.faces.degrade.face import Face, Floats, frame_points, lighting, paint, to_uint8
 
 __all__ = ["hand", "mask", "sunglasses"]
 
@@ -26,11 +28,13 @@ _FINGERS = [
     (np.array([[20, 12], [25, -24]], np.float32), 13),
     (np.array([[26, 40], [46, 16]], np.float32), 15),
 ]
+_ANGLES = np.linspace(0, 2 * np.pi, 48)
+_PALM = np.column_stack([29 * np.cos(_ANGLES), 32 + 27 * np.sin(_ANGLES)])
 _SCALE = 16.0
 _SHIFT = 4
 
 
-def _fixed(points: Floats) -> np.ndarray:
+def _fixed(points: Floats) -> NDArray[np.int32]:
     return np.rint(points * _SCALE).astype(np.int32)
 
 
@@ -48,26 +52,26 @@ def _stroke(size: int, points: Floats, thickness: float) -> Floats:
 
 def _unit(face: Face) -> float:
     """Pixels of the crop in one pixel of the template."""
-    return face.crop.shape[0] / 112
+    return float(face.crop.shape[0] / 112)
 
 
 def mask(face: Face, strength: float, rng: np.random.Generator) -> Face:
     """A surgical mask in one of four colors; it hangs below the chin at first and covers mouth and nose at strength 1."""
     size, unit = face.crop.shape[0], _unit(face)
     down = np.array([0, 56 * (1 - strength)], np.float32)
-    color = _FABRICS[rng.choice(4, p=(0.5, 0.2, 0.2, 0.1))] * rng.uniform(0.92, 1.04)
-    lit = np.clip(lighting(face), 0.15, 1.1)[..., None] * color
-    crop = face.crop
+    color = (_FABRICS[rng.choice(4, p=(0.5, 0.2, 0.2, 0.1))] * rng.uniform(0.92, 1.04)).astype(np.float32)
+    lit = np.minimum(lighting(face), 1.1)[..., None] * color
+    canvas = face.crop.astype(np.float32)
     for strap in _STRAPS:
-        crop = blend(crop, 0.9 * lit, _stroke(size, frame_points(face, strap + down), 1.6 * unit))
+        paint(canvas, 0.9 * lit, _stroke(size, frame_points(face, strap + down), 1.6 * unit))
     sheet = _polygon(size, frame_points(face, _MASK + down))
-    rim = sheet - np.minimum(sheet, cv2.GaussianBlur(sheet, (0, 0), 3 * unit))
-    crop = blend(crop, lit, sheet)
-    crop = blend(crop, 0.55 * lit, 0.55 * rim)
+    rim = np.maximum(sheet - cv2.GaussianBlur(sheet, (0, 0), 3 * unit), 0)
+    paint(canvas, lit, sheet)
+    paint(canvas, 0.55 * lit, 0.55 * rim)
     for pleat in _PLEATS:
-        crop = blend(crop, 0.62 * lit, 0.5 * sheet * _stroke(size, frame_points(face, pleat + down), unit))
-        crop = blend(crop, 1.15 * lit, 0.35 * sheet * _stroke(size, frame_points(face, pleat + down + 1.3), unit))
-    return replace(face, crop=crop)
+        paint(canvas, 0.62 * lit, 0.5 * sheet * _stroke(size, frame_points(face, pleat + down), unit))
+        paint(canvas, 1.15 * lit, 0.35 * sheet * _stroke(size, frame_points(face, pleat + down + 1.3), unit))
+    return replace(face, crop=to_uint8(canvas))
 
 
 def _skin(face: Face) -> Floats:
@@ -79,51 +83,53 @@ def _skin(face: Face) -> Floats:
     return np.median(patch, axis=0).astype(np.float32)
 
 
+def _hand_place(rng: np.random.Generator, strength: float) -> Callable[[Floats], Floats]:
+    """Where points of the hand (its palm below the origin) lie in the template: turned by up to 30 degrees, left or right, risen by the strength."""
+    angle, mirror = rng.uniform(-0.5, 0.5), rng.choice((-1.0, 1.0))
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) @ np.diag([mirror, 1.0])
+    center = np.array([56 + rng.uniform(-6, 6), 84 + 66 * (1 - strength)])
+    return lambda points: points @ turn.T + center
+
+
 def hand(face: Face, strength: float, rng: np.random.Generator) -> Face:
     """A hand in the color of the face's own skin, that rises from below until it covers mouth and nose at strength 1."""
     size, unit = face.crop.shape[0], _unit(face)
-    angle, mirror = rng.uniform(-0.5, 0.5), rng.choice((-1.0, 1.0))
-    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) @ np.diag([mirror, 1.0])
-    center = np.array([56 + rng.uniform(-6, 6), 90 + 62 * (1 - strength)])
-    color = _skin(face) * rng.uniform(0.9, 1.08)
-    softly = (np.clip(lighting(face), 0.3, 1.1) / np.clip(lighting(face).mean(), 0.3, 1.1))[..., None] * color
-
-    def place(points: Floats) -> Floats:
-        return frame_points(face, (points @ turn.T + center).astype(np.float32))
-
-    angles = np.linspace(0, 2 * np.pi, 40)
-    palm = _polygon(size, place(np.column_stack([29 * np.cos(angles), 32 + 27 * np.sin(angles)]).astype(np.float32)))
-    crop = blend(face.crop, 0.7 * softly, cv2.GaussianBlur(palm, (0, 0), 2 * unit))
+    place = _hand_place(rng, strength)
+    light = np.clip(lighting(face), 0.3, 1.1)
+    tone = (light / light.mean())[..., None] * (_skin(face) * np.float32(rng.uniform(0.86, 1.0)))
+    palm = cv2.GaussianBlur(_polygon(size, frame_points(face, place(_PALM))), (0, 0), 1.2 * unit)
+    canvas = face.crop.astype(np.float32)
     for finger, thickness in _FINGERS:
-        crop = blend(crop, 0.55 * softly, 0.9 * _stroke(size, place(finger), (thickness + 2) * unit))
-        crop = blend(crop, softly, _stroke(size, place(finger), thickness * unit))
-        crop = blend(crop, 1.12 * softly, 0.4 * _stroke(size, place(finger), 0.4 * thickness * unit))
-    return replace(face, crop=blend(crop, softly, cv2.GaussianBlur(palm, (0, 0), unit)))
+        line = frame_points(face, place(finger))
+        paint(
+            canvas, 0.5 * tone, 0.6 * cv2.GaussianBlur(_stroke(size, line, (thickness + 3) * unit), (0, 0), 1.2 * unit)
+        )
+        paint(canvas, 0.86 * tone, _stroke(size, line, thickness * unit))
+        paint(canvas, 1.06 * tone, cv2.GaussianBlur(_stroke(size, line, 0.5 * thickness * unit), (0, 0), 2 * unit))
+    paint(canvas, tone, palm)
+    return replace(face, crop=to_uint8(canvas))
 
 
 def _lens(center: Floats, width: float) -> Floats:
-    angles = np.linspace(0, 2 * np.pi, 48)
-    cos, sin = np.cos(angles), np.sin(angles)
+    cos, sin = np.cos(_ANGLES), np.sin(_ANGLES)
     outline = np.column_stack([np.sign(cos) * np.abs(cos) ** 0.6, 0.78 * np.sign(sin) * np.abs(sin) ** 0.7])
-    return (center + width * outline).astype(np.float32)
+    return center + width * outline
 
 
 def sunglasses(face: Face, strength: float, rng: np.random.Generator) -> Face:
     """Sunglasses that grow and darken until the eyes cannot be seen."""
     size, unit = face.crop.shape[0], _unit(face)
-    width = (13 + 6 * strength) * rng.uniform(0.95, 1.05)
+    width = (12 + 4 * strength) * rng.uniform(0.97, 1.03)
     tint = rng.uniform((16, 14, 12), (34, 28, 30)).astype(np.float32)
-    lenses = np.array([[38, 53], [74, 53]], np.float32)
     alpha = np.float32(strength**0.7)
-    crop = face.crop
-    frame = [np.array([[38 + 0.7 * width, 49], [56, 46.5], [74 - 0.7 * width, 49]], np.float32)]
-    frame += [np.array([[38 - width, 50], [-8, 47]], np.float32), np.array([[74 + width, 50], [120, 47]], np.float32)]
-    for line in frame:
-        crop = blend(crop, tint, alpha * _stroke(size, frame_points(face, line), 3 * unit))
-    for center in lenses:
+    canvas = face.crop.astype(np.float32)
+    bridge = [[38 + 0.7 * width, 49], [56, 46.5], [74 - 0.7 * width, 49]]
+    for line in (bridge, [[38 - width, 50], [-8, 47]], [[74 + width, 50], [120, 47]]):
+        paint(canvas, tint, alpha * _stroke(size, frame_points(face, np.array(line)), 3 * unit))
+    for center in np.array([[38.0, 53.0], [74.0, 53.0]]):
         glass = _polygon(size, frame_points(face, _lens(center, width)))
-        sheen = frame_points(face, center + np.array([[-7, 4], [3, -6]], np.float32))
+        sheen = frame_points(face, center + np.array([[-7, 4], [3, -6]]))
         shine = cv2.GaussianBlur(_stroke(size, sheen, 3 * unit), (0, 0), 1.5 * unit)
-        crop = blend(crop, tint, alpha * glass)
-        crop = blend(crop, np.full(3, 190, np.float32), 0.22 * alpha * glass * shine)
-    return replace(face, crop=crop)
+        paint(canvas, tint, alpha * glass)
+        paint(canvas, np.full(3, 190, np.float32), np.float32(0.22) * alpha * glass * shine)
+    return replace(face, crop=to_uint8(canvas))

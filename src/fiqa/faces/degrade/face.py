@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fiqa.functional.geometry import TEMPLATE
 
-__all__ = ["Face", "Operation", "blend", "encoded", "frame_points", "grid", "lighting", "linear", "to_uint8"]
+__all__ = ["Face", "Operation", "encoded", "frame_points", "grid", "lighting", "linear", "paint", "to_uint8"]
 
 Image = NDArray[Any]
 """uint8 pixels, (S,S,3) RGB. OpenCV's own annotations know no more than that it is an array."""
@@ -70,12 +70,18 @@ def frame_points(face: Face, points: Floats) -> Floats:
     return (np.column_stack([points, np.ones(len(points))]) @ matrix).astype(np.float32)
 
 
-def blend(crop: Image, color: Floats, alpha: Floats) -> Image:
-    """Returns `crop` covered by `color` (S,S,3) or (3,), 0..255, where `alpha` (S,S) in 0..1 says so."""
-    return to_uint8(crop + alpha[..., None] * (color - crop))
+def paint(canvas: Floats, color: Floats, alpha: Floats) -> None:
+    """Covers `canvas` (S,S,3) float32, in place, by `color` (S,S,3) or (3,), 0..255, where `alpha` (S,S) in 0..1 says so."""
+    rows = np.flatnonzero(alpha.any(axis=1))
+    if rows.size:
+        span = slice(rows[0], rows[-1] + 1)
+        part = canvas[span]
+        part += alpha[span, :, None] * ((color[span] if color.ndim == 3 else color) - part)
 
 
 def lighting(face: Face) -> Floats:
     """Returns how bright the scene is around each pixel, (S,S) float32 about 1 on a well-lit face: what a drawn object must be multiplied with to sit in it."""
-    grey = cv2.cvtColor(face.crop, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    return np.clip(cv2.GaussianBlur(grey, (0, 0), face.crop.shape[0] * 0.12) / 135, 0.15, 1.25)
+    size = face.crop.shape[0]
+    coarse = cv2.resize(cv2.cvtColor(face.crop, cv2.COLOR_RGB2GRAY), (14, 14), interpolation=cv2.INTER_AREA)
+    smooth = cv2.GaussianBlur(coarse.astype(np.float32), (0, 0), 1.7)
+    return np.clip(cv2.resize(smooth, (size, size), interpolation=cv2.INTER_LINEAR) / 135, 0.15, 1.25)

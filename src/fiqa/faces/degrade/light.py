@@ -17,8 +17,8 @@ _GLARE_PLACES = np.array([[38, 50], [74, 50], [56, 34], [40, 70], [72, 70]], np.
 
 
 def low_light(face: Face, strength: float, rng: np.random.Generator) -> Face:
-    """Up to 6 stops less light, with the shot and read noise that stay."""
-    light = linear(face.crop) * np.float32(2.0 ** (-6 * strength))
+    """Up to 5 stops less light, with the shot and read noise that stay."""
+    light = linear(face.crop) * np.float32(2.0 ** (-5 * strength))
     return replace(face, crop=encoded(sensor_noise(light, 0.002 * strength, 0.004 * strength, rng)))
 
 
@@ -65,8 +65,8 @@ def nir(face: Face, strength: float, rng: np.random.Generator) -> Face:
     size = face.crop.shape[0]
     mix = face.crop.astype(np.float32) @ np.array([0.65, 0.3, 0.05], np.float32)
     soft = cv2.addWeighted(mix, 1 - 0.7 * strength, cv2.GaussianBlur(mix, (0, 0), 0.012 * size), 0.7 * strength, 0)
-    flat = 118 + (soft - 118) * (1 - 0.75 * strength)
-    lamp = 1 - 0.45 * strength * (1 - _blob(size, face.points[2], 0.45 * size, 0.45 * size, 0.0))
+    flat = 118 + (soft - 118) * (1 - 0.7 * strength)
+    lamp = 1 - 0.4 * strength * (1 - _blob(size, face.points[2], 0.45 * size, 0.45 * size, 0.0))
     grain = 5 * strength * rng.standard_normal((size, size), dtype=np.float32)
     grey = to_uint8(flat * lamp + grain)
     return replace(face, crop=np.repeat(grey[..., None], 3, axis=2), grey=True)

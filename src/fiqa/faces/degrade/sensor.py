@@ -22,7 +22,7 @@ def _antialiased_disc(radius: float) -> Floats:
     reach = int(np.ceil(radius))
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float32)
     disc = np.clip(radius + 0.5 - np.hypot(x, y), 0, 1)
-    return disc / disc.sum()
+    return np.asarray(disc / disc.sum())
 
 
 def defocus(face: Face, strength: float, rng: np.random.Generator) -> Face:
@@ -61,7 +61,8 @@ def jpeg(face: Face, strength: float, rng: np.random.Generator) -> Face:
     """A real JPEG file, quality 90 down to 2."""
     quality = round(2 + 88 * (1 - strength) ** 2)
     _, file = cv2.imencode(".jpg", cv2.cvtColor(face.crop, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return replace(face, crop=cv2.cvtColor(cv2.imdecode(file, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB))
+    decoded = np.asarray(cv2.imdecode(file, cv2.IMREAD_COLOR))
+    return replace(face, crop=cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB))
 
 
 def low_resolution(face: Face, strength: float, rng: np.random.Generator) -> Face:
