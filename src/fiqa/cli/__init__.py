@@ -107,8 +107,8 @@ def _root(
     """Face image quality: a score with a reason, and the curve that proves it."""
 
 
-def build() -> Any:
-    """Returns the command group; what `main` runs and what tests invoke."""
+def build() -> typer.Typer:
+    """Returns the application that `main` runs and that tests invoke with typer.testing.CliRunner."""
     app = typer.Typer(
         cls=_Lazy,
         add_completion=False,
@@ -120,7 +120,7 @@ def build() -> Any:
     app.callback()(_root)
     for name, line in COMMANDS.items():
         app.command(name, help=line)(_stub)
-    return typer.main.get_command(app)
+    return app
 
 
 def _stub() -> None:
@@ -129,4 +129,4 @@ def _stub() -> None:
 
 def main() -> None:
     """Runs the command line and exits with its code."""
-    build()(prog_name="fiqa")
+    typer.main.get_command(build())(prog_name="fiqa")
