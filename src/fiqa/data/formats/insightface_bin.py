@@ -1,0 +1,108 @@
+"""InsightFace verification files (lfw.bin, cfp_fp.bin, agedb_30.bin, ...): a pickle of (encoded images, same-person flags).
+
+Pair i compares the images 2i and 2i+1. The same image recurs across pairs, so images are known by their content: SHA-256 and a suffix.
+The pickle is read by fiqa.data.formats.safe_pickle, never loaded.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fiqa.data.formats.safe_pickle import Limits, RecordedArray, load
+from fiqa.data.formats.source import content_name, read_bytes, write_whole
+from fiqa.errors import InputError, ReadError
+from fiqa.types import Pairs
+
+__all__ = ["FILE_LIMIT", "PairImages", "parse", "read", "write"]
+
+FILE_LIMIT = 4 << 30
+"""Bytes that a .bin may have; the field's largest have a few hundred million."""
+
+
+class PairImages(NamedTuple):
+    """`images` id -> encoded bytes, each once, in order of first use; `pairs` over those ids; `repeated` uses of an image beyond its first."""
+
+    images: dict[str, bytes]
+    pairs: Pairs
+    repeated: int
+
+
+def read(path: str | os.PathLike[str], *, limits: Limits | None = None, file_limit: int = FILE_LIMIT) -> PairImages:
+    """Returns the images and pairs of a .bin file; see `parse`. Raises ReadError also when the file cannot be read."""
+    try:
+        return parse(read_bytes(path, limit=file_limit), limits=limits)
+    except ReadError as error:
+        where = os.fspath(path)
+        if where in error.message:
+            raise
+        raise type(error)(f"{where!r}: {error.message}", status=error.status, hint=error.hint) from error
+
+
+def parse(data: bytes, *, limits: Limits | None = None) -> PairImages:
+    """Returns the images and pairs of the content of a .bin file.
+
+    Args:
+        data: the whole file: pickle of (bins, issame_list), len(bins) = 2 len(issame_list); a bin is bytes, a Python-2 str or a (L,) numpy uint8 array.
+        limits: caps on what the pickle may claim.
+
+    Raises:
+        UnsafeFileError: the pickle uses more than plain data.
+        ReadError: truncated, malformed, or not two images per flag.
+    """
+    value = load(data, limits=limits)
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise ReadError("A .bin file must hold (images, flags); it holds something else.", status="unsupported_format")
+    bins, flags = value[0], _flags(value[1])
+    if not isinstance(bins, list | tuple) or len(bins) != 2 * len(flags):
+        count = len(bins) if isinstance(bins, list | tuple) else type(bins).__name__
+        raise ReadError(f"A .bin file must hold two images per flag ({2 * len(flags)}), got {count}.", status="corrupt")
+    images: dict[str, bytes] = {}
+    names = []
+    for item in bins:
+        content = _content(item)
+        names.append(content_name(content))
+        images.setdefault(names[-1], content)
+    place = {name: i for i, name in enumerate(images)}
+    index = np.array([place[name] for name in names], np.int64).reshape(-1, 2)
+    ids = np.array(list(images), dtype=np.str_)
+    return PairImages(images, Pairs(ids, index, np.array(flags, bool)), len(names) - len(images))
+
+
+def write(path: str | os.PathLike[str], images: Mapping[str, bytes], pairs: Pairs) -> None:
+    """Writes pairs as a .bin file, whole or not at all; `images` maps each id of `pairs` to its encoded bytes. Raises InputError when one is missing."""
+    missing = [str(name) for name in pairs.ids if str(name) not in images]
+    if missing:
+        raise InputError(f"images must hold every id of pairs, {len(missing)} are missing, the first {missing[0]!r}.")
+    bins = [images[str(pairs.ids[i])] for i in pairs.index.ravel()]
+    write_whole(path, pickle.dumps((bins, [bool(flag) for flag in pairs.mated]), protocol=4))
+
+
+def _content(item: Any) -> bytes:
+    if isinstance(item, RecordedArray):
+        array = item.array
+        if array.dtype != np.uint8 or array.ndim != 1:
+            raise ReadError(
+                f"An image must be a row of uint8, got {array.dtype} of shape {array.shape}.", status="corrupt"
+            )
+        return array.tobytes()
+    if not isinstance(item, bytes):
+        raise ReadError(f"An image must be encoded bytes, got {type(item).__name__}.", status="corrupt")
+    return item
+
+
+def _flags(value: Any) -> Sequence[bool]:
+    if isinstance(value, RecordedArray):
+        value = value.array.ravel().tolist() if value.array.dtype.kind in "biu" else None
+    if not isinstance(value, list | tuple):
+        raise ReadError("The flags must be a list of bool; they are not.", status="corrupt")
+    wrong = [flag for flag in value if not isinstance(flag, bool | int | np.bool_ | np.integer) or flag not in (0, 1)]
+    if wrong:
+        raise ReadError(
+            f"The flags must be true or false, got {type(wrong[0]).__name__} {str(wrong[0])[:20]}.", status="corrupt"
+        )
+    return [bool(flag) for flag in value]

@@ -1,0 +1,122 @@
+"""Pair lists of LFW and its relatives: pairs.txt (10 folds), pairsDev*.txt, XQLFW, and the flat lists of CALFW and CPLFW.
+
+LFW and XQLFW: line 1 is `folds<TAB>n` (Dev files: `n`, one fold); each fold has n lines `name a b` (the same person) and n lines `name1 a name2 b`; image
+`name/name_%04d.jpg`. CALFW and CPLFW have no first line: two lines `file number` make a pair, and the number, the same on both, is 0 when it is non-mated.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqa.data.formats.source import read_text
+from fiqa.errors import ReadError
+from fiqa.types import Pairs
+
+__all__ = ["FoldedPairs", "collect", "parse", "read"]
+
+_HEAD = re.compile(r"\s*(\d+)(?:\s+(\d+))?\s*$")
+_FILE = re.compile(r".+_\d+\.(?:jpg|jpeg|png)$", re.IGNORECASE)
+
+
+class FoldedPairs(NamedTuple):
+    """`pairs`; `fold` (P,) int64 from 0, or None when the file has none; `skipped` malformed pairs left out."""
+
+    pairs: Pairs
+    fold: NDArray[np.int64] | None
+    skipped: int
+
+
+def read(path: str | os.PathLike[str]) -> FoldedPairs:
+    """Returns the pairs of a list file; see `parse`. Raises ReadError also when the file cannot be read."""
+    try:
+        return parse(read_text(path))
+    except ReadError as error:
+        where = os.fspath(path)
+        if where in error.message:
+            raise
+        raise ReadError(f"{where!r}: {error.message}", status=error.status, hint=error.hint) from error
+
+
+def parse(text: str) -> FoldedPairs:
+    r"""Returns the pairs of the text of a list file. Ids are `name/name_0001.jpg`; file names of CALFW and CPLFW stand as they are.
+
+    A malformed line is skipped with a warning and counted; a file with another number of pairs than its first line says is an error.
+
+    Raises:
+        ReadError: not a pair list, or fewer or more pairs than its first line says.
+
+    >>> folded = parse("1\nAnna\t1\t2\nAnna\t1\tBo\t3\n")
+    >>> folded.pairs.ids.tolist(), folded.pairs.mated.tolist()
+    (['Anna/Anna_0001.jpg', 'Anna/Anna_0002.jpg', 'Bo/Bo_0003.jpg'], [True, False])
+    """
+    lines = text.splitlines()
+    head = _HEAD.match(lines[0]) if lines else None
+    rows, fold, skipped = _named(lines, head) if head else _flat(lines)
+    if not rows:
+        raise ReadError("A pair list must hold pairs; none could be read.", status="unsupported_format")
+    if skipped:
+        warnings.warn(f"{skipped} malformed pairs were skipped, {len(rows)} were read.", stacklevel=2)
+    return FoldedPairs(collect([row[:2] for row in rows], [row[2] for row in rows]), fold, skipped)
+
+
+def collect(named: list[tuple[str, str]], mated: list[bool]) -> Pairs:
+    """Returns Pairs of (id, id) tuples; ids in the order in which they first occur.
+
+    >>> collect([("a", "b"), ("a", "c")], [True, False]).index.tolist()
+    [[0, 1], [0, 2]]
+    """
+    place: dict[str, int] = {}
+    index = [[place.setdefault(name, len(place)) for name in pair] for pair in named]
+    return Pairs(np.array(list(place), dtype=np.str_), np.array(index, np.int64).reshape(-1, 2), np.array(mated, bool))
+
+
+_Rows = list[tuple[str, str, bool]]
+
+
+def _named(lines: list[str], head: re.Match[str]) -> tuple[_Rows, NDArray[np.int64], int]:
+    folds, size = (int(head[1]), int(head[2])) if head[2] else (1, int(head[1]))
+    body = [line for line in lines[1:] if line.strip()]
+    if len(body) != 2 * folds * size:
+        raise ReadError(
+            f"The list must hold {folds} x {2 * size} pairs as its first line says, got {len(body)}.",
+            status="truncated" if len(body) < 2 * folds * size else "corrupt",
+        )
+    rows: _Rows = []
+    fold = []
+    for number, line in enumerate(body):
+        parts = line.split("\t") if "\t" in line else line.split()
+        mated = number % (2 * size) < size
+        if len(parts) != (3 if mated else 4) or not (parts[1] + parts[-1].strip()).isdecimal():
+            continue
+        rows.append((_image(parts[0], parts[1]), _image(parts[0 if mated else 2], parts[-1]), mated))
+        fold.append(number // (2 * size))
+    return rows, np.array(fold, np.int64), len(body) - len(rows)
+
+
+def _image(name: str, number: str) -> str:
+    return f"{name}/{name}_{int(number):04d}.jpg"
+
+
+def _flat(lines: list[str]) -> tuple[_Rows, None, int]:
+    body = [line for line in lines if line.strip()]
+    rows: _Rows = []
+    for start in range(0, len(body) - 1, 2):
+        (first, label), (second, other) = (_flat_line(line) for line in body[start : start + 2])
+        if label is not None and label == other:
+            rows.append((first, second, label > 0))
+    skipped = (len(body) + 1) // 2 - len(rows)
+    if skipped > len(rows):
+        raise ReadError("This is no pair list: most of its lines are not `file number`.", status="unsupported_format")
+    return rows, None, skipped
+
+
+def _flat_line(line: str) -> tuple[str, int | None]:
+    name, _, number = line.strip().replace("\t", " ").rpartition(" ")
+    known = number.isdecimal() and len(number) < 4 and _FILE.match(name.strip())
+    return name.strip(), int(number) if known else None

@@ -1,0 +1,151 @@
+"""Pairs on disk and pairs of identities: which images are compared, and which are mated."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqa import checks
+from fiqa.data.formats import lfw_pairs
+from fiqa.data.formats.ijbc import read_pairs as read_template_pairs
+from fiqa.data.formats.lfw_pairs import FoldedPairs
+from fiqa.data.formats.source import TEXT_LIMIT, check_file, read_text, write_whole
+from fiqa.errors import InputError, ReadError
+from fiqa.types import Pairs
+
+__all__ = ["MatedPairs", "mated_pairs", "read_folds", "read_pairs", "write_pairs"]
+
+_TRUE, _FALSE = {"1", "true", "1.0"}, {"0", "false", "0.0"}
+
+
+@dataclass(frozen=True, eq=False)
+class MatedPairs:
+    """All mated pairs of some images: `index` (P,2) int64, first < second; `single` identities with one image, which give none; `duplicates` pairs left out as the same image twice."""
+
+    index: NDArray[np.int64]
+    single: int
+    duplicates: int
+
+
+def read_pairs(path: str | os.PathLike[str]) -> Pairs:
+    """Returns the pairs of a file: what `read_folds` returns, without the folds."""
+    return read_folds(path).pairs
+
+
+def read_folds(path: str | os.PathLike[str]) -> FoldedPairs:
+    """Returns the pairs of a file and their folds (None when it has none).
+
+    By content: a table (.csv, .parquet, .jsonl) with columns `id_a`, `id_b`, `mated` and perhaps `fold`; the lists of LFW, XQLFW, CALFW, CPLFW; the
+    template pairs of IJB-C (three whole numbers a line).
+
+    Raises:
+        ReadError: no such file, or none of these. InputError: `mated` that is neither true nor false, an empty id.
+    """
+    suffix = Path(path).suffix.lower()
+    check_file(path, limit=TEXT_LIMIT)
+    if suffix in (".parquet", ".jsonl"):
+        return _from_table(path, _read_table(path, suffix))
+    lines = read_text(path).splitlines()
+    if lines and "," in lines[0] and "id_a" in lines[0]:
+        return _from_table(path, _read_table(path, ".csv"))
+    first = lines[0].split() if lines else []
+    if len(first) == 3 and all(part.isdecimal() for part in first):
+        return FoldedPairs(read_template_pairs(path), None, 0)
+    return lfw_pairs.read(path)
+
+
+def write_pairs(pairs: Pairs, path: str | os.PathLike[str], *, fold: NDArray[Any] | None = None) -> None:
+    """Writes pairs as a table (id_a, id_b, mated 0 or 1, and fold when given), .csv, .parquet or .jsonl by suffix, whole or not at all.
+
+    Raises:
+        InputError: another suffix. ShapeError: `fold` of another length.
+    """
+    import polars as pl
+
+    columns: dict[str, Any] = {
+        "id_a": pairs.ids[pairs.index[:, 0]].tolist(),
+        "id_b": pairs.ids[pairs.index[:, 1]].tolist(),
+        "mated": pairs.mated.astype(np.uint8),
+    }
+    if fold is not None:
+        columns["fold"] = checks.array(fold, "fold", shape=(len(pairs),), dtype=np.int64)
+    frame = pl.DataFrame(columns, schema_overrides={"id_a": pl.String, "id_b": pl.String})
+    write_whole(path, _table_bytes(frame, path))
+
+
+def mated_pairs(identities: NDArray[np.str_], *, content: NDArray[np.str_] | None = None) -> MatedPairs:
+    """Returns every pair of two images of one person; rows without an identity ("") belong to nobody.
+
+    Args:
+        identities: (N,) str.
+        content: (N,) str, a hash of each image ("" unknown); a pair of equal hashes compares an image with itself and is left out, counted.
+
+    Raises:
+        ShapeError: lengths that differ.
+
+    >>> import numpy as np
+    >>> mated_pairs(np.array(["a", "b", "a", ""])).index.tolist()
+    [[0, 2]]
+    """
+    names = checks.array(identities, "identities", shape=("N",), dtype=np.str_)
+    order = np.argsort(names, kind="stable")
+    order = order[names[order] != ""]
+    _, starts = np.unique(names[order], return_index=True)
+    groups = np.split(order, starts[1:]) if len(order) else []
+    parts = [np.stack([g[i] for i in np.triu_indices(len(g), 1)], axis=1) for g in groups if len(g) > 1]
+    index = np.concatenate(parts).astype(np.int64) if parts else np.zeros((0, 2), np.int64)
+    single = sum(len(group) == 1 for group in groups)
+    if content is None:
+        return MatedPairs(index, single, 0)
+    hashes = checks.array(content, "content", shape=(len(names),), dtype=np.str_)
+    same = (hashes[index[:, 0]] == hashes[index[:, 1]]) & (hashes[index[:, 0]] != "")
+    return MatedPairs(index[~same], single, int(same.sum()))
+
+
+def _read_table(path: str | os.PathLike[str], suffix: str) -> Any:
+    import polars as pl
+
+    source = Path(path)
+    try:
+        if suffix == ".parquet":
+            return pl.read_parquet(source)
+        return pl.read_csv(source, infer_schema=False) if suffix == ".csv" else pl.read_ndjson(source)
+    except (pl.exceptions.PolarsError, OSError, UnicodeError) as error:
+        raise ReadError(f"{os.fspath(path)!r} cannot be read as a table: {error}.", status="corrupt") from error
+
+
+def _table_bytes(frame: Any, path: str | os.PathLike[str]) -> bytes:
+    import io
+
+    target = io.BytesIO()
+    suffix = Path(path).suffix.lower()
+    writers = {".csv": frame.write_csv, ".parquet": frame.write_parquet, ".jsonl": frame.write_ndjson}
+    checks.choice(suffix, "suffix", writers)
+    writers[suffix](target)
+    return target.getvalue()
+
+
+def _from_table(path: str | os.PathLike[str], frame: Any) -> FoldedPairs:
+    missing = [name for name in ("id_a", "id_b", "mated") if name not in frame.columns]
+    if missing:
+        raise ReadError(
+            f"{os.fspath(path)!r} must have the columns id_a, id_b and mated, it lacks {', '.join(missing)}.",
+            status="unsupported_format",
+        )
+    named = list(zip(frame["id_a"].to_list(), frame["id_b"].to_list(), strict=True))
+    if any(not a or not b for a, b in named):
+        raise InputError(f"{os.fspath(path)!r} must have an id in id_a and id_b of every row.")
+    labels = [str(value).strip().lower() for value in frame["mated"].to_list()]
+    wrong = next((label for label in labels if label not in _TRUE | _FALSE), None)
+    if wrong is not None:
+        raise InputError(f"mated must be true or false (1 or 0) in {os.fspath(path)!r}, got {wrong[:40]!r}.")
+    fold = None
+    if "fold" in frame.columns:
+        fold = checks.array(frame["fold"].to_list(), "fold", shape=(len(named),), dtype=np.int64)
+    pairs = lfw_pairs.collect([(str(a), str(b)) for a, b in named], [label in _TRUE for label in labels])
+    return FoldedPairs(pairs, fold, 0)
