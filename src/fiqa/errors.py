@@ -6,6 +6,7 @@
     │   └── UnknownNameError             a name that is in no table; carries the closest match
     ├── ReadError (OSError)              a file cannot be read; `status` says why (see fiqa.vocabulary)
     │   └── UnsafeFileError              a file that could run code or exhaust memory, refused before it does
+    ├── WriteError (OSError)             a file cannot be written (disk full, permission); nothing is left behind
     ├── WeightsError (OSError)           a model file is absent, or not the one its card describes
     ├── DetectorError (RuntimeError)     no face detector can be used as asked
     ├── EvidenceError (ValueError)       the data cannot support the number that was asked for
@@ -88,6 +89,10 @@ class ReadError(FiqaError, OSError):
 
 class UnsafeFileError(ReadError):
     """A file that could run code or exhaust memory, refused before it does."""
+
+
+class WriteError(FiqaError, OSError):
+    """A file cannot be written: the disk is full, permission is missing. What was there before is unchanged."""
 
 
 class WeightsError(FiqaError, OSError):

@@ -1,0 +1,254 @@
+"""What the bytes of an image file say of themselves, read without a decoder: format, orientation, frames, lies, and whether the end is there.
+
+The decoder behind fiqa.data.images refuses most hostile files by itself. This file closes what it leaves open: sizes that are only acted on (a WebP canvas, a
+JPEG 2000 code stream, a TIFF tile), metadata that is copied many times over (TIFF and EXIF tags that share one payload), JPEG files with thousands of scans.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple
+
+from fiqa.errors import UnsafeFileError
+
+__all__ = ["Directory", "directory", "ends_early", "frame_count", "guard", "orientation", "sniff", "unsupported"]
+
+_MAGIC = (
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"GIF87a", "GIF"),
+    (b"GIF89a", "GIF"),
+    (b"BM", "BMP"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"II+\0", "TIFF"),
+    (b"MM\0+", "TIFF"),
+    (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG2000"),
+    (b"\xff\x4f\xff\x51", "JPEG2000"),
+)
+_TYPE_SIZE = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+_MAX_SCANS = 200
+_MAX_STEPS = 1_000_000
+_SLACK = 1 << 16
+
+
+def sniff(data: bytes) -> str | None:
+    """Returns the name of the image format that the first bytes announce (as Pillow spells it), or None. The suffix of a file plays no part.
+
+    >>> sniff(b"GIF89a..."), sniff(b"hello")
+    ('GIF', None)
+    """
+    for magic, name in _MAGIC:
+        if data.startswith(magic):
+            return name
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WEBP"
+    if len(data) > 2 and data[:1] == b"P" and data[1:2] in b"123456f" and data[2:3].isspace():
+        return "PPM"
+    return None
+
+
+class Directory(NamedTuple):
+    """One TIFF directory: tag -> (count, first value), the bytes its values claim together, the place of the next one (0: none)."""
+
+    tags: dict[int, tuple[int, int]]
+    claimed: int
+    next: int
+
+
+def directory(data: bytes, offset: int | None = None) -> Directory | None:
+    """Returns the TIFF directory at `offset` (default: the first), of a TIFF file or an EXIF block; None where there is none or it is cut off."""
+    order = {b"II": "<", b"MM": ">"}.get(data[:2], "")
+    if not order or len(data) < 16:
+        return None
+    big = data[2:4] in (b"+\0", b"\0+")
+    width, step, head, number, place = (20, 12, 8, "Q", 16) if big else (12, 8, 2, "H", 8)
+    word = "Q" if big else "I"
+    try:
+        if offset is None:
+            (offset,) = struct.unpack_from(order + word, data, 8 if big else 4)
+        (entries,) = struct.unpack_from(order + number, data, offset)
+        tags: dict[int, tuple[int, int]] = {}
+        claimed = 0
+        for start in range(offset + head, offset + head + min(entries, 1 << 16) * width, width):
+            tag, kind, count = struct.unpack_from(order + "HH" + word, data, start)
+            size = _TYPE_SIZE.get(kind, 1) * count
+            claimed += min(size, len(data)) if size > width - step else 0
+            tags[tag] = (count, _first(data, order, kind, start + (12 if big else place), size > width - step, word))
+        (following,) = struct.unpack_from(order + word, data, offset + head + entries * width)
+    except struct.error:
+        return None
+    return Directory(tags, claimed, following)
+
+
+def _first(data: bytes, order: str, kind: int, start: int, apart: bool, word: str) -> int:
+    if apart:
+        (start,) = struct.unpack_from(order + word, data, start)
+    code = {1: "B", 3: "H", 4: "I", 6: "b", 7: "B", 8: "h", 9: "i", 13: "I", 16: "Q"}.get(kind)
+    if code is None or start + struct.calcsize(code) > len(data):
+        return 0
+    return int(struct.unpack_from(order + code, data, start)[0])
+
+
+def orientation(exif: bytes) -> int:
+    """Returns the EXIF orientation 1..8 in an EXIF block (with or without its `Exif` prefix); 1 where there is none or it makes no sense.
+
+    >>> orientation(b"Exif" + bytes(2) + b"II*" + bytes([0, 8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, 6]) + bytes(7))
+    6
+    """
+    found = directory(exif.removeprefix(b"Exif\0\0"))
+    value = found.tags.get(0x0112, (1, 1))[1] if found else 1
+    return value if 1 <= value <= 8 else 1
+
+
+def frame_count(data: bytes, form: str) -> int | None:
+    """Returns the number of frames of a GIF or pages of a TIFF, counted over at most a million blocks; None for formats whose header says it."""
+    if form == "TIFF":
+        return max(1, len(_pages(data)))
+    return max(1, _gif_frames(data)) if form == "GIF" else None
+
+
+def _pages(data: bytes) -> list[Directory]:
+    pages: list[Directory] = []
+    seen: set[int] = set()
+    page = directory(data)
+    while page is not None and len(pages) < 10_000:
+        pages.append(page)
+        if not page.next or page.next in seen:
+            break
+        seen.add(page.next)
+        page = directory(data, page.next)
+    return pages
+
+
+def _table_size(flags: int) -> int:
+    return 3 * 2 << (flags & 7) if flags & 0x80 else 0
+
+
+def _gif_frames(data: bytes) -> int:
+    if len(data) < 13:
+        return 0
+    place, frames = 13 + _table_size(data[10]), 0
+    for _ in range(_MAX_STEPS):
+        if place + 10 > len(data) or data[place] not in b"\x21\x2c":
+            break
+        frames += data[place] == 0x2C
+        place += 2 if data[place] == 0x21 else 11 + _table_size(data[place + 9])
+        for _ in range(_MAX_STEPS):
+            if place >= len(data) or not data[place]:
+                break
+            place += data[place] + 1
+        place += 1
+    return frames
+
+
+class _Jpeg(NamedTuple):
+    whole: bool
+    bits: int
+    blocks: tuple[bytes, ...]
+
+
+def _jpeg(data: bytes) -> _Jpeg:
+    """Walks the segments up to the first scan; `blocks` are the joined EXIF payload and each MPF payload."""
+    exif: list[bytes] = []
+    blocks: list[bytes] = []
+    place, bits = 2, 8
+    while place + 4 <= len(data):
+        if data[place] != 0xFF or data[place + 1] == 0xFF:
+            place += 1
+            continue
+        marker, size = data[place + 1], int.from_bytes(data[place + 2 : place + 4], "big")
+        if marker == 0xDA:
+            return _Jpeg(data.rfind(b"\xff\xd9") > place, bits, (b"".join(exif), *blocks))
+        if marker in (0x00, 0x01) or 0xD0 <= marker <= 0xD9:
+            place += 2
+            continue
+        body = data[place + 4 : place + 2 + size]
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC) and body:
+            bits = body[0]
+        if marker == 0xE1 and body.startswith(b"Exif\0\0"):
+            exif.append(body[6:])
+        if marker == 0xE2 and body.startswith(b"MPF\0"):
+            blocks.append(body[4:])
+        place += 2 + max(size, 2)
+    return _Jpeg(False, bits, (b"".join(exif), *blocks))
+
+
+def ends_early(data: bytes, form: str) -> bool:
+    """Tells whether the file announces more bytes than it has; False also where its format does not let one know.
+
+    >>> ends_early(b"BM" + (100).to_bytes(4, "little"), "BMP")
+    True
+    """
+    if form == "JPEG":
+        return not _jpeg(data).whole
+    if form == "PNG":
+        place = 8
+        while place + 8 <= len(data):
+            if data[place + 4 : place + 8] == b"IEND":
+                return False
+            place += 12 + int.from_bytes(data[place : place + 4], "big")
+        return True
+    if form in ("WEBP", "BMP"):
+        size = int.from_bytes(data[4:8], "little") + 8 if form == "WEBP" else int.from_bytes(data[2:6], "little")
+        return size > len(data)
+    if form == "TIFF":
+        first = directory(data)
+        return first is None or any(first.tags.get(tag, (0, 0))[1] >= len(data) for tag in (0x0111, 0x0144))
+    return len(data) < 16
+
+
+def unsupported(data: bytes, form: str) -> bool:
+    """Tells whether a file that the decoder does not know is well made all the same: a TIFF of rare layout, a JPEG of 12 bits."""
+    if form == "TIFF":
+        first = directory(data)
+        return first is not None and 0x0100 in first.tags and 0x0101 in first.tags
+    return form == "JPEG" and _jpeg(data).bits != 8
+
+
+def guard(data: bytes, form: str, *, max_pixels: int) -> None:
+    """Refuses what would make the decoder allocate or work far beyond the size of the image.
+
+    Raises:
+        UnsafeFileError: (status too_large) a WebP canvas, JPEG 2000 code stream or TIFF tile of more than `max_pixels`; TIFF or EXIF tags that claim more
+            bytes than there are; a JPEG of more than 200 scans.
+    """
+    claims: list[int] = []
+    blocks: tuple[bytes, ...] = ()
+    if form == "WEBP" and data[12:16] == b"VP8X":
+        claims = [(int.from_bytes(data[24:27], "little") + 1) * (int.from_bytes(data[27:30], "little") + 1)]
+    elif form == "JPEG2000":
+        claims = _code_streams(data)
+    elif form == "TIFF":
+        blocks = (data,)
+        claims = [_tile(page) for page in _pages(data)[:1]]
+    elif form == "JPEG":
+        blocks = _jpeg(data).blocks
+        scans = data.count(b"\xff\xda")
+        if scans > _MAX_SCANS:
+            raise UnsafeFileError(f"A JPEG must have at most {_MAX_SCANS} scans, got {scans}.", status="too_large")
+    if claims and max(claims) > max_pixels:
+        raise UnsafeFileError(
+            f"The {form} file must claim at most {max_pixels} pixels, got {max(claims)}.", status="too_large"
+        )
+    for block in blocks:
+        found = directory(block)
+        if found is not None and found.claimed > len(block) + _SLACK:
+            raise UnsafeFileError(
+                f"Tags must claim at most the {len(block)} bytes of their block, got {found.claimed}.",
+                status="too_large",
+            )
+
+
+def _code_streams(data: bytes) -> list[int]:
+    sizes, place = [0], data.find(b"\xff\x4f\xff\x51")
+    while place >= 0 and len(sizes) < _MAX_STEPS:
+        if place + 16 <= len(data):
+            width, height = struct.unpack_from(">II", data, place + 8)
+            sizes.append(width * height)
+        place = data.find(b"\xff\x4f\xff\x51", place + 4)
+    return sizes
+
+
+def _tile(page: Directory) -> int:
+    return page.tags.get(0x0142, (0, 0))[1] * page.tags.get(0x0143, (0, 0))[1]

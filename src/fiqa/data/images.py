@@ -1,0 +1,381 @@
+"""The one place where bytes become pixels: (H,W,3) uint8 RGB, upright, whatever the file was.
+
+Pillow decodes, restricted to the formats in FORMATS, and only after the header has been judged: limits are applied before a pixel is decoded. Conversions:
+16-bit and deeper are scaled by their declared depth; alpha is laid on mid-grey (128); CMYK is converted without a color profile; floats in [0,1] are times
+255, floats in [0,255] are taken as they are, others are stretched between their finite extremes (NaN becomes 0).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqa import checks
+from fiqa.data import headers
+from fiqa.data.store import atomic_path, open_regular
+from fiqa.errors import ReadError, ShapeError, UnsafeFileError
+
+__all__ = [
+    "FORMATS",
+    "Header",
+    "Image",
+    "Limits",
+    "decode_image",
+    "read_bytes",
+    "read_header",
+    "read_image",
+    "write_image",
+]
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "JPEG2000")
+"""Formats that are decoded; MPO (phone cameras) counts as JPEG. Nothing that runs another program (EPS, PDF) is among them."""
+
+_WRITE = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
+_GREY_MODES = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
+_GREY_TOLERANCE, _GREY_SHARE, _GREY_SAMPLES = 8, 0.99, 128
+_MID_GREY = 128
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an image may cost: `max_pixels` width times height, `max_bytes` of the file. Beyond either it is refused before decoding."""
+
+    max_pixels: int = 40_000_000
+    max_bytes: int = 64 * 2**20
+
+    def __post_init__(self) -> None:
+        checks.in_range(self.max_pixels, "max_pixels", 1, float("inf"))
+        checks.in_range(self.max_bytes, "max_bytes", 1, float("inf"))
+
+
+@dataclass(frozen=True)
+class Header:
+    """What is known before decoding: upright `width` and `height`, `format`, Pillow's `mode`, declared `bits` per channel, `frames`, EXIF `orientation`, `size`
+    in bytes, `sha256`.
+    """
+
+    width: int
+    height: int
+    format: str
+    mode: str
+    bits: int
+    frames: int
+    orientation: int
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """One decoded image.
+
+    `pixels` (H,W,3) uint8 RGB, upright; `grey` True where it has no color (one channel, or three that agree: near infrared, grey saved as RGB); `format`,
+    `mode` and `bits` (per channel) as the file declares them; `frames` above 1 means animated or many pages, and these are the first one's pixels; `sha256` of the
+    file's bytes; `orientation` the EXIF value 1..8 that has been applied.
+    """
+
+    pixels: Pixels
+    grey: bool
+    format: str
+    mode: str
+    bits: int
+    frames: int
+    sha256: str
+    orientation: int
+
+
+def read_image(path: str | os.PathLike[str], *, limits: Limits | None = None) -> Image:
+    """Returns the image at `path`, decoded as fiqa.data.images says. Never blocks on a FIFO, never warns.
+
+    Raises:
+        ReadError: with `.status` not_found, unreadable, empty_file, too_large, unsupported_format, truncated or corrupt.
+    """
+    return decode_image(read_bytes(path, limits=limits), limits=limits)
+
+
+def decode_image(data: bytes, *, limits: Limits | None = None) -> Image:
+    """Returns the image encoded in `data`.
+
+    Raises:
+        ReadError: with `.status` empty_file, too_large, unsupported_format, truncated or corrupt; no other exception, whatever the bytes.
+
+    >>> image = decode_image(b"P5 2 1 255 " + bytes([0, 200]))
+    >>> image.pixels.shape, image.grey, image.pixels[0, 1].tolist()
+    ((1, 2, 3), True, [200, 200, 200])
+    """
+    with _opened(data, limits or Limits()) as (picture, header):
+        picture.load()
+        turn = 1 if header.format == "TIFF" else _orientation(picture, header.orientation)
+        rgb = upright(_to_rgb(picture, header.bits, data), turn)
+        grey = picture.mode in _GREY_MODES or _looks_grey(rgb)
+        return Image(
+            rgb,
+            grey,
+            header.format,
+            header.mode,
+            header.bits,
+            header.frames,
+            header.sha256,
+            max(turn, header.orientation),
+        )
+
+
+def read_header(path: str | os.PathLike[str], *, limits: Limits | None = None) -> Header:
+    """Returns what the file at `path` says of itself, without decoding pixels (so damage behind the header goes unseen).
+
+    Raises:
+        ReadError: as read_image.
+    """
+    with _opened(read_bytes(path, limits=limits), limits or Limits()) as (_, header):
+        return header
+
+
+def write_image(path: str | os.PathLike[str], pixels: Pixels, *, quality: int = 95) -> None:
+    """Writes (H,W,3) uint8 RGB as .jpg, .png or .webp, whole or not at all.
+
+    Args:
+        path: the suffix chooses the format.
+        pixels: (H,W,3) uint8 RGB.
+        quality: 1..100, of JPEG and WebP; PNG is lossless.
+
+    Raises:
+        UnknownNameError: another suffix. ShapeError: another shape or type. WriteError: the disk refused.
+    """
+    import PIL.Image
+
+    suffix = checks.choice(os.path.splitext(os.fspath(path))[1].lower(), "image suffix", _WRITE)
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
+        raise ShapeError(f"pixels must be (H, W, 3) uint8, got {pixels.shape} {pixels.dtype}.")
+    options: dict[str, Any] = {} if suffix == ".png" else {"quality": int(checks.in_range(quality, "quality", 1, 100))}
+    with atomic_path(path) as aside:
+        PIL.Image.fromarray(np.ascontiguousarray(pixels)).save(aside, format=_WRITE[suffix], **options)
+
+
+def upright(pixels: Pixels, orientation: int) -> Pixels:
+    """Returns `pixels` (H,W,C) turned as EXIF `orientation` 1..8 says, contiguous.
+
+    >>> upright(np.arange(6, dtype=np.uint8).reshape(2, 3, 1), 6)[..., 0].tolist()
+    [[3, 0], [4, 1], [5, 2]]
+    """
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def read_bytes(path: str | os.PathLike[str], *, limits: Limits | None = None) -> bytes:
+    """Returns the bytes of a regular file, at most `limits.max_bytes` of them; opens without blocking, so a FIFO is refused at once.
+
+    Raises:
+        ReadError: not_found, unreadable (permission, a folder, a FIFO, a socket, a device, a broken disk), empty_file, too_large.
+    """
+    most = (limits or Limits()).max_bytes
+    name = os.fspath(path)
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > most:
+            raise _too_large(f"{name!r} must have at most {most} bytes, got {size}")
+        try:
+            data = file.read(most + 1)
+        except OSError as error:
+            raise ReadError(f"{name!r} cannot be read: {error}.", status="unreadable") from error
+    if len(data) > most:
+        raise _too_large(f"{name!r} must have at most {most} bytes, and it grows while being read")
+    if not data:
+        raise ReadError(f"{name!r} has 0 bytes.", status="empty_file")
+    return data
+
+
+def _too_large(message: str) -> UnsafeFileError:
+    return UnsafeFileError(f"{message}.", status="too_large", hint="raise the limits if you trust the source")
+
+
+class _Quiet:
+    """Silences Pillow's warnings while any thread decodes; the filters return when the last one has left (catch_warnings alone is not safe in threads)."""
+
+    def __init__(self) -> None:
+        self.lock, self.depth, self.saved = threading.Lock(), 0, warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self.lock:
+            self.depth += 1
+            if self.depth == 1:
+                self.saved = warnings.catch_warnings()
+                self.saved.__enter__()
+                warnings.filterwarnings("ignore", module=r"PIL\.")
+
+    def __exit__(self, *_: object) -> None:
+        with self.lock:
+            self.depth -= 1
+            if self.depth == 0:
+                self.saved.__exit__(None, None, None)
+
+
+_quiet = _Quiet()
+
+
+@contextmanager
+def _opened(data: bytes, limits: Limits) -> Iterator[tuple[Any, Header]]:
+    """Yields Pillow's lazy picture and its header; any exception on the way, in the body too, becomes a ReadError."""
+    import PIL.Image
+
+    if not data:
+        raise ReadError("The image has 0 bytes.", status="empty_file")
+    if len(data) > limits.max_bytes:
+        raise _too_large(f"The image must have at most {limits.max_bytes} bytes, got {len(data)}")
+    form = headers.sniff(data)
+    if form is None:
+        raise ReadError("The bytes must be an image of a known format.", status="unsupported_format", hint=_known())
+    headers.guard(data, form, max_pixels=limits.max_pixels)
+    try:
+        with _quiet, PIL.Image.open(io.BytesIO(data), formats=[form]) as picture:
+            width, height = picture.size
+            if width * height > limits.max_pixels:
+                raise _too_large(f"The image must have at most {limits.max_pixels} pixels, got {width} x {height}")
+            yield picture, _header(picture, data, form)
+    except ReadError:
+        raise
+    # Pillow's decoders meet hostile bytes with any exception there is (struct.error, KeyError, RecursionError, ...): each means this one file is bad
+    except Exception as error:
+        raise _refusal(error, data, form) from error
+
+
+def _known() -> str:
+    return f"formats: {', '.join(FORMATS)}"
+
+
+def _refusal(error: Exception, data: bytes, form: str) -> ReadError:
+    import PIL.Image
+
+    text = str(error)
+    if isinstance(error, (PIL.Image.DecompressionBombError, MemoryError)) or "too large" in text.lower():
+        return _too_large(f"The {form} image is too large to decode ({text})")
+    if isinstance(error, _UnsupportedModeError) or (
+        isinstance(error, PIL.UnidentifiedImageError) and headers.unsupported(data, form)
+    ):
+        return ReadError(f"This kind of {form} cannot be decoded: {text}.", status="unsupported_format", hint=_known())
+    if "truncated" in text.lower() or headers.ends_early(data, form):
+        return ReadError(f"The {form} file ends before the image does: {text}.", status="truncated")
+    return ReadError(f"The {form} file cannot be decoded: {text}.", status="corrupt")
+
+
+class _UnsupportedModeError(ValueError):
+    pass
+
+
+def _header(picture: Any, data: bytes, form: str) -> Header:
+    width, height = picture.size
+    if form == "TIFF":
+        turn = headers.orientation(data)  # Pillow swaps width and height, and turns the pixels, by itself
+    else:
+        turn = _orientation(picture, 1)
+        width, height = (height, width) if turn >= 5 else (width, height)
+    frames = headers.frame_count(data, form) or int(getattr(picture, "n_frames", 1))
+    return Header(
+        width,
+        height,
+        form,
+        picture.mode,
+        _bits(picture, data, form),
+        frames,
+        turn,
+        len(data),
+        hashlib.sha256(data).hexdigest(),
+    )
+
+
+def _orientation(picture: Any, default: int) -> int:
+    exif = picture.info.get(
+        "exif"
+    )  # in a PNG it may stand behind the pixels, and appear only when they have been loaded
+    return headers.orientation(exif) if isinstance(exif, bytes) else default
+
+
+def _bits(picture: Any, data: bytes, form: str) -> int:
+    """Declared bits per channel. A TIFF's MaxSampleValue narrows it, so that 10 bits in a 16-bit container come out bright."""
+    if form == "PNG":
+        return data[24]
+    if form == "TIFF":
+        page = headers.directory(data)
+        tags = page.tags if page else {}
+        declared = tags.get(0x0102, (1, 1))[1]
+        most = tags.get(0x0119, (1, 0))[1].bit_length()
+        return most if 8 < most < declared and picture.mode.startswith("I;16") else declared
+    return {"1": 1, "F": 32, "I": 16}.get(picture.mode, 16 if picture.mode.startswith("I;16") else 8)
+
+
+def _to_rgb(picture: Any, bits: int, data: bytes) -> Pixels:
+    mode = picture.mode
+    if mode.startswith("I;16"):
+        return _stack(_scale(np.asarray(picture).astype(np.uint32), bits))
+    if mode == "I":
+        return _stack(_scale(*_integers(np.asarray(picture), bits, data)))
+    if mode == "F":
+        return _stack(_float(np.asarray(picture)))
+    if "transparency" in picture.info or mode in ("LA", "PA", "La", "RGBA", "RGBa"):
+        return _on_grey(np.asarray(picture if mode == "RGBA" else picture.convert("RGBA")))
+    if mode in ("1", "L"):
+        return _stack(np.asarray(picture.convert("L")))
+    if mode not in ("RGB", "P", "CMYK", "YCbCr", "RGBX", "HSV"):
+        raise _UnsupportedModeError(f"no conversion from {mode} to RGB")
+    return np.asarray(picture if mode == "RGB" else picture.convert("RGB"))
+
+
+def _stack(plane: NDArray[Any]) -> Pixels:
+    return np.repeat(plane.astype(np.uint8)[..., None], 3, axis=2)
+
+
+def _scale(values: NDArray[Any], bits: int) -> NDArray[Any]:
+    """Unsigned `values` of `bits` bits to 0..255, rounded; a value above the declared depth means the declaration is wrong, so the depth grows, never clips."""
+    if not values.size:
+        return values
+    most = max((1 << bits) - 1, (1 << int(values.max()).bit_length()) - 1)
+    return np.rint(values * (255.0 / most))
+
+
+def _integers(values: NDArray[Any], bits: int, data: bytes) -> tuple[NDArray[Any], int]:
+    """Mode I is int32 whatever the file was: unsigned 32 bits come back by reinterpretation, signed ones are shifted so that their lowest value is black."""
+    page = headers.directory(data) if headers.sniff(data) == "TIFF" else None
+    kind = page.tags.get(0x0153, (1, 1))[1] if page else 1
+    if kind == 2:
+        return values.astype(np.int64) + (1 << (bits - 1)), bits
+    return values.astype(np.int32).view(np.uint32), bits
+
+
+def _float(values: NDArray[Any]) -> NDArray[Any]:
+    known = np.isfinite(values)
+    if not known.any():
+        raise ValueError("no finite value in a float image")
+    low, high = float(values[known].min()), float(values[known].max())
+    clean = np.nan_to_num(values.astype(np.float64), nan=min(max(low, 0.0), high), posinf=high, neginf=low)
+    if low >= 0 and high <= 1:
+        return np.rint(clean * 255.0)
+    if low >= 0 and high <= 255:
+        return np.rint(clean)
+    return np.rint((clean - low) * (255.0 / (high - low))) if high > low else np.full(values.shape, _MID_GREY)
+
+
+def _on_grey(rgba: Pixels) -> Pixels:
+    alpha = rgba[..., 3:].astype(np.uint16)
+    return ((rgba[..., :3] * alpha + _MID_GREY * (255 - alpha) + 127) // 255).astype(np.uint8)
+
+
+def _looks_grey(rgb: Pixels) -> bool:
+    """True where at most 1 % of sampled pixels (up to about 128 x 128) differ by more than 8 between channels: JPEG chroma noise and small overlays pass."""
+    rows, columns = (max(1, side // _GREY_SAMPLES) for side in rgb.shape[:2])
+    sample = rgb[::rows, ::columns].astype(np.int16)
+    return bool(np.mean(np.ptp(sample, axis=2) <= _GREY_TOLERANCE) >= _GREY_SHARE)

@@ -1,0 +1,233 @@
+"""Artifacts that are whole or absent, and reruns that do only what is missing.
+
+An artifact is a file or a folder. Beside it stands `<artifact>.json`, its sidecar, written last: what it was made from. Long work leaves finished chunks in
+`<artifact>.parts/` until the artifact is whole. One process at a time writes an artifact.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from importlib import metadata
+from io import BufferedReader
+from pathlib import Path
+from typing import Any
+
+from fiqa.errors import ReadError, WriteError
+
+__all__ = [
+    "Parts",
+    "atomic_path",
+    "fingerprint",
+    "hash_inputs",
+    "is_current",
+    "make_record",
+    "open_regular",
+    "read_sidecar",
+    "sha256_file",
+    "write_sidecar",
+]
+
+PathLike = str | os.PathLike[str]
+_PACKAGES = ("numpy", "pillow", "opencv-python-headless", "onnxruntime", "polars", "scipy", "torch")
+
+
+@contextmanager
+def atomic_path(path: PathLike) -> Iterator[Path]:
+    """Yields a path beside `path` to write to; on success it is synced and renamed to `path`, on any failure it is removed and `path` is as it was.
+
+    The aside name is hidden, keeps the suffix and depends on `path` alone, so a rerun after a kill writes over what the kill left.
+
+    Raises:
+        WriteError: the operating system refused (disk full, permission, ...).
+    """
+    target = Path(path)
+    aside = _aside(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield aside
+        with open(aside, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(aside, target)
+        _sync_folder(target.parent)
+    except BaseException as error:
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
+        if isinstance(error, OSError) and not isinstance(error, WriteError) and error.errno is not None:
+            raise WriteError(
+                f"{str(target)!r} could not be written: {error.strerror or error}.",
+                hint="nothing was left behind; free some space or choose another place, then run it again",
+            ) from error
+        raise
+
+
+def _aside(target: Path) -> Path:
+    name = f".partial-{target.name}"
+    if len(os.fsencode(name)) > 255:
+        name = f".partial-{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:32]}{target.suffix[:16]}"
+    return target.with_name(name)
+
+
+def _sync_folder(folder: Path) -> None:
+    with suppress(OSError):  # not every file system can sync a folder, and the rename is done
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def open_regular(path: PathLike) -> BufferedReader:
+    """Returns a regular file opened for reading bytes; never blocks on a FIFO.
+
+    Raises:
+        ReadError: `.status` not_found, or unreadable (permission, a folder, a FIFO, a socket, a device).
+    """
+    name = os.fspath(path)
+    try:
+        handle = os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+    except (OSError, ValueError) as error:
+        missing = isinstance(error, ValueError) or error.errno in (errno.ENOENT, errno.ENOTDIR)
+        raise ReadError(
+            f"{name!r} cannot be opened: {error}.", status="not_found" if missing else "unreadable"
+        ) from error
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise ReadError(f"{name!r} must be a regular file.", status="unreadable")
+    return os.fdopen(handle, "rb")
+
+
+def sha256_file(path: PathLike) -> str:
+    """Returns the sha256 of a file's bytes, read in pieces, as 64 hex digits. Raises ReadError as open_regular."""
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def hash_inputs(paths: Iterable[PathLike]) -> dict[str, str]:
+    """Returns path -> sha256 of each input file, for a record; a file that cannot be read has "" instead."""
+    hashes = {}
+    for path in paths:
+        hashes[os.fspath(path)] = ""
+        with suppress(OSError):
+            hashes[os.fspath(path)] = sha256_file(path)
+    return hashes
+
+
+def make_record(
+    verb: str,
+    *,
+    arguments: Mapping[str, Any],
+    inputs: Mapping[str, str],
+    seed: int | None = None,
+    protocol: str | None = None,
+) -> dict[str, Any]:
+    """Returns what a sidecar says: the verb, its arguments, hashes of its inputs (name -> sha256), seed, protocol, package versions."""
+    versions = {}
+    for name in ("fiqa", *_PACKAGES):
+        with suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    return {
+        "verb": verb,
+        "arguments": dict(arguments),
+        "inputs": dict(inputs),
+        "seed": seed,
+        "protocol": protocol,
+        "versions": versions,
+    }
+
+
+def fingerprint(record: Mapping[str, Any]) -> str:
+    """Returns the sha256 of a record in canonical JSON: equal records, whatever the order of their keys, give equal fingerprints.
+
+    >>> fingerprint({"a": 1, "b": [2]}) == fingerprint({"b": [2], "a": 1})
+    True
+    """
+    return hashlib.sha256(json.dumps(record, sort_keys=True, allow_nan=False).encode()).hexdigest()
+
+
+def _sidecar(artifact: PathLike) -> Path:
+    target = Path(artifact)
+    return target.with_name(target.name + ".json")
+
+
+def _digest(artifact: Path) -> str:
+    """sha256 of a file; of a folder, the sha256 over its file names and sizes."""
+    if not artifact.is_dir():
+        return sha256_file(artifact)
+    names = sorted((os.fsencode(p.relative_to(artifact)), p.stat().st_size) for p in artifact.rglob("*") if p.is_file())
+    return hashlib.sha256(repr(names).encode()).hexdigest()
+
+
+def write_sidecar(artifact: PathLike, record: Mapping[str, Any]) -> Path:
+    """Writes `<artifact>.json` with the record, its fingerprint and the artifact's own digest; call it last. Returns its path. Raises WriteError."""
+    whole = {**record, "fingerprint": fingerprint(record), "output": _digest(Path(artifact))}
+    with atomic_path(_sidecar(artifact)) as aside:
+        aside.write_text(json.dumps(whole, indent=1, sort_keys=True) + "\n", encoding="ascii")
+    return _sidecar(artifact)
+
+
+def read_sidecar(artifact: PathLike) -> dict[str, Any] | None:
+    """Returns what `<artifact>.json` holds, or None where there is none that can be read."""
+    try:
+        found = json.loads(_sidecar(artifact).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def is_current(artifact: PathLike, expected: str) -> bool:
+    """Tells whether the artifact is there, was made from the record with fingerprint `expected`, and has not changed since."""
+    found = read_sidecar(artifact)
+    target = Path(artifact)
+    return bool(
+        found and found.get("fingerprint") == expected and target.exists() and found.get("output") == _digest(target)
+    )
+
+
+class Parts:
+    """Finished chunks of an artifact in `<artifact>.parts/`, kept across a kill; chunks of another fingerprint are discarded when this is made.
+
+    >>> import tempfile
+    >>> parts = Parts(Path(tempfile.mkdtemp()) / "all.txt", "f" * 64, ".txt")
+    >>> with parts.writing(0) as aside:
+    ...     _ = aside.write_text("one")
+    >>> parts.done, [p.name for p in parts.paths()]
+    (1, ['00000000.txt'])
+    """
+
+    def __init__(self, artifact: PathLike, key: str, suffix: str) -> None:
+        self.folder = Path(artifact).with_name(Path(artifact).name + ".parts")
+        self.suffix = suffix
+        mark = self.folder / "fingerprint"
+        if not mark.is_file() or mark.read_text(encoding="ascii") != key:
+            self.discard()
+            with atomic_path(mark) as aside:
+                aside.write_text(key, encoding="ascii")
+        self.done = 0
+        while self.path(self.done).is_file():
+            self.done += 1
+
+    def path(self, number: int) -> Path:
+        """Returns where chunk `number` is or will be."""
+        return self.folder / f"{number:08d}{self.suffix}"
+
+    @contextmanager
+    def writing(self, number: int) -> Iterator[Path]:
+        """Yields the path to write chunk `number` to; it counts as done when the block ends well. Raises WriteError."""
+        with atomic_path(self.path(number)) as aside:
+            yield aside
+        self.done = max(self.done, number + 1) if number <= self.done else self.done
+
+    def paths(self) -> list[Path]:
+        """Returns the finished chunks from 0 up to the first that is missing (`done` of them)."""
+        return [self.path(number) for number in range(self.done)]
+
+    def discard(self) -> None:
+        """Removes the folder; call it when the artifact is whole."""
+        shutil.rmtree(self.folder, ignore_errors=True)
