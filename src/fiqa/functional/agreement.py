@@ -1,0 +1,170 @@
+"""How well predictions agree with targets: size of the error, agreement of the order, agreement of the levels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fiqa import checks
+from fiqa.errors import EvidenceError
+
+__all__ = ["balanced_accuracy", "kendall", "macro_f1", "mae", "per_identity", "rmse", "spearman"]
+
+Metric = Callable[[NDArray[np.float64], NDArray[np.float64]], float]
+
+
+def _two(pred: ArrayLike, target: ArrayLike, least: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    first = checks.finite(checks.array(pred, "pred", shape=("N",), dtype=np.float64), "pred")
+    second = checks.finite(checks.array(target, "target", shape=(len(first),), dtype=np.float64), "target")
+    if len(first) < least:
+        raise EvidenceError(f"agreement needs at least {least} rows, got {len(first)}.")
+    return first, second
+
+
+def mae(pred: ArrayLike, target: ArrayLike) -> float:
+    """Returns the mean absolute error of (N,) predictions.
+
+    Raises:
+        ShapeError, InputError: shapes differ, NaN.
+        EvidenceError: no row.
+
+    >>> mae([0.0, 1.0], [0.5, 1.0])
+    0.25
+    """
+    first, second = _two(pred, target, 1)
+    return float(np.abs(first - second).mean())
+
+
+def rmse(pred: ArrayLike, target: ArrayLike) -> float:
+    """Returns the root of the mean squared error of (N,) predictions; never below mae.
+
+    Raises:
+        ShapeError, InputError: shapes differ, NaN.
+        EvidenceError: no row.
+
+    >>> round(rmse([0.0, 1.0], [0.5, 1.0]), 4)
+    0.3536
+    """
+    first, second = _two(pred, target, 1)
+    gap = np.abs(first - second)
+    # Equal gaps can round below their own mean; the inequality of the two errors holds exactly in the result.
+    return float(max(np.sqrt(np.mean(gap**2)), gap.mean()))
+
+
+def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    _, code, count = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(count)
+    return np.asarray((last - (count - 1) / 2.0)[code])
+
+
+def _varies(first: NDArray[np.float64], second: NDArray[np.float64], name: str) -> None:
+    for which, values in (("pred", first), ("target", second)):
+        if values.min() == values.max():
+            raise EvidenceError(
+                f"{name} needs values that differ, but {which} is {values[0]} in all {len(values)} rows."
+            )
+
+
+def spearman(pred: ArrayLike, target: ArrayLike) -> float:
+    """Returns Spearman's rank correlation in [-1,1], equal values at their mean rank.
+
+    Raises:
+        ShapeError, InputError: shapes differ, NaN.
+        EvidenceError: fewer than 2 rows, or one side is constant.
+
+    >>> round(spearman([1, 2, 3, 4], [1, 2, 4, 3]), 3)
+    0.8
+    """
+    first, second = _two(pred, target, 2)
+    _varies(first, second, "spearman")
+    a, b = (ranks - ranks.mean() for ranks in (_ranks(first), _ranks(second)))
+    return float(np.clip(a @ b / np.sqrt((a @ a) * (b @ b)), -1.0, 1.0))
+
+
+def kendall(pred: ArrayLike, target: ArrayLike) -> float:
+    """Returns Kendall's tau-b in [-1,1] (corrected for ties), by scipy.stats.kendalltau.
+
+    Raises:
+        ShapeError, InputError: shapes differ, NaN.
+        EvidenceError: fewer than 2 rows, or one side is constant.
+
+    >>> round(kendall([1, 2, 3, 4], [1, 2, 4, 3]), 3)
+    0.667
+    """
+    from scipy.stats import kendalltau
+
+    first, second = _two(pred, target, 2)
+    _varies(first, second, "kendall")
+    return float(kendalltau(first, second, variant="b").statistic)
+
+
+def per_identity(metric: Metric, pred: ArrayLike, target: ArrayLike, identities: ArrayLike) -> tuple[float, int, int]:
+    """Returns (mean of the metric over identities, identities used, identities skipped).
+
+    An identity with fewer than two rows, or whose predictions or targets are all equal, says nothing about order: it is skipped and counted.
+
+    Args:
+        metric: a function of this file, (pred, target) -> float.
+        pred, target: (N,) numbers.
+        identities: (N,) of any type.
+
+    Raises:
+        ShapeError, InputError: shapes differ, NaN.
+        EvidenceError: no identity can be used.
+
+    >>> per_identity(spearman, [1, 2, 5, 4, 9], [1, 2, 4, 5, 9], ["a", "a", "b", "b", "c"])
+    (0.0, 2, 1)
+    """
+    first, second = _two(pred, target, 1)
+    code = np.unique(checks.array(identities, "identities", shape=(len(first),)), return_inverse=True)[1]
+    order = np.argsort(code, kind="stable")
+    groups = np.split(order, np.flatnonzero(np.diff(code[order])) + 1)
+    usable = [g for g in groups if np.ptp(first[g]) > 0 and np.ptp(second[g]) > 0]
+    if not usable:
+        raise EvidenceError(
+            f"per_identity needs an identity with two or more rows that differ; all {len(groups)} have fewer or are constant."
+        )
+    return float(np.mean([metric(first[g], second[g]) for g in usable])), len(usable), len(groups) - len(usable)
+
+
+def _counts(pred: ArrayLike, target: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Returns per level (of either side): rows right, rows of the target, rows of the prediction."""
+    first = checks.array(pred, "pred_levels", shape=("N",))
+    second = checks.array(target, "target_levels", shape=(len(first),))
+    if not len(first):
+        raise EvidenceError("agreement of levels needs at least 1 row, got 0.")
+    names, code = np.unique(np.concatenate([first, second]), return_inverse=True)
+    a, b = code[: len(first)], code[len(first) :]
+    n = len(names)
+    return np.bincount(a[a == b], minlength=n), np.bincount(b, minlength=n), np.bincount(a, minlength=n)
+
+
+def balanced_accuracy(pred_levels: ArrayLike, target_levels: ArrayLike) -> float:
+    """Returns the mean over the target's levels of the share of their rows that is predicted right, in [0,1].
+
+    Raises:
+        ShapeError: shapes differ.
+        EvidenceError: no row.
+
+    >>> balanced_accuracy([0, 1, 1, 1], [0, 0, 1, 1])
+    0.75
+    """
+    right, wanted, _ = _counts(pred_levels, target_levels)
+    present = wanted > 0
+    return float(np.mean(right[present] / wanted[present]))
+
+
+def macro_f1(pred_levels: ArrayLike, target_levels: ArrayLike) -> float:
+    """Returns the mean F1 over all levels that occur on either side, in [0,1]; a level never predicted right counts 0.
+
+    Raises:
+        ShapeError: shapes differ.
+        EvidenceError: no row.
+
+    >>> round(macro_f1([0, 1, 1, 1], [0, 0, 1, 1]), 3)
+    0.733
+    """
+    right, wanted, given = _counts(pred_levels, target_levels)
+    return float(np.mean(2 * right / (wanted + given)))

@@ -1,0 +1,367 @@
+"""Error versus discard: how the recognition error falls as the worst-quality comparisons are left out (EDC; also called ERC or EVRC).
+
+The quality of a pair is the lower of its two. Published evaluations differ in what they discard, how they set the comparison threshold, where they
+evaluate and how they integrate, so each is a named `Protocol`, and every curve carries its name. A comparison is accepted when its similarity is above
+the threshold. Sources: ISO/IEC 29794-1 and Schlett et al., "Considerations on the evaluation of biometric quality assessment algorithms" (2023); the
+evaluation code published with CR-FIQA, MagFace and CLIB-FIQA.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fiqa import checks
+from fiqa.errors import EvidenceError, InputError
+from fiqa.functional.protocols import (
+    PROTOCOLS,
+    Normalize,
+    Protocol,
+    protocol_of,
+    start_threshold,
+    starting_fnmr,
+    threshold_rule,
+)
+from fiqa.functional.verification import allowed_false_matches, threshold_at_fmr
+from fiqa.types import DiscardCurve
+
+__all__ = [
+    "PROTOCOLS",
+    "FalseMatchCurve",
+    "Protocol",
+    "area",
+    "comparison_threshold",
+    "discard_curve",
+    "false_match_curve",
+    "oracle_curve",
+    "pair_quality",
+    "protocol_of",
+    "random_curve",
+    "theoretical_best",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class FalseMatchCurve:
+    """The FMR among the non-mated pairs that are kept: `discard`, `fmr`, `kept` (K,), the fixed `threshold`, `counts` nonmated, errors, resolvable_fmr."""
+
+    discard: NDArray[np.float64]
+    fmr: NDArray[np.float64]
+    kept: NDArray[np.int64]
+    threshold: float
+    counts: Mapping[str, float]
+
+    def area(self, upto: float = 0.3, *, normalize: Normalize = None) -> float:
+        """Returns the stepwise area over discard fractions [0, upto]; see `area` for the three forms."""
+        return _area(self.discard, self.fmr, upto, normalize, "step", "exact")
+
+
+def pair_quality(quality: ArrayLike) -> NDArray[Any]:
+    """Returns the quality of each pair, (P,): the lower of its two images' qualities (P,2).
+
+    Raises:
+        ShapeError, InputError: not (P,2), NaN.
+
+    >>> pair_quality([[0.3, 0.9], [0.8, 0.5]]).tolist()
+    [0.3, 0.5]
+    """
+    both = _floats(quality, "quality", ("P", 2))
+    return np.asarray(np.minimum(both[:, 0], both[:, 1]))
+
+
+def discard_curve(
+    similarity: ArrayLike,
+    mated: ArrayLike,
+    quality: ArrayLike,
+    *,
+    fmr: float = 1e-3,
+    protocol: str = "iso",
+    start_fnmr: float | None = None,
+) -> DiscardCurve:
+    """Returns the error-versus-discard curve of a quality over the given pairs.
+
+    With steps at every distinct quality the curve has one point per distinct pair quality, kept pairs being those of at least that quality; it does not
+    end with an empty point at discard 1. Under `crfiqa` and `magface` it ends where no mated or no non-mated pair is left.
+
+    Args:
+        similarity: (P,) higher is more alike.
+        mated: (P,) True where both images show the same person.
+        quality: (P,2) quality of each pair's two images, higher is better.
+        fmr: the wanted false match rate in (0,1); not used by `schlett2023`, which needs no non-mated pairs.
+        protocol: a name in PROTOCOLS.
+        start_fnmr: `schlett2023` only: the wanted FNMR at discard 0, in (0,1), .05 when None.
+
+    Raises:
+        ShapeError: shapes disagree.
+        InputError: NaN, fmr or start_fnmr out of range, start_fnmr with another protocol.
+        UnknownNameError: no such protocol.
+        EvidenceError: no mated pair, or too few non-mated pairs to resolve `fmr`.
+
+    >>> curve = discard_curve([0.9, 0.1, 0.8, 0.2], [True, True, True, False], [[0.9, 0.8], [0.1, 0.9], [0.5, 0.5], [0.7, 0.7]], fmr=0.5)
+    Traceback (most recent call last):
+    fiqa.errors.EvidenceError: An FMR of 0.5 needs at least 2 non-mated pairs, got 1: the lowest they resolve is 1.
+    <BLANKLINE>
+    hint: give more non-mated pairs, or ask for a higher FMR
+    >>> curve = discard_curve([0.9, 0.1, 0.8], [True] * 3, [[0.9, 0.8], [0.1, 0.9], [0.5, 0.5]], protocol="schlett2023", start_fnmr=0.3)
+    >>> curve.discard.round(3).tolist(), curve.fnmr.round(3).tolist()
+    ([0.0, 0.333, 0.667], [0.333, 0.0, 0.0])
+    """
+    rule = protocol_of(protocol)
+    score, same, worst = _pairs(similarity, mated, quality)
+    start = starting_fnmr(rule, start_fnmr)
+    if rule.discards == "all":
+        return _re_estimated(rule, score, same, worst, fmr)
+    genuine = score[same]
+    threshold = start_threshold(genuine, start) if start else threshold_at_fmr(score[~same], fmr)
+    failed = genuine <= np.float64(threshold)
+    discard, error, kept = _by_quality(worst[same], failed)
+    counts = _counts(len(genuine), len(score) - len(genuine), int(failed.sum()))
+    return DiscardCurve(discard, error, kept, threshold, None if start else fmr, rule.name, counts)
+
+
+def comparison_threshold(
+    similarity: ArrayLike,
+    mated: ArrayLike,
+    *,
+    fmr: float = 1e-3,
+    protocol: str = "iso",
+    start_fnmr: float | None = None,
+) -> float:
+    """Returns the comparison threshold at discard 0 under a protocol (accepted is above it); arguments and Raises as discard_curve.
+
+    >>> comparison_threshold([0.9, 0.4, 0.3, 0.2], [True, False, False, False], fmr=0.34)
+    0.3
+    """
+    rule = protocol_of(protocol)
+    score, same, _ = _pairs(similarity, mated, None)
+    start = starting_fnmr(rule, start_fnmr)
+    if start:
+        return start_threshold(score[same], start)
+    return threshold_rule(rule)(score[same], score[~same], fmr)
+
+
+def false_match_curve(
+    similarity: ArrayLike, mated: ArrayLike, quality: ArrayLike, *, fmr: float = 1e-3
+) -> FalseMatchCurve:
+    """Returns the FM-EDC: the FMR among the non-mated pairs kept, as those of the lowest quality are discarded; threshold, steps and ties as `iso`.
+
+    Args and Raises: as discard_curve, but mated pairs are not needed.
+
+    >>> curve = false_match_curve([0.9, 0.1, 0.2], [False] * 3, [[0.2, 0.8], [0.3, 0.9], [0.5, 0.5]], fmr=0.4)
+    >>> curve.fmr.round(3).tolist()
+    [0.333, 0.0, 0.0]
+    """
+    score, same, worst = _pairs(similarity, mated, quality, needs_mated=False)
+    impostor = score[~same]
+    threshold = threshold_at_fmr(impostor, fmr)
+    matched = impostor > np.float64(threshold)
+    discard, error, kept = _by_quality(worst[~same], matched)
+    counts = {"nonmated": len(impostor), "errors": int(matched.sum()), "resolvable_fmr": 1 / len(impostor)}
+    return FalseMatchCurve(discard, error, kept, threshold, counts)
+
+
+def oracle_curve(
+    similarity: ArrayLike,
+    mated: ArrayLike,
+    *,
+    fmr: float = 1e-3,
+    protocol: str = "iso",
+    start_fnmr: float | None = None,
+) -> DiscardCurve:
+    """Returns the curve of a quality that knows the outcome: the least similar mated pairs go first, non-mated ones last.
+
+    No quality of single images can do better on these pairs. Arguments and Raises as discard_curve.
+
+    >>> oracle_curve([0.1, 0.9, 0.8], [True] * 3, protocol="schlett2023", start_fnmr=0.3).fnmr.round(3).tolist()
+    [0.333, 0.0, 0.0]
+    """
+    score, same, _ = _pairs(similarity, mated, None)
+    known = np.where(same, score, score.max())
+    both = np.stack([known, known], axis=1)
+    return discard_curve(score, same, both, fmr=fmr, protocol=protocol, start_fnmr=start_fnmr)
+
+
+def random_curve(
+    similarity: ArrayLike,
+    mated: ArrayLike,
+    index: ArrayLike,
+    *,
+    fmr: float = 1e-3,
+    protocol: str = "iso",
+    start_fnmr: float | None = None,
+    seed: int = 0,
+) -> DiscardCurve:
+    """Returns the curve of a quality drawn at random per image: what discarding without knowledge does to these pairs.
+
+    Args:
+        index: (P,2) which images each pair compares, integers from 0.
+        seed: of the draw.
+        similarity, mated, fmr, protocol, start_fnmr: and Raises as discard_curve.
+
+    >>> random_curve([0.1, 0.9], [True] * 2, [[0, 1], [1, 2]], protocol="schlett2023", start_fnmr=0.4).fnmr.tolist()
+    [0.5]
+    """
+    pairs = checks.array(index, "index", shape=("P", 2), dtype=np.int64)
+    if len(pairs) and pairs.min() < 0:
+        raise InputError(f"index must not be negative, got {pairs.min()}.")
+    images = int(pairs.max()) + 1 if len(pairs) else 0
+    both = np.random.default_rng(seed).permutation(images).astype(np.float64)[pairs]
+    return discard_curve(similarity, mated, both, fmr=fmr, protocol=protocol, start_fnmr=start_fnmr)
+
+
+def theoretical_best(e0: float, discard: ArrayLike, *, form: Literal["exact", "line"] = "exact") -> NDArray[np.float64]:
+    """Returns the lowest error that discarding can leave, same shape as `discard`.
+
+    Args:
+        e0: error at discard 0, in [0,1].
+        discard: fractions in [0,1].
+        form: "exact" is (e0-d)/(1-d), every discarded pair an error; "line" is e0-d, what the code published with Schlett et al. 2023 subtracts. The two
+            meet at d = 0 and at d = e0; between them the exact one is the higher, so the line is out of reach.
+
+    Raises:
+        InputError, UnknownNameError.
+
+    >>> theoretical_best(0.1, [0.0, 0.05, 0.2]).round(4).tolist()
+    [0.1, 0.0526, 0.0]
+    """
+    checks.in_range(e0, "e0", 0.0, 1.0)
+    checks.choice(form, "form", ("exact", "line"))
+    d = np.asarray(discard, np.float64)
+    if np.any(~((d >= 0) & (d <= 1))):
+        raise InputError("discard must lie in [0, 1].")
+    left = np.maximum(e0 - d, 0.0)
+    return left if form == "line" else np.asarray(left / np.maximum(1.0 - d, np.finfo(float).tiny))
+
+
+def area(curve: DiscardCurve, upto: float = 0.3, *, normalize: Normalize = None) -> float:
+    """Returns the area under a discard curve over discard fractions [0, upto], by the rule of its protocol (stepwise or trapezoid).
+
+    After its last point a curve goes on at its last value. The three forms are the same for every protocol; `Protocol.printed` names the one that its
+    publications print (so the clib number is `normalize="start"`, and None is always the raw area).
+
+    Args:
+        upto: in (0,1].
+        normalize: None the raw area; "start" the mean FNMR over [0, upto] divided by the FNMR at 0 (1: discarding does not help); "best" the raw area less
+            that under the theoretical best of the protocol (0: nothing better is possible).
+
+    Raises:
+        InputError: upto out of range.
+        UnknownNameError: another normalization.
+        EvidenceError: "start" on a curve without an error at discard 0.
+
+    >>> curve = discard_curve([0.9, 0.1, 0.8], [True] * 3, [[0.9, 0.8], [0.1, 0.9], [0.5, 0.5]], protocol="schlett2023", start_fnmr=0.3)
+    >>> round(area(curve, 0.5), 4), round(area(curve, 0.5, normalize="start"), 4)
+    (0.1111, 0.6667)
+    """
+    rule = protocol_of(curve.protocol)
+    return _area(curve.discard, curve.fnmr, upto, normalize, rule.area, rule.best)
+
+
+def _area(
+    discard: NDArray[np.float64],
+    error: NDArray[np.float64],
+    upto: float,
+    normalize: Normalize,
+    rule: Literal["step", "trapezoid"],
+    best: Literal["exact", "line"],
+) -> float:
+    checks.in_range(upto, "upto", 0.0, 1.0, open_low=True)
+    if normalize is not None:
+        checks.choice(normalize, "normalize", ("start", "best"))
+    inside = int(np.searchsorted(discard, upto, side="left"))
+    x = np.append(discard[:inside], upto)
+    if rule == "step":
+        raw = float(error[:inside] @ np.diff(x))
+    else:
+        y = np.append(error[:inside], np.interp(upto, discard, error))
+        raw = float((y[1:] + y[:-1]) @ np.diff(x) / 2)
+    start = float(error[0])
+    if normalize is None:
+        return raw
+    if normalize == "best":
+        return raw - _best_area(start, upto, best)
+    if start == 0:
+        raise EvidenceError(
+            "An area relative to the error at discard 0 needs an error there, got none.",
+            hint="ask for a lower FMR or give harder pairs; the raw area is 0",
+        )
+    return raw / (upto * start)
+
+
+def _best_area(e0: float, upto: float, form: Literal["exact", "line"]) -> float:
+    """The integral of theoretical_best over [0, upto]."""
+    end = min(upto, e0)
+    if form == "line" or end >= 1:
+        return e0 * end - end**2 / 2 if form == "line" else end
+    return float(end + (1 - e0) * np.log1p(-end))
+
+
+def _floats(values: ArrayLike, name: str, shape: tuple[int | str, ...]) -> NDArray[Any]:
+    result = checks.array(values, name, shape=shape)
+    return checks.finite(result if result.dtype.kind == "f" else result.astype(np.float64), name)
+
+
+def _pairs(
+    similarity: ArrayLike, mated: ArrayLike, quality: ArrayLike | None, *, needs_mated: bool = True
+) -> tuple[NDArray[Any], NDArray[np.bool_], NDArray[Any]]:
+    score = _floats(similarity, "similarity", ("P",))
+    same = checks.array(mated, "mated", shape=(len(score),), dtype=np.bool_)
+    worst = np.empty(0) if quality is None else pair_quality(quality)
+    if quality is not None and len(worst) != len(score):
+        raise InputError(f"quality must have one row per similarity ({len(score)}), got {len(worst)}.")
+    if needs_mated and not same.any():
+        raise EvidenceError(f"A discard curve needs mated pairs, got none among {len(score)} pairs.")
+    return score, same, worst
+
+
+def _counts(mated: int, nonmated: int, errors: int) -> dict[str, float]:
+    return {
+        "mated": mated,
+        "nonmated": nonmated,
+        "errors": errors,
+        "resolvable_fmr": 1 / nonmated if nonmated else float("inf"),
+    }
+
+
+def _by_quality(
+    quality: NDArray[Any], failed: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """Returns (discard, error, kept) at every distinct quality, from one sort of values: the order of the pairs is never needed."""
+    count = len(quality)
+    ordered = np.sort(quality)
+    first = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    bad = np.sort(quality[failed])
+    gone = np.concatenate([[0], np.flatnonzero(np.diff(bad)) + 1, [len(bad)]]) if len(bad) else np.zeros(1, np.int64)
+    place = np.searchsorted(ordered[first], bad[gone[:-1]]) + 1
+    # After the block at which an error is discarded, so many errors are gone.
+    steps = np.diff(np.concatenate([[0], place, [len(first)]]))
+    left = np.repeat(len(bad) - gone, steps)
+    kept = count - first
+    return first / count, left / kept, kept
+
+
+def _re_estimated(
+    rule: Protocol, score: NDArray[Any], same: NDArray[np.bool_], worst: NDArray[Any], fmr: float
+) -> DiscardCurve:
+    """The protocols that discard all kinds of pairs and set the threshold again at every twentieth."""
+    allowed_false_matches(int(np.count_nonzero(~same)), fmr)
+    order = np.argsort(worst, kind="stable")
+    score, same = score[order], same[order]
+    discard, error, kept, thresholds = [], [], [], []
+    for u in np.arange(20) * 0.05:
+        gone = int(u * len(score))
+        genuine, impostor = score[gone:][same[gone:]], score[gone:][~same[gone:]]
+        if not len(genuine) or not len(impostor):
+            break
+        threshold = threshold_rule(rule)(genuine, impostor, fmr)
+        failed = int(np.count_nonzero(genuine <= np.float64(threshold)))
+        discard.append(float(u))
+        error.append(failed / len(genuine))
+        kept.append(len(genuine))
+        thresholds.append(threshold)
+    counts = _counts(int(same.sum()), int((~same).sum()), round(error[0] * kept[0]))
+    return DiscardCurve(np.array(discard), np.array(error), np.array(kept), thresholds[0], fmr, rule.name, counts)

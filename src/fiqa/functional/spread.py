@@ -1,0 +1,55 @@
+"""How far a score uses its range: a score that says the same of every face is of no use, however right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fiqa import checks
+from fiqa.errors import EvidenceError, InputError
+
+__all__ = ["Spread", "spread"]
+
+BINS = 20
+"""Equal bins of [0,1] of which the entropy is taken; the largest entropy is ln 20 = 2.996 nats."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """`q90_q10` 90th less 10th percentile; `std` population standard deviation; `entropy` in nats of a 20-bin histogram on [0,1]; `count` of scores."""
+
+    q90_q10: float
+    std: float
+    entropy: float
+    count: int
+
+
+def spread(score: ArrayLike) -> Spread:
+    """Returns how widely the scores are spread (DmsFIQA, Table 4).
+
+    Args:
+        score: (N,) in [0,1].
+
+    Raises:
+        ShapeError: not one axis.
+        InputError: NaN, or a value outside [0,1].
+        EvidenceError: no score at all.
+
+    >>> s = spread([0.0, 0.25, 0.5, 0.75, 1.0])
+    >>> round(s.q90_q10, 3), round(s.std, 3), round(s.entropy, 3)
+    (0.8, 0.354, 1.609)
+    """
+    values = checks.finite(checks.array(score, "score", shape=("N",), dtype=np.float64), "score")
+    if not len(values):
+        raise EvidenceError("spread needs at least one score, got 0.")
+    if values.min() < 0 or values.max() > 1:
+        raise InputError(
+            f"score must lie in [0, 1], got {values.min()}..{values.max()}.",
+            hint="calibrate raw scores first; the entropy is of a histogram on [0, 1]",
+        )
+    low, high = np.quantile(values, (0.1, 0.9))
+    share = np.histogram(values, bins=BINS, range=(0.0, 1.0))[0] / len(values)
+    share = share[share > 0]
+    return Spread(float(high - low), float(values.std()), float(abs(np.sum(share * np.log(share)))), len(values))
