@@ -1,0 +1,56 @@
+"""What belongs to one identity: codes, groups and class centers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fiqa import checks
+from fiqa.types import batches
+
+__all__ = ["class_centers", "encode", "groups"]
+
+_ROWS = 1 << 15
+
+
+def encode(identities: ArrayLike, count: int) -> tuple[NDArray[np.int64], int]:
+    """Returns (code (N,) of each image 0..K-1 in sorted order of the names, K).
+
+    >>> encode(["b", "a", "b"], 3)[0].tolist()
+    [1, 0, 1]
+    """
+    names = checks.array(identities, "identities", shape=(count,))
+    known, code = np.unique(names, return_inverse=True)
+    return code.astype(np.int64), len(known)
+
+
+def groups(code: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Returns the row numbers of each code, ascending, one array per code.
+
+    >>> [g.tolist() for g in groups(np.array([1, 0, 1]))]
+    [[1], [0, 2]]
+    """
+    if not len(code):
+        return []
+    order = np.argsort(code, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(code[order])) + 1)
+
+
+def class_centers(embeddings: NDArray[np.floating[Any]], code: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
+    """Returns the mean unit vector of each class, of unit length again: (K,D) float32.
+
+    A class whose vectors cancel out has no direction; its center stays the zero vector.
+
+    >>> class_centers(np.array([[1.0, 0], [0, 1.0]]), np.array([0, 0]), 1).round(3).tolist()
+    [[0.7070000171661377, 0.7070000171661377]]
+    """
+    total = np.zeros((classes, embeddings.shape[1]))
+    for piece in batches(len(code), _ROWS):
+        order = np.argsort(code[piece], kind="stable")
+        sorted_code = code[piece][order]
+        first = np.flatnonzero(np.diff(sorted_code, prepend=-1))
+        total[sorted_code[first]] += np.add.reduceat(embeddings[piece][order].astype(np.float64), first, axis=0)
+    length = np.linalg.norm(total, axis=1, keepdims=True)
+    return (total / np.where(length > 1e-12, length, 1.0)).astype(np.float32)

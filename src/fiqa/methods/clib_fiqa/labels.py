@@ -1,0 +1,111 @@
+"""What CLIB-FIQA learns from: a quality anchor per image and a level of each of the five factors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fiqa import checks
+from fiqa.errors import InputError
+from fiqa.methods.cr_fiqa import relative_classifiability
+
+__all__ = ["MISSING", "FactorLabels", "factor_labels", "quality_anchors"]
+
+MISSING = -1
+"""Stands where a factor could not be estimated; training leaves it out of the loss."""
+
+FactorLabels = Mapping[str, NDArray[np.int8]]
+"""Factor -> (N,) int8 position in fiqa.methods.clib_fiqa.GRID (worst first), MISSING where unknown."""
+
+_BLUR_CUTS = (0.35, 0.7)
+_YAW_CUTS_DEGREES = (10.0, 25.0)
+_SOBEL_SCALE = 0.01
+
+
+def quality_anchors(
+    embeddings: NDArray[np.floating[Any]],
+    identities: ArrayLike,
+    *,
+    form: Literal["shifted", "paper"] = "shifted",
+    percentiles: tuple[float, float] = (0.5, 99.5),
+) -> NDArray[np.float32]:
+    """Returns the quality anchor of every image: relative classifiability, min-max scaled to [0, 1] [1, 3.2].
+
+    The scale runs between two percentiles, so that a single outlier does not squeeze all others together; values beyond
+    them are clipped. Differs from the published code, which masks the own class with -1e-12 (so that a negative nearest
+    center is never found) and scales between minimum and maximum: `percentiles=(0, 100)` with `form="paper"` is the paper.
+
+    Args:
+        embeddings: (N,D) unit vectors.
+        identities: (N,) who is on the image.
+        form: see fiqa.methods.cr_fiqa.relative_classifiability.
+        percentiles: what becomes 0 and 1.
+
+    Returns: (N,) float32 in [0, 1].
+    Raises: ShapeError, InputError (one identity only, percentiles not ascending in 0..100).
+
+    >>> import numpy as np
+    >>> e = np.array([[1.0, 0], [0.8, 0.6], [0, 1.0], [0, 1.0]])
+    >>> quality_anchors(e, ["a", "a", "b", "b"], percentiles=(0, 100)).round(2)
+    array([1.  , 0.  , 0.47, 0.47], dtype=float32)
+    """
+    if not 0 <= percentiles[0] < percentiles[1] <= 100:
+        raise InputError(f"percentiles must ascend within 0..100, got {percentiles}.")
+    ratio = relative_classifiability(embeddings, identities, form=form).astype(np.float64)
+    if not len(ratio):
+        return ratio.astype(np.float32)
+    low, high = np.percentile(ratio, percentiles)
+    return np.clip((ratio - low) / (high - low if high > low else 1.0), 0.0, 1.0).astype(np.float32)
+
+
+def factor_labels(
+    *,
+    sharpness: ArrayLike,
+    yaw: ArrayLike,
+    occlusion: ArrayLike,
+    expression: ArrayLike,
+    illumination: ArrayLike,
+    blur_measure: Literal["cpbd", "sobel"] = "cpbd",
+    cut: float = 0.5,
+) -> FactorLabels:
+    """Returns the five factor labels from measures; NaN in a measure gives MISSING, never the worst class [1, 4.1].
+
+    Args:
+        sharpness: (N,) CPBD in 0..1, or the mean Sobel magnitude when `blur_measure` is "sobel" (the published code's
+            measure, scaled by .01). Below .35 hazy, below .7 blurry, else clear.
+        yaw: (N,) degrees. |yaw| up to 10 frontal, up to 25 slight angle, else profile.
+        occlusion, expression, illumination: (N,) qualities in 0..1; below `cut` obstructed, exaggerated, extreme.
+        blur_measure: which measure `sharpness` is.
+        cut: where the two-class factors are cut.
+
+    Returns: blur, occlusion, pose, expression, illumination -> (N,) int8.
+    Raises: ShapeError, UnknownNameError (blur_measure), InputError (cut outside 0..1).
+
+    >>> import numpy as np
+    >>> one = [1.0, 1.0]
+    >>> labels = factor_labels(sharpness=[0.2, 0.8], yaw=[np.nan, -30], occlusion=one, expression=one, illumination=one)
+    >>> labels["blur"].tolist(), labels["pose"].tolist()
+    ([0, 2], [-1, 0])
+    """
+    checks.choice(blur_measure, "blur_measure", ("cpbd", "sobel"))
+    checks.in_range(cut, "cut", 0.0, 1.0)
+    blur = checks.array(sharpness, "sharpness", shape=("N",), dtype=np.float64)
+    n = len(blur)
+    angle = np.abs(checks.array(yaw, "yaw", shape=(n,), dtype=np.float64))
+    pairs = {"occlusion": occlusion, "expression": expression, "illumination": illumination}
+    known = {name: checks.array(value, name, shape=(n,), dtype=np.float64) for name, value in pairs.items()}
+    scaled = blur * _SOBEL_SCALE if blur_measure == "sobel" else blur
+    return {
+        "blur": _missing(np.searchsorted(_BLUR_CUTS, scaled, side="right"), scaled),
+        "occlusion": _missing(known["occlusion"] >= cut, known["occlusion"]),
+        "pose": _missing(2 - np.searchsorted(_YAW_CUTS_DEGREES, angle, side="left"), angle),
+        "expression": _missing(known["expression"] >= cut, known["expression"]),
+        "illumination": _missing(known["illumination"] >= cut, known["illumination"]),
+    }
+
+
+def _missing(label: NDArray[Any], measure: NDArray[np.float64]) -> NDArray[np.int8]:
+    return np.where(np.isnan(measure), MISSING, label).astype(np.int8)

@@ -1,0 +1,82 @@
+"""CR-FIQA's label: how classifiable a face is, relative to the nearest other person.
+
+[1] Boutros, Fang, Klemt, Fu, Damer: CR-FIQA: Face Image Quality Assessment by Learning Sample Relative Classifiability,
+    CVPR 2023.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fiqa import checks
+from fiqa.errors import InputError, ShapeError
+from fiqa.functional.identities import class_centers, encode
+from fiqa.types import MethodCard, batches
+
+__all__ = ["CARD", "relative_classifiability"]
+
+CARD = MethodCard(
+    name="cr_fiqa",
+    paper="Boutros, Fang, Klemt, Fu, Damer: CR-FIQA (CVPR 2023)",
+    year=2023,
+    family="label",
+    needs=("embeddings", "identities"),
+    gives=("label",),
+    summary="Similarity to the own class center over similarity to the nearest other class center.",
+    limits="An identity with one image is its own center and gets the highest similarity whatever it looks like: leave such out.",
+)
+
+_EPSILON = 1e-9
+_ROWS = 1024
+
+
+def relative_classifiability(
+    embeddings: NDArray[np.floating[Any]], identities: ArrayLike, *, form: Literal["shifted", "paper"] = "shifted"
+) -> NDArray[np.float32]:
+    """Returns the certainty ratio of every image [1, Eq. 5].
+
+        ccs_i   = cos(e_i, center of the own class)
+        nnccs_i = max over the other classes of cos(e_i, center)
+        shifted: ccs / (nnccs + 1 + 1e-9)            paper: ccs / (nnccs + 1e-9)
+
+    Class centers are the mean unit vectors of the identities in `embeddings`, not the weights of a classification layer.
+    "shifted" has a denominator in [0, 2]; "paper" is the plain ratio, which explodes where the nearest other center is
+    almost orthogonal and changes its sign beyond.
+
+    Args:
+        embeddings: (N,D) unit vectors, float32, float16 or a memory map of either; read in blocks of rows.
+        identities: (N,) who is on the image, at least two people.
+        form: "shifted" (default) or "paper".
+
+    Returns: (N,) float32, higher is better, open range.
+    Raises: ShapeError, InputError (rows not unit, only one identity), UnknownNameError (form).
+
+    >>> import numpy as np
+    >>> e = np.array([[1.0, 0], [0.8, 0.6], [0, 1.0], [0, 1.0]])
+    >>> relative_classifiability(e, ["a", "a", "b", "b"]).round(2)
+    array([0.95, 0.59, 0.76, 0.76], dtype=float32)
+    """
+    checks.choice(form, "form", ("shifted", "paper"))
+    if embeddings.ndim != 2:
+        raise ShapeError(f"embeddings must have shape (N, D), got {embeddings.shape}.")
+    code, classes = encode(identities, len(embeddings))
+    if classes < 2:
+        if not len(code):
+            return np.zeros(0, np.float32)
+        raise InputError(
+            f"identities must name at least 2 people, got {classes}; there is no other class to compare with."
+        )
+    centers = class_centers(embeddings, code, classes)
+    shift = (1.0 if form == "shifted" else 0.0) + _EPSILON
+    result = np.empty(len(code), np.float32)
+    for piece in batches(len(code), _ROWS):
+        rows = checks.unit_rows(embeddings[piece], "embeddings", tolerance=1e-2)
+        cosine = rows @ centers.T
+        here = np.arange(len(rows))
+        own = cosine[here, code[piece]].astype(np.float64)
+        cosine[here, code[piece]] = -np.inf
+        result[piece] = own / (cosine.max(axis=1).astype(np.float64) + shift)
+    return result

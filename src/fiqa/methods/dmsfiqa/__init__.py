@@ -1,0 +1,23 @@
+"""DmsFIQA: coarse levels from judges, then a fine order inside each identity by similarity to one template.
+
+[1] Guo, Lin, Luo, Luo, Rambach: DmsFIQA: Dms-Specific Face Image Quality Assessment for In-Cabin Driver Monitoring System.
+"""
+
+from __future__ import annotations
+
+from fiqa.methods.dmsfiqa.levels import INTERVALS, coarse_levels, fine_labels, fuse, level_thresholds
+from fiqa.types import MethodCard
+
+__all__ = ["CARD", "INTERVALS", "coarse_levels", "fine_labels", "fuse", "level_thresholds"]
+
+CARD = MethodCard(
+    name="dmsfiqa",
+    paper="Guo, Lin, Luo, Luo, Rambach: DmsFIQA (in-cabin driver monitoring)",
+    year=2026,
+    family="label",
+    needs=("crops", "embeddings", "identities", "templates"),
+    gives=("label",),
+    extras=("vlm",),
+    summary="Five coarse levels from two judges over six factors, refined inside each identity by template similarity.",
+    limits="The judges clip and blip2 need pretrained models; the analytic judge needs none.",
+)

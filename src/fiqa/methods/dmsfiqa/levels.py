@@ -1,0 +1,175 @@
+"""From judged factors to levels, and from levels to continuous labels (DmsFIQA, section 3)."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fiqa import checks
+from fiqa.errors import InputError, ShapeError
+from fiqa.functional.identities import encode, groups
+from fiqa.vocabulary import FACTORS, LEVELS
+
+__all__ = ["INTERVALS", "coarse_levels", "fine_labels", "fuse", "level_thresholds"]
+
+_LOW, _HIGH = 0.2, 0.9
+_THIRDS = 3
+_EDGES = np.linspace(_LOW, _HIGH, 3 * _THIRDS + 1)
+INTERVALS: tuple[tuple[float, float], ...] = (
+    (0.0, _LOW),
+    *((float(a), float(b)) for a, b in pairwise(_EDGES)),
+    (_HIGH, 1.0),
+)
+"""Eleven label intervals, worst to best: unusable, three of low, three of medium, three of good, perfect.
+
+The paper states the first and the last; the nine between are ours and tile (0.2, 0.9) evenly."""
+
+
+def fuse(first: ArrayLike, second: ArrayLike | None = None, *, weight: float = 0.5) -> NDArray[np.float32]:
+    """Returns the coarse quality Q of every image from one or two judges: the mean of the fused six factors.
+
+        q_f = weight q_f(first) + (1 - weight) q_f(second),   Q = mean over the six factors
+
+    A factor that one judge leaves missing (NaN) is the other judge's; a factor missing in both is left out of the mean.
+
+    Args:
+        first, second: (N,6) factor qualities in 0..1 in the order of fiqa.vocabulary.FACTORS; `second` may be None.
+        weight: share of the first judge, 0..1.
+
+    Returns: (N,) float32 in [0, 1].
+    Raises: ShapeError, InputError (outside 0..1, or an image for which all factors are missing).
+
+    >>> fuse([[1, 1, 1, 1, 1, 0.4]], [[0, 0, 0, 0, 0, 0.4]]).round(3).tolist()
+    [0.4830000102519989]
+    """
+    checks.in_range(weight, "weight", 0.0, 1.0)
+    a = _judged(first, "first")
+    b = a if second is None else _judged(second, "second")
+    if len(a) != len(b):
+        raise ShapeError(f"second must have shape ({len(a)}, {len(FACTORS)}), got {b.shape}.")
+    mixed = np.where(np.isnan(a), b, np.where(np.isnan(b), a, weight * a + (1 - weight) * b))
+    known = np.count_nonzero(~np.isnan(mixed), axis=1)
+    if np.any(known == 0):
+        raise InputError(
+            f"every image must have at least one judged factor, got {np.count_nonzero(known == 0)} without any."
+        )
+    return (np.nansum(mixed, axis=1) / known).astype(np.float32)
+
+
+def level_thresholds(
+    quality: ArrayLike, percentiles: tuple[float, float, float, float] = (10, 35, 65, 90)
+) -> NDArray[np.float64]:
+    """Returns four ascending thresholds at the given percentiles of the coarse quality of the target data: (4,).
+
+    >>> level_thresholds(range(101)).tolist()
+    [10.0, 35.0, 65.0, 90.0]
+    """
+    value = checks.finite(checks.array(quality, "quality", shape=("N",), dtype=np.float64), "quality")
+    if not len(value):
+        raise InputError("quality must have at least one value to take percentiles of, got none.")
+    return np.percentile(value, percentiles)
+
+
+def coarse_levels(quality: ArrayLike, thresholds: ArrayLike) -> NDArray[np.int64]:
+    """Returns the level of every image: 0 unusable, 1 low, 2 medium, 3 good, 4 perfect.
+
+    Q >= th4 is perfect, Q < th1 unusable: a value on a threshold belongs to the better level.
+
+    Args:
+        quality: (N,) coarse quality, any range.
+        thresholds: (4,) ascending.
+
+    Raises: ShapeError, InputError (NaN, or thresholds that do not ascend).
+
+    >>> coarse_levels([0.1, 0.2, 0.5, 0.95], [0.2, 0.4, 0.6, 0.9]).tolist()
+    [0, 1, 2, 4]
+    """
+    value = checks.finite(checks.array(quality, "quality", shape=("N",), dtype=np.float64), "quality")
+    cuts = checks.finite(checks.array(thresholds, "thresholds", shape=(4,), dtype=np.float64), "thresholds")
+    if np.any(np.diff(cuts) < 0):
+        raise InputError(f"thresholds must ascend, got {cuts.tolist()}.")
+    return np.searchsorted(cuts, value, side="right").astype(np.int64)
+
+
+def fine_labels(
+    levels: ArrayLike,
+    similarity: ArrayLike,
+    identities: ArrayLike,
+    *,
+    intervals: ArrayLike | None = None,
+    epsilon: float = 0.0,
+    within: Literal["rank", "uniform"] = "rank",
+    seed: int = 0,
+) -> NDArray[np.float32]:
+    """Returns continuous labels: inside each identity and level, more similar to the template is better [1, 3.3].
+
+    The images of one identity and one of low, medium, good are ordered by similarity and split in thirds; the best third
+    goes to the level's top interval. Unusable and perfect have one interval each. A third holds the images whose rank
+    fraction (k + 0.5)/n lies in it, so a lone image is in the middle one.
+
+    Args:
+        levels: (N,) int 0..4, from `coarse_levels`.
+        similarity: (N,) cosine to the template of the image's identity.
+        identities: (N,) who is on the image.
+        intervals: (11, 2) low and high, worst to best; default INTERVALS.
+        epsilon: width of an added U(0, epsilon) jitter; the paper's smoothing.
+        within: "rank" (default) spaces the images of a group evenly in the order of similarity, and hands jitter out in that
+            order too, so the order inside a third survives; "uniform" is the paper's clip(U(a,b) + U(0,epsilon), 0, 1), which forgets it.
+        seed: decides every draw.
+
+    Returns: (N,) float32 in [0, 1].
+    Raises: ShapeError, InputError (levels outside 0..4, NaN, epsilon outside [0,1], intervals outside [0,1] or reversed).
+
+    >>> fine_labels([3, 3, 3, 0], [0.9, 0.5, 0.7, 0.1], ["a"] * 4).round(3)
+    array([0.861, 0.706, 0.783, 0.1  ], dtype=float32)
+    """
+    level = checks.array(levels, "levels", shape=("N",), dtype=np.int64)
+    n = len(level)
+    ratio = checks.finite(checks.array(similarity, "similarity", shape=(n,), dtype=np.float64), "similarity")
+    code, _ = encode(identities, n)
+    if n and (level.min() < 0 or level.max() > len(LEVELS) - 1):
+        raise InputError(f"levels must be in 0..{len(LEVELS) - 1}, got {level.min()}..{level.max()}.")
+    checks.choice(within, "within", ("rank", "uniform"))
+    checks.in_range(epsilon, "epsilon", 0.0, 1.0)
+    table = _intervals(intervals)
+    rng = np.random.default_rng(seed)
+    result = np.empty(n)
+    for rows in groups(code * len(LEVELS) + level):
+        ordered = rows[np.argsort(ratio[rows], kind="stable")]
+        number = int(level[rows[0]])
+        slot = np.full(len(rows), 0 if number == 0 else 3 * _THIRDS + 1)
+        if 0 < number < len(LEVELS) - 1:
+            slot = 1 + _THIRDS * (number - 1) + (_THIRDS * (np.arange(len(rows)) + 0.5) / len(rows)).astype(int)
+        for group in np.unique(slot):
+            result[ordered[slot == group]] = _place(table[group], int(np.sum(slot == group)), epsilon, within, rng)
+    return np.clip(result, 0.0, 1.0).astype(np.float32)
+
+
+def _place(
+    interval: NDArray[np.float64], count: int, epsilon: float, within: str, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Ascending labels of one group (in any order for "uniform")."""
+    low, high = interval
+    jitter = rng.uniform(0.0, epsilon, count)
+    if within == "uniform":
+        return rng.uniform(low, high, count) + jitter
+    return low + (high - low) * (np.arange(count) + 0.5) / count + np.sort(jitter)
+
+
+def _intervals(intervals: ArrayLike | None) -> NDArray[np.float64]:
+    table = checks.array(
+        INTERVALS if intervals is None else intervals, "intervals", shape=(len(INTERVALS), 2), dtype=np.float64
+    )
+    if not (np.all(table[:, 0] <= table[:, 1]) and table.min() >= 0 and table.max() <= 1):
+        raise InputError("intervals must be (low, high) with 0 <= low <= high <= 1 in every row.")
+    return table
+
+
+def _judged(value: ArrayLike, name: str) -> NDArray[np.float64]:
+    result = checks.array(value, name, shape=("N", len(FACTORS)), dtype=np.float64)
+    if np.any((result < 0) | (result > 1)):
+        raise InputError(f"{name} must lie in 0..1 (NaN where missing), got {np.nanmin(result)}..{np.nanmax(result)}.")
+    return result

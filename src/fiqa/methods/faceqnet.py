@@ -1,0 +1,74 @@
+"""FaceQnet's label: similarity to the best image of the same person.
+
+[1] Hernandez-Ortega, Galbally, Fierrez, Haraksim, Beslay: FaceQnet: Quality Assessment for Face Recognition based on Deep
+    Learning, ICB 2019.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fiqa import checks
+from fiqa.errors import ShapeError
+from fiqa.functional.identities import encode, groups
+from fiqa.types import MethodCard
+
+__all__ = ["CARD", "best_images", "similarity_to_best"]
+
+CARD = MethodCard(
+    name="faceqnet",
+    paper="Hernandez-Ortega, Galbally, Fierrez, Haraksim, Beslay: FaceQnet (ICB 2019)",
+    year=2019,
+    family="label",
+    needs=("embeddings", "identities", "prior"),
+    gives=("label",),
+    summary="Cosine to the identity's best image, which quality factors choose; min-max scaled.",
+    limits="The best image itself, and an identity with one image, get the highest label by construction.",
+)
+
+
+def best_images(prior: ArrayLike, identities: ArrayLike) -> NDArray[np.int64]:
+    """Returns the row of each image's identity with the highest prior (the first of equal ones): (N,) int64.
+
+    >>> best_images([0.1, 0.7, 0.3], ["a", "a", "b"]).tolist()
+    [1, 1, 2]
+    """
+    value = checks.finite(checks.array(prior, "prior", shape=("N",), dtype=np.float64), "prior")
+    code, _ = encode(identities, len(value))
+    best = np.empty(len(value), np.int64)
+    for rows in groups(code):
+        best[rows] = rows[np.argmax(value[rows])]
+    return best
+
+
+def similarity_to_best(
+    embeddings: NDArray[np.floating[Any]], identities: ArrayLike, *, prior: ArrayLike
+) -> NDArray[np.float32]:
+    """Returns the cosine of every image to the best image of its identity, min-max scaled over all images [1, III-A].
+
+    The paper picks the best image with an ICAO compliance tool; here `prior` picks it: any quality, usually `analytic`.
+
+    Args:
+        embeddings: (N,D) unit vectors.
+        identities: (N,) who is on the image.
+        prior: (N,) quality that chooses the best image of each identity, higher is better.
+
+    Returns: (N,) float32 in [0, 1]; 1 for the best images themselves.
+    Raises: ShapeError, InputError (rows not unit, NaN in the prior).
+
+    >>> import numpy as np
+    >>> similarity_to_best(np.array([[1.0, 0], [0.6, 0.8], [0, 1.0]]), ["a"] * 3, prior=[3, 2, 1]).round(1)
+    array([1. , 0.6, 0. ], dtype=float32)
+    """
+    rows = checks.unit_rows(embeddings, "embeddings", tolerance=1e-2)
+    best = best_images(prior, identities)
+    if len(best) != len(rows):
+        raise ShapeError(f"prior must have shape ({len(rows)},), got ({len(best)},).")
+    cosine = np.einsum("nd,nd->n", rows, rows[best], dtype=np.float64)
+    if not len(cosine):
+        return cosine.astype(np.float32)
+    low, high = cosine.min(), cosine.max()
+    return ((cosine - low) / (high - low if high > low else 1.0)).astype(np.float32)

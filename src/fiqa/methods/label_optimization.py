@@ -1,0 +1,283 @@
+"""Label optimization: reorders the labels of any method by a recognizer's mated similarities.
+
+    [1] Babnik, Damer, Struc: Optimization-Based Improvement of Face Image Quality Assessment Techniques, IWBF 2023.
+
+The sorted label values stay exactly what they were; only who has which value changes. Steps, with the paper's equations:
+
+    1. K-Means per identity on unit embeddings; every image meets one random image of every other cluster of its identity.
+    2. All pairs are sorted by cosine similarity (Eq. 1). The index of a pair counts for its lower-quality image; s_i is the
+       mean index of image i (Eq. 2).
+    3. id*_i = id_i + theta (s_i - id_i), id_i the index of image i among the sorted labels (Eq. 3).
+    4. The mean of id* over `repeats` draws of fresh pairs is sorted, and the sorted labels are handed out in that order.
+
+Made for millions of images: clusters are found once, the pairs of one repeat are 8 bytes each (similarity and image in one
+sortable word), and the embeddings may be a memory-mapped float16 file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fiqa import checks
+from fiqa.errors import InputError, ShapeError
+from fiqa.functional.clustering import kmeans
+from fiqa.types import MethodCard, batches
+
+__all__ = ["CARD", "LabelOptimizer", "mated_agreement", "mean_mated_similarity", "optimize_labels"]
+
+CARD = MethodCard(
+    name="label_optimization",
+    paper="Babnik, Damer, Struc: Optimization-Based Improvement of Face Image Quality Assessment Techniques (IWBF 2023)",
+    year=2023,
+    family="label",
+    needs=("prior", "embeddings", "identities"),
+    gives=("label",),
+    summary="Reorders any method's labels by the similarity of mated pairs; the label distribution is kept exactly.",
+    limits="Needs identities with several images; the paper's theta acts on pair ranks, about 19 times longer than image ranks.",
+)
+
+RankScale = Literal["pairs", "unit"]
+Progress = Callable[[str, int, int], None]
+
+_SUM_CHUNK = 1 << 22
+_GRAM_ROWS = 2048
+_WORDS_SHARE = (
+    0.25  # pairs of several repeats are drawn from one Gram matrix while they fit in this share of the embeddings
+)
+
+
+def optimize_labels(
+    quality: ArrayLike,
+    embeddings: NDArray[np.floating[Any]],
+    identities: ArrayLike,
+    *,
+    clusters: int = 20,
+    theta: float = 1e-3,
+    repeats: int = 10,
+    rank_scale: RankScale = "pairs",
+    seed: int = 0,
+) -> NDArray[np.float32]:
+    """Returns the prior labels, handed out anew in the order that mated similarities suggest [1, Eq. 1-3].
+
+    Args:
+        quality: (N,) prior labels of any method, higher is better.
+        embeddings: (N,D) unit vectors of one recognizer; float32, float16 or a memory map of either.
+        identities: (N,) who is on the image.
+        clusters: K-Means clusters per identity; an identity with fewer images has one cluster per image.
+        theta: step toward the similarity order, 0 keeps the prior. .001 for `rank_scale="pairs"`, about .02 for "unit".
+        repeats: draws of fresh pairs whose results are averaged.
+        rank_scale: "pairs" is the paper's arithmetic, in which pair indices run to the number of pairs and image indices to
+            the number of images; "unit" divides both by their length.
+        seed: decides clusters and pairs; the same seed gives the same bytes.
+
+    Returns:
+        (N,) float32, a permutation of `quality`. Identities with one image (or whose images all fall into one cluster) have
+        no mated pair: their images keep their prior exactly and take no part in the exchange.
+
+    Raises: ShapeError, InputError (NaN, not unit rows, theta outside [0, 1], counts below 1), UnknownNameError (rank_scale).
+
+    >>> import numpy as np
+    >>> e = np.array([[1.0, 0], [0.96, 0.28], [0, 1.0]])
+    >>> optimize_labels([1, 5, 9], e, ["a", "a", "a"], theta=1.0).tolist()
+    [5.0, 9.0, 1.0]
+    """
+    optimizer = LabelOptimizer(
+        quality,
+        embeddings,
+        identities,
+        clusters=clusters,
+        theta=theta,
+        repeats=repeats,
+        rank_scale=rank_scale,
+        seed=seed,
+    )
+    return optimizer.run()
+
+
+@dataclass(eq=False)
+class LabelOptimizer:
+    """The same computation in steps, for long runs that show progress and resume.
+
+    `cluster()` first, then `advance()` until `done` equals `repeats`, then `labels()`; `run()` does all of it. The state worth
+    keeping between processes is `cluster_of`, `total` and `done`; after restoring it call `start()` instead of `cluster()`.
+    """
+
+    quality: ArrayLike
+    embeddings: NDArray[np.floating[Any]]
+    identities: ArrayLike
+    clusters: int = 20
+    theta: float = 1e-3
+    repeats: int = 10
+    rank_scale: RankScale = "pairs"
+    seed: int = 0
+    done: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self.quality = checks.finite(checks.array(self.quality, "quality", shape=("N",), dtype=np.float32), "quality")
+        n = len(self.quality)
+        names = checks.array(self.identities, "identities", shape=(n,))
+        if self.embeddings.ndim != 2 or len(self.embeddings) != n:
+            raise ShapeError(f"embeddings must have shape ({n}, D), got {self.embeddings.shape}.")
+        checks.in_range(self.clusters, "clusters", 2, np.inf)
+        checks.in_range(self.theta, "theta", 0.0, 1.0)
+        checks.in_range(self.repeats, "repeats", 1, np.inf)
+        checks.choice(self.rank_scale, "rank_scale", ("pairs", "unit"))
+        if n >= 1 << 32:
+            raise InputError(f"embeddings must have fewer than 2^32 rows, got {n}.")
+        code = np.unique(names, return_inverse=True)[1]
+        order = np.argsort(code, kind="stable")
+        bounds = np.flatnonzero(np.diff(code[order])) + 1
+        groups = np.split(order, bounds) if n else []
+        self._groups = [(number, rows) for number, rows in enumerate(groups) if len(rows) > 1]
+        self.cluster_of: NDArray[np.int32] = np.zeros(n, np.int32)
+        self.total: NDArray[np.float64] = np.zeros(n)
+        self._rank = np.zeros(n, np.int64)
+
+    def run(self, progress: Progress | None = None) -> NDArray[np.float32]:
+        """Returns the optimized labels after all steps; `progress(step, done, total)` is called now and then."""
+        self.cluster(progress)
+        while self.done < self.repeats:
+            self.advance()
+            if progress:
+                progress("repeat", self.done, self.repeats)
+        return self.labels()
+
+    def cluster(self, progress: Progress | None = None) -> None:
+        """Finds the clusters of every identity [1, III-C "Selecting mated image pairs"]."""
+        for position, (number, rows) in enumerate(self._groups):
+            vectors = checks.unit_rows(self.embeddings[rows], "embeddings", tolerance=1e-2)
+            self.cluster_of[rows] = kmeans(vectors, self.clusters, rng=self._rng(number))
+            if progress and position % 100 == 0:
+                progress("cluster", position, len(self._groups))
+        self.start()
+
+    def start(self) -> None:
+        """Ranks the images that take part, once `cluster_of` is known (found by `cluster` or restored)."""
+        found = {number: len(np.unique(self.cluster_of[rows])) for number, rows in self._groups}
+        self._groups = [(number, rows) for number, rows in self._groups if found[number] > 1]
+        self._pairs = sum(len(rows) * (found[number] - 1) for number, rows in self._groups)
+        taking_part = np.zeros(len(self.total), bool)
+        for _, rows in self._groups:
+            taking_part[rows] = True
+        self._rows = np.flatnonzero(taking_part)
+        order = self._rows[np.argsort(self.quality[self._rows], kind="stable")]  # type: ignore[index]
+        self._rank[order] = np.arange(len(order))
+        self._sorted = self.quality[order]  # type: ignore[index]
+
+    def advance(self) -> None:
+        """Draws fresh pairs for as many repeats as fit in memory and adds their id* to `total` [1, Eq. 2 and 3]."""
+        per_repeat = 8 * max(self._pairs, 1)
+        fit = int(_WORDS_SHARE * self.embeddings.nbytes // per_repeat)
+        index = self._rank / max(len(self._rows), 1) if self.rank_scale == "unit" else self._rank.astype(np.float64)
+        for words in self._pair_words(min(max(fit, 1), self.repeats - self.done)):
+            rank_sum, count = self._rank_sums(words)
+            mean = np.divide(rank_sum, count, out=np.zeros(len(count)), where=count > 0)
+            if self.rank_scale == "unit":
+                mean /= max(self._pairs, 1)
+            self.total += np.where(count > 0, index + self.theta * (mean - index), index)
+            self.done += 1
+
+    def labels(self) -> NDArray[np.float32]:
+        """Returns the labels of the repeats done so far: sorted priors in the order of the mean id*."""
+        result = np.array(self.quality, np.float32)
+        # equal id* keep the order of the prior
+        order = np.lexsort((self._rank[self._rows], self.total[self._rows]))
+        result[self._rows[order]] = self._sorted
+        return result
+
+    def _rank_sums(self, words: NDArray[np.uint64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Sorts the pairs in place; returns per image the sum of its pair indices and how many pairs count for it."""
+        words.sort()
+        n = len(self.total)
+        rank_sum, count = np.zeros(n), np.zeros(n, np.int64)
+        for piece in batches(len(words), _SUM_CHUNK):
+            image = (words[piece] & np.uint64(0xFFFFFFFF)).astype(np.int64)
+            rank_sum += np.bincount(image, weights=np.arange(piece.start, piece.stop, dtype=np.float64), minlength=n)
+            count += np.bincount(image, minlength=n)
+        return rank_sum, count
+
+    def _pair_words(self, repeats: int) -> NDArray[np.uint64]:
+        """(repeats, L) pairs as words: sortable similarity in the high half, lower-quality image in the low half."""
+        words = np.empty((repeats, self._pairs), np.uint64)
+        at = 0
+        for number, rows in self._groups:
+            for similarity, lower in self._draw(number, rows, repeats):
+                bits = similarity.view(np.uint32)
+                # IEEE floats sort as integers once negative ones are inverted and positive ones get the sign bit
+                ordered = np.where(bits >> 31, ~bits, bits | np.uint32(0x80000000)).astype(np.uint64)
+                words[:, at : at + ordered.shape[1]] = (ordered << np.uint64(32)) | lower.astype(np.uint64)
+                at += ordered.shape[1]
+        return words
+
+    def _draw(
+        self, number: int, rows: NDArray[np.int64], repeats: int
+    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
+        """Yields (similarity, lower-quality image), each (repeats, pairs), of one identity's fresh pairs."""
+        vectors = self.embeddings[rows].astype(np.float32)
+        local = np.unique(self.cluster_of[rows], return_inverse=True)[1]
+        by_cluster = np.argsort(local, kind="stable")
+        size = np.bincount(local)
+        first = np.cumsum(size) - size
+        draws = [self._rng(number, self.done + 1 + r) for r in range(repeats)]
+        rank = self._rank[rows]
+        for piece in batches(len(rows), _GRAM_ROWS):
+            own = np.arange(piece.start, piece.stop)
+            gram = vectors[own] @ vectors.T
+            other = np.arange(len(size)) != local[own, None]
+            mine = np.broadcast_to(own[:, None], other.shape)[other]
+            similarity = np.empty((repeats, len(mine)), np.float32)
+            lower = np.empty((repeats, len(mine)), np.int64)
+            for r, rng in enumerate(draws):
+                place = first + (rng.random(other.shape, np.float32) * size).astype(np.int64)
+                theirs = by_cluster[np.minimum(place, first + size - 1)[other]]
+                similarity[r] = gram[mine - piece.start, theirs]
+                lower[r] = rows[np.where(rank[mine] <= rank[theirs], mine, theirs)]
+            yield similarity, lower
+
+    def _rng(self, *key: int) -> np.random.Generator:
+        return np.random.Generator(np.random.SFC64(np.random.SeedSequence((self.seed, *key))))
+
+
+def mean_mated_similarity(embeddings: NDArray[np.floating[Any]], identities: ArrayLike) -> NDArray[np.float64]:
+    """Returns the mean cosine of each image with the other images of its identity, NaN where there is no other.
+
+    mean_j cos(e_i, e_j) = (e_i . sum_j e_j - 1) / (n - 1), so it costs one pass. (N,) float64 in [-1, 1].
+
+    >>> import numpy as np
+    >>> mean_mated_similarity(np.array([[1.0, 0], [0, 1.0], [1.0, 0]]), ["a", "a", "a"]).tolist()
+    [0.5, 0.0, 0.5]
+    """
+    names = checks.array(identities, "identities", shape=(len(embeddings),))
+    code = np.unique(names, return_inverse=True)[1]
+    count = np.bincount(code) if len(code) else np.zeros(0, int)
+    total = np.zeros((len(count), embeddings.shape[1]))
+    for piece in batches(len(code), 1 << 16):
+        np.add.at(total, code[piece], embeddings[piece].astype(np.float64))
+    result = np.full(len(code), np.nan)
+    for piece in batches(len(code), 1 << 16):
+        rows = embeddings[piece].astype(np.float64)
+        others = count[code[piece]] - 1
+        own = np.einsum("nd,nd->n", rows, rows)
+        dot = np.einsum("nd,nd->n", rows, total[code[piece]]) - own
+        np.divide(dot, others, out=result[piece], where=others > 0)
+    return result
+
+
+def mated_agreement(
+    quality: ArrayLike, embeddings: NDArray[np.floating[Any]], identities: ArrayLike
+) -> tuple[float, int]:
+    """Returns (Spearman's rho of labels and mean mated similarity over all images that have a mate, how many those are).
+
+    It says how well the order of the labels is the order in which the recognizer finds the images easy; optimization raises it.
+    """
+    from fiqa.functional.agreement import spearman
+
+    value = checks.array(quality, "quality", shape=(len(embeddings),), dtype=np.float64)
+    similarity = mean_mated_similarity(embeddings, identities)
+    known = np.isfinite(similarity)
+    return float(spearman(value[known], similarity[known])), int(known.sum())

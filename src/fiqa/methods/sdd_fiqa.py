@@ -1,0 +1,130 @@
+"""SDD-FIQA's label: how far a face's mated similarities lie from its non-mated ones.
+
+[1] Ou, Chen, Zhang, Huang, Li, Li, Cao, Xie: SDD-FIQA: Unsupervised Face Image Quality Assessment with Similarity
+    Distribution Distance, CVPR 2021.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fiqa import checks
+from fiqa.errors import InputError, ShapeError
+from fiqa.functional.identities import encode, groups
+from fiqa.types import MethodCard, batches
+
+__all__ = ["CARD", "similarity_distribution_distance", "wasserstein_rows"]
+
+CARD = MethodCard(
+    name="sdd_fiqa",
+    paper="Ou et al.: SDD-FIQA (CVPR 2021)",
+    year=2021,
+    family="label",
+    needs=("embeddings", "identities"),
+    gives=("label",),
+    summary="Wasserstein-1 distance between the mated and the non-mated similarities of an image, over random rounds.",
+    limits="An image without a mate has no label (NaN); labels of identities with few images are noisy.",
+)
+
+_ROWS = 1024
+
+
+def similarity_distribution_distance(
+    embeddings: NDArray[np.floating[Any]], identities: ArrayLike, *, samples: int = 24, rounds: int = 12, seed: int = 0
+) -> NDArray[np.float32]:
+    """Returns the mean distance of mated and non-mated similarity distributions, min-max scaled [1, Eq. 6-8].
+
+    Each round draws up to `samples` different other images of the same identity and `samples` images of other identities
+    per image, and takes the Wasserstein-1 distance between the two sets of cosines. The mean of the rounds is min-max
+    scaled to [0, 1] over the images.
+
+    Cost is linear in N: partners are drawn by random shifts inside a random order of the identity, so no list of all pairs
+    is ever made. The shifts are shared by the images of an identity in one round; each image still gets distinct partners.
+
+    Args:
+        embeddings: (N,D) unit vectors, float32, float16 or a memory map of either.
+        identities: (N,) who is on the image, at least two people.
+        samples: most mated, and number of non-mated, cosines per image and round.
+        rounds: rounds that are averaged.
+        seed: decides the partners.
+
+    Returns:
+        (N,) float32 in [0, 1], higher is better; NaN where the image has no mate, which is a missing label: leave it out.
+    Raises: ShapeError, InputError (rows not unit, one identity only, counts below 1).
+
+    >>> import numpy as np
+    >>> e = np.array([[1.0, 0], [1.0, 0], [0.6, 0.8], [0, 1.0], [0, 1.0]])
+    >>> similarity_distribution_distance(e, ["a", "a", "a", "b", "b"]).argmin()
+    np.int64(2)
+    """
+    if embeddings.ndim != 2:
+        raise ShapeError(f"embeddings must have shape (N, D), got {embeddings.shape}.")
+    checks.in_range(samples, "samples", 1, np.inf)
+    checks.in_range(rounds, "rounds", 1, np.inf)
+    code, classes = encode(identities, len(embeddings))
+    if len(code) and classes < 2:
+        raise InputError(f"identities must name at least 2 people, got {classes}; there are no non-mated pairs.")
+    for piece in batches(len(code), _ROWS):
+        checks.unit_rows(embeddings[piece], "embeddings", tolerance=1e-2)
+    total = np.zeros(len(code))
+    for number in range(rounds):
+        total += _round(embeddings, code, samples, np.random.default_rng((seed, number)))
+    return _min_max(total / rounds)
+
+
+def wasserstein_rows(first: NDArray[np.floating[Any]], second: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Returns the Wasserstein-1 distance between row i of `first` (N,a) and row i of `second` (N,b): (N,) float64.
+
+    The integral of |F - G| over the merged values, for all rows at once.
+
+    >>> import numpy as np
+    >>> wasserstein_rows(np.array([[0.0, 1.0]]), np.array([[0.5]])).tolist()
+    [0.5]
+    """
+    values = np.concatenate([first, second], axis=1).astype(np.float64)
+    step = np.concatenate([np.full(first.shape[1], 1 / first.shape[1]), np.full(second.shape[1], -1 / second.shape[1])])
+    order = np.argsort(values, axis=1)
+    height = np.cumsum(step[order], axis=1)[:, :-1]
+    return np.sum(np.abs(height) * np.diff(np.take_along_axis(values, order, axis=1), axis=1), axis=1)
+
+
+def _round(
+    embeddings: NDArray[np.floating[Any]], code: NDArray[np.int64], samples: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """One round's distances, NaN without a mate."""
+    result = np.full(len(code), np.nan)
+    order = np.argsort(code, kind="stable")
+    for rows in groups(code):
+        if len(rows) < 2:
+            continue
+        start = int(np.searchsorted(code[order], code[rows[0]]))
+        shuffled = rng.permutation(rows)
+        for piece in batches(len(rows), _ROWS):
+            place = np.arange(piece.start, piece.stop)
+            shifts = 1 + rng.permutation(len(rows) - 1)[:samples]
+            mates = shuffled[(place[:, None] + shifts) % len(rows)]
+            draw = rng.integers(0, len(code) - len(rows), (len(place), samples))
+            others = order[draw + len(rows) * (draw >= start)]
+            own = embeddings[shuffled[place]].astype(np.float32)
+            result[shuffled[place]] = wasserstein_rows(
+                _cosines(embeddings, own, mates), _cosines(embeddings, own, others)
+            )
+    return result
+
+
+def _cosines(
+    embeddings: NDArray[np.floating[Any]], own: NDArray[np.float32], partners: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    cosine: NDArray[np.float32] = np.einsum("nd,nkd->nk", own, embeddings[partners].astype(np.float32))
+    return cosine
+
+
+def _min_max(value: NDArray[np.float64]) -> NDArray[np.float32]:
+    known = value[np.isfinite(value)]
+    if not len(known):
+        return value.astype(np.float32)
+    low, high = known.min(), known.max()
+    return ((value - low) / (high - low if high > low else 1.0)).astype(np.float32)
