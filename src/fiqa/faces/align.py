@@ -1,0 +1,108 @@
+"""From landmarks to crops: the similarity warp to the template, and the mask of what lies outside the frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fiqa.faces.detect import Detection, check_image
+from fiqa.functional.geometry import eye_distance, inverse, similarity_transform, template, transform_points
+from fiqa.types import Faces
+
+if TYPE_CHECKING:
+    from fiqa.data.images import Image
+
+__all__ = ["Aligned", "align", "faces_from"]
+
+
+@dataclass(frozen=True, eq=False)
+class Aligned:
+    """One aligned face.
+
+    Fields: `crop` (S,S,3) uint8 RGB; `inside` (S,S) bool, True where every source pixel that the value was interpolated from lies in the frame; `landmarks`
+    (5,2) float32 crop pixels; `matrix` (2,3) float64, source to crop.
+    """
+
+    crop: NDArray[np.uint8]
+    inside: NDArray[np.bool_]
+    landmarks: NDArray[np.float32]
+    matrix: NDArray[np.float64]
+
+    @property
+    def scale(self) -> float:
+        """Crop pixels per source pixel: above 1 the face was enlarged."""
+        return float(np.hypot(self.matrix[0, 0], self.matrix[1, 0]))
+
+    @property
+    def eye_distance(self) -> float:
+        """Source pixels between the eyes, not shortened by yaw."""
+        return float(eye_distance(self.matrix, len(self.crop)))
+
+
+def align(image: NDArray[np.uint8], landmarks: ArrayLike, *, size: int = 112) -> Aligned:
+    """Returns the face of `landmarks`, brought onto the template by a similarity transform and bilinear interpolation.
+
+    Outside of the frame the crop is black (0), as recognizers of the ArcFace family were trained; `inside` tells black from outside. A face much larger than
+    the crop is sampled without smoothing first, as those recognizers' own pipelines do, so scores stay comparable with theirs.
+
+    Args:
+        image: (H,W,3) uint8 RGB, upright.
+        landmarks: (5,2) source pixels: left eye, right eye, nose, left mouth corner, right mouth corner, image-left first. They may lie outside of the image.
+        size: side of the crop in pixels, at least 16.
+
+    Raises:
+        ShapeError: other shapes. InputError: landmarks that are NaN or all equal, or a size under 16.
+
+    >>> import numpy as np
+    >>> from fiqa.functional.geometry import TEMPLATE
+    >>> aligned = align(np.full((112, 112, 3), 9, np.uint8), TEMPLATE)
+    >>> aligned.crop.shape, bool(aligned.inside.all()), round(aligned.eye_distance, 1)
+    ((112, 112, 3), True, 35.2)
+    """
+    check_image(image)
+    matrix = similarity_transform(landmarks, template(size))
+    crop = np.asarray(
+        cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR), np.uint8
+    )  # border: constant 0
+    moved = transform_points(matrix, landmarks).astype(np.float32)
+    return Aligned(crop, _inside(matrix, size, image.shape[0], image.shape[1]), moved, matrix)
+
+
+def faces_from(image: Image, detections: Sequence[Detection], *, size: int = 112) -> Faces:
+    """Returns the aligned faces of one image, in the order of `detections`.
+
+    Estimated landmarks become rows of NaN: they are the template again, and a pose read from them would always be frontal.
+
+    Args:
+        image: as fiqa.data.images.read_image returns it.
+        detections: its faces, N of them; N may be 0.
+        size: side of the crops in pixels.
+    """
+    aligned = [align(image.pixels, detection.landmarks, size=size) for detection in detections]
+    n = len(aligned)
+    points = [
+        a.landmarks if d.points == "measured" else np.full((5, 2), np.nan)
+        for a, d in zip(aligned, detections, strict=True)
+    ]
+    return Faces(
+        crops=np.array([a.crop for a in aligned], np.uint8).reshape(n, size, size, 3),
+        landmarks=np.array(points, np.float32).reshape(n, 5, 2),
+        inside=np.array([a.inside for a in aligned], bool).reshape(n, size, size),
+        eye_distance=np.array([a.eye_distance for a in aligned], np.float32),
+        grey=np.full(n, image.grey, bool),
+    )
+
+
+def _inside(matrix: NDArray[np.float64], size: int, height: int, width: int) -> NDArray[np.bool_]:
+    """Returns (S,S) True where the source position of a crop pixel lies in [0, width-1] x [0, height-1]: bilinear weights then touch the frame only."""
+    back, slack = inverse(matrix), 1e-6
+    x = np.arange(size)
+    sx = back[0, 0] * x[None, :] + back[0, 1] * x[:, None] + back[0, 2]
+    sy = back[1, 0] * x[None, :] + back[1, 1] * x[:, None] + back[1, 2]
+    inside: NDArray[np.bool_] = (sx >= -slack) & (sx <= width - 1 + slack) & (sy >= -slack) & (sy <= height - 1 + slack)
+    return inside

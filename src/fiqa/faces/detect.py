@@ -1,0 +1,185 @@
+"""Where the faces are: one record, one protocol, one table of detectors, and the policy that picks among what was found.
+
+A detector is an adapter in a file of its own (yunet.py, dlib_detector.py). To add one: write the adapter, name it in NAMES and open it in `detector`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqa import checks
+from fiqa.errors import DetectorError, ShapeError, WeightsError
+from fiqa.functional.geometry import eye_distance, similarity_transform, template
+
+__all__ = [
+    "MIN_EYE_DISTANCE",
+    "NAMES",
+    "POLICIES",
+    "Detection",
+    "Detector",
+    "WholeImage",
+    "check_image",
+    "choose",
+    "detector",
+    "ranked",
+]
+
+NAMES = ("auto", "yunet", "dlib", "none")
+"""What `detector` accepts: `auto` is yunet when its weights are found, else dlib; `none` takes each image as an aligned crop."""
+
+POLICIES = ("largest", "all", "one")
+"""Which faces of an image count: the largest, every one, or exactly one (more is a failure)."""
+
+MIN_EYE_DISTANCE = 8.0
+"""Source pixels between the eyes under which a face is not aligned: a 112 crop would enlarge it more than four times."""
+
+_SHARE_OF_BEST = 0.5
+"""A detection of less than this share of the best one's confidence is not a face: on the astronaut portrait that scikit-image carries, dlib's false box, the
+larger one, has 0.23 to 0.38 of the true one's, while of 240 LFW photographs every face that YuNet reports (0.6 and up) stays."""
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """One face: `box` (4,) float32 x, y, width, height; `landmarks` (5,2) float32 left eye, right eye, nose, left and right mouth corner, image-left first;
+    both in pixels of the upright image, and both may lie outside of it. `confidence` in 0..1, comparable within one detector only. `points` "measured" when
+    the landmarks were found in the image, "estimated" when they only say where the alignment is (then no pose may be read from them)."""
+
+    box: NDArray[np.float32]
+    landmarks: NDArray[np.float32]
+    confidence: float
+    points: Literal["measured", "estimated"] = "measured"
+
+    def __post_init__(self) -> None:
+        for name, shape in (("box", (4,)), ("landmarks", (5, 2))):
+            value = checks.array(getattr(self, name), f"Detection.{name}", shape=shape, dtype=np.float32)
+            object.__setattr__(self, name, checks.finite(value, f"Detection.{name}"))
+        checks.in_range(self.confidence, "Detection.confidence", 0.0, 1.0)
+
+    @property
+    def area(self) -> float:
+        """Pixels of the box."""
+        return float(self.box[2] * self.box[3])
+
+    @property
+    def eye_distance(self) -> float:
+        """Source pixels between the eyes, not shortened by yaw (see fiqa.functional.geometry.eye_distance)."""
+        return float(eye_distance(similarity_transform(self.landmarks, template())))
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """Anything that finds faces. Detectors hold native state: make one per process, and do not share it between threads."""
+
+    name: str
+
+    def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
+        """Returns the faces of an upright (H,W,3) uint8 RGB image, largest first; an empty list when there is none. The same image gives the same list."""
+        ...
+
+
+class WholeImage:
+    """The detector `none`: a square image is itself an aligned crop, with the template's points; any other image has no face."""
+
+    name = "none"
+
+    def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
+        """Returns one Detection of confidence 1 with estimated points, or an empty list when the image is not square or under 16 pixels."""
+        height, width = check_image(image).shape[:2]
+        if height != width or width < 16:
+            return []
+        box = np.array([0, 0, width, height], np.float32)
+        return [Detection(box, template(width).astype(np.float32), 1.0, "estimated")]
+
+
+def detector(name: str = "auto", *, weights: str | None = None) -> Detector:
+    """Returns a detector ready to use.
+
+    Args:
+        name: one of NAMES.
+        weights: path of the YuNet .onnx file; None looks for it in FIQA_HOME. With `auto`, a path means yunet.
+
+    Raises:
+        UnknownNameError: `name` is not in NAMES. DetectorError: `auto` finds neither detector. WeightsError: yunet's weights are absent or not a model.
+        MissingExtraError: dlib is asked for and not installed.
+    """
+    checks.choice(name, "detector", NAMES)
+    if name == "none":
+        return WholeImage()
+    if name == "yunet" or (name == "auto" and weights is not None):
+        return _yunet(weights)
+    if name == "auto":
+        try:
+            return _yunet(None)
+        except WeightsError as error:
+            if not _dlib_installed():
+                raise DetectorError(
+                    "A face detector must be there for detector='auto'; YuNet's weights are not found and dlib is not installed.",
+                    hint="run `fiqa weights pull yunet`, or pip install 'fiqa[dlib]', or score aligned crops with --aligned",
+                ) from error
+    from fiqa.faces.dlib_detector import DlibDetector
+
+    return DlibDetector()
+
+
+def choose(
+    detections: list[Detection], policy: str = "largest", *, min_eye_distance: float = MIN_EYE_DISTANCE
+) -> tuple[list[Detection], str]:
+    """Returns the faces that count, largest first, and the status of the image.
+
+    Detections of under half the confidence of the best are left out first (a larger false box never wins), then faces under `min_eye_distance` source
+    pixels between the eyes; the policy sees what remains.
+
+    Args:
+        detections: of one image, in any order.
+        policy: one of POLICIES.
+        min_eye_distance: source pixels.
+
+    Returns:
+        (faces, "ok"), or ([], status) with status no_face, face_too_small, or multiple_faces (policy `one` only).
+
+    Raises:
+        UnknownNameError: another policy.
+
+    >>> choose([], "largest")
+    ([], 'no_face')
+    """
+    checks.choice(policy, "faces", POLICIES)
+    if not detections:
+        return [], "no_face"
+    best = max(d.confidence for d in detections)
+    faces = [d for d in ranked(detections) if d.confidence >= _SHARE_OF_BEST * best]
+    faces = [d for d in faces if d.eye_distance >= min_eye_distance]
+    if not faces:
+        return [], "face_too_small"
+    if policy == "one" and len(faces) > 1:
+        return [], "multiple_faces"
+    return faces if policy == "all" else faces[:1], "ok"
+
+
+def ranked(detections: list[Detection]) -> list[Detection]:
+    """Returns the detections largest first; equal areas by confidence, then by place, so that the order is always the same."""
+    return sorted(detections, key=lambda d: (-d.area, -d.confidence, *d.box.tolist()))
+
+
+def check_image(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Returns `image` if it is (H,W,3) uint8 with at least one pixel; raises ShapeError otherwise."""
+    checks.array(image, "image", shape=("H", "W", 3))
+    if image.dtype != np.uint8 or 0 in image.shape:
+        raise ShapeError(f"image must be uint8 RGB in 0..255 with at least one pixel, got {image.dtype} {image.shape}.")
+    return image
+
+
+def _yunet(weights: str | None) -> Detector:
+    from fiqa.faces.yunet import YuNet
+    from fiqa.runtime.weights import find
+
+    return YuNet(find("yunet") if weights is None else weights)
+
+
+def _dlib_installed() -> bool:
+    return all(importlib.util.find_spec(name) is not None for name in ("dlib", "face_recognition_models"))
