@@ -1,0 +1,97 @@
+"""The six factors of an aligned face, measured: `measure(faces)` says why a face is good or bad, in physical units.
+
+Each factor is a file with UNITS (what it measures, in what), `measure` (one face) and `terms` (a quality in 0..1 per reason). A factor's quality is the product
+of its terms, a reason is named when its term is under 0.5. The steps' constants stand in `terms`; where they come from is told in docs/concepts/factors.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqa.faces.factors import blur, crop, illumination, occlusion, pose, structure, visibility
+from fiqa.faces.factors.cpbd import cpbd
+from fiqa.faces.factors.planes import Planes
+from fiqa.faces.factors.terms import joined
+from fiqa.types import Faces, Factors
+from fiqa.vocabulary import FACTORS
+
+__all__ = ["MEASURES", "cpbd", "measure"]
+
+_FACTORS = {
+    "visibility": visibility,
+    "occlusion": occlusion,
+    "pose": pose,
+    "illumination": illumination,
+    "blur": blur,
+    "crop": crop,
+}
+
+MEASURES: Mapping[str, str] = MappingProxyType(
+    {name: unit for module in (*_FACTORS.values(), structure) for name, unit in module.UNITS.items()}
+)
+"""Every measure and its unit, in the order in which `Factors.measures` has them."""
+
+REASON_BELOW = 0.5
+
+
+def measure(faces: Faces) -> Factors:
+    """Returns the six factors of each face with the measures behind them and the reasons.
+
+    Args:
+        faces: (N,S,S,3) aligned crops, measured at 112x112. `landmarks` give the pose, `inside` the crop, `eye_distance` a part of visibility; what is None or
+            NaN is left out, and a factor with nothing left is NaN. Where `inside` is None, a constant fill that reaches the face counts as outside.
+
+    Returns:
+        Factors (N): quality in 0..1, measures as in MEASURES, reasons with the costliest first. A face gets the same numbers in any batch.
+
+    >>> grey = Faces(np.full((1, 112, 112, 3), 128, np.uint8))
+    >>> found = measure(grey)
+    >>> bool(np.isnan(found.quality["pose"][0])), found.measures["luminance_mean"].tolist()
+    (True, [128.0])
+    """
+    table = _measures(faces)
+    terms = {name: module.terms(table) for name, module in _FACTORS.items()}
+    return Factors(
+        quality={name: joined(terms[name].values()).astype(np.float32) for name in FACTORS},
+        measures={name: table[name].astype(np.float32) for name in MEASURES},
+        reasons=_reasons({code: term for group in terms.values() for code, term in group.items()}, len(faces)),
+    )
+
+
+def _measures(faces: Faces) -> dict[str, NDArray[np.float64]]:
+    rows = [_one(faces, i) for i in range(len(faces))]
+    table = {name: np.array([row.get(name, np.nan) for row in rows], np.float64) for name in MEASURES}
+    table |= pose.measure(faces.landmarks, len(faces))
+    if faces.eye_distance is not None:
+        table["eye_distance"] = faces.eye_distance.astype(np.float64)
+    return table
+
+
+def _one(faces: Faces, i: int) -> dict[str, float]:
+    face = Planes.of(
+        faces.crops[i],
+        None if faces.inside is None else faces.inside[i],
+        None if faces.grey is None else bool(faces.grey[i]),
+    )
+    noise = visibility.noise_sigma(face)
+    return (
+        visibility.measure(face, noise)
+        | occlusion.measure(face)
+        | illumination.measure(face)
+        | blur.measure(face, noise)
+        | crop.measure(face)
+        | structure.measure(face)
+    )
+
+
+def _reasons(terms: Mapping[str, NDArray[np.float64]], count: int) -> list[tuple[str, ...]]:
+    codes = np.array(list(terms))
+    table = np.stack(list(terms.values()), axis=1) if count else np.empty((0, len(codes)))
+    order = np.argsort(table, axis=1, kind="stable")
+    return [
+        tuple(str(codes[j]) for j in row if values[j] < REASON_BELOW) for row, values in zip(order, table, strict=True)
+    ]

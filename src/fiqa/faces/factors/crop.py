@@ -1,0 +1,58 @@
+"""Crop: how much of the alignment square lay outside the frame."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqa.faces.factors.planes import Planes, oval
+from fiqa.faces.factors.terms import Measures, Terms, falls
+
+__all__ = ["UNITS", "measure", "terms"]
+
+UNITS = {
+    "outside_share": "share of the alignment square outside the frame",
+    "face_outside_share": "share of the face oval outside the frame",
+}
+
+
+_OVAL = oval()
+
+
+def measure(face: Planes) -> dict[str, float]:
+    """Returns the measures of UNITS for one face; where the frame's mask is not known, from the flat fill that alignment leaves (see `flat_fill`)."""
+    outside = ~face.inside if face.inside is not None else flat_fill(face)
+    return {"outside_share": float(outside.mean()), "face_outside_share": float(outside[_OVAL].mean())}
+
+
+def flat_fill(face: Planes) -> NDArray[np.bool_]:
+    """Returns (112,112) bool, True on what looks like the fill of an alignment that ran out of frame: a constant area from border to face oval.
+
+    Constant means within 2 levels in every 3x3 pixels. A constant area that stays outside the oval is taken to be a background, so this finds less than
+    the frame's mask knows.
+    """
+    kernel = np.ones((3, 3), np.uint8)
+    flat = np.asarray(cv2.subtract(cv2.dilate(face.luma, kernel), cv2.erode(face.luma, kernel))) <= 2
+    border = np.concatenate([flat[0], flat[-1], flat[1:-1, 0], flat[1:-1, -1]])
+    nothing = np.zeros(flat.shape, np.bool_)
+    if np.count_nonzero(border) < _SHORTEST:
+        return nothing
+    _, labels = cv2.connectedComponents(flat.astype(np.uint8), connectivity=4)
+    at_border = np.bincount(
+        np.concatenate([labels[0], labels[-1], labels[1:-1, 0], labels[1:-1, -1]]), minlength=labels.max() + 1
+    )
+    in_oval = np.bincount(labels[_OVAL], minlength=labels.max() + 1)
+    fills = (at_border >= _SHORTEST) & (in_oval >= _SMALLEST)
+    fills[0] = False
+    return np.asarray(cv2.dilate(fills[labels].astype(np.uint8), kernel), bool) if fills.any() else nothing
+
+
+_SHORTEST, _SMALLEST = 16, 60
+"""Pixels of the border that a fill touches, and of the oval that it covers, at least."""
+
+
+def terms(m: Measures) -> Terms:
+    """Returns the quality of `cropped`: half is lost when a tenth of the face oval or a third of the square is missing."""
+    whole = falls(m["face_outside_share"], 0.1, 0.02) * falls(m["outside_share"], 0.3, 0.06)
+    return {"cropped": whole}

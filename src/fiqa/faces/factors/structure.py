@@ -1,0 +1,77 @@
+"""Face structure: whether what lies in the square is arranged as a face is. No trained weights: the pattern is drawn.
+
+A face in the alignment square is a bright oval with dark brows and eyes, a bright nose with dark nostrils under it, and a dark mouth; its edges run across at
+brows, eyes and mouth, and upright along nose and cheeks. That drawing, reduced to 28x28 cells, is correlated with the crop twice: its luminance (less the slow
+part that light makes) and its edge directions. A car, a wall and noise have no such arrangement.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqa.faces.factors.planes import SIZE, Planes, cell_oval, detrended
+
+__all__ = ["UNITS", "drawing", "measure"]
+
+UNITS = {
+    "face_structure": "-1..1, mean correlation of luminance and edge directions with a drawn face",
+    "coarse_share": "share of the luminance's variance that 4x4 averages keep; a face about .9, white noise 1/16",
+}
+
+
+def drawing() -> NDArray[np.float32]:
+    """Returns the drawn face, (112,112) float32, 1 on skin and less where a face is darker: features at the template's points, sizes by eye.
+
+    Its correlation with the mean of 250 faces of LFW's development set is .84 (luminance) and .77 (directions).
+    """
+    y, x = np.mgrid[:SIZE, :SIZE].astype(np.float64)
+
+    def spot(cx: float, cy: float, width: float, height: float) -> NDArray[np.float64]:
+        return np.exp(-0.5 * (((x - cx) / width) ** 2 + ((y - cy) / height) ** 2))
+
+    radius = np.sqrt(((x - 56) / 40) ** 2 + ((y - 66) / 54) ** 2)
+    face = 1.2 / (1 + np.exp((radius - 1) * 8))
+    for eye, brow in ((38, 39), (74, 73)):
+        face -= spot(eye, 52, 8, 3.5) + 0.7 * spot(brow, 43, 10, 2.5)
+    face += 0.25 * spot(56, 62, 4, 14) - 0.5 * spot(56, 78, 8, 2.5)
+    face -= 0.8 * spot(56, 92, 13, 3) + 0.25 * spot(56, 104, 10, 3)
+    return face.astype(np.float32)
+
+
+def measure(face: Planes) -> dict[str, float]:
+    """Returns the measures of UNITS for one face."""
+    shape = _correlation(detrended(face.cells).ravel()[_OVAL], _LUMINANCE)
+    direction = _correlation(_directions(*face.gradient, floor=4.0).ravel()[_OVAL], _DIRECTION)
+    spread = float(np.var(face.luma, dtype=np.float64))
+    return {
+        "face_structure": (shape + direction) / 2,
+        "coarse_share": float(np.var(face.cells, dtype=np.float64)) / (spread + 1.0),
+    }
+
+
+def _directions(dx: NDArray[np.generic], dy: NDArray[np.generic], *, floor: float) -> NDArray[np.float32]:
+    """Returns (28,28) in -1..1: (|dy| - |dx|) / (|dy| + |dx| + floor) of the mean slopes in each cell; edges that run across are positive."""
+    x = cv2.resize(np.abs(dx), (28, 28), interpolation=cv2.INTER_AREA).astype(np.float32)
+    y = cv2.resize(np.abs(dy), (28, 28), interpolation=cv2.INTER_AREA).astype(np.float32)
+    result: NDArray[np.float32] = (y - x) / (y + x + np.float32(floor))
+    return result
+
+
+def _unit(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    centered = values.astype(np.float64) - values.mean(dtype=np.float64)
+    return centered / max(float(np.sqrt(centered @ centered)), 1e-12)
+
+
+def _correlation(values: NDArray[np.float32], unit: NDArray[np.float64]) -> float:
+    """Returns the correlation with a centered unit pattern; 0 for a constant."""
+    return float(_unit(values) @ unit)
+
+
+_OVAL = cell_oval()
+_FACE = drawing()
+_LUMINANCE = _unit(detrended(cv2.resize(_FACE, (28, 28), interpolation=cv2.INTER_AREA)).ravel()[_OVAL])
+_DIRECTION = _unit(
+    _directions(cv2.Sobel(_FACE, cv2.CV_32F, 1, 0), cv2.Sobel(_FACE, cv2.CV_32F, 0, 1), floor=0.4).ravel()[_OVAL]
+)
