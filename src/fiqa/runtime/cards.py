@@ -1,0 +1,221 @@
+"""Model cards: everything that must be known to run a model file, in a JSON file beside it.
+
+Preprocessing, outputs, polarity, calibration, sha256, licence and paper travel with the weights. Nothing is guessed from shapes or node names: a model file
+without a card is an error, and an unknown key in a card is one too.
+"""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from fiqa.data.store import atomic_path
+from fiqa.errors import FiqaError, InputError, ReadError, UnknownNameError, WeightsError
+from fiqa.functional.calibration import LEVEL_CUTS
+from fiqa.vocabulary import ADVICE, FACTORS
+
+__all__ = [
+    "Calibration",
+    "ModelCard",
+    "ModelInput",
+    "ModelOutput",
+    "card_path",
+    "parse_card",
+    "read_card",
+    "write_card",
+]
+
+_CARD_BYTES = 1 << 20
+Triple = tuple[float, float, float]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, value: Any) -> Any:
+        for key in value if isinstance(value, dict) else ():
+            if key not in cls.model_fields:
+                raise UnknownNameError(f"key of {cls.__name__}", str(key), cls.model_fields)
+        return value
+
+
+class ModelInput(_Strict):
+    """How aligned uint8 crops become the model's input: (x / scale - mean) / std, per channel in the order of `color`.
+
+    `size` is the square the crops are resized to (by `resize`, only when they have another size). Examples: ArcFace family RGB, scale 255, mean .5, std .5;
+    MagFace BGR, scale 255, mean 0, std 1; LightQNet BGR, scale 1, mean 127.5, std 128.
+    """
+
+    size: int = Field(ge=8, le=4096)
+    color: Literal["RGB", "BGR"]
+    layout: Literal["NCHW", "NHWC"]
+    scale: float = Field(gt=0)
+    mean: Triple
+    std: Triple
+    resize: Literal["bilinear", "area", "bicubic"] = "bilinear"
+
+    @field_validator("std")
+    @classmethod
+    def _positive(cls, value: Triple) -> Triple:
+        if min(value) <= 0:
+            raise InputError(f"std must be positive in every channel, got {value}.")
+        return value
+
+    def line(self) -> str:
+        """Returns the preprocessing in one line, as it is written into tables.
+
+        >>> ModelInput(size=112, color="RGB", layout="NCHW", scale=255, mean=(0.5,) * 3, std=(0.5,) * 3).line()
+        'RGB 112x112, (x/255 - 0.5 0.5 0.5)/0.5 0.5 0.5, NCHW'
+        """
+        mean, std = (" ".join(f"{v:g}" for v in values) for values in (self.mean, self.std))
+        return f"{self.color} {self.size}x{self.size}, (x/{self.scale:g} - {mean})/{std}, {self.layout}"
+
+
+class ModelOutput(_Strict):
+    """One output of the model. `quality` (N,) or (N,1); `embedding` (N,D); `factors` (N,F), each 0..1, named by `factors`; `other` is not read.
+
+    `higher_is_better` is the polarity of a quality or factors output. `reasons` gives, for a factor, the reason code of a face whose factor is below
+    `reason_below`.
+    """
+
+    name: str
+    role: Literal["quality", "embedding", "factors", "other"]
+    higher_is_better: bool = True
+    factors: tuple[str, ...] = ()
+    reasons: dict[str, str] = {}
+    reason_below: float = Field(default=0.4, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _factors(self) -> Self:
+        if (self.role == "factors") != bool(self.factors):
+            raise InputError(
+                f"an output has factor names exactly when its role is factors, got {self.role} with {self.factors}."
+            )
+        for name in (*self.factors, *self.reasons):
+            if name not in FACTORS:
+                raise UnknownNameError("factor", name, FACTORS)
+        for code in self.reasons.values():
+            if code not in ADVICE:
+                raise UnknownNameError("reason code", code, ADVICE)
+        return self
+
+
+class Calibration(_Strict):
+    """Raw quality to 0..100: round(100 * sigmoid((raw - x0) / w)), and the four cuts between the five levels on that scale."""
+
+    x0: float
+    w: float = Field(gt=0)
+    level_cuts: tuple[float, float, float, float] = LEVEL_CUTS
+
+    @field_validator("level_cuts")
+    @classmethod
+    def _ascending(cls, value: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+        if not all(a < b for a, b in pairwise(value)):
+            raise InputError(f"level_cuts must be strictly ascending, got {value}.")
+        return value
+
+
+class ModelCard(_Strict):
+    """What a model file is and how to run it.
+
+    A recognizer has exactly one `embedding` output and an `embedding_dim`; a quality model exactly one `quality` output and a `calibration`. `numbers` holds
+    measured results, each under a key that names data, protocol and measure.
+    """
+
+    name: str = Field(min_length=1)
+    kind: Literal["recognizer", "quality", "detector", "pose"]
+    file: str = Field(min_length=1)
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    input: ModelInput
+    outputs: tuple[ModelOutput, ...] = Field(min_length=1)
+    calibration: Calibration | None = None
+    embedding_dim: int | None = Field(default=None, ge=1)
+    license: str = ""
+    paper: str = ""
+    source: str = ""
+    training_data: str = ""
+    limits: str = ""
+    numbers: dict[str, float | str] = {}
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        needs = {"recognizer": ("embedding", "embedding_dim"), "quality": ("quality", "calibration")}
+        if self.kind in needs:
+            role, detail = needs[self.kind]
+            count = sum(output.role == role for output in self.outputs)
+            if count != 1:
+                raise InputError(f"a {self.kind} must have exactly one output of role {role}, got {count}.")
+            if getattr(self, detail) is None:
+                raise InputError(f"a {self.kind} must have {detail}.")
+        return self
+
+    def output(self, role: str) -> ModelOutput | None:
+        """Returns the output of `role`, or None when the model has none."""
+        return next((output for output in self.outputs if output.role == role), None)
+
+
+def card_path(model: str | Path) -> Path:
+    """Returns where the card of a model file is: the same name with the suffix .json.
+
+    >>> card_path("models/small.onnx").as_posix()
+    'models/small.json'
+    """
+    return Path(model).with_suffix(".json")
+
+
+def read_card(path: str | Path) -> ModelCard:
+    """Returns the card in the JSON file `path`.
+
+    Raises:
+        WeightsError: there is no such file.
+        ReadError: it is not JSON text, or larger than a card is.
+        UnknownNameError: it has a key that no card has; the hint is the closest one.
+        InputError: a field is missing or has a value that it must not have.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise WeightsError(
+            f"A model must have a card beside it, and there is none at {file}.",
+            hint=f"write one: fiqa weights card {file.with_suffix('.onnx')} --help shows what it must say",
+        )
+    if file.stat().st_size > _CARD_BYTES:
+        raise ReadError(
+            f"A card must be at most {_CARD_BYTES} bytes, {file} has {file.stat().st_size}.", status="too_large"
+        )
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ReadError(f"A card must be JSON in UTF-8, {file} is not: {error}.", status="corrupt") from error
+    return parse_card(content, str(file))
+
+
+def parse_card(content: Any, origin: str) -> ModelCard:
+    """Returns the card of a JSON value; `origin` is where it came from, for messages. Raises as read_card."""
+    try:
+        return ModelCard.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        cause = first.get("ctx", {}).get("error")
+        if isinstance(cause, UnknownNameError):
+            raise cause from error
+        place = ".".join(map(str, first["loc"])) or "the card"
+        what = cause.message if isinstance(cause, FiqaError) else f"{first['msg']}, got {_short(first['input'])}"
+        raise InputError(f"{origin}: {place}: {what}") from error
+
+
+def write_card(card: ModelCard, path: str | Path) -> Path:
+    """Writes `card` as JSON to `path`, whole or not at all, and returns the path. Raises WriteError."""
+    with atomic_path(path) as aside:
+        aside.write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return Path(path)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,218 @@
+"""ONNX models run as their cards say: the file checked first, one preprocessing path, the same values for every batch size."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqa import checks
+from fiqa.errors import InputError, ReadError, WeightsError
+from fiqa.functional.calibration import unified_score
+from fiqa.runtime.cards import ModelCard, ModelOutput, card_path, read_card
+from fiqa.runtime.preprocess import prepare
+from fiqa.runtime.protobuf import refuse_external_data
+from fiqa.types import Faces, Factors, FloatArray, batches
+from fiqa.vocabulary import FACTORS
+
+__all__ = ["OnnxEmbedder", "OnnxModel", "OnnxScorer", "open_session", "read_model"]
+
+_MODEL_BYTES = (1 << 31) - 1
+_BATCH = 32
+
+
+def read_model(path: str | Path) -> bytes:
+    """Returns the bytes of an ONNX file after the checks that need no runtime.
+
+    Raises:
+        WeightsError: there is no such file.
+        ReadError: it is no ONNX file, is malformed, or exceeds the 2 GiB that protobuf allows.
+        UnsafeFileError: a tensor of it lives in another file.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise WeightsError(f"A model must be a file, and there is none at {file}.")
+    if file.stat().st_size > _MODEL_BYTES:
+        raise ReadError(f"An ONNX file must be smaller than 2 GiB, {file} is not.", status="too_large")
+    content = file.read_bytes()
+    refuse_external_data(content, str(file))
+    return content
+
+
+def open_session(content: bytes, name: str, *, threads: int | None = None) -> Any:
+    """Returns an onnxruntime session on the CPU for checked model bytes; `threads` None lets the runtime use every core.
+
+    Raises:
+        WeightsError: the runtime cannot load the model (an operator that it lacks, shapes that contradict).
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.use_deterministic_compute = True
+    options.inter_op_num_threads = 1
+    options.intra_op_num_threads = 0 if threads is None else int(checks.in_range(threads, "threads", 1, 1024))
+    options.log_severity_level = 4
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises a dozen classes of its own that share no base but Exception
+        raise WeightsError(f"{name} cannot be loaded by onnxruntime {onnxruntime.__version__}: {error}.") from error
+
+
+class OnnxModel:
+    """A model file with its card, ready to run.
+
+    Attributes: `path`; `card`; `sha256` of the file, equal to the card's.
+
+    Raises:
+        WeightsError: no file, no card, or a file whose sha256 is not the card's.
+        ReadError, UnsafeFileError: see read_model. UnknownNameError: the card names an output that the model does not have.
+        InputError: the model's input has another type or shape than the card says.
+    """
+
+    def __init__(self, path: str | Path, *, card: ModelCard | None = None, threads: int | None = None) -> None:
+        self.path = Path(path)
+        content = read_model(self.path)
+        self.card = read_card(card_path(self.path)) if card is None else card
+        self.sha256 = hashlib.sha256(content).hexdigest()
+        if self.sha256 != self.card.sha256:
+            raise WeightsError(
+                f"{self.path} must be the file that its card describes (sha256 {self.card.sha256[:12]}...), "
+                f"its sha256 is {self.sha256[:12]}...",
+                hint="fetch the model again, or write a new card if you changed it on purpose",
+            )
+        self._session = open_session(content, str(self.path), threads=threads)
+        self._input, self._fixed = self._checked_input()
+        names = [output.name for output in self._session.get_outputs()]
+        for output in self.card.outputs:
+            checks.choice(output.name, f"output of {self.path.name}", names)
+        self._outputs = [output for output in self.card.outputs if output.role != "other"]
+
+    def _checked_input(self) -> tuple[str, int | None]:
+        """Returns the input's name and its batch size, None when any will do."""
+        inputs = self._session.get_inputs()
+        if len(inputs) != 1 or inputs[0].type != "tensor(float)":
+            found = ", ".join(f"{i.name}: {i.type}" for i in inputs)
+            raise InputError(f"{self.path} must have one input of float32, it has {found or 'none'}.")
+        shape, size = inputs[0].shape, self.card.input.size
+        want = (3, size, size) if self.card.input.layout == "NCHW" else (size, size, 3)
+        if len(shape) != 4 or any(
+            isinstance(got, int) and got != need for got, need in zip(shape[1:], want, strict=True)
+        ):
+            raise InputError(
+                f"{self.path} must take (N, {', '.join(map(str, want))}) as its card says, it takes {shape}."
+            )
+        return inputs[0].name, shape[0] if isinstance(shape[0], int) and shape[0] > 0 else None
+
+    def run(self, crops: NDArray[np.uint8]) -> dict[str, FloatArray]:
+        """Returns role -> (N, K) float32 for (N,S,S,3) uint8 RGB crops, one entry per output that the card gives a role to read.
+
+        Crops go through in batches of 32, or of the model's own size where it is fixed (the last one padded, one by one for a size of 1).
+
+        Raises:
+            ShapeError: crops of another shape or dtype, or an output that has not one row per crop.
+            WeightsError: the runtime fails on the model.
+        """
+        crops = checks.crops(crops)
+        step = self._fixed or _BATCH
+        parts = [self._run_batch(crops[rows]) for rows in batches(max(len(crops), 1), step)]
+        return {
+            output.role: np.concatenate([part[i] for part in parts])[: len(crops)]
+            for i, output in enumerate(self._outputs)
+        }
+
+    def _run_batch(self, crops: NDArray[np.uint8]) -> list[FloatArray]:
+        tensor = prepare(crops, self.card.input)
+        missing = (self._fixed or (0 if len(crops) else 1)) - len(crops)
+        if missing > 0:
+            tensor = np.concatenate([tensor, np.zeros((missing, *tensor.shape[1:]), np.float32)])
+        try:
+            values = self._session.run([output.name for output in self._outputs], {self._input: tensor})
+        except Exception as error:  # as in open_session
+            raise WeightsError(f"{self.path} failed on a batch of {len(tensor)}: {error}.") from error
+        return [self._rows(output, value, len(tensor)) for output, value in zip(self._outputs, values, strict=True)]
+
+    def _rows(self, output: ModelOutput, value: Any, count: int) -> FloatArray:
+        """The output as (count, K), with K as its role wants."""
+        rows = np.asarray(value)
+        width = {"quality": 1, "factors": len(output.factors)}.get(output.role, self.card.embedding_dim or "D")
+        if rows.ndim and rows.size and len(rows) == count:
+            rows = rows.reshape(count, -1)
+        return checks.array(rows, f"output {output.name!r} of {self.path.name}", shape=(count, width), dtype=np.float32)
+
+
+def _opened(model: OnnxModel | str | Path, card: ModelCard | None, threads: int | None, kind: str) -> OnnxModel:
+    opened = model if isinstance(model, OnnxModel) else OnnxModel(model, card=card, threads=threads)
+    if opened.card.kind != kind:
+        raise InputError(f"{opened.path} must be a {kind}, its card says {opened.card.kind}.")
+    return opened
+
+
+class OnnxEmbedder:
+    """A recognizer from an ONNX file and its card; implements fiqa.types.Recognizer.
+
+    Raises: as OnnxModel, and InputError when the card is of another kind.
+    """
+
+    def __init__(
+        self, model: OnnxModel | str | Path, *, card: ModelCard | None = None, threads: int | None = None
+    ) -> None:
+        self.model = _opened(model, card, threads, "recognizer")
+        self.name = self.model.card.name
+
+    def embed(self, crops: NDArray[np.uint8]) -> FloatArray:
+        """Returns (N,D) float32 vectors as the network gives them (not normalized) for (N,S,S,3) uint8 RGB crops."""
+        return self.model.run(crops)["embedding"]
+
+
+class OnnxScorer:
+    """A quality model from an ONNX file and its card; implements fiqa.types.Scorer. Higher is better, whatever the file's own polarity.
+
+    Raises: as OnnxModel, and InputError when the card is of another kind.
+    """
+
+    def __init__(
+        self, model: OnnxModel | str | Path, *, card: ModelCard | None = None, threads: int | None = None
+    ) -> None:
+        self.model = _opened(model, card, threads, "quality")
+        card = self.model.card
+        if card.calibration is None:  # a card of kind quality has one; this is for the type checker
+            raise InputError(f"The card of {self.model.path} must have a calibration.")
+        self.name = card.name
+        self.version = self.model.sha256
+        self.preprocess = card.input.line()
+        self.calibration = (card.calibration.x0, card.calibration.w)
+        self.level_cuts = card.calibration.level_cuts
+
+    def score(self, crops: NDArray[np.uint8] | Faces) -> FloatArray:
+        """Returns (N,) float32 raw quality, higher is better; NaN where the network gave NaN."""
+        value = self.model.run(crops.crops if isinstance(crops, Faces) else crops)["quality"][:, 0]
+        output = self.model.card.output("quality")
+        return value if output is None or output.higher_is_better else -value
+
+    def explain(self, faces: Faces) -> Factors | None:
+        """Returns the model's own factors (NaN for those it has no output for), or None when the card names no factors output."""
+        output = self.model.card.output("factors")
+        if output is None:
+            return None
+        values = np.clip(self.model.run(faces.crops)["factors"], 0.0, 1.0)
+        return _factors(values if output.higher_is_better else 1.0 - values, output)
+
+    def unified(self, raw: FloatArray) -> NDArray[np.int64]:
+        """Returns (N,) int in 0..100 by the card's calibration."""
+        return unified_score(raw, x0=self.calibration[0], w=self.calibration[1])
+
+
+def _factors(values: FloatArray, output: ModelOutput) -> Factors:
+    """Factors from (N,F) qualities; a face's reasons are those of its factors below `reason_below`, the lowest first."""
+    column: Mapping[str, FloatArray] = {name: values[:, i] for i, name in enumerate(output.factors)}
+    missing = np.full(len(values), np.nan, np.float32)
+    reasons = []
+    for row in values:
+        order = [output.factors[i] for i in np.argsort(row, kind="stable") if row[i] < output.reason_below]
+        reasons.append(tuple(output.reasons[name] for name in order if name in output.reasons))
+    return Factors({name: column.get(name, missing) for name in FACTORS}, {}, reasons)

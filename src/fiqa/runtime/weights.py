@@ -1,0 +1,200 @@
+"""Model files: where they are looked for, how they are fetched, and how they are proved to be the right ones.
+
+A model is named by a path or a name. A name is looked for in FIQA_HOME (default ~/.cache/fiqa), then among the files that come with fiqa. Nothing is fetched
+unless `pull` is called, and what it fetches must have the pinned sha256.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import IO
+
+from fiqa.data.store import atomic_path, sha256_file
+from fiqa.errors import UnknownNameError, WeightsError
+
+__all__ = ["REGISTRY", "Download", "Located", "find", "home", "listing", "pull", "verify"]
+
+_TIMEOUT = 30.0
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Download:
+    """A model file that can be fetched: its `file` name in FIQA_HOME, `url`, exact `size` in bytes, `sha256`, `license`, `source`, what it is for."""
+
+    file: str
+    url: str
+    size: int
+    sha256: str
+    license: str
+    source: str
+    summary: str
+
+
+@dataclass(frozen=True)
+class Located:
+    """One line of the listing. `path` is None when the file is not here; `state` is present, absent, or wrong (its sha256 is not the pinned one)."""
+
+    name: str
+    path: Path | None
+    state: str
+    size: int | None
+    license: str
+    source: str
+    summary: str
+
+
+REGISTRY: Mapping[str, Download] = MappingProxyType(
+    {
+        "yunet": Download(
+            file="yunet.onnx",
+            url="https://raw.githubusercontent.com/ShiqiYu/libfacedetection.train/dca340aa082c71081a68d17db8e58b33a58a914b/onnx/yunet_n_dynamic.onnx",
+            size=322906,
+            sha256="104ee26c71d5c270ce79a6b3dced91c91013260d29a6bf18f9296c5b8c4c2b12",
+            license="Apache-2.0",
+            source="https://github.com/ShiqiYu/libfacedetection.train",
+            summary="face detector with five points, any input size",
+        )
+    }
+)
+"""The files that `pull` can fetch, each pinned by its sha256."""
+
+
+def home() -> Path:
+    """Returns the folder of the user's model files: the environment variable FIQA_HOME, else ~/.cache/fiqa. It may not exist yet."""
+    given = os.environ.get("FIQA_HOME")
+    return Path(given).expanduser() if given else Path.home() / ".cache" / "fiqa"
+
+
+def packaged() -> Path:
+    """Returns the folder of the model files that come with fiqa."""
+    return Path(__file__).resolve().parents[1] / "weights"
+
+
+def find(name: str | Path) -> Path:
+    """Returns the model file of a path or a name.
+
+    Args:
+        name: a path to a file; or a name, which stands for NAME.onnx (or the registry's file) in FIQA_HOME and then among the packaged ones.
+
+    Raises:
+        WeightsError: there is no such file (the message says where it was looked for), or a file of the registry has another sha256 than the pinned one.
+    """
+    given = Path(name).expanduser()
+    if given.is_file():
+        return given
+    text = str(name)
+    known = REGISTRY.get(text)
+    places = [given] if _is_path(text) else [folder / _file(text) for folder in (home(), packaged())]
+    for place in places:
+        if place.is_file():
+            if known is not None:
+                _prove(place, known)
+            return place
+    raise WeightsError(
+        f"Model {text!r} must be a file or a known name; looked for {', '.join(map(str, places))}.",
+        hint=f"fiqa weights pull {text}" if known else "give the path of a model file, or see: fiqa weights list",
+    )
+
+
+def pull(name: str) -> Path:
+    """Fetches the registry's file `name` into FIQA_HOME and returns its path; a file that is there and right is not fetched again.
+
+    Raises:
+        UnknownNameError: the registry has no such name.
+        WeightsError: it cannot be fetched, or what came is not the pinned file (nothing is written then).
+    """
+    known, place = _known(name), home() / _file(name)
+    if place.is_file() and sha256_file(place) == known.sha256:
+        return place
+    remedy = f"fetch {known.url} by hand, save it as {place}, then: fiqa weights verify {name}"
+    try:
+        with urllib.request.urlopen(known.url, timeout=_TIMEOUT) as response:
+            content = _read_at_most(response, known.size)
+    except (urllib.error.URLError, OSError, ValueError) as error:
+        raise WeightsError(
+            f"{name} must be fetched from {known.url}, and that failed: {error}.", hint=remedy
+        ) from error
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != known.sha256:
+        raise WeightsError(
+            f"{name} must have sha256 {known.sha256}; what {known.url} sent has {digest}, nothing was written.",
+            hint=remedy,
+        )
+    with atomic_path(place) as aside:
+        aside.write_bytes(content)
+    return place
+
+
+def verify(name: str) -> Path:
+    """Returns the path of the registry's file `name` after checking its sha256.
+
+    Raises:
+        UnknownNameError: the registry has no such name. WeightsError: the file is absent, or not the pinned one.
+    """
+    _known(name)
+    return find(name)
+
+
+def listing() -> list[Located]:
+    """Returns every model that has a name here: the registry's, then the other .onnx files of FIQA_HOME and of the package, by name."""
+    rows = [_registered(name, known) for name, known in sorted(REGISTRY.items())]
+    seen = {row.name for row in rows}
+    for folder, origin in ((home(), "FIQA_HOME"), (packaged(), "comes with fiqa")):
+        for file in sorted(folder.glob("*.onnx")):
+            if file.stem not in seen:
+                seen.add(file.stem)
+                rows.append(Located(file.stem, file, "present", file.stat().st_size, "see its card", origin, ""))
+    return rows
+
+
+def _known(name: str) -> Download:
+    if name not in REGISTRY:
+        raise UnknownNameError("download", name, REGISTRY)
+    return REGISTRY[name]
+
+
+def _file(name: str) -> str:
+    return REGISTRY[name].file if name in REGISTRY else f"{name}.onnx"
+
+
+def _is_path(text: str) -> bool:
+    return os.sep in text or "/" in text or Path(text).suffix == ".onnx"
+
+
+def _prove(place: Path, known: Download) -> None:
+    digest = sha256_file(place)
+    if digest != known.sha256:
+        raise WeightsError(
+            f"{place} must have sha256 {known.sha256}, it has {digest}.",
+            hint="delete it and pull it again; to use another file on purpose, give its path",
+        )
+
+
+def _registered(name: str, known: Download) -> Located:
+    place = home() / known.file
+    state = "absent"
+    if place.is_file():
+        state = "present" if sha256_file(place) == known.sha256 else "wrong"
+    return Located(
+        name, place if state != "absent" else None, state, known.size, known.license, known.source, known.summary
+    )
+
+
+def _read_at_most(response: IO[bytes], size: int) -> bytes:
+    """Reads a body that must have exactly `size` bytes; never holds more than one byte beyond it."""
+    pieces, left = [], size + 1
+    while left > 0 and (piece := response.read(min(_CHUNK, left))):
+        pieces.append(piece)
+        left -= len(piece)
+    content = b"".join(pieces)
+    if len(content) != size:
+        raise ValueError(f"it must have {size} bytes, it has {'more' if len(content) > size else len(content)}")
+    return content

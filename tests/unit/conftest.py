@@ -1,0 +1,99 @@
+"""Tiny ONNX models with their cards, made in the test that asks for them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fiqa.runtime.cards import Calibration, ModelCard, ModelInput, ModelOutput, card_path, write_card
+
+Maker = Callable[..., Path]
+
+
+def _save(
+    path: Path, nodes: list[Any], outputs: list[Any], weights: dict[str, np.ndarray], batch: int | str, size: int
+) -> None:
+    from onnx import TensorProto, helper, numpy_helper
+
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, 3, size, size])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs],
+        [numpy_helper.from_array(value, name) for name, value in weights.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    path.write_bytes(model.SerializeToString())
+
+
+def _card(path: Path, kind: str, outputs: tuple[ModelOutput, ...], size: int, changes: dict[str, Any]) -> None:
+    card = {
+        "name": path.stem,
+        "kind": kind,
+        "file": path.name,
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "input": ModelInput(size=size, color="RGB", layout="NCHW", scale=255, mean=(0.5,) * 3, std=(0.5,) * 3),
+        "outputs": outputs,
+        "embedding_dim": 8 if kind == "recognizer" else None,
+        "calibration": Calibration(x0=0.1, w=0.05) if kind == "quality" else None,
+    }
+    write_card(ModelCard(**(card | changes)), card_path(path))
+
+
+@pytest.fixture
+def tiny_recognizer(tmp_path: Path) -> Maker:
+    """Makes a recognizer with a card: pooled pixels times a random (147,8) matrix; fields of the card can be changed."""
+
+    def make(name: str = "tiny", *, batch: int | str = "N", size: int = 112, **changes: Any) -> Path:
+        from onnx import helper
+
+        path = tmp_path / f"{name}.onnx"
+        nodes = [
+            helper.make_node("AveragePool", ["x"], ["p"], kernel_shape=[size // 7] * 2, strides=[size // 7] * 2),
+            helper.make_node("Flatten", ["p"], ["f"]),
+            helper.make_node("MatMul", ["f", "w"], ["e"]),
+        ]
+        matrix = np.random.default_rng(7).normal(size=(147, 8)).astype(np.float32)
+        _save(path, nodes, [("e", [batch, 8])], {"w": matrix}, batch, size)
+        _card(path, "recognizer", (ModelOutput(name="e", role="embedding"),), size, changes)
+        return path
+
+    return make
+
+
+@pytest.fixture
+def tiny_quality(tmp_path: Path) -> Maker:
+    """Makes a quality model with a card: mean absolute difference of neighboring green pixels, its negative when `sign` is -1, and two factors."""
+
+    def make(
+        name: str = "sharp", *, sign: float = 1.0, higher: bool = True, batch: int | str = "N", **changes: Any
+    ) -> Path:
+        from onnx import helper
+
+        path = tmp_path / f"{name}.onnx"
+        nodes = [
+            helper.make_node("Conv", ["x", "k"], ["d"]),
+            helper.make_node("Abs", ["d"], ["a"]),
+            helper.make_node("ReduceMean", ["a"], ["m"], axes=[1, 2, 3], keepdims=0),
+            helper.make_node("Mul", ["m", "sign"], ["q"]),
+            helper.make_node("ReduceMean", ["x"], ["r"], axes=[2, 3], keepdims=0),
+            helper.make_node("Slice", ["r", "from", "to", "axis"], ["f"]),
+        ]
+        kernel = np.zeros((1, 3, 1, 2), np.float32)
+        kernel[0, 1, 0] = (1, -1)
+        weights = {"k": kernel, "sign": np.array(sign, np.float32)}
+        weights |= {"from": np.array([0]), "to": np.array([2]), "axis": np.array([1])}
+        _save(path, nodes, [("q", [batch]), ("f", [batch, 2])], weights, batch, 112)
+        outputs = (
+            ModelOutput(name="q", role="quality", higher_is_better=higher),
+            ModelOutput(name="f", role="factors", factors=("blur", "pose"), reasons={"blur": "blurry"}),
+        )
+        _card(path, "quality", outputs, 112, changes)
+        return path
+
+    return make
