@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from fiqa import checks
 from fiqa.data.formats import lfw_pairs
 from fiqa.data.formats.ijbc import read_pairs as read_template_pairs
 from fiqa.data.formats.lfw_pairs import FoldedPairs
-from fiqa.data.formats.source import TEXT_LIMIT, check_file, read_text, write_whole
+from fiqa.data.formats.source import read_text
+from fiqa.data.tables import SUFFIXES, decode_text, encode_text, read_table, write_table
 from fiqa.errors import InputError, ReadError
 from fiqa.types import Pairs
 
@@ -25,7 +27,8 @@ _TRUE, _FALSE = {"1", "true", "1.0"}, {"0", "false", "0.0"}
 
 @dataclass(frozen=True, eq=False)
 class MatedPairs:
-    """All mated pairs of some images: `index` (P,2) int64, first < second; `single` identities with one image, which give none; `duplicates` pairs left out as the same image twice."""
+    """All mated pairs of some images: `index` (P,2) int64, first < second; `single` identities with one image, which give none;
+    `duplicates` pairs left out as the same image twice."""
 
     index: NDArray[np.int64]
     single: int
@@ -46,13 +49,9 @@ def read_folds(path: str | os.PathLike[str]) -> FoldedPairs:
     Raises:
         ReadError: no such file, or none of these. InputError: `mated` that is neither true nor false, an empty id.
     """
-    suffix = Path(path).suffix.lower()
-    check_file(path, limit=TEXT_LIMIT)
-    if suffix in (".parquet", ".jsonl"):
-        return _from_table(path, _read_table(path, suffix))
+    if Path(path).suffix.lower() in SUFFIXES:
+        return _from_table(path, read_table(path))
     lines = read_text(path).splitlines()
-    if lines and "," in lines[0] and "id_a" in lines[0]:
-        return _from_table(path, _read_table(path, ".csv"))
     first = lines[0].split() if lines else []
     if len(first) == 3 and all(part.isdecimal() for part in first):
         return FoldedPairs(read_template_pairs(path), None, 0)
@@ -63,19 +62,16 @@ def write_pairs(pairs: Pairs, path: str | os.PathLike[str], *, fold: NDArray[Any
     """Writes pairs as a table (id_a, id_b, mated 0 or 1, and fold when given), .csv, .parquet or .jsonl by suffix, whole or not at all.
 
     Raises:
-        InputError: another suffix. ShapeError: `fold` of another length.
+        UnknownNameError: another suffix. WriteError: the disk refused. ShapeError: `fold` of another length.
     """
-    import polars as pl
-
     columns: dict[str, Any] = {
-        "id_a": pairs.ids[pairs.index[:, 0]].tolist(),
-        "id_b": pairs.ids[pairs.index[:, 1]].tolist(),
+        "id_a": [encode_text(str(name)) for name in pairs.ids[pairs.index[:, 0]]],
+        "id_b": [encode_text(str(name)) for name in pairs.ids[pairs.index[:, 1]]],
         "mated": pairs.mated.astype(np.uint8),
     }
     if fold is not None:
         columns["fold"] = checks.array(fold, "fold", shape=(len(pairs),), dtype=np.int64)
-    frame = pl.DataFrame(columns, schema_overrides={"id_a": pl.String, "id_b": pl.String})
-    write_whole(path, _table_bytes(frame, path))
+    write_table(pl.DataFrame(columns, schema_overrides={"id_a": pl.String, "id_b": pl.String}), path)
 
 
 def mated_pairs(identities: NDArray[np.str_], *, content: NDArray[np.str_] | None = None) -> MatedPairs:
@@ -107,30 +103,7 @@ def mated_pairs(identities: NDArray[np.str_], *, content: NDArray[np.str_] | Non
     return MatedPairs(index[~same], single, int(same.sum()))
 
 
-def _read_table(path: str | os.PathLike[str], suffix: str) -> Any:
-    import polars as pl
-
-    source = Path(path)
-    try:
-        if suffix == ".parquet":
-            return pl.read_parquet(source)
-        return pl.read_csv(source, infer_schema=False) if suffix == ".csv" else pl.read_ndjson(source)
-    except (pl.exceptions.PolarsError, OSError, UnicodeError) as error:
-        raise ReadError(f"{os.fspath(path)!r} cannot be read as a table: {error}.", status="corrupt") from error
-
-
-def _table_bytes(frame: Any, path: str | os.PathLike[str]) -> bytes:
-    import io
-
-    target = io.BytesIO()
-    suffix = Path(path).suffix.lower()
-    writers = {".csv": frame.write_csv, ".parquet": frame.write_parquet, ".jsonl": frame.write_ndjson}
-    checks.choice(suffix, "suffix", writers)
-    writers[suffix](target)
-    return target.getvalue()
-
-
-def _from_table(path: str | os.PathLike[str], frame: Any) -> FoldedPairs:
+def _from_table(path: str | os.PathLike[str], frame: pl.DataFrame) -> FoldedPairs:
     missing = [name for name in ("id_a", "id_b", "mated") if name not in frame.columns]
     if missing:
         raise ReadError(
@@ -147,5 +120,7 @@ def _from_table(path: str | os.PathLike[str], frame: Any) -> FoldedPairs:
     fold = None
     if "fold" in frame.columns:
         fold = checks.array(frame["fold"].to_list(), "fold", shape=(len(named),), dtype=np.int64)
-    pairs = lfw_pairs.collect([(str(a), str(b)) for a, b in named], [label in _TRUE for label in labels])
+    pairs = lfw_pairs.collect(
+        [(decode_text(str(a)), decode_text(str(b))) for a, b in named], [label in _TRUE for label in labels]
+    )
     return FoldedPairs(pairs, fold, 0)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fiqa.data.formats.safe_pickle import Limits, RecordedArray, load
-from fiqa.data.formats.source import content_name, read_bytes, write_whole
+from fiqa.data.formats.source import content_name, naming, read_bytes, write_whole
 from fiqa.errors import InputError, ReadError
 from fiqa.types import Pairs
 
@@ -34,13 +34,9 @@ class PairImages(NamedTuple):
 
 def read(path: str | os.PathLike[str], *, limits: Limits | None = None, file_limit: int = FILE_LIMIT) -> PairImages:
     """Returns the images and pairs of a .bin file; see `parse`. Raises ReadError also when the file cannot be read."""
-    try:
-        return parse(read_bytes(path, limit=file_limit), limits=limits)
-    except ReadError as error:
-        where = os.fspath(path)
-        if where in error.message:
-            raise
-        raise type(error)(f"{where!r}: {error.message}", status=error.status, hint=error.hint) from error
+    data = read_bytes(path, limit=file_limit)
+    with naming(path):
+        return parse(data, limits=limits)
 
 
 def parse(data: bytes, *, limits: Limits | None = None) -> PairImages:

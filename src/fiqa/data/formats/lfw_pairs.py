@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqa.data.formats.source import read_text
+from fiqa.data.formats.source import naming, read_text
 from fiqa.errors import ReadError
 from fiqa.types import Pairs
 
@@ -34,13 +34,9 @@ class FoldedPairs(NamedTuple):
 
 def read(path: str | os.PathLike[str]) -> FoldedPairs:
     """Returns the pairs of a list file; see `parse`. Raises ReadError also when the file cannot be read."""
-    try:
-        return parse(read_text(path))
-    except ReadError as error:
-        where = os.fspath(path)
-        if where in error.message:
-            raise
-        raise ReadError(f"{where!r}: {error.message}", status=error.status, hint=error.hint) from error
+    text = read_text(path)
+    with naming(path):
+        return parse(text)
 
 
 def parse(text: str) -> FoldedPairs:

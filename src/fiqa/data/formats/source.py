@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import BinaryIO
 
 from fiqa.data.store import atomic_path, open_regular
 from fiqa.errors import ReadError
 
-__all__ = ["TEXT_LIMIT", "check_file", "content_name", "read_bytes", "read_text", "write_whole"]
+__all__ = ["TEXT_LIMIT", "check_file", "content_name", "naming", "read_bytes", "read_text", "text_of", "write_whole"]
 
 _MAGIC = (
     (b"\xff\xd8\xff", ".jpg"),
@@ -62,10 +64,30 @@ def read_text(path: str | os.PathLike[str], *, limit: int = TEXT_LIMIT) -> str:
     Raises:
         ReadError: as `check_file`, or a NUL byte (it is not a text file). Bytes that are no UTF-8 are kept as surrogates, as file names are.
     """
-    data = read_bytes(path, limit=limit)
+    return text_of(read_bytes(path, limit=limit), os.fspath(path))
+
+
+def text_of(data: bytes, where: str) -> str:
+    """Returns bytes as text, as `read_text` does; `where` is the file's name for the message."""
     if b"\0" in data:
-        raise ReadError(f"{os.fspath(path)!r} must be a text file, it holds NUL bytes.", status="unsupported_format")
+        raise ReadError(f"{where!r} must be a text file, it holds NUL bytes.", status="unsupported_format")
     return data.decode("utf-8-sig", errors="surrogateescape")
+
+
+@contextmanager
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Puts the file's name before the message of a ReadError raised inside the block.
+
+    >>> with naming("a.bin"):
+    ...     raise ReadError("It is none.")
+    Traceback (most recent call last):
+    fiqa.errors.ReadError: 'a.bin': It is none.
+    """
+    try:
+        yield
+    except ReadError as error:
+        message = f"{os.fspath(path)!r}: {error.message}"
+        raise type(error)(message, status=error.status, hint=error.hint) from error
 
 
 def content_name(data: bytes) -> str:

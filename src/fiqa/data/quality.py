@@ -1,0 +1,167 @@
+"""Quality on disk: our own tables of scores and labels, those of other tools, and joining their names to our ids."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+import polars as pl
+
+from fiqa import checks
+from fiqa.data.formats import score_files
+from fiqa.data.formats.ofiq import UNIFIED
+from fiqa.data.formats.score_files import VALUE_COLUMNS, NamedScores, choose_column, named_scores
+from fiqa.data.formats.source import read_text
+from fiqa.data.store import make_record, read_sidecar, write_sidecar
+from fiqa.data.tables import SUFFIXES, decode_text, encode_text, read_table, write_table
+from fiqa.errors import InputError, ReadError
+from fiqa.types import Quality
+
+__all__ = ["Joined", "Match", "join_names", "read_quality", "write_quality"]
+
+Match = Literal["id", "name", "stem"]
+"""How a foreign name finds its id: it is the id; it has the same file name; it has the same file name without suffix."""
+
+
+@dataclass(frozen=True, eq=False)
+class Joined:
+    """A quality whose ids are ours: `unmatched` names that no id has, `missing` ids that no name has."""
+
+    quality: Quality
+    unmatched: int
+    missing: int
+
+
+def read_quality(path: str | os.PathLike[str], *, method: str | None = None, column: str | None = None) -> Quality:
+    """Returns the quality in a file: our own table (.parquet, .csv, .jsonl with a column `id`) or any form that fiqa.data.formats.score_files reads.
+
+    A row without a number is absent; `provenance["failed"]` counts them, `provenance["column"]` says where the numbers stood, `provenance["source"]` the file.
+
+    Args:
+        path: the file.
+        method: the name to give it; None takes it from the table or its sidecar, else the file's name without suffix.
+        column: where the numbers are; None takes the first there is of raw, value, score, quality, quality_score, uqs (OFIQ: the unified score).
+
+    Raises:
+        ReadError: no such file, or not one of these. UnsafeFileError: a pickle of more than names and numbers.
+        InputError: no such column, an id twice, NaN or infinity.
+    """
+    own = _own_table(path)
+    scores = score_files.read(path, column=column) if own is None else _own_scores(own, os.fspath(path), column)
+    known: dict[str, Any] = dict((read_sidecar(path) or {}).get("quality") or {}) if own is not None else {}
+    bounds = known.get("range") if scores.column == "value" else None
+    found = {"source": os.fspath(path), "column": scores.column, "failed": scores.failed}
+    return Quality(
+        id=np.array([decode_text(name) for name in scores.name], dtype=np.str_),
+        value=scores.value.astype(np.float32),
+        method=method or known.get("method") or _single(own, "method", "model") or Path(path).stem,
+        kind=known.get("kind") or _single(own, "kind") or "score",
+        range=tuple(bounds) if bounds else (0.0, 100.0) if scores.column == f"{UNIFIED}.scalar" else None,
+        provenance={**known.get("provenance", {}), **found},
+    )
+
+
+def write_quality(quality: Quality, path: str | os.PathLike[str]) -> None:
+    """Writes a quality as a table (id, value, method, kind), .parquet, .csv or .jsonl, and what made it as `<path>.json`; `read_quality` gives it back.
+
+    Raises:
+        UnknownNameError: another suffix. WriteError: the disk refused.
+    """
+    n = len(quality)
+    frame = pl.DataFrame(
+        {
+            "id": pl.Series([encode_text(str(name)) for name in quality.id], dtype=pl.String),
+            "value": quality.value,
+            "method": pl.Series([quality.method] * n, dtype=pl.String),
+            "kind": pl.Series([quality.kind] * n, dtype=pl.String),
+        }
+    )
+    write_table(frame, path)
+    record = make_record("quality", arguments={}, inputs={})
+    about = {
+        "method": quality.method,
+        "kind": quality.kind,
+        "range": None if quality.range is None else [float(bound) for bound in quality.range],
+        "provenance": dict(quality.provenance),
+    }
+    write_sidecar(path, {**record, "quality": about})
+
+
+def join_names(quality: Quality, ids: Iterable[str], *, match: Match = "id") -> Joined:
+    """Returns `quality` under our ids.
+
+    Args:
+        quality: its ids are names of another tool's making.
+        ids: ours, unique.
+        match: `id` the name is the id; `name` both end in the same file name; `stem` in the same file name without suffix. Either kind of slash.
+
+    Raises:
+        UnknownNameError: another `match`. InputError: a name that two of our ids share, or two names of one id.
+
+    >>> import numpy as np
+    >>> joined = join_names(Quality(np.array(["x/a.png"]), np.array([0.5]), "m"), ["p/a.jpg", "p/b.jpg"], match="stem")
+    >>> joined.quality.id.tolist(), joined.unmatched, joined.missing
+    (['p/a.jpg'], 0, 1)
+    """
+    checks.choice(match, "match", get_args(Match))
+    ours = checks.ids(ids, "ids")
+    keys, theirs = [_key(name, match) for name in ours], [_key(name, match) for name in quality.id]
+    place = dict(zip(keys, ours.tolist(), strict=True))
+    used = [key for key in theirs if key in place]
+    for side, counts in (("ids", Counter(keys)), ("names", Counter(used))):
+        twice = next((key for key in used if counts[key] > 1), None)
+        if twice is not None:
+            raise InputError(
+                f"match={match!r} must give one id for each name, {counts[twice]} {side} have {twice!r}.",
+                hint="match by id, or give the scores the same names as the ids",
+            )
+    rows = np.array([key in place for key in theirs], dtype=bool)
+    kept = np.array([place[key] for key in used], dtype=np.str_)
+    return Joined(replace(quality, id=kept, value=quality.value[rows]), int((~rows).sum()), len(ours) - len(kept))
+
+
+def _key(name: str, match: Match) -> str:
+    if match == "id":
+        return str(name)
+    last = str(name).replace("\\", "/").rsplit("/", 1)[-1]
+    return last if match == "name" else os.path.splitext(last)[0]
+
+
+def _own_table(path: str | os.PathLike[str]) -> pl.DataFrame | None:
+    suffix = Path(path).suffix.lower()
+    if suffix not in SUFFIXES:
+        return None
+    if suffix == ".csv":
+        first = read_text(path).split("\n", 1)[0]
+        if "id" not in [cell.strip().strip('"') for cell in first.split(",")]:
+            return None
+    frame = read_table(path)
+    if "id" not in frame.columns:
+        raise ReadError(f"{os.fspath(path)!r} must have a column `id`, it has {', '.join(frame.columns) or 'none'}.")
+    return frame
+
+
+def _own_scores(frame: pl.DataFrame, where: str, column: str | None) -> NamedScores:
+    flat = [name for name, kind in frame.schema.items() if not kind.is_nested()]
+    used = choose_column(flat, VALUE_COLUMNS, column, where)
+    if used is None:
+        raise InputError(
+            f"{where!r} must have a column of quality, it has {', '.join(flat)}.", hint="say which with column="
+        )
+    return named_scores([str(name) for name in frame["id"]], frame[used].to_list(), where=where, column=used)
+
+
+def _single(frame: pl.DataFrame | None, *columns: str) -> Any:
+    """Returns the one value that every row of the first known column has, or None."""
+    for name in columns:
+        values: list[Any] = (
+            [] if frame is None or name not in frame.columns else frame[name].drop_nulls().unique().to_list()
+        )
+        if len(values) == 1:
+            return values[0]
+    return None
