@@ -4,7 +4,7 @@
     ladder(faces, "blur", steps=6)         one kind, from clean to worst
     random_degradation(faces, "cabin", seed=7)   several kinds, as a camera of that sort would meet them
 
-Randomness is drawn per face from (seed, kind, the crop's own pixels): a face is degraded alike in any batch and place, and so are two copies of one crop. The draws do
+Randomness is drawn per face from (seed, kind, the crop's own pixels): a face is degraded alike in any batch and place, two copies of a crop alike. Draws do
 not depend on the strength: along a ladder only the strength changes.
 """
 

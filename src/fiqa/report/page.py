@@ -1,0 +1,155 @@
+"""The shell of every page that fiqa writes: one HTML file that loads nothing, runs nothing, and reads well on a phone and on a desk, in light and in dark.
+
+A page carries its style inline and its images as data URIs, and its Content-Security-Policy forbids everything else, so what a file name holds stays text.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqa import checks
+from fiqa.errors import ShapeError
+from fiqa.vocabulary import LEVELS
+
+__all__ = ["LEVEL_COLORS", "escape", "figure", "image_uri", "page", "printable", "table"]
+
+LEVEL_COLORS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    dict(
+        zip(
+            LEVELS,
+            (("#a3122a", "#ffffff"), ("#bd5209", "#ffffff"), ("#e9bd3a", "#1b1d21"), ("#14786b", "#ffffff"), ("#1e5cab", "#ffffff")),
+            strict=True,
+        )
+    )
+)  # fmt: skip
+"""Per level, the color of its chip and of the text on it: red, orange, yellow, teal, blue differ for every kind of color vision; contrast at least 4.5."""
+
+_STYLE = """
+:root{color-scheme:light dark;--bg:#f7f6f3;--card:#fff;--ink:#1b1d21;--soft:#5d626b;--line:#e2e0da;--track:#e9e7e2;--bar:#7d8796;--cost:#c2410c}
+@media (prefers-color-scheme:dark){:root{--bg:#141518;--card:#1e2024;--ink:#eceae6;--soft:#a2a7b0;--line:#32353b;--track:#33363d;--bar:#8a94a3;--cost:#fb923c}}
+*{box-sizing:border-box}
+body{margin:0;background:var(--bg);color:var(--ink);-webkit-text-size-adjust:100%;
+font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",sans-serif}
+main{max-width:1240px;margin:0 auto;padding:40px 24px 56px}
+h1{font-size:30px;line-height:1.2;margin:0 0 6px;letter-spacing:-.015em;overflow-wrap:anywhere}
+h2{font-size:20px;line-height:1.3;margin:40px 0 12px}
+p{margin:0 0 12px;max-width:75ch}
+.lead,figcaption,footer,.soft{color:var(--soft)}
+.lead{font-size:17px;overflow-wrap:anywhere}
+code,pre{font:13.5px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
+pre{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:12px 14px;overflow-x:auto}
+figure{margin:24px 0}
+figure img{display:block;max-width:100%;height:auto;border-radius:8px}
+figcaption{font-size:14px;margin-top:8px;max-width:85ch}
+.wide{overflow-x:auto;margin:16px 0}
+table{border-collapse:collapse;font-size:14.5px;font-variant-numeric:tabular-nums}
+caption{text-align:left;color:var(--soft);font-size:14px;padding-bottom:8px}
+th,td{padding:6px 14px 6px 0;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}
+th{font-weight:600;white-space:nowrap}
+.n{text-align:right}
+footer{margin-top:48px;padding-top:16px;border-top:1px solid var(--line);font-size:14px;overflow-wrap:anywhere}
+@media (max-width:600px){main{padding:24px 16px 40px}h1{font-size:25px}.lead{font-size:16px}}
+@media print{body{background:#fff}}
+"""
+
+
+def printable(text: str) -> str:
+    """Returns `text` with every character that would not show as itself (control, direction, lone surrogate) written as its escape.
+
+    >>> printable("a\\nb\\u202e.jpg")
+    'a\\\\nb\\\\u202e.jpg'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def escape(text: object) -> str:
+    """Returns `text` safe inside HTML and inside a quoted attribute.
+
+    >>> escape('<script>"')
+    '&lt;script&gt;&quot;'
+    """
+    return html.escape(printable(str(text)), quote=True)
+
+
+def image_uri(image: NDArray[np.uint8], form: Literal["jpeg", "png"] = "jpeg", *, quality: int = 82) -> str:
+    """Returns a data URI of an RGB image (H,W,3) uint8: JPEG for photographs (`quality` 1..95), PNG for drawings.
+
+    Raises: ShapeError for another shape or dtype, UnknownNameError for another form.
+    """
+    from PIL import Image
+
+    pixels = checks.array(image, "image", shape=("H", "W", 3))
+    if pixels.dtype != np.uint8:
+        raise ShapeError(f"image must be uint8 RGB in 0..255, got {pixels.dtype}.")
+    checks.choice(form, "form", ("jpeg", "png"))
+    buffer = io.BytesIO()
+    options: dict[str, Any] = {"quality": quality} if form == "jpeg" else {"optimize": True}
+    Image.fromarray(pixels).save(buffer, form, **options)
+    return f"data:image/{form};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+
+
+def figure(uri: str, caption: str, *, alt: str) -> str:
+    """Returns an image with its caption; `caption` and `alt` are plain text."""
+    return f'<figure><img src="{escape(uri)}" alt="{escape(alt)}"><figcaption>{escape(caption)}</figcaption></figure>'
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, caption: str = "") -> str:
+    """Returns an HTML table of plain-text cells; numbers stand right, floats with four digits, None as a dash. It scrolls by itself where it is too wide.
+
+    Raises: ShapeError where a row has another number of cells than there are columns.
+    """
+
+    def cell(value: object) -> str:
+        if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+            return f"<td>{'–' if value is None else escape(value)}</td>"
+        return f'<td class="n">{escape(f"{value:.4g}" if isinstance(value, float | np.floating) else value)}</td>'
+
+    body = []
+    for row in rows:
+        if len(row) != len(columns):
+            raise ShapeError(f"rows must have {len(columns)} cells like the columns, got {len(row)}.")
+        body.append(f"<tr>{''.join(map(cell, row))}</tr>")
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
+    title = f"<caption>{escape(caption)}</caption>" if caption else ""
+    return f'<div class="wide"><table>{title}<thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table></div>'
+
+
+def page(title: str, body: str, *, lead: str = "", footer: str = "", style: str = "") -> str:
+    """Returns a whole HTML document.
+
+    Args:
+        title: plain text, the heading and the tab's name.
+        body: HTML made by the caller from escaped parts; goes in as it is.
+        lead: plain text under the heading.
+        footer: plain text at the end: the command, the version, the protocol.
+        style: more CSS, after the shell's own.
+
+    >>> page("a < b", "<p>text</p>").count("a &lt; b")
+    2
+    """
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width,initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<title>{escape(title)}</title>
+<style>{_STYLE}{style}</style>
+</head>
+<body>
+<main>
+<header><h1>{escape(title)}</h1>{f'<p class="lead">{escape(lead)}</p>' if lead else ""}</header>
+{body}
+{f"<footer>{escape(footer)}</footer>" if footer else ""}
+</main>
+</body>
+</html>
+"""

@@ -1,0 +1,266 @@
+"""The contact sheet: one card per face with its score, its level, the factor that costs most and what to do about it. As HTML, and as a picture."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqa import checks
+from fiqa.errors import ShapeError
+from fiqa.report.page import LEVEL_COLORS, escape, image_uri, page
+from fiqa.report.picture import Picture
+from fiqa.vocabulary import ADVICE, FACTORS, LEVELS, STATUSES
+
+__all__ = ["costliest", "name", "save_sheet_png", "sheet"]
+
+Row = Mapping[str, Any]
+Crops = Sequence[NDArray[np.uint8] | None] | NDArray[np.uint8]
+
+_STYLE = """
+.mix{display:flex;height:14px;border-radius:7px;overflow:hidden;gap:2px;margin:20px 0 10px;background:var(--track)}
+.mix i{min-width:3px}
+.key{display:flex;flex-wrap:wrap;gap:6px 20px;font-size:14.5px;margin-bottom:28px;font-variant-numeric:tabular-nums}
+.key b{font-weight:600}
+.key i{display:inline-block;width:11px;height:11px;border-radius:3px;margin-right:7px}
+.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,340px),1fr));gap:16px}
+.card{display:grid;grid-template-columns:112px minmax(0,1fr);gap:0 16px;background:var(--card);border:1px solid var(--line);border-radius:12px;
+padding:14px;align-content:start}
+.card img,.none{width:112px;height:112px;border-radius:8px;display:block;background:var(--track)}
+.none{display:grid;place-items:center;color:var(--soft);font-size:13px;text-align:center}
+.score{display:flex;align-items:center;gap:10px;font-size:32px;line-height:1;font-weight:650;letter-spacing:-.02em;font-variant-numeric:tabular-nums}
+.chip{font-size:13px;line-height:1;font-weight:600;letter-spacing:0;padding:5px 9px;border-radius:99px}
+.why{margin:9px 0 0;font-size:14px;line-height:1.4}
+.why b{font-weight:600;color:var(--cost)}
+.why span{display:block;color:var(--soft)}
+.bars{grid-column:1/-1;display:grid;grid-template-columns:1fr 1fr;gap:5px 18px;margin:14px 0 0;font-size:12.5px;
+line-height:1.35;color:var(--soft)}
+.bars div{display:grid;grid-template-columns:76px 1fr 24px;gap:6px;align-items:center}
+.bars u{height:6px;border-radius:3px;background:var(--track);overflow:hidden}
+.bars u i{display:block;height:100%;border-radius:3px;background:var(--bar)}
+.bars em{font-style:normal;text-align:right;font-variant-numeric:tabular-nums}
+.bars .most{color:var(--cost)}
+.bars .most i{background:var(--cost)}
+.name{grid-column:1/-1;margin:12px 0 0;font-size:12.5px;color:var(--soft);white-space:nowrap;overflow:hidden;text-overflow:ellipsis}
+@media (max-width:400px){.card{grid-template-columns:96px minmax(0,1fr);gap:0 14px}.card img,.none{width:96px;height:96px}.bars{gap:5px 14px}}
+"""
+
+
+def name(row: Row) -> str:
+    """Returns what a person calls the row: its file name, with the face's number where it is not the first.
+
+    >>> name({"path": "in/a.jpg", "face_index": 1})
+    'a.jpg, face 2'
+    """
+    path = str(row.get("path") or row.get("id") or "")
+    base = path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] or path
+    index = row.get("face_index") or 0
+    return f"{base}, face {index + 1}" if index else base
+
+
+def _known(row: Row) -> dict[str, float]:
+    """The factors of a row that have a number, by name, in the order of FACTORS."""
+    factors = row.get("factors") or {}
+    return {f: float(factors[f]) for f in FACTORS if factors.get(f) is not None and not math.isnan(factors[f])}
+
+
+def costliest(row: Row) -> str | None:
+    """Returns the name of the factor with the lowest quality, None where no factor is known.
+
+    >>> costliest({"factors": {"blur": 0.9, "pose": 0.4, "crop": None}})
+    'pose'
+    """
+    known = _known(row)
+    return min(known, key=known.__getitem__) if known else None
+
+
+def _words(code: str) -> str:
+    return code.replace("_", " ")
+
+
+def _score_order(row: Row) -> tuple[bool, float]:
+    """Failed rows first, then the lowest score."""
+    uqs = row.get("uqs")
+    return (uqs is not None, float(uqs) if uqs is not None else 0.0)
+
+
+def _chosen(
+    rows: Sequence[Row], crops: Crops, limit: int, order: Literal["given", "worst"]
+) -> list[tuple[Row, NDArray[np.uint8] | None]]:
+    """The rows that are shown, each with its crop; raises ShapeError or InputError."""
+    if len(rows) != len(crops):
+        raise ShapeError(
+            f"crops must have one entry per row ({len(rows)}), got {len(crops)}.", hint="None where a row has no crop"
+        )
+    checks.in_range(limit, "limit", 1, math.inf)
+    checks.choice(order, "order", ("given", "worst"))
+    pairs = list(zip(rows, crops, strict=True))
+    return (sorted(pairs, key=lambda pair: _score_order(pair[0])) if order == "worst" else pairs)[:limit]
+
+
+def _bars(row: Row) -> str:
+    known, most = _known(row), costliest(row) if row.get("reasons") else None
+    if not known:
+        return ""
+    cells = []
+    for factor in FACTORS:
+        value = known.get(factor)
+        mark = ' class="most"' if factor == most else ""
+        width = 0 if value is None else round(100 * min(max(value, 0), 1))
+        shown = "–" if value is None else f".{width:02d}" if width < 100 else "1"
+        cells.append(f'<div{mark}>{factor}<u><i style="width:{width}%"></i></u><em>{shown}</em></div>')
+    return f'<div class="bars">{"".join(cells)}</div>'
+
+
+def _why(row: Row) -> str:
+    most, reasons = costliest(row), list(row.get("reasons") or ())
+    if reasons:
+        more = "".join(f", {escape(_words(code))}" for code in reasons[1:])
+        return f'<p class="why"><b>{escape(_words(reasons[0]))}</b>{more}<span>{escape(ADVICE.get(reasons[0], ""))}</span></p>'
+    if most is None:
+        return ""
+    return f'<p class="why">Nothing to correct<span>Weakest factor: {escape(most)}.</span></p>'
+
+
+def _chip(level: str) -> str:
+    back, ink = LEVEL_COLORS[level]
+    return f'<span class="chip" style="background:{back};color:{ink}">{level}</span>'
+
+
+def _card(row: Row, crop: NDArray[np.uint8] | None) -> str:
+    path = escape(row.get("path") or row.get("id") or "")
+    label = f'<p class="name" title="{path}">{escape(name(row))}</p>'
+    status, uqs = str(row.get("status", "ok")), row.get("uqs")
+    picture = (
+        '<div class="none">no face<br>to show</div>'
+        if crop is None
+        else f'<img src="{image_uri(crop)}" width="112" height="112" loading="lazy" decoding="async" alt="{escape(name(row))}">'
+    )
+    if uqs is None:
+        why = f'<p class="why"><b>{escape(_words(status))}</b><span>{escape(STATUSES.get(status, ""))}</span></p>'
+        return f'<article class="card">{picture}<div>{why}</div>{label}</article>'
+    score = f'<div class="score">{int(uqs)}{_chip(str(row["level"]))}</div>'
+    return f'<article class="card">{picture}<div>{score}{_why(row)}</div>{_bars(row)}{label}</article>'
+
+
+def _summary(rows: Sequence[Row]) -> str:
+    """The share of each level as one bar, and its counts in words; failed rows are counted apart, never as a score of 0."""
+    counts = Counter(row["level"] for row in rows if row.get("uqs") is not None)
+    mix = "".join(f'<i style="flex:{counts[v]};background:{LEVEL_COLORS[v][0]}"></i>' for v in LEVELS if counts[v])
+    key = [
+        f'<span><i style="background:{LEVEL_COLORS[v][0]}"></i><b>{counts[v]}</b> {v}</span>'
+        for v in LEVELS
+        if counts[v]
+    ]
+    failed = Counter(str(row.get("status", "failed")) for row in rows if row.get("uqs") is None)
+    key += [
+        f'<span><i style="background:var(--track)"></i><b>{n}</b> {escape(_words(s))}</span>' for s, n in failed.items()
+    ]
+    bar = f'<div class="mix" role="img" aria-label="levels">{mix}</div>' if mix else ""
+    return f'{bar}<div class="key">{"".join(key)}</div>'
+
+
+def _lead(rows: Sequence[Row], shown: int, order: str) -> str:
+    scored = [int(row["uqs"]) for row in rows if row.get("uqs") is not None]
+    models = sorted({str(row["model"]) for row in rows if row.get("model")})
+    parts = [
+        f"{len(rows)} row{'s' * (len(rows) != 1)}, {len(scored)} scored 0..100"
+        + (f" by {', '.join(models)}" if models else "")
+    ]
+    if scored:
+        parts.append(f"median {np.median(scored):g}")
+    if shown < len(rows):
+        parts.append(
+            f"{len(rows) - shown} left out of this page"
+            + (", the best ones" if order == "worst" else ", the last ones")
+        )
+    return ". ".join(part[0].upper() + part[1:] for part in parts) + "."
+
+
+def sheet(
+    rows: Sequence[Row],
+    crops: Crops,
+    *,
+    title: str = "Face quality",
+    footer: str = "",
+    limit: int = 500,
+    order: Literal["given", "worst"] = "given",
+) -> str:
+    """Returns the contact sheet as one self-contained HTML page.
+
+    Args:
+        rows: N rows of the score table, as dicts (formats.md: path, status, reasons, uqs, level, factors, model, ...). A failed row has `uqs` None.
+        crops: N aligned crops (S,S,3) uint8 RGB, None where a row has none. They go in as JPEG thumbnails of their own size.
+        title: the heading, plain text.
+        footer: plain text at the end, best the command that made the rows.
+        limit: the most cards on the page; the summary counts all rows, and the page says how many are left out.
+        order: "given", or "worst" for failed rows and low scores first.
+
+    Raises:
+        ShapeError: another number of crops than rows. InputError: limit under 1. UnknownNameError: order.
+
+    >>> "no face" in sheet([{"path": "a.jpg", "status": "no_face", "uqs": None}], [None])
+    True
+    """
+    chosen = _chosen(rows, crops, limit, order)
+    cards = "".join(_card(row, crop) for row, crop in chosen)
+    body = f'{_summary(rows)}<section class="cards">{cards}</section>'
+    return page(title, body, lead=_lead(rows, len(chosen), order), footer=footer, style=_STYLE)
+
+
+def _draw_card(picture: Picture, x: int, y: int, row: Row, crop: NDArray[np.uint8] | None, cell: int) -> None:
+    picture.crop(x, y, crop, cell)
+    right, room = x + cell + 14, 250 - 28
+    if row.get("uqs") is None:
+        status = str(row.get("status", "failed"))
+        picture.text(right, y + 2, _words(status), 17, bold=True, color="cost", width=room)
+        picture.paragraph(right, y + 28, STATUSES.get(status, ""), 13, width=room)
+    else:
+        used = picture.text(right, y - 2, str(int(row["uqs"])), 30, bold=True)
+        picture.chip(right + used + 10, y + 4, str(row["level"]))
+        reasons = list(row.get("reasons") or ())
+        most = costliest(row)
+        head = ", ".join(map(_words, reasons)) if reasons else "Nothing to correct"
+        picture.text(right, y + 40, head, 15, bold=True, color="cost" if reasons else "ink", width=room)
+        advice = ADVICE.get(reasons[0], "") if reasons else f"Weakest factor: {most}." if most else ""
+        picture.paragraph(right, y + 61, advice, 13, width=room)
+    known, most = _known(row), costliest(row) if row.get("reasons") else None
+    for k, factor in enumerate(FACTORS if known else ()):
+        left, top = x + (k % 2) * 190, y + cell + 12 + (k // 2) * 19
+        color: Literal["cost", "soft"] = "cost" if factor == most else "soft"
+        picture.text(left, top, factor, 12, color=color)
+        picture.bar(left + 82, top + 5, 84, known.get(factor), color="cost" if factor == most else "bar")
+    picture.text(x, y + cell + (73 if known else 12), name(row), 12, color="soft", width=360)
+
+
+def save_sheet_png(
+    rows: Sequence[Row],
+    crops: Crops,
+    path: str | Path,
+    *,
+    title: str = "Face quality",
+    columns: int = 3,
+    limit: int = 30,
+    order: Literal["given", "worst"] = "given",
+) -> None:
+    """Writes the contact sheet as one PNG picture: the same cards as `sheet`, `columns` beside each other.
+
+    Args and Raises: as `sheet`; InputError also for fewer than 1 column.
+    """
+    chosen = _chosen(rows, crops, limit, order)
+    checks.in_range(columns, "columns", 1, 12)
+    cell, wide, high, top = 112, 392, 232, 116
+    lines = math.ceil(len(chosen) / columns)
+    picture = Picture(wide * columns + 24, top + high * lines + 12)
+    picture.text(24, 24, title, 26, bold=True, width=wide * columns - 24)
+    picture.text(24, 62, _lead(rows, len(chosen), order), 15, color="soft", width=wide * columns - 24)
+    for k, (row, crop) in enumerate(chosen):
+        x, y = 24 + (k % columns) * wide, top + (k // columns) * high
+        picture.panel(x - 12, y - 12, wide - 12, high - 12)
+        _draw_card(picture, x, y, row, crop, cell)
+    picture.save(path)
