@@ -1,0 +1,129 @@
+"""`fiqa score`: the typer spelling of fiqa.score."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from fiqa.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from fiqa.verbs.score import Scoring, Summary
+    from fiqa.verbs.score_rows import Row
+
+
+def command(
+    paths: options.Paths,
+    aligned: Annotated[
+        bool, typer.Option("--aligned", help="The images are aligned crops; other sizes than 112 are resized.")
+    ] = False,
+    detector: options.Detector = "auto",
+    faces: options.FacesPolicy = "largest",
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="NAME|FILE", help="A method's name, or an .onnx file with a card.")
+    ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Add the six factors and the reasons.")] = False,
+    output: options.Output = None,
+    html: Annotated[
+        str | None, typer.Option("--html", metavar="FILE", help="Write a contact sheet: crops, scores, what to do.")
+    ] = None,
+    format_: Annotated[
+        Literal["csv", "jsonl"], typer.Option("--format", help="Form of the rows on stdout, without -o.")
+    ] = "csv",
+    workers: options.Workers = None,
+    weights: options.Weights = None,
+    max_pixels: options.MaxPixels = None,
+    max_bytes: options.MaxBytes = None,
+    force: options.Force = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Score faces from 0 to 100 and say why.
+
+    Whole photographs: faces are detected, aligned and scored. A face that fails keeps its row, with a status and no numbers. Exit code 3 means that
+    some rows failed.
+
+    Example:
+      fiqa score photos/ --explain -o scores.parquet --html sheet.html
+    """
+    from fiqa.verbs.score import plan
+
+    run = plan(
+        paths,
+        model=model,
+        aligned=aligned,
+        detector=detector,
+        faces=faces,
+        explain=explain or html is not None,
+        weights=weights,
+        limits=_limits(max_pixels, max_bytes),
+        workers=workers,
+    )
+    if output is None:
+        rows, summary = _to_stdout(run, format_, explain, quiet, keep=html is not None)
+    else:
+        rows, summary = _to_file(run, output, force, quiet, keep=html is not None)
+    if html is not None:
+        from fiqa.verbs.score_sheet import write_sheet
+
+        write_sheet(rows, html, limits=run.how.limits, footer=shlex.join(["fiqa", *sys.argv[1:]]))
+    if not quiet:
+        typer.echo(f"{summary.rows} rows, {summary.failed} failed", err=True)
+    raise typer.Exit(options.SOME_FAILED if summary.failed else options.OK)
+
+
+def _to_file(run: Scoring, output: str, force: bool, quiet: bool, *, keep: bool) -> tuple[list[Row], Summary]:
+    """Writes the table and returns its rows if they are wanted."""
+    from fiqa.data.tables import read_table
+    from fiqa.verbs.score import write_scores
+
+    def watch(rows: Iterable[list[Row]], total: int) -> Iterable[list[Row]]:
+        return options.progress(rows, total=total, label="score", quiet=quiet)
+
+    summary = write_scores(run, output, force=force, watch=watch)
+    if summary.current and not quiet:
+        typer.echo(f"{output} is current, nothing to do; --force does it again", err=True)
+    return read_table(output).to_dicts() if keep else [], summary
+
+
+def _to_stdout(run: Scoring, form: str, explain: bool, quiet: bool, *, keep: bool) -> tuple[list[Row], Summary]:
+    """Prints one short row per face as it comes and returns the whole rows if they are wanted."""
+    from fiqa.data.tables import frame_of, write_rows
+    from fiqa.verbs.score import Summary
+
+    kept: list[Row] = []
+    rows = failed = 0
+    quiet = quiet or sys.stdout.isatty()
+    for number, image in enumerate(options.progress(run.rows(), total=len(run), label="score", quiet=quiet)):
+        write_rows(frame_of(_short(row, explain) for row in image), sys.stdout.buffer, f".{form}", header=number == 0)
+        sys.stdout.buffer.flush()
+        rows += len(image)
+        failed += sum(row["status"] != "ok" for row in image)
+        kept += image if keep else []
+    return kept, Summary(rows, failed)
+
+
+def _short(row: Row, explain: bool) -> Row:
+    """The columns of a row that a person reads."""
+    from fiqa.vocabulary import FACTORS
+
+    short = {name: row[name] for name in ("path", "face_index", "status", "uqs", "score", "level")}
+    short["score"] = None if row["score"] is None else round(row["score"], 4)
+    if explain:
+        factors = row["factors"] or {}
+        short["reasons"] = ";".join(row["reasons"] or ())
+        short |= {f"factor_{name}": None if factors.get(name) is None else round(factors[name], 3) for name in FACTORS}
+    return short
+
+
+def _limits(max_pixels: int | None, max_bytes: int | None) -> Any:
+    from dataclasses import replace
+
+    from fiqa.data.images import Limits
+
+    given = {"max_pixels": max_pixels, "max_bytes": max_bytes}
+    return replace(Limits(), **{name: value for name, value in given.items() if value is not None})

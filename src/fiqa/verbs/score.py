@@ -1,0 +1,192 @@
+"""`score`: how useful each face is for recognition, from 0 to 100, and why."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any
+
+from fiqa.data.images import Limits
+from fiqa.data.manifest import find
+from fiqa.data.store import fingerprint, is_current, make_record, sha256_file, write_sidecar
+from fiqa.data.tables import TableWriter, frame_of, table_suffix
+from fiqa.execute.local import map_batches
+from fiqa.types import Manifest
+from fiqa.verbs.score_rows import FaceScoring, Row, Source, blank_row, sources
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["Scoring", "Summary", "plan", "score", "write_scores"]
+
+PathLike = str | os.PathLike[str]
+Paths = PathLike | Sequence[PathLike] | Manifest
+_PART = 512
+"""Images per finished part of an output file: what a kill can cost."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What became of a run: `rows` written, `failed` those without numbers, `current` True where the output was there already and nothing was done."""
+
+    rows: int
+    failed: int
+    current: bool = False
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """A run that is decided and not begun: which images, how, on how many processes."""
+
+    manifest: Manifest
+    how: FaceScoring
+    workers: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.manifest)
+
+    def rows(self, start: int = 0) -> Iterator[list[Row]]:
+        """Yields the rows of each image from number `start` on, in the manifest's order, in bounded memory."""
+        images = islice(sources(self.manifest), start, None)
+        return map_batches(self.how, images, died=_died, workers=self.workers)
+
+    def record(self) -> dict[str, Any]:
+        """Returns what decides the rows, for the sidecar: settings, versions of method and detector, and path, size and time of every image."""
+        how = {name: value for name, value in asdict(self.how).items() if name != "limits"} | asdict(self.how.limits)
+        how |= {"model": self.how.scorer.name, "version": self.how.scorer.version, "part": _PART}
+        if not self.how.aligned:
+            how["detector"] = self.how.finder.name
+        inputs = {"images": _state(self.manifest)}
+        if self.how.weights is not None:
+            inputs["weights"] = sha256_file(self.how.weights)
+        return make_record("score", arguments=how, inputs=inputs)
+
+
+def score(
+    paths: Paths,
+    *,
+    model: str | None = None,
+    aligned: bool = False,
+    detector: str = "auto",
+    faces: str = "largest",
+    explain: bool = False,
+    weights: str | None = None,
+    limits: Limits | None = None,
+    workers: int | None = None,
+) -> pl.DataFrame:
+    """Returns the table of scores: one row per face, and one per image that has none, in the order of the images.
+
+    Crops that are in memory already need no files: `fiqa.load().score(crops)`.
+
+    Args:
+        paths: an image, a folder, a list file, a manifest (file or fiqa.Manifest), or several of these.
+        model: a method's name, or the path of an .onnx file with its card; None is the default method.
+        aligned: the images are aligned crops: square, brought to 112x112 if they have another size. Otherwise faces are detected and aligned first.
+        detector: auto, yunet, dlib, or none (the same as `aligned`).
+        faces: which faces of an image count: largest, all, or one (more than one is a failure).
+        explain: fill `factors` (0..1, null where not measurable), `measures` (in units) and `reasons`; otherwise they are null.
+        weights: path of the detector's model file.
+        limits: what an image may cost.
+        workers: processes, at least 1; None is one per core. The result is the same.
+
+    Returns:
+        A polars frame: id, path, face_index, sha256, status, reasons, raw (the method's own, higher is better), score (0..1), uqs (0..100), level, factors,
+        measures, bbox (x, y, width, height) and landmarks (ten numbers) in pixels of the upright image, identity, track, frame, split, model, model_sha256,
+        preprocess. A row whose status is not "ok" has no numbers.
+
+    Raises:
+        UnknownNameError: no such method, detector or policy. DetectorError, WeightsError, MissingExtraError: what is asked for cannot be used here.
+        ReadError: a list file or manifest cannot be read (an image that cannot is a row).
+    """
+    run = plan(
+        paths,
+        model=model,
+        aligned=aligned,
+        detector=detector,
+        faces=faces,
+        explain=explain,
+        weights=weights,
+        limits=limits,
+        workers=workers,
+    )
+    return frame_of(chain.from_iterable(run.rows()))
+
+
+def plan(
+    paths: Paths,
+    *,
+    model: str | None = None,
+    aligned: bool = False,
+    detector: str = "auto",
+    faces: str = "largest",
+    explain: bool = False,
+    weights: str | None = None,
+    limits: Limits | None = None,
+    workers: int | None = None,
+) -> Scoring:
+    """Returns the run that `score` with the same arguments makes, for those who want its rows one by one (`.rows()`); raises as `score`."""
+    crops = aligned or detector == "none"
+    how = FaceScoring(model, crops, detector, faces, explain, weights, limits or Limits())
+    return Scoring(paths if isinstance(paths, Manifest) else find(paths), how, workers)
+
+
+def write_scores(
+    run: Scoring,
+    path: PathLike,
+    *,
+    force: bool = False,
+    watch: Callable[[Iterable[list[Row]], int], Iterable[list[Row]]] | None = None,
+) -> Summary:
+    """Writes the table of scores to `path` in bounded memory, with its sidecar.
+
+    A run that was killed goes on where it stopped and ends with the same bytes; one whose output is current does nothing.
+
+    Args:
+        run: what `plan` returned.
+        path: .parquet, .csv or .jsonl.
+        force: do it again although the output is current.
+        watch: given the rows of each image as they come, and how many images there are; yields them again (to show progress).
+
+    Raises:
+        WriteError: the disk refused. Else as `score`.
+    """
+    record = run.record()
+    key = fingerprint(record)
+    if not force and is_current(path, key):
+        return _summary(path, current=True)
+    with TableWriter(path, fingerprint=key) as out:
+        images: Iterable[list[Row]] = run.rows(out.done * _PART)
+        images = iter(images if watch is None else watch(images, len(run) - out.done * _PART))
+        while part := list(islice(images, _PART)):
+            out.write(list(chain.from_iterable(part)))
+    write_sidecar(path, record)
+    return _summary(path)
+
+
+def _summary(path: PathLike, *, current: bool = False) -> Summary:
+    import polars as pl
+
+    scans: dict[str, Any] = {".parquet": pl.scan_parquet, ".csv": pl.scan_csv, ".jsonl": pl.scan_ndjson}
+    failed = (pl.col("status") != "ok").sum()
+    counts = scans[table_suffix(path)](path).select(pl.len(), failed).collect().row(0)
+    return Summary(int(counts[0]), int(counts[1]), current)
+
+
+def _died(source: Source) -> list[Row]:
+    return [blank_row(source, "failed")]
+
+
+def _state(manifest: Manifest) -> str:
+    """A digest of the manifest and of size and time of every file that it names."""
+    digest = hashlib.sha256()
+    for source in sources(manifest):
+        try:
+            stat = os.stat(source.path)
+            state = (stat.st_size, stat.st_mtime_ns)
+        except (OSError, ValueError):
+            state = None
+        digest.update(f"{source!r} {state}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()

@@ -1,0 +1,263 @@
+"""From image files to rows of scores, one batch of images at a time; what every worker process of `score` runs.
+
+A row never ends the run: what cannot be read, found, aligned or scored becomes a row with a status and no numbers.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqa import checks
+from fiqa.data.images import Image, Limits, read_image
+from fiqa.errors import ReadError
+from fiqa.functional.calibration import levels
+from fiqa.types import Faces, Factors, FloatArray, Manifest, Scorer
+from fiqa.vocabulary import LEVELS
+
+__all__ = ["ALIGNED_SIZE", "SMALLEST_CROP", "FaceScoring", "Row", "Source", "blank_row", "resized", "sources"]
+
+Row = dict[str, Any]
+ALIGNED_SIZE = 112
+"""Side of an aligned crop, pixels."""
+SMALLEST_CROP = 26
+"""The shortest side of an aligned crop that is scored: its eyes are then 8 pixels apart (fiqa.faces.detect.MIN_EYE_DISTANCE)."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One image to score: a row of a manifest. `landmarks` are ten crop coordinates where the manifest has them."""
+
+    id: str
+    path: str
+    identity: str = ""
+    split: str = ""
+    status: str = "ok"
+    landmarks: tuple[float, ...] | None = None
+
+
+def sources(manifest: Manifest) -> Iterator[Source]:
+    """Yields the rows of a manifest as they will be scored."""
+    landmarks = manifest.columns.get("landmarks")
+    for i in range(len(manifest)):
+        known = None if landmarks is None or landmarks[i] is None else tuple(map(float, landmarks[i]))
+        yield Source(
+            str(manifest.id[i]),
+            str(manifest.path[i]),
+            str(manifest.identity[i]),
+            str(manifest.split[i]),
+            str(manifest.status[i]),
+            known,
+        )
+
+
+def blank_row(source: Source, status: str) -> Row:
+    """Returns the row of an image that has no numbers (yet): every column of the table of scores, in order."""
+    return {
+        "id": source.id,
+        "path": source.path,
+        "face_index": 0,
+        "sha256": None,
+        "status": status,
+        "reasons": None,
+        "raw": None,
+        "score": None,
+        "uqs": None,
+        "level": None,
+        "factors": None,
+        "measures": None,
+        "bbox": None,
+        "landmarks": None,
+        "identity": source.identity or None,
+        "track": None,
+        "frame": None,
+        "split": source.split or None,
+        "model": None,
+        "model_sha256": None,
+        "preprocess": None,
+    }
+
+
+@dataclass(frozen=True)
+class FaceScoring:
+    """How faces are scored: `score(images)` as an object that every process can load its own detector and scorer from.
+
+    Fields: `model` name or path, None the default; `aligned` whether the images are crops; `detector`, `weights` and `faces` as in fiqa.score; `explain`
+    whether factors and reasons are wanted; `limits` of reading.
+    """
+
+    model: str | None
+    aligned: bool
+    detector: str
+    faces: str
+    explain: bool
+    weights: str | None
+    limits: Limits
+
+    def __post_init__(self) -> None:
+        from fiqa.faces.detect import NAMES, POLICIES
+
+        checks.choice(self.detector, "detector", NAMES)
+        checks.choice(self.faces, "faces", POLICIES)
+
+    @cached_property
+    def scorer(self) -> Scorer:
+        """The method, loaded when first used."""
+        from fiqa.methods import load
+
+        return load(self.model)
+
+    @cached_property
+    def finder(self) -> Any:
+        """The detector, loaded when first used."""
+        from fiqa.faces.detect import detector
+
+        return detector(self.detector, weights=self.weights)
+
+    def __call__(self, batch: Sequence[Source]) -> list[list[Row]]:
+        """Returns the rows of each image, at least one each; `[]` loads what is needed and returns `[]`."""
+        scorer = self.scorer
+        if not self.aligned:
+            _ = self.finder
+        found = [self._find(source) for source in batch]
+        good = [(row, face) for rows in found for row, face in rows if face is not None]
+        if good:
+            self._fill(scorer, [row for row, _ in good], [face for _, face in good])
+        return [[row for row, _ in rows] for rows in found]
+
+    def _find(self, source: Source) -> list[tuple[Row, Faces | None]]:
+        """Returns the faces of one image with their rows, or one row that says why there is none."""
+        if source.status != "ok":
+            return [(blank_row(source, source.status), None)]
+        try:
+            image = read_image(source.path, limits=self.limits)
+            return self._crop(source, image) if self.aligned else self._detect(source, image)
+        except ReadError as error:
+            return [(blank_row(source, error.status), None)]
+        except Exception:  # noqa: BLE001 - whatever one image does to a decoder or detector, the others are still scored
+            _log.warning("%r failed", source.path, exc_info=True)
+            return [(blank_row(source, "failed"), None)]
+
+    def _crop(self, source: Source, image: Image) -> list[tuple[Row, Faces | None]]:
+        height, width = image.pixels.shape[:2]
+        if height != width or width < SMALLEST_CROP:
+            return [(blank_row(source, "wrong_size") | {"sha256": image.sha256}, None)]
+        points = None
+        if source.landmarks is not None:
+            points = np.asarray(source.landmarks, np.float32).reshape(1, 5, 2)
+        row = blank_row(source, "ok") | {
+            "sha256": image.sha256,
+            "landmarks": source.landmarks and list(source.landmarks),
+        }
+        return [(row, Faces(resized(image.pixels)[None], landmarks=points, grey=np.array([image.grey])))]
+
+    def _detect(self, source: Source, image: Image) -> list[tuple[Row, Faces | None]]:
+        from fiqa.faces.align import faces_from
+        from fiqa.faces.detect import choose
+
+        chosen, status = choose(self.finder.detect(image.pixels), self.faces)
+        blank = blank_row(source, status) | {"sha256": image.sha256}
+        if status != "ok":
+            return [(blank, None)]
+        faces = faces_from(image, chosen)
+        return [
+            (
+                blank
+                | {
+                    "id": source.id if i == 0 else f"{source.id}#{i}",
+                    "face_index": i,
+                    "bbox": detection.box.tolist(),
+                    "landmarks": detection.landmarks.ravel().tolist(),
+                },
+                faces.take(slice(i, i + 1)),
+            )
+            for i, detection in enumerate(chosen)
+        ]
+
+    def _fill(self, scorer: Scorer, rows: list[Row], faces: list[Faces]) -> None:
+        """Writes the numbers of all faces into their rows; face by face where the batch fails, so that only the culprit is lost."""
+        try:
+            numbers = self._numbers(scorer, _joined(faces))
+        except Exception:  # noqa: BLE001 - as in _find
+            if len(rows) > 1:
+                for row, face in zip(rows, faces, strict=True):
+                    self._fill(scorer, [row], [face])
+                return
+            _log.warning("%r failed", rows[0]["path"], exc_info=True)
+            numbers = [{"status": "failed"}]
+        for row, filled in zip(rows, numbers, strict=True):
+            row.update(filled)
+
+    def _numbers(self, scorer: Scorer, faces: Faces) -> list[Row]:
+        raw = scorer.score(faces)
+        finite = np.isfinite(raw)
+        known = np.where(finite, raw, 0.0).astype(np.float32)
+        uqs = scorer.unified(known)
+        level = levels(uqs, scorer.level_cuts)
+        share = _share(known, *scorer.calibration)
+        why = scorer.explain(faces) if self.explain else None
+        sha = scorer.version if len(scorer.version) == 64 else None
+        told = {"model": scorer.name, "model_sha256": sha, "preprocess": scorer.preprocess}
+        return [
+            {
+                "raw": float(raw[i]),
+                "score": float(share[i]),
+                "uqs": int(uqs[i]),
+                "level": LEVELS[level[i]],
+                **_reasons(why, i),
+                **told,
+            }
+            if finite[i]
+            else {"status": "failed"}
+            for i in range(len(faces))
+        ]
+
+
+def _reasons(why: Factors | None, i: int) -> Row:
+    """The factors, measures and reasons of face `i`; what cannot be measured is null."""
+    if why is None:
+        return {}
+    return {"reasons": list(why.reasons[i]), "factors": _known(why.quality, i), "measures": _known(why.measures, i)}
+
+
+def _known(columns: Mapping[str, FloatArray], i: int) -> Row | None:
+    values = {name: float(column[i]) for name, column in columns.items()}
+    return {name: value if np.isfinite(value) else None for name, value in values.items()} or None
+
+
+def _share(raw: FloatArray, x0: float, w: float) -> FloatArray:
+    """The calibrated score in 0..1 that the 0..100 score rounds: sigmoid((raw - x0) / w)."""
+    z = np.clip((raw.astype(np.float64) - x0) / w, -700.0, 700.0)
+    return (1.0 / (1.0 + np.exp(-z))).astype(np.float32)
+
+
+def resized(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Returns a square crop (S,S,3) at 112 x 112: averaged when it shrinks, bilinear when it grows, as it is when it fits."""
+    import cv2
+
+    if len(pixels) == ALIGNED_SIZE:
+        return pixels
+    method = cv2.INTER_AREA if len(pixels) > ALIGNED_SIZE else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(pixels, (ALIGNED_SIZE, ALIGNED_SIZE), interpolation=method), np.uint8)
+
+
+def _joined(faces: list[Faces]) -> Faces:
+    """One Faces of many; a field that only some have is NaN (or True, for pixels inside) for the others."""
+    whole: dict[str, Any] = {}
+    for field in fields(Faces):
+        values = [getattr(face, field.name) for face in faces]
+        shape = next((value.shape[1:] for value in values if value is not None), None)
+        if shape is not None:
+            missing = True if field.name == "inside" else np.nan
+            whole[field.name] = np.concatenate(
+                [np.full((len(f), *shape), missing) if v is None else v for f, v in zip(faces, values, strict=True)]
+            )
+    return Faces(**whole)
