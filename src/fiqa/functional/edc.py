@@ -34,6 +34,7 @@ __all__ = [
     "FalseMatchCurve",
     "Protocol",
     "area",
+    "best_area",
     "comparison_threshold",
     "discard_curve",
     "false_match_curve",
@@ -283,7 +284,7 @@ def _area(
     if normalize is None:
         return raw
     if normalize == "best":
-        return raw - _best_area(start, upto, best)
+        return raw - best_area(start, upto, best)
     if start == 0:
         raise EvidenceError(
             "An area relative to the error at discard 0 needs an error there, got none.",
@@ -292,8 +293,12 @@ def _area(
     return raw / (upto * start)
 
 
-def _best_area(e0: float, upto: float, form: Literal["exact", "line"]) -> float:
-    """The integral of theoretical_best over [0, upto]."""
+def best_area(e0: float, upto: float, form: Literal["exact", "line"]) -> float:
+    """Returns the area under theoretical_best over [0, upto].
+
+    >>> round(best_area(0.05, 0.3, "line"), 5), round(best_area(0.05, 0.3, "exact"), 5)
+    (0.00125, 0.00127)
+    """
     end = min(upto, e0)
     if form == "line" or end >= 1:
         return e0 * end - end**2 / 2 if form == "line" else end

@@ -1,0 +1,260 @@
+"""How sure a discard curve is: bands and intervals by resampling identities, and a paired test of two qualities on the same pairs.
+
+Comparisons of one person fail together, so the identities are resampled, not the pairs: a draw takes as many identities as there are, with replacement, and
+a mated pair weighs as often as its identity was drawn. Every draw is evaluated on one sorted order by cumulative sums of weights; nothing is sorted again.
+
+The comparison threshold stays the point estimate's in every draw: the band is that of the FNMR at this threshold, and says nothing of how sure the threshold
+itself is. So non-mated pairs carry no weight, and only the protocols with a threshold fixed at discard 0 can be resampled (iso, clib, schlett2023).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fiqa import checks
+from fiqa.errors import EvidenceError, InputError
+from fiqa.functional import edc
+from fiqa.functional.protocols import Normalize, Protocol, protocol_of
+from fiqa.types import DiscardCurve
+
+__all__ = ["Band", "Difference", "Interval", "bootstrap_band", "identity_weights", "mated_codes", "paired_difference"]
+
+GRID = np.arange(201) / 200
+"""Discard fractions at which every draw is kept; areas between them are interpolated."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A `value` with its percentile interval `low`..`high` at confidence `level`, from `draws` resamples (those in which it is defined)."""
+
+    value: float
+    low: float
+    high: float
+    level: float
+    draws: int
+
+
+@dataclass(frozen=True, eq=False)
+class Band:
+    """A discard `curve` with its band, and of every draw (R draws, G fractions of GRID): `fnmr` (R,G) and the raw area up to there `areas` (R,G)."""
+
+    curve: DiscardCurve
+    fnmr: NDArray[np.float64]
+    areas: NDArray[np.float64]
+    level: float
+
+    def area(self, upto: float = 0.3, *, normalize: Normalize = None) -> Interval:
+        """Returns DiscardCurve.area with its interval. Raises as that; also EvidenceError when half of the draws have no error to be relative to."""
+        value = self.curve.area(upto, normalize=normalize)
+        drawn = _areas(self, upto, normalize, edc.protocol_of(self.curve.protocol))
+        return _interval(value, drawn, self.level)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two qualities on the same pairs: `difference` = `area_a` - `area_b` (negative: a is better) with interval, and two-sided bootstrap `p`."""
+
+    area_a: float
+    area_b: float
+    difference: float
+    low: float
+    high: float
+    p: float
+    level: float
+    draws: int
+
+
+def bootstrap_band(
+    similarity: ArrayLike,
+    mated: ArrayLike,
+    quality: ArrayLike,
+    identities: ArrayLike,
+    *,
+    fmr: float = 1e-3,
+    protocol: str = "iso",
+    start_fnmr: float | None = None,
+    draws: int = 200,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Band:
+    """Returns the discard curve with its band by identity bootstrap.
+
+    Args:
+        similarity, mated, quality, fmr, protocol, start_fnmr: as edc.discard_curve; a protocol with a fixed threshold.
+        identities: (P,2) identity of each pair's two images, any type; integers are fastest.
+        draws: resamples, at least 2.
+        level: confidence in (0,1).
+        seed: of the resampling.
+
+    Raises:
+        As edc.discard_curve; InputError for another protocol, for draws or level out of range, or a mated pair of two identities; EvidenceError with fewer
+        than two identities that have mated pairs.
+
+    >>> similarity, same = [0.1, 0.9, 0.8, 0.2], [True] * 4
+    >>> quality, who = [[0.1, 0.5], [0.9, 0.8], [0.7, 0.9], [0.2, 0.3]], [["a", "a"], ["b", "b"], ["c", "c"], ["d", "d"]]
+    >>> band = bootstrap_band(similarity, same, quality, who, protocol="schlett2023", start_fnmr=0.5)
+    >>> band.curve.band.shape, bool((band.curve.band[0] <= band.curve.fnmr).all())
+    ((2, 4), True)
+    """
+    chosen: dict[str, Any] = {"fmr": fmr, "protocol": protocol, "start_fnmr": start_fnmr}
+    curve = edc.discard_curve(similarity, mated, quality, **chosen)
+    code, count, failed, same = _setting(similarity, mated, identities, curve)
+    sample = _Ordered(edc.pair_quality(quality)[same], failed, code)
+    drawn = [sample.evaluate(weight) for weight in identity_weights(count, draws, level, seed)]
+    fnmr, areas = (np.stack([one[k] for one in drawn]) for k in (0, 1))
+    ends = np.quantile(fnmr, ((1 - level) / 2, (1 + level) / 2), axis=0)
+    band = np.stack([np.interp(curve.discard, GRID, end) for end in ends])
+    return Band(curve.with_band(band), fnmr, areas, level)
+
+
+def paired_difference(
+    similarity: ArrayLike,
+    mated: ArrayLike,
+    quality_a: ArrayLike,
+    quality_b: ArrayLike,
+    identities: ArrayLike,
+    *,
+    upto: float = 0.3,
+    normalize: Normalize = "start",
+    fmr: float = 1e-3,
+    protocol: str = "iso",
+    start_fnmr: float | None = None,
+    draws: int = 200,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Difference:
+    """Returns the difference of the areas of two qualities on the same pairs, with interval and p, from the same resamples for both.
+
+    p is twice the smaller share of draws on either side of zero, counting the point estimate as one draw, at most 1: with 200 draws it is 2/201 at least.
+
+    Args:
+        quality_a, quality_b: (P,2) each.
+        upto, normalize: the area compared, as edc.area.
+        others: and Raises as bootstrap_band.
+
+    >>> similarity, same = [0.1, 0.9, 0.8, 0.2], [True] * 4
+    >>> good, who = [[0.1, 0.5], [0.9, 0.8], [0.7, 0.9], [0.2, 0.3]], [["a", "a"], ["b", "b"], ["c", "c"], ["d", "d"]]
+    >>> paired_difference(similarity, same, good, good, who, upto=0.5, protocol="schlett2023", start_fnmr=0.5).difference
+    0.0
+    """
+    chosen: dict[str, Any] = {
+        "fmr": fmr, "protocol": protocol, "start_fnmr": start_fnmr, "draws": draws, "level": level, "seed": seed,
+    }  # fmt: skip
+    bands = [bootstrap_band(similarity, mated, quality, identities, **chosen) for quality in (quality_a, quality_b)]
+    a, b = (band.curve.area(upto, normalize=normalize) for band in bands)
+    rule = edc.protocol_of(protocol)
+    drawn_a, drawn_b = (_areas(band, upto, normalize, rule) for band in bands)
+    gap = drawn_a - drawn_b
+    interval = _interval(a - b, gap, level)
+    gap = gap[np.isfinite(gap)]
+    tail = min(np.count_nonzero(gap <= 0), np.count_nonzero(gap >= 0))
+    p = min(1.0, 2 * (tail + 1) / (len(gap) + 1))
+    return Difference(a, b, a - b, interval.low, interval.high, p, level, interval.draws)
+
+
+def identity_weights(count: int, draws: int, level: float, seed: int) -> Iterator[NDArray[np.int64]]:
+    """Yields for each draw how often each of `count` identities is taken, (count,) summing to count.
+
+    Raises:
+        InputError: draws below 2, level outside (0,1).
+        EvidenceError: fewer than two identities.
+
+    >>> [int(w.sum()) for w in identity_weights(3, 2, 0.95, 0)]
+    [3, 3]
+    """
+    if draws < 2:
+        raise InputError(f"draws must be at least 2, got {draws}.")
+    checks.in_range(level, "level", 0.0, 1.0, open_low=True, open_high=True)
+    if count < 2:
+        raise EvidenceError(f"A bootstrap by identity needs mated pairs of at least 2 identities, got {count}.")
+    rng = np.random.default_rng(seed)
+    return (np.bincount(rng.integers(0, count, count), minlength=count) for _ in range(draws))
+
+
+def mated_codes(identities: ArrayLike, same: NDArray[np.bool_]) -> tuple[NDArray[np.int64], int]:
+    """Returns ((M,) a number 0..U-1 for the identity of each mated pair, U).
+
+    Args:
+        identities: (P,2) of any type.
+        same: (P,) True for mated.
+
+    Raises:
+        ShapeError: shapes disagree.
+        InputError: a mated pair of two identities.
+
+    >>> mated_codes([["a", "a"], ["a", "b"], ["c", "c"]], np.array([True, False, True]))
+    (array([0, 1]), 2)
+    """
+    pairs = checks.array(identities, "identities", shape=(len(same), 2))[same]
+    mixed = int(np.count_nonzero(pairs[:, 0] != pairs[:, 1]))
+    if mixed:
+        raise InputError(f"A mated pair must be of one identity, got {mixed} of {len(pairs)} that are of two.")
+    names, code = np.unique(pairs[:, 0], return_inverse=True)
+    return code, len(names)
+
+
+def _setting(
+    similarity: ArrayLike, mated: ArrayLike, identities: ArrayLike, curve: DiscardCurve
+) -> tuple[NDArray[np.int64], int, NDArray[np.bool_], NDArray[np.bool_]]:
+    """Returns (identity code, number of identities, failed) of the mated pairs, and which pairs those are."""
+    rule = protocol_of(curve.protocol)
+    if rule.discards != "mated":
+        raise InputError(
+            f"A bootstrap needs a protocol with a threshold fixed at discard 0, got {rule.name!r}.",
+            hint="use iso, clib or schlett2023",
+        )
+    same = np.asarray(mated, bool)
+    code, count = mated_codes(identities, same)
+    return code, count, np.asarray(similarity)[same] <= np.float64(curve.threshold), same
+
+
+class _Ordered:
+    """Mated pairs in the order of their quality; a draw is evaluated from the weights of their identities."""
+
+    def __init__(self, quality: NDArray[Any], failed: NDArray[np.bool_], code: NDArray[np.int64]) -> None:
+        order = np.argsort(quality, kind="stable")
+        ordered = quality[order]
+        self.first = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+        self.code = code[order]
+        self.bad = np.flatnonzero(failed[order])
+        self.gone = np.searchsorted(self.bad, self.first)
+
+    def evaluate(self, weight: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Returns (fnmr (G,), raw area up to there (G,)) on GRID when every identity counts `weight` times."""
+        upto = np.cumsum(weight[self.code])
+        before = np.concatenate([[0], upto])[self.first]
+        errors = np.concatenate([[0], np.cumsum(weight[self.code[self.bad]])])
+        kept = upto[-1] - before
+        live = int(np.searchsorted(-kept, 0))
+        fnmr = (errors[-1] - errors[self.gone[:live]]) / kept[:live]
+        discard = before[:live] / upto[-1]
+        area = np.concatenate([[0.0], np.cumsum(fnmr[:-1] * np.diff(discard))])
+        place = np.searchsorted(discard, GRID, side="right") - 1
+        return fnmr[place], area[place] + fnmr[place] * (GRID - discard[place])
+
+
+def _areas(band: Band, upto: float, normalize: Normalize, rule: Protocol) -> NDArray[np.float64]:
+    """Returns the area of every draw (R,), NaN where it is relative to no error."""
+    raw = np.array([np.interp(upto, GRID, row) for row in band.areas])
+    start = band.fnmr[:, 0]
+    if normalize is None:
+        return raw
+    if normalize == "best":
+        return raw - np.array([edc.best_area(e0, upto, rule.best) for e0 in start])
+    return np.where(start > 0, raw / (upto * np.where(start > 0, start, 1.0)), np.nan)
+
+
+def _interval(value: float, drawn: NDArray[np.float64], level: float) -> Interval:
+    used = drawn[np.isfinite(drawn)]
+    if 2 * len(used) < len(drawn):
+        raise EvidenceError(
+            f"An interval relative to the error at discard 0 needs errors in most draws, got none in {len(drawn) - len(used)} of {len(drawn)}.",
+            hint="too few identities have errors; ask for the raw area, or give more pairs",
+        )
+    low, high = np.quantile(used, ((1 - level) / 2, (1 + level) / 2))
+    return Interval(value, float(low), float(high), level, len(used))
