@@ -1,0 +1,106 @@
+"""Analytic quality: the mean of six measured factors, times how much the crop is arranged like a face. No weights, no training, every number has a reason.
+
+Constants: X0 and W make the median face of LFW's development set (peopleDevTrain) about 75 and a face that lost half of its mean quality under 20.
+"""
+
+from __future__ import annotations
+
+import weakref
+
+import numpy as np
+from numpy.typing import NDArray
+
+import fiqa
+from fiqa.functional.calibration import LEVEL_CUTS, unified_score
+from fiqa.types import Faces, Factors, FloatArray, MethodCard
+
+__all__ = ["CARD", "Analytic", "quality", "scorer"]
+
+CARD = MethodCard(
+    name="analytic",
+    paper="fiqa (this project); the six factors are those of DmsFIQA",
+    year=2026,
+    family="analytic",
+    needs=("crops", "landmarks"),
+    gives=("score", "label"),
+    preprocess="aligned crop 112x112 RGB uint8; landmarks, frame mask and eye distance where known",
+    weights="none",
+    summary="Mean of six factors measured from landmarks and image statistics, damped where the crop is not arranged like a face.",
+    limits="Knows nothing of identity: what hurts recognition and leaves no trace in these statistics is not seen. Without landmarks it does not know the pose.",
+)
+
+X0, W = 0.75, 0.1
+
+STRUCTURE_HALF, STRUCTURE_WIDTH = 0.12, 0.04
+COARSE_HALF, COARSE_WIDTH = 0.45, 0.08
+
+
+def quality(factors: Factors) -> FloatArray:
+    """Returns the analytic quality: mean of the known factors * g(face_structure; .12, .04) * g(coarse_share; .45, .08), g the rising logistic step.
+
+    The two last terms are near 1 for a face and near 0 for what is none: half of all background patches of LFW photographs have a structure under 0, a face of
+    its development set above .2 in 99 of 100; white noise has a coarse share of .06, a face of .93.
+
+    Args:
+        factors: as fiqa.faces.factors.measure gives them.
+
+    Returns:
+        (N,) float32 in 0..1; NaN only where no factor could be measured.
+    """
+    from fiqa.faces.factors.terms import rises
+
+    table = factors.matrix.astype(np.float64)
+    known = ~np.isnan(table)
+    count = known.sum(axis=1)
+    mean = np.where(known, table, 0.0).sum(axis=1) / np.where(count, count, np.nan)
+    arranged = rises(factors.measures["face_structure"].astype(np.float64), STRUCTURE_HALF, STRUCTURE_WIDTH)
+    coarse = rises(factors.measures["coarse_share"].astype(np.float64), COARSE_HALF, COARSE_WIDTH)
+    result: FloatArray = (mean * arranged * coarse).astype(np.float32)
+    return result
+
+
+class Analytic:
+    """Scores faces by `quality` and explains them by their factors; implements fiqa.types.Scorer."""
+
+    name = CARD.name
+    preprocess = CARD.preprocess
+    calibration = (X0, W)
+    level_cuts = LEVEL_CUTS
+
+    def __init__(self) -> None:
+        self._last: tuple[weakref.ref[Faces], Factors] | None = None
+
+    @property
+    def version(self) -> str:
+        """`fiqa` and its version."""
+        return f"fiqa {fiqa.__version__}"
+
+    def score(self, crops: NDArray[np.uint8] | Faces) -> FloatArray:
+        """Returns (N,) float32 in 0..1 for (N,S,S,3) uint8 RGB crops, or for Faces, whose landmarks, frame mask and eye distance count too.
+
+        A face gets the same number, to the bit, in any batch. Raises ShapeError for anything but crops.
+        """
+        faces = crops if isinstance(crops, Faces) else Faces(crops)
+        factors = self._measure(faces)
+        self._last = (weakref.ref(faces), factors)
+        return quality(factors)
+
+    def explain(self, faces: Faces) -> Factors:
+        """Returns the six factors, their measures and the reasons. Just after `score` of the same Faces object, what that call measured is given out (once)."""
+        last, self._last = self._last, None
+        return last[1] if last is not None and last[0]() is faces else self._measure(faces)
+
+    def unified(self, raw: FloatArray) -> NDArray[np.int64]:
+        """Returns (N,) int in 0..100."""
+        return unified_score(raw, x0=X0, w=W)
+
+    @staticmethod
+    def _measure(faces: Faces) -> Factors:
+        from fiqa.faces.factors import measure
+
+        return measure(faces)
+
+
+def scorer() -> Analytic:
+    """Returns the scorer."""
+    return Analytic()

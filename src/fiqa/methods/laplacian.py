@@ -1,0 +1,66 @@
+"""Variance of the Laplacian: the classic one-line sharpness measure, as the baseline that every method must beat."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+import fiqa
+from fiqa import checks
+from fiqa.functional.calibration import LEVEL_CUTS, unified_score
+from fiqa.types import Faces, Factors, FloatArray, MethodCard
+
+__all__ = ["CARD", "Laplacian", "scorer"]
+
+CARD = MethodCard(
+    name="laplacian",
+    paper="Pech-Pacheco, Cristobal, Chamorro-Martinez, Fernandez-Valdivia: Diatom autofocusing in brightfield microscopy (ICPR 2000)",
+    year=2000,
+    family="classic",
+    needs=("crops",),
+    gives=("score",),
+    preprocess="luminance of the aligned crop at its own size",
+    summary="Natural logarithm of 1 + the variance of the 4-neighbor Laplacian of the luminance.",
+    limits="Sees sharpness only; noise counts as sharpness.",
+)
+
+X0, W = 5.0, 0.9
+"""So that 50 is a variance of 147 and a median face of LFW's development set (197) gets about 58."""
+
+
+class Laplacian:
+    """Scores by the variance of the Laplacian; implements fiqa.types.Scorer."""
+
+    name = CARD.name
+    preprocess = CARD.preprocess
+    calibration = (X0, W)
+    level_cuts = LEVEL_CUTS
+
+    @property
+    def version(self) -> str:
+        """`fiqa` and its version."""
+        return f"fiqa {fiqa.__version__}"
+
+    def score(self, crops: NDArray[np.uint8] | Faces) -> FloatArray:
+        """Returns (N,) float32 ln(1 + variance in levels^2), at least 0, for (N,S,S,3) uint8 RGB crops or Faces."""
+        import cv2
+
+        images = crops.crops if isinstance(crops, Faces) else checks.crops(crops)
+        deviation = [
+            cv2.meanStdDev(cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.CV_16S))[1][0, 0]
+            for image in images
+        ]
+        return np.log1p(np.square(np.array(deviation, np.float64))).astype(np.float32)
+
+    def explain(self, faces: Faces) -> Factors | None:
+        """Returns None: the method knows one number and no factors."""
+        return None
+
+    def unified(self, raw: FloatArray) -> NDArray[np.int64]:
+        """Returns (N,) int in 0..100."""
+        return unified_score(raw, x0=X0, w=W)
+
+
+def scorer() -> Laplacian:
+    """Returns the scorer."""
+    return Laplacian()
