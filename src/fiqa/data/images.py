@@ -30,9 +30,9 @@ __all__ = [
     "Header",
     "Image",
     "Limits",
+    "decode_header",
     "decode_image",
     "read_bytes",
-    "read_header",
     "read_image",
     "write_image",
 ]
@@ -42,7 +42,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "JPEG2000")
 
 _WRITE = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
 _GREY_MODES = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
-_GREY_TOLERANCE, _GREY_SHARE, _GREY_SAMPLES = 8, 0.99, 128
+_GREY_TOLERANCE, _GREY_SHARE, _GREY_SAMPLES = 8, 0.99, 64
 _MID_GREY = 128
 Pixels = NDArray[np.uint8]
 
@@ -61,28 +61,28 @@ class Limits:
 
 @dataclass(frozen=True)
 class Header:
-    """What is known before decoding: upright `width` and `height`, `format`, Pillow's `mode`, declared `bits` per channel, `frames`, EXIF `orientation`, `size`
-    in bytes, `sha256`.
+    """What is known before decoding: upright `width` and `height`, `grey` (True: one channel; None: decoding will tell), `format`, Pillow's `mode`, declared
+    `bits` per channel, `frames`, `sha256`, EXIF `orientation`.
     """
 
     width: int
     height: int
+    grey: bool | None
     format: str
     mode: str
     bits: int
     frames: int
-    orientation: int
-    size: int
     sha256: str
+    orientation: int
 
 
 @dataclass(frozen=True, eq=False)
 class Image:
     """One decoded image.
 
-    `pixels` (H,W,3) uint8 RGB, upright; `grey` True where it has no color (one channel, or three that agree: near infrared, grey saved as RGB); `format`,
-    `mode` and `bits` (per channel) as the file declares them; `frames` above 1 means animated or many pages, and these are the first one's pixels; `sha256` of the
-    file's bytes; `orientation` the EXIF value 1..8 that has been applied.
+    `pixels` (H,W,3) uint8 RGB, upright; `grey` True where it has no color (one channel, or three that agree, as near infrared saved as RGB); `format`,
+    `mode` and `bits` (per channel) as the file declares them; `frames` above 1 means animated or many pages, and these are the first one's pixels;
+    `sha256` of the file's bytes; `orientation` the EXIF value 1..8 that has been applied.
     """
 
     pixels: Pixels
@@ -93,6 +93,16 @@ class Image:
     frames: int
     sha256: str
     orientation: int
+
+    @property
+    def width(self) -> int:
+        """Pixels from left to right."""
+        return self.pixels.shape[1]
+
+    @property
+    def height(self) -> int:
+        """Pixels from top to bottom."""
+        return self.pixels.shape[0]
 
 
 def read_image(path: str | os.PathLike[str], *, limits: Limits | None = None) -> Image:
@@ -118,7 +128,7 @@ def decode_image(data: bytes, *, limits: Limits | None = None) -> Image:
         picture.load()
         turn = 1 if header.format == "TIFF" else _orientation(picture, header.orientation)
         rgb = upright(_to_rgb(picture, header.bits, data), turn)
-        grey = picture.mode in _GREY_MODES or _looks_grey(rgb)
+        grey = header.grey or _looks_grey(rgb)
         return Image(
             rgb,
             grey,
@@ -131,13 +141,17 @@ def decode_image(data: bytes, *, limits: Limits | None = None) -> Image:
         )
 
 
-def read_header(path: str | os.PathLike[str], *, limits: Limits | None = None) -> Header:
-    """Returns what the file at `path` says of itself, without decoding pixels (so damage behind the header goes unseen).
+def decode_header(data: bytes, *, limits: Limits | None = None) -> Header:
+    """Returns what the encoded image in `data` says of itself, without decoding pixels, so damage behind the header goes unseen.
 
     Raises:
-        ReadError: as read_image.
+        ReadError: as decode_image.
+
+    >>> header = decode_header(b"P5 2 1 255 " + bytes([0, 200]))
+    >>> header.width, header.height, header.grey
+    (2, 1, True)
     """
-    with _opened(read_bytes(path, limits=limits), limits or Limits()) as (_, header):
+    with _opened(data, limits or Limits()) as (_, header):
         return header
 
 
@@ -284,17 +298,16 @@ def _header(picture: Any, data: bytes, form: str) -> Header:
     else:
         turn = _orientation(picture, 1)
         width, height = (height, width) if turn >= 5 else (width, height)
-    frames = headers.frame_count(data, form) or int(getattr(picture, "n_frames", 1))
     return Header(
         width,
         height,
+        True if picture.mode in _GREY_MODES else None,
         form,
         picture.mode,
         _bits(picture, data, form),
-        frames,
-        turn,
-        len(data),
+        headers.frame_count(data, form) or int(getattr(picture, "n_frames", 1)),
         hashlib.sha256(data).hexdigest(),
+        turn,
     )
 
 
@@ -375,7 +388,8 @@ def _on_grey(rgba: Pixels) -> Pixels:
 
 
 def _looks_grey(rgb: Pixels) -> bool:
-    """True where at most 1 % of sampled pixels (up to about 128 x 128) differ by more than 8 between channels: JPEG chroma noise and small overlays pass."""
-    rows, columns = (max(1, side // _GREY_SAMPLES) for side in rgb.shape[:2])
-    sample = rgb[::rows, ::columns].astype(np.int16)
-    return bool(np.mean(np.ptp(sample, axis=2) <= _GREY_TOLERANCE) >= _GREY_SHARE)
+    """True where at most 1 % of sampled pixels (up to 64 x 64) differ by more than 8 between channels: JPEG chroma noise and small overlays pass."""
+    rows, columns = (-(-side // _GREY_SAMPLES) for side in rgb.shape[:2])
+    red, green, blue = np.moveaxis(rgb[::rows, ::columns].astype(np.int16), 2, 0)
+    spread = np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue)
+    return bool(np.count_nonzero(spread > _GREY_TOLERANCE) <= (1 - _GREY_SHARE) * spread.size)

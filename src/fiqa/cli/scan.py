@@ -1,0 +1,48 @@
+"""fiqa scan: the images of folders as a manifest."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fiqa.cli.options import OK, SOME_FAILED, MaxBytes, MaxPixels, Output, Paths, Quiet, progress
+
+
+def command(
+    paths: Paths,
+    output: Output = None,
+    decode: Annotated[
+        bool, typer.Option("--decode", help="Decode every image: finds damage behind the header. Slower.")
+    ] = False,
+    max_pixels: MaxPixels = None,
+    max_bytes: MaxBytes = None,
+    quiet: Quiet = False,
+) -> None:
+    """List the images of folders as a manifest: id, path, identity, sha256, size, depth, duplicates, and the status of each file.
+
+    Example:
+      fiqa scan faces/ -o faces.parquet
+    """
+    import sys
+
+    from fiqa.data.images import Limits
+    from fiqa.data.manifest import to_frame
+    from fiqa.data.tables import write_rows
+    from fiqa.verbs.scan import scan
+
+    given = {"max_pixels": max_pixels, "max_bytes": max_bytes}
+    limits = Limits(**{name: value for name, value in given.items() if value is not None})
+    found = scan(
+        paths,
+        output=output,
+        decode=decode,
+        limits=limits,
+        progress=lambda rows: progress(rows, total=len(rows), label="scan", quiet=quiet),
+    )
+    if output is None:
+        write_rows(to_frame(found), sys.stdout.buffer, ".csv")
+    failed = int((found.status != "ok").sum())
+    if not quiet:
+        typer.echo(f"{len(found)} images, {failed} failed", err=True)
+    raise typer.Exit(SOME_FAILED if failed else OK)

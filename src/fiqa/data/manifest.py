@@ -1,0 +1,298 @@
+"""Which images there are: files, folders, list files and manifests become one Manifest; nothing is opened but lists.
+
+- A folder lists every file with the suffix of an image, whatever it holds, and other files whose first bytes are an image's; hidden files are left out. In a
+  tree `identity/image` the identity is the name of the folder an image lies in; a flat folder has none. Order: sorted by path.
+- A `.txt` file is a list, one path a line, read as bytes. A `.csv`, `.jsonl` or `.parquet` file is a manifest with a column `path`. A relative path in either
+  is taken from the working directory if it leads to something there, else from the folder of the list. Anything else given by name is an image.
+- ids: the path below the folder, without suffix (`ann/01`); of a file given by name, its folder and name. Where two would be equal both keep their suffix, and
+  where that is not enough the later ones end in `#2`, `#3`, ...
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqa.data import headers
+from fiqa.data.store import open_regular
+from fiqa.errors import InputError
+from fiqa.types import Manifest
+
+__all__ = ["IMAGE_SUFFIXES", "find", "read_manifest", "to_frame", "write_manifest"]
+
+IMAGE_SUFFIXES = frozenset(
+    (
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".mpo",
+        ".png",
+        ".webp",
+        ".bmp",
+        ".gif",
+        ".tif",
+        ".tiff",
+        ".ppm",
+        ".pgm",
+        ".pbm",
+        ".pnm",
+        ".jp2",
+        ".j2k",
+        ".avif",
+        ".heic",
+        ".heif",
+        ".jxl",
+    )
+)
+"""Suffixes that make a file of a folder a row. The last four are not decoded: they become rows that say so, and are not passed over in silence."""
+
+_TABLES = (".csv", ".jsonl", ".parquet")
+_NULL_FOR_ZERO = ("width", "height", "bits", "frames")
+_FIXED = ("id", "path", "identity", "split", "status")
+_log = logging.getLogger(__name__)
+PathLike = str | os.PathLike[str]
+
+
+class _Found(NamedTuple):
+    path: str
+    relative: str
+    identity: str
+    status: str
+
+
+def find(paths: PathLike | Sequence[PathLike]) -> Manifest:
+    """Returns the images that `paths` name, one row each; nothing is decoded, and a path that leads nowhere is a row with status not_found.
+
+    Args:
+        paths: one or more of: image file, folder, list file (.txt), manifest (.csv, .jsonl, .parquet); see the module's docstring.
+
+    Raises:
+        ReadError: a list or manifest cannot be read. InputError: it is no manifest, or no path was given.
+    """
+    given = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
+    if not given:
+        raise InputError("paths must hold at least one path, got none.")
+    pieces: list[Manifest] = []
+    files: list[_Found] = []
+    for path in (os.fspath(each) for each in given):
+        suffix = os.path.splitext(path)[1].lower()
+        if os.path.isdir(path):
+            files += _tree(path)
+        elif suffix in _TABLES and os.path.isfile(path):
+            pieces.append(read_manifest(path))
+        elif suffix == ".txt" and os.path.isfile(path):
+            files += _named(_lines(path))
+        else:
+            files += _named([path])
+    if files or not pieces:
+        pieces.append(_manifest(files))
+    return pieces[0] if len(pieces) == 1 else _joined(pieces)
+
+
+def _manifest(files: Sequence[_Found]) -> Manifest:
+    return Manifest(
+        _ids([f.relative for f in files]),
+        _text(f.path for f in files),
+        _text(f.identity for f in files),
+        status=_text(f.status for f in files),
+    )
+
+
+def _text(values: Iterable[str]) -> NDArray[np.str_]:
+    listed = list(values)
+    return np.array(listed, dtype=np.str_) if listed else np.empty(0, dtype="U1")
+
+
+def _ids(relative: Sequence[str]) -> NDArray[np.str_]:
+    stems = [os.path.splitext(path)[0] if os.path.splitext(path)[0] else path for path in relative]
+    times = Counter(stems)
+    names = [path if times[stem] > 1 else stem for stem, path in zip(stems, relative, strict=True)]
+    seen: Counter[str] = Counter()
+    taken = set(names)
+    for row, name in enumerate(names):
+        seen[name] += 1
+        if seen[name] > 1:
+            fresh = f"{name}#{seen[name]}"
+            while fresh in taken:
+                seen[name] += 1
+                fresh = f"{name}#{seen[name]}"
+            taken.add(fresh)
+            names[row] = fresh
+    return _text(names)
+
+
+def _tree(folder: str) -> list[_Found]:
+    found: list[_Found] = []
+    passed = 0
+    for path, status in _walk(folder, set()):
+        if not status:
+            passed += 1
+            continue
+        relative = os.path.relpath(path, folder)
+        found.append(_Found(path, relative, os.path.basename(os.path.dirname(relative)), status))
+    if passed:
+        _log.info("%s: %d files that are not images were passed over", folder, passed)
+    return found
+
+
+def _walk(folder: str, above: set[tuple[int, int]]) -> Iterator[tuple[str, str]]:
+    """Yields (path, status) in sorted order: ok for an image, "" for another file, unreadable for a folder that cannot be listed.
+
+    A folder reached again on one way down (a loop of links) is not entered twice.
+    """
+    try:
+        info = os.stat(folder)
+        entries = sorted(os.scandir(folder), key=lambda entry: os.fsencode(entry.name))
+    except OSError:
+        yield folder, "unreadable"
+        return
+    key = (info.st_dev, info.st_ino)
+    if key in above:
+        return
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if _is_folder(entry):
+            yield from _walk(entry.path, above | {key})
+        elif os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES or _holds_image(entry):
+            yield entry.path, "ok"
+        else:
+            yield entry.path, ""
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _holds_image(entry: os.DirEntry[str]) -> bool:
+    try:
+        with open_regular(entry.path) as file:
+            return headers.sniff(file.read(16)) is not None
+    except OSError:
+        return False
+
+
+def _lines(path: str) -> list[str]:
+    with open_regular(path) as file:
+        names = [os.fsdecode(line.rstrip(b"\r\n")) for line in file]
+    return _placed([name for name in names if name.strip()], os.path.dirname(path))
+
+
+def _placed(names: Sequence[str], folder: str) -> list[str]:
+    """Relative names as they are where they lead to something from here, else from `folder` if they do from there."""
+    result = []
+    for name in names:
+        there = os.path.join(folder, name)
+        result.append(name if os.path.isabs(name) or os.path.lexists(name) or not os.path.lexists(there) else there)
+    return result
+
+
+def _named(paths: Sequence[str]) -> list[_Found]:
+    parents = [os.path.basename(os.path.dirname(path)) for path in paths]
+    shaped = len(set(parents)) > 1
+    return [
+        _Found(path, os.path.join(parent, os.path.basename(path)), parent if shaped else "", _status(path))
+        for path, parent in zip(paths, parents, strict=True)
+    ]
+
+
+def _status(path: str) -> str:
+    try:
+        return "ok" if os.path.lexists(path) and "\0" not in path else "not_found"
+    except (OSError, ValueError):
+        return "not_found"
+
+
+def read_manifest(path: PathLike) -> Manifest:
+    """Returns the manifest in a .csv, .jsonl or .parquet table.
+
+    The column `path` must be there; `id`, `identity`, `split` and `status` are taken where they are, any other becomes a column (missing numbers are NaN, or 0
+    in columns of counts; missing text is ""). A row whose file is gone gets status not_found.
+
+    Raises:
+        ReadError: not readable as a table. InputError: no column `path`, ids twice, or a status that is in no table.
+    """
+    from fiqa.data.tables import read_table
+
+    frame = read_table(path)
+    if "path" not in frame.columns:
+        raise InputError(
+            f"A manifest must have a column 'path', got the columns {', '.join(frame.columns) or '(none)'}."
+        )
+    columns = {name: _column(frame[name]) for name in frame.columns}
+    places = _placed(columns.pop("path").tolist(), os.path.dirname(os.fspath(path)))
+    named = _named(places)
+    known = columns.pop("status", _text("ok" for _ in places))
+    status = _text(now.status if was in ("ok", "") else was for was, now in zip(known.tolist(), named, strict=True))
+    ids = columns.pop("id") if "id" in columns else _ids([f.relative for f in named])
+    identity = columns.pop("identity") if "identity" in columns else _text(f.identity for f in named)
+    return Manifest(
+        ids,
+        _text(places),
+        identity,
+        columns.pop("split") if "split" in columns else _text("" for _ in places),
+        status,
+        columns,
+    )
+
+
+def _column(series: Any) -> NDArray[Any]:
+    """A table's column as an array: text decoded, lists as objects, missing numbers 0 (whole) or NaN, missing text ""."""
+    import polars as pl
+
+    from fiqa.data.tables import TEXT, decode_text
+
+    if series.dtype == pl.String or series.dtype == pl.Null or (series.name in TEXT and not series.dtype.is_nested()):
+        return _text(decode_text(value or "") for value in series.cast(pl.String).to_list())
+    if series.dtype.is_nested():
+        result = np.empty(len(series), dtype=object)
+        result[:] = series.to_list()
+        return result
+    if series.dtype.is_integer() or series.dtype == pl.Boolean:
+        return np.asarray(series.fill_null(0 if series.dtype.is_integer() else False).to_numpy())
+    return np.asarray(series.to_numpy())
+
+
+def write_manifest(manifest: Manifest, path: PathLike) -> None:
+    """Writes a manifest as .parquet, .csv or .jsonl by suffix; read_manifest takes it back. Raises WriteError, UnknownNameError."""
+    from fiqa.data.tables import write_table
+
+    write_table(to_frame(manifest), path)
+
+
+def to_frame(manifest: Manifest) -> Any:
+    """Returns a manifest as a polars frame, text encoded (see fiqa.data.tables); a count of 0 (width, height, bits, frames) is missing there."""
+    import polars as pl
+
+    from fiqa.data.tables import encode_text
+
+    columns = {name: getattr(manifest, name) for name in _FIXED} | dict(manifest.columns)
+    frame = pl.DataFrame(
+        [
+            pl.Series(name, [encode_text(v) for v in values.tolist()], dtype=pl.String)
+            if values.dtype.kind == "U"
+            else pl.Series(name, values.tolist() if values.dtype.kind == "O" else values)
+            for name, values in columns.items()
+        ]
+    )
+    counts = [name for name in _NULL_FOR_ZERO if name in frame.columns]
+    return frame.with_columns(pl.when(pl.col(name) != 0).then(pl.col(name)).alias(name) for name in counts)
+
+
+def _joined(pieces: Sequence[Manifest]) -> Manifest:
+    """One manifest of many: columns that all have, in the order given; ids that clash are an error of the caller's."""
+    shared = [name for name in pieces[0].columns if all(name in piece.columns for piece in pieces)]
+    return Manifest(
+        **{name: np.concatenate([getattr(piece, name) for piece in pieces]) for name in _FIXED},
+        columns={name: np.concatenate([piece.columns[name] for piece in pieces]) for name in shared},
+    )
