@@ -13,6 +13,7 @@ from fiqa.data.images import Limits
 from fiqa.data.manifest import find
 from fiqa.data.store import fingerprint, is_current, make_record, sha256_file, write_sidecar
 from fiqa.data.tables import TableWriter, frame_of, table_suffix
+from fiqa.errors import InputError
 from fiqa.execute.local import map_batches
 from fiqa.types import Manifest
 from fiqa.verbs.score_rows import FaceScoring, Row, Source, blank_row, sources
@@ -99,7 +100,7 @@ def score(
 
     Raises:
         UnknownNameError: no such method, detector or policy. DetectorError, WeightsError, MissingExtraError: what is asked for cannot be used here.
-        ReadError: a list file or manifest cannot be read (an image that cannot is a row).
+        ReadError: a list file or manifest cannot be read (an image that cannot is a row). InputError: there is no image at all.
     """
     run = plan(
         paths,
@@ -130,7 +131,10 @@ def plan(
     """Returns the run that `score` with the same arguments makes, for those who want its rows one by one (`.rows()`); raises as `score`."""
     crops = aligned or detector == "none"
     how = FaceScoring(model, crops, detector, faces, explain, weights, limits or Limits())
-    return Scoring(paths if isinstance(paths, Manifest) else find(paths), how, workers)
+    manifest = paths if isinstance(paths, Manifest) else find(paths)
+    if not len(manifest):
+        raise InputError("paths must lead to at least one image, got none.")
+    return Scoring(manifest, how, workers)
 
 
 def write_scores(

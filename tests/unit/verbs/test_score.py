@@ -1,0 +1,379 @@
+"""score: one row per face whatever the image is; the numbers of the scorer in the right row; files that resume."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+
+import fiqa.methods
+from fiqa.data.manifest import write_manifest
+from fiqa.data.store import read_sidecar
+from fiqa.data.tables import read_table
+from fiqa.errors import InputError, UnknownNameError
+from fiqa.faces.detect import Detection
+from fiqa.functional.geometry import template
+from fiqa.types import Faces, Factors, Manifest
+from fiqa.verbs import score as verb
+from fiqa.verbs.score import plan, score, write_scores
+from fiqa.verbs.score_rows import FaceScoring, Source, _joined, blank_row, resized
+from fiqa.vocabulary import FACTORS
+
+COLUMNS = [
+    "id",
+    "path",
+    "face_index",
+    "sha256",
+    "status",
+    "reasons",
+    "raw",
+    "score",
+    "uqs",
+    "level",
+    "factors",
+    "measures",
+    "bbox",
+    "landmarks",
+    "identity",
+    "track",
+    "frame",
+    "split",
+    "model",
+    "model_sha256",
+    "preprocess",
+]
+
+
+class Brightness:
+    """Raw score: the mean of the crop in 0..1. Remembers what it was given."""
+
+    name = "brightness"
+    version = "f" * 64
+    preprocess = "112 RGB"
+    calibration = (0.5, 0.1)
+    level_cuts = (20.0, 40.0, 60.0, 80.0)
+
+    def __init__(self):
+        self.seen: list[Faces] = []
+
+    def score(self, faces):
+        self.seen.append(faces)
+        if any(crop[0, 0].tolist() == [255, 0, 0] for crop in faces.crops):
+            raise ValueError("a red corner")
+        raw = faces.crops.mean(axis=(1, 2, 3)).astype(np.float32) / 255
+        return np.where(faces.crops[:, 0, 0, 2] == 77, np.nan, raw)
+
+    def explain(self, faces):
+        n = len(faces)
+        quality = {name: np.full(n, 0.5, np.float32) for name in FACTORS}
+        quality["pose"][:] = np.nan
+        return Factors(quality, {"yaw": np.full(n, np.nan, np.float32)}, [("blurry", "noisy")] * n)
+
+    def unified(self, raw):
+        return np.rint(100 / (1 + np.exp(-(raw - 0.5) / 0.1))).astype(np.int64)
+
+
+class Finder:
+    """Finds one face per white pixel in the top row of a photograph, the box starting there."""
+
+    name = "finder"
+
+    def detect(self, image):
+        if image[1, 0].tolist() == [1, 2, 3]:
+            raise RuntimeError("native trouble")
+        places = np.flatnonzero((image[0] == 255).all(axis=1))
+        return [
+            Detection(np.array([x, 0, 60 - i, 60]), template(60) + np.array([x, 0]), 0.9)
+            for i, x in enumerate(places.tolist())
+        ]
+
+
+@pytest.fixture
+def scorer(monkeypatch):
+    fake = Brightness()
+    monkeypatch.setattr(fiqa.methods, "load", lambda model=None: fake, raising=False)
+    monkeypatch.setattr("fiqa.faces.detect.detector", lambda name, weights=None: Finder())
+    return fake
+
+
+def save(path: Path, pixels) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.asarray(pixels, np.uint8)).save(path)
+    return path
+
+
+def flat(value: int, size: int = 112):
+    return np.full((size, size, 3), value, np.uint8)
+
+
+def photo(*faces: int):
+    pixels = np.full((80, 400, 3), 128, np.uint8)
+    pixels[0, list(faces)] = 255
+    return pixels
+
+
+def run(path, **settings) -> list[dict]:
+    return score(path, workers=1, **settings).to_dicts()
+
+
+def test_the_table_has_one_row_per_crop_in_order(scorer, tmp_path):
+    for i, value in enumerate((0, 128, 255)):
+        save(tmp_path / "ann" / f"{i}.png", flat(value))
+    rows = run(tmp_path, aligned=True)
+    assert list(rows[0]) == COLUMNS
+    assert [row["id"] for row in rows] == ["ann/0", "ann/1", "ann/2"]
+    assert [row["path"] for row in rows] == [f"{tmp_path}/ann/{i}.png" for i in range(3)]
+    assert [row["uqs"] for row in rows] == [1, 50, 99]
+    assert [row["level"] for row in rows] == ["unusable", "medium", "perfect"]
+    assert rows[1]["raw"] == pytest.approx(128 / 255)
+    assert rows[1]["score"] == pytest.approx(1 / (1 + np.exp(-(128 / 255 - 0.5) / 0.1)), abs=1e-6)
+    assert {row["identity"] for row in rows} == {"ann"}
+    assert (rows[0]["model"], rows[0]["model_sha256"], rows[0]["preprocess"]) == ("brightness", "f" * 64, "112 RGB")
+    assert len(rows[0]["sha256"]) == 64
+    assert [rows[0][name] for name in ("reasons", "factors", "measures", "bbox", "landmarks", "split")] == [None] * 6
+
+
+def test_a_version_that_is_no_hash_leaves_model_sha256_empty(scorer, tmp_path):
+    scorer.version = "fiqa 0.1.0"
+    assert run(save(tmp_path / "a.png", flat(9)), aligned=True)[0]["model_sha256"] is None
+
+
+def test_explain_fills_factors_measures_and_reasons(scorer, tmp_path):
+    (row,) = run(save(tmp_path / "a.png", flat(9)), aligned=True, explain=True)
+    assert row["reasons"] == ["blurry", "noisy"]
+    assert row["factors"] == {name: None if name == "pose" else 0.5 for name in FACTORS}
+    assert row["measures"] == {"yaw": None}
+
+
+def test_a_method_without_factors_leaves_them_empty(scorer, tmp_path, monkeypatch):
+    monkeypatch.setattr(scorer, "explain", lambda faces: None)
+    (row,) = run(save(tmp_path / "a.png", flat(9)), aligned=True, explain=True)
+    assert (row["status"], row["factors"], row["reasons"]) == ("ok", None, None)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "status"),
+    [(flat(9, 26), "ok"), (flat(9, 25), "wrong_size"), (flat(9)[:, :100], "wrong_size"), (flat(9, 200), "ok")],
+)
+def test_a_crop_must_be_square_and_not_tiny(scorer, tmp_path, pixels, status):
+    (row,) = run(save(tmp_path / "a.png", pixels), aligned=True)
+    assert row["status"] == status
+    assert (row["raw"] is None) == (status != "ok")
+    assert len(row["sha256"]) == 64
+    assert all(len(faces.crops[0]) == 112 for faces in scorer.seen)
+
+
+def test_resizing_averages_when_it_shrinks():
+    board = np.indices((224, 224)).sum(axis=0)[..., None] % 2 * np.full(3, 200)
+    assert np.unique(resized(board.astype(np.uint8))).tolist() == [100]
+    assert resized(flat(7)) is not None
+    assert resized(flat(7, 50)).shape == (112, 112, 3)
+
+
+def test_unreadable_files_are_rows_with_their_status(scorer, tmp_path):
+    save(tmp_path / "c.png", flat(9))
+    (tmp_path / "a.jpg").write_bytes(b"")
+    (tmp_path / "b.jpg").write_bytes(b"no image")
+    rows = run([tmp_path, "nowhere.jpg"], aligned=True)
+    assert [row["status"] for row in rows] == ["empty_file", "unsupported_format", "ok", "not_found"]
+    assert all(
+        row["uqs"] is None and row["raw"] is None and row["model"] is None for row in rows if row["status"] != "ok"
+    )
+
+
+def test_limits_reach_the_reader(scorer, tmp_path):
+    from fiqa.data.images import Limits
+
+    path = save(tmp_path / "a.png", flat(9))
+    assert run(path, aligned=True, limits=Limits(max_pixels=112 * 112 - 1))[0]["status"] == "too_large"
+
+
+def test_a_row_that_failed_before_is_not_read_again(scorer, tmp_path):
+    path = save(tmp_path / "a.png", flat(9))
+    manifest = Manifest(["a", "b"], [str(path)] * 2, status=["ok", "truncated"], split=["train", "test"])
+    rows = run(manifest, aligned=True)
+    assert [(row["status"], row["split"]) for row in rows] == [("ok", "train"), ("truncated", "test")]
+
+
+def test_landmarks_of_a_manifest_reach_the_scorer(scorer, tmp_path):
+    path = save(tmp_path / "a.png", flat(9))
+    points = np.empty(2, object)
+    points[:] = [list(map(float, range(10))), None]
+    write_manifest(Manifest(["a", "b"], [str(path)] * 2, columns={"landmarks": points}), tmp_path / "m.parquet")
+    rows = run(tmp_path / "m.parquet", aligned=True)
+    assert scorer.seen[0].landmarks[0].ravel().tolist() == list(range(10))
+    assert np.isnan(scorer.seen[0].landmarks[1]).all()
+    assert [row["landmarks"] for row in rows] == [list(range(10)), None]
+
+
+def test_grey_reaches_the_scorer(scorer, tmp_path):
+    color = flat(9)
+    color[..., 0] = 200
+    save(tmp_path / "a.png", flat(9))
+    save(tmp_path / "b.png", color)
+    run(tmp_path, aligned=True)
+    assert scorer.seen[0].grey.tolist() == [True, False]
+
+
+def test_every_face_of_a_photograph_by_policy(scorer, tmp_path):
+    path = save(tmp_path / "a.png", photo(10, 100, 200))
+    everyone = run(path, faces="all")
+    assert [row["id"] for row in everyone] == [f"{tmp_path.name}/a", f"{tmp_path.name}/a#1", f"{tmp_path.name}/a#2"]
+    assert [row["face_index"] for row in everyone] == [0, 1, 2]
+    assert [row["bbox"][0] for row in everyone] == [10, 100, 200]
+    assert everyone[1]["landmarks"] == pytest.approx((template(60) + np.array([100, 0])).ravel().tolist(), rel=1e-6)
+    assert len(run(path, faces="largest")) == 1
+    assert run(path, faces="one")[0]["status"] == "multiple_faces"
+    assert scorer.seen[0].inside.shape == (3, 112, 112)
+    assert scorer.seen[0].eye_distance.tolist() == pytest.approx([35.24 * 60 / 112] * 3, rel=1e-2)
+
+
+def test_a_photograph_without_a_face_has_no_score(scorer, tmp_path):
+    (row,) = run(save(tmp_path / "a.png", photo()))
+    assert (row["status"], row["raw"], row["uqs"]) == ("no_face", None, None)
+    assert scorer.seen == []
+
+
+def test_detector_none_means_aligned(scorer, tmp_path):
+    path = save(tmp_path / "a.png", flat(9))
+    assert run(path, detector="none")[0]["status"] == "ok"
+    assert run(path)[0]["status"] == "no_face"
+
+
+def test_what_breaks_a_detector_or_scorer_is_one_failed_row(scorer, tmp_path, caplog):
+    broken, red, nan = photo(10), flat(9), flat(9)
+    broken[1, 0] = [1, 2, 3]
+    red[0, 0] = [255, 0, 0]
+    nan[0, 0, 2] = 77
+    save(tmp_path / "photos" / "a.png", broken)
+    save(tmp_path / "photos" / "b.png", photo(10))
+    assert [row["status"] for row in run(tmp_path / "photos")] == ["failed", "ok"]
+    assert "native trouble" in caplog.text
+    for name, pixels in (("a", flat(9)), ("b", red), ("c", nan), ("d", flat(255))):
+        save(tmp_path / "crops" / f"{name}.png", pixels)
+    rows = run(tmp_path / "crops", aligned=True)
+    assert [row["status"] for row in rows] == ["ok", "failed", "failed", "ok"]
+    assert [row["uqs"] for row in rows] == [1, None, None, 99]
+    assert "a red corner" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"), [({"faces": "any"}, "Unknown faces 'any'"), ({"detector": "yunt"}, "'yunet'")]
+)
+def test_a_wrong_name_stops_before_anything_is_read(scorer, tmp_path, settings, message):
+    with pytest.raises(UnknownNameError, match=message):
+        score(tmp_path, **settings)
+
+
+def test_a_process_that_died_leaves_a_failed_row():
+    assert verb._died(Source("a", "a.jpg")) == [blank_row(Source("a", "a.jpg"), "failed")]
+    assert list(blank_row(Source("a", "a.jpg"), "failed")) == COLUMNS
+
+
+def test_a_folder_without_images_is_an_error(scorer, tmp_path):
+    with pytest.raises(InputError, match="must lead to at least one image, got none"):
+        score(tmp_path, workers=1)
+
+
+@pytest.mark.parametrize("field", ["landmarks", "inside", "eye_distance", "grey"])
+def test_faces_join_with_what_only_some_know(field):
+    known = {
+        "landmarks": np.ones((1, 5, 2)),
+        "inside": np.zeros((1, 112, 112), bool),
+        "eye_distance": np.ones(1),
+        "grey": np.ones(1, bool),
+    }
+    joined = _joined([Faces(flat(1)[None], **{field: known[field]}), Faces(flat(2)[None])])
+    assert joined.crops[:, 0, 0, 0].tolist() == [1, 2]
+    value = getattr(joined, field)
+    assert np.array_equal(value[0], known[field][0])
+    assert np.isnan(value[1]).all() if value.dtype.kind == "f" else value[1].all()
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl"])
+def test_a_table_on_disk_equals_the_table_in_memory(scorer, tmp_path, suffix):
+    for i in range(5):
+        save(tmp_path / "in" / f"{i}.png", flat(50 * i))
+    (tmp_path / "in" / "9.png").write_bytes(b"")
+    out = tmp_path / f"scores{suffix}"
+    summary = write_scores(plan(tmp_path / "in", aligned=True, explain=True), out)
+    assert (summary.rows, summary.failed, summary.current) == (6, 1, False)
+    want = score(tmp_path / "in", aligned=True, explain=True, workers=1)
+    got = read_table(out)
+    assert got["id"].to_list() == want["id"].to_list()
+    assert got["uqs"].to_list() == want["uqs"].to_list()
+    assert got["raw"].to_list() == pytest.approx(want["raw"].to_list())
+    assert got["factors"].to_list()[0] == want["factors"].to_list()[0]
+    record = read_sidecar(out)
+    assert record["arguments"]["model"] == "brightness"
+    assert record["arguments"]["max_pixels"] == 40_000_000
+
+
+def test_a_current_table_is_left_alone_and_a_stale_one_made_again(scorer, tmp_path):
+    image = save(tmp_path / "in" / "a.png", flat(50))
+    out = tmp_path / "scores.csv"
+
+    def write(force: bool = False, **settings) -> bool:
+        return write_scores(plan(tmp_path / "in", aligned=True, workers=1, **settings), out, force=force).current
+
+    assert not write()
+    before = out.stat().st_mtime_ns
+    assert write()
+    assert out.stat().st_mtime_ns == before
+    assert not write(force=True)
+    assert not write(explain=True)
+    os.utime(image, ns=(1, 1))
+    assert not write(explain=True)
+    scorer.version = "e" * 64
+    assert not write(explain=True)
+    out.write_text("changed")
+    assert not write(explain=True)
+
+
+def test_a_run_that_stopped_goes_on_where_it_was_and_ends_the_same(scorer, tmp_path, monkeypatch):
+    monkeypatch.setattr(verb, "_PART", 2)
+    for i in range(7):
+        save(tmp_path / "in" / f"{i}.png", flat(30 * i))
+    how = plan(tmp_path / "in", aligned=True, workers=1)
+    whole, broken = tmp_path / "whole.parquet", tmp_path / "broken.parquet"
+    write_scores(how, whole)
+
+    class StopError(Exception):
+        pass
+
+    def stop_after_five(rows, total):
+        for number, row in enumerate(rows):
+            if number == 5:
+                raise StopError
+            yield row
+
+    with pytest.raises(StopError):
+        write_scores(how, broken, watch=stop_after_five)
+    assert not broken.exists()
+    told = []
+
+    def count(rows, total):
+        told.append(total)
+        return rows
+
+    summary = write_scores(how, broken, watch=count)
+    assert told == [3]
+    assert summary.rows == 7
+    assert broken.read_bytes() == whole.read_bytes()
+
+
+def test_the_settings_travel_to_a_process_unloaded():
+    import pickle
+
+    how = FaceScoring(None, True, "auto", "largest", False, None, None)
+    assert pickle.loads(pickle.dumps(how)) == how
+
+
+def test_frames_of_no_numbers_can_still_be_joined(scorer, tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"")
+    frame = score(tmp_path, aligned=True, workers=1)
+    assert pl.concat([frame, frame], how="diagonal_relaxed").height == 2
