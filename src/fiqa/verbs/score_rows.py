@@ -108,6 +108,10 @@ class FaceScoring:
         checks.choice(self.detector, "detector", NAMES)
         checks.choice(self.faces, "faces", POLICIES)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """The settings without what was loaded: native objects do not travel to another process."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
     @cached_property
     def scorer(self) -> Scorer:
         """The method, loaded when first used."""

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import fiqa.methods
+from fiqa.data.images import Limits
 from fiqa.data.manifest import write_manifest
 from fiqa.data.store import read_sidecar
 from fiqa.data.tables import read_table
@@ -186,8 +187,6 @@ def test_unreadable_files_are_rows_with_their_status(scorer, tmp_path):
 
 
 def test_limits_reach_the_reader(scorer, tmp_path):
-    from fiqa.data.images import Limits
-
     path = save(tmp_path / "a.png", flat(9))
     assert run(path, aligned=True, limits=Limits(max_pixels=112 * 112 - 1))[0]["status"] == "too_large"
 
@@ -366,11 +365,14 @@ def test_a_run_that_stopped_goes_on_where_it_was_and_ends_the_same(scorer, tmp_p
     assert broken.read_bytes() == whole.read_bytes()
 
 
-def test_the_settings_travel_to_a_process_unloaded():
+def test_the_settings_travel_to_a_process_and_what_was_loaded_stays(scorer):
     import pickle
 
-    how = FaceScoring(None, True, "auto", "largest", False, None, None)
-    assert pickle.loads(pickle.dumps(how)) == how
+    how = FaceScoring(None, True, "auto", "largest", False, None, Limits())
+    assert how.scorer is scorer
+    copy = pickle.loads(pickle.dumps(how))
+    assert copy == how
+    assert "scorer" not in vars(copy)
 
 
 def test_frames_of_no_numbers_can_still_be_joined(scorer, tmp_path):
