@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,12 @@ from fiqa.data.formats import lfw_pairs
 from fiqa.data.formats.ijbc import read_pairs as read_template_pairs
 from fiqa.data.formats.lfw_pairs import FoldedPairs
 from fiqa.data.formats.source import read_text
+from fiqa.data.names import Match, find_ids
 from fiqa.data.tables import SUFFIXES, decode_text, encode_text, read_table, write_table
 from fiqa.errors import InputError, ReadError
 from fiqa.types import Pairs
 
-__all__ = ["MatedPairs", "mated_pairs", "read_folds", "read_pairs", "write_pairs"]
+__all__ = ["MatedPairs", "join_pairs", "mated_pairs", "read_folds", "read_pairs", "write_pairs"]
 
 _TRUE, _FALSE = {"1", "true", "1.0"}, {"0", "false", "0.0"}
 
@@ -72,6 +74,29 @@ def write_pairs(pairs: Pairs, path: str | os.PathLike[str], *, fold: NDArray[Any
     if fold is not None:
         columns["fold"] = checks.array(fold, "fold", shape=(len(pairs),), dtype=np.int64)
     write_table(pl.DataFrame(columns, schema_overrides={"id_a": pl.String, "id_b": pl.String}), path)
+
+
+def join_pairs(pairs: Pairs, ids: Iterable[str], *, match: Match = "id") -> tuple[Pairs, NDArray[np.bool_]]:
+    """Returns the pairs whose images both have an id of ours, over our ids, and a mask (P,) of the pairs that were kept.
+
+    Args:
+        pairs: its ids are names of another tool's making (`name/name_0001.jpg`).
+        ids: ours, unique.
+        match: how a name finds its id; see fiqa.data.names.Match.
+
+    Raises:
+        UnknownNameError: another `match`. InputError: a name that fits two ids.
+
+    >>> import numpy as np
+    >>> pairs = Pairs(np.array(["a.jpg", "b.jpg", "c.jpg"]), np.array([[0, 1], [0, 2]]), np.array([True, False]))
+    >>> joined, kept = join_pairs(pairs, ["c", "b", "a"][1:])
+    >>> joined.index.tolist(), kept.tolist()
+    ([[1, 0]], [True, False])
+    """
+    ours = checks.ids(ids, "ids")
+    index = find_ids(pairs.ids, ours, match=match)[pairs.index]
+    kept = np.asarray((index >= 0).all(axis=1))
+    return Pairs(ours, index[kept], pairs.mated[kept]), kept
 
 
 def mated_pairs(identities: NDArray[np.str_], *, content: NDArray[np.str_] | None = None) -> MatedPairs:

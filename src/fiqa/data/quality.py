@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,15 +16,13 @@ from fiqa.data.formats import score_files
 from fiqa.data.formats.ofiq import UNIFIED
 from fiqa.data.formats.score_files import VALUE_COLUMNS, NamedScores, choose_column, named_scores
 from fiqa.data.formats.source import read_text
+from fiqa.data.names import Match, find_ids
 from fiqa.data.store import make_record, read_sidecar, write_sidecar
 from fiqa.data.tables import SUFFIXES, decode_text, encode_text, read_table, write_table
 from fiqa.errors import InputError, ReadError
 from fiqa.types import Quality
 
-__all__ = ["Joined", "Match", "join_names", "read_quality", "write_quality"]
-
-Match = Literal["id", "name", "stem"]
-"""How a foreign name finds its id: it is the id; it has the same file name; it has the same file name without suffix."""
+__all__ = ["Joined", "join_quality", "read_quality", "write_quality"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,44 +89,33 @@ def write_quality(quality: Quality, path: str | os.PathLike[str]) -> None:
     write_sidecar(path, {**record, "quality": about})
 
 
-def join_names(quality: Quality, ids: Iterable[str], *, match: Match = "id") -> Joined:
+def join_quality(quality: Quality, ids: Iterable[str], *, match: Match = "id") -> Joined:
     """Returns `quality` under our ids.
 
     Args:
         quality: its ids are names of another tool's making.
         ids: ours, unique.
-        match: `id` the name is the id; `name` both end in the same file name; `stem` in the same file name without suffix. Either kind of slash.
+        match: how a name finds its id; see fiqa.data.names.Match.
 
     Raises:
-        UnknownNameError: another `match`. InputError: a name that two of our ids share, or two names of one id.
+        UnknownNameError: another `match`. InputError: a name that fits two ids, or two names of one id.
 
     >>> import numpy as np
-    >>> joined = join_names(Quality(np.array(["x/a.png"]), np.array([0.5]), "m"), ["p/a.jpg", "p/b.jpg"], match="stem")
+    >>> joined = join_quality(Quality(np.array(["x/a.png"]), np.array([0.5]), "m"), ["p/a", "p/b"], match="stem")
     >>> joined.quality.id.tolist(), joined.unmatched, joined.missing
-    (['p/a.jpg'], 0, 1)
+    (['p/a'], 0, 1)
     """
-    checks.choice(match, "match", get_args(Match))
     ours = checks.ids(ids, "ids")
-    keys, theirs = [_key(name, match) for name in ours], [_key(name, match) for name in quality.id]
-    place = dict(zip(keys, ours.tolist(), strict=True))
-    used = [key for key in theirs if key in place]
-    for side, counts in (("ids", Counter(keys)), ("names", Counter(used))):
-        twice = next((key for key in used if counts[key] > 1), None)
-        if twice is not None:
-            raise InputError(
-                f"match={match!r} must give one id for each name, {counts[twice]} {side} have {twice!r}.",
-                hint="match by id, or give the scores the same names as the ids",
-            )
-    rows = np.array([key in place for key in theirs], dtype=bool)
-    kept = np.array([place[key] for key in used], dtype=np.str_)
-    return Joined(replace(quality, id=kept, value=quality.value[rows]), int((~rows).sum()), len(ours) - len(kept))
-
-
-def _key(name: str, match: Match) -> str:
-    if match == "id":
-        return str(name)
-    last = str(name).replace("\\", "/").rsplit("/", 1)[-1]
-    return last if match == "name" else os.path.splitext(last)[0]
+    place = find_ids(quality.id, ours, match=match)
+    found = place >= 0
+    rows, times = np.unique(place[found], return_counts=True)
+    if np.any(times > 1):
+        twice = rows[times > 1][0]
+        raise InputError(
+            f"Each id must have one name, {str(ours[twice])!r} has {times.max()}: {quality.id[place == twice][0]!r} and another."
+        )
+    kept = ours[place[found]]
+    return Joined(replace(quality, id=kept, value=quality.value[found]), int((~found).sum()), len(ours) - len(kept))
 
 
 def _own_table(path: str | os.PathLike[str]) -> pl.DataFrame | None:

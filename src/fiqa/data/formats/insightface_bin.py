@@ -1,6 +1,6 @@
 """InsightFace verification files (lfw.bin, cfp_fp.bin, agedb_30.bin, ...): a pickle of (encoded images, same-person flags).
 
-Pair i compares the images 2i and 2i+1. The same image recurs across pairs, so images are known by their content: SHA-256 and a suffix.
+Pair i compares the images 2i and 2i+1. The same image recurs across pairs, so images are known by their content.
 The pickle is read by fiqa.data.formats.safe_pickle, never loaded.
 """
 
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fiqa.data.formats.safe_pickle import Limits, RecordedArray, load
-from fiqa.data.formats.source import content_name, naming, read_bytes, write_whole
+from fiqa.data.formats.source import content_id, naming, read_bytes, write_whole
 from fiqa.errors import InputError, ReadError
 from fiqa.types import Pairs
 
@@ -61,7 +61,7 @@ def parse(data: bytes, *, limits: Limits | None = None) -> PairImages:
     names = []
     for item in bins:
         content = _content(item)
-        names.append(content_name(content))
+        names.append(content_id(content))
         images.setdefault(names[-1], content)
     place = {name: i for i, name in enumerate(images)}
     index = np.array([place[name] for name in names], np.int64).reshape(-1, 2)

@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqa.data.formats.source import naming, read_text
+from fiqa.data.store import open_regular
 from fiqa.errors import ReadError
 from fiqa.types import Pairs
 
-__all__ = ["FoldedPairs", "collect", "parse", "read"]
+__all__ = ["FoldedPairs", "collect", "is_header", "parse", "read"]
 
 _HEAD = re.compile(r"\s*(\d+)(?:\s+(\d+))?\s*$")
 _FILE = re.compile(r".+_\d+\.(?:jpg|jpeg|png)$", re.IGNORECASE)
@@ -37,6 +38,12 @@ def read(path: str | os.PathLike[str]) -> FoldedPairs:
     text = read_text(path)
     with naming(path):
         return parse(text)
+
+
+def is_header(path: str | os.PathLike[str]) -> bool:
+    """Tells whether a file starts as the lists of LFW and XQLFW do: one or two whole numbers alone on line 1. Raises ReadError."""
+    with open_regular(path) as file:
+        return _HEAD.match(file.readline(64).decode("latin-1")) is not None
 
 
 def parse(text: str) -> FoldedPairs:

@@ -109,6 +109,8 @@ class RecordFile:
             if key > 0 or self._meta is None:
                 yield self._record(key, payload)
             key += 1
+        if self._meta is not None and key < self._meta:
+            raise self._bad(f"it must hold {self._meta - 1} images, it ends after {key - 1}", status="truncated")
 
     def _read_meta(self) -> int | None:
         start = 0 if self._offsets is None else self._offsets.get(0)

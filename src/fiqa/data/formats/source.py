@@ -11,16 +11,7 @@ from typing import BinaryIO
 from fiqa.data.store import atomic_path, open_regular
 from fiqa.errors import ReadError
 
-__all__ = ["TEXT_LIMIT", "check_file", "content_name", "naming", "read_bytes", "read_text", "text_of", "write_whole"]
-
-_MAGIC = (
-    (b"\xff\xd8\xff", ".jpg"),
-    (b"\x89PNG\r\n", ".png"),
-    (b"GIF8", ".gif"),
-    (b"BM", ".bmp"),
-    (b"II*\0", ".tif"),
-    (b"MM\0*", ".tif"),
-)
+__all__ = ["TEXT_LIMIT", "check_file", "content_id", "naming", "read_bytes", "read_text", "text_of", "write_whole"]
 
 TEXT_LIMIT = 1 << 30
 """Bytes that a list or score file may have; a text of ten million rows is smaller."""
@@ -90,16 +81,13 @@ def naming(path: str | os.PathLike[str]) -> Iterator[None]:
         raise type(error)(message, status=error.status, hint=error.hint) from error
 
 
-def content_name(data: bytes) -> str:
-    """Returns the name of an image by its content: 32 hex digits of SHA-256 and the suffix of its format (.img when unknown).
+def content_id(data: bytes) -> str:
+    """Returns the id of an image by its content: the first 32 hex digits of its SHA-256.
 
-    >>> content_name(b"GIF89a")[-4:], len(content_name(b""))
-    ('.gif', 36)
+    >>> content_id(b"")
+    'e3b0c44298fc1c149afbf4c8996fb924'
     """
-    suffix = next((end for magic, end in _MAGIC if data.startswith(magic)), ".img")
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        suffix = ".webp"
-    return hashlib.sha256(data).hexdigest()[:32] + suffix
+    return hashlib.sha256(data).hexdigest()[:32]
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes) -> None:

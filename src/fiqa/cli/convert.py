@@ -1,0 +1,46 @@
+"""`fiqa convert`: the typer spelling of fiqa.verbs.convert.convert."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fiqa.cli import options
+
+
+def command(
+    source: Annotated[
+        str, typer.Argument(metavar="FILE", help="A .bin, a .rec, a pair list or a file of scores.", show_default=False)
+    ],
+    output: Annotated[
+        str, typer.Argument(metavar="OUTPUT", help="A folder for images, else a file.", show_default=False)
+    ],
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="TARGET", help="images, pairs, table, ofiq, fiftyone, imagefolder or webdataset."),
+    ] = None,
+    column: Annotated[str | None, typer.Option("--column", metavar="NAME", help="The column of scores.")] = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Convert the field's benchmark files into images and tables, and scores into the forms of other tools.
+
+    Pickles (.bin, .pkl) are read without unpickling: a file that would run code is refused. The names of the files written go to stdout.
+
+    Example:
+      fiqa convert lfw.bin lfw/
+      fiqa convert scores.parquet scores.csv --to ofiq
+    """
+    from fiqa.verbs.convert import convert
+
+    done = convert(
+        source,
+        output,
+        to=to,
+        column=column,
+        progress=lambda items: options.progress(items, total=len(items), label="convert", quiet=quiet),
+    )
+    for name in done.files:
+        typer.echo(name)
+    typer.echo(f"{done.target}: {done.rows} rows, {done.failed} failed, {done.skipped} skipped", err=True)
+    raise typer.Exit(options.SOME_FAILED if done.failed else options.OK)

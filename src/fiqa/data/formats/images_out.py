@@ -1,0 +1,70 @@
+"""Images out of a container of another tool, into a folder: each once, named by its content, with a manifest beside them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fiqa.data.formats.source import content_id
+from fiqa.data.headers import sniff
+from fiqa.data.store import atomic_path
+from fiqa.errors import WriteError
+from fiqa.types import Manifest
+
+__all__ = ["Unpacked", "unpack"]
+
+_SUFFIX = {"JPEG": ".jpg", "TIFF": ".tif", "JPEG2000": ".jp2"}
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """`manifest` with paths relative to the folder; `failed` images of no known format; `repeated` images that were there already."""
+
+    manifest: Manifest
+    failed: int
+    repeated: int
+
+
+def unpack(images: Iterable[tuple[str, bytes]], folder: str | os.PathLike[str]) -> Unpacked:
+    """Writes images as `folder/images/[identity/]<content>.<suffix>` and returns their manifest; a rerun writes only what is missing.
+
+    Args:
+        images: (identity or "", encoded bytes), taken one at a time. The same bytes of the same identity are written once.
+        folder: where; made when absent.
+
+    Raises:
+        WriteError: the disk refused.
+    """
+    root = Path(folder)
+    rows: dict[str, tuple[str, str, str]] = {}
+    repeated = 0
+    for identity, content in images:
+        name = "/".join(filter(None, (identity, content_id(content))))
+        if name in rows:
+            repeated += 1
+        else:
+            form = sniff(content)
+            path = f"images/{name}{_SUFFIX.get(form, f'.{form.lower()}') if form else '.bin'}"
+            _put(root / path, content)
+            rows[name] = (path, identity, "ok" if form else "unsupported_format" if content else "empty_file")
+    columns = [np.array(column, dtype=np.str_) for column in zip(*rows.values(), strict=True)] or [
+        np.array([], "U1")
+    ] * 3
+    manifest = Manifest(np.array(list(rows), dtype=np.str_), columns[0], columns[1], status=columns[2])
+    return Unpacked(manifest, int(np.sum(manifest.status != "ok")), repeated)
+
+
+def _put(path: Path, content: bytes) -> None:
+    try:
+        if path.stat().st_size == len(content):
+            return
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise WriteError(f"{str(path)!r} could not be written: {error}.") from error
+    with atomic_path(path) as aside:
+        aside.write_bytes(content)

@@ -1,0 +1,214 @@
+"""`convert`: the field's benchmark files into images and tables, and tables of scores into the forms of other tools."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fiqa import checks
+from fiqa.data.formats import fiftyone, imagefolder, insightface_bin, lfw_pairs, ofiq, recordio, webdataset
+from fiqa.data.formats.images_out import Unpacked, unpack
+from fiqa.data.formats.source import check_file, read_bytes
+from fiqa.data.headers import sniff
+from fiqa.data.manifest import write_manifest
+from fiqa.data.pairs import read_folds, write_pairs
+from fiqa.data.quality import read_quality, write_quality
+from fiqa.data.tables import SUFFIXES, decode_text, flatten, read_table
+from fiqa.errors import InputError, ReadError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["TARGETS", "Conversion", "convert"]
+
+PathLike = str | os.PathLike[str]
+Progress = Callable[[Any], Iterable[Any]]
+
+TARGETS = ("images", "pairs", "table", "ofiq", "fiftyone", "imagefolder", "webdataset")
+"""What a file can become; `images` from .bin and .rec, `pairs` from pair lists, the others from scores."""
+
+_IMAGE_LIMIT = 64 << 20
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What became of a file: `target` (one of TARGETS), `files` written, `rows` in them, `failed` rows without an image or a number, `skipped` left out
+    (repeated images, malformed pairs)."""
+
+    target: str
+    files: tuple[str, ...]
+    rows: int
+    failed: int
+    skipped: int
+
+
+def convert(
+    source: PathLike, output: PathLike, *, to: str | None = None, column: str | None = None, progress: Progress = iter
+) -> Conversion:
+    """Converts a file and says what was written.
+
+    - InsightFace `.bin` -> a folder: `images/` (each once, named by content), `manifest.csv`, `pairs.csv`.
+    - RecordIO `.rec` (with its `.idx`, or without) -> a folder: `images/identity/`, `manifest.csv`.
+    - a pair list (LFW, XQLFW, CALFW, CPLFW, IJB-C) -> a table of pairs, with folds where it has them.
+    - scores (ours, or any that fiqa.data.quality.read_quality reads) -> our table of quality, OFIQ's CSV, FiftyOne's CSV, the metadata of a Hugging Face
+      imagefolder, or a WebDataset tar with the images.
+
+    Args:
+        source: the file.
+        output: a folder for images, else a file.
+        to: one of TARGETS; None takes it from the suffix of `source` and the name of `output` (.tar: webdataset; metadata.csv or .jsonl: imagefolder; other
+            tables: table).
+        column: the column of scores, where a table has more than one candidate.
+        progress: wraps what is worked through (anything with a length).
+
+    Raises:
+        ReadError: `source` cannot be read, or is refused as unsafe. InputError: a target that `source` cannot become. WriteError: the disk refused.
+    """
+    check_file(source, limit=1 << 42)
+    target = _target(Path(source), Path(output)) if to is None else checks.choice(to, "target", TARGETS)
+    suffix = Path(source).suffix.lower()
+    if target == "images":
+        return _images(source, Path(output), suffix, progress)
+    if suffix in (".bin", ".rec"):
+        raise InputError(f"A {suffix} file must become images, got the target {target!r}.")
+    if target == "pairs":
+        found = read_folds(source)
+        write_pairs(found.pairs, output, fold=found.fold)
+        return Conversion(target, (os.fspath(output),), len(found.pairs), 0, found.skipped)
+    return _scores(source, output, target, column, progress)
+
+
+def _target(source: Path, output: Path) -> str:
+    if source.suffix.lower() in (".bin", ".rec"):
+        return "images"
+    if source.suffix.lower() == ".txt" and lfw_pairs.is_header(source):
+        return "pairs"
+    if output.name in imagefolder.NAMES:
+        return "imagefolder"
+    if output.suffix.lower() == ".tar":
+        return "webdataset"
+    if output.suffix.lower() in SUFFIXES:
+        return "table"
+    raise InputError(
+        f"The target must be clear from the names, {str(source)!r} to {str(output)!r} is not.",
+        hint=f"say --to {', '.join(TARGETS)}",
+    )
+
+
+def _images(source: PathLike, folder: Path, suffix: str, progress: Progress) -> Conversion:
+    files = [folder / "manifest.csv"]
+    if suffix == ".bin":
+        found = insightface_bin.read(source)
+        done = unpack(progress([("", content) for content in found.images.values()]), folder)
+        files.append(folder / "pairs.csv")
+        write_pairs(found.pairs, files[-1])
+        repeated = found.repeated
+    elif suffix == ".rec":
+        done = _records(source, folder, progress)
+        repeated = done.repeated
+    else:
+        raise InputError(f"Only .bin and .rec files hold images, got {os.fspath(source)!r}.")
+    write_manifest(done.manifest, files[0])
+    names = (str(folder / "images"), *map(str, files))
+    return Conversion("images", names, len(done.manifest), done.failed, repeated)
+
+
+def _records(source: PathLike, folder: Path, progress: Progress) -> Unpacked:
+    with recordio.RecordFile(source) as records:
+        keys = records.keys
+        stream = iter(records) if keys is None else (r for _, r in zip(progress(keys), records, strict=True))
+        return unpack(((_identity(record), record.content) for record in stream), folder)
+
+
+def _identity(record: recordio.Record) -> str:
+    label = float(record.label[0]) if len(record.label) else float("nan")
+    if not (label >= 0 and label == int(label)):
+        raise ReadError(
+            f"Record {record.key} must be labeled with the number of an identity, got {label}.", status="corrupt"
+        )
+    return f"{int(label):07d}"
+
+
+def _scores(source: PathLike, output: PathLike, target: str, column: str | None, progress: Progress) -> Conversion:
+    if target == "table":
+        quality = read_quality(source, column=column)
+        write_quality(quality, output)
+        return Conversion(target, (os.fspath(output),), len(quality), quality.provenance["failed"], 0)
+    table = _table(source, column)
+    failed = sum(status != "ok" for status in table.get("status", []))
+    rows = len(table["path"])
+    if target == "ofiq":
+        ofiq.write(output, table["path"], *_blocks(table))
+    elif target == "fiftyone":
+        fiftyone.write(output, table["path"], _without(table, "path"))
+    elif target == "imagefolder":
+        imagefolder.write(output, table["path"], _without(table, "path"))
+    else:
+        counter = [0]
+        rows = webdataset.write(output, _samples(table, Path(source).parent, counter, progress))
+        failed = counter[0]
+    return Conversion(target, (os.fspath(output),), rows, failed, 0)
+
+
+def _table(source: PathLike, column: str | None) -> dict[str, list[Any]]:
+    """Returns our table of scores flat, column -> values, text decoded; another tool's scores as path, id, value."""
+    frame: pl.DataFrame | None = read_table(source) if Path(source).suffix.lower() in SUFFIXES else None
+    if frame is not None and {"id", "path"} <= set(frame.columns) and column is None:
+        values = {name: series.to_list() for name, series in flatten(frame).to_dict().items()}
+        return {name: [decode_text(v) if isinstance(v, str) else v for v in cells] for name, cells in values.items()}
+    quality = read_quality(source, column=column)
+    scalar = [100 * float(v) for v in quality.value] if quality.range == (0, 1) else [float(v) for v in quality.value]
+    table: dict[str, list[Any]] = {
+        "path": quality.id.tolist(),
+        "id": quality.id.tolist(),
+        "value": quality.value.tolist(),
+    }
+    return table | ({"uqs": scalar} if quality.range in ((0, 1), (0, 100)) else {})
+
+
+def _without(table: dict[str, list[Any]], name: str) -> dict[str, list[Any]]:
+    return {key: values for key, values in table.items() if key != name}
+
+
+def _blocks(table: dict[str, list[Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Returns the raw and the scalar block of OFIQ: the unified score, then the factors (0..1, times 100)."""
+    raw = next((table[name] for name in ("raw", "value") if name in table), None)
+    if raw is None or "uqs" not in table:
+        raise InputError(
+            "OFIQ's CSV must have a score in 0..100 (uqs) beside the raw one; these scores have none.",
+            hint="score with fiqa score",
+        )
+    factors = {name.removeprefix("factor_"): _numbers(v) for name, v in table.items() if name.startswith("factor_")}
+    return (
+        {ofiq.UNIFIED: _numbers(raw), **factors},
+        {ofiq.UNIFIED: _numbers(table["uqs"]), **{name: 100 * values for name, values in factors.items()}},
+    )
+
+
+def _numbers(values: list[Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+
+
+def _samples(
+    table: dict[str, list[Any]], beside: Path, failed: list[int], progress: Progress
+) -> Iterator[dict[str, bytes]]:
+    """Yields image and JSON of each row whose image can be read; the others are counted, since a sample must have an image."""
+    for row in progress(range(len(table["path"]))):
+        about = {name: values[row] for name, values in table.items()}
+        path = table["path"][row]
+        try:
+            content = read_bytes(path if os.path.lexists(path) else beside / path, limit=_IMAGE_LIMIT)
+        except ReadError:
+            content = b""
+        form = sniff(content)
+        if form is None:
+            failed[0] += 1
+            continue
+        extension = {"JPEG": "jpg"}.get(form, form.lower())
+        yield {extension: content, "json": json.dumps(about, sort_keys=True, allow_nan=False).encode()}
