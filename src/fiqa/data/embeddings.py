@@ -12,6 +12,7 @@ which then becomes the norm. Rows with NaN, infinity or zero length are refused:
 from __future__ import annotations
 
 import math
+import os
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -33,7 +34,7 @@ _MOST_COMPRESSED = 100
 _SMALL = 1 << 24
 
 
-def read_embeddings(path: str | Path) -> Embeddings:
+def read_embeddings(path: str | os.PathLike[str]) -> Embeddings:
     """Returns the embeddings in a .npz, .npy or .parquet file.
 
     Raises:
@@ -48,7 +49,7 @@ def read_embeddings(path: str | Path) -> Embeddings:
     return _normalized(reader(file), str(file))
 
 
-def write_embeddings(embeddings: Embeddings, path: str | Path, *, half: bool = False) -> Path:
+def write_embeddings(embeddings: Embeddings, path: str | os.PathLike[str], *, half: bool = False) -> Path:
     """Writes embeddings whole or not at all, in the format that the suffix says, and returns the path.
 
     Args:

@@ -163,6 +163,7 @@ class OnnxEmbedder:
     ) -> None:
         self.model = _opened(model, card, threads, "recognizer")
         self.name = self.model.card.name
+        self.version = self.model.sha256
 
     def embed(self, crops: NDArray[np.uint8]) -> FloatArray:
         """Returns (N,D) float32 vectors as the network gives them (not normalized) for (N,S,S,3) uint8 RGB crops."""

@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO
@@ -118,7 +119,9 @@ def pull(name: str) -> Path:
     try:
         with urllib.request.urlopen(known.url, timeout=_TIMEOUT) as response:
             content = _read_at_most(response, known.size)
-    except (urllib.error.URLError, OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()
         raise WeightsError(
             f"{name} must be fetched from {known.url}, and that failed: {error}.", hint=remedy
         ) from error

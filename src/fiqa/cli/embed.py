@@ -1,0 +1,59 @@
+"""fiqa embed: recognition vectors of aligned crops."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fiqa.cli.options import OK, SOME_FAILED, Force, Paths, Quiet, progress
+
+
+def command(
+    paths: Paths,
+    recognizer: Annotated[
+        str,
+        typer.Option("--recognizer", metavar="FILE|NAME", help="An .onnx file with its card, or a name in FIQA_HOME."),
+    ],
+    output: Annotated[
+        str,
+        typer.Option("-o", "--output", metavar="FILE", help="Write here: .npz, .npy (ids beside it) or .parquet."),
+    ],
+    flip: Annotated[
+        bool, typer.Option("--flip", help="Mean of the vectors of each crop and its mirror image.")
+    ] = False,
+    half: Annotated[bool, typer.Option("--half", help="Store float16: half the size.")] = False,
+    batch: Annotated[int, typer.Option("--batch", metavar="N", min=1, help="Crops held at once.")] = 64,
+    threads: Annotated[
+        int | None, typer.Option("--threads", metavar="N", min=1, help="Threads of the recognizer; one per core.")
+    ] = None,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Compute recognition vectors of aligned crops.
+
+    A crop that cannot be read, or whose vector is NaN or zero, has no vector: it is listed with its status in FILE.failed.csv, and the exit code is 3.
+
+    Example:
+      fiqa embed crops/ --recognizer recognizer.onnx -o emb.npz
+    """
+    from fiqa.verbs.embed import embed_rows
+
+    run = embed_rows(
+        paths,
+        recognizer=recognizer,
+        batch=batch,
+        out=output,
+        flip=flip,
+        threads=threads,
+        half=half,
+        force=force,
+        progress=lambda rows: progress(rows, total=len(rows), label="embed", quiet=quiet),
+    )
+    if not quiet:
+        state = "already there, " if run.current else ""
+        typer.echo(
+            f"{state}{len(run.embeddings)} vectors of {run.embeddings.vector.shape[1]} numbers, {run.failed} failed",
+            err=True,
+        )
+    raise typer.Exit(SOME_FAILED if run.failed else OK)

@@ -1,0 +1,115 @@
+"""fiqa weights: list, fetch, verify and describe model files.
+
+Models are looked for by path, in FIQA_HOME (default ~/.cache/fiqa), and among those that come with fiqa. Nothing is fetched without being asked.
+
+Example:
+  fiqa weights pull yunet
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A name in `fiqa weights list`.", show_default=False)]
+
+
+@app.command("list")
+def list_() -> None:
+    """List the models that have a name here: present, absent, or wrong (not the pinned file).
+
+    Example:
+      fiqa weights list
+    """
+    from fiqa.runtime.weights import home, listing
+
+    typer.echo(f"FIQA_HOME is {home()}", err=True)
+    for row in listing():
+        size = "" if row.size is None else f"{row.size / 1e6:.1f} MB"
+        typer.echo("\t".join((row.name, row.state, size, row.license, row.source, row.summary)).rstrip())
+
+
+@app.command()
+def pull(name: Name) -> None:
+    """Fetch a model into FIQA_HOME; it is kept only when its sha256 is the pinned one.
+
+    Example:
+      fiqa weights pull yunet
+    """
+    from fiqa.runtime.weights import REGISTRY
+    from fiqa.runtime.weights import pull as fetch
+
+    path = fetch(name)
+    typer.echo(f"license: {REGISTRY[name].license}, from {REGISTRY[name].source}", err=True)
+    typer.echo(path)
+
+
+@app.command()
+def verify(name: Name) -> None:
+    """Check that a model that was fetched is the pinned one, byte for byte.
+
+    Example:
+      fiqa weights verify yunet
+    """
+    from fiqa.runtime.weights import verify as prove
+
+    typer.echo(f"{prove(name)}: sha256 as pinned")
+
+
+@app.command()
+def card(
+    model: Annotated[str, typer.Argument(metavar="FILE.onnx", help="The model file.", show_default=False)],
+    kind: Annotated[str, typer.Option("--kind", metavar="KIND", help="recognizer, quality, detector or pose.")],
+    color: Annotated[
+        str, typer.Option("--color", metavar="RGB|BGR", help="Order of the channels it was trained with.")
+    ],
+    mean: Annotated[str, typer.Option("--mean", metavar="M[,M,M]", help="Subtracted after the division by scale.")],
+    std: Annotated[str, typer.Option("--std", metavar="S[,S,S]", help="Divided by after that.")],
+    scale: Annotated[float, typer.Option("--scale", help="Pixels 0..255 are divided by this first.")] = 255.0,
+    size: Annotated[
+        int | None, typer.Option("--size", metavar="PIXELS", help="Side of the input, where the file leaves it open.")
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option("--output", metavar="NAME", help="The output to read, where the file has several.")
+    ] = None,
+    lower_is_better: Annotated[
+        bool, typer.Option("--lower-is-better", help="The quality output is better when it is lower.")
+    ] = False,
+    x0: Annotated[float | None, typer.Option("--x0", help="Quality: the value that becomes 50 of 100.")] = None,
+    w: Annotated[float | None, typer.Option("--w", help="Quality: the scale of the 0..100 sigmoid.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Default: the file's name without suffix.")] = None,
+    license_: Annotated[str, typer.Option("--license", help="Its license.")] = "",
+    paper: Annotated[str, typer.Option("--paper", help="The paper it is from.")] = "",
+    source: Annotated[str, typer.Option("--source", help="Where it came from.")] = "",
+    training_data: Annotated[str, typer.Option("--training-data", help="What it was trained on.")] = "",
+    force: Annotated[bool, typer.Option("--force", help="Replace a card that is there.")] = False,
+) -> None:
+    """Write the card of a model file beside it: what must be known to run it, with its sha256.
+
+    The input becomes (x / scale - mean) / std. The shape of the file's input and output is read from it; nothing else is guessed.
+
+    Example:
+      fiqa weights card model.onnx --kind recognizer --color RGB --mean .485,.456,.406 --std .229,.224,.225
+    """
+    from fiqa.runtime.describe import Described, describe
+
+    given = Described(
+        kind=kind,
+        color=color,
+        mean=mean,
+        std=std,
+        scale=scale,
+        size=size,
+        output=output,
+        higher_is_better=not lower_is_better,
+        x0=x0,
+        w=w,
+        name=name,
+        texts={"license": license_, "paper": paper, "source": source, "training_data": training_data},
+    )
+    typer.echo(describe(model, given, replace=force))

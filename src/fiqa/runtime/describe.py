@@ -1,0 +1,142 @@
+"""Writes the card of a model file that came without one, from what its user says and what the file itself says."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fiqa import checks
+from fiqa.errors import InputError
+from fiqa.runtime.cards import card_path, parse_card, write_card
+from fiqa.runtime.onnx import OnnxModel, open_session, read_model
+
+__all__ = ["Described", "describe"]
+
+_ROLES = {"recognizer": "embedding", "quality": "quality", "detector": "other", "pose": "other"}
+
+
+@dataclass(frozen=True)
+class Described:
+    """What a user says of a model file. `mean` and `std` are one number or three, with commas; `size`, `output`, `name` None: as the file has it.
+
+    `x0` and `w` are the calibration that a quality model must have; `texts` are further fields of the card (license, paper, source, training_data).
+    """
+
+    kind: str
+    color: str
+    mean: str
+    std: str
+    texts: Mapping[str, str]
+    scale: float = 255.0
+    size: int | None = None
+    output: str | None = None
+    higher_is_better: bool = True
+    x0: float | None = None
+    w: float | None = None
+    name: str | None = None
+
+
+def describe(model: str | Path, given: Described, *, replace: bool = False) -> Path:
+    """Writes the card of the ONNX file `model` beside it, proves that the model runs with it, and returns the card's path.
+
+    Raises:
+        InputError: a card is there and `replace` is False; something that the file leaves open was not given, or contradicts the file.
+        UnknownNameError: no such kind, color or output. WeightsError, ReadError, UnsafeFileError: as OnnxModel.
+    """
+    file, path = Path(model), card_path(model)
+    if path.exists() and not replace:
+        raise InputError(f"{path} must not exist yet.", hint="--force replaces it")
+    content = read_model(file)
+    session = open_session(content, str(file), threads=1)
+    card = parse_card(_fields(file, content, session, given), "the new card")
+    OnnxModel(file, card=card, threads=1)
+    return write_card(card, path)
+
+
+def _fields(file: Path, content: bytes, session: Any, given: Described) -> dict[str, Any]:
+    role = _ROLES[checks.choice(given.kind, "kind", _ROLES)]
+    layout, size = _layout(file, [i.shape for i in session.get_inputs()], given.size)
+    outputs = {output.name: output.shape for output in session.get_outputs()}
+    read = _output(file, outputs, given.output) if role != "other" else None
+    fields: dict[str, Any] = {
+        "name": given.name or file.stem,
+        "kind": given.kind,
+        "file": file.name,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "input": {
+            "size": size,
+            "color": checks.choice(given.color.upper(), "color", ("RGB", "BGR")),
+            "layout": layout,
+            "scale": given.scale,
+            "mean": triple(given.mean, "mean"),
+            "std": triple(given.std, "std"),
+        },
+        "outputs": [
+            {"name": name, "role": role if name == read else "other", "higher_is_better": given.higher_is_better}
+            for name in outputs
+        ],
+        **{key: text for key, text in given.texts.items() if text},
+    }
+    if role == "embedding":
+        fields["embedding_dim"] = _last(file, outputs[str(read)])
+    if role == "quality":
+        if given.x0 is None or given.w is None:
+            raise InputError(
+                "A quality model must have a calibration: x0 and w must be given.",
+                hint="x0: its median on your faces; w: a quarter of the distance between its 10 % and 90 % quantiles",
+            )
+        fields["calibration"] = {"x0": given.x0, "w": given.w}
+    return fields
+
+
+def triple(text: str, name: str) -> tuple[float, float, float]:
+    """Returns the three numbers in `text`; one number stands for all three.
+
+    >>> triple(".5", "mean"), triple("1,2,3", "mean")
+    ((0.5, 0.5, 0.5), (1.0, 2.0, 3.0))
+    """
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise InputError(f"{name} must be one number or three with commas, got {text!r}.") from error
+    if len(values) not in (1, 3):
+        raise InputError(f"{name} must be one number or three with commas, got {text!r}.")
+    first, second, third = values * (3 // len(values))
+    return first, second, third
+
+
+def _layout(file: Path, inputs: Sequence[Sequence[Any]], size: int | None) -> tuple[str, int]:
+    """Layout and side of the only input, from its shape; `size` where the shape leaves it open."""
+    if len(inputs) != 1 or len(inputs[0]) != 4:
+        raise InputError(f"{file} must have one input of four axes, its inputs are {list(map(list, inputs))}.")
+    _, *rest = inputs[0]
+    if (rest[0] == 3) == (rest[2] == 3):
+        raise InputError(f"{file} must have its three channels in axis 1 or 3, its input is {inputs[0]}.")
+    layout, sides = ("NCHW", rest[1:]) if rest[0] == 3 else ("NHWC", rest[:2])
+    known = {side for side in sides if isinstance(side, int)} | ({size} if size is not None else set())
+    if len(known) != 1:
+        problem = "does not say its side" if not known else f"has sides {sorted(known)}"
+        raise InputError(
+            f"{file} must have a square input of one known side, it {problem}.", hint="give it: --size 112"
+        )
+    return layout, known.pop()
+
+
+def _output(file: Path, outputs: Mapping[str, Any], name: str | None) -> str:
+    if name is not None:
+        return checks.choice(name, f"output of {file.name}", outputs)
+    if len(outputs) != 1:
+        raise InputError(
+            f"{file} has {len(outputs)} outputs; which one to read must be given.",
+            hint=f"--output with one of: {', '.join(outputs)}",
+        )
+    return next(iter(outputs))
+
+
+def _last(file: Path, shape: Sequence[Any]) -> int:
+    if len(shape) < 2 or not isinstance(shape[-1], int):
+        raise InputError(f"{file} must say how long its embedding is, its output is {list(shape)}.")
+    return shape[-1]
