@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
+
+if TYPE_CHECKING:
+    from fiqa.data.images import Limits
 
 __all__ = [
     "FATAL",
@@ -26,11 +29,14 @@ __all__ = [
     "Seed",
     "Weights",
     "Workers",
+    "limits",
     "progress",
 ]
 
 OK, FATAL, USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes: every row ok; anything fatal; wrong usage; rows written, some of them failed; stopped by Ctrl-C."""
+
+Item = TypeVar("Item")
 
 Paths = Annotated[
     list[str],
@@ -71,7 +77,13 @@ MaxBytes = Annotated[
 Force = Annotated[bool, typer.Option("--force", help="Do it again, although the output is current.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
 
-Item = TypeVar("Item")
+
+def limits(max_pixels: int | None, max_bytes: int | None) -> Limits:
+    """Returns the limits of reading that the two options give; the defaults of fiqa.data.images where they were not used."""
+    from fiqa.data.images import Limits
+
+    given = {"max_pixels": max_pixels, "max_bytes": max_bytes}
+    return Limits(**{name: value for name, value in given.items() if value is not None})
 
 
 def progress(

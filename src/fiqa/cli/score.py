@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -60,7 +60,7 @@ def command(
         faces=faces,
         explain=explain or html is not None,
         weights=weights,
-        limits=_limits(max_pixels, max_bytes),
+        limits=options.limits(max_pixels, max_bytes),
         workers=workers,
     )
     if output is None:
@@ -118,12 +118,3 @@ def _short(row: Row, explain: bool) -> Row:
         short["reasons"] = ";".join(row["reasons"] or ())
         short |= {f"factor_{name}": None if factors.get(name) is None else round(factors[name], 3) for name in FACTORS}
     return short
-
-
-def _limits(max_pixels: int | None, max_bytes: int | None) -> Any:
-    from dataclasses import replace
-
-    from fiqa.data.images import Limits
-
-    given = {"max_pixels": max_pixels, "max_bytes": max_bytes}
-    return replace(Limits(), **{name: value for name, value in given.items() if value is not None})

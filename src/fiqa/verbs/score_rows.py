@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Source:
-    """One image to score: a row of a manifest. `landmarks` are ten crop coordinates where the manifest has them."""
+    """One image to score: a row of a manifest. `landmarks` (ten crop coordinates) and `eye_distance` (source pixels) where it lists crops that know them."""
 
     id: str
     path: str
@@ -42,11 +42,12 @@ class Source:
     split: str = ""
     status: str = "ok"
     landmarks: tuple[float, ...] | None = None
+    eye_distance: float | None = None
 
 
 def sources(manifest: Manifest) -> Iterator[Source]:
     """Yields the rows of a manifest as they will be scored."""
-    landmarks = manifest.columns.get("landmarks")
+    landmarks, eyes = manifest.columns.get("landmarks"), manifest.columns.get("eye_distance")
     for i in range(len(manifest)):
         known = None if landmarks is None or landmarks[i] is None else tuple(map(float, landmarks[i]))
         yield Source(
@@ -56,6 +57,7 @@ def sources(manifest: Manifest) -> Iterator[Source]:
             str(manifest.split[i]),
             str(manifest.status[i]),
             known,
+            None if eyes is None else float(eyes[i]),
         )
 
 
@@ -154,14 +156,14 @@ class FaceScoring:
         height, width = image.pixels.shape[:2]
         if height != width or width < SMALLEST_CROP:
             return [(blank_row(source, "wrong_size") | {"sha256": image.sha256}, None)]
-        points = None
+        known: dict[str, Any] = {"grey": np.array([image.grey])}
         if source.landmarks is not None:
-            points = np.asarray(source.landmarks, np.float32).reshape(1, 5, 2)
-        row = blank_row(source, "ok") | {
-            "sha256": image.sha256,
-            "landmarks": source.landmarks and list(source.landmarks),
-        }
-        return [(row, Faces(resized(image.pixels)[None], landmarks=points, grey=np.array([image.grey])))]
+            known["landmarks"] = np.asarray(source.landmarks, np.float32).reshape(1, 5, 2) * (ALIGNED_SIZE / width)
+        if source.eye_distance is not None:
+            known["eye_distance"] = np.array([source.eye_distance], np.float32)
+        row = blank_row(source, "ok")
+        row |= {"sha256": image.sha256, "landmarks": source.landmarks and list(source.landmarks)}
+        return [(row, Faces(resized(image.pixels)[None], **known))]
 
     def _detect(self, source: Source, image: Image) -> list[tuple[Row, Faces | None]]:
         from fiqa.faces.align import faces_from

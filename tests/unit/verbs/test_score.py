@@ -202,11 +202,21 @@ def test_landmarks_of_a_manifest_reach_the_scorer(scorer, tmp_path):
     path = save(tmp_path / "a.png", flat(9))
     points = np.empty(2, object)
     points[:] = [list(map(float, range(10))), None]
-    write_manifest(Manifest(["a", "b"], [str(path)] * 2, columns={"landmarks": points}), tmp_path / "m.parquet")
+    columns = {"landmarks": points, "eye_distance": np.array([60.0, np.nan])}
+    write_manifest(Manifest(["a", "b"], [str(path)] * 2, columns=columns), tmp_path / "m.parquet")
     rows = run(tmp_path / "m.parquet", aligned=True)
     assert scorer.seen[0].landmarks[0].ravel().tolist() == list(range(10))
     assert np.isnan(scorer.seen[0].landmarks[1]).all()
+    assert scorer.seen[0].eye_distance.tolist() == pytest.approx([60, np.nan], nan_ok=True)
     assert [row["landmarks"] for row in rows] == [list(range(10)), None]
+
+
+def test_landmarks_of_a_crop_of_another_size_are_scaled_with_it(scorer, tmp_path):
+    path = save(tmp_path / "a.png", flat(9, 224))
+    points = np.empty(1, object)
+    points[0] = [100.0] * 10
+    run(Manifest(["a"], [str(path)], columns={"landmarks": points}), aligned=True)
+    assert scorer.seen[0].landmarks.tolist() == [[[50.0, 50.0]] * 5]
 
 
 def test_grey_reaches_the_scorer(scorer, tmp_path):
