@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -58,3 +60,21 @@ def clustered(rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np
     vectors = (centers[:, None, :] + noise[None, :, None] * rng.normal(size=(6, 10, 16))).reshape(60, 16)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors.astype(np.float32), np.repeat([f"p{i}" for i in range(6)], 10)
+
+
+@pytest.fixture(scope="session")
+def hostile() -> ModuleType:
+    """tests/hostile.py: makers of files that nothing should choke on."""
+    spec = importlib.util.spec_from_file_location("hostile", ROOT / "tests" / "hostile.py")
+    if spec is None or spec.loader is None:
+        raise FileNotFoundError(ROOT / "tests" / "hostile.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def hostile_folder(hostile: ModuleType, tmp_path: Path) -> dict[Path, str]:
+    """Some forty hostile files in one folder: path -> the status that reading it must give."""
+    expected: dict[Path, str] = hostile.make_hostile_folder(tmp_path / "hostile")
+    return expected

@@ -195,6 +195,8 @@ def ends_early(data: bytes, form: str) -> bool:
     if form == "TIFF":
         first = directory(data)
         return first is None or any(first.tags.get(tag, (0, 0))[1] >= len(data) for tag in (0x0111, 0x0144))
+    if form == "JPEG2000":
+        return not data.endswith(b"\xff\xd9")
     return len(data) < 16
 
 

@@ -2,7 +2,7 @@
 
 Pillow decodes, restricted to the formats in FORMATS, and only after the header has been judged: limits are applied before a pixel is decoded. Conversions:
 16-bit and deeper are scaled by their declared depth; alpha is laid on mid-grey (128); CMYK is converted without a color profile; floats in [0,1] are times
-255, floats in [0,255] are taken as they are, others are stretched between their finite extremes (NaN becomes 0).
+255, floats in [0,255] are taken as they are, others are stretched between their finite extremes (NaN becomes the smallest).
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Limits:
-    """What an image may cost: `max_pixels` width times height, `max_bytes` of the file. Beyond either it is refused before decoding."""
+    """What an image may cost: `max_pixels` width times height (at most 178,956,970, where Pillow itself refuses), `max_bytes` of the file."""
 
     max_pixels: int = 40_000_000
     max_bytes: int = 64 * 2**20
 
     def __post_init__(self) -> None:
-        checks.in_range(self.max_pixels, "max_pixels", 1, float("inf"))
+        checks.in_range(self.max_pixels, "max_pixels", 1, 178_956_970)
         checks.in_range(self.max_bytes, "max_bytes", 1, float("inf"))
 
 
@@ -374,7 +374,7 @@ def _float(values: NDArray[Any]) -> NDArray[Any]:
     if not known.any():
         raise ValueError("no finite value in a float image")
     low, high = float(values[known].min()), float(values[known].max())
-    clean = np.nan_to_num(values.astype(np.float64), nan=min(max(low, 0.0), high), posinf=high, neginf=low)
+    clean = np.nan_to_num(values.astype(np.float64), nan=low, posinf=high, neginf=low)
     if low >= 0 and high <= 1:
         return np.rint(clean * 255.0)
     if low >= 0 and high <= 255:
