@@ -20,7 +20,7 @@ _MASK = np.array(
 )  # fmt: skip
 _PLEATS = [np.array([[17, y], [36, y + 3], [56, y + 4], [76, y + 3], [95, y]], np.float32) for y in (76, 86, 96)]
 _STRAPS = [np.array(line, np.float32) for line in ([[16, 68], [-6, 58]], [[96, 68], [118, 58]])]
-_FABRICS = np.array([[163, 203, 228], [232, 236, 240], [44, 46, 52], [150, 200, 176]], np.float32)
+_FABRICS = np.array([[150, 190, 216], [214, 218, 222], [44, 46, 52], [140, 188, 166]], np.float32)
 _FINGERS = [
     (np.array([[-22, 12], [-27, -22]], np.float32), 13),
     (np.array([[-8, 8], [-9, -33]], np.float32), 14),
@@ -58,9 +58,9 @@ def _unit(face: Face) -> float:
 def mask(face: Face, strength: float, rng: np.random.Generator) -> Face:
     """A surgical mask in one of four colors; it hangs below the chin at first and covers mouth and nose at strength 1."""
     size, unit = face.crop.shape[0], _unit(face)
-    down = np.array([0, 56 * (1 - strength)], np.float32)
+    down = np.array([0, 46 * (1 - strength)], np.float32)
     color = (_FABRICS[rng.choice(4, p=(0.5, 0.2, 0.2, 0.1))] * rng.uniform(0.92, 1.04)).astype(np.float32)
-    lit = np.minimum(lighting(face), 1.1)[..., None] * color
+    lit = np.minimum(lighting(face), 1.05)[..., None] * color
     canvas = face.crop.astype(np.float32)
     for strap in _STRAPS:
         paint(canvas, 0.9 * lit, _stroke(size, frame_points(face, strap + down), 1.6 * unit))
@@ -70,7 +70,7 @@ def mask(face: Face, strength: float, rng: np.random.Generator) -> Face:
     paint(canvas, 0.55 * lit, 0.55 * rim)
     for pleat in _PLEATS:
         paint(canvas, 0.62 * lit, 0.5 * sheet * _stroke(size, frame_points(face, pleat + down), unit))
-        paint(canvas, 1.15 * lit, 0.35 * sheet * _stroke(size, frame_points(face, pleat + down + 1.3), unit))
+        paint(canvas, 1.1 * lit, 0.35 * sheet * _stroke(size, frame_points(face, pleat + down + 1.3), unit))
     return replace(face, crop=to_uint8(canvas))
 
 
@@ -87,7 +87,7 @@ def _hand_place(rng: np.random.Generator, strength: float) -> Callable[[Floats],
     """Where points of the hand (its palm below the origin) lie in the template: turned by up to 30 degrees, left or right, risen by the strength."""
     angle, mirror = rng.uniform(-0.5, 0.5), rng.choice((-1.0, 1.0))
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) @ np.diag([mirror, 1.0])
-    center = np.array([56 + rng.uniform(-6, 6), 84 + 66 * (1 - strength)])
+    center = np.array([56 + rng.uniform(-6, 6), 84 + 58 * (1 - strength)])
     return lambda points: points @ turn.T + center
 
 

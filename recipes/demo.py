@@ -1,0 +1,145 @@
+"""The whole of fiqa on one real photograph, in under a minute: `make demo`.
+
+It takes the portrait that scikit-image carries (Eileen Collins, by NASA, public domain), scores it as `fiqa score` would, then spoils the face on purpose,
+in seven ways and five strengths each, to see whether the score falls and says why. It writes portrait.png, sheet.html (the contact sheet) and ladders.png.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import fiqa
+from fiqa.data.images import read_image, write_image
+from fiqa.data.store import atomic_path
+from fiqa.faces.align import faces_from
+from fiqa.faces.degrade import KINDS, ladder
+from fiqa.faces.detect import choose, detector
+from fiqa.functional.calibration import levels
+from fiqa.report.picture import save_ladders_png
+from fiqa.report.sheet import sheet
+from fiqa.types import Faces, Scorer
+from fiqa.vocabulary import FACTORS, LEVELS
+
+LADDERS = {
+    "blur": "Blur",
+    "low_light": "Darkness",
+    "glare": "Glare",
+    "mask": "Mask",
+    "truncation": "Truncation",
+    "low_resolution": "Low resolution",
+    "nir": "Near infrared",
+}
+STEPS = 6
+
+
+def explained(scorer: Scorer, faces: Faces, names: list[str]) -> list[dict[str, Any]]:
+    """Returns a row of the score table for each face in memory: what `fiqa score --explain` writes for files."""
+    raw = scorer.score(faces)
+    why = scorer.explain(faces)
+    uqs = scorer.unified(raw)
+    level = levels(uqs, scorer.level_cuts)
+    rows = []
+    for i, name in enumerate(names):
+        known = {f: float(why.quality[f][i]) for f in FACTORS} if why else {}
+        rows.append(
+            {
+                "path": name,
+                "status": "ok",
+                "reasons": list(why.reasons[i]) if why else [],
+                "raw": float(raw[i]),
+                "uqs": int(uqs[i]),
+                "level": LEVELS[level[i]],
+                "factors": {f: None if np.isnan(value) else value for f, value in known.items()},
+                "model": scorer.name,
+            }
+        )
+    return rows
+
+
+def aligned_portrait(path: Path) -> Faces:
+    """Returns the one face of the portrait: found, chosen (dlib also reports a false face here), aligned."""
+    image = read_image(path)
+    chosen, status = choose(detector("dlib").detect(image.pixels))
+    if status != "ok":
+        raise SystemExit(f"no face on {path}: {status}")
+    return faces_from(image, chosen)
+
+
+def print_table(table: Mapping[str, list[dict[str, Any]]], labels: list[str]) -> None:
+    """Prints the score of every rung, and what the worst one is told."""
+    print(f"\n{'degradation':<16}{''.join(f'{label:>7}' for label in labels)}   at its worst")
+    for kind, rows in table.items():
+        reasons = ", ".join(rows[-1]["reasons"][:3])
+        scores = "".join(f"{row['uqs']:>7}" for row in rows)
+        print(f"{LADDERS[kind]:<16}{scores}   {reasons}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("demo"), help="folder for what is written")
+    parser.add_argument("--readme", type=Path, help="also write a small ladders.png there, for the README")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+
+    from skimage.data import astronaut
+
+    portrait = options.out / "portrait.png"
+    write_image(portrait, astronaut())
+
+    # The main job, the same verb as on the command line.
+    command = f"fiqa score {portrait} --detector dlib --explain"
+    first = fiqa.score(portrait, detector="dlib", explain=True, workers=1).row(0, named=True)
+    print(f"$ {command}\n{first['path']}: {first['uqs']} of 100, {first['level']}, by {first['model']}")
+    print("  " + ", ".join(f"{name} {value:.2f}" for name, value in first["factors"].items() if value is not None))
+
+    # The same face, spoiled on purpose: the ladders.
+    face = aligned_portrait(portrait)
+    scorer = fiqa.load()
+    labels = ["clean", *(f"{strength:.0%}" for strength in np.linspace(0, 1, STEPS)[1:])]
+    rungs = {kind: ladder(face, kind, steps=STEPS) for kind in LADDERS}
+    table = {
+        kind: [
+            explained(scorer, rung, [f"{LADDERS[kind]}, {label}"])[0] for rung, label in zip(steps, labels, strict=True)
+        ]
+        for kind, steps in rungs.items()
+    }
+    print_table(table, labels)
+
+    # The contact sheet: the portrait, then each ladder at 40 % and at 80 %.
+    shown = [(kind, step) for kind in LADDERS for step in (2, 4)]
+    cards = [first, *(table[kind][step] for kind, step in shown)]
+    crops = [face.crops[0], *(rungs[kind][step].crops[0] for kind, step in shown)]
+    page = sheet(
+        cards,
+        crops,
+        title="One portrait, and seven ways to spoil it",
+        footer=f"{command}; fiqa {fiqa.__version__}, recipes/demo.py",
+    )
+    with atomic_path(options.out / "sheet.html") as aside:
+        aside.write_text(page, encoding="utf-8")
+
+    # The picture: every rung of every ladder.
+    picture = {
+        f"{LADDERS[kind]}\nlowers {KINDS[kind].lowers}": [
+            (rung.crops[0], row) for rung, row in zip(rungs[kind], table[kind], strict=True)
+        ]
+        for kind in LADDERS
+    }
+    words = {
+        "title": "Does the score see it, and say why?",
+        "lead": f"One face, spoiled on purpose. Under each: quality 0..100 by fiqa's {scorer.name} method, its level, the first reason given.",
+    }
+    save_ladders_png(picture, options.out / "ladders.png", labels=labels, **words)
+    if options.readme:
+        options.readme.mkdir(parents=True, exist_ok=True)
+        save_ladders_png(picture, options.readme / "ladders.png", labels=labels, colors=256, **words)
+    print(f"\nopen {options.out / 'sheet.html'} and {options.out / 'ladders.png'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""`make demo`, as a user runs it: the recipe in a process of its own, in an empty folder."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytestmark = pytest.mark.skipif(
+    any(importlib.util.find_spec(name) is None for name in ("skimage", "dlib", "face_recognition_models")),
+    reason="needs the demo extra: pip install 'fiqa[demo]'",
+)
+
+
+@pytest.fixture(scope="module")
+def demo(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """(folder, stdout) of one run."""
+    folder = tmp_path_factory.mktemp("demo")
+    command = [sys.executable, str(root / "recipes" / "demo.py"), "--out", "demo", "--readme", "images"]
+    run = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=300, env=dict(os.environ), check=False
+    )
+    assert run.returncode == 0, run.stderr
+    return folder, run.stdout
+
+
+def test_it_prints_what_it_found_and_where_the_files_are(demo: tuple[Path, str]) -> None:
+    _, out = demo
+    assert "$ fiqa score demo/portrait.png --detector dlib --explain" in out
+    assert re.search(r"portrait\.png: \d+ of 100, (good|perfect), by \w+", out)
+    assert out.rstrip().endswith("open demo/sheet.html and demo/ladders.png")
+
+
+def test_every_ladder_ends_lower_than_it_begins_and_says_why(demo: tuple[Path, str]) -> None:
+    rungs = re.findall(r"^([A-Z][a-z ]+?) +((?:\d+ +){6})(.*)$", demo[1], re.MULTILINE)
+    assert len(rungs) == 7
+    for kind, numbers, reasons in rungs:
+        scores = [int(number) for number in numbers.split()]
+        assert scores[-1] < scores[0] - 20, kind
+        assert max(scores[3:]) < scores[0], kind
+        assert reasons, kind
+
+
+def test_the_pages_are_there_and_whole(demo: tuple[Path, str]) -> None:
+    folder, _ = demo
+    page = (folder / "demo" / "sheet.html").read_text(encoding="utf-8")
+    assert page.count("<article") == 15
+    assert not re.search(r"https?://", page)
+    for file, limit in (("demo/ladders.png", 2_000_000), ("images/ladders.png", 300_000)):
+        with Image.open(folder / file) as picture:
+            assert picture.width > 800
+            assert np.asarray(picture.convert("RGB")).std() > 30
+        assert (folder / file).stat().st_size < limit

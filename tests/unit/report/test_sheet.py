@@ -1,0 +1,183 @@
+"""The contact sheet: what each card says, what happens with failures, hostile names and very many rows; and the pictures."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from fiqa.errors import InputError, ShapeError, UnknownNameError
+from fiqa.report.page import LEVEL_COLORS
+from fiqa.report.picture import Picture, save_ladders_png
+from fiqa.report.sheet import costliest, name, save_sheet_png, sheet
+from fiqa.vocabulary import ADVICE, FACTORS
+
+
+def row(**given: Any) -> dict[str, Any]:
+    values = {
+        "id": "a", "path": "in/a.jpg", "face_index": 0, "status": "ok", "reasons": ["blurry", "noisy"], "uqs": 42, "level": "medium",
+        "model": "analytic", "factors": {**dict.fromkeys(FACTORS, 0.9), "blur": 0.125, "pose": None},
+    }  # fmt: skip
+    return values | given
+
+
+FAILED = row(path="b.jpg", status="no_face", uqs=None, level=None, factors=None, reasons=None, model=None)
+
+
+@pytest.fixture
+def crop(rng: np.random.Generator) -> NDArray[np.uint8]:
+    return np.repeat(np.repeat(rng.integers(0, 256, (14, 14, 3), np.uint8), 8, axis=0), 8, axis=1)
+
+
+def pixels(path: Path) -> NDArray[np.uint8]:
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB"))
+
+
+def shows(picture: NDArray[np.uint8], level: str) -> bool:
+    """Whether the level's color is anywhere."""
+    color = [int(LEVEL_COLORS[level][0][i : i + 2], 16) for i in (1, 3, 5)]
+    return bool((picture == color).all(axis=2).any())
+
+
+def test_a_card_says_score_level_reason_and_remedy(crop: NDArray[np.uint8]) -> None:
+    page = sheet([row()], [crop], title="T", footer="fiqa score in")
+    assert '<div class="score">42<span class="chip"' in page
+    assert ">medium</span>" in page
+    assert LEVEL_COLORS["medium"][0] in page
+    assert "<b>blurry</b>, noisy" in page
+    assert ADVICE["blurry"] in page
+    assert "1 row, 1 scored 0..100 by analytic. Median 42." in page
+    assert "fiqa score in</footer>" in page
+    assert 'loading="lazy"' in page
+    assert page.count("data:image/jpeg;base64,") == 1
+
+
+def test_six_bars_with_the_costliest_marked_and_the_missing_empty(crop: NDArray[np.uint8]) -> None:
+    page = sheet([row()], [crop])
+    bars = re.findall(r'<div( class="most")?>(\w+)<u><i style="width:(\d+)%"></i></u><em>([^<]+)</em>', page)
+    assert [bar[1] for bar in bars] == list(FACTORS)
+    assert [bar[1] for bar in bars if bar[0]] == ["blur"]
+    assert {bar[1]: bar[2:] for bar in bars}["blur"] == ("12", ".12")
+    assert {bar[1]: bar[2:] for bar in bars}["pose"] == ("0", "–")
+
+
+def test_a_good_face_has_nothing_to_correct_and_nothing_marked(crop: NDArray[np.uint8]) -> None:
+    page = sheet([row(reasons=[], uqs=88, level="perfect")], [crop])
+    assert "Nothing to correct" in page
+    assert "Weakest factor: blur." in page
+    assert 'class="most"' not in page
+
+
+def test_scores_without_factors_are_cards_too(crop: NDArray[np.uint8]) -> None:
+    page = sheet([row(factors=None, reasons=None)], [crop])
+    assert '<div class="score">42' in page
+    assert 'class="bars"' not in page
+    assert 'class="why"' not in page
+
+
+def test_a_failed_row_shows_its_status_and_is_no_zero(crop: NDArray[np.uint8]) -> None:
+    page = sheet([row(), FAILED], [crop, None])
+    assert "<b>no face</b><span>The detector found no face.</span>" in page
+    assert "<b>1</b> no face</span>" in page
+    assert "2 rows, 1 scored" in page
+    assert page.count('class="score"') == 1
+
+
+def test_no_rows_is_a_page() -> None:
+    assert "0 rows, 0 scored" in sheet([], [])
+
+
+@pytest.mark.parametrize(
+    "path", ["<script>alert(1)</script>.jpg", '"><img src=x onerror=alert(1)>.jpg', "a\nb.jpg", "\udcff.jpg"]
+)
+def test_names_are_escaped(path: str, crop: NDArray[np.uint8], tmp_path: Path) -> None:
+    page = sheet([row(path=path), {**FAILED, "path": path}], [crop, None], title=path, footer=path)
+    page.encode("utf-8")
+    assert "<script" not in page
+    assert "<img src=x" not in page
+    save_sheet_png([row(path=path)], [crop], tmp_path / "sheet.png", title=path)
+
+
+def test_the_limit_leaves_out_and_says_so(crop: NDArray[np.uint8]) -> None:
+    rows = [row(path=f"{i}.jpg", uqs=i, level="low") for i in range(30)] + [FAILED]
+    crops = [crop] * 30 + [None]
+    page = sheet(rows, crops, limit=4)
+    assert page.count("<article") == 4
+    assert "31 rows" in page
+    assert "27 left out of this page, the last ones." in page
+    assert re.findall(r'class="score">(\d+)', page) == ["0", "1", "2", "3"]
+    worst = sheet(rows[::-1], crops[::-1], limit=4, order="worst")
+    assert re.findall(r'class="score">(\d+)', worst) == ["0", "1", "2"]
+    assert worst.index("no face</b>") < worst.index('class="score"')
+    assert "27 left out of this page, the best ones." in worst
+
+
+def test_a_thousand_rows_are_a_page_of_bounded_size(crop: NDArray[np.uint8]) -> None:
+    rows = [row(path=f"{i}.jpg") for i in range(3000)]
+    page = sheet(rows, np.repeat(crop[None], 3000, axis=0))
+    assert page.count("<article") == 500
+    assert len(page) < 500 * 12_000
+
+
+def test_what_is_refused(crop: NDArray[np.uint8], tmp_path: Path) -> None:
+    with pytest.raises(ShapeError, match=r"crops must have one entry per row \(2\), got 1"):
+        sheet([row(), row()], [crop])
+    with pytest.raises(InputError, match="limit must be in"):
+        sheet([], [], limit=0)
+    with pytest.raises(UnknownNameError, match="Unknown order 'best'"):
+        sheet([], [], order="best")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="columns must be in"):
+        save_sheet_png([], [], tmp_path / "x.png", columns=0)
+    with pytest.raises(ShapeError, match=r"ladders\['Blur'\] must have 2 crops like the labels, got 1"):
+        save_ladders_png({"Blur": [(crop, row())]}, tmp_path / "x.png", title="", lead="", labels=["a", "b"])
+    assert not list(tmp_path.iterdir())
+
+
+def test_names_for_people() -> None:
+    assert name({"path": "a/b/c.jpg"}) == "c.jpg"
+    assert name({"path": "a\\b.jpg", "face_index": 2}) == "b.jpg, face 3"
+    assert name({"id": "x"}) == "x"
+    assert costliest({"factors": None}) is None
+    assert costliest({"factors": {"blur": float("nan"), "crop": 0.5}}) == "crop"
+
+
+def test_the_sheet_as_a_picture(crop: NDArray[np.uint8], tmp_path: Path) -> None:
+    rows, crops = [row(), FAILED, row(level="perfect", reasons=[])], [crop, None, crop[::2, ::2]]
+    save_sheet_png(rows, crops, tmp_path / "wide.png", columns=3)
+    save_sheet_png(rows, crops, tmp_path / "tall.png", columns=1)
+    wide, tall = pixels(tmp_path / "wide.png"), pixels(tmp_path / "tall.png")
+    assert wide.shape[1] > 2 * tall.shape[1]
+    assert tall.shape[0] > 2 * wide.shape[0] * 0.9
+    assert shows(wide, "medium")
+    assert shows(wide, "perfect")
+    assert not shows(wide, "low")
+    assert any(np.array_equal(wide[y : y + 112, 24 : 24 + 112], crop) for y in range(100, 130)), "the crop itself"
+    save_sheet_png(rows, crops, tmp_path / "few.png", limit=1)
+    assert pixels(tmp_path / "few.png").shape[0] < tall.shape[0]
+
+
+def test_the_ladders_as_a_picture(crop: NDArray[np.uint8], tmp_path: Path) -> None:
+    rungs = [(crop, row()), (crop // 2, row(level="low", uqs=30))]
+    save_ladders_png({"Dark\nlowers light": rungs}, tmp_path / "l.png", title="T", lead="L", labels=["clean", "50%"])
+    save_ladders_png({"Dark": rungs}, tmp_path / "small.png", title="T", lead="L", labels=["clean", "50%"], colors=32)
+    whole = pixels(tmp_path / "l.png")
+    assert shows(whole, "medium")
+    assert shows(whole, "low")
+    assert (tmp_path / "small.png").stat().st_size < (tmp_path / "l.png").stat().st_size
+    assert np.abs(pixels(tmp_path / "small.png").astype(int) - whole).mean() < 4
+
+
+def test_text_never_runs_over_its_width() -> None:
+    picture = Picture(300, 60)
+    assert picture.text(0, 0, "a very long name that never ends.jpg" * 3, 12, width=100) <= 100
+    picture.paragraph(0, 20, "word " * 100, 12, width=200, lines=2)
+    drawn = np.nonzero((picture.pixels < 255).any(axis=(0, 2)))[0]
+    assert drawn.max() <= 201
+    rows = np.nonzero((picture.pixels[20:] < 255).any(axis=(1, 2)))[0]
+    assert rows.max() < 2 * 12 * 1.3 + 4
