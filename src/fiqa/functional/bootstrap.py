@@ -152,7 +152,7 @@ def paired_difference(
     gap = drawn_a - drawn_b
     interval = _interval(a - b, gap, level)
     gap = gap[np.isfinite(gap)]
-    tail = min(np.count_nonzero(gap <= 0), np.count_nonzero(gap >= 0))
+    tail = int(min(np.count_nonzero(gap <= 0), np.count_nonzero(gap >= 0)))
     p = min(1.0, 2 * (tail + 1) / (len(gap) + 1))
     return Difference(a, b, a - b, interval.low, interval.high, p, level, interval.draws)
 

@@ -130,9 +130,9 @@ def choose_cut(
             f"In {lost} of {draws} resamples of the identities no cut reaches an FNMR of {fnmr:g}, so the cut {point:g} has no upper limit.",
             hint="give more identities and pairs, or ask for a higher FNMR",
         )
-    wanted = {"wanted_fnmr": fnmr, "wanted_coverage": coverage}
     cost = () if groups is None else data.per_group(groups, point)
-    return Cut(fmr=fmr, groups=cost, **wanted, **data.numbers(point), **_intervals(data, point, drawn, level))
+    found = {**data.numbers(point), **_intervals(data, point, drawn, level)}
+    return Cut(wanted_fnmr=fnmr, wanted_coverage=coverage, fmr=fmr, groups=cost, **found)
 
 
 def _intervals(data: _Evidence, point: float, drawn: NDArray[np.float64], level: float) -> dict[str, Any]:
