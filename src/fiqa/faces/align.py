@@ -99,8 +99,11 @@ def faces_from(image: Image, detections: Sequence[Detection], *, size: int = 112
 
 
 def _inside(matrix: NDArray[np.float64], size: int, height: int, width: int) -> NDArray[np.bool_]:
-    """Returns (S,S) True where the source position of a crop pixel lies in [0, width-1] x [0, height-1]: bilinear weights then touch the frame only."""
-    back, slack = inverse(matrix), 1e-6
+    """Returns (S,S) True where the source position of a crop pixel lies in [0, width-1] x [0, height-1]: bilinear weights then touch the frame only.
+
+    OpenCV rounds positions to 1/32 pixel, so half of that beyond the edge is still on it.
+    """
+    back, slack = inverse(matrix), 1.0 / 64.0
     x = np.arange(size)
     sx = back[0, 0] * x[None, :] + back[0, 1] * x[:, None] + back[0, 2]
     sy = back[1, 0] * x[None, :] + back[1, 1] * x[:, None] + back[1, 2]

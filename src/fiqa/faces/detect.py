@@ -73,7 +73,7 @@ class Detection:
 
 @runtime_checkable
 class Detector(Protocol):
-    """Anything that finds faces. Detectors hold native state: make one per process, and do not share it between threads."""
+    """Anything that finds faces. A detector can be pickled (it is opened anew where it arrives); one object must not be shared between threads."""
 
     name: str
 

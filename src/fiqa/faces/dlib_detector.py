@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,9 @@ class DlibDetector:
         self._find = dlib.get_frontal_face_detector()
         self._points = dlib.shape_predictor(str(landmark_file()))
         self._max_side, self._min_score = max_side, min_score
+
+    def __reduce__(self) -> tuple[partial[DlibDetector], tuple[()]]:
+        return partial(DlibDetector, max_side=self._max_side, min_score=self._min_score), ()
 
     def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
         """Returns the faces of an (H,W,3) uint8 RGB image, largest first, with estimated points."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,11 @@ class YuNet:
             raise WeightsError(f"weights of yunet must be an ONNX face detector, got {path}: {error.err}.") from error
         finally:
             cv2.utils.logging.setLogLevel(level)
+        self._made_by = partial(YuNet, path, max_side=max_side)
         self._looks = ((max_side, _LOOKS[0][1]), _LOOKS[1])
+
+    def __reduce__(self) -> tuple[partial[YuNet], tuple[()]]:
+        return self._made_by, ()
 
     def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
         """Returns the faces of an (H,W,3) uint8 RGB image, largest first. Never raises on an image of the right shape, however small."""

@@ -1,0 +1,55 @@
+"""`fiqa align`: the typer spelling of fiqa.align."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fiqa.cli import options
+
+
+def command(
+    paths: options.Paths,
+    output: Annotated[
+        str, typer.Option("-o", "--output", metavar="DIR", help="Folder of the crops.", show_default=False)
+    ],
+    detector: options.Detector = "auto",
+    faces: options.FacesPolicy = "largest",
+    size: Annotated[int, typer.Option("--size", metavar="PIXELS", min=16, help="Side of the crops.")] = 112,
+    format_: Annotated[str, typer.Option("--format", metavar="NAME", help="png (lossless) or jpg.")] = "png",
+    workers: options.Workers = None,
+    weights: options.Weights = None,
+    max_pixels: options.MaxPixels = None,
+    max_bytes: options.MaxBytes = None,
+    force: options.Force = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Detect faces and write aligned crops to DIR/identity/name.png, with DIR/faces.parquet to list them.
+
+    An image that gives no face keeps its row, with a status. Exit code 3 means that some rows failed. A run that was stopped goes on where it was.
+
+    Example:
+      fiqa align faces.parquet -o crops/ --detector yunet
+    """
+    from fiqa.data.images import Limits
+    from fiqa.verbs.align import align
+
+    given = {"max_pixels": max_pixels, "max_bytes": max_bytes}
+    manifest = align(
+        paths,
+        out=output,
+        detector=detector,
+        faces=faces,
+        size=size,
+        format=format_,
+        weights=weights,
+        limits=Limits(**{name: value for name, value in given.items() if value is not None}),
+        workers=workers,
+        force=force,
+        watch=lambda rows, total: options.progress(rows, total=total, label="align", quiet=quiet),
+    )
+    failed = int((manifest.status != "ok").sum())
+    if not quiet:
+        typer.echo(f"{len(manifest)} rows, {failed} failed", err=True)
+    raise typer.Exit(options.SOME_FAILED if failed else options.OK)
