@@ -34,7 +34,7 @@ def measure(face: Planes, noise: float) -> dict[str, float]:
     return {
         "cpbd": cpbd.of_gradient(face.luma, dx, dy, block=SIZE // 2),
         "laplacian_variance": variance,
-        "sobel": cv2.mean(cv2.magnitude(x, y), mask=core)[0],
+        "sobel": cv2.mean(np.sqrt(x * x + y * y), mask=core)[0],  # cv2.magnitude depends on how its input lies in memory
         "sharpness": 0.5 * float(np.log2((signal + 0.25) / (scale + 25.0))),
         "motion_coherence": float(np.hypot(xx - yy, 2 * xy)) / (xx + yy + 1.0),
     }
@@ -43,5 +43,5 @@ def measure(face: Planes, noise: float) -> dict[str, float]:
 def terms(m: Measures) -> Terms:
     """Returns the qualities of `blurry` and `motion_blur`: one deficit, given to motion as far as the gradient keeps to one direction."""
     sharp = 0.3 * rises(m["cpbd"], 0.06, 0.03) + 0.7 * rises(m["sharpness"], -2.6, 0.35)
-    motion = rises(m["motion_coherence"], 0.45, 0.05)
+    motion = rises(m["motion_coherence"], 0.42, 0.01)
     return {"blurry": sharp ** (1 - motion), "motion_blur": sharp**motion}
