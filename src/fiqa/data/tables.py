@@ -148,9 +148,10 @@ def frame_of(rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
 
 
 def _frame(columns: Mapping[str, list[Any]]) -> pl.DataFrame:
-    """Columns of mixed int and float are float; a TEXT column is text even where nothing is known."""
-    series = (pl.Series(name, values, strict=False) for name, values in columns.items())
-    return pl.DataFrame([s.cast(pl.String) if s.dtype == pl.Null and s.name in _PLAIN_TEXT else s for s in series])
+    """Columns of mixed int and float are float; a TEXT column is text, and a column of _LISTS a list, even where nothing is known."""
+    series = [pl.Series(name, values, strict=False) for name, values in columns.items()]
+    known = dict.fromkeys(_PLAIN_TEXT, pl.String()) | dict.fromkeys(_LISTS, pl.List(pl.Float64))
+    return pl.DataFrame([s.cast(known[s.name]) if s.dtype == pl.Null and s.name in known else s for s in series])
 
 
 def flatten(frame: pl.DataFrame) -> pl.DataFrame:
