@@ -7,6 +7,7 @@ without a card is an error, and an unknown key in a card is one too.
 from __future__ import annotations
 
 import json
+import os
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -160,7 +161,7 @@ class ModelCard(_Strict):
         return next((output for output in self.outputs if output.role == role), None)
 
 
-def card_path(model: str | Path) -> Path:
+def card_path(model: str | os.PathLike[str]) -> Path:
     """Returns where the card of a model file is: the same name with the suffix .json.
 
     >>> card_path("models/small.onnx").as_posix()
@@ -169,7 +170,7 @@ def card_path(model: str | Path) -> Path:
     return Path(model).with_suffix(".json")
 
 
-def read_card(path: str | Path) -> ModelCard:
+def read_card(path: str | os.PathLike[str]) -> ModelCard:
     """Returns the card in the JSON file `path`.
 
     Raises:
@@ -209,7 +210,7 @@ def parse_card(content: Any, origin: str) -> ModelCard:
         raise InputError(f"{origin}: {place}: {what}") from error
 
 
-def write_card(card: ModelCard, path: str | Path) -> Path:
+def write_card(card: ModelCard, path: str | os.PathLike[str]) -> Path:
     """Writes `card` as JSON to `path`, whole or not at all, and returns the path. Raises WriteError."""
     with atomic_path(path) as aside:
         aside.write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")

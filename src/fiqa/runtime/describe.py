@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +40,7 @@ class Described:
     name: str | None = None
 
 
-def describe(model: str | Path, given: Described, *, replace: bool = False) -> Path:
+def describe(model: str | os.PathLike[str], given: Described, *, replace: bool = False) -> Path:
     """Writes the card of the ONNX file `model` beside it, proves that the model runs with it, and returns the card's path.
 
     Raises:

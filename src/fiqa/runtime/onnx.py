@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ _MODEL_BYTES = (1 << 31) - 1
 _BATCH = 32
 
 
-def read_model(path: str | Path) -> bytes:
+def read_model(path: str | os.PathLike[str]) -> bytes:
     """Returns the bytes of an ONNX file after the checks that need no runtime.
 
     Raises:
@@ -74,7 +75,9 @@ class OnnxModel:
         InputError: the model's input has another type or shape than the card says.
     """
 
-    def __init__(self, path: str | Path, *, card: ModelCard | None = None, threads: int | None = None) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, card: ModelCard | None = None, threads: int | None = None
+    ) -> None:
         self.path = Path(path)
         content = read_model(self.path)
         self.card = read_card(card_path(self.path)) if card is None else card
@@ -145,7 +148,9 @@ class OnnxModel:
         return checks.array(rows, f"output {output.name!r} of {self.path.name}", shape=(count, width), dtype=np.float32)
 
 
-def _opened(model: OnnxModel | str | Path, card: ModelCard | None, threads: int | None, kind: str) -> OnnxModel:
+def _opened(
+    model: OnnxModel | str | os.PathLike[str], card: ModelCard | None, threads: int | None, kind: str
+) -> OnnxModel:
     opened = model if isinstance(model, OnnxModel) else OnnxModel(model, card=card, threads=threads)
     if opened.card.kind != kind:
         raise InputError(f"{opened.path} must be a {kind}, its card says {opened.card.kind}.")
@@ -159,7 +164,7 @@ class OnnxEmbedder:
     """
 
     def __init__(
-        self, model: OnnxModel | str | Path, *, card: ModelCard | None = None, threads: int | None = None
+        self, model: OnnxModel | str | os.PathLike[str], *, card: ModelCard | None = None, threads: int | None = None
     ) -> None:
         self.model = _opened(model, card, threads, "recognizer")
         self.name = self.model.card.name
@@ -177,7 +182,7 @@ class OnnxScorer:
     """
 
     def __init__(
-        self, model: OnnxModel | str | Path, *, card: ModelCard | None = None, threads: int | None = None
+        self, model: OnnxModel | str | os.PathLike[str], *, card: ModelCard | None = None, threads: int | None = None
     ) -> None:
         self.model = _opened(model, card, threads, "quality")
         card = self.model.card

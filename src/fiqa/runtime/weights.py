@@ -79,7 +79,7 @@ def packaged() -> Path:
     return Path(__file__).resolve().parents[1] / "weights"
 
 
-def find(name: str | Path) -> Path:
+def find(name: str | os.PathLike[str]) -> Path:
     """Returns the model file of a path or a name.
 
     Args:

@@ -25,7 +25,7 @@ from fiqa.errors import ReadError
 from fiqa.types import Embeddings, FloatArray, Manifest, Recognizer
 from fiqa.verbs.score_rows import ALIGNED_SIZE, SMALLEST_CROP
 
-__all__ = ["Embedded", "embed", "embed_rows", "failures_path"]
+__all__ = ["CropTable", "Embedded", "embed", "embed_rows", "failures_path"]
 
 PathLike = str | os.PathLike[str]
 Crops = NDArray[np.uint8]
@@ -99,7 +99,7 @@ def embed_rows(
         half: write float16 vectors. force: do it again although `out` is current. progress: wraps the row numbers as they are worked through.
     """
     checks.in_range(batch, "batch", 1, float("inf"))
-    table = _Table.of(source, limits or Limits())
+    table = CropTable.of(source, limits or Limits())
     model = recognizer if isinstance(recognizer, Recognizer) else _opened(recognizer, threads)
     work = _Work(table, model, int(batch), flip)
     if out is None:
@@ -130,7 +130,7 @@ Part = tuple[list[str], FloatArray]
 
 
 @dataclass(frozen=True)
-class _Table:
+class CropTable:
     """The rows to embed: files of a manifest, or crops that are in memory."""
 
     manifest: Manifest
@@ -138,7 +138,8 @@ class _Table:
     crops: Crops | None = None
 
     @classmethod
-    def of(cls, source: Any, limits: Limits) -> _Table:
+    def of(cls, source: Any, limits: Limits) -> CropTable:
+        """Returns the rows of a source as `embed` takes it."""
         if isinstance(source, tuple) and len(source) == 2 and isinstance(source[1], np.ndarray):
             crops = checks.crops(source[1])
             names = checks.ids(source[0], "ids", length=len(crops))
@@ -185,7 +186,7 @@ class _Table:
 
 @dataclass(frozen=True)
 class _Work:
-    table: _Table
+    table: CropTable
     recognizer: Recognizer
     batch: int
     flip: bool

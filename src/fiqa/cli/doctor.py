@@ -1,0 +1,51 @@
+"""fiqa doctor: what will go wrong with a folder of images or a model file."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fiqa.cli.options import OK, SOME_FAILED, Quiet, Seed, progress
+
+
+def command(
+    path: Annotated[
+        str,
+        typer.Argument(
+            metavar="PATH|MODEL", help="A folder, image, list or manifest; or an .onnx file.", show_default=False
+        ),
+    ],
+    faces: Annotated[
+        str | None,
+        typer.Option(
+            "--faces",
+            metavar="DIR",
+            help="Aligned crops to probe a model with. Default: faces drawn by code, which is weaker.",
+        ),
+    ] = None,
+    most: Annotated[int, typer.Option("--most", metavar="N", min=4, help="Use at most so many of these crops.")] = 64,
+    seed: Seed = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Say what will go wrong with a folder of images or a model file, before it does.
+
+    Images: unreadable files, duplicates, sizes, bit depth, modality, identities with one image. Models: card, sha256, polarity on degraded copies, blank and
+    noise probes, color order, batches. Exit code 3 means that problems were found.
+
+    Example:
+      fiqa doctor model.onnx --faces crops/
+    """
+    if path.lower().endswith(".onnx"):
+        from fiqa.verbs.model_report import model_report, probe_faces
+
+        model = model_report(path, faces=None if faces is None else probe_faces(faces, most), seed=seed)
+        lines, healthy = model.lines(), model.healthy
+    else:
+        from fiqa.verbs.folder_report import folder_report
+
+        folder = folder_report(path, progress=lambda rows: progress(rows, total=len(rows), label="doctor", quiet=quiet))
+        lines, healthy = folder.lines(), folder.healthy
+    for line in lines:
+        typer.echo(line)
+    raise typer.Exit(OK if healthy else SOME_FAILED)
