@@ -52,9 +52,9 @@ figcaption{font-size:14px;margin-top:8px;max-width:85ch}
 .wide{overflow-x:auto;margin:16px 0}
 table{border-collapse:collapse;font-size:14.5px;font-variant-numeric:tabular-nums}
 caption{text-align:left;color:var(--soft);font-size:14px;padding-bottom:8px}
-th,td{padding:6px 14px 6px 0;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}
+th,td{padding:6px 22px 6px 0;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}
 th{font-weight:600;white-space:nowrap}
-.n{text-align:right}
+th.n,.n{text-align:right}
 footer{margin-top:48px;padding-top:16px;border-top:1px solid var(--line);font-size:14px;overflow-wrap:anywhere}
 @media (max-width:600px){main{padding:24px 16px 40px}h1{font-size:25px}.lead{font-size:16px}}
 @media print{body{background:#fff}}
@@ -101,25 +101,40 @@ def figure(uri: str, caption: str, *, alt: str) -> str:
     return f'<figure><img src="{escape(uri)}" alt="{escape(alt)}"><figcaption>{escape(caption)}</figcaption></figure>'
 
 
+def _number(value: object) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+
+
+def _shown(value: object) -> str:
+    """A cell as text: None a dash, floats with four digits, large integers with thousands apart."""
+    if value is None:
+        return "–"
+    if isinstance(value, float | np.floating):
+        return f"{value:.4g}"
+    return f"{value:,}" if _number(value) and abs(int(value)) >= 10_000 else str(value)  # type: ignore[call-overload]
+
+
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, caption: str = "") -> str:
-    """Returns an HTML table of plain-text cells; numbers stand right, floats with four digits, None as a dash. It scrolls by itself where it is too wide.
+    """Returns an HTML table of plain-text cells; a column of numbers stands right. It scrolls by itself where it is too wide.
+
+    Args:
+        columns: the headings.
+        rows: cells of any type; None is shown as a dash, a float with four digits.
+        caption: plain text over the table.
 
     Raises: ShapeError where a row has another number of cells than there are columns.
     """
-
-    def cell(value: object) -> str:
-        if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-            return f"<td>{'–' if value is None else escape(value)}</td>"
-        return f'<td class="n">{escape(f"{value:.4g}" if isinstance(value, float | np.floating) else value)}</td>'
-
-    body = []
-    for row in rows:
+    cells = [list(row) for row in rows]
+    for row in cells:
         if len(row) != len(columns):
             raise ShapeError(f"rows must have {len(columns)} cells like the columns, got {len(row)}.")
-        body.append(f"<tr>{''.join(map(cell, row))}</tr>")
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
+    right = [all(_number(row[k]) or row[k] is None for row in cells) and bool(cells) for k in range(len(columns))]
+    side = [' class="n"' if here else "" for here in right]
+    head = "".join(f'<th scope="col"{a}>{escape(name)}</th>' for a, name in zip(side, columns, strict=True))
+    lines = ["".join(f"<td{a}>{escape(_shown(v))}</td>" for a, v in zip(side, row, strict=True)) for row in cells]
+    body = "".join(f"<tr>{line}</tr>" for line in lines)
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
-    return f'<div class="wide"><table>{title}<thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table></div>'
+    return f'<div class="wide"><table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def page(title: str, body: str, *, lead: str = "", footer: str = "", style: str = "") -> str:

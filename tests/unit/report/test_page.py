@@ -109,11 +109,16 @@ def test_image_uri_refuses_what_is_no_image() -> None:
 
 
 def test_a_table_aligns_numbers_and_shows_what_is_missing() -> None:
-    text = table(["name", "value"], [["a", 0.123456], ["b", None], ["c", 7], ["d", True]], caption="two")
+    rows = [["a", 0.123456, 6_800_000, True], ["b", None, 7, 1]]
+    text = table(["name", "value", "count", "mixed"], rows, caption="two")
     assert '<td class="n">0.1235</td>' in text
-    assert "<td>–</td>" in text
+    assert '<td class="n">–</td>' in text
+    assert '<td class="n">6,800,000</td>' in text
     assert '<td class="n">7</td>' in text
     assert "<td>True</td>" in text
+    assert "<td>1</td>" in text
+    assert '<th scope="col" class="n">value</th>' in text
+    assert '<th scope="col">name</th>' in text
     assert "<caption>two</caption>" in text
     assert "<caption>" not in table(["a"], [])
     with pytest.raises(ShapeError, match="rows must have 2 cells like the columns, got 1"):
