@@ -117,14 +117,24 @@ def _bars(row: Row) -> str:
     return f'<div class="bars">{"".join(cells)}</div>'
 
 
-def _why(row: Row) -> str:
-    most, reasons = costliest(row), list(row.get("reasons") or ())
+def _verdict(row: Row) -> tuple[str, str]:
+    """What the row is told: a headline and a sentence. Only a good face without reasons has nothing to correct."""
+    reasons, most = list(row.get("reasons") or ()), costliest(row)
     if reasons:
-        more = "".join(f", {escape(_words(code))}" for code in reasons[1:])
-        return f'<p class="why"><b>{escape(_words(reasons[0]))}</b>{more}<span>{escape(ADVICE.get(reasons[0], ""))}</span></p>'
+        return ", ".join(map(_words, reasons)), ADVICE.get(reasons[0], "")
     if most is None:
+        return "", ""
+    fine = row["level"] in LEVELS[3:]
+    return "Nothing to correct" if fine else "No single reason", f"Weakest factor: {most}."
+
+
+def _why(row: Row) -> str:
+    head, advice = _verdict(row)
+    if not head:
         return ""
-    return f'<p class="why">Nothing to correct<span>Weakest factor: {escape(most)}.</span></p>'
+    first, comma, rest = escape(head).partition(",")
+    head = f"<b>{first}</b>{comma}{rest}" if row.get("reasons") else first
+    return f'<p class="why">{head}<span>{escape(advice)}</span></p>'
 
 
 def _chip(level: str) -> str:
@@ -223,11 +233,8 @@ def _draw_card(picture: Picture, x: int, y: int, row: Row, crop: NDArray[np.uint
     else:
         used = picture.text(right, y - 2, str(int(row["uqs"])), 30, bold=True)
         picture.chip(right + used + 10, y + 4, str(row["level"]))
-        reasons = list(row.get("reasons") or ())
-        most = costliest(row)
-        head = ", ".join(map(_words, reasons)) if reasons else "Nothing to correct"
-        picture.text(right, y + 40, head, 15, bold=True, color="cost" if reasons else "ink", width=room)
-        advice = ADVICE.get(reasons[0], "") if reasons else f"Weakest factor: {most}." if most else ""
+        head, advice = _verdict(row)
+        picture.text(right, y + 40, head, 15, bold=True, color="cost" if row.get("reasons") else "ink", width=room)
         picture.paragraph(right, y + 61, advice, 13, width=room)
     known, most = _known(row), costliest(row) if row.get("reasons") else None
     for k, factor in enumerate(FACTORS if known else ()):

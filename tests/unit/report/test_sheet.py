@@ -72,6 +72,9 @@ def test_a_good_face_has_nothing_to_correct_and_nothing_marked(crop: NDArray[np.
     assert "Nothing to correct" in page
     assert "Weakest factor: blur." in page
     assert 'class="most"' not in page
+    low = sheet([row(reasons=[], uqs=8, level="unusable")], [crop])
+    assert "Nothing to correct" not in low
+    assert "No single reason<span>Weakest factor: blur.</span>" in low
 
 
 def test_scores_without_factors_are_cards_too(crop: NDArray[np.uint8]) -> None:
