@@ -31,8 +31,15 @@ def test_pair_list(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "error"),
-    [("1 2\n", "row 1 must be"), ("1 2 1\n1 2 1 4\n", "row 2 must be"), ("a 2 1\n", "whole numbers"), ("1 2 7\n", "labels 0 or 1"), ("1 1 1e99\n", "whole numbers"), (f"{2**70} 1 1\n", "whole numbers")],
-)  # fmt: skip
+    [
+        ("1 2\n", "row 1 must be"),
+        ("1 2 1\n1 2 1 4\n", "row 2 must be"),
+        ("a 2 1\n", "whole numbers"),
+        ("1 2 7\n", "labels 0 or 1"),
+        ("1 1 1e99\n", "whole numbers"),
+        (f"{2**70} 1 1\n", "whole numbers"),
+    ],
+)
 def test_malformed_lists(tmp_path: Path, text: str, error: str) -> None:
     path = tmp_path / "x.txt"
     path.write_text(text)

@@ -151,9 +151,11 @@ META = part(0, header(2, 0) + struct.pack("<2f", 2, 3))
     ],
 )
 def test_damage(tmp_path: Path, records: list[bytes], text: str, status: str) -> None:
-    with pytest.raises(ReadError, match=text) as caught:  # noqa: PT012
-        with RecordFile(save(tmp_path / "t.rec", records, index=False)) as file:
-            list(file)
+    with (
+        pytest.raises(ReadError, match=text) as caught,
+        RecordFile(save(tmp_path / "t.rec", records, index=False)) as file,
+    ):
+        list(file)
     assert caught.value.status == status
     assert "t.rec" in str(caught.value)
 
