@@ -78,3 +78,24 @@ def hostile_folder(hostile: ModuleType, tmp_path: Path) -> dict[Path, str]:
     """Some forty hostile files in one folder: path -> the status that reading it must give."""
     expected: dict[Path, str] = hostile.make_hostile_folder(tmp_path / "hostile")
     return expected
+
+
+@pytest.fixture
+def not_faces(rng: np.random.Generator) -> dict[str, NDArray[np.uint8]]:
+    """Images (H,W,3) uint8 without a face, by name; `car` is a car's front, the likeliest drawing to be taken for one."""
+    import cv2
+
+    noise = rng.integers(0, 256, (250, 250, 3), dtype=np.uint8)
+    car = np.full((300, 400, 3), 150, np.uint8)
+    cv2.rectangle(car, (60, 80), (340, 260), (160, 30, 30), -1)
+    cv2.rectangle(car, (100, 90), (300, 150), (50, 40, 30), -1)
+    cv2.circle(car, (100, 190), 26, (230, 250, 250), -1)
+    cv2.circle(car, (300, 190), 26, (230, 250, 250), -1)
+    cv2.rectangle(car, (140, 180), (260, 230), (40, 40, 40), -1)
+    cv2.rectangle(car, (165, 238), (235, 256), (240, 240, 240), -1)
+    images = {f"cloud {s}": cv2.GaussianBlur(noise, (0, 0), s).astype(np.float32) for s in (2, 4, 8, 16)}
+    stretched = {k: ((v - v.min()) * (255 / np.ptp(v))).astype(np.uint8) for k, v in images.items()}
+    flat = {f"flat {v}": np.full((250, 250, 3), v, np.uint8) for v in (0, 127, 255)}
+    sizes = {f"noise {n}": rng.integers(0, 256, (n, n, 3), dtype=np.uint8) for n in (32, 112, 640, 900)}
+    odd = {"pixel": np.zeros((1, 1, 3), np.uint8), "line": np.zeros((1, 900, 3), np.uint8)}
+    return {"car": car, "noise": noise, **stretched, **flat, **sizes, **odd}

@@ -71,8 +71,8 @@ def png_of(width: int, height: int, *chunks: bytes) -> bytes:
 
 
 def text_bomb() -> bytes:
-    """A small PNG with a text chunk that inflates to 80 MB."""
-    return png_of(8, 8, png_chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(80_000_000), 9)))
+    """A small PNG with a text chunk that inflates to 20 MB."""
+    return png_of(8, 8, png_chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(20_000_000), 9)))
 
 
 def webp_bomb() -> bytes:

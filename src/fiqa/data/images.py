@@ -126,6 +126,8 @@ def decode_image(data: bytes, *, limits: Limits | None = None) -> Image:
     """
     with _opened(data, limits or Limits()) as (picture, header):
         picture.load()
+        if not headers.sums_agree(data, header.format):
+            raise ValueError("a check sum is wrong")
         turn = 1 if header.format == "TIFF" else _orientation(picture, header.orientation)
         rgb = upright(_to_rgb(picture, header.bits, data), turn)
         grey = header.grey or _looks_grey(rgb)

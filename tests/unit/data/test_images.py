@@ -335,6 +335,14 @@ def test_a_file_cut_anywhere_is_truncated_or_corrupt(form: str, rng: np.random.G
     assert seen <= {"truncated", "corrupt"}
 
 
+def test_one_flipped_bit_in_the_pixels_of_a_png_is_corrupt(hostile: ModuleType) -> None:
+    data = bytearray(hostile.encoded("PNG", size=(300, 300)))
+    data[data.find(b"IDAT") + 600] ^= 1
+    with pytest.raises(ReadError) as caught:
+        decode_image(bytes(data))
+    assert caught.value.status == "corrupt"
+
+
 def test_no_warning_escapes_and_other_filters_return(hostile: ModuleType) -> None:
     exif = b"Exif\0\0II*\0\x08\0\0\0\x05\0" + b"\xff" * 40
     data = save(np.zeros((8, 8, 3), np.uint8), "JPEG", exif=exif)
