@@ -6,6 +6,7 @@ A detector is an adapter in a file of its own (yunet.py, dlib_detector.py). To a
 from __future__ import annotations
 
 import importlib.util
+import logging
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
@@ -37,6 +38,8 @@ POLICIES = ("largest", "all", "one")
 
 MIN_EYE_DISTANCE = 8.0
 """Source pixels between the eyes under which a face is not aligned: a 112 crop would enlarge it more than four times."""
+
+_log = logging.getLogger(__name__)
 
 _SHARE_OF_BEST = 0.5
 """A detection of less than this share of the best one's confidence is not a face: on the astronaut portrait that scikit-image carries, dlib's false box, the
@@ -121,6 +124,7 @@ def detector(name: str = "auto", *, weights: str | None = None) -> Detector:
                     "A face detector must be there for detector='auto'; YuNet's weights are not found and dlib is not installed.",
                     hint="run `fiqa weights pull yunet`, or pip install 'fiqa[dlib]', or score aligned crops with --aligned",
                 ) from error
+            _log.info("detector auto takes dlib: %s", error.message)
     from fiqa.faces.dlib_detector import DlibDetector
 
     return DlibDetector()

@@ -94,8 +94,10 @@ class TestTable:
         with pytest.raises(DetectorError, match=r"(?s)weights pull yunet.*fiqa\[dlib\]"):
             detector()
 
-    def test_auto_falls_back_to_dlib(self, dlib: DlibDetector) -> None:
-        assert detector("auto").name == "dlib"
+    def test_auto_falls_back_to_dlib(self, dlib: DlibDetector, caplog: pytest.LogCaptureFixture) -> None:
+        with caplog.at_level("INFO", logger="fiqa"):
+            assert detector("auto").name == "dlib"
+        assert "detector auto takes dlib" in caplog.text
 
     def test_yunet_without_weights(self, tmp_path: Path) -> None:
         with pytest.raises(WeightsError, match="yunet"):
