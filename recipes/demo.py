@@ -37,28 +37,21 @@ LADDERS = {
 STEPS = 6
 
 
-def explained(scorer: Scorer, faces: Faces, names: list[str]) -> list[dict[str, Any]]:
-    """Returns a row of the score table for each face in memory: what `fiqa score --explain` writes for files."""
-    raw = scorer.score(faces)
-    why = scorer.explain(faces)
+def explained(scorer: Scorer, face: Faces, name: str) -> dict[str, Any]:
+    """Returns the row of the score table of one face in memory: what `fiqa score --explain` writes for a file."""
+    raw, why = scorer.score(face), scorer.explain(face)
     uqs = scorer.unified(raw)
-    level = levels(uqs, scorer.level_cuts)
-    rows = []
-    for i, name in enumerate(names):
-        known = {f: float(why.quality[f][i]) for f in FACTORS} if why else {}
-        rows.append(
-            {
-                "path": name,
-                "status": "ok",
-                "reasons": list(why.reasons[i]) if why else [],
-                "raw": float(raw[i]),
-                "uqs": int(uqs[i]),
-                "level": LEVELS[level[i]],
-                "factors": {f: None if np.isnan(value) else value for f, value in known.items()},
-                "model": scorer.name,
-            }
-        )
-    return rows
+    known = {factor: float(why.quality[factor][0]) for factor in FACTORS} if why else {}
+    return {
+        "path": name,
+        "status": "ok",
+        "reasons": list(why.reasons[0]) if why else [],
+        "raw": float(raw[0]),
+        "uqs": int(uqs[0]),
+        "level": LEVELS[levels(uqs, scorer.level_cuts)[0]],
+        "factors": {factor: None if np.isnan(value) else value for factor, value in known.items()},
+        "model": scorer.name,
+    }
 
 
 def aligned_portrait(path: Path) -> Faces:
@@ -79,15 +72,28 @@ def print_table(table: Mapping[str, list[dict[str, Any]]], labels: list[str]) ->
         print(f"{LADDERS[kind]:<16}{scores}   {reasons}")
 
 
+def write_sheet(path: Path, cards: list[dict[str, Any]], crops: list[Any], command: str) -> None:
+    """Writes the contact sheet."""
+    page = sheet(
+        cards,
+        crops,
+        title="One portrait, and seven ways to spoil it",
+        footer=f"{command}; fiqa {fiqa.__version__}, recipes/demo.py",
+    )
+    with atomic_path(path) as aside:
+        aside.write_text(page, encoding="utf-8")
+
+
 def main() -> None:
+    """Runs the demo; `--help` lists its two options."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("demo"), help="folder for what is written")
     parser.add_argument("--readme", type=Path, help="also write a small ladders.png there, for the README")
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
 
     from skimage.data import astronaut
 
+    options.out.mkdir(parents=True, exist_ok=True)
     portrait = options.out / "portrait.png"
     write_image(portrait, astronaut())
 
@@ -98,14 +104,11 @@ def main() -> None:
     print("  " + ", ".join(f"{name} {value:.2f}" for name, value in first["factors"].items() if value is not None))
 
     # The same face, spoiled on purpose: the ladders.
-    face = aligned_portrait(portrait)
-    scorer = fiqa.load()
+    face, scorer = aligned_portrait(portrait), fiqa.load()
     labels = ["clean", *(f"{strength:.0%}" for strength in np.linspace(0, 1, STEPS)[1:])]
     rungs = {kind: ladder(face, kind, steps=STEPS) for kind in LADDERS}
     table = {
-        kind: [
-            explained(scorer, rung, [f"{LADDERS[kind]}, {label}"])[0] for rung, label in zip(steps, labels, strict=True)
-        ]
+        kind: [explained(scorer, rung, f"{LADDERS[kind]}, {label}") for rung, label in zip(steps, labels, strict=True)]
         for kind, steps in rungs.items()
     }
     print_table(table, labels)
@@ -114,14 +117,7 @@ def main() -> None:
     shown = [(kind, step) for kind in LADDERS for step in (2, 4)]
     cards = [first, *(table[kind][step] for kind, step in shown)]
     crops = [face.crops[0], *(rungs[kind][step].crops[0] for kind, step in shown)]
-    page = sheet(
-        cards,
-        crops,
-        title="One portrait, and seven ways to spoil it",
-        footer=f"{command}; fiqa {fiqa.__version__}, recipes/demo.py",
-    )
-    with atomic_path(options.out / "sheet.html") as aside:
-        aside.write_text(page, encoding="utf-8")
+    write_sheet(options.out / "sheet.html", cards, crops, command)
 
     # The picture: every rung of every ladder.
     picture = {
@@ -130,14 +126,13 @@ def main() -> None:
         ]
         for kind in LADDERS
     }
-    words = {
-        "title": "Does the score see it, and say why?",
-        "lead": f"One face, spoiled on purpose. Under each: quality 0..100 by fiqa's {scorer.name} method, its level, the first reason given.",
-    }
-    save_ladders_png(picture, options.out / "ladders.png", labels=labels, **words)
+    title = "Does the score see it, and say why?"
+    lead = f"One face, spoiled on purpose. Under each: quality 0..100 by fiqa's {scorer.name} method, its level, the first reason given."
+    save_ladders_png(picture, options.out / "ladders.png", labels=labels, title=title, lead=lead)
     if options.readme:
         options.readme.mkdir(parents=True, exist_ok=True)
-        save_ladders_png(picture, options.readme / "ladders.png", labels=labels, colors=256, **words)
+        small = options.readme / "ladders.png"
+        save_ladders_png(picture, small, labels=labels, title=title, lead=lead, colors=256)
     print(f"\nopen {options.out / 'sheet.html'} and {options.out / 'ladders.png'}")
 
 

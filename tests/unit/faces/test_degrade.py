@@ -150,6 +150,13 @@ def test_unknown_landmarks_stay_unknown_and_the_template_serves(faces: Faces) ->
         np.testing.assert_array_equal(degrade(partly, kind, 0.9).crops, degrade(faces, kind, 0.9).crops)
 
 
+@pytest.mark.parametrize("place", [0.0, -5000.0, 1e6])
+@pytest.mark.parametrize("kind", KINDS)
+def test_senseless_landmarks_do_no_harm(kind: str, place: float) -> None:
+    lost = Faces(drawn_face()[None], landmarks=np.full((1, 5, 2), place, np.float32))
+    assert degrade(lost, kind, 0.9).crops.shape == (1, 112, 112, 3)
+
+
 def test_rotation_turns_the_eye_line_by_its_strength(faces: Faces) -> None:
     turned = degrade(faces, "rotation", 0.5)
     assert turned.landmarks is not None
@@ -279,5 +286,8 @@ def test_what_is_refused(faces: Faces) -> None:
         degrade(faces, "blur", 0.5, seed=-1)
     with pytest.raises(InputError, match="seed must be in"):
         random_degradation(faces, "web", seed=-1)
+    for spoil in (lambda f: degrade(f, "blur", 0.5), lambda f: random_degradation(f, "web")):
+        with pytest.raises(InputError, match=r"side of the crops must be in \[16, 4096\], got 8"):
+            spoil(Faces(np.zeros((1, 8, 8, 3), np.uint8)))
     with pytest.raises(InputError, match=r"steps must be in \[2, "):
         ladder(faces, "blur", steps=1)

@@ -87,6 +87,10 @@ def _generator(seed: int, crop: NDArray[np.uint8], purpose: str) -> np.random.Ge
     return np.random.default_rng(np.random.SeedSequence([seed, content, zlib.crc32(purpose.encode())]))
 
 
+def _check_side(faces: Faces) -> None:
+    checks.in_range(faces.crops.shape[1], "side of the crops", 16, 4096)
+
+
 def _row(faces: Faces, i: int) -> Face:
     crop = faces.crops[i]
     size = crop.shape[0]
@@ -137,7 +141,7 @@ def degrade(faces: Faces, kind: str, strength: float, *, seed: int = 0) -> Faces
         New Faces (N); the input is not changed. nir decides `grey`, low_resolution `eye_distance`, truncation and shift `inside`, also where it was unknown.
 
     Raises:
-        UnknownNameError: no such kind. InputError: strength outside 0..1, or a negative seed.
+        UnknownNameError: no such kind. InputError: strength outside 0..1, a negative seed, crops under 16 or over 4096 pixels.
 
     >>> faces = Faces(np.full((1, 112, 112, 3), 128, np.uint8))
     >>> int(degrade(faces, "low_light", 1.0).crops.max()) < 40
@@ -148,6 +152,7 @@ def degrade(faces: Faces, kind: str, strength: float, *, seed: int = 0) -> Faces
     checks.in_range(seed, "seed", 0, 2**63)
     if strength == 0 or len(faces) == 0:
         return faces
+    _check_side(faces)
     rows = [_apply(_row(faces, i), chosen, strength, seed) for i in range(len(faces))]
     return _table(faces, rows, set(chosen.decides))
 
@@ -169,7 +174,7 @@ def random_degradation(faces: Faces, preset: str, *, seed: int = 0) -> Faces:
 
     The strength is u^2 with u uniform in (0, 1): mild more often than severe, a third on average.
 
-    Raises: UnknownNameError (preset), InputError (negative seed).
+    Raises: UnknownNameError (preset), InputError (as degrade).
 
     >>> clean = Faces(np.full((1, 112, 112, 3), 128, np.uint8))
     >>> random_degradation(clean, "web", seed=3).crops.shape
@@ -179,6 +184,7 @@ def random_degradation(faces: Faces, preset: str, *, seed: int = 0) -> Faces:
     checks.in_range(seed, "seed", 0, 2**63)
     if len(faces) == 0:
         return faces
+    _check_side(faces)
     kinds = [kind for kind in KINDS.values() if kind.name in chances]
     rows = []
     for i in range(len(faces)):

@@ -52,7 +52,7 @@ def side_light(face: Face, strength: float, rng: np.random.Generator) -> Face:
     size = face.crop.shape[0]
     sign = rng.choice((-1.0, 1.0))
     x, _ = grid(size)
-    lit = 1 / (1 + np.exp(sign * (x - face.points[2, 0]) / (0.09 * size)))
+    lit = 0.5 - 0.5 * np.tanh(sign * (x - face.points[2, 0]) / (0.18 * size))
     stops = strength * (7 * lit - 6)
     return replace(face, crop=encoded(linear(face.crop) * np.exp2(stops, dtype=np.float32)[..., None]))
 
