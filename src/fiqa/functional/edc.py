@@ -102,24 +102,22 @@ def discard_curve(
         UnknownNameError: no such protocol.
         EvidenceError: no mated pair, or too few non-mated pairs to resolve `fmr`.
 
-    >>> curve = discard_curve([0.9, 0.1, 0.8, 0.2], [True, True, True, False], [[0.9, 0.8], [0.1, 0.9], [0.5, 0.5], [0.7, 0.7]], fmr=0.5)
-    Traceback (most recent call last):
-    fiqa.errors.EvidenceError: An FMR of 0.5 needs at least 2 non-mated pairs, got 1: the lowest they resolve is 1.
-    <BLANKLINE>
-    hint: give more non-mated pairs, or ask for a higher FMR
-    >>> curve = discard_curve([0.9, 0.1, 0.8], [True] * 3, [[0.9, 0.8], [0.1, 0.9], [0.5, 0.5]], protocol="schlett2023", start_fnmr=0.3)
-    >>> curve.discard.round(3).tolist(), curve.fnmr.round(3).tolist()
-    ([0.0, 0.333, 0.667], [0.333, 0.0, 0.0])
+    >>> similarity, mated = [0.9, 0.1, 0.8, 0.3, 0.2], [True, True, True, False, False]
+    >>> quality = [[0.9, 0.8], [0.1, 0.9], [0.5, 0.5], [0.7, 0.7], [0.6, 0.9]]
+    >>> curve = discard_curve(similarity, mated, quality, fmr=0.5)
+    >>> curve.threshold, curve.discard.round(3).tolist(), curve.fnmr.round(3).tolist(), curve.kept.tolist()
+    (0.2, [0.0, 0.333, 0.667], [0.333, 0.0, 0.0], [3, 2, 1])
     """
     rule = protocol_of(protocol)
     score, same, worst = _pairs(similarity, mated, quality)
     start = starting_fnmr(rule, start_fnmr)
     if rule.discards == "all":
         return _re_estimated(rule, score, same, worst, fmr)
-    genuine = score[same]
-    threshold = start_threshold(genuine, start) if start else threshold_at_fmr(score[~same], fmr)
+    rows = np.flatnonzero(same)  # taking rows is several times faster than a mask
+    genuine = score[rows]
+    threshold = start_threshold(genuine, start) if start else threshold_at_fmr(score[np.flatnonzero(~same)], fmr)
     failed = genuine <= np.float64(threshold)
-    discard, error, kept = _by_quality(worst[same], failed)
+    discard, error, kept = _by_quality(worst[rows], failed)
     counts = _counts(len(genuine), len(score) - len(genuine), int(failed.sum()))
     return DiscardCurve(discard, error, kept, threshold, None if start else fmr, rule.name, counts)
 
@@ -142,6 +140,7 @@ def comparison_threshold(
     start = starting_fnmr(rule, start_fnmr)
     if start:
         return start_threshold(score[same], start)
+    allowed_false_matches(int(np.count_nonzero(~same)), fmr)
     return threshold_rule(rule)(score[same], score[~same], fmr)
 
 

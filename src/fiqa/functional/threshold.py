@@ -108,12 +108,7 @@ def choose_cut(
     >>> round(cut.fnmr_start, 3), round(cut.fnmr.value, 3), cut.cut.low <= cut.cut.value <= cut.cut.high
     (0.142, 0.048, True)
     """
-    if (fnmr is None) == (coverage is None):
-        raise InputError(f"Exactly one of fnmr and coverage must be given, got fnmr={fnmr} and coverage={coverage}.")
-    if fnmr is not None:
-        checks.in_range(fnmr, "fnmr", 0.0, 1.0, open_low=True, open_high=True)
-    if coverage is not None:
-        checks.in_range(coverage, "coverage", 0.0, 1.0, open_low=True)
+    _check_wanted(fnmr, coverage)
     data = _Evidence(similarity, mated, index, quality, identities, fmr)
     point = data.find(np.ones(data.identities, np.int64), fnmr, coverage)
     if not np.isfinite(point):
@@ -133,6 +128,15 @@ def choose_cut(
     cost = () if groups is None else data.per_group(groups, point)
     found = {**data.numbers(point), **_intervals(data, point, drawn, level)}
     return Cut(wanted_fnmr=fnmr, wanted_coverage=coverage, fmr=fmr, groups=cost, **found)
+
+
+def _check_wanted(fnmr: float | None, coverage: float | None) -> None:
+    if (fnmr is None) == (coverage is None):
+        raise InputError(f"Exactly one of fnmr and coverage must be given, got fnmr={fnmr} and coverage={coverage}.")
+    if fnmr is not None:
+        checks.in_range(fnmr, "fnmr", 0.0, 1.0, open_low=True, open_high=True)
+    if coverage is not None:
+        checks.in_range(coverage, "coverage", 0.0, 1.0, open_low=True)
 
 
 def _intervals(data: _Evidence, point: float, drawn: NDArray[np.float64], level: float) -> dict[str, Any]:

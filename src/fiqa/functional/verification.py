@@ -213,9 +213,10 @@ def lfw_accuracy(similarity: ArrayLike, mated: ArrayLike, folds: int | ArrayLike
     """
     score = _scores(similarity, "similarity", least=0)
     same = checks.array(mated, "mated", shape=(len(score),), dtype=np.bool_)
-    fold = np.arange(len(score)) * int(folds) // max(len(score), 1) if isinstance(folds, int) else np.asarray(folds)
+    wanted = int(np.asarray(folds)) if np.ndim(folds) == 0 else None
+    fold = np.asarray(folds) if wanted is None else np.arange(len(score)) * wanted // max(len(score), 1)
     names, code = np.unique(checks.array(fold, "folds", shape=(len(score),)), return_inverse=True)
-    if len(names) < 2 or (isinstance(folds, int) and len(names) != folds):
+    if len(names) < 2 or wanted not in (None, len(names)):
         raise InputError(f"folds must be at least 2 and none empty, got {len(names)} of {len(score)} pairs.")
     accuracies, thresholds = np.empty(len(names)), np.empty(len(names))
     for k in range(len(names)):
@@ -254,6 +255,7 @@ class _Ranks:
 
     @classmethod
     def of(cls, mated: ArrayLike, nonmated: ArrayLike) -> _Ranks:
+        """Returns the counts of two lists of similarities; raises as roc_auc."""
         values, times = np.unique(_scores(mated, "mated"), return_counts=True)
         other = np.sort(_scores(nonmated, "nonmated"))
         below, upto = (np.searchsorted(other, values, side=side) for side in ("left", "right"))

@@ -271,6 +271,9 @@ def test_comparison_threshold_is_that_of_the_curve() -> None:
     for name in PROTOCOLS:
         curve = discard_curve(similarity, same, quality, fmr=0.01, protocol=name)
         assert comparison_threshold(similarity, same, fmr=0.01, protocol=name) == curve.threshold
+    for name in ("iso", "crfiqa", "magface"):
+        with pytest.raises(EvidenceError, match="needs at least 1000 non-mated pairs, got 0: there is none"):
+            comparison_threshold([0.5], [True], protocol=name)
 
 
 def test_false_match_curve_equals_the_loop() -> None:
