@@ -14,11 +14,12 @@ import numpy as np
 from fiqa import checks
 from fiqa.data.formats import fiftyone, imagefolder, insightface_bin, lfw_pairs, ofiq, recordio, webdataset
 from fiqa.data.formats.images_out import Unpacked, unpack
-from fiqa.data.formats.source import check_file, read_bytes
+from fiqa.data.formats.source import read_bytes
 from fiqa.data.headers import sniff
 from fiqa.data.manifest import write_manifest
 from fiqa.data.pairs import read_folds, write_pairs
 from fiqa.data.quality import read_quality, write_quality
+from fiqa.data.store import make_record, sha256_file, write_sidecar
 from fiqa.data.tables import SUFFIXES, decode_text, flatten, read_table
 from fiqa.errors import InputError, ReadError
 
@@ -59,6 +60,8 @@ def convert(
     - scores (ours, or any that fiqa.data.quality.read_quality reads) -> our table of quality, OFIQ's CSV, FiftyOne's CSV, the metadata of a Hugging Face
       imagefolder, or a WebDataset tar with the images.
 
+    What it was made from and its counts stand in `<output>.json`, written last.
+
     Args:
         source: the file.
         output: a folder for images, else a file.
@@ -70,8 +73,16 @@ def convert(
     Raises:
         ReadError: `source` cannot be read, or is refused as unsafe. InputError: a target that `source` cannot become. WriteError: the disk refused.
     """
-    check_file(source, limit=1 << 42)
+    record = make_record("convert", arguments={"to": to, "column": column}, inputs={"source": sha256_file(source)})
     target = _target(Path(source), Path(output)) if to is None else checks.choice(to, "target", TARGETS)
+    done = _run(source, output, target, column, progress)
+    if target != "table":  # write_quality has written its own
+        counts = {"target": target, "rows": done.rows, "failed": done.failed, "skipped": done.skipped}
+        write_sidecar(output, {**record, "result": counts})
+    return done
+
+
+def _run(source: PathLike, output: PathLike, target: str, column: str | None, progress: Progress) -> Conversion:
     suffix = Path(source).suffix.lower()
     if target == "images":
         return _images(source, Path(output), suffix, progress)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fiqa.data.pairs import join_pairs, mated_pairs, read_folds, read_pairs, write_pairs
@@ -107,6 +107,7 @@ def test_join_pairs() -> None:
     st.lists(st.sampled_from(["", "a", "b", "c", "d"]), max_size=14),
     st.lists(st.sampled_from(["", "1", "2", "3"]), min_size=14, max_size=14),
 )
+@settings(deadline=None)
 def test_mated_pairs_equal_a_loop(names: list[str], hashes: list[str]) -> None:
     identities, content = np.array(names, "U1"), np.array(hashes[: len(names)], "U1")
     want = {(i, j) for i, j in itertools.combinations(range(len(names)), 2) if names[i] and names[i] == names[j]}

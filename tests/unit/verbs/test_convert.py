@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import pickle
@@ -94,6 +95,9 @@ def test_bin_to_a_folder_and_back(bin_file: Path, tmp_path: Path) -> None:
 def test_a_rerun_gives_the_same_bytes(bin_file: Path, tmp_path: Path) -> None:
     convert(bin_file, tmp_path / "out")
     first = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    record = json.loads((tmp_path / "out.json").read_text())
+    assert record["result"] == {"target": "images", "rows": 2, "failed": 0, "skipped": 2}
+    assert record["inputs"] == {"source": hashlib.sha256(bin_file.read_bytes()).hexdigest()}
     convert(bin_file, tmp_path / "out")
     assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()} == first
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fiqa.data.formats import insightface_bin
@@ -148,6 +148,7 @@ SAMPLES = [pickle.dumps(([A, row(B)] * 3, [np.bool_(True), False, True]), protoc
 
 
 @given(st.sampled_from(SAMPLES), st.lists(st.tuples(st.integers(0, 600), st.integers(0, 255)), max_size=5))
+@settings(deadline=None)
 def test_mutated_files_give_clean_errors(data: bytes, changes: list[tuple[int, int]]) -> None:
     mutated = bytearray(data)
     for place, value in changes:

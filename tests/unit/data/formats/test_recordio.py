@@ -188,7 +188,7 @@ def test_item_limit(tmp_path: Path) -> None:
     st.integers(1, 2000),
     st.booleans(),
 )
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_mutated_files_give_clean_errors(
     tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[int, int]], cut: int, index: bool
 ) -> None:
@@ -214,7 +214,7 @@ def test_mutated_files_give_clean_errors(
         max_size=6,
     )
 )
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_any_content_round_trips(
     tmp_path_factory: pytest.TempPathFactory, images: list[tuple[int, list[bytes]]]
 ) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fiqa.data.formats.safe_pickle import Limits, RecordedArray, load
@@ -297,6 +297,7 @@ def test_limits_are_limits() -> None:
 
 
 @given(st.binary(max_size=200))
+@settings(deadline=None)
 def test_random_bytes_give_clean_errors(data: bytes) -> None:
     with contextlib.suppress(ReadError):
         load(b"\x80\x04" + data)
@@ -313,6 +314,7 @@ SAMPLE = [
     st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), min_size=1, max_size=4),
     st.integers(0, 400),
 )
+@settings(deadline=None)
 def test_mutated_files_give_clean_errors(data: bytes, changes: list[tuple[int, int]], cut: int) -> None:
     mutated = bytearray(data)
     for place, value in changes:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fiqa.data.formats import score_files
@@ -117,6 +117,7 @@ def test_malformed(tmp_path: Path, text: str | bytes, name: str, error: type[Exc
 
 
 @given(st.binary(max_size=120))
+@settings(deadline=None)
 def test_random_bytes_give_clean_errors(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     with contextlib.suppress(ReadError, InputError):
         read(tmp_path_factory.mktemp("scores"), data)

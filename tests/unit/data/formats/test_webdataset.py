@@ -97,7 +97,7 @@ def test_no_tar_and_truncated(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 10240), st.integers(0, 255)), min_size=1, max_size=8), st.integers(1, 10240))
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_mutated_files_give_clean_errors(
     tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[int, int]], cut: int
 ) -> None:
