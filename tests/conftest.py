@@ -96,6 +96,6 @@ def not_faces(rng: np.random.Generator) -> dict[str, NDArray[np.uint8]]:
     images = {f"cloud {s}": cv2.GaussianBlur(noise, (0, 0), s).astype(np.float32) for s in (2, 4, 8, 16)}
     stretched = {k: ((v - v.min()) * (255 / np.ptp(v))).astype(np.uint8) for k, v in images.items()}
     flat = {f"flat {v}": np.full((250, 250, 3), v, np.uint8) for v in (0, 127, 255)}
-    sizes = {f"noise {n}": rng.integers(0, 256, (n, n, 3), dtype=np.uint8) for n in (32, 112, 640, 900)}
+    sizes = {f"noise {n}": rng.integers(0, 256, (n, n, 3), dtype=np.uint8) for n in (32, 112, 900)}
     odd = {"pixel": np.zeros((1, 1, 3), np.uint8), "line": np.zeros((1, 900, 3), np.uint8)}
     return {"car": car, "noise": noise, **stretched, **flat, **sizes, **odd}
