@@ -32,14 +32,10 @@ class Laplacian:
     """Scores by the variance of the Laplacian; implements fiqa.types.Scorer."""
 
     name = CARD.name
+    version = f"fiqa {fiqa.__version__}"
     preprocess = CARD.preprocess
     calibration = (X0, W)
     level_cuts = LEVEL_CUTS
-
-    @property
-    def version(self) -> str:
-        """`fiqa` and its version."""
-        return f"fiqa {fiqa.__version__}"
 
     def score(self, crops: NDArray[np.uint8] | Faces) -> FloatArray:
         """Returns (N,) float32 ln(1 + variance in levels^2), at least 0, for (N,S,S,3) uint8 RGB crops or Faces."""

@@ -24,9 +24,9 @@ def measure(landmarks: NDArray[np.float32] | None, count: int) -> dict[str, NDAr
 
 
 def terms(m: Measures) -> Terms:
-    """Returns the qualities of the three angles. Recognizers bear about 45 degrees of yaw, 30 of pitch from the usual, and roll that alignment left over."""
+    """Returns the qualities of the three angles. Half is lost at 40 degrees of yaw, 28 of pitch and 25 of roll."""
     return {
         "extreme_yaw": falls(np.abs(m["yaw"]), 40.0, 8.0),
-        "extreme_pitch": falls(np.abs(m["pitch"]), 35.0, 7.0),
+        "extreme_pitch": falls(np.abs(m["pitch"]), 28.0, 6.0),
         "extreme_roll": falls(np.abs(m["roll"]), 25.0, 6.0),
     }
