@@ -159,20 +159,16 @@ def _card(row: Row, crop: NDArray[np.uint8] | None) -> str:
 
 
 def _summary(rows: Sequence[Row]) -> str:
-    """The share of each level as one bar, and its counts in words; failed rows are counted apart, never as a score of 0."""
-    counts = Counter(row["level"] for row in rows if row.get("uqs") is not None)
-    mix = "".join(f'<i style="flex:{counts[v]};background:{LEVEL_COLORS[v][0]}"></i>' for v in LEVELS if counts[v])
-    key = [
-        f'<span><i style="background:{LEVEL_COLORS[v][0]}"></i><b>{counts[v]}</b> {v}</span>'
-        for v in LEVELS
-        if counts[v]
-    ]
-    failed = Counter(str(row.get("status", "failed")) for row in rows if row.get("uqs") is None)
-    key += [
-        f'<span><i style="background:var(--track)"></i><b>{n}</b> {escape(_words(s))}</span>' for s, n in failed.items()
-    ]
-    bar = f'<div class="mix" role="img" aria-label="levels">{mix}</div>' if mix else ""
-    return f'{bar}<div class="key">{"".join(key)}</div>'
+    """The share of each level as one bar, and its counts in words; failed rows are a grey part of their own, never a score of 0."""
+    counts = Counter(str(row["level"]) for row in rows if row.get("uqs") is not None)
+    failed = Counter(_words(str(row.get("status", "failed"))) for row in rows if row.get("uqs") is None)
+    parts = [(level, counts[level], LEVEL_COLORS[level][0]) for level in LEVELS if counts[level]]
+    parts += [(status, count, "var(--bar)") for status, count in failed.items()]
+    bar = "".join(f'<i style="flex:{count};background:{color}"></i>' for _, count, color in parts)
+    key = "".join(
+        f'<span><i style="background:{color}"></i><b>{count}</b> {escape(what)}</span>' for what, count, color in parts
+    )
+    return f'<div class="mix">{bar}</div><div class="key">{key}</div>' if parts else ""
 
 
 def _lead(rows: Sequence[Row], shown: int, order: str) -> str:
