@@ -15,7 +15,7 @@ import numpy as np
 
 from fiqa.data.formats.safe_pickle import Limits, RecordedArray, load
 from fiqa.data.formats.source import content_id, naming, read_bytes, write_whole
-from fiqa.errors import InputError, ReadError
+from fiqa.errors import InputError, ReadError, UnsafeFileError
 from fiqa.types import Pairs
 
 __all__ = ["FILE_LIMIT", "PairImages", "parse", "read", "write"]
@@ -58,11 +58,17 @@ def parse(data: bytes, *, limits: Limits | None = None) -> PairImages:
         count = len(bins) if isinstance(bins, list | tuple) else type(bins).__name__
         raise ReadError(f"A .bin file must hold two images per flag ({2 * len(flags)}), got {count}.", status="corrupt")
     images: dict[str, bytes] = {}
-    names = []
+    named: dict[int, str] = {}  # by object: a file may name one object millions of times
+    left = len(data)
     for item in bins:
-        content = _content(item)
-        names.append(content_id(content))
-        images.setdefault(names[-1], content)
+        if id(item) not in named:
+            content = _content(item)
+            left -= len(content)
+            if left < 0:
+                raise UnsafeFileError("The images must have at most as many bytes as the file, they claim more.")
+            named[id(item)] = content_id(content)
+            images.setdefault(named[id(item)], content)
+    names = [named[id(item)] for item in bins]
     place = {name: i for i, name in enumerate(images)}
     index = np.array([place[name] for name in names], np.int64).reshape(-1, 2)
     ids = np.array(list(images), dtype=np.str_)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import time
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,23 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     assert caught.value.status == "too_large"
     with pytest.raises(ReadError, match="at most 1 items"):
         insightface_bin.read(tmp_path / "x.bin", limits=Limits(items=1))
+
+
+def test_one_image_claimed_many_times_costs_little() -> None:
+    """Many references to one object are hashed once; many arrays over the same bytes are refused."""
+    image = b"\xff" * 1_000_000
+    start = time.process_time()
+    assert insightface_bin.parse(pickle.dumps(([image] * 20_000, [True] * 10_000))).repeated == 19_999
+    assert time.process_time() - start < 5
+    content = b"c_codecs\nencode\n(V" + b"x" * 1000 + b"\nVlatin1\ntRp8\n"
+    array = (
+        b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR"
+        b"(I1\n(I1000\ntcnumpy\ndtype\n(S'u1'\ntRI00\ng8\ntb"
+    )
+    file = b"((" + content + array * 39 + b"l(" + b"I01\n" * 20 + b"lt."
+    assert len(file) < 40 * 1000
+    with pytest.raises(UnsafeFileError, match="as many bytes as the file"):
+        insightface_bin.parse(file)
 
 
 @pytest.mark.parametrize("cut", range(1, 60))
