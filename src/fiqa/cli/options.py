@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
@@ -88,7 +88,7 @@ def limits(max_pixels: int | None, max_bytes: int | None) -> Limits:
 
 def progress(
     items: Iterable[Item], *, total: int, label: str, quiet: bool = False, every: float = 5.0
-) -> Iterator[Item]:
+) -> Generator[Item, None, None]:
     """Yields `items` and reports the pace on stderr: a bar on a terminal, else a line every `every` seconds.
 
     Args:

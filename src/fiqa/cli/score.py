@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -98,12 +99,15 @@ def _to_stdout(run: Scoring, form: str, explain: bool, quiet: bool, *, keep: boo
     kept: list[Row] = []
     rows = failed = 0
     quiet = quiet or sys.stdout.isatty()
-    for number, image in enumerate(options.progress(run.rows(), total=len(run), label="score", quiet=quiet)):
-        write_rows(frame_of(_short(row, explain) for row in image), sys.stdout.buffer, f".{form}", header=number == 0)
-        sys.stdout.buffer.flush()
-        rows += len(image)
-        failed += sum(row["status"] != "ok" for row in image)
-        kept += image if keep else []
+    with closing(options.progress(run.rows(), total=len(run), label="score", quiet=quiet)) as images:
+        for number, image in enumerate(images):
+            write_rows(
+                frame_of(_short(row, explain) for row in image), sys.stdout.buffer, f".{form}", header=number == 0
+            )
+            sys.stdout.buffer.flush()
+            rows += len(image)
+            failed += sum(row["status"] != "ok" for row in image)
+            kept += image if keep else []
     return kept, Summary(rows, failed)
 
 

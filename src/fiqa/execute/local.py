@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from multiprocessing.connection import wait
 from typing import Any, TypeVar
@@ -37,7 +37,7 @@ def map_batches(
     workers: int | None = None,
     batch: int = 32,
     window: int | None = None,
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Yields `function`'s result for every item, in order, computed in batches over local processes.
 
     The batches are the same whatever `workers` is, so the results are too. At most `window` batches are held, so memory does not grow with the number of
@@ -82,7 +82,7 @@ def _parallel(
     died: Callable[[Item], Result],
     count: int,
     window: int,
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     idle: list[Worker] = []
     busy: dict[Any, tuple[int, list[Item], Worker]] = {}
     done: dict[int, list[Result]] = {}

@@ -31,7 +31,7 @@ class Worker:
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
-        with _no_main():
+        with _sheltered():
             self._process.start()
         theirs.close()
         self.send(function)
@@ -107,11 +107,16 @@ def _answer(function: Callable[[list[Any]], Sequence[Any]], items: list[Any]) ->
 
 
 @contextmanager
-def _no_main() -> Iterator[None]:
-    """Hides `__main__`: a spawned process runs the caller's script once more if it can see it, and a worker needs only importable functions."""
+def _sheltered() -> Iterator[None]:
+    """A child started in here does not run the caller's script again, which it does if it sees `__main__` (workers need only importable functions), and is not
+    interrupted by a Ctrl-C while it imports: a blocked signal stays blocked in it.
+    """
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if hasattr(signal, "pthread_sigmask") else None
     try:
         yield
     finally:
         sys.modules["__main__"] = main
+        if before is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)

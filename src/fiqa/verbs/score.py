@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
@@ -49,7 +50,7 @@ class Scoring:
     def __len__(self) -> int:
         return len(self.manifest)
 
-    def rows(self, start: int = 0) -> Iterator[list[Row]]:
+    def rows(self, start: int = 0) -> Generator[list[Row], None, None]:
         """Yields the rows of each image from number `start` on, in the manifest's order, in bounded memory."""
         images = islice(sources(self.manifest), start, None)
         return map_batches(self.how, images, died=_died, workers=self.workers)
@@ -161,9 +162,8 @@ def write_scores(
     key = fingerprint(record)
     if not force and is_current(path, key):
         return _summary(path, current=True)
-    with TableWriter(path, fingerprint=key) as out:
-        images: Iterable[list[Row]] = run.rows(out.done * _PART)
-        images = iter(images if watch is None else watch(images, len(run) - out.done * _PART))
+    with TableWriter(path, fingerprint=key) as out, closing(run.rows(out.done * _PART)) as rows:
+        images = iter(rows if watch is None else watch(rows, len(run) - out.done * _PART))
         while part := list(islice(images, _PART)):
             out.write(list(chain.from_iterable(part)))
     write_sidecar(path, record)
