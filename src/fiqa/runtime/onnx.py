@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -45,7 +46,10 @@ def read_model(path: str | os.PathLike[str]) -> bytes:
 
 
 def open_session(content: bytes, name: str, *, threads: int | None = None) -> Any:
-    """Returns an onnxruntime session on the CPU for checked model bytes; `threads` None lets the runtime use every core.
+    """Returns an onnxruntime session on the CPU for checked model bytes.
+
+    `threads` None is one per core, and one in a worker process, whose siblings keep the other cores busy. Threads that wait do not spin: that would take
+    the core from those that work.
 
     Raises:
         WeightsError: the runtime cannot load the model (an operator that it lacks, shapes that contradict).
@@ -55,13 +59,21 @@ def open_session(content: bytes, name: str, *, threads: int | None = None) -> An
     options = onnxruntime.SessionOptions()
     options.use_deterministic_compute = True
     options.inter_op_num_threads = 1
-    options.intra_op_num_threads = 0 if threads is None else int(checks.in_range(threads, "threads", 1, 1024))
+    options.intra_op_num_threads = _threads(threads)
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4
     options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises a dozen classes of its own that share no base but Exception
         raise WeightsError(f"{name} cannot be loaded by onnxruntime {onnxruntime.__version__}: {error}.") from error
+
+
+def _threads(wanted: int | None) -> int:
+    """The number that onnxruntime takes, 0 for one per core."""
+    if wanted is None:
+        return 0 if multiprocessing.parent_process() is None else 1
+    return int(checks.in_range(wanted, "threads", 1, 1024))
 
 
 class OnnxModel:

@@ -242,3 +242,13 @@ def test_an_output_that_forgets_the_batch_is_refused(tiny_quality: Maker, crops:
     scorer = OnnxScorer(path, card=read_card(card_path(path)).model_copy(update=update))
     with pytest.raises(ShapeError, match=r"output 'all' of sharp.onnx must have shape \(2, 1\), got \(\)"):
         scorer.score(crops[:2])
+
+
+def test_a_worker_process_uses_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    from fiqa.runtime import onnx
+
+    assert onnx._threads(None) == 0
+    assert onnx._threads(3) == 3
+    monkeypatch.setattr(onnx.multiprocessing, "parent_process", object)
+    assert onnx._threads(None) == 1
+    assert onnx._threads(3) == 3
