@@ -1,0 +1,42 @@
+"""`fiqa methods`: the table of methods, and the whole card of one."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+
+def command(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Show everything known of this one.", show_default=False)
+    ] = None,
+) -> None:
+    """List the methods: what each gives, what it needs, and whether it is ready.
+
+    Example:
+      fiqa methods
+      fiqa methods cr_fiqa
+    """
+    from fiqa.methods import card, names
+
+    if name is not None:
+        lines = [(key, _words(value)) for key, value in asdict(card(name)).items()]
+    else:
+        lines = [("name", "year", "gives", "needs", "extras", "status", "summary")]
+        for known in map(card, names()):
+            needs, gives, extras = _words(known.needs), _words(known.gives), _words(known.extras)
+            lines.append((known.name, str(known.year), gives, needs, extras, known.status, known.summary))
+    for line in _columns(lines):
+        typer.echo(line)
+
+
+def _words(value: object) -> str:
+    return (",".join(value) if isinstance(value, tuple) else str(value)) or "-"
+
+
+def _columns(rows: list[tuple[str, ...]]) -> list[str]:
+    """The rows as lines of columns two blanks apart, the last one as long as it is."""
+    widths = [max(map(len, column)) for column in list(zip(*rows, strict=True))[:-1]]
+    return ["  ".join([*map(str.ljust, row[:-1], widths), row[-1]]) for row in rows]
