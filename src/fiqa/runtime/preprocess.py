@@ -25,7 +25,7 @@ def prepare(crops: NDArray[np.uint8], spec: ModelInput) -> NDArray[np.float32]:
         ShapeError: crops of another shape or dtype.
 
     >>> spec = ModelInput(size=8, color="BGR", layout="NCHW", scale=255, mean=(0.5,) * 3, std=(0.5,) * 3)
-    >>> prepare(np.full((1, 8, 8, 3), [255, 0, 51], np.uint8), spec)[0, :, 0, 0].round(6).tolist()
+    >>> [round(float(v), 6) for v in prepare(np.full((1, 8, 8, 3), [255, 0, 51], np.uint8), spec)[0, :, 0, 0]]
     [-0.6, -1.0, 1.0]
     """
     pixels = resized(checks.crops(crops), spec)
