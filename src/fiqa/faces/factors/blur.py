@@ -34,7 +34,9 @@ def measure(face: Planes, noise: float) -> dict[str, float]:
     return {
         "cpbd": cpbd.of_gradient(face.luma, dx, dy, block=SIZE // 2),
         "laplacian_variance": variance,
-        "sobel": cv2.mean(np.sqrt(x * x + y * y), mask=core)[0],  # cv2.magnitude depends on how its input lies in memory
+        "sobel": cv2.mean(np.sqrt(x * x + y * y), mask=core)[
+            0
+        ],  # cv2.magnitude depends on how its input lies in memory
         "sharpness": 0.5 * float(np.log2((signal + 0.25) / (scale + 25.0))),
         "motion_coherence": float(np.hypot(xx - yy, 2 * xy)) / (xx + yy + 1.0),
     }

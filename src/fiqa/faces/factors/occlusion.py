@@ -22,64 +22,52 @@ UNITS = {
     "mouth_chroma": "levels, distance of mean (Cr,Cb) between mouth and forehead; color only",
 }
 
-_EYES = (cell_box((0,), 11, 7), cell_box((1,), 11, 7))
-_MOUTH = cell_box((3, 4), 18, 9)
-_CHEEKS = np.concatenate([cell_box((0,), 9, 8, down=22), cell_box((1,), 9, 8, down=22)])
-_FOREHEAD = cell_box((0, 1), 18, 8, down=-24)
 _OVAL = cell_oval()
-_SIDES = (_OVAL[_OVAL % CELLS < CELLS // 2], _OVAL[_OVAL % CELLS >= CELLS // 2])
+_BOXES = (
+    cell_box((0,), 11, 7),
+    cell_box((1,), 11, 7),
+    cell_box((3, 4), 18, 9),
+    _OVAL[_OVAL % CELLS < CELLS // 2],
+    _OVAL[_OVAL % CELLS >= CELLS // 2],
+    _OVAL,
+    np.concatenate([cell_box((0,), 9, 8, down=22), cell_box((1,), 9, 8, down=22)]),
+    cell_box((0, 1), 18, 8, down=-24),
+)
+_EYES, _MOUTH, _SIDES, _FACE, _CHEEKS, _FOREHEAD = (0, 1), 2, (3, 4), 5, 6, 7
+_MEMBERS = np.zeros((len(_BOXES), CELLS * CELLS))
+for _row, _box in zip(_MEMBERS, _BOXES, strict=True):
+    _row[_box] = 1.0
 
 
 def measure(face: Planes) -> dict[str, float]:
-    """Returns the measures of UNITS for one face."""
-    structure = detrended(face.cells).ravel()
-    texture = cv2.resize(np.abs(face.laplacian), (28, 28), interpolation=cv2.INTER_AREA).ravel()
-    known = face.known_cells
-    result = {
-        "eyes_structure": min(
-            _relative(structure, texture, eye, side, known) for eye, side in zip(_EYES, _SIDES, strict=True)
-        ),
-        "mouth_structure": _relative(structure, texture, _MOUTH, _OVAL, known),
-        "eyes_darkness": _darkness(face.cells.ravel(), known),
-        "mouth_chroma": float("nan"),
+    """Returns the measures of UNITS for one face; NaN where a fifth of a region it needs is out of the frame."""
+    mean = _means(face)
+    shape = np.sqrt(np.maximum(mean[:, 1] - mean[:, 0] ** 2, 0.0)) + 0.3
+    texture, light = mean[:, 2] + 0.3, mean[:, 3] + 3.0
+    bits = np.log2(shape * texture)
+    eyes = [bits[eye] - bits[side] for eye, side in zip(_EYES, _SIDES, strict=True)]
+    chroma = float("nan") if face.grey else float(np.hypot(*(mean[_MOUTH, 4:] - mean[_FOREHEAD, 4:])))
+    return {
+        "eyes_structure": float(min(eyes)) if np.isfinite(eyes).all() else float("nan"),
+        "mouth_structure": float(bits[_MOUTH] - bits[_FACE]),
+        "eyes_darkness": float(np.log2(2 * light[_CHEEKS] / light[list(_EYES)].sum())),
+        "mouth_chroma": chroma,
     }
-    if not face.grey and _visible(_MOUTH, known) and _visible(_FOREHEAD, known):
-        result["mouth_chroma"] = _chroma(face)
+
+
+def _means(face: Planes) -> NDArray[np.float64]:
+    """Returns (8,6): the mean in each region of structure, structure^2, texture, luminance, Cr and Cb; NaN in a region that is mostly out of the frame."""
+    structure = detrended(face.cells).ravel().astype(np.float64)
+    texture = cv2.resize(np.abs(face.laplacian), (CELLS, CELLS), interpolation=cv2.INTER_AREA).ravel()
+    small = cv2.resize(face.rgb, (CELLS, CELLS), interpolation=cv2.INTER_AREA)
+    color = cv2.cvtColor(small, cv2.COLOR_RGB2YCrCb).reshape(-1, 3)[:, 1:]
+    planes = np.column_stack([structure, structure**2, texture, face.cells.ravel(), color])
+    members = _MEMBERS if face.known_cells is None else _MEMBERS * face.known_cells
+    counts = members.sum(axis=1)
+    counts[counts < 0.8 * _MEMBERS.sum(axis=1)] = np.nan
+    counts[[*_SIDES, _FACE]] = np.maximum(members.sum(axis=1), 1.0)[[*_SIDES, _FACE]]
+    result: NDArray[np.float64] = (members @ planes) / counts[:, None]
     return result
-
-
-def _visible(box: NDArray[np.int64], known: NDArray[np.bool_] | None) -> bool:
-    return known is None or bool(known[box].mean() > 0.8)
-
-
-def _relative(
-    structure: NDArray[np.float32],
-    texture: NDArray[np.float32],
-    box: NDArray[np.int64],
-    around: NDArray[np.int64],
-    known: NDArray[np.bool_] | None,
-) -> float:
-    """Returns log2(deviation of the structure in the box / around it) + log2(mean texture likewise); NaN when the box is out of the frame."""
-    if not _visible(box, known):
-        return float("nan")
-    if known is not None:
-        around = around[known[around]]
-    shape = (structure[box].std() + 0.3) / (structure[around].std() + 0.3)
-    fine = (texture[box].mean() + 0.3) / (texture[around].mean() + 0.3)
-    return float(np.log2(shape * fine))
-
-
-def _darkness(cells: NDArray[np.float32], known: NDArray[np.bool_] | None) -> float:
-    eyes = np.concatenate(_EYES)
-    if not (_visible(eyes, known) and _visible(_CHEEKS, known)):
-        return float("nan")
-    return float(np.log2((cells[_CHEEKS].mean() + 3.0) / (cells[eyes].mean() + 3.0)))
-
-
-def _chroma(face: Planes) -> float:
-    small = cv2.cvtColor(cv2.resize(face.rgb, (28, 28), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2YCrCb)
-    colors = small.reshape(-1, 3)[:, 1:].astype(np.float32)
-    return float(np.hypot(*(colors[_MOUTH].mean(0) - colors[_FOREHEAD].mean(0))))
 
 
 def terms(m: Measures) -> Terms:

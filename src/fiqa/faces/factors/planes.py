@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fiqa.faces.factors.cpbd import sobel
 from fiqa.functional.geometry import TEMPLATE
 
 __all__ = ["CELLS", "SIZE", "Planes", "cell_box", "cell_oval", "detrended", "oval"]
@@ -51,7 +52,7 @@ class Planes:
     @cached_property
     def gradient(self) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
         """(d/dx, d/dy) of the luminance by 3x3 Sobel, int16, 8 times the slope in levels per pixel; 0 beside the outside of the frame."""
-        dx, dy = cv2.spatialGradient(self.luma)
+        dx, dy = sobel(self.luma)
         if self.partial:
             dx, dy = np.where(self.core, dx, np.int16(0)), np.where(self.core, dy, np.int16(0))
         return dx, dy

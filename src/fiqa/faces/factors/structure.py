@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqa.faces.factors.planes import SIZE, Planes, cell_oval, detrended
+from fiqa.faces.factors.planes import CELLS, SIZE, Planes, cell_oval, detrended
 
 __all__ = ["UNITS", "drawing", "measure"]
 
@@ -53,8 +53,8 @@ def measure(face: Planes) -> dict[str, float]:
 
 def _directions(dx: NDArray[np.generic], dy: NDArray[np.generic], *, floor: float) -> NDArray[np.float32]:
     """Returns (28,28) in -1..1: (|dy| - |dx|) / (|dy| + |dx| + floor) of the mean slopes in each cell; edges that run across are positive."""
-    x = cv2.resize(np.abs(dx), (28, 28), interpolation=cv2.INTER_AREA).astype(np.float32)
-    y = cv2.resize(np.abs(dy), (28, 28), interpolation=cv2.INTER_AREA).astype(np.float32)
+    x = cv2.resize(np.abs(dx), (CELLS, CELLS), interpolation=cv2.INTER_AREA).astype(np.float32)
+    y = cv2.resize(np.abs(dy), (CELLS, CELLS), interpolation=cv2.INTER_AREA).astype(np.float32)
     result: NDArray[np.float32] = (y - x) / (y + x + np.float32(floor))
     return result
 
@@ -71,7 +71,8 @@ def _correlation(values: NDArray[np.float32], unit: NDArray[np.float64]) -> floa
 
 _OVAL = cell_oval()
 _FACE = drawing()
-_LUMINANCE = _unit(detrended(cv2.resize(_FACE, (28, 28), interpolation=cv2.INTER_AREA)).ravel()[_OVAL])
+_CELLS = np.asarray(cv2.resize(_FACE, (CELLS, CELLS), interpolation=cv2.INTER_AREA), np.float32)
+_LUMINANCE = _unit(detrended(_CELLS).ravel()[_OVAL])
 _DIRECTION = _unit(
     _directions(cv2.Sobel(_FACE, cv2.CV_32F, 1, 0), cv2.Sobel(_FACE, cv2.CV_32F, 0, 1), floor=0.4).ravel()[_OVAL]
 )
