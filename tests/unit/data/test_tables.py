@@ -112,6 +112,11 @@ def test_numpy_values_and_missing_keys() -> None:
     frame = frame_of([{"a": np.float32(0.5), "b": np.arange(2), "s": np.str_("x")}, {"a": 1, "n": np.int64(3)}])
     assert frame.to_dicts() == [{"a": 0.5, "b": [0, 1], "s": "x", "n": None}, {"a": 1.0, "b": None, "s": None, "n": 3}]
     assert frame_of([]).shape == (0, 0)
+    assert frame_of([{"i": 2**70}, {"i": 1}])["i"].to_list() == [float(2**70), 1.0]
+    assert frame_of([{"f": {"a": 1, "b": None}}, {"f": {"a": 0.5}}])["f"].to_list() == [
+        {"a": 1.0, "b": None},
+        {"a": 0.5, "b": None},
+    ]
     assert frame_of([{"track": None, "score": None}]).schema["track"] == pl.String
 
 
