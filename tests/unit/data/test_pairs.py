@@ -126,3 +126,10 @@ def test_mated_pairs_refusals() -> None:
         mated_pairs(np.array(["a"]), content=np.array(["x", "y"]))
     with pytest.raises(ShapeError, match="identities"):
         mated_pairs(np.array([["a"]]))
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl"])
+def test_ids_that_look_like_numbers_stay_as_they_are(tmp_path: Path, suffix: str) -> None:
+    pairs = Pairs(np.array(["1e5", "2.50"]), np.array([[0, 1]]), np.array([True]))
+    write_pairs(pairs, tmp_path / f"p{suffix}")
+    assert read_pairs(tmp_path / f"p{suffix}").ids.tolist() == ["1e5", "2.50"]
