@@ -50,15 +50,17 @@ def pull(name: Name) -> None:
 
 
 @app.command()
-def verify(name: Name) -> None:
-    """Check that a model that was fetched is the pinned one, byte for byte.
+def verify(
+    name: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A name, or a model file.", show_default=False)],
+) -> None:
+    """Check a model file byte for byte: one that was fetched against the pinned sha256, any other against its card's.
 
     Example:
       fiqa weights verify yunet
     """
     from fiqa.runtime.weights import verify as prove
 
-    typer.echo(f"{prove(name)}: sha256 as pinned")
+    typer.echo(f"{prove(name)}: sha256 as it must be")
 
 
 @app.command()

@@ -29,14 +29,16 @@ def prepare(crops: NDArray[np.uint8], spec: ModelInput) -> NDArray[np.float32]:
     [-0.6, -1.0, 1.0]
     """
     pixels = resized(checks.crops(crops), spec)
-    if spec.color == "BGR":
-        pixels = pixels[..., ::-1]
-    table = _table(spec)
-    if spec.layout == "NHWC":
-        return np.stack([table[channel][pixels[..., channel]] for channel in range(3)], axis=-1)
-    result = np.empty((len(pixels), 3, spec.size, spec.size), np.float32)
+    gain = (1.0 / (spec.scale * np.array(spec.std))).astype(np.float32)
+    bias = (np.array(spec.mean) / np.array(spec.std)).astype(np.float32)
+    side = spec.size
+    nchw = spec.layout == "NCHW"
+    result = np.empty((len(pixels), 3, side, side) if nchw else (len(pixels), side, side, 3), np.float32)
     for channel in range(3):
-        np.take(table[channel], pixels[..., channel], out=result[:, channel])
+        source = channel if spec.color == "RGB" else 2 - channel
+        plane = result[:, channel] if nchw else result[..., channel]
+        np.multiply(pixels[..., source], gain[channel], out=plane)
+        plane -= bias[channel]
     return result
 
 
@@ -51,10 +53,3 @@ def resized(crops: NDArray[np.uint8], spec: ModelInput) -> NDArray[np.uint8]:
     for crop, out in zip(crops, result, strict=True):
         out[:] = cv2.resize(crop, (spec.size, spec.size), interpolation=how)
     return result
-
-
-def _table(spec: ModelInput) -> NDArray[np.float32]:
-    """The 256 values that each channel's pixels can become, (3,256), computed once in float64."""
-    levels = np.arange(256, dtype=np.float64) / spec.scale
-    values: NDArray[np.float64] = (levels - np.array(spec.mean)[:, None]) / np.array(spec.std)[:, None]
-    return values.astype(np.float32)

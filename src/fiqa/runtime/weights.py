@@ -97,7 +97,7 @@ def find(name: str | os.PathLike[str]) -> Path:
     for place in places:
         if place.is_file():
             if known is not None:
-                _prove(place, known)
+                _prove(place, known.sha256)
             return place
     raise WeightsError(
         f"Model {text!r} must be a file or a known name; looked for {', '.join(map(str, places))}.",
@@ -136,14 +136,18 @@ def pull(name: str) -> Path:
     return place
 
 
-def verify(name: str) -> Path:
-    """Returns the path of the registry's file `name` after checking its sha256.
+def verify(name: str | os.PathLike[str]) -> Path:
+    """Returns the path of a model file after checking its sha256: against the registry's for a name in it, against its card's for any other.
 
     Raises:
-        UnknownNameError: the registry has no such name. WeightsError: the file is absent, or not the pinned one.
+        WeightsError: the file or its card is absent, or its sha256 is another. ReadError, InputError: the card is not one.
     """
-    _known(name)
-    return find(name)
+    from fiqa.runtime.cards import card_path, read_card
+
+    path = find(name)
+    if os.fspath(name) not in REGISTRY:
+        _prove(path, read_card(card_path(path)).sha256)
+    return path
 
 
 def listing() -> list[Located]:
@@ -172,12 +176,12 @@ def _is_path(text: str) -> bool:
     return os.sep in text or "/" in text or Path(text).suffix == ".onnx"
 
 
-def _prove(place: Path, known: Download) -> None:
+def _prove(place: Path, wanted: str) -> None:
     digest = sha256_file(place)
-    if digest != known.sha256:
+    if digest != wanted:
         raise WeightsError(
-            f"{place} must have sha256 {known.sha256}, it has {digest}.",
-            hint="delete it and pull it again; to use another file on purpose, give its path",
+            f"{place} must have sha256 {wanted}, it has {digest}.",
+            hint="delete it and fetch it again; to use another file on purpose, give its path and a card",
         )
 
 

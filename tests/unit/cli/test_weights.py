@@ -46,7 +46,7 @@ def test_list_pull_verify(served: bytes) -> None:
     assert Path(stdout.strip()).read_bytes() == served
     assert "license: MIT" in stderr
     assert "small\tpresent" in _run("list")[1]
-    assert "sha256 as pinned" in _run("verify", "small")[1]
+    assert "sha256 as it must be" in _run("verify", "small")[1]
     Path(stdout.strip()).write_bytes(b"other")
     code, _, stderr = _run("verify", "small")
     assert code == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from http.server import HTTPServer, SimpleHTTPRequestHandler
@@ -137,17 +137,29 @@ def test_a_changed_file_is_refused_and_pulled_again(served: Path) -> None:
     for look in (weights.find, weights.verify):
         with pytest.raises(WeightsError, match="must have sha256") as caught:
             look("small")
-        assert "pull it again" in (caught.value.hint or "")
+        assert "fetch it again" in (caught.value.hint or "")
     assert weights.listing()[0].state == "wrong"
     weights.pull("small")
     assert path.read_bytes() == CONTENT
 
 
 def test_unknown_names() -> None:
-    for act in (weights.pull, weights.verify):
-        with pytest.raises(UnknownNameError, match="Unknown download 'yunett'") as caught:
-            act("yunett")
-        assert caught.value.closest == "yunet"
+    with pytest.raises(UnknownNameError, match="Unknown download 'yunett'") as caught:
+        weights.pull("yunett")
+    assert caught.value.closest == "yunet"
+
+
+def test_verify_proves_any_model_by_its_card(tiny_recognizer: Callable[..., Path]) -> None:
+    path = tiny_recognizer()
+    assert weights.verify(path) == path
+    path.write_bytes(path.read_bytes() + b"x")
+    with pytest.raises(WeightsError, match="must have sha256"):
+        weights.verify(path)
+    path.with_suffix(".json").unlink()
+    with pytest.raises(WeightsError, match="must have a card"):
+        weights.verify(path)
+    with pytest.raises(WeightsError, match="looked for"):
+        weights.verify("nobody")
 
 
 def test_listing_has_the_registry_and_the_users_files(
