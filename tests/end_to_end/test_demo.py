@@ -34,7 +34,7 @@ def demo(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, st
 def test_it_prints_what_it_found_and_where_the_files_are(demo: tuple[Path, str]) -> None:
     _, out = demo
     assert "$ fiqa score demo/portrait.png --detector dlib --explain" in out
-    assert re.search(r"portrait\.png: \d+ of 100, (good|perfect), by \w+", out)
+    assert re.search(r"portrait\.png: \d+ of 100, (medium|good|perfect), by \w+", out)
     assert out.rstrip().endswith("open demo/sheet.html and demo/ladders.png")
 
 
