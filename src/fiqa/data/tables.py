@@ -54,6 +54,8 @@ SUFFIXES = (".parquet", ".csv", ".jsonl")
 TEXT = frozenset(
     (
         "id",
+        "id_a",
+        "id_b",
         "path",
         "identity",
         "split",
