@@ -217,7 +217,7 @@ def sums_agree(data: bytes, form: str) -> bool:
     while form == "PNG" and place + 12 <= len(data):
         end = place + 8 + int.from_bytes(view[place : place + 4], "big")
         written = view[end : end + 4]
-        pixels = view[place + 4 : place + 8] == b"IDAT" and len(written) == 4
+        pixels = data[place + 4 : place + 8] == b"IDAT" and len(written) == 4
         if pixels and zlib.crc32(view[place + 4 : end]) != int.from_bytes(written, "big"):
             return False
         place = end + 4

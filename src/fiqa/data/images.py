@@ -392,6 +392,7 @@ def _on_grey(rgba: Pixels) -> Pixels:
 def _looks_grey(rgb: Pixels) -> bool:
     """True where at most 1 % of sampled pixels (up to 64 x 64) differ by more than 8 between channels: JPEG chroma noise and small overlays pass."""
     rows, columns = (-(-side // _GREY_SAMPLES) for side in rgb.shape[:2])
-    red, green, blue = np.moveaxis(rgb[::rows, ::columns].astype(np.int16), 2, 0)
+    sample = rgb[::rows, ::columns]
+    red, green, blue = sample[..., 0], sample[..., 1], sample[..., 2]
     spread = np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue)
     return bool(np.count_nonzero(spread > _GREY_TOLERANCE) <= (1 - _GREY_SHARE) * spread.size)
