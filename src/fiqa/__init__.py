@@ -22,6 +22,7 @@ _HOME = {
     "Recognizer": "fiqa.types",
     "Scorer": "fiqa.types",
     "align": "fiqa.verbs.align",
+    "convert": "fiqa.verbs.convert",
     "embed": "fiqa.verbs.embed",
     "evaluate": "fiqa.verbs.evaluate",
     "label": "fiqa.verbs.label",
