@@ -87,7 +87,7 @@ def directory(data: bytes, offset: int | None = None) -> Directory | None:
             claimed += min(size, len(data)) if size > width - step else 0
             tags[tag] = (count, _first(data, order, kind, start + (12 if big else place), size > width - step, word))
         (following,) = struct.unpack_from(order + word, data, offset + head + entries * width)
-    except struct.error:
+    except (struct.error, OverflowError):  # cut off, or an offset of 64 bits that leads nowhere
         return None
     return Directory(tags, claimed, following)
 

@@ -256,8 +256,8 @@ def _opened(data: bytes, limits: Limits) -> Iterator[tuple[Any, Header]]:
     form = headers.sniff(data)
     if form is None:
         raise ReadError("The bytes must be an image of a known format.", status="unsupported_format", hint=_known())
-    headers.guard(data, form, max_pixels=limits.max_pixels)
     try:
+        headers.guard(data, form, max_pixels=limits.max_pixels)
         with _quiet, PIL.Image.open(io.BytesIO(data), formats=[form]) as picture:
             width, height = picture.size
             if width * height > limits.max_pixels:

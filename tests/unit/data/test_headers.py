@@ -48,6 +48,14 @@ def test_big_tiff_directories_are_read() -> None:
     assert found.next == 0
 
 
+def test_an_offset_beyond_any_file_is_no_directory() -> None:
+    far = struct.pack("<HHQ", 8, 0, 2**63)
+    assert headers.directory(b"II+\0" + far) is None
+    with pytest.raises(ReadError) as caught:
+        decode_image(b"II+\0" + far)
+    assert caught.value.status == "truncated"
+
+
 def test_frames_are_counted_and_loops_end(hostile: ModuleType) -> None:
     assert headers.frame_count(hostile.animated("GIF", 5), "GIF") == 5
     assert headers.frame_count(hostile.animated("TIFF", 4), "TIFF") == 4
