@@ -29,7 +29,7 @@ def drawn_files(count: int) -> list[bytes]:
     rng = np.random.default_rng(0)
     files = []
     for _ in range(count):
-        luma = 60 + 110 * drawing() + 14 * cv2.GaussianBlur(rng.normal(size=(112, 112)), (0, 0), 0.9)
+        luma = 150 + 100 * drawing() + 14 * cv2.GaussianBlur(rng.normal(size=(112, 112)), (0, 0), 0.9)
         image = np.clip(np.stack([luma - 10, luma, luma + 15], axis=-1), 0, 255).astype(np.uint8)
         files.append(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes())
     return files

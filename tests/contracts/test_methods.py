@@ -26,7 +26,7 @@ def faces(count: int) -> Faces:
     crops = np.zeros((count, 112, 112, 3), np.uint8)
     for i in range(count):
         texture = cv2.GaussianBlur(rng.normal(size=(112, 112)), (0, 0), 0.9 + 0.1 * i)
-        luma = 60 + 4 * i + 110 * drawing() + 14 * texture
+        luma = 150 + 4 * i + 100 * drawing() + 14 * texture
         crops[i] = np.clip(np.stack([luma + 15, luma, luma - 10], axis=-1), 0, 255)
     return Faces(crops)
 

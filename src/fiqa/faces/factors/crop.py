@@ -29,7 +29,7 @@ def measure(face: Planes) -> dict[str, float]:
 def flat_fill(face: Planes) -> NDArray[np.bool_]:
     """Returns (112,112) bool, True on what looks like the fill of an alignment that ran out of frame: a constant area from border to face oval.
 
-    Constant means within 2 levels in every 3x3 pixels. A constant area that stays outside the oval is taken to be a background, so this finds less than
+    Constant means within 2 levels in every 3x3 pixels and within 4 over all. A constant area that stays outside the oval is taken to be a background, so this finds less than
     the frame's mask knows.
     """
     kernel = np.ones((3, 3), np.uint8)
@@ -45,6 +45,8 @@ def flat_fill(face: Planes) -> NDArray[np.bool_]:
     in_oval = np.bincount(labels[_OVAL], minlength=labels.max() + 1)
     fills = (at_border >= _SHORTEST) & (in_oval >= _SMALLEST)
     fills[0] = False
+    for label in np.flatnonzero(fills):
+        fills[label] = np.ptp(face.luma[labels == label]) <= 4
     return np.asarray(cv2.dilate(fills[labels].astype(np.uint8), kernel), bool) if fills.any() else nothing
 
 

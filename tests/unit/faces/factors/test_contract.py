@@ -24,7 +24,7 @@ def drawn(count: int, seed: int = 0) -> Faces:
     crops = []
     for i in range(count):
         texture = cv2.GaussianBlur(rng.normal(size=(112, 112)), (0, 0), 1.0 + 0.2 * i)
-        luma = 50 + 5 * i + 110 * drawing() + 12 * texture
+        luma = 150 + 5 * i + 100 * drawing() + 12 * texture
         crops.append(np.stack([luma + 15, luma, luma - 10], axis=-1))
     return Faces(
         np.clip(np.rint(np.array(crops).reshape(count, 112, 112, 3)), 0, 255).astype(np.uint8),

@@ -28,7 +28,7 @@ def one(crops: np.ndarray, name: str, **known: object) -> float:
 @pytest.fixture
 def face(rng: np.random.Generator) -> np.ndarray:
     """(1,112,112,3): the drawn face with some skin texture and a little color."""
-    luma = 60 + 110 * drawing() + 3 * cv2.GaussianBlur(rng.normal(size=(112, 112)), (0, 0), 1.0)
+    luma = 150 + 100 * drawing() + 24 * cv2.GaussianBlur(rng.normal(size=(112, 112)), (0, 0), 1.0)
     color = np.stack([luma + 18, luma, luma - 14], axis=-1)
     return np.clip(np.rint(color), 0, 255).astype(np.uint8)[None]
 
