@@ -22,7 +22,17 @@ from fiqa.functional import edc
 from fiqa.functional.protocols import Normalize, Protocol, protocol_of
 from fiqa.types import DiscardCurve
 
-__all__ = ["Band", "Difference", "Interval", "bootstrap_band", "identity_weights", "mated_codes", "paired_difference"]
+__all__ = [
+    "Band",
+    "Difference",
+    "Interval",
+    "band_of",
+    "bootstrap_band",
+    "difference",
+    "identity_weights",
+    "mated_codes",
+    "paired_difference",
+]
 
 GRID = np.arange(201) / 200
 """Discard fractions at which every draw is kept; areas between them are interpolated."""
@@ -103,8 +113,45 @@ def bootstrap_band(
     """
     chosen: dict[str, Any] = {"fmr": fmr, "protocol": protocol, "start_fnmr": start_fnmr}
     curve = edc.discard_curve(similarity, mated, quality, **chosen)
-    code, count, failed, same = _setting(similarity, mated, identities, curve)
-    sample = _Ordered(edc.pair_quality(quality)[same], failed, code)
+    rule = protocol_of(curve.protocol)
+    if rule.discards != "mated":
+        raise InputError(
+            f"A bootstrap needs a protocol with a threshold fixed at discard 0, got {rule.name!r}.",
+            hint="use iso, clib or schlett2023",
+        )
+    same = np.asarray(mated, bool)
+    code, _ = mated_codes(identities, same)
+    genuine = np.asarray(similarity)[same]
+    return band_of(curve, genuine, edc.pair_quality(quality)[same], code, draws=draws, level=level, seed=seed)
+
+
+def band_of(
+    curve: DiscardCurve,
+    similarity: ArrayLike,
+    worst: ArrayLike,
+    identities: ArrayLike,
+    *,
+    draws: int = 200,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Band:
+    """Returns a curve that edc.curve_at made from the same pairs, with its band by identity bootstrap.
+
+    Args:
+        curve: its threshold decides which pairs fail.
+        similarity, worst: (M,) of the mated pairs.
+        identities: (M,) identity of each mated pair, any type.
+        draws, level, seed: and Raises as bootstrap_band.
+
+    >>> curve = edc.curve_at([0.1, 0.9, 0.8], [0.1, 0.5, 0.7], 0.2, fmr=0.1, nonmated=10, protocol="iso")
+    >>> band_of(curve, [0.1, 0.9, 0.8], [0.1, 0.5, 0.7], ["a", "b", "c"]).curve.band.shape
+    (2, 3)
+    """
+    genuine = checks.array(similarity, "similarity", shape=("M",))
+    quality = checks.array(worst, "worst", shape=(len(genuine),))
+    names, code = np.unique(checks.array(identities, "identities", shape=(len(genuine),)), return_inverse=True)
+    count = len(names)
+    sample = _Ordered(quality, genuine <= np.float64(curve.threshold), code)
     drawn = [sample.evaluate(weight) for weight in identity_weights(count, draws, level, seed)]
     fnmr, areas = (np.stack([one[k] for one in drawn]) for k in (0, 1))
     ends = np.quantile(fnmr, ((1 - level) / 2, (1 + level) / 2), axis=0)
@@ -146,15 +193,33 @@ def paired_difference(
         "fmr": fmr, "protocol": protocol, "start_fnmr": start_fnmr, "draws": draws, "level": level, "seed": seed,
     }  # fmt: skip
     bands = [bootstrap_band(similarity, mated, quality, identities, **chosen) for quality in (quality_a, quality_b)]
-    a, b = (band.curve.area(upto, normalize=normalize) for band in bands)
-    rule = edc.protocol_of(protocol)
-    drawn_a, drawn_b = (_areas(band, upto, normalize, rule) for band in bands)
-    gap = drawn_a - drawn_b
-    interval = _interval(a - b, gap, level)
+    return difference(bands[0], bands[1], upto=upto, normalize=normalize)
+
+
+def difference(a: Band, b: Band, *, upto: float = 0.3, normalize: Normalize = "start") -> Difference:
+    """Returns paired_difference of two bands that were drawn on the same pairs with the same draws, level and seed.
+
+    Raises:
+        InputError: bands of different draws. As paired_difference otherwise.
+
+    >>> curve = edc.curve_at([0.1, 0.9, 0.8], [0.1, 0.5, 0.7], 0.2, fmr=0.1, nonmated=10, protocol="iso")
+    >>> band = band_of(curve, [0.1, 0.9, 0.8], [0.1, 0.5, 0.7], ["a", "b", "c"])
+    >>> difference(band, band, upto=0.5, normalize=None).difference
+    0.0
+    """
+    if a.fnmr.shape != b.fnmr.shape or a.level != b.level or a.curve.protocol != b.curve.protocol:
+        raise InputError(
+            f"Bands to compare must be of the same draws, level and protocol, got {len(a.fnmr)}, {a.level}, "
+            f"{a.curve.protocol} and {len(b.fnmr)}, {b.level}, {b.curve.protocol}."
+        )
+    first, second = (band.curve.area(upto, normalize=normalize) for band in (a, b))
+    rule = protocol_of(a.curve.protocol)
+    gap = _areas(a, upto, normalize, rule) - _areas(b, upto, normalize, rule)
+    interval = _interval(first - second, gap, a.level)
     gap = gap[np.isfinite(gap)]
     tail = int(min(np.count_nonzero(gap <= 0), np.count_nonzero(gap >= 0)))
     p = min(1.0, 2 * (tail + 1) / (len(gap) + 1))
-    return Difference(a, b, a - b, interval.low, interval.high, p, level, interval.draws)
+    return Difference(first, second, first - second, interval.low, interval.high, p, a.level, interval.draws)
 
 
 def identity_weights(count: int, draws: int, level: float, seed: int) -> Iterator[NDArray[np.int64]]:
@@ -196,21 +261,6 @@ def mated_codes(identities: ArrayLike, same: NDArray[np.bool_]) -> tuple[NDArray
         raise InputError(f"A mated pair must be of one identity, got {mixed} of {len(pairs)} that are of two.")
     names, code = np.unique(pairs[:, 0], return_inverse=True)
     return code, len(names)
-
-
-def _setting(
-    similarity: ArrayLike, mated: ArrayLike, identities: ArrayLike, curve: DiscardCurve
-) -> tuple[NDArray[np.int64], int, NDArray[np.bool_], NDArray[np.bool_]]:
-    """Returns (identity code, number of identities, failed) of the mated pairs, and which pairs those are."""
-    rule = protocol_of(curve.protocol)
-    if rule.discards != "mated":
-        raise InputError(
-            f"A bootstrap needs a protocol with a threshold fixed at discard 0, got {rule.name!r}.",
-            hint="use iso, clib or schlett2023",
-        )
-    same = np.asarray(mated, bool)
-    code, count = mated_codes(identities, same)
-    return code, count, np.asarray(similarity)[same] <= np.float64(curve.threshold), same
 
 
 class _Ordered:

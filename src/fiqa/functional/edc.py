@@ -36,6 +36,7 @@ __all__ = [
     "area",
     "best_area",
     "comparison_threshold",
+    "curve_at",
     "discard_curve",
     "false_match_curve",
     "oracle_curve",
@@ -116,10 +117,38 @@ def discard_curve(
     rows = np.flatnonzero(same)  # taking rows is several times faster than a mask
     genuine = score[rows]
     threshold = start_threshold(genuine, start) if start else threshold_at_fmr(score[np.flatnonzero(~same)], fmr)
+    nonmated = len(score) - len(genuine)
+    return curve_at(genuine, worst[rows], threshold, fmr=None if start else fmr, protocol=protocol, nonmated=nonmated)
+
+
+def curve_at(
+    similarity: ArrayLike, worst: ArrayLike, threshold: float, *, fmr: float | None, nonmated: int, protocol: str
+) -> DiscardCurve:
+    """Returns the discard curve of mated pairs at a comparison threshold that was set elsewhere, as where the non-mated pairs are too many to store.
+
+    Args:
+        similarity: (M,) of the mated pairs; worst: (M,) the lower quality of each (pair_quality).
+        threshold: accepted is above it.
+        fmr, nonmated: the rate that the threshold was set for (None: from a starting FNMR) and the number of non-mated pairs it was set on.
+        protocol: one that discards mated pairs only.
+
+    Raises:
+        ShapeError, InputError: shapes, NaN, a protocol that discards all kinds of pairs.
+        EvidenceError: no mated pair.
+
+    >>> curve_at([0.9, 0.1, 0.8], [0.8, 0.1, 0.5], 0.2, fmr=0.5, nonmated=2, protocol="iso").fnmr.round(3).tolist()
+    [0.333, 0.0, 0.0]
+    """
+    rule = protocol_of(protocol)
+    if rule.discards != "mated":
+        raise InputError(f"curve_at needs a protocol that discards mated pairs only, got {rule.name!r}.")
+    genuine = _floats(similarity, "similarity", ("M",))
+    quality = _floats(worst, "worst", (len(genuine),))
+    if not len(genuine):
+        raise EvidenceError("A discard curve needs mated pairs, got none.")
     failed = genuine <= np.float64(threshold)
-    discard, error, kept = _by_quality(worst[rows], failed)
-    counts = _counts(len(genuine), len(score) - len(genuine), int(failed.sum()))
-    return DiscardCurve(discard, error, kept, threshold, None if start else fmr, rule.name, counts)
+    counts = _counts(len(genuine), nonmated, int(failed.sum()))
+    return DiscardCurve(*_by_quality(quality, failed), float(threshold), fmr, rule.name, counts)
 
 
 def comparison_threshold(

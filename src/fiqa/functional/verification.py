@@ -7,7 +7,7 @@ similarities below m, and those at or below it. `all_pairs` therefore never stor
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fiqa import checks
 from fiqa.errors import EvidenceError, InputError
-from fiqa.functional.similarity import normalize
+from fiqa.functional.streams import mated_similarities, nonmated_blocks
 
 __all__ = [
     "Accuracy",
@@ -26,6 +26,7 @@ __all__ = [
     "eer",
     "fnmr_at_fmr",
     "lfw_accuracy",
+    "of_stream",
     "roc_auc",
     "threshold_at_fmr",
     "tpr_at_far",
@@ -174,27 +175,46 @@ def all_pairs(embeddings: ArrayLike, identities: ArrayLike, *, fars: Sequence[fl
     >>> result.auc, result.eer, result.tpr[0.25], result.mated, result.nonmated
     (1.0, 0.0, 1.0, 2, 4)
     """
-    for far in fars:
-        checks.in_range(far, "fars", 0.0, 1.0, open_low=True, open_high=True)
-    unit = normalize(embeddings)
-    code = np.unique(checks.array(identities, "identities", shape=(len(unit),)), return_inverse=True)[1]
-    order = np.argsort(code, kind="stable")
-    unit, code = unit[order], code[order]
-    mated = np.concatenate([np.empty(0, np.float32), *(part for part in _diagonal(unit, code, mated=True))])
-    counter = _Counter(np.sort(mated))
-    if len(mated):
-        for block in _diagonal(unit, code, mated=False):
-            counter.add(block)
-        for block in _beyond(unit, code):
-            counter.add(block)
-    ranks = counter.ranks(len(unit) * (len(unit) - 1) // 2 - len(mated))
+    _check_fars(fars)
+    mated = mated_similarities(embeddings, identities)
+    return of_stream(mated, nonmated_blocks(embeddings, identities), fars=fars)
+
+
+def of_stream(
+    mated: ArrayLike, nonmated: Iterable[NDArray[np.float32]], *, fars: Sequence[float] = (1e-3, 1e-4)
+) -> Verification:
+    """Returns the verification accuracy of stored mated similarities (M,) and of non-mated ones that come in flat blocks, which are counted and not kept.
+
+    Args:
+        mated: (M,) cosines; nonmated: blocks (B,) of cosines, as nonmated_blocks yields them. A cosine beyond +-1.0001 is an error of the caller's.
+        fars: false accept rates in (0,1).
+
+    Raises:
+        ShapeError, InputError: shapes, NaN, a FAR out of range.
+        EvidenceError: no mated or no non-mated pair.
+
+    >>> of_stream([0.5, 0.9], [np.float32([0.1]), np.float32([0.5])]).auc
+    0.875
+    """
+    _check_fars(fars)
+    counter = _Counter(np.sort(_scores(mated, "mated", least=0).astype(np.float32)))
+    count = 0
+    for block in nonmated:
+        counter.add(block)
+        count += len(block)
+    ranks = counter.ranks(count)
     return Verification(
         _auc(ranks),
         _eer(ranks),
         {far: _tpr(ranks, _floor(far * ranks.nonmated)) for far in fars},
-        len(mated),
+        int(ranks.times.sum()),
         ranks.nonmated,
     )
+
+
+def _check_fars(fars: Sequence[float]) -> None:
+    for far in fars:
+        checks.in_range(far, "fars", 0.0, 1.0, open_low=True, open_high=True)
 
 
 def lfw_accuracy(similarity: ArrayLike, mated: ArrayLike, folds: int | ArrayLike = 10) -> Accuracy:
@@ -339,39 +359,3 @@ def _bucket(values: NDArray[np.float32]) -> NDArray[np.int64]:
     scaled = np.multiply(values, half * np.float32(0.9999))
     scaled += half
     return scaled.astype(np.int64)
-
-
-def _runs(code: NDArray[np.int64], rows: int) -> Iterator[tuple[int, int]]:
-    """Yields [start, stop) of whole identities, at most `rows` rows together unless one identity has more."""
-    ends = np.concatenate([np.flatnonzero(np.diff(code)) + 1, [len(code)]]) if len(code) else np.empty(0, np.int64)
-    start, last = 0, 0
-    for end in ends.tolist():
-        if end - start > rows and last > start:
-            yield start, last
-            start = last
-        last = end
-    if last > start:
-        yield start, last
-
-
-def _diagonal(unit: NDArray[np.float32], code: NDArray[np.int64], *, mated: bool) -> Iterator[NDArray[np.float32]]:
-    """Yields flat similarities of the mated (or non-mated) pairs inside each run of identities."""
-    for start, stop in _runs(code, 512):
-        for top in range(start, stop, 512):
-            bottom = min(top + 512, stop)
-            product = unit[top:bottom] @ unit[top:stop].T
-            same = code[top:bottom, None] == code[None, top:stop]
-            yield product[np.triu(same if mated else ~same, 1)]
-
-
-def _beyond(unit: NDArray[np.float32], code: NDArray[np.int64]) -> Iterator[NDArray[np.float32]]:
-    """Yields flat similarities of each run with all later identities; the buffer is used again for the next block."""
-    buffer = np.empty(_CHUNK, np.float32)
-    for start, stop in _runs(code, 512):
-        for top in range(start, stop, 512):
-            rows = unit[top : min(top + 512, stop)]
-            width = _CHUNK // len(rows)
-            for left in range(stop, len(unit), width):
-                columns = unit[left : left + width]
-                block = buffer[: len(rows) * len(columns)].reshape(len(rows), len(columns))
-                yield np.matmul(rows, columns.T, out=block).ravel()

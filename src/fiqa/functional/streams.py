@@ -1,0 +1,132 @@
+"""The similarities of all pairs of a set as a stream of blocks, and the largest of a stream, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fiqa import checks
+from fiqa.errors import InputError
+from fiqa.functional.similarity import normalize
+
+__all__ = ["Largest", "mated_similarities", "nonmated_blocks"]
+
+_ROWS = 512
+_CHUNK = 1 << 20
+_SPARE = 1 << 20
+
+
+def mated_similarities(embeddings: ArrayLike, identities: ArrayLike) -> NDArray[np.float32]:
+    """Returns the cosines of all pairs of one identity, (M,) in no particular order.
+
+    Args:
+        embeddings: (N,D) vectors; rows are normalized here.
+        identities: (N,) of any type.
+
+    Raises:
+        ShapeError, InputError: shapes, NaN, a zero row.
+
+    >>> mated_similarities([[1.0, 0.0], [3.0, 4.0], [0.0, 1.0]], ["a", "a", "b"]).round(3).tolist()
+    [0.6000000238418579]
+    """
+    unit, code = _sorted(embeddings, identities)
+    return np.concatenate([np.empty(0, np.float32), *_diagonal(unit, code, mated=True)])
+
+
+def nonmated_blocks(embeddings: ArrayLike, identities: ArrayLike) -> Iterator[NDArray[np.float32]]:
+    """Yields the cosines of all pairs of two identities, each pair once, in flat blocks of at most about a million.
+
+    A block is valid until the next is asked for: copy what you keep of it. Args and Raises as mated_similarities.
+
+    >>> sum(len(block) for block in nonmated_blocks([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]], ["a", "a", "b"]))
+    2
+    """
+    unit, code = _sorted(embeddings, identities)
+    yield from _diagonal(unit, code, mated=False)
+    yield from _beyond(unit, code)
+
+
+class Largest:
+    """The `count` largest values of a stream, exact with ties.
+
+    Raises:
+        InputError: count below 1.
+
+    >>> top = Largest(2)
+    >>> for block in ([0.1, 0.9], [0.5, 0.3]):
+    ...     top.add(np.float32(block))
+    >>> np.sort(top.values()).round(1).tolist()
+    [0.5, 0.8999999761581421]
+    """
+
+    def __init__(self, count: int) -> None:
+        if count < 1:
+            raise InputError(f"count must be at least 1, got {count}.")
+        self._count = count
+        self._kept: list[NDArray[Any]] = []
+        self._waiting = 0
+        self._floor = -np.inf
+
+    def add(self, block: NDArray[Any]) -> None:
+        """Takes a flat block in; it may be written over afterwards."""
+        better = block[block > self._floor]
+        self._kept.append(better)
+        self._waiting += len(better)
+        if self._waiting >= self._count + _SPARE:
+            self.values()
+
+    def values(self) -> NDArray[Any]:
+        """Returns the largest so far, in no particular order: `count` of them, or all where there were fewer."""
+        together = np.concatenate(self._kept) if self._kept else np.empty(0, np.float32)
+        if len(together) > self._count:
+            together = np.partition(together, len(together) - self._count)[len(together) - self._count :]
+            self._floor = float(together.min())
+        self._kept, self._waiting = [together], 0
+        return together
+
+
+def _sorted(embeddings: ArrayLike, identities: ArrayLike) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Returns unit rows and identity numbers, in the order of the identities."""
+    unit = normalize(embeddings)
+    code = np.unique(checks.array(identities, "identities", shape=(len(unit),)), return_inverse=True)[1]
+    order = np.argsort(code, kind="stable")
+    return unit[order], code[order]
+
+
+def _runs(code: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """Yields [start, stop) of whole identities, at most _ROWS rows together unless one identity has more."""
+    ends = np.concatenate([np.flatnonzero(np.diff(code)) + 1, [len(code)]]) if len(code) else np.empty(0, np.int64)
+    start, last = 0, 0
+    for end in ends.tolist():
+        if end - start > _ROWS and last > start:
+            yield start, last
+            start = last
+        last = end
+    if last > start:
+        yield start, last
+
+
+def _diagonal(unit: NDArray[np.float32], code: NDArray[np.int64], *, mated: bool) -> Iterator[NDArray[np.float32]]:
+    """Yields flat similarities of the mated (or non-mated) pairs inside each run of identities."""
+    for start, stop in _runs(code):
+        for top in range(start, stop, _ROWS):
+            bottom = min(top + _ROWS, stop)
+            product = unit[top:bottom] @ unit[top:stop].T
+            same = code[top:bottom, None] == code[None, top:stop]
+            yield product[np.triu(same if mated else ~same, 1)]
+
+
+def _beyond(unit: NDArray[np.float32], code: NDArray[np.int64]) -> Iterator[NDArray[np.float32]]:
+    """Yields flat similarities of each run with all later identities; the buffer is used again for the next block."""
+    buffer = np.empty(_CHUNK, np.float32)
+    for start, stop in _runs(code):
+        for top in range(start, stop, _ROWS):
+            rows = unit[top : min(top + _ROWS, stop)]
+            width = _CHUNK // len(rows)
+            for left in range(stop, len(unit), width):
+                columns = unit[left : left + width]
+                block = buffer[: len(rows) * len(columns)].reshape(len(rows), len(columns))
+                yield np.matmul(rows, columns.T, out=block).ravel()
