@@ -21,6 +21,7 @@ PUBLIC = [
     "Scorer",
     "__version__",
     "align",
+    "convert",
     "embed",
     "evaluate",
     "label",
@@ -46,7 +47,7 @@ def test_an_unknown_name_says_which_there_are():
 
 
 def test_verbs_are_functions_named_like_themselves():
-    for name in ("align", "embed", "evaluate", "label", "load", "scan", "score", "threshold"):
+    for name in ("align", "convert", "embed", "evaluate", "label", "load", "scan", "score", "threshold"):
         assert getattr(fiqa, name).__name__ == name
 
 
