@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated
 
@@ -36,7 +37,7 @@ def _words(value: object) -> str:
     return (",".join(value) if isinstance(value, tuple) else str(value)) or "-"
 
 
-def _columns(rows: list[tuple[str, ...]]) -> list[str]:
+def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
     """The rows as lines of columns two blanks apart, the last one as long as it is."""
     widths = [max(map(len, column)) for column in list(zip(*rows, strict=True))[:-1]]
     return ["  ".join([*map(str.ljust, row[:-1], widths), row[-1]]) for row in rows]
