@@ -22,6 +22,7 @@ def command(
     """
     from fiqa.methods import card, names
 
+    lines: list[tuple[str, ...]]
     if name is not None:
         lines = [(key, _words(value)) for key, value in asdict(card(name)).items()]
     else:
