@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from fiqa.types import Quality as Quality
     from fiqa.types import Recognizer as Recognizer
     from fiqa.types import Scorer as Scorer
+    from fiqa.verbs.score import score as score
 
 
 def __getattr__(name: str) -> Any:
