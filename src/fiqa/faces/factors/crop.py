@@ -29,8 +29,8 @@ def measure(face: Planes) -> dict[str, float]:
 def flat_fill(face: Planes) -> NDArray[np.bool_]:
     """Returns (112,112) bool, True on what looks like the fill of an alignment that ran out of frame: a constant area from border to face oval.
 
-    Constant means within 2 levels in every 3x3 pixels and within 4 over all. A constant area that stays outside the oval is taken to be a background, so this finds less than
-    the frame's mask knows.
+    Constant means within 2 levels in every 3x3 pixels and within 4 over all. A constant area that stays outside the oval is taken to be a background,
+    so this finds less than the frame's mask knows.
     """
     kernel = np.ones((3, 3), np.uint8)
     flat = np.asarray(cv2.subtract(cv2.dilate(face.luma, kernel), cv2.erode(face.luma, kernel))) <= 2

@@ -1,8 +1,9 @@
 """Face structure: whether what lies in the square is arranged as a face is. No trained weights: the pattern is drawn.
 
-A face in the alignment square has dark brows and eyes, a nose that catches light with dark nostrils under it, and a dark mouth; its edges run across at brows, eyes
-and mouth, and upright along the nose. How bright the skin is beside hair and background is left out: that differs between people. That drawing, reduced to 28x28 cells, is correlated with the crop twice: its luminance (less the slow
-part that light makes) and its edge directions. A car, a wall and noise have no such arrangement.
+A face in the alignment square has dark brows and eyes, a nose that catches light with dark nostrils under it, and a dark mouth; its edges run across at
+brows, eyes and mouth, and upright along the nose. How bright the skin is beside hair and background is left out: that differs between people. The drawing,
+reduced to 28x28 cells, is correlated with the crop twice: its luminance (less the slow part that light makes) and its edge directions. A car, a wall and
+noise have no such arrangement.
 """
 
 from __future__ import annotations
