@@ -99,3 +99,14 @@ def not_faces(rng: np.random.Generator) -> dict[str, NDArray[np.uint8]]:
     sizes = {f"noise {n}": rng.integers(0, 256, (n, n, 3), dtype=np.uint8) for n in (32, 112, 900)}
     odd = {"pixel": np.zeros((1, 1, 3), np.uint8), "line": np.zeros((1, 900, 3), np.uint8)}
     return {"car": car, "noise": noise, **stretched, **flat, **sizes, **odd}
+
+
+@pytest.fixture
+def photo_folder(tmp_path: Path) -> Path:
+    """A working folder as the pages assume it: `photos/astronaut.png`, a real portrait (scikit-image's, public domain)."""
+    from PIL import Image
+    from skimage.data import astronaut
+
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(astronaut()).save(tmp_path / "photos" / "astronaut.png")
+    return tmp_path

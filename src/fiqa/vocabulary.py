@@ -33,6 +33,11 @@ STATUSES = MappingProxyType(
         "not_found": "There is no file at that path (or no longer).",
         "wrong_size": "The image was given as an aligned crop and is not square or too small.",
         "invalid_embedding": "The recognizer's vector is NaN, infinite or of zero length.",
+        "no_identity": "It is not known who is on the image.",
+        "no_embedding": "The recognizer's vectors have none of this id.",
+        "no_prior": "The prior quality has no number for this id.",
+        "no_mate": "The identity has no other image to compare with.",
+        "no_template": "No template image is chosen for the identity.",
         "failed": "The row failed for a reason that has no status of its own; the log has it.",
     }
 )
@@ -56,6 +61,7 @@ ADVICE = MappingProxyType(
         "cropped": "Move the whole face into the frame.",
         "face_too_small": "Come closer, or use a higher resolution.",
         "low_contrast": "Add light from the front, or remove haze from the lens.",
+        "unclear_features": "Let eyes, nose and mouth be plainly seen: nothing across them, no hard shadow, the face to the front.",
     }
 )
 """Reason codes and the sentence that says what to do about each."""

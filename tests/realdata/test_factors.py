@@ -90,7 +90,10 @@ def test_clean_faces_are_mostly_good_and_mostly_without_reasons(faces):
 def test_without_landmarks_the_score_is_about_the_same(faces):
     scorer = fiqa.load("analytic")
     known, bare = scorer.score(faces), scorer.score(faces.crops)
-    assert np.corrcoef(known, bare)[0, 1] > 0.9
+    # a few detected faces that look like none to the drawing are damped only where nothing says that they were detected
+    sure = scorer.explain(faces).measures["face_structure"] > 0.2
+    assert np.mean(sure) > 0.95
+    assert np.corrcoef(known[sure], bare[sure])[0, 1] > 0.9
 
 
 def test_noise_and_backgrounds_lie_below_faces(faces, data):

@@ -15,9 +15,10 @@ from fiqa.types import Faces, Factors
 from fiqa.vocabulary import FACTORS
 
 
-def factors(values: list[float], *, structure: float = 0.9, coarse: float = 0.95) -> Factors:
+def factors(values: list[float], *, structure: float = 0.9, coarse: float = 0.95, eyes: float = np.nan) -> Factors:
     measures = {name: np.zeros(1, np.float32) for name in MEASURES}
-    measures |= {"face_structure": np.float32([structure]), "coarse_share": np.float32([coarse])}
+    told = {"face_structure": structure, "coarse_share": coarse, "eye_distance": eyes}
+    measures |= {name: np.float32([value]) for name, value in told.items()}
     return Factors({n: np.float32([v]) for n, v in zip(FACTORS, values, strict=True)}, measures, [()])
 
 
@@ -44,6 +45,12 @@ def test_no_face_has_no_quality_however_sharp_and_well_lit():
 def test_structure_counts_step_by_step():
     values = [quality(factors([1.0] * 6, structure=s))[0] for s in (0.0, 0.1, 0.2, 0.3, 0.5)]
     assert values == sorted(set(values))
+
+
+def test_structure_does_not_overrule_a_detector():
+    bare, detected = (quality(factors([0.9] * 6, structure=0.05, eyes=eyes))[0] for eyes in (np.nan, 40.0))
+    assert bare < 0.1
+    assert detected == pytest.approx(0.9, abs=0.002)
 
 
 def test_landmarks_frame_and_eye_distance_count(face):

@@ -1,0 +1,91 @@
+"""A mkdocs hook: the pages that are built from the code itself, so that they cannot say anything else than the code does.
+
+`methods/NAME.md` comes from each method's card, `reference/ROOM.md` from docstrings, `reference/words.md` from the vocabulary,
+`reference/commands.md` from the command line's own help.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from pathlib import Path
+from typing import Any
+
+from mkdocs.structure.files import File, Files
+
+import fiqa
+from fiqa import methods, vocabulary
+from fiqa.types import MethodCard
+
+ROOMS = ("functional", "methods", "verbs", "data", "faces", "runtime", "report", "execute")
+SINGLE = ("types", "errors", "checks", "extras")
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Adds the generated pages to the site."""
+    pages = {f"methods/{name}.md": method_page(methods.card(name)) for name in methods.names()}
+    pages["methods/index.md"] = method_list()
+    pages |= {f"reference/{room}.md": room_page(room) for room in ROOMS}
+    pages["reference/nouns.md"] = "# Nouns, errors and checks\n\n" + "\n\n".join(f"::: fiqa.{m}" for m in SINGLE) + "\n"
+    pages["reference/words.md"] = words_page()
+    pages["reference/commands.md"] = commands_page()
+    for path, text in pages.items():
+        files.append(File.generated(config, path, content=text))
+    return files
+
+
+def method_page(card: MethodCard) -> str:
+    """Returns a method's page from its card."""
+    rows = {
+        "paper": card.paper,
+        "year": str(card.year),
+        "family": card.family,
+        "computes from": ", ".join(card.needs),
+        "gives": ", ".join(card.gives),
+        "needs the extras": ", ".join(card.extras) or "none",
+        "sees": card.preprocess or "as its inputs are",
+        "weights": card.weights or "none",
+        "status": card.status,
+    }
+    table = "\n".join(f"| {key} | {value} |" for key, value in rows.items())
+    module = methods.TABLE[card.name]
+    limits = f"\n## When it fails\n\n{card.limits}\n" if card.limits else ""
+    head = f"# {card.name}\n\n{card.summary}\n\n| | |\n|---|---|\n{table}\n{limits}"
+    return f"{head}\n## In the code\n\n::: {module}\n"
+
+
+def method_list() -> str:
+    """Returns the table of all methods."""
+    cards = [methods.card(name) for name in methods.names()]
+    rows = [f"| [{c.name}]({c.name}.md) | {c.summary} | {', '.join(c.gives)} | {c.status} |" for c in cards]
+    return "# Methods\n\n| method | what it is | gives | status |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
+
+
+def room_page(room: str) -> str:
+    """Returns the reference of one room: every module in it."""
+    folder = Path(fiqa.__file__).parent / room
+    names = [m.name for m in pkgutil.walk_packages([str(folder)], f"fiqa.{room}.") if "._" not in m.name]
+    return f"# {room}\n\n::: fiqa.{room}\n\n" + "\n\n".join(f"::: {name}" for name in sorted(names)) + "\n"
+
+
+def words_page() -> str:
+    """Returns the statuses, reasons, factors and levels."""
+    status = "\n".join(f"| `{k}` | {v} |" for k, v in vocabulary.STATUSES.items())
+    advice = "\n".join(f"| `{k}` | {v} |" for k, v in vocabulary.ADVICE.items())
+    return (
+        "# Words that are interface\n\n"
+        f"Factors, in order: {', '.join(vocabulary.FACTORS)}. Levels, worst to best: {', '.join(vocabulary.LEVELS)}.\n\n"
+        f"## Row statuses\n\n| status | meaning |\n|---|---|\n{status}\n\n## Reason codes\n\n| reason | what to do |\n|---|---|\n{advice}\n"
+    )
+
+
+def commands_page() -> str:
+    """Returns the help of every command, as the command line prints it."""
+    from typer.testing import CliRunner
+
+    from fiqa.cli import COMMANDS, build
+
+    parts = ["# Commands\n"]
+    for name in COMMANDS:
+        text = CliRunner().invoke(build(), [name, "--help"], terminal_width=100).output
+        parts.append(f"## fiqa {name}\n\n```text\n{text.strip()}\n```\n")
+    return "\n".join(parts)
