@@ -15,6 +15,7 @@ import math
 import os
 import zipfile
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -27,7 +28,7 @@ from fiqa.data.store import atomic_path
 from fiqa.errors import InputError, ReadError, ShapeError, UnsafeFileError
 from fiqa.types import Embeddings
 
-__all__ = ["read_embeddings", "write_embeddings"]
+__all__ = ["MappedEmbeddings", "map_embeddings", "read_embeddings", "write_embeddings"]
 
 _KEYS = ("id", "vector", "norm", "recognizer")
 _MOST_COMPRESSED = 100
@@ -47,6 +48,35 @@ def read_embeddings(path: str | os.PathLike[str]) -> Embeddings:
     if not file.is_file():
         raise ReadError(f"An embeddings file must exist, there is none at {file}.", status="not_found")
     return _normalized(reader(file), str(file))
+
+
+@dataclass(frozen=True, eq=False)
+class MappedEmbeddings:
+    """Embeddings as they lie in a file: `id` (N,), `vector` (N,D) of any float type, not looked at yet; `norm` (N,) or None; `recognizer`."""
+
+    id: NDArray[np.str_]
+    vector: NDArray[np.floating[Any]]
+    norm: NDArray[np.float32] | None
+    recognizer: str
+
+
+def map_embeddings(path: str | os.PathLike[str]) -> MappedEmbeddings:
+    """Returns the embeddings in a file without their vectors in memory where they are a .npy, for those who read them block by block; other files are read.
+
+    Raises: as read_embeddings, but the vectors of a .npy are not checked: they may be of any length and hold NaN, and ids may repeat.
+    """
+    file = Path(path)
+    if file.suffix != ".npy" or not file.is_file():
+        known = read_embeddings(path)
+        return MappedEmbeddings(known.id, known.vector, known.norm, known.recognizer)
+    table = _read_npy(file)
+    vector = table["vector"]
+    if vector.ndim != 2 or len(vector) != len(table["id"]) or vector.dtype.kind != "f":
+        raise ShapeError(
+            f"vector of {file} must be floating point of shape ({len(table['id'])}, D), got {vector.dtype} {vector.shape}."
+        )
+    norm = np.asarray(table["norm"], np.float32) if "norm" in table else None
+    return MappedEmbeddings(table["id"], vector, norm, str(table.get("recognizer", "")))
 
 
 def write_embeddings(embeddings: Embeddings, path: str | os.PathLike[str], *, half: bool = False) -> Path:

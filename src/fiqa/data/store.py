@@ -164,9 +164,12 @@ def _digest(artifact: Path) -> str:
     return hashlib.sha256(repr(names).encode()).hexdigest()
 
 
-def write_sidecar(artifact: PathLike, record: Mapping[str, Any]) -> Path:
-    """Writes `<artifact>.json` with the record, its fingerprint and the artifact's own digest; call it last. Returns its path. Raises WriteError."""
-    whole = {**record, "fingerprint": fingerprint(record), "output": _digest(Path(artifact))}
+def write_sidecar(artifact: PathLike, record: Mapping[str, Any], *, found: Mapping[str, Any] | None = None) -> Path:
+    """Writes `<artifact>.json` with the record, its fingerprint and the artifact's own digest; call it last. Returns its path. Raises WriteError.
+
+    `found` is what the run learned (it goes into the file, not into the fingerprint).
+    """
+    whole = {**record, **(found or {}), "fingerprint": fingerprint(record), "output": _digest(Path(artifact))}
     with atomic_path(_sidecar(artifact)) as aside:
         aside.write_text(json.dumps(whole, indent=1, sort_keys=True) + "\n", encoding="ascii")
     return _sidecar(artifact)

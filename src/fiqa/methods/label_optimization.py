@@ -156,6 +156,11 @@ class LabelOptimizer:
                 progress("cluster", position, len(self._groups))
         self.start()
 
+    @property
+    def pairs(self) -> int:
+        """How many ordered pairs one repeat draws; known once `start` was called."""
+        return self._pairs
+
     def start(self) -> None:
         """Ranks the images that take part, once `cluster_of` is known (found by `cluster` or restored)."""
         found = {number: len(np.unique(self.cluster_of[rows])) for number, rows in self._groups}

@@ -5,10 +5,27 @@
 
 from __future__ import annotations
 
-from fiqa.methods.dmsfiqa.levels import INTERVALS, coarse_levels, fine_labels, fuse, level_thresholds
+from fiqa.methods.dmsfiqa.levels import (
+    INTERVALS,
+    coarse_levels,
+    fine_labels,
+    fine_positions,
+    fuse,
+    fuse_factors,
+    level_thresholds,
+)
 from fiqa.types import MethodCard
 
-__all__ = ["CARD", "INTERVALS", "coarse_levels", "fine_labels", "fuse", "level_thresholds"]
+__all__ = [
+    "CARD",
+    "INTERVALS",
+    "coarse_levels",
+    "fine_labels",
+    "fine_positions",
+    "fuse",
+    "fuse_factors",
+    "level_thresholds",
+]
 
 CARD = MethodCard(
     name="dmsfiqa",

@@ -13,7 +13,7 @@ from fiqa.errors import InputError, ShapeError
 from fiqa.functional.identities import encode, groups
 from fiqa.vocabulary import FACTORS, LEVELS
 
-__all__ = ["INTERVALS", "coarse_levels", "fine_labels", "fuse", "level_thresholds"]
+__all__ = ["INTERVALS", "coarse_levels", "fine_labels", "fine_positions", "fuse", "fuse_factors", "level_thresholds"]
 
 _LOW, _HIGH = 0.2, 0.9
 _THIRDS = 3
@@ -28,22 +28,20 @@ INTERVALS: tuple[tuple[float, float], ...] = (
 The paper states the first and the last; the nine between are ours and tile (0.2, 0.9) evenly."""
 
 
-def fuse(first: ArrayLike, second: ArrayLike | None = None, *, weight: float = 0.5) -> NDArray[np.float32]:
-    """Returns the coarse quality Q of every image from one or two judges: the mean of the fused six factors.
+def fuse_factors(first: ArrayLike, second: ArrayLike | None = None, *, weight: float = 0.5) -> NDArray[np.float32]:
+    """Returns the six factors of one judge, or of two fused: q_f = weight q_f(first) + (1 - weight) q_f(second).
 
-        q_f = weight q_f(first) + (1 - weight) q_f(second),   Q = mean over the six factors
-
-    A factor that one judge leaves missing (NaN) is the other judge's; a factor missing in both is left out of the mean.
+    A factor that one judge leaves missing (NaN) is the other judge's; a factor missing in both stays NaN.
 
     Args:
         first, second: (N,6) factor qualities in 0..1 in the order of fiqa.vocabulary.FACTORS; `second` may be None.
         weight: share of the first judge, 0..1.
 
-    Returns: (N,) float32 in [0, 1].
-    Raises: ShapeError, InputError (outside 0..1, or an image for which all factors are missing).
+    Returns: (N,6) float32 in [0, 1] or NaN.
+    Raises: ShapeError, InputError (outside 0..1).
 
-    >>> fuse([[1, 1, 1, 1, 1, 0.4]], [[0, 0, 0, 0, 0, 0.4]]).round(3).tolist()
-    [0.4830000102519989]
+    >>> fuse_factors([[1, 1, 1, 1, 1, np.nan]], [[0, 0, 0, 0, 0, 0.4]], weight=0.25).round(2).tolist()[0][-2:]
+    [0.25, 0.4000000059604645]
     """
     checks.in_range(weight, "weight", 0.0, 1.0)
     a = _judged(first, "first")
@@ -51,6 +49,20 @@ def fuse(first: ArrayLike, second: ArrayLike | None = None, *, weight: float = 0
     if len(a) != len(b):
         raise ShapeError(f"second must have shape ({len(a)}, {len(FACTORS)}), got {b.shape}.")
     mixed = np.where(np.isnan(a), b, np.where(np.isnan(b), a, weight * a + (1 - weight) * b))
+    return mixed.astype(np.float32)
+
+
+def fuse(first: ArrayLike, second: ArrayLike | None = None, *, weight: float = 0.5) -> NDArray[np.float32]:
+    """Returns the coarse quality Q of every image from one or two judges: the mean of the known factors that `fuse_factors` gives.
+
+    Args: as `fuse_factors`.
+    Returns: (N,) float32 in [0, 1].
+    Raises: ShapeError, InputError (outside 0..1, or an image for which all factors are missing).
+
+    >>> fuse([[1, 1, 1, 1, 1, 0.4]], [[0, 0, 0, 0, 0, 0.4]]).round(3).tolist()
+    [0.4830000102519989]
+    """
+    mixed = fuse_factors(first, second, weight=weight).astype(np.float64)
     known = np.count_nonzero(~np.isnan(mixed), axis=1)
     if np.any(known == 0):
         raise InputError(
@@ -126,26 +138,43 @@ def fine_labels(
     >>> fine_labels([3, 3, 3, 0], [0.9, 0.5, 0.7, 0.1], ["a"] * 4).round(3)
     array([0.861, 0.706, 0.783, 0.1  ], dtype=float32)
     """
+    slot = fine_positions(levels, similarity, identities)
+    n = len(slot)
+    ratio = np.asarray(similarity, np.float64)
+    code, _ = encode(identities, n)
+    checks.choice(within, "within", ("rank", "uniform"))
+    checks.in_range(epsilon, "epsilon", 0.0, 1.0)
+    table = _intervals(intervals)
+    rng = np.random.default_rng(seed)
+    result = np.empty(n)
+    for rows in groups(code * len(INTERVALS) + slot):
+        ordered = rows[np.argsort(ratio[rows], kind="stable")]
+        result[ordered] = _place(table[slot[rows[0]]], len(rows), epsilon, within, rng)
+    return np.clip(result, 0.0, 1.0).astype(np.float32)
+
+
+def fine_positions(levels: ArrayLike, similarity: ArrayLike, identities: ArrayLike) -> NDArray[np.int64]:
+    """Returns which of the eleven INTERVALS each image's label lies in (see `fine_labels`): (N,) int 0..10.
+
+    Raises: ShapeError, InputError (levels outside 0..4, NaN).
+
+    >>> fine_positions([3, 3, 3, 0, 4], [0.9, 0.5, 0.7, 0.1, 1.0], ["a"] * 5).tolist()
+    [9, 7, 8, 0, 10]
+    """
     level = checks.array(levels, "levels", shape=("N",), dtype=np.int64)
     n = len(level)
     ratio = checks.finite(checks.array(similarity, "similarity", shape=(n,), dtype=np.float64), "similarity")
     code, _ = encode(identities, n)
     if n and (level.min() < 0 or level.max() > len(LEVELS) - 1):
         raise InputError(f"levels must be in 0..{len(LEVELS) - 1}, got {level.min()}..{level.max()}.")
-    checks.choice(within, "within", ("rank", "uniform"))
-    checks.in_range(epsilon, "epsilon", 0.0, 1.0)
-    table = _intervals(intervals)
-    rng = np.random.default_rng(seed)
-    result = np.empty(n)
-    for rows in groups(code * len(LEVELS) + level):
+    result = np.where(level == 0, 0, len(INTERVALS) - 1)
+    middle = np.flatnonzero((level > 0) & (level < len(LEVELS) - 1))
+    for where in groups((code * len(LEVELS) + level)[middle]):
+        rows = middle[where]
         ordered = rows[np.argsort(ratio[rows], kind="stable")]
-        number = int(level[rows[0]])
-        slot = np.full(len(rows), 0 if number == 0 else 3 * _THIRDS + 1)
-        if 0 < number < len(LEVELS) - 1:
-            slot = 1 + _THIRDS * (number - 1) + (_THIRDS * (np.arange(len(rows)) + 0.5) / len(rows)).astype(int)
-        for group in np.unique(slot):
-            result[ordered[slot == group]] = _place(table[group], int(np.sum(slot == group)), epsilon, within, rng)
-    return np.clip(result, 0.0, 1.0).astype(np.float32)
+        third = (_THIRDS * (np.arange(len(rows)) + 0.5) / len(rows)).astype(int)
+        result[ordered] = 1 + _THIRDS * (level[rows[0]] - 1) + third
+    return result
 
 
 def _place(

@@ -1,0 +1,99 @@
+"""`fiqa label`: the typer spelling of fiqa.label."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from fiqa.cli import options
+
+
+def command(
+    method: Annotated[
+        str,
+        typer.Argument(
+            metavar="METHOD",
+            help="dmsfiqa, clib_fiqa, label_optimization, cr_fiqa, sdd_fiqa, faceqnet, norm, or a scoring method.",
+        ),
+    ],
+    output: Annotated[
+        str, typer.Option("-o", "--output", metavar="FILE", help="Write here; .parquet, .csv or .jsonl by suffix.")
+    ],
+    faces: Annotated[
+        str | None,
+        typer.Option(
+            "--faces", metavar="FILE", help="Manifest of the crops: rows, identities and pixels; or a folder."
+        ),
+    ] = None,
+    embeddings: Annotated[
+        str | None, typer.Option("--embeddings", metavar="FILE", help="Vectors of one recognizer, from fiqa embed.")
+    ] = None,
+    prior: Annotated[
+        str | None,
+        typer.Option("--prior", metavar="FILE", help="Any quality: for label_optimization and faceqnet."),
+    ] = None,
+    templates: Annotated[
+        str,
+        typer.Option("--templates", metavar="auto|FILE", help="dmsfiqa: the best candidate, or your edited table."),
+    ] = "auto",
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="An option of the method; may be given several times."),
+    ] = None,
+    seed: options.Seed = 0,
+    workers: options.Workers = None,
+    force: options.Force = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Make quality labels without people.
+
+    Inputs are joined by id. A face without a label keeps its row, with a status that says why, and the exit code is 3. Beside the table stands its sidecar:
+    hashes of the inputs, arguments, seed, models, versions, and what the run found.
+
+    Example:
+      fiqa label cr_fiqa --faces faces.parquet --embeddings emb.npz -o labels.parquet
+      fiqa label label_optimization --embeddings emb.npz --prior labels.parquet --set clusters=20 -o better.parquet
+    """
+    from fiqa.verbs.label import label_rows
+
+    run = label_rows(
+        method,
+        faces=faces,
+        embeddings=embeddings,
+        prior=prior,
+        templates=templates,
+        seed=seed,
+        out=output,
+        workers=workers,
+        options=dict(_pair(text) for text in set_ or []),
+        force=force,
+        progress=_Told(quiet),
+    )
+    if not quiet:
+        state = f"{output} is current, nothing to do; --force does it again. " if run.current else ""
+        typer.echo(f"{state}{len(run.quality)} labels, {run.failed} rows without", err=True)
+        for name, value in run.about.items():
+            typer.echo(f"  {name}: {value}", err=True)
+    raise typer.Exit(options.SOME_FAILED if run.failed else options.OK)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, mark, value = text.partition("=")
+    if not mark or not key:
+        raise typer.BadParameter(f"--set must be KEY=VALUE, got {text!r}.")
+    return key.strip(), value.strip()
+
+
+class _Told:
+    """Tells progress on stderr, a line every few seconds."""
+
+    def __init__(self, quiet: bool, every: float = 5.0) -> None:
+        self._quiet, self._every, self._last = quiet, every, time.monotonic()
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if not self._quiet and now - self._last >= self._every:
+            self._last = now
+            typer.echo(f"{stage}: {done} of {total}", err=True)

@@ -1,0 +1,119 @@
+"""The CLIP judge: how much closer a face is to the good prompts of a factor than to the bad ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqa.extras import require
+from fiqa.methods.dmsfiqa.towers import device_and_precision, loading, pictures
+from fiqa.runtime.pretrained import model_folder, model_hashes
+from fiqa.types import Faces, FloatArray, batches
+from fiqa.vocabulary import FACTORS
+
+__all__ = ["ClipJudge"]
+
+Prompts = Mapping[str, Mapping[str, Sequence[str]]]
+_CONTEXT = 77
+
+
+class ClipJudge:
+    """q_f = sigmoid((mean cosine to the positive prompts - mean cosine to the negative prompts) / tau), with any CLIP of transformers.
+
+    Args: as in [clip] of default.toml. The prompts' embeddings are computed once, when the judge is loaded.
+    """
+
+    name = "clip"
+    parallel = False
+
+    def __init__(self, *, model: str, tau: float, batch: int, precision: str, prompts: Prompts) -> None:
+        self.model, self.tau, self.batch, self.precision, self.prompts = model, tau, batch, precision, prompts
+
+    @cached_property
+    def _folder(self) -> Any:
+        return model_folder(self.model)
+
+    @cached_property
+    def _loaded(self) -> tuple[Any, Any, NDArray[np.float32]]:
+        """(model, image processor, text embeddings (P,D) of all prompts in the order of `_texts`)."""
+        transformers, torch = require("transformers", extra="vlm"), require("torch", extra="vlm")
+        device, dtype = device_and_precision(self.precision)
+        model = loading(
+            self._folder,
+            "A CLIP model",
+            lambda: transformers.CLIPModel.from_pretrained(self._folder, dtype=dtype, local_files_only=True),
+        )
+        model = model.eval().to(device)
+        process = loading(
+            self._folder,
+            "A CLIP image processor",
+            lambda: transformers.CLIPImageProcessorPil.from_pretrained(self._folder),
+        )
+        tokenizer = loading(
+            self._folder, "A CLIP tokenizer", lambda: transformers.CLIPTokenizer.from_pretrained(self._folder)
+        )
+        longest = min(_CONTEXT, model.config.text_config.max_position_embeddings)
+        tokens = tokenizer(self._texts, padding="max_length", max_length=longest, truncation=True, return_tensors="pt")
+        with torch.inference_mode():
+            text = model.get_text_features(**tokens.to(device)).pooler_output
+        return model, process, _unit(text)
+
+    @cached_property
+    def _texts(self) -> list[str]:
+        return [text for factor in FACTORS for side in ("positive", "negative") for text in self.prompts[factor][side]]
+
+    @cached_property
+    def _contrast(self) -> NDArray[np.float32]:
+        """(P,6): what takes the cosines to all prompts to the margin of each factor."""
+        table = np.zeros((len(self._texts), len(FACTORS)), np.float32)
+        at = 0
+        for k, factor in enumerate(FACTORS):
+            for side, sign in (("positive", 1.0), ("negative", -1.0)):
+                count = len(self.prompts[factor][side])
+                table[at : at + count, k] = sign / count
+                at += count
+        return table
+
+    def load(self) -> None:
+        """Loads the model and embeds the prompts; raises WeightsError, MissingExtraError."""
+        _ = self._loaded
+
+    def judge(self, faces: Faces) -> FloatArray:
+        """Returns (N,6) float32 in 0..1."""
+        margin = self.embed(faces) @ self._loaded[2].T @ self._contrast
+        return (1.0 / (1.0 + np.exp(-np.clip(margin.astype(np.float64) / self.tau, -60, 60)))).astype(np.float32)
+
+    def embed(self, faces: Faces) -> FloatArray:
+        """Returns (N,D) float32 unit image embeddings."""
+        torch = require("torch", extra="vlm")
+        model, process, text = self._loaded
+        found = [np.empty((0, text.shape[1]), np.float32)]
+        for piece in batches(len(faces), self.batch):
+            pixels = process(images=pictures(faces.take(piece)), return_tensors="pt")["pixel_values"]
+            with torch.inference_mode():
+                image = model.get_image_features(pixel_values=pixels.to(model.device, model.dtype)).pooler_output
+            found.append(_unit(image))
+        return np.concatenate(found)
+
+    def describe(self) -> dict[str, Any]:
+        """Returns model, sha256 of its files, tau, precision and prompts."""
+        return {
+            "judge": self.name,
+            "model": self.model,
+            "files": model_hashes(self._folder),
+            "tau": self.tau,
+            "precision": str(device_and_precision(self.precision)[1]),
+            "prompts": {
+                factor: {side: list(texts) for side, texts in self.prompts[factor].items()} for factor in FACTORS
+            },
+        }
+
+
+def _unit(vectors: Any) -> NDArray[np.float32]:
+    rows = vectors.float().cpu().numpy()
+    result: NDArray[np.float32] = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    return result

@@ -1,0 +1,123 @@
+"""The settings of DmsFIQA labels: one readable TOML that ships with the package (default.toml) and can be replaced."""
+
+from __future__ import annotations
+
+import copy
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fiqa import checks
+from fiqa.data.store import open_regular
+from fiqa.errors import InputError, ReadError
+from fiqa.vocabulary import FACTORS
+
+__all__ = ["DEFAULT", "read_config", "replaced"]
+
+DEFAULT = Path(__file__).with_name("default.toml")
+"""The settings that ship with fiqa; copy it to change them."""
+
+_JUDGES = ("analytic", "clip", "blip2")
+
+
+def read_config(path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
+    """Returns the settings of the shipped TOML, with those of the file at `path` in their place.
+
+    A file need hold only what it changes; a list (prompts of a side, thresholds) is replaced whole.
+
+    Raises:
+        ReadError: not readable, or not TOML. UnknownNameError: a key that the shipped file does not have, with the closest one.
+        InputError: a value of another kind, or out of its range.
+
+    >>> read_config()["clip"]["tau"]
+    0.015
+    """
+    config = _toml(DEFAULT)
+    if path is not None:
+        _merge(config, _toml(Path(path)), os.fspath(path))
+    return _valid(config)
+
+
+def replaced(config: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
+    """Returns the settings with one of them replaced; `key` is dotted, a `value` of text is read as TOML where that can be.
+
+    Raises: UnknownNameError (no such key), InputError (a value of another kind or out of range).
+
+    >>> replaced(read_config(), "clip.tau", "0.02")["clip"]["tau"]
+    0.02
+    """
+    change: Any = _value(value)
+    for name in reversed(key.split(".")):
+        change = {name: change}
+    result = copy.deepcopy(dict(config))
+    _merge(result, change, "options of dmsfiqa")
+    return _valid(result)
+
+
+def _value(value: Any) -> Any:
+    if not isinstance(value, str):
+        return list(value) if isinstance(value, tuple) else value
+    try:
+        return tomllib.loads(f"x = {value}")["x"]
+    except tomllib.TOMLDecodeError:
+        return value
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    with open_regular(path) as file:
+        try:
+            return tomllib.loads(file.read().decode("utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ReadError(f"{str(path)!r} must be TOML: {error}.", status="corrupt") from error
+
+
+def _merge(base: dict[str, Any], change: Mapping[str, Any], where: str) -> None:
+    """Puts the values of `change` into `base`, which has every key there is."""
+    for key, value in change.items():
+        checks.choice(key, f"key in {where}", base)
+        known = base[key]
+        if isinstance(known, dict) and isinstance(value, Mapping):
+            _merge(known, value, f"{where}, [{key}]")
+        elif isinstance(known, list) and isinstance(value, str):
+            base[key] = value.split(",")
+        elif isinstance(known, float) and isinstance(value, int) and not isinstance(value, bool):
+            base[key] = float(value)
+        elif type(known) is type(value):
+            base[key] = value
+        else:
+            raise InputError(f"{key} in {where} must be {_KIND[type(known)]}, got {value!r}.")
+
+
+_KIND = {dict: "a table", list: "a list", float: "a number", int: "a whole number", str: "text", bool: "true or false"}
+
+
+def _valid(config: dict[str, Any]) -> dict[str, Any]:
+    judges = config["judges"]
+    if not 1 <= len(judges) <= 2 or len(set(judges)) != len(judges):
+        raise InputError(f"judges must be one or two different ones of {', '.join(_JUDGES)}, got {judges}.")
+    for judge in judges:
+        checks.choice(judge, "judge", _JUDGES)
+    checks.in_range(config["lambda"], "lambda", 0.0, 1.0)
+    for name in ("thresholds", "percentiles"):
+        known = config[name]
+        numbers = all(isinstance(one, (int, float)) for one in known)
+        if not numbers or len(known) not in ((0, 4) if name == "thresholds" else (4,)) or sorted(known) != known:
+            raise InputError(f"{name} must be four ascending numbers, got {known}.")
+    checks.in_range(config["clip"]["tau"], "tau", 0.0, float("inf"), open_low=True)
+    checks.in_range(config["candidates"], "candidates", 1, float("inf"))
+    for part in ("clip", "blip2"):
+        checks.in_range(config[part]["batch"], f"{part}.batch", 1, float("inf"))
+        checks.choice(config[part]["precision"], "precision", ("auto", "float32", "float16", "bfloat16"))
+    for factor in FACTORS:
+        _valid_factor(config, factor)
+    return config
+
+
+def _valid_factor(config: Mapping[str, Any], factor: str) -> None:
+    for side in ("positive", "negative"):
+        prompts = config["clip"]["prompts"][factor][side]
+        if not prompts or not all(isinstance(one, str) and one for one in prompts):
+            raise InputError(f"{side} prompts of {factor} must be at least one text, got {prompts}.")
+    checks.choice(config["blip2"]["questions"][factor]["good"], f"good answer of {factor}", ("yes", "no"))

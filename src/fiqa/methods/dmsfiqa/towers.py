@@ -1,0 +1,47 @@
+"""What the two vision-language judges share: precision, device, pictures for transformers, and loading with one clear error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from fiqa.errors import WeightsError
+from fiqa.extras import require
+from fiqa.types import Faces
+
+__all__ = ["device_and_precision", "loading", "pictures"]
+
+T = TypeVar("T")
+
+
+def device_and_precision(precision: str) -> tuple[str, Any]:
+    """Returns (device, torch dtype): the GPU where there is one; "auto" is bfloat16 or float16 on it and float32 on a CPU."""
+    torch = require("torch", extra="vlm")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    if precision != "auto":
+        return device, getattr(torch, precision)
+    if device == "cpu":
+        return device, torch.float32
+    return device, torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+
+
+def pictures(faces: Faces) -> list[Any]:
+    """Returns the crops as pictures of Pillow, which the image processors take."""
+    from PIL import Image
+
+    return [Image.fromarray(np.ascontiguousarray(crop)) for crop in faces.crops]
+
+
+def loading(folder: Path, what: str, load: Callable[[], T]) -> T:
+    """Returns `load()`; raises WeightsError that names the folder where the library cannot."""
+    try:
+        return load()
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+        told = str(error).splitlines()[0] if str(error) else ""
+        raise WeightsError(
+            f"{what} could not be loaded from {folder}: {type(error).__name__}: {told}",
+            hint="the folder must hold config.json, *.safetensors, and the files of tokenizer and image processor, as on the hub",
+        ) from error
