@@ -84,5 +84,5 @@ def terms(m: Measures) -> Terms:
         "noisy": falls(m["noise_sigma"], 8.0, 1.5),
         "compression": falls(m["blockiness"], 2.0, 0.3),
         "face_too_small": np.where(np.isnan(size), detail, size),
-        "unclear_features": rises(m["face_structure"], 0.2, 0.04),
+        "unclear_features": rises(m["face_structure"], 0.16, 0.03),
     }
