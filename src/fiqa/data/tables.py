@@ -32,6 +32,7 @@ import polars as pl
 from fiqa import checks
 from fiqa.data.store import Parts, atomic_path, open_regular
 from fiqa.errors import InputError, ReadError, WriteError
+from fiqa.vocabulary import FACTORS
 
 __all__ = [
     "SUFFIXES",
@@ -83,6 +84,14 @@ _STRUCTS = {"factors": "factor_", "measures": "measure_"}
 _LISTS = {
     "bbox": ["bbox_x", "bbox_y", "bbox_width", "bbox_height"],
     "landmarks": [f"landmark_{point}_{axis}" for point in range(5) for axis in "xy"],
+}
+_TYPES: dict[str, pl.DataType] = {
+    **dict.fromkeys(_PLAIN_TEXT, pl.String()),
+    **dict.fromkeys(_LISTS, pl.List(pl.Float64())),
+    **dict.fromkeys(("raw", "score"), pl.Float64()),
+    **dict.fromkeys(("uqs", "face_index", "frame"), pl.Int64()),
+    "reasons": pl.List(pl.String()),
+    "factors": pl.Struct(dict.fromkeys(FACTORS, pl.Float64())),
 }
 _MARK = "bytes:"
 _ROW_GROUP = 1 << 16
@@ -189,10 +198,9 @@ def _series(name: str, values: list[Any]) -> pl.Series:
 
 
 def _frame(columns: Mapping[str, list[Any]]) -> pl.DataFrame:
-    """Columns of mixed int and float are float; a TEXT column is text, and a column of _LISTS a list, even where nothing is known."""
+    """Columns of mixed int and float are float; a column of the table of scores has its type even where nothing is known."""
     series = [_series(name, values) for name, values in columns.items()]
-    known = dict.fromkeys(_PLAIN_TEXT, pl.String()) | dict.fromkeys(_LISTS, pl.List(pl.Float64))
-    return pl.DataFrame([s.cast(known[s.name]) if s.dtype == pl.Null and s.name in known else s for s in series])
+    return pl.DataFrame([s.cast(_TYPES[s.name]) if s.dtype == pl.Null and s.name in _TYPES else s for s in series])
 
 
 def flatten(frame: pl.DataFrame) -> pl.DataFrame:
@@ -207,6 +215,8 @@ def flatten(frame: pl.DataFrame) -> pl.DataFrame:
             columns += [spread.list.get(i, null_on_oob=True).alias(flat) for i, flat in enumerate(_LISTS[name])]
         elif name in _LISTS:
             columns += [column.alias(flat) for flat in _LISTS[name]]  # nothing but missing values
+        elif name in _STRUCTS and kind == pl.Null:
+            continue  # nothing but missing values, and no names of fields
         elif name == "reasons" and isinstance(kind, pl.List):
             columns.append(column.cast(pl.List(pl.String)).list.join(";").fill_null("").alias(name))
         elif isinstance(kind, (pl.List, pl.Array, pl.Struct)):

@@ -34,7 +34,8 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Source:
-    """One image to score: a row of a manifest. `landmarks` (ten crop coordinates) and `eye_distance` (source pixels) where it lists crops that know them."""
+    """One image to score: a row of a manifest. `landmarks` (ten crop coordinates), `eye_distance` (source pixels) and `inside` (share of the crop that came
+    from the frame) where it lists crops that know them."""
 
     id: str
     path: str
@@ -43,11 +44,12 @@ class Source:
     status: str = "ok"
     landmarks: tuple[float, ...] | None = None
     eye_distance: float | None = None
+    inside: float | None = None
 
 
 def sources(manifest: Manifest) -> Iterator[Source]:
     """Yields the rows of a manifest as they will be scored."""
-    landmarks, eyes = manifest.columns.get("landmarks"), manifest.columns.get("eye_distance")
+    landmarks, eyes, inside = (manifest.columns.get(name) for name in ("landmarks", "eye_distance", "inside"))
     for i in range(len(manifest)):
         known = None if landmarks is None or landmarks[i] is None else tuple(map(float, landmarks[i]))
         yield Source(
@@ -58,6 +60,7 @@ def sources(manifest: Manifest) -> Iterator[Source]:
             str(manifest.status[i]),
             known,
             None if eyes is None else float(eyes[i]),
+            None if inside is None else float(inside[i]),
         )
 
 
@@ -161,7 +164,9 @@ class FaceScoring:
             known["landmarks"] = np.asarray(source.landmarks, np.float32).reshape(1, 5, 2) * (ALIGNED_SIZE / width)
         if source.eye_distance is not None:
             known["eye_distance"] = np.array([source.eye_distance], np.float32)
-        row = blank_row(source, "ok")
+        if source.inside == 1.0:  # with less, which pixels are outside is read from the constant fill
+            known["inside"] = np.ones((1, ALIGNED_SIZE, ALIGNED_SIZE), bool)
+        row = blank_row(source, "ok") | _frame(image)
         row |= {"sha256": image.sha256, "landmarks": source.landmarks and list(source.landmarks)}
         return [(row, Faces(resized(image.pixels)[None], **known))]
 
@@ -170,7 +175,7 @@ class FaceScoring:
         from fiqa.faces.detect import choose
 
         chosen, status = choose(self.finder.detect(image.pixels), self.faces)
-        blank = blank_row(source, status) | {"sha256": image.sha256}
+        blank = blank_row(source, status) | {"sha256": image.sha256} | _frame(image)
         if status != "ok":
             return [(blank, None)]
         faces = faces_from(image, chosen)
@@ -225,6 +230,11 @@ class FaceScoring:
             else {"status": "failed"}
             for i in range(len(faces))
         ]
+
+
+def _frame(image: Image) -> Row:
+    """Flags a file of several frames or pages: its first one, number 0, was read."""
+    return {"frame": 0} if image.frames > 1 else {}
 
 
 def _reasons(why: Factors | None, i: int) -> Row:

@@ -29,6 +29,7 @@ from fiqa.data.tables import (
     write_table,
 )
 from fiqa.errors import InputError, ReadError, UnknownNameError, WriteError
+from fiqa.vocabulary import FACTORS
 
 SUFFIXES = [".parquet", ".csv", ".jsonl"]
 KEY = "0" * 64
@@ -39,7 +40,12 @@ def score_rows() -> list[dict[str, Any]]:
     blank = {"reasons": [], "score": None, "uqs": None, "factors": None, "bbox": None, "landmarks": None}
     return [
         {"id": "a", "path": "a.jpg", "identity": "007", "status": "ok"}
-        | {"reasons": ["blurry", "cropped"], "score": 0.25, "uqs": 25, "factors": {"blur": 0.5, "pose": None}}
+        | {
+            "reasons": ["blurry", "cropped"],
+            "score": 0.25,
+            "uqs": 25,
+            "factors": dict.fromkeys(FACTORS) | {"blur": 0.5},
+        }
         | {"bbox": [1.0, 2.0, 3.0, 4.5], "landmarks": [float(i) for i in range(10)]},
         {"id": "b", "path": "b.jpg", "identity": "", "status": "truncated"} | blank,
         {"id": "c", "path": "c.jpg", "identity": "1", "status": "ok"} | blank | {"score": 1.0, "uqs": 100},
@@ -60,7 +66,17 @@ def test_flat_columns_have_names_a_person_can_read(tmp_path: Path) -> None:
     write_table(frame_of(score_rows()), tmp_path / "t.csv")
     lines = (tmp_path / "t.csv").read_text().splitlines()
     head = lines[0].replace('"', "").split(",")
-    assert head[:9] == ["id", "path", "identity", "status", "reasons", "score", "uqs", "factor_blur", "factor_pose"]
+    assert head[:9] == [
+        "id",
+        "path",
+        "identity",
+        "status",
+        "reasons",
+        "score",
+        "uqs",
+        "factor_visibility",
+        "factor_occlusion",
+    ]
     assert head[9:13] == ["bbox_x", "bbox_y", "bbox_width", "bbox_height"]
     assert head[13:15] == ["landmark_0_x", "landmark_0_y"]
     assert head[-1] == "landmark_4_y"
@@ -250,3 +266,27 @@ def test_a_failing_write_is_a_write_error(tmp_path: Path, monkeypatch: pytest.Mo
         write_table(pl.DataFrame({"a": [1]}), tmp_path / "t.parquet")
     assert "free some space" in str(caught.value)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_columns_of_scores_have_their_type_where_nothing_is_known(tmp_path: Path, suffix: str) -> None:
+    row = {
+        "id": "a",
+        "raw": None,
+        "uqs": None,
+        "frame": None,
+        "reasons": None,
+        "factors": None,
+        "measures": None,
+        "bbox": None,
+    }
+    write_table(frame_of([row]), tmp_path / f"t{suffix}")
+    found = read_table(tmp_path / f"t{suffix}")
+    if suffix == ".parquet":
+        assert found.schema["uqs"] == found.schema["frame"] == pl.Int64
+        assert found.schema["raw"] == pl.Float64
+        assert [f.name for f in found.schema["factors"].fields] == list(FACTORS)
+    else:
+        assert "measures" not in found.columns, "a column without fields has no flat form"
+    assert found["bbox"].to_list() == [None]
+    assert found["factors"].to_list() in ([None], [dict.fromkeys(FACTORS)])

@@ -219,6 +219,20 @@ def test_landmarks_of_a_crop_of_another_size_are_scaled_with_it(scorer, tmp_path
     assert scorer.seen[0].landmarks.tolist() == [[[50.0, 50.0]] * 5]
 
 
+def test_a_crop_that_lay_in_the_frame_has_nothing_outside(scorer, tmp_path):
+    path = save(tmp_path / "a.png", flat(9))
+    run(Manifest(["a", "b"], [str(path)] * 2, columns={"inside": np.array([1.0, 0.9])}), aligned=True)
+    assert scorer.seen[0].inside.all()
+    run(Manifest(["a"], [str(path)], columns={"inside": np.array([0.9])}), aligned=True)
+    assert scorer.seen[1].inside is None, "which pixels are outside is then read from the crop"
+
+
+def test_the_first_of_several_frames_is_flagged(scorer, tmp_path):
+    Image.fromarray(flat(9)).save(tmp_path / "a.gif", save_all=True, append_images=[Image.fromarray(flat(200))])
+    save(tmp_path / "b.png", flat(9))
+    assert [row["frame"] for row in run(tmp_path, aligned=True)] == [0, None]
+
+
 def test_grey_reaches_the_scorer(scorer, tmp_path):
     color = flat(9)
     color[..., 0] = 200
