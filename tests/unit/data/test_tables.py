@@ -66,21 +66,12 @@ def test_flat_columns_have_names_a_person_can_read(tmp_path: Path) -> None:
     write_table(frame_of(score_rows()), tmp_path / "t.csv")
     lines = (tmp_path / "t.csv").read_text().splitlines()
     head = lines[0].replace('"', "").split(",")
-    assert head[:9] == [
-        "id",
-        "path",
-        "identity",
-        "status",
-        "reasons",
-        "score",
-        "uqs",
-        "factor_visibility",
-        "factor_occlusion",
-    ]
-    assert head[9:13] == ["bbox_x", "bbox_y", "bbox_width", "bbox_height"]
-    assert head[13:15] == ["landmark_0_x", "landmark_0_y"]
+    assert head[:7] == ["id", "path", "identity", "status", "reasons", "score", "uqs"]
+    assert head[7:13] == [f"factor_{name}" for name in FACTORS]
+    assert head[13:17] == ["bbox_x", "bbox_y", "bbox_width", "bbox_height"]
+    assert head[17:19] == ["landmark_0_x", "landmark_0_y"]
     assert head[-1] == "landmark_4_y"
-    assert lines[1].startswith('"a","a.jpg","007","ok","blurry;cropped",0.25,25,0.5,,1.0')
+    assert lines[1].startswith('"a","a.jpg","007","ok","blurry;cropped",0.25,25,,,,,0.5,,1.0')
     assert lines[2].startswith('"b","b.jpg","","truncated","",,,')
     write_table(frame_of(score_rows()), tmp_path / "t.jsonl")
     assert json.loads((tmp_path / "t.jsonl").read_text().splitlines()[0])["reasons"] == "blurry;cropped"
