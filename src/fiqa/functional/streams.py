@@ -12,7 +12,7 @@ from fiqa import checks
 from fiqa.errors import InputError
 from fiqa.functional.similarity import normalize
 
-__all__ = ["Largest", "mated_similarities", "nonmated_blocks"]
+__all__ = ["Largest", "mated_similarities", "nonmated_blocks", "nonmated_count", "nonmated_index"]
 
 _ROWS = 512
 _CHUNK = 1 << 20
@@ -86,6 +86,49 @@ class Largest:
             self._floor = float(together.min())
         self._kept, self._waiting = [together], 0
         return together
+
+
+def nonmated_count(identities: ArrayLike) -> int:
+    """Returns the number of pairs of two identities among (N,) images.
+
+    >>> nonmated_count(["a", "a", "b"])
+    2
+    """
+    times = np.unique(checks.array(identities, "identities", shape=("N",)), return_counts=True)[1]
+    count = int(times.sum())
+    return (count * count - int((times**2).sum())) // 2
+
+
+def nonmated_index(identities: ArrayLike, *, most: int, seed: int = 0) -> NDArray[np.int64]:
+    """Returns pairs of two identities, (Q,2) with first < second: all of them, or a random `most` of them where there are more.
+
+    Args:
+        identities: (N,) of any type.
+        most: at least 1; the sample is uniform, without repeats.
+        seed: of the sample.
+
+    Raises:
+        ShapeError: not (N,). InputError: most below 1.
+
+    >>> nonmated_index(["a", "a", "b"], most=10).tolist(), len(nonmated_index(range(100), most=10))
+    ([[0, 2], [1, 2]], 10)
+    """
+    names = checks.array(identities, "identities", shape=("N",))
+    checks.in_range(most, "most", 1, float("inf"))
+    code = np.unique(names, return_inverse=True)[1]
+    total, n = nonmated_count(code), len(code)
+    if 2 * total <= 3 * most:
+        index = np.stack(np.triu_indices(n, 1), axis=1)
+        index = index[code[index[:, 0]] != code[index[:, 1]]]
+        return index if total <= most else index[np.sort(np.random.default_rng(seed).permutation(total)[:most])]
+    rng = np.random.default_rng(seed)
+    found = np.empty(0, np.int64)
+    while len(found) < most:
+        drawn = rng.integers(0, n, (most - len(found) + most // 4 + 16, 2))
+        drawn = np.sort(drawn[code[drawn[:, 0]] != code[drawn[:, 1]]], axis=1)
+        found = np.unique(np.concatenate([found, drawn[:, 0] * n + drawn[:, 1]]))
+    found = np.sort(rng.permutation(found)[:most])
+    return np.stack([found // n, found % n], axis=1)
 
 
 def _sorted(embeddings: ArrayLike, identities: ArrayLike) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

@@ -19,7 +19,7 @@ from fiqa import checks
 from fiqa.errors import ShapeError
 from fiqa.vocabulary import LEVELS
 
-__all__ = ["LEVEL_COLORS", "escape", "figure", "image_uri", "page", "printable", "table"]
+__all__ = ["LEVEL_COLORS", "escape", "figure", "image_uri", "page", "printable", "shown", "table"]
 
 LEVEL_COLORS: Mapping[str, tuple[str, str]] = MappingProxyType(
     dict(
@@ -105,22 +105,29 @@ def _number(value: object) -> bool:
     return isinstance(value, int | float | np.number) and not isinstance(value, bool)
 
 
-def _shown(value: object) -> str:
-    """A cell as text: None a dash, floats with four digits, large integers with thousands apart."""
+def shown(value: object, digits: int | None = None) -> str:
+    """Returns a cell as text: None a dash, a float with `digits` after the point (None: four significant ones), large integers with thousands apart.
+
+    >>> shown(0.5), shown(0.5, 3), shown(12000), shown(None)
+    ('0.5', '0.500', '12,000', '–')
+    """
     if value is None:
         return "–"
     if isinstance(value, float | np.floating):
-        return f"{value:.4g}"
+        return f"{value:.4g}" if digits is None else f"{value:.{digits}f}"
     return f"{value:,}" if _number(value) and abs(int(value)) >= 10_000 else str(value)  # type: ignore[call-overload]
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, caption: str = "") -> str:
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, caption: str = "", digits: int | None = None
+) -> str:
     """Returns an HTML table of plain-text cells; a column of numbers stands right. It scrolls by itself where it is too wide.
 
     Args:
         columns: the headings.
-        rows: cells of any type; None is shown as a dash, a float with four digits.
+        rows: cells of any type; None is shown as a dash, a float with four significant digits.
         caption: plain text over the table.
+        digits: of floats, after the point.
 
     Raises: ShapeError where a row has another number of cells than there are columns.
     """
@@ -131,7 +138,9 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, caption: 
     right = [all(_number(row[k]) or row[k] is None for row in cells) and bool(cells) for k in range(len(columns))]
     side = [' class="n"' if here else "" for here in right]
     head = "".join(f'<th scope="col"{a}>{escape(name)}</th>' for a, name in zip(side, columns, strict=True))
-    lines = ["".join(f"<td{a}>{escape(_shown(v))}</td>" for a, v in zip(side, row, strict=True)) for row in cells]
+    lines = [
+        "".join(f"<td{a}>{escape(shown(v, digits))}</td>" for a, v in zip(side, row, strict=True)) for row in cells
+    ]
     body = "".join(f"<tr>{line}</tr>" for line in lines)
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
     return f'<div class="wide"><table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'

@@ -1,0 +1,99 @@
+"""LightQNet, an external model: its published frozen TensorFlow graphs, run by OpenCV where a user has the files.
+
+Chen, Yi, Lv, "LightQNet: Lightweight Deep Face Quality Assessment for Risk-Controlled Face Recognition", IEEE Signal Processing Letters 2021. The aligned
+112x112 crop is resized to 96x96, as BGR, (x - 127.5) / 128. The graphs are data for OpenCV's reader, which runs no code of theirs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqa import checks
+from fiqa.errors import WeightsError
+from fiqa.functional.calibration import LEVEL_CUTS, unified_score
+from fiqa.types import Faces, Factors, FloatArray, MethodCard, batches
+
+__all__ = ["CARD", "PUBLISHED", "LightQNet"]
+
+CARD = MethodCard(
+    name="lightqnet",
+    paper="Chen, Yi, Lv: LightQNet: Lightweight Deep Face Quality Assessment for Risk-Controlled Face Recognition (IEEE SPL 2021)",
+    year=2021,
+    family="external",
+    needs=("crops",),
+    gives=("score",),
+    preprocess="aligned crop resized to 96x96, BGR, (x - 127.5) / 128",
+    weights="the published lightqnet-dm025.pb, -dm050.pb or -dm100.pb (MIT), given by path",
+    status="external",
+    summary="Small network that regresses the similarity of a face to others of its person; three widths.",
+    limits="Only the published graphs; its score is in 0..1 and most faces lie near 1.",
+)
+
+PUBLISHED = MappingProxyType(
+    {
+        "731eade9066ca76c78c9a989dd5d5c73d9dd2dfc3084bdb5fdfb6ad87cac6c10": "dm025",
+        "cf7d045e9c6b7eb99a599d1af9447cab6c23d4d97a2be4738d8279def859c4ac": "dm050",
+        "057b8ea2714953b70745934bcd7a927f4676a827a55509a2adc64e7282f836f3": "dm100",
+    }
+)
+"""sha256 -> width of the published graphs."""
+
+X0, W = 0.5, 0.1
+_BATCH = 32
+
+
+class LightQNet:
+    """Scores by a published graph; implements fiqa.types.Scorer.
+
+    Args:
+        path: of one of the PUBLISHED files.
+
+    Raises:
+        WeightsError: there is no such file, or it is not a published one.
+    """
+
+    preprocess = CARD.preprocess
+    calibration = (X0, W)
+    level_cuts = LEVEL_CUTS
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        file = Path(path)
+        if not file.is_file():
+            raise WeightsError(f"A model must be a file, and there is none at {file}.")
+        content = file.read_bytes()
+        self.version = hashlib.sha256(content).hexdigest()
+        if self.version not in PUBLISHED:
+            raise WeightsError(
+                f"{file} must be a published LightQNet graph, its sha256 is {self.version[:12]}...",
+                hint="a .pb file runs only if its bytes are known; export other models to ONNX with a card",
+            )
+        self.name = f"lightqnet-{PUBLISHED[self.version]}"
+        import cv2
+
+        self._net = cv2.dnn.readNetFromTensorflow(np.frombuffer(content, np.uint8))
+
+    def score(self, crops: NDArray[np.uint8] | Faces) -> FloatArray:
+        """Returns (N,) float32 in 0..1 for (N,S,S,3) uint8 RGB crops or Faces."""
+        import cv2
+
+        images = crops.crops if isinstance(crops, Faces) else checks.crops(crops)
+        result = np.empty(len(images), np.float32)
+        for rows in batches(len(images), _BATCH):
+            small = [cv2.resize(image, (96, 96)) for image in images[rows]]
+            self._net.setInput(cv2.dnn.blobFromImages(small, 1 / 128, (96, 96), (127.5, 127.5, 127.5), swapRB=True))
+            result[rows] = self._net.forward().reshape(len(small))
+        return result
+
+    def explain(self, faces: Faces) -> Factors | None:
+        """Returns None: the network gives one number."""
+        return None
+
+    def unified(self, raw: FloatArray) -> NDArray[np.int64]:
+        """Returns (N,) int in 0..100."""
+        return unified_score(raw, x0=X0, w=W)

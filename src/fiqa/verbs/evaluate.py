@@ -1,0 +1,132 @@
+"""`evaluate`: does a quality score help this recognizer? Error-versus-discard curves of many qualities under many recognizers, and a report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from fiqa import checks
+from fiqa.data.names import Match
+from fiqa.errors import InputError
+from fiqa.functional.protocols import protocol_of, starting_fnmr
+from fiqa.report.evaluation import Evaluation
+from fiqa.report.evaluation_tables import evaluation_tables
+from fiqa.types import Manifest, Pairs
+from fiqa.verbs.evaluate_curves import Setting, recognizer_result
+from fiqa.verbs.evaluate_data import STORED, Evidence, PathLike, Qualities, Vectors, gather
+
+__all__ = ["evaluate", "evaluate_evidence"]
+
+
+def evaluate(
+    quality: Qualities,
+    embeddings: Vectors,
+    *,
+    pairs: Pairs | PathLike | None = None,
+    faces: Manifest | PathLike | None = None,
+    fmr: float = 1e-3,
+    protocol: str = "iso",
+    start_fnmr: float | None = None,
+    limits: Sequence[float] = (0.3, 0.95),
+    draws: int = 200,
+    level: float = 0.95,
+    seed: int = 0,
+    match: Match = "id",
+    out: PathLike | None = None,
+    thumbnails: PathLike | None = None,
+) -> Evaluation:
+    """Returns the discard curves of every quality under every recognizer, their areas with intervals, and the recognizers' verification accuracy.
+
+    All numbers are of the images that every quality and every recognizer has; what is left out is counted in `notes`. Curves of a random quality and of an
+    oracle are always there. Non-mated pairs of all-pairs runs stream by in bounded memory, except under `crfiqa` and `magface`, which must store them: at
+    most 10 million, drawn by `seed` where there are more (a note says so).
+
+    Args:
+        quality: one or more of: a fiqa.Quality, a file, "NAME=FILE", or "norm" for the embedding norm of each recognizer; or a mapping name -> quality.
+        embeddings: one or more of: fiqa.Embeddings, a file.
+        pairs: the pairs to compare (a fiqa.Pairs or a file that fiqa.data.pairs reads); None is all pairs.
+        faces: a manifest; only its images count. Its `identity` says who is who (without it the folder part of an id does), and images with equal `sha256`
+            make no mated pair.
+        fmr, protocol, start_fnmr: as fiqa.functional.edc.discard_curve.
+        limits: discard fractions up to which areas are taken, each in (0,1]; differences to the first quality are at the first of them.
+        draws: identity resamples of bands and intervals, 0 for none; level: their confidence; seed: of everything random.
+        match: how names of one file find the ids of another: "id", "name" or "stem"; see fiqa.data.names.
+        out: write the report there: a folder with index.html, plots, tables and numbers.json.
+        thumbnails: folder of images named like the ids; the report then shows the worst pairs. Faces of people go into the page: off by default.
+
+    Raises:
+        InputError: a value out of range, names that are not unique, ids that fit twice. UnknownNameError: no such protocol or match.
+        EvidenceError: too few images, mated pairs or non-mated pairs for what is asked. ReadError: a file cannot be read. WriteError: the disk refused.
+    """
+    how = setting(fmr, protocol, start_fnmr, limits, draws, level, seed)
+    evidence = gather(quality, embeddings, pairs=pairs, faces=faces, match=match)
+    found = evaluate_evidence(evidence, how)
+    if out is not None:
+        from fiqa.verbs.evaluate_report import write_report
+
+        write_report(found, out, thumbnails=thumbnails)
+    return found
+
+
+def setting(
+    fmr: float,
+    protocol: str,
+    start_fnmr: float | None,
+    limits: Sequence[float],
+    draws: int,
+    level: float,
+    seed: int,
+) -> Setting:
+    """Returns the checked setting of a run; raises as `evaluate`."""
+    rule = protocol_of(protocol)
+    starting_fnmr(rule, start_fnmr)
+    checks.in_range(fmr, "fmr", 0.0, 1.0, open_low=True, open_high=True)
+    checks.in_range(level, "level", 0.0, 1.0, open_low=True, open_high=True)
+    if not limits:
+        raise InputError("limits must have at least one discard fraction, got none.")
+    for limit in limits:
+        checks.in_range(limit, "limits", 0.0, 1.0, open_low=True)
+    if draws < 0 or draws == 1:
+        raise InputError(f"draws must be 0 (no bands) or at least 2, got {draws}.")
+    return Setting(fmr, protocol, start_fnmr, tuple(dict.fromkeys(limits)), draws, level, seed)
+
+
+def evaluate_evidence(
+    evidence: Evidence, how: Setting, *, progress: Callable[[Sequence[str]], Iterable[object]] = iter
+) -> Evaluation:
+    """Returns the evaluation of gathered evidence; `progress` wraps the recognizers' names as they are worked through. Raises EvidenceError."""
+    names = [vectors.recognizer for vectors in evidence.recognizers]
+    results = [
+        recognizer_result(evidence, vectors, how)
+        for vectors, _ in zip(evidence.recognizers, progress(names), strict=True)
+    ]
+    notes = [*evidence.notes, *_notes(evidence, how)]
+    settings = {
+        "protocol": how.protocol,
+        "description": protocol_of(how.protocol).description,
+        "fmr": how.fmr if starting_fnmr(protocol_of(how.protocol), how.start_fnmr) is None else None,
+        "start_fnmr": starting_fnmr(protocol_of(how.protocol), how.start_fnmr),
+        "limits": list(how.limits),
+        "draws": how.draws,
+        "level": how.level,
+        "seed": how.seed,
+        "pairs": "all pairs" if evidence.nonmated is None else "a list of pairs",
+    }
+    found = Evaluation(settings, evidence.counts, evidence.scores, results, notes)
+    return evaluation_tables(found)
+
+
+def _notes(evidence: Evidence, how: Setting) -> list[str]:
+    rule = protocol_of(how.protocol)
+    notes = []
+    if rule.discards == "all":
+        notes.append(
+            f"Protocol {rule.name} sets its threshold again at every step: no bootstrap bands, no differences with intervals."
+        )
+        stored = min(evidence.nonmated_total, STORED if evidence.nonmated is None else evidence.nonmated_total)
+        if stored < evidence.nonmated_total:
+            notes.append(
+                f"{stored} of {evidence.nonmated_total} non-mated pairs were drawn at random for the curves (seed {how.seed})."
+            )
+    elif how.draws and evidence.counts["identities"] < 2:
+        notes.append("All mated pairs are of one identity: there are no bands, which resample identities.")
+    return notes
