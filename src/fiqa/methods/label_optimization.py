@@ -16,7 +16,7 @@ sortable word), and the embeddings may be a memory-mapped float16 file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -26,6 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 from fiqa import checks
 from fiqa.errors import InputError, ShapeError
 from fiqa.functional.clustering import kmeans
+from fiqa.functional.identities import encode
 from fiqa.types import MethodCard, batches
 
 __all__ = ["CARD", "LabelOptimizer", "mated_agreement", "mean_mated_similarity", "optimize_labels"]
@@ -44,11 +45,11 @@ CARD = MethodCard(
 RankScale = Literal["pairs", "unit"]
 Progress = Callable[[str, int, int], None]
 
-_SUM_CHUNK = 1 << 22
+_SUM_CHUNK = 1 << 19
 _GRAM_ROWS = 2048
-_WORDS_SHARE = (
-    0.25  # pairs of several repeats are drawn from one Gram matrix while they fit in this share of the embeddings
-)
+_MEAN_ROWS = 1 << 12
+_WORDS_SHARE = 0.4
+"""The pairs of several repeats are drawn from one Gram matrix while they fit in this share of the embeddings' size."""
 
 
 def optimize_labels(
@@ -180,8 +181,7 @@ class LabelOptimizer:
         fit = int(_WORDS_SHARE * self.embeddings.nbytes // per_repeat)
         index = self._rank / max(len(self._rows), 1) if self.rank_scale == "unit" else self._rank.astype(np.float64)
         for words in self._pair_words(min(max(fit, 1), self.repeats - self.done)):
-            rank_sum, count = self._rank_sums(words)
-            mean = np.divide(rank_sum, count, out=np.zeros(len(count)), where=count > 0)
+            mean, count = self._mean_ranks(words)
             if self.rank_scale == "unit":
                 mean /= max(self._pairs, 1)
             self.total += np.where(count > 0, index + self.theta * (mean - index), index)
@@ -195,57 +195,66 @@ class LabelOptimizer:
         result[self._rows[order]] = self._sorted
         return result
 
-    def _rank_sums(self, words: NDArray[np.uint64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Sorts the pairs in place; returns per image the sum of its pair indices and how many pairs count for it."""
+    def _mean_ranks(self, words: NDArray[np.uint64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Sorts the pairs in place; returns per image the mean of its pair indices (0 without any) and how many pairs count for it."""
         words.sort()
         n = len(self.total)
         rank_sum, count = np.zeros(n), np.zeros(n, np.int64)
-        for piece in batches(len(words), _SUM_CHUNK):
-            image = (words[piece] & np.uint64(0xFFFFFFFF)).astype(np.int64)
+        for piece in batches(len(words), max(_SUM_CHUNK, n)):
+            image = (words[piece] & np.uint64(0xFFFFFFFF)).view(np.int64)
             rank_sum += np.bincount(image, weights=np.arange(piece.start, piece.stop, dtype=np.float64), minlength=n)
             count += np.bincount(image, minlength=n)
-        return rank_sum, count
+        return np.divide(rank_sum, count, out=rank_sum, where=count > 0), count
 
     def _pair_words(self, repeats: int) -> NDArray[np.uint64]:
         """(repeats, L) pairs as words: sortable similarity in the high half, lower-quality image in the low half."""
         words = np.empty((repeats, self._pairs), np.uint64)
         at = 0
         for number, rows in self._groups:
-            for similarity, lower in self._draw(number, rows, repeats):
-                bits = similarity.view(np.uint32)
-                # IEEE floats sort as integers once negative ones are inverted and positive ones get the sign bit
-                ordered = np.where(bits >> 31, ~bits, bits | np.uint32(0x80000000)).astype(np.uint64)
-                words[:, at : at + ordered.shape[1]] = (ordered << np.uint64(32)) | lower.astype(np.uint64)
-                at += ordered.shape[1]
+            at = self._draw(number, rows, words, at)
         return words
 
-    def _draw(
-        self, number: int, rows: NDArray[np.int64], repeats: int
-    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
-        """Yields (similarity, lower-quality image), each (repeats, pairs), of one identity's fresh pairs."""
-        vectors = self.embeddings[rows].astype(np.float32)
+    def _draw(self, number: int, rows: NDArray[np.int64], words: NDArray[np.uint64], at: int) -> int:
+        """Writes one identity's fresh pairs of every repeat into the columns of `words` from `at` on; returns where they end.
+
+        The identity's images are taken in the order of their prior, so the lower-quality one of a pair is the one that comes first.
+        """
+        order = np.argsort(self._rank[rows], kind="stable")
+        vectors = self.embeddings[rows][order].astype(np.float32, copy=False)
+        rows = rows[order]
         local = np.unique(self.cluster_of[rows], return_inverse=True)[1]
-        by_cluster = np.argsort(local, kind="stable")
-        size = np.bincount(local)
-        first = np.cumsum(size) - size
-        draws = [self._rng(number, self.done + 1 + r) for r in range(repeats)]
-        rank = self._rank[rows]
+        by_cluster = np.argsort(local, kind="stable").astype(np.int32)
+        size = np.bincount(local).astype(np.int32)
+        first = (np.cumsum(size) - size).astype(np.int32)
+        draws = [self._rng(number, self.done + 1 + r) for r in range(len(words))]
         for piece in batches(len(rows), _GRAM_ROWS):
-            own = np.arange(piece.start, piece.stop)
-            gram = vectors[own] @ vectors.T
-            other = np.arange(len(size)) != local[own, None]
-            mine = np.broadcast_to(own[:, None], other.shape)[other]
-            similarity = np.empty((repeats, len(mine)), np.float32)
-            lower = np.empty((repeats, len(mine)), np.int64)
-            for r, rng in enumerate(draws):
-                place = first + (rng.random(other.shape, np.float32) * size).astype(np.int64)
-                theirs = by_cluster[np.minimum(place, first + size - 1)[other]]
-                similarity[r] = gram[mine - piece.start, theirs]
-                lower[r] = rows[np.where(rank[mine] <= rank[theirs], mine, theirs)]
-            yield similarity, lower
+            # the product of a matrix with its own transpose costs half
+            whole = piece.stop - piece.start == len(rows)
+            gram = (vectors @ vectors.T if whole else vectors[piece] @ vectors.T).ravel()
+            mine, cluster = np.nonzero(np.arange(len(size)) != local[piece, None])
+            start, many = first[cluster], size[cluster]
+            line = mine * len(rows)
+            mine = mine.astype(np.int32) + np.int32(piece.start)
+            end = at + len(mine)
+            for word, rng in zip(words[:, at:end], draws, strict=True):
+                step = (rng.random(len(mine), np.float32) * many).astype(np.int32)
+                theirs = by_cluster[start + np.minimum(step, many - 1, out=step)]
+                word[:] = _sortable(gram[line + theirs])
+                word <<= np.uint64(32)
+                word |= rows[np.minimum(mine, theirs)].view(np.uint64)
+            at = end
+        return at
 
     def _rng(self, *key: int) -> np.random.Generator:
         return np.random.Generator(np.random.SFC64(np.random.SeedSequence((self.seed, *key))))
+
+
+def _sortable(value: NDArray[np.float32]) -> NDArray[np.uint32]:
+    """Floats as integers of the same order: negative ones are inverted, positive ones get the sign bit."""
+    bits = value.view(np.uint32)
+    sign = (value.view(np.int32) >> 31).view(np.uint32)
+    ordered: NDArray[np.uint32] = bits ^ (sign | np.uint32(0x80000000))
+    return ordered
 
 
 def mean_mated_similarity(embeddings: NDArray[np.floating[Any]], identities: ArrayLike) -> NDArray[np.float64]:
@@ -257,14 +266,13 @@ def mean_mated_similarity(embeddings: NDArray[np.floating[Any]], identities: Arr
     >>> mean_mated_similarity(np.array([[1.0, 0], [0, 1.0], [1.0, 0]]), ["a", "a", "a"]).tolist()
     [0.5, 0.0, 0.5]
     """
-    names = checks.array(identities, "identities", shape=(len(embeddings),))
-    code = np.unique(names, return_inverse=True)[1]
-    count = np.bincount(code) if len(code) else np.zeros(0, int)
-    total = np.zeros((len(count), embeddings.shape[1]))
-    for piece in batches(len(code), 1 << 16):
+    code, classes = encode(identities, len(embeddings))
+    count = np.bincount(code, minlength=classes)
+    total = np.zeros((classes, embeddings.shape[1]))
+    for piece in batches(len(code), _MEAN_ROWS):
         np.add.at(total, code[piece], embeddings[piece].astype(np.float64))
     result = np.full(len(code), np.nan)
-    for piece in batches(len(code), 1 << 16):
+    for piece in batches(len(code), _MEAN_ROWS):
         rows = embeddings[piece].astype(np.float64)
         others = count[code[piece]] - 1
         own = np.einsum("nd,nd->n", rows, rows)

@@ -1,0 +1,139 @@
+"""The parts of recipes/labels.sh that are more than one command: which images, and the tables at its end.
+
+python recipes/labels.py prepare ../shared/data runs/labels
+python recipes/labels.py table runs/labels
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import fiqa
+from fiqa.data.embeddings import read_embeddings
+from fiqa.data.manifest import read_manifest
+from fiqa.data.quality import read_quality
+from fiqa.functional.agreement import spearman
+from fiqa.report.picture import Picture
+from fiqa.runtime.describe import Described, describe
+from fiqa.types import Quality
+from fiqa.verbs.evaluate_report import write_report
+
+CARDS = {
+    "a": Described(
+        kind="recognizer",
+        color="RGB",
+        mean=".485,.456,.406",
+        std=".229,.224,.225",
+        texts={"license": "Apache-2.0", "source": "foamliu/MobileFaceNet", "training_data": "MS1M"},
+    ),
+    "b": Described(
+        kind="recognizer",
+        color="RGB",
+        mean=".5",
+        std=".5",
+        texts={"license": "MIT", "source": "bubbliiiing/arcface-pytorch", "training_data": "CASIA-WebFace"},
+    ),
+}
+"""What the measuring data's README says of the two recognizers."""
+SHOWN, CELL = 12, 80
+"""Faces per strip of the contact sheet, and their side in pixels."""
+
+
+def prepare(data: Path, out: Path) -> None:
+    """Writes the list of images, and puts the recognizers with their cards into the output folder."""
+    people = [line.split("\t")[0] for line in (data / "lfw/peopleDevTrain.txt").read_text().splitlines()[1:] if line]
+    images = [image for name in people for image in sorted((data / "lfw/aligned" / name).glob("*.jpg"))]
+    images += sorted((data / "pins/aligned").glob("*/*.jpg"))
+    (out / "images.txt").write_text("".join(f"{image.resolve()}\n" for image in images))
+    for name, known in CARDS.items():
+        place = out / f"recognizer_{name}.onnx"
+        if not place.is_file():
+            shutil.copyfile(data / "models" / place.name, place)
+            describe(place, known)
+
+
+def table(out: Path) -> None:
+    """Prints what the labels are worth and writes report and contact sheet beside them."""
+    labels = {
+        f"{path.stem}.{kind}": read_quality(path, method=path.stem)
+        for kind in ("baseline", "optimized")
+        for path in sorted((out / kind).glob("*.parquet"))
+    }
+    b = read_embeddings(out / "b.npz")
+    found = fiqa.evaluate(labels, b, faces=out / "crops/faces.parquet", draws=100, limits=(0.3, 0.95))
+    write_report(found, out / "report")
+    print(
+        f"{found.counts['images']} images, {found.counts['identities']} people; iso, FMR 1e-3, recognizer B; mean FNMR up to a discard / FNMR at 0"
+    )
+    print(
+        f"FNMR at 0: {found.recognizers[0].fnmr:.4f} of {int(found.recognizers[0].counts['mated'])} mated pairs, {int(found.recognizers[0].counts['nonmated'])} non-mated"
+    )
+    print(f"{'labels':<24}{'pAUC(.3)':>24}{'AUC(.95)':>24}{'errors left at .3':>22}")
+    for curve in found.recognizers[0].curves:
+        areas = [interval(curve.areas.get((limit, "start"))) for limit in (0.3, 0.95)]
+        left, kept = curve.errors_left(0.3)
+        print(f"{curve.name:<24}{areas[0]:>24}{areas[1]:>24}{f'{left} of {kept}':>22}")
+    agreement({name.removesuffix(".baseline"): one for name, one in labels.items() if name.endswith(".baseline")})
+    sheet(labels, out)
+
+
+def interval(area: object) -> str:
+    """An area with its interval."""
+    if area is None:
+        return "-"
+    low, high = getattr(area, "low", None), getattr(area, "high", None)
+    value = area.value
+    return f"{value:.3f}" if low is None else f"{value:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def agreement(labels: dict[str, Quality]) -> None:
+    """Prints Spearman's rho between every two label sets, over the images that all have."""
+    shared = sorted(set.intersection(*(set(one.id.tolist()) for one in labels.values())))
+    values = {name: one.at(np.array(shared)) for name, one in labels.items()}
+    print(
+        f"\nSpearman's rho between labels, {len(shared)} images\n{'':<12}" + "".join(f"{name:>11}" for name in values)
+    )
+    for name, one in values.items():
+        print(f"{name:<12}" + "".join(f"{spearman(one, other):>11.2f}" for other in values.values()))
+
+
+def sheet(labels: dict[str, Quality], out: Path) -> None:
+    """Writes sheet.png: for each label set the best, middle and worst faces among people with ten images or more. For your eyes; the faces are real."""
+    from fiqa.data.images import read_image
+
+    faces = read_manifest(out / "crops/faces.parquet")
+    names, counts = np.unique(faces.identity[faces.status == "ok"], return_counts=True)
+    many = set(names[counts >= 10].tolist())
+    paths = {str(i): str(p) for i, p, who in zip(faces.id, faces.path, faces.identity, strict=True) if str(who) in many}
+    chosen = {name: one for name, one in labels.items() if name.endswith(".baseline")}
+    picture = Picture(140 + 3 * (SHOWN * CELL + 30), 50 + len(chosen) * (CELL + 12))
+    for k, part in enumerate(("worst", "middle", "best")):
+        picture.text(140 + k * (SHOWN * CELL + 30), 14, part, 18, bold=True)
+    for line, (name, one) in enumerate(chosen.items()):
+        top = 50 + line * (CELL + 12)
+        picture.text(8, top + 30, name.removesuffix(".baseline"), 16)
+        for k, rows in enumerate(strips(one, paths)):
+            for at, row in enumerate(rows):
+                crop = read_image(paths[str(one.id[row])]).pixels
+                picture.crop(140 + k * (SHOWN * CELL + 30) + at * CELL, top, crop, CELL - 2)
+    picture.save(out / "sheet.png")
+    print(f"\n{out / 'sheet.png'}: worst, middle and best faces by each label")
+
+
+def strips(one: Quality, known: dict[str, str]) -> list[NDArray[np.int64]]:
+    """Rows of the worst, the middle and the best faces."""
+    rows = np.array([row for row, name in enumerate(one.id.tolist()) if name in known])
+    order = rows[np.argsort(one.value[rows], kind="stable")]
+    half = (len(order) - SHOWN) // 2
+    return [order[:SHOWN], order[half : half + SHOWN], order[-SHOWN:]]
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    {"prepare": prepare, "table": table}[sys.argv[1]](*map(Path, sys.argv[2:]))
