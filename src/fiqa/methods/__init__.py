@@ -59,7 +59,8 @@ def load(name_or_path: str | Path | None = None) -> Scorer:
     """Returns a scorer: `.score(crops)` gives (N,) float32 raw quality, higher is better; `.unified(raw)` integers 0..100.
 
     Args:
-        name_or_path: a method of the table that gives scores, or the path of an .onnx model with its card beside it; None the default method.
+        name_or_path: a method of the table that gives scores, the path of an .onnx model with its card beside it, or that of a published LightQNet .pb;
+            None the default method.
 
     Raises:
         UnknownNameError: neither a name of the table nor an .onnx path. InputError: a method that makes labels, not scores.
@@ -74,6 +75,10 @@ def load(name_or_path: str | Path | None = None) -> Scorer:
         from fiqa.runtime.onnx import OnnxScorer
 
         return OnnxScorer(Path(name_or_path))
+    if str(name_or_path).lower().endswith(".pb"):
+        from fiqa.methods.lightqnet import LightQNet
+
+        return LightQNet(name_or_path)
     module = _module(str(name_or_path))
     if not hasattr(module, "scorer"):
         raise InputError(
