@@ -198,9 +198,13 @@ def _curves(
 
 def _re_estimated(stored: _Stored, value: Any, how: Setting) -> DiscardCurve:
     chosen: dict[str, Any] = {"fmr": how.fmr, "protocol": how.protocol}
-    if value is None:
-        return edc.oracle_curve(stored.similarity, stored.mated, **chosen)
-    return edc.discard_curve(stored.similarity, stored.mated, value[stored.index], **chosen)
+    if value is not None:
+        return edc.discard_curve(stored.similarity, stored.mated, value[stored.index], **chosen)
+    # The errors go first; of all other pairs none is better than another, so that mated ones do not all go before the non-mated ones.
+    threshold = edc.comparison_threshold(stored.similarity, stored.mated, **chosen)
+    known = np.random.default_rng(how.seed).random(len(stored.similarity))
+    known -= stored.mated & (stored.similarity <= np.float64(threshold))
+    return edc.discard_curve(stored.similarity, stored.mated, np.stack([known, known], axis=1), **chosen)
 
 
 def _band(

@@ -59,7 +59,7 @@ class CutReport:
             lines.append(f"  of 100     {value}  interval [{_or_dash(low)}, {_or_dash(high)}] ({self.uqs_from})")
         lines += [
             f"  coverage   {cut.coverage.value:.4f}  interval [{cut.coverage.low:.4f}, {cut.coverage.high:.4f}], {cut.images:,} images",
-            f"  FNMR       {cut.fnmr.value:.4g}  interval [{cut.fnmr.low:.4g}, {cut.fnmr.high:.4g}], {cut.errors_kept:,} errors of {cut.mated_kept:,} mated pairs",
+            f"  FNMR       {cut.fnmr.value:.4g}  interval [{cut.fnmr.low:.4g}, {cut.fnmr.high:.4g}], {cut.errors_kept:,} errors of {cut.mated_kept:,} pairs",
             f"  before     {cut.fnmr_start:.4g}, {cut.errors:,} errors of {cut.mated:,} mated pairs of {cut.identities:,} identities",
             f"  protocol   {self.protocol}",
         ]
