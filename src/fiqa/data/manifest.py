@@ -250,8 +250,9 @@ def _column(series: Any) -> NDArray[Any]:
     """A table's column as an array: text decoded, lists as objects, missing numbers 0 (whole) or NaN, missing text ""."""
     import polars as pl
 
-    from fiqa.data.tables import TEXT, decode_text
+    from fiqa.data.tables import TEXT, decode_text, typed
 
+    series = typed(series)
     if series.dtype == pl.String or series.dtype == pl.Null or (series.name in TEXT and not series.dtype.is_nested()):
         return _text(decode_text(value or "") for value in series.cast(pl.String).to_list())
     if series.dtype.is_nested():
@@ -274,14 +275,14 @@ def to_frame(manifest: Manifest) -> Any:
     """Returns a manifest as a polars frame, text encoded (see fiqa.data.tables); a count of 0 (width, height, bits, frames) is missing there."""
     import polars as pl
 
-    from fiqa.data.tables import encode_text
+    from fiqa.data.tables import encode_text, typed
 
     columns = {name: getattr(manifest, name) for name in _FIXED} | dict(manifest.columns)
     frame = pl.DataFrame(
         [
             pl.Series(name, [encode_text(v) for v in values.tolist()], dtype=pl.String)
             if values.dtype.kind == "U"
-            else pl.Series(name, values.tolist() if values.dtype.kind == "O" else values)
+            else typed(pl.Series(name, values.tolist() if values.dtype.kind == "O" else values))
             for name, values in columns.items()
         ]
     )

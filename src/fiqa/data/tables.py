@@ -44,6 +44,7 @@ __all__ = [
     "frame_of",
     "read_table",
     "table_suffix",
+    "typed",
     "unflatten",
     "write_rows",
     "write_table",
@@ -54,29 +55,10 @@ SUFFIXES = (".parquet", ".csv", ".jsonl")
 
 TEXT = frozenset(
     (
-        "id",
-        "id_a",
-        "id_b",
-        "path",
-        "identity",
-        "split",
-        "status",
-        "sha256",
-        "duplicate_of",
-        "reasons",
-        "level",
-        "track",
-        "model",
-        "model_sha256",
-        "preprocess",
-        "format",
-        "mode",
-        "modality",
-        "method",
-        "template",
-        "recognizer",
+        "id", "id_a", "id_b", "path", "source", "identity", "split", "track", "status", "reasons", "level", "sha256", "source_sha256", "duplicate_of",
+        "model", "model_sha256", "preprocess", "format", "mode", "modality", "method", "template", "recognizer",
     )
-)
+)  # fmt: skip
 """Columns that are text whatever their cells look like (an identity may be named 007)."""
 
 _PLAIN_TEXT = TEXT - {"reasons"}
@@ -88,10 +70,11 @@ _LISTS = {
 _TYPES: dict[str, pl.DataType] = {
     **dict.fromkeys(_PLAIN_TEXT, pl.String()),
     **dict.fromkeys(_LISTS, pl.List(pl.Float64())),
-    **dict.fromkeys(("raw", "score"), pl.Float64()),
+    **dict.fromkeys(("raw", "score", "confidence", "inside", "eye_distance"), pl.Float64()),
     **dict.fromkeys(("uqs", "face_index", "frame"), pl.Int64()),
     "reasons": pl.List(pl.String()),
     "factors": pl.Struct(dict.fromkeys(FACTORS, pl.Float64())),
+    "grey": pl.Boolean(),
 }
 _MARK = "bytes:"
 _ROW_GROUP = 1 << 16
@@ -198,9 +181,24 @@ def _series(name: str, values: list[Any]) -> pl.Series:
 
 
 def _frame(columns: Mapping[str, list[Any]]) -> pl.DataFrame:
-    """Columns of mixed int and float are float; a column of the table of scores has its type even where nothing is known."""
-    series = [_series(name, values) for name, values in columns.items()]
-    return pl.DataFrame([s.cast(_TYPES[s.name]) if s.dtype == pl.Null and s.name in _TYPES else s for s in series])
+    """Columns of mixed int and float are float; a column of our tables has its type even where nothing is known."""
+    return pl.DataFrame([typed(_series(name, values)) for name, values in columns.items()])
+
+
+def typed(column: pl.Series) -> pl.Series:
+    """Returns a column in the type that its name has in our tables where it does not show: no value, only empty lists, a field without a number.
+
+    >>> typed(pl.Series("score", [None])).dtype, typed(pl.Series("reasons", [[], []])).dtype
+    (Float64, List(String))
+    """
+    if column.name in _TYPES and column.null_count() == len(column):
+        return pl.Series(column.name, [None] * len(column), dtype=_TYPES[column.name])
+    if column.name in _TYPES and column.dtype == pl.List(pl.Null):
+        return column.cast(_TYPES[column.name])
+    if column.name in _STRUCTS and isinstance(column.dtype, pl.Struct):
+        kinds = {field.name: field.dtype for field in column.dtype.fields}
+        return column.cast(pl.Struct({name: kind if kind != pl.Null else pl.Float64 for name, kind in kinds.items()}))
+    return column
 
 
 def flatten(frame: pl.DataFrame) -> pl.DataFrame:
@@ -316,7 +314,7 @@ def _typed(frame: pl.DataFrame) -> pl.DataFrame:
 def _typed_column(column: pl.Series) -> pl.Series:
     known = column.drop_nulls()
     if not len(known):
-        return column
+        return typed(column)
     if known.is_in(["true", "false"]).all():
         return column == "true"
     if known.str.contains(r"^-?(0|[1-9][0-9]{0,17})$").all():

@@ -281,3 +281,21 @@ def test_columns_of_scores_have_their_type_where_nothing_is_known(tmp_path: Path
         assert "measures" not in found.columns, "a column without fields has no flat form"
     assert found["bbox"].to_list() == [None]
     assert found["factors"].to_list() in ([None], [dict.fromkeys(FACTORS)])
+
+
+def test_empty_lists_and_fields_without_a_number_have_their_type() -> None:
+    frame = frame_of([{"reasons": [], "factors": {"blur": 0.5, "pose": None}, "measures": {"yaw": None}}])
+    assert frame.schema["reasons"] == pl.List(pl.String)
+    assert frame.schema["factors"] == pl.Struct({"blur": pl.Float64, "pose": pl.Float64})
+    assert frame.schema["measures"] == pl.Struct({"yaw": pl.Float64})
+    assert frame.rows() == [([], {"blur": 0.5, "pose": None}, {"yaw": None})]
+
+
+def test_an_empty_column_of_a_csv_has_the_type_of_its_name(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("id,source,bbox,eye_distance,grey,note\n1,007,,,,\n2,008,,,,\n")
+    found = read_table(tmp_path / "t.csv")
+    assert found.schema["bbox"] == pl.List(pl.Float64)
+    assert found.schema["eye_distance"] == pl.Float64
+    assert found.schema["grey"] == pl.Boolean
+    assert found["source"].to_list() == ["007", "008"]
+    assert found["note"].to_list() == [None, None]
