@@ -123,8 +123,9 @@ class Faces:
 
     def take(self, rows: Any) -> Faces:
         """Returns the faces chosen by an index array, a mask or a slice."""
-        known: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Faces(**{name: None if value is None else value[rows] for name, value in known.items()})
+        known = ((f.name, getattr(self, f.name)) for f in fields(self))
+        chosen: dict[str, Any] = {name: None if value is None else value[rows] for name, value in known}
+        return Faces(**chosen)
 
 
 @dataclass(frozen=True, eq=False)

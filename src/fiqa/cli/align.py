@@ -32,10 +32,8 @@ def command(
     Example:
       fiqa align faces.parquet -o crops/ --detector yunet
     """
-    from fiqa.data.images import Limits
     from fiqa.verbs.align import align
 
-    given = {"max_pixels": max_pixels, "max_bytes": max_bytes}
     manifest = align(
         paths,
         out=output,
@@ -44,7 +42,7 @@ def command(
         size=size,
         format=format_,
         weights=weights,
-        limits=Limits(**{name: value for name, value in given.items() if value is not None}),
+        limits=options.limits(max_pixels, max_bytes),
         workers=workers,
         force=force,
         watch=lambda rows, total: options.progress(rows, total=total, label="align", quiet=quiet),

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fiqa.cli.options import OK, SOME_FAILED, Force, Paths, Quiet, progress
+from fiqa.cli.options import OK, SOME_FAILED, Force, MaxBytes, MaxPixels, Paths, Quiet, limits, progress
 
 
 def command(
@@ -27,6 +27,8 @@ def command(
     threads: Annotated[
         int | None, typer.Option("--threads", metavar="N", min=1, help="Threads of the recognizer; one per core.")
     ] = None,
+    max_pixels: MaxPixels = None,
+    max_bytes: MaxBytes = None,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
@@ -46,6 +48,7 @@ def command(
         out=output,
         flip=flip,
         threads=threads,
+        limits=limits(max_pixels, max_bytes),
         half=half,
         force=force,
         progress=lambda rows: progress(rows, total=len(rows), label="embed", quiet=quiet),

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fiqa.cli.options import OK, SOME_FAILED, MaxBytes, MaxPixels, Output, Paths, Quiet, progress
+from fiqa.cli.options import OK, SOME_FAILED, MaxBytes, MaxPixels, Output, Paths, Quiet, limits, progress
 
 
 def command(
@@ -26,18 +26,15 @@ def command(
     """
     import sys
 
-    from fiqa.data.images import Limits
     from fiqa.data.manifest import to_frame
     from fiqa.data.tables import write_rows
     from fiqa.verbs.scan import scan
 
-    given = {"max_pixels": max_pixels, "max_bytes": max_bytes}
-    limits = Limits(**{name: value for name, value in given.items() if value is not None})
     found = scan(
         paths,
         output=output,
         decode=decode,
-        limits=limits,
+        limits=limits(max_pixels, max_bytes),
         progress=lambda rows: progress(rows, total=len(rows), label="scan", quiet=quiet),
     )
     if output is None:

@@ -24,8 +24,10 @@ from fiqa.errors import ReadError, WriteError
 __all__ = [
     "Parts",
     "atomic_path",
+    "file_state",
     "fingerprint",
     "hash_inputs",
+    "hash_rows",
     "is_current",
     "make_record",
     "open_regular",
@@ -48,6 +50,8 @@ def atomic_path(path: PathLike) -> Iterator[Path]:
         WriteError: the operating system refused (disk full, permission, ...).
     """
     target = Path(path)
+    if target.name in ("", "..") or "\0" in target.name:
+        raise WriteError(f"An output must be a file, got {os.fspath(path)!r}.", hint="name a file, such as sheet.html")
     aside = _aside(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -117,6 +121,27 @@ def hash_inputs(paths: Iterable[PathLike]) -> dict[str, str]:
         with suppress(OSError):
             hashes[os.fspath(path)] = sha256_file(path)
     return hashes
+
+
+def file_state(path: PathLike) -> tuple[int, int] | None:
+    """Returns size and time of change (ns) of a file, None where it cannot be seen: what tells without reading that it is another one."""
+    try:
+        known = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return known.st_size, known.st_mtime_ns
+
+
+def hash_rows(rows: Iterable[object]) -> str:
+    """Returns the sha256 over the printed form of rows of plain values, in order.
+
+    >>> hash_rows([("a", 1)]) == hash_rows([("a", 1)]), hash_rows([("a", 1)]) == hash_rows([("a", 2)])
+    (True, False)
+    """
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(f"{row!r}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
 
 
 def make_record(

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fiqa import checks
 from fiqa.errors import EvidenceError
+from fiqa.functional.identities import encode, groups
 
 __all__ = ["balanced_accuracy", "kendall", "macro_f1", "mae", "per_identity", "rmse", "spearman"]
 
@@ -118,15 +119,13 @@ def per_identity(metric: Metric, pred: ArrayLike, target: ArrayLike, identities:
     (0.0, 2, 1)
     """
     first, second = _two(pred, target, 1)
-    code = np.unique(checks.array(identities, "identities", shape=(len(first),)), return_inverse=True)[1]
-    order = np.argsort(code, kind="stable")
-    groups = np.split(order, np.flatnonzero(np.diff(code[order])) + 1)
-    usable = [g for g in groups if np.ptp(first[g]) > 0 and np.ptp(second[g]) > 0]
+    members = groups(encode(identities, len(first))[0])
+    usable = [g for g in members if np.ptp(first[g]) > 0 and np.ptp(second[g]) > 0]
     if not usable:
         raise EvidenceError(
-            f"per_identity needs an identity with two or more rows that differ; all {len(groups)} have fewer or are constant."
+            f"per_identity needs an identity with two or more rows that differ; all {len(members)} have fewer or are constant."
         )
-    return float(np.mean([metric(first[g], second[g]) for g in usable])), len(usable), len(groups) - len(usable)
+    return float(np.mean([metric(first[g], second[g]) for g in usable])), len(usable), len(members) - len(usable)
 
 
 def _counts(pred: ArrayLike, target: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:

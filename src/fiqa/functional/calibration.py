@@ -8,10 +8,21 @@ from numpy.typing import ArrayLike, NDArray
 from fiqa import checks
 from fiqa.errors import InputError
 
-__all__ = ["LEVEL_CUTS", "levels", "raw_at", "unified_score"]
+__all__ = ["LEVEL_CUTS", "levels", "raw_at", "unified_score", "unit_score"]
 
 LEVEL_CUTS = (20.0, 40.0, 60.0, 80.0)
 """Default cuts on the 0..100 scale between unusable, low, medium, good and perfect."""
+
+
+def unit_score(raw: ArrayLike, *, x0: float, w: float) -> NDArray[np.float64]:
+    """Returns sigmoid((raw - x0) / w), (N,) in 0..1: the quality that unified_score rounds; Args and Raises as there.
+
+    >>> unit_score([0.0, 1.0, 3.0], x0=1.0, w=0.5).round(3).tolist()
+    [0.119, 0.5, 0.982]
+    """
+    values = checks.finite(checks.array(raw, "raw", shape=("N",), dtype=np.float64), "raw")
+    _check(x0, w)
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip((values - x0) / w, -700.0, 700.0))))
 
 
 def unified_score(raw: ArrayLike, *, x0: float, w: float) -> NDArray[np.int64]:
@@ -31,10 +42,7 @@ def unified_score(raw: ArrayLike, *, x0: float, w: float) -> NDArray[np.int64]:
     >>> unified_score([0.0, 1.0, 3.0], x0=1.0, w=0.5).tolist()
     [12, 50, 98]
     """
-    values = checks.finite(checks.array(raw, "raw", shape=("N",), dtype=np.float64), "raw")
-    _check(x0, w)
-    z = np.clip((values - x0) / w, -700.0, 700.0)
-    return np.rint(100.0 / (1.0 + np.exp(-z))).astype(np.int64)
+    return np.rint(100.0 * unit_score(raw, x0=x0, w=w)).astype(np.int64)
 
 
 def raw_at(uqs: ArrayLike, *, x0: float, w: float) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from fiqa.data.images import Limits
 from fiqa.data.manifest import find, read_manifest
-from fiqa.data.store import fingerprint, is_current, make_record, sha256_file, write_sidecar
+from fiqa.data.store import file_state, fingerprint, hash_rows, is_current, make_record, sha256_file, write_sidecar
 from fiqa.data.tables import TableWriter
 from fiqa.execute.local import map_batches
 from fiqa.types import Manifest
@@ -153,21 +153,9 @@ def _hash(text: str) -> str:
 def _record(images: Manifest, how: FaceAligning) -> dict[str, Any]:
     """Returns what decides the crops, for the sidecar: settings, detector, its weights, and path, size and time of every image."""
     settings = {name: value for name, value in asdict(how).items() if name != "limits"} | asdict(how.limits)
-    inputs = {"images": _state(images)}
+    columns = (images.id, images.path, images.identity, images.split, images.status)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    inputs = {"images": hash_rows((row, file_state(row[1])) for row in rows)}
     if how.weights is not None:
         inputs["weights"] = sha256_file(how.weights)
     return make_record("align", arguments=settings | {"detector": how.finder.name, "part": _PART}, inputs=inputs)
-
-
-def _state(images: Manifest) -> str:
-    """A digest of the manifest and of size and time of every file that it names."""
-    digest = hashlib.sha256()
-    columns = (images.id, images.path, images.identity, images.split, images.status)
-    for row in zip(*(column.tolist() for column in columns), strict=True):
-        try:
-            stat = os.stat(row[1])
-            state = (stat.st_size, stat.st_mtime_ns)
-        except (OSError, ValueError):
-            state = None
-        digest.update(f"{row!r} {state}\n".encode("utf-8", "surrogateescape"))
-    return digest.hexdigest()

@@ -9,7 +9,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,10 @@ from fiqa import checks
 from fiqa.data.embeddings import read_embeddings, write_embeddings
 from fiqa.data.images import Limits, read_image
 from fiqa.data.manifest import find
-from fiqa.data.store import Parts, fingerprint, is_current, make_record, write_sidecar
+from fiqa.data.store import Parts, file_state, fingerprint, hash_rows, is_current, make_record, write_sidecar
 from fiqa.errors import ReadError
 from fiqa.types import Embeddings, FloatArray, Manifest, Recognizer
-from fiqa.verbs.score_rows import ALIGNED_SIZE, SMALLEST_CROP
+from fiqa.verbs.score_rows import ALIGNED_SIZE, SMALLEST_CROP, resized
 
 __all__ = ["CropTable", "Embedded", "embed", "embed_rows", "failures_path"]
 
@@ -152,7 +152,7 @@ class CropTable:
     def read(self, row: int) -> tuple[str, Crops | None]:
         """Returns the status of a row and, when that is ok, its crop at the size of the alignment template."""
         if self.crops is not None:
-            return "ok", _resized(self.crops[row])
+            return "ok", resized(self.crops[row])
         status, path = str(self.manifest.status[row]), str(self.manifest.path[row])
         if status != "ok":
             return status, None
@@ -164,24 +164,16 @@ class CropTable:
             _log.warning("%r failed", path, exc_info=True)
             return "failed", None
         height, width = pixels.shape[:2]
-        return ("wrong_size", None) if height != width or width < SMALLEST_CROP else ("ok", _resized(pixels))
+        return ("wrong_size", None) if height != width or width < SMALLEST_CROP else ("ok", resized(pixels))
 
     def digest(self) -> str:
         """Returns a digest of the ids and of the crops: their pixels, or path, size and time of their files."""
-        digest = hashlib.sha256()
-        for row in range(len(self)):
-            digest.update(f"{str(self.manifest.id[row])!r} {self._state(row)!r}\n".encode("utf-8", "surrogateescape"))
-        return digest.hexdigest()
-
-    def _state(self, row: int) -> object:
+        ids = self.manifest.id.tolist()
         if self.crops is not None:
-            return hashlib.sha256(self.crops[row].tobytes()).hexdigest()
-        path = str(self.manifest.path[row])
-        try:
-            known = os.stat(path)
-        except (OSError, ValueError):
-            return path, str(self.manifest.status[row])
-        return path, str(self.manifest.status[row]), known.st_size, known.st_mtime_ns
+            pixels = (hashlib.sha256(crop.tobytes()).hexdigest() for crop in self.crops)
+            return hash_rows(zip(ids, pixels, strict=True))
+        rows = zip(ids, self.manifest.path.tolist(), self.manifest.status.tolist(), strict=True)
+        return hash_rows((row, file_state(row[1])) for row in rows)
 
 
 @dataclass(frozen=True)
@@ -198,6 +190,7 @@ class _Work:
             "version": str(getattr(self.recognizer, "version", "")),
             "flip": self.flip,
             "part": _PART,
+            **asdict(self.table.limits),
         }
 
     def part(self, rows: Iterable[int]) -> Part:
@@ -269,15 +262,6 @@ def _opened(recognizer: PathLike, threads: int | None) -> Recognizer:
     from fiqa.runtime.weights import find as find_weights
 
     return OnnxEmbedder(find_weights(os.fspath(recognizer)), threads=threads)
-
-
-def _resized(pixels: Crops) -> Crops:
-    import cv2
-
-    if len(pixels) == ALIGNED_SIZE:
-        return pixels
-    method = cv2.INTER_AREA if len(pixels) > ALIGNED_SIZE else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(pixels, (ALIGNED_SIZE, ALIGNED_SIZE), interpolation=method), np.uint8)
 
 
 def _write_failures(manifest: Manifest, out: PathLike) -> None:

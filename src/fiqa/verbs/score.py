@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fiqa.data.images import Limits
 from fiqa.data.manifest import find
-from fiqa.data.store import fingerprint, is_current, make_record, sha256_file, write_sidecar
+from fiqa.data.store import file_state, fingerprint, hash_rows, is_current, make_record, sha256_file, write_sidecar
 from fiqa.data.tables import TableWriter, frame_of, table_suffix
 from fiqa.errors import InputError
 from fiqa.execute.local import map_batches
@@ -61,7 +60,7 @@ class Scoring:
         how |= {"model": self.how.scorer.name, "version": self.how.scorer.version, "part": _PART}
         if not self.how.aligned:
             how["detector"] = self.how.finder.name
-        inputs = {"images": _state(self.manifest)}
+        inputs = {"images": hash_rows((source, file_state(source.path)) for source in sources(self.manifest))}
         if self.how.weights is not None:
             inputs["weights"] = sha256_file(self.how.weights)
         return make_record("score", arguments=how, inputs=inputs)
@@ -134,7 +133,9 @@ def plan(
     how = FaceScoring(model, crops, detector, faces, explain, weights, limits or Limits())
     manifest = paths if isinstance(paths, Manifest) else find(paths)
     if not len(manifest):
-        raise InputError("paths must lead to at least one image, got none.")
+        raise InputError(
+            f"paths must lead to at least one image, got none in {paths!r}.", hint="fiqa scan says what a folder holds"
+        )
     return Scoring(manifest, how, workers)
 
 
@@ -181,16 +182,3 @@ def _summary(path: PathLike, *, current: bool = False) -> Summary:
 
 def _died(source: Source) -> list[Row]:
     return [blank_row(source, "failed")]
-
-
-def _state(manifest: Manifest) -> str:
-    """A digest of the manifest and of size and time of every file that it names."""
-    digest = hashlib.sha256()
-    for source in sources(manifest):
-        try:
-            stat = os.stat(source.path)
-            state = (stat.st_size, stat.st_mtime_ns)
-        except (OSError, ValueError):
-            state = None
-        digest.update(f"{source!r} {state}\n".encode("utf-8", "surrogateescape"))
-    return digest.hexdigest()

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from fiqa import checks
 from fiqa.data.images import Image, Limits, read_image
 from fiqa.errors import ReadError
-from fiqa.functional.calibration import levels
+from fiqa.functional.calibration import levels, unit_score
 from fiqa.types import Faces, Factors, FloatArray, Manifest, Scorer
 from fiqa.vocabulary import LEVELS
 
@@ -213,7 +213,7 @@ class FaceScoring:
         known = np.where(finite, raw, 0.0).astype(np.float32)
         uqs = scorer.unified(known)
         level = levels(uqs, scorer.level_cuts)
-        share = _share(known, *scorer.calibration)
+        share = unit_score(known, x0=scorer.calibration[0], w=scorer.calibration[1]).astype(np.float32)
         why = scorer.explain(faces) if self.explain else None
         sha = scorer.version if len(scorer.version) == 64 else None
         told = {"model": scorer.name, "model_sha256": sha, "preprocess": scorer.preprocess}
@@ -247,12 +247,6 @@ def _reasons(why: Factors | None, i: int) -> Row:
 def _known(columns: Mapping[str, FloatArray], i: int) -> Row | None:
     values = {name: float(column[i]) for name, column in columns.items()}
     return {name: value if np.isfinite(value) else None for name, value in values.items()} or None
-
-
-def _share(raw: FloatArray, x0: float, w: float) -> FloatArray:
-    """The calibrated score in 0..1 that the 0..100 score rounds: sigmoid((raw - x0) / w)."""
-    z = np.clip((raw.astype(np.float64) - x0) / w, -700.0, 700.0)
-    return (1.0 / (1.0 + np.exp(-z))).astype(np.float32)
 
 
 def resized(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -19,7 +19,9 @@ from fiqa.data import store
 from fiqa.data.store import (
     Parts,
     atomic_path,
+    file_state,
     fingerprint,
+    hash_rows,
     is_current,
     make_record,
     read_sidecar,
@@ -34,6 +36,19 @@ KEY = "a" * 64
 
 def names(folder: Path) -> list[str]:
     return sorted(p.name for p in folder.iterdir())
+
+
+def test_rows_and_the_state_of_their_files_decide_a_digest(tmp_path: Path) -> None:
+    file = tmp_path / "a.txt"
+    file.write_text("one")
+    os.utime(file, ns=(5, 7))
+    assert file_state(file) == (3, 7)
+    assert file_state(tmp_path / "gone") is None
+    assert file_state("a\0b") is None
+    rows = [("a", (3, 7)), ("caf\udce9", None)]
+    assert hash_rows(rows) == hash_rows(iter(rows))
+    others = [rows[::-1], rows[:1], [("a", (3, 8)), rows[1]], []]
+    assert len({hash_rows(rows), *map(hash_rows, others)}) == 5
 
 
 def test_a_file_appears_whole(tmp_path: Path) -> None:
@@ -70,6 +85,12 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path, error: BaseException) -
 def test_a_folder_that_cannot_be_made_is_a_write_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(WriteError, match="could not be written"), atomic_path(tmp_path / "file" / "a.txt"):
+        pass
+
+
+@pytest.mark.parametrize("name", ["", ".", "/", "..", "a\0b"])
+def test_what_names_no_file_is_a_write_error(name: str) -> None:
+    with pytest.raises(WriteError, match="must be a file, got"), atomic_path(name):
         pass
 
 

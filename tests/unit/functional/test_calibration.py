@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fiqa.errors import InputError, ShapeError
-from fiqa.functional.calibration import LEVEL_CUTS, levels, raw_at, unified_score
+from fiqa.functional.calibration import LEVEL_CUTS, levels, raw_at, unified_score, unit_score
 
 finite = st.floats(-1e6, 1e6, allow_nan=False)
 
@@ -19,6 +19,7 @@ def test_it_is_the_sigmoid_in_percent():
     raw = np.linspace(-5, 5, 41)
     slow = [round(100 / (1 + math.exp(-(x - 0.7) / 1.3))) for x in raw]
     assert unified_score(raw, x0=0.7, w=1.3).tolist() == slow
+    np.testing.assert_allclose(unit_score(raw, x0=0.7, w=1.3), [1 / (1 + math.exp(-(x - 0.7) / 1.3)) for x in raw])
 
 
 @given(st.lists(finite, min_size=1, max_size=20), finite, st.floats(1e-3, 1e3))
@@ -55,6 +56,8 @@ def test_no_score_is_no_level(empty):
 def test_what_is_refused():
     with pytest.raises(InputError, match="raw must be finite, got 1 NaN or infinite of 2"):
         unified_score([0.0, np.nan], x0=0, w=1)
+    with pytest.raises(InputError, match="raw must be finite, got 1 NaN or infinite of 2"):
+        unit_score([0.0, np.inf], x0=0, w=1)
     with pytest.raises(ShapeError, match=r"raw must have shape \(N,\), got \(1, 1\)"):
         unified_score([[0.0]], x0=0, w=1)
     for w in (0.0, -1.0, math.nan):

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import fiqa
-from fiqa.data.images import read_image, write_image
-from fiqa.data.manifest import find
+from fiqa.data.images import Limits, read_image, write_image
+from fiqa.data.manifest import find, write_manifest
 from fiqa.data.store import read_sidecar
 from fiqa.errors import InputError, UnknownNameError, WriteError
 from fiqa.faces.align import align as align_face
@@ -20,6 +20,7 @@ from fiqa.functional.geometry import TEMPLATE
 from fiqa.types import Manifest
 from fiqa.verbs import align as verb
 from fiqa.verbs import align_rows
+from fiqa.verbs.score import score
 
 align = verb.align
 
@@ -199,6 +200,7 @@ def test_a_current_output_is_left_alone(photos: Path, tmp_path: Path) -> None:
     changes: list[Callable[[], Any]] = [
         lambda: run(force=True, watch=_forbidden),
         lambda: run(size=96, watch=_forbidden),
+        lambda: run(limits=Limits(max_bytes=10**6), watch=_forbidden),
         lambda: (photos / "ann" / "02.png").touch() or run(watch=_forbidden),
         lambda: (out / "bob" / "01.png").unlink() or run(watch=_forbidden),
     ]
@@ -206,6 +208,27 @@ def test_a_current_output_is_left_alone(photos: Path, tmp_path: Path) -> None:
         with pytest.raises(RuntimeError, match="nothing was to be done"):
             change()
         run()
+
+
+def test_limits_reach_the_reader(photos: Path, tmp_path: Path) -> None:
+    found = align(photos, out=tmp_path / "crops", detector="none", workers=1, limits=Limits(max_pixels=112 * 112 - 1))
+    assert found.status.tolist() == ["too_large"] * 2 + ["truncated"] + ["too_large"] * 2
+
+
+def test_a_manifest_without_any_face_can_be_scored(tmp_path: Path) -> None:
+    (tmp_path / "empty.png").write_bytes(b"")
+    align(tmp_path / "empty.png", out=tmp_path / "crops", detector="none", workers=1)
+    assert score(tmp_path / "crops" / "faces.parquet", aligned=True, workers=1)["status"].to_list() == ["empty_file"]
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl"])
+def test_crops_without_landmarks_are_scored_alike_from_any_manifest(photos: Path, tmp_path: Path, suffix: str) -> None:
+    found = align(photos / "ann" / "01.png", out=tmp_path / "crops", detector="none", workers=1)
+    assert found.columns["landmarks"].tolist() == [None]
+    write_manifest(found, tmp_path / f"again{suffix}")
+    rows = score(tmp_path / f"again{suffix}", aligned=True, workers=1)
+    assert rows["status"].to_list() == ["ok"]
+    assert rows["raw"].to_list() == score(found, aligned=True, workers=1)["raw"].to_list()
 
 
 def test_processes_change_nothing(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

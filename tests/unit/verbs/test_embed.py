@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fiqa.data.embeddings import read_embeddings
-from fiqa.data.images import write_image
+from fiqa.data.images import Limits, write_image
 from fiqa.data.manifest import find
 from fiqa.data.tables import read_table
 from fiqa.errors import InputError, ShapeError, WeightsError
@@ -181,6 +181,9 @@ def test_whatever_changes_the_vectors_makes_a_rerun_work(folder: Path, tmp_path:
     assert not embed_rows(folder, recognizer=newer, out=out).current
     assert not embed_rows(folder, recognizer=newer, out=out, flip=True).current
     assert not embed_rows(folder, recognizer=newer, out=out, flip=True, half=True).current
+    tight = embed_rows(folder, recognizer=newer, out=out, flip=True, half=True, limits=Limits(max_pixels=100))
+    assert not tight.current
+    assert len(tight.embeddings) == 0
     write_image(folder / "p0" / "0.png", np.full((112, 112, 3), 80, np.uint8))
     assert not embed_rows(folder, recognizer=newer, out=out, flip=True, half=True).current
     for name in ("grey", "white", "wide", "tiny", "broken"):
