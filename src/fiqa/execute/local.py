@@ -49,7 +49,8 @@ def map_batches(
             called is loaded once per process). It is called with `[]` first, to load.
         items: any iterable, read as needed.
         died: the result for an item that killed its process.
-        workers: processes, >= 1; None is one per core. With 1, or when everything fits in one batch, all is done in this process.
+        workers: processes at most, >= 1; None is one per core. Never more than there are batches, or than the window holds; instead of a single one, this
+            process does it all.
         batch: items per call, >= 1.
         window: batches held at most, >= 1; None is 4 per worker.
 
@@ -64,10 +65,10 @@ def map_batches(
     for value, name in ((count, "workers"), (batch, "batch"), (held, "window")):
         checks.in_range(value, name, 1, float("inf"))
     chunks = _chunks(items, batch)
-    first = list(islice(chunks, 2))
-    if count == 1 or len(first) < 2:
+    first = list(islice(chunks, min(count, held)))
+    if len(first) < 2:
         return (result for chunk in chain(first, chunks) for result in compute(function, chunk))
-    return _parallel(function, chain(first, chunks), died, count, held)
+    return _parallel(function, chain(first, chunks), died, len(first), held)
 
 
 def _chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -42,8 +42,13 @@ def unknown(items):
 def dead_at_birth(items):
     os._exit(3)
 
+def first_is_slow(items):
+    time.sleep(0.5 if 0 in items else 0)
+    return items
+
 def threads(items):
-    return [os.environ["OMP_NUM_THREADS"] for _ in items]
+    import cv2
+    return [(os.environ["OMP_NUM_THREADS"], cv2.getNumThreads()) for _ in items]
 
 def process(items):
     return [os.getpid() for _ in items]
@@ -119,8 +124,25 @@ def test_a_function_that_cannot_load_stops_the_run(functions):
     assert "workers=1" in caught.value.hint
 
 
-def test_workers_use_one_thread_each(functions):
-    assert set(map_batches(functions.threads, range(4), died=no_death, workers=2, batch=2)) == {"1"}
+def test_a_slow_batch_holds_the_others_up_at_the_window(functions):
+    read = itertools.count()
+    source = (next(read) for _ in range(1000))
+    results = map_batches(functions.first_is_slow, source, died=no_death, workers=2, batch=1, window=4)
+    assert next(results) == 0
+    assert next(read) <= 4
+    results.close()
+
+
+def test_never_more_processes_than_batches(functions):
+    results = map_batches(functions.square, range(6), died=no_death, workers=50, batch=2)
+    assert next(results) == 0
+    assert len(multiprocessing.active_children()) == 3
+    assert list(results) == [1, 4, 9, 16, 25]
+
+
+def test_workers_use_one_thread_each(functions, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    assert set(map_batches(functions.threads, range(4), died=no_death, workers=2, batch=2)) == {("1", 1)}
 
 
 def test_leaves_no_process_behind(functions):

@@ -158,6 +158,14 @@ def test_a_far_that_cannot_be_resolved_allows_no_false_accept() -> None:
     assert result.resolvable_far == 0.25
 
 
+def test_a_far_counts_false_accepts_as_written() -> None:
+    """0.29 of 100 is 29, although 0.29 * 100 is just below it in binary."""
+    nonmated = np.arange(100, dtype=np.float32) / 128
+    mated = (np.arange(100, dtype=np.float32) - 0.5) / 128
+    found = verification.of_stream(mated, [nonmated], fars=(0.29,))
+    assert found.tpr[0.29] == tpr_at_far(mated, nonmated, 0.29) == 0.29
+
+
 def test_all_pairs_refuses() -> None:
     square = np.eye(4, dtype=np.float32)
     with pytest.raises(EvidenceError, match="needs mated and non-mated pairs, got 0 and 6"):
