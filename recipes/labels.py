@@ -65,7 +65,7 @@ def table(out: Path) -> None:
         for path in sorted((out / kind).glob("*.parquet"))
     }
     b = read_embeddings(out / "b.npz")
-    found = fiqa.evaluate(labels, b, faces=out / "crops/faces.parquet", draws=100, limits=(0.3, 0.95))
+    found = fiqa.evaluate(labels, b, faces=out / "faces.parquet", draws=100, limits=(0.3, 0.95))
     write_report(found, out / "report")
     print(
         f"{found.counts['images']} images, {found.counts['identities']} people; iso, FMR 1e-3, recognizer B; mean FNMR up to a discard / FNMR at 0"
@@ -106,7 +106,7 @@ def sheet(labels: dict[str, Quality], out: Path) -> None:
     """Writes sheet.png: for each label set the best, middle and worst faces among people with ten images or more. For your eyes; the faces are real."""
     from fiqa.data.images import read_image
 
-    faces = read_manifest(out / "crops/faces.parquet")
+    faces = read_manifest(out / "faces.parquet")
     names, counts = np.unique(faces.identity[faces.status == "ok"], return_counts=True)
     many = set(names[counts >= 10].tolist())
     paths = {str(i): str(p) for i, p, who in zip(faces.id, faces.path, faces.identity, strict=True) if str(who) in many}

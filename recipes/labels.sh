@@ -13,9 +13,10 @@ mkdir -p "$out/baseline" "$out/optimized"
 # Which images: the people of LFW that the official protocol gives for development, and the pins celebrities. Cards for the two recognizers.
 ${PYTHON:-python} recipes/labels.py prepare "$data" "$out"
 
-# Faces: detected, aligned, their five landmarks kept (labels of pose and expression need them). Vectors: A makes the labels, B will judge them.
-fiqa align "$out/images.txt" --detector yunet --weights "$data/models/yunet.onnx" -o "$out/crops"
-faces=$out/crops/faces.parquet
+# Faces and vectors. The data are aligned crops already; from photographs it is `fiqa align` in place of `fiqa scan`, which also gives the landmarks that pose
+# and expression are read from (here both are missing, and the labels know that). A makes the labels, B will judge them.
+faces=$out/faces.parquet
+fiqa scan "$out/images.txt" -o "$faces"
 for r in a b; do
   fiqa embed "$faces" --recognizer "$out/recognizer_$r.onnx" -o "$out/$r.npz"
 done

@@ -24,10 +24,13 @@ from fiqa.data.store import hash_inputs
 from fiqa.data.tables import SUFFIXES, encode_text, read_table
 from fiqa.errors import InputError
 from fiqa.types import Embeddings, Manifest, Quality, batches
+from fiqa.vocabulary import STATUSES
 
-__all__ = ["Inputs", "Job", "Labels", "load_inputs"]
+__all__ = ["STATUS", "Inputs", "Job", "Labels", "load_inputs"]
 
 PathLike = str | os.PathLike[str]
+STATUS = f"U{max(map(len, STATUSES))}"
+"""The dtype of statuses."""
 _ROWS = 1 << 14
 _UNIT = 1e-2
 """How far from 1 the length of a stored vector may be (float16 is good to about 1e-3)."""
@@ -103,7 +106,7 @@ class Inputs:
                 f"this method needs {' and '.join(needs)}; not given: {', '.join(lacking)}.",
                 hint="; ".join(dict.fromkeys(_GIVEN[name] for name in lacking)),
             )
-        found = np.full(len(self), "", dtype="U17")
+        found = np.full(len(self), "", dtype=STATUS)
         if "prior" in needs and self.prior is not None:
             found[~np.isfinite(self.prior)] = "no_prior"
         if "embeddings" in needs and self.place is not None:

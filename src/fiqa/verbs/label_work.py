@@ -18,7 +18,7 @@ from fiqa.data.store import Parts
 from fiqa.errors import FiqaError, InputError, ReadError
 from fiqa.execute.local import map_batches
 from fiqa.types import Faces, FloatArray, Scorer
-from fiqa.verbs.label_inputs import Job
+from fiqa.verbs.label_inputs import STATUS, Job
 from fiqa.verbs.score_rows import SMALLEST_CROP, Source, resized, sources
 
 __all__ = ["MeasureFaces", "Progress", "ScoreFaces", "Work"]
@@ -80,7 +80,7 @@ class Work:
         measure.load()
         total, parts = len(job.faces), self.parts(name)
         tables: list[FloatArray] = [np.empty((0, measure.columns), np.float32)]
-        statuses: list[NDArray[np.str_]] = [np.empty(0, "U17")]
+        statuses: list[NDArray[np.str_]] = [np.empty(0, STATUS)]
         for path in parts.paths() if parts else []:
             with np.load(path, allow_pickle=False) as known:
                 tables.append(known["value"])
@@ -97,7 +97,7 @@ class Work:
             )
         )
         while chunk := list(islice(results, _PART)):
-            status = np.array([one for one, _ in chunk], dtype="U17")
+            status = np.array([one for one, _ in chunk], dtype=STATUS)
             table = np.stack([_padded(row, measure.columns) for _, row in chunk]).astype(np.float32)
             if parts:
                 with parts.writing(parts.done) as aside:

@@ -216,9 +216,7 @@ def test_what_is_asked_wrong_is_said(vectors, prior, tmp_path):
         label("norm", embeddings=Embeddings(vectors.id, vectors.vector))
     np.save(tmp_path / "e.npy", vectors.vector[:2])
     (tmp_path / "e.ids.txt").write_text("a/1\na/1\n")
-    with pytest.raises(
-        InputError, match="ids of the embeddings must be unique, got 'a/1'|ids of the faces must be unique"
-    ):
+    with pytest.raises(InputError, match="must be unique, got"):
         label("cr_fiqa", embeddings=tmp_path / "e.npy")
     (tmp_path / "e.ids.txt").write_text("a/1\n")
     with pytest.raises(ShapeError, match="floating point of shape"):

@@ -49,6 +49,7 @@ class Blip2Judge:
     @cached_property
     def _loaded(self) -> tuple[Any, Any, Any]:
         """(model, image processor, tokenizer)."""
+        _ = self._folder  # said first when it is not here: importing takes seconds
         transformers = require("transformers", extra="vlm")
         device, dtype = device_and_precision(self.precision)
         model = loading(

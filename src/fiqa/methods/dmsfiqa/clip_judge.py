@@ -40,6 +40,7 @@ class ClipJudge:
     @cached_property
     def _loaded(self) -> tuple[Any, Any, NDArray[np.float32]]:
         """(model, image processor, text embeddings (P,D) of all prompts in the order of `_texts`)."""
+        _ = self._folder  # said first when it is not here: importing takes seconds
         transformers, torch = require("transformers", extra="vlm"), require("torch", extra="vlm")
         device, dtype = device_and_precision(self.precision)
         model = loading(
