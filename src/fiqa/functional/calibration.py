@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from fiqa import checks
 from fiqa.errors import InputError
 
-__all__ = ["LEVEL_CUTS", "levels", "raw_at", "unified_score", "unit_score"]
+__all__ = ["LEVEL_CUTS", "levels", "min_max", "raw_at", "unified_score", "unit_score"]
 
 LEVEL_CUTS = (20.0, 40.0, 60.0, 80.0)
 """Default cuts on the 0..100 scale between unusable, low, medium, good and perfect."""
@@ -69,6 +69,20 @@ def raw_at(uqs: ArrayLike, *, x0: float, w: float) -> NDArray[np.float64]:
     p = values / 100.0
     with np.errstate(divide="ignore"):
         return x0 + w * (np.log(p) - np.log1p(-p))
+
+
+def min_max(values: ArrayLike) -> NDArray[np.float64]:
+    """Returns the values moved and scaled so that the smallest is 0 and the largest 1, (N,) float64; NaN stays NaN, equal values become 0.
+
+    >>> min_max([3.0, float("nan"), 5.0, 4.0]).tolist(), min_max([2.0, 2.0]).tolist()
+    ([0.0, nan, 1.0, 0.5], [0.0, 0.0])
+    """
+    value = checks.array(values, "values", shape=("N",), dtype=np.float64)
+    known = value[~np.isnan(value)]
+    if not len(known):
+        return value
+    low, high = known.min(), known.max()
+    return np.asarray((value - low) / (high - low if high > low else 1.0))
 
 
 def levels(score: ArrayLike, cuts: ArrayLike = LEVEL_CUTS) -> NDArray[np.int64]:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fiqa import checks
 from fiqa.errors import ShapeError
+from fiqa.functional.calibration import min_max
 from fiqa.functional.identities import encode, groups
 from fiqa.types import MethodCard
 
@@ -68,7 +69,4 @@ def similarity_to_best(
     if len(best) != len(rows):
         raise ShapeError(f"prior must have shape ({len(rows)},), got ({len(best)},).")
     cosine = np.einsum("nd,nd->n", rows, rows[best], dtype=np.float64)
-    if not len(cosine):
-        return cosine.astype(np.float32)
-    low, high = cosine.min(), cosine.max()
-    return ((cosine - low) / (high - low if high > low else 1.0)).astype(np.float32)
+    return min_max(cosine).astype(np.float32)

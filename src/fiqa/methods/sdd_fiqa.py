@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fiqa import checks
 from fiqa.errors import InputError, ShapeError
+from fiqa.functional.calibration import min_max
 from fiqa.functional.identities import encode, groups
 from fiqa.types import MethodCard, batches
 
@@ -72,7 +73,7 @@ def similarity_distribution_distance(
     total = np.zeros(len(code))
     for number in range(rounds):
         total += _round(embeddings, code, samples, np.random.default_rng((seed, number)))
-    return _min_max(total / rounds)
+    return min_max(total / rounds).astype(np.float32)
 
 
 def wasserstein_rows(first: NDArray[np.floating[Any]], second: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
@@ -120,11 +121,3 @@ def _cosines(
 ) -> NDArray[np.float32]:
     cosine: NDArray[np.float32] = np.einsum("nd,nkd->nk", own, embeddings[partners].astype(np.float32))
     return cosine
-
-
-def _min_max(value: NDArray[np.float64]) -> NDArray[np.float32]:
-    known = value[np.isfinite(value)]
-    if not len(known):
-        return value.astype(np.float32)
-    low, high = known.min(), known.max()
-    return ((value - low) / (high - low if high > low else 1.0)).astype(np.float32)

@@ -9,7 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from fiqa.cli import build
-from fiqa.data.images import read_image, write_image
+from fiqa.data.images import Limits, read_image, write_image
+from fiqa.types import Manifest
 
 
 @pytest.fixture
@@ -64,3 +65,29 @@ def test_help_ends_with_an_example() -> None:
     code, stdout, _ = _run("--help")
     assert code == 0
     assert stdout.rstrip().endswith("fiqa align faces.parquet -o crops/ --detector yunet")
+
+
+def test_every_option_reaches_the_verb(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, object] = {}
+
+    def spy(paths: list[str], **given: object) -> Manifest:
+        seen.update(given, paths=paths)
+        return Manifest(np.empty(0, "U1"), np.empty(0, "U1"))
+
+    monkeypatch.setattr("fiqa.verbs.align.align", spy)
+    options = ["--detector", "yunet", "--faces", "all", "--size", 64, "--format", "jpg", "--workers", 3]
+    limits = ["--weights", "w.onnx", "--max-pixels", 99, "--max-bytes", 88, "--force"]
+    assert _run("a", "b", "-o", "crops", *options, *limits)[0] == 0
+    del seen["watch"]
+    assert seen == {
+        "paths": ["a", "b"],
+        "out": "crops",
+        "detector": "yunet",
+        "faces": "all",
+        "size": 64,
+        "format": "jpg",
+        "workers": 3,
+        "weights": "w.onnx",
+        "limits": Limits(max_pixels=99, max_bytes=88),
+        "force": True,
+    }

@@ -11,7 +11,9 @@ from typer.testing import CliRunner
 
 from fiqa.cli import build
 from fiqa.data.embeddings import read_embeddings
-from fiqa.data.images import write_image
+from fiqa.data.images import Limits, write_image
+from fiqa.types import Embeddings, Manifest
+from fiqa.verbs.embed import Embedded
 
 Maker = Callable[..., Path]
 
@@ -70,3 +72,28 @@ def test_wrong_usage_and_fatal_errors(crops: Path, tmp_path: Path, tiny_recogniz
     code, _, stderr = _run(crops, "--recognizer", model, "-o", out)
     assert code == 1
     assert "fiqa weights card" in stderr
+
+
+def test_every_option_reaches_the_verb(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, object] = {}
+
+    def spy(paths: list[str], **given: object) -> Embedded:
+        seen.update(given, paths=paths)
+        empty = Embeddings(np.empty(0, "U1"), np.empty((0, 8), np.float32))
+        return Embedded(empty, Manifest(np.empty(0, "U1"), np.empty(0, "U1")))
+
+    monkeypatch.setattr("fiqa.verbs.embed.embed_rows", spy)
+    options = ["--flip", "--half", "--batch", 3, "--threads", 2, "--max-pixels", 99, "--max-bytes", 88, "--force"]
+    assert _run("a", "b", "--recognizer", "r.onnx", "-o", "e.npz", *options)[0] == 0
+    del seen["progress"]
+    assert seen == {
+        "paths": ["a", "b"],
+        "recognizer": "r.onnx",
+        "out": "e.npz",
+        "flip": True,
+        "half": True,
+        "batch": 3,
+        "threads": 2,
+        "limits": Limits(max_pixels=99, max_bytes=88),
+        "force": True,
+    }

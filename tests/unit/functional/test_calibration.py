@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fiqa.errors import InputError, ShapeError
-from fiqa.functional.calibration import LEVEL_CUTS, levels, raw_at, unified_score, unit_score
+from fiqa.functional.calibration import LEVEL_CUTS, levels, min_max, raw_at, unified_score, unit_score
 
 finite = st.floats(-1e6, 1e6, allow_nan=False)
 
@@ -51,6 +51,15 @@ def test_levels_count_the_cuts_that_are_reached():
 @pytest.mark.parametrize("empty", [[], np.empty(0, np.float32)])
 def test_no_score_is_no_level(empty):
     assert unified_score(empty, x0=0, w=1).shape == levels(empty).shape == raw_at(empty, x0=0, w=1).shape == (0,)
+
+
+def test_min_max_spans_zero_to_one_and_leaves_the_unknown_out():
+    np.testing.assert_allclose(min_max([-2.0, 0.0, np.nan, 6.0]), [0.0, 0.25, np.nan, 1.0])
+    assert min_max([]).shape == (0,)
+    assert np.isnan(min_max([np.nan])).all()
+    assert min_max([5.0]).tolist() == [0.0]
+    with pytest.raises(ShapeError, match=r"values must have shape \(N,\), got \(1, 1\)"):
+        min_max([[1.0]])
 
 
 def test_what_is_refused():

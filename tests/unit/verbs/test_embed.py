@@ -252,3 +252,16 @@ def test_a_recognizer_that_loses_a_row_is_an_error(crops: np.ndarray) -> None:
 
     with pytest.raises(ShapeError, match=r"embed\(crops\) must have shape \(7, D\), got \(1, 3\)"):
         embed((np.arange(7).astype(str), crops), recognizer=Short())
+
+
+def test_threads_reach_the_recognizer(folder: Path, tiny_recognizer: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int | None] = []
+
+    def spy(path: Path, *, threads: int | None) -> OnnxEmbedder:
+        asked.append(threads)
+        return OnnxEmbedder(path, threads=1)
+
+    monkeypatch.setattr("fiqa.runtime.onnx.OnnxEmbedder", spy)
+    embed(folder / "p0", recognizer=tiny_recognizer(), threads=3)
+    embed(folder / "p0", recognizer=tiny_recognizer())
+    assert asked == [3, None]
