@@ -38,7 +38,7 @@ def evaluation_page(found: Evaluation, plots: Sequence[Plot], *, version: str) -
     names = [result.name for result in found.recognizers]
     stems = [file_stem(name, names) for name in names]
     sections = [_recognizer(found, result, stem, plots) for result, stem in zip(found.recognizers, stems, strict=True)]
-    general = [plot for plot in plots if plot.name in ("det", "scores", "scatter")]
+    general = [plot for plot in plots if not plot.recognizer]
     own = {f"{kind}_{stem}" for stem in stems for kind in ("areas", "errors", "forms")}
     rest = [table for table in found.tables if table.name not in own]
     body = "".join(
@@ -81,19 +81,13 @@ def _nav(names: Sequence[str], stems: Sequence[str]) -> str:
 
 def _recognizer(found: Evaluation, result: RecognizerResult, stem: str, plots: Sequence[Plot]) -> str:
     tables = {table.name: table for table in found.tables}
-    own = [plot for plot in plots if plot.name.partition("_")[2].startswith(stem) and _belongs(plot.name, stem)]
+    own = [plot for plot in plots if plot.recognizer == result.name]
     parts = [f'<h2 id="r-{escape(stem)}">Recognizer {escape(result.name)}</h2>']
     parts.append(_table(found, tables[f"areas_{stem}"]))
     parts.append(_plots(found, own))
     parts += [_table(found, tables[f"{kind}_{stem}"]) for kind in ("errors", "forms")]
     parts.append(_worst(found, result))
     return "".join(parts)
-
-
-def _belongs(name: str, stem: str) -> bool:
-    """Tells the plots of recognizer `a` from those of `a_2`."""
-    rest = name.partition("_")[2].removeprefix(stem)
-    return rest == "" or (rest.startswith("_") and rest[1:].isdecimal() and name.startswith("edc_"))
 
 
 def _plots(found: Evaluation, plots: Sequence[Plot]) -> str:

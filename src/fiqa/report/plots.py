@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -38,7 +38,7 @@ _RC = {
 
 @dataclass(frozen=True)
 class Plot:
-    """`name` (a file stem), `title` for a heading, `caption` and `alt` plain text, `svg` text and `png` bytes."""
+    """`name` (a file stem), `title` for a heading, `caption` and `alt` plain text, `svg` text and `png` bytes; `recognizer` it is of, "" for all."""
 
     name: str
     title: str
@@ -46,6 +46,7 @@ class Plot:
     alt: str
     svg: str
     png: bytes
+    recognizer: str = ""
 
 
 def plots(found: Evaluation) -> list[Plot]:
@@ -54,7 +55,8 @@ def plots(found: Evaluation) -> list[Plot]:
     with _style():
         drawn: list[Plot] = []
         for result in found.recognizers:
-            drawn += _of_recognizer(found, result, file_stem(result.name, names))
+            own = _of_recognizer(found, result, file_stem(result.name, names))
+            drawn += [replace(plot, recognizer=result.name) for plot in own]
         drawn += [_det(found), _scores(found)]
         if len(found.scores) > 1:
             drawn.append(_scatter(found.scores[0], found.scores[1]))
