@@ -64,7 +64,7 @@ def ids(value: Iterable[Any], name: str, *, length: int | None = None) -> NDArra
         raise ShapeError(f"{name} must have shape ({'N' if length is None else length},), got {result.shape}.")
     unique, counts = np.unique(result, return_counts=True)
     if len(unique) != len(result):
-        raise InputError(f"{name} must be unique, got {unique[counts > 1][0]!r} {counts.max()} times.")
+        raise InputError(f"{name} must be unique, got {str(unique[counts.argmax()])!r} {counts.max()} times.")
     return result
 
 

@@ -105,6 +105,8 @@ def test_a_sheet_of_a_table_on_disk_is_that_of_the_rows(portrait, crops, tmp_pat
         return (tmp_path / name).read_text().partition('<section class="cards">')[2].partition("</section>")[0]
 
     assert cards("a.html").count("<article") == 12
+    shown = [int(value) for value in re.findall(r'class="score">(\d+)', cards("a.html"))]
+    assert shown == sorted(shown)
     assert cards("a.html") == cards("b.html")
 
 
@@ -224,6 +226,9 @@ def test_limits_are_options(crops):
         (["-o", "scores.xls"], 2, b"table suffix"),
         (["-o", "/proc/nowhere/scores.csv", "--aligned"], 1, b"error: "),
         (["--detector", "yunet", "--weights", "gone.onnx"], 1, b"gone.onnx"),
+        (["--detector", "dlib", "--weights", "gone.onnx"], 2, b"must be left out"),
+        (["--aligned", "--html", ""], 2, b"ends in .html"),
+        (["--aligned", "--html", "sheet.pdf"], 2, b"ends in .html"),
     ],
 )
 def test_wrong_use_is_told_without_a_traceback(crops, arguments, code, words):

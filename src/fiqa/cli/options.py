@@ -29,6 +29,7 @@ __all__ = [
     "Seed",
     "Weights",
     "Workers",
+    "check_page",
     "limits",
     "progress",
 ]
@@ -76,6 +77,16 @@ MaxBytes = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", help="Do it again, although the output is current.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
+
+
+def check_page(path: str) -> None:
+    """Refuses a page that could not be written, before the work begins. Raises InputError for a folder or a name without .html."""
+    from pathlib import Path
+
+    from fiqa.errors import InputError
+
+    if Path(path).suffix.lower() not in (".html", ".htm") or Path(path).is_dir():
+        raise InputError(f"--html must be a file that ends in .html, got {path!r}.")
 
 
 def limits(max_pixels: int | None, max_bytes: int | None) -> Limits:

@@ -53,6 +53,8 @@ def command(
     """
     from fiqa.verbs.score import plan
 
+    if html is not None:
+        options.check_page(html)
     run = plan(
         paths,
         model=model,

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqa import checks
-from fiqa.errors import DetectorError, ShapeError, WeightsError
+from fiqa.errors import DetectorError, InputError, ShapeError, WeightsError
 from fiqa.functional.geometry import eye_distance, similarity_transform, template
 
 __all__ = [
@@ -107,10 +107,15 @@ def detector(name: str = "auto", *, weights: str | None = None) -> Detector:
         weights: path of the YuNet .onnx file; None looks for it in FIQA_HOME. With `auto`, a path means yunet.
 
     Raises:
-        UnknownNameError: `name` is not in NAMES. DetectorError: `auto` finds neither detector. WeightsError: yunet's weights are absent or not a model.
+        UnknownNameError: `name` is not in NAMES. InputError: weights for a detector that takes none. DetectorError: `auto` finds neither detector.
+        WeightsError: yunet's weights are absent or not a model.
         MissingExtraError: dlib is asked for and not installed.
     """
     checks.choice(name, "detector", NAMES)
+    if weights is not None and name in ("dlib", "none"):
+        raise InputError(
+            f"weights must be left out with detector {name!r}, got {weights!r}.", hint="yunet takes weights"
+        )
     if name == "none":
         return WholeImage()
     if name == "yunet" or (name == "auto" and weights is not None):

@@ -30,7 +30,7 @@ def write_sheet(
     limits: Limits | None = None,
     footer: str = "",
 ) -> None:
-    """Writes one self-contained HTML page with a card per row; of more than 500 rows the failed and the worst are shown, and all are counted.
+    """Writes one self-contained HTML page with a card per row, the failed and the worst first; of more than 500 rows those are shown, and all are counted.
 
     Args:
         rows: of the table of scores, made with `explain`.
@@ -45,7 +45,7 @@ def write_sheet(
     if len(shown) > _MOST:
         shown.sort(key=lambda row: -1 if row["uqs"] is None else row["uqs"])
     crops = [_crop(row, limits) if i < _MOST else None for i, row in enumerate(shown)]
-    page = sheet(shown, crops, footer=footer, limit=_MOST)
+    page = sheet(shown, crops, footer=footer, limit=_MOST, order="worst")
     with atomic_path(path) as aside:
         aside.write_text(page, encoding="utf-8")
 

@@ -99,6 +99,11 @@ class TestTable:
             assert detector("auto").name == "dlib"
         assert "detector auto takes dlib" in caplog.text
 
+    @pytest.mark.parametrize("name", ["dlib", "none"])
+    def test_weights_of_a_detector_that_has_none(self, name: str) -> None:
+        with pytest.raises(InputError, match=f"weights must be left out with detector '{name}', got 'a.onnx'"):
+            detector(name, weights="a.onnx")
+
     def test_yunet_without_weights(self, tmp_path: Path) -> None:
         with pytest.raises(WeightsError, match="yunet"):
             detector("yunet")
