@@ -67,14 +67,12 @@ def table(out: Path) -> None:
     b = read_embeddings(out / "b.npz")
     found = fiqa.evaluate(labels, b, faces=out / "faces.parquet", draws=100, limits=(0.3, 0.95))
     write_report(found, out / "report")
-    print(
-        f"{found.counts['images']} images, {found.counts['identities']} people; iso, FMR 1e-3, recognizer B; mean FNMR up to a discard / FNMR at 0"
-    )
-    print(
-        f"FNMR at 0: {found.recognizers[0].fnmr:.4f} of {int(found.recognizers[0].counts['mated'])} mated pairs, {int(found.recognizers[0].counts['nonmated'])} non-mated"
-    )
+    under = found.recognizers[0]
+    print(f"{found.counts['images']} images, {found.counts['identities']} people, recognizer B; iso, FMR 1e-3")
+    print(f"FNMR at discard 0: {under.fnmr:.4f} of {int(under.counts['mated'])} mated pairs; {int(under.counts['nonmated'])} non-mated")
+    print("pAUC(.3), AUC(.95): mean FNMR up to that discard / FNMR at 0, with 95 % intervals over people")
     print(f"{'labels':<24}{'pAUC(.3)':>24}{'AUC(.95)':>24}{'errors left at .3':>22}")
-    for curve in found.recognizers[0].curves:
+    for curve in under.curves:
         areas = [interval(curve.areas.get((limit, "start"))) for limit in (0.3, 0.95)]
         left, kept = curve.errors_left(0.3)
         print(f"{curve.name:<24}{areas[0]:>24}{areas[1]:>24}{f'{left} of {kept}':>22}")

@@ -30,7 +30,7 @@ PathLike = str | os.PathLike[str]
 
 @dataclass(frozen=True, eq=False)
 class Labeled:
-    """What became of a run: `quality` the labels there are, `failed` how many rows have none, `table` every row (None where `current`), `about` what was found."""
+    """What became of a run: `quality` the labels there are, `failed` how many rows have none, `table` all rows (None where `current`), `about` what it found."""
 
     quality: Quality
     failed: int
@@ -56,7 +56,7 @@ def label(
     Args:
         method: dmsfiqa, clib_fiqa, label_optimization, cr_fiqa, sdd_fiqa, faceqnet, norm, or a scoring method that gives labels.
         faces: the manifest of the aligned crops (file, folder or fiqa.Manifest): the rows, who is on them, and the pixels for methods that look at them.
-            Without it the rows are those of the embeddings and the identity is what comes before the last / of an id.
+            Without it the rows are those of the embeddings; where no identity is known at all, it is what comes before the last / of an id.
         embeddings: vectors of one recognizer; a .npy is mapped and never wholly in memory.
         prior: any quality, for label_optimization (which improves it) and faceqnet (whose best images it chooses).
         templates: dmsfiqa only: "auto", or the edited table of templates that an earlier run wrote beside its labels.

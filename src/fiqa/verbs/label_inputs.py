@@ -180,7 +180,8 @@ def load_inputs(
 ) -> Inputs:
     """Returns the inputs of `label` joined by id; `crops` tells whether the pixels will be read.
 
-    The rows are those of `faces`; without it, those of the embeddings, or else of the prior, and the identity is what comes before the last / of an id.
+    The rows are those of `faces`; without it, those of the embeddings, or else of the prior. Where no identity at all is known, it is what comes before the
+    last / of an id.
 
     Raises: ReadError, InputError (nothing given, ids that repeat).
     """
@@ -191,9 +192,9 @@ def load_inputs(
         if known is None and quality is None:
             raise InputError("label needs faces, embeddings or a prior, got none of them.")
         ids = _text((known or quality).id)  # type: ignore[union-attr]
-        table = pl.DataFrame(
-            {"id": ids, "identity": _folders(ids), "status": pl.Series(["ok"]).new_from_index(0, len(ids))}
-        )
+        table = pl.DataFrame({"id": ids}).with_columns(identity=pl.lit(""), status=pl.lit("ok"))
+    if (table["identity"] == "").all():
+        table = table.with_columns(_folders(table["id"]))
     if table["id"].is_duplicated().any():
         twice = table["id"].filter(table["id"].is_duplicated())[0]
         raise InputError(f"ids of the faces must be unique, got {twice!r} more than once.")

@@ -215,3 +215,35 @@ def test_parquet_specials(tmp_path: Path, made: Embeddings) -> None:
     lists.with_columns(recognizer=pl.Series(["x", "y"])).write_parquet(tmp_path / "t.parquet")
     with pytest.raises(InputError, match="vectors of one recognizer, it holds 2"):
         read_embeddings(tmp_path / "t.parquet")
+
+
+def test_a_mapped_file_is_not_read_and_not_checked(tmp_path):
+    from fiqa.data.embeddings import map_embeddings
+
+    raw = np.array([[3.0, 4.0], [np.nan, 0.0], [0.0, 0.0]], np.float16)
+    np.save(tmp_path / "e.npy", raw)
+    (tmp_path / "e.ids.txt").write_text("a\na\nb\n")
+    found = map_embeddings(tmp_path / "e.npy")
+    assert isinstance(found.vector, np.memmap)
+    assert found.vector.dtype == np.float16
+    np.testing.assert_array_equal(found.vector, raw)
+    assert (found.id.tolist(), found.norm, found.recognizer) == (["a", "a", "b"], None, "")
+
+
+def test_other_files_map_as_they_read(tmp_path, rng):
+    from fiqa.data.embeddings import map_embeddings
+
+    unit = rng.normal(size=(5, 4))
+    known = Embeddings(np.array(list("abcde")), unit / np.linalg.norm(unit, axis=1, keepdims=True), np.arange(5.0) + 1, "r")
+    for name in ("e.npz", "e.npy", "e.parquet"):
+        write_embeddings(known, tmp_path / name)
+        found = map_embeddings(tmp_path / name)
+        np.testing.assert_array_equal(found.vector, known.vector)
+        np.testing.assert_array_equal(found.norm, known.norm)
+        assert (found.id.tolist(), found.recognizer) == (known.id.tolist(), "r")
+    with pytest.raises(ReadError, match="there is none at"):
+        map_embeddings(tmp_path / "none.npy")
+    np.save(tmp_path / "e.npy", np.zeros((2, 4), np.int32))
+    (tmp_path / "e.ids.txt").write_text("a\nb\n")
+    with pytest.raises(ShapeError, match=r"must be floating point of shape \(2, D\), got int32"):
+        map_embeddings(tmp_path / "e.npy")

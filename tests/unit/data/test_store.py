@@ -223,3 +223,12 @@ def test_killed_at_any_moment_and_run_again_ends_byte_identical(
     assert len(resumed) < 13 or moments[-1] == 12
     assert target.read_bytes() == whole.read_bytes()
     assert names(target.parent) == [target.name]
+
+
+def test_what_a_run_found_is_in_the_sidecar_and_not_in_its_fingerprint(tmp_path):
+    artifact = tmp_path / "a.txt"
+    artifact.write_text("x")
+    record = make_record("label", arguments={}, inputs={})
+    write_sidecar(artifact, record, found={"images": 3})
+    assert read_sidecar(artifact)["images"] == 3
+    assert is_current(artifact, fingerprint(record))

@@ -180,12 +180,9 @@ def test_clib_fiqa_gives_anchors_factor_words_and_soft_labels(folder, vectors):
     assert sum(found.about["factors"]["blur"].values()) == 36
     for change in ({"form": "paper"}, {"percentiles": "0,100"}):
         assert not np.array_equal(label("clib_fiqa", **_given(folder, vectors), **change).value, found.quality.value)
-    for change, column in (
-        ({"blur_measure": "sobel"}, "blur"),
-        ({"beta": 4.0}, "soft_bad"),
-        ({"distance": "absolute"}, "soft_bad"),
-        ({"cut": 0.99}, "occlusion"),
-    ):
+    changes = {"blur_measure": ("sobel", "blur"), "beta": (4.0, "soft_bad"), "distance": ("absolute", "soft_bad")}
+    for name, (value, column) in {**changes, "cut": (0.99, "occlusion")}.items():
+        change = {name: value}
         other = label_rows("clib_fiqa", **_given(folder, vectors), options=change).table
         assert other[column].to_list() != found.table[column].to_list(), change
 
