@@ -133,7 +133,7 @@ class Factors:
     """Why a face is good or bad: six qualities, the physical measures behind them, and reason codes.
 
     Fields: `quality` name -> (N,) float32 in 0..1, keys exactly fiqa.vocabulary.FACTORS, NaN where the factor cannot be measured; `measures` name -> (N,)
-    float32 with the unit in its name or in fiqa.faces.factors.MEASURES, NaN likewise; `reasons` N tuples of reason codes, the costliest first, symptoms of others last.
+    float32 with the unit in its name or in fiqa.faces.factors.MEASURES, NaN likewise; `reasons` N tuples of reason codes, the costliest first, symptoms last.
     """
 
     quality: Mapping[str, FloatArray]

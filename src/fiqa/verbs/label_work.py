@@ -19,7 +19,7 @@ from fiqa.errors import FiqaError, InputError, ReadError
 from fiqa.execute.local import map_batches
 from fiqa.types import Faces, FloatArray, Scorer
 from fiqa.verbs.label_inputs import STATUS, Job
-from fiqa.verbs.score_rows import SMALLEST_CROP, Source, resized, sources
+from fiqa.verbs.score_rows import Source, aligned_face, alike, joined, sources
 
 __all__ = ["MeasureFaces", "Progress", "ScoreFaces", "Work"]
 
@@ -128,19 +128,18 @@ class _PerFace:
             self.measure.load()
             return []
         read = [_read(source) for source in batch]
-        good = [i for i, (_, face) in enumerate(read) if face is not None]
-        numbers = self._measured([face for _, face in read if face is not None])
+        good = [(i, face) for i, (_, face) in enumerate(read) if face is not None]
         result = [(status, np.empty(0, np.float32)) for status, _ in read]
-        for i, row in zip(good, numbers, strict=True):
-            result[i] = ("ok" if np.isfinite(row).any() else "failed", row)
+        for part in alike([face for _, face in good]):
+            numbers = self._measured([good[k][1] for k in part])
+            for k, row in zip(part, numbers, strict=True):
+                result[good[k][0]] = ("ok" if np.isfinite(row).any() else "failed", row)
         return result
 
     def _measured(self, faces: list[Faces]) -> Iterable[FloatArray]:
         """One row of numbers per face; face by face where the batch fails, so that only the culprit is lost."""
-        if not faces:
-            return []
         try:
-            return list(self.measure(_stacked(faces)))
+            return list(self.measure(joined(faces)))
         except FiqaError:
             raise
         except Exception:  # noqa: BLE001 - whatever one image does to a measure, the others still get their numbers
@@ -161,23 +160,8 @@ def _read(source: Source) -> tuple[str, Faces | None]:
     except Exception:  # noqa: BLE001 - whatever one image does to a decoder, the others are still labeled
         _log.warning("%r failed", source.path, exc_info=True)
         return "failed", None
-    height, width = image.pixels.shape[:2]
-    if height != width or width < SMALLEST_CROP:
-        return "wrong_size", None
-    crop = resized(image.pixels)
-    points = np.full((1, 5, 2), np.nan, np.float32)
-    if source.landmarks is not None:
-        points = np.asarray(source.landmarks, np.float32).reshape(1, 5, 2) * (len(crop) / width)
-    eyes = np.array([np.nan if source.eye_distance is None else source.eye_distance], np.float32)
-    return "ok", Faces(crop[None], landmarks=points, eye_distance=eyes, grey=np.array([image.grey]))
-
-
-def _stacked(faces: list[Faces]) -> Faces:
-    columns: dict[str, Any] = {
-        name: np.concatenate([getattr(face, name) for face in faces])
-        for name in ("crops", "landmarks", "eye_distance", "grey")
-    }
-    return Faces(**columns)
+    face = aligned_face(source, image)
+    return "wrong_size" if face is None else "ok", face
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,19 @@ from fiqa.functional.calibration import levels, unit_score
 from fiqa.types import Faces, Factors, FloatArray, Manifest, Scorer
 from fiqa.vocabulary import LEVELS
 
-__all__ = ["ALIGNED_SIZE", "SMALLEST_CROP", "FaceScoring", "Row", "Source", "blank_row", "resized", "sources"]
+__all__ = [
+    "ALIGNED_SIZE",
+    "SMALLEST_CROP",
+    "FaceScoring",
+    "Row",
+    "Source",
+    "aligned_face",
+    "alike",
+    "blank_row",
+    "joined",
+    "resized",
+    "sources",
+]
 
 Row = dict[str, Any]
 ALIGNED_SIZE = 112
@@ -138,8 +150,8 @@ class FaceScoring:
             _ = self.finder
         found = [self._find(source) for source in batch]
         good = [(row, face) for rows in found for row, face in rows if face is not None]
-        if good:
-            self._fill(scorer, [row for row, _ in good], [face for _, face in good])
+        for part in alike([face for _, face in good]):
+            self._fill(scorer, [good[i][0] for i in part], [good[i][1] for i in part])
         return [[row for row, _ in rows] for rows in found]
 
     def _find(self, source: Source) -> list[tuple[Row, Faces | None]]:
@@ -156,19 +168,11 @@ class FaceScoring:
             return [(blank_row(source, "failed"), None)]
 
     def _crop(self, source: Source, image: Image) -> list[tuple[Row, Faces | None]]:
-        height, width = image.pixels.shape[:2]
-        if height != width or width < SMALLEST_CROP:
-            return [(blank_row(source, "wrong_size") | {"sha256": image.sha256}, None)]
-        known: dict[str, Any] = {"grey": np.array([image.grey])}
-        if source.landmarks is not None:
-            known["landmarks"] = np.asarray(source.landmarks, np.float32).reshape(1, 5, 2) * (ALIGNED_SIZE / width)
-        if source.eye_distance is not None:
-            known["eye_distance"] = np.array([source.eye_distance], np.float32)
-        if source.inside == 1.0:  # with less, which pixels are outside is read from the constant fill
-            known["inside"] = np.ones((1, ALIGNED_SIZE, ALIGNED_SIZE), bool)
-        row = blank_row(source, "ok") | _frame(image)
-        row |= {"sha256": image.sha256, "landmarks": source.landmarks and list(source.landmarks)}
-        return [(row, Faces(resized(image.pixels)[None], **known))]
+        face = aligned_face(source, image)
+        row = blank_row(source, "wrong_size" if face is None else "ok") | {"sha256": image.sha256}
+        if face is not None:
+            row |= _frame(image) | {"landmarks": source.landmarks and list(source.landmarks)}
+        return [(row, face)]
 
     def _detect(self, source: Source, image: Image) -> list[tuple[Row, Faces | None]]:
         from fiqa.faces.align import faces_from
@@ -196,7 +200,7 @@ class FaceScoring:
     def _fill(self, scorer: Scorer, rows: list[Row], faces: list[Faces]) -> None:
         """Writes the numbers of all faces into their rows; face by face where the batch fails, so that only the culprit is lost."""
         try:
-            numbers = self._numbers(scorer, _joined(faces))
+            numbers = self._numbers(scorer, joined(faces))
         except Exception:  # noqa: BLE001 - as in _find
             if len(rows) > 1:
                 for row, face in zip(rows, faces, strict=True):
@@ -249,6 +253,21 @@ def _known(columns: Mapping[str, FloatArray], i: int) -> Row | None:
     return {name: value if np.isfinite(value) else None for name, value in values.items()} or None
 
 
+def aligned_face(source: Source, image: Image) -> Faces | None:
+    """Returns an image that is an aligned crop, at 112x112 and with what its manifest knows of it; None when it is not square or under SMALLEST_CROP."""
+    height, width = image.pixels.shape[:2]
+    if height != width or width < SMALLEST_CROP:
+        return None
+    known: dict[str, Any] = {"grey": np.array([image.grey])}
+    if source.landmarks is not None:
+        known["landmarks"] = np.asarray(source.landmarks, np.float32).reshape(1, 5, 2) * (ALIGNED_SIZE / width)
+    if source.eye_distance is not None:
+        known["eye_distance"] = np.array([source.eye_distance], np.float32)
+    if source.inside == 1.0:  # with less, which pixels are outside is read from the constant fill
+        known["inside"] = np.ones((1, ALIGNED_SIZE, ALIGNED_SIZE), bool)
+    return Faces(resized(image.pixels)[None], **known)
+
+
 def resized(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Returns a square crop (S,S,3) at 112 x 112: averaged when it shrinks, bilinear when it grows, as it is when it fits."""
     import cv2
@@ -259,15 +278,26 @@ def resized(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(pixels, (ALIGNED_SIZE, ALIGNED_SIZE), interpolation=method), np.uint8)
 
 
-def _joined(faces: list[Faces]) -> Faces:
-    """One Faces of many; a field that only some have is NaN (or True, for pixels inside) for the others."""
+def alike(faces: Sequence[Faces]) -> list[list[int]]:
+    """Returns the places of the faces that may be joined: those whose frame's mask is known, and those where it is not (which are measured otherwise).
+
+    >>> one = Faces(np.zeros((1, 112, 112, 3), np.uint8))
+    >>> alike([one, Faces(one.crops, inside=np.ones((1, 112, 112), bool)), one])
+    [[0, 2], [1]]
+    """
+    unknown = [face.inside is None for face in faces]
+    parts = [[i for i, value in enumerate(unknown) if value is wanted] for wanted in (True, False)]
+    return [part for part in parts if part]
+
+
+def joined(faces: Sequence[Faces]) -> Faces:
+    """Returns one Faces of many that are `alike`; landmarks and eye distances that only some have are NaN for the others."""
     whole: dict[str, Any] = {}
     for field in fields(Faces):
         values = [getattr(face, field.name) for face in faces]
         shape = next((value.shape[1:] for value in values if value is not None), None)
         if shape is not None:
-            missing = True if field.name == "inside" else np.nan
             whole[field.name] = np.concatenate(
-                [np.full((len(f), *shape), missing) if v is None else v for f, v in zip(faces, values, strict=True)]
+                [np.full((len(f), *shape), np.nan) if v is None else v for f, v in zip(faces, values, strict=True)]
             )
     return Faces(**whole)

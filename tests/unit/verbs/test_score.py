@@ -21,7 +21,7 @@ from fiqa.functional.geometry import template
 from fiqa.types import Faces, Factors, Manifest
 from fiqa.verbs import score as verb
 from fiqa.verbs.score import plan, score, write_scores
-from fiqa.verbs.score_rows import FaceScoring, Source, _joined, blank_row, resized
+from fiqa.verbs.score_rows import FaceScoring, Source, blank_row, joined, resized
 from fiqa.vocabulary import FACTORS
 
 COLUMNS = [
@@ -222,9 +222,9 @@ def test_landmarks_of_a_crop_of_another_size_are_scaled_with_it(scorer, tmp_path
 def test_a_crop_that_lay_in_the_frame_has_nothing_outside(scorer, tmp_path):
     path = save(tmp_path / "a.png", flat(9))
     run(Manifest(["a", "b"], [str(path)] * 2, columns={"inside": np.array([1.0, 0.9])}), aligned=True)
-    assert scorer.seen[0].inside.all()
-    run(Manifest(["a"], [str(path)], columns={"inside": np.array([0.9])}), aligned=True)
-    assert scorer.seen[1].inside is None, "which pixels are outside is then read from the crop"
+    unknown, known = sorted(scorer.seen, key=lambda faces: faces.inside is not None)
+    assert known.inside.all()
+    assert unknown.inside is None, "which pixels are outside is then read from the crop"
 
 
 def test_the_first_of_several_frames_is_flagged(scorer, tmp_path):
@@ -302,19 +302,29 @@ def test_a_folder_without_images_is_an_error(scorer, tmp_path):
         score(tmp_path, workers=1)
 
 
-@pytest.mark.parametrize("field", ["landmarks", "inside", "eye_distance", "grey"])
+@pytest.mark.parametrize("field", ["landmarks", "eye_distance"])
 def test_faces_join_with_what_only_some_know(field):
-    known = {
-        "landmarks": np.ones((1, 5, 2)),
-        "inside": np.zeros((1, 112, 112), bool),
-        "eye_distance": np.ones(1),
-        "grey": np.ones(1, bool),
-    }
-    joined = _joined([Faces(flat(1)[None], **{field: known[field]}), Faces(flat(2)[None])])
-    assert joined.crops[:, 0, 0, 0].tolist() == [1, 2]
-    value = getattr(joined, field)
+    known = {"landmarks": np.ones((1, 5, 2)), "eye_distance": np.ones(1)}
+    both = joined([Faces(flat(1)[None], **{field: known[field]}), Faces(flat(2)[None])])
+    assert both.crops[:, 0, 0, 0].tolist() == [1, 2]
+    value = getattr(both, field)
     assert np.array_equal(value[0], known[field][0])
-    assert np.isnan(value[1]).all() if value.dtype.kind == "f" else value[1].all()
+    assert np.isnan(value[1]).all()
+
+
+def test_a_crop_has_one_score_whatever_it_is_batched_with(tmp_path, rng):
+    """Whether the frame's mask is known decides how a crop is measured; its neighbors in the batch must not decide it."""
+    cut = rng.integers(60, 200, (112, 112, 3))
+    cut[:, :45] = 0  # what an alignment leaves where the frame ended
+    whole = rng.integers(60, 200, (112, 112, 3))
+    paths = [str(save(tmp_path / f"{name}.png", image)) for name, image in (("cut", cut), ("whole", whole))]
+    columns = {"inside": np.array([0.6, 1.0])}
+    manifest = Manifest(["cut", "whole"], paths, columns=columns)
+    together = [row["raw"] for row in run(manifest, aligned=True, model="analytic")]
+    alone = [run(manifest.take(np.array([i])), aligned=True, model="analytic")[0]["raw"] for i in (0, 1)]
+    assert together == alone
+    measured = score(manifest, aligned=True, model="analytic", explain=True, workers=1)
+    assert measured["measures"].struct.field("outside_share").to_list() == pytest.approx([45 / 112, 0], abs=0.02)
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl"])

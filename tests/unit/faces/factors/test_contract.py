@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fiqa.faces.degrade import KINDS, degrade
-from fiqa.faces.factors import MEASURES, measure
+from fiqa.faces.factors import MEASURES, _reasons, measure
 from fiqa.faces.factors.structure import drawing
 from fiqa.functional.geometry import TEMPLATE
 from fiqa.types import Faces
@@ -127,3 +127,9 @@ def test_qualities_lie_in_0_to_1_whatever_the_pixels(seed, size, kind):
     )
     known = found.matrix[~np.isnan(found.matrix)]
     assert ((known >= 0) & (known <= 1)).all()
+
+
+def test_reasons_are_named_by_cost_and_symptoms_after_their_causes():
+    terms = {"low_contrast": [0.1, 0.1], "blurry": [0.3, 0.9], "noisy": [0.5, np.nan], "underexposed": [0.2, 0.6]}
+    found = _reasons({code: np.array(term) for code, term in terms.items()}, 2)
+    assert found == [("underexposed", "blurry", "low_contrast"), ("low_contrast",)]
