@@ -351,6 +351,8 @@ class TableWriter:
     def __init__(self, path: str | os.PathLike[str], *, fingerprint: str) -> None:
         self.path = Path(path)
         self.suffix = table_suffix(path)
+        if self.path.is_dir():
+            raise WriteError(f"A table must be a file, {str(path)!r} is a folder.", hint="name a file in it")
         self._parts = Parts(path, fingerprint, ".parquet")
         self._next = self._parts.done
 

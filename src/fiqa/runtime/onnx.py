@@ -165,7 +165,7 @@ def _opened(
 ) -> OnnxModel:
     opened = model if isinstance(model, OnnxModel) else OnnxModel(model, card=card, threads=threads)
     if opened.card.kind != kind:
-        raise InputError(f"{opened.path} must be a {kind}, its card says {opened.card.kind}.")
+        raise InputError(f"{opened.path} must be a {kind} model, its card says {opened.card.kind}.")
     return opened
 
 

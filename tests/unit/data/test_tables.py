@@ -220,6 +220,13 @@ def test_the_suffix_is_checked_before_work_begins(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_folder_is_refused_before_work_begins(tmp_path: Path) -> None:
+    (tmp_path / "t.parquet").mkdir()
+    with pytest.raises(WriteError, match=r"must be a file, '.*t.parquet' is a folder"):
+        TableWriter(tmp_path / "t.parquet", fingerprint=KEY)
+    assert [path.name for path in tmp_path.iterdir()] == ["t.parquet"]
+
+
 def test_a_full_disk_leaves_no_table(tmp_path: Path) -> None:
     script = """
 import resource, sys

@@ -196,9 +196,9 @@ def test_card_must_fit_the_model(tiny_recognizer: Maker, tiny_quality: Maker, cr
         OnnxModel(path)
     with pytest.raises(ShapeError, match=r"must have shape \(2, 9\), got \(2, 8\)"):
         OnnxEmbedder(tiny_recognizer("t", embedding_dim=9)).embed(crops[:2])
-    with pytest.raises(InputError, match="must be a quality, its card says recognizer"):
+    with pytest.raises(InputError, match="must be a quality model, its card says recognizer"):
         OnnxScorer(tiny_recognizer("u"))
-    with pytest.raises(InputError, match="must be a recognizer, its card says quality"):
+    with pytest.raises(InputError, match="must be a recognizer model, its card says quality"):
         OnnxEmbedder(tiny_quality("v"))
 
 
