@@ -25,11 +25,13 @@ _HOME = {
     "convert": "fiqa.verbs.convert",
     "embed": "fiqa.verbs.embed",
     "evaluate": "fiqa.verbs.evaluate",
+    "export": "fiqa.verbs.export",
     "label": "fiqa.verbs.label",
     "load": "fiqa.methods",
     "scan": "fiqa.verbs.scan",
     "score": "fiqa.verbs.score",
     "threshold": "fiqa.verbs.threshold",
+    "train": "fiqa.verbs.train",
 }
 
 __all__ = sorted([*_HOME, "__version__"])

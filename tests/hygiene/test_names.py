@@ -24,11 +24,13 @@ PUBLIC = [
     "convert",
     "embed",
     "evaluate",
+    "export",
     "label",
     "load",
     "scan",
     "score",
     "threshold",
+    "train",
 ]
 
 
@@ -47,7 +49,7 @@ def test_an_unknown_name_says_which_there_are():
 
 
 def test_verbs_are_functions_named_like_themselves():
-    for name in ("align", "convert", "embed", "evaluate", "label", "load", "scan", "score", "threshold"):
+    for name in ("align", "convert", "embed", "evaluate", "export", "label", "load", "scan", "score", "threshold", "train"):
         assert getattr(fiqa, name).__name__ == name
 
 

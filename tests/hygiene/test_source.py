@@ -14,7 +14,7 @@ from fiqa.vocabulary import ADVICE, STATUSES
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "fiqa"
 FILES = sorted(SOURCE.rglob("*.py"))
-NEEDS_TORCH = {"nets", "train"}
+NEEDS_TORCH = {"nets", "training"}
 
 
 def named(file: Path) -> str:

@@ -97,3 +97,40 @@ def tiny_quality(tmp_path: Path) -> Maker:
         return path
 
     return make
+
+
+@pytest.fixture
+def trainable(tmp_path: Path) -> Callable[..., dict[str, Any]]:
+    """Makes crops of `people` x `images` drawn faces of falling sharpness, their labels and factors; returns a recipe for a small, quick network, as TOML
+    has it: tables of values, with `changes` (table__key=value) over them."""
+
+    def make(people: int = 4, images: int = 6, **changes: Any) -> dict[str, Any]:
+        import cv2
+        import polars as pl
+
+        rng = np.random.default_rng(3)
+        folder = tmp_path / "faces"
+        rows = []
+        for person in range(people):
+            base = cv2.resize(rng.integers(0, 256, (8, 8, 3), np.uint8), (32, 32), interpolation=cv2.INTER_NEAREST)
+            (folder / f"p{person}").mkdir(parents=True, exist_ok=True)
+            for k in range(images):
+                crop = cv2.GaussianBlur(base, (0, 0), 0.3 + 0.9 * k)
+                cv2.imwrite(str(folder / f"p{person}" / f"{k}.png"), crop)
+                value = 0.85 - 0.6 * k / max(images - 1, 1) - 0.01 * person
+                rows.append({"id": f"p{person}/{k}", "value": value, "factors": {"blur": value, "pose": None}})
+        frame = pl.DataFrame(rows)
+        frame.select("id", "value").write_csv(tmp_path / "labels.csv")
+        frame.select("id", "factors").write_parquet(tmp_path / "factors.parquet")
+        recipe: dict[str, Any] = {
+            "data": {"faces": str(folder), "labels": str(tmp_path / "labels.csv"), "size": 32, "validation": 0.25},
+            "model": {"backbone": "mobilenet_v3_small"},
+            "optim": {"lr": 1e-3, "batch": 6, "epochs": 2},
+            "run": {"device": "cpu", "threads": 1, "workers": 1},
+        }
+        for name, value in changes.items():
+            table, _, key = name.partition("__")
+            recipe.setdefault(table, {})[key] = value
+        return recipe
+
+    return make

@@ -28,6 +28,8 @@ COMMANDS = {
     "score": "Score faces and say why.",
     "embed": "Compute recognition vectors of aligned crops.",
     "label": "Make quality labels without people.",
+    "train": "Train a quality network as a recipe says.",
+    "export": "Export a trained network as ONNX with its card.",
     "evaluate": "Prove a score: error-versus-discard curves and a report.",
     "threshold": "Find the score to cut at, with a confidence interval.",
     "convert": "Convert the field's benchmark files into images and tables.",

@@ -1,0 +1,76 @@
+"""`fiqa export`: the typer spelling of fiqa.export."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fiqa.cli.options import OK, Force, Quiet
+
+if TYPE_CHECKING:
+    from fiqa.verbs.export import Exported
+
+
+def command(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Folder of a finished run.", show_default=False)],
+    output: Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="Write here: NAME.onnx.")],
+    int8: Annotated[bool, typer.Option("--int8", help="Write the int8 model, if it passes the gate.")] = False,
+    min_spearman: Annotated[
+        float, typer.Option("--min-spearman", metavar="R", help="Gate: rank correlation of int8 with fp32.")
+    ] = 0.99,
+    max_spread: Annotated[
+        float, typer.Option("--max-spread", metavar="X", help="Gate: relative change of the standard deviation.")
+    ] = 0.1,
+    metric: Annotated[
+        str | None, typer.Option("--metric", metavar="NAME", help="Which kept weights; the recipe's first.")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", metavar="TEXT", help="The model's name, for its card.")] = None,
+    license_: Annotated[str, typer.Option("--license", metavar="TEXT", help="The model's license, for its card.")] = "",
+    runs: Annotated[int, typer.Option("--runs", metavar="N", min=1, help="Calls per line of the latency table.")] = 50,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Export a trained network as ONNX with its card.
+
+    The file is proved on held-out crops before it is written: it gives what torch gives, its scores vary, and an int8 model keeps their order and spread.
+
+    Example:
+      fiqa export runs/a -o model.onnx --int8
+    """
+    from fiqa.verbs.export import Gate, export
+
+    done = export(
+        run,
+        output,
+        int8=int8,
+        gate=Gate(min_spearman, max_spread),
+        metric=metric,
+        name=name,
+        license=license_,
+        runs=runs,
+        force=force,
+    )
+    if not quiet:
+        if done.current:
+            typer.echo(f"{output} is current, nothing to do; --force does it again", err=True)
+        typer.echo("\n".join(_lines(done)))
+    raise typer.Exit(OK)
+
+
+def _lines(done: Exported) -> list[str]:
+    report = done.report
+    lines = [
+        f"{done.path}: {report['bytes'] / 1e6:.2f} MB in fp32, {report['crops']} held-out crops, largest difference from torch {report['parity']:.2g}"
+    ]
+    if "gate" in report:
+        gate = report["gate"]
+        lines.append(
+            f"int8: {report['bytes_int8'] / 1e6:.2f} MB, Spearman against fp32 {gate['spearman']:.4f}, spread {gate['spread']:+.1%}"
+        )
+    lines += ["", f"{'model':<12}{'pixels':>7}{'threads':>9}{'p50 ms':>9}{'p95 ms':>9}"]
+    lines += [
+        f"{row['model']:<12}{row['size']:>7}{row['threads']:>9}{row['p50']:>9.2f}{row['p95']:>9.2f}"
+        for row in report["latency"]
+    ]
+    return lines

@@ -1,0 +1,136 @@
+"""The backbones by name, and loading published weights into them from a local file."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple, cast
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from fiqa import checks
+from fiqa.errors import InputError, UnsafeFileError, WeightsError
+from fiqa.nets.iresnet import IResNet
+from fiqa.nets.mobilefacenet import MobileFaceNet
+from fiqa.nets.mobilenetv3 import MobileNetV3
+
+__all__ = ["BACKBONES", "Backbone", "backbone", "load_weights"]
+
+_SHOWN = 3
+
+
+class Backbone(NamedTuple):
+    """A line of the catalog: the `net`, `size` of its input in pixels (None: any of at least 32), `pooled` whether it can stand without its last layers."""
+
+    net: str
+    size: int | None
+    pooled: bool
+
+
+BACKBONES: Mapping[str, Backbone] = MappingProxyType(
+    {
+        "mobilenet_v3_small": Backbone("MobileNetV3", None, True),
+        "mobilenet_v3_large": Backbone("MobileNetV3", None, True),
+        "mobilefacenet": Backbone("MobileFaceNet", 112, True),
+        "iresnet18": Backbone("IResNet", 112, False),
+        "iresnet50": Backbone("IResNet", 112, False),
+        "iresnet100": Backbone("IResNet", 112, False),
+    }
+)
+"""Name -> what it is."""
+
+
+def backbone(name: str, embedding: int = 0) -> tuple[nn.Module, int]:
+    """Returns a network with random weights and the width of what it gives.
+
+    Args:
+        name: one of BACKBONES.
+        embedding: length of its own last layer (a recognizer's vector, a classifier's outputs); 0 gives the pooled features before it.
+
+    Raises: UnknownNameError (name), InputError (below 0, or 0 where the backbone has no pooled features of its own).
+    """
+    line = BACKBONES[checks.choice(name, "backbone", BACKBONES)]
+    checks.in_range(embedding, "embedding", 0, float("inf"))
+    if not embedding and not line.pooled:
+        raise InputError(f"embedding must be at least 1 for {name}, got 0.", hint="its published weights have 512")
+    net: MobileNetV3 | MobileFaceNet | IResNet
+    if line.net == "MobileNetV3":
+        net = MobileNetV3("small" if name.endswith("small") else "large", classes=embedding)
+    elif line.net == "MobileFaceNet":
+        net = MobileFaceNet(embedding)
+    else:
+        net = IResNet(int(name.removeprefix("iresnet")), dim=embedding)
+    return net, net.width
+
+
+def load_weights(net: nn.Module, path: str | os.PathLike[str]) -> None:
+    """Loads a state dict from a local file into `net`; every key must be there, in its shape, and no other.
+
+    Keys of the last layers that `net` was built without (its LAST) are passed over.
+
+    Args:
+        net: a network of fiqa.nets.
+        path: .safetensors, or .pt / .pth, which is read with weights_only: nothing in it runs.
+
+    Raises:
+        WeightsError: no such file, not a state dict, or one of another network (the first keys that differ are named).
+        UnsafeFileError: a .pt or .pth that holds more than tensors. UnknownNameError: another suffix.
+    """
+    found = _read(Path(path))
+    own = net.state_dict()
+    spare = tuple(prefix for prefix in getattr(net, "LAST", ()) if not any(key.startswith(prefix) for key in own))
+    found = {key: value for key, value in found.items() if not (spare and key.startswith(spare))}
+    faults = [
+        _listed("missing", [key for key in own if key not in found]),
+        _listed("unexpected", [key for key in found if key not in own]),
+        _listed(
+            "of another shape",
+            [
+                f"{k} {tuple(found[k].shape)} for {tuple(v.shape)}"
+                for k, v in own.items()
+                if k in found and found[k].shape != v.shape
+            ],
+        ),
+    ]
+    if any(faults):
+        raise WeightsError(
+            f"{os.fspath(path)!r} must hold the weights of {type(net).__name__}; {'; '.join(filter(None, faults))}.",
+            hint="is it the weights of another backbone or embedding length?",
+        )
+    net.load_state_dict(found)
+
+
+def _listed(what: str, keys: list[str]) -> str:
+    more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
+    return f"{what}: {', '.join(keys[:_SHOWN])}{more}" if keys else ""
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    suffix = checks.choice(path.suffix.lower(), "suffix of weights", (".safetensors", ".pt", ".pth"))
+    if not path.is_file():
+        raise WeightsError(f"Weights must be a file, and there is none at {str(path)!r}.")
+    try:
+        found: Any = load_file(path) if suffix == ".safetensors" else _load_pt(path)
+    except pickle.UnpicklingError as error:
+        raise UnsafeFileError(
+            f"{str(path)!r} must hold tensors only, it holds something that could run code.",
+            hint="save net.state_dict(), best as .safetensors",
+        ) from error
+    except (SafetensorError, RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
+        raise WeightsError(f"{str(path)!r} must be a state dict, it cannot be read: {error}.") from error
+    if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
+        raise WeightsError(f"{str(path)!r} must be a state dict: names and tensors, nothing around it.")
+    return cast("dict[str, Tensor]", found)
+
+
+def _load_pt(path: Path) -> Any:
+    with warnings.catch_warnings():  # torch warns of pickle protocols that it then reads or refuses
+        warnings.simplefilter("ignore")
+        return torch.load(path, map_location="cpu", weights_only=True)

@@ -1,0 +1,94 @@
+"""The page of a training run: its curves, its best evaluations, its recipe."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqa.report.page import escape, figure, image_uri, page, table
+
+__all__ = ["run_page"]
+
+_PANELS = (
+    ("Training loss", ("loss", "loss_quality", "loss_ranking", "loss_factors")),
+    ("Validation error (lower is better)", ("mae", "rmse", "mae_factors")),
+    ("Validation order (higher is better)", ("spearman", "spearman_identity", "spearman_middle")),
+    ("Learning rate", ("lr",)),
+)
+_SHOWN = (
+    "epoch",
+    "step",
+    "loss",
+    "mae",
+    "rmse",
+    "spearman",
+    "spearman_identity",
+    "spearman_middle",
+    "q90_q10",
+    "images_per_second",
+    "waiting",
+)
+_LOWER = ("mae", "rmse")
+
+
+def run_page(name: str, recipe: Mapping[str, Any], history: Sequence[Mapping[str, Any]], select: Sequence[str]) -> str:
+    """Returns the HTML page of a run.
+
+    Args:
+        name: of the run.
+        recipe: as fiqa.training.config.Recipe.record gives it.
+        history: its evaluations, at least one, with the columns of fiqa.training.log.COLUMNS.
+        select: the metrics by which weights were kept.
+    """
+    rows = [[metric, *(row.get(column) for column in _SHOWN)] for metric in select if (row := _best(history, metric))]
+    pace = history[-1]
+    lead = (
+        f"{pace['step']} steps, {pace['images']} images in {pace['seconds']:.0f} s; "
+        f"at the last evaluation {pace['images_per_second']:.0f} images per second, {pace['waiting']:.0%} of the time waiting for data."
+    )
+    body = "\n".join(
+        [
+            "<h2>Best evaluations</h2>",
+            table(["chosen by", *_SHOWN], rows, caption="Each is kept as best_METRIC.safetensors."),
+            "<h2>Curves</h2>",
+            figure(
+                image_uri(_curves(history), "png"),
+                "One point per evaluation.",
+                alt="curves of losses, errors, rank correlations and rate",
+            ),
+            "<h2>Recipe</h2>",
+            f"<pre>{'<br>'.join(escape(line) for line in json.dumps(recipe, indent=1).splitlines())}</pre>",
+        ]
+    )
+    return page(f"Training run {name}", body, lead=lead, footer="fiqa train")
+
+
+def _best(history: Sequence[Mapping[str, Any]], metric: str) -> Mapping[str, Any] | None:
+    known = [row for row in history if row.get(metric) is not None]
+    sign = 1 if metric in _LOWER else -1
+    return min(known, key=lambda row: sign * row[metric], default=None)
+
+
+def _curves(history: Sequence[Mapping[str, Any]]) -> NDArray[np.uint8]:
+    from matplotlib.figure import Figure
+    from PIL import Image
+
+    drawing = Figure(figsize=(11, 7), layout="constrained")
+    for axes, (title, names) in zip(drawing.subplots(2, 2).flat, _PANELS, strict=True):
+        for column in names:
+            points = [(row["epoch"], row[column]) for row in history if row.get(column) is not None]
+            if points:
+                axes.plot(*zip(*points, strict=True), marker="o", markersize=3, label=column)
+        axes.set_title(title, fontsize=11)
+        axes.set_xlabel("epoch")
+        axes.grid(alpha=0.3)
+        if axes.lines:
+            axes.legend(fontsize=9)
+    buffer = io.BytesIO()
+    drawing.savefig(buffer, format="png", dpi=100)
+    return np.asarray(Image.open(buffer).convert("RGB"))

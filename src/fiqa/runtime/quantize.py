@@ -1,0 +1,82 @@
+"""int8 models: weights and activations of an ONNX file as bytes, from the ranges that real crops give (static, QDQ)."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqa.errors import EvidenceError
+from fiqa.extras import require
+from fiqa.runtime.cards import ModelInput
+from fiqa.runtime.preprocess import prepare
+
+__all__ = ["quantized"]
+
+_BATCH = 16
+
+
+def quantized(model: bytes, crops: NDArray[np.uint8], spec: ModelInput) -> bytes:
+    """Returns the model in int8: per-channel weights, activations in the range that `crops` give them; inputs and outputs stay float32.
+
+    Args:
+        model: an ONNX file.
+        crops: (N,S,S,3) uint8 RGB, at least 1; faces as the model will meet them.
+        spec: the `input` of the model's card.
+
+    Raises: MissingExtraError (onnx comes with fiqa[train]), EvidenceError (no crop).
+    """
+    if not len(crops):
+        raise EvidenceError("int8 needs at least one crop to take ranges from, got none.")
+    require("onnx", extra="train")
+    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    logger = logging.getLogger()
+    level = logger.level
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():  # onnxruntime's own deprecations
+        warnings.simplefilter("ignore")
+        first, plain, small = (Path(folder) / f"{name}.onnx" for name in ("first", "plain", "small"))
+        first.write_bytes(model)
+        logger.setLevel(logging.ERROR)
+        try:
+            quant_pre_process(str(first), str(plain), skip_symbolic_shape=True)
+            quantize_static(
+                str(plain),
+                str(small),
+                _Reader(crops, spec, _input_name(model)),
+                quant_format=QuantFormat.QDQ,
+                per_channel=True,
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+            )
+        finally:
+            logger.setLevel(level)
+        return small.read_bytes()
+
+
+def _input_name(model: bytes) -> str:
+    from fiqa.runtime.onnx import open_session
+
+    return str(open_session(model, "the model", threads=1).get_inputs()[0].name)
+
+
+class _Reader:
+    """Hands out the prepared crops batch by batch: what onnxruntime.quantization calls a calibration data reader."""
+
+    def __init__(self, crops: NDArray[np.uint8], spec: ModelInput, name: str) -> None:
+        self._parts: Iterator[NDArray[np.float32]] = (
+            prepare(crops[i : i + _BATCH], spec) for i in range(0, len(crops), _BATCH)
+        )
+        self._name = name
+
+    def get_next(self) -> dict[str, Any] | None:
+        """Returns the next batch by input name, None at the end."""
+        part = next(self._parts, None)
+        return None if part is None else {self._name: part}

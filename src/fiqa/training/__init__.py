@@ -1,0 +1,1 @@
+"""The training engine: configuration, data, objectives, one loop, checkpoints. It needs torch; the verb `fiqa.train` drives it."""

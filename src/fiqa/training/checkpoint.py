@@ -1,0 +1,100 @@
+"""Checkpoints: one safetensors file from which a run goes on bit for bit, and the best weights by each metric with a JSON file beside them.
+
+The file to go on from holds the network, the optimizer, the state of the random generators and, as JSON in its header, the position and the history. It is
+written aside, synced and renamed, so a kill leaves the one before.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from fiqa.data.store import atomic_path
+from fiqa.errors import WeightsError
+
+__all__ = ["best_path", "load_state", "save_best", "save_state", "state_path"]
+
+_NET, _OPTIM, _RNG = "net.", "optim.", "rng."
+
+
+def state_path(folder: str | os.PathLike[str]) -> Path:
+    """Returns where the file to go on from is."""
+    return Path(folder) / "state.safetensors"
+
+
+def best_path(folder: str | os.PathLike[str], metric: str) -> Path:
+    """Returns where the best weights by `metric` are; what is known of them is beside, with the suffix .json."""
+    return Path(folder) / f"best_{metric}.safetensors"
+
+
+def save_state(
+    folder: str | os.PathLike[str], net: nn.Module, optimizer: torch.optim.Optimizer, position: Mapping[str, Any]
+) -> None:
+    """Writes the file to go on from; `position` is JSON values. Raises WriteError."""
+    tensors = {_NET + name: value for name, value in net.state_dict().items()}
+    for index, values in optimizer.state_dict()["state"].items():
+        tensors |= {f"{_OPTIM}{index}.{name}": value for name, value in values.items() if isinstance(value, Tensor)}
+    tensors[f"{_RNG}cpu"] = torch.get_rng_state()
+    if torch.cuda.is_available():
+        tensors[f"{_RNG}cuda"] = torch.cuda.get_rng_state()
+    _write(state_path(folder), tensors, {"position": json.dumps(position, allow_nan=False)})
+
+
+def load_state(
+    folder: str | os.PathLike[str], net: nn.Module, optimizer: torch.optim.Optimizer
+) -> dict[str, Any] | None:
+    """Puts network, optimizer and random generators where the run in `folder` stood, and returns the position; None where it has not begun.
+
+    Raises: WeightsError (the file is no such state, or of another network).
+    """
+    file = state_path(folder)
+    if not file.is_file():
+        return None
+    try:
+        with safe_open(file, framework="pt") as opened:
+            position: dict[str, Any] = json.loads(opened.metadata()["position"])
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (it is no mapping)
+        net.load_state_dict(_part(tensors, _NET))
+        _restore(optimizer, _part(tensors, _OPTIM))
+        torch.set_rng_state(tensors[f"{_RNG}cpu"])
+        if f"{_RNG}cuda" in tensors and torch.cuda.is_available():
+            torch.cuda.set_rng_state(tensors[f"{_RNG}cuda"])
+    except (SafetensorError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        raise WeightsError(
+            f"{str(file)!r} must be the state of this run, it cannot be used: {error}.", hint="delete it to begin again"
+        ) from error
+    return position
+
+
+def save_best(folder: str | os.PathLike[str], metric: str, net: nn.Module, found: Mapping[str, Any]) -> None:
+    """Writes the network as the best by `metric`, with what was `found` about it as JSON. Raises WriteError."""
+    file = best_path(folder, metric)
+    _write(file, net.state_dict(), {})
+    with atomic_path(file.with_suffix(".json")) as aside:
+        aside.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", encoding="ascii")
+
+
+def _write(file: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
+    plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    with atomic_path(file) as aside:
+        save_file(plain, aside, metadata={"format": "pt", **metadata})
+
+
+def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _restore(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        index, _, key = name.partition(".")
+        state.setdefault(int(index), {})[key] = value
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

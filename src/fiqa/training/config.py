@@ -1,0 +1,324 @@
+"""Recipes: everything that decides a training run, as frozen dataclasses read from TOML.
+
+A key that no table has is refused with the closest one, and so is a value of another type. Paths are taken from the working directory.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tomllib
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from fiqa import checks
+from fiqa.errors import InputError, ReadError, UnknownNameError
+from fiqa.vocabulary import FACTORS
+
+__all__ = ["Augment", "Data", "Group", "Loss", "Model", "Optim", "Recipe", "Run", "read_recipe", "resolve"]
+
+METRICS = ("mae", "rmse", "spearman", "spearman_identity", "spearman_middle")
+"""What a checkpoint can be chosen by; the first two are better when lower."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """`faces` what fiqa.scan takes (aligned crops); `labels` a quality file; `factors` a table with factor columns, as `fiqa score --explain` writes it, or "".
+
+    `split` says how the share `validation` is chosen: "identity" holds out whole people, "stride" every k-th image of the list sorted by label, "column" the
+    rows whose `split` in the manifest is validation. `size` is the side of the crops in pixels. `cache` is a folder for decoded crops, "" the run's own.
+    `per_identity` images of one person come together in a batch (a ranking loss needs at least 2). `rescale` brings the labels to 0..1 by their least and
+    largest.
+    """
+
+    faces: str
+    labels: str
+    factors: str = ""
+    split: Literal["identity", "stride", "column"] = "identity"
+    validation: float = 0.1
+    size: int = 112
+    cache: str = ""
+    per_identity: int = 1
+    rescale: bool = False
+
+    def __post_init__(self) -> None:
+        checks.in_range(self.validation, "data.validation", 0, 1, open_low=True, open_high=True)
+        checks.in_range(self.size, "data.size", 32, 1024)
+        checks.in_range(self.per_identity, "data.per_identity", 1, float("inf"))
+
+
+@dataclass(frozen=True)
+class Model:
+    """`backbone` a name of fiqa.nets.catalog; `embedding` 0 for its pooled features, else the length of its own vector; `weights` a local file for it, or "".
+
+    `factors` are predicted too. `mean` and `std` are of RGB / 255. `freeze_batchnorm` keeps the running statistics as they are.
+    """
+
+    backbone: str = "mobilenet_v3_small"
+    embedding: int = 0
+    weights: str = ""
+    factors: tuple[str, ...] = ()
+    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    freeze_batchnorm: bool = False
+
+    def __post_init__(self) -> None:
+        checks.in_range(self.embedding, "model.embedding", 0, float("inf"))
+        checks.in_range(min(self.std), "model.std", 0, float("inf"), open_low=True)
+        for name in self.factors:
+            checks.choice(name, "factor", FACTORS)
+
+
+@dataclass(frozen=True)
+class Augment:
+    """`flip`, `blur`, `noise` and `degrade` are probabilities; `color` is the largest relative change of brightness, contrast and saturation (never on grey).
+
+    `degrade` spoils crops as the `preset` of fiqa.faces.degrade does, all crops of one person and level alike: such a crop has no label of its own any more,
+    so it counts in the ranking loss alone.
+    """
+
+    flip: float = 0.5
+    color: float = 0.0
+    blur: float = 0.0
+    noise: float = 0.0
+    degrade: float = 0.0
+    preset: Literal["web", "cabin"] = "web"
+
+    def __post_init__(self) -> None:
+        for name in ("flip", "color", "blur", "noise", "degrade"):
+            checks.in_range(getattr(self, name), f"augment.{name}", 0, 1)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """`quality` times `weight`, plus `ranking` times the pairwise ranking loss, plus `factors` times the mean absolute error of the factors.
+
+    Ranking compares images of one person inside one of the middle levels; `level_cuts` are the labels between unusable, low, medium, good and perfect.
+    """
+
+    quality: Literal["l1", "smooth_l1"] = "l1"
+    beta: float = 0.5
+    weight: float = 1.0
+    ranking: float = 0.0
+    factors: float = 0.0
+    level_cuts: tuple[float, float, float, float] = (0.2, 0.43333, 0.66667, 0.9)
+
+    def __post_init__(self) -> None:
+        checks.in_range(self.beta, "loss.beta", 0, float("inf"), open_low=True)
+        for name in ("weight", "ranking", "factors"):
+            checks.in_range(getattr(self, name), f"loss.{name}", 0, float("inf"))
+        if not self.weight + self.ranking + self.factors > 0:
+            raise InputError("loss must have a term: weight, ranking and factors are all 0.")
+        if sorted(set(self.level_cuts)) != list(self.level_cuts):
+            raise InputError(f"loss.level_cuts must be strictly ascending, got {list(self.level_cuts)}.")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Parameters with a rate of their own: those whose name begins with `prefix`, or the `last` so many tensors that no earlier group took."""
+
+    lr: float
+    prefix: str = ""
+    last: int = 0
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        checks.in_range(self.lr, "lr of a group", 0, float("inf"), open_low=True)
+        checks.in_range(self.weight_decay, "weight_decay of a group", 0, float("inf"))
+        if bool(self.prefix) == (self.last > 0):
+            raise InputError("a group must have either a prefix or a number of last tensors.")
+
+
+@dataclass(frozen=True)
+class Optim:
+    """`groups` take their parameters first; the `rest` trains with `lr` and `weight_decay`, or is frozen. `warmup` counts epochs; `clip` 0 is no clipping."""
+
+    name: Literal["adamw", "adam", "sgd"] = "adamw"
+    lr: float = 1e-4
+    weight_decay: float = 1e-2
+    betas: tuple[float, float] = (0.9, 0.999)
+    momentum: float = 0.9
+    batch: int = 128
+    epochs: int = 50
+    warmup: float = 0.0
+    schedule: Literal["cosine", "constant"] = "cosine"
+    clip: float = 0.0
+    groups: tuple[Group, ...] = ()
+    rest: Literal["train", "freeze"] = "train"
+
+    def __post_init__(self) -> None:
+        checks.in_range(self.lr, "optim.lr", 0, float("inf"), open_low=True)
+        for name in ("weight_decay", "warmup", "clip"):
+            checks.in_range(getattr(self, name), f"optim.{name}", 0, float("inf"))
+        checks.in_range(self.batch, "optim.batch", 2, float("inf"))
+        checks.in_range(self.epochs, "optim.epochs", 1, float("inf"))
+        checks.in_range(self.momentum, "optim.momentum", 0, 1, open_high=True)
+
+
+@dataclass(frozen=True)
+class Run:
+    """`evaluate` times an epoch; a checkpoint is kept for each metric in `select`, the first being the one that is exported.
+
+    `device` auto takes a GPU where there is one. `bf16`, `channels_last` and `compile` trade exactness for speed. `workers` threads prepare batches ahead;
+    `threads` is torch's own on the CPU, 0 for its default. `save_minutes` lie between two checkpoints to resume from, besides those at each evaluation.
+    """
+
+    evaluate: int = 1
+    select: tuple[str, ...] = ("mae",)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    bf16: bool = False
+    channels_last: bool = False
+    compile: bool = False
+    workers: int = 2
+    threads: int = 0
+    save_minutes: float = 5.0
+
+    def __post_init__(self) -> None:
+        checks.in_range(self.evaluate, "run.evaluate", 1, float("inf"))
+        checks.in_range(self.workers, "run.workers", 1, 256)
+        checks.in_range(self.threads, "run.threads", 0, 1024)
+        checks.in_range(self.save_minutes, "run.save_minutes", 0, float("inf"))
+        if not self.select:
+            raise InputError(f"run.select must name at least one of {', '.join(METRICS)}.")
+        for name in self.select:
+            checks.choice(name, "metric", METRICS)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A whole run. `seed` decides everything random."""
+
+    data: Data
+    model: Model = field(default_factory=Model)
+    augment: Augment = field(default_factory=Augment)
+    loss: Loss = field(default_factory=Loss)
+    optim: Optim = field(default_factory=Optim)
+    run: Run = field(default_factory=Run)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        checks.in_range(self.seed, "seed", 0, 2**63)
+        if self.loss.ranking and self.data.per_identity < 2:
+            raise InputError(
+                "data.per_identity must be at least 2 for a ranking loss, which compares images of one person, got 1."
+            )
+        if bool(self.loss.factors) != bool(self.model.factors):
+            raise InputError(
+                "loss.factors and model.factors must go together: a weight and the factors that it is for."
+            )
+        if self.loss.factors and not self.data.factors:
+            raise InputError("data.factors must name a table of factors for a factor loss.")
+        if self.augment.degrade and not self.loss.ranking:
+            raise InputError("augment.degrade needs a ranking loss: a degraded crop has no label of its own.")
+
+    def record(self) -> dict[str, Any]:
+        """Returns the recipe as plain JSON values, every default spelled out; `resolve` takes it back."""
+        plain: dict[str, Any] = _plain(self)
+        return plain
+
+
+def read_recipe(path: str | os.PathLike[str], settings: Sequence[str] = ()) -> Recipe:
+    """Returns the recipe of a TOML file with `settings` applied over it.
+
+    Args:
+        path: the file.
+        settings: "table.key=value", the value as TOML writes it; a value that is no TOML is taken as text.
+
+    Raises:
+        ReadError: no such file, or not TOML. UnknownNameError: a key that no table has. InputError: a value of another type or out of range.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise ReadError(f"A recipe must be a file, and there is none at {str(file)!r}.", status="not_found")
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ReadError(f"{str(file)!r} must be TOML: {error}.", status="corrupt") from error
+    for setting in settings:
+        _apply(content, setting)
+    return resolve(content)
+
+
+def resolve(content: Mapping[str, Any]) -> Recipe:
+    """Returns the recipe of plain values, as TOML or `Recipe.record` gives them.
+
+    Raises: UnknownNameError, InputError.
+
+    >>> resolve({"data": {"faces": "crops", "labels": "q.csv"}, "optim": {"lr": 1}}).optim.lr
+    1.0
+    """
+    return _table(Recipe, content, "")
+
+
+def _apply(content: dict[str, Any], setting: str) -> None:
+    name, mark, text = setting.partition("=")
+    if not mark or not name.strip():
+        raise InputError(f"A setting must be table.key=value, got {setting!r}.", hint="--set optim.lr=3e-4")
+    try:
+        value = tomllib.loads(f"v = {text}")["v"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *tables, key = [part.strip() for part in name.split(".")]
+    for table in tables:
+        content = content.setdefault(table, {})
+        if not isinstance(content, dict):
+            raise InputError(f"A setting must be table.key=value, and {table!r} is no table in {setting!r}.")
+    content[key] = value
+
+
+Table = TypeVar("Table")
+
+
+def _table(kind: type[Table], content: Any, where: str) -> Table:
+    if not isinstance(content, Mapping):
+        raise InputError(f"{where or 'a recipe'} must be a table, got {content!r}.")
+    known = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    for key in content:
+        if key not in known:
+            raise UnknownNameError(f"key of [{where}]" if where else "table or key of a recipe", str(key), known)
+    for name, f in known.items():
+        if name not in content and f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING:
+            raise InputError(f"{_join(where, name)} must be given.")
+    hints = typing.get_type_hints(kind)
+    return kind(**{key: _value(hints[key], value, _join(where, key)) for key, value in content.items()})
+
+
+def _join(where: str, key: str) -> str:
+    return f"{where}.{key}" if where else key
+
+
+def _value(kind: Any, value: Any, where: str) -> Any:
+    if dataclasses.is_dataclass(kind):
+        return _table(typing.cast("type[Any]", kind), value, where)
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Literal:
+        return checks.choice(value if isinstance(value, str) else repr(value), where, inner)
+    if origin is tuple:
+        return _items(inner, value, where)
+    fits = isinstance(value, int | float) if kind is float else isinstance(value, kind)
+    if not fits or (isinstance(value, bool) and kind is not bool):
+        raise InputError(f"{where} must be {_NAMES[kind]}, got {value!r}.")
+    return kind(value)
+
+
+_NAMES = types.MappingProxyType(
+    {bool: "true or false", int: "a whole number", float: "a number", str: "text in quotes"}
+)
+
+
+def _items(inner: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple):
+        raise InputError(f"{where} must be a list, got {value!r}.")
+    if inner[-1] is not Ellipsis and len(value) != len(inner):
+        raise InputError(f"{where} must have {len(inner)} values, got {len(value)}.")
+    return tuple(_value(inner[0], item, f"{where}[{i}]") for i, item in enumerate(value))
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value

@@ -1,0 +1,220 @@
+"""What a run learns from: crops joined to labels by id, decoded once into a memory-mapped file, split into training and validation."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqa.data.images import read_image
+from fiqa.data.manifest import find
+from fiqa.data.quality import read_quality
+from fiqa.data.store import atomic_path, fingerprint, sha256_file
+from fiqa.data.tables import decode_text, read_table
+from fiqa.errors import EvidenceError, InputError, ReadError
+from fiqa.functional.calibration import levels
+from fiqa.training.augment import generator
+from fiqa.training.config import Data, Recipe
+from fiqa.types import FloatArray, Manifest
+
+__all__ = ["Examples", "examples", "inputs_digest"]
+
+_LEAST_SIDE = 16
+_VALIDATION = ("validation", "val")
+_log = logging.getLogger(__name__)
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Labelled crops, N rows.
+
+    `ids` (N,) str; `crops` (N,S,S,3) uint8 RGB, memory-mapped; `label` (N,) float32; `factors` (N,F) float32, NaN where unknown; `identity` (N,) int64 code;
+    `level` (N,) int64 0..4; `training` and `validation` rows; `unlabelled` images without a label and `failed` ones that could not be read, left out of N.
+    """
+
+    ids: NDArray[np.str_]
+    crops: NDArray[np.uint8]
+    label: FloatArray
+    factors: FloatArray
+    identity: NDArray[np.int64]
+    level: NDArray[np.int64]
+    training: Rows
+    validation: Rows
+    unlabelled: int
+    failed: int
+
+    @property
+    def middle(self) -> NDArray[np.bool_]:
+        """(N,) True in the levels low, medium and good, inside which labels have an order."""
+        return (self.level > 0) & (self.level < 4)
+
+    @property
+    def group(self) -> NDArray[np.int64]:
+        """(N,) the person and level inside which a ranking loss compares, -1 outside the middle levels."""
+        return np.where(self.middle, self.identity * 5 + self.level, -1)
+
+
+def examples(recipe: Recipe, folder: str | os.PathLike[str]) -> Examples:
+    """Returns what `recipe` learns from; crops are decoded into `recipe.data.cache`, or `folder` where that is "", unless they are there already.
+
+    Raises:
+        ReadError, InputError: labels or factors cannot be read, or have no id of an image. EvidenceError: fewer than 2 rows to train on or to validate with.
+        WriteError: the cache cannot be written.
+    """
+    manifest, label = _labelled(recipe.data)
+    found = len(manifest)
+    crops, read = _cached(manifest, recipe.data.size, Path(recipe.data.cache or folder))
+    rows = np.flatnonzero(read)
+    if len(rows) < found:
+        _log.warning("%d of %d crops could not be read and are left out", found - len(rows), found)
+        crops = crops[rows]
+    manifest, label = manifest.take(rows), label[rows]
+    identity = np.unique(manifest.identity, return_inverse=True)[1].astype(np.int64)
+    training, validation = _split(recipe, manifest, label, identity)
+    return Examples(
+        manifest.id,
+        crops,
+        label,
+        _factors(recipe, manifest.id),
+        identity,
+        levels(label, recipe.loss.level_cuts),
+        training,
+        validation,
+        int(len(find(recipe.data.faces)) - found),
+        int(found - len(rows)),
+    )
+
+
+def inputs_digest(recipe: Recipe) -> dict[str, str]:
+    """Returns name -> digest of every file that decides a run: labels, factors, weights by their bytes, images by path, size and time."""
+    files = {"labels": recipe.data.labels, "factors": recipe.data.factors, "weights": recipe.model.weights}
+    result = {}
+    for name, path in files.items():
+        if path:
+            if not os.path.isfile(path):
+                raise ReadError(
+                    f"{name} of the recipe must be a file, and there is none at {path!r}.", status="not_found"
+                )
+            result[name] = sha256_file(path)
+    return result | {"images": _state(find(recipe.data.faces), recipe.data.size)}
+
+
+def _labelled(data: Data) -> tuple[Manifest, FloatArray]:
+    manifest = find(data.faces)
+    quality = read_quality(data.labels)
+    known = np.isin(manifest.id, quality.id)
+    if not known.any():
+        raise InputError(
+            f"labels must name images of {data.faces!r} by their ids; none of {len(quality)} does, the first is "
+            f"{str(quality.id[0]) if len(quality) else ''!r}, an image is {str(manifest.id[0]) if len(manifest) else ''!r}."
+        )
+    manifest = manifest.take(np.flatnonzero(known))
+    label = quality.at(manifest.id)
+    if data.rescale:
+        if not np.ptp(label) > 0:
+            raise EvidenceError(f"labels must differ to be rescaled, all {len(label)} are {label[0]}.")
+        label = (label - label.min()) / np.ptp(label)
+    return manifest, label
+
+
+def _factors(recipe: Recipe, ids: NDArray[np.str_]) -> FloatArray:
+    names = recipe.model.factors
+    result = np.full((len(ids), len(names)), np.nan, np.float32)
+    if not names:
+        return result
+    frame = read_table(recipe.data.factors)
+    if "id" not in frame.columns or "factors" not in frame.columns:
+        raise InputError(
+            f"{recipe.data.factors!r} must have the columns id and factors, it has {', '.join(frame.columns)}.",
+            hint="fiqa score crops/ --aligned --explain -o factors.parquet",
+        )
+    known = {
+        decode_text(str(i)): f or {} for i, f in zip(frame["id"].to_list(), frame["factors"].to_list(), strict=True)
+    }
+    for row, name in enumerate(ids.tolist()):
+        values = known.get(name, {})
+        result[row] = [np.nan if values.get(factor) is None else values[factor] for factor in names]
+    if not np.isfinite(result).any():
+        raise InputError(
+            f"{recipe.data.factors!r} must hold a factor of at least one image, it holds none of {', '.join(names)}."
+        )
+    return result
+
+
+def _split(recipe: Recipe, manifest: Manifest, label: FloatArray, identity: NDArray[np.int64]) -> tuple[Rows, Rows]:
+    data, n = recipe.data, len(label)
+    held = np.zeros(n, bool)
+    if data.split == "column":
+        held = np.isin(manifest.split, _VALIDATION)
+    elif data.split == "stride":
+        step = max(2, round(1 / data.validation))
+        held[np.argsort(label, kind="stable")[step // 2 :: step]] = True
+    else:
+        people = generator(recipe.seed, 1).permutation(int(identity.max()) + 1) if n else np.empty(0, np.int64)
+        held = np.isin(identity, people[: max(1, round(data.validation * len(people)))])
+    training, validation = np.flatnonzero(~held), np.flatnonzero(held)
+    if min(len(training), len(validation)) < 2:
+        raise EvidenceError(
+            f"at least 2 images must be left to train on and 2 to validate with, got {len(training)} and {len(validation)}.",
+            hint="data.split and data.validation of the recipe decide it",
+        )
+    return training, validation
+
+
+def _state(manifest: Manifest, size: int) -> str:
+    digest = hashlib.sha256(str(size).encode())
+    for name, path in zip(manifest.id.tolist(), manifest.path.tolist(), strict=True):
+        try:
+            stat = os.stat(path)
+            state: Any = (stat.st_size, stat.st_mtime_ns)
+        except (OSError, ValueError):
+            state = None
+        digest.update(f"{name!r} {path!r} {state}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def _cached(manifest: Manifest, size: int, folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """The crops as a memory map, and which rows could be read. The file is whole or absent; which rows failed stands beside it, written last."""
+    key = fingerprint({"images": _state(manifest, size), "size": size})[:16]
+    file, note = folder / f"crops-{key}.npy", folder / f"crops-{key}.json"
+    if not (file.is_file() and note.is_file()):
+        with atomic_path(file) as aside:
+            failed = _decode(manifest.path.tolist(), size, aside)
+        with atomic_path(note) as aside:
+            aside.write_text(json.dumps({"failed": failed}) + "\n", encoding="ascii")
+    read = np.ones(len(manifest), bool)
+    read[json.loads(note.read_text(encoding="ascii"))["failed"]] = False
+    return np.load(file, mmap_mode="r"), read
+
+
+def _decode(paths: Sequence[str], size: int, file: Path) -> list[int]:
+    crops = np.lib.format.open_memmap(file, "w+", np.uint8, (len(paths), size, size, 3))
+
+    def one(row: int) -> bool:
+        try:
+            pixels = read_image(paths[row]).pixels
+        except ReadError as error:
+            _log.info("%s: %s", paths[row], error.status)
+            return False
+        height, width = pixels.shape[:2]
+        if height != width or height < _LEAST_SIDE:
+            return False
+        how = cv2.INTER_AREA if height > size else cv2.INTER_LINEAR
+        crops[row] = pixels if height == size else cv2.resize(pixels, (size, size), interpolation=how)
+        return True
+
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        good = list(pool.map(one, range(len(paths))))
+    crops.flush()
+    return [row for row, fine in enumerate(good) if not fine]

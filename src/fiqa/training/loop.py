@@ -1,0 +1,280 @@
+"""The training loop: batches in, steps, evaluations, checkpoints; the same from the beginning and from where a run was cut off."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from fiqa.errors import EvidenceError, InputError
+from fiqa.nets.catalog import load_weights
+from fiqa.nets.heads import QualityNet
+from fiqa.training import checkpoint, objectives
+from fiqa.training.batches import Batch, Prefetched, epoch_batches, make_batch
+from fiqa.training.config import Recipe
+from fiqa.training.dataset import Examples, Rows
+from fiqa.training.evaluation import agreement, better, predict, to_input
+from fiqa.training.groups import optimizer, parameter_groups, rate
+from fiqa.training.log import write_history
+from fiqa.training.parallel import Place, gathered
+
+__all__ = ["Progress", "device_of", "fit", "network"]
+
+_TERMS = ("loss", "loss_quality", "loss_ranking", "loss_factors")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands: `step` done of `total`; `row` the newest row of its history, None before the first; `resumed` the step it went on from."""
+
+    step: int
+    total: int
+    row: dict[str, Any] | None
+    resumed: int
+
+
+@dataclass
+class _Position:
+    """Everything but tensors that a run needs to go on; `sums` are the losses since the last evaluation, as (total, count)."""
+
+    key: str
+    step: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
+    count: int = 0
+    images: int = 0
+    seconds: float = 0.0
+    mark: tuple[int, float, float] = (0, 0.0, 0.0)
+    waited: float = 0.0
+    best: dict[str, float | None] = field(default_factory=dict)
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+def network(recipe: Recipe) -> QualityNet:
+    """Returns the recipe's network as it is before the first step: random from the seed, with the backbone's weights where the recipe names a file.
+
+    Raises: WeightsError, UnsafeFileError, UnknownNameError, InputError.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(recipe.seed)
+        net = QualityNet(recipe.model.backbone, embedding=recipe.model.embedding, factors=recipe.model.factors)
+    if recipe.model.weights:
+        load_weights(net.backbone, recipe.model.weights)
+    return net
+
+
+def device_of(recipe: Recipe, place: Place | None = None) -> torch.device:
+    """Returns where the recipe trains. Raises InputError where it wants a GPU and there is none."""
+    if recipe.run.device == "cuda" and not torch.cuda.is_available():
+        raise InputError("run.device is cuda and there is no GPU that torch can use.", hint="--set run.device=auto")
+    cuda = recipe.run.device != "cpu" and torch.cuda.is_available()
+    return torch.device("cuda", place.local if place else 0) if cuda else torch.device("cpu")
+
+
+def fit(
+    recipe: Recipe,
+    data: Examples,
+    folder: str | os.PathLike[str],
+    *,
+    key: str,
+    place: Place | None = None,
+    watch: Callable[[Progress], None] = lambda _: None,
+) -> list[dict[str, Any]]:
+    """Trains to the end and returns the history, one row per evaluation (fiqa.training.log.COLUMNS).
+
+    Args:
+        recipe: what to do.
+        data: what to learn from.
+        folder: where checkpoints and metrics.csv go; a run of the same key that is there goes on.
+        key: what the run is made from, as a digest.
+        place: which process this is; alone when None.
+        watch: called after every step.
+
+    Raises:
+        InputError: the folder holds a run of another key. WeightsError: its state cannot be used. EvidenceError: the run has diverged.
+        WriteError: the disk refused.
+    """
+    return _Fit(recipe, data, folder, key, place or Place(), watch).run()
+
+
+class _Fit:
+    def __init__(
+        self,
+        recipe: Recipe,
+        data: Examples,
+        folder: str | os.PathLike[str],
+        key: str,
+        place: Place,
+        watch: Callable[[Progress], None],
+    ) -> None:
+        self.recipe, self.data, self.folder, self.place, self.watch = recipe, data, folder, place, watch
+        if recipe.run.threads:
+            torch.set_num_threads(recipe.run.threads)
+        torch.manual_seed(recipe.seed)
+        self.device = device_of(recipe, place)
+        self.net = network(recipe).to(self.device)
+        if recipe.run.channels_last:
+            self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.optimizer = optimizer(parameter_groups(self.net, recipe.optim), recipe.optim)
+        self.model = self._wrapped()
+        self.per_epoch = len(epoch_batches(data, recipe, 0))
+        self.total = self.per_epoch * recipe.optim.epochs
+        found = checkpoint.load_state(folder, self.net, self.optimizer)
+        if found is not None and found["key"] != key:
+            raise InputError(
+                f"{os.fspath(folder)!r} must be empty or hold a run of this recipe and data; it holds another.",
+                hint="choose another folder with -o, or use --force to begin again",
+            )
+        self.at = _Position(**found) if found else _Position(key)
+        self.resumed = self.at.step
+        self.sums: dict[str, Any] = dict(self.at.sums)
+
+    def _wrapped(self) -> nn.Module:
+        model: nn.Module = self.net
+        run = self.recipe.run
+        if self.place.world > 1:
+            if self.device.type == "cuda" and not self.recipe.model.freeze_batchnorm:
+                model = self.net = nn.SyncBatchNorm.convert_sync_batchnorm(self.net)  # type: ignore[no-untyped-call]
+            model = DistributedDataParallel(
+                model, device_ids=[self.device.index] if self.device.type == "cuda" else None
+            )
+        return torch.compile(model) if run.compile else model  # type: ignore[return-value]
+
+    def run(self) -> list[dict[str, Any]]:
+        """From where the run stands to its end."""
+        saved = time.monotonic()
+        self._train_mode()
+        begin = self.at.step
+        for epoch in range(begin // self.per_epoch, self.recipe.optim.epochs):
+            rows = epoch_batches(self.data, self.recipe, epoch)[max(0, begin - epoch * self.per_epoch) :]
+            make = partial(self._make, epoch)
+            ready = Prefetched(make, rows, workers=self.recipe.run.workers)
+            before = self.at.waited
+            clock = time.perf_counter()
+            for batch in ready:
+                self._step(batch)
+                now = time.perf_counter()
+                self.at.seconds, clock = self.at.seconds + now - clock, now
+                self.at.waited = before + ready.waited
+                evaluated = self._due()
+                if evaluated:
+                    self._evaluate()
+                if evaluated or time.monotonic() - saved >= 60 * self.recipe.run.save_minutes:
+                    self._save(history=evaluated)
+                    saved = time.monotonic()
+                self.watch(self._progress())
+                clock = time.perf_counter()
+        return self.at.history
+
+    def _make(self, epoch: int, rows: Rows) -> Batch:
+        return make_batch(self.data, self.recipe, epoch, rows, rank=self.place.rank, world=self.place.world)
+
+    def _train_mode(self) -> None:
+        self.model.train()
+        if self.recipe.model.freeze_batchnorm:
+            for layer in self.net.modules():
+                if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+                    layer.eval()
+
+    def _step(self, batch: Batch) -> None:
+        optim, at = self.recipe.optim, self.at
+        factor = rate(at.step, total=self.total, warmup=round(optim.warmup * self.per_epoch), schedule=optim.schedule)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["base_lr"] * factor
+        inputs = to_input(batch.crops, self.recipe.model, self.device)
+        if self.recipe.run.channels_last:
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.run.bf16):
+            own = self.model(inputs)
+        terms = self._losses(gathered(own.float(), self.place, _counts(len(batch.label), self.place.world)), batch)
+        self.optimizer.zero_grad(set_to_none=True)
+        # Every process holds the loss of the whole batch and the gradient of its share; their mean, times the processes, is the whole gradient.
+        (terms["loss"] * self.place.world).backward()  # type: ignore[no-untyped-call]
+        if optim.clip:
+            nn.utils.clip_grad_norm_(self.net.parameters(), optim.clip)
+        self.optimizer.step()
+        at.step, at.images, at.count = at.step + 1, at.images + len(batch.label), at.count + 1
+        for name, value in terms.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value.detach().double()
+
+    def _losses(self, pred: Tensor, batch: Batch) -> dict[str, Tensor]:
+        loss, device = self.recipe.loss, self.device
+        label, weight = torch.from_numpy(batch.label).to(device), torch.from_numpy(batch.weight).to(device)
+        if loss.quality == "l1":
+            terms = {"loss_quality": objectives.weighted_l1(pred[:, 0], label, weight)}
+        else:
+            terms = {"loss_quality": objectives.weighted_smooth_l1(pred[:, 0], label, weight, beta=loss.beta)}
+        total = loss.weight * terms["loss_quality"]
+        if loss.ranking:
+            terms["loss_ranking"] = objectives.ranking(pred[:, 0], label, torch.from_numpy(batch.group).to(device))
+            total = total + loss.ranking * terms["loss_ranking"]
+        if loss.factors:
+            factors = torch.from_numpy(batch.factors).to(device)
+            terms["loss_factors"] = objectives.factor_l1(pred[:, 1:], factors, weight)
+            total = total + loss.factors * terms["loss_factors"]
+        return {"loss": total, **terms}
+
+    def _due(self) -> bool:
+        """After the steps that split an epoch in equal parts; the last of them ends it."""
+        times, step = min(self.recipe.run.evaluate, self.per_epoch), (self.at.step - 1) % self.per_epoch + 1
+        return step * times // self.per_epoch != (step - 1) * times // self.per_epoch
+
+    def _evaluate(self) -> None:
+        at = self.at
+        steps, seconds, waited = at.mark
+        passed = max(at.seconds - seconds, 1e-9)
+        row = {
+            "step": at.step,
+            "epoch": at.step / self.per_epoch,
+            "images": at.images,
+            "lr": max(group["lr"] for group in self.optimizer.param_groups),
+            **{name: value / at.count for name, value in self._known_sums().items()},
+            "seconds": at.seconds,
+            "images_per_second": (at.images - steps) / passed,
+            "waiting": (at.waited - waited) / passed,
+        }
+        self.sums, at.count, at.mark = {}, 0, (at.images, at.seconds, at.waited)
+        if self.place.first:
+            rows = self.data.validation
+            row |= agreement(predict(self.net, self.data, rows, self.recipe.model, self.device), self.data, rows)
+            self._train_mode()
+            for metric in self.recipe.run.select:
+                if metric not in at.best or better(metric, row[metric], at.best[metric]):
+                    at.best[metric] = row[metric]
+                    checkpoint.save_best(self.folder, metric, self.net, row)
+        at.history.append(row)
+
+    def _known_sums(self) -> dict[str, float]:
+        """The sums as numbers, which waits for the device, so it is not done at every step."""
+        known = {name: float(self.sums[name]) for name in _TERMS if name in self.sums}
+        if not all(map(math.isfinite, known.values())):
+            raise EvidenceError(
+                f"the loss must be finite, it was not before step {self.at.step}.",
+                hint="a lower optim.lr, or optim.clip",
+            )
+        return known
+
+    def _save(self, *, history: bool) -> None:
+        self.at.sums = self._known_sums()
+        if not self.place.first:
+            return
+        if history:
+            write_history(self.folder, self.at.history)
+        checkpoint.save_state(self.folder, self.net, self.optimizer, dict(vars(self.at)))
+
+    def _progress(self) -> Progress:
+        history = self.at.history
+        return Progress(self.at.step, self.total, history[-1] if history else None, self.resumed)
+
+
+def _counts(rows: int, world: int) -> list[int]:
+    ends = [rows * part // world for part in range(world + 1)]
+    return [high - low for low, high in pairwise(ends)]

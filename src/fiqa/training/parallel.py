@@ -1,0 +1,61 @@
+"""Several processes, started by torchrun: who this one is, and predictions of all of them as one batch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, distributed
+
+__all__ = ["Place", "gathered", "together"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """This process: `rank` of `world`, `local` its number on this machine."""
+
+    rank: int = 0
+    world: int = 1
+    local: int = 0
+
+    @property
+    def first(self) -> bool:
+        """True for the one that evaluates and writes."""
+        return self.rank == 0
+
+
+@contextmanager
+def together(*, cuda: bool) -> Iterator[Place]:
+    """Joins the processes that torchrun started (its environment variables say so) and leaves them at the end; alone without torchrun."""
+    if "WORLD_SIZE" not in os.environ or int(os.environ["WORLD_SIZE"]) < 2:
+        yield Place()
+        return
+    place = Place(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), int(os.environ["LOCAL_RANK"]))
+    if cuda:
+        torch.cuda.set_device(place.local)
+    distributed.init_process_group("nccl" if cuda else "gloo")
+    try:
+        yield place
+    finally:
+        distributed.destroy_process_group()
+
+
+def gathered(own: Tensor, place: Place, counts: list[int]) -> Tensor:
+    """Returns the rows of all processes in order of rank; the gradient flows through this process's own alone.
+
+    Args:
+        own: (counts[rank], K).
+        counts: rows of every process.
+    """
+    if place.world == 1:
+        return own
+    padded = torch.zeros(max(counts), own.shape[1], dtype=own.dtype, device=own.device)
+    padded[: len(own)] = own.detach()
+    parts = [torch.empty_like(padded) for _ in counts]
+    distributed.all_gather(parts, padded)
+    rows = [part[:count] for part, count in zip(parts, counts, strict=True)]
+    rows[place.rank] = own
+    return torch.cat(rows)

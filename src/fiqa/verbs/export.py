@@ -1,0 +1,285 @@
+"""`export`: a trained network as an ONNX file with its card, proved to compute the same before it is written."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqa import checks
+from fiqa.data.store import atomic_path, fingerprint, is_current, make_record, read_sidecar, sha256_file, write_sidecar
+from fiqa.errors import EvidenceError
+from fiqa.extras import require
+from fiqa.functional.agreement import spearman
+from fiqa.functional.calibration import raw_at
+from fiqa.runtime.cards import Calibration, ModelCard, ModelInput, ModelOutput, card_path, write_card
+from fiqa.runtime.preprocess import prepare
+from fiqa.types import FloatArray, batches
+from fiqa.verbs.train import best_of, crops_folder, open_run
+
+if TYPE_CHECKING:
+    from fiqa.training.config import Recipe
+    from fiqa.training.dataset import Examples
+
+__all__ = ["Exported", "Gate", "export", "fitted_calibration"]
+
+PathLike = str | os.PathLike[str]
+_PARITY = 1e-4
+_VARIES = 1e-3
+_SHOWN = 256
+_RANGES = 200
+_BATCH = 32
+_PERCENTILES = (10.0, 35.0, 65.0, 90.0)
+_REASONS = {
+    "visibility": "noisy",
+    "pose": "extreme_yaw",
+    "illumination": "uneven_light",
+    "blur": "blurry",
+    "crop": "cropped",
+}
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What an int8 model must hold against fp32 on held-out crops: `spearman` at least, and a standard deviation that differs by at most `spread`, relative."""
+
+    spearman: float = 0.99
+    spread: float = 0.1
+
+    def __post_init__(self) -> None:
+        checks.in_range(self.spearman, "gate.spearman", -1, 1)
+        checks.in_range(self.spread, "gate.spread", 0, float("inf"))
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What became of an export: `path` of the model, its `card`, `report` of parity, gate, sizes and latency; `current` True where it was there already."""
+
+    path: Path
+    card: ModelCard
+    report: dict[str, Any]
+    current: bool = False
+
+
+def export(
+    run: PathLike,
+    output: PathLike,
+    *,
+    int8: bool = False,
+    gate: Gate | None = None,
+    metric: str | None = None,
+    name: str | None = None,
+    license: str = "",
+    runs: int = 50,
+    force: bool = False,
+) -> Exported:
+    """Writes the best network of a finished run as ONNX, its card beside it, and a sidecar with the report; `fiqa.load(output)` scores with it.
+
+    The card's calibration is fitted on the scores of the run's validation crops (see `fitted_calibration`). The model is compared with torch on those crops:
+    raw outputs must vary, and agree to 1e-4. The int8 model takes its ranges from training crops and must pass `gate` on validation crops.
+
+    Args:
+        run: the folder of a run.
+        output: where to write, NAME.onnx.
+        int8: write the int8 model; nothing is written where it does not pass the gate.
+        gate: its thresholds.
+        metric: which of the kept weights; None is the recipe's first.
+        name: of the model, for its card; None is the file's.
+        license: of the model, for its card.
+        runs: calls per line of the latency table.
+        force: do it again although the output is current.
+
+    Raises:
+        MissingExtraError: torch, safetensors or onnx is absent. WeightsError: no such run, or not exportable.
+        UnknownNameError: metric, or a suffix that is not .onnx.
+        EvidenceError: outputs do not vary, do not agree with torch, or int8 does not pass. WriteError: the disk refused.
+    """
+    for package in ("torch", "safetensors", "onnx"):
+        require(package, extra="train")
+    checks.choice(Path(output).suffix.lower(), "suffix of a model", (".onnx",))
+    recipe = open_run(run)
+    chosen = checks.choice(metric or recipe.run.select[0], "metric of this run", recipe.run.select)
+    weights, row = best_of(run, chosen)
+    arguments = {
+        "int8": int8,
+        "gate": asdict(gate or Gate()),
+        "metric": chosen,
+        "name": name,
+        "license": license,
+        "runs": runs,
+    }
+    record = make_record("export", arguments=arguments, inputs={"weights": sha256_file(weights)})
+    path = Path(output)
+    if not force and is_current(path, fingerprint(record)):
+        from fiqa.runtime.cards import read_card
+
+        return Exported(path, read_card(card_path(path)), (read_sidecar(path) or {}).get("report", {}), current=True)
+    work = _Work(recipe, Path(run), weights)
+    content, report = work.model(int8, gate or Gate())
+    report |= {"latency": work.latency(content, runs)}
+    card = work.card(content, path, name or path.stem, license, {**row, **report["numbers"]})
+    with atomic_path(path) as aside:
+        aside.write_bytes(content)
+    write_card(card, card_path(path))
+    write_sidecar(path, record, found={"report": report})
+    return Exported(path, card, report)
+
+
+def fitted_calibration(scores: FloatArray) -> Calibration:
+    """Returns the calibration of a model from its raw scores on faces like those that it will meet.
+
+    The median becomes 50 and the width is such that 5th and 95th percentile lie 80 apart if the scores are symmetric (10 and 90). The level cuts are at the
+    10th, 35th, 65th and 90th percentile, those that DmsFIQA's levels have.
+
+    Args:
+        scores: (N,) finite raw scores, at least 20.
+
+    Raises: EvidenceError (fewer than 20, or so many equal ones that the cuts coincide), InputError (NaN).
+
+    >>> found = fitted_calibration(np.linspace(0, 1, 101, dtype=np.float32))
+    >>> round(found.x0, 3), round(found.w, 3), [round(cut) for cut in found.level_cuts]
+    (0.5, 0.205, [12, 32, 68, 88])
+    """
+    values = checks.finite(checks.array(scores, "scores", shape=("N",), dtype=np.float64), "scores")
+    if len(values) < 20:
+        raise EvidenceError(f"a calibration needs at least 20 scores, got {len(values)}.")
+    low, middle, high = np.percentile(values, (5, 50, 95))
+    width = (high - low) / (2 * float(raw_at([90], x0=0.0, w=1.0)[0]))
+    if not width > 0:
+        raise EvidenceError(f"a calibration needs scores that differ, 9 in 10 of {len(values)} are {middle}.")
+    cuts = 100 / (1 + np.exp(-(np.percentile(values, _PERCENTILES) - middle) / width))
+    if not np.all(np.diff(cuts) > 0):
+        raise EvidenceError(
+            f"the cuts between levels must differ, they are {cuts.round(2).tolist()}: too many scores are equal."
+        )
+    a, b, c, d = map(float, cuts)
+    return Calibration(x0=float(middle), w=float(width), level_cuts=(a, b, c, d))
+
+
+class _Work:
+    """One run on its way to a file."""
+
+    def __init__(self, recipe: Recipe, folder: Path, weights: Path) -> None:
+        from fiqa.nets.catalog import load_weights
+        from fiqa.nets.heads import QualityNet
+        from fiqa.training.dataset import examples
+
+        self.recipe, self.folder = recipe, folder
+        self.net = QualityNet(recipe.model.backbone, embedding=recipe.model.embedding, factors=recipe.model.factors)
+        load_weights(self.net, weights)
+        self.data: Examples = examples(recipe, crops_folder(folder))
+        self.names = ("quality", "factors")[: 1 + bool(recipe.model.factors)]
+        self.spec = ModelInput(
+            size=recipe.data.size, color="RGB", layout="NCHW", scale=255, mean=recipe.model.mean, std=recipe.model.std
+        )
+        self.held = _spread(self.data.validation, _SHOWN)
+
+    def model(self, int8: bool, gate: Gate) -> tuple[bytes, dict[str, Any]]:
+        """The bytes to write and what was found about them."""
+        full = self._onnx(self.recipe.data.size)
+        wanted, got = self._torch(), self._run(full, self.held)
+        parity, span = float(np.abs(wanted - got).max()), float(np.ptp(wanted[:, 0]))
+        if span < _VARIES:
+            raise EvidenceError(
+                f"the scores of a model must vary, they span {span:.2g} on {len(wanted)} validation crops.",
+                hint="was the run too short, or the rate too high?",
+            )
+        if parity > _PARITY:
+            raise EvidenceError(
+                f"ONNX must give what torch gives to {_PARITY:g}, they differ by {parity:.3g} on {len(wanted)} crops."
+            )
+        report: dict[str, Any] = {"crops": len(wanted), "parity": parity, "span": span, "bytes": len(full)}
+        if not int8:
+            return full, report | {"numbers": {"largest difference from torch": parity}}
+        from fiqa.runtime.quantize import quantized
+
+        small = quantized(full, np.asarray(self.data.crops[_spread(self.data.training, _RANGES)]), self.spec)
+        found = _passed(got[:, 0], self._run(small, self.held)[:, 0], gate)
+        return small, report | {
+            "bytes_int8": len(small),
+            "gate": found,
+            "numbers": {f"int8 against fp32, {k}": v for k, v in found.items()},
+        }
+
+    def latency(self, content: bytes, runs: int) -> list[dict[str, Any]]:
+        """Lines of the latency table: this model, and fp32 at 256 pixels where the network takes any size."""
+        from fiqa.nets.catalog import BACKBONES
+        from fiqa.runtime.latency import latency
+
+        models = [(self.recipe.data.size, "this model", content)]
+        if BACKBONES[self.recipe.model.backbone].size is None:
+            models += [(size, "fp32", self._onnx(size)) for size in (112, 256) if size != self.recipe.data.size]
+        return [
+            {"model": what, **asdict(latency(model, size=size, threads=threads, runs=runs))}
+            for size, what, model in models
+            for threads in (1, 2)
+        ]
+
+    def card(self, content: bytes, path: Path, name: str, license: str, found: dict[str, Any]) -> ModelCard:
+        """The card of the model to write; its calibration is fitted on the scores of this very model."""
+        outputs = [ModelOutput(name="quality", role="quality")]
+        if self.recipe.model.factors:
+            factors = self.recipe.model.factors
+            reasons = {factor: _REASONS[factor] for factor in factors if factor in _REASONS}
+            outputs.append(ModelOutput(name="factors", role="factors", factors=factors, reasons=reasons))
+        data, count = self.recipe.data, {part: len(getattr(self.data, part)) for part in ("training", "validation")}
+        return ModelCard(
+            name=name,
+            kind="quality",
+            file=path.name,
+            sha256=hashlib.sha256(content).hexdigest(),
+            input=self.spec,
+            outputs=tuple(outputs),
+            calibration=fitted_calibration(self._run(content, self.data.validation)[:, 0]),
+            license=license,
+            source=f"trained by fiqa train: {self.recipe.model.backbone}, seed {self.recipe.seed}",
+            training_data=f"{count['training']} images of {data.faces}, labels {data.labels}; {count['validation']} held out ({data.split})",
+            numbers={f"validation {key}": value for key, value in found.items() if isinstance(value, float | str)},
+        )
+
+    def _onnx(self, size: int) -> bytes:
+        from fiqa.nets.heads import TwoOutputs
+        from fiqa.nets.to_onnx import onnx_bytes
+
+        return onnx_bytes(TwoOutputs(self.net), size=size, outputs=self.names)
+
+    def _torch(self) -> FloatArray:
+        import torch
+
+        from fiqa.training.evaluation import predict
+
+        return predict(self.net, self.data, self.held, self.recipe.model, torch.device("cpu"))
+
+    def _run(self, content: bytes, rows: NDArray[np.int64]) -> FloatArray:
+        """(N, 1 + F) of the file's bytes on some rows, by the path that users take: prepare, then the session."""
+        from fiqa.runtime.onnx import open_session
+
+        session = open_session(content, "the model")
+        parts = []
+        for part in batches(len(rows), _BATCH):
+            crops = prepare(np.asarray(self.data.crops[rows[part]]), self.spec)
+            parts.append(np.concatenate(session.run(list(self.names), {"crops": crops}), axis=1))
+        return np.concatenate(parts)
+
+
+def _passed(full: FloatArray, small: FloatArray, gate: Gate) -> dict[str, float]:
+    """The numbers of the gate, where they pass it."""
+    order = spearman(small, full) if np.ptp(small) > 0 else 0.0
+    change = float(small.std() / full.std() - 1)
+    if order < gate.spearman or abs(change) > gate.spread:
+        raise EvidenceError(
+            f"int8 is refused: on {len(full)} held-out crops Spearman against fp32 is {order:.4f} (at least {gate.spearman}) and the spread "
+            f"changes by {change:+.1%} (at most {gate.spread:.0%}).",
+            hint="export without int8, or allow more if the numbers are good enough for you",
+        )
+    return {"spearman": order, "spread": change}
+
+
+def _spread(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """At most `most` of the rows, evenly."""
+    return rows[np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(np.int64))]

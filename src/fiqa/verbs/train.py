@@ -1,0 +1,165 @@
+"""`train`: from aligned crops and labels to a network of one's own."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fiqa.data.store import atomic_path, fingerprint, is_current, make_record, write_sidecar
+from fiqa.errors import InputError, WeightsError
+from fiqa.extras import require
+
+if TYPE_CHECKING:
+    from fiqa.training.config import Recipe
+    from fiqa.training.loop import Progress
+    from fiqa.training.parallel import Place
+
+__all__ = ["Trained", "best_of", "crops_folder", "open_run", "train"]
+
+PathLike = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished run: its `folder`; `best` metric -> the row of the history in which it was best; `history` of all evaluations; `current` True where it was
+    there already.
+    """
+
+    folder: Path
+    best: dict[str, dict[str, Any]]
+    history: list[dict[str, Any]]
+    current: bool = False
+
+
+def train(
+    recipe: PathLike | Recipe,
+    *,
+    output: PathLike,
+    settings: Sequence[str] = (),
+    force: bool = False,
+    watch: Callable[[Progress], None] = lambda _: None,
+) -> Trained:
+    """Trains a quality network as a recipe says and returns what became of it.
+
+    The folder `output` gets recipe.json (every setting spelled out), metrics.csv, run.html with the curves, best_METRIC.safetensors with best_METRIC.json
+    for each metric of `run.select`, and state.safetensors to go on from. A finished run is not repeated; an interrupted one goes on and ends with the same
+    weights, bit for bit on a CPU. Under torchrun all processes share the work and the first one writes.
+
+    Args:
+        recipe: a TOML file (fiqa.training.config says what it may hold), or a Recipe.
+        output: the run's folder.
+        settings: "table.key=value" over the file's.
+        force: begin again, whatever the folder holds.
+        watch: called after every step.
+
+    Raises:
+        MissingExtraError: torch or safetensors is absent. ReadError, UnknownNameError, InputError: the recipe or what it names cannot be used, or the folder
+        holds another run. EvidenceError: too few images, or the run has diverged. WriteError: the disk refused.
+    """
+    require("torch", extra="train")
+    require("safetensors", extra="train")
+    from fiqa.training.config import Recipe, read_recipe
+    from fiqa.training.dataset import inputs_digest
+    from fiqa.training.loop import device_of
+    from fiqa.training.parallel import together
+
+    if isinstance(recipe, Recipe) and settings:
+        raise InputError(
+            "settings go with a recipe's file, and the recipe given is a Recipe.", hint="dataclasses.replace"
+        )
+    plan = recipe if isinstance(recipe, Recipe) else read_recipe(recipe, settings)
+    folder = Path(output)
+    record = make_record("train", arguments=plan.record(), inputs=inputs_digest(plan), seed=plan.seed)
+    if not force and is_current(folder, fingerprint(record)):
+        return _trained(folder, plan, current=True)
+    with together(cuda=device_of(plan).type == "cuda") as place:
+        history = _run(plan, folder, record, place, force=force, watch=watch)
+        if place.first:
+            _write_page(folder, plan, history)
+            write_sidecar(folder, record)
+    return _trained(folder, plan)
+
+
+def crops_folder(folder: PathLike) -> Path:
+    """Returns where a run keeps decoded crops when its recipe names no other place."""
+    return Path(folder) / "crops"
+
+
+def open_run(folder: PathLike) -> Recipe:
+    """Returns the recipe of the run in `folder`. Raises WeightsError where there is no run."""
+    from fiqa.training.config import resolve
+
+    file = Path(folder) / "recipe.json"
+    try:
+        return resolve(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise WeightsError(
+            f"A run must have a recipe.json, {str(file)!r} cannot be read: {error}.",
+            hint="fiqa train RECIPE.toml -o RUN",
+        ) from error
+
+
+def best_of(folder: PathLike, metric: str) -> tuple[Path, dict[str, Any]]:
+    """Returns the best weights of a run by `metric`, and the row of its history that they come from. Raises WeightsError where there are none."""
+    from fiqa.training.checkpoint import best_path
+
+    file = best_path(folder, metric)
+    try:
+        row: dict[str, Any] = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise WeightsError(
+            f"The run in {os.fspath(folder)!r} must have weights chosen by {metric}, there are none."
+        ) from error
+    return file, row
+
+
+def _run(
+    plan: Recipe,
+    folder: Path,
+    record: dict[str, Any],
+    place: Place,
+    *,
+    force: bool,
+    watch: Callable[[Progress], None],
+) -> list[dict[str, Any]]:
+    from torch import distributed
+
+    from fiqa.training.checkpoint import best_path, state_path
+    from fiqa.training.dataset import examples
+    from fiqa.training.loop import fit
+
+    if place.first:
+        if force:
+            best = best_path(folder, "*")
+            for file in (state_path(folder), *folder.glob(best.name), *folder.glob(best.with_suffix(".json").name)):
+                file.unlink(missing_ok=True)
+        data = examples(plan, crops_folder(folder))
+    if place.world > 1:
+        distributed.barrier()
+    if not place.first:
+        data = examples(plan, crops_folder(folder))
+    key = fingerprint({name: record[name] for name in ("arguments", "inputs")})
+    if place.first and not state_path(folder).is_file():
+        with atomic_path(folder / "recipe.json") as aside:
+            aside.write_text(json.dumps(plan.record(), indent=1) + "\n", encoding="utf-8")
+    return fit(plan, data, folder, key=key, place=place, watch=watch if place.first else lambda _: None)
+
+
+def _trained(folder: Path, plan: Recipe, *, current: bool = False) -> Trained:
+    from fiqa.data.tables import read_table
+    from fiqa.training.log import metrics_path
+
+    history = read_table(metrics_path(folder)).to_dicts()
+    best = {metric: best_of(folder, metric)[1] for metric in plan.run.select}
+    return Trained(folder, best, history, current)
+
+
+def _write_page(folder: Path, plan: Recipe, history: list[dict[str, Any]]) -> None:
+    from fiqa.report.training import run_page
+
+    with atomic_path(folder / "run.html") as aside:
+        aside.write_text(run_page(folder.name, plan.record(), history, plan.run.select), encoding="utf-8")

@@ -1,0 +1,155 @@
+"""fiqa.export: the file scores as torch does, its card says how, and a bad int8 model is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import fiqa
+from fiqa.data.store import read_sidecar
+from fiqa.errors import EvidenceError, InputError, UnknownNameError, WeightsError
+from fiqa.functional.calibration import levels
+from fiqa.runtime.cards import card_path, read_card
+from fiqa.training.config import resolve
+from fiqa.types import Faces
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("onnx")
+
+from fiqa.training.dataset import examples  # noqa: E402
+from fiqa.training.evaluation import predict  # noqa: E402
+from fiqa.training.loop import network  # noqa: E402
+from fiqa.verbs.export import Gate, fitted_calibration  # noqa: E402
+from fiqa.verbs.train import best_of, crops_folder  # noqa: E402
+
+
+@pytest.fixture
+def finished(trainable, tmp_path):
+    """A short run on eight people, half of them held out, with one factor."""
+    recipe = resolve(
+        trainable(
+            people=8,
+            model__factors=["blur"],
+            loss__factors=1.0,
+            data__factors=str(tmp_path / "factors.parquet"),
+            data__validation=0.5,
+            optim__epochs=10,
+            optim__lr=1e-2,
+            run__select=["mae", "spearman"],
+        )
+    )
+    fiqa.train(recipe, output=tmp_path / "run")
+    return recipe, tmp_path / "run"
+
+
+def test_the_exported_model_scores_as_the_network_does(finished, tmp_path):
+    recipe, run = finished
+    done = fiqa.export(run, tmp_path / "m.onnx", runs=2, license="CC0", name="tiny")
+    data = examples(recipe, crops_folder(run))
+    from safetensors.torch import load_file
+
+    net = network(recipe)
+    net.load_state_dict(load_file(best_of(run, "mae")[0]))
+    wanted = predict(net, data, data.validation, recipe.model, torch.device("cpu"))
+    scorer = fiqa.load(tmp_path / "m.onnx")
+    crops = np.asarray(data.crops[data.validation])
+    raw = scorer.score(crops)
+    assert np.ptp(wanted[:, 0]) > 1e-3, "a constant would prove nothing"
+    np.testing.assert_allclose(raw, wanted[:, 0], atol=1e-4)
+    np.testing.assert_allclose(scorer.explain(Faces(crops)).quality["blur"], wanted[:, 1], atol=1e-4)
+    assert np.isnan(scorer.explain(Faces(crops)).quality["pose"]).all()
+    assert scorer.name == "tiny"
+
+    card = read_card(card_path(tmp_path / "m.onnx"))
+    assert card == done.card
+    assert card.license == "CC0"
+    assert card.input.line() == "RGB 32x32, (x/255 - 0.5 0.5 0.5)/0.5 0.5 0.5, NCHW"
+    assert card.outputs[1].reasons == {"blur": "blurry"}
+    assert card.training_data.startswith("24 images of ")
+    assert card.numbers["validation mae"] == pytest.approx(best_of(run, "mae")[1]["mae"])
+    uqs = scorer.unified(raw)
+    assert uqs.min() < 45 < 60 < uqs.max()
+    assert len(set(levels(uqs, scorer.level_cuts).tolist())) >= 4
+    report = read_sidecar(tmp_path / "m.onnx")["report"]
+    assert report["parity"] < 1e-4
+    assert report["bytes"] == (tmp_path / "m.onnx").stat().st_size
+    assert [(row["size"], row["threads"]) for row in report["latency"]] == [
+        (s, t) for s in (32, 112, 256) for t in (1, 2)
+    ]
+    assert all(0 < row["p50"] <= row["p95"] for row in report["latency"])
+
+    again = fiqa.export(run, tmp_path / "m.onnx", runs=2, license="CC0", name="tiny")
+    assert again.current
+    assert again.card == done.card
+    assert again.report == report
+    other = fiqa.export(run, tmp_path / "s.onnx", runs=1, metric="spearman")
+    assert other.card.name == "s"
+    with pytest.raises(UnknownNameError, match="Unknown metric of this run 'rmse'; must be one of: mae, spearman"):
+        fiqa.export(run, tmp_path / "r.onnx", metric="rmse")
+
+
+def test_int8_passes_its_gate_or_is_not_written(finished, tmp_path):
+    _, run = finished
+    whole = fiqa.export(run, tmp_path / "whole.onnx", runs=1)
+    small = fiqa.export(run, tmp_path / "small.onnx", int8=True, gate=Gate(spearman=-1.0, spread=100.0), runs=1)
+    assert small.report["bytes_int8"] == (tmp_path / "small.onnx").stat().st_size < 0.5 * whole.report["bytes"]
+    assert -1 <= small.report["gate"]["spearman"] <= 1
+    assert any(key.startswith("validation int8 against fp32") for key in small.card.numbers)
+    assert fiqa.load(tmp_path / "small.onnx").score(np.zeros((2, 32, 32, 3), np.uint8)).shape == (2,)
+    for gate in (Gate(spearman=1.0, spread=100.0), Gate(spearman=-1.0, spread=0.0)):
+        with pytest.raises(
+            EvidenceError, match=r"int8 is refused: on 24 held-out crops Spearman against fp32 is .*\(at least"
+        ):
+            fiqa.export(run, tmp_path / "no.onnx", int8=True, gate=gate, runs=1)
+    assert not list(tmp_path.glob("no.*"))
+
+
+def test_a_constant_or_wrong_network_is_refused(finished, tmp_path, monkeypatch):
+    from safetensors.torch import load_file, save_file
+
+    from fiqa.verbs import export as verb
+
+    _, run = finished
+    monkeypatch.setattr(verb, "_PARITY", -1.0)
+    with pytest.raises(EvidenceError, match="ONNX must give what torch gives to -1, they differ by"):
+        fiqa.export(run, tmp_path / "m.onnx")
+    file = best_of(run, "mae")[0]
+    state = load_file(file)
+    state["quality.weight"] *= 0
+    save_file(state, file)
+    with pytest.raises(EvidenceError, match="the scores of a model must vary, they span 0 on 24 validation crops"):
+        fiqa.export(run, tmp_path / "m.onnx")
+    assert not list(tmp_path.glob("m.*"))
+
+
+def test_what_is_no_run_or_no_place_is_an_error(tmp_path):
+    with pytest.raises(WeightsError, match=r"A run must have a recipe\.json"):
+        fiqa.export(tmp_path, tmp_path / "m.onnx")
+    with pytest.raises(UnknownNameError, match=r"Unknown suffix of a model '\.pt'"):
+        fiqa.export(tmp_path, tmp_path / "m.pt")
+    with pytest.raises(InputError, match=r"gate\.spearman must be in \[-1, 1\], got 2"):
+        Gate(spearman=2)
+    with pytest.raises(InputError, match=r"gate\.spread must be in \[0, inf\], got -1"):
+        Gate(spread=-1)
+
+
+def test_a_calibration_puts_the_median_at_50_and_levels_where_dmsfiqa_has_them(rng):
+    scores = rng.normal(3.0, 0.5, 5000).astype(np.float32)
+    found = fitted_calibration(scores)
+    uqs = 100 / (1 + np.exp(-(scores - found.x0) / found.w))
+    assert np.median(uqs) == pytest.approx(50, abs=0.1)
+    assert np.percentile(uqs, 5) == pytest.approx(10, abs=1.5)
+    assert np.percentile(uqs, 95) == pytest.approx(90, abs=1.5)
+    shares = np.bincount(levels(uqs, found.level_cuts), minlength=5) / len(uqs)
+    np.testing.assert_allclose(shares, [0.10, 0.25, 0.30, 0.25, 0.10], atol=0.002)
+
+
+def test_a_calibration_needs_scores_that_differ():
+    with pytest.raises(EvidenceError, match="at least 20 scores, got 19"):
+        fitted_calibration(np.arange(19, dtype=np.float32))
+    with pytest.raises(EvidenceError, match=r"needs scores that differ, 9 in 10 of 40 are 1\.0"):
+        fitted_calibration(np.ones(40, np.float32))
+    with pytest.raises(EvidenceError, match="the cuts between levels must differ"):
+        fitted_calibration(np.repeat(np.float32([0, 1]), 20))
+    with pytest.raises(InputError, match="scores must be finite"):
+        fitted_calibration(np.full(40, np.nan, np.float32))
