@@ -10,70 +10,87 @@ import typer
 
 from fiqa.cli import options
 
+Quality = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--quality",
+        metavar="[NAME=]FILE",
+        help="Scores or labels, again for each method; `norm`: the embedding norms.",
+    ),
+]
+EmbeddingFiles = Annotated[
+    list[str] | None, typer.Option("--embeddings", metavar="FILE", help="Vectors of a recognizer, again for each.")
+]
+PairFile = Annotated[str | None, typer.Option("--pairs", metavar="FILE", help="The pairs to compare.")]
+AllPairs = Annotated[bool, typer.Option("--all-pairs", help="Compare all pairs; so without --pairs.")]
+FacesFile = Annotated[
+    str | None,
+    typer.Option("--faces", metavar="MANIFEST", help="Which images count, and who is on them (column identity)."),
+]
+Fmr = Annotated[float, typer.Option("--fmr", metavar="RATE", help="False match rate of the threshold.")]
+ProtocolName = Annotated[
+    str, typer.Option("--protocol", metavar="NAME", help="iso, clib, crfiqa, magface or schlett2023.")
+]
+StartFnmr = Annotated[
+    float | None, typer.Option("--start-fnmr", metavar="RATE", help="schlett2023: the FNMR at discard 0.")
+]
+Limits = Annotated[
+    list[float] | None,
+    typer.Option("--limit", metavar="SHARE", help="Areas up to here, again for more. Default: 0.3, 0.95."),
+]
+Draws = Annotated[int, typer.Option("--draws", metavar="N", min=0, help="Resamples of identities for bands; 0: none.")]
+Level = Annotated[float, typer.Option("--level", metavar="SHARE", help="Confidence of bands and intervals.")]
+Matching = Annotated[
+    Literal["id", "name", "stem"], typer.Option("--match", help="How the names of one file find those of another.")
+]
+PaperTable = Annotated[
+    str | None, typer.Option("--table", metavar="PAPER", help="A paper's tables instead: dms, clib or label-opt.")
+]
+Target = Annotated[
+    str | None, typer.Option("--target", metavar="LABELS", help="--table dms: labels in 0..1 to agree with.")
+]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="DIR",
+        help="--table clib, label-opt: a data set (quality/, embeddings/, pairs.*, faces.*).",
+    ),
+]
+Same = Annotated[
+    str | None,
+    typer.Option("--same", metavar="RECOGNIZER", help="--table label-opt: the one that made the labels."),
+]
+Thumbnails = Annotated[
+    str | None,
+    typer.Option("--thumbnails", metavar="DIR", help="Show the faces of the worst pairs, found here by id."),
+]
+Folder = Annotated[
+    str | None,
+    typer.Option("-o", "--output", metavar="DIR", help="Write the report here: index.html, plots, tables, JSON."),
+]
+
 
 def command(
-    quality: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--quality",
-            metavar="[NAME=]FILE",
-            help="Scores or labels, again for each method; `norm`: the embedding norms.",
-        ),
-    ] = None,
-    embeddings: Annotated[
-        list[str] | None, typer.Option("--embeddings", metavar="FILE", help="Vectors of a recognizer, again for each.")
-    ] = None,
-    pairs: Annotated[str | None, typer.Option("--pairs", metavar="FILE", help="The pairs to compare.")] = None,
-    all_pairs: Annotated[bool, typer.Option("--all-pairs", help="Compare all pairs; so without --pairs.")] = False,
-    faces: Annotated[
-        str | None,
-        typer.Option("--faces", metavar="MANIFEST", help="Which images count, and who is on them (column identity)."),
-    ] = None,
-    fmr: Annotated[float, typer.Option("--fmr", metavar="RATE", help="False match rate of the threshold.")] = 1e-3,
-    protocol: Annotated[
-        str, typer.Option("--protocol", metavar="NAME", help="iso, clib, crfiqa, magface or schlett2023.")
-    ] = "iso",
-    start_fnmr: Annotated[
-        float | None, typer.Option("--start-fnmr", metavar="RATE", help="schlett2023: the FNMR at discard 0.")
-    ] = None,
-    limit: Annotated[
-        list[float] | None,
-        typer.Option("--limit", metavar="SHARE", help="Areas up to here, again for more. Default: 0.3, 0.95."),
-    ] = None,
-    draws: Annotated[
-        int, typer.Option("--draws", metavar="N", min=0, help="Resamples of identities for bands; 0: none.")
-    ] = 200,
-    level: Annotated[float, typer.Option("--level", metavar="SHARE", help="Confidence of bands and intervals.")] = 0.95,
+    quality: Quality = None,
+    embeddings: EmbeddingFiles = None,
+    pairs: PairFile = None,
+    all_pairs: AllPairs = False,
+    faces: FacesFile = None,
+    fmr: Fmr = 1e-3,
+    protocol: ProtocolName = "iso",
+    start_fnmr: StartFnmr = None,
+    limit: Limits = None,
+    draws: Draws = 200,
+    level: Level = 0.95,
     seed: options.Seed = 0,
-    match: Annotated[
-        Literal["id", "name", "stem"], typer.Option("--match", help="How the names of one file find those of another.")
-    ] = "id",
-    table: Annotated[
-        str | None, typer.Option("--table", metavar="PAPER", help="A paper's tables instead: dms, clib or label-opt.")
-    ] = None,
-    target: Annotated[
-        str | None, typer.Option("--target", metavar="LABELS", help="--table dms: labels in 0..1 to agree with.")
-    ] = None,
-    sets: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="DIR",
-            help="--table clib, label-opt: a data set (quality/, embeddings/, pairs.*, faces.*).",
-        ),
-    ] = None,
-    same: Annotated[
-        str | None,
-        typer.Option("--same", metavar="RECOGNIZER", help="--table label-opt: the one that made the labels."),
-    ] = None,
-    thumbnails: Annotated[
-        str | None,
-        typer.Option("--thumbnails", metavar="DIR", help="Show the faces of the worst pairs, found here by id."),
-    ] = None,
-    output: Annotated[
-        str | None,
-        typer.Option("-o", "--output", metavar="DIR", help="Write the report here: index.html, plots, tables, JSON."),
-    ] = None,
+    match: Matching = "id",
+    table: PaperTable = None,
+    target: Target = None,
+    sets: Sets = None,
+    same: Same = None,
+    thumbnails: Thumbnails = None,
+    output: Folder = None,
     force: options.Force = False,
     quiet: options.Quiet = False,
 ) -> None:

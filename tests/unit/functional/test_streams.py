@@ -10,7 +10,7 @@ import pytest
 from fiqa.errors import EvidenceError, InputError
 from fiqa.functional.bootstrap import band_of, bootstrap_band, difference, paired_difference
 from fiqa.functional.edc import curve_at, discard_curve
-from fiqa.functional.streams import Largest, mated_similarities, nonmated_blocks
+from fiqa.functional.streams import Largest, mated_similarities, nonmated_blocks, nonmated_count, nonmated_index
 from fiqa.functional.verification import all_pairs, of_stream, threshold_at_fmr
 
 
@@ -108,3 +108,28 @@ def test_what_curve_at_and_difference_refuse(pairs: dict[str, Any]) -> None:
     ]
     with pytest.raises(InputError, match="must be of the same draws"):
         difference(*bands)
+
+
+@pytest.mark.parametrize("most", [1, 40, 60, 1000])
+def test_non_mated_pairs_are_all_or_a_uniform_sample_without_repeats(most: int) -> None:
+    who = np.array(list("aabbbcdddd"))
+    i, j = np.triu_indices(10, 1)
+    every = {(a, b) for a, b in zip(i.tolist(), j.tolist(), strict=True) if who[a] != who[b]}
+    found = [tuple(pair) for pair in nonmated_index(who, most=most, seed=1).tolist()]
+    assert len(found) == len(set(found)) == min(most, len(every)) == min(most, nonmated_count(who))
+    assert set(found) <= every
+    assert most < len(every) or set(found) == every
+
+
+def test_a_sample_of_many_is_uniform_and_follows_its_seed() -> None:
+    who = np.repeat(np.arange(300), 2)
+    one, again, other = (nonmated_index(who, most=5000, seed=s) for s in (1, 1, 2))
+    np.testing.assert_array_equal(one, again)
+    assert not np.array_equal(one, other)
+    assert (one[:, 0] < one[:, 1]).all()
+    assert (who[one[:, 0]] != who[one[:, 1]]).all()
+    assert len(np.unique(one, axis=0)) == 5000
+    assert one.ravel().mean() == pytest.approx(299.5, abs=8)
+    with pytest.raises(InputError, match="most must be in"):
+        nonmated_index(who, most=0)
+    assert nonmated_index([], most=3).shape == (0, 2)
