@@ -108,7 +108,10 @@ def _table(found: Evaluation, table: Table) -> str:
 
 
 def _by(found: Evaluation) -> str:
-    return f'<div class="by">{escape(found.command)}</div>' if found.command else ""
+    """The exact command, folded away: it is long, and stands under everything."""
+    if not found.command:
+        return ""
+    return f'<details class="by"><summary>command</summary>{escape(found.command)}</details>'
 
 
 def _worst(found: Evaluation, result: RecognizerResult) -> str:

@@ -131,7 +131,9 @@ def test_without_draws_there_are_no_bands() -> None:
 
 
 def test_the_page_loads_nothing_runs_nothing_and_shows_names_as_text(found: Evaluation, drawn: list[Plot]) -> None:
-    page = evaluation_page(found, drawn, version="0")
+    page = evaluation_page(replace(found, command="fiqa evaluate <&>"), drawn, version="0")
+    assert page.count("<details") == page.count("<figure>") + page.count("<table>")
+    assert "<summary>command</summary>fiqa evaluate &lt;&amp;&gt;</details>" in page
     assert "<script" not in page
     assert EVIL not in page
     assert "&lt;b&gt;m&amp;m&lt;/b&gt;" in page
