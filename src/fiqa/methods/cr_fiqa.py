@@ -72,9 +72,10 @@ def relative_classifiability(
     centers = class_centers(embeddings, code, classes)
     shift = (1.0 if form == "shifted" else 0.0) + _EPSILON
     result = np.empty(len(code), np.float32)
+    buffer = np.empty((min(_ROWS, len(code)), classes), np.float32)
     for piece in batches(len(code), _ROWS):
         rows = checks.unit_rows(embeddings[piece], "embeddings", tolerance=1e-2)
-        cosine = rows @ centers.T
+        cosine = np.matmul(rows, centers.T, out=buffer[: len(rows)])
         here = np.arange(len(rows))
         own = cosine[here, code[piece]].astype(np.float64)
         cosine[here, code[piece]] = -np.inf

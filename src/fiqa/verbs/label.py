@@ -75,7 +75,7 @@ def label(
 
     >>> e = Embeddings(np.array(["a/1", "a/2", "b/1"]), np.array([[1.0, 0], [0.6, 0.8], [0, 1.0]]))
     >>> label("cr_fiqa", embeddings=e).value.round(2).tolist()
-    [0.6200000047683716, 0.4699999988079071, 0.6899999976158142]
+    [0.8899999856948853, 0.5, 0.6899999976158142]
     """
     return label_rows(
         method,

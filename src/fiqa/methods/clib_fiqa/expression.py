@@ -34,7 +34,7 @@ def expression_quality(faces: Faces) -> FloatArray:
         q = exp(-ln 2 ((width - .865) / .12)^2) / (1 + exp((darkness - 1.7) / .2))
 
     >>> crops = np.full((1, 112, 112, 3), 128, np.uint8)
-    >>> relaxed = np.float32([[[38, 52], [74, 52], [56, 72], [41, 92], [71, 92]]])
+    >>> relaxed = np.float32([[[38, 52], [74, 52], [56, 72], [40, 92], [71, 92]]])
     >>> expression_quality(Faces(crops, landmarks=relaxed)).round(2).tolist()
     [1.0]
     """
