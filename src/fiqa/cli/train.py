@@ -30,8 +30,11 @@ def command(
     Example:
       fiqa train recipes/dmsfiqa.toml --set optim.lr=3e-4 -o runs/a
     """
+    import os
+
     from fiqa.verbs.train import train
 
+    quiet = quiet or os.environ.get("RANK", "0") != "0"  # of torchrun's processes the first one speaks
     run = train(recipe, output=output, settings=settings or (), force=force, watch=_watcher(quiet))
     if not quiet:
         if run.current:

@@ -39,6 +39,7 @@ def together(*, cuda: bool) -> Iterator[Place]:
     distributed.init_process_group("nccl" if cuda else "gloo")
     try:
         yield place
+        distributed.barrier()  # nobody goes on to read what the first one still writes
     finally:
         distributed.destroy_process_group()
 

@@ -248,45 +248,36 @@ def test_better_knows_the_direction_of_each_metric():
     assert not better("spearman", None, 0.1)
 
 
-_PAIR = """
-import json, sys
-from pathlib import Path
-from fiqa.training.config import resolve
-from fiqa.training.dataset import examples
-from fiqa.training.loop import fit
-from fiqa.training.parallel import together
-recipe = resolve(json.loads(Path(sys.argv[1]).read_text()))
-with together(cuda=False) as place:
-    history = fit(recipe, examples(recipe, sys.argv[2]), sys.argv[3], key="k", place=place)
-    Path(sys.argv[4] + str(place.rank)).write_text(json.dumps([place.world, [row["loss"] for row in history]]))
-"""
-
-
 def test_two_processes_have_the_loss_of_one(trainable, tmp_path):
     import json
+
+    import polars as pl
 
     content = trainable(
         data__per_identity=3,
         loss__ranking=1.0,
         model__freeze_batchnorm=True,
-        model__backbone="mobilenet_v3_small",
         optim__batch=5,
         optim__epochs=2,
         optim__clip=1.0,
     )
-    recipe = resolve(content)
-    one = run(recipe, tmp_path / "one")
-    (tmp_path / "recipe.json").write_text(json.dumps(recipe.record()))
-    (tmp_path / "child.py").write_text(_PAIR)
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    paths = [str(tmp_path / name) for name in ("child.py", "recipe.json", "crops", "two", "loss")]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run([*launch, *paths], capture_output=True, text=True, env=environment, timeout=300)
+    one = run(resolve(content), tmp_path / "one")
+    lines = [
+        f"[{table}]\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in keys.items()) for table, keys in content.items()
+    ]
+    (tmp_path / "recipe.toml").write_text("\n".join(lines))
+    launch = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "fiqa", "train"]
+    done = subprocess.run(
+        [sys.executable, "-m", *launch, str(tmp_path / "recipe.toml"), "-o", str(tmp_path / "two")],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
-    for rank in (0, 1):
-        world, losses = json.loads((tmp_path / f"loss{rank}").read_text())
-        assert world == 2
-        assert losses == pytest.approx([row["loss"] for row in one], rel=1e-4)
+    assert done.stderr.count("best mae") == 1, "one process speaks"
+    losses = pl.read_csv(tmp_path / "two" / "metrics.csv")["loss"].to_list()
+    assert losses == pytest.approx([row["loss"] for row in one], rel=1e-4)
     a, b = weights(tmp_path / "one"), weights(tmp_path / "two")
     for name in (n for n in a if n.startswith("net.") and a[n].is_floating_point()):
         torch.testing.assert_close(a[name], b[name], rtol=1e-3, atol=2e-4)
