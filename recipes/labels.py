@@ -69,7 +69,9 @@ def table(out: Path) -> None:
     write_report(found, out / "report")
     under = found.recognizers[0]
     print(f"{found.counts['images']} images, {found.counts['identities']} people, recognizer B; iso, FMR 1e-3")
-    print(f"FNMR at discard 0: {under.fnmr:.4f} of {int(under.counts['mated'])} mated pairs; {int(under.counts['nonmated'])} non-mated")
+    print(
+        f"FNMR at discard 0: {under.fnmr:.4f} of {int(under.counts['mated'])} mated pairs; {int(under.counts['nonmated'])} non-mated"
+    )
     print("pAUC(.3), AUC(.95): mean FNMR up to that discard / FNMR at 0, with 95 % intervals over people")
     print(f"{'labels':<24}{'pAUC(.3)':>24}{'AUC(.95)':>24}{'errors left at .3':>22}")
     for curve in under.curves:

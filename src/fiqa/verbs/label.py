@@ -30,7 +30,7 @@ PathLike = str | os.PathLike[str]
 
 @dataclass(frozen=True, eq=False)
 class Labeled:
-    """What became of a run: `quality` the labels there are, `failed` how many rows have none, `table` all rows (None where `current`), `about` what it found."""
+    """What became of a run: `quality` the labels there are, `failed` how many rows have none, `table` all rows (None if `current`), `about` what it found."""
 
     quality: Quality
     failed: int

@@ -23,7 +23,7 @@ def test_fused_factors_are_the_weighted_mean_of_what_is_known():
 def test_fused_factors_refuse_what_is_no_factor():
     with pytest.raises(ShapeError, match=r"second must have shape \(1, 6\)"):
         fuse_factors(np.zeros((1, 6)), np.zeros((2, 6)))
-    with pytest.raises(InputError, match="must lie in 0..1"):
+    with pytest.raises(InputError, match=r"must lie in 0\.\.1"):
         fuse_factors(np.full((1, 6), 1.5))
     with pytest.raises(InputError, match="weight must be in"):
         fuse_factors(np.zeros((1, 6)), weight=2)
