@@ -104,6 +104,30 @@ def test_noise_and_backgrounds_lie_below_faces(faces, data):
     assert np.mean(scorer.score(np.ascontiguousarray(corners)) < floor) > 0.97
 
 
+def by_luminance(faces: Faces) -> list[tuple[float, float, float, float]]:
+    """Returns for each fifth of the faces, darkest first: its mean luminance, the shares named occluded_eyes and unclear_features, the median score."""
+    scorer = fiqa.load("analytic")
+    unified, why = scorer.unified(scorer.score(faces)), scorer.explain(faces)
+    luminance = why.measures["luminance_mean"]
+    return [
+        (
+            float(luminance[fifth].mean()),
+            float(np.mean(["occluded_eyes" in why.reasons[i] for i in fifth])),
+            float(np.mean(["unclear_features" in why.reasons[i] for i in fifth])),
+            float(np.median(unified[fifth])),
+        )
+        for fifth in np.array_split(np.argsort(luminance, kind="stable"), 5)
+    ]
+
+
+def test_dark_faces_are_not_taken_for_covered_ones(data):
+    """Skin tone is not known here; luminance stands for it, together with exposure."""
+    fifths = by_luminance(development_test_faces(data, 1500))
+    assert all(covered < 0.03 and unclear < 0.03 for _, covered, unclear, _ in fifths)
+    medians = [median for *_, median in fifths]
+    assert max(medians) - min(medians) <= 6
+
+
 def main(data: Path) -> None:
     faces = development_test_faces(data, COUNT)
     print("| degradation | factor | lowered at the worst step | falls per step | score lower | reason named |")
@@ -111,6 +135,9 @@ def main(data: Path) -> None:
     for kind, info in KINDS.items():
         cells = [f"{100 * share:.1f} %" for share in rung_table(faces, kind)]
         print(f"| {kind} | {info.lowers} | " + " | ".join(cells) + f" `{info.reason}` |")
+    print("\n| mean luminance | named occluded_eyes | named unclear_features | median score |\n|---|---|---|---|")
+    for luminance, covered, unclear, median in by_luminance(development_test_faces(data, 1500)):
+        print(f"| {luminance:.0f} | {100 * covered:.1f} % | {100 * unclear:.1f} % | {median:.0f} |")
     found = measure(faces)
     print("\n| measure | 1 % | 10 % | 50 % | 90 % | 99 % | unit |\n|---|---|---|---|---|---|---|")
     for name, unit in MEASURES.items():

@@ -74,6 +74,6 @@ def terms(m: Measures) -> Terms:
     """Returns the qualities of `occluded_eyes` and `occluded_mouth`; a color that is unknown says nothing against the face."""
     color = falls(m["mouth_chroma"], 30.0, 6.0)
     return {
-        "occluded_eyes": rises(m["eyes_structure"], -1.3, 0.4) * falls(np.nan_to_num(m["eyes_darkness"]), 1.6, 0.2),
+        "occluded_eyes": rises(m["eyes_structure"], -2.0, 0.4) * falls(np.nan_to_num(m["eyes_darkness"]), 1.6, 0.2),
         "occluded_mouth": rises(m["mouth_structure"], -1.5, 0.35) * np.where(np.isnan(color), 1.0, color),
     }
