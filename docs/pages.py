@@ -16,7 +16,7 @@ import fiqa
 from fiqa import methods, vocabulary
 from fiqa.types import MethodCard
 
-ROOMS = ("functional", "methods", "verbs", "data", "faces", "runtime", "report", "execute")
+ROOMS = ("functional", "methods", "verbs", "data", "faces", "runtime", "nets", "training", "report", "execute")
 SINGLE = ("types", "errors", "checks", "extras")
 
 

@@ -20,19 +20,7 @@ _PANELS = (
     ("Validation order (higher is better)", ("spearman", "spearman_identity", "spearman_middle")),
     ("Learning rate", ("lr",)),
 )
-_SHOWN = (
-    "epoch",
-    "step",
-    "loss",
-    "mae",
-    "rmse",
-    "spearman",
-    "spearman_identity",
-    "spearman_middle",
-    "q90_q10",
-    "images_per_second",
-    "waiting",
-)
+_SHOWN = ("epoch", "step", "loss", "mae", "rmse", "spearman", "spearman_identity", "spearman_middle", "q90_q10")
 _LOWER = ("mae", "rmse")
 
 

@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from fiqa.data.store import atomic_path
-from fiqa.errors import WeightsError
+from fiqa.errors import InputError, WeightsError
 
 __all__ = ["best_path", "load_state", "save_best", "save_state", "state_path"]
 
@@ -49,11 +49,11 @@ def save_state(
 
 
 def load_state(
-    folder: str | os.PathLike[str], net: nn.Module, optimizer: torch.optim.Optimizer
+    folder: str | os.PathLike[str], net: nn.Module, optimizer: torch.optim.Optimizer, *, key: str
 ) -> dict[str, Any] | None:
     """Puts network, optimizer and random generators where the run in `folder` stood, and returns the position; None where it has not begun.
 
-    Raises: WeightsError (the file is no such state, or of another network).
+    Raises: InputError (the position's `key` is another), WeightsError (the file is no such state).
     """
     file = state_path(folder)
     if not file.is_file():
@@ -62,15 +62,21 @@ def load_state(
         with safe_open(file, framework="pt") as opened:
             position: dict[str, Any] = json.loads(opened.metadata()["position"])
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (it is no mapping)
-        net.load_state_dict(_part(tensors, _NET))
-        _restore(optimizer, _part(tensors, _OPTIM))
-        torch.set_rng_state(tensors[f"{_RNG}cpu"])
-        if f"{_RNG}cuda" in tensors and torch.cuda.is_available():
-            torch.cuda.set_rng_state(tensors[f"{_RNG}cuda"])
+        if position["key"] == key:
+            net.load_state_dict(_part(tensors, _NET))
+            _restore(optimizer, _part(tensors, _OPTIM))
+            torch.set_rng_state(tensors[f"{_RNG}cpu"])
+            if f"{_RNG}cuda" in tensors and torch.cuda.is_available():
+                torch.cuda.set_rng_state(tensors[f"{_RNG}cuda"])
     except (SafetensorError, RuntimeError, KeyError, ValueError, TypeError) as error:
         raise WeightsError(
-            f"{str(file)!r} must be the state of this run, it cannot be used: {error}.", hint="delete it to begin again"
+            f"{str(file)!r} must be the state of this run, it cannot be used: {error}.", hint="--force begins again"
         ) from error
+    if position["key"] != key:
+        raise InputError(
+            f"{os.fspath(folder)!r} must be empty or hold a run of this recipe and data; it holds another.",
+            hint="choose another folder with -o, or use --force to begin again",
+        )
     return position
 
 

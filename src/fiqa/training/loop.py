@@ -44,7 +44,10 @@ class Progress:
 
 @dataclass
 class _Position:
-    """Everything but tensors that a run needs to go on; `sums` are the losses since the last evaluation, as (total, count)."""
+    """Everything but tensors that a run needs to go on.
+
+    `sums` of the losses over the `count` steps since the last evaluation; `mark` images, seconds and seconds waited at that evaluation.
+    """
 
     key: str
     step: int = 0
@@ -127,12 +130,7 @@ class _Fit:
         self.model = self._wrapped()
         self.per_epoch = len(epoch_batches(data, recipe, 0))
         self.total = self.per_epoch * recipe.optim.epochs
-        found = checkpoint.load_state(folder, self.net, self.optimizer)
-        if found is not None and found["key"] != key:
-            raise InputError(
-                f"{os.fspath(folder)!r} must be empty or hold a run of this recipe and data; it holds another.",
-                hint="choose another folder with -o, or use --force to begin again",
-            )
+        found = checkpoint.load_state(folder, self.net, self.optimizer, key=key)
         self.at = _Position(**found) if found else _Position(key)
         self.resumed = self.at.step
         self.sums: dict[str, Any] = dict(self.at.sums)
@@ -229,7 +227,7 @@ class _Fit:
 
     def _evaluate(self) -> None:
         at = self.at
-        steps, seconds, waited = at.mark
+        images, seconds, waited = at.mark
         passed = max(at.seconds - seconds, 1e-9)
         row = {
             "step": at.step,
@@ -238,7 +236,7 @@ class _Fit:
             "lr": max(group["lr"] for group in self.optimizer.param_groups),
             **{name: value / at.count for name, value in self._known_sums().items()},
             "seconds": at.seconds,
-            "images_per_second": (at.images - steps) / passed,
+            "images_per_second": (at.images - images) / passed,
             "waiting": (at.waited - waited) / passed,
         }
         self.sums, at.count, at.mark = {}, 0, (at.images, at.seconds, at.waited)

@@ -111,7 +111,7 @@ def test_only_evaluations_are_saved_when_minutes_are_many(trainable, tmp_path):
     with pytest.raises(_StopError):
         run(recipe, tmp_path / "a", stop=6)
     net = network(recipe)
-    state = load_state(tmp_path / "a", net, torch.optim.AdamW(net.parameters()))
+    state = load_state(tmp_path / "a", net, torch.optim.AdamW(net.parameters()), key="k")
     assert state["step"] == 4, "the end of the first epoch"
 
 

@@ -62,7 +62,7 @@ def test_another_recipe_or_other_labels_do_not_overwrite_a_run(recipe, trainable
     out = tmp_path / "a"
     fiqa.train(recipe, output=out)
     before = (out / "recipe.json").read_bytes()
-    other = resolve(trainable(optim__epochs=1))
+    other = resolve(trainable(optim__epochs=1, model__backbone="mobilenet_v3_large"))
     with pytest.raises(InputError, match="it holds another"):
         fiqa.train(other, output=out)
     assert (out / "recipe.json").read_bytes() == before
