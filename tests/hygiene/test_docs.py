@@ -56,3 +56,16 @@ def test_links_lead_somewhere(page):
         if target.startswith(("http:", "https:")) or GENERATED.match(target):
             continue
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_output_in_the_readme_is_what_the_command_prints(photo_folder, monkeypatch):
+    monkeypatch.chdir(photo_folder)
+    lines = next(block for block in _blocks(ROOT / "README.md", "console")).splitlines()
+    command, shown = lines[0], lines[1:3]
+    assert command == "$ fiqa score photos/astronaut.png --detector dlib"
+    result = CliRunner().invoke(build(), [*command.split()[2:], "--quiet", "--workers", "1"])
+    printed = result.stdout.splitlines()
+    assert printed[0] == shown[0]
+    got, wanted = printed[1].split(","), shown[1].split(",")
+    assert [*got[:4], got[5]] == [*wanted[:4], wanted[5]]
+    assert float(got[4]) == pytest.approx(float(wanted[4]), abs=2e-3)
