@@ -281,3 +281,20 @@ def test_two_processes_have_the_loss_of_one(trainable, tmp_path):
     a, b = weights(tmp_path / "one"), weights(tmp_path / "two")
     for name in (n for n in a if n.startswith("net.") and a[n].is_floating_point()):
         torch.testing.assert_close(a[name], b[name], rtol=1e-3, atol=2e-4)
+
+
+def test_a_compiled_network_trains_and_is_saved_under_its_own_names(trainable, tmp_path, monkeypatch):
+    real = torch.compile
+    made = []
+
+    def eager(model):
+        made.append(model)
+        return real(model, backend="eager")
+
+    monkeypatch.setattr(torch, "compile", eager)
+    plain = run(resolve(trainable(optim__epochs=1)), tmp_path / "a")
+    assert not made
+    compiled = run(resolve(trainable(optim__epochs=1, run__compile=True)), tmp_path / "b")
+    assert len(made) == 1
+    assert compiled[-1]["loss"] == pytest.approx(plain[-1]["loss"], rel=1e-3)
+    assert weights(tmp_path / "a").keys() == weights(tmp_path / "b").keys()
