@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections import Counter
 from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -75,7 +76,7 @@ def command(
 
         write_sheet(rows, html, limits=run.how.limits, footer=shlex.join(["fiqa", *sys.argv[1:]]))
     if not quiet:
-        typer.echo(f"{summary.rows} rows, {summary.failed} failed", err=True)
+        typer.echo(summary.line(), err=True)
     raise typer.Exit(options.SOME_FAILED if summary.failed else options.OK)
 
 
@@ -99,7 +100,7 @@ def _to_stdout(run: Scoring, form: str, explain: bool, quiet: bool, *, keep: boo
     from fiqa.verbs.score import Summary
 
     kept: list[Row] = []
-    rows = failed = 0
+    statuses: Counter[str] = Counter()
     quiet = quiet or sys.stdout.isatty()
     with closing(options.progress(run.rows(), total=len(run), label="score", quiet=quiet)) as images:
         for number, image in enumerate(images):
@@ -107,10 +108,9 @@ def _to_stdout(run: Scoring, form: str, explain: bool, quiet: bool, *, keep: boo
                 frame_of(_short(row, explain) for row in image), sys.stdout.buffer, f".{form}", header=number == 0
             )
             sys.stdout.buffer.flush()
-            rows += len(image)
-            failed += sum(row["status"] != "ok" for row in image)
+            statuses.update(row["status"] for row in image)
             kept += image if keep else []
-    return kept, Summary(rows, failed)
+    return kept, Summary(statuses)
 
 
 def _short(row: Row, explain: bool) -> Row:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from itertools import chain, islice
@@ -31,11 +31,30 @@ _PART = 512
 
 @dataclass(frozen=True)
 class Summary:
-    """What became of a run: `rows` written, `failed` those without numbers, `current` True where the output was there already and nothing was done."""
+    """What became of a run: `statuses` status -> how many rows, `current` True where the output was there already and nothing was done."""
 
-    rows: int
-    failed: int
+    statuses: Mapping[str, int]
     current: bool = False
+
+    @property
+    def rows(self) -> int:
+        """How many rows were written."""
+        return sum(self.statuses.values())
+
+    @property
+    def failed(self) -> int:
+        """How many of them have no numbers."""
+        return self.rows - self.statuses.get("ok", 0)
+
+    def line(self) -> str:
+        """Returns the counts in one line, the commonest status first.
+
+        >>> Summary({"no_face": 1, "ok": 9}).line()
+        '10 rows: 9 ok, 1 no_face'
+        """
+        counts = sorted(self.statuses.items(), key=lambda item: (-item[1], item[0]))
+        rows = "1 row" if self.rows == 1 else f"{self.rows} rows"
+        return f"{rows}: " + ", ".join(f"{count} {status}" for status, count in counts)
 
 
 @dataclass(frozen=True)
@@ -130,6 +149,11 @@ def plan(
 ) -> Scoring:
     """Returns the run that `score` with the same arguments makes, for those who want its rows one by one (`.rows()`); raises as `score`."""
     crops = aligned or detector == "none"
+    if aligned and (detector not in ("auto", "none") or weights is not None):
+        raise InputError(
+            f"aligned crops need no detector, got detector={detector!r} and weights={weights!r}.",
+            hint="leave out aligned for whole photographs",
+        )
     how = FaceScoring(model, crops, detector, faces, explain, weights, limits or Limits())
     manifest = paths if isinstance(paths, Manifest) else find(paths)
     if not len(manifest):
@@ -175,9 +199,8 @@ def _summary(path: PathLike, *, current: bool = False) -> Summary:
     import polars as pl
 
     scans: dict[str, Any] = {".parquet": pl.scan_parquet, ".csv": pl.scan_csv, ".jsonl": pl.scan_ndjson}
-    failed = (pl.col("status") != "ok").sum()
-    counts = scans[table_suffix(path)](path).select(pl.len(), failed).collect().row(0)
-    return Summary(int(counts[0]), int(counts[1]), current)
+    counts = scans[table_suffix(path)](path).group_by("status").len().collect()
+    return Summary(dict(counts.iter_rows()), current)
 
 
 def _died(source: Source) -> list[Row]:

@@ -413,3 +413,10 @@ def test_frames_of_no_numbers_can_still_be_joined(scorer, tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"")
     frame = score(tmp_path, aligned=True, workers=1)
     assert pl.concat([frame, frame], how="diagonal_relaxed").height == 2
+
+
+def test_crops_need_no_detector(tmp_path):
+    path = save(tmp_path / "a.png", flat(9))
+    for wrong in ({"detector": "dlib"}, {"weights": "yunet.onnx"}):
+        with pytest.raises(InputError, match="aligned crops need no detector"):
+            plan(path, aligned=True, **wrong)
