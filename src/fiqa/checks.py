@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fiqa.errors import InputError, ShapeError, UnknownNameError
 
-__all__ = ["array", "choice", "crops", "finite", "ids", "in_range", "unit_rows"]
+__all__ = ["array", "choice", "crops", "finite", "ids", "in_range", "matrix", "unit_rows"]
 
 
 def array(value: ArrayLike, name: str, *, shape: tuple[int | str, ...], dtype: Any = None) -> NDArray[Any]:
@@ -43,6 +43,14 @@ def array(value: ArrayLike, name: str, *, shape: tuple[int | str, ...], dtype: A
     if not fits:
         wanted = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
         raise ShapeError(f"{name} must have shape {wanted}, got {result.shape}.")
+    return result
+
+
+def matrix(value: ArrayLike, name: str, *, rows: int | None = None) -> NDArray[Any]:
+    """Returns (N,D) numbers as they are: nothing is copied, a memory map stays one. Raises ShapeError (also for another N than `rows`)."""
+    result = np.asanyarray(value)
+    if result.ndim != 2 or rows not in (None, len(result)):
+        raise ShapeError(f"{name} must have shape ({'N' if rows is None else rows}, D), got {result.shape}.")
     return result
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fiqa import checks
+from fiqa.functional.similarity import normalize
 from fiqa.types import batches
 
 __all__ = ["class_centers", "encode", "groups"]
@@ -39,7 +40,7 @@ def groups(code: NDArray[np.int64]) -> list[NDArray[np.int64]]:
 
 
 def class_centers(embeddings: NDArray[np.floating[Any]], code: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
-    """Returns the mean unit vector of each class, of unit length again: (K,D) float32.
+    """Returns the mean of each class's vectors, taken at unit length, of unit length again: (K,D) float32. Raises InputError for NaN or zero rows.
 
     A class whose vectors cancel out has no direction; its center stays the zero vector.
 
@@ -51,6 +52,7 @@ def class_centers(embeddings: NDArray[np.floating[Any]], code: NDArray[np.int64]
         order = np.argsort(code[piece], kind="stable")
         sorted_code = code[piece][order]
         first = np.flatnonzero(np.diff(sorted_code, prepend=-1))
-        total[sorted_code[first]] += np.add.reduceat(embeddings[piece][order].astype(np.float64), first, axis=0)
+        unit = normalize(embeddings[piece], "embeddings").astype(np.float64)
+        total[sorted_code[first]] += np.add.reduceat(unit[order], first, axis=0)
     length = np.linalg.norm(total, axis=1, keepdims=True)
     return (total / np.where(length > 1e-12, length, 1.0)).astype(np.float32)

@@ -13,11 +13,12 @@ from fiqa.errors import InputError
 __all__ = ["blocks", "normalize", "pair_similarity"]
 
 
-def normalize(vectors: ArrayLike) -> NDArray[np.float32]:
+def normalize(vectors: ArrayLike, name: str = "vectors") -> NDArray[np.float32]:
     """Returns (N,D) float32 rows of unit length.
 
     Args:
         vectors: (N,D) finite numbers, no row of length zero.
+        name: what the caller calls them, for the message.
 
     Raises:
         ShapeError: not two axes.
@@ -26,11 +27,11 @@ def normalize(vectors: ArrayLike) -> NDArray[np.float32]:
     >>> normalize([[3.0, 4.0]]).tolist()
     [[0.6000000238418579, 0.800000011920929]]
     """
-    rows = checks.finite(checks.array(vectors, "vectors", shape=("N", "D"), dtype=np.float32), "vectors")
+    rows = checks.finite(checks.array(vectors, name, shape=("N", "D"), dtype=np.float32), name)
     length = np.sqrt(np.einsum("nd,nd->n", rows, rows, dtype=np.float64))
     if np.any(length == 0):
         raise InputError(
-            f"vectors must have no row of length zero, got {int(np.count_nonzero(length == 0))} of {len(rows)}.",
+            f"{name} must have no row of length zero, got {int(np.count_nonzero(length == 0))} of {len(rows)}.",
             hint="leave these rows out; their status is invalid_embedding",
         )
     return np.asarray(rows / length[:, None].astype(np.float32), dtype=np.float32)

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fiqa import checks
-from fiqa.errors import InputError, ShapeError
+from fiqa.errors import InputError
 from fiqa.functional.identities import class_centers, encode
+from fiqa.functional.similarity import normalize
 from fiqa.types import MethodCard, batches
 
 __all__ = ["CARD", "relative_classifiability"]
@@ -47,12 +48,12 @@ def relative_classifiability(
     almost orthogonal and changes its sign beyond.
 
     Args:
-        embeddings: (N,D) unit vectors, float32, float16 or a memory map of either; read in blocks of rows.
+        embeddings: (N,D) of any length, float32, float16 or a memory map of either; read in blocks of rows.
         identities: (N,) who is on the image, at least two people.
         form: "shifted" (default) or "paper".
 
     Returns: (N,) float32, higher is better, open range.
-    Raises: ShapeError, InputError (rows not unit, only one identity), UnknownNameError (form).
+    Raises: ShapeError, InputError (NaN or zero rows, only one identity), UnknownNameError (form).
 
     >>> import numpy as np
     >>> e = np.array([[1.0, 0], [0.8, 0.6], [0, 1.0], [0, 1.0]])
@@ -60,8 +61,7 @@ def relative_classifiability(
     array([0.95, 0.59, 0.76, 0.76], dtype=float32)
     """
     checks.choice(form, "form", ("shifted", "paper"))
-    if embeddings.ndim != 2:
-        raise ShapeError(f"embeddings must have shape (N, D), got {embeddings.shape}.")
+    embeddings = checks.matrix(embeddings, "embeddings")
     code, classes = encode(identities, len(embeddings))
     if classes < 2:
         if not len(code):
@@ -74,7 +74,7 @@ def relative_classifiability(
     result = np.empty(len(code), np.float32)
     buffer = np.empty((min(_ROWS, len(code)), classes), np.float32)
     for piece in batches(len(code), _ROWS):
-        rows = checks.unit_rows(embeddings[piece], "embeddings", tolerance=1e-2)
+        rows = normalize(embeddings[piece], "embeddings")
         cosine = np.matmul(rows, centers.T, out=buffer[: len(rows)])
         here = np.arange(len(rows))
         own = cosine[here, code[piece]].astype(np.float64)

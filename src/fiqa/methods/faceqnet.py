@@ -15,6 +15,7 @@ from fiqa import checks
 from fiqa.errors import ShapeError
 from fiqa.functional.calibration import min_max
 from fiqa.functional.identities import encode, groups
+from fiqa.functional.similarity import normalize
 from fiqa.types import MethodCard
 
 __all__ = ["CARD", "best_images", "similarity_to_best"]
@@ -53,18 +54,18 @@ def similarity_to_best(
     The paper picks the best image with an ICAO compliance tool; here `prior` picks it: any quality, usually `analytic`.
 
     Args:
-        embeddings: (N,D) unit vectors.
+        embeddings: (N,D) of any length.
         identities: (N,) who is on the image.
         prior: (N,) quality that chooses the best image of each identity, higher is better.
 
     Returns: (N,) float32 in [0, 1]; 1 for the best images themselves.
-    Raises: ShapeError, InputError (rows not unit, NaN in the prior).
+    Raises: ShapeError, InputError (NaN or zero rows, NaN in the prior).
 
     >>> import numpy as np
     >>> similarity_to_best(np.array([[1.0, 0], [0.6, 0.8], [0, 1.0]]), ["a"] * 3, prior=[3, 2, 1]).round(1)
     array([1. , 0.6, 0. ], dtype=float32)
     """
-    rows = checks.unit_rows(embeddings, "embeddings", tolerance=1e-2)
+    rows = normalize(embeddings, "embeddings")
     best = best_images(prior, identities)
     if len(best) != len(rows):
         raise ShapeError(f"prior must have shape ({len(rows)},), got ({len(best)},).")

@@ -24,9 +24,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fiqa import checks
-from fiqa.errors import InputError, ShapeError
+from fiqa.errors import InputError
 from fiqa.functional.clustering import kmeans
 from fiqa.functional.identities import encode
+from fiqa.functional.similarity import normalize
 from fiqa.types import MethodCard, batches
 
 __all__ = ["CARD", "LabelOptimizer", "mated_agreement", "mean_mated_similarity", "optimize_labels"]
@@ -67,7 +68,7 @@ def optimize_labels(
 
     Args:
         quality: (N,) prior labels of any method, higher is better.
-        embeddings: (N,D) unit vectors of one recognizer; float32, float16 or a memory map of either.
+        embeddings: (N,D) vectors of one recognizer, of any length; float32, float16 or a memory map of either.
         identities: (N,) who is on the image.
         clusters: K-Means clusters per identity; an identity with fewer images has one cluster per image.
         theta: step toward the similarity order, 0 keeps the prior. .001 for `rank_scale="pairs"`, about .02 for "unit".
@@ -80,7 +81,7 @@ def optimize_labels(
         (N,) float32, a permutation of `quality`. Identities with one image (or whose images all fall into one cluster) have
         no mated pair: their images keep their prior exactly and take no part in the exchange.
 
-    Raises: ShapeError, InputError (NaN, not unit rows, theta outside [0, 1], counts below 1), UnknownNameError (rank_scale).
+    Raises: ShapeError, InputError (NaN, zero rows, theta outside [0, 1], counts below 1), UnknownNameError (rank_scale).
 
     >>> import numpy as np
     >>> e = np.array([[1.0, 0], [0.96, 0.28], [0, 1.0]])
@@ -122,8 +123,7 @@ class LabelOptimizer:
         self.quality = checks.finite(checks.array(self.quality, "quality", shape=("N",), dtype=np.float32), "quality")
         n = len(self.quality)
         names = checks.array(self.identities, "identities", shape=(n,))
-        if self.embeddings.ndim != 2 or len(self.embeddings) != n:
-            raise ShapeError(f"embeddings must have shape ({n}, D), got {self.embeddings.shape}.")
+        self.embeddings = checks.matrix(self.embeddings, "embeddings", rows=n)
         checks.in_range(self.clusters, "clusters", 2, np.inf)
         checks.in_range(self.theta, "theta", 0.0, 1.0)
         checks.in_range(self.repeats, "repeats", 1, np.inf)
@@ -151,7 +151,7 @@ class LabelOptimizer:
     def cluster(self, progress: Progress | None = None) -> None:
         """Finds the clusters of every identity [1, III-C "Selecting mated image pairs"]."""
         for position, (number, rows) in enumerate(self._groups):
-            vectors = checks.unit_rows(self.embeddings[rows], "embeddings", tolerance=1e-2)
+            vectors = normalize(self.embeddings[rows], "embeddings")
             self.cluster_of[rows] = kmeans(vectors, self.clusters, rng=self._rng(number))
             if progress and position % 100 == 0:
                 progress("cluster", position, len(self._groups))
@@ -220,7 +220,7 @@ class LabelOptimizer:
         The identity's images are taken in the order of their prior, so the lower-quality one of a pair is the one that comes first.
         """
         order = np.argsort(self._rank[rows], kind="stable")
-        vectors = self.embeddings[rows][order].astype(np.float32, copy=False)
+        vectors = normalize(self.embeddings[rows][order], "embeddings")
         rows = rows[order]
         local = np.unique(self.cluster_of[rows], return_inverse=True)[1]
         by_cluster = np.argsort(local, kind="stable").astype(np.int32)
@@ -270,10 +270,10 @@ def mean_mated_similarity(embeddings: NDArray[np.floating[Any]], identities: Arr
     count = np.bincount(code, minlength=classes)
     total = np.zeros((classes, embeddings.shape[1]))
     for piece in batches(len(code), _MEAN_ROWS):
-        np.add.at(total, code[piece], embeddings[piece].astype(np.float64))
+        np.add.at(total, code[piece], normalize(embeddings[piece], "embeddings").astype(np.float64))
     result = np.full(len(code), np.nan)
     for piece in batches(len(code), _MEAN_ROWS):
-        rows = embeddings[piece].astype(np.float64)
+        rows = normalize(embeddings[piece], "embeddings").astype(np.float64)
         others = count[code[piece]] - 1
         own = np.einsum("nd,nd->n", rows, rows)
         dot = np.einsum("nd,nd->n", rows, total[code[piece]]) - own

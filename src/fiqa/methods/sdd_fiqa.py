@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fiqa import checks
-from fiqa.errors import InputError, ShapeError
+from fiqa.errors import InputError
 from fiqa.functional.calibration import min_max
 from fiqa.functional.identities import encode, groups
+from fiqa.functional.similarity import normalize
 from fiqa.types import MethodCard, batches
 
 __all__ = ["CARD", "similarity_distribution_distance", "wasserstein_rows"]
@@ -46,7 +47,7 @@ def similarity_distribution_distance(
     is ever made. The shifts are shared by the images of an identity in one round; each image still gets distinct partners.
 
     Args:
-        embeddings: (N,D) unit vectors, float32, float16 or a memory map of either.
+        embeddings: (N,D) of any length, float32, float16 or a memory map of either.
         identities: (N,) who is on the image, at least two people.
         samples: most mated, and number of non-mated, cosines per image and round.
         rounds: rounds that are averaged.
@@ -54,25 +55,26 @@ def similarity_distribution_distance(
 
     Returns:
         (N,) float32 in [0, 1], higher is better; NaN where the image has no mate, which is a missing label: leave it out.
-    Raises: ShapeError, InputError (rows not unit, one identity only, counts below 1).
+    Raises: ShapeError, InputError (NaN or zero rows, one identity only, counts below 1).
 
     >>> import numpy as np
     >>> e = np.array([[1.0, 0], [1.0, 0], [0.6, 0.8], [0, 1.0], [0, 1.0]])
     >>> similarity_distribution_distance(e, ["a", "a", "a", "b", "b"]).argmin()
     np.int64(2)
     """
-    if embeddings.ndim != 2:
-        raise ShapeError(f"embeddings must have shape (N, D), got {embeddings.shape}.")
+    embeddings = checks.matrix(embeddings, "embeddings")
     checks.in_range(samples, "samples", 1, np.inf)
     checks.in_range(rounds, "rounds", 1, np.inf)
     code, classes = encode(identities, len(embeddings))
     if len(code) and classes < 2:
         raise InputError(f"identities must name at least 2 people, got {classes}; there are no non-mated pairs.")
+    length = np.ones(len(code), np.float32)
     for piece in batches(len(code), _ROWS):
-        checks.unit_rows(embeddings[piece], "embeddings", tolerance=1e-2)
+        rows = embeddings[piece].astype(np.float32)
+        length[piece] = np.einsum("nd,nd->n", rows, normalize(rows, "embeddings"))
     total = np.zeros(len(code))
     for number in range(rounds):
-        total += _round(embeddings, code, samples, np.random.default_rng((seed, number)))
+        total += _round(embeddings, length, code, samples, np.random.default_rng((seed, number)))
     return min_max(total / rounds).astype(np.float32)
 
 
@@ -93,7 +95,11 @@ def wasserstein_rows(first: NDArray[np.floating[Any]], second: NDArray[np.floati
 
 
 def _round(
-    embeddings: NDArray[np.floating[Any]], code: NDArray[np.int64], samples: int, rng: np.random.Generator
+    embeddings: NDArray[np.floating[Any]],
+    length: NDArray[np.float32],
+    code: NDArray[np.int64],
+    samples: int,
+    rng: np.random.Generator,
 ) -> NDArray[np.float64]:
     """One round's distances, NaN without a mate."""
     result = np.full(len(code), np.nan)
@@ -109,15 +115,20 @@ def _round(
             mates = shuffled[(place[:, None] + shifts) % len(rows)]
             draw = rng.integers(0, len(code) - len(rows), (len(place), samples))
             others = order[draw + len(rows) * (draw >= start)]
-            own = embeddings[shuffled[place]].astype(np.float32)
-            result[shuffled[place]] = wasserstein_rows(
-                _cosines(embeddings, own, mates), _cosines(embeddings, own, others)
+            own = shuffled[place]
+            result[own] = wasserstein_rows(
+                _cosines(embeddings, length, own, mates), _cosines(embeddings, length, own, others)
             )
     return result
 
 
 def _cosines(
-    embeddings: NDArray[np.floating[Any]], own: NDArray[np.float32], partners: NDArray[np.int64]
+    embeddings: NDArray[np.floating[Any]],
+    length: NDArray[np.float32],
+    own: NDArray[np.int64],
+    partners: NDArray[np.int64],
 ) -> NDArray[np.float32]:
-    cosine: NDArray[np.float32] = np.einsum("nd,nkd->nk", own, embeddings[partners].astype(np.float32))
+    """Cosine of image own[i] with each of partners[i]: (n,k)."""
+    mine, theirs = embeddings[own].astype(np.float32), embeddings[partners].astype(np.float32)
+    cosine: NDArray[np.float32] = np.einsum("nd,nkd->nk", mine, theirs) / (length[own, None] * length[partners])
     return cosine

@@ -12,6 +12,7 @@ from fiqa.errors import InputError, ShapeError, UnknownNameError
 from fiqa.methods.cr_fiqa import relative_classifiability
 from fiqa.methods.dmsfiqa import INTERVALS, coarse_levels, fine_labels, fuse, level_thresholds
 from fiqa.methods.faceqnet import best_images, similarity_to_best
+from fiqa.methods.label_optimization import optimize_labels
 from fiqa.methods.sdd_fiqa import similarity_distribution_distance, wasserstein_rows
 
 
@@ -54,8 +55,26 @@ def test_relative_classifiability_edges(clustered):
         relative_classifiability(vectors, identities, form="plain")
     with pytest.raises(ShapeError, match="embeddings must have shape"):
         relative_classifiability(vectors[0], identities)
-    with pytest.raises(InputError, match="unit length"):
-        relative_classifiability(vectors * 2, identities)
+    with pytest.raises(InputError, match="embeddings must have no row of length zero"):
+        relative_classifiability(vectors * 0, identities)
+    with pytest.raises(InputError, match="embeddings must be finite"):
+        relative_classifiability(vectors * np.nan, identities)
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        relative_classifiability,
+        similarity_distribution_distance,
+        lambda e, i: similarity_to_best(e, i, prior=np.tile(np.arange(10), 6)),
+        lambda e, i: optimize_labels(np.tile(np.arange(10), 6), e, i, theta=0.1),
+    ],
+)
+def test_the_length_of_a_vector_does_not_matter(clustered, rng, label):
+    vectors, identities = clustered
+    longer = vectors * rng.uniform(0.1, 30, (len(vectors), 1)).astype(np.float32)
+    np.testing.assert_allclose(label(longer, identities), label(vectors, identities), atol=1e-4)
+    np.testing.assert_allclose(label(vectors.tolist(), identities), label(vectors, identities), atol=1e-6)
 
 
 @settings(max_examples=30, deadline=None)
@@ -104,8 +123,8 @@ def test_similarity_distribution_distance_parameters_and_missing(clustered):
         similarity_distribution_distance(vectors, identities, samples=0)
     with pytest.raises(InputError, match="rounds must be in"):
         similarity_distribution_distance(vectors, identities, rounds=0)
-    with pytest.raises(InputError, match="unit length"):
-        similarity_distribution_distance(vectors * 2, identities)
+    with pytest.raises(InputError, match="embeddings must have no row of length zero"):
+        similarity_distribution_distance(vectors * 0, identities)
 
 
 def test_no_image_is_its_own_mate():

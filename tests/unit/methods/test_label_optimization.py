@@ -168,8 +168,8 @@ def test_bad_input(rng):
     prior = np.arange(6.0)
     with pytest.raises(InputError, match="quality must be finite"):
         optimize_labels([np.nan, 1, 2, 3, 4, 5], vectors, identities)
-    with pytest.raises(InputError, match="rows of unit length"):
-        optimize_labels(prior, vectors * 3, identities)
+    with pytest.raises(InputError, match="embeddings must have no row of length zero"):
+        optimize_labels(prior, vectors * 0, identities)
     with pytest.raises(ShapeError, match=r"embeddings must have shape \(6, D\)"):
         optimize_labels(prior, vectors[:5], identities)
     with pytest.raises(ShapeError, match=r"identities must have shape \(6,\)"):
