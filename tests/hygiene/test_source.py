@@ -80,20 +80,22 @@ def test_every_reason_has_advice_that_is_one_sentence():
         assert advice.endswith(".")
 
 
-@pytest.mark.parametrize("file", [f for f in FILES if f.parent.name not in NEEDS_TORCH], ids=named)
+EXAMPLES = [f for f in FILES if f.parent.name not in NEEDS_TORCH and ">>>" in f.read_text()]
+
+
+@pytest.mark.parametrize("file", EXAMPLES, ids=named)
 def test_the_examples_in_docstrings_run(file):
-    if ">>>" not in file.read_text():
-        pytest.skip("no example")
     module = importlib.import_module(".".join(file.relative_to(SOURCE.parent).with_suffix("").parts))
-    failed, _ = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+    failed, tried = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+    assert tried
     assert not failed
 
 
 def test_nothing_names_the_place_where_it_was_made(root):
-    """The measuring data may be named by its relative path; no absolute path and no tool of a workplace may."""
+    """The measuring data may be named by its relative path; the folder that this checkout lies in, and the home folder, may not be named."""
+    places = [f"{place}/" for place in (root.parent, Path.home()) if len(place.parts) > 1]
     for folder in ("src", "tests", "docs", "recipes", "benchmarks"):
         for file in (root / folder).rglob("*"):
-            if file.suffix in (".py", ".md", ".toml", ".yml", ".json") and file != Path(__file__):
+            if file.suffix in (".py", ".md", ".toml", ".yml", ".json", ".sh"):
                 text = file.read_text(errors="replace")
-                assert "/work/" not in text, file
-                assert "/tmp/w/" not in text, file
+                assert not [place for place in places if place in text], file
