@@ -9,9 +9,13 @@ FOLDER holds aligned crops (for example ../shared/data/lfw/aligned); without it,
 
 from __future__ import annotations
 
+import os
+
+# The baseline is one core: numpy reads these when it is imported, and the processes of fiqa.score set them for themselves.
+os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
