@@ -3,7 +3,7 @@
 #
 #     bash recipes/labels.sh [../shared/data] [runs/labels]
 #
-# About 20 minutes on two cores. Stopped and run again, it goes on where it was. Exit code 3 of a verb says that some rows failed; their rows say why.
+# 18 minutes on two cores. Stopped and run again, it goes on where it was. Exit code 3 of a verb says that some rows failed; their rows say why.
 set -euo pipefail
 data=${1:-../shared/data}
 out=${2:-runs/labels}
