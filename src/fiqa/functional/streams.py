@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import cycle, islice
 from typing import Any
 
 import numpy as np
@@ -36,17 +37,20 @@ def mated_similarities(embeddings: ArrayLike, identities: ArrayLike) -> NDArray[
     return np.concatenate([np.empty(0, np.float32), *_diagonal(unit, code, mated=True)])
 
 
-def nonmated_blocks(embeddings: ArrayLike, identities: ArrayLike) -> Iterator[NDArray[np.float32]]:
+def nonmated_blocks(
+    embeddings: ArrayLike, identities: ArrayLike, *, part: int = 0, parts: int = 1
+) -> Iterator[NDArray[np.float32]]:
     """Yields the cosines of all pairs of two identities, each pair once, in flat blocks of at most about a million.
 
-    A block is valid until the next is asked for: copy what you keep of it. Args and Raises as mated_similarities.
+    A block is valid until the next is asked for: copy what you keep of it. Args and Raises as mated_similarities; of `parts` threads that share the work,
+    number `part` gets every parts-th block.
 
     >>> sum(len(block) for block in nonmated_blocks([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]], ["a", "a", "b"]))
     2
     """
     unit, code = _sorted(embeddings, identities)
-    yield from _diagonal(unit, code, mated=False)
-    yield from _beyond(unit, code)
+    yield from islice(_diagonal(unit, code, mated=False), part, None, parts)
+    yield from _beyond(unit, code, part, parts)
 
 
 class Largest:
@@ -162,14 +166,17 @@ def _diagonal(unit: NDArray[np.float32], code: NDArray[np.int64], *, mated: bool
             yield product[np.triu(same if mated else ~same, 1)]
 
 
-def _beyond(unit: NDArray[np.float32], code: NDArray[np.int64]) -> Iterator[NDArray[np.float32]]:
+def _beyond(unit: NDArray[np.float32], code: NDArray[np.int64], part: int, parts: int) -> Iterator[NDArray[np.float32]]:
     """Yields flat similarities of each run with all later identities; the buffer is used again for the next block."""
     buffer = np.empty(_CHUNK, np.float32)
+    turn = cycle(range(parts))
     for start, stop in _runs(code):
         for top in range(start, stop, _ROWS):
             rows = unit[top : min(top + _ROWS, stop)]
             width = _CHUNK // len(rows)
             for left in range(stop, len(unit), width):
+                if next(turn) != part:
+                    continue
                 columns = unit[left : left + width]
                 block = buffer[: len(rows) * len(columns)].reshape(len(rows), len(columns))
                 yield np.matmul(rows, columns.T, out=block).ravel()
