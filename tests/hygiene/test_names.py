@@ -49,7 +49,19 @@ def test_an_unknown_name_says_which_there_are():
 
 
 def test_verbs_are_functions_named_like_themselves():
-    for name in ("align", "convert", "embed", "evaluate", "export", "label", "load", "scan", "score", "threshold", "train"):
+    for name in (
+        "align",
+        "convert",
+        "embed",
+        "evaluate",
+        "export",
+        "label",
+        "load",
+        "scan",
+        "score",
+        "threshold",
+        "train",
+    ):
         assert getattr(fiqa, name).__name__ == name
 
 

@@ -234,7 +234,9 @@ def test_other_files_map_as_they_read(tmp_path, rng):
     from fiqa.data.embeddings import map_embeddings
 
     unit = rng.normal(size=(5, 4))
-    known = Embeddings(np.array(list("abcde")), unit / np.linalg.norm(unit, axis=1, keepdims=True), np.arange(5.0) + 1, "r")
+    known = Embeddings(
+        np.array(list("abcde")), unit / np.linalg.norm(unit, axis=1, keepdims=True), np.arange(5.0) + 1, "r"
+    )
     for name in ("e.npz", "e.npy", "e.parquet"):
         write_embeddings(known, tmp_path / name)
         found = map_embeddings(tmp_path / name)
