@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 from fiqa import checks
 from fiqa.errors import InputError
 from fiqa.functional.clustering import kmeans
-from fiqa.functional.identities import encode
+from fiqa.functional.identities import encode, groups
 from fiqa.functional.similarity import normalize
 from fiqa.types import MethodCard, batches
 
@@ -122,7 +122,6 @@ class LabelOptimizer:
     def __post_init__(self) -> None:
         self.quality = checks.finite(checks.array(self.quality, "quality", shape=("N",), dtype=np.float32), "quality")
         n = len(self.quality)
-        names = checks.array(self.identities, "identities", shape=(n,))
         self.embeddings = checks.matrix(self.embeddings, "embeddings", rows=n)
         checks.in_range(self.clusters, "clusters", 2, np.inf)
         checks.in_range(self.theta, "theta", 0.0, 1.0)
@@ -130,11 +129,8 @@ class LabelOptimizer:
         checks.choice(self.rank_scale, "rank_scale", ("pairs", "unit"))
         if n >= 1 << 32:
             raise InputError(f"embeddings must have fewer than 2^32 rows, got {n}.")
-        code = np.unique(names, return_inverse=True)[1]
-        order = np.argsort(code, kind="stable")
-        bounds = np.flatnonzero(np.diff(code[order])) + 1
-        groups = np.split(order, bounds) if n else []
-        self._groups = [(number, rows) for number, rows in enumerate(groups) if len(rows) > 1]
+        code, _ = encode(self.identities, n)
+        self._groups = [(number, rows) for number, rows in enumerate(groups(code)) if len(rows) > 1]
         self.cluster_of: NDArray[np.int32] = np.zeros(n, np.int32)
         self.total: NDArray[np.float64] = np.zeros(n)
         self._rank = np.zeros(n, np.int64)
