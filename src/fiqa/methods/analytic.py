@@ -27,7 +27,10 @@ CARD = MethodCard(
     preprocess="aligned crop 112x112 RGB uint8; landmarks, frame mask and eye distance where known",
     weights="none",
     summary="Mean of six factors measured from landmarks and image statistics; next to nothing for a crop that is no face.",
-    limits="Marks some clear dark-skinned faces down (docs/concepts/factors.md has the numbers). Knows nothing of identity: what hurts recognition without a trace in these statistics is not seen. Without landmarks the pose is unknown.",
+    limits=(
+        "Marks some clear dark-skinned faces down (docs/concepts/factors.md has the numbers). Knows nothing of identity: what hurts recognition without a "
+        "trace in these statistics is not seen. Without landmarks the pose is unknown."
+    ),
 )
 
 X0, W = 0.84, 0.08
