@@ -15,7 +15,7 @@ def command(
         str,
         typer.Argument(
             metavar="METHOD",
-            help="dmsfiqa, clib_fiqa, label_optimization, cr_fiqa, sdd_fiqa, faceqnet, norm, or a scoring method.",
+            help="dmsfiqa, clib_fiqa, label_optimization, cr_fiqa, sdd_fiqa, faceqnet, ediffiqa, norm, or a scoring method.",
         ),
     ],
     output: Annotated[
@@ -32,7 +32,7 @@ def command(
     ] = None,
     prior: Annotated[
         str | None,
-        typer.Option("--prior", metavar="FILE", help="Any quality: for label_optimization and faceqnet."),
+        typer.Option("--prior", metavar="FILE", help="Any quality: for label_optimization, faceqnet and ediffiqa."),
     ] = None,
     templates: Annotated[
         str,

@@ -1,6 +1,7 @@
 """The methods: one file or folder each, importable without torch, and the table that names them.
 
-A module of the table has CARD, plain data. One that scores images has `scorer() -> Scorer` too; the label methods have a keyword-only function instead.
+A module of the table has CARD, plain data. One that scores images has `scorer() -> Scorer` too; the label methods have a keyword-only function instead, and
+those that are trained have their losses, functions of tensors.
 """
 
 from __future__ import annotations
@@ -22,9 +23,19 @@ TABLE: Mapping[str, str] = MappingProxyType(
         "clib_fiqa": "fiqa.methods.clib_fiqa",
         "cr_fiqa": "fiqa.methods.cr_fiqa",
         "dmsfiqa": "fiqa.methods.dmsfiqa",
+        "ediffiqa": "fiqa.methods.ediffiqa",
+        "faceqan": "fiqa.methods.faceqan",
         "faceqnet": "fiqa.methods.faceqnet",
+        "froq": "fiqa.methods.froq",
+        "grafiqs": "fiqa.methods.grafiqs",
         "label_optimization": "fiqa.methods.label_optimization",
+        "lightqnet": "fiqa.methods.lightqnet",
+        "magface": "fiqa.methods.magface",
+        "norm": "fiqa.methods.norm",
+        "pcnet": "fiqa.methods.pcnet",
+        "pfe": "fiqa.methods.pfe",
         "sdd_fiqa": "fiqa.methods.sdd_fiqa",
+        "ser_fiq": "fiqa.methods.ser_fiq",
     }
 )
 """Name -> module."""
@@ -63,7 +74,7 @@ def load(name_or_path: str | Path | None = None) -> Scorer:
             None the default method.
 
     Raises:
-        UnknownNameError: neither a name of the table nor an .onnx path. InputError: a method that makes labels, not scores.
+        UnknownNameError: neither a name of the table nor an .onnx path. InputError: a method that makes labels or is trained first.
         WeightsError: the model file or its card is absent or wrong.
 
     >>> load("analytic").name
@@ -81,10 +92,13 @@ def load(name_or_path: str | Path | None = None) -> Scorer:
         return LightQNet(name_or_path)
     module = _module(str(name_or_path))
     if not hasattr(module, "scorer"):
+        labels = "label" in module.CARD.gives
         raise InputError(
-            f"fiqa.load needs a method that scores images; {name_or_path} makes labels from "
+            f"fiqa.load needs a method that scores images; {name_or_path} {'makes labels' if labels else 'is trained'} from "
             f"{', '.join(module.CARD.needs)}.",
-            hint=f"fiqa label {name_or_path} --help",
+            hint=f"fiqa label {name_or_path} --help"
+            if labels
+            else f"fiqa train recipes/{name_or_path}.toml, then give the exported file",
         )
     scorer: Scorer = module.scorer()
     return scorer

@@ -1,12 +1,14 @@
-"""CR-FIQA's label: how classifiable a face is, relative to the nearest other person.
+"""CR-FIQA: how classifiable a face is, relative to the nearest other person; as a label, and as what a network learns of its own class centers.
 
 [1] Boutros, Fang, Klemt, Fu, Damer: CR-FIQA: Face Image Quality Assessment by Learning Sample Relative Classifiability,
     CVPR 2023.
+
+The joint training of recognizer and quality is the objective "cr_fiqa" of `fiqa train` (recipes/cr_fiqa.toml).
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,7 +19,10 @@ from fiqa.functional.identities import class_centers, encode
 from fiqa.functional.similarity import normalize
 from fiqa.types import MethodCard, batches
 
-__all__ = ["CARD", "relative_classifiability"]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["CARD", "batch_classifiability", "relative_classifiability"]
 
 CARD = MethodCard(
     name="cr_fiqa",
@@ -25,7 +30,7 @@ CARD = MethodCard(
     year=2023,
     family="label",
     needs=("embeddings", "identities"),
-    gives=("label",),
+    gives=("label", "train"),
     summary="Similarity to the own class center over similarity to the nearest other class center.",
     limits="An identity with one image is its own center and gets the highest similarity whatever it looks like: leave such out.",
 )
@@ -81,3 +86,20 @@ def relative_classifiability(
         cosine[here, code[piece]] = -np.inf
         result[piece] = own / (cosine.max(axis=1).astype(np.float64) + shift)
     return result
+
+
+def batch_classifiability(cosine: Tensor, identity: Tensor) -> Tensor:
+    """Returns the certainty ratio of a batch to the class centers of the moment [1, Eq. 5], without a gradient: what quality learns while they move.
+
+    The form is "shifted" of `relative_classifiability`, and the centers are those that the recognizer learns. Differs from the published code, which masks the
+    own class with about 0 instead of leaving it out, so that a nearest other center beyond 90 degrees counts as 0 there.
+
+    Args:
+        cosine: (N,K) to every class center, K at least 2.
+        identity: (N,) int, 0..K-1.
+
+    Returns: (N,), higher is better, open range.
+    """
+    cosine, column = cosine.detach(), identity[:, None]
+    others = cosine.scatter(1, column, -float("inf"))
+    return cosine.gather(1, column)[:, 0] / (others.amax(dim=1) + 1 + _EPSILON)

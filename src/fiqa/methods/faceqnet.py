@@ -26,7 +26,7 @@ CARD = MethodCard(
     year=2019,
     family="label",
     needs=("embeddings", "identities", "prior"),
-    gives=("label",),
+    gives=("label", "train"),
     summary="Cosine to the identity's best image, which quality factors choose; min-max scaled.",
     limits="The best image itself, and an identity with one image, get the highest label by construction.",
 )

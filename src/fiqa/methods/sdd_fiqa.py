@@ -26,7 +26,7 @@ CARD = MethodCard(
     year=2021,
     family="label",
     needs=("embeddings", "identities"),
-    gives=("label",),
+    gives=("label", "train"),
     summary="Wasserstein-1 distance between the mated and the non-mated similarities of an image, over random rounds.",
     limits="An image without a mate has no label (NaN); labels of identities with few images are noisy.",
 )

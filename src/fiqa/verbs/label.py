@@ -54,11 +54,11 @@ def label(
     """Returns quality labels made without people; inputs are joined by id, and a face without a label is absent (`label_rows` tells why).
 
     Args:
-        method: dmsfiqa, clib_fiqa, label_optimization, cr_fiqa, sdd_fiqa, faceqnet, norm, or a scoring method that gives labels.
+        method: dmsfiqa, clib_fiqa, label_optimization, cr_fiqa, sdd_fiqa, faceqnet, ediffiqa, norm, or a scoring method that gives labels.
         faces: the manifest of the aligned crops (file, folder or fiqa.Manifest): the rows, who is on them, and the pixels for methods that look at them.
             Without it the rows are those of the embeddings; where no identity is known at all, it is what comes before the last / of an id.
         embeddings: vectors of one recognizer; a .npy is mapped and never wholly in memory.
-        prior: any quality, for label_optimization (which improves it) and faceqnet (whose best images it chooses).
+        prior: any quality, for label_optimization (which improves it) faceqnet (whose best images it chooses) and ediffiqa (which lowers it).
         templates: dmsfiqa only: "auto", or the edited table of templates that an earlier run wrote beside its labels.
         seed: decides everything random.
         out: write the table there (.parquet, .csv or .jsonl) with a sidecar; a rerun of the same does nothing, an interrupted one goes on and ends with the

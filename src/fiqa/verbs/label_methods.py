@@ -82,6 +82,15 @@ def _faceqnet() -> Labeler:
     return Labeler(run, dict, _needs(CARD))
 
 
+def _ediffiqa() -> Labeler:
+    from fiqa.methods.ediffiqa import CARD, lowered_quality
+
+    def run(job: Job, options: dict[str, Any], work: Work) -> Labels:
+        return Labels(lowered_quality(_prior(job), _vectors(job), job.identities, **options), range=(0.0, 1.0))
+
+    return Labeler(run, lambda: options_of(lowered_quality), _needs(CARD))
+
+
 def _norm() -> Labeler:
     def run(job: Job, options: dict[str, Any], work: Work) -> Labels:
         if job.norm is None:
@@ -153,6 +162,7 @@ LABELERS: Mapping[str, Callable[[], Labeler]] = MappingProxyType(
         "clib_fiqa": _clib_fiqa,
         "cr_fiqa": _cr_fiqa,
         "dmsfiqa": _dmsfiqa,
+        "ediffiqa": _ediffiqa,
         "faceqnet": _faceqnet,
         "label_optimization": _label_optimization,
         "norm": _norm,

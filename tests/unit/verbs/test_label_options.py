@@ -59,6 +59,7 @@ def test_every_method_has_its_options(method):
     known = {
         "clib_fiqa": {"form", "percentiles", "blur_measure", "cut", "beta", "distance"},
         "cr_fiqa": {"form"},
+        "ediffiqa": {"best", "strength"},
         "faceqnet": set(),
         "label_optimization": {"clusters", "theta", "repeats", "rank_scale"},
         "norm": set(),

@@ -1,0 +1,100 @@
+"""eDifFIQA: labels of a slow teacher lowered by the distance from the best faces of the person, and a student that learns them together with the embedding.
+
+    [1] Babnik, Peer, Struc: eDifFIQA: Towards Efficient Face Image Quality Assessment based on Denoising Diffusion Probabilistic Models, IEEE TBIOM 2024.
+
+The teacher's diffusion is no part of this; the prior may be its label file, or any other quality in 0..1. `fiqa train` with the objective "ediffiqa" trains
+the student (recipes/ediffiqa.toml).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fiqa import checks
+from fiqa.errors import InputError
+from fiqa.functional.identities import class_centers, encode, groups
+from fiqa.functional.similarity import normalize
+from fiqa.types import MethodCard
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["CARD", "lowered_quality", "student_loss"]
+
+CARD = MethodCard(
+    name="ediffiqa",
+    paper="Babnik, Peer, Struc: eDifFIQA (IEEE TBIOM 2024)",
+    year=2024,
+    family="trained",
+    needs=("embeddings", "identities", "prior"),
+    gives=("label", "train"),
+    summary="A prior lowered by the distance to the center of the person's best faces; the student keeps a recognizer's vector too.",
+    limits="As good as its prior: the diffusion teacher of the paper is not part of fiqa, only its label file could be.",
+)
+
+
+def lowered_quality(
+    prior: ArrayLike,
+    embeddings: NDArray[np.floating[Any]],
+    identities: ArrayLike,
+    *,
+    best: float = 0.2,
+    strength: float = 0.5,
+) -> NDArray[np.float32]:
+    """Returns clamp(q_i - strength d_i, 0, 1), d_i = 1 - cos(e_i, center of the best of the own identity) [1].
+
+    The best are the `best` share of an identity's images by the prior, rounded up (equal ones: the first); their center is the mean of their unit vectors.
+
+    Args:
+        prior: (N,) quality in 0..1, the teacher's.
+        embeddings: (N,D) of any length.
+        identities: (N,) who is on the image.
+        best: share of each identity that makes its center, in (0, 1].
+        strength: what a distance of 1 takes off, at least 0.
+
+    Returns: (N,) float32 in 0..1. An image that is its identity's only best one keeps its prior.
+    Raises: ShapeError, InputError (a prior outside 0..1, NaN or zero rows, best or strength out of range).
+
+    >>> e = np.array([[1.0, 0], [0.6, 0.8], [0, 1.0]])
+    >>> lowered_quality([0.9, 0.8, 0.4], e, ["a", "a", "b"], best=0.5).round(2).tolist()
+    [0.8999999761581421, 0.6000000238418579, 0.4000000059604645]
+    """
+    checks.in_range(best, "best", 0, 1, open_low=True)
+    checks.in_range(strength, "strength", 0, math.inf, open_high=True)
+    unit = normalize(embeddings, "embeddings")
+    quality = checks.finite(checks.array(prior, "prior", shape=(len(unit),), dtype=np.float64), "prior")
+    if len(quality) and (quality.min() < 0 or quality.max() > 1):
+        raise InputError(
+            f"prior must lie in 0..1, got {quality.min():.4g}..{quality.max():.4g}.", hint="rescale it to 0..1 first"
+        )
+    code, classes = encode(identities, len(unit))
+    chosen = [
+        rows[np.argsort(-quality[rows], kind="stable")[: math.ceil(best * len(rows) - 1e-9)]] for rows in groups(code)
+    ]
+    top = np.concatenate(chosen) if chosen else np.empty(0, np.int64)
+    center = class_centers(unit[top], code[top], classes)
+    distance = 1 - np.einsum("nd,nd->n", unit, center[code], dtype=np.float64)
+    return np.clip(quality - strength * distance, 0, 1).astype(np.float32)
+
+
+def student_loss(
+    quality: Tensor, target: Tensor, embedding: Tensor, teacher: Tensor, *, share: float = 0.5
+) -> dict[str, Tensor]:
+    """Returns the two terms of the student's loss [1], each a mean over the faces times its share; their sum is minimized.
+
+        embedding: share (1 - cos(e, teacher e))        quality: (1 - share) |q^ - target|
+
+    Args:
+        quality, target: (N,) predicted and `lowered_quality`.
+        embedding, teacher: (N,D) vectors of any length: the student's and the recognizer's.
+        share: of the first term, in 0..1.
+    """
+    from torch.nn import functional
+
+    count = max(len(quality), 1)
+    apart = (1 - functional.cosine_similarity(embedding, teacher)).sum() / count
+    return {"embedding": share * apart, "quality": (1 - share) * (quality - target).abs().sum() / count}

@@ -1,0 +1,51 @@
+"""PFE: each face is a Gaussian in the space of embeddings; where it is wide, the face is bad.
+
+    [1] Shi, Jain: Probabilistic Face Embeddings, ICCV 2019.
+
+The mean is the unit vector of a recognizer that stays as it is; a head predicts the logarithm of the variance of every dimension. `fiqa train` with the
+objective "pfe" trains the head (recipes/pfe.toml).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fiqa.types import MethodCard
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["CARD", "mutual_loss", "negative_variance"]
+
+CARD = MethodCard(
+    name="pfe",
+    paper="Shi, Jain: Probabilistic Face Embeddings (ICCV 2019)",
+    year=2019,
+    family="trained",
+    needs=("crops", "embeddings", "identities"),
+    gives=("train",),
+    extras=("train",),
+    status="planned",
+    weights="none are published with fiqa: train it with recipes/pfe.toml",
+    summary="Variance of the face's embedding, learned from mated pairs by a head on a frozen recognizer; the score is minus its harmonic mean.",
+    limits="A variance has no natural 0..1 scale: the score is at most 0, often near it, and comparable inside one model only.",
+)
+
+
+def mutual_loss(first: Tensor, second: Tensor, first_log: Tensor, second_log: Tensor) -> Tensor:
+    """Returns the mean over mated pairs of sum_d (mu_i - mu_j)^2 / (v_i + v_j) + log(v_i + v_j): minus twice the mutual likelihood score [1, Eq. 3], its
+    constant left out.
+
+    Args:
+        first, second: (P,D) unit vectors of the two faces of each pair.
+        first_log, second_log: (P,D) logarithms of their variances.
+
+    Returns: a scalar; 0 without a pair.
+    """
+    width = first_log.logaddexp(second_log)
+    return ((first - second).square() * (-width).exp() + width).sum() / max(len(first), 1)
+
+
+def negative_variance(log_variance: Tensor) -> Tensor:
+    """Returns minus the harmonic mean of the variances, -1 / mean_d(1 / v_d): (N,) below 0, higher is better, for (N,D) logarithms of variances [1]."""
+    return -1 / (-log_variance).exp().mean(dim=1)
