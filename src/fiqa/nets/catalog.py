@@ -21,7 +21,7 @@ from fiqa.nets.iresnet import IResNet
 from fiqa.nets.mobilefacenet import MobileFaceNet
 from fiqa.nets.mobilenetv3 import MobileNetV3
 
-__all__ = ["BACKBONES", "Backbone", "backbone", "load_weights"]
+__all__ = ["BACKBONES", "Backbone", "backbone", "check_state", "load_weights", "read_state"]
 
 _SHOWN = 3
 
@@ -39,6 +39,7 @@ BACKBONES: Mapping[str, Backbone] = MappingProxyType(
         "mobilenet_v3_small": Backbone("MobileNetV3", None, True),
         "mobilenet_v3_large": Backbone("MobileNetV3", None, True),
         "mobilefacenet": Backbone("MobileFaceNet", 112, True),
+        "mobilefacenet_slim": Backbone("MobileFaceNet", 112, True),
         "iresnet18": Backbone("IResNet", 112, False),
         "iresnet50": Backbone("IResNet", 112, False),
         "iresnet100": Backbone("IResNet", 112, False),
@@ -64,7 +65,7 @@ def backbone(name: str, embedding: int = 0) -> tuple[nn.Module, int]:
     if line.net == "MobileNetV3":
         net = MobileNetV3("small" if name.endswith("small") else "large", classes=embedding)
     elif line.net == "MobileFaceNet":
-        net = MobileFaceNet(embedding)
+        net = MobileFaceNet(embedding, variant="slim" if name.endswith("slim") else "full")
     else:
         net = IResNet(int(name.removeprefix("iresnet")), dim=embedding)
     return net, net.width
@@ -83,28 +84,26 @@ def load_weights(net: nn.Module, path: str | os.PathLike[str]) -> None:
         WeightsError: no such file, not a state dict, or one of another network (the first keys that differ are named).
         UnsafeFileError: a .pt or .pth that holds more than tensors. UnknownNameError: another suffix.
     """
-    found = _read(Path(path))
+    found = read_state(path)
     own = net.state_dict()
     spare = tuple(prefix for prefix in getattr(net, "LAST", ()) if not any(key.startswith(prefix) for key in own))
     found = {key: value for key, value in found.items() if not (spare and key.startswith(spare))}
+    shapes = {key: tuple(value.shape) for key, value in own.items()}
+    hint = "is it the weights of another backbone or embedding length?"
+    check_state(found, shapes, f"{os.fspath(path)!r} must hold the weights of {type(net).__name__}", hint=hint)
+    net.load_state_dict(found)
+
+
+def check_state(found: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]], what: str, *, hint: str) -> None:
+    """Raises WeightsError, `what` and the first keys that differ, unless `found` has exactly the keys of `shapes` with these shapes."""
+    other = [k for k, shape in shapes.items() if k in found and tuple(found[k].shape) != shape]
     faults = [
-        _listed("missing", [key for key in own if key not in found]),
-        _listed("unexpected", [key for key in found if key not in own]),
-        _listed(
-            "of another shape",
-            [
-                f"{k} {tuple(found[k].shape)} for {tuple(v.shape)}"
-                for k, v in own.items()
-                if k in found and found[k].shape != v.shape
-            ],
-        ),
+        _listed("missing", [key for key in shapes if key not in found]),
+        _listed("unexpected", [key for key in found if key not in shapes]),
+        _listed("of another shape", [f"{k} {tuple(found[k].shape)} for {shapes[k]}" for k in other]),
     ]
     if any(faults):
-        raise WeightsError(
-            f"{os.fspath(path)!r} must hold the weights of {type(net).__name__}; {'; '.join(filter(None, faults))}.",
-            hint="is it the weights of another backbone or embedding length?",
-        )
-    net.load_state_dict(found)
+        raise WeightsError(f"{what}; {'; '.join(filter(None, faults))}.", hint=hint)
 
 
 def _listed(what: str, keys: list[str]) -> str:
@@ -112,7 +111,9 @@ def _listed(what: str, keys: list[str]) -> str:
     return f"{what}: {', '.join(keys[:_SHOWN])}{more}" if keys else ""
 
 
-def _read(path: Path) -> dict[str, Tensor]:
+def read_state(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+    """Returns the names and tensors of a local file, .safetensors or .pt / .pth; nothing in it runs. Raises as load_weights."""
+    path = Path(path)
     suffix = checks.choice(path.suffix.lower(), "suffix of weights", (".safetensors", ".pt", ".pth"))
     if not path.is_file():
         raise WeightsError(f"Weights must be a file, and there is none at {str(path)!r}.")

@@ -1,0 +1,180 @@
+"""The parts of recipes/bundled.sh that are more than one command: recognizers' cards, the teachers' labels, and which images they look at.
+
+python recipes/bundled.py prepare ../shared/data runs/bundled
+python recipes/bundled.py choose runs/bundled
+python recipes/bundled.py targets runs/bundled [TEACHER=WEIGHT ...]
+python recipes/bundled.py distil runs/bundled teacher.parquet
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from labels import CARDS
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+from sklearn.ensemble import HistGradientBoostingRegressor
+
+from fiqa.data.embeddings import read_embeddings
+from fiqa.data.quality import read_quality
+from fiqa.data.tables import write_table
+from fiqa.runtime.describe import describe
+
+WEIGHTS = {"lightqnet": 1.5, "norm_a": 0.5, "norm_b": 0.5, "similarity_a": 1.0, "similarity_b": 1.0}
+"""What a rank by each teacher counts in the label."""
+NOT_A_FACE = "not_a_face"
+FLOOR = 0.1
+"""The worst face's label; a picture without a face has 0."""
+SAME = 0.15
+"""A clean image whose similarity to the centre of the others of its person is under this shows somebody else."""
+STEP = 0.1
+"""How much a label falls at least over the whole of a ladder."""
+
+Floats = NDArray[np.float64]
+
+
+class Rows:
+    """The ids of all images, taken apart: PERSON/IMAGE~KIND.jpg; `base` the row of the clean image, -1 where there is no face."""
+
+    def __init__(self, ids: NDArray[np.str_]) -> None:
+        self.id = ids
+        names = [name.removesuffix(".jpg").split("~") for name in ids.tolist()]
+        self.person = np.array([name[0].split("/")[0] for name in names])
+        self.kind = np.array([name[-1] if len(name) > 1 else "" for name in names])
+        clean = {name[0]: row for row, name in enumerate(names) if name[-1] == "clean"}
+        self.base = np.array([clean.get(name[0], -1) for name in names])
+        self.face = self.person != NOT_A_FACE
+        self.clean = self.kind == "clean"
+        self.code = np.unique(self.person, return_inverse=True)[1]
+
+    def strength(self) -> Floats:
+        """0 for clean, the strength for a step of a ladder, NaN for what has no known order."""
+        steps = [float(kind.split("-")[1]) if "-" in kind else np.nan for kind in self.kind.tolist()]
+        return np.where(self.clean, 0.0, np.array(steps))
+
+
+def prepare(data: Path, out: Path) -> None:
+    """Puts the recognizers with their cards into the output folder."""
+    for name, known in CARDS.items():
+        place = out / f"recognizer_{name}.onnx"
+        if not place.is_file():
+            shutil.copyfile(data / "models" / place.name, place)
+            describe(place, known)
+
+
+def to_centre(rows: Rows, vector: Floats) -> Floats:
+    """Similarity to the centre of the other clean images of the person, half of the person's own mean taken out; NaN with fewer than two others.
+
+    Clean images that are somebody else's (SAME) are no part of a centre, and have no similarity of their own.
+    """
+    people = int(rows.code.max()) + 1
+    kept = rows.clean & rows.face & np.isfinite(vector[:, 0])
+    vector = np.nan_to_num(vector)
+    for _ in range(2):
+        total = np.zeros((people, vector.shape[1]))
+        np.add.at(total, rows.code[kept], vector[kept])
+        others = total[rows.code] - np.where(kept[rows.base], 1.0, 0.0)[:, None] * vector[rows.base]
+        count = np.bincount(rows.code[kept], minlength=people)[rows.code] - kept[rows.base]
+        length = np.linalg.norm(others, axis=1)
+        similarity = np.where((count >= 2) & rows.face, (others * vector).sum(1) / np.maximum(length, 1e-9), np.nan)
+        kept = kept & ~(similarity < SAME)
+    similarity[~kept[rows.base] | ~vector.any(1)] = np.nan
+    known = rows.clean & np.isfinite(similarity)
+    mean = np.bincount(rows.code[known], similarity[known], people) / np.maximum(
+        np.bincount(rows.code[known], minlength=people), 1
+    )
+    return similarity - 0.5 * (mean[rows.code] - similarity[known].mean())
+
+
+def filled(rows: Rows, target: Floats, hints: Floats) -> Floats:
+    """Similarities with the missing ones (people with too few images) estimated from what is known of every image."""
+    known = np.isfinite(target) & rows.face
+    if known[rows.face].all():
+        return target
+    model = HistGradientBoostingRegressor(max_iter=200, random_state=0).fit(hints[known], target[known])
+    return np.where(known, target, model.predict(hints))
+
+
+def targets(out: Path, weights: dict[str, float]) -> None:
+    """Writes the label of every image that A looked at: the weighted mean of its ranks by the teachers, lower along every ladder.
+
+    B, which is slow, looked at the clean images alone: what it would say of the copies is estimated.
+    """
+    a, b = (read_embeddings(out / f"{name}.npz") for name in "ab")
+    light, refined = (read_quality(out / f"{name}.parquet") for name in ("lightqnet", "lightqnet_optimized"))
+    rows = Rows(a.id)
+    place = {name: row for row, name in enumerate(b.id.tolist())}
+    at = np.array([place.get(name, -1) for name in a.id.tolist()])
+    seen = np.where(at >= 0, 1.0, np.nan)
+    vectors = {"a": a.vector.astype(np.float64), "b": b.vector[at] * seen[:, None]}
+    norms = {"a": a.norm.astype(np.float64), "b": b.norm[at] * seen}
+    own = (vectors["a"] * vectors["a"][rows.base]).sum(1)
+    known = [light.at(rows.id), light.at(rows.id[rows.base]), norms["a"], norms["a"][rows.base], own]
+    columns = {"lightqnet": refined.at(rows.id).astype(np.float64)}
+    for name, vector in vectors.items():
+        columns[f"norm_{name}"] = filled(rows, norms[name], np.stack(known, 1))
+        columns[f"similarity_{name}"] = filled(rows, to_centre(rows, vector), np.stack(known, 1))
+    ranks = {name: rankdata(columns[name][rows.face]) / rows.face.sum() for name in columns}
+    label = np.zeros(len(rows.id))
+    mean = sum(weight * ranks[name] for name, weight in weights.items()) / sum(weights.values())
+    label[rows.face] = FLOOR + (1 - FLOOR) * (mean - mean.min()) / np.ptp(mean)
+    save(rows, descending(rows, label), out / "labels_teacher.parquet")
+
+
+def descending(rows: Rows, label: Floats) -> Floats:
+    """Labels that fall along every ladder by at least STEP times the strength; the order of everything else stays."""
+    strength = rows.strength()
+    result = label.copy()
+    steps = np.flatnonzero(np.isfinite(strength) & (strength > 0))
+    last: dict[int, int] = {}
+    for row in steps[np.lexsort((strength[steps], rows.base[steps]))].tolist():
+        base = int(rows.base[row])
+        before = last.get(base, base)
+        result[row] = max(min(result[row], result[before] - STEP * (strength[row] - strength[before])), FLOOR / 2)
+        last[base] = row
+    return result
+
+
+def save(rows: Rows, label: Floats, file: Path) -> None:
+    """A quality file."""
+    write_table(pl.DataFrame({"id": rows.id, "raw": label.astype(np.float32)}), file)
+
+
+def choose(out: Path) -> None:
+    """Lists what the teachers look at: what is no face, every clean image, and two of its copies, drawn."""
+    paths = np.array(sorted(map(str, (out / "faces").resolve().glob("*/*.jpg"))))
+    rows = Rows(np.array(["/".join(path.split("/")[-2:]) for path in paths.tolist()]))
+    draw = np.where(rows.clean | ~rows.face, -1.0, np.random.default_rng(105).random(len(paths)))
+    order = np.lexsort((draw, rows.base))
+    start = np.searchsorted(rows.base[order], rows.base[order])
+    keep = ~rows.face
+    keep[order[np.arange(len(order)) - start < 3]] = True
+    for name, chosen in (("taught", keep), ("clean", rows.clean)):
+        (out / f"{name}.txt").write_text("".join(f"{path}\n" for path in paths[chosen].tolist()))
+
+
+def distil(out: Path, scores: Path) -> None:
+    """The student's labels: what the teacher says of every image, lower along every ladder, 0 where there is no face."""
+    quality = read_quality(scores)
+    rows = Rows(quality.id)
+    save(
+        rows,
+        np.where(rows.face, descending(rows, quality.value.astype(np.float64)), 0.0),
+        out / "labels_student.parquet",
+    )
+
+
+if __name__ == "__main__":
+    command, place, *rest = sys.argv[1:]
+    if command == "prepare":
+        prepare(Path(place), Path(rest[0]))
+    elif command == "choose":
+        choose(Path(place))
+    elif command == "targets":
+        targets(Path(place), {k: float(v) for k, v in (pair.split("=") for pair in rest)} or WEIGHTS)
+    else:
+        distil(Path(place), Path(rest[0]))

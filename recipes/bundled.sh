@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# From images to the bundled model: spoiled copies, what the teachers say, a strong teacher, the small student, its file, and the table of peers.
+#
+#     bash recipes/bundled.sh [../shared/data] [runs/bundled]
+#
+# About three hours on two cores, most of it the student; stopped and run again, it goes on where it was. On a GPU add run.bf16=true to SET.
+# Exit code 3 of a verb says that some rows failed; their rows say why.
+set -euo pipefail
+data=${1:-../shared/data}
+out=${2:-runs/bundled}
+python=${PYTHON:-python}
+fiqa() { "$python" -m fiqa "$@" || [ $? -eq 3 ]; }
+mkdir -p "$out"
+
+# Images: LFW's people for development and pins, clean and four spoiled copies of each, with their factors; pictures without a face.
+[ -f "$out/factors.parquet" ] || "$python" recipes/bundled_copies.py "$data" "$out"
+
+# What the teachers say: two recognizers, and LightQNet refined by recognizer A's mated similarities.
+"$python" recipes/bundled.py prepare "$data" "$out"
+"$python" recipes/bundled.py choose "$out"
+fiqa embed "$out/taught.txt" --recognizer "$out/recognizer_a.onnx" -o "$out/a.npz"
+fiqa embed "$out/clean.txt" --recognizer "$out/recognizer_b.onnx" -o "$out/b.npz"
+fiqa score "$out/taught.txt" --aligned --model "$data/models/lightqnet-dm100.pb" -o "$out/lightqnet.parquet"
+fiqa label label_optimization --embeddings "$out/a.npz" --prior "$out/lightqnet.parquet" --set rank_scale=unit --set theta=0.3 \
+  -o "$out/lightqnet_optimized.parquet"
+"$python" recipes/bundled.py targets "$out"
+
+# The teacher, and what it says of every image.
+common=(--set "data.faces=$out/faces" --set "data.cache=$out/crops" ${SET:+--set "$SET"})
+fiqa train recipes/bundled_teacher.toml --set "data.labels=$out/labels_teacher.parquet" --set "model.weights=$data/models/recognizer_a.pt" \
+  "${common[@]}" -o "$out/teacher"
+fiqa export "$out/teacher" --name fiqa-teacher -o "$out/teacher.onnx"
+fiqa score "$out/faces" --aligned --model "$out/teacher.onnx" -o "$out/teacher.parquet"
+"$python" recipes/bundled.py distil "$out" "$out/teacher.parquet"
+
+# The student, its file with its card, and the table that it has to win.
+fiqa train recipes/bundled.toml --set "data.labels=$out/labels_student.parquet" --set "data.factors=$out/factors.parquet" "${common[@]}" -o "$out/student"
+fiqa export "$out/student" --name fiqa -o "$out/fiqa.onnx"
+"$python" recipes/bundled_peers.py "$data" "$out/peers" "fiqa=$out/fiqa.onnx" "teacher=$out/teacher.onnx"

@@ -1,0 +1,145 @@
+"""The bundled model against its peers, on people, damage and (for half of the numbers) a recognizer that the peers have not seen either.
+
+    python recipes/bundled_peers.py ../shared/data runs/peers [NAME=MODEL.onnx ...]
+
+LFW's people for the test (1,711), clean and spoiled; recognizers A and B; iso, FMR 1e-3, all pairs; areas as mean FNMR / FNMR at discard 0, with the paired
+difference to the first model and its interval over people. Without models it is the bundled one. The spoiled copy is made here, with a seed and a recipe that
+no training image has: two kinds of damage to every face, drawn alike from all kinds, strength evenly up to 0.8.
+"""
+
+from __future__ import annotations
+
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from bundled import prepare
+
+import fiqa
+from fiqa.data.embeddings import read_embeddings
+from fiqa.data.images import read_image
+from fiqa.data.quality import join_quality, read_quality, write_quality
+from fiqa.errors import EvidenceError, InputError
+from fiqa.faces.degrade import KINDS, degrade
+from fiqa.functional.agreement import per_identity, spearman
+from fiqa.types import Faces, Quality
+
+SEED, MOST = 7001, 0.8
+LEAST = 5
+"""Images of a person from which a rank correlation inside the person means something."""
+METHODS = ("analytic", "laplacian")
+
+
+def spoil(path: Path, out: Path) -> None:
+    """Writes one crop with two kinds of damage."""
+    cv2.setNumThreads(1)
+    face = Faces(read_image(path).pixels[None])
+    rng = np.random.default_rng([SEED, *path.name.encode()])
+    for kind in sorted(rng.choice(len(KINDS), 2, replace=False).tolist()):
+        face = degrade(face, list(KINDS)[kind], float(rng.uniform(0, MOST)), seed=SEED)
+    target = out / path.parent.name / path.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(target), np.ascontiguousarray(face.crops[0][..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 90])
+
+
+def crops(data: Path, out: Path) -> dict[str, Path]:
+    """Name -> list file or folder of the two test sets."""
+    people = [line.split("\t")[0] for line in (data / "lfw/peopleDevTest.txt").read_text().splitlines()[1:] if line]
+    paths = [path.resolve() for name in people for path in sorted((data / "lfw/aligned" / name).glob("*.jpg"))]
+    clean, spoiled = out / "clean.txt", out / "spoiled"
+    clean.write_text("".join(f"{path}\n" for path in paths))
+    if not spoiled.is_dir():
+        with ProcessPoolExecutor(2) as pool:
+            list(pool.map(partial(spoil, out=spoiled), paths, chunksize=64))
+    return {"clean": clean, "spoiled": spoiled}
+
+
+def scored(name: str, crops: Path, model: str, out: Path) -> Quality:
+    """The scores of one model on one set."""
+    file = out / f"{name}.parquet"
+    if not file.is_file():
+        table = fiqa.score(crops, aligned=True, model=model)
+        write_quality(Quality(table["id"].to_numpy().astype(str), table["raw"].to_numpy(), name), file)
+    return read_quality(file, method=name)
+
+
+def qualities(data: Path, crops: Path, models: dict[str, str], vectors: dict[str, Any], out: Path) -> list[Quality]:
+    """Every quality of one set, the models first."""
+    lightqnet = str(data / "models/lightqnet-dm100.pb")
+    found = [scored(name, crops, model, out) for name, model in {**models, "lightqnet-dm100": lightqnet}.items()]
+    found += [Quality(v.id, v.norm, f"norm of {name.upper()}") for name, v in vectors.items()]
+    return found + [scored(name, crops, name, out) for name in METHODS]
+
+
+def inside(quality: Quality, vector: Any, template: Any) -> float:
+    """Mean Spearman, inside each person of LEAST images or more, of the score and the mean similarity to the clean images of the others of the person."""
+    value = quality.at(vector.id)
+    who = np.array([name.split("/")[0] for name in vector.id.tolist()])
+    place = {name: row for row, name in enumerate(template.id.tolist())}
+    clean = template.vector[[place[name] for name in vector.id.tolist()]]
+    mated = np.zeros(len(who))
+    for person in np.unique(who):
+        rows = np.flatnonzero(who == person)
+        similarity = vector.vector[rows] @ clean[rows].T
+        mated[rows] = (similarity.sum(1) - np.diag(similarity)) / max(len(rows) - 1, 1)
+    many = np.isin(who, [p for p, n in zip(*np.unique(who, return_counts=True), strict=True) if n >= LEAST])
+    return per_identity(spearman, value[many], mated[many], who[many])[0]
+
+
+def areas(found: list[Quality], vector: Any) -> dict[str, list[str]]:
+    """Name -> texts: area, interval and paired difference to the first, for each limit."""
+    texts: dict[str, list[str]] = {quality.method: [] for quality in found}
+    for limits in ((0.3, 0.95), (0.95, 0.3)):
+        result = fiqa.evaluate(found, vector, fmr=1e-3, limits=limits, draws=500).recognizers[0]
+        for curve in result.curves:
+            if curve.name not in texts:
+                continue
+            area, gap = curve.areas[limits[0], "start"], curve.difference
+            text = f"{area.value:.3f} ({area.low:.3f}..{area.high:.3f})"
+            texts[curve.name] += [
+                text,
+                "" if gap is None else f"{gap.difference:+.3f} ({gap.low:+.3f}..{gap.high:+.3f})",
+            ]
+    return texts
+
+
+def main(data: Path, out: Path, models: dict[str, str]) -> None:
+    """Prints the tables."""
+    out.mkdir(parents=True, exist_ok=True)
+    prepare(data, out)
+    template: dict[str, Any] = {}
+    for name, source in crops(data, out).items():
+        folder = out / f"scores_{name}"
+        folder.mkdir(exist_ok=True)
+        for r in "ab":
+            fiqa.embed(source, recognizer=out / f"recognizer_{r}.onnx", out=folder / f"{r}.npz")
+        vectors = {r: read_embeddings(folder / f"{r}.npz") for r in "ab"}
+        template = template or vectors
+        found = qualities(data, source, models, vectors, folder)
+        peers = {"all": found}
+        if name == "clean":
+            file = read_quality(data / "lfw/faceqnet_v1_scores.csv", method="FaceQnet")
+            peers["with FaceQnet"] = [found[0], join_quality(file, vectors["a"].id, match="stem").quality]
+        for r, vector in vectors.items():
+            for title, chosen in peers.items():
+                print(f"\n**{name}, recognizer {r.upper()}, {title}**\n")
+                print(
+                    "| score | area to .3 | first minus this | area to .95 | first minus this | Spearman inside a person |"
+                )
+                print("|---|---|---|---|---|---|")
+                table = areas(chosen, vector)
+                for quality in chosen:
+                    try:
+                        order = f"{inside(quality, vector, template[r]):.3f}"
+                    except (EvidenceError, InputError):
+                        order = ""
+                    print("| " + " | ".join([quality.method, *table[quality.method], order]) + " |")
+
+
+if __name__ == "__main__":
+    place, target, *rest = sys.argv[1:]
+    main(Path(place), Path(target), dict(pair.split("=", 1) for pair in rest) or {"fiqa": "fiqa"})
