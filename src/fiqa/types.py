@@ -309,7 +309,8 @@ class MethodCard:
     """What a method is, as plain data; listing the methods imports nothing else.
 
     `needs` says what it computes from (crops, landmarks, embeddings, identities, prior, templates, recognizer); `gives` is any of score, label, train, probe;
-    `extras` the fiqa extras it imports; `preprocess` the crop it sees; `weights` where its weights come from; `status` ready, external, or planned.
+    `extras` the fiqa extras it imports; `preprocess` the crop it sees; `weights` where its weights come from and under which license; `status` ready, external,
+    or planned; `summary` what it computes, `equation` in plain text, `use` when it is the one to take, `limits` when it fails, `cost` of one face.
     """
 
     name: str
@@ -323,7 +324,10 @@ class MethodCard:
     weights: str = ""
     status: str = "ready"
     summary: str = ""
+    equation: str = ""
+    use: str = ""
     limits: str = ""
+    cost: str = ""
 
 
 @runtime_checkable

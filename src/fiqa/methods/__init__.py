@@ -1,20 +1,23 @@
 """The methods: one file or folder each, importable without torch, and the table that names them.
 
-A module of the table has CARD, plain data. One that scores images has `scorer() -> Scorer` too; the label methods have a keyword-only function instead, and
-those that are trained have their losses, functions of tensors.
+A module of the table has CARD, plain data. One that scores images has `scorer(...) -> Scorer` too, whose keyword arguments are the method's settings; the label
+methods have a keyword-only function instead, and those that are trained have their losses, functions of tensors.
 """
 
 from __future__ import annotations
 
 import importlib
+import inspect
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType, ModuleType
+from typing import Any
 
 from fiqa.errors import InputError, UnknownNameError
-from fiqa.types import MethodCard, Scorer
+from fiqa.types import MethodCard, Recognizer, Scorer
 
-__all__ = ["DEFAULT", "TABLE", "card", "load", "names"]
+__all__ = ["DEFAULT", "TABLE", "card", "load", "names", "settings_of"]
 
 TABLE: Mapping[str, str] = MappingProxyType(
     {
@@ -66,42 +69,85 @@ def card(name: str) -> MethodCard:
     return found
 
 
-def load(name_or_path: str | Path | None = None) -> Scorer:
+def load(
+    name_or_path: str | Path | None = None,
+    *,
+    recognizer: str | os.PathLike[str] | Recognizer | None = None,
+    **settings: Any,
+) -> Scorer:
     """Returns a scorer: `.score(crops)` gives (N,) float32 raw quality, higher is better; `.unified(raw)` integers 0..100.
 
     Args:
         name_or_path: a method of the table that gives scores, the path of an .onnx model with its card beside it, or that of a published LightQNet .pb;
             None the default method.
+        recognizer: for the methods that ask one (their card's `needs`): its file with a card beside it, .onnx or torch weights, or the recognizer itself.
+        settings: of the method, by name; `settings_of` lists them.
 
     Raises:
-        UnknownNameError: neither a name of the table nor an .onnx path. InputError: a method that makes labels or is trained first.
-        WeightsError: the model file or its card is absent or wrong.
+        UnknownNameError: neither a name of the table nor an .onnx path; a setting that the method does not have.
+        InputError: a method that makes labels or is trained first; a recognizer that is missing or not wanted; a setting of another type.
+        WeightsError: the model file, the recognizer, or a card is absent or wrong. MissingExtraError: the method needs an extra that is not installed.
 
     >>> load("analytic").name
     'analytic'
     """
-    if name_or_path is None:
-        name_or_path = DEFAULT
-    if str(name_or_path).lower().endswith(".onnx"):
-        from fiqa.runtime.onnx import OnnxScorer
-
-        return OnnxScorer(Path(name_or_path))
-    if str(name_or_path).lower().endswith(".pb"):
-        from fiqa.methods.lightqnet import LightQNet
-
-        return LightQNet(name_or_path)
-    module = _module(str(name_or_path))
+    text = str(DEFAULT if name_or_path is None else name_or_path)
+    given = settings if recognizer is None else {"recognizer": recognizer, **settings}
+    if text.lower().endswith((".onnx", ".pb")):
+        if given:
+            raise InputError(f"A model file has no settings, got {', '.join(given)} for {text}.")
+        return _model(text)
+    module = _module(text)
     if not hasattr(module, "scorer"):
         labels = "label" in module.CARD.gives
         raise InputError(
-            f"fiqa.load needs a method that scores images; {name_or_path} {'makes labels' if labels else 'is trained'} from "
+            f"fiqa.load needs a method that scores images; {text} {'makes labels' if labels else 'is trained'} from "
             f"{', '.join(module.CARD.needs)}.",
-            hint=f"fiqa label {name_or_path} --help"
-            if labels
-            else f"fiqa train recipes/{name_or_path}.toml, then give the exported file",
+            hint=f"fiqa label {text} --help" if labels else f"fiqa train recipes/{text}.toml, then give the exported file",
         )
-    scorer: Scorer = module.scorer()
+    _check(text, given)
+    scorer: Scorer = module.scorer(**given)
     return scorer
+
+
+def settings_of(name: str) -> Mapping[str, Any]:
+    """Returns the settings of a method that scores: name -> default, inspect.Parameter.empty where it must be given; empty for other methods.
+
+    Raises:
+        UnknownNameError: no such method.
+
+    >>> settings_of("ser_fiq")["passes"], dict(settings_of("analytic"))
+    (100, {})
+    """
+    make = getattr(_module(name), "scorer", None)
+    return {} if make is None else {key: p.default for key, p in inspect.signature(make).parameters.items()}
+
+
+def _check(name: str, given: Mapping[str, Any]) -> None:
+    known = settings_of(name)
+    for key, value in given.items():
+        if key not in known:
+            raise UnknownNameError(f"setting of {name}", key, known)
+        default = known[key]
+        wanted: tuple[type, ...] = (int, float) if isinstance(default, float) else (type(default),)
+        if isinstance(default, int | float | str) and (isinstance(value, bool) or not isinstance(value, wanted)):
+            raise InputError(f"{key} of {name} must be of type {wanted[-1].__name__}, got {value!r}.")
+    for key, default in known.items():
+        if default is inspect.Parameter.empty and key not in given:
+            raise InputError(
+                f"{name} must be given its {key}.", hint=f'fiqa.load("{name}", {key}=...), or fiqa score --model {name} '
+                + ("--recognizer FILE" if key == "recognizer" else f"--set {key}=...")
+            )
+
+
+def _model(path: str) -> Scorer:
+    if path.lower().endswith(".onnx"):
+        from fiqa.runtime.onnx import OnnxScorer
+
+        return OnnxScorer(Path(path))
+    from fiqa.methods.lightqnet import LightQNet
+
+    return LightQNet(path)
 
 
 def _module(name: str) -> ModuleType:

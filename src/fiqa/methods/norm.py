@@ -1,16 +1,41 @@
 """Embedding norm as quality: the length of a recognizer's vector before it is normalized, the classic that needs nothing but the recognizer.
 
-A recognizer trained with a softmax loss gives hard faces short vectors; MagFace (Meng et al., CVPR 2021) trains it so on purpose.
+A recognizer trained with a softmax loss gives hard faces short vectors; MagFace (Meng et al., CVPR 2021) trains it so on purpose. What a MagFace-trained
+recognizer gives is named `magface`, what any other gives `norm`: the recognizer's card says which (its `objective`).
 """
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
+from numpy.typing import NDArray
 
 from fiqa.errors import InputError
-from fiqa.types import Embeddings, Quality
+from fiqa.methods.probe import Probe, opened
+from fiqa.types import Embeddings, MethodCard, Quality, Recognizer
 
-__all__ = ["embedding_norm"]
+__all__ = ["CARD", "embedding_norm", "scorer"]
+
+CARD = MethodCard(
+    name="norm",
+    paper="Ranjan, Castillo, Chellappa: L2-constrained Softmax Loss for Discriminative Face Verification (arXiv 2017), who saw that short vectors are bad faces",
+    year=2017,
+    family="classic",
+    needs=("crops", "recognizer"),
+    gives=("score",),
+    preprocess="as the recognizer's card says",
+    weights="none of its own; any recognizer, ONNX or torch",
+    summary="Length of the recognizer's vector before it is normalized; called magface where the recognizer was trained by MagFace.",
+    equation="q = |f(x)|",
+    use="You compute the embedding anyway: the baseline that costs nothing more.",
+    limits="Only as good as the training made it: some recognizers give a blank crop a longer vector than a face. The scale is the recognizer's own.",
+    cost="one forward pass, that of recognition itself",
+)
+
+X0, W = 10.0, 1.0
+MAGFACE = "magface"
+_BATCH = 32
 
 
 def embedding_norm(embeddings: Embeddings, *, name: str | None = None) -> Quality:
@@ -38,3 +63,34 @@ def embedding_norm(embeddings: Embeddings, *, name: str | None = None) -> Qualit
         )
     method = name if name is not None else f"norm of {embeddings.recognizer or 'the recognizer'}"
     return Quality(embeddings.id, embeddings.norm, method, provenance={"recognizer": embeddings.recognizer})
+
+
+def scorer(
+    *, recognizer: str | os.PathLike[str] | Recognizer, x0: float = X0, w: float = W, batch: int = _BATCH
+) -> Probe:
+    """Returns a scorer by the length of the vector, named "magface" where the recognizer's card says that it was trained so, else "norm".
+
+    Args:
+        recognizer: an .onnx file or torch weights with a card, or anything with `name` and `embed(crops)`.
+        x0, w: calibration of the 0..100 scale; the default fits one MobileFaceNet, other recognizers need their own.
+        batch: faces at once.
+
+    Raises: InputError, WeightsError, MissingExtraError (torch weights only).
+    """
+    found = opened(recognizer)
+
+    def measure(crops: NDArray[np.uint8], _: int) -> NDArray[np.floating]:
+        vectors = np.asarray(found.embed(crops))
+        return np.sqrt(np.einsum("nd,nd->n", vectors, vectors, dtype=np.float64))
+
+    spec = getattr(found, "input", None)
+    trained = getattr(found, "objective", "") == MAGFACE
+    return Probe(
+        MAGFACE if trained else CARD.name,
+        found,
+        measure,
+        settings={},
+        calibration=(x0, w),
+        batch=batch,
+        preprocess=spec.line() if spec is not None else f"as {found.name} sees it",
+    )

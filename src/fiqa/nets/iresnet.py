@@ -78,6 +78,13 @@ class IResNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns (N,dim) vectors for (N,3,112,112) preprocessed crops."""
+        return self.tail(self.dropout(self.trunk(x)))
+
+    def trunk(self, x: Tensor) -> Tensor:
+        """Returns the (N,25088) features that training drops from."""
         x = self.prelu(self.bn1(self.conv1(x)))
-        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
-        return self.features(self.fc(self.dropout(self.bn2(x).flatten(1))))
+        return self.bn2(self.layer4(self.layer3(self.layer2(self.layer1(x))))).flatten(1)
+
+    def tail(self, features: Tensor) -> Tensor:
+        """Returns (N,dim) vectors for (N,25088) features: the last layer."""
+        return self.features(self.fc(features))

@@ -62,7 +62,33 @@ REGISTRY: Mapping[str, Download] = MappingProxyType(
             license="Apache-2.0",
             source="https://github.com/ShiqiYu/libfacedetection.train",
             summary="face detector with five points, any input size",
-        )
+        ),
+        **{
+            f"lightqnet-{width}": Download(
+                file=f"lightqnet-{width}.pb",
+                url=f"https://raw.githubusercontent.com/KaenChan/lightqnet/d0798e5db4d07401d1868425e40805df06f53df2/lightqnet-{width}.pb",
+                size=size,
+                sha256=sha256,
+                license="MIT",
+                source="https://github.com/KaenChan/lightqnet",
+                summary=f"LightQNet quality, width {width}: fiqa score --model lightqnet --set width={width}",
+            )
+            for width, size, sha256 in (
+                ("dm025", 298422, "731eade9066ca76c78c9a989dd5d5c73d9dd2dfc3084bdb5fdfb6ad87cac6c10"),
+                ("dm050", 633029, "cf7d045e9c6b7eb99a599d1af9447cab6c23d4d97a2be4738d8279def859c4ac"),
+                ("dm100", 1875662, "057b8ea2714953b70745934bcd7a927f4676a827a55509a2adc64e7282f836f3"),
+            )
+        },
+        "ediffiqa_t": Download(
+            file="ediffiqa_t.onnx",
+            url="https://media.githubusercontent.com/media/opencv/opencv_zoo/85e6d8ff851728d5198efb892f1fdb0c7847d07f/models/"
+            "face_image_quality_assessment_ediffiqa/ediffiqa_tiny_jun2024.onnx",
+            size=7272678,
+            sha256="9426c899cc0f01665240cb7d9e7f98e18e24e456c178326c771a43da289bfc6a",
+            license="CC-BY-4.0",
+            source="https://github.com/opencv/opencv_zoo",
+            summary="eDifFIQA(T) quality; comes without a card: fiqa weights card FILE --kind quality --color RGB --mean .5 --std .5 --x0 X0 --w W",
+        ),
     }
 )
 """The files that `pull` can fetch, each pinned by its sha256."""

@@ -1,0 +1,155 @@
+"""FaceQAN: a face whose vector an adversary cannot move with little noise, and that is like its mirror image, is a good one.
+
+    [1] Babnik, Peer, Struc: FaceQAN: Face Image Quality Assessment Through Adversarial Noise Exploration, ICPR 2022.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqa import checks
+from fiqa.methods.probe import Probe, content_seed, torch_recognizer
+from fiqa.types import FloatArray, MethodCard, Recognizer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    from fiqa.nets.recognizer import TorchRecognizer
+
+__all__ = ["CARD", "explored", "quality", "scorer"]
+
+CARD = MethodCard(
+    name="faceqan",
+    paper="Babnik, Peer, Struc: FaceQAN: Face Image Quality Assessment Through Adversarial Noise Exploration (ICPR 2022)",
+    year=2022,
+    family="probe",
+    needs=("crops", "recognizer"),
+    gives=("score",),
+    extras=("train",),
+    preprocess="as the recognizer's card says",
+    weights="none of its own; any recognizer in torch",
+    summary="How like itself a face stays under adversarial noise, times how like it is to its mirror image.",
+    equation="q = [(1 + mean S)/2 * clip(1 - std S, 0, 1) * cos(f(x), f(flip x))]^5, S the cosines to f(x) of 10 noisy copies before each of 5 sign-gradient steps",
+    use="A slow reference: to score a few thousand faces once, or as the prior of label optimization.",
+    limits="Slow. A profile loses by the mirror image, whatever it is worth. A crop without a face may keep a stable, symmetric vector: detect first.",
+    cost="53 forward and 40 backward passes, about 130 forward passes",
+)
+
+X0, W = 0.9, 0.05
+COPIES, STEPS, EPSILON = 10, 5, 0.001
+_POWER = 5
+
+
+def explored(
+    embed: Callable[[Tensor], Tensor], pixels: Tensor, noise: Tensor, *, steps: int = STEPS, epsilon: float = EPSILON
+) -> Tensor:
+    """Returns the cosines between each face and its noisy copies, recorded before each sign-gradient step on 1 - cos [1].
+
+    A copy starts at pixels + noise and moves by epsilon * sign(gradient of its own 1 - cos), away from the face; it stays in 0..1.
+
+    Args:
+        embed: (M,3,S,S) pixels in 0..1 -> (M,D) vectors; gradients pass through, samples do not see each other.
+        pixels: (N,3,S,S) in 0..1.
+        noise: (N,K,3,S,S), the K starts of each.
+        steps: at least 1.
+        epsilon: of a step, in pixel values of 0..1.
+
+    Returns: (N, steps * K) cosines.
+    """
+    import torch
+
+    count, copies = noise.shape[:2]
+    with torch.no_grad():
+        target = embed(pixels).repeat_interleave(copies, 0)
+    moved = (pixels[:, None] + noise).flatten(0, 1).clamp(0, 1)
+    found = []
+    for step in range(steps):
+        last = step == steps - 1
+        moved = moved.detach().requires_grad_(not last)
+        with torch.set_grad_enabled(not last):
+            cosine = torch.nn.functional.cosine_similarity(embed(moved), target)
+        found.append(cosine.detach().view(count, copies))
+        if not last:
+            (gradient,) = torch.autograd.grad(-cosine.sum(), moved)
+            moved = (moved + epsilon * gradient.sign()).clamp(0, 1)
+    return torch.cat(found, 1)
+
+
+def quality(similarity: NDArray[np.floating], symmetry: NDArray[np.floating]) -> FloatArray:
+    """Returns [(1 + mean S)/2 * clip(1 - std S, 0, 1) * symmetry]^5 with its sign [1]: (N,) float32 in -1..1.
+
+    Args:
+        similarity: (N,M) cosines, S.
+        symmetry: (N,) cosine between a face and its mirror image.
+
+    >>> quality(np.array([[1.0, 1.0], [0.5, 0.7]]), np.array([1.0, 0.9])).round(3).tolist()
+    [1.0, 0.114]
+    """
+    s = np.asarray(similarity, np.float64)
+    steady = (1 + s.mean(axis=1)) / 2 * np.clip(1 - s.std(axis=1), 0, 1)
+    return ((steady * np.asarray(symmetry, np.float64)) ** _POWER).astype(np.float32)
+
+
+def _measured(
+    recognizer: TorchRecognizer, crops: NDArray[np.uint8], copies: int, steps: int, epsilon: float, seed: int
+) -> FloatArray:
+    import torch
+
+    pixels = recognizer.pixels(crops)
+    noise = torch.stack([_noise(crop, copies, pixels.shape[1:], epsilon, seed) for crop in crops]).to(pixels.device)
+    similarity = explored(recognizer.vectors, pixels, noise, steps=steps, epsilon=epsilon)
+    with torch.no_grad():
+        symmetry = torch.nn.functional.cosine_similarity(
+            recognizer.vectors(pixels), recognizer.vectors(pixels.flip(3))
+        )
+    return quality(similarity.cpu().numpy(), symmetry.cpu().numpy())
+
+
+def _noise(crop: NDArray[np.uint8], copies: int, shape: tuple[int, ...], epsilon: float, seed: int) -> Tensor:
+    import torch
+
+    draw = torch.Generator().manual_seed(content_seed(crop, seed))
+    return (2 * torch.rand((copies, *shape), generator=draw) - 1) * epsilon
+
+
+def scorer(
+    *,
+    recognizer: str | os.PathLike[str] | Recognizer,
+    copies: int = COPIES,
+    steps: int = STEPS,
+    epsilon: float = EPSILON,
+    seed: int = 0,
+    x0: float = X0,
+    w: float = W,
+    batch: int = 1,
+) -> Probe:
+    """Returns the probe.
+
+    Args:
+        recognizer: torch weights with a card, or a TorchRecognizer.
+        copies: k, at least 1. steps: at least 1. epsilon: of the noise and of a step, above 0, in pixel values of 0..1.
+        seed: of the noise, with the content of the crop.
+        x0, w: calibration of the 0..100 scale.
+        batch: faces at once, each with its copies; 1 makes a face's score the same to the last bit in any batch, a GPU wants more.
+
+    Raises: InputError, WeightsError, MissingExtraError.
+    """
+    found = torch_recognizer(recognizer, "FaceQAN")
+    for name, value in (("copies", copies), ("steps", steps)):
+        checks.in_range(value, name, 1, float("inf"))
+    checks.in_range(epsilon, "epsilon", 0, 1, open_low=True)
+    return Probe(
+        CARD.name,
+        found,
+        lambda crops, drawn: _measured(found, crops, copies, steps, epsilon, drawn),
+        settings={"copies": copies, "steps": steps, "epsilon": epsilon, "seed": seed},
+        calibration=(x0, w),
+        batch=batch,
+        preprocess=found.input.line(),
+    )

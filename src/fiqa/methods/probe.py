@@ -1,0 +1,164 @@
+"""What the training-free probes share: a recognizer is asked about a face, and how it answers is the quality.
+
+A probe has no weights of its own. What it draws at random is seeded by the content of the crop, so a face has the same score in any batch, on any day.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+import fiqa
+from fiqa import checks
+from fiqa.errors import InputError
+from fiqa.extras import require
+from fiqa.functional.calibration import LEVEL_CUTS, unified_score
+from fiqa.types import Faces, Factors, FloatArray, Recognizer, batches
+
+if TYPE_CHECKING:
+    from fiqa.nets.recognizer import TorchRecognizer
+
+__all__ = ["Probe", "SeedSpread", "content_seed", "opened", "torch_recognizer"]
+
+Crops = NDArray[np.uint8]
+
+
+class SeedSpread(NamedTuple):
+    """How much of a score is chance: `std` (N,) of each face's score over the seeds; `share` of the variance over all faces and seeds that the seeds make,
+    0 (none) to 1 (all of it; the score tells nothing)."""
+
+    std: FloatArray
+    share: float
+
+
+class Probe:
+    """Scores faces by a recognizer's own behavior; implements fiqa.types.Scorer.
+
+    Attributes: those of a Scorer; `settings` what the score depends on besides the recognizer; `seeded` whether it draws anything at random. `version` names
+    fiqa, the recognizer with the start of its sha256, and the settings.
+
+    Args:
+        name: of the method.
+        recognizer: that is asked.
+        measure: (crops (n,S,S,3), seed) -> (n,) raw quality, higher is better.
+        settings: name -> value; those of seeded methods have `seed`.
+        calibration: (x0, w) of the 0..100 scale.
+        batch: crops that go through the network at once, at least 1; it decides speed and memory alone.
+        preprocess: one line on the crop that the recognizer sees.
+
+    Raises: InputError (batch below 1, w not above 0).
+    """
+
+    level_cuts = LEVEL_CUTS
+
+    def __init__(
+        self,
+        name: str,
+        recognizer: Recognizer,
+        measure: Callable[[Crops, int], NDArray[np.floating]],
+        *,
+        settings: Mapping[str, object],
+        calibration: tuple[float, float],
+        batch: int,
+        preprocess: str,
+    ) -> None:
+        checks.in_range(calibration[1], "w", 0, float("inf"), open_low=True)
+        self.name = name
+        self.preprocess = preprocess
+        self.calibration = calibration
+        self.settings = dict(settings)
+        self.seeded = "seed" in self.settings
+        told = ", ".join(f"{key}={value}" for key, value in self.settings.items())
+        sha = str(getattr(recognizer, "version", ""))[:12]
+        self.version = "; ".join(filter(None, (f"fiqa {fiqa.__version__}", f"{recognizer.name} {sha}".strip(), told)))
+        self._measure = measure
+        self._batch = int(checks.in_range(batch, "batch", 1, float("inf")))
+
+    def score(self, crops: Crops | Faces) -> FloatArray:
+        """Returns (N,) float32 raw quality, higher is better, for (N,S,S,3) uint8 RGB crops or Faces. Raises ShapeError."""
+        return self._scored(crops, int(str(self.settings.get("seed", 0))))
+
+    def explain(self, faces: Faces) -> Factors | None:
+        """Returns None: a probe knows how a recognizer answers, not why."""
+        return None
+
+    def unified(self, raw: FloatArray) -> NDArray[np.int64]:
+        """Returns (N,) int in 0..100."""
+        return unified_score(raw, x0=self.calibration[0], w=self.calibration[1])
+
+    def seed_spread(self, crops: Crops | Faces, *, seeds: int = 5) -> SeedSpread:
+        """Returns how far the scores of crops move when the random draws are others: seeds 0, 1, ... `seeds` - 1.
+
+        Raises: InputError (a method that draws nothing, fewer than 2 seeds, no crops), ShapeError.
+        """
+        if not self.seeded:
+            raise InputError(f"Only a method that draws at random has a spread over seeds, {self.name} draws nothing.")
+        checks.in_range(seeds, "seeds", 2, float("inf"))
+        table = np.stack([self._scored(crops, seed) for seed in range(seeds)]).astype(np.float64)
+        if not table.size:
+            raise InputError("The spread over seeds needs at least 1 crop, got 0.")
+        total = float(table.var())
+        share = float(table.var(axis=0).mean() / total) if total > 0 else 0.0
+        return SeedSpread(table.std(axis=0).astype(np.float32), share)
+
+    def _scored(self, crops: Crops | Faces, seed: int) -> FloatArray:
+        images = crops.crops if isinstance(crops, Faces) else checks.crops(crops)
+        result = np.empty(len(images), np.float32)
+        for rows in batches(len(images), self._batch):
+            result[rows] = self._measure(images[rows], seed)
+        return result
+
+
+def content_seed(crop: Crops, seed: int) -> int:
+    """Returns a number in 0..2^63-1 that depends on the pixels of a crop and on `seed`, and on nothing else.
+
+    >>> one = np.zeros((2, 2, 3), np.uint8)
+    >>> content_seed(one, 0) == content_seed(one.copy(), 0), content_seed(one, 0) == content_seed(one, 1)
+    (True, False)
+    """
+    digest = hashlib.sha256(f"{seed} {crop.shape} ".encode() + np.ascontiguousarray(crop).tobytes()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def opened(recognizer: str | os.PathLike[str] | Recognizer) -> Recognizer:
+    """Returns a recognizer for what names it: a path with a card beside it, a name in FIQA_HOME (ONNX), or a recognizer itself.
+
+    Raises:
+        WeightsError, UnsafeFileError, InputError: as OnnxEmbedder and open_recognizer. MissingExtraError: torch weights, and torch is not installed.
+    """
+    if not isinstance(recognizer, str | os.PathLike):
+        if isinstance(recognizer, Recognizer):
+            return recognizer
+        raise InputError(
+            f"recognizer must be a path or have `name` and `embed(crops)`, got {type(recognizer).__name__}."
+        )
+    from fiqa.runtime.cards import TORCH_SUFFIXES
+
+    if os.fspath(recognizer).lower().endswith(TORCH_SUFFIXES):
+        require("torch", extra="train")
+        from fiqa.nets.recognizer import open_recognizer
+
+        return open_recognizer(recognizer)
+    from fiqa.runtime.onnx import OnnxEmbedder
+    from fiqa.runtime.weights import find
+
+    return OnnxEmbedder(find(recognizer))
+
+
+def torch_recognizer(recognizer: str | os.PathLike[str] | Recognizer, method: str) -> TorchRecognizer:
+    """Returns a recognizer in torch; raises as `opened`, MissingExtraError, and InputError for one that is not in torch."""
+    require("torch", extra="train")
+    from fiqa.nets.recognizer import TorchRecognizer
+
+    found = opened(recognizer)
+    if not isinstance(found, TorchRecognizer):
+        raise InputError(
+            f"{method} must have a recognizer in torch, {found.name} is a {type(found).__name__}.",
+            hint="give its torch weights (.pt, .pth or .safetensors, described by `fiqa weights card`) or a fiqa.nets.recognizer.TorchRecognizer",
+        )
+    return found

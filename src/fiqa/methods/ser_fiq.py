@@ -1,0 +1,119 @@
+"""SER-FIQ: a face whose vector stays where it is when parts of the network are dropped at random is a good one.
+
+    [1] Terhorst, Kolf, Damer, Kirchbuchner, Kuijper: SER-FIQ: Unsupervised Estimation of Face Image Quality Based on Stochastic Embedding Robustness,
+        CVPR 2020.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqa import checks
+from fiqa.errors import InputError
+from fiqa.methods.probe import Probe, content_seed, torch_recognizer
+from fiqa.types import FloatArray, MethodCard, Recognizer
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from fiqa.nets.recognizer import TorchRecognizer
+
+__all__ = ["CARD", "robustness", "scorer"]
+
+CARD = MethodCard(
+    name="ser_fiq",
+    paper="Terhorst, Kolf, Damer, Kirchbuchner, Kuijper: SER-FIQ (CVPR 2020)",
+    year=2020,
+    family="probe",
+    needs=("crops", "recognizer"),
+    gives=("score",),
+    extras=("train",),
+    preprocess="as the recognizer's card says",
+    weights="none of its own; a recognizer in torch that was trained with dropout before its last layer",
+    summary="How little a face's vector moves over 100 passes of dropout and the last layer.",
+    equation="q = 2 / (1 + exp(mean over pairs of passes of |e_s - e_t|)), e unit vectors",
+    use="Your recognizer was trained with dropout: the score is then about that recognizer and needs nothing else.",
+    limits=(
+        "A recognizer without dropout cannot be asked; `dropout=` puts one before the last layer, and the score is then of a network that was not trained for it. "
+        "A blank crop has a stable vector too."
+    ),
+    cost="one forward pass and 100 of the last layer",
+)
+
+X0, W = 0.5, 0.05
+PASSES = 100
+_BATCH = 32
+
+
+def robustness(vectors: Tensor) -> Tensor:
+    """Returns 2 / (1 + exp(mean Euclidean distance between two of the unit vectors)) [1, Eq. 1]: a scalar in 0..1 for (T,D) vectors of any length, T >= 2."""
+    import torch
+
+    unit = torch.nn.functional.normalize(vectors.double(), dim=1)
+    return 2 / (1 + torch.nn.functional.pdist(unit).mean().exp())
+
+
+def _measured(recognizer: TorchRecognizer, crops: NDArray[np.uint8], passes: int, dropout: float, seed: int) -> FloatArray:
+    """Robustness of each crop: (n,). The trunk runs once; the masks of a crop come from its content."""
+    import torch
+
+    net = recognizer.net
+    with torch.no_grad():
+        features = net.trunk(recognizer.tensor(crops))
+        result = np.empty(len(crops), np.float32)
+        for i, crop in enumerate(crops):
+            draw = torch.Generator().manual_seed(content_seed(crop, seed))
+            kept = torch.rand((passes, *features.shape[1:]), generator=draw).to(features.device) >= dropout
+            result[i] = float(robustness(net.tail(features[i] * kept / (1 - dropout))))
+    return result
+
+
+def scorer(
+    *,
+    recognizer: str | os.PathLike[str] | Recognizer,
+    passes: int = PASSES,
+    dropout: float = 0.0,
+    seed: int = 0,
+    x0: float = X0,
+    w: float = W,
+    batch: int = _BATCH,
+) -> Probe:
+    """Returns the probe.
+
+    Args:
+        recognizer: torch weights with a card, or a TorchRecognizer; its network has `trunk(x)` and `tail(features)`.
+        passes: T, at least 2.
+        dropout: share that is dropped before the last layer, in [0, 1); 0 takes what the recognizer's card says it was trained with.
+        seed: of the dropped parts, with the content of the crop.
+        x0, w: calibration of the 0..100 scale.
+        batch: faces per pass of the trunk.
+
+    Raises: InputError (a recognizer without dropout, or not in two pieces; numbers out of range), WeightsError, MissingExtraError.
+    """
+    found = torch_recognizer(recognizer, "SER-FIQ")
+    checks.in_range(passes, "passes", 2, float("inf"))
+    checks.in_range(dropout, "dropout", 0, 1, open_high=True)
+    if not all(hasattr(found.net, piece) for piece in ("trunk", "tail")):
+        raise InputError(
+            f"SER-FIQ needs a recognizer in two pieces, trunk(x) and tail(features), {type(found.net).__name__} is not.",
+            hint="give the network these two methods; dropout stands between them",
+        )
+    share = dropout or found.dropout
+    if not share:
+        raise InputError(
+            f"SER-FIQ needs a recognizer that was trained with dropout before its last layer, {found.name} has none (its card says 0).",
+            hint="say dropout=0.4 to put one there all the same; the scores then say so",
+        )
+    return Probe(
+        CARD.name,
+        found,
+        lambda crops, drawn: _measured(found, crops, passes, share, drawn),
+        settings={"passes": passes, "dropout": share, "trained_with": found.dropout, "seed": seed},
+        calibration=(x0, w),
+        batch=batch,
+        preprocess=found.input.line(),
+    )

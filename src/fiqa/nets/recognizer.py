@@ -1,0 +1,189 @@
+"""A recognizer in torch: what the probes need that an ONNX file cannot give, gradients and the activations between its layers.
+
+Its weights are a state dict of a network of fiqa.nets with a card beside it, or any module that a user has.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from fiqa import checks
+from fiqa.data.store import sha256_file
+from fiqa.errors import InputError, WeightsError
+from fiqa.nets.catalog import BACKBONES, backbone, load_weights
+from fiqa.runtime.cards import ModelCard, ModelInput, card_path, parse_card, read_card, write_card
+from fiqa.runtime.describe import Described, triple
+from fiqa.runtime.preprocess import prepare, resized
+from fiqa.types import FloatArray, batches
+
+__all__ = ["TorchRecognizer", "describe_weights", "open_recognizer"]
+
+_BATCH = 32
+
+
+class TorchRecognizer:
+    """A recognizer that gives gradients; implements fiqa.types.Recognizer.
+
+    Attributes: `net` a copy of the module given, frozen and set to evaluation; `input` how crops become its input; `name`; `version` sha256 of its weights;
+    `dropout` the share that training dropped before the last layer, 0 where none; `objective` the loss it was trained with, "" where unknown.
+
+    Args:
+        net: (N,3,S,S) float -> (N,D) vectors, not normalized. SER-FIQ wants it in two pieces, `trunk(x)` and `tail(features)`, dropout being between them.
+        spec: the `input` of a card; its layout is NCHW.
+        name: in tables and provenance.
+        version: sha256 of its file; None computes one of its tensors.
+        dropout: in [0, 1); see above.
+        objective: see above.
+        device: where it runs, "cpu" or "cuda".
+
+    Raises: InputError (layout, dropout).
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        spec: ModelInput,
+        *,
+        name: str = "recognizer",
+        version: str | None = None,
+        dropout: float = 0.0,
+        objective: str = "",
+        device: str = "cpu",
+    ) -> None:
+        if spec.layout != "NCHW":
+            raise InputError(f"A torch recognizer must take NCHW, its card says {spec.layout}.")
+        self.net = copy.deepcopy(net).eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+        self.input = spec
+        self.name = name
+        self.version = _digest(net) if version is None else version
+        self.dropout = checks.in_range(dropout, "dropout", 0, 1, open_high=True)
+        self.objective = objective
+        self.device = torch.device(device)
+
+    def tensor(self, crops: NDArray[np.uint8]) -> Tensor:
+        """Returns the network's input, (N,3,size,size) float32, for (N,S,S,3) uint8 RGB crops."""
+        return torch.from_numpy(prepare(crops, self.input)).to(self.device, memory_format=torch.channels_last)
+
+    def pixels(self, crops: NDArray[np.uint8]) -> Tensor:
+        """Returns (N,3,size,size) float32 in 0..1, resized and in the card's order of colors, not yet normalized."""
+        images = resized(checks.crops(crops), self.input)[..., :: 1 if self.input.color == "RGB" else -1]
+        return torch.from_numpy(np.ascontiguousarray(images)).to(self.device).permute(0, 3, 1, 2).float() / 255
+
+    def vectors(self, pixels: Tensor) -> Tensor:
+        """Returns (N,D) vectors for (N,3,size,size) `pixels` in 0..1; gradients pass through."""
+        mean, std = (torch.tensor(v, device=self.device).view(3, 1, 1) for v in (self.input.mean, self.input.std))
+        result: Tensor = self.net((pixels * (255 / self.input.scale) - mean) / std)
+        return result
+
+    def embed(self, crops: NDArray[np.uint8]) -> FloatArray:
+        """Returns (N,D) float32 vectors as the network gives them (not normalized) for (N,S,S,3) uint8 RGB crops."""
+        crops = checks.crops(crops)
+        with torch.no_grad():
+            parts = [self.net(self.tensor(crops[rows])).cpu().numpy() for rows in batches(max(len(crops), 1), _BATCH)]
+        return np.concatenate(parts).astype(np.float32, copy=False)
+
+
+def open_recognizer(path: str | os.PathLike[str], *, device: str = "cpu") -> TorchRecognizer:
+    """Returns the recognizer of a file of torch weights and the card beside it (NAME.pt and NAME.pt.json).
+
+    Raises:
+        WeightsError: no file, no card, another sha256 than the card's, or weights of another network. UnsafeFileError: a pickle of more than tensors.
+        InputError: the card is of another kind, or names no backbone. UnknownNameError: a backbone that is none.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise WeightsError(f"Weights must be a file, and there is none at {str(file)!r}.")
+    card = read_card(card_path(file))
+    digest = sha256_file(file)
+    if digest != card.sha256:
+        raise WeightsError(
+            f"{file} must be the file that its card describes (sha256 {card.sha256[:12]}...), its sha256 is {digest[:12]}...",
+            hint="fetch the weights again, or write a new card if you changed them on purpose",
+        )
+    return _built(file, card, device)
+
+
+def describe_weights(model: str | os.PathLike[str], given: Described, *, replace: bool = False) -> Path:
+    """Writes the card of a file of torch weights beside it, proves that they fit the backbone it names, and returns the card's path.
+
+    Args:
+        model: .pt, .pth or .safetensors.
+        given: of kind recognizer, with `backbone` and `embedding`.
+        replace: overwrite a card that is there.
+
+    Raises: as open_recognizer, and InputError when a card is there, or the kind, backbone or embedding was not given as it must be.
+    """
+    file, path = Path(model), card_path(model)
+    if path.exists() and not replace:
+        raise InputError(f"{path} must not exist yet.", hint="--force replaces it")
+    if not file.is_file():
+        raise WeightsError(f"Weights must be a file, and there is none at {str(file)!r}.")
+    card = parse_card(_fields(file, given), "the new card")
+    _built(file, card, "cpu")
+    return write_card(card, path)
+
+
+def _fields(file: Path, given: Described) -> Mapping[str, Any]:
+    checks.choice(given.kind, "kind of torch weights", ("recognizer",))
+    line = BACKBONES[checks.choice(given.backbone, "backbone", BACKBONES)]
+    size = given.size or line.size
+    if size is None or not given.embedding:
+        raise InputError(
+            f"Torch weights of {given.backbone} must be described with "
+            f"{'the size of their input' if size is None else 'the length of their embedding'}.",
+            hint="--size 112" if size is None else "--embedding 128",
+        )
+    return {
+        "name": given.name or file.stem,
+        "kind": given.kind,
+        "file": file.name,
+        "sha256": sha256_file(file),
+        "input": {
+            "size": size,
+            "color": checks.choice(given.color.upper(), "color", ("RGB", "BGR")),
+            "layout": "NCHW",
+            "scale": given.scale,
+            "mean": triple(given.mean, "mean"),
+            "std": triple(given.std, "std"),
+        },
+        "outputs": [{"name": "embedding", "role": "embedding"}],
+        "embedding_dim": given.embedding,
+        "backbone": given.backbone,
+        "dropout": given.dropout,
+        **{key: text for key, text in given.texts.items() if text},
+    }
+
+
+def _built(file: Path, card: ModelCard, device: str) -> TorchRecognizer:
+    if card.kind != "recognizer" or not card.backbone:
+        what = f"kind {card.kind}" if card.kind != "recognizer" else "no backbone"
+        raise InputError(f"{file} must be a recognizer whose card names a backbone, its card says {what}.")
+    net, _ = backbone(card.backbone, card.embedding_dim or 0)
+    load_weights(net, file)
+    return TorchRecognizer(
+        net,
+        card.input,
+        name=card.name,
+        version=card.sha256,
+        dropout=card.dropout,
+        objective=card.objective,
+        device=device,
+    )
+
+
+def _digest(net: nn.Module) -> str:
+    digest = hashlib.sha256()
+    for key, value in net.state_dict().items():
+        digest.update(key.encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
