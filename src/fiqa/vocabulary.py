@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-__all__ = ["ADVICE", "CLIB_LEVELS", "FACTORS", "LEVELS", "STATUSES"]
+__all__ = ["ADVICE", "CLIB_LEVELS", "EXTRA_FACTORS", "FACTORS", "LEVELS", "STATUSES"]
 
 FACTORS = ("visibility", "occlusion", "pose", "illumination", "blur", "crop")
 """The six factors of DmsFIQA, in their fixed order. Each has a quality in 0..1, higher is better."""
+
+EXTRA_FACTORS = ("expression",)
+"""Factors beyond the six that a model may have of its own; their qualities in 0..1 stand among the measures of a face."""
 
 LEVELS = ("unusable", "low", "medium", "good", "perfect")
 """The five levels, index 0..4, worst to best."""

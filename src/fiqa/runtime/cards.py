@@ -17,9 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from fiqa.data.store import atomic_path
 from fiqa.errors import FiqaError, InputError, ReadError, UnknownNameError, WeightsError
 from fiqa.functional.calibration import LEVEL_CUTS
-from fiqa.vocabulary import ADVICE, FACTORS
+from fiqa.vocabulary import ADVICE, EXTRA_FACTORS, FACTORS
 
 __all__ = [
+    "TORCH_SUFFIXES",
     "Calibration",
     "ModelCard",
     "ModelInput",
@@ -29,6 +30,9 @@ __all__ = [
     "read_card",
     "write_card",
 ]
+
+TORCH_SUFFIXES = (".pt", ".pth", ".safetensors")
+"""Of files that hold torch weights and no graph."""
 
 _CARD_BYTES = 1 << 20
 Triple = tuple[float, float, float]
@@ -79,28 +83,36 @@ class ModelInput(_Strict):
 
 
 class ModelOutput(_Strict):
-    """One output of the model. `quality` (N,) or (N,1); `embedding` (N,D); `factors` (N,F), each 0..1, named by `factors`; `other` is not read.
+    """One output of the model. `quality` (N,) or (N,1); `embedding` (N,D); `factors` (N,F), each 0..1, named by `factors`; `measures` (N,M), named by
+    `measures`; `other` is not read.
 
     `higher_is_better` is the polarity of a quality or factors output. `reasons` gives, for a factor, the reason code of a face whose factor is below
-    `reason_below`.
+    `reason_below`. Factors are those of fiqa.vocabulary.FACTORS and EXTRA_FACTORS; a measure (a probability, a confidence) has any name that no factor has.
     """
 
     name: str
-    role: Literal["quality", "embedding", "factors", "other"]
+    role: Literal["quality", "embedding", "factors", "measures", "other"]
     higher_is_better: bool = True
     factors: tuple[str, ...] = ()
+    measures: tuple[str, ...] = ()
     reasons: dict[str, str] = {}
     reason_below: float = Field(default=0.4, ge=0, le=1)
 
     @model_validator(mode="after")
     def _factors(self) -> Self:
-        if (self.role == "factors") != bool(self.factors):
-            raise InputError(
-                f"an output has factor names exactly when its role is factors, got {self.role} with {self.factors}."
-            )
+        known = (*FACTORS, *EXTRA_FACTORS)
+        for role, names in (("factors", self.factors), ("measures", self.measures)):
+            if (self.role == role) != bool(names):
+                raise InputError(
+                    f"an output has {role[:-1]} names exactly when its role is {role}, got {self.role} with {names}."
+                )
+            if len(set(names)) != len(names):
+                raise InputError(f"an output must name each of its {role} once, got {', '.join(names)}.")
         for name in (*self.factors, *self.reasons):
-            if name not in FACTORS:
-                raise UnknownNameError("factor", name, FACTORS)
+            if name not in known:
+                raise UnknownNameError("factor", name, known)
+        if taken := sorted(set(self.measures) & set(known)):
+            raise InputError(f"a measure must not be named as a factor is, got {', '.join(taken)}.")
         for code in self.reasons.values():
             if code not in ADVICE:
                 raise UnknownNameError("reason code", code, ADVICE)
@@ -127,6 +139,9 @@ class ModelCard(_Strict):
 
     A recognizer has exactly one `embedding` output and an `embedding_dim`; a quality model exactly one `quality` output and a `calibration`. `numbers` holds
     measured results, each under a key that names data, protocol and measure.
+
+    Torch weights (.pt, .pth, .safetensors), which have no graph, say their `backbone`, a name of fiqa.nets.catalog.BACKBONES, and the share that training
+    dropped before the last layer, `dropout`, which no state dict holds. `objective` is the loss that a recognizer was trained with, such as arcface or magface.
     """
 
     name: str = Field(min_length=1)
@@ -137,6 +152,9 @@ class ModelCard(_Strict):
     outputs: tuple[ModelOutput, ...] = Field(min_length=1)
     calibration: Calibration | None = None
     embedding_dim: int | None = Field(default=None, ge=1)
+    backbone: str = ""
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    objective: str = ""
     license: str = ""
     paper: str = ""
     source: str = ""
@@ -162,12 +180,13 @@ class ModelCard(_Strict):
 
 
 def card_path(model: str | os.PathLike[str]) -> Path:
-    """Returns where the card of a model file is: the same name with the suffix .json.
+    """Returns where the card of a model file is: the same name with the suffix .json; for torch weights .json comes after their own suffix.
 
-    >>> card_path("models/small.onnx").as_posix()
-    'models/small.json'
+    >>> card_path("models/small.onnx").as_posix(), card_path("models/small.pt").as_posix()
+    ('models/small.json', 'models/small.pt.json')
     """
-    return Path(model).with_suffix(".json")
+    path = Path(model)
+    return path.with_name(f"{path.name}.json") if path.suffix.lower() in TORCH_SUFFIXES else path.with_suffix(".json")
 
 
 def read_card(path: str | os.PathLike[str]) -> ModelCard:
@@ -181,9 +200,11 @@ def read_card(path: str | os.PathLike[str]) -> ModelCard:
     """
     file = Path(path)
     if not file.is_file():
+        bare = file.with_suffix("")
+        model = bare if bare.suffix.lower() in TORCH_SUFFIXES else file.with_suffix(".onnx")
         raise WeightsError(
             f"A model must have a card beside it, and there is none at {file}.",
-            hint=f"write one: fiqa weights card {file.with_suffix('.onnx')} --help shows what it must say",
+            hint=f"write one: fiqa weights card {model} --help shows what it must say",
         )
     if file.stat().st_size > _CARD_BYTES:
         raise ReadError(

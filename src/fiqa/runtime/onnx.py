@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import os
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -154,7 +155,8 @@ class OnnxModel:
     def _rows(self, output: ModelOutput, value: Any, count: int) -> FloatArray:
         """The output as (count, K), with K as its role wants."""
         rows = np.asarray(value)
-        width = {"quality": 1, "factors": len(output.factors)}.get(output.role, self.card.embedding_dim or "D")
+        widths = {"quality": 1, "factors": len(output.factors), "measures": len(output.measures)}
+        width = widths.get(output.role, self.card.embedding_dim or "D")
         if rows.ndim and rows.size and len(rows) == count:
             rows = rows.reshape(count, -1)
         return checks.array(rows, f"output {output.name!r} of {self.path.name}", shape=(count, width), dtype=np.float32)
@@ -181,6 +183,8 @@ class OnnxEmbedder:
         self.model = _opened(model, card, threads, "recognizer")
         self.name = self.model.card.name
         self.version = self.model.sha256
+        self.input = self.model.card.input
+        self.objective = self.model.card.objective
 
     def embed(self, crops: NDArray[np.uint8]) -> FloatArray:
         """Returns (N,D) float32 vectors as the network gives them (not normalized) for (N,S,S,3) uint8 RGB crops."""
@@ -205,27 +209,37 @@ class OnnxScorer:
         self.preprocess = card.input.line()
         self.calibration = (card.calibration.x0, card.calibration.w)
         self.level_cuts = card.calibration.level_cuts
+        self._last: tuple[weakref.ref[Faces], dict[str, FloatArray]] | None = None
 
     def score(self, crops: NDArray[np.uint8] | Faces) -> FloatArray:
         """Returns (N,) float32 raw quality, higher is better; NaN where the network gave NaN."""
-        value = self.model.run(crops.crops if isinstance(crops, Faces) else crops)["quality"][:, 0]
+        found = self.model.run(crops.crops if isinstance(crops, Faces) else crops)
+        self._last = (weakref.ref(crops), found) if isinstance(crops, Faces) else None
+        value = found["quality"][:, 0]
         output = self.model.card.output("quality")
         return value if output is None or output.higher_is_better else -value
 
     def explain(self, faces: Faces) -> Factors | None:
-        """Returns the model's own factors (NaN for those it has no output for), or None when the card names no factors output."""
-        output = self.model.card.output("factors")
+        """Returns the model's own factors (NaN for those it has no output for), or None when the card names no factors output.
+
+        Factors beyond the six (fiqa.vocabulary.EXTRA_FACTORS) and what a `measures` output gives are the measures. Just after `score` of the same Faces object,
+        what that call found is given out (once).
+        """
+        output, told = self.model.card.output("factors"), self.model.card.output("measures")
         if output is None:
             return None
-        values = np.clip(self.model.run(faces.crops)["factors"], 0.0, 1.0)
-        return _factors(values if output.higher_is_better else 1.0 - values, output)
+        last, self._last = self._last, None
+        found = last[1] if last is not None and last[0]() is faces else self.model.run(faces.crops)
+        values = np.clip(found["factors"], 0.0, 1.0)
+        measures = dict(zip(told.measures, found["measures"].T, strict=True)) if told else {}
+        return _factors(values if output.higher_is_better else 1.0 - values, output, measures)
 
     def unified(self, raw: FloatArray) -> NDArray[np.int64]:
         """Returns (N,) int in 0..100 by the card's calibration."""
         return unified_score(raw, x0=self.calibration[0], w=self.calibration[1])
 
 
-def _factors(values: FloatArray, output: ModelOutput) -> Factors:
+def _factors(values: FloatArray, output: ModelOutput, measures: Mapping[str, FloatArray]) -> Factors:
     """Factors from (N,F) qualities; a face's reasons are those of its factors below `reason_below`, the lowest first."""
     column: Mapping[str, FloatArray] = {name: values[:, i] for i, name in enumerate(output.factors)}
     missing = np.full(len(values), np.nan, np.float32)
@@ -233,4 +247,5 @@ def _factors(values: FloatArray, output: ModelOutput) -> Factors:
     for row in values:
         order = [output.factors[i] for i in np.argsort(row, kind="stable") if row[i] < output.reason_below]
         reasons.append(tuple(output.reasons[name] for name in order if name in output.reasons))
-    return Factors({name: column.get(name, missing) for name in FACTORS}, {}, reasons)
+    extra = {name: column[name] for name in output.factors if name not in FACTORS}
+    return Factors({name: column.get(name, missing) for name in FACTORS}, {**extra, **measures}, reasons)

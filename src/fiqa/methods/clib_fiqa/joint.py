@@ -61,4 +61,4 @@ def expected(quality: Tensor) -> Tensor:
     >>> expected(torch.tensor([[0.0, 0.0, 0.0, 0.0, 1.0]])).round(decimals=3).tolist()
     [0.9]
     """
-    return quality @ torch.tensor(ANCHORS, dtype=quality.dtype, device=quality.device)
+    return quality @ quality.new_tensor(ANCHORS)
