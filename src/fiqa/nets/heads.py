@@ -12,7 +12,7 @@ from fiqa.errors import InputError
 from fiqa.nets.catalog import backbone
 from fiqa.vocabulary import FACTORS
 
-__all__ = ["QualityNet", "TwoOutputs"]
+__all__ = ["QualityNet"]
 
 
 class QualityNet(nn.Module):
@@ -44,19 +44,6 @@ class QualityNet(nn.Module):
         if self.factors is None:
             return quality
         return torch.cat([quality, torch.sigmoid(self.factors(features))], dim=1)
-
-
-class TwoOutputs(nn.Module):
-    """The same network with quality (N,1) and factors (N,F) apart, as a model file has them; quality alone where there are no factors."""
-
-    def __init__(self, net: QualityNet) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Returns (quality,) or (quality, factors)."""
-        result = self.net(x)
-        return (result[:, :1], result[:, 1:]) if self.net.factor_names else (result,)
 
 
 def _linear(width: int, outputs: int, *, bias: float) -> nn.Linear:

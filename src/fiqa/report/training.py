@@ -15,7 +15,7 @@ from fiqa.report.page import escape, figure, image_uri, page, table
 __all__ = ["run_page"]
 
 _PANELS = (
-    ("Training loss", ("loss", "loss_quality", "loss_ranking", "loss_factors")),
+    ("Training loss", ("loss",)),
     ("Validation error (lower is better)", ("mae", "rmse", "mae_factors")),
     ("Validation order (higher is better)", ("spearman", "spearman_identity", "spearman_middle")),
     ("Learning rate", ("lr",)),
@@ -30,7 +30,7 @@ def run_page(name: str, recipe: Mapping[str, Any], history: Sequence[Mapping[str
     Args:
         name: of the run.
         recipe: as fiqa.training.config.Recipe.record gives it.
-        history: its evaluations, at least one, with the columns of fiqa.training.log.COLUMNS.
+        history: its evaluations, at least one, with the columns of fiqa.training.log.columns.
         select: the metrics by which weights were kept.
     """
     rows = [[metric, *(row.get(column) for column in _SHOWN)] for metric in select if (row := _best(history, metric))]
@@ -68,7 +68,8 @@ def _curves(history: Sequence[Mapping[str, Any]]) -> NDArray[np.uint8]:
 
     drawing = Figure(figsize=(11, 7), layout="constrained")
     for axes, (title, names) in zip(drawing.subplots(2, 2).flat, _PANELS, strict=True):
-        for column in names:
+        terms = dict.fromkeys(column for row in history for column in row if column.startswith("loss_"))
+        for column in (*names, *(terms if names == ("loss",) else ())):
             points = [(row["epoch"], row[column]) for row in history if row.get(column) is not None]
             if points:
                 axes.plot(*zip(*points, strict=True), marker="o", markersize=3, label=column)

@@ -28,7 +28,7 @@ __all__ = ["Batch", "Prefetched", "epoch_batches", "make_batch"]
 @dataclass(frozen=True, eq=False)
 class Batch:
     """A batch of B rows, of which this process computes `own` (a slice): `crops` (own,S,S,3) uint8; of all B rows `label`, `factors` (B,F), `group`, and
-    `weight`, 0 where a degradation has made the label void.
+    `weight`, 0 where a degradation has made the label void, `confidence` in the label, `identity` from 0 over the people to train on, and `row` in Examples.
     """
 
     crops: NDArray[np.uint8]
@@ -37,6 +37,9 @@ class Batch:
     factors: FloatArray
     group: NDArray[np.int64]
     weight: FloatArray
+    confidence: FloatArray
+    identity: NDArray[np.int64]
+    row: Rows
 
 
 def epoch_batches(data: Examples, recipe: Recipe, epoch: int) -> list[Rows]:
@@ -76,7 +79,9 @@ def make_batch(data: Examples, recipe: Recipe, epoch: int, rows: Rows, *, rank: 
         if steps:
             crop = degraded(crop, steps, seed=recipe.seed + epoch)
         crops[place] = augmented(crop, recipe.augment, generator(recipe.seed, 4, epoch, int(row)))
-    return Batch(crops, own, data.label[rows], data.factors[rows], group, weight)
+    return Batch(
+        crops, own, data.label[rows], data.factors[rows], group, weight, data.confidence[rows], data.classes[rows], rows
+    )
 
 
 Item = TypeVar("Item")

@@ -1,7 +1,7 @@
 """Checkpoints: one safetensors file from which a run goes on bit for bit, and the best weights by each metric with a JSON file beside them.
 
-The file to go on from holds the network, the optimizer, the state of the random generators and, as JSON in its header, the position and the history. It is
-written aside, synced and renamed, so a kill leaves the one before.
+The file to go on from holds the network, what the objective has of its own, the optimizer, the state of the random generators and, as JSON in its header, the
+position and the history. It is written aside, synced and renamed, so a kill leaves the one before.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from fiqa.errors import InputError, WeightsError
 
 __all__ = ["best_path", "load_state", "save_best", "save_state", "state_path"]
 
-_NET, _OPTIM, _RNG = "net.", "optim.", "rng."
+_NET, _OBJECTIVE, _OPTIM, _RNG = "net.", "objective.", "optim.", "rng."
 
 
 def state_path(folder: str | os.PathLike[str]) -> Path:
@@ -36,10 +36,15 @@ def best_path(folder: str | os.PathLike[str], metric: str) -> Path:
 
 
 def save_state(
-    folder: str | os.PathLike[str], net: nn.Module, optimizer: torch.optim.Optimizer, position: Mapping[str, Any]
+    folder: str | os.PathLike[str],
+    net: nn.Module,
+    objective: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    position: Mapping[str, Any],
 ) -> None:
     """Writes the file to go on from; `position` is JSON values. Raises WriteError."""
     tensors = {_NET + name: value for name, value in net.state_dict().items()}
+    tensors |= {_OBJECTIVE + name: value for name, value in objective.state_dict().items()}
     for index, values in optimizer.state_dict()["state"].items():
         tensors |= {f"{_OPTIM}{index}.{name}": value for name, value in values.items() if isinstance(value, Tensor)}
     tensors[f"{_RNG}cpu"] = torch.get_rng_state()
@@ -49,9 +54,9 @@ def save_state(
 
 
 def load_state(
-    folder: str | os.PathLike[str], net: nn.Module, optimizer: torch.optim.Optimizer, *, key: str
+    folder: str | os.PathLike[str], net: nn.Module, objective: nn.Module, optimizer: torch.optim.Optimizer, *, key: str
 ) -> dict[str, Any] | None:
-    """Puts network, optimizer and random generators where the run in `folder` stood, and returns the position; None where it has not begun.
+    """Puts network, objective, optimizer and random generators where the run in `folder` stood, and returns the position; None where it has not begun.
 
     Raises: InputError (the position's `key` is another), WeightsError (the file is no such state).
     """
@@ -64,6 +69,7 @@ def load_state(
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (it is no mapping)
         if position["key"] == key:
             net.load_state_dict(_part(tensors, _NET))
+            objective.load_state_dict(_part(tensors, _OBJECTIVE))
             _restore(optimizer, _part(tensors, _OPTIM))
             torch.set_rng_state(tensors[f"{_RNG}cpu"])
             if f"{_RNG}cuda" in tensors and torch.cuda.is_available():

@@ -17,12 +17,13 @@ from typing import Any, Literal, TypeVar
 
 from fiqa import checks
 from fiqa.errors import InputError, ReadError, UnknownNameError
+from fiqa.training.settings import OBJECTIVES, Settings
 from fiqa.vocabulary import FACTORS
 
 __all__ = ["Augment", "Data", "Group", "Loss", "Model", "Optim", "Recipe", "Run", "read_recipe", "resolve"]
 
-METRICS = ("mae", "rmse", "spearman", "spearman_identity", "spearman_middle")
-"""What a checkpoint can be chosen by; the first two are better when lower."""
+METRICS = ("mae", "rmse", "spearman", "spearman_identity", "spearman_middle", "step")
+"""What a checkpoint can be chosen by; the first two are better when lower. By `step` the last one is kept."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Data:
     `split` says how the share `validation` is chosen: "identity" holds out whole people, "stride" every k-th image of the list sorted by label, "column" the
     rows whose `split` in the manifest is validation. `size` is the side of the crops in pixels. `cache` is a folder for decoded crops, "" the run's own.
     `per_identity` images of one person come together in a batch (a ranking loss needs at least 2). `rescale` brings the labels to 0..1 by their least and
-    largest.
+    largest. `confidence` is a quality file that says of every image how far its label is to be trusted, for objectives that ask, or "".
     """
 
     faces: str
@@ -44,6 +45,7 @@ class Data:
     cache: str = ""
     per_identity: int = 1
     rescale: bool = False
+    confidence: str = ""
 
     def __post_init__(self) -> None:
         checks.in_range(self.validation, "data.validation", 0, 1, open_low=True, open_high=True)
@@ -95,11 +97,13 @@ class Augment:
 
 @dataclass(frozen=True)
 class Loss:
-    """`quality` times `weight`, plus `ranking` times the pairwise ranking loss, plus `factors` times the mean absolute error of the factors.
+    """`objective` is a name of fiqa.training.settings. For regression: `quality` times `weight`, plus `ranking` times the pairwise ranking loss, plus `factors`
+    times the mean absolute error of the factors; the other objectives have a table of their own name instead.
 
     Ranking compares images of one person inside one of the middle levels; `level_cuts` are the labels between unusable, low, medium, good and perfect.
     """
 
+    objective: str = "regression"
     quality: Literal["l1", "smooth_l1"] = "l1"
     beta: float = 0.5
     weight: float = 1.0
@@ -108,6 +112,13 @@ class Loss:
     level_cuts: tuple[float, float, float, float] = (0.2, 0.43333, 0.66667, 0.9)
 
     def __post_init__(self) -> None:
+        checks.choice(self.objective, "loss.objective", OBJECTIVES)
+        plain = Loss.objective, Loss.level_cuts
+        if self.objective != plain[0] and dataclasses.replace(self, objective=plain[0], level_cuts=plain[1]) != Loss():
+            raise InputError(
+                f"[loss] must have nothing but objective and level_cuts when the objective is {self.objective}.",
+                hint=f"its settings go into the table [{self.objective}]",
+            )
         checks.in_range(self.beta, "loss.beta", 0, float("inf"), open_low=True)
         for name in ("weight", "ranking", "factors"):
             checks.in_range(getattr(self, name), f"loss.{name}", 0, float("inf"))
@@ -135,7 +146,10 @@ class Group:
 
 @dataclass(frozen=True)
 class Optim:
-    """`groups` take their parameters first; the `rest` trains with `lr` and `weight_decay`, or is frozen. `warmup` counts epochs; `clip` 0 is no clipping."""
+    """`groups` take their parameters first; the `rest` trains with `lr` and `weight_decay`, or is frozen. `warmup` counts epochs; `clip` 0 is no clipping.
+
+    All of these are the network's; what an objective learns for itself trains with `objective_lr` (0: as `lr`) and `objective_weight_decay`.
+    """
 
     name: Literal["adamw", "adam", "sgd"] = "adamw"
     lr: float = 1e-4
@@ -149,10 +163,12 @@ class Optim:
     clip: float = 0.0
     groups: tuple[Group, ...] = ()
     rest: Literal["train", "freeze"] = "train"
+    objective_lr: float = 0.0
+    objective_weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
         checks.in_range(self.lr, "optim.lr", 0, float("inf"), open_low=True)
-        for name in ("weight_decay", "warmup", "clip"):
+        for name in ("weight_decay", "warmup", "clip", "objective_lr", "objective_weight_decay"):
             checks.in_range(getattr(self, name), f"optim.{name}", 0, float("inf"))
         checks.in_range(self.batch, "optim.batch", 2, float("inf"))
         checks.in_range(self.epochs, "optim.epochs", 1, float("inf"))
@@ -188,9 +204,12 @@ class Run:
             checks.choice(name, "metric", METRICS)
 
 
+Own = TypeVar("Own", bound=Settings)
+
+
 @dataclass(frozen=True)
 class Recipe:
-    """A whole run. `seed` decides everything random."""
+    """A whole run. `settings` is the objective's table, which has the objective's name in TOML. `seed` decides everything random."""
 
     data: Data
     model: Model = field(default_factory=Model)
@@ -198,6 +217,7 @@ class Recipe:
     loss: Loss = field(default_factory=Loss)
     optim: Optim = field(default_factory=Optim)
     run: Run = field(default_factory=Run)
+    settings: Settings = field(default_factory=Settings)
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -214,11 +234,20 @@ class Recipe:
             raise InputError("data.factors must name a table of factors for a factor loss.")
         if self.augment.degrade and not self.loss.ranking:
             raise InputError("augment.degrade needs a ranking loss: a degraded crop has no label of its own.")
+        if self.data.confidence and not OBJECTIVES[self.loss.objective].CONFIDENCE:
+            raise InputError(f"data.confidence must be empty: the objective {self.loss.objective} asks for none.")
+
+    def own(self, kind: type[Own]) -> Own:
+        """Returns the objective's table. Raises InputError where the recipe holds that of another objective."""
+        if not isinstance(self.settings, kind):
+            raise InputError(f"settings of the recipe must be {kind.__name__}, got {type(self.settings).__name__}.")
+        return self.settings
 
     def record(self) -> dict[str, Any]:
         """Returns the recipe as plain JSON values, every default spelled out; `resolve` takes it back."""
         plain: dict[str, Any] = _plain(self)
-        return plain
+        own = plain.pop("settings")
+        return plain | ({self.loss.objective: own} if own else {})
 
 
 def read_recipe(path: str | os.PathLike[str], settings: Sequence[str] = ()) -> Recipe:
@@ -251,7 +280,13 @@ def resolve(content: Mapping[str, Any]) -> Recipe:
     >>> resolve({"data": {"faces": "crops", "labels": "q.csv"}, "optim": {"lr": 1}}).optim.lr
     1.0
     """
-    return _table(Recipe, content, "")
+    loss = content.get("loss") if isinstance(content, Mapping) else None
+    name = loss.get("objective", Loss.objective) if isinstance(loss, Mapping) else Loss.objective
+    kind = OBJECTIVES[checks.choice(name, "loss.objective", OBJECTIVES)]
+    if name not in content:
+        return dataclasses.replace(_table(Recipe, content, ""), settings=_table(kind, {}, name))
+    rest = {key: value for key, value in content.items() if key != name}
+    return dataclasses.replace(_table(Recipe, rest, ""), settings=_table(kind, content[name], name))
 
 
 def _apply(content: dict[str, Any], setting: str) -> None:

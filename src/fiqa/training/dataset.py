@@ -9,6 +9,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -39,14 +40,16 @@ Rows = NDArray[np.int64]
 class Examples:
     """Labelled crops, N rows.
 
-    `ids` (N,) str; `crops` (N,S,S,3) uint8 RGB, memory-mapped; `label` (N,) float32; `factors` (N,F) float32, NaN where unknown; `identity` (N,) int64 code;
-    `level` (N,) int64 0..4; `training` and `validation` rows; `unlabelled` images without a label and `failed` ones that could not be read, left out of N.
+    `ids` (N,) str; `crops` (N,S,S,3) uint8 RGB, memory-mapped; `label` (N,) float32; `factors` (N,F) float32, NaN where unknown; `confidence` (N,) float32, 1
+    where the recipe has no file of it; `identity` (N,) int64 code; `level` (N,) int64 0..4; `training` and `validation` rows; `unlabelled` images without a
+    label and `failed` ones that could not be read, left out of N.
     """
 
     ids: NDArray[np.str_]
     crops: NDArray[np.uint8]
     label: FloatArray
     factors: FloatArray
+    confidence: FloatArray
     identity: NDArray[np.int64]
     level: NDArray[np.int64]
     training: Rows
@@ -63,6 +66,13 @@ class Examples:
     def group(self) -> NDArray[np.int64]:
         """(N,) the person and level inside which a ranking loss compares, -1 outside the middle levels."""
         return np.where(self.middle, self.identity * 5 + self.level, -1)
+
+    @cached_property
+    def classes(self) -> NDArray[np.int64]:
+        """(N,) code of the person, 0..C-1 over the people who have a training image, -1 for others."""
+        known = np.unique(self.identity[self.training])
+        place = np.searchsorted(known, self.identity).clip(max=len(known) - 1)
+        return np.where(known[place] == self.identity, place, -1)
 
 
 def examples(recipe: Recipe, folder: str | os.PathLike[str]) -> Examples:
@@ -87,6 +97,7 @@ def examples(recipe: Recipe, folder: str | os.PathLike[str]) -> Examples:
         crops,
         label,
         _factors(recipe, manifest.id),
+        _confidence(recipe.data, manifest.id),
         identity,
         levels(label, recipe.loss.level_cuts),
         training,
@@ -97,8 +108,10 @@ def examples(recipe: Recipe, folder: str | os.PathLike[str]) -> Examples:
 
 
 def inputs_digest(recipe: Recipe) -> dict[str, str]:
-    """Returns name -> digest of every file that decides a run: labels, factors, weights by their bytes, images by path, size and time."""
-    files = {"labels": recipe.data.labels, "factors": recipe.data.factors, "weights": recipe.model.weights}
+    """Returns name -> digest of every file that decides a run: labels and all other tables and weights by their bytes, images by path, size and time."""
+    data, own = recipe.data, recipe.settings
+    files = {"labels": data.labels, "factors": data.factors, "confidence": data.confidence}
+    files |= {"weights": recipe.model.weights} | {key: getattr(own, key) for key in own.FILES}
     result = {}
     for name, path in files.items():
         if path:
@@ -150,6 +163,18 @@ def _factors(recipe: Recipe, ids: NDArray[np.str_]) -> FloatArray:
             f"{recipe.data.factors!r} must hold a factor of at least one image, it holds none of {', '.join(names)}."
         )
     return result
+
+
+def _confidence(data: Data, ids: NDArray[np.str_]) -> FloatArray:
+    if not data.confidence:
+        return np.ones(len(ids), np.float32)
+    known = read_quality(data.confidence)
+    missing = ids[~np.isin(ids, known.id)]
+    if len(missing):
+        raise InputError(
+            f"data.confidence must know every image with a label; {len(missing)} are missing, the first {str(missing[0])!r}."
+        )
+    return known.at(ids)
 
 
 def _split(recipe: Recipe, manifest: Manifest, label: FloatArray, identity: NDArray[np.int64]) -> tuple[Rows, Rows]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from fiqa.training.config import Model
 from fiqa.training.dataset import Examples, Rows
 from fiqa.types import FloatArray, batches
 
-__all__ = ["agreement", "better", "predict", "to_input"]
+__all__ = ["agreement", "better", "outputs", "predict", "to_input"]
 
 _BATCH = 64
 
@@ -28,17 +28,22 @@ def to_input(crops: NDArray[np.uint8], model: Model, device: torch.device) -> Te
     return (pixels / 255 - mean) / std
 
 
-def predict(net: nn.Module, data: Examples, rows: Rows, model: Model, device: torch.device) -> FloatArray:
-    """Returns (len(rows), 1 + F) float32 as the network in evaluation mode gives them for the crops as they are."""
-    was = net.training
+def outputs(net: nn.Module, data: Examples, rows: Rows, model: Model) -> Iterator[Tensor]:
+    """Yields what the network in evaluation mode gives for the crops of `rows` as they are, a batch (n,K) float32 at a time, on the network's device."""
+    was, device = net.training, next(net.parameters()).device
     net.eval()
-    with torch.no_grad():
-        parts = [
-            net(to_input(np.asarray(data.crops[rows[part]]), model, device)).float().cpu().numpy()
-            for part in batches(len(rows), _BATCH)
-        ]
+    for part in batches(len(rows), _BATCH):
+        with torch.no_grad():
+            found = net(to_input(np.asarray(data.crops[rows[part]]), model, device)).float()
+        yield found
     net.train(was)
-    return np.concatenate(parts)
+
+
+def predict(
+    net: nn.Module, data: Examples, rows: Rows, model: Model, scores: Callable[[Tensor], Tensor] = lambda output: output
+) -> FloatArray:
+    """Returns (len(rows), 1 + F) float32: the `scores` in what the network gives (see fiqa.training.objectives.base.Objective)."""
+    return np.concatenate([scores(found).cpu().numpy() for found in outputs(net, data, rows, model)])
 
 
 def agreement(pred: FloatArray, data: Examples, rows: Rows) -> dict[str, float | None]:

@@ -11,7 +11,7 @@ from torch import nn
 from fiqa.errors import InputError
 from fiqa.training.config import Optim
 
-__all__ = ["optimizer", "parameter_groups", "rate"]
+__all__ = ["objective_group", "optimizer", "parameter_groups", "rate"]
 
 
 def parameter_groups(net: nn.Module, optim: Optim) -> list[dict[str, Any]]:
@@ -44,6 +44,12 @@ def parameter_groups(net: nn.Module, optim: Optim) -> list[dict[str, Any]]:
     if not groups:
         raise InputError("optim must train something: rest is freeze and there are no groups.")
     return groups
+
+
+def objective_group(objective: nn.Module, optim: Optim) -> list[dict[str, Any]]:
+    """Returns the group of what an objective learns for itself; no group where it learns nothing."""
+    params = list(objective.parameters())
+    return [_group(params, optim.objective_lr or optim.lr, optim.objective_weight_decay)] if params else []
 
 
 def _group(params: list[nn.Parameter], lr: float, weight_decay: float) -> dict[str, Any]:

@@ -9,15 +9,21 @@ from typing import Any
 
 from fiqa.data.tables import frame_of, write_table
 
-__all__ = ["COLUMNS", "metrics_path", "write_history"]
+__all__ = ["columns", "metrics_path", "write_history"]
 
-COLUMNS = (
-    "step", "epoch", "images", "lr", "loss", "loss_quality", "loss_ranking", "loss_factors",
-    "mae", "rmse", "spearman", "spearman_identity", "spearman_middle", "mae_factors", "q90_q10", "std",
-    "seconds", "images_per_second", "waiting",
-)  # fmt: skip
-"""Of each row: where it stood; the means of the losses since the row before; what validation gave (missing where it cannot be computed); the pace, and
-`waiting`, the share of the time in which the device waited for data."""
+
+def columns(terms: Sequence[str]) -> tuple[str, ...]:
+    """Returns the columns of a run whose loss has these terms: where it stood; the means of the losses since the row before; what validation gave (missing
+    where it cannot be computed); the pace, and `waiting`, the share of the time in which the device waited for data.
+
+    >>> columns(["loss_quality"])[:6]
+    ('step', 'epoch', 'images', 'lr', 'loss', 'loss_quality')
+    """
+    return (
+        "step", "epoch", "images", "lr", "loss", *terms,
+        "mae", "rmse", "spearman", "spearman_identity", "spearman_middle", "mae_factors", "q90_q10", "std",
+        "seconds", "images_per_second", "waiting",
+    )  # fmt: skip
 
 
 def metrics_path(folder: str | os.PathLike[str]) -> Path:
@@ -25,6 +31,7 @@ def metrics_path(folder: str | os.PathLike[str]) -> Path:
     return Path(folder) / "metrics.csv"
 
 
-def write_history(folder: str | os.PathLike[str], history: Sequence[Mapping[str, Any]]) -> None:
+def write_history(folder: str | os.PathLike[str], history: Sequence[Mapping[str, Any]], terms: Sequence[str]) -> None:
     """Writes every row so far, whole or not at all. Raises WriteError."""
-    write_table(frame_of([{name: row.get(name) for name in COLUMNS} for row in history]), metrics_path(folder))
+    names = columns(terms)
+    write_table(frame_of([{name: row.get(name) for name in names} for row in history]), metrics_path(folder))

@@ -9,27 +9,26 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from fiqa.errors import EvidenceError, InputError
 from fiqa.nets.catalog import load_weights
-from fiqa.nets.heads import QualityNet
-from fiqa.training import checkpoint, objectives
+from fiqa.training import checkpoint
 from fiqa.training.batches import Batch, Prefetched, epoch_batches, make_batch
 from fiqa.training.config import Recipe
 from fiqa.training.dataset import Examples, Rows
 from fiqa.training.evaluation import agreement, better, predict, to_input
-from fiqa.training.groups import optimizer, parameter_groups, rate
+from fiqa.training.groups import objective_group, optimizer, parameter_groups, rate
 from fiqa.training.log import write_history
-from fiqa.training.parallel import Place, gathered
+from fiqa.training.objectives import Targets, objective
+from fiqa.training.parallel import Place, first_buffers, gathered
 
 __all__ = ["Progress", "device_of", "fit", "network"]
-
-_TERMS = ("loss", "loss_quality", "loss_ranking", "loss_factors")
 
 
 @dataclass(frozen=True)
@@ -61,16 +60,17 @@ class _Position:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
-def network(recipe: Recipe) -> QualityNet:
+def network(recipe: Recipe) -> nn.Module:
     """Returns the recipe's network as it is before the first step: random from the seed, with the backbone's weights where the recipe names a file.
 
     Raises: WeightsError, UnsafeFileError, UnknownNameError, InputError.
     """
+    kind = objective(recipe)
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
-        net = QualityNet(recipe.model.backbone, embedding=recipe.model.embedding, factors=recipe.model.factors)
+        net = kind.network(recipe)
     if recipe.model.weights:
-        load_weights(net.backbone, recipe.model.weights)
+        load_weights(net.get_submodule("backbone"), recipe.model.weights)
     return net
 
 
@@ -91,7 +91,7 @@ def fit(
     place: Place | None = None,
     watch: Callable[[Progress], None] = lambda _: None,
 ) -> list[dict[str, Any]]:
-    """Trains to the end and returns the history, one row per evaluation (fiqa.training.log.COLUMNS).
+    """Trains to the end and returns the history, one row per evaluation (fiqa.training.log.columns).
 
     Args:
         recipe: what to do.
@@ -126,11 +126,15 @@ class _Fit:
         self.net = network(recipe).to(self.device)
         if recipe.run.channels_last:
             self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.optimizer = optimizer(parameter_groups(self.net, recipe.optim), recipe.optim)
+        with torch.random.fork_rng():
+            torch.manual_seed(recipe.seed + 1)
+            self.objective = objective(recipe)(recipe, data).to(self.device)
+        groups = parameter_groups(self.net, recipe.optim) + objective_group(self.objective, recipe.optim)
+        self.optimizer = optimizer(groups, recipe.optim)
         self.model = self._wrapped()
         self.per_epoch = len(epoch_batches(data, recipe, 0))
         self.total = self.per_epoch * recipe.optim.epochs
-        found = checkpoint.load_state(folder, self.net, self.optimizer, key=key)
+        found = checkpoint.load_state(folder, self.net, self.objective, self.optimizer, key=key)
         self.at = _Position(**found) if found else _Position(key)
         self.resumed = self.at.step
         self.sums: dict[str, Any] = dict(self.at.sums)
@@ -159,6 +163,8 @@ class _Fit:
             clock = time.perf_counter()
             for batch in ready:
                 self._step(batch)
+                if self.at.step % self.per_epoch == 0:
+                    self._end_epoch(epoch)
                 now = time.perf_counter()
                 self.at.seconds, clock = self.at.seconds + now - clock, now
                 self.at.waited = before + ready.waited
@@ -192,10 +198,14 @@ class _Fit:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.run.bf16):
             own = self.model(inputs)
-        terms = self._losses(gathered(own.float(), self.place, _counts(len(batch.label), self.place.world)), batch)
+        outputs = gathered(own.float(), self.place, _counts(len(batch.label), self.place.world))
+        terms = self.objective.losses(outputs, Targets.of(batch, self.device))
         self.optimizer.zero_grad(set_to_none=True)
         # Every process holds the loss of the whole batch and the gradient of its share; their mean, times the processes, is the whole gradient.
         (terms["loss"] * self.place.world).backward()  # type: ignore[no-untyped-call]
+        for own_param in self.objective.parameters():
+            if own_param.grad is not None:
+                own_param.grad.div_(self.place.world)  # these saw the whole batch, in every process alike
         if optim.clip:
             nn.utils.clip_grad_norm_(self.net.parameters(), optim.clip)
         self.optimizer.step()
@@ -203,22 +213,10 @@ class _Fit:
         for name, value in terms.items():
             self.sums[name] = self.sums.get(name, 0.0) + value.detach().double()
 
-    def _losses(self, pred: Tensor, batch: Batch) -> dict[str, Tensor]:
-        loss, device = self.recipe.loss, self.device
-        label, weight = torch.from_numpy(batch.label).to(device), torch.from_numpy(batch.weight).to(device)
-        if loss.quality == "l1":
-            terms = {"loss_quality": objectives.weighted_l1(pred[:, 0], label, weight)}
-        else:
-            terms = {"loss_quality": objectives.weighted_smooth_l1(pred[:, 0], label, weight, beta=loss.beta)}
-        total = loss.weight * terms["loss_quality"]
-        if loss.ranking:
-            terms["loss_ranking"] = objectives.ranking(pred[:, 0], label, torch.from_numpy(batch.group).to(device))
-            total = total + loss.ranking * terms["loss_ranking"]
-        if loss.factors:
-            factors = torch.from_numpy(batch.factors).to(device)
-            terms["loss_factors"] = objectives.factor_l1(pred[:, 1:], factors, weight)
-            total = total + loss.factors * terms["loss_factors"]
-        return {"loss": total, **terms}
+    def _end_epoch(self, epoch: int) -> None:
+        self.objective.end_epoch(epoch, self.net, Path(self.folder))
+        first_buffers(self.objective, self.place)
+        self._train_mode()
 
     def _due(self) -> bool:
         """After the steps that split an epoch in equal parts; the last of them ends it."""
@@ -242,7 +240,8 @@ class _Fit:
         self.sums, at.count, at.mark = {}, 0, (at.images, at.seconds, at.waited)
         if self.place.first:
             rows = self.data.validation
-            row |= agreement(predict(self.net, self.data, rows, self.recipe.model, self.device), self.data, rows)
+            pred = predict(self.net, self.data, rows, self.recipe.model, self.objective.scores)
+            row |= agreement(pred, self.data, rows)
             self._train_mode()
             for metric in self.recipe.run.select:
                 if metric not in at.best or better(metric, row[metric], at.best[metric]):
@@ -252,7 +251,7 @@ class _Fit:
 
     def _known_sums(self) -> dict[str, float]:
         """The sums as numbers, which waits for the device, so it is not done at every step."""
-        known = {name: float(self.sums[name]) for name in _TERMS if name in self.sums}
+        known = {name: float(self.sums[name]) for name in ("loss", *self.objective.TERMS) if name in self.sums}
         if not all(map(math.isfinite, known.values())):
             raise EvidenceError(
                 f"the loss must be finite, it was not before step {self.at.step}.",
@@ -265,8 +264,8 @@ class _Fit:
         if not self.place.first:
             return
         if history:
-            write_history(self.folder, self.at.history)
-        checkpoint.save_state(self.folder, self.net, self.optimizer, dict(vars(self.at)))
+            write_history(self.folder, self.at.history, self.objective.TERMS)
+        checkpoint.save_state(self.folder, self.net, self.objective, self.optimizer, dict(vars(self.at)))
 
     def _progress(self) -> Progress:
         history = self.at.history

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
 
-__all__ = ["Place", "gathered", "together"]
+__all__ = ["Place", "first_buffers", "gathered", "together"]
 
 
 @dataclass(frozen=True)
@@ -60,3 +60,10 @@ def gathered(own: Tensor, place: Place, counts: list[int]) -> Tensor:
     rows = [part[:count] for part, count in zip(parts, counts, strict=True)]
     rows[place.rank] = own
     return torch.cat(rows)
+
+
+def first_buffers(module: nn.Module, place: Place) -> None:
+    """Gives every process the buffers that the first one has."""
+    if place.world > 1:
+        for value in module.buffers():
+            distributed.broadcast(value, 0)

@@ -166,11 +166,12 @@ class _Work:
 
     def __init__(self, recipe: Recipe, folder: Path, weights: Path) -> None:
         from fiqa.nets.catalog import load_weights
-        from fiqa.nets.heads import QualityNet
         from fiqa.training.dataset import examples
+        from fiqa.training.objectives import objective
 
         self.recipe, self.folder = recipe, folder
-        self.net = QualityNet(recipe.model.backbone, embedding=recipe.model.embedding, factors=recipe.model.factors)
+        self.kind = objective(recipe)
+        self.net = self.kind.network(recipe)
         load_weights(self.net, weights)
         self.data: Examples = examples(recipe, crops_folder(folder))
         self.names = ("quality", "factors")[: 1 + bool(recipe.model.factors)]
@@ -243,17 +244,15 @@ class _Work:
         )
 
     def _onnx(self, size: int) -> bytes:
-        from fiqa.nets.heads import TwoOutputs
         from fiqa.nets.to_onnx import onnx_bytes
+        from fiqa.training.objectives import Served
 
-        return onnx_bytes(TwoOutputs(self.net), size=size, outputs=self.names)
+        return onnx_bytes(Served(self.net, self.kind, factors=len(self.names) > 1), size=size, outputs=self.names)
 
     def _torch(self) -> FloatArray:
-        import torch
-
         from fiqa.training.evaluation import predict
 
-        return predict(self.net, self.data, self.held, self.recipe.model, torch.device("cpu"))
+        return predict(self.net, self.data, self.held, self.recipe.model, self.kind.scores)
 
     def _run(self, content: bytes, rows: NDArray[np.int64]) -> FloatArray:
         """(N, 1 + F) of the file's bytes on some rows, by the path that users take: prepare, then the session."""

@@ -8,7 +8,7 @@ from fiqa.errors import InputError, UnknownNameError
 
 torch = pytest.importorskip("torch")
 
-from fiqa.nets.heads import QualityNet, TwoOutputs  # noqa: E402
+from fiqa.nets.heads import QualityNet  # noqa: E402
 
 
 @pytest.fixture
@@ -33,13 +33,6 @@ def test_quality_is_column_0_and_factors_lie_between_0_and_1(crops):
 def test_without_factors_there_is_one_column(crops):
     net = QualityNet("mobilenet_v3_small").eval()
     assert net(crops).shape == (3, 1)
-    assert len(TwoOutputs(net)(crops)) == 1
-
-
-def test_the_two_outputs_are_the_columns(crops):
-    net = QualityNet("mobilenet_v3_small", factors=("blur",)).eval()
-    quality, factors = TwoOutputs(net)(crops)
-    assert torch.equal(torch.cat([quality, factors], dim=1), net(crops))
 
 
 def test_an_embedding_is_the_backbones_own_last_layer():

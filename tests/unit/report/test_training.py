@@ -10,10 +10,10 @@ import numpy as np
 from PIL import Image
 
 from fiqa.report.training import run_page
-from fiqa.training.log import COLUMNS
+from fiqa.training.log import columns
 
 ROWS = [
-    dict.fromkeys(COLUMNS)
+    dict.fromkeys(columns(["loss_quality", "loss_ranking", "loss_factors"]))
     | {
         "step": k,
         "epoch": k / 2,

@@ -76,7 +76,7 @@ def test_it_learns_sharpness_and_keeps_the_best(trainable, tmp_path):
     data = examples(recipe, tmp_path / "crops")
     for metric, sign in (("mae", 1), ("spearman", -1)):
         net.load_state_dict(load_file(best_path(tmp_path / "a", metric)))
-        found = agreement(predict(net, data, data.validation, recipe.model, torch.device("cpu")), data, data.validation)
+        found = agreement(predict(net, data, data.validation, recipe.model), data, data.validation)
         known = [row[metric] for row in history if row[metric] is not None]
         assert found[metric] == pytest.approx(sign * min(sign * value for value in known))
 
@@ -111,7 +111,7 @@ def test_only_evaluations_are_saved_when_minutes_are_many(trainable, tmp_path):
     with pytest.raises(_StopError):
         run(recipe, tmp_path / "a", stop=6)
     net = network(recipe)
-    state = load_state(tmp_path / "a", net, torch.optim.AdamW(net.parameters()), key="k")
+    state = load_state(tmp_path / "a", net, torch.nn.Module(), torch.optim.AdamW(net.parameters()), key="k")
     assert state["step"] == 4, "the end of the first epoch"
 
 

@@ -50,7 +50,7 @@ def test_the_exported_model_scores_as_the_network_does(finished, tmp_path):
 
     net = network(recipe)
     net.load_state_dict(load_file(best_of(run, "mae")[0]))
-    wanted = predict(net, data, data.validation, recipe.model, torch.device("cpu"))
+    wanted = predict(net, data, data.validation, recipe.model)
     scorer = fiqa.load(tmp_path / "m.onnx")
     crops = np.asarray(data.crops[data.validation])
     raw = scorer.score(crops)

@@ -1,6 +1,8 @@
-"""What training minimizes: pure functions on tensors, each a scalar that carries the gradient of its predictions.
+"""A quality (and factors) learned from labels directly: L1 or smooth L1, the pairwise ranking loss, the factors.
 
-[1] Guo et al.: DmsFIQA, equation of the student's loss: mean|q^ - q| + mean over pairs log(1 + exp(-s_ij (q^_i - q^_j))).
+The terms are pure functions on tensors, each a scalar that carries the gradient of its predictions.
+
+    [1] Guo et al.: DmsFIQA, equation of the student's loss: mean|q^ - q| + mean over pairs log(1 + exp(-s_ij (q^_i - q^_j))).
 """
 
 from __future__ import annotations
@@ -9,7 +11,41 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["factor_l1", "ranking", "weighted_l1", "weighted_smooth_l1"]
+from fiqa.nets.heads import QualityNet
+from fiqa.training.config import Recipe
+from fiqa.training.objectives.base import Objective, Targets
+
+__all__ = ["OBJECTIVE", "Regression", "factor_l1", "ranking", "weighted_l1", "weighted_smooth_l1"]
+
+
+class Regression(Objective):
+    """`loss.weight` times the quality term, plus `loss.ranking` and `loss.factors` times theirs; the network gives (N, 1 + F)."""
+
+    TERMS = ("loss_quality", "loss_ranking", "loss_factors")
+
+    @classmethod
+    def network(cls, recipe: Recipe) -> QualityNet:
+        """Returns a QualityNet."""
+        return QualityNet(recipe.model.backbone, embedding=recipe.model.embedding, factors=recipe.model.factors)
+
+    def losses(self, output: Tensor, batch: Targets) -> dict[str, Tensor]:
+        """Returns the terms whose weight is not 0, and the quality term in any case."""
+        loss, quality = self.recipe.loss, output[:, 0]
+        if loss.quality == "l1":
+            terms = {"loss_quality": weighted_l1(quality, batch.label, batch.weight)}
+        else:
+            terms = {"loss_quality": weighted_smooth_l1(quality, batch.label, batch.weight, beta=loss.beta)}
+        total = loss.weight * terms["loss_quality"]
+        if loss.ranking:
+            terms["loss_ranking"] = ranking(quality, batch.label, batch.group)
+            total = total + loss.ranking * terms["loss_ranking"]
+        if loss.factors:
+            terms["loss_factors"] = factor_l1(output[:, 1:], batch.factors, batch.weight)
+            total = total + loss.factors * terms["loss_factors"]
+        return {"loss": total, **terms}
+
+
+OBJECTIVE = Regression
 
 
 def weighted_l1(pred: Tensor, target: Tensor, weight: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from fiqa.training.objectives import factor_l1, ranking, weighted_l1, weighted_smooth_l1  # noqa: E402
+from fiqa.training.objectives.regression import factor_l1, ranking, weighted_l1, weighted_smooth_l1  # noqa: E402
 
 
 @pytest.fixture
