@@ -44,13 +44,28 @@ def method_page(card: MethodCard) -> str:
         "needs the extras": ", ".join(card.extras) or "none",
         "sees": card.preprocess or "as its inputs are",
         "weights": card.weights or "none",
+        "cost of one face": card.cost,
         "status": card.status,
     }
-    table = "\n".join(f"| {key} | {value} |" for key, value in rows.items())
-    module = methods.TABLE[card.name]
-    limits = f"\n## When it fails\n\n{card.limits}\n" if card.limits else ""
-    head = f"# {card.name}\n\n{card.summary}\n\n| | |\n|---|---|\n{table}\n{limits}"
-    return f"{head}\n## In the code\n\n::: {module}\n"
+    table = "\n".join(f"| {key} | {value.replace('|', '\\|')} |" for key, value in rows.items() if value)
+    equation = f"\n```text\n{card.equation}\n```\n" if card.equation else ""
+    told = {"When to use it": card.use, "When it fails": card.limits, "Use": _usage(card)}
+    parts = "".join(f"\n## {title}\n\n{text}\n" for title, text in told.items() if text)
+    head = f"# {card.name}\n\n{card.summary}\n{equation}\n| | |\n|---|---|\n{table}\n{parts}"
+    return f"{head}\n## In the code\n\n::: {methods.TABLE[card.name]}\n"
+
+
+def _usage(card: MethodCard) -> str:
+    """The command that scores with the method, and its settings; nothing for the others."""
+    settings = methods.settings_of(card.name)
+    if not settings and "score" not in card.gives:
+        return ""
+    asks = " --recognizer recognizer.pt" if "recognizer" in settings else ""
+    asks += " --set reference=scores.parquet" if "reference" in settings else ""
+    named = {key: value for key, value in settings.items() if key not in ("recognizer", "reference")}
+    lines = "".join(f"| `{key}` | {value} |\n" for key, value in named.items())
+    table = f"\n| setting | default |\n|---|---|\n{lines}" if lines else ""
+    return f"```console\nfiqa score crops/ --aligned --model {card.name}{asks} -o scores.parquet\n```\n{table}".rstrip()
 
 
 def method_list() -> str:

@@ -6,6 +6,7 @@ import importlib.util
 import os
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -110,3 +111,48 @@ def photo_folder(tmp_path: Path) -> Path:
     (tmp_path / "photos").mkdir()
     Image.fromarray(astronaut()).save(tmp_path / "photos" / "astronaut.png")
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def torch_recognizer() -> Any:
+    """A tiny recognizer in torch with all that probes ask of one (BatchNorm2d, trunk and tail, dropout .3), its statistics those of drawn faces."""
+    import cv2
+    import torch
+
+    from fiqa.faces.factors.structure import drawing
+    from fiqa.nets.recognizer import TorchRecognizer
+    from fiqa.runtime.cards import ModelInput
+
+    class Tiny(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = torch.nn.Sequential(torch.nn.Conv2d(3, 6, 3, 2, 1, bias=False), torch.nn.BatchNorm2d(6))
+            self.second = torch.nn.Sequential(torch.nn.Conv2d(6, 8, 3, 2, 1, bias=False), torch.nn.BatchNorm2d(8))
+            self.last = torch.nn.Linear(8 * 49, 12)
+
+        def trunk(self, x: Any) -> Any:
+            x = torch.relu_(self.second(torch.relu_(self.first(x))))
+            return torch.nn.functional.adaptive_avg_pool2d(x, 7).flatten(1)
+
+        def tail(self, features: Any) -> Any:
+            return self.last(features)
+
+        def forward(self, x: Any) -> Any:
+            return self.tail(self.trunk(x))
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(11)
+        net = Tiny()
+        for layer in net.modules():
+            if isinstance(layer, torch.nn.BatchNorm2d):
+                layer.momentum = None
+        draw = np.random.default_rng(1)
+        texture = [cv2.GaussianBlur(draw.normal(size=(112, 112)), (0, 0), 0.9 + 0.1 * (i % 7)) for i in range(16)]
+        luma = np.stack([150 + 4 * (i % 7) + 100 * drawing() + 14 * t for i, t in enumerate(texture)])
+        crops = np.clip(np.stack([luma + 15, luma, luma - 10], axis=-1), 0, 255).astype(np.uint8)
+        spec = ModelInput(size=112, color="BGR", layout="NCHW", scale=255, mean=(0.5,) * 3, std=(0.4, 0.5, 0.6))
+        made = TorchRecognizer(net, spec)
+        made.net.train()
+        with torch.no_grad():
+            made.net(made.tensor(crops))
+    return TorchRecognizer(made.net, spec, name="tiny", dropout=0.3)

@@ -20,11 +20,12 @@ def command(
       fiqa methods
       fiqa methods cr_fiqa
     """
-    from fiqa.methods import card, names
+    from fiqa.methods import card, names, settings_of
 
     lines: list[tuple[str, ...]]
     if name is not None:
         lines = [(key, _words(value)) for key, value in asdict(card(name)).items()]
+        lines += [("settings", ", ".join(map(_setting, settings_of(name).items())))] if settings_of(name) else []
     else:
         lines = [("name", "year", "gives", "needs", "extras", "status", "summary")]
         for known in map(card, names()):
@@ -32,6 +33,14 @@ def command(
             lines.append((known.name, str(known.year), gives, needs, extras, known.status, known.summary))
     for line in _columns(lines):
         typer.echo(line)
+
+
+def _setting(item: tuple[str, object]) -> str:
+    """A setting with its default, or its name alone where it must be given."""
+    import inspect
+
+    name, default = item
+    return name if default is inspect.Parameter.empty else f"{name}={default}"
 
 
 def _words(value: object) -> str:

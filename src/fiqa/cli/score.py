@@ -6,7 +6,7 @@ import shlex
 import sys
 from collections import Counter
 from contextlib import closing
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -28,6 +28,15 @@ def command(
     faces: options.FacesPolicy = "largest",
     model: Annotated[
         str | None, typer.Option("--model", metavar="NAME|FILE", help="A method's name, or an .onnx file with a card.")
+    ] = None,
+    recognizer: Annotated[
+        str | None,
+        typer.Option(
+            "--recognizer", metavar="FILE", help="Of a method that asks one: .onnx or torch weights, with a card."
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A setting of the method; again for more.")
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Add the six factors and the reasons.")] = False,
     output: options.Output = None,
@@ -51,6 +60,7 @@ def command(
 
     Example:
       fiqa score photos/ --explain -o scores.parquet --html sheet.html
+      fiqa score crops/ --aligned --model grafiqs --recognizer recognizer.pt -o grafiqs.parquet
     """
     from fiqa.verbs.score import plan
 
@@ -59,6 +69,8 @@ def command(
     run = plan(
         paths,
         model=model,
+        recognizer=recognizer,
+        settings=_settings(settings or ()),
         aligned=aligned,
         detector=detector,
         faces=faces,
@@ -78,6 +90,25 @@ def command(
     if not quiet:
         typer.echo(summary.line(), err=True)
     raise typer.Exit(options.SOME_FAILED if summary.failed else options.OK)
+
+
+def _settings(texts: Iterable[str]) -> dict[str, Any]:
+    """The settings in NAME=VALUE texts; a value that is a number is one, all else is text."""
+    import json
+
+    from fiqa.errors import InputError
+
+    found: dict[str, Any] = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not (name and sign):
+            raise InputError(f"--set must be NAME=VALUE, got {text!r}.", hint="fiqa methods NAME lists the settings")
+        try:
+            number = json.loads(value)
+        except ValueError:
+            number = None
+        found[name] = number if isinstance(number, int | float) else value
+    return found
 
 
 def _to_file(run: Scoring, output: str, force: bool, quiet: bool, *, keep: bool) -> tuple[list[Row], Summary]:

@@ -65,7 +65,9 @@ def verify(
 
 @app.command()
 def card(
-    model: Annotated[str, typer.Argument(metavar="FILE.onnx", help="The model file.", show_default=False)],
+    model: Annotated[
+        str, typer.Argument(metavar="FILE", help="The model: .onnx, or torch weights.", show_default=False)
+    ],
     kind: Annotated[str, typer.Option("--kind", metavar="KIND", help="recognizer, quality, detector or pose.")],
     color: Annotated[
         str, typer.Option("--color", metavar="RGB|BGR", help="Order of the channels it was trained with.")
@@ -85,6 +87,14 @@ def card(
     x0: Annotated[float | None, typer.Option("--x0", help="Quality: the value that becomes 50 of 100.")] = None,
     w: Annotated[float | None, typer.Option("--w", help="Quality: the scale of the 0..100 sigmoid.")] = None,
     name: Annotated[str | None, typer.Option("--name", help="Default: the file's name without suffix.")] = None,
+    backbone: Annotated[str, typer.Option("--backbone", help="Torch weights: the network of fiqa they are of.")] = "",
+    embedding: Annotated[int, typer.Option("--embedding", help="Torch weights: length of the vector.")] = 0,
+    dropout: Annotated[
+        float, typer.Option("--dropout", help="Torch weights: share that training dropped before the last layer.")
+    ] = 0.0,
+    objective: Annotated[
+        str, typer.Option("--objective", help="Recognizer: the loss of its training, as arcface or magface.")
+    ] = "",
     license_: Annotated[str, typer.Option("--license", help="Its license.")] = "",
     paper: Annotated[str, typer.Option("--paper", help="The paper it is from.")] = "",
     source: Annotated[str, typer.Option("--source", help="Where it came from.")] = "",
@@ -93,11 +103,15 @@ def card(
 ) -> None:
     """Write the card of a model file beside it: what must be known to run it, with its sha256.
 
-    The input becomes (x / scale - mean) / std. The shape of the file's input and output is read from it; nothing else is guessed.
+    The input becomes (x / scale - mean) / std. The shape of an ONNX file's input and output is read from it; nothing else is guessed.
 
     Example:
       fiqa weights card model.onnx --kind recognizer --color RGB --mean .485,.456,.406 --std .229,.224,.225
+      fiqa weights card net.pt --kind recognizer --color RGB --mean .5 --std .5 --backbone mobilefacenet --embedding 128
     """
+    from pathlib import Path
+
+    from fiqa.runtime.cards import TORCH_SUFFIXES
     from fiqa.runtime.describe import Described, describe
 
     given = Described(
@@ -112,6 +126,23 @@ def card(
         x0=x0,
         w=w,
         name=name,
-        texts={"license": license_, "paper": paper, "source": source, "training_data": training_data},
+        backbone=backbone,
+        embedding=embedding,
+        dropout=dropout,
+        texts={
+            "license": license_,
+            "paper": paper,
+            "source": source,
+            "training_data": training_data,
+            "objective": objective,
+        },
     )
-    typer.echo(describe(model, given, replace=force))
+    if Path(model).suffix.lower() in TORCH_SUFFIXES:
+        from fiqa.extras import require
+
+        require("torch", extra="train")
+        from fiqa.nets.recognizer import describe_weights
+
+        typer.echo(describe_weights(model, given, replace=force))
+    else:
+        typer.echo(describe(model, given, replace=force))

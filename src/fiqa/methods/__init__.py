@@ -103,7 +103,9 @@ def load(
         raise InputError(
             f"fiqa.load needs a method that scores images; {text} {'makes labels' if labels else 'is trained'} from "
             f"{', '.join(module.CARD.needs)}.",
-            hint=f"fiqa label {text} --help" if labels else f"fiqa train recipes/{text}.toml, then give the exported file",
+            hint=f"fiqa label {text} --help"
+            if labels
+            else f"fiqa train recipes/{text}.toml, then give the exported file",
         )
     _check(text, given)
     scorer: Scorer = module.scorer(**given)
@@ -135,8 +137,9 @@ def _check(name: str, given: Mapping[str, Any]) -> None:
     for key, default in known.items():
         if default is inspect.Parameter.empty and key not in given:
             raise InputError(
-                f"{name} must be given its {key}.", hint=f'fiqa.load("{name}", {key}=...), or fiqa score --model {name} '
-                + ("--recognizer FILE" if key == "recognizer" else f"--set {key}=...")
+                f"{name} must be given its {key}.",
+                hint=f'fiqa.load("{name}", {key}=...), or fiqa score --model {name} '
+                + ("--recognizer FILE" if key == "recognizer" else f"--set {key}=..."),
             )
 
 

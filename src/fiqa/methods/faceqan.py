@@ -1,6 +1,6 @@
 """FaceQAN: a face whose vector an adversary cannot move with little noise, and that is like its mirror image, is a good one.
 
-    [1] Babnik, Peer, Struc: FaceQAN: Face Image Quality Assessment Through Adversarial Noise Exploration, ICPR 2022.
+[1] Babnik, Peer, Struc: FaceQAN: Face Image Quality Assessment Through Adversarial Noise Exploration, ICPR 2022.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ CARD = MethodCard(
     preprocess="as the recognizer's card says",
     weights="none of its own; any recognizer in torch",
     summary="How like itself a face stays under adversarial noise, times how like it is to its mirror image.",
-    equation="q = [(1 + mean S)/2 * clip(1 - std S, 0, 1) * cos(f(x), f(flip x))]^5, S the cosines to f(x) of 10 noisy copies before each of 5 sign-gradient steps",
+    equation="q = [(1 + mean S)/2 * clip(1 - std S, 0, 1) * cos(f(x), f(flip x))]^5, S: cosines of f(x) and 10 noisy copies before each of 5 gradient steps",
     use="A slow reference: to score a few thousand faces once, or as the prior of label optimization.",
     limits="Slow. A profile loses by the mirror image, whatever it is worth. A crop without a face may keep a stable, symmetric vector: detect first.",
     cost="53 forward and 40 backward passes, about 130 forward passes",
@@ -105,9 +105,7 @@ def _measured(
     noise = torch.stack([_noise(crop, copies, pixels.shape[1:], epsilon, seed) for crop in crops]).to(pixels.device)
     similarity = explored(recognizer.vectors, pixels, noise, steps=steps, epsilon=epsilon)
     with torch.no_grad():
-        symmetry = torch.nn.functional.cosine_similarity(
-            recognizer.vectors(pixels), recognizer.vectors(pixels.flip(3))
-        )
+        symmetry = torch.nn.functional.cosine_similarity(recognizer.vectors(pixels), recognizer.vectors(pixels.flip(3)))
     return quality(similarity.cpu().numpy(), symmetry.cpu().numpy())
 
 

@@ -126,7 +126,9 @@ def choose_layers(
     mean, deviation = length.mean(axis=0), length.std(axis=0)
     able = np.flatnonzero(deviation > 1e-6 * np.abs(mean))
     if not len(able):
-        raise InputError(f"FROQ needs a layer that answers differently to the reference faces, {recognizer.name} has none.")
+        raise InputError(
+            f"FROQ needs a layer that answers differently to the reference faces, {recognizer.name} has none."
+        )
     agree = np.zeros(len(names))
     agree[able] = [spearman(length[:, i], target) for i in able]
     standard = (length - mean) / np.where(deviation > 0, deviation, 1) * np.sign(agree)

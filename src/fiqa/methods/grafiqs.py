@@ -82,7 +82,8 @@ def gradient_magnitude(net: nn.Module, x: Tensor, *, at: str = IMAGE) -> Tensor:
     starts: list[Tensor] = []
 
     def watch(layer: Any, inputs: tuple[Tensor, ...]) -> None:
-        mean, variance = inputs[0].mean((2, 3)), inputs[0].var((2, 3), correction=0)
+        mean = inputs[0].mean((2, 3))
+        variance = (inputs[0] - mean[:, :, None, None]).square().mean((2, 3))
         distance = (mean - layer.running_mean).square() + (variance - layer.running_var).square()
         losses.append(distance.mean(1))
 
@@ -100,16 +101,19 @@ def gradient_magnitude(net: nn.Module, x: Tensor, *, at: str = IMAGE) -> Tensor:
             hooks.enter_context(named[at].register_forward_hook(start))
             net(x.detach())
         loss = torch.stack(losses).mean(0).sum()
-        if len(starts) != 1 or not loss.requires_grad:
-            raise InputError(
-                f"at must name a module that runs once and has a BatchNorm2d layer after it, got {at!r}."
-            )
-        (gradient,) = torch.autograd.grad(loss, starts)
+        gradient = torch.autograd.grad(loss, starts, allow_unused=True)[0] if loss.requires_grad else None
+        if len(starts) != 1 or gradient is None:
+            raise InputError(f"at must name a module that runs once and has a BatchNorm2d layer after it, got {at!r}.")
     return gradient.abs().flatten(1).sum(1)
 
 
 def scorer(
-    *, recognizer: str | os.PathLike[str] | Recognizer, at: str = IMAGE, x0: float = X0, w: float = W, batch: int = _BATCH
+    *,
+    recognizer: str | os.PathLike[str] | Recognizer,
+    at: str = IMAGE,
+    x0: float = X0,
+    w: float = W,
+    batch: int = _BATCH,
 ) -> Probe:
     """Returns the probe.
 

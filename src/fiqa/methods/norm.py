@@ -19,7 +19,7 @@ __all__ = ["CARD", "embedding_norm", "scorer"]
 
 CARD = MethodCard(
     name="norm",
-    paper="Ranjan, Castillo, Chellappa: L2-constrained Softmax Loss for Discriminative Face Verification (arXiv 2017), who saw that short vectors are bad faces",
+    paper="Ranjan, Castillo, Chellappa: L2-constrained Softmax Loss for Discriminative Face Verification (arXiv 2017)",
     year=2017,
     family="classic",
     needs=("crops", "recognizer"),

@@ -1,13 +1,13 @@
 """SER-FIQ: a face whose vector stays where it is when parts of the network are dropped at random is a good one.
 
-    [1] Terhorst, Kolf, Damer, Kirchbuchner, Kuijper: SER-FIQ: Unsupervised Estimation of Face Image Quality Based on Stochastic Embedding Robustness,
-        CVPR 2020.
+[1] Terhorst, Kolf, Damer, Kirchbuchner, Kuijper: SER-FIQ: Unsupervised Estimation of Face Image Quality Based on Stochastic Embedding Robustness,
+    CVPR 2020.
 """
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,7 @@ CARD = MethodCard(
     equation="q = 2 / (1 + exp(mean over pairs of passes of |e_s - e_t|)), e unit vectors",
     use="Your recognizer was trained with dropout: the score is then about that recognizer and needs nothing else.",
     limits=(
-        "A recognizer without dropout cannot be asked; `dropout=` puts one before the last layer, and the score is then of a network that was not trained for it. "
+        "A recognizer without dropout cannot be asked; `dropout=` puts one before the last layer, which the network was not trained for. "
         "A blank crop has a stable vector too."
     ),
     cost="one forward pass and 100 of the last layer",
@@ -57,11 +57,13 @@ def robustness(vectors: Tensor) -> Tensor:
     return 2 / (1 + torch.nn.functional.pdist(unit).mean().exp())
 
 
-def _measured(recognizer: TorchRecognizer, crops: NDArray[np.uint8], passes: int, dropout: float, seed: int) -> FloatArray:
+def _measured(
+    recognizer: TorchRecognizer, crops: NDArray[np.uint8], passes: int, dropout: float, seed: int
+) -> FloatArray:
     """Robustness of each crop: (n,). The trunk runs once; the masks of a crop come from its content."""
     import torch
 
-    net = recognizer.net
+    net: Any = recognizer.net
     with torch.no_grad():
         features = net.trunk(recognizer.tensor(crops))
         result = np.empty(len(crops), np.float32)

@@ -62,7 +62,8 @@ class TorchRecognizer:
     ) -> None:
         if spec.layout != "NCHW":
             raise InputError(f"A torch recognizer must take NCHW, its card says {spec.layout}.")
-        self.net = copy.deepcopy(net).eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+        self.net = copy.deepcopy(net).eval().requires_grad_(False).to(torch.device(device))
+        self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's own signatures leave it out
         self.input = spec
         self.name = name
         self.version = _digest(net) if version is None else version

@@ -23,7 +23,8 @@ _ROLES = {"recognizer": "embedding", "quality": "quality", "detector": "other", 
 class Described:
     """What a user says of a model file. `mean` and `std` are one number or three, with commas; `size`, `output`, `name` None: as the file has it.
 
-    `x0` and `w` are the calibration that a quality model must have; `texts` are further fields of the card (license, paper, source, training_data).
+    `x0` and `w` are the calibration that a quality model must have; `backbone`, `embedding` (the vector's length) and `dropout` are of torch weights, which
+    fiqa.nets.recognizer describes; `texts` are further fields of the card (license, paper, source, training_data, objective).
     """
 
     kind: str
@@ -38,6 +39,9 @@ class Described:
     x0: float | None = None
     w: float | None = None
     name: str | None = None
+    backbone: str = ""
+    embedding: int = 0
+    dropout: float = 0.0
 
 
 def describe(model: str | os.PathLike[str], given: Described, *, replace: bool = False) -> Path:

@@ -15,6 +15,7 @@ from fiqa.data.store import file_state, fingerprint, hash_rows, is_current, make
 from fiqa.data.tables import TableWriter, frame_of, table_suffix
 from fiqa.errors import InputError
 from fiqa.execute.local import map_batches
+from fiqa.runtime.weights import find as find_weights
 from fiqa.types import Manifest
 from fiqa.verbs.score_rows import FaceScoring, Row, Source, blank_row, sources
 
@@ -80,8 +81,9 @@ class Scoring:
         if not self.how.aligned:
             how["detector"] = self.how.finder.name
         inputs = {"images": hash_rows((source, file_state(source.path)) for source in sources(self.manifest))}
-        if self.how.weights is not None:
-            inputs["weights"] = sha256_file(self.how.weights)
+        for name, file in (("weights", self.how.weights), ("recognizer", self.how.recognizer)):
+            if file is not None:
+                inputs[name] = sha256_file(find_weights(file))
         return make_record("score", arguments=how, inputs=inputs)
 
 
@@ -89,6 +91,8 @@ def score(
     paths: Paths,
     *,
     model: str | None = None,
+    recognizer: str | None = None,
+    settings: Mapping[str, Any] | None = None,
     aligned: bool = False,
     detector: str = "auto",
     faces: str = "largest",
@@ -104,6 +108,8 @@ def score(
     Args:
         paths: an image, a folder, a list file, a manifest (file or fiqa.Manifest), or several of these.
         model: a method's name, or the path of an .onnx file with its card; None is the default method.
+        recognizer: for a method that asks one: the path of its file, .onnx or torch weights, with its card.
+        settings: of the method, by name; fiqa.methods.settings_of lists them.
         aligned: the images are aligned crops: square, brought to 112x112 if they have another size. Otherwise faces are detected and aligned first.
         detector: auto, yunet, dlib, or none (the same as `aligned`).
         faces: which faces of an image count: largest, all, or one (more than one is a failure).
@@ -124,6 +130,8 @@ def score(
     run = plan(
         paths,
         model=model,
+        recognizer=recognizer,
+        settings=settings,
         aligned=aligned,
         detector=detector,
         faces=faces,
@@ -139,6 +147,8 @@ def plan(
     paths: Paths,
     *,
     model: str | None = None,
+    recognizer: str | None = None,
+    settings: Mapping[str, Any] | None = None,
     aligned: bool = False,
     detector: str = "auto",
     faces: str = "largest",
@@ -154,7 +164,8 @@ def plan(
             f"aligned crops need no detector, got detector={detector!r} and weights={weights!r}.",
             hint="leave out aligned for whole photographs",
         )
-    how = FaceScoring(model, crops, detector, faces, explain, weights, limits or Limits())
+    given = tuple(sorted((settings or {}).items()))
+    how = FaceScoring(model, crops, detector, faces, explain, weights, limits or Limits(), recognizer, given)
     manifest = paths if isinstance(paths, Manifest) else find(paths)
     if not len(manifest):
         raise InputError(

@@ -108,7 +108,8 @@ class FaceScoring:
     """How faces are scored: `score(images)` as an object that every process can load its own detector and scorer from.
 
     Fields: `model` name or path, None the default; `aligned` whether the images are crops; `detector`, `weights` and `faces` as in fiqa.score; `explain`
-    whether factors and reasons are wanted; `limits` of reading.
+    whether factors and reasons are wanted; `limits` of reading; `recognizer` the file of the method's recognizer, None where it asks none; `settings` of the
+    method, name and value.
     """
 
     model: str | None
@@ -118,6 +119,8 @@ class FaceScoring:
     explain: bool
     weights: str | None
     limits: Limits
+    recognizer: str | None = None
+    settings: tuple[tuple[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
         from fiqa.faces.detect import NAMES, POLICIES
@@ -134,7 +137,7 @@ class FaceScoring:
         """The method, loaded when first used."""
         from fiqa.methods import load
 
-        return load(self.model)
+        return load(self.model, recognizer=self.recognizer, **dict(self.settings))
 
     @cached_property
     def finder(self) -> Any:
