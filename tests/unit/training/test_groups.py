@@ -85,3 +85,17 @@ def test_the_rate_rises_then_falls_as_a_cosine():
     assert [rate(step, total=20, warmup=2, schedule="constant") for step in (0, 1, 2, 19)] == [0.5, 1, 1, 1]
     assert rate(0, total=1, warmup=0, schedule="cosine") == 1
     assert rate(3, total=3, warmup=3, schedule="cosine") == 1, "no division by 0 where warm-up is everything"
+
+
+def test_no_gradient_is_computed_for_the_frozen_trunk_of_label_transfer(root):
+    from fiqa.nets.heads import QualityNet
+    from fiqa.training.config import read_recipe
+
+    network = QualityNet("mobilefacenet", embedding=128).eval()
+    groups = parameter_groups(network, read_recipe(root / "recipes" / "label_optimization.toml").optim)
+    assert [len(group["params"]) for group in groups] == [2, 10, 40, 50]
+    carries = []
+    for layer in (network.backbone.conv1, *network.backbone.features):
+        layer.register_forward_hook(lambda _layer, _given, result: carries.append(result.requires_grad))
+    network(torch.zeros(1, 3, 112, 112)).sum().backward()
+    assert carries == 6 * [False] + 10 * [True], "the five blocks before the 102 tensors that train"

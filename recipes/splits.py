@@ -1,0 +1,73 @@
+"""Which images recipes train on and report on, and the two recognizers with their cards.
+
+    python recipes/splits.py ../shared/data runs/a [--only pins] [--every 2]
+
+Writes runs/a/train.csv: the people of LFW's peopleDevTrain and the pins celebrities, less those whose name is among the people of the test; runs/a/test.csv:
+the people of LFW's peopleDevTest (columns path, id, identity); runs/a/recognizer_{a,b}.onnx with cards. `--only` and `--every` make the training set smaller:
+pins or lfw alone, and every k-th image of each person.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import polars as pl
+from labels import CARDS
+
+from fiqa.runtime.describe import describe
+
+
+def people(data: Path, part: str) -> list[str]:
+    """Names in LFW's list for development, part Train or Test."""
+    lines = (data / f"lfw/peopleDev{part}.txt").read_text().splitlines()[1:]
+    return [line.split("\t")[0] for line in lines if line]
+
+
+def training(data: Path, only: str | None = None) -> list[Path]:
+    """Folders of the people to train on, none of whom is in the test."""
+    held = {name.lower() for name in people(data, "Test")}
+    parts = {
+        "lfw": [data / "lfw/aligned" / name for name in people(data, "Train")],
+        "pins": [path for path in sorted((data / "pins/aligned").iterdir()) if path.name.lower() not in held],
+    }
+    return parts[only] if only else parts["lfw"] + parts["pins"]
+
+
+def write_faces(folders: Iterable[Path], file: Path, every: int = 1) -> int:
+    """Writes a manifest of every k-th image of each folder; returns how many."""
+    images = [image for folder in folders for image in sorted(folder.glob("*.jpg"))[::every]]
+    rows = [(str(image), f"{image.parent.name}/{image.stem}", image.parent.name) for image in images]
+    pl.DataFrame(rows, schema=["path", "id", "identity"], orient="row").write_csv(file)
+    return len(rows)
+
+
+def write_recognizers(data: Path, out: Path) -> None:
+    """Puts the recognizers with their cards into the output folder."""
+    for name, known in CARDS.items():
+        place = out / f"recognizer_{name}.onnx"
+        if not place.is_file():
+            shutil.copyfile(data / "models" / place.name, place)
+            describe(place, known)
+
+
+def main() -> None:
+    """Writes all of it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--only", choices=("lfw", "pins"))
+    parser.add_argument("--every", type=int, default=1)
+    given = parser.parse_args()
+    data, out = given.data, given.out
+    out.mkdir(parents=True, exist_ok=True)
+    count = write_faces(training(data, given.only), out / "train.csv", given.every)
+    held = write_faces([data / "lfw/aligned" / name for name in people(data, "Test")], out / "test.csv")
+    write_recognizers(data, out)
+    print(f"{count} images to train on, {held} to report on")
+
+
+if __name__ == "__main__":
+    main()

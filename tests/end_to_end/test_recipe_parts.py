@@ -1,0 +1,128 @@
+"""The Python parts of the recipes for DmsFIQA and label transfer: who is trained on, and the numbers of their tables."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import polars as pl
+import pytest
+
+import fiqa
+from fiqa.data.embeddings import write_embeddings
+from fiqa.data.quality import read_quality
+from fiqa.types import Embeddings
+
+
+@pytest.fixture
+def part(root, monkeypatch) -> Any:
+    """Imports a script of recipes/."""
+    monkeypatch.syspath_prepend(str(root / "recipes"))
+    yield importlib.import_module
+    for name in ("splits", "label_transfer", "dmsfiqa", "labels"):
+        sys.modules.pop(name, None)
+
+
+def people(folder: Path, **counts: int) -> None:
+    for name, count in counts.items():
+        (folder / name).mkdir(parents=True)
+        for k in range(count):
+            crop = np.random.default_rng(k).integers(0, 256, (112, 112, 3), np.uint8)
+            cv2.imwrite(str(folder / name / f"{name}_{k:04}.jpg"), crop)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Two people to train on, one to test on, and pins, one of whom is the test's."""
+    people(tmp_path / "lfw/aligned", Ada=1, Bob=3, Cy=2)
+    people(tmp_path / "pins/aligned", cy=4, Di=5)
+    (tmp_path / "lfw/peopleDevTrain.txt").write_text("2\nAda\t1\nBob\t3\n")
+    (tmp_path / "lfw/peopleDevTest.txt").write_text("1\nCy\t2\n")
+    return tmp_path
+
+
+def test_nobody_of_the_test_is_trained_on(part, data, tmp_path):
+    splits = part("splits")
+    assert [path.name for path in splits.training(data)] == ["Ada", "Bob", "Di"]
+    assert [path.name for path in splits.training(data, "pins")] == ["Di"]
+    assert splits.write_faces(splits.training(data), tmp_path / "a.csv") == 9
+    assert splits.write_faces(splits.training(data), tmp_path / "a.csv", every=2) == 1 + 2 + 3
+    assert fiqa.scan(tmp_path / "a.csv").id.tolist() == [
+        "Ada/Ada_0000", "Bob/Bob_0000", "Bob/Bob_0002", "Di/Di_0000", "Di/Di_0002", "Di/Di_0004",
+    ]  # fmt: skip
+
+
+def test_spoiled_copies_keep_their_names(part, data, tmp_path):
+    splits, transfer = part("splits"), part("label_transfer")
+    splits.write_faces([data / "lfw/aligned/Bob"], tmp_path / "test.csv")
+    (tmp_path / "spoiled").mkdir()
+    transfer.spoil(tmp_path)
+    spoiled, clean = (fiqa.scan(tmp_path / name) for name in ("spoiled/faces.csv", "test.csv"))
+    assert spoiled.id.tolist() == clean.id.tolist()
+    assert (spoiled.status == "ok").all()
+    assert any(a != b for a, b in zip(spoiled.columns["sha256"], clean.columns["sha256"], strict=True))
+
+
+@pytest.fixture
+def transfer_run(tmp_path: Path, rng) -> Path:
+    """What recipes/label_transfer.sh leaves for its tables: two sets, two recognizers, scores of baselines and of regressors with two seeds."""
+    ids = [f"p{person}/{k}" for person in range(20) for k in range(5)]
+    for name in ("lfw", "spoiled"):
+        folder = tmp_path / name
+        (folder / "embeddings").mkdir(parents=True)
+        (folder / "quality").mkdir()
+        frame = pl.DataFrame({"path": ids, "id": ids, "identity": [i.partition("/")[0] for i in ids]})
+        frame.write_csv(folder / "faces.csv")
+        for recognizer in "ab":
+            raw = np.repeat(rng.normal(size=(20, 16)), 5, axis=0) + 0.6 * rng.normal(size=(100, 16))
+            norm = np.linalg.norm(raw, axis=1)
+            vectors = Embeddings(np.array(ids), raw / norm[:, None], norm, recognizer)
+            write_embeddings(vectors, folder / "embeddings" / f"{recognizer}.npz")
+        for method in ("analytic", "lightqnet", "cr_fiqa"):
+            for kind in ("prior.0", "prior.1", "optimized.0", "optimized.1", "baseline"):
+                if (method, kind) != ("cr_fiqa", "baseline"):
+                    file = folder / "quality" / f"{method}.{kind}.parquet"
+                    pl.DataFrame({"id": ids, "value": rng.random(100)}).write_parquet(file)
+    return tmp_path
+
+
+def test_the_tables_have_the_areas_of_evaluate(part, transfer_run, capsys):
+    transfer = part("label_transfer")
+    transfer.tables(transfer_run)
+    printed = capsys.readouterr().out
+    lfw = transfer_run / "lfw"
+    for limit in (0.3, 0.95):
+        for kind, seeds in (("prior", 2), ("baseline", 1)):
+            files = [lfw / "quality" / f"analytic.{kind}{f'.{k}' if seeds > 1 else ''}.parquet" for k in range(seeds)]
+            found = [
+                fiqa.evaluate(
+                    {"x": read_quality(file)}, lfw / "embeddings/a.npz", faces=lfw / "faces.csv", limits=(limit,), draws=200
+                ).curve("x").areas[limit, "raw"]
+                for file in files
+            ]  # fmt: skip
+            value = 1000 * np.mean([one.value for one in found])
+            assert f"{value:.2f} [" in printed
+            if seeds == 1:
+                assert f"{value:.2f} [{1000 * found[0].low:.2f}, {1000 * found[0].high:.2f}]" in printed
+    assert printed.count("Table I, same recognizer") == printed.count("Table III, ablation") == 2
+    assert "4750 non-mated" in printed
+
+
+def test_a_change_is_the_difference_on_the_same_resamples(part):
+    transfer = part("label_transfer")
+    one, other = (transfer.Area(value, np.array([value - 1, value, value + 1])) for value in (5.0, 7.0))
+    assert (one - other).text("+") == "-2.00 [-2.00, -2.00]"
+    assert one.text() == "5.00 [4.05, 5.95]"
+
+
+def test_a_student_is_judged_on_the_scale_of_its_labels(part, tmp_path, capsys):
+    dmsfiqa = part("dmsfiqa")
+    pl.DataFrame({"id": ["a", "b", "c"], "raw": [1.25, None, 0.5], "score": [0.9, None, 0.4]}).write_parquet(
+        tmp_path / "s.parquet"
+    )
+    dmsfiqa.own_scale(str(tmp_path / "s.parquet"), str(tmp_path / "o.parquet"))
+    assert read_quality(tmp_path / "o.parquet").at(np.array(["a", "c"])).tolist() == [1.0, 0.5]
