@@ -22,6 +22,8 @@ from fiqa.data.quality import read_quality, write_quality
 from fiqa.data.store import make_record, sha256_file, write_sidecar
 from fiqa.data.tables import SUFFIXES, decode_text, flatten, read_table
 from fiqa.errors import InputError, ReadError
+from fiqa.extras import require
+from fiqa.runtime.cards import card_path
 
 if TYPE_CHECKING:
     import polars as pl
@@ -31,8 +33,8 @@ __all__ = ["TARGETS", "Conversion", "convert"]
 PathLike = str | os.PathLike[str]
 Progress = Callable[[Any], Iterable[Any]]
 
-TARGETS = ("images", "pairs", "table", "ofiq", "fiftyone", "imagefolder", "webdataset")
-"""What a file can become; `images` from .bin and .rec, `pairs` from pair lists, the others from scores."""
+TARGETS = ("images", "pairs", "table", "ofiq", "fiftyone", "imagefolder", "webdataset", "model")
+"""What a file can become; `images` from .bin and .rec, `pairs` from pair lists, `model` from published weights, the others from scores."""
 
 _IMAGE_LIMIT = 64 << 20
 
@@ -50,7 +52,13 @@ class Conversion:
 
 
 def convert(
-    source: PathLike, output: PathLike, *, to: str | None = None, column: str | None = None, progress: Progress = iter
+    source: PathLike,
+    output: PathLike,
+    *,
+    to: str | None = None,
+    column: str | None = None,
+    tokenizer: PathLike | None = None,
+    progress: Progress = iter,
 ) -> Conversion:
     """Converts a file and says what was written.
 
@@ -60,22 +68,30 @@ def convert(
     - scores (ours, or any that fiqa.data.quality.read_quality reads) -> our table of quality, OFIQ's CSV, FiftyOne's CSV, the metadata of a Hugging Face
       imagefolder, or a WebDataset tar with the images.
 
+    - the published weights of CLIB-FIQA, a state dict (.pt, .pth, .safetensors) -> an .onnx model with its card, for `fiqa score --model`.
+
     What it was made from and its counts stand in `<output>.json`, written last.
 
     Args:
         source: the file.
         output: a folder for images, else a file.
         to: one of TARGETS; None takes it from the suffix of `source` and the name of `output` (.tar: webdataset; metadata.csv or .jsonl: imagefolder; other
-            tables: table).
+            tables: table; .onnx: model).
         column: the column of scores, where a table has more than one candidate.
+        tokenizer: for a model, a folder or hub name with CLIP's tokenizer; None is that of openai/clip-vit-base-patch32, which they all share.
         progress: wraps what is worked through (anything with a length).
 
     Raises:
         ReadError: `source` cannot be read, or is refused as unsafe. InputError: a target that `source` cannot become. WriteError: the disk refused.
+        WeightsError: weights of another network. MissingExtraError: a model needs fiqa[train,vlm].
     """
-    record = make_record("convert", arguments={"to": to, "column": column}, inputs={"source": sha256_file(source)})
+    arguments = {"to": to, "column": column, "tokenizer": None if tokenizer is None else os.fspath(tokenizer)}
+    record = make_record("convert", arguments=arguments, inputs={"source": sha256_file(source)})
     target = _target(Path(source), Path(output)) if to is None else checks.choice(to, "target", TARGETS)
-    done = _run(source, output, target, column, progress)
+    if target == "model":
+        done = _model(source, output, tokenizer)
+    else:
+        done = _run(source, output, target, column, progress)
     if target != "table":  # write_quality has written its own
         counts = {"target": target, "rows": done.rows, "failed": done.failed, "skipped": done.skipped}
         write_sidecar(output, {**record, "result": counts})
@@ -104,12 +120,24 @@ def _target(source: Path, output: Path) -> str:
         return "imagefolder"
     if output.suffix.lower() == ".tar":
         return "webdataset"
+    if output.suffix.lower() == ".onnx":
+        return "model"
     if output.suffix.lower() in SUFFIXES:
         return "table"
     raise InputError(
         f"The target must be clear from the names, {str(source)!r} to {str(output)!r} is not.",
         hint=f"say --to {', '.join(TARGETS)}",
     )
+
+
+def _model(source: PathLike, output: PathLike, tokenizer: PathLike | None) -> Conversion:
+    for package, extra in (("torch", "train"), ("onnx", "train"), ("transformers", "vlm")):
+        require(package, extra=extra)
+    from fiqa.methods.clib_fiqa.convert import convert_state
+    from fiqa.methods.clib_fiqa.towers import TOKENIZER
+
+    convert_state(source, output, tokenizer=TOKENIZER if tokenizer is None else os.fspath(tokenizer))
+    return Conversion("model", (os.fspath(output), str(card_path(output))), 1, 0, 0)
 
 
 def _images(source: PathLike, folder: Path, suffix: str, progress: Progress) -> Conversion:

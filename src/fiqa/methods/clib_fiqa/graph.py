@@ -65,7 +65,7 @@ class ClibGraph(nn.Module):
         """Returns (quality, factors, measures)."""
         p = joint(self.image(x), self.text, self.scale)
         each = marginals(p)
-        factors = [each[name] @ _even(each[name]) for name in FACTORS]
+        factors = [each[name] @ p.new_tensor(_even(len(GRID[name]))) for name in FACTORS]
         measures = [each[name] for name in AXES]
         if self.merged is not None:
             measures.append(agreement(each["quality"], self.merged(factor_joint(p)), self.beta)[:, None])
@@ -107,10 +107,9 @@ def card_outputs(*, confidence: bool) -> tuple[ModelOutput, ...]:
     )
 
 
-def _even(p: Tensor) -> Tensor:
-    """The quality of each level of (N,L) probabilities: (L,) from 0 to 1 in equal steps."""
-    last = p.shape[1] - 1
-    return p.new_tensor([level / last for level in range(last + 1)])
+def _even(count: int) -> list[float]:
+    """The qualities of `count` levels: from 0 to 1 in equal steps."""
+    return [level / (count - 1) for level in range(count)]
 
 
 def _short(level: str) -> str:
