@@ -47,7 +47,7 @@ def method_page(card: MethodCard) -> str:
         "cost of one face": card.cost,
         "status": card.status,
     }
-    table = "\n".join(f"| {key} | {value.replace('|', '\\|')} |" for key, value in rows.items() if value)
+    table = "\n".join(f"| {key} | {value} |" for key, value in rows.items() if value)
     equation = f"\n```text\n{card.equation}\n```\n" if card.equation else ""
     told = {"When to use it": card.use, "When it fails": card.limits, "Use": _usage(card)}
     parts = "".join(f"\n## {title}\n\n{text}\n" for title, text in told.items() if text)

@@ -8,15 +8,29 @@ Example:
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fiqa.runtime.describe import Described
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A name in `fiqa weights list`.", show_default=False)]
+
+Backbone = Annotated[str, typer.Option("--backbone", help="Torch weights: the network of fiqa they are of.")]
+Embedding = Annotated[int, typer.Option("--embedding", help="Torch weights: length of the vector.")]
+Dropout = Annotated[
+    float, typer.Option("--dropout", help="Torch weights: share that training dropped before the last layer.")
+]
+Objective = Annotated[
+    str, typer.Option("--objective", help="Recognizer: the loss of its training, as arcface or magface.")
+]
 
 
 @app.command("list")
@@ -87,14 +101,10 @@ def card(
     x0: Annotated[float | None, typer.Option("--x0", help="Quality: the value that becomes 50 of 100.")] = None,
     w: Annotated[float | None, typer.Option("--w", help="Quality: the scale of the 0..100 sigmoid.")] = None,
     name: Annotated[str | None, typer.Option("--name", help="Default: the file's name without suffix.")] = None,
-    backbone: Annotated[str, typer.Option("--backbone", help="Torch weights: the network of fiqa they are of.")] = "",
-    embedding: Annotated[int, typer.Option("--embedding", help="Torch weights: length of the vector.")] = 0,
-    dropout: Annotated[
-        float, typer.Option("--dropout", help="Torch weights: share that training dropped before the last layer.")
-    ] = 0.0,
-    objective: Annotated[
-        str, typer.Option("--objective", help="Recognizer: the loss of its training, as arcface or magface.")
-    ] = "",
+    backbone: Backbone = "",
+    embedding: Embedding = 0,
+    dropout: Dropout = 0.0,
+    objective: Objective = "",
     license_: Annotated[str, typer.Option("--license", help="Its license.")] = "",
     paper: Annotated[str, typer.Option("--paper", help="The paper it is from.")] = "",
     source: Annotated[str, typer.Option("--source", help="Where it came from.")] = "",
@@ -109,10 +119,7 @@ def card(
       fiqa weights card model.onnx --kind recognizer --color RGB --mean .485,.456,.406 --std .229,.224,.225
       fiqa weights card net.pt --kind recognizer --color RGB --mean .5 --std .5 --backbone mobilefacenet --embedding 128
     """
-    from pathlib import Path
-
-    from fiqa.runtime.cards import TORCH_SUFFIXES
-    from fiqa.runtime.describe import Described, describe
+    from fiqa.runtime.describe import Described
 
     given = Described(
         kind=kind,
@@ -137,12 +144,21 @@ def card(
             "objective": objective,
         },
     )
-    if Path(model).suffix.lower() in TORCH_SUFFIXES:
-        from fiqa.extras import require
+    typer.echo(_describe(model, given, force))
 
-        require("torch", extra="train")
-        from fiqa.nets.recognizer import describe_weights
 
-        typer.echo(describe_weights(model, given, replace=force))
-    else:
-        typer.echo(describe(model, given, replace=force))
+def _describe(model: str, given: Described, force: bool) -> Path:
+    from pathlib import Path
+
+    from fiqa.runtime.cards import TORCH_SUFFIXES
+
+    if Path(model).suffix.lower() not in TORCH_SUFFIXES:
+        from fiqa.runtime.describe import describe
+
+        return describe(model, given, replace=force)
+    from fiqa.extras import require
+
+    require("torch", extra="train")
+    from fiqa.nets.recognizer import describe_weights
+
+    return describe_weights(model, given, replace=force)

@@ -37,7 +37,7 @@ CARD = MethodCard(
     summary="How like itself a face stays under adversarial noise, times how like it is to its mirror image.",
     equation="q = [(1 + mean S)/2 * clip(1 - std S, 0, 1) * cos(f(x), f(flip x))]^5, S: cosines of f(x) and 10 noisy copies before each of 5 gradient steps",
     use="A slow reference: to score a few thousand faces once, or as the prior of label optimization.",
-    limits="Slow. A profile loses by the mirror image, whatever it is worth. A crop without a face may keep a stable, symmetric vector: detect first.",
+    limits="Slow. A profile loses by the mirror image, whatever it is worth. A blank crop may keep a stable, symmetric vector: detect first.",
     cost="53 forward and 40 backward passes, about 130 forward passes",
 )
 
@@ -88,8 +88,8 @@ def quality(similarity: NDArray[np.floating], symmetry: NDArray[np.floating]) ->
         similarity: (N,M) cosines, S.
         symmetry: (N,) cosine between a face and its mirror image.
 
-    >>> quality(np.array([[1.0, 1.0], [0.5, 0.7]]), np.array([1.0, 0.9])).round(3).tolist()
-    [1.0, 0.114]
+    >>> quality(np.array([[1.0, 1.0], [0.5, 0.7]]), np.array([1.0, 0.9])).round(3)
+    array([1.   , 0.114], dtype=float32)
     """
     s = np.asarray(similarity, np.float64)
     steady = (1 + s.mean(axis=1)) / 2 * np.clip(1 - s.std(axis=1), 0, 1)

@@ -137,7 +137,10 @@ class FaceScoring:
         """The method, loaded when first used."""
         from fiqa.methods import load
 
-        return load(self.model, recognizer=self.recognizer, **dict(self.settings))
+        given = (
+            dict(self.settings) if self.recognizer is None else {"recognizer": self.recognizer, **dict(self.settings)}
+        )
+        return load(self.model, **given)
 
     @cached_property
     def finder(self) -> Any:

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from fiqa.cli import build
-from fiqa.methods import card, names
+from fiqa.methods import card, names, settings_of
 
 
 def call(*arguments: str):
@@ -24,7 +24,9 @@ def test_every_method_has_a_line_in_aligned_columns():
 @pytest.mark.parametrize("name", names())
 def test_one_method_shows_its_whole_card(name):
     text = call(name).stdout
-    assert [line.split()[0] for line in text.splitlines()] == list(vars(card(name)))
+    settings = settings_of(name)
+    assert [line.split()[0] for line in text.splitlines()] == [*vars(card(name)), *(["settings"] if settings else [])]
+    assert all(key in text.splitlines()[-1] for key in settings)
     assert card(name).paper in text
     assert card(name).limits in text
 

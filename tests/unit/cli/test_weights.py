@@ -83,3 +83,25 @@ def test_card_is_written_beside_the_model(tiny_quality: Maker) -> None:
     assert not card.outputs[0].higher_is_better
     assert card.calibration is not None
     assert (card.calibration.x0, card.calibration.w) == (0.5, 0.1)
+
+
+def test_card_of_torch_weights(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from fiqa.nets.catalog import backbone
+
+    path = tmp_path / "r.pt"
+    torch.save(backbone("mobilefacenet", 8)[0].state_dict(), path)
+    arguments = ("card", path, "--kind", "recognizer", "--color", "RGB", "--mean", ".5", "--std", ".5", "--backbone", "mobilefacenet")
+    code, _, stderr = _run(*arguments)
+    assert code == 2
+    assert "hint: --embedding 128" in stderr
+    code, stdout, _ = _run(*arguments, "--embedding", 8, "--dropout", 0.4, "--objective", "magface")
+    assert (code, stdout.strip()) == (0, f"{path}.json")
+    card = read_card(f"{path}.json")
+    assert (card.backbone, card.embedding_dim, card.dropout, card.objective) == ("mobilefacenet", 8, 0.4, "magface")
+
+
+def test_the_real_registry_shows_a_license_of_everything() -> None:
+    lines = [line.split("\t") for line in _run("list")[1].splitlines()]
+    assert {"yunet", "lightqnet-dm100", "ediffiqa_t"} <= {line[0] for line in lines}
+    assert all(line[3] for line in lines)

@@ -122,7 +122,7 @@ def test_networks_that_cannot_be_asked() -> None:
         InputError, match="must name a module that runs once and has a BatchNorm2d layer after it, got '3'"
     ):
         gradient_magnitude(small(), x, at="3")
-    with pytest.raises(UnknownNameError, match="Unknown at '0.9'"):
+    with pytest.raises(UnknownNameError, match=r"Unknown at '0\.9'"):
         gradient_magnitude(small(), x, at="0.9")
 
 

@@ -54,6 +54,17 @@ def test_round_trip(tmp_path: Path) -> None:
 
 def test_card_path() -> None:
     assert card_path("a/b.v2.onnx") == Path("a/b.v2.json")
+    for suffix in (".pt", ".pth", ".safetensors"):  # beside an .onnx file of the same name
+        assert card_path(f"a/b.v2{suffix}") == Path(f"a/b.v2{suffix}.json")
+
+
+def test_torch_weights_say_what_no_state_dict_holds(tmp_path: Path) -> None:
+    card = read_card(_write(tmp_path, RECOGNIZER | {"backbone": "iresnet50", "dropout": 0.4, "objective": "arcface"}))
+    assert (card.backbone, card.dropout, card.objective) == ("iresnet50", 0.4, "arcface")
+    with pytest.raises(InputError, match=r"dropout: Input should be less than 1"):
+        read_card(_write(tmp_path, RECOGNIZER | {"dropout": 1.0}))
+    with pytest.raises(WeightsError, match=r"fiqa weights card .*r\.pt --help"):
+        read_card(tmp_path / "r.pt.json")
 
 
 def test_no_card_names_the_remedy(tmp_path: Path) -> None:
