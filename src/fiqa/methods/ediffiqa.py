@@ -33,7 +33,11 @@ CARD = MethodCard(
     needs=("embeddings", "identities", "prior"),
     gives=("label", "train"),
     summary="A prior lowered by the distance to the center of the person's best faces; the student keeps a recognizer's vector too.",
+    weights="none are published with fiqa: train it with recipes/ediffiqa.toml, or give its published ONNX file with a card",
+    equation="label clamp(q - d / 2, 0, 1), d = 1 - cos(e, center of the person's best fifth); student .5 (1 - cos(e, teacher's e)) + .5 |q^ - label|",
+    use="You have a slow quality that you trust and want a fast network that keeps it, and the vector.",
     limits="As good as its prior: the diffusion teacher of the paper is not part of fiqa, only its label file could be.",
+    cost="one forward pass of the student",
 )
 
 

@@ -25,10 +25,12 @@ CARD = MethodCard(
     needs=("crops", "embeddings", "identities"),
     gives=("train",),
     extras=("train",),
-    status="planned",
     weights="none are published with fiqa: train it with recipes/pcnet.toml (LightQNet's loss: recipes/lightqnet.toml)",
     summary="The lower confidence of two mates learns their similarity; a head on a frozen recognizer, or a network of its own.",
+    equation="mean over mated pairs of (cos(e_i, e_j) - min(p_i, p_j))^2; LightQNet: BCE(min(p_i, p_j), sigmoid(16 (cos(e_i, e_j) - 0.4)))",
+    use="You have mated pairs and a recognizer, and no idea of quality of your own: the similarity itself is the teacher.",
     limits="Learns from mated pairs only, so wrong identities in the training images are learned as bad quality.",
+    cost="one forward pass of the recognizer's trunk; LightQNet's: of a small network of its own",
 )
 
 _SLOPE, _MIDDLE = 16.0, 0.4

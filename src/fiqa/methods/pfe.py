@@ -25,10 +25,12 @@ CARD = MethodCard(
     needs=("crops", "embeddings", "identities"),
     gives=("train",),
     extras=("train",),
-    status="planned",
     weights="none are published with fiqa: train it with recipes/pfe.toml",
     summary="Variance of the face's embedding, learned from mated pairs by a head on a frozen recognizer; the score is minus its harmonic mean.",
+    equation="mean over mated pairs of sum_d (mu_i - mu_j)^2 / (v_i + v_j) + log(v_i + v_j); q = -1 / mean_d(1 / v_d)",
+    use="You want to know how sure each dimension of a vector is, to compare or to merge vectors with it, and a score besides.",
     limits="A variance has no natural 0..1 scale: the score is at most 0, often near it, and comparable inside one model only.",
+    cost="one forward pass of the recognizer's trunk",
 )
 
 

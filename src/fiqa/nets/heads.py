@@ -12,21 +12,36 @@ from fiqa.errors import InputError
 from fiqa.nets.catalog import backbone
 from fiqa.vocabulary import FACTORS
 
-__all__ = ["QualityNet"]
+__all__ = ["BackboneNet", "QualityNet", "output_layers"]
 
 
-class QualityNet(nn.Module):
+class BackboneNet(nn.Module):
+    """A `backbone` and what stands on it: what derives from this says how to go on from what the backbone gives."""
+
+    backbone: nn.Module
+
+    def from_features(self, features: Tensor) -> Tensor:
+        """Returns what `forward` does, from what the backbone gives."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns one row per image for (N,3,S,S) preprocessed crops."""
+        return self.from_features(self.backbone(x))
+
+
+class QualityNet(BackboneNet):
     """(N,3,S,S) float -> (N, 1 + F): column 0 the quality (a plain linear output), the others the factor qualities in 0..1, all from one pass.
 
     Args:
         name: of the backbone, see fiqa.nets.catalog.
         embedding: length of the backbone's own vector to stand on, or 0 for its pooled features.
         factors: names from fiqa.vocabulary.FACTORS, each at most once; none is allowed.
+        hidden: width of a layer between the features and each output, 0 for none.
 
-    Raises: UnknownNameError (backbone, factor), InputError (a factor twice, or an embedding that the backbone cannot have).
+    Raises: UnknownNameError (backbone, factor), InputError (a factor twice, hidden below 0, or an embedding that the backbone cannot have).
     """
 
-    def __init__(self, name: str, *, embedding: int = 0, factors: Sequence[str] = ()) -> None:
+    def __init__(self, name: str, *, embedding: int = 0, factors: Sequence[str] = (), hidden: int = 0) -> None:
         super().__init__()
         for factor in factors:
             checks.choice(factor, "factor", FACTORS)
@@ -34,21 +49,21 @@ class QualityNet(nn.Module):
             raise InputError(f"factors must be named at most once, got {', '.join(factors)}.")
         self.factor_names = tuple(factors)
         self.backbone, width = backbone(name, embedding)
-        self.quality = _linear(width, 1, bias=0.5)
-        self.factors = _linear(width, len(factors), bias=0.0) if factors else None
+        self.quality = output_layers(width, 1, bias=0.5, hidden=hidden)
+        self.factors = output_layers(width, len(factors), bias=0.0, hidden=hidden) if factors else None
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Returns (N, 1 + F) for (N,3,S,S) preprocessed crops."""
-        features = self.backbone(x)
+    def from_features(self, features: Tensor) -> Tensor:
+        """Returns (N, 1 + F) for what the backbone gives."""
         quality = self.quality(features)
         if self.factors is None:
             return quality
         return torch.cat([quality, torch.sigmoid(self.factors(features))], dim=1)
 
 
-def _linear(width: int, outputs: int, *, bias: float) -> nn.Linear:
-    """A layer that starts near the middle of the labels."""
-    layer = nn.Linear(width, outputs)
-    nn.init.normal_(layer.weight, std=0.1 / width**0.5)
+def output_layers(width: int, outputs: int, *, bias: float, hidden: int = 0) -> nn.Module:
+    """Returns a linear layer that starts near `bias` whatever comes in, after a hidden one with ReLU where `hidden` is its width. Raises InputError."""
+    checks.in_range(hidden, "hidden", 0, float("inf"))
+    layer = nn.Linear(hidden or width, outputs)
+    nn.init.normal_(layer.weight, std=0.1 / layer.in_features**0.5)
     nn.init.constant_(layer.bias, bias)
-    return layer
+    return nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), layer) if hidden else layer

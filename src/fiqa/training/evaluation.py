@@ -28,22 +28,33 @@ def to_input(crops: NDArray[np.uint8], model: Model, device: torch.device) -> Te
     return (pixels / 255 - mean) / std
 
 
-def outputs(net: nn.Module, data: Examples, rows: Rows, model: Model) -> Iterator[Tensor]:
-    """Yields what the network in evaluation mode gives for the crops of `rows` as they are, a batch (n,K) float32 at a time, on the network's device."""
+def outputs(
+    net: nn.Module, data: Examples, rows: Rows, model: Model, frozen: Callable[[Rows], Tensor] | None = None
+) -> Iterator[Tensor]:
+    """Yields what the network in evaluation mode gives for the crops of `rows` as they are, a batch (n,K) float32 at a time, on the network's device.
+
+    `frozen` gives it instead, where the backbone's features are known (fiqa.training.features).
+    """
     was, device = net.training, next(net.parameters()).device
     net.eval()
     for part in batches(len(rows), _BATCH):
         with torch.no_grad():
-            found = net(to_input(np.asarray(data.crops[rows[part]]), model, device)).float()
-        yield found
+            known = rows[part]
+            found = frozen(known) if frozen else net(to_input(np.asarray(data.crops[known]), model, device))
+        yield found.float()
     net.train(was)
 
 
 def predict(
-    net: nn.Module, data: Examples, rows: Rows, model: Model, scores: Callable[[Tensor], Tensor] = lambda output: output
+    net: nn.Module,
+    data: Examples,
+    rows: Rows,
+    model: Model,
+    scores: Callable[[Tensor], Tensor] = lambda output: output,
+    frozen: Callable[[Rows], Tensor] | None = None,
 ) -> FloatArray:
     """Returns (len(rows), 1 + F) float32: the `scores` in what the network gives (see fiqa.training.objectives.base.Objective)."""
-    return np.concatenate([scores(found).cpu().numpy() for found in outputs(net, data, rows, model)])
+    return np.concatenate([scores(found).cpu().numpy() for found in outputs(net, data, rows, model, frozen)])
 
 
 def agreement(pred: FloatArray, data: Examples, rows: Rows) -> dict[str, float | None]:

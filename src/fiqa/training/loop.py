@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from fiqa.errors import EvidenceError, InputError
@@ -23,6 +23,7 @@ from fiqa.training.batches import Batch, Prefetched, epoch_batches, make_batch
 from fiqa.training.config import Recipe
 from fiqa.training.dataset import Examples, Rows
 from fiqa.training.evaluation import agreement, better, predict, to_input
+from fiqa.training.features import frozen
 from fiqa.training.groups import objective_group, optimizer, parameter_groups, rate
 from fiqa.training.log import write_history
 from fiqa.training.objectives import Targets, objective
@@ -131,6 +132,7 @@ class _Fit:
             self.objective = objective(recipe)(recipe, data).to(self.device)
         groups = parameter_groups(self.net, recipe.optim) + objective_group(self.objective, recipe.optim)
         self.optimizer = optimizer(groups, recipe.optim)
+        self.frozen = frozen(self.net, recipe, data, recipe.data.cache or folder) if place.world == 1 else None
         self.model = self._wrapped()
         self.per_epoch = len(epoch_batches(data, recipe, 0))
         self.total = self.per_epoch * recipe.optim.epochs
@@ -184,7 +186,7 @@ class _Fit:
     def _train_mode(self) -> None:
         self.model.train()
         if self.recipe.model.freeze_batchnorm:
-            for layer in self.net.modules():
+            for layer in self.net.get_submodule("backbone").modules():
                 if isinstance(layer, nn.modules.batchnorm._BatchNorm):
                     layer.eval()
 
@@ -193,11 +195,8 @@ class _Fit:
         factor = rate(at.step, total=self.total, warmup=round(optim.warmup * self.per_epoch), schedule=optim.schedule)
         for group in self.optimizer.param_groups:
             group["lr"] = group["base_lr"] * factor
-        inputs = to_input(batch.crops, self.recipe.model, self.device)
-        if self.recipe.run.channels_last:
-            inputs = inputs.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.run.bf16):
-            own = self.model(inputs)
+            own = self._outputs(batch)
         outputs = gathered(own.float(), self.place, _counts(len(batch.label), self.place.world))
         terms = self.objective.losses(outputs, Targets.of(batch, self.device))
         self.optimizer.zero_grad(set_to_none=True)
@@ -212,6 +211,16 @@ class _Fit:
         at.step, at.images, at.count = at.step + 1, at.images + len(batch.label), at.count + 1
         for name, value in terms.items():
             self.sums[name] = self.sums.get(name, 0.0) + value.detach().double()
+
+    def _outputs(self, batch: Batch) -> Tensor:
+        """What the network gives for this process's share of a batch."""
+        if self.frozen:
+            return self.frozen(batch.row[batch.own])
+        inputs = to_input(batch.crops, self.recipe.model, self.device)
+        if self.recipe.run.channels_last:
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
+        result: Tensor = self.model(inputs)
+        return result
 
     def _end_epoch(self, epoch: int) -> None:
         self.objective.end_epoch(epoch, self.net, Path(self.folder))
@@ -240,7 +249,7 @@ class _Fit:
         self.sums, at.count, at.mark = {}, 0, (at.images, at.seconds, at.waited)
         if self.place.first:
             rows = self.data.validation
-            pred = predict(self.net, self.data, rows, self.recipe.model, self.objective.scores)
+            pred = predict(self.net, self.data, rows, self.recipe.model, self.objective.scores, self.frozen)
             row |= agreement(pred, self.data, rows)
             self._train_mode()
             for metric in self.recipe.run.select:

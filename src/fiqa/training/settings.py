@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import ClassVar
+from typing import ClassVar, Literal
 
-__all__ = ["OBJECTIVES", "Settings"]
+from fiqa import checks
+from fiqa.errors import InputError
+
+__all__ = [
+    "CLIB_FACTORS",
+    "CRFIQA",
+    "OBJECTIVES",
+    "PFE",
+    "ClibFiqa",
+    "EDifFIQA",
+    "FaceQnet",
+    "LightQNet",
+    "MagFace",
+    "PCNet",
+    "Settings",
+]
+
+CLIB_FACTORS = ("blur", "occlusion", "pose", "expression", "illumination")
+"""The factors of CLIB-FIQA, in the order of its joint distribution."""
 
 
 @dataclass(frozen=True)
@@ -21,5 +40,149 @@ class Settings:
     CONFIDENCE: ClassVar[bool] = False
 
 
-OBJECTIVES: Mapping[str, type[Settings]] = MappingProxyType({"regression": Settings})
+@dataclass(frozen=True)
+class FaceQnet(Settings):
+    """`hidden` is the width of a new layer between the backbone and the quality, 0 for none."""
+
+    hidden: int = 256
+
+    def __post_init__(self) -> None:
+        checks.in_range(self.hidden, "faceqnet.hidden", 0, math.inf)
+
+
+@dataclass(frozen=True)
+class PCNet(Settings):
+    """`embeddings` is a file of a recognizer's vectors of every image to train on, as `fiqa embed` writes it; `hidden` as in FaceQnet."""
+
+    FILES: ClassVar[tuple[str, ...]] = ("embeddings",)
+    embeddings: str
+    hidden: int = 0
+
+    def __post_init__(self) -> None:
+        checks.in_range(self.hidden, "hidden", 0, math.inf)
+
+
+@dataclass(frozen=True)
+class LightQNet(PCNet):
+    """`slope` and `middle` of the function of the similarity that the lower quality of two mates learns; the others as in PCNet."""
+
+    slope: float = 16.0
+    middle: float = 0.4
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        checks.in_range(self.slope, "lightqnet.slope", 0, math.inf, open_low=True)
+        checks.in_range(self.middle, "lightqnet.middle", -1, 1)
+
+
+@dataclass(frozen=True)
+class PFE(PCNet):
+    """`dim` is the length of the vectors in `embeddings`; the others as in PCNet."""
+
+    dim: int = 128
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        checks.in_range(self.dim, "pfe.dim", 1, math.inf)
+
+
+@dataclass(frozen=True)
+class CRFIQA(Settings):
+    """`margin` in radians and `scale` of ArcFace; `weight` and `beta` of the smooth L1 term of the quality.
+
+    `dim` is the length of a new last layer, 0 for none.
+    """
+
+    dim: int = 0
+    margin: float = 0.5
+    scale: float = 64.0
+    weight: float = 10.0
+    beta: float = 0.5
+
+    def __post_init__(self) -> None:
+        checks.in_range(self.dim, "cr_fiqa.dim", 0, math.inf)
+        checks.in_range(self.margin, "cr_fiqa.margin", 0, math.pi)
+        checks.in_range(self.weight, "cr_fiqa.weight", 0, math.inf)
+        for name in ("scale", "beta"):
+            checks.in_range(getattr(self, name), f"cr_fiqa.{name}", 0, math.inf, open_low=True)
+
+
+@dataclass(frozen=True)
+class MagFace(Settings):
+    """`scale` of the softmax, `weight` of the penalty of short vectors. `dim` is the length of a new last layer, 0 for none."""
+
+    dim: int = 0
+    scale: float = 64.0
+    weight: float = 35.0
+
+    def __post_init__(self) -> None:
+        checks.in_range(self.dim, "magface.dim", 0, math.inf)
+        checks.in_range(self.scale, "magface.scale", 0, math.inf, open_low=True)
+        checks.in_range(self.weight, "magface.weight", 0, math.inf)
+
+
+@dataclass(frozen=True)
+class EDifFIQA(Settings):
+    """`embeddings` as in PCNet, `dim` as in CRFIQA; `share` of the loss is the vector's, the rest the quality's."""
+
+    FILES: ClassVar[tuple[str, ...]] = ("embeddings",)
+    embeddings: str
+    dim: int = 0
+    share: float = 0.5
+
+    def __post_init__(self) -> None:
+        checks.in_range(self.dim, "ediffiqa.dim", 0, math.inf)
+        checks.in_range(self.share, "ediffiqa.share", 0, 1)
+
+
+@dataclass(frozen=True)
+class ClibFiqa(Settings):
+    """`tower` names a CLIP (see fiqa.methods.clib_fiqa.towers); "" is the offline form: model.backbone, a projection to `dim`, a table of prompts.
+
+    `scale` is 1 / temperature at the start of the offline form. `beta` and `distance` make the soft labels, `weight` is that of the quality term
+    (lambda in the paper), `factors` those that are learned, `gamma` and `focal` their loss (see fiqa.methods.clib_fiqa.losses.focal). `dynamic` reweights
+    the terms by dynamic weight average with `temperature`. `stage1` epochs come before the confidence is computed, 0 is a run without stages;
+    `softmax_again` is the published code's confidence. With data.confidence the run is in stage 2 from the start.
+    """
+
+    CONFIDENCE: ClassVar[bool] = True
+    tower: str = ""
+    dim: int = 512
+    scale: float = 100.0
+    beta: float = 32.0
+    distance: Literal["squared", "absolute"] = "squared"
+    weight: float = 10.0
+    factors: tuple[str, ...] = CLIB_FACTORS
+    gamma: float = 2.0
+    focal: Literal["sample", "batch", "double-softmax"] = "sample"
+    dynamic: bool = False
+    temperature: float = 2.0
+    stage1: int = 5
+    softmax_again: bool = False
+
+    def __post_init__(self) -> None:
+        checks.in_range(self.dim, "clib_fiqa.dim", 1, math.inf)
+        checks.in_range(self.stage1, "clib_fiqa.stage1", 0, math.inf)
+        for name in ("scale", "beta", "weight", "temperature"):
+            checks.in_range(getattr(self, name), f"clib_fiqa.{name}", 0, math.inf, open_low=True)
+        checks.in_range(self.gamma, "clib_fiqa.gamma", 0, math.inf)
+        for name in self.factors:
+            checks.choice(name, "factor of clib_fiqa.factors", CLIB_FACTORS)
+        if len(set(self.factors)) != len(self.factors):
+            raise InputError(f"clib_fiqa.factors must name each factor once, got {', '.join(self.factors)}.")
+
+
+OBJECTIVES: Mapping[str, type[Settings]] = MappingProxyType(
+    {
+        "clib_fiqa": ClibFiqa,
+        "cr_fiqa": CRFIQA,
+        "ediffiqa": EDifFIQA,
+        "faceqnet": FaceQnet,
+        "lightqnet": LightQNet,
+        "magface": MagFace,
+        "pcnet": PCNet,
+        "pfe": PFE,
+        "regression": Settings,
+    }
+)
 """Name in `loss.objective` -> its table. The objective is OBJECTIVE in fiqa.training.objectives.NAME, the table is [NAME] in the recipe."""

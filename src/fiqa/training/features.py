@@ -1,0 +1,75 @@
+"""What a backbone that does not change gives for crops that do not change: computed once for a run, or for all runs that share a cache."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fiqa.data.store import atomic_path, fingerprint
+from fiqa.nets.heads import BackboneNet
+from fiqa.training.config import Augment, Recipe
+from fiqa.training.dataset import Examples, Rows, inputs_digest
+from fiqa.training.evaluation import outputs
+from fiqa.types import FloatArray
+
+__all__ = ["Frozen", "frozen"]
+
+_PLAIN = Augment(flip=0.0)
+_log = logging.getLogger(__name__)
+
+
+class Frozen:
+    """A network whose backbone does not change, with `table` (N,W) of what its backbone gives for every row of the data."""
+
+    def __init__(self, net: BackboneNet, table: FloatArray) -> None:
+        self.net, self.table = net, table
+
+    def __call__(self, rows: Rows) -> Tensor:
+        """Returns what the network gives for some rows, on the network's device; gradients reach what stands on the backbone."""
+        return self.net.from_features(torch.from_numpy(self.table[rows]).to(next(self.net.parameters()).device))
+
+
+def frozen(net: nn.Module, recipe: Recipe, data: Examples, folder: str | os.PathLike[str]) -> Frozen | None:
+    """Returns the network with its backbone's features, computed unless they lie in `folder`; None where they would not be the same in every epoch.
+
+    They are where no parameter of the backbone trains, its statistics are frozen and crops are not augmented. The backbone is in evaluation mode.
+
+    Raises: WriteError.
+    """
+    if not isinstance(net, BackboneNet) or not recipe.model.freeze_batchnorm or recipe.augment != _PLAIN:
+        return None
+    if any(value.requires_grad for value in net.backbone.parameters()):
+        return None
+    file = Path(folder) / f"features-{_key(net.backbone, recipe, data)}.npy"
+    if not file.is_file():
+        _log.info("the backbone is frozen: its features of %d crops are computed once, into %s", len(data.ids), file)
+        _compute(net.backbone, recipe, data, file)
+    return Frozen(net, np.load(file, mmap_mode="r"))
+
+
+def _compute(trunk: nn.Module, recipe: Recipe, data: Examples, file: Path) -> None:
+    done, count = 0, len(data.ids)
+    with atomic_path(file) as aside:
+        for found in outputs(trunk, data, np.arange(count), recipe.model):
+            if not done:
+                table = np.lib.format.open_memmap(aside, "w+", np.float32, (count, found.shape[1]))
+            table[done : done + len(found)] = found.cpu().numpy()
+            done += len(found)
+        table.flush()
+
+
+def _key(trunk: nn.Module, recipe: Recipe, data: Examples) -> str:
+    """A digest of all that decides the features: images, their order, weights, preprocessing."""
+    weights, model = hashlib.sha256(), recipe.model
+    for name, value in trunk.state_dict().items():
+        weights.update(name.encode())
+        weights.update(value.detach().cpu().contiguous().numpy().tobytes())
+    ids = hashlib.sha256("\n".join(data.ids.tolist()).encode("utf-8", "surrogateescape")).hexdigest()
+    made = {"images": inputs_digest(recipe)["images"], "ids": ids, "weights": weights.hexdigest()}
+    return fingerprint(made | {"mean": list(model.mean), "std": list(model.std), "backbone": model.backbone})[:16]

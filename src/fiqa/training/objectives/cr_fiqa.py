@@ -1,0 +1,49 @@
+"""CR-FIQA: a recognizer and a quality learned together, the quality from how classifiable each face is at the moment; see fiqa.methods.cr_fiqa."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional
+
+from fiqa.methods.cr_fiqa import batch_classifiability
+from fiqa.nets.margin import ClassCenters, margin_loss
+from fiqa.nets.recognition import EmbeddingNet
+from fiqa.training import settings
+from fiqa.training.config import Recipe
+from fiqa.training.dataset import Examples
+from fiqa.training.objectives.base import Objective, Targets
+from fiqa.training.objectives.recognition import embedding_net, vector_length
+
+__all__ = ["CRFIQA", "OBJECTIVE"]
+
+
+class CRFIQA(Objective):
+    """ArcFace over the people to train on, plus `weight` times smooth L1 between the quality and their classifiability; the network gives (N, 1 + D)."""
+
+    TERMS = ("loss_arcface", "loss_quality")
+
+    def __init__(self, recipe: Recipe, data: Examples) -> None:
+        super().__init__(recipe, data)
+        self.centers = ClassCenters(int(data.classes.max()) + 1, vector_length(recipe, recipe.own(settings.CRFIQA).dim))
+
+    @classmethod
+    def network(cls, recipe: Recipe) -> EmbeddingNet:
+        """Returns an EmbeddingNet with a quality."""
+        return embedding_net(recipe, recipe.own(settings.CRFIQA).dim)
+
+    @classmethod
+    def scores(cls, output: Tensor) -> Tensor:
+        """Returns the quality."""
+        return output[:, :1]
+
+    def losses(self, output: Tensor, batch: Targets) -> dict[str, Tensor]:
+        """Returns both terms."""
+        own = self.recipe.own(settings.CRFIQA)
+        cosine = self.centers(output[:, 1:])
+        arcface = margin_loss(cosine, batch.identity, margin=own.margin, scale=own.scale)
+        wanted = batch_classifiability(cosine, batch.identity)
+        quality = functional.smooth_l1_loss(output[:, 0], wanted, beta=own.beta)
+        return {"loss": arcface + own.weight * quality, "loss_arcface": arcface, "loss_quality": quality}
+
+
+OBJECTIVE = CRFIQA

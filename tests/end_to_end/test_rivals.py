@@ -1,0 +1,99 @@
+"""The recipes of the trained rivals run from crops to a model that scores, on generated data small enough for a test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+import fiqa
+from fiqa import methods
+from fiqa.cli import build
+from fiqa.data.embeddings import write_embeddings
+from fiqa.runtime.cards import card_path, read_card
+from fiqa.training.config import read_recipe
+from fiqa.training.settings import CRFIQA, EDifFIQA, LightQNet, MagFace
+from fiqa.types import Embeddings
+
+torch = pytest.importorskip("torch")
+
+RECIPES = ("cr_fiqa", "ediffiqa", "faceqnet", "lightqnet", "magface", "pcnet", "pfe", "sdd_fiqa")
+DIM = 6
+
+
+@pytest.fixture
+def crops(tmp_path: Path) -> Path:
+    """Twelve people with four crops each, the later the more blurred and the farther their vector from the person's; labels that say so."""
+    rng = np.random.default_rng(0)
+    ids, vectors, values = [], [], []
+    for person in range(12):
+        base = cv2.resize(rng.integers(0, 256, (8, 8, 3), np.uint8), (32, 32), interpolation=cv2.INTER_NEAREST)
+        center = rng.normal(size=DIM)
+        (tmp_path / "crops" / f"p{person}").mkdir(parents=True)
+        for k in range(4):
+            cv2.imwrite(
+                str(tmp_path / "crops" / f"p{person}" / f"{k}.png"), cv2.GaussianBlur(base, (0, 0), 0.3 + 0.8 * k)
+            )
+            ids.append(f"p{person}/{k}")
+            vectors.append(center / np.linalg.norm(center) + 0.15 * k * rng.normal(size=DIM))
+            values.append(0.9 - 0.2 * k)
+    pl.DataFrame({"id": ids, "value": values}).write_parquet(tmp_path / "labels.parquet")
+    unit = np.array(vectors, np.float32) / np.linalg.norm(vectors, axis=1, keepdims=True).astype(np.float32)
+    write_embeddings(Embeddings(np.array(ids), unit, np.ones(48, np.float32), "r"), tmp_path / "e.npz")
+    return tmp_path
+
+
+def command(*arguments: str) -> str:
+    done = CliRunner().invoke(build(), list(arguments))
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_from_crops_to_scores(root, crops, monkeypatch, name):
+    recipe = root / "recipes" / f"{name}.toml"
+    plan = read_recipe(recipe)
+    monkeypatch.chdir(crops)
+    settings = [
+        "data.faces=crops", "data.labels=labels.parquet", "data.cache=cache", "data.size=32", "data.validation=0.5", "optim.batch=8", "optim.epochs=2",
+        "model.backbone=mobilenet_v3_small", "model.weights=", "run.device=cpu", "run.threads=1", "run.workers=1",
+    ]  # fmt: skip
+    if hasattr(plan.settings, "embeddings"):
+        settings.append(f"{name}.embeddings=e.npz")
+    if name in ("pfe", "ediffiqa"):
+        settings.append(f"{name}.dim={DIM}")
+    words = [word for pair in settings for word in ("--set", pair)]
+    command("train", str(recipe), *words, "-o", "run", "--quiet")
+    command("export", "run", "-o", f"{name}.onnx", "--runs", "1")
+    images = np.stack([cv2.imread(str(file))[..., ::-1] for file in sorted(Path("crops").glob("*/*.png"))])
+    scores = fiqa.load(f"{name}.onnx").score(images)
+    assert scores.shape == (48,)
+    assert np.ptp(scores) > 1e-3
+    assert (scores < 0).all() == (name == "pfe")
+    assert read_card(card_path(crops / f"{name}.onnx")).kind == "quality"
+    frozen = plan.optim.rest == "freeze"
+    assert bool(list(Path("cache").glob("features-*.npy"))) == frozen, "what is frozen is computed once"
+
+
+def test_the_recipes_say_what_their_papers_do(root):
+    plans = {name: read_recipe(root / "recipes" / f"{name}.toml") for name in RECIPES}
+    assert all(plan.data.faces == "runs/rivals/faces.csv" for plan in plans.values())
+    assert plans["cr_fiqa"].settings == CRFIQA(dim=128, margin=0.5, scale=64, weight=10, beta=0.5)
+    assert plans["magface"].settings == MagFace(dim=512, scale=64, weight=35)
+    assert plans["lightqnet"].settings == LightQNet("runs/rivals/a.npz", slope=16, middle=0.4)
+    assert plans["ediffiqa"].settings == EDifFIQA("runs/rivals/a.npz", dim=128, share=0.5)
+    assert (plans["sdd_fiqa"].loss.quality, plans["sdd_fiqa"].optim.name) == ("smooth_l1", "adam")
+    assert plans["cr_fiqa"].optim.name == "sgd"
+    assert {group.lr for group in plans["cr_fiqa"].optim.groups} == {0.1} == {plans["cr_fiqa"].optim.objective_lr}
+    for name in ("cr_fiqa", "ediffiqa", "faceqnet", "magface", "pcnet", "pfe"):
+        assert plans[name].optim.rest == "freeze"
+        assert plans[name].model.freeze_batchnorm
+
+
+def test_every_trained_method_has_its_recipe():
+    trained = {name for name in methods.names() if "train" in methods.card(name).gives}
+    assert set(RECIPES) - {"lightqnet"} <= trained
