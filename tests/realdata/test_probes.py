@@ -26,7 +26,7 @@ PROBES = {
     "norm": {},
     "grafiqs": {},
     "ser_fiq": {"dropout": 0.4, "passes": 50},
-    "faceqan": {"copies": 2, "steps": 2},
+    "faceqan": {"copies": 1, "steps": 2},
 }
 
 
@@ -61,17 +61,22 @@ def test_the_state_dict_and_the_onnx_file_are_one_recognizer(recognizer, clean, 
 
 
 @pytest.mark.parametrize("name", PROBES)
-def test_a_clean_face_beats_its_blurred_copy_and_a_blank_crop_does_not_win(name, recognizer, clean) -> None:
+def test_a_clean_face_beats_its_blurred_copy_and_what_is_no_face(name, recognizer, clean) -> None:
     scorer = fiqa.load(name, recognizer=recognizer, **PROBES[name])
     raw = scorer.score(clean)
     assert (raw > scorer.score(degrade(clean, "blur", 0.8))).all()
+    if name == "faceqan":
+        assert "blank crop may keep a stable, symmetric vector" in fiqa.methods.card(name).limits
+        return
     blank = np.stack([np.full((112, 112, 3), v, np.uint8) for v in (0, 127, 255)])
-    assert scorer.score(blank).max() < np.median(raw)
+    assert scorer.score(blank).max() < raw.min()
+    noise = np.random.default_rng(0).integers(0, 256, (2, 112, 112, 3), dtype=np.uint8)
+    assert name == "grafiqs" or scorer.score(noise).max() < raw.min()
 
 
 def test_froq_carries_its_reference_to_other_faces(recognizer, data: Path, clean) -> None:
-    """Layers chosen on twelve people, clean and blurred, by the norm; seen on a face of none of them."""
-    faces = Faces(np.concatenate([probe_faces(data / "lfw" / "aligned" / "Colin_Powell", 12).crops]))
+    """Layers chosen on ten photographs, clean and blurred, by the norm; seen on a face of none of them."""
+    faces = Faces(np.concatenate([probe_faces(data / "lfw" / "aligned" / "Colin_Powell", 10).crops]))
     reference = np.concatenate([faces.crops, degrade(faces, "blur", 0.6).crops])
     scores = fiqa.load("norm", recognizer=recognizer).score(reference)
     scorer = fiqa.load("froq", recognizer=recognizer, reference=(reference, scores))

@@ -29,7 +29,7 @@ CARD = MethodCard(
     summary="Mean of six factors measured from landmarks and image statistics; next to nothing for a crop that is no face.",
     equation="q = mean of the known factors * g(coarse_share; .45, .08) * face, g the rising logistic step",
     use="No weights may be used, or the person in front of the camera must be told what to do: it is the one that says why.",
-    cost="some milliseconds on a core",
+    cost="about 2 ms on a core",
     limits=(
         "Marks some clear dark-skinned faces down (docs/concepts/factors.md has the numbers). Knows nothing of identity: what hurts recognition without a "
         "trace in these statistics is not seen. Without landmarks the pose is unknown."

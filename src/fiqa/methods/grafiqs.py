@@ -36,13 +36,14 @@ CARD = MethodCard(
     equation="q = - sum |dL/dx|, L = mean over BatchNorm2d layers of MSE(mean, running mean) + MSE(var, running var)",
     use="No label, no training and nothing random: a first quality for any recognizer that you have as torch weights.",
     limits=(
-        "Knows what the recognizer saw, not what it can tell apart: a blank or very smooth crop has small gradients and may beat a face. "
-        "The scale is the recognizer's own."
+        "Knows what the recognizer saw, not what it can tell apart: noise or a blank crop may beat a face (with one MobileFaceNet, white noise beat a fifth of "
+        "LFW's). The scale is the recognizer's own."
     ),
     cost="one forward and one backward pass, about 3 forward passes",
 )
 
-X0, W = -1.0, 1.0
+X0, W = -130.0, 46.0
+"""So that a median face of LFW's development set gets about 75 and its worst tenth at most 35, with a MobileFaceNet trained by ArcFace."""
 IMAGE = "image"
 _BATCH = 16
 

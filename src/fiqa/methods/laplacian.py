@@ -25,7 +25,7 @@ CARD = MethodCard(
     equation="q = ln(1 + var(Laplacian(Y)))",
     use="The baseline that every other method must beat, and a focus check where all else is fixed.",
     limits="Sees sharpness only; noise counts as sharpness.",
-    cost="less than a tenth of a millisecond",
+    cost="under a tenth of a millisecond",
 )
 
 X0, W = 5.0, 0.9

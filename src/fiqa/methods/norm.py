@@ -29,11 +29,12 @@ CARD = MethodCard(
     summary="Length of the recognizer's vector before it is normalized; called magface where the recognizer was trained by MagFace.",
     equation="q = |f(x)|",
     use="You compute the embedding anyway: the baseline that costs nothing more.",
-    limits="Only as good as the training made it: some recognizers give a blank crop a longer vector than a face. The scale is the recognizer's own.",
+    limits="Only as good as the training made it: nothing keeps a recognizer from giving a blank crop a long vector. The scale is the recognizer's own.",
     cost="one forward pass, that of recognition itself",
 )
 
-X0, W = 10.0, 1.0
+X0, W = 16.0, 1.4
+"""So that a median face of LFW's development set gets about 75 and its worst tenth at most 35, with a MobileFaceNet trained by ArcFace."""
 MAGFACE = "magface"
 _BATCH = 32
 

@@ -39,12 +39,13 @@ CARD = MethodCard(
     use="Your recognizer was trained with dropout: the score is then about that recognizer and needs nothing else.",
     limits=(
         "A recognizer without dropout cannot be asked; `dropout=` puts one before the last layer, which the network was not trained for. "
-        "A blank crop has a stable vector too."
+        "Nothing keeps the vector of a blank crop from being stable."
     ),
     cost="one forward pass and 100 of the last layer",
 )
 
-X0, W = 0.5, 0.05
+X0, W = 0.648, 0.01
+"""So that a median face of LFW's development set gets about 75 and its worst tenth at most 35, with a MobileFaceNet and dropout .4."""
 PASSES = 100
 _BATCH = 32
 
