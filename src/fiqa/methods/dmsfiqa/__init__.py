@@ -36,5 +36,8 @@ CARD = MethodCard(
     gives=("label",),
     extras=("vlm",),
     summary="Five coarse levels from two judges over six factors, refined inside each identity by template similarity.",
+    equation="Q = mean over factors of lam q_f(A) + (1 - lam) q_f(B), cut into five levels; inside a level by cos(e, template of the identity)",
+    use="Frames of a camera of your own, one good template per person, and no labels.",
+    cost="label: two judges, each a pass of a pretrained model, or 2 ms with the analytic one",
     limits="The judges clip and blip2 need pretrained models; the analytic judge needs none.",
 )
