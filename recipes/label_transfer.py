@@ -1,7 +1,8 @@
 """The parts of recipes/label_transfer.sh that are more than one command: spoiled test images, and the tables.
 
-python recipes/label_transfer.py spoil runs/transfer
+python recipes/label_transfer.py sets runs/transfer
 python recipes/label_transfer.py labels runs/transfer
+python recipes/label_transfer.py heads runs/transfer
 python recipes/label_transfer.py tables runs/transfer
 python recipes/label_transfer.py times runs/transfer ../shared/data/models/lightqnet-dm100.pb
 """
@@ -22,13 +23,16 @@ from numpy.typing import NDArray
 import fiqa
 from fiqa.data.embeddings import read_embeddings
 from fiqa.data.images import read_image, write_image
+from fiqa.data.names import find_ids
 from fiqa.data.pairs import mated_pairs
 from fiqa.data.quality import read_quality
 from fiqa.data.store import read_sidecar
 from fiqa.faces.degrade import random_degradation
+from fiqa.functional.agreement import spearman
 from fiqa.functional.bootstrap import Band, band_of
 from fiqa.functional.edc import curve_at, pair_quality
 from fiqa.functional.similarity import pair_similarity
+from fiqa.methods.label_optimization import optimize_labels
 from fiqa.report.tables import Table
 from fiqa.types import Faces
 
@@ -38,12 +42,16 @@ LIMITS = (0.3, 0.95)
 SETS = ("lfw", "spoiled")
 RECOGNIZERS = {"a": "same recognizer", "b": "other recognizer"}
 METHODS = ("analytic", "lightqnet", "cr_fiqa")
+THETAS = (0.0, 0.001, 0.005, 0.02)
+HEADS, HEAD_EPOCHS, HEAD_RATE = 5, 4, 1e-3
 OWN_SCORE = ("analytic", "lightqnet")
 """Methods that score a crop by themselves; the score of another is its student, the regressor on its labels."""
 
 
-def spoil(out: Path) -> None:
-    """Writes a copy of every test image as a camera of the preset web might deliver it, and their manifest."""
+def sets(out: Path) -> None:
+    """Writes the manifests of the two test sets and of their images to score, which are those of people with two or more; and the spoiled copies, made as a
+    camera of the preset web might deliver them.
+    """
     known = pl.read_csv(out / "test.csv")
     paths = []
     for source, name in known.select("path", "id").iter_rows():
@@ -53,7 +61,10 @@ def spoil(out: Path) -> None:
             place.parent.mkdir(parents=True, exist_ok=True)
             clean = Faces(read_image(source).pixels[None])
             write_image(place, np.asarray(random_degradation(clean, "web", seed=SPOIL_SEED).crops[0]))
-    known.with_columns(path=pl.Series(paths)).write_csv(out / "spoiled/faces.csv")
+    mated = pl.col("identity").is_duplicated()
+    for folder, faces in (("lfw", known), ("spoiled", known.with_columns(path=pl.Series(paths)))):
+        faces.write_csv(out / folder / "faces.csv")
+        faces.filter(mated).write_csv(out / folder / "scored.csv")
 
 
 def labels(out: Path) -> None:
@@ -131,8 +142,12 @@ class Test:
 
     def band(self, scores: Path) -> Band:
         """The discard curve of a file of scores, with its resamples; the same resamples for every file."""
-        value = read_quality(scores).at(self.ids)
-        worst = pair_quality(value[self.mated])
+        rows, place = np.unique(self.mated, return_inverse=True)
+        return self.band_of(read_quality(scores).at(self.ids[rows])[place.reshape(self.mated.shape)])
+
+    def band_of(self, quality: NDArray[np.float32]) -> Band:
+        """The same for the qualities (P,2) of the mated pairs."""
+        worst = pair_quality(quality)
         curve = curve_at(self.similarity, worst, self.threshold, fmr=FMR, nonmated=self.nonmated, protocol="iso")
         return band_of(curve, self.similarity, worst, self.code, draws=DRAWS, level=LEVEL)
 
@@ -165,6 +180,73 @@ def curves(folder: Path, test: Test) -> dict[tuple[str, str], list[Band]]:
         own = [test.band(quality / f"{method}.baseline.parquet")] if method in OWN_SCORE else found[method, "prior"]
         found[method, "baseline"] = own
     return found
+
+
+def heads(out: Path) -> None:
+    """Prints what optimizing is worth where training is cheap: the recognizer stays as it is, a linear output learns from its vectors, with five seeds."""
+    known = read_embeddings(out / "a.npz")
+    wanted = pl.read_csv(out / "train.csv").select("id", "identity")
+    rows = find_ids(wanted["id"].to_list(), known.id)
+    vectors = known.vector[rows] * known.norm[rows, None]
+    tests = {name: (read_embeddings(out / name / "embeddings/a.npz"), Test.of(out / name, "b")) for name in SETS}
+    lines = []
+    for method in METHODS:
+        label = read_quality(out / "prior" / f"{method}.parquet").at(known.id[rows])
+        before: list[list[Band]] = []
+        for theta in THETAS:
+            value = optimize_labels(label, vectors, wanted["identity"].to_numpy(), theta=theta) if theta else label
+            layers = [head(vectors, value, seed) for seed in range(HEADS)]
+            bands = [
+                [test.band_of(layer(own.vector * own.norm[:, None])[test.mated]) for layer in layers]
+                for own, test in tests.values()
+            ]
+            before = bands if not theta else before
+            cells = [area(one, 0.95).text() for one in bands]
+            change = [
+                (area(one, 0.95) - area(old, 0.95)).text("+") if theta else ""
+                for one, old in zip(bands, before, strict=True)
+            ]
+            spread = [float(np.std([1000 * band.curve.area(0.95) for band in one])) for one in bands]
+            lines.append(
+                [
+                    method,
+                    theta,
+                    float(spearman(value, label)),
+                    *(c for each in zip(cells, change, spread, strict=True) for c in each),
+                ]
+            )
+    columns = [
+        "prior",
+        "theta",
+        "rho with prior",
+        *(f"{name} {what}" for name in SETS for what in ("area", "change", "std of seeds")),
+    ]
+    title = f"A linear output on the vectors of A, {len(rows)} images, judged under B, area to 0.95"
+    print(Table("heads", title, columns, lines).markdown())
+
+
+def head(
+    vectors: NDArray[np.float32], label: NDArray[np.float32], seed: int
+) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    """A linear output that has learned labels (N,), brought to 0..1, from vectors (N,D) by L1 and Adam in batches of 128, at a rate that falls to 0."""
+    import torch
+
+    torch.manual_seed(seed)
+    mean, std = vectors.mean(axis=0), vectors.std(axis=0)
+    inputs = torch.from_numpy((vectors - mean) / std)
+    target = torch.from_numpy((label - label.min()) / np.ptp(label))
+    layer = torch.nn.Linear(vectors.shape[1], 1)
+    torch.nn.init.zeros_(layer.weight)
+    torch.nn.init.constant_(layer.bias, 0.5)
+    optimizer = torch.optim.Adam(layer.parameters())
+    batches = [batch for _ in range(HEAD_EPOCHS) for batch in torch.randperm(len(target)).split(128)]
+    for step, batch in enumerate(batches):
+        optimizer.param_groups[0]["lr"] = HEAD_RATE * (1 - step / len(batches))
+        optimizer.zero_grad()
+        (layer(inputs[batch])[:, 0] - target[batch]).abs().mean().backward()
+        optimizer.step()
+    weight, bias = layer.weight.detach().numpy()[0], float(layer.bias.detach())
+    return lambda given: np.asarray((given - mean) / std @ weight + bias, np.float32)
 
 
 def tables(out: Path) -> None:
@@ -269,4 +351,6 @@ def _seconds(score: Callable[[Faces], object], crops: NDArray[np.uint8]) -> floa
 if __name__ == "__main__":
     if len(sys.argv) < 3:
         sys.exit(__doc__)
-    {"spoil": spoil, "labels": labels, "tables": tables, "times": times}[sys.argv[1]](*map(Path, sys.argv[2:]))
+    {"sets": sets, "labels": labels, "heads": heads, "tables": tables, "times": times}[sys.argv[1]](
+        *map(Path, sys.argv[2:])
+    )

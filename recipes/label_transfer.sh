@@ -19,8 +19,7 @@ fi
 # Images: pins to train on, the people of LFW's peopleDevTest to report on, once as they are and once spoiled as the web would (for want of XQLFW).
 $py recipes/splits.py "$data" "$out" --only pins --every "$every"
 mkdir -p "$out"/{prior,optimized,runs,models} "$out"/{lfw,spoiled}/{quality,embeddings}
-cp "$out/test.csv" "$out/lfw/faces.csv"
-$py recipes/label_transfer.py spoil "$out"
+$py recipes/label_transfer.py sets "$out"
 fiqa embed "$out/train.csv" --recognizer "$out/recognizer_a.onnx" -o "$out/a.npz"
 for set in lfw spoiled; do
   for r in a b; do
@@ -48,7 +47,7 @@ for seed in 0 1; do
         --set optim.batch=32 --set run.evaluate=5 -o "$out/runs/$name"
       fiqa export "$out/runs/$name" -o "$out/models/$name.onnx"
       for set in lfw spoiled; do
-        fiqa score "$out/$set/faces.csv" --aligned --model "$out/models/$name.onnx" -o "$out/$set/quality/$name.parquet"
+        fiqa score "$out/$set/scored.csv" --aligned --model "$out/models/$name.onnx" -o "$out/$set/quality/$name.parquet"
       done
     done
   done
@@ -56,11 +55,12 @@ done
 
 # The methods themselves on the test, where they need no more than the crop. A student of CR-FIQA's labels is CR-FIQA, so there the regressor is the baseline.
 for set in lfw spoiled; do
-  fiqa score "$out/$set/faces.csv" --aligned --model analytic -o "$out/$set/quality/analytic.baseline.parquet"
-  fiqa score "$out/$set/faces.csv" --aligned --model "$lightqnet" -o "$out/$set/quality/lightqnet.baseline.parquet"
+  fiqa score "$out/$set/scored.csv" --aligned --model analytic -o "$out/$set/quality/analytic.baseline.parquet"
+  fiqa score "$out/$set/scored.csv" --aligned --model "$lightqnet" -o "$out/$set/quality/lightqnet.baseline.parquet"
 done
 
 # How far the labels moved; Tables I to III with intervals over people, and IV: time per image before and after.
 $py recipes/label_transfer.py labels "$out"
+$py recipes/label_transfer.py heads "$out"
 $py recipes/label_transfer.py tables "$out"
 $py recipes/label_transfer.py times "$out" "$lightqnet"

@@ -58,12 +58,15 @@ def test_nobody_of_the_test_is_trained_on(part, data, tmp_path):
 
 def test_spoiled_copies_keep_their_names(part, data, tmp_path):
     splits, transfer = part("splits"), part("label_transfer")
-    splits.write_faces([data / "lfw/aligned/Bob"], tmp_path / "test.csv")
-    (tmp_path / "spoiled").mkdir()
-    transfer.spoil(tmp_path)
+    splits.write_faces([data / "lfw/aligned" / name for name in ("Ada", "Bob")], tmp_path / "test.csv")
+    for name in ("lfw", "spoiled"):
+        (tmp_path / name).mkdir(exist_ok=True)
+    transfer.sets(tmp_path)
     spoiled, clean = (fiqa.scan(tmp_path / name) for name in ("spoiled/faces.csv", "test.csv"))
     assert spoiled.id.tolist() == clean.id.tolist()
     assert (spoiled.status == "ok").all()
+    for name in ("lfw", "spoiled"):
+        assert fiqa.scan(tmp_path / name / "scored.csv").id.tolist() == clean.id.tolist()[1:], "Ada has no mate"
     assert any(a != b for a, b in zip(spoiled.columns["sha256"], clean.columns["sha256"], strict=True))
 
 

@@ -22,6 +22,13 @@ def command(
     max_spread: Annotated[
         float, typer.Option("--max-spread", metavar="X", help="Gate: relative change of the standard deviation.")
     ] = 0.1,
+    max_area: Annotated[
+        float, typer.Option("--max-area", metavar="X", help="Gate: area under the discard curve above that of fp32.")
+    ] = 0.02,
+    embeddings: Annotated[
+        str | None,
+        typer.Option("--embeddings", metavar="FILE", help="Gate: vectors of the run's images, for its discard curve."),
+    ] = None,
     metric: Annotated[
         str | None, typer.Option("--metric", metavar="NAME", help="Which kept weights; the recipe's first.")
     ] = None,
@@ -33,18 +40,21 @@ def command(
 ) -> None:
     """Export a trained network as ONNX with its card.
 
-    The file is proved on held-out crops before it is written: it gives what torch gives, its scores vary, and an int8 model keeps their order and spread.
+    The file is proved on held-out crops before it is written: it gives what torch gives, its scores vary, and an int8 model keeps their order, their spread
+    and, where embeddings are given, their discard curve.
 
     Example:
       fiqa export runs/a -o model.onnx --int8
     """
-    from fiqa.verbs.export import Gate, export
+    from fiqa.verbs.export import export
+    from fiqa.verbs.export_gate import Gate
 
     done = export(
         run,
         output,
         int8=int8,
-        gate=Gate(min_spearman, max_spread),
+        gate=Gate(min_spearman, max_spread, max_area),
+        embeddings=embeddings,
         metric=metric,
         name=name,
         license=license_,
@@ -65,8 +75,14 @@ def _lines(done: Exported) -> list[str]:
     ]
     if "gate" in report:
         gate = report["gate"]
+        area = (
+            gate["area"]
+            if isinstance(gate["area"], str)
+            else f"{gate['area_int8']:.4f} against {gate['area_fp32']:.4f}"
+        )
         lines.append(
-            f"int8: {report['bytes_int8'] / 1e6:.2f} MB, Spearman against fp32 {gate['spearman']:.4f}, spread {gate['spread']:+.1%}"
+            f"int8: {report['bytes_int8'] / 1e6:.2f} MB, Spearman against fp32 {gate['spearman']:.4f}, spread {gate['spread']:+.1%}, "
+            f"area under the discard curve {area}"
         )
     lines += ["", f"{'model':<12}{'pixels':>7}{'threads':>9}{'p50 ms':>9}{'p95 ms':>9}"]
     lines += [

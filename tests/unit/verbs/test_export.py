@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 import fiqa
+from fiqa.data.embeddings import write_embeddings
+from fiqa.data.manifest import find
 from fiqa.data.store import read_sidecar
 from fiqa.errors import EvidenceError, InputError, UnknownNameError, WeightsError
 from fiqa.functional.calibration import levels
 from fiqa.runtime.cards import card_path, read_card
 from fiqa.training.config import resolve
-from fiqa.types import Faces
+from fiqa.types import Embeddings, Faces
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
@@ -19,7 +21,8 @@ pytest.importorskip("onnx")
 from fiqa.training.dataset import examples  # noqa: E402
 from fiqa.training.evaluation import predict  # noqa: E402
 from fiqa.training.loop import network  # noqa: E402
-from fiqa.verbs.export import Gate, fitted_calibration  # noqa: E402
+from fiqa.verbs.export import fitted_calibration  # noqa: E402
+from fiqa.verbs.export_gate import Gate, mates  # noqa: E402
 from fiqa.verbs.train import best_of, crops_folder  # noqa: E402
 
 
@@ -94,7 +97,7 @@ def test_int8_passes_its_gate_or_is_not_written(finished, tmp_path):
     small = fiqa.export(run, tmp_path / "small.onnx", int8=True, gate=Gate(spearman=-1.0, spread=100.0), runs=1)
     assert small.report["bytes_int8"] == (tmp_path / "small.onnx").stat().st_size < 0.5 * whole.report["bytes"]
     assert -1 <= small.report["gate"]["spearman"] <= 1
-    assert any(key.startswith("validation int8 against fp32") for key in small.card.numbers)
+    assert small.card.numbers["validation int8 against fp32, area"] == "not measured, no embeddings were given"
     assert fiqa.load(tmp_path / "small.onnx").score(np.zeros((2, 32, 32, 3), np.uint8)).shape == (2,)
     for gate in (Gate(spearman=1.0, spread=100.0), Gate(spearman=-1.0, spread=0.0)):
         with pytest.raises(
@@ -102,6 +105,27 @@ def test_int8_passes_its_gate_or_is_not_written(finished, tmp_path):
         ):
             fiqa.export(run, tmp_path / "no.onnx", int8=True, gate=gate, runs=1)
     assert not list(tmp_path.glob("no.*"))
+
+
+def test_with_embeddings_the_gate_has_the_discard_curve_of_held_people(finished, tmp_path, rng):
+    recipe, run = finished
+    data = examples(recipe, crops_folder(run))
+    raw = rng.normal(size=(len(data.ids), 8)).astype(np.float32)
+    norm = np.linalg.norm(raw, axis=1)
+    file = tmp_path / "v.npz"
+    write_embeddings(Embeddings(data.ids, raw / norm[:, None], norm, "r"), file)
+    loose = Gate(spearman=-1.0, spread=100.0, area=100.0)
+    done = fiqa.export(run, tmp_path / "small.onnx", int8=True, gate=loose, embeddings=file, runs=1)
+    gate = done.report["gate"]
+    held = mates(file, find(recipe.data.faces), data.ids, data.validation)
+    assert len(held.index) == 4 * 15
+    scores = fiqa.load(tmp_path / "small.onnx").score(np.asarray(data.crops[held.rows]))
+    assert gate["area_int8"] == pytest.approx(held.area(scores))
+    assert gate["area"] == pytest.approx(gate["area_int8"] - gate["area_fp32"])
+    assert done.card.numbers["validation int8 against fp32, area"] == gate["area"]
+    assert fiqa.export(run, tmp_path / "small.onnx", int8=True, gate=loose, embeddings=file, runs=1).current
+    write_embeddings(Embeddings(data.ids, -raw / norm[:, None], norm, "r"), file)
+    assert not fiqa.export(run, tmp_path / "small.onnx", int8=True, gate=loose, embeddings=file, runs=1).current
 
 
 def test_a_constant_or_wrong_network_is_refused(finished, tmp_path, monkeypatch):
@@ -127,10 +151,8 @@ def test_what_is_no_run_or_no_place_is_an_error(tmp_path):
         fiqa.export(tmp_path, tmp_path / "m.onnx")
     with pytest.raises(UnknownNameError, match=r"Unknown suffix of a model '\.pt'"):
         fiqa.export(tmp_path, tmp_path / "m.pt")
-    with pytest.raises(InputError, match=r"gate\.spearman must be in \[-1, 1\], got 2"):
-        Gate(spearman=2)
-    with pytest.raises(InputError, match=r"gate\.spread must be in \[0, inf\], got -1"):
-        Gate(spread=-1)
+    with pytest.raises(InputError, match="embeddings are for the gate of an int8 model, and int8 is off"):
+        fiqa.export(tmp_path, tmp_path / "m.onnx", embeddings=tmp_path / "v.npz")
 
 
 def test_a_calibration_puts_the_median_at_50_and_levels_where_dmsfiqa_has_them(rng):
