@@ -61,6 +61,8 @@ def explored(
         epsilon: of a step, in pixel values of 0..1.
 
     Returns: (N, steps * K) cosines.
+
+    Differs from the published code: what a copy's pixels would have below 0 or above 1 is cut off; there, black ones may go below 0.
     """
     import torch
 

@@ -64,8 +64,6 @@ def gradient_magnitude(net: nn.Module, x: Tensor, *, at: str = IMAGE) -> Tensor:
 
     Returns: (N,), at least 0, lower is better.
     Raises: InputError (no such layers, or none after `at`), UnknownNameError (at).
-
-    Differs from the published code: none of its weighting of layers; biased variance.
     """
     import torch
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +62,7 @@ class Probe:
         recognizer: Recognizer,
         measure: Callable[[Crops, int], NDArray[np.floating]],
         *,
-        settings: Mapping[str, object],
+        settings: Mapping[str, Any],
         calibration: tuple[float, float],
         batch: int,
         preprocess: str,
@@ -81,7 +81,7 @@ class Probe:
 
     def score(self, crops: Crops | Faces) -> FloatArray:
         """Returns (N,) float32 raw quality, higher is better, for (N,S,S,3) uint8 RGB crops or Faces. Raises ShapeError."""
-        return self._scored(crops, int(str(self.settings.get("seed", 0))))
+        return self._scored(crops, int(self.settings.get("seed", 0)))
 
     def explain(self, faces: Faces) -> Factors | None:
         """Returns None: a probe knows how a recognizer answers, not why."""
