@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from fiqa.data.store import atomic_path
 from fiqa.errors import InputError, WeightsError
 
-__all__ = ["best_path", "load_state", "save_best", "save_state", "state_path"]
+__all__ = ["best_path", "load_state", "objective_state", "save_best", "save_state", "state_path"]
 
 _NET, _OBJECTIVE, _OPTIM, _RNG = "net.", "objective.", "optim.", "rng."
 
@@ -84,6 +84,17 @@ def load_state(
             hint="choose another folder with -o, or use --force to begin again",
         )
     return position
+
+
+def objective_state(folder: str | os.PathLike[str]) -> dict[str, Tensor]:
+    """Returns what the objective of a run had of its own when it was saved last: name -> tensor. Raises WeightsError."""
+    file = state_path(folder)
+    try:
+        with safe_open(file, framework="pt") as opened:
+            names = [name for name in opened.keys() if name.startswith(_OBJECTIVE)]  # noqa: SIM118 (it is no mapping)
+            return {name.removeprefix(_OBJECTIVE): opened.get_tensor(name) for name in names}
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{str(file)!r} must be the state of a run, it cannot be read: {error}.") from error
 
 
 def save_best(folder: str | os.PathLike[str], metric: str, net: nn.Module, found: Mapping[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
@@ -22,7 +22,7 @@ from fiqa.training import checkpoint
 from fiqa.training.batches import Batch, Prefetched, epoch_batches, make_batch
 from fiqa.training.config import Recipe
 from fiqa.training.dataset import Examples, Rows
-from fiqa.training.evaluation import agreement, better, predict, to_input
+from fiqa.training.evaluation import agreement, better, outputs, predict, to_input
 from fiqa.training.features import frozen
 from fiqa.training.groups import objective_group, optimizer, parameter_groups, rate
 from fiqa.training.log import write_history
@@ -223,9 +223,12 @@ class _Fit:
         return result
 
     def _end_epoch(self, epoch: int) -> None:
-        self.objective.end_epoch(epoch, self.net, Path(self.folder))
+        self.objective.end_epoch(epoch, self._given, Path(self.folder))
         first_buffers(self.objective, self.place)
         self._train_mode()
+
+    def _given(self, rows: Rows) -> Iterator[Tensor]:
+        return outputs(self.net, self.data, rows, self.recipe.model, self.frozen)
 
     def _due(self) -> bool:
         """After the steps that split an epoch in equal parts; the last of them ends it."""

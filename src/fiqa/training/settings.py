@@ -139,14 +139,16 @@ class EDifFIQA(Settings):
 class ClibFiqa(Settings):
     """`tower` names a CLIP (see fiqa.methods.clib_fiqa.towers); "" is the offline form: model.backbone, a projection to `dim`, a table of prompts.
 
-    `scale` is 1 / temperature at the start of the offline form. `beta` and `distance` make the soft labels, `weight` is that of the quality term
-    (lambda in the paper), `factors` those that are learned, `gamma` and `focal` their loss (see fiqa.methods.clib_fiqa.losses.focal). `dynamic` reweights
-    the terms by dynamic weight average with `temperature`. `stage1` epochs come before the confidence is computed, 0 is a run without stages;
-    `softmax_again` is the published code's confidence. With data.confidence the run is in stage 2 from the start.
+    `hidden` is the width of a layer before that projection, 0 for none; `scale` is 1 / temperature at the start of the offline form. `beta` and `distance`
+    make the soft labels, `weight` is that of the quality term (lambda in the paper), `factors` those that are learned, `gamma` and `focal` their loss (see
+    fiqa.methods.clib_fiqa.losses.focal). `dynamic` reweights the terms by dynamic weight average with `temperature`. `stage1` epochs come before the
+    confidence is computed, 0 is a run without stages; `softmax_again` is the published code's confidence. With data.confidence the run is in stage 2 from the
+    start.
     """
 
     CONFIDENCE: ClassVar[bool] = True
     tower: str = ""
+    hidden: int = 0
     dim: int = 512
     scale: float = 100.0
     beta: float = 32.0
@@ -162,6 +164,7 @@ class ClibFiqa(Settings):
 
     def __post_init__(self) -> None:
         checks.in_range(self.dim, "clib_fiqa.dim", 1, math.inf)
+        checks.in_range(self.hidden, "clib_fiqa.hidden", 0, math.inf)
         checks.in_range(self.stage1, "clib_fiqa.stage1", 0, math.inf)
         for name in ("scale", "beta", "weight", "temperature"):
             checks.in_range(getattr(self, name), f"clib_fiqa.{name}", 0, math.inf, open_low=True)

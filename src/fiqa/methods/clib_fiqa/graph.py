@@ -37,25 +37,32 @@ class ClibGraph(nn.Module):
     """(N,3,S,S) normalized crops -> quality (N,1) in [.1,.9], factors (N,5) in 0..1, measures (N,17): the marginal probabilities in the order of AXES.
 
     A factor's quality is the expected value of its levels, spread evenly over 0..1 from the worst to the best. With `merged` there is an 18th measure, the
-    confidence of the quality: see `agreement`.
+    confidence of the quality: see `agreement`, which `beta` and `softmax_again` are for.
 
     Args:
         image: the image tower, (N,3,S,S) -> (N,D).
         text: (360,D) embeddings of PROMPTS.
         scale: 1 / temperature, above 0.
         merged: (N,72) joint distribution of the factors -> (N,5) distribution of the quality, or None.
-        beta: steepness of the confidence.
+        beta, softmax_again: of the confidence.
 
     Raises: ShapeError (text), InputError (scale, beta).
     """
 
     def __init__(
-        self, image: nn.Module, text: Tensor, scale: float, *, merged: nn.Module | None = None, beta: float = 32.0
+        self,
+        image: nn.Module,
+        text: Tensor,
+        scale: float,
+        *,
+        merged: nn.Module | None = None,
+        beta: float = 32.0,
+        softmax_again: bool = False,
     ) -> None:
         super().__init__()
         if text.ndim != 2 or len(text) != len(PROMPTS):
             raise ShapeError(f"text must have shape ({len(PROMPTS)}, D), got {tuple(text.shape)}.")
-        self.image, self.merged = image, merged
+        self.image, self.merged, self.softmax_again = image, merged, softmax_again
         self.scale = checks.in_range(float(scale), "scale", 0, float("inf"), open_low=True)
         self.beta = checks.in_range(beta, "beta", 0, float("inf"), open_low=True)
         self.text: Tensor
@@ -68,21 +75,26 @@ class ClibGraph(nn.Module):
         factors = [each[name] @ p.new_tensor(_even(len(GRID[name]))) for name in FACTORS]
         measures = [each[name] for name in AXES]
         if self.merged is not None:
-            measures.append(agreement(each["quality"], self.merged(factor_joint(p)), self.beta)[:, None])
+            told = self.merged(factor_joint(p))
+            rho = agreement(each["quality"], told, self.beta, softmax_again=self.softmax_again)
+            measures.append(rho[:, None])
         return expected(each["quality"])[:, None], torch.stack(factors, dim=1), torch.cat(measures, dim=1)
 
 
-def agreement(p: Tensor, q: Tensor, beta: float = 32.0) -> Tensor:
+def agreement(p: Tensor, q: Tensor, beta: float = 32.0, *, softmax_again: bool = False) -> Tensor:
     """Returns the confidence 1/(1 + exp(beta JS(p, q))) + 0.5 of every image, (N,) in [0.5, 1], as fiqa.methods.clib_fiqa.confidence does on numpy [1, Eq. 8].
 
     Args:
         p: (N,5) quality distribution.
         q: (N,5) quality distribution that the factors alone suggest.
         beta: steepness.
+        softmax_again: of both before they are compared, as the published code has it.
 
     >>> agreement(torch.tensor([[0.0, 0, 1, 0, 0]]), torch.tensor([[0.0, 0, 1, 0, 0]])).tolist()
     [1.0]
     """
+    if softmax_again:
+        p, q = torch.softmax(p, dim=1), torch.softmax(q, dim=1)
     middle, least = (p + q) / 2, torch.finfo(p.dtype).tiny  # 0 log 0 = 0
     first, second = ((a * (a.clamp_min(least) / middle.clamp_min(least)).log()).sum(dim=1) for a in (p, q))
     return torch.sigmoid(-beta * (first + second) / 2) + 0.5

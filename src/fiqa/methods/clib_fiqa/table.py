@@ -15,6 +15,7 @@ from fiqa.functional.soft import AXES
 from fiqa.methods.clib_fiqa.joint import joint
 from fiqa.methods.clib_fiqa.prompts import GRID
 from fiqa.nets.catalog import backbone
+from fiqa.nets.heads import BackboneNet
 
 __all__ = ["Constant", "JointNet", "PromptTable", "table_net"]
 
@@ -57,7 +58,7 @@ class Constant(nn.Module):
         return self.text
 
 
-class JointNet(nn.Module):
+class JointNet(BackboneNet):
     """(N,3,S,S) normalized crops -> (N,360) joint distribution over PROMPTS, for training; fiqa.methods.clib_fiqa.graph has what is left of it to score with.
 
     Args:
@@ -72,20 +73,23 @@ class JointNet(nn.Module):
         self.backbone, self.projection, self.text = backbone, projection, text
         self.logit_scale = nn.Parameter(torch.tensor(math.log(scale)))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Returns rows that sum to 1."""
-        return joint(self.projection(self.backbone(x)), self.text(), self.logit_scale.exp())
+    def from_features(self, features: Tensor) -> Tensor:
+        """Returns rows that sum to 1, for what the backbone gives."""
+        return joint(self.projection(features), self.text(), self.logit_scale.exp())
 
 
-def table_net(name: str, *, embedding: int = 0, dim: int = 512, scale: float = 100.0) -> JointNet:
+def table_net(name: str, *, embedding: int = 0, hidden: int = 0, dim: int = 512, scale: float = 100.0) -> JointNet:
     """Returns the offline form with random weights.
 
     Args:
         name, embedding: of the backbone, see fiqa.nets.catalog.backbone.
+        hidden: width of a layer with ReLU before the projection, 0 for none.
         dim: D, length of image and prompt embeddings.
         scale: 1 / temperature at the start.
 
     Raises: UnknownNameError, InputError.
     """
     body, width = backbone(name, embedding)
-    return JointNet(body, nn.Linear(width, dim, bias=False), PromptTable(dim), scale)
+    last = nn.Linear(hidden or width, dim, bias=False)
+    projection = nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), last) if hidden else last
+    return JointNet(body, projection, PromptTable(dim), scale)

@@ -9,7 +9,8 @@ How to add one:
    - `network(recipe)`: a module with a `backbone` (fiqa.nets.catalog.backbone makes it); (N,3,S,S) float -> (N,K) float, one row per image: a quality, an
      embedding, both side by side, probabilities.
    - `scores(output)`: the quality (N,1) of these rows, higher is better: validation, `run.select` and `fiqa export` use it.
-   - `__init__(recipe, data)`: call super; nn.Parameters and layers made here (class centers: `data.classes` counts them; an MLP) train with
+   - `deployed(recipe, net, folder)`, only if the model file holds more than quality and `model.factors`.
+  - `__init__(recipe, data)`: call super; nn.Parameters and layers made here (class centers: `data.classes` counts them; an MLP) train with
      `optim.objective_lr` and `optim.objective_weight_decay`, buffers and they are in checkpoints, neither is exported. A table per image: keep a tensor by row
      of `data`, joined by `data.ids`, and index it with `batch.row`.
    - `losses(output, batch)`: {"loss": total, **those of TERMS}; the rows are the whole batch in every process, `batch` says what each row is. Pairs of one
@@ -23,9 +24,9 @@ from __future__ import annotations
 from importlib import import_module
 
 from fiqa.training.config import Recipe
-from fiqa.training.objectives.base import Objective, Served, Targets
+from fiqa.training.objectives.base import Deployed, Objective, Served, Targets
 
-__all__ = ["Objective", "Served", "Targets", "objective"]
+__all__ = ["Deployed", "Objective", "Served", "Targets", "objective"]
 
 
 def objective(recipe: Recipe) -> type[Objective]:

@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Self
+from types import MappingProxyType
+from typing import ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
 
+from fiqa.nets.catalog import BACKBONES
+from fiqa.runtime.cards import ModelOutput
 from fiqa.training.batches import Batch
 from fiqa.training.config import Recipe
-from fiqa.training.dataset import Examples
+from fiqa.training.dataset import Examples, Rows
 
-__all__ = ["Objective", "Served", "Targets"]
+__all__ = ["Deployed", "Objective", "Served", "Targets"]
+
+_REASONS = MappingProxyType(
+    {
+        "visibility": "noisy",
+        "pose": "extreme_yaw",
+        "illumination": "uneven_light",
+        "blur": "blurry",
+        "crop": "cropped",
+    }
+)
+
+
+class Deployed(NamedTuple):
+    """What becomes of a trained network in a model file: `net` (N,3,S,S) -> one tensor (N,K) for each of `outputs`, the quality first; `about` what it is, in a
+    few words for its card; `any_size` whether it takes other sizes of crops than it was trained with.
+    """
+
+    net: nn.Module
+    outputs: tuple[ModelOutput, ...]
+    about: str
+    any_size: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,14 +89,28 @@ class Objective(nn.Module):
         """Returns the quality and the factors (N, 1 + F) in what the network gave, F the factors of `model.factors`."""
         return output
 
+    @classmethod
+    def deployed(cls, recipe: Recipe, net: nn.Module, folder: Path) -> Deployed:
+        """Returns what `fiqa export` writes of the trained network; `folder` is the run's. Here: the `scores`, quality and factors apart."""
+        outputs, factors = [ModelOutput(name="quality", role="quality")], recipe.model.factors
+        if factors:
+            reasons = {factor: _REASONS[factor] for factor in factors if factor in _REASONS}
+            outputs.append(ModelOutput(name="factors", role="factors", factors=factors, reasons=reasons))
+        served = Served(net, cls, factors=bool(factors))
+        return Deployed(served, tuple(outputs), recipe.model.backbone, BACKBONES[recipe.model.backbone].size is None)
+
     def losses(self, output: Tensor, batch: Targets) -> Mapping[str, Tensor]:
         """Returns "loss", which is minimized, and the TERMS it is made of that apply at this step; each a scalar."""
         raise NotImplementedError
 
-    def end_epoch(self, epoch: int, net: nn.Module, folder: Path) -> None:
-        """Called after the last step of `epoch` (from 0) and before it is evaluated and saved, with the network and the run's folder.
+    def end_epoch(self, epoch: int, give: Callable[[Rows], Iterator[Tensor]], folder: Path) -> None:
+        """Called after the last step of `epoch` (from 0) and before it is evaluated and saved. With several processes each calls it, and all then go on with
+        the buffers of the first.
 
-        With several processes each calls it, and all then go on with the buffers of the first.
+        Args:
+            epoch: which one is done.
+            give: yields what the network in evaluation mode gives for some rows of the data, as they are, a batch (n,K) at a time.
+            folder: the run's.
         """
 
 

@@ -78,9 +78,10 @@ class _Classes(Objective):
         term = functional.cross_entropy(logits, batch.identity) * batch.confidence.mean()
         return {"loss": term, "loss_classes": term}
 
-    def end_epoch(self, epoch, net, folder) -> None:
+    def end_epoch(self, epoch, give, folder) -> None:
         assert not [file for file in folder.glob("best_*") if epoch == 0], "before it is evaluated"
         assert int(self.epochs) == epoch
+        assert [len(part) for part in give(self.data.validation)] == [len(self.data.validation)]
         self.epochs += 1
 
 
