@@ -37,11 +37,15 @@ CARD = MethodCard(
     summary="How like itself a face stays under adversarial noise, times how like it is to its mirror image.",
     equation="q = [(1 + mean S)/2 * clip(1 - std S, 0, 1) * cos(f(x), f(flip x))]^5, S: cosines of f(x) and 10 noisy copies before each of 5 gradient steps",
     use="A slow reference: to score a few thousand faces once, or as the prior of label optimization.",
-    limits="Slow. A profile loses by the mirror image, whatever it is worth. A blank crop may keep a stable, symmetric vector: detect first.",
-    cost="53 forward and 40 backward passes, about 130 forward passes",
+    limits=(
+        "Slow. A profile loses by the mirror image, whatever it is worth. A blank crop may keep a stable, symmetric vector: detect first "
+        "(with one MobileFaceNet a white crop beat four of five of LFW's faces)."
+    ),
+    cost="53 forward and 40 backward passes, about 130 forward passes: 1 to 2 s on a core with a MobileFaceNet",
 )
 
-X0, W = 0.9, 0.05
+X0, W = 0.54, 0.04
+"""So that the median of 28 faces of LFW gets about 75 and their worst tenth at most 35, with a MobileFaceNet trained by ArcFace."""
 COPIES, STEPS, EPSILON = 10, 5, 0.001
 _POWER = 5
 
