@@ -17,7 +17,7 @@ from fiqa.data.store import atomic_path, fingerprint, is_current, make_record, r
 from fiqa.errors import EvidenceError, InputError
 from fiqa.extras import require
 from fiqa.functional.calibration import raw_at
-from fiqa.runtime.cards import Calibration, ModelCard, ModelInput, ModelOutput, card_path, write_card
+from fiqa.runtime.cards import Calibration, ModelCard, ModelInput, card_path, write_card
 from fiqa.runtime.preprocess import prepare
 from fiqa.types import FloatArray, batches
 from fiqa.verbs.export_gate import Gate, judged, mates
@@ -36,13 +36,6 @@ _SHOWN = 256
 _RANGES = 200
 _BATCH = 32
 _PERCENTILES = (10.0, 35.0, 65.0, 90.0)
-_REASONS = {
-    "visibility": "noisy",
-    "pose": "extreme_yaw",
-    "illumination": "uneven_light",
-    "blur": "blurry",
-    "crop": "cropped",
-}
 
 
 @dataclass(frozen=True)
@@ -167,11 +160,12 @@ class _Work:
         from fiqa.training.objectives import objective
 
         self.recipe, self.folder = recipe, folder
-        self.kind = objective(recipe)
-        self.net = self.kind.network(recipe)
-        load_weights(self.net, weights)
+        kind = objective(recipe)
+        net = kind.network(recipe)
+        load_weights(net, weights)
+        self.deployed = kind.deployed(recipe, net, folder)
+        self.names = [output.name for output in self.deployed.outputs]
         self.data: Examples = examples(recipe, crops_folder(folder))
-        self.names = ("quality", "factors")[: 1 + bool(recipe.model.factors)]
         self.spec = ModelInput(
             size=recipe.data.size, color="RGB", layout="NCHW", scale=255, mean=recipe.model.mean, std=recipe.model.std
         )
@@ -207,11 +201,10 @@ class _Work:
 
     def latency(self, content: bytes, runs: int) -> list[dict[str, Any]]:
         """Lines of the latency table: this model, and fp32 at 256 pixels where the network takes any size."""
-        from fiqa.nets.catalog import BACKBONES
         from fiqa.runtime.latency import latency
 
         models = [(self.recipe.data.size, "this model", content)]
-        if BACKBONES[self.recipe.model.backbone].size is None:
+        if self.deployed.any_size:
             models += [(size, "fp32", self._onnx(size)) for size in (112, 256) if size != self.recipe.data.size]
         return [
             {"model": what, **asdict(latency(model, size=size, threads=threads, runs=runs))}
@@ -221,11 +214,6 @@ class _Work:
 
     def card(self, content: bytes, path: Path, name: str, license: str, found: dict[str, Any]) -> ModelCard:
         """The card of the model to write; its calibration is fitted on the scores of this very model."""
-        outputs = [ModelOutput(name="quality", role="quality")]
-        if self.recipe.model.factors:
-            factors = self.recipe.model.factors
-            reasons = {factor: _REASONS[factor] for factor in factors if factor in _REASONS}
-            outputs.append(ModelOutput(name="factors", role="factors", factors=factors, reasons=reasons))
         data, count = self.recipe.data, {part: len(getattr(self.data, part)) for part in ("training", "validation")}
         return ModelCard(
             name=name,
@@ -233,24 +221,30 @@ class _Work:
             file=path.name,
             sha256=hashlib.sha256(content).hexdigest(),
             input=self.spec,
-            outputs=tuple(outputs),
+            outputs=self.deployed.outputs,
             calibration=fitted_calibration(self._run(content, self.data.validation)[:, 0]),
             license=license,
-            source=f"trained by fiqa train: {self.recipe.model.backbone}, seed {self.recipe.seed}",
+            source=f"trained by fiqa train: {self.deployed.about}, seed {self.recipe.seed}",
             training_data=f"{count['training']} images of {data.faces}, labels {data.labels}; {count['validation']} held out ({data.split})",
             numbers={f"validation {key}": value for key, value in found.items() if isinstance(value, float | str)},
         )
 
     def _onnx(self, size: int) -> bytes:
         from fiqa.nets.to_onnx import onnx_bytes
-        from fiqa.training.objectives import Served
 
-        return onnx_bytes(Served(self.net, self.kind, factors=len(self.names) > 1), size=size, outputs=self.names)
+        return onnx_bytes(self.deployed.net, size=size, outputs=self.names)
 
     def _torch(self) -> FloatArray:
-        from fiqa.training.evaluation import predict
+        import torch
 
-        return predict(self.net, self.data, self.held, self.recipe.model, self.kind.scores)
+        from fiqa.training.evaluation import to_input
+
+        net, model, parts = self.deployed.net.eval(), self.recipe.model, []
+        for part in batches(len(self.held), _BATCH):
+            with torch.no_grad():
+                crops = to_input(np.asarray(self.data.crops[self.held[part]]), model, torch.device("cpu"))
+                parts.append(torch.cat(net(crops), dim=1).numpy())
+        return np.concatenate(parts)
 
     def _areas(self, full: bytes, small: bytes, embeddings: PathLike) -> tuple[float, float]:
         """The area of the gate in fp32 and in int8."""
@@ -259,7 +253,7 @@ class _Work:
         return one, other
 
     def _run(self, content: bytes, rows: NDArray[np.int64]) -> FloatArray:
-        """(N, 1 + F) of the file's bytes on some rows, by the path that users take: prepare, then the session."""
+        """(N,K) all outputs of the file's bytes on some rows, the quality first, by the path that users take: prepare, then the session."""
         from fiqa.runtime.onnx import open_session
 
         session = open_session(content, "the model")

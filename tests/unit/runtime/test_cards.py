@@ -111,6 +111,20 @@ def test_bad_fields_are_named(tmp_path: Path, changes: dict[str, Any], text: str
         read_card(_write(tmp_path, RECOGNIZER | changes))
 
 
+@pytest.mark.parametrize(
+    ("output", "text"),
+    [
+        ({"role": "factors", "factors": ["blur", "blur"]}, "must name each of its factors once, got blur, blur"),
+        ({"role": "measures"}, "has measure names exactly when its role is measures, got measures"),
+        ({"role": "other", "measures": ["p"]}, "has measure names exactly when its role is measures, got other"),
+        ({"role": "measures", "measures": ["p", "expression"]}, "must not be named as a factor is, got expression"),
+    ],
+)
+def test_names_of_outputs_are_checked(tmp_path: Path, output: dict[str, Any], text: str) -> None:
+    with pytest.raises(InputError, match=text):
+        read_card(_write(tmp_path, RECOGNIZER | {"outputs": [*RECOGNIZER["outputs"], {"name": "f", **output}]}))
+
+
 def test_cuts_must_ascend_and_w_be_positive(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="strictly ascending"):
         read_card(_write(tmp_path, QUALITY | {"calibration": {"x0": 0, "w": 1, "level_cuts": [1, 3, 2, 4]}}))

@@ -106,6 +106,44 @@ def test_factors_come_from_named_outputs(tiny_quality: Maker) -> None:
     assert factors.reasons == ((), ("blurry",))
 
 
+def test_extra_factors_and_named_outputs_are_measures(tiny_quality: Maker) -> None:
+    outputs = (
+        ModelOutput(name="q", role="quality"),
+        ModelOutput(name="f", role="factors", factors=("blur", "expression")),
+    )
+    faces = Faces(np.full((2, 112, 112, 3), 140, np.uint8))
+    factors = OnnxScorer(tiny_quality(outputs=outputs)).explain(faces)
+    assert factors is not None
+    assert list(factors.measures) == ["expression"]
+    np.testing.assert_allclose(factors.measures["expression"], 0.098, atol=1e-3)
+    outputs = (
+        ModelOutput(name="q", role="factors", factors=("crop",)),
+        ModelOutput(name="f", role="measures", measures=("red", "green")),
+        ModelOutput(name="q", role="quality"),
+    )
+    factors = OnnxScorer(tiny_quality(outputs=outputs)).explain(faces)
+    assert factors is not None
+    np.testing.assert_allclose(factors.measures["green"], 0.098, atol=1e-3)
+
+
+def test_explaining_what_was_scored_just_now_runs_the_model_once(
+    tiny_quality: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scorer, runs = OnnxScorer(tiny_quality()), []
+    run = scorer.model.run
+    monkeypatch.setattr(scorer.model, "run", lambda crops: runs.append(len(crops)) or run(crops))
+    one, other = (Faces(np.full((n, 112, 112, 3), 140, np.uint8)) for n in (1, 2))
+    scorer.score(one)
+    scorer.explain(one)
+    assert runs == [1]
+    scorer.explain(one)
+    scorer.score(one)
+    factors = scorer.explain(other)
+    assert factors is not None
+    assert len(factors) == 2
+    assert runs == [1, 1, 1, 2]
+
+
 def test_factors_of_the_other_polarity_are_turned(tiny_quality: Maker) -> None:
     outputs = (
         ModelOutput(name="q", role="quality"),

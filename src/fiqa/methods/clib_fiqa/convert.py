@@ -49,7 +49,9 @@ def convert_state(
     """
     checks.choice(Path(output).suffix.lower(), "suffix of a model", (".onnx",))
     found = state_towers(read_state(source), repr(os.fspath(source)), tokenizer=tokenizer)
-    return write_model(found, output, origin=f"converted by fiqa from {Path(source).name}, sha256 {sha256_file(source)}")
+    return write_model(
+        found, output, origin=f"converted by fiqa from {Path(source).name}, sha256 {sha256_file(source)}"
+    )
 
 
 def write_model(towers: Towers, output: str | os.PathLike[str], *, origin: str) -> ModelCard:

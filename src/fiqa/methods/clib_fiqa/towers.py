@@ -125,7 +125,8 @@ def prompt_tokens(folder: Path) -> Tensor:
     transformers = require("transformers", extra="vlm")
     tokenizer = loading(folder, "A CLIP tokenizer", lambda: transformers.CLIPTokenizer.from_pretrained(folder))
     tokens: Tensor = tokenizer(list(PROMPTS), padding=True, return_tensors="pt")["input_ids"]
-    if (different := len(torch.unique(tokens, dim=0))) != len(PROMPTS):  # without its files transformers makes one that knows no word
+    different = len(torch.unique(tokens, dim=0))
+    if different != len(PROMPTS):  # without its files transformers makes one that knows no word
         raise WeightsError(
             f"The tokenizer in {folder} must tell the {len(PROMPTS)} prompts apart, it knows {different}.",
             hint="the folder must hold vocab.json and merges.txt, or tokenizer.json, as on the hub",

@@ -1,4 +1,4 @@
-"""Tiny CLIPs: a folder as the hub has it, and state dicts with the names and shapes of the published ones; random weights, a token per letter."""
+"""Tiny CLIPs: a folder as the hub has it, and state dicts with the names and shapes of the published ones; random weights, the prompts' words."""
 
 from __future__ import annotations
 
@@ -8,9 +8,29 @@ from typing import Any
 
 import pytest
 
-WIDTH, DIM, CONTEXT = 64, 16, 160
+from fiqa.methods.clib_fiqa.prompts import PROMPTS
+
+WIDTH, DIM, CONTEXT = 64, 16, 64
 LETTERS = [chr(c) for c in range(33, 127)]
-TOKENS = [*LETTERS, *(f"{c}</w>" for c in LETTERS), "<|startoftext|>", "<|endoftext|>"]
+
+
+def _merges() -> list[tuple[str, str]]:
+    """Letters to words, from the left: (h, a), (ha, z), (haz, y</w>)."""
+    pairs = {}
+    for word in dict.fromkeys(" ".join(PROMPTS).replace(",", " ").split()):
+        parts = [*word[:-1], f"{word[-1]}</w>"]
+        pairs |= {("".join(parts[:k]), parts[k]): None for k in range(1, len(parts))}
+    return list(pairs)
+
+
+MERGES = _merges()
+TOKENS = [
+    *LETTERS,
+    *(f"{c}</w>" for c in LETTERS),
+    *dict.fromkeys(map("".join, MERGES)),
+    "<|startoftext|>",
+    "<|endoftext|>",
+]
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +41,7 @@ def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("clip")
     vocab = {token: i for i, token in enumerate(TOKENS)}
-    transformers.CLIPTokenizer(vocab=vocab, merges=[]).save_pretrained(folder)
+    transformers.CLIPTokenizer(vocab=vocab, merges=MERGES).save_pretrained(folder)
     text = {
         "vocab_size": len(vocab), "hidden_size": WIDTH, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2,
         "max_position_embeddings": CONTEXT, "bos_token_id": len(vocab) - 2, "eos_token_id": len(vocab) - 1,
