@@ -78,13 +78,13 @@ def load(
     """Returns a scorer: `.score(crops)` gives (N,) float32 raw quality, higher is better; `.unified(raw)` integers 0..100.
 
     Args:
-        name_or_path: a method of the table that gives scores, the path of an .onnx model with its card beside it, or that of a published LightQNet .pb;
-            None the default method.
+        name_or_path: a method of the table that gives scores; the path of an .onnx model with its card beside it, or its name where it lies in FIQA_HOME
+            (NAME.onnx); the path of a published LightQNet .pb; None the default method.
         recognizer: for the methods that ask one (their card's `needs`): its file with a card beside it, .onnx or torch weights, or the recognizer itself.
         settings: of the method, by name; `settings_of` lists them.
 
     Raises:
-        UnknownNameError: neither a name of the table nor an .onnx path; a setting that the method does not have.
+        UnknownNameError: neither a name of the table nor a model; a setting that the method does not have.
         InputError: a method that makes labels or is trained first; a recognizer that is missing or not wanted; a setting of another type.
         WeightsError: the model file, the recognizer, or a card is absent or wrong. MissingExtraError: the method needs an extra that is not installed.
 
@@ -93,6 +93,7 @@ def load(
     """
     text = str(DEFAULT if name_or_path is None else name_or_path)
     given = settings if recognizer is None else {"recognizer": recognizer, **settings}
+    text = text if text in TABLE else _placed(text)
     if text.lower().endswith((".onnx", ".pb")):
         if given:
             raise InputError(f"A model file has no settings, got {', '.join(given)} for {text}.")
@@ -141,6 +142,14 @@ def _check(name: str, given: Mapping[str, Any]) -> None:
                 hint=f'fiqa.load("{name}", {key}=...), or fiqa score --model {name} '
                 + ("--recognizer FILE" if key == "recognizer" else f"--set {key}=..."),
             )
+
+
+def _placed(name: str) -> str:
+    """The path of the model that lies in FIQA_HOME under this name; the name itself where there is none, or where it is no name."""
+    from fiqa.runtime.weights import home
+
+    place = home() / f"{name}.onnx"
+    return str(place) if place.name == f"{name}.onnx" and place.is_file() else name
 
 
 def _model(path: str) -> Scorer:
