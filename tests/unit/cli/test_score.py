@@ -57,7 +57,7 @@ def test_the_recognizer_and_the_settings_arrive(
             ["--model", "norm", "--recognizer", "r.onnx", "--set", "x0=high"],
             "x0 of norm must be of type float, got 'high'",
         ),
-        (["--recognizer", "r.onnx"], "Unknown setting of analytic 'recognizer'"),
+        (["--model", "analytic", "--recognizer", "r.onnx"], "Unknown setting of analytic 'recognizer'"),
     ],
 )
 def test_wrong_use_is_said(folder: Path, more: list[str], text: str) -> None:
