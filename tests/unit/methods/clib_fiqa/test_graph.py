@@ -64,10 +64,17 @@ def test_quality_factors_and_measures_are_those_of_the_joint_softmax(made):
 def test_agreement_is_the_confidence_of_numpy_and_takes_zeros():
     p = np.array([[0, 0, 1, 0, 0], [0.2, 0.2, 0.2, 0.2, 0.2], [1, 0, 0, 0, 0], [0.5, 0.5, 0, 0, 0]])
     q = np.array([[0, 0, 1, 0, 0], [0, 0, 0, 0, 1.0], [0, 0, 0, 0, 1], [0.4, 0.6, 0, 0, 0]])
-    for beta in (4.0, 32.0):
-        np.testing.assert_allclose(
-            agreement(torch.tensor(p), torch.tensor(q), beta), confidence(p, q, beta=beta), atol=1e-9
-        )
+    for beta, again in ((4.0, False), (32.0, False), (32.0, True)):
+        got = agreement(torch.tensor(p), torch.tensor(q), beta, softmax_again=again)
+        np.testing.assert_allclose(got, confidence(p, q, beta=beta, softmax_again=again), atol=1e-9)
+
+
+def test_the_form_of_the_confidence_reaches_the_measures(made):
+    image, text, merged, x = made
+    with torch.no_grad():
+        plain, again = (ClibGraph(image, text, 20.0, merged=merged, softmax_again=s)(x)[2] for s in (False, True))
+    assert (again[:, 17] > plain[:, 17]).all()
+    np.testing.assert_array_equal(again[:, :17], plain[:, :17])
 
 
 def test_the_file_gives_what_the_network_gives_for_any_batch(made):
