@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,25 @@ def test_the_tables_have_the_areas_of_evaluate(part, transfer_run, capsys):
                 assert f"{value:.2f} [{1000 * found[0].low:.2f}, {1000 * found[0].high:.2f}]" in printed
     assert printed.count("Table I, same recognizer") == printed.count("Table III, ablation") == 2
     assert "4750 non-mated" in printed
+
+
+def test_heads_learn_from_priors_and_from_what_optimizing_makes_of_them(part, transfer_run, rng, capsys):
+    pytest.importorskip("torch")
+    transfer = part("label_transfer")
+    folder = transfer_run / "lfw"
+    shutil.copy(folder / "embeddings/a.npz", transfer_run / "a.npz")
+    shutil.copy(folder / "faces.csv", transfer_run / "train.csv")
+    (transfer_run / "prior").mkdir()
+    for method in transfer.METHODS:
+        shutil.copy(folder / "quality" / f"{method}.prior.0.parquet", transfer_run / "prior" / f"{method}.parquet")
+    transfer.heads(transfer_run)
+    printed = capsys.readouterr().out
+    assert printed.count("of 5 seeds") == 3 * 3 * 2
+    assert "| analytic | 0.000 | 1.000 |" in printed
+    vectors = rng.normal(size=(400, 6)).astype(np.float32)
+    label = vectors[:, 0] + 0.1 * vectors[:, 1]
+    guess = transfer.head(np.tile(vectors, (20, 1)), np.tile(label, 20), 0)(vectors)
+    assert np.corrcoef(guess, label)[0, 1] > 0.95
 
 
 def test_a_change_is_the_difference_on_the_same_resamples(part):
