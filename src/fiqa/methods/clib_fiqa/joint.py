@@ -58,7 +58,7 @@ def factor_joint(p: Tensor) -> Tensor:
 def expected(quality: Tensor) -> Tensor:
     """Returns the score of each quality distribution (N,5): (N,) in [.1, .9], sum_n P(n) a_n [1, Eq. 2].
 
-    >>> expected(torch.tensor([[0.0, 0.0, 0.0, 0.0, 1.0]])).round(decimals=3).tolist()
+    >>> expected(torch.tensor([[0.0, 0.0, 0.0, 0.0, 1.0]])).double().round(decimals=3).tolist()
     [0.9]
     """
     return quality @ quality.new_tensor(ANCHORS)
