@@ -45,7 +45,7 @@ for seed in 0 1; do
       fiqa train recipes/label_optimization.toml --set "data.faces=$out/train.csv" --set "data.labels=$out/$kind/$prior.parquet" \
         --set "data.cache=$out" --set "model.weights=$data/models/recognizer_a.pt" --set "seed=$seed" \
         --set optim.batch=32 --set run.evaluate=5 -o "$out/runs/$name"
-      fiqa export "$out/runs/$name" -o "$out/models/$name.onnx"
+      fiqa export "$out/runs/$name" --runs 5 -o "$out/models/$name.onnx"
       for set in lfw spoiled; do
         fiqa score "$out/$set/scored.csv" --aligned --model "$out/models/$name.onnx" -o "$out/$set/quality/$name.parquet"
       done
