@@ -2,7 +2,7 @@
 
 python recipes/bundled.py prepare ../shared/data runs/bundled
 python recipes/bundled.py choose runs/bundled
-python recipes/bundled.py targets runs/bundled [TEACHER=WEIGHT ...]
+python recipes/bundled.py targets runs/bundled labels_teacher.parquet [TEACHER=WEIGHT ...]
 python recipes/bundled.py distil runs/bundled teacher.parquet
 """
 
@@ -16,13 +16,17 @@ import numpy as np
 import polars as pl
 from labels import CARDS
 from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
 from scipy.stats import rankdata
 from sklearn.ensemble import HistGradientBoostingRegressor
+from torch.nn.functional import adaptive_avg_pool2d
 
 from fiqa.data.embeddings import read_embeddings
 from fiqa.data.quality import read_quality
 from fiqa.data.tables import write_table
+from fiqa.runtime.cards import Calibration, card_path, read_card, write_card
 from fiqa.runtime.describe import describe
+from fiqa.verbs.train import best_of
 
 WEIGHTS = {"lightqnet": 1.5, "norm_a": 0.5, "norm_b": 0.5, "similarity_a": 1.0, "similarity_b": 1.0}
 """What a rank by each teacher counts in the label."""
@@ -33,6 +37,9 @@ SAME = 0.15
 """A clean image whose similarity to the centre of the others of its person is under this shows somebody else."""
 STEP = 0.1
 """How much a label falls at least over the whole of a ladder."""
+
+MEDIAN, LOW = (0.5, 80.0), (0.02, 25.0)
+"""(quantile of the clean faces held out, what it gets on 0..100): two points decide the calibration."""
 
 Floats = NDArray[np.float64]
 
@@ -99,7 +106,7 @@ def filled(rows: Rows, target: Floats, hints: Floats) -> Floats:
     return np.where(known, target, model.predict(hints))
 
 
-def targets(out: Path, weights: dict[str, float]) -> None:
+def targets(out: Path, file: str, weights: dict[str, float]) -> None:
     """Writes the label of every image that A looked at: the weighted mean of its ranks by the teachers, lower along every ladder.
 
     B, which is slow, looked at the clean images alone: what it would say of the copies is estimated.
@@ -122,7 +129,7 @@ def targets(out: Path, weights: dict[str, float]) -> None:
     label = np.zeros(len(rows.id))
     mean = sum(weight * ranks[name] for name, weight in weights.items()) / sum(weights.values())
     label[rows.face] = FLOOR + (1 - FLOOR) * (mean - mean.min()) / np.ptp(mean)
-    save(rows, descending(rows, label), out / "labels_teacher.parquet")
+    save(rows, descending(rows, label), out / file)
 
 
 def descending(rows: Rows, label: Floats) -> Floats:
@@ -157,6 +164,34 @@ def choose(out: Path) -> None:
         (out / f"{name}.txt").write_text("".join(f"{path}\n" for path in paths[chosen].tolist()))
 
 
+def some(file: Path) -> None:
+    """Keeps the labels of two fifths of the people, drawn: for runs that are compared with one another."""
+    quality = read_quality(file)
+    rows = Rows(quality.id)
+    people = np.random.default_rng(0).permutation(np.unique(rows.person))
+    kept = np.isin(rows.person, people[: int(0.4 * len(people))])
+    save(Rows(quality.id[kept]), quality.value[kept].astype(np.float64), file)
+
+
+KEPT = (0, 1, 2, 5, 6, 7, 8, 9, 12, 13)
+"""The teacher's blocks that the student has too."""
+
+
+def start(out: Path) -> None:
+    """Writes where the student begins: the teacher's layers, the last depthwise kernel averaged down to the student's smaller map."""
+    teacher = load_file(best_of(out / "teacher", "spearman")[0])
+    layers = {name.removeprefix("backbone."): value for name, value in teacher.items() if name.startswith("backbone.")}
+    whole = layers["gdconv.depthwise.weight"]
+    layers["gdconv.depthwise.weight"] = adaptive_avg_pool2d(whole, 4) * (whole.shape[-1] / 4) ** 2
+    names = {f"features.{old}.": f"features.{new}." for new, old in enumerate(KEPT)}
+    kept = {}
+    for name, value in layers.items():
+        block = name[: name.index(".", len("features.")) + 1] if name.startswith("features.") else ""
+        if not block or block in names:
+            kept[names.get(block, "") + name.removeprefix(block)] = value
+    save_file(kept, out / "start.safetensors")
+
+
 def distil(out: Path, scores: Path) -> None:
     """The student's labels: what the teacher says of every image, lower along every ladder, 0 where there is no face."""
     quality = read_quality(scores)
@@ -168,6 +203,30 @@ def distil(out: Path, scores: Path) -> None:
     )
 
 
+def ship(out: Path, package: Path) -> None:
+    """Puts the model into the package, with a card that a user understands: calibrated on clean faces, with data, terms and limits."""
+    from fiqa.methods.bundled import CARD
+
+    model, card = out / "fiqa.onnx", read_card(card_path(out / "fiqa.onnx"))
+    scores = read_quality(out / "fiqa_clean.parquet")
+    log = np.log([level / (100 - level) for _, level in (MEDIAN, LOW)])
+    median, low = np.quantile(scores.value, [quantile for quantile, _ in (MEDIAN, LOW)]).tolist()
+    width = (median - low) / float(log[0] - log[1])
+    told = {
+        "name": "fiqa",
+        "calibration": Calibration(x0=median - width * float(log[0]), w=width),
+        "license": "Apache-2.0 (the weights; the images that they were trained on are for research)",
+        "paper": CARD.paper,
+        "source": f"recipes/bundled.sh of this project; {card.source.removeprefix('trained by ')}",
+        "training_data": "LFW, the people of peopleDevTrain.txt, and a web-collected set of 63 celebrities (pins): 20,089 aligned crops, each with four copies "
+        f"spoiled on purpose, and 1,000 pictures without a face. No image of a person of peopleDevTest.txt. {card.training_data}",
+        "limits": CARD.limits,
+    }
+    package.mkdir(exist_ok=True)
+    shutil.copyfile(model, package / "fiqa.onnx")
+    write_card(card.model_copy(update=told), card_path(package / "fiqa.onnx"))
+
+
 if __name__ == "__main__":
     command, place, *rest = sys.argv[1:]
     if command == "prepare":
@@ -175,6 +234,12 @@ if __name__ == "__main__":
     elif command == "choose":
         choose(Path(place))
     elif command == "targets":
-        targets(Path(place), {k: float(v) for k, v in (pair.split("=") for pair in rest)} or WEIGHTS)
+        targets(Path(place), rest[0], {k: float(v) for k, v in (pair.split("=") for pair in rest[1:])} or WEIGHTS)
+    elif command == "start":
+        start(Path(place))
+    elif command == "some":
+        some(Path(place) / rest[0])
+    elif command == "ship":
+        ship(Path(place), Path(rest[0]))
     else:
         distil(Path(place), Path(rest[0]))

@@ -23,7 +23,7 @@ fiqa embed "$out/clean.txt" --recognizer "$out/recognizer_b.onnx" -o "$out/b.npz
 fiqa score "$out/taught.txt" --aligned --model "$data/models/lightqnet-dm100.pb" -o "$out/lightqnet.parquet"
 fiqa label label_optimization --embeddings "$out/a.npz" --prior "$out/lightqnet.parquet" --set rank_scale=unit --set theta=0.3 \
   -o "$out/lightqnet_optimized.parquet"
-"$python" recipes/bundled.py targets "$out"
+"$python" recipes/bundled.py targets "$out" labels_teacher.parquet
 
 # The teacher, and what it says of every image.
 common=(--set "data.faces=$out/faces" --set "data.cache=$out/crops" ${SET:+--set "$SET"})
@@ -33,7 +33,10 @@ fiqa export "$out/teacher" --name fiqa-teacher -o "$out/teacher.onnx"
 fiqa score "$out/faces" --aligned --model "$out/teacher.onnx" -o "$out/teacher.parquet"
 "$python" recipes/bundled.py distil "$out" "$out/teacher.parquet"
 
-# The student, its file with its card, and the table that it has to win.
-fiqa train recipes/bundled.toml --set "data.labels=$out/labels_student.parquet" --set "data.factors=$out/factors.parquet" "${common[@]}" -o "$out/student"
+# The student begins with the teacher's layers at half the resolution; its file with its card, and the table that it has to win.
+"$python" recipes/bundled.py start "$out"
+fiqa train recipes/bundled.toml --set "model.weights=$out/start.safetensors" --set "data.labels=$out/labels_student.parquet" --set "data.factors=$out/factors.parquet" "${common[@]}" -o "$out/student"
 fiqa export "$out/student" --name fiqa -o "$out/fiqa.onnx"
+fiqa score "$out/clean.txt" --aligned --model "$out/fiqa.onnx" -o "$out/fiqa_clean.parquet"
+"$python" recipes/bundled.py ship "$out" "$out/package"     # src/fiqa/weights in place of the last word ships it
 "$python" recipes/bundled_peers.py "$data" "$out/peers" "fiqa=$out/fiqa.onnx" "teacher=$out/teacher.onnx"

@@ -87,7 +87,7 @@ def spoil(paths: list[Path], out: Path, weights: Path) -> list[dict[str, object]
             target = folder / f"{path.stem}~{name}.jpg"
             write(target, copy.crops[0])
             found = measure(copy)
-            rows.append(row(f"{path.parent.name}/{target.name}", {f: float(found.quality[f][0]) for f in FACTORS}))
+            rows.append(row(f"{path.parent.name}/{target.stem}", {f: float(found.quality[f][0]) for f in FACTORS}))
     return rows
 
 
@@ -131,9 +131,8 @@ def not_faces(paths: list[Path], out: Path) -> Iterator[dict[str, object]]:
             corner = crop[:side, :side] if not row0 else crop[-side:, :side]
             made = cv2.resize(corner if not column else corner[:, ::-1], (112, 112), interpolation=cv2.INTER_CUBIC)
         pixels = np.clip(np.broadcast_to(made, (112, 112, 3)), 0, 255).astype(np.uint8)
-        name = f"{number:04d}.jpg"
-        write(folder / name, pixels)
-        yield row(f"{NOT_A_FACE}/{name}", dict.fromkeys(FACTORS, 0.0))
+        write(folder / f"{number:04d}.jpg", pixels)
+        yield row(f"{NOT_A_FACE}/{number:04d}", dict.fromkeys(FACTORS, 0.0))
 
 
 def main(data: Path, out: Path) -> None:

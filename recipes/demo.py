@@ -127,7 +127,7 @@ def main() -> None:
         for kind in LADDERS
     }
     title = "Does the score see it, and say why?"
-    lead = f"One face, spoiled on purpose. Under each: quality 0..100 by fiqa's {scorer.name} method, its level, the first reason given."
+    lead = "One face, spoiled on purpose. Under each: quality 0..100, its level, the first reason given."
     save_ladders_png(picture, options.out / "ladders.png", labels=labels, title=title, lead=lead)
     if options.readme:
         options.readme.mkdir(parents=True, exist_ok=True)

@@ -215,8 +215,8 @@ def test_a_label_method_is_no_scorer(name):
         fiqa.load(name)
 
 
-def test_the_default_is_analytic():
-    assert fiqa.load().name == fiqa.load(methods.DEFAULT).name == "analytic"
+def test_the_default_is_the_bundled_model():
+    assert fiqa.load().name == fiqa.load(methods.DEFAULT).name == "fiqa"
 
 
 def test_an_unknown_name_gets_the_closest_one():

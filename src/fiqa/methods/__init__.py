@@ -21,6 +21,7 @@ __all__ = ["DEFAULT", "TABLE", "card", "load", "names", "settings_of"]
 
 TABLE: Mapping[str, str] = MappingProxyType(
     {
+        "fiqa": "fiqa.methods.bundled",
         "analytic": "fiqa.methods.analytic",
         "laplacian": "fiqa.methods.laplacian",
         "clib_fiqa": "fiqa.methods.clib_fiqa",
@@ -43,15 +44,15 @@ TABLE: Mapping[str, str] = MappingProxyType(
 )
 """Name -> module."""
 
-DEFAULT = "analytic"
+DEFAULT = "fiqa"
 """What `load()` gives."""
 
 
 def names() -> tuple[str, ...]:
     """Returns the names of all methods, in the order of the table.
 
-    >>> names()[0]
-    'analytic'
+    >>> names()[:2]
+    ('fiqa', 'analytic')
     """
     return tuple(TABLE)
 

@@ -39,7 +39,7 @@ BACKBONES: Mapping[str, Backbone] = MappingProxyType(
         "mobilenet_v3_small": Backbone("MobileNetV3", None, True),
         "mobilenet_v3_large": Backbone("MobileNetV3", None, True),
         "mobilefacenet": Backbone("MobileFaceNet", 112, True),
-        "mobilefacenet_slim": Backbone("MobileFaceNet", 112, True),
+        "mobilefacenet_half": Backbone("MobileFaceNet", 112, True),
         "iresnet18": Backbone("IResNet", 112, False),
         "iresnet50": Backbone("IResNet", 112, False),
         "iresnet100": Backbone("IResNet", 112, False),
@@ -65,7 +65,7 @@ def backbone(name: str, embedding: int = 0) -> tuple[nn.Module, int]:
     if line.net == "MobileNetV3":
         net = MobileNetV3("small" if name.endswith("small") else "large", classes=embedding)
     elif line.net == "MobileFaceNet":
-        net = MobileFaceNet(embedding, variant="slim" if name.endswith("slim") else "full")
+        net = MobileFaceNet(embedding, variant="half" if name.endswith("half") else "full")
     else:
         net = IResNet(int(name.removeprefix("iresnet")), dim=embedding)
     return net, net.width

@@ -7,6 +7,7 @@ of its terms, a reason is named when its term is under 0.5. The steps' constants
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
 
 import numpy as np
@@ -19,7 +20,7 @@ from fiqa.faces.factors.terms import joined
 from fiqa.types import Faces, Factors
 from fiqa.vocabulary import FACTORS
 
-__all__ = ["MEASURES", "cpbd", "measure"]
+__all__ = ["MEASURES", "cpbd", "factor_of_reason", "measure"]
 
 _FACTORS = {
     "visibility": visibility,
@@ -63,6 +64,17 @@ def measure(faces: Faces) -> Factors:
         measures={name: table[name].astype(np.float32) for name in MEASURES},
         reasons=_reasons({code: term for group in terms.values() for code, term in group.items()}, len(faces)),
     )
+
+
+@cache
+def factor_of_reason() -> Mapping[str, str]:
+    """Returns reason code -> the factor that it belongs to.
+
+    >>> factor_of_reason()["glare"]
+    'illumination'
+    """
+    nobody = {name: np.empty(0) for name in MEASURES}
+    return MappingProxyType({code: name for name, module in _FACTORS.items() for code in module.terms(nobody)})
 
 
 def _measures(faces: Faces) -> dict[str, NDArray[np.float64]]:

@@ -1,0 +1,57 @@
+"""The bundled network as a scorer that says why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from fiqa.faces.factors import factor_of_reason, measure
+from fiqa.runtime.onnx import OnnxScorer
+from fiqa.types import Faces, Factors
+
+__all__ = ["Bundled"]
+
+BELOW = 0.5
+"""A factor under this is named among the reasons."""
+KNOWN = ("pose", "crop")
+"""Factors that follow from where the detector found the face; where it is known, the measure is exact and the network's estimate is not asked."""
+
+
+class Bundled(OnnxScorer):
+    """Scores by the bundled network and explains by its factor outputs; implements fiqa.types.Scorer.
+
+    Raises: WeightsError (the file in the package is not the one that its card describes).
+    """
+
+    def explain(self, faces: Faces) -> Factors:
+        """Returns the six factors, the measures behind them, and the reasons, the costliest factor first.
+
+        Whether a factor is bad is what the network says (pose and crop: what the detection measured, where there is one). Why it is bad is the reason whose
+        measured term is the lowest in that factor, or the card's own reason where no measure is conspicuous.
+        """
+        own, measured = super().explain(faces), measure(faces)
+        quality = dict(measured.quality if own is None else own.quality)
+        for name, seen in zip(KNOWN, (faces.landmarks, faces.inside), strict=True):
+            if seen is not None:
+                quality[name] = np.where(np.isnan(measured.quality[name]), quality[name], measured.quality[name])
+        output = self.model.card.output("factors")
+        general = {} if output is None else output.reasons
+        reasons = [
+            _reasons(
+                {name: float(quality[name][i]) for name in quality}, measured.reasons[i], factor_of_reason(), general
+            )
+            for i in range(len(faces))
+        ]
+        return Factors(quality, measured.measures, reasons)
+
+
+def _reasons(
+    quality: Mapping[str, float], measured: tuple[str, ...], factor_of: Mapping[str, str], general: Mapping[str, str]
+) -> tuple[str, ...]:
+    """The reasons of one face: for each factor under BELOW, the lowest first, its measured reasons, else the general one."""
+    found: list[str] = []
+    for name in sorted((name for name in quality if quality[name] < BELOW), key=lambda name: quality[name]):
+        own = [code for code in measured if factor_of[code] == name]
+        found += own or [general[key] for key in (name,) if key in general]
+    return tuple(dict.fromkeys(found))
