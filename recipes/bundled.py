@@ -24,6 +24,8 @@ from torch.nn.functional import adaptive_avg_pool2d
 from fiqa.data.embeddings import read_embeddings
 from fiqa.data.quality import read_quality
 from fiqa.data.tables import write_table
+from fiqa.nets.catalog import read_state
+from fiqa.nets.mobilefacenet import MobileFaceNet
 from fiqa.runtime.cards import Calibration, card_path, read_card, write_card
 from fiqa.runtime.describe import describe
 from fiqa.verbs.train import best_of
@@ -165,11 +167,11 @@ def choose(out: Path) -> None:
 
 
 def some(file: Path) -> None:
-    """Keeps the labels of two fifths of the people, drawn: for runs that are compared with one another."""
+    """Keeps the labels of a fifth of the people, drawn: for runs that are compared with one another."""
     quality = read_quality(file)
     rows = Rows(quality.id)
     people = np.random.default_rng(0).permutation(np.unique(rows.person))
-    kept = np.isin(rows.person, people[: int(0.4 * len(people))])
+    kept = np.isin(rows.person, people[: int(0.2 * len(people))])
     save(Rows(quality.id[kept]), quality.value[kept].astype(np.float64), file)
 
 
@@ -177,10 +179,16 @@ KEPT = (0, 1, 2, 5, 6, 7, 8, 9, 12, 13)
 """The teacher's blocks that the student has too."""
 
 
-def start(out: Path) -> None:
-    """Writes where the student begins: the teacher's layers, the last depthwise kernel averaged down to the student's smaller map."""
-    teacher = load_file(best_of(out / "teacher", "spearman")[0])
-    layers = {name.removeprefix("backbone."): value for name, value in teacher.items() if name.startswith("backbone.")}
+def start(weights: Path, file: Path) -> None:
+    """Writes where the student begins: the layers of a run or a recognizer, the last depthwise kernel averaged down to the student's smaller map."""
+    if weights.is_dir():
+        state = load_file(best_of(weights, "spearman")[0])
+        layers = {
+            name.removeprefix("backbone."): value for name, value in state.items() if name.startswith("backbone.")
+        }
+    else:
+        state = read_state(weights)
+        layers = {name: value for name, value in state.items() if not name.startswith(MobileFaceNet.LAST)}
     whole = layers["gdconv.depthwise.weight"]
     layers["gdconv.depthwise.weight"] = adaptive_avg_pool2d(whole, 4) * (whole.shape[-1] / 4) ** 2
     names = {f"features.{old}.": f"features.{new}." for new, old in enumerate(KEPT)}
@@ -189,7 +197,7 @@ def start(out: Path) -> None:
         block = name[: name.index(".", len("features.")) + 1] if name.startswith("features.") else ""
         if not block or block in names:
             kept[names.get(block, "") + name.removeprefix(block)] = value
-    save_file(kept, out / "start.safetensors")
+    save_file(kept, file)
 
 
 def distil(out: Path, scores: Path) -> None:
@@ -236,7 +244,7 @@ if __name__ == "__main__":
     elif command == "targets":
         targets(Path(place), rest[0], {k: float(v) for k, v in (pair.split("=") for pair in rest[1:])} or WEIGHTS)
     elif command == "start":
-        start(Path(place))
+        start(Path(place), Path(rest[0]))
     elif command == "some":
         some(Path(place) / rest[0])
     elif command == "ship":

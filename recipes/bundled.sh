@@ -34,7 +34,7 @@ fiqa score "$out/faces" --aligned --model "$out/teacher.onnx" -o "$out/teacher.p
 "$python" recipes/bundled.py distil "$out" "$out/teacher.parquet"
 
 # The student begins with the teacher's layers at half the resolution; its file with its card, and the table that it has to win.
-"$python" recipes/bundled.py start "$out"
+"$python" recipes/bundled.py start "$out/teacher" "$out/start.safetensors"
 fiqa train recipes/bundled.toml --set "model.weights=$out/start.safetensors" --set "data.labels=$out/labels_student.parquet" --set "data.factors=$out/factors.parquet" "${common[@]}" -o "$out/student"
 fiqa export "$out/student" --name fiqa -o "$out/fiqa.onnx"
 fiqa score "$out/clean.txt" --aligned --model "$out/fiqa.onnx" -o "$out/fiqa_clean.parquet"

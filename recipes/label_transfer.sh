@@ -3,7 +3,8 @@
 #
 #     bash recipes/label_transfer.sh [../shared/data] [runs/transfer] [EVERY]
 #
-# EVERY (default 2) takes every second image of each of the pins celebrities. Stopped and run again, it goes on where it was.
+# EVERY (default 2) takes every second image of each of the pins celebrities; SEEDS in the environment (default "0 1") says which regressors are trained.
+# Stopped and run again, it goes on where it was.
 set -euo pipefail
 data=${1:-../shared/data}
 out=${2:-runs/transfer}
@@ -38,7 +39,7 @@ done
 
 # Regressors: recognizer A with a linear output, one epoch. Ours: batches of 32, because an epoch of so few images has too few steps of 128, and 5 evaluations
 # instead of 20, which alone would take as long as the training.
-for seed in 0 1; do
+for seed in ${SEEDS:-0 1}; do
   for kind in prior optimized; do
     for prior in $priors; do
       name=$prior.$kind.$seed
