@@ -91,7 +91,20 @@ def test_card_of_torch_weights(tmp_path: Path) -> None:
 
     path = tmp_path / "r.pt"
     torch.save(backbone("mobilefacenet", 8)[0].state_dict(), path)
-    arguments = ("card", path, "--kind", "recognizer", "--color", "RGB", "--mean", ".5", "--std", ".5", "--backbone", "mobilefacenet")
+    arguments = (
+        "card",
+        path,
+        "--kind",
+        "recognizer",
+        "--color",
+        "RGB",
+        "--mean",
+        ".5",
+        "--std",
+        ".5",
+        "--backbone",
+        "mobilefacenet",
+    )
     code, _, stderr = _run(*arguments)
     assert code == 2
     assert "hint: --embedding 128" in stderr

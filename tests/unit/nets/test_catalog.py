@@ -15,7 +15,9 @@ from fiqa.nets.catalog import BACKBONES, backbone, load_weights  # noqa: E402
 from fiqa.nets.mobilefacenet import MobileFaceNet  # noqa: E402
 
 
-@pytest.mark.parametrize("name", ["mobilenet_v3_small", "mobilenet_v3_large", "mobilefacenet", "mobilefacenet_half", "iresnet18"])
+@pytest.mark.parametrize(
+    "name", ["mobilenet_v3_small", "mobilenet_v3_large", "mobilefacenet", "mobilefacenet_half", "iresnet18"]
+)
 def test_the_width_is_what_a_backbone_gives(name):
     line = BACKBONES[name]
     size = line.size or 64
