@@ -3,7 +3,7 @@
 #
 #     bash recipes/bundled.sh [../shared/data] [runs/bundled]
 #
-# About three hours on two cores, most of it the student; stopped and run again, it goes on where it was. On a GPU add run.bf16=true to SET.
+# About an hour and a half on two cores; stopped and run again, it goes on where it was. On a GPU: SET=run.bf16=true.
 # Exit code 3 of a verb says that some rows failed; their rows say why.
 set -euo pipefail
 data=${1:-../shared/data}
