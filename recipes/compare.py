@@ -1,0 +1,283 @@
+"""The parts of recipes/compare.sh: every method on the same crops, under the same recognizers and by the same protocol.
+
+    python recipes/compare.py sets DATA OUT        # test sets clean and spoiled, recognizers A and B, their vectors
+    python recipes/compare.py scores DATA OUT      # OUT/scores_{clean,spoiled}/METHOD.parquet; those that are there stay
+    python recipes/compare.py tables DATA OUT      # prints the tables, writes OUT/report_{clean,spoiled}/index.html
+    python recipes/compare.py cost DATA OUT        # prints time and memory, all methods in one run, as ratios to LightQNet dm100
+    python recipes/compare.py seeds DATA OUT       # prints how much of a random method's score is chance
+
+Trained models are OUT/models/NAME.onnx; what is not there is left out, and said so. The probes ask OUT/recognizer_a.pt. FROQ chooses its layers by SER-FIQ's
+scores of 240 images of people who are not in the test. FaceQAN takes seconds a face: it scores `few` alone, and is compared on those.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from bundled import prepare
+from bundled_peers import crops as test_sets
+from splits import training
+
+import fiqa
+from fiqa.data.embeddings import read_embeddings
+from fiqa.data.images import read_image
+from fiqa.data.quality import join_quality, read_quality, write_quality
+from fiqa.errors import FiqaError
+from fiqa.report.evaluation import Evaluation
+from fiqa.report.tables import Table
+from fiqa.types import Faces, Manifest, Quality
+
+FIRST = "lightqnet-dm100"
+PROBES: dict[str, dict[str, Any]] = {"grafiqs": {}, "ser_fiq": {"dropout": 0.4}, "froq": {}, "faceqan": {}}
+SETS = ("clean", "spoiled")
+FEW = 28
+"""Faces that FaceQAN scores: about a minute."""
+REFERENCE = 240
+ROUNDS, FACES = 7, 4
+"""Rounds of timing, turn about, and faces of each in a round."""
+SAMPLES = {"ser_fiq": (64, 5), "faceqan": (4, 2)}
+"""Faces and seeds for the share of chance."""
+
+
+def sets(data: Path, out: Path) -> None:
+    """Makes the two test sets, and A's and B's vectors of them."""
+    prepare(data, out)
+    for name, source in test_sets(data, out).items():
+        (out / f"scores_{name}").mkdir(exist_ok=True)
+        for r in "ab":
+            target = out / f"scores_{name}" / f"{r}.npz"
+            if not target.is_file():
+                fiqa.embed(source, recognizer=out / f"recognizer_{r}.onnx", out=target)
+
+
+def models(data: Path, out: Path) -> dict[str, dict[str, Any]]:
+    """Name -> what fiqa.load takes, for every method that can be scored here; the slow one last."""
+    found: dict[str, dict[str, Any]] = {
+        FIRST: {"model": str(data / "models/lightqnet-dm100.pb")},
+        "fiqa": {"model": "fiqa"},
+        "analytic": {"model": "analytic"},
+        "laplacian": {"model": "laplacian"},
+    }
+    found |= {path.stem: {"model": str(path)} for path in sorted((out / "models").glob("*.onnx"))}
+    probe = out / "recognizer_a.pt"
+    if probe.is_file():
+        found |= {
+            name: {"model": name, "recognizer": str(probe), "settings": dict(more)} for name, more in PROBES.items()
+        }
+        found["froq"]["settings"]["reference"] = str(out / "froq_reference.parquet")
+    return found
+
+
+def reference(data: Path, out: Path) -> None:
+    """Scores the faces by which FROQ chooses its layers: every k-th image of people who are not in the test."""
+    target = out / "froq_reference.parquet"
+    if not target.is_file():
+        paths = [str(path) for folder in training(data) for path in sorted(folder.glob("*.jpg"))]
+        chosen = paths[:: max(len(paths) // REFERENCE, 1)][:REFERENCE]
+        probe = {"recognizer": str(out / "recognizer_a.pt"), "settings": PROBES["ser_fiq"]}
+        fiqa.score(chosen, model="ser_fiq", aligned=True, **probe).select("id", "path", "raw").write_parquet(target)
+
+
+def few(paths: Iterable[Path]) -> list[Path]:
+    """Returns FaceQAN's faces: the images of people with two to six of them, people drawn with seed 0 until there are FEW."""
+    people: dict[str, list[Path]] = {}
+    for path in sorted(paths):
+        people.setdefault(path.parent.name, []).append(path)
+    names = [name for name, images in sorted(people.items()) if 2 <= len(images) <= 6]
+    chosen: list[Path] = []
+    for row in np.random.default_rng(0).permutation(len(names)).tolist():
+        if len(chosen) >= FEW:
+            break
+        chosen += people[names[row]]
+    return chosen
+
+
+def images(out: Path, name: str) -> list[Path]:
+    """The crops of a test set."""
+    if name == "clean":
+        return [Path(line) for line in (out / "clean.txt").read_text().splitlines()]
+    return sorted((out / name).glob("*/*.jpg"))
+
+
+def scores(data: Path, out: Path) -> None:
+    """Scores both sets by every method, one file each."""
+    if (out / "recognizer_a.pt").is_file():
+        reference(data, out)
+    for method, how in models(data, out).items():
+        for name in SETS:
+            target = out / f"scores_{name}" / f"{method}.parquet"
+            if target.is_file():
+                continue
+            start = time.process_time()
+            paths = images(out, name)
+            chosen = few(paths) if method == "faceqan" else paths
+            table = fiqa.score([str(path) for path in chosen], aligned=True, workers=1, **how)
+            write_quality(Quality(table["id"].to_numpy().astype(str), table["raw"].to_numpy(), method), target)
+            print(f"{method}, {name}: {len(chosen)} faces, {time.process_time() - start:.0f} s of CPU", flush=True)
+
+
+def qualities(data: Path, out: Path, name: str, vectors: Mapping[str, Any]) -> list[Quality]:
+    """Every score of a set, LightQNet's first; with the recognizers' norms, and FaceQnet's published scores of the clean images."""
+    files = sorted((out / f"scores_{name}").glob("*.parquet"), key=lambda file: (file.stem != FIRST, file.stem))
+    found = [read_quality(file, method=file.stem) for file in files]
+    found += [Quality(v.id, v.norm, f"norm of {r.upper()}") for r, v in vectors.items()]
+    published = data / "lfw/faceqnet_v1_scores.csv"
+    if name == "clean" and published.is_file():
+        ids = vectors["a"].id
+        found.append(join_quality(read_quality(published, method="FaceQnet v1, published"), ids, match="stem").quality)
+    return found
+
+
+def evaluated(found: list[Quality], vectors: Mapping[str, Any], out: Path | None, draws: int = 200) -> Evaluation:
+    """What evaluate says of the images that all have, people being the folders of the ids."""
+    common = set.intersection(*(set(quality.id.tolist()) for quality in found))
+    ids = np.array([name for name in vectors["a"].id.tolist() if name in common])
+    faces = Manifest(ids, ids, np.array([name.split("/")[0] for name in ids.tolist()]))
+    return fiqa.evaluate(found, list(vectors.values()), faces=faces, fmr=1e-3, draws=draws, out=out)
+
+
+def interval(area: Any) -> str:
+    """An area with its interval over people."""
+    if area is None:
+        return "no error"
+    return f"{area.value:.3f}" if area.low is None else f"{area.value:.3f} [{area.low:.3f}, {area.high:.3f}]"
+
+
+def table(name: str, title: str, result: Evaluation) -> Table:
+    """A row per score: areas under A and B, spread."""
+    spread = {score.name: score.spread for score in result.scores}
+    rows: list[list[Any]] = []
+    for curve in result.recognizers[0].curves:
+        row: list[Any] = [curve.name]
+        for recognizer in result.recognizers:
+            areas = result.curve(curve.name, recognizer.name).areas
+            row += [interval(areas[limit, "start"]) for limit in (0.3, 0.95)]
+        wide = spread.get(curve.name)
+        row += ["", ""] if wide is None else [f"{wide.q90_q10:.2f}", f"{wide.entropy:.2f}"]
+        rows.append(row)
+    rows.sort(key=lambda row: str(row[1]))
+    heads = ["score", "A, to .3", "A, to .95", "B, to .3", "B, to .95", "q90 - q10", "entropy"]
+    return Table(name, title, heads, rows)
+
+
+def counts(result: Evaluation) -> str:
+    """What the areas stand on."""
+    told = [f"{result.counts['images']} images"]
+    for letter, recognizer in zip("AB", result.recognizers, strict=False):
+        known = recognizer.counts
+        told.append(
+            f"{letter}: {known['errors']:.0f} errors of {known['mated']:.0f} mated pairs, threshold {recognizer.threshold:.3f}"
+        )
+    return "; ".join(told)
+
+
+def tables(data: Path, out: Path) -> None:
+    """Prints a table for each set; a score that lacks images gets a table of its own, against the first and the bundled model on the images that it has."""
+    for name in SETS:
+        vectors = {r: read_embeddings(out / f"scores_{name}" / f"{r}.npz") for r in "ab"}
+        found = qualities(data, out, name, vectors)
+        whole = [quality for quality in found if len(quality) == len(vectors["a"].id)]
+        groups = {name: whole}
+        for quality in found:
+            if len(quality) < len(vectors["a"].id):
+                peers = [one for one in whole if one.method in (FIRST, "fiqa")]
+                groups[f"{name}, {len(quality)} images that {quality.method} has"] = [*peers, quality]
+        for title, chosen in groups.items():
+            try:
+                result = evaluated(chosen, vectors, out / f"report_{name}" if title == name else None)
+            except FiqaError as error:
+                print(f"\n**{title}**: not evaluated. {error}\n")
+                continue
+            print(f"\n**{title}** ({counts(result)})\n\n{table(name, title, result).markdown()}\n", flush=True)
+
+
+def cost(data: Path, out: Path) -> None:
+    """Prints ms per face on one thread (median of rounds, turn about, one face at a time) and the peak memory of a process of its own."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+    one_thread()
+    ways = models(data, out)
+    faces = np.stack([read_image(path).pixels for path in images(out, "clean")[:FACES]])
+    loaded = {name: loader(how) for name, how in ways.items()}
+    took: dict[str, list[float]] = {name: [] for name in loaded}
+    for round_ in range(ROUNDS):
+        for name, scorer in loaded.items():
+            many = faces[:1] if name == "faceqan" else faces
+            if name == "faceqan" and round_ > 2:
+                continue
+            start = time.perf_counter()
+            for crop in many:
+                scorer.score(Faces(crop[None]))
+            took[name].append(1000 * (time.perf_counter() - start) / len(many))
+    middle = {name: float(np.median(values[1:])) for name, values in took.items()}
+    peak = {name: memory(how, out) for name, how in ways.items()}
+    rows = [[name, middle[name] / middle[FIRST], peak[name], peak[name] / peak[FIRST]] for name in middle]
+    rows.sort(key=lambda row: float(row[1]))
+    heads = ["method", "time, of LightQNet", "peak MiB of the process", "of LightQNet"]
+    print(Table("cost", "Cost", heads, rows, digits=2).markdown())
+    print(f"\nLightQNet dm100: {middle[FIRST]:.2f} ms")
+
+
+def one_thread() -> None:
+    """One thread for OpenCV and, where it is there, torch; ONNX Runtime has one in fiqa anyway."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    try:
+        import torch
+    except ImportError:
+        return
+    torch.set_num_threads(1)
+
+
+def loader(how: Mapping[str, Any]) -> Any:
+    """The scorer."""
+    asked = {"recognizer": how["recognizer"]} if "recognizer" in how else {}
+    return fiqa.load(how["model"], **asked, **how.get("settings", {}))
+
+
+def memory(how: Mapping[str, Any], out: Path) -> float:
+    """Peak resident MiB of a process that loads a method and scores one face four times."""
+    words = [sys.executable, __file__, "peak", json.dumps(dict(how)), str(images(out, "clean")[0])]
+    return float(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
+
+
+def peak(how: str, path: str) -> None:
+    """Prints that of this process."""
+    one_thread()
+    scorer = loader(json.loads(how))
+    crop = read_image(path).pixels[None]
+    for _ in range(1 if "faceqan" in how else 4):
+        scorer.score(Faces(crop))
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def seeds(data: Path, out: Path) -> None:
+    """Prints the share of the variance between faces that chance makes."""
+    one_thread()
+    paths = images(out, "clean")
+    rows: list[list[Any]] = []
+    for name, (count, tries) in SAMPLES.items():
+        crops = np.stack([read_image(path).pixels for path in paths[:: len(paths) // count][:count]])
+        found = loader(models(data, out)[name]).seed_spread(crops, seeds=tries)
+        rows.append([name, len(crops), tries, f"{found.share:.3f}"])
+    print(Table("seeds", "Seeds", ["method", "faces", "seeds", "share of the variance"], rows).markdown())
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["peak"]:
+        peak(*sys.argv[2:])
+    elif len(sys.argv) == 4:
+        parts = {"sets": sets, "scores": scores, "tables": tables, "cost": cost, "seeds": seeds}
+        parts[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]))
+    else:
+        sys.exit(__doc__)

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# The comparison: every method on the same crops (LFW's 1,711 people for the test, clean and spoiled), under recognizers A and B, by the same protocol.
+#
+#     bash recipes/compare.sh [../shared/data] [runs/compare]
+#
+# What other recipes train is made by them, or taken from where they left it: RIVALS (recipes/rivals.sh), CLIB (recipes/clib_fiqa.sh), DMS
+# (recipes/dmsfiqa.sh), BUNDLED (recipes/bundled.sh). Hours without these, about twenty minutes of one core with them. Stopped and run again, it goes on where it was.
+set -euo pipefail
+data=${1:-../shared/data}
+out=${2:-runs/compare}
+py=${PYTHON:-python}
+export PYTHON=$py OMP_NUM_THREADS=1
+if [ ! -d "$data/lfw" ]; then
+  echo "skipped: the measuring data are not at $data (give their folder as the first argument)" >&2
+  exit 0
+fi
+mkdir -p "$out/models"
+
+# Test sets, and the recognizer in torch that the probes ask.
+$py recipes/compare.py sets "$data" "$out"
+if [ ! -f "$out/recognizer_a.pt" ]; then
+  cp "$data/models/recognizer_a.pt" "$out/recognizer_a.pt.new"
+  mv "$out/recognizer_a.pt.new" "$out/recognizer_a.pt"
+fi
+[ -f "$out/recognizer_a.pt.json" ] || $py -m fiqa weights card "$out/recognizer_a.pt" --kind recognizer --color RGB --mean .485,.456,.406 --std .229,.224,.225 \
+  --backbone mobilefacenet --embedding 128 --license Apache-2.0
+
+# Trained models.
+[ -n "${RIVALS:-}" ] || bash recipes/rivals.sh "$data" "$out/rivals"
+for name in faceqnet pcnet pfe ediffiqa cr_fiqa magface sdd_fiqa lightqnet; do
+  model=$name
+  if [ "$name" = lightqnet ]; then model=lightqnet_loss; fi # trained here, not the published network
+  for end in json onnx; do cp "${RIVALS:-$out/rivals}/$name.$end" "$out/models/$model.$end"; done
+done
+[ -n "${DMS:-}" ] || bash recipes/dmsfiqa.sh "$data" "$out/dmsfiqa"
+for end in json onnx; do cp "${DMS:-$out/dmsfiqa}/student.$end" "$out/models/dmsfiqa.$end"; done
+if [ -z "${CLIB:-}" ]; then
+  [ -n "${BUNDLED:-}" ] || bash recipes/bundled.sh "$data" "$out/bundled"
+  [ -d "$out/peers/scores_spoiled" ] || $py recipes/bundled_peers.py "$data" "$out/peers" > "$out/peers.md"
+  bash recipes/clib_fiqa.sh "$data" "${BUNDLED:-$out/bundled}" "$out/peers" "$out/clib_fiqa"
+fi
+[ -f "$out/models/clib_fiqa.onnx" ] ||
+  $py -m fiqa export "${CLIB:-$out/clib_fiqa}/ablation/with_confidence_calibration" --metric step -o "$out/models/clib_fiqa.onnx"
+
+# Scores, tables and pages, cost, chance.
+$py recipes/compare.py scores "$data" "$out"
+for part in tables cost seeds; do
+  [ -s "$out/$part.md" ] || { $py recipes/compare.py "$part" "$data" "$out" > "$out/$part.new" && mv "$out/$part.new" "$out/$part.md"; }
+  cat "$out/$part.md"
+done
