@@ -97,7 +97,7 @@ def test_a_constant_and_a_file_that_differs_are_not_written(published, clip_fold
     state = published("resnet")
     state["visual.attnpool.c_proj.weight"] *= 0
     torch.save(state, tmp_path / "constant.pth")
-    with pytest.raises(EvidenceError, match=r"what a model gives must vary, it spans .*e-08 on 6 pictures"):
+    with pytest.raises(EvidenceError, match=r"what a model gives must vary, it spans \S+ on 6 pictures"):
         convert.convert_state(tmp_path / "constant.pth", tmp_path / "x.onnx", tokenizer=str(clip_folder))
     monkeypatch.setattr(convert, "_PARITY", -1.0)
     torch.save(published("resnet"), tmp_path / "good.pth")
