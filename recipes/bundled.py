@@ -1,6 +1,5 @@
-"""The parts of recipes/bundled.sh that are more than one command: recognizers' cards, the teachers' labels, and which images they look at.
+"""The parts of recipes/bundled.sh that are more than one command: the teachers' labels, and which images they look at.
 
-python recipes/bundled.py prepare ../shared/data runs/bundled
 python recipes/bundled.py choose runs/bundled
 python recipes/bundled.py targets runs/bundled labels_teacher.parquet [TEACHER=WEIGHT ...]
 python recipes/bundled.py distil runs/bundled teacher.parquet
@@ -14,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from labels import CARDS
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from scipy.stats import rankdata
@@ -27,7 +25,6 @@ from fiqa.data.tables import write_table
 from fiqa.nets.catalog import read_state
 from fiqa.nets.mobilefacenet import MobileFaceNet
 from fiqa.runtime.cards import Calibration, card_path, read_card, write_card
-from fiqa.runtime.describe import describe
 from fiqa.verbs.train import best_of
 
 WEIGHTS = {"lightqnet": 1.5, "norm_a": 0.5, "norm_b": 0.5, "similarity_a": 1.0, "similarity_b": 1.0}
@@ -64,15 +61,6 @@ class Rows:
         """0 for clean, the strength for a step of a ladder, NaN for what has no known order."""
         steps = [float(kind.split("-")[1]) if "-" in kind else np.nan for kind in self.kind.tolist()]
         return np.where(self.clean, 0.0, np.array(steps))
-
-
-def prepare(data: Path, out: Path) -> None:
-    """Puts the recognizers with their cards into the output folder."""
-    for name, known in CARDS.items():
-        place = out / f"recognizer_{name}.onnx"
-        if not place.is_file():
-            shutil.copyfile(data / "models" / place.name, place)
-            describe(place, known)
 
 
 def to_centre(rows: Rows, vector: Floats) -> Floats:
@@ -220,7 +208,9 @@ def ship(out: Path, package: Path) -> None:
     log = np.log([level / (100 - level) for _, level in (MEDIAN, LOW)])
     median, low = np.quantile(scores.value, [quantile for quantile, _ in (MEDIAN, LOW)]).tolist()
     width = (median - low) / float(log[0] - log[1])
+    kept = ("validation mae", "validation spearman", "validation spearman_identity", "validation mae_factors")
     told = {
+        "numbers": {name: value for name, value in card.numbers.items() if name in kept},
         "name": "fiqa",
         "calibration": Calibration(x0=median - width * float(log[0]), w=width),
         "license": "Apache-2.0 (the weights; the images that they were trained on are for research)",
@@ -237,9 +227,7 @@ def ship(out: Path, package: Path) -> None:
 
 if __name__ == "__main__":
     command, place, *rest = sys.argv[1:]
-    if command == "prepare":
-        prepare(Path(place), Path(rest[0]))
-    elif command == "choose":
+    if command == "choose":
         choose(Path(place))
     elif command == "targets":
         targets(Path(place), rest[0], {k: float(v) for k, v in (pair.split("=") for pair in rest[1:])} or WEIGHTS)

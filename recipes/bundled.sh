@@ -16,7 +16,7 @@ mkdir -p "$out"
 [ -f "$out/factors.parquet" ] || "$python" recipes/bundled_copies.py "$data" "$out"
 
 # What the teachers say: two recognizers, and LightQNet refined by recognizer A's mated similarities.
-"$python" recipes/bundled.py prepare "$data" "$out"
+"$python" recipes/splits.py "$data" "$out"
 "$python" recipes/bundled.py choose "$out"
 fiqa embed "$out/taught.txt" --recognizer "$out/recognizer_a.onnx" -o "$out/a.npz"
 fiqa embed "$out/clean.txt" --recognizer "$out/recognizer_b.onnx" -o "$out/b.npz"

@@ -18,6 +18,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from splits import training
 
 from fiqa.data.images import read_image
 from fiqa.data.tables import frame_of, write_table
@@ -36,16 +37,8 @@ Crop = NDArray[np.uint8]
 
 
 def images(data: Path) -> list[Path]:
-    """Crops of LFW's people for development and of pins, without the pins people whose name is among LFW's people for the test."""
-    people = {part: _people(data / f"lfw/peopleDev{part}.txt") for part in ("Train", "Test")}
-    held = {name.lower() for name in people["Test"]}
-    lfw = [path for name in people["Train"] for path in sorted((data / "lfw/aligned" / name).glob("*.jpg"))]
-    pins = sorted((data / "pins/aligned").glob("*/*.jpg"))
-    return lfw + [path for path in pins if path.parent.name.lower() not in held]
-
-
-def _people(file: Path) -> list[str]:
-    return [line.split("\t")[0] for line in file.read_text().splitlines()[1:] if line]
+    """Every crop of the people to train on (recipes/splits.py)."""
+    return [path for folder in training(data) for path in sorted(folder.glob("*.jpg"))]
 
 
 def copies(face: Faces) -> Iterator[tuple[str, Faces]]:

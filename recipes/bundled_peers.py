@@ -1,4 +1,4 @@
-"""The bundled model against its peers, on people, damage and (for half of the numbers) a recognizer that the peers have not seen either.
+"""The bundled model against its peers, on people and damage that it has not seen.
 
     python recipes/bundled_peers.py ../shared/data runs/peers [NAME=MODEL.onnx ...]
 
@@ -17,7 +17,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from bundled import prepare
+from splits import people, write_recognizers
 
 import fiqa
 from fiqa.data.embeddings import read_embeddings
@@ -48,8 +48,9 @@ def spoil(path: Path, out: Path) -> None:
 
 def crops(data: Path, out: Path) -> dict[str, Path]:
     """Name -> list file or folder of the two test sets."""
-    people = [line.split("\t")[0] for line in (data / "lfw/peopleDevTest.txt").read_text().splitlines()[1:] if line]
-    paths = [path.resolve() for name in people for path in sorted((data / "lfw/aligned" / name).glob("*.jpg"))]
+    paths = [
+        path.resolve() for name in people(data, "Test") for path in sorted((data / "lfw/aligned" / name).glob("*.jpg"))
+    ]
     clean, spoiled = out / "clean.txt", out / "spoiled"
     clean.write_text("".join(f"{path}\n" for path in paths))
     if not spoiled.is_dir():
@@ -110,7 +111,7 @@ def areas(found: list[Quality], vector: Any) -> dict[str, list[str]]:
 def main(data: Path, out: Path, models: dict[str, str]) -> None:
     """Prints the tables."""
     out.mkdir(parents=True, exist_ok=True)
-    prepare(data, out)
+    write_recognizers(data, out)
     template: dict[str, Any] = {}
     for name, source in crops(data, out).items():
         folder = out / f"scores_{name}"

@@ -22,9 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bundled import prepare
 from bundled_peers import crops as test_sets
-from splits import training
+from splits import training, write_recognizers
 
 import fiqa
 from fiqa.data.embeddings import read_embeddings
@@ -49,7 +48,7 @@ SAMPLES = {"ser_fiq": (64, 5), "faceqan": (4, 2)}
 
 def sets(data: Path, out: Path) -> None:
     """Makes the two test sets, and A's and B's vectors of them."""
-    prepare(data, out)
+    write_recognizers(data, out)
     for name, source in test_sets(data, out).items():
         (out / f"scores_{name}").mkdir(exist_ok=True)
         for r in "ab":

@@ -6,12 +6,12 @@ python recipes/labels.py table runs/labels
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from splits import people, write_recognizers
 
 import fiqa
 from fiqa.data.embeddings import read_embeddings
@@ -19,42 +19,19 @@ from fiqa.data.manifest import read_manifest
 from fiqa.data.quality import read_quality
 from fiqa.functional.agreement import spearman
 from fiqa.report.picture import Picture
-from fiqa.runtime.describe import Described, describe
 from fiqa.types import Quality
 from fiqa.verbs.evaluate_report import write_report
 
-CARDS = {
-    "a": Described(
-        kind="recognizer",
-        color="RGB",
-        mean=".485,.456,.406",
-        std=".229,.224,.225",
-        texts={"license": "Apache-2.0", "source": "foamliu/MobileFaceNet", "training_data": "MS1M"},
-    ),
-    "b": Described(
-        kind="recognizer",
-        color="RGB",
-        mean=".5",
-        std=".5",
-        texts={"license": "MIT", "source": "bubbliiiing/arcface-pytorch", "training_data": "CASIA-WebFace"},
-    ),
-}
-"""What the measuring data's README says of the two recognizers."""
 SHOWN, CELL = 12, 80
 """Faces per strip of the contact sheet, and their side in pixels."""
 
 
 def prepare(data: Path, out: Path) -> None:
     """Writes the list of images, and puts the recognizers with their cards into the output folder."""
-    people = [line.split("\t")[0] for line in (data / "lfw/peopleDevTrain.txt").read_text().splitlines()[1:] if line]
-    images = [image for name in people for image in sorted((data / "lfw/aligned" / name).glob("*.jpg"))]
+    images = [image for name in people(data, "Train") for image in sorted((data / "lfw/aligned" / name).glob("*.jpg"))]
     images += sorted((data / "pins/aligned").glob("*/*.jpg"))
     (out / "images.txt").write_text("".join(f"{image.resolve()}\n" for image in images))
-    for name, known in CARDS.items():
-        place = out / f"recognizer_{name}.onnx"
-        if not place.is_file():
-            shutil.copyfile(data / "models" / place.name, place)
-            describe(place, known)
+    write_recognizers(data, out)
 
 
 def table(out: Path) -> None:

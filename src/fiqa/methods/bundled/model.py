@@ -53,5 +53,5 @@ def _reasons(
     found: list[str] = []
     for name in sorted((name for name in quality if quality[name] < BELOW), key=lambda name: quality[name]):
         own = [code for code in measured if factor_of[code] == name]
-        found += own or [general[key] for key in (name,) if key in general]
+        found += own or ([general[name]] if name in general else [])
     return tuple(dict.fromkeys(found))
