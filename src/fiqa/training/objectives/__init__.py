@@ -10,7 +10,7 @@ How to add one:
      embedding, both side by side, probabilities.
    - `scores(output)`: the quality (N,1) of these rows, higher is better: validation, `run.select` and `fiqa export` use it.
    - `deployed(recipe, net, folder)`, only if the model file holds more than quality and `model.factors`.
-  - `__init__(recipe, data)`: call super; nn.Parameters and layers made here (class centers: `data.classes` counts them; an MLP) train with
+   - `__init__(recipe, data)`: call super; nn.Parameters and layers made here (class centers: `data.classes` counts them; an MLP) train with
      `optim.objective_lr` and `optim.objective_weight_decay`, buffers and they are in checkpoints, neither is exported. A table per image: keep a tensor by row
      of `data`, joined by `data.ids`, and index it with `batch.row`.
    - `losses(output, batch)`: {"loss": total, **those of TERMS}; the rows are the whole batch in every process, `batch` says what each row is. Pairs of one
