@@ -4,10 +4,11 @@
     python recipes/compare.py scores DATA OUT      # OUT/scores_{clean,spoiled}/METHOD.parquet; those that are there stay
     python recipes/compare.py tables DATA OUT      # prints the tables, writes OUT/report_{clean,spoiled}/index.html
     python recipes/compare.py cost DATA OUT        # prints time and memory, all methods in one run, as ratios to LightQNet dm100
-    python recipes/compare.py seeds DATA OUT       # prints how much of a random method's score is chance
+    python recipes/compare.py seeds DATA OUT       # prints how much of a random method's score, and of a training's area, is chance
 
-Trained models are OUT/models/NAME.onnx; what is not there is left out, and said so. The probes ask OUT/recognizer_a.pt. FROQ chooses its layers by SER-FIQ's
-scores of 240 images of people who are not in the test. FaceQAN takes seconds a face: it scores `few` alone, and is compared on those.
+Trained models are OUT/models/NAME.onnx, the same with other seeds OUT/models/seeds/NAME.SEED.onnx. The probes ask OUT/recognizer_a.pt. FROQ chooses its layers
+by SER-FIQ's scores of 240 images of people who are not in the test. FaceQAN takes a second a face: it scores `few` alone, and is compared on those. What label
+optimization does to each is recipes/compare_labels.py.
 """
 
 from __future__ import annotations
@@ -28,17 +29,18 @@ from splits import training, write_recognizers
 import fiqa
 from fiqa.data.embeddings import read_embeddings
 from fiqa.data.images import read_image
-from fiqa.data.quality import join_quality, read_quality, write_quality
+from fiqa.data.quality import join_quality, read_quality
+from fiqa.data.tables import write_table
 from fiqa.errors import FiqaError
 from fiqa.report.evaluation import Evaluation
 from fiqa.report.tables import Table
 from fiqa.types import Faces, Manifest, Quality
 
-FIRST = "lightqnet-dm100"
+FIRST, PUBLISHED = "lightqnet-dm100", "FaceQnet v1, published"
 PROBES: dict[str, dict[str, Any]] = {"grafiqs": {}, "ser_fiq": {"dropout": 0.4}, "froq": {}, "faceqan": {}}
 SETS = ("clean", "spoiled")
-FEW = 120
-"""Faces that FaceQAN scores, at least: about four minutes. Fewer than 46 would not resolve an FMR of .001."""
+FEW = 360
+"""Faces that FaceQAN scores, at least: about six minutes of one core a set. Fewer than 46 would not resolve an FMR of .001."""
 REFERENCE = 240
 ROUNDS, FACES = 7, 4
 """Rounds of timing, turn about, and faces of each in a round."""
@@ -107,10 +109,11 @@ def images(out: Path, name: str) -> list[Path]:
 
 
 def scores(data: Path, out: Path) -> None:
-    """Scores both sets by every method, one file each."""
+    """Scores both sets by every method, one file each: id, raw, and score, 0..1, where the model's card has a calibration."""
     if (out / "recognizer_a.pt").is_file():
         reference(data, out)
-    for method, how in models(data, out).items():
+    others = {f"seeds/{file.stem}": {"model": str(file)} for file in sorted((out / "models/seeds").glob("*.onnx"))}
+    for method, how in (models(data, out) | others).items():
         for name in SETS:
             target = out / f"scores_{name}" / f"{method}.parquet"
             if target.is_file():
@@ -119,25 +122,37 @@ def scores(data: Path, out: Path) -> None:
             paths = images(out, name)
             chosen = few(paths) if method == "faceqan" else paths
             table = fiqa.score([str(path) for path in chosen], aligned=True, workers=1, **how)
-            write_quality(Quality(table["id"].to_numpy().astype(str), table["raw"].to_numpy(), method), target)
+            target.parent.mkdir(exist_ok=True)
+            write_table(table.select("id", "raw", "score"), target)
             print(f"{method}, {name}: {len(chosen)} faces, {time.process_time() - start:.0f} s of CPU", flush=True)
 
 
-def qualities(data: Path, out: Path, name: str, vectors: Mapping[str, Any]) -> list[Quality]:
+Source = Path | Quality
+
+
+def qualities(data: Path, out: Path, name: str, vectors: Mapping[str, Any]) -> dict[str, Source]:
     """Every score of a set, LightQNet's first; with the recognizers' norms, and FaceQnet's published scores of the clean images."""
     files = sorted((out / f"scores_{name}").glob("*.parquet"), key=lambda file: (file.stem != FIRST, file.stem))
-    found = [read_quality(file, method=file.stem) for file in files]
-    found += [Quality(v.id, v.norm, f"norm of {r.upper()}") for r, v in vectors.items()]
+    found: dict[str, Source] = {file.stem: file for file in files}
+    found |= {f"norm of {r.upper()}": Quality(v.id, v.norm, f"norm of {r.upper()}") for r, v in vectors.items()}
     published = data / "lfw/faceqnet_v1_scores.csv"
     if name == "clean" and published.is_file():
-        ids = vectors["a"].id
-        found.append(join_quality(read_quality(published, method="FaceQnet v1, published"), ids, match="stem").quality)
+        known = join_quality(read_quality(published, method=PUBLISHED), vectors["a"].id, match="stem")
+        found[PUBLISHED] = known.quality
     return found
 
 
-def evaluated(found: list[Quality], vectors: Mapping[str, Any], out: Path | None, draws: int = 200) -> Evaluation:
+def ids_of(source: Source) -> set[str]:
+    """The images that a score has."""
+    quality = source if isinstance(source, Quality) else read_quality(source)
+    return set(quality.id.tolist())
+
+
+def evaluated(
+    found: Mapping[str, Source], vectors: Mapping[str, Any], out: Path | None, draws: int = 200
+) -> Evaluation:
     """What evaluate says of the images that all have, people being the folders of the ids."""
-    common = set.intersection(*(set(quality.id.tolist()) for quality in found))
+    common = set.intersection(*map(ids_of, found.values()))
     ids = np.array([name for name in vectors["a"].id.tolist() if name in common])
     faces = Manifest(ids, ids, np.array([name.split("/")[0] for name in ids.tolist()]))
     return fiqa.evaluate(found, list(vectors.values()), faces=faces, fmr=1e-3, draws=draws, out=out)
@@ -151,16 +166,16 @@ def interval(area: Any) -> str:
 
 
 def table(name: str, title: str, result: Evaluation) -> Table:
-    """A row per score: areas under A and B, spread."""
-    spread = {score.name: score.spread for score in result.scores}
+    """A row per score: areas under A and B, spread, with a star where the score has no scale and its own percentiles stand in for one."""
+    spread = {score.name: (score.spread, "*" if score.scale == "open" else "") for score in result.scores}
     rows: list[list[Any]] = []
     for curve in result.recognizers[0].curves:
         row: list[Any] = [curve.name]
         for recognizer in result.recognizers:
             areas = result.curve(curve.name, recognizer.name).areas
             row += [interval(areas[limit, "start"]) for limit in (0.3, 0.95)]
-        wide = spread.get(curve.name)
-        row += ["", ""] if wide is None else [f"{wide.q90_q10:.2f}", f"{wide.entropy:.2f}"]
+        wide, mark = spread.get(curve.name, (None, ""))
+        row += ["", ""] if wide is None else [f"{wide.q90_q10:.2f}{mark}", f"{wide.entropy:.2f}{mark}"]
         rows.append(row)
     rows.sort(key=lambda row: str(row[1]))
     heads = ["score", "A, to .3", "A, to .95", "B, to .3", "B, to .95", "q90 - q10", "entropy"]
@@ -183,12 +198,12 @@ def tables(data: Path, out: Path) -> None:
     for name in SETS:
         vectors = {r: read_embeddings(out / f"scores_{name}" / f"{r}.npz") for r in "ab"}
         found = qualities(data, out, name, vectors)
-        whole = [quality for quality in found if len(quality) == len(vectors["a"].id)]
-        groups = {name: whole}
-        for quality in found:
-            if len(quality) < len(vectors["a"].id):
-                peers = [one for one in whole if one.method in (FIRST, "fiqa")]
-                groups[f"{name}, {len(quality)} images that {quality.method} has"] = [*peers, quality]
+        count = {method: len(ids_of(source)) for method, source in found.items()}
+        all_ = {method: source for method, source in found.items() if count[method] == len(vectors["a"].id)}
+        groups = {name: all_}
+        for method in found.keys() - all_.keys():
+            peers = {peer: source for peer, source in all_.items() if peer in (FIRST, "fiqa")}
+            groups[f"{name}, {count[method]} images that {method} has"] = {**peers, method: found[method]}
         for title, chosen in groups.items():
             try:
                 result = evaluated(chosen, vectors, out / f"report_{name}" if title == name else None)
@@ -264,7 +279,7 @@ def peak(how: str, path: str) -> None:
 
 
 def seeds(data: Path, out: Path) -> None:
-    """Prints the share of the variance between faces that chance makes."""
+    """Prints what chance does: to a random method's score, and, by training with other seeds, to an area."""
     one_thread()
     paths = images(out, "clean")
     rows: list[list[Any]] = []
@@ -272,7 +287,29 @@ def seeds(data: Path, out: Path) -> None:
         crops = np.stack([read_image(path).pixels for path in paths[:: len(paths) // count][:count]])
         found = loader(models(data, out)[name]).seed_spread(crops, seeds=tries)
         rows.append([name, len(crops), tries, f"{found.share:.3f}"])
-    print(Table("seeds", "Seeds", ["method", "faces", "seeds", "share of the variance"], rows).markdown())
+    print(Table("seeds", "Seeds", ["method", "faces", "seeds", "share of the variance"], rows).markdown(), flush=True)
+    for name in SETS:
+        print(f"\n{trainings(out, name).markdown()}\n", flush=True)
+
+
+def trainings(out: Path, name: str) -> Table:
+    """The areas of a set by the seed of the training, 0 first."""
+    folder = out / f"scores_{name}"
+    vectors = {r: read_embeddings(folder / f"{r}.npz") for r in "ab"}
+    others = sorted((folder / "seeds").glob("*.parquet"))
+    methods = sorted({file.stem.split(".")[0] for file in others})
+    files = {method: folder / f"{method}.parquet" for method in methods} | {file.stem: file for file in others}
+    columns = [(r, limit) for r in vectors for limit in (0.3, 0.95)]
+    heads = ["method", *(f"{r.upper()}, to {limit:g}" for r, limit in columns)]
+    rows: list[list[Any]] = []
+    result = evaluated(files, vectors, None, draws=0) if files else None
+    for method in methods if result else []:
+        runs = [one for one in files if one.split(".")[0] == method]
+        known = [
+            [result.curve(run, vectors[r].recognizer).areas[limit, "start"] for run in runs] for r, limit in columns
+        ]
+        rows.append([method, *(" / ".join(interval(area) for area in one) for one in known)])
+    return Table("trainings", f"{name}, by the seed of the training", heads, rows)
 
 
 if __name__ == "__main__":

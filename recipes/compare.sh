@@ -14,7 +14,7 @@ if [ ! -d "$data/lfw" ]; then
   echo "skipped: the measuring data are not at $data (give their folder as the first argument)" >&2
   exit 0
 fi
-mkdir -p "$out/models"
+mkdir -p "$out/models/seeds"
 
 # Test sets, and the recognizer in torch that the probes ask.
 $py recipes/compare.py sets "$data" "$out"
@@ -25,12 +25,15 @@ fi
 [ -f "$out/recognizer_a.pt.json" ] || $py -m fiqa weights card "$out/recognizer_a.pt" --kind recognizer --color RGB --mean .485,.456,.406 --std .229,.224,.225 \
   --backbone mobilefacenet --embedding 128 --license Apache-2.0
 
-# Trained models.
-[ -n "${RIVALS:-}" ] || bash recipes/rivals.sh "$data" "$out/rivals"
-for name in faceqnet pcnet pfe ediffiqa cr_fiqa magface sdd_fiqa lightqnet; do
-  model=$name
-  if [ "$name" = lightqnet ]; then model=lightqnet_loss; fi # trained here, not the published network
-  for end in json onnx; do cp "${RIVALS:-$out/rivals}/$name.$end" "$out/models/$model.$end"; done
+# Trained models: the heads with three seeds, their network forms, and what other recipes train. LightQNet's loss is not the published network.
+if [ -z "${RIVALS:-}" ]; then
+  SEEDS="0 1 2" bash recipes/rivals.sh "$data" "$out/rivals"
+  FORMS=network bash recipes/rivals.sh "$data" "$out/rivals"
+fi
+for file in "${RIVALS:-$out/rivals}"/*.onnx; do
+  name=$(basename "$file" .onnx)
+  case $name in recognizer_*) continue ;; *.*) to=models/seeds ;; *) to=models ;; esac
+  for end in json onnx; do cp "${file%.onnx}.$end" "$out/$to/${name/#lightqnet/lightqnet_loss}.$end"; done
 done
 [ -n "${DMS:-}" ] || bash recipes/dmsfiqa.sh "$data" "$out/dmsfiqa"
 for end in json onnx; do cp "${DMS:-$out/dmsfiqa}/student.$end" "$out/models/dmsfiqa.$end"; done
@@ -42,9 +45,11 @@ fi
 [ -f "$out/models/clib_fiqa.onnx" ] ||
   $py -m fiqa export "${CLIB:-$out/clib_fiqa}/ablation/with_confidence_calibration" --metric step -o "$out/models/clib_fiqa.onnx"
 
-# Scores, tables and pages, cost, chance.
+# Scores, tables and pages, cost, chance; and what label optimization makes of each.
 $py recipes/compare.py scores "$data" "$out"
-for part in tables cost seeds; do
-  [ -s "$out/$part.md" ] || { $py recipes/compare.py "$part" "$data" "$out" > "$out/$part.new" && mv "$out/$part.new" "$out/$part.md"; }
-  cat "$out/$part.md"
+$py recipes/compare_labels.py scores "$data" "$out"
+for part in "compare tables" "compare cost" "compare seeds" "compare_labels tables"; do
+  file=$out/${part/ /_}.md
+  [ -s "$file" ] || { $py recipes/${part/ /.py } "$data" "$out" > "$file.new" && mv "$file.new" "$file"; }
+  cat "$file"
 done

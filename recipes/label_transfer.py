@@ -13,37 +13,32 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+from curves import DRAWS, FMR, HEADS, Test, area, head, lower_in
 from numpy.typing import NDArray
 
 import fiqa
 from fiqa.data.embeddings import read_embeddings
 from fiqa.data.images import read_image, write_image
 from fiqa.data.names import find_ids
-from fiqa.data.pairs import mated_pairs
 from fiqa.data.quality import read_quality
 from fiqa.data.store import read_sidecar
 from fiqa.faces.degrade import random_degradation
 from fiqa.functional.agreement import spearman
-from fiqa.functional.bootstrap import Band, band_of
-from fiqa.functional.edc import curve_at, pair_quality
-from fiqa.functional.similarity import pair_similarity
+from fiqa.functional.bootstrap import Band
 from fiqa.methods.label_optimization import optimize_labels
 from fiqa.report.tables import Table
 from fiqa.types import Faces
 
 SPOIL_SEED = 7
-FMR, DRAWS, LEVEL = 1e-3, 200, 0.95
 LIMITS = (0.3, 0.95)
 SETS = ("lfw", "spoiled")
 RECOGNIZERS = {"a": "same recognizer", "b": "other recognizer"}
 METHODS = ("analytic", "lightqnet", "cr_fiqa")
 THETAS = (0.0, 0.001, 0.005, 0.02)
-HEADS, HEAD_EPOCHS, HEAD_RATE = 5, 4, 1e-3
 OWN_SCORE = ("analytic", "lightqnet")
 """Methods that score a crop by themselves; the score of another is its student, the regressor on its labels."""
 
@@ -94,73 +89,16 @@ def labels(out: Path) -> None:
     )
 
 
-@dataclass(frozen=True)
-class Area:
-    """An area x 10^3 (mean over the seeds of a regressor) and its resamples (R,)."""
-
-    value: float
-    drawn: NDArray[np.float64]
-
-    def __sub__(self, other: Area) -> Area:
-        return Area(self.value - other.value, self.drawn - other.drawn)
-
-    def text(self, sign: str = "") -> str:
-        """The value with its interval."""
-        low, high = np.quantile(self.drawn, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
-        return f"{self.value:{sign}.2f} [{low:{sign}.2f}, {high:{sign}.2f}]"
-
-
-@dataclass(frozen=True)
-class Test:
-    """One set under one recognizer: the mated pairs, and the threshold of the wanted FMR on all non-mated pairs of the images as they are. Spoiled images are
-    compared at that threshold too, as in use: between themselves the worst are so alike that no threshold of theirs would let a mated pair pass.
+def read_test(out: Path, name: str, recognizer: str) -> Test:
+    """Reads a set. Its threshold is that of all non-mated pairs of the images as they are: spoiled images are compared at it too, as in use, because between
+    themselves the worst are so alike that no threshold of theirs would let a mated pair pass.
     """
-
-    name: str
-    ids: NDArray[np.str_]
-    mated: NDArray[np.int64]
-    code: NDArray[np.int64]
-    similarity: NDArray[np.float32]
-    threshold: float
-    nonmated: int
-    errors: int
-
-    @classmethod
-    def of(cls, out: Path, name: str, recognizer: str) -> Test:
-        """Reads a set."""
-        faces = pl.read_csv(out / name / "faces.csv")
-        clean, vectors = (read_embeddings(out / one / "embeddings" / f"{recognizer}.npz") for one in ("lfw", name))
-        found = fiqa.evaluate("norm", clean, faces=out / "lfw/faces.csv", fmr=FMR, draws=0).recognizers[0]
-        person = dict(faces.select("id", "identity").iter_rows())
-        who = np.array([person[name] for name in vectors.id.tolist()])
-        mated = mated_pairs(who).index
-        similarity = pair_similarity(vectors.vector, mated)
-        code = np.unique(who[mated[:, 0]], return_inverse=True)[1]
-        nonmated, errors = int(found.counts["nonmated"]), int(np.sum(similarity <= found.threshold))
-        title = f"{name} {recognizer}"
-        return cls(title, vectors.id, mated, code, similarity, found.threshold, nonmated, errors)
-
-    def band(self, scores: Path) -> Band:
-        """The discard curve of a file of scores, with its resamples; the same resamples for every file."""
-        rows, place = np.unique(self.mated, return_inverse=True)
-        return self.band_of(read_quality(scores).at(self.ids[rows])[place.reshape(self.mated.shape)])
-
-    def band_of(self, quality: NDArray[np.float32]) -> Band:
-        """The same for the qualities (P,2) of the mated pairs."""
-        worst = pair_quality(quality)
-        curve = curve_at(self.similarity, worst, self.threshold, fmr=FMR, nonmated=self.nonmated, protocol="iso")
-        return band_of(curve, self.similarity, worst, self.code, draws=DRAWS, level=LEVEL)
-
-    def note(self) -> str:
-        """Counts."""
-        share = self.errors / len(self.mated)
-        return f"{self.name}: {self.errors} errors of {len(self.mated)} mated pairs (FNMR {share:.4f}), {self.nonmated} non-mated"
-
-
-def area(bands: list[Band], upto: float) -> Area:
-    """The mean area of some curves x 10^3; a band's areas are at every 200th."""
-    drawn = np.mean([band.areas[:, round(200 * upto)] for band in bands], axis=0)
-    return Area(1000 * float(np.mean([band.curve.area(upto) for band in bands])), 1000 * drawn)
+    faces = pl.read_csv(out / name / "faces.csv")
+    clean, vectors = (read_embeddings(out / one / "embeddings" / f"{recognizer}.npz") for one in ("lfw", name))
+    found = fiqa.evaluate("norm", clean, faces=out / "lfw/faces.csv", fmr=FMR, draws=0).recognizers[0]
+    person = dict(faces.select("id", "identity").iter_rows())
+    who = np.array([person[name] for name in vectors.id.tolist()])
+    return Test.of(f"{name} {recognizer}", vectors, who, found.threshold, int(found.counts["nonmated"]))
 
 
 def regressors(quality: Path, method: str, kind: str) -> list[Path]:
@@ -188,7 +126,7 @@ def heads(out: Path) -> None:
     wanted = pl.read_csv(out / "train.csv").select("id", "identity")
     rows = find_ids(wanted["id"].to_list(), known.id)
     vectors = known.vector[rows] * known.norm[rows, None]
-    tests = {name: (read_embeddings(out / name / "embeddings/a.npz"), Test.of(out, name, "b")) for name in SETS}
+    tests = {name: (read_embeddings(out / name / "embeddings/a.npz"), read_test(out, name, "b")) for name in SETS}
     lines = []
     for method in METHODS:
         label = read_quality(out / "prior" / f"{method}.parquet").at(known.id[rows])
@@ -206,7 +144,7 @@ def heads(out: Path) -> None:
                 (area(one, 0.95) - area(old, 0.95)).text("+") if theta else ""
                 for one, old in zip(bands, before, strict=True)
             ]
-            lower = [_lower(one, old) if theta else "" for one, old in zip(bands, before, strict=True)]
+            lower = [lower_in(one, old) if theta else "" for one, old in zip(bands, before, strict=True)]
             lines.append(
                 [
                     method,
@@ -225,39 +163,9 @@ def heads(out: Path) -> None:
     print(Table("heads", title, columns, lines).markdown())
 
 
-def _lower(new: list[Band], old: list[Band]) -> str:
-    """In how many of the seeds the area falls."""
-    falls = sum(one.curve.area(0.95) < other.curve.area(0.95) for one, other in zip(new, old, strict=True))
-    return f"{falls} of {len(new)} seeds"
-
-
-def head(
-    vectors: NDArray[np.float32], label: NDArray[np.float32], seed: int
-) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """A linear output that has learned labels (N,), brought to 0..1, from vectors (N,D) by L1 and Adam in batches of 128, at a rate that falls to 0."""
-    import torch
-
-    torch.manual_seed(seed)
-    mean, std = vectors.mean(axis=0), vectors.std(axis=0)
-    inputs = torch.from_numpy((vectors - mean) / std)
-    target = torch.from_numpy((label - label.min()) / np.ptp(label))
-    layer = torch.nn.Linear(vectors.shape[1], 1)
-    torch.nn.init.zeros_(layer.weight)
-    torch.nn.init.constant_(layer.bias, 0.5)
-    optimizer = torch.optim.Adam(layer.parameters())
-    batches = [batch for _ in range(HEAD_EPOCHS) for batch in torch.randperm(len(target)).split(128)]
-    for step, batch in enumerate(batches):
-        optimizer.param_groups[0]["lr"] = HEAD_RATE * (1 - step / len(batches))
-        optimizer.zero_grad()
-        (layer(inputs[batch])[:, 0] - target[batch]).abs().mean().backward()
-        optimizer.step()
-    weight, bias = layer.weight.detach().numpy()[0], float(layer.bias.detach())
-    return lambda given: np.asarray((given - mean) / std @ weight + bias, np.float32)
-
-
 def tables(out: Path) -> None:
     """Prints Tables I to III, and how much two seeds differ."""
-    tests = {(name, r): Test.of(out, name, r) for name in SETS for r in RECOGNIZERS}
+    tests = {(name, r): read_test(out, name, r) for name in SETS for r in RECOGNIZERS}
     bands = {(name, r): curves(out / name, test) for (name, r), test in tests.items()}
     note = (
         f"Raw area x 10^3 under the discard curve (iso, FMR {FMR:g}), 95 % intervals over people ({DRAWS} resamples). "

@@ -24,7 +24,7 @@ def part(root, monkeypatch) -> Any:
     """Imports a script of recipes/."""
     monkeypatch.syspath_prepend(str(root / "recipes"))
     yield importlib.import_module
-    for name in ("splits", "label_transfer", "dmsfiqa", "labels"):
+    for name in ("splits", "curves", "label_transfer", "dmsfiqa", "labels"):
         sys.modules.pop(name, None)
 
 
@@ -131,13 +131,13 @@ def test_heads_learn_from_priors_and_from_what_optimizing_makes_of_them(part, tr
     assert "| analytic | 0.000 | 1.000 |" in printed
     vectors = rng.normal(size=(400, 6)).astype(np.float32)
     label = vectors[:, 0] + 0.1 * vectors[:, 1]
-    guess = transfer.head(np.tile(vectors, (20, 1)), np.tile(label, 20), 0)(vectors)
+    guess = part("curves").head(np.tile(vectors, (20, 1)), np.tile(label, 20), 0)(vectors)
     assert np.corrcoef(guess, label)[0, 1] > 0.95
 
 
 def test_a_change_is_the_difference_on_the_same_resamples(part):
-    transfer = part("label_transfer")
-    one, other = (transfer.Area(value, np.array([value - 1, value, value + 1])) for value in (5.0, 7.0))
+    curves = part("curves")
+    one, other = (curves.Area(value, np.array([value - 1, value, value + 1])) for value in (5.0, 7.0))
     assert (one - other).text("+") == "-2.00 [-2.00, -2.00]"
     assert one.text() == "5.00 [4.05, 5.95]"
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from fiqa import checks
 from fiqa.errors import EvidenceError, InputError
 
-__all__ = ["Spread", "spread"]
+__all__ = ["Spread", "spread", "stretched"]
 
 BINS = 20
 """Equal bins of [0,1] of which the entropy is taken; the largest entropy is ln 20 = 2.996 nats."""
+ENDS = (0.01, 0.99)
+"""Quantiles that become 0 and 1 where a score has no scale of its own."""
 
 
 @dataclass(frozen=True)
@@ -53,3 +55,25 @@ def spread(score: ArrayLike) -> Spread:
     share = np.histogram(values, bins=BINS, range=(0.0, 1.0))[0] / len(values)
     share = share[share > 0]
     return Spread(float(high - low), float(values.std()), float(abs(np.sum(share * np.log(share)))), len(values))
+
+
+def stretched(score: ArrayLike) -> NDArray[np.float64]:
+    """Returns a score without a scale in [0,1]: its 1st percentile at 0, its 99th at 1, what lies beyond at the ends; a constant score at 0.
+
+    The spread of the result says how evenly the score fills its own range, not how much of a range that a user knows; ours, no paper has it.
+
+    Args:
+        score: (N,) any finite scale.
+
+    Raises:
+        ShapeError: not one axis. InputError: NaN or infinity. EvidenceError: no score at all.
+
+    >>> stretched([-30.0, -20.0, -10.0]).round(2).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    values = checks.finite(checks.array(score, "score", shape=("N",), dtype=np.float64), "score")
+    if not len(values):
+        raise EvidenceError("stretched needs at least one score, got 0.")
+    low, high = np.quantile(values, ENDS)
+    width = high - low
+    return np.clip((values - low) / width, 0.0, 1.0) if width > 0 else np.zeros_like(values)

@@ -36,7 +36,8 @@ class Estimate:
 @dataclass(frozen=True, eq=False)
 class Scores:
     """One quality on the common images: `value` (N,) on its own scale; `unit` (N,) in 0..1 or None, and `scale` how that was found; `kind` score or label;
-    `source` where it came from; `absent` images that it has no number for, `unmatched` names in it that are no image here; `spread` of `unit`.
+    `source` where it came from; `absent` images that it has no number for, `unmatched` names in it that are no image here; `spread` of `unit`, or without
+    it of `value` brought to 0..1 by its own percentiles (functional.spread.stretched).
     """
 
     name: str

@@ -160,7 +160,8 @@ def _scores(found: Evaluation) -> Table:
         ends = [ordered[0], ordered[len(ordered) // 2], ordered[-1]]
         rows.append([scores.name, scores.kind, len(ordered), scores.absent, *ends, *shape, scores.scale])
     note = (
-        f"Spread on 0..1, entropy in nats of 20 bins (at most 2.996); a score without a 0..1 scale has none. {found.counts['images']:,} images, "
+        "Spread on 0..1, entropy in nats of 20 bins (at most 2.996); a score without a scale (open) is first brought there by its own 1st and 99th percentile. "
+        f"{found.counts['images']:,} images, "
         f"{found.counts['left_out']:,} left out."
     )
     return Table("scores", "The scores", columns, rows, note)

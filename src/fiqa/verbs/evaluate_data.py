@@ -21,7 +21,7 @@ from fiqa.data.names import Match, find_ids
 from fiqa.data.pairs import join_pairs, mated_pairs, read_folds
 from fiqa.data.quality import read_quality
 from fiqa.errors import EvidenceError, InputError
-from fiqa.functional.spread import spread
+from fiqa.functional.spread import spread, stretched
 from fiqa.functional.streams import nonmated_count, nonmated_index
 from fiqa.methods.norm import embedding_norm
 from fiqa.report.evaluation import Scores
@@ -249,7 +249,8 @@ def _scores(one: _Named, rows: NDArray[np.int64], keep: NDArray[np.int64]) -> Sc
     source = str(one.quality.provenance.get("source", "memory"))
     lost = len(np.setdiff1d(np.arange(len(one.quality)), rows[rows >= 0], assume_unique=True))
     absent = int(np.count_nonzero(rows < 0))
-    found = None if unit is None else spread(unit)
+    wide = unit if unit is not None else stretched(value) if len(value) else None
+    found = None if wide is None else spread(wide)
     return Scores(one.name, value, one.quality.kind, source, unit, scale or "open", absent, lost, found)
 
 

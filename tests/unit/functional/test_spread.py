@@ -6,9 +6,11 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fiqa.errors import EvidenceError, InputError, ShapeError
-from fiqa.functional.spread import Spread, spread
+from fiqa.functional.spread import Spread, spread, stretched
 
 
 def test_by_hand() -> None:
@@ -41,3 +43,27 @@ def test_refuses() -> None:
         spread([np.nan])
     with pytest.raises(ShapeError, match="score must have shape"):
         spread([[0.5]])
+
+
+def test_stretched_by_hand() -> None:
+    score = np.arange(101) * 7.0 - 300
+    assert stretched(score) == pytest.approx(np.clip((np.arange(101) - 1) / 98, 0, 1))
+    assert stretched([5.0]).tolist() == [0.0]
+    assert stretched([2.0, 2.0]).tolist() == [0.0, 0.0]
+    with pytest.raises(EvidenceError, match="at least one score, got 0"):
+        stretched([])
+    with pytest.raises(InputError, match="score must be finite"):
+        stretched([np.inf])
+
+
+@given(
+    st.lists(st.integers(-1000, 1000), min_size=2, max_size=60),
+    st.integers(-50, 50),
+    st.sampled_from([0.25, 2.0, 16.0]),
+)
+def test_the_scale_does_not_matter_and_the_order_stays(score: list[int], shift: int, factor: float) -> None:
+    one = stretched(score)
+    assert one.min() >= 0
+    assert one.max() <= 1
+    assert (np.diff(one[np.argsort(score, kind="stable")]) >= 0).all()
+    assert stretched(np.array(score) * factor + shift) == pytest.approx(one, abs=1e-9)

@@ -1,0 +1,119 @@
+"""What label optimization is worth to every method of the comparison: its scores as labels, as they are and optimized, and a head that learns them.
+
+    python recipes/compare_labels.py scores DATA OUT     # OUT/labels/METHOD.parquet of images that are in no test, and recognizer A's vectors of them
+    python recipes/compare_labels.py tables DATA OUT     # prints a table for each test set and recognizer
+
+After recipes/compare.py has scored the test sets. The labels are of SHARE of the people of the training sets; the head is a linear output on recognizer A's
+vector, HEADS seeds of it. FaceQAN is too slow to label with.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from compare import SETS, models, reference
+from curves import FMR, HEADS, Test, area, head, lower_in
+from numpy.typing import NDArray
+from splits import training, write_faces
+
+import fiqa
+from fiqa.data.embeddings import read_embeddings
+from fiqa.data.quality import read_quality, write_quality
+from fiqa.functional.bootstrap import Band
+from fiqa.methods.label_optimization import optimize_labels
+from fiqa.report.tables import Table
+from fiqa.types import Embeddings, Quality
+
+SHARE = 0.3
+THETAS = (0.001, 0.02)
+"""The paper's step, and the one that moves labels visibly (docs/guides/label_transfer.md)."""
+LIMIT = 0.95
+Floats = NDArray[np.float32]
+
+
+def people(data: Path) -> list[Path]:
+    """Folders of those who are labelled: drawn from the people of the training sets with two images or more."""
+    many = [folder for folder in training(data) if len(list(folder.glob("*.jpg"))) > 1]
+    rows = np.random.default_rng(0).permutation(len(many))[: round(SHARE * len(many))]
+    return [many[row] for row in sorted(rows.tolist())]
+
+
+def scores(data: Path, out: Path) -> None:
+    """Scores the images to label by every method that can be asked, and embeds them."""
+    folder = out / "labels"
+    folder.mkdir(exist_ok=True)
+    faces = folder / "faces.csv"
+    write_faces(people(data), faces)
+    fiqa.embed(faces, recognizer=out / "recognizer_a.onnx", out=folder / "a.npz")
+    reference(data, out)
+    for method, how in models(data, out).items():
+        target = folder / f"{method}.parquet"
+        if method != "faceqan" and not method.endswith("_network") and not target.is_file():
+            table = fiqa.score(faces, aligned=True, workers=1, **how)
+            write_quality(Quality(table["id"].to_numpy().astype(str), table["raw"].to_numpy(), method), target)
+            print(f"{method}: {table.height} labels", flush=True)
+
+
+def read_test(out: Path, name: str, recognizer: str) -> Test:
+    """A test set as the comparison has it: people are folders, the threshold is the set's own."""
+    vectors = read_embeddings(out / f"scores_{name}" / f"{recognizer}.npz")
+    who = np.array([one.split("/")[0] for one in vectors.id.tolist()])
+    found = fiqa.evaluate("norm", vectors, fmr=FMR, draws=0).recognizers[0]
+    return Test.of(f"{name}, {recognizer.upper()}", vectors, who, found.threshold, int(found.counts["nonmated"]))
+
+
+def raw(vectors: Embeddings) -> Floats:
+    """Vectors as the recognizer gave them, with their length."""
+    return np.asarray(vectors.vector * vectors.norm[:, None], np.float32)
+
+
+def tables(data: Path, out: Path) -> None:
+    """Prints, for each set and recognizer: the method's own area, that of heads on its scores, and what optimizing changes."""
+    tests = {(name, r): read_test(out, name, r) for name in SETS for r in "ab"}
+    given = {name: raw(read_embeddings(out / f"scores_{name}/a.npz")) for name in SETS}
+    known = read_embeddings(out / "labels/a.npz")
+    lines: dict[tuple[str, str], list[list[Any]]] = {key: [] for key in tests}
+    for file in sorted((out / "labels").glob("*.parquet")):
+        for key, line in rows(out, file.stem, known, tests, given).items():
+            lines[key].append(line)
+    heads = ["prior", "itself", "head on its scores", *(f"change, theta {theta:g}" for theta in THETAS)]
+    for key, test in tests.items():
+        found = sorted(lines[key], key=lambda line: str(line[1]))
+        title = (
+            f"{test.name} ({len(known.id)} labels; {HEADS} seeds; area to {LIMIT:g} over the FNMR of {test.fnmr:.4f})"
+        )
+        print(f"\n{Table('labels', title, heads, found).markdown()}\n", flush=True)
+
+
+def rows(
+    out: Path, method: str, known: Embeddings, tests: dict[tuple[str, str], Test], given: dict[str, Floats]
+) -> dict[tuple[str, str], list[Any]]:
+    """A method's line under every test."""
+    label = read_quality(out / "labels" / f"{method}.parquet").at(known.id)
+    who = np.array([name.split("/")[0] for name in known.id.tolist()])
+    vectors = raw(known)
+    values = [label, *(optimize_labels(label, known.vector, who, theta=theta) for theta in THETAS)]
+    layers = [[head(vectors, value, seed) for seed in range(HEADS)] for value in values]
+    lines = {}
+    for (name, r), test in tests.items():
+        curves = [[test.band_of(layer(given[name])[test.mated]) for layer in each] for each in layers]
+        own = test.band(out / f"scores_{name}" / f"{method}.parquet")
+        before = area(curves[0], LIMIT, relative=True)
+        changes = [change(one, curves[0]) for one in curves[1:]]
+        lines[name, r] = [method, area([own], LIMIT, relative=True).text(digits=3), before.text(digits=3), *changes]
+    return lines
+
+
+def change(new: list[Band], old: list[Band]) -> str:
+    """The difference of the areas with its interval, and in how many seeds it is a fall."""
+    difference = area(new, LIMIT, relative=True) - area(old, LIMIT, relative=True)
+    return f"{difference.text('+', 3)}, lower in {lower_in(new, old)}"
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
+    {"scores": scores, "tables": tables}[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]))

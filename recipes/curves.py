@@ -1,0 +1,119 @@
+"""For recipes that compare many labels: discard curves on one set of mated pairs with the same resamples of people, and heads that learn in a second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqa.data.pairs import mated_pairs
+from fiqa.data.quality import read_quality
+from fiqa.functional.bootstrap import Band, band_of
+from fiqa.functional.edc import curve_at, pair_quality
+from fiqa.functional.similarity import pair_similarity
+from fiqa.types import Embeddings
+
+FMR, DRAWS, LEVEL = 1e-3, 200, 0.95
+HEADS, HEAD_EPOCHS, HEAD_RATE = 5, 4, 1e-3
+"""Seeds of a head, its epochs and its first learning rate."""
+
+
+@dataclass(frozen=True)
+class Area:
+    """An area (mean over the seeds of a regressor) and its resamples (R,)."""
+
+    value: float
+    drawn: NDArray[np.float64]
+
+    def __sub__(self, other: Area) -> Area:
+        return Area(self.value - other.value, self.drawn - other.drawn)
+
+    def text(self, sign: str = "", digits: int = 2) -> str:
+        """The value with its interval."""
+        low, high = np.quantile(self.drawn, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+        form = f"{sign}.{digits}f"
+        return f"{self.value:{form}} [{low:{form}}, {high:{form}}]"
+
+
+@dataclass(frozen=True)
+class Test:
+    """One set under one recognizer: the ids, the mated pairs, their people and similarities, and the threshold."""
+
+    name: str
+    ids: NDArray[np.str_]
+    mated: NDArray[np.int64]
+    code: NDArray[np.int64]
+    similarity: NDArray[np.float32]
+    threshold: float
+    nonmated: int
+    errors: int
+
+    @classmethod
+    def of(cls, name: str, vectors: Embeddings, who: NDArray[np.str_], threshold: float, nonmated: int) -> Test:
+        """A set as a recognizer sees it: vectors, whose they are (N,), and a threshold with the number of non-mated pairs that it was set on."""
+        mated = mated_pairs(who).index
+        similarity = pair_similarity(vectors.vector, mated)
+        code = np.unique(who[mated[:, 0]], return_inverse=True)[1]
+        return cls(name, vectors.id, mated, code, similarity, threshold, nonmated, int(np.sum(similarity <= threshold)))
+
+    @property
+    def fnmr(self) -> float:
+        """FNMR at discard 0."""
+        return self.errors / len(self.mated)
+
+    def band(self, scores: Path) -> Band:
+        """The discard curve of a file of scores, with its resamples; the same resamples for every file."""
+        rows, place = np.unique(self.mated, return_inverse=True)
+        return self.band_of(read_quality(scores).at(self.ids[rows])[place.reshape(self.mated.shape)])
+
+    def band_of(self, quality: NDArray[np.float32]) -> Band:
+        """The same for the qualities (P,2) of the mated pairs."""
+        worst = pair_quality(quality)
+        curve = curve_at(self.similarity, worst, self.threshold, fmr=FMR, nonmated=self.nonmated, protocol="iso")
+        return band_of(curve, self.similarity, worst, self.code, draws=DRAWS, level=LEVEL)
+
+    def note(self) -> str:
+        """Counts."""
+        return f"{self.name}: {self.errors} errors of {len(self.mated)} mated pairs (FNMR {self.fnmr:.4f}), {self.nonmated} non-mated"
+
+
+def area(bands: list[Band], upto: float, *, relative: bool = False) -> Area:
+    """The mean area of some curves, x 10^3, or as the mean FNMR over that at discard 0, of each draw its own; a band's areas are at every 200th."""
+    place = round(200 * upto)
+    values = [band.curve.area(upto, normalize="start" if relative else None) for band in bands]
+    drawn = [band.areas[:, place] / (upto * band.fnmr[:, 0] if relative else 1) for band in bands]
+    scale = 1 if relative else 1000
+    return Area(scale * float(np.mean(values)), scale * np.mean(drawn, axis=0))
+
+
+def lower_in(new: list[Band], old: list[Band]) -> str:
+    """In how many of the seeds the area to .95 falls."""
+    falls = sum(one.curve.area(0.95) < other.curve.area(0.95) for one, other in zip(new, old, strict=True))
+    return f"{falls} of {len(new)} seeds"
+
+
+def head(
+    vectors: NDArray[np.float32], label: NDArray[np.float32], seed: int
+) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    """A linear output that has learned labels (N,), brought to 0..1, from vectors (N,D) by L1 and Adam in batches of 128, at a rate that falls to 0."""
+    import torch
+
+    torch.manual_seed(seed)
+    mean, std = vectors.mean(axis=0), vectors.std(axis=0)
+    inputs = torch.from_numpy((vectors - mean) / std)
+    target = torch.from_numpy((label - label.min()) / np.ptp(label))
+    layer = torch.nn.Linear(vectors.shape[1], 1)
+    torch.nn.init.zeros_(layer.weight)
+    torch.nn.init.constant_(layer.bias, 0.5)
+    optimizer = torch.optim.Adam(layer.parameters())
+    batches = [batch for _ in range(HEAD_EPOCHS) for batch in torch.randperm(len(target)).split(128)]
+    for step, batch in enumerate(batches):
+        optimizer.param_groups[0]["lr"] = HEAD_RATE * (1 - step / len(batches))
+        optimizer.zero_grad()
+        (layer(inputs[batch])[:, 0] - target[batch]).abs().mean().backward()
+        optimizer.step()
+    weight, bias = layer.weight.detach().numpy()[0], float(layer.bias.detach())
+    return lambda given: np.asarray((given - mean) / std @ weight + bias, np.float32)
