@@ -22,13 +22,14 @@ from torch.nn.functional import adaptive_avg_pool2d
 from fiqa.data.embeddings import read_embeddings
 from fiqa.data.quality import read_quality
 from fiqa.data.tables import write_table
+from fiqa.faces.factors import REASON_BELOW
 from fiqa.nets.catalog import read_state
 from fiqa.nets.mobilefacenet import MobileFaceNet
 from fiqa.runtime.cards import Calibration, card_path, read_card, write_card
 from fiqa.verbs.train import best_of
 
-WEIGHTS = {"lightqnet": 1.5, "norm_a": 0.5, "norm_b": 0.5, "similarity_a": 1.0, "similarity_b": 1.0}
-"""What a rank by each teacher counts in the label."""
+WEIGHTS = {"similarity_a": 1.0, "similarity_b": 1.0}
+"""What a rank by each teacher counts in the label: the recognizers' mated similarities alone teach best (recipes/bundled_ablation.sh)."""
 NOT_A_FACE = "not_a_face"
 FLOOR = 0.1
 """The worst face's label; a picture without a face has 0."""
@@ -102,7 +103,7 @@ def targets(out: Path, file: str, weights: dict[str, float]) -> None:
     B, which is slow, looked at the clean images alone: what it would say of the copies is estimated.
     """
     a, b = (read_embeddings(out / f"{name}.npz") for name in "ab")
-    light, refined = (read_quality(out / f"{name}.parquet") for name in ("lightqnet", "lightqnet_optimized"))
+    light = read_quality(out / "lightqnet.parquet")
     rows = Rows(a.id)
     place = {name: row for row, name in enumerate(b.id.tolist())}
     at = np.array([place.get(name, -1) for name in a.id.tolist()])
@@ -111,7 +112,9 @@ def targets(out: Path, file: str, weights: dict[str, float]) -> None:
     norms = {"a": a.norm.astype(np.float64), "b": b.norm[at] * seen}
     own = (vectors["a"] * vectors["a"][rows.base]).sum(1)
     known = [light.at(rows.id), light.at(rows.id[rows.base]), norms["a"], norms["a"][rows.base], own]
-    columns = {"lightqnet": refined.at(rows.id).astype(np.float64)}
+    columns = {}
+    if "lightqnet" in weights:
+        columns["lightqnet"] = read_quality(out / "lightqnet_optimized.parquet").at(rows.id).astype(np.float64)
     for name, vector in vectors.items():
         columns[f"norm_{name}"] = filled(rows, norms[name], np.stack(known, 1))
         columns[f"similarity_{name}"] = filled(rows, to_centre(rows, vector), np.stack(known, 1))
@@ -209,7 +212,11 @@ def ship(out: Path, package: Path) -> None:
     median, low = np.quantile(scores.value, [quantile for quantile, _ in (MEDIAN, LOW)]).tolist()
     width = (median - low) / float(log[0] - log[1])
     kept = ("validation mae", "validation spearman", "validation spearman_identity", "validation mae_factors")
+    outputs = [
+        one.model_copy(update={"reason_below": REASON_BELOW}) if one.role == "factors" else one for one in card.outputs
+    ]
     told = {
+        "outputs": tuple(outputs),
         "numbers": {name: value for name, value in card.numbers.items() if name in kept},
         "name": "fiqa",
         "calibration": Calibration(x0=median - width * float(log[0]), w=width),

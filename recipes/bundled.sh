@@ -15,14 +15,12 @@ mkdir -p "$out"
 # Images: LFW's people for development and pins, clean and four spoiled copies of each, with their factors; pictures without a face.
 [ -f "$out/factors.parquet" ] || "$python" recipes/bundled_copies.py "$data" "$out"
 
-# What the teachers say: two recognizers, and LightQNet refined by recognizer A's mated similarities.
+# What the teachers say: the mated similarities of two recognizers. B, which is slow, sees the clean images alone; LightQNet helps to guess the rest.
 "$python" recipes/splits.py "$data" "$out"
 "$python" recipes/bundled.py choose "$out"
 fiqa embed "$out/taught.txt" --recognizer "$out/recognizer_a.onnx" -o "$out/a.npz"
 fiqa embed "$out/clean.txt" --recognizer "$out/recognizer_b.onnx" -o "$out/b.npz"
 fiqa score "$out/taught.txt" --aligned --model "$data/models/lightqnet-dm100.pb" -o "$out/lightqnet.parquet"
-fiqa label label_optimization --embeddings "$out/a.npz" --prior "$out/lightqnet.parquet" --set rank_scale=unit --set theta=0.3 \
-  -o "$out/lightqnet_optimized.parquet"
 "$python" recipes/bundled.py targets "$out" labels_teacher.parquet
 
 # The teacher, and what it says of every image.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What each teacher of the bundled model is worth: the same small network, the same images (a fifth of the people), one epoch, labels by some
+# What each teacher would be worth to the bundled model: the same small network, the same images (a fifth of the people), one epoch, labels by some
 # of the teachers. It begins with recognizer A's layers, not with those of the bundled model's teacher.
 #
 #     bash recipes/bundled_ablation.sh [../shared/data] [runs/bundled]
@@ -11,6 +11,8 @@ out=${2:-runs/bundled}
 python=${PYTHON:-python}
 fiqa() { "$python" -m fiqa "$@" || [ $? -eq 3 ]; }
 mkdir -p "$out/ablation"
+fiqa label label_optimization --embeddings "$out/a.npz" --prior "$out/lightqnet.parquet" --set rank_scale=unit --set theta=0.3 \
+  -o "$out/lightqnet_optimized.parquet"
 "$python" recipes/bundled.py start "$data/models/recognizer_a.pt" "$out/ablation/start.safetensors"
 models=()
 run() {
@@ -21,7 +23,7 @@ run() {
   fiqa export "$out/ablation/$1" -o "$out/ablation/$1.onnx" --runs 5
   models+=("$1=$out/ablation/$1.onnx")
 }
-run all
+run all lightqnet=1.5 norm_a=0.5 norm_b=0.5 similarity_a=1 similarity_b=1
 run lightqnet lightqnet=1
 run norms norm_a=1 norm_b=1
 run similarities similarity_a=1 similarity_b=1

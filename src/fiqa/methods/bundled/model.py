@@ -7,13 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from fiqa.faces.factors import factor_of_reason, measure
+from fiqa.runtime.cards import ModelOutput
 from fiqa.runtime.onnx import OnnxScorer
 from fiqa.types import Faces, Factors
 
 __all__ = ["Bundled"]
 
-BELOW = 0.5
-"""A factor under this is named among the reasons."""
 KNOWN = ("pose", "crop")
 """Factors that follow from where the detector found the face; where it is known, the measure is exact and the network's estimate is not asked."""
 
@@ -36,22 +35,19 @@ class Bundled(OnnxScorer):
             if seen is not None:
                 quality[name] = np.where(np.isnan(measured.quality[name]), quality[name], measured.quality[name])
         output = self.model.card.output("factors")
-        general = {} if output is None else output.reasons
         reasons = [
-            _reasons(
-                {name: float(quality[name][i]) for name in quality}, measured.reasons[i], factor_of_reason(), general
-            )
+            _reasons({name: float(quality[name][i]) for name in quality}, measured.reasons[i], output)
             for i in range(len(faces))
         ]
         return Factors(quality, measured.measures, reasons)
 
 
-def _reasons(
-    quality: Mapping[str, float], measured: tuple[str, ...], factor_of: Mapping[str, str], general: Mapping[str, str]
-) -> tuple[str, ...]:
-    """The reasons of one face: for each factor under BELOW, the lowest first, its measured reasons, else the general one."""
+def _reasons(quality: Mapping[str, float], measured: tuple[str, ...], output: ModelOutput | None) -> tuple[str, ...]:
+    """The reasons of one face: for each factor under the card's `reason_below`, the lowest first, its measured reasons, else the card's own."""
+    factor_of = factor_of_reason()
+    below, general = (0.0, {}) if output is None else (output.reason_below, output.reasons)
     found: list[str] = []
-    for name in sorted((name for name in quality if quality[name] < BELOW), key=lambda name: quality[name]):
+    for name in sorted((name for name in quality if quality[name] < below), key=lambda name: quality[name]):
         own = [code for code in measured if factor_of[code] == name]
         found += own or ([general[name]] if name in general else [])
     return tuple(dict.fromkeys(found))

@@ -18,7 +18,7 @@ from fiqa.errors import MissingExtraError, WeightsError
 from fiqa.extras import require
 from fiqa.methods.clib_fiqa.clip_state import Clip, clip_of
 from fiqa.methods.clib_fiqa.prompts import PROMPTS
-from fiqa.methods.dmsfiqa.towers import loading
+from fiqa.methods.dmsfiqa.towers import clip_tokens, loading
 from fiqa.runtime.cards import ModelInput
 from fiqa.runtime.pretrained import model_folder
 
@@ -122,15 +122,7 @@ def state_towers(state: dict[str, Tensor], origin: str, *, tokenizer: str = TOKE
 
 def prompt_tokens(folder: Path) -> Tensor:
     """Returns the tokens of the 360 prompts, (360,T) int64, from the tokenizer in `folder`; all are as long as the longest. Raises WeightsError."""
-    transformers = require("transformers", extra="vlm")
-    tokenizer = loading(folder, "A CLIP tokenizer", lambda: transformers.CLIPTokenizer.from_pretrained(folder))
-    tokens: Tensor = tokenizer(list(PROMPTS), padding=True, return_tensors="pt")["input_ids"]
-    different = len(torch.unique(tokens, dim=0))
-    if different != len(PROMPTS):  # without its files transformers makes one that knows no word
-        raise WeightsError(
-            f"The tokenizer in {folder} must tell the {len(PROMPTS)} prompts apart, it knows {different}.",
-            hint="the folder must hold vocab.json and merges.txt, or tokenizer.json, as on the hub",
-        )
+    tokens: Tensor = clip_tokens(folder, PROMPTS, padding=True)["input_ids"]
     return tokens
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqa.extras import require
-from fiqa.methods.dmsfiqa.towers import device_and_precision, loading, pictures
+from fiqa.methods.dmsfiqa.towers import clip_tokens, device_and_precision, loading, pictures
 from fiqa.runtime.pretrained import model_folder, model_hashes
 from fiqa.types import Faces, FloatArray, batches
 from fiqa.vocabulary import FACTORS
@@ -54,11 +54,8 @@ class ClipJudge:
             "A CLIP image processor",
             lambda: transformers.CLIPImageProcessorPil.from_pretrained(self._folder),
         )
-        tokenizer = loading(
-            self._folder, "A CLIP tokenizer", lambda: transformers.CLIPTokenizer.from_pretrained(self._folder)
-        )
         longest = min(_CONTEXT, model.config.text_config.max_position_embeddings)
-        tokens = tokenizer(self._texts, padding="max_length", max_length=longest, truncation=True, return_tensors="pt")
+        tokens = clip_tokens(self._folder, self._texts, padding="max_length", max_length=longest, truncation=True)
         with torch.inference_mode():
             text = model.get_text_features(**tokens.to(device)).pooler_output
         return model, process, _unit(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,7 +12,7 @@ from fiqa.errors import WeightsError
 from fiqa.extras import require
 from fiqa.types import Faces
 
-__all__ = ["device_and_precision", "loading", "pictures"]
+__all__ = ["clip_tokens", "device_and_precision", "loading", "pictures"]
 
 T = TypeVar("T")
 
@@ -45,3 +45,20 @@ def loading(folder: Path, what: str, load: Callable[[], T]) -> T:
             f"{what} could not be loaded from {folder}: {type(error).__name__}: {told}",
             hint="the folder must hold config.json, *.safetensors, and the files of tokenizer and image processor, as on the hub",
         ) from error
+
+
+def clip_tokens(folder: Path, texts: Sequence[str], **padding: Any) -> Any:
+    """Returns what CLIP's tokenizer in `folder` makes of texts (P), a mapping of torch tensors (P,T); `padding` are the tokenizer's own options.
+
+    Raises: WeightsError, also where different texts come out alike: without its files transformers makes a tokenizer that knows no word.
+    """
+    transformers = require("transformers", extra="vlm")
+    tokenizer = loading(folder, "A CLIP tokenizer", lambda: transformers.CLIPTokenizer.from_pretrained(folder))
+    tokens = tokenizer(list(texts), return_tensors="pt", **padding)
+    known, wanted = len({tuple(row) for row in tokens["input_ids"].tolist()}), len(set(texts))
+    if known != wanted:
+        raise WeightsError(
+            f"The tokenizer in {folder} must tell the {wanted} prompts apart, it knows {known}.",
+            hint="the folder must hold vocab.json and merges.txt, or tokenizer.json, as on the hub; prompts must not differ beyond their 77th token",
+        )
+    return tokens

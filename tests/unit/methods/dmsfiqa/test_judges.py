@@ -169,6 +169,14 @@ def test_a_folder_of_something_else_is_refused_by_name(tmp_path, seven):
         judge_of("clip", _config(clip=tmp_path)).load()
 
 
+def test_a_clip_without_its_tokenizer_is_refused(clip_folder, tmp_path):
+    bare = shutil.copytree(clip_folder, tmp_path / "bare")
+    for name in ("vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
+        (bare / name).unlink(missing_ok=True)
+    with pytest.raises(WeightsError, match=r"The tokenizer in .*bare must tell the \d+ prompts apart, it knows 1\."):
+        judge_of("clip", _config(clip=bare)).load()
+
+
 def test_analytic_gives_the_factors_and_no_pose_without_landmarks(seven):
     found = AnalyticJudge().judge(seven)
     assert np.isnan(found[:, FACTORS.index("pose")]).all()
