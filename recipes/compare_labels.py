@@ -9,7 +9,11 @@ vector, HEADS seeds of it. FaceQAN is too slow to label with.
 
 from __future__ import annotations
 
+import os
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -75,17 +79,17 @@ def tables(data: Path, out: Path) -> None:
     tests = {(name, r): read_test(out, name, r) for name in SETS for r in "ab"}
     given = {name: raw(read_embeddings(out / f"scores_{name}/a.npz")) for name in SETS}
     known = read_embeddings(out / "labels/a.npz")
-    lines: dict[tuple[str, str], list[list[Any]]] = {key: [] for key in tests}
-    for file in sorted((out / "labels").glob("*.parquet")):
-        for key, line in rows(out, file.stem, known, tests, given).items():
-            lines[key].append(line)
+    methods = sorted(file.stem for file in (out / "labels").glob("*.parquet"))
+    ask = partial(rows, out, known=known, tests=tests, given=given)
+    with ProcessPoolExecutor(min(os.cpu_count() or 1, len(methods) or 1), mp_context=get_context("spawn")) as pool:
+        found = list(pool.map(ask, methods))
     heads = ["prior", "itself", "head on its scores", *(f"change, theta {theta:g}" for theta in THETAS)]
     for key, test in tests.items():
-        found = sorted(lines[key], key=lambda line: str(line[1]))
+        lines = sorted((one[key] for one in found), key=lambda line: str(line[1]))
         title = (
             f"{test.name} ({len(known.id)} labels; {HEADS} seeds; area to {LIMIT:g} over the FNMR of {test.fnmr:.4f})"
         )
-        print(f"\n{Table('labels', title, heads, found).markdown()}\n", flush=True)
+        print(f"\n{Table('labels', title, heads, lines).markdown()}\n", flush=True)
 
 
 def rows(
