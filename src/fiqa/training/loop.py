@@ -27,7 +27,7 @@ from fiqa.training.features import frozen
 from fiqa.training.groups import objective_group, optimizer, parameter_groups, rate
 from fiqa.training.log import write_history
 from fiqa.training.objectives import Targets, objective
-from fiqa.training.parallel import Place, first_buffers, gathered
+from fiqa.training.parallel import Place, first_buffers, gathered, synchronize
 
 __all__ = ["Progress", "device_of", "fit", "network"]
 
@@ -145,8 +145,8 @@ class _Fit:
         model: nn.Module = self.net
         run = self.recipe.run
         if self.place.world > 1:
-            if self.device.type == "cuda" and not self.recipe.model.freeze_batchnorm:
-                model = self.net = nn.SyncBatchNorm.convert_sync_batchnorm(self.net)  # type: ignore[no-untyped-call]
+            if self.device.type == "cuda":
+                synchronize(self.net, ("backbone",) if self.recipe.model.freeze_batchnorm else ())
             model = DistributedDataParallel(
                 model, device_ids=[self.device.index] if self.device.type == "cuda" else None
             )

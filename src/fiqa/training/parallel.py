@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, distributed, nn
 
-__all__ = ["Place", "first_buffers", "gathered", "together"]
+__all__ = ["Place", "first_buffers", "gathered", "synchronize", "together"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,15 @@ def gathered(own: Tensor, place: Place, counts: list[int]) -> Tensor:
     rows = [part[:count] for part, count in zip(parts, counts, strict=True)]
     rows[place.rank] = own
     return torch.cat(rows)
+
+
+def synchronize(net: nn.Module, but: Collection[str] = ()) -> None:
+    """Makes the batch normalization of a network see the batches of all processes, but in the parts named in `but`, whose statistics are frozen. For GPUs:
+    torch has no such layer for CPUs, where every process normalizes by its own share.
+    """
+    for name, part in net.named_children():
+        if name not in but:
+            setattr(net, name, nn.SyncBatchNorm.convert_sync_batchnorm(part))  # type: ignore[no-untyped-call]
 
 
 def first_buffers(module: nn.Module, place: Place) -> None:

@@ -248,18 +248,35 @@ def test_better_knows_the_direction_of_each_metric():
     assert not better("spearman", None, 0.1)
 
 
-def test_two_processes_have_the_loss_of_one(trainable, tmp_path):
+@pytest.mark.parametrize(
+    "objective",
+    [
+        {"loss__ranking": 1.0},
+        {
+            "loss__objective": "cr_fiqa",
+            "optim__objective_lr": 0.1,
+            "cr_fiqa__dim": 0,
+            "optim__name": "sgd",
+            "optim__lr": 0.1,
+            "data__size": 112,
+            "model__backbone": "mobilefacenet",
+            "model__embedding": 128,
+        },
+    ],
+    ids=["regression", "an objective with parameters"],
+)
+def test_two_processes_have_the_loss_of_one(trainable, tmp_path, objective):
     import json
 
     import polars as pl
 
     content = trainable(
         data__per_identity=3,
-        loss__ranking=1.0,
         model__freeze_batchnorm=True,
         optim__batch=5,
         optim__epochs=2,
         optim__clip=1.0,
+        **objective,
     )
     one = run(resolve(content), tmp_path / "one")
     lines = [
@@ -279,7 +296,7 @@ def test_two_processes_have_the_loss_of_one(trainable, tmp_path):
     losses = pl.read_csv(tmp_path / "two" / "metrics.csv")["loss"].to_list()
     assert losses == pytest.approx([row["loss"] for row in one], rel=1e-4)
     a, b = weights(tmp_path / "one"), weights(tmp_path / "two")
-    for name in (n for n in a if n.startswith("net.") and a[n].is_floating_point()):
+    for name in (n for n in a if n.startswith(("net.", "objective.")) and a[n].is_floating_point()):
         torch.testing.assert_close(a[name], b[name], rtol=1e-3, atol=2e-4)
 
 
