@@ -81,7 +81,7 @@ def reference(data: Path, out: Path) -> None:
     """Scores the faces by which FROQ chooses its layers: every k-th image of people who are not in the test."""
     target = out / "froq_reference.parquet"
     if not target.is_file():
-        paths = [str(path) for folder in training(data) for path in sorted(folder.glob("*.jpg"))]
+        paths = [str(path.resolve()) for folder in training(data) for path in sorted(folder.glob("*.jpg"))]
         chosen = paths[:: max(len(paths) // REFERENCE, 1)][:REFERENCE]
         probe = {"recognizer": str(out / "recognizer_a.pt"), "settings": PROBES["ser_fiq"]}
         fiqa.score(chosen, model="ser_fiq", aligned=True, **probe).select("id", "path", "raw").write_parquet(target)
