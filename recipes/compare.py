@@ -30,21 +30,28 @@ import fiqa
 from fiqa.data.embeddings import read_embeddings
 from fiqa.data.images import read_image
 from fiqa.data.quality import join_quality, read_quality
-from fiqa.data.tables import write_table
 from fiqa.errors import FiqaError
+from fiqa.methods.bundled import WEIGHTS
+from fiqa.methods.bundled.model import Bundled
 from fiqa.report.evaluation import Evaluation
 from fiqa.report.tables import Table
+from fiqa.runtime.onnx import OnnxScorer
 from fiqa.types import Faces, Manifest, Quality
+from fiqa.verbs.score import plan, write_scores
 
-FIRST, PUBLISHED = "lightqnet-dm100", "FaceQnet v1, published"
-PROBES: dict[str, dict[str, Any]] = {"grafiqs": {}, "ser_fiq": {"dropout": 0.4}, "froq": {}, "faceqan": {}}
+FIRST = "lightqnet-dm100"
+PROBES: dict[str, dict[str, Any]] = {"norm": {}, "grafiqs": {}, "ser_fiq": {"dropout": 0.4}, "froq": {}, "faceqan": {}}
+NAMES = {"norm": "norm of A"}
+"""What a file's scores are called in the tables."""
 SETS = ("clean", "spoiled")
 FEW = 360
 """Faces that FaceQAN scores, at least: about six minutes of one core a set. Fewer than 46 would not resolve an FMR of .001."""
 REFERENCE = 240
+STUDENT = "sdd_fiqa"
+"""Recognizer A with a linear output: what a score costs once its labels are transferred to that network."""
 ROUNDS, FACES = 7, 4
 """Rounds of timing, turn about, and faces of each in a round."""
-SAMPLES = {"ser_fiq": (64, 5), "faceqan": (4, 2)}
+SAMPLES = {"ser_fiq": (64, 5), "faceqan": (16, 3)}
 """Faces and seeds for the share of chance."""
 
 
@@ -109,50 +116,37 @@ def images(out: Path, name: str) -> list[Path]:
 
 
 def scores(data: Path, out: Path) -> None:
-    """Scores both sets by every method, one file each: id, raw, and score, 0..1, where the model's card has a calibration."""
+    """Scores both sets by every method, one file each; what is there stays if it is of the same images, model and settings."""
     if (out / "recognizer_a.pt").is_file():
         reference(data, out)
     others = {f"seeds/{file.stem}": {"model": str(file)} for file in sorted((out / "models/seeds").glob("*.onnx"))}
     for method, how in (models(data, out) | others).items():
         for name in SETS:
             target = out / f"scores_{name}" / f"{method}.parquet"
-            if target.is_file():
-                continue
+            target.parent.mkdir(exist_ok=True)
             start = time.process_time()
             paths = images(out, name)
             chosen = few(paths) if method == "faceqan" else paths
-            table = fiqa.score([str(path) for path in chosen], aligned=True, workers=1, **how)
-            target.parent.mkdir(exist_ok=True)
-            write_table(table.select("id", "raw", "score"), target)
-            print(f"{method}, {name}: {len(chosen)} faces, {time.process_time() - start:.0f} s of CPU", flush=True)
+            done = write_scores(plan([str(path) for path in chosen], aligned=True, workers=1, **how), target)
+            if not done.current:
+                print(f"{method}, {name}: {len(chosen)} faces, {time.process_time() - start:.0f} s of CPU", flush=True)
 
 
-Source = Path | Quality
-
-
-def qualities(data: Path, out: Path, name: str, vectors: Mapping[str, Any]) -> dict[str, Source]:
-    """Every score of a set, LightQNet's first; with the recognizers' norms, and FaceQnet's published scores of the clean images."""
+def qualities(data: Path, out: Path, name: str, vectors: Mapping[str, Any]) -> list[Quality]:
+    """Every score of a set, raw, LightQNet's first; with the length of B's vector, and FaceQnet's published scores of the clean images."""
     files = sorted((out / f"scores_{name}").glob("*.parquet"), key=lambda file: (file.stem != FIRST, file.stem))
-    found: dict[str, Source] = {file.stem: file for file in files}
-    found |= {f"norm of {r.upper()}": Quality(v.id, v.norm, f"norm of {r.upper()}") for r, v in vectors.items()}
+    found = [read_quality(file, method=NAMES.get(file.stem, file.stem)) for file in files]
+    found.append(Quality(vectors["b"].id, vectors["b"].norm, "norm of B"))
     published = data / "lfw/faceqnet_v1_scores.csv"
     if name == "clean" and published.is_file():
-        known = join_quality(read_quality(published, method=PUBLISHED), vectors["a"].id, match="stem")
-        found[PUBLISHED] = known.quality
+        scores = read_quality(published, method="FaceQnet v1, published")
+        found.append(join_quality(scores, vectors["a"].id, match="stem").quality)
     return found
 
 
-def ids_of(source: Source) -> set[str]:
-    """The images that a score has."""
-    quality = source if isinstance(source, Quality) else read_quality(source)
-    return set(quality.id.tolist())
-
-
-def evaluated(
-    found: Mapping[str, Source], vectors: Mapping[str, Any], out: Path | None, draws: int = 200
-) -> Evaluation:
+def evaluated(found: list[Quality], vectors: Mapping[str, Any], out: Path | None, draws: int = 200) -> Evaluation:
     """What evaluate says of the images that all have, people being the folders of the ids."""
-    common = set.intersection(*map(ids_of, found.values()))
+    common = set.intersection(*(set(quality.id.tolist()) for quality in found))
     ids = np.array([name for name in vectors["a"].id.tolist() if name in common])
     faces = Manifest(ids, ids, np.array([name.split("/")[0] for name in ids.tolist()]))
     return fiqa.evaluate(found, list(vectors.values()), faces=faces, fmr=1e-3, draws=draws, out=out)
@@ -198,12 +192,12 @@ def tables(data: Path, out: Path) -> None:
     for name in SETS:
         vectors = {r: read_embeddings(out / f"scores_{name}" / f"{r}.npz") for r in "ab"}
         found = qualities(data, out, name, vectors)
-        count = {method: len(ids_of(source)) for method, source in found.items()}
-        all_ = {method: source for method, source in found.items() if count[method] == len(vectors["a"].id)}
-        groups = {name: all_}
-        for method in found.keys() - all_.keys():
-            peers = {peer: source for peer, source in all_.items() if peer in (FIRST, "fiqa")}
-            groups[f"{name}, {count[method]} images that {method} has"] = {**peers, method: found[method]}
+        whole = [quality for quality in found if len(quality) == len(vectors["a"].id)]
+        groups = {name: whole}
+        for quality in found:
+            if len(quality) < len(vectors["a"].id):
+                peers = [one for one in whole if one.method in (FIRST, "fiqa")]
+                groups[f"{name}, {len(quality)} images that {quality.method} has"] = [*peers, quality]
         for title, chosen in groups.items():
             try:
                 result = evaluated(chosen, vectors, out / f"report_{name}" if title == name else None)
@@ -236,14 +230,17 @@ def cost(data: Path, out: Path) -> None:
     ratios = ", ".join(f"{name} {ms / middle[FIRST]:.2f}" for name, ms in middle.items())
     print(f"LightQNet dm100: {middle[FIRST]:.2f} ms a face; ratios: {ratios}\n", flush=True)
     peak = {name: memory(how, out) for name, how in ways.items()}
-    rows = [[name, middle[name] / middle[FIRST], peak[name], peak[name] / peak[FIRST]] for name in middle]
+    student = middle.get(STUDENT, float("nan"))
+    rows = [
+        [name, ms / middle[FIRST], ms / student, peak[name], peak[name] / peak[FIRST]] for name, ms in middle.items()
+    ]
     rows.sort(key=lambda row: float(row[1]))
-    heads = ["method", "time, of LightQNet", "peak MiB of the process", "of LightQNet"]
+    heads = ["method", "time, of LightQNet", "of a student", "peak MiB of the process", "of LightQNet"]
     print(Table("cost", "Cost", heads, rows, digits=2).markdown())
 
 
 def one_thread() -> None:
-    """One thread for OpenCV and, where it is there, torch; ONNX Runtime has one in fiqa anyway."""
+    """One thread for OpenCV and, where it is there, torch; `loader` has one for ONNX Runtime."""
     import cv2
 
     cv2.setNumThreads(1)
@@ -255,7 +252,12 @@ def one_thread() -> None:
 
 
 def loader(how: Mapping[str, Any]) -> Any:
-    """The scorer."""
+    """The scorer, on one thread."""
+    model = str(how["model"])
+    if model.endswith(".onnx"):
+        return OnnxScorer(model, threads=1)
+    if model == "fiqa":
+        return Bundled(WEIGHTS, threads=1)
     asked = {"recognizer": how["recognizer"]} if "recognizer" in how else {}
     return fiqa.load(how["model"], **asked, **how.get("settings", {}))
 
@@ -298,17 +300,18 @@ def trainings(out: Path, name: str) -> Table:
     vectors = {r: read_embeddings(folder / f"{r}.npz") for r in "ab"}
     others = sorted((folder / "seeds").glob("*.parquet"))
     methods = sorted({file.stem.split(".")[0] for file in others})
-    files = {method: folder / f"{method}.parquet" for method in methods} | {file.stem: file for file in others}
+    files = [*(folder / f"{method}.parquet" for method in methods), *others]
+    known = [read_quality(file, method=file.stem) for file in files]
     columns = [(r, limit) for r in vectors for limit in (0.3, 0.95)]
     heads = ["method", *(f"{r.upper()}, to {limit:g}" for r, limit in columns)]
     rows: list[list[Any]] = []
-    result = evaluated(files, vectors, None, draws=0) if files else None
+    result = evaluated(known, vectors, None, draws=0) if known else None
     for method in methods if result else []:
-        runs = [one for one in files if one.split(".")[0] == method]
-        known = [
+        runs = [one.method for one in known if one.method.split(".")[0] == method]
+        areas = [
             [result.curve(run, vectors[r].recognizer).areas[limit, "start"] for run in runs] for r, limit in columns
         ]
-        rows.append([method, *(" / ".join(interval(area) for area in one) for one in known)])
+        rows.append([method, *(" / ".join(interval(area) for area in one) for one in areas)])
     return Table("trainings", f"{name}, by the seed of the training", heads, rows)
 
 

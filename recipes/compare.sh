@@ -39,17 +39,14 @@ done
 for end in json onnx; do cp "${DMS:-$out/dmsfiqa}/student.$end" "$out/models/dmsfiqa.$end"; done
 if [ -z "${CLIB:-}" ]; then
   [ -n "${BUNDLED:-}" ] || bash recipes/bundled.sh "$data" "$out/bundled"
-  [ -d "$out/peers/scores_spoiled" ] || $py recipes/bundled_peers.py "$data" "$out/peers" > "$out/peers.md"
+  $py recipes/bundled_peers.py "$data" "$out/peers" > "$out/peers.md"
   bash recipes/clib_fiqa.sh "$data" "${BUNDLED:-$out/bundled}" "$out/peers" "$out/clib_fiqa"
 fi
-[ -f "$out/models/clib_fiqa.onnx" ] ||
-  $py -m fiqa export "${CLIB:-$out/clib_fiqa}/ablation/with_confidence_calibration" --metric step -o "$out/models/clib_fiqa.onnx"
+$py -m fiqa export "${CLIB:-$out/clib_fiqa}/ablation/with_confidence_calibration" --metric step -o "$out/models/clib_fiqa.onnx"
 
 # Scores, tables and pages, cost, chance; and what label optimization makes of each.
 $py recipes/compare.py scores "$data" "$out"
 $py recipes/compare_labels.py scores "$data" "$out"
 for part in "compare tables" "compare cost" "compare seeds" "compare_labels tables"; do
-  file=$out/${part/ /_}.md
-  [ -s "$file" ] || { $py recipes/${part/ /.py } "$data" "$out" > "$file.new" && mv "$file.new" "$file"; }
-  cat "$file"
+  $py recipes/${part/ /.py } "$data" "$out" | tee "$out/${part/ /_}.md"
 done

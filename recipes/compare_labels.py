@@ -19,23 +19,22 @@ from typing import Any
 
 import numpy as np
 from compare import SETS, models, reference
-from curves import FMR, HEADS, Test, area, head, lower_in
-from numpy.typing import NDArray
+from curves import FMR, HEADS, Floats, Test, area, head, lower_in, raw_vectors
 from splits import training, write_faces
 
 import fiqa
 from fiqa.data.embeddings import read_embeddings
-from fiqa.data.quality import read_quality, write_quality
+from fiqa.data.quality import read_quality
 from fiqa.functional.bootstrap import Band
 from fiqa.methods.label_optimization import optimize_labels
 from fiqa.report.tables import Table
-from fiqa.types import Embeddings, Quality
+from fiqa.types import Embeddings
+from fiqa.verbs.score import plan, write_scores
 
 SHARE = 0.3
 THETAS = (0.001, 0.02)
 """The paper's step, and the one that moves labels visibly (docs/guides/label_transfer.md)."""
 LIMIT = 0.95
-Floats = NDArray[np.float32]
 
 
 def people(data: Path) -> list[Path]:
@@ -55,10 +54,10 @@ def scores(data: Path, out: Path) -> None:
     reference(data, out)
     for method, how in models(data, out).items():
         target = folder / f"{method}.parquet"
-        if method != "faceqan" and not method.endswith("_network") and not target.is_file():
-            table = fiqa.score(faces, aligned=True, workers=1, **how)
-            write_quality(Quality(table["id"].to_numpy().astype(str), table["raw"].to_numpy(), method), target)
-            print(f"{method}: {table.height} labels", flush=True)
+        if method != "faceqan" and not method.endswith("_network"):
+            done = write_scores(plan(faces, aligned=True, workers=1, **how), target)
+            if not done.current:
+                print(f"{method}: {done.rows} labels", flush=True)
 
 
 def read_test(out: Path, name: str, recognizer: str) -> Test:
@@ -69,15 +68,10 @@ def read_test(out: Path, name: str, recognizer: str) -> Test:
     return Test.of(f"{name}, {recognizer.upper()}", vectors, who, found.threshold, int(found.counts["nonmated"]))
 
 
-def raw(vectors: Embeddings) -> Floats:
-    """Vectors as the recognizer gave them, with their length."""
-    return np.asarray(vectors.vector * vectors.norm[:, None], np.float32)
-
-
 def tables(data: Path, out: Path) -> None:
     """Prints, for each set and recognizer: the method's own area, that of heads on its scores, and what optimizing changes."""
     tests = {(name, r): read_test(out, name, r) for name in SETS for r in "ab"}
-    given = {name: raw(read_embeddings(out / f"scores_{name}/a.npz")) for name in SETS}
+    given = {key: raw_vectors(read_embeddings(out / f"scores_{key[0]}/a.npz"), test.ids) for key, test in tests.items()}
     known = read_embeddings(out / "labels/a.npz")
     methods = sorted(file.stem for file in (out / "labels").glob("*.parquet"))
     ask = partial(rows, out, known=known, tests=tests, given=given)
@@ -93,17 +87,17 @@ def tables(data: Path, out: Path) -> None:
 
 
 def rows(
-    out: Path, method: str, known: Embeddings, tests: dict[tuple[str, str], Test], given: dict[str, Floats]
+    out: Path, method: str, known: Embeddings, tests: dict[tuple[str, str], Test], given: dict[tuple[str, str], Floats]
 ) -> dict[tuple[str, str], list[Any]]:
     """A method's line under every test."""
     label = read_quality(out / "labels" / f"{method}.parquet").at(known.id)
     who = np.array([name.split("/")[0] for name in known.id.tolist()])
-    vectors = raw(known)
+    vectors = raw_vectors(known, known.id)
     values = [label, *(optimize_labels(label, known.vector, who, theta=theta) for theta in THETAS)]
     layers = [[head(vectors, value, seed) for seed in range(HEADS)] for value in values]
     lines = {}
     for (name, r), test in tests.items():
-        curves = [[test.band_of(layer(given[name])[test.mated]) for layer in each] for each in layers]
+        curves = [[test.band_of(layer(given[name, r])[test.mated]) for layer in each] for each in layers]
         own = test.band(out / f"scores_{name}" / f"{method}.parquet")
         before = area(curves[0], LIMIT, relative=True)
         changes = [change(one, curves[0]) for one in curves[1:]]

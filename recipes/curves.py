@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fiqa.data.names import find_ids
 from fiqa.data.pairs import mated_pairs
 from fiqa.data.quality import read_quality
 from fiqa.functional.bootstrap import Band, band_of
@@ -19,6 +20,8 @@ from fiqa.types import Embeddings
 FMR, DRAWS, LEVEL = 1e-3, 200, 0.95
 HEADS, HEAD_EPOCHS, HEAD_RATE = 5, 4, 1e-3
 """Seeds of a head, its epochs and its first learning rate."""
+
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,12 @@ def area(bands: list[Band], upto: float, *, relative: bool = False) -> Area:
     drawn = [band.areas[:, place] / (upto * band.fnmr[:, 0] if relative else 1) for band in bands]
     scale = 1 if relative else 1000
     return Area(scale * float(np.mean(values)), scale * np.mean(drawn, axis=0))
+
+
+def raw_vectors(vectors: Embeddings, ids: NDArray[np.str_]) -> Floats:
+    """Vectors of some images as the recognizer gave them, with their length."""
+    rows = find_ids(ids, vectors.id)
+    return np.asarray(vectors.vector[rows] * vectors.norm[rows, None], np.float32)
 
 
 def lower_in(new: list[Band], old: list[Band]) -> str:

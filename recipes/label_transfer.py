@@ -3,21 +3,20 @@
 python recipes/label_transfer.py sets runs/transfer
 python recipes/label_transfer.py labels runs/transfer
 python recipes/label_transfer.py heads runs/transfer
-python recipes/label_transfer.py tables runs/transfer
+python recipes/label_transfer.py tables runs/transfer [SEED ...]
 python recipes/label_transfer.py times runs/transfer ../shared/data/models/lightqnet-dm100.pb
 """
 
 from __future__ import annotations
 
-import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import polars as pl
-from curves import DRAWS, FMR, HEADS, Test, area, head, lower_in
+from curves import DRAWS, FMR, HEADS, Test, area, head, lower_in, raw_vectors
 from numpy.typing import NDArray
 
 import fiqa
@@ -101,20 +100,20 @@ def read_test(out: Path, name: str, recognizer: str) -> Test:
     return Test.of(f"{name} {recognizer}", vectors, who, found.threshold, int(found.counts["nonmated"]))
 
 
-def regressors(quality: Path, method: str, kind: str) -> list[Path]:
-    """Score files of the regressors of all seeds."""
-    return sorted(
-        path for path in quality.glob(f"{method}.{kind}.*.parquet") if re.fullmatch(r"\d+", path.stem.split(".")[-1])
-    )
+def regressors(quality: Path, method: str, kind: str, seeds: Sequence[str]) -> list[Path]:
+    """Score files of the regressors of these seeds, or of all that are there."""
+    chosen = set(seeds)
+    known = {path: path.stem.split(".")[-1] for path in quality.glob(f"{method}.{kind}.*.parquet")}
+    return sorted(path for path, seed in known.items() if seed.isdigit() and seed in (chosen or {seed}))
 
 
-def curves(folder: Path, test: Test) -> dict[tuple[str, str], list[Band]]:
+def curves(folder: Path, test: Test, seeds: Sequence[str]) -> dict[tuple[str, str], list[Band]]:
     """(method, baseline, prior or optimized) -> its curves."""
     quality = folder / "quality"
     found = {}
     for method in METHODS:
         for kind in ("prior", "optimized"):
-            found[method, kind] = [test.band(path) for path in regressors(quality, method, kind)]
+            found[method, kind] = [test.band(path) for path in regressors(quality, method, kind, seeds)]
         own = [test.band(quality / f"{method}.baseline.parquet")] if method in OWN_SCORE else found[method, "prior"]
         found[method, "baseline"] = own
     return found
@@ -125,8 +124,11 @@ def heads(out: Path) -> None:
     known = read_embeddings(out / "a.npz")
     wanted = pl.read_csv(out / "train.csv").select("id", "identity")
     rows = find_ids(wanted["id"].to_list(), known.id)
-    vectors = known.vector[rows] * known.norm[rows, None]
-    tests = {name: (read_embeddings(out / name / "embeddings/a.npz"), read_test(out, name, "b")) for name in SETS}
+    vectors = raw_vectors(known, known.id[rows])
+    tests = {name: read_test(out, name, "b") for name in SETS}
+    given = {
+        name: raw_vectors(read_embeddings(out / name / "embeddings/a.npz"), test.ids) for name, test in tests.items()
+    }
     lines = []
     for method in METHODS:
         label = read_quality(out / "prior" / f"{method}.parquet").at(known.id[rows])
@@ -134,10 +136,7 @@ def heads(out: Path) -> None:
         for theta in THETAS:
             value = optimize_labels(label, vectors, wanted["identity"].to_numpy(), theta=theta) if theta else label
             layers = [head(vectors, value, seed) for seed in range(HEADS)]
-            bands = [
-                [test.band_of(layer(own.vector * own.norm[:, None])[test.mated]) for layer in layers]
-                for own, test in tests.values()
-            ]
+            bands = [[test.band_of(layer(given[name])[test.mated]) for layer in layers] for name, test in tests.items()]
             before = bands if not theta else before
             cells = [area(one, 0.95).text() for one in bands]
             change = [
@@ -163,10 +162,10 @@ def heads(out: Path) -> None:
     print(Table("heads", title, columns, lines).markdown())
 
 
-def tables(out: Path) -> None:
-    """Prints Tables I to III, and how much two seeds differ."""
+def tables(out: Path, *seeds: str) -> None:
+    """Prints Tables I to III, and how much two seeds differ; of these seeds, or of all that were trained."""
     tests = {(name, r): read_test(out, name, r) for name in SETS for r in RECOGNIZERS}
-    bands = {(name, r): curves(out / name, test) for (name, r), test in tests.items()}
+    bands = {(name, r): curves(out / name, test, seeds) for (name, r), test in tests.items()}
     note = (
         f"Raw area x 10^3 under the discard curve (iso, FMR {FMR:g}), 95 % intervals over people ({DRAWS} resamples). "
         + "; ".join(test.note() for test in tests.values())
@@ -226,7 +225,7 @@ def _change(one: Mapping[tuple[str, str], list[Band]], method: str, new: str, ol
     return (area(one[method, new], limit) - area(one[method, old], limit)).text("+")
 
 
-def times(out: Path, lightqnet: Path) -> None:
+def times(out: Path, lightqnet: str) -> None:
     """Prints Table IV: time per image of each method and of the regressor, turn about in one process."""
     files = pl.read_csv(out / "test.csv")["path"].to_list()[:32]
     crops = np.stack([read_image(file).pixels for file in files])
@@ -266,5 +265,5 @@ if __name__ == "__main__":
     if len(sys.argv) < 3:
         sys.exit(__doc__)
     {"sets": sets, "labels": labels, "heads": heads, "tables": tables, "times": times}[sys.argv[1]](
-        *map(Path, sys.argv[2:])
+        Path(sys.argv[2]), *sys.argv[3:]
     )

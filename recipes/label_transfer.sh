@@ -63,5 +63,5 @@ done
 # How far the labels moved; Tables I to III with intervals over people, and IV: time per image before and after.
 $py recipes/label_transfer.py labels "$out"
 $py recipes/label_transfer.py heads "$out"
-$py recipes/label_transfer.py tables "$out"
+$py recipes/label_transfer.py tables "$out" ${SEEDS:-0 1}
 $py recipes/label_transfer.py times "$out" "$lightqnet"

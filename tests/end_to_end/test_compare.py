@@ -57,7 +57,7 @@ def test_the_table_has_the_areas_of_evaluate(compare, run, capsys):
             assert f"{found.curve('fiqa', r).areas[0.3, 'start'].value:.3f} [" in printed
         assert (run / f"report_{name}/index.html").is_file()
         assert f"**{name}, 50 images that slow has (50 images; " in printed
-    assert printed.count("norm of A") == 2, "what lacks images is judged beside two others alone"
+    assert printed.count("norm of B") == 2, "what lacks images is judged beside two others alone"
 
 
 def test_a_score_without_a_scale_has_the_spread_of_its_own_percentiles(compare, run, capsys):
@@ -65,11 +65,11 @@ def test_a_score_without_a_scale_has_the_spread_of_its_own_percentiles(compare, 
     ids = read_quality(folder / "fiqa.parquet").id
     ramp = np.arange(100.0)
     pl.DataFrame({"id": ids, "raw": ramp - 500}).write_parquet(folder / "open.parquet")
-    pl.DataFrame({"id": ids, "raw": ramp - 500, "score": ramp / 198}).write_parquet(folder / "calibrated.parquet")
+    pl.DataFrame({"id": ids, "raw": ramp / 198, "score": ramp / 99}).write_parquet(folder / "half.parquet")
     compare.tables(run / "nowhere", run)
     lines = capsys.readouterr().out.splitlines()
     ends = {line.split(" | ")[0].removeprefix("| "): line.split(" | ")[5:] for line in lines if line.startswith("| ")}
-    assert ends["calibrated"] == ["0.40", f"{entropy([10] * 9 + [9, 1]):.2f} |"]
+    assert ends["half"] == ["0.40", f"{entropy([10] * 9 + [9, 1]):.2f} |"]
     assert ends["open"] == [f"{0.8 * 99 / 97.02:.2f}*", f"{entropy([6] + [5] * 18 + [4]):.2f}* |"]
 
 
@@ -121,7 +121,7 @@ def test_models_that_are_there_are_compared(compare, tmp_path):
         (tmp_path / f"models/{name}.onnx").touch()
     assert list(compare.models(tmp_path, tmp_path)) == ["lightqnet-dm100", "fiqa", "analytic", "laplacian", "pfe"]
     (tmp_path / "recognizer_a.pt").touch()
-    assert list(compare.models(tmp_path, tmp_path))[-4:] == ["grafiqs", "ser_fiq", "froq", "faceqan"]
+    assert list(compare.models(tmp_path, tmp_path))[-5:] == ["norm", "grafiqs", "ser_fiq", "froq", "faceqan"]
 
 
 def test_the_peak_of_a_method_is_that_of_its_own_process(compare, tmp_path):

@@ -29,8 +29,8 @@ Crops = NDArray[np.uint8]
 
 
 class SeedSpread(NamedTuple):
-    """How much of a score is chance: `std` (N,) of each face's score over the seeds; `share` of the variance over all faces and seeds that the seeds make,
-    0 (none) to 1 (all of it; the score tells nothing)."""
+    """How much of a score is chance: `std` (N,) of each face's score over the seeds; `share` of the variance of a score that the seeds make and not the faces,
+    0 (none) to 1 (all of it; the score tells nothing). Both are estimates for any number of seeds (analysis of variance), noisy with few faces."""
 
     std: FloatArray
     share: float
@@ -102,9 +102,11 @@ class Probe:
         table = np.stack([self._scored(crops, seed) for seed in range(seeds)]).astype(np.float64)
         if not table.size:
             raise InputError("The spread over seeds needs at least 1 crop, got 0.")
-        total = float(table.var())
-        share = float(table.var(axis=0).mean() / total) if total > 0 else 0.0
-        return SeedSpread(table.std(axis=0).astype(np.float32), share)
+        within = float(table.var(axis=0, ddof=1).mean())
+        means = table.mean(axis=0)
+        between = max(float(means.var(ddof=1)) - within / seeds, 0.0) if len(means) > 1 else 0.0
+        share = within / (within + between) if within > 0 else 0.0
+        return SeedSpread(table.std(axis=0, ddof=1).astype(np.float32), share)
 
     def _scored(self, crops: Crops | Faces, seed: int) -> FloatArray:
         images = crops.crops if isinstance(crops, Faces) else checks.crops(crops)
