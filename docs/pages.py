@@ -43,7 +43,7 @@ def method_page(card: MethodCard) -> str:
         "gives": ", ".join(card.gives),
         "needs the extras": ", ".join(card.extras) or "none",
         "sees": card.preprocess or "as its inputs are",
-        "weights": card.weights or "none",
+        "weights and their license": card.weights,
         "cost of one face": card.cost,
         "status": card.status,
     }

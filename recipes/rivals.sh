@@ -40,7 +40,7 @@ label ediffiqa --prior "$out/labels/sdd_fiqa.parquet"
 network() {
   local recipe=recipes/$1.toml rate=3e-4 part groups
   grep -q '^name = "sgd"' "$recipe" && rate=1e-2
-  groups=$(sed -n 's/^groups = \[\(.*\)\]$/\1/p' "$recipe")
+  groups=$(sed -n 's/^groups = \[\(.*\)\].*$/\1/p' "$recipe")
   for part in features.{5..14}. conv2 gdconv; do groups+=", { prefix = \"backbone.$part\", lr = $rate }"; done
   settings+=(--set "optim.groups=[$groups]" --set optim.batch=64 --set optim.epochs=1 --set optim.warmup=0.05 --set optim.clip=5.0 --set augment.flip=0.5
     --set run.channels_last=true)

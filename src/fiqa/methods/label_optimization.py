@@ -39,6 +39,8 @@ CARD = MethodCard(
     family="label",
     needs=("prior", "embeddings", "identities"),
     gives=("label",),
+    preprocess="none: it works on labels and vectors",
+    weights="none; its students are trained with recipes/label_optimization.toml",
     summary="Reorders any method's labels by the similarity of mated pairs; the label distribution is kept exactly.",
     equation="id* = id + .001 (s - id), id the rank of the prior, s the mean rank of the mated pairs in which the image is the worse one; 10 times, averaged",
     use="You have labels or scores of any method and a recognizer: one more command, no training.",

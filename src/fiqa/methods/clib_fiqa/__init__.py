@@ -33,7 +33,7 @@ CARD = MethodCard(
     gives=("label", "train"),
     extras=("train", "vlm"),
     preprocess="aligned crop; with a CLIP the whole crop resized to 224x224 RGB, CLIP's mean and std",
-    weights="none come with fiqa: train (recipes/clib_fiqa.toml, any backbone or a CLIP), or fiqa convert a file of the published weights",
+    weights="train (recipes/clib_fiqa.toml, any backbone or a CLIP), or fiqa convert a file of the authors' (github.com/oufuzhao/CLIB-FIQA, MIT)",
     summary="Quality and five factors as marginals of one joint distribution over 360 prompts, each label weighed by its confidence.",
     equation="P = softmax(scale cos(image, prompts)); quality = sum_n P(n) a_n, a = .1 .3 .5 .7 .9",
     use="A quality that tells its own reasons, with probabilities, from labels that a recognizer and measures make.",
