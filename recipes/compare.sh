@@ -25,10 +25,11 @@ fi
 [ -f "$out/recognizer_a.pt.json" ] || $py -m fiqa weights card "$out/recognizer_a.pt" --kind recognizer --color RGB --mean .485,.456,.406 --std .229,.224,.225 \
   --backbone mobilefacenet --embedding 128 --license Apache-2.0
 
-# Trained models: the heads with three seeds, their network forms, and what other recipes train. LightQNet's loss is not the published network.
+# Trained models: the heads with three seeds, the network form of those whose papers train a network, and what other recipes train. LightQNet's loss is not the
+# published network.
 if [ -z "${RIVALS:-}" ]; then
   SEEDS="0 1 2" bash recipes/rivals.sh "$data" "$out/rivals"
-  FORMS=network bash recipes/rivals.sh "$data" "$out/rivals"
+  FORMS=network bash recipes/rivals.sh "$data" "$out/rivals" ediffiqa cr_fiqa magface sdd_fiqa lightqnet
 fi
 for file in "${RIVALS:-$out/rivals}"/*.onnx; do
   name=$(basename "$file" .onnx)

@@ -3,8 +3,8 @@
 #
 #     bash recipes/rivals.sh [../shared/data] [runs/rivals] [NAME...]
 #
-# FORMS (default "head"): head, what the recipe says, new layers on a frozen recognizer, all eight in twenty minutes of two cores; network, the recognizer's last
-# stages learn too, one epoch, seven minutes a method. SEEDS (default "0"). Stopped and run again, it goes on where it was. NAME: these methods alone.
+# FORMS (default "head"): head, what the recipe says, new layers on a frozen recognizer, a minute a method once the vectors are there; network, the recognizer's
+# last stages learn too, one epoch, six minutes a method. SEEDS (default "0"). Stopped and run again, it goes on where it was. NAME: these methods alone.
 set -euo pipefail
 data=${1:-../shared/data}
 out=${2:-runs/rivals}
@@ -47,8 +47,9 @@ network() {
 }
 
 # A run, a model and the scores of each: NAME is the head of seed 0, NAME_network its network form, NAME.1 the head of seed 1.
+forms=${FORMS:-head}
 qualities=()
-for form in ${FORMS:-head}; do
+for form in $forms; do
   for seed in ${SEEDS:-0}; do
     for name in $names; do
       labels=$(sed -n 's/^labels = ".*\/\(.*\)"$/\1/p' "recipes/$name.toml")
@@ -67,4 +68,4 @@ for form in ${FORMS:-head}; do
 done
 
 # Curves, with the length of the recognizers' own vectors beside them.
-fiqa evaluate "${qualities[@]}" --quality norm --embeddings "$out/test_a.npz" --embeddings "$out/test_b.npz" --faces "$out/test.csv" --fmr 1e-3 -o "$out/report"
+fiqa evaluate "${qualities[@]}" --quality norm --embeddings "$out/test_a.npz" --embeddings "$out/test_b.npz" --faces "$out/test.csv" --fmr 1e-3 -o "$out/report_${forms// /_}"
