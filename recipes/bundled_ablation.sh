@@ -19,7 +19,7 @@ run() {
   "$python" recipes/bundled.py targets "$out" "ablation/$1.parquet" "${@:2}"
   "$python" recipes/bundled.py some "$out" "ablation/$1.parquet"
   fiqa train recipes/bundled.toml --set "data.faces=$out/faces" --set "data.labels=$out/ablation/$1.parquet" --set "data.factors=$out/factors.parquet" \
-    --set "model.weights=$out/ablation/start.safetensors" --set "data.cache=$out/crops" -o "$out/ablation/$1"
+    --set "model.weights=$out/ablation/start.safetensors" --set optim.epochs=1 --set "data.cache=$out/crops" -o "$out/ablation/$1"
   fiqa export "$out/ablation/$1" -o "$out/ablation/$1.onnx" --runs 5
   models+=("$1=$out/ablation/$1.onnx")
 }

@@ -44,8 +44,8 @@ PROBES: dict[str, dict[str, Any]] = {"norm": {}, "grafiqs": {}, "ser_fiq": {"dro
 NAMES = {"norm": "norm of A"}
 """What a file's scores are called in the tables."""
 SETS = ("clean", "spoiled")
-FEW = 360
-"""Faces that FaceQAN scores, at least: about six minutes of one core a set. Fewer than 46 would not resolve an FMR of .001."""
+FEW = 240
+"""Faces that FaceQAN scores, at least: about four minutes of one core a set. Fewer than 46 would not resolve an FMR of .001."""
 REFERENCE = 240
 STUDENT = "sdd_fiqa"
 """Recognizer A with a linear output: what a score costs once its labels are transferred to that network."""
