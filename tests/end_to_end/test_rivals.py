@@ -103,6 +103,7 @@ def test_the_recipes_say_what_their_papers_do(root):
         assert plan.optim.rest == "freeze"
 
 
-def test_every_trained_method_has_its_recipe():
+def test_every_trained_method_has_its_recipe(root):
     trained = {name for name in methods.names() if "train" in methods.card(name).gives}
     assert set(RECIPES) - {"lightqnet"} <= trained
+    assert {name for name in trained if not (root / "recipes" / f"{name}.toml").is_file()} == set()
