@@ -2,7 +2,7 @@
 
 python recipes/bundled.py choose runs/bundled
 python recipes/bundled.py targets runs/bundled labels_teacher.parquet [TEACHER=WEIGHT ...]
-python recipes/bundled.py distil runs/bundled teacher.parquet
+python recipes/bundled.py distil runs/bundled labels_student.parquet teacher.parquet second.parquet
 """
 
 from __future__ import annotations
@@ -171,7 +171,9 @@ KEPT = (0, 1, 2, 5, 6, 7, 8, 9, 12, 13)
 
 
 def start(weights: Path, file: Path) -> None:
-    """Writes where the student begins: the layers of a run or a recognizer, the last depthwise kernel averaged down to the student's smaller map."""
+    """Writes where the student begins: the layers of a run or a recognizer, the last depthwise kernel averaged down to the student's smaller map; those of
+    the student's own shape as they are.
+    """
     if weights.is_dir():
         state = load_file(best_of(weights, "spearman")[0])
         layers = {
@@ -181,6 +183,9 @@ def start(weights: Path, file: Path) -> None:
         state = read_state(weights)
         layers = {name: value for name, value in state.items() if not name.startswith(MobileFaceNet.LAST)}
     whole = layers["gdconv.depthwise.weight"]
+    if whole.shape[-1] == 4:
+        save_file(layers, file)
+        return
     layers["gdconv.depthwise.weight"] = adaptive_avg_pool2d(whole, 4) * (whole.shape[-1] / 4) ** 2
     names = {f"features.{old}.": f"features.{new}." for new, old in enumerate(KEPT)}
     kept = {}
@@ -191,15 +196,15 @@ def start(weights: Path, file: Path) -> None:
     save_file(kept, file)
 
 
-def distil(out: Path, scores: Path) -> None:
-    """The student's labels: what the teacher says of every image, lower along every ladder, 0 where there is no face."""
-    quality = read_quality(scores)
-    rows = Rows(quality.id)
-    save(
-        rows,
-        np.where(rows.face, descending(rows, quality.value.astype(np.float64)), 0.0),
-        out / "labels_student.parquet",
-    )
+def distil(out: Path, file: str, scores: list[str]) -> None:
+    """The student's labels: what the teacher says of every image, or the mean rank by several, lower along every ladder, 0 where there is no face."""
+    said = [read_quality(out / name) for name in scores]
+    rows = Rows(said[0].id)
+    label = said[0].value.astype(np.float64)
+    if len(said) > 1:
+        mean = np.mean([rankdata(one.at(rows.id)[rows.face]) for one in said], axis=0) / rows.face.sum()
+        label[rows.face] = FLOOR + (1 - FLOOR) * (mean - mean.min()) / np.ptp(mean)
+    save(rows, np.where(rows.face, descending(rows, label), 0.0), out / file)
 
 
 def ship(out: Path, package: Path) -> None:
@@ -245,4 +250,4 @@ if __name__ == "__main__":
     elif command == "ship":
         ship(Path(place), Path(rest[0]))
     else:
-        distil(Path(place), Path(rest[0]))
+        distil(Path(place), rest[0], rest[1:])

@@ -29,12 +29,25 @@ fiqa train recipes/bundled_teacher.toml --set "data.labels=$out/labels_teacher.p
   "${common[@]}" -o "$out/teacher"
 fiqa export "$out/teacher" --name fiqa-teacher -o "$out/teacher.onnx"
 fiqa score "$out/faces" --aligned --model "$out/teacher.onnx" -o "$out/teacher.parquet"
-"$python" recipes/bundled.py distil "$out" "$out/teacher.parquet"
+"$python" recipes/bundled.py distil "$out" labels_student.parquet teacher.parquet
 
-# The student begins with the teacher's layers at half the resolution; its file with its card, and the table that it has to win.
+# The student begins with the teacher's layers at half the resolution.
 "$python" recipes/bundled.py start "$out/teacher" "$out/start.safetensors"
-fiqa train recipes/bundled.toml --set "model.weights=$out/start.safetensors" --set "data.labels=$out/labels_student.parquet" --set "data.factors=$out/factors.parquet" "${common[@]}" -o "$out/student"
-fiqa export "$out/student" --name fiqa -o "$out/fiqa.onnx"
+student() {
+  fiqa train recipes/bundled.toml --set "model.weights=$out/$1.safetensors" --set "data.labels=$out/labels_$2.parquet" --set "data.factors=$out/factors.parquet" "${common[@]}" "${@:3}" \
+    -o "$out/$2"
+}
+student start student
+
+# A second teacher: the same network by LightQNet's loss, on clean faces alone. The student goes on for an epoch with what both say.
+FORMS=network bash recipes/rivals.sh "$data" "$out/rivals" lightqnet
+fiqa score "$out/faces" --aligned --model "$out/rivals/lightqnet_network.onnx" -o "$out/second.parquet"
+"$python" recipes/bundled.py distil "$out" labels_both.parquet teacher.parquet second.parquet
+"$python" recipes/bundled.py start "$out/student" "$out/student.safetensors"
+student student both --set optim.epochs=1
+
+# Its file with its card, and the table that it has to win.
+fiqa export "$out/both" --name fiqa -o "$out/fiqa.onnx"
 fiqa score "$out/clean.txt" --aligned --model "$out/fiqa.onnx" -o "$out/fiqa_clean.parquet"
 "$python" recipes/bundled.py ship "$out" "$out/package"     # src/fiqa/weights in place of the last word ships it
 "$python" recipes/bundled_peers.py "$data" "$out/peers" "fiqa=$out/fiqa.onnx" "teacher=$out/teacher.onnx"
