@@ -3,7 +3,7 @@
 #
 #     bash recipes/bundled.sh [../shared/data] [runs/bundled]
 #
-# About an hour and a half on two cores; stopped and run again, it goes on where it was. On a GPU: SET=run.bf16=true.
+# About two hours on two cores; stopped and run again, it goes on where it was. On a GPU: SET=run.bf16=true.
 # Exit code 3 of a verb says that some rows failed; their rows say why.
 set -euo pipefail
 data=${1:-../shared/data}
@@ -50,4 +50,4 @@ student student both --set optim.epochs=1
 fiqa export "$out/both" --name fiqa -o "$out/fiqa.onnx"
 fiqa score "$out/clean.txt" --aligned --model "$out/fiqa.onnx" -o "$out/fiqa_clean.parquet"
 "$python" recipes/bundled.py ship "$out" "$out/package"     # src/fiqa/weights in place of the last word ships it
-"$python" recipes/bundled_peers.py "$data" "$out/peers" "fiqa=$out/fiqa.onnx" "teacher=$out/teacher.onnx"
+"$python" recipes/bundled_peers.py "$data" "$out/peers" "fiqa=$out/fiqa.onnx" "teacher=$out/teacher.onnx" "second=$out/rivals/lightqnet_network.onnx"

@@ -21,7 +21,7 @@ CARD = MethodCard(
     preprocess="aligned crop 112x112 RGB, x/255 by mean .485 .456 .406 and std .229 .224 .225",
     weights="in the package (Apache-2.0); trained on research data, see its card",
     summary="The bundled network: how useful a face is for recognition, and the six factors, from one pass.",
-    equation="q = mean rank by two networks: one predicts the similarity to the person's centre under two recognizers, one learned LightQNet's loss on mated pairs",
+    equation="q = mean rank by two networks: similarity to the person's centre under two recognizers; LightQNet's loss on mated pairs",
     use="Whenever there is no reason to take another: it is the default.",
     limits=(
         "Trained on public photographs of well-known adults: children, infrared cameras and faces far from these were not there to learn from, and it has "
