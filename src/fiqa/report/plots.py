@@ -101,6 +101,10 @@ def _of_recognizer(found: Evaluation, result: RecognizerResult, stem: str) -> li
     return [*shown, _plot(f"similarity_{stem}", "Similarity of the pairs", line, alt, similarity, (_WIDTH, 3.2))]
 
 
+_ROW, _ROWS = 0.205, 4
+"""Inches of a row of the legend, and how many rows a figure has room for."""
+
+
 def _plot(
     name: str, title: str, caption: str, alt: str, draw: Callable[[Any], object], size: tuple[float, float]
 ) -> Plot:
@@ -138,7 +142,10 @@ def _line(curve: MethodCurve, upto: float, most: int = _POINTS) -> tuple[NDArray
 
 
 def _legend(figure: Any, axes: Any) -> None:
+    """Names below the axes, in two columns; the figure grows with the rows that its size did not reckon with, so that the curves keep their room."""
     handles, labels = axes.get_legend_handles_labels()
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(width, height + _ROW * max((len(labels) + 1) // 2 - _ROWS, 0))
     figure.legend(handles, labels, loc="outside lower left", ncols=2, handlelength=2.4, columnspacing=1.2)
 
 
