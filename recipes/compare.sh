@@ -4,7 +4,7 @@
 #     bash recipes/compare.sh [../shared/data] [runs/compare]
 #
 # What other recipes train is made by them, or taken from where they left it: RIVALS (recipes/rivals.sh), CLIB (recipes/clib_fiqa.sh), DMS
-# (recipes/dmsfiqa.sh), BUNDLED (recipes/bundled.sh). Hours without these, about twenty minutes of one core with them. Stopped and run again, it goes on where it was.
+# (recipes/dmsfiqa.sh), BUNDLED (recipes/bundled.sh). Hours without these, about an hour and a half of one core with them. Stopped and run again, it goes on where it was.
 set -euo pipefail
 data=${1:-../shared/data}
 out=${2:-runs/compare}
