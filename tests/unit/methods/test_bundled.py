@@ -14,9 +14,10 @@ from fiqa.data.images import read_image, write_image
 from fiqa.faces.align import faces_from
 from fiqa.faces.degrade import degrade
 from fiqa.faces.detect import choose, detector
+from fiqa.faces.factors import REASON_BELOW
 from fiqa.methods.bundled import WEIGHTS
 from fiqa.methods.bundled.model import _reasons
-from fiqa.runtime.cards import card_path, read_card
+from fiqa.runtime.cards import ModelOutput, card_path, read_card
 from fiqa.types import Faces
 from fiqa.vocabulary import ADVICE, FACTORS
 
@@ -32,7 +33,6 @@ def face(tmp_path_factory: pytest.TempPathFactory) -> NDArray[np.uint8]:
 
 
 GOOD = dict.fromkeys(FACTORS, 0.9)
-OF = {"blurry": "blur", "motion_blur": "blur", "glare": "illumination", "extreme_yaw": "pose"}
 
 
 def test_what_is_in_the_package():
@@ -43,21 +43,34 @@ def test_what_is_in_the_package():
     assert all((card.license, card.training_data, card.limits, card.numbers, card.source))
 
 
+def output(below: float = 0.5, **reasons: str) -> ModelOutput:
+    """The card's entry of the factors."""
+    return ModelOutput(name="factors", role="factors", factors=FACTORS, reasons=reasons, reason_below=below)
+
+
+def test_the_card_says_below_what_a_factor_is_bad():
+    quality = {**GOOD, "blur": 0.3}
+    assert _reasons(quality, ("blurry",), output(below=0.2)) == ()
+    assert _reasons(quality, ("blurry",), output(below=0.31)) == ("blurry",)
+    assert _reasons(quality, ("blurry",), None) == ()
+    assert read_card(card_path(WEIGHTS)).output("factors").reason_below == REASON_BELOW
+
+
 def test_a_good_factor_has_no_reason_whatever_was_measured():
-    assert _reasons(GOOD, ("glare", "blurry"), OF, {"blur": "blurry"}) == ()
+    assert _reasons(GOOD, ("glare", "blurry"), output(blur="blurry")) == ()
 
 
 def test_the_lowest_factor_comes_first_with_its_own_measured_reasons():
     quality = {**GOOD, "blur": 0.3, "illumination": 0.1}
-    assert _reasons(quality, ("motion_blur", "extreme_yaw", "glare"), OF, {}) == ("glare", "motion_blur")
+    assert _reasons(quality, ("motion_blur", "extreme_yaw", "glare"), output()) == ("glare", "motion_blur")
 
 
 def test_a_factor_without_a_conspicuous_measure_has_the_general_reason():
-    assert _reasons({**GOOD, "blur": 0.3, "crop": 0.2}, ("glare",), OF, {"blur": "blurry"}) == ("blurry",)
+    assert _reasons({**GOOD, "blur": 0.3, "crop": 0.2}, ("glare",), output(blur="blurry")) == ("blurry",)
 
 
 def test_an_unknown_factor_is_no_reason():
-    assert _reasons({**GOOD, "pose": float("nan")}, ("extreme_yaw",), OF, {"pose": "extreme_yaw"}) == ()
+    assert _reasons({**GOOD, "pose": float("nan")}, ("extreme_yaw",), output(pose="extreme_yaw")) == ()
 
 
 def test_explaining_gives_the_networks_factors_and_the_measures(face):
