@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import cv2
@@ -31,6 +31,13 @@ def once(call: Callable[[], object], calls: int) -> float:
     for _ in range(calls):
         call()
     return 1000 * (time.perf_counter() - start) / calls
+
+
+def in_turn(calls: Iterable[Callable[[], object]], count: int, rounds: int) -> list[float]:
+    """Median milliseconds of each call over the rounds, after one that does not count; in a round they take turns."""
+    asked = list(calls)
+    took = [[once(call, count) for call in asked] for _ in range(rounds + 1)]
+    return [float(ms) for ms in np.median(took[1:], axis=0)]
 
 
 def through_opencv(net: cv2.dnn.Net, side: int) -> Callable[[], object]:
@@ -54,9 +61,7 @@ def single(lightqnet: Path, model: Path, rounds: int) -> None:
         "bundled, OpenCV": through_opencv(cv2.dnn.readNetFromONNX(str(model)), 112),
         "bundled, ONNX Runtime": lambda: session.run(None, crop),
     }
-    for call in calls.values():
-        once(call, CALLS)
-    took = {name: float(np.median([once(call, CALLS) for _ in range(rounds)])) for name, call in calls.items()}
+    took = dict(zip(calls, in_turn(calls.values(), CALLS, rounds), strict=True))
     base = took["LightQNet dm100, OpenCV"]
     for name, value in took.items():
         print(f"{name:<26}{value:8.2f} ms a face{value / base:8.2f} of LightQNet")
@@ -73,9 +78,7 @@ def batched(model: Path, count: int, rounds: int) -> None:
         lambda: scorer.score(crops),
         lambda: [session.run(names, part) for part in ready],
     )
-    for call in calls:
-        once(call, 1)
-    whole, forward = np.median([[once(call, 1) for call in calls] for _ in range(rounds)], axis=0).tolist()
+    whole, forward = in_turn(calls, 1, rounds)
     print(
         f"{'score, every core':<26}{1000 * count / whole:8.0f} crops a second{whole / forward:8.2f} of the forward pass alone"
     )

@@ -2,13 +2,17 @@
 
 python recipes/bundled.py choose runs/bundled
 python recipes/bundled.py targets runs/bundled labels_teacher.parquet [TEACHER=WEIGHT ...]
-python recipes/bundled.py distil runs/bundled labels_student.parquet teacher.parquet second.parquet
+python recipes/bundled.py some runs/bundled ablation/all.parquet
+python recipes/bundled.py start RUN_OR_WEIGHTS start.safetensors
+python recipes/bundled.py distil runs/bundled labels_both.parquet teacher.parquet [second.parquet ...]
+python recipes/bundled.py ship runs/bundled src/fiqa/weights
 """
 
 from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -110,19 +114,25 @@ def targets(out: Path, file: str, weights: dict[str, float]) -> None:
     seen = np.where(at >= 0, 1.0, np.nan)
     vectors = {"a": a.vector.astype(np.float64), "b": b.vector[at] * seen[:, None]}
     norms = {"a": a.norm.astype(np.float64), "b": b.norm[at] * seen}
+    said = {"norm": norms.get, "similarity": lambda name: to_centre(rows, vectors[name])}
     own = (vectors["a"] * vectors["a"][rows.base]).sum(1)
     known = [light.at(rows.id), light.at(rows.id[rows.base]), norms["a"], norms["a"][rows.base], own]
-    columns = {}
-    if "lightqnet" in weights:
-        columns["lightqnet"] = read_quality(out / "lightqnet_optimized.parquet").at(rows.id).astype(np.float64)
-    for name, vector in vectors.items():
-        columns[f"norm_{name}"] = filled(rows, norms[name], np.stack(known, 1))
-        columns[f"similarity_{name}"] = filled(rows, to_centre(rows, vector), np.stack(known, 1))
-    ranks = {name: rankdata(columns[name][rows.face]) / rows.face.sum() for name in columns}
+    columns = []
+    for teacher in weights:
+        if teacher == "lightqnet":
+            columns.append(read_quality(out / "lightqnet_optimized.parquet").at(rows.id))
+        else:
+            kind, name = teacher.split("_")
+            columns.append(filled(rows, said[kind](name), np.stack(known, 1)))
+    save(rows, descending(rows, ranked(rows, columns, list(weights.values()))), out / file)
+
+
+def ranked(rows: Rows, columns: Sequence[NDArray[np.floating]], weights: Sequence[float] | None = None) -> Floats:
+    """The weighted mean of the faces' ranks by several columns (N,), brought to FLOOR..1; 0 where there is no face."""
+    mean = np.average([rankdata(column[rows.face]) for column in columns], axis=0, weights=weights)
     label = np.zeros(len(rows.id))
-    mean = sum(weight * ranks[name] for name, weight in weights.items()) / sum(weights.values())
     label[rows.face] = FLOOR + (1 - FLOOR) * (mean - mean.min()) / np.ptp(mean)
-    save(rows, descending(rows, label), out / file)
+    return label
 
 
 def descending(rows: Rows, label: Floats) -> Floats:
@@ -200,10 +210,8 @@ def distil(out: Path, file: str, scores: list[str]) -> None:
     """The student's labels: what the teacher says of every image, or the mean rank by several, lower along every ladder, 0 where there is no face."""
     said = [read_quality(out / name) for name in scores]
     rows = Rows(said[0].id)
-    label = said[0].value.astype(np.float64)
-    if len(said) > 1:
-        mean = np.mean([rankdata(one.at(rows.id)[rows.face]) for one in said], axis=0) / rows.face.sum()
-        label[rows.face] = FLOOR + (1 - FLOOR) * (mean - mean.min()) / np.ptp(mean)
+    values = [one.at(rows.id).astype(np.float64) for one in said]
+    label = values[0] if len(values) == 1 else ranked(rows, values)
     save(rows, np.where(rows.face, descending(rows, label), 0.0), out / file)
 
 

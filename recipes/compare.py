@@ -168,7 +168,7 @@ def table(name: str, title: str, result: Evaluation) -> Table:
         for recognizer in result.recognizers:
             areas = result.curve(curve.name, recognizer.name).areas
             row += [interval(areas[limit, "start"]) for limit in (0.3, 0.95)]
-        wide, mark = spread.get(curve.name, (None, ""))
+        wide, mark = spread.get(curve.name, (None, ""))  # random and oracle are no scores
         row += ["", ""] if wide is None else [f"{wide.q90_q10:.2f}{mark}", f"{wide.entropy:.2f}{mark}"]
         rows.append(row)
     rows.sort(key=lambda row: str(row[1]))

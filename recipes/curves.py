@@ -72,7 +72,7 @@ class Test:
         rows, place = np.unique(self.mated, return_inverse=True)
         return self.band_of(read_quality(scores).at(self.ids[rows])[place.reshape(self.mated.shape)])
 
-    def band_of(self, quality: NDArray[np.float32]) -> Band:
+    def band_of(self, quality: Floats) -> Band:
         """The same for the qualities (P,2) of the mated pairs."""
         worst = pair_quality(quality)
         curve = curve_at(self.similarity, worst, self.threshold, fmr=FMR, nonmated=self.nonmated, protocol="iso")
@@ -104,9 +104,7 @@ def lower_in(new: list[Band], old: list[Band]) -> str:
     return f"{falls} of {len(new)} seeds"
 
 
-def head(
-    vectors: NDArray[np.float32], label: NDArray[np.float32], seed: int
-) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+def head(vectors: Floats, label: Floats, seed: int) -> Callable[[Floats], Floats]:
     """A linear output that has learned labels (N,), brought to 0..1, from vectors (N,D) by L1 and Adam in batches of 128, at a rate that falls to 0."""
     import torch
 

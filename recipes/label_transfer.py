@@ -3,7 +3,7 @@
 python recipes/label_transfer.py sets runs/transfer
 python recipes/label_transfer.py labels runs/transfer
 python recipes/label_transfer.py heads runs/transfer
-python recipes/label_transfer.py tables runs/transfer [SEED ...]
+python recipes/label_transfer.py tables runs/transfer SEED ...
 python recipes/label_transfer.py times runs/transfer ../shared/data/models/lightqnet-dm100.pb
 """
 
@@ -101,10 +101,8 @@ def read_test(out: Path, name: str, recognizer: str) -> Test:
 
 
 def regressors(quality: Path, method: str, kind: str, seeds: Sequence[str]) -> list[Path]:
-    """Score files of the regressors of these seeds, or of all that are there."""
-    chosen = set(seeds)
-    known = {path: path.stem.split(".")[-1] for path in quality.glob(f"{method}.{kind}.*.parquet")}
-    return sorted(path for path, seed in known.items() if seed.isdigit() and seed in (chosen or {seed}))
+    """Score files of the regressors of these seeds."""
+    return [quality / f"{method}.{kind}.{seed}.parquet" for seed in seeds]
 
 
 def curves(folder: Path, test: Test, seeds: Sequence[str]) -> dict[tuple[str, str], list[Band]]:
@@ -163,7 +161,7 @@ def heads(out: Path) -> None:
 
 
 def tables(out: Path, *seeds: str) -> None:
-    """Prints Tables I to III, and how much two seeds differ; of these seeds, or of all that were trained."""
+    """Prints Tables I to III, and how much two seeds differ."""
     tests = {(name, r): read_test(out, name, r) for name in SETS for r in RECOGNIZERS}
     bands = {(name, r): curves(out / name, test, seeds) for (name, r), test in tests.items()}
     note = (

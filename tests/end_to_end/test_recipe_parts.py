@@ -96,7 +96,7 @@ def transfer_run(tmp_path: Path, rng) -> Path:
 
 def test_the_tables_have_the_areas_of_evaluate(part, transfer_run, capsys):
     transfer = part("label_transfer")
-    transfer.tables(transfer_run)
+    transfer.tables(transfer_run, "0", "1")
     printed = capsys.readouterr().out
     lfw = transfer_run / "lfw"
     for limit in (0.3, 0.95):

@@ -15,7 +15,7 @@ __all__ = ["Spread", "spread", "stretched"]
 BINS = 20
 """Equal bins of [0,1] of which the entropy is taken; the largest entropy is ln 20 = 2.996 nats."""
 ENDS = (0.01, 0.99)
-"""Quantiles that become 0 and 1 where a score has no scale of its own."""
+"""Quantiles that become 0 and 1 where a score has no scale of its own and nobody says which."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +57,14 @@ def spread(score: ArrayLike) -> Spread:
     return Spread(float(high - low), float(values.std()), float(abs(np.sum(share * np.log(share)))), len(values))
 
 
-def stretched(score: ArrayLike) -> NDArray[np.float64]:
-    """Returns a score without a scale in [0,1]: its 1st percentile at 0, its 99th at 1, what lies beyond at the ends; a constant score at 0.
+def stretched(score: ArrayLike, ends: tuple[float, float] = ENDS) -> NDArray[np.float64]:
+    """Returns a score without a scale in [0,1]: one quantile at 0, another at 1, what lies beyond at the ends; a constant score at 0.
 
     The spread of the result says how evenly the score fills its own range, not how much of a range that a user knows; ours, no paper has it.
 
     Args:
         score: (N,) any finite scale.
+        ends: the two quantiles, ascending in 0..1.
 
     Raises:
         ShapeError: not one axis. InputError: NaN or infinity. EvidenceError: no score at all.
@@ -74,6 +75,5 @@ def stretched(score: ArrayLike) -> NDArray[np.float64]:
     values = checks.finite(checks.array(score, "score", shape=("N",), dtype=np.float64), "score")
     if not len(values):
         raise EvidenceError("stretched needs at least one score, got 0.")
-    low, high = np.quantile(values, ENDS)
-    width = high - low
-    return np.clip((values - low) / width, 0.0, 1.0) if width > 0 else np.zeros_like(values)
+    low, high = np.quantile(values, ends)
+    return np.clip((values - low) / (high - low if high > low else 1.0), 0.0, 1.0)

@@ -48,7 +48,7 @@ class Scores:
     scale: str
     absent: int
     unmatched: int
-    spread: Spread | None
+    spread: Spread
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +150,7 @@ def _scores_json(scores: Scores) -> dict[str, Any]:
     return {
         "name": scores.name, "kind": scores.kind, "source": scores.source, "scale": scores.scale, "absent": scores.absent, "unmatched": scores.unmatched,
         "count": len(scores.value), "histogram": {"edges": _plain(edges), "counts": _plain(share)},
-        "spread": None if scores.spread is None else _plain(asdict(scores.spread)),
+        "spread": _plain(asdict(scores.spread)),
     }  # fmt: skip
 
 

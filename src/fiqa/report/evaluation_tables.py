@@ -156,7 +156,7 @@ def _scores(found: Evaluation) -> Table:
     for scores in found.scores:
         ordered = sorted(scores.value.tolist())
         spread = scores.spread
-        shape = [None] * 3 if spread is None else [spread.q90_q10, spread.std, spread.entropy]
+        shape = [spread.q90_q10, spread.std, spread.entropy]
         ends = [ordered[0], ordered[len(ordered) // 2], ordered[-1]]
         rows.append([scores.name, scores.kind, len(ordered), scores.absent, *ends, *shape, scores.scale])
     note = (

@@ -76,11 +76,12 @@ def _of_recognizer(found: Evaluation, result: RecognizerResult, stem: str) -> li
     limits: Sequence[float] = found.settings["limits"]
     line = protocol_line(found, result, short=True)
     methods = sum(curve.role == "method" for curve in result.curves)
+    tall = 4.08 + 0.205 * max((len(result.curves) + 1) // 2, 4)  # curves, and the legend's rows below them
     shown = [
         _plot(
             f"edc_{stem}_{round(100 * limit)}", f"Error versus discard, to {percent(limit)}", line,
             f"FNMR against the share of mated pairs discarded, one line per method, recognizer {result.name}",
-            partial(_edc, result=result, limit=limit), (_WIDTH, 4.9),
+            partial(_edc, result=result, limit=limit), (_WIDTH, tall),
         )
         for limit in limits
     ]  # fmt: skip
@@ -88,7 +89,7 @@ def _of_recognizer(found: Evaluation, result: RecognizerResult, stem: str) -> li
         _plot(f"areas_{stem}", "Areas with intervals", line, "Area under each discard curve with its interval",
               partial(_forest, result=result, limits=limits), (_WIDTH, 1.3 + 0.34 * len(result.curves))),
         _plot(f"errors_{stem}", "Errors left among the pairs kept", line, "Number of errors left against the share discarded",
-              partial(_errors, result=result), (_WIDTH, 4.9)),
+              partial(_errors, result=result), (_WIDTH, tall)),
     ]  # fmt: skip
     if any(curve.curve.band is not None for curve in result.curves):
         note = f"Each method before the others in grey, with its {found.settings['level']:.0%} band by identity bootstrap; {line}"
@@ -99,10 +100,6 @@ def _of_recognizer(found: Evaluation, result: RecognizerResult, stem: str) -> li
     similarity = partial(_similarity, result=result)
     alt = "Histograms of similarity with the threshold"
     return [*shown, _plot(f"similarity_{stem}", "Similarity of the pairs", line, alt, similarity, (_WIDTH, 3.2))]
-
-
-_ROW, _ROWS = 0.205, 4
-"""Inches of a row of the legend, and how many rows a figure has room for."""
 
 
 def _plot(
@@ -142,10 +139,7 @@ def _line(curve: MethodCurve, upto: float, most: int = _POINTS) -> tuple[NDArray
 
 
 def _legend(figure: Any, axes: Any) -> None:
-    """Names below the axes, in two columns; the figure grows with the rows that its size did not reckon with, so that the curves keep their room."""
     handles, labels = axes.get_legend_handles_labels()
-    width, height = figure.get_size_inches()
-    figure.set_size_inches(width, height + _ROW * max((len(labels) + 1) // 2 - _ROWS, 0))
     figure.legend(handles, labels, loc="outside lower left", ncols=2, handlelength=2.4, columnspacing=1.2)
 
 

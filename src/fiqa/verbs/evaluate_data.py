@@ -249,8 +249,7 @@ def _scores(one: _Named, rows: NDArray[np.int64], keep: NDArray[np.int64]) -> Sc
     source = str(one.quality.provenance.get("source", "memory"))
     lost = len(np.setdiff1d(np.arange(len(one.quality)), rows[rows >= 0], assume_unique=True))
     absent = int(np.count_nonzero(rows < 0))
-    wide = unit if unit is not None else stretched(value) if len(value) else None
-    found = None if wide is None else spread(wide)
+    found = spread(stretched(value) if unit is None else unit)
     return Scores(one.name, value, one.quality.kind, source, unit, scale or "open", absent, lost, found)
 
 

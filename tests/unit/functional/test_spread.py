@@ -48,6 +48,7 @@ def test_refuses() -> None:
 def test_stretched_by_hand() -> None:
     score = np.arange(101) * 7.0 - 300
     assert stretched(score) == pytest.approx(np.clip((np.arange(101) - 1) / 98, 0, 1))
+    assert stretched(score, (0, 0.5)) == pytest.approx(np.clip(np.arange(101) / 50, 0, 1))
     assert stretched([5.0]).tolist() == [0.0]
     assert stretched([2.0, 2.0]).tolist() == [0.0, 0.0]
     with pytest.raises(EvidenceError, match="at least one score, got 0"):

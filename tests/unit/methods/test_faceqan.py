@@ -99,7 +99,9 @@ def test_the_spread_over_seeds_is_that_of_the_scores(torch_recognizer, rng: np.r
     found = fiqa.load("faceqan", recognizer=torch_recognizer, **settings).seed_spread(crops, seeds=3)
     table = np.stack([fiqa.load("faceqan", recognizer=torch_recognizer, seed=s, **settings).score(crops) for s in range(3)]).astype(float)  # fmt: skip
     np.testing.assert_allclose(found.std, table.std(axis=0, ddof=1), rtol=1e-4)
-    assert 0 < found.share <= 1
+    within = table.var(axis=0, ddof=1).mean()
+    between = max(table.mean(axis=0).var(ddof=1) - within / 3, 0)
+    assert found.share == pytest.approx(within / (within + between), rel=1e-4)
 
 
 @pytest.mark.parametrize("wrong", [{"copies": 0}, {"steps": 0}, {"epsilon": 0.0}, {"batch": 0}])

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fiqa import checks
 from fiqa.errors import InputError
+from fiqa.functional.spread import stretched
 from fiqa.methods.cr_fiqa import relative_classifiability
 
 __all__ = ["MISSING", "FactorLabels", "factor_labels", "quality_anchors"]
@@ -57,8 +58,7 @@ def quality_anchors(
     ratio = relative_classifiability(embeddings, identities, form=form).astype(np.float64)
     if not len(ratio):
         return ratio.astype(np.float32)
-    low, high = np.percentile(ratio, percentiles)
-    return np.clip((ratio - low) / (high - low if high > low else 1.0), 0.0, 1.0).astype(np.float32)
+    return stretched(ratio, (percentiles[0] / 100, percentiles[1] / 100)).astype(np.float32)
 
 
 def factor_labels(
