@@ -11,12 +11,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import polars as pl
 from bundled_copies import SEEDS, images, landmarks
+from curves import interval
 from numpy.typing import NDArray
 
 import fiqa
@@ -149,13 +149,6 @@ def lines(found: Sequence[Quality], vector: Embeddings, report: Path) -> None:
         gap = curve.difference
         text = "" if gap is None else f"{gap.difference:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}]"
         print(f"| {curve.name} | {interval(near)} | {text} | {interval(far)} |")
-
-
-def interval(area: Any) -> str:
-    """An area with its interval over people; nothing where no error is left to count."""
-    if area is None:
-        return ""
-    return f"{area.value:.3f}" if area.low is None else f"{area.value:.3f} [{area.low:.3f}, {area.high:.3f}]"
 
 
 def pictures(out: Path) -> None:

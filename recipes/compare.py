@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 from bundled_peers import crops as test_sets
+from curves import interval
 from splits import training, write_recognizers
 
 import fiqa
@@ -150,13 +151,6 @@ def evaluated(found: list[Quality], vectors: Mapping[str, Any], out: Path | None
     ids = np.array([name for name in vectors["a"].id.tolist() if name in common])
     faces = Manifest(ids, ids, np.array([name.split("/")[0] for name in ids.tolist()]))
     return fiqa.evaluate(found, list(vectors.values()), faces=faces, fmr=1e-3, draws=draws, out=out)
-
-
-def interval(area: Any) -> str:
-    """An area with its interval over people."""
-    if area is None:
-        return "no error"
-    return f"{area.value:.3f}" if area.low is None else f"{area.value:.3f} [{area.low:.3f}, {area.high:.3f}]"
 
 
 def table(name: str, title: str, result: Evaluation) -> Table:

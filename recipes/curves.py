@@ -15,6 +15,7 @@ from fiqa.data.quality import read_quality
 from fiqa.functional.bootstrap import Band, band_of
 from fiqa.functional.edc import curve_at, pair_quality
 from fiqa.functional.similarity import pair_similarity
+from fiqa.report.evaluation import Estimate
 from fiqa.types import Embeddings
 
 FMR, DRAWS, LEVEL = 1e-3, 200, 0.95
@@ -90,6 +91,14 @@ def area(bands: list[Band], upto: float, *, relative: bool = False) -> Area:
     drawn = [band.areas[:, place] / (upto * band.fnmr[:, 0] if relative else 1) for band in bands]
     scale = 1 if relative else 1000
     return Area(scale * float(np.mean(values)), scale * np.mean(drawn, axis=0))
+
+
+def interval(estimate: Estimate | None) -> str:
+    """An area of fiqa.evaluate with its interval over people."""
+    if estimate is None:
+        return "no error"
+    ends = "" if estimate.low is None else f" [{estimate.low:.3f}, {estimate.high:.3f}]"
+    return f"{estimate.value:.3f}{ends}"
 
 
 def raw_vectors(vectors: Embeddings, ids: NDArray[np.str_]) -> Floats:

@@ -32,7 +32,7 @@ def part(root, monkeypatch) -> Any:
     kept = {name: module.RUNS[name] for name in ("naive quality fitting", module.FULL)}
     monkeypatch.setattr(module, "RUNS", kept | {module.ALL: {"stage1": 2}})
     yield module
-    for name in ("clib_fiqa", "bundled_copies"):
+    for name in ("clib_fiqa", "bundled_copies", "curves", "splits"):
         sys.modules.pop(name, None)
 
 
