@@ -30,7 +30,7 @@ from fiqa.faces.factors import REASON_BELOW
 from fiqa.nets.catalog import read_state
 from fiqa.nets.mobilefacenet import MobileFaceNet
 from fiqa.runtime.cards import Calibration, card_path, read_card, write_card
-from fiqa.verbs.train import best_of
+from fiqa.training.run_folder import best_of
 
 WEIGHTS = {"similarity_a": 1.0, "similarity_b": 1.0}
 """What a rank by each teacher counts in the label: the recognizers' mated similarities alone teach best (recipes/bundled_ablation.sh)."""

@@ -23,8 +23,8 @@ from splits import training
 from fiqa.data.images import read_image
 from fiqa.data.tables import frame_of, write_table
 from fiqa.faces.degrade import KINDS, degrade, random_degradation
+from fiqa.faces.detectors.yunet import YuNet
 from fiqa.faces.factors import measure
-from fiqa.faces.yunet import YuNet
 from fiqa.types import Faces
 from fiqa.vocabulary import FACTORS
 

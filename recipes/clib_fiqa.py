@@ -25,7 +25,7 @@ from fiqa.data.images import read_image
 from fiqa.data.quality import read_quality
 from fiqa.data.tables import write_table
 from fiqa.faces.degrade import random_degradation
-from fiqa.faces.yunet import YuNet
+from fiqa.faces.detectors.yunet import YuNet
 from fiqa.types import Embeddings, Faces, Quality
 
 LEAST, MOST = 3, 80
@@ -111,7 +111,7 @@ def scores(run: Path, vectors: Embeddings, name: str, *, merged: bool = False) -
     from fiqa.methods.clib_fiqa.merged import MergedFactors
     from fiqa.training.checkpoint import objective_state
     from fiqa.training.objectives.clib_fiqa import ClibObjective
-    from fiqa.verbs.train import best_of, open_run
+    from fiqa.training.run_folder import best_of, open_run
 
     net = ClibObjective.network(open_run(run))
     net.load_state_dict(load_file(best_of(run, "step")[0]))

@@ -32,10 +32,10 @@ from fiqa.data.embeddings import read_embeddings
 from fiqa.data.images import read_image
 from fiqa.data.quality import join_quality, read_quality
 from fiqa.errors import FiqaError
+from fiqa.evaluation.result import Evaluation
+from fiqa.functional.table import Table
 from fiqa.methods.bundled import WEIGHTS
 from fiqa.methods.bundled.model import Bundled
-from fiqa.report.evaluation import Evaluation
-from fiqa.report.tables import Table
 from fiqa.runtime.onnx import OnnxScorer
 from fiqa.types import Faces, Manifest, Quality
 from fiqa.verbs.score import plan, write_scores

@@ -26,8 +26,8 @@ import fiqa
 from fiqa.data.embeddings import read_embeddings
 from fiqa.data.quality import read_quality
 from fiqa.functional.bootstrap import Band
+from fiqa.functional.table import Table
 from fiqa.methods.label_optimization import optimize_labels
-from fiqa.report.tables import Table
 from fiqa.types import Embeddings
 from fiqa.verbs.score import plan, write_scores
 

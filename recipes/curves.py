@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from fiqa.data.names import find_ids
 from fiqa.data.pairs import mated_pairs
 from fiqa.data.quality import read_quality
+from fiqa.evaluation.result import Estimate
 from fiqa.functional.bootstrap import Band, band_of
 from fiqa.functional.edc import curve_at, pair_quality
 from fiqa.functional.similarity import pair_similarity
-from fiqa.report.evaluation import Estimate
 from fiqa.types import Embeddings
 
 FMR, DRAWS, LEVEL = 1e-3, 200, 0.95

@@ -18,7 +18,8 @@ from fiqa.data.images import read_image, write_image
 from fiqa.data.store import atomic_path
 from fiqa.faces.align import faces_from
 from fiqa.faces.degrade import KINDS, ladder
-from fiqa.faces.detect import choose, detector
+from fiqa.faces.detection import choose
+from fiqa.faces.detectors import detector
 from fiqa.functional.calibration import levels
 from fiqa.report.picture import save_ladders_png
 from fiqa.report.sheet import sheet

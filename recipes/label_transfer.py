@@ -28,8 +28,8 @@ from fiqa.data.store import read_sidecar
 from fiqa.faces.degrade import random_degradation
 from fiqa.functional.agreement import spearman
 from fiqa.functional.bootstrap import Band
+from fiqa.functional.table import Table
 from fiqa.methods.label_optimization import optimize_labels
-from fiqa.report.tables import Table
 from fiqa.types import Faces
 
 SPOIL_SEED = 7

@@ -18,9 +18,9 @@ from fiqa.data.embeddings import read_embeddings
 from fiqa.data.manifest import read_manifest
 from fiqa.data.quality import read_quality
 from fiqa.functional.agreement import spearman
+from fiqa.report.evaluation.folder import write_report
 from fiqa.report.picture import Picture
 from fiqa.types import Quality
-from fiqa.verbs.evaluate_report import write_report
 
 SHOWN, CELL = 12, 80
 """Faces per strip of the contact sheet, and their side in pixels."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOME = {
-    "DiscardCurve": "fiqa.types",
+    "DiscardCurve": "fiqa.functional.curve",
     "Embeddings": "fiqa.types",
     "Faces": "fiqa.types",
     "Factors": "fiqa.types",
@@ -28,7 +28,7 @@ _HOME = {
     "export": "fiqa.verbs.export",
     "label": "fiqa.verbs.label",
     "load": "fiqa.methods",
-    "scan": "fiqa.verbs.scan",
+    "scan": "fiqa.data.scan",
     "score": "fiqa.verbs.score",
     "threshold": "fiqa.verbs.threshold",
     "train": "fiqa.verbs.train",
@@ -37,8 +37,8 @@ _HOME = {
 __all__ = sorted([*_HOME, "__version__"])
 
 if TYPE_CHECKING:
+    from fiqa.functional.curve import DiscardCurve as DiscardCurve
     from fiqa.methods import load as load
-    from fiqa.types import DiscardCurve as DiscardCurve
     from fiqa.types import Embeddings as Embeddings
     from fiqa.types import Faces as Faces
     from fiqa.types import Factors as Factors

@@ -7,8 +7,8 @@ Higher quality is better, always.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal, Protocol, Self, runtime_checkable
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,6 @@ from fiqa.errors import InputError, ShapeError
 from fiqa.vocabulary import FACTORS, STATUSES
 
 __all__ = [
-    "DiscardCurve",
     "Embeddings",
     "Faces",
     "Factors",
@@ -254,54 +253,6 @@ class Pairs:
 
     def __len__(self) -> int:
         return len(self.index)
-
-
-@dataclass(frozen=True, eq=False)
-class DiscardCurve:
-    """Error versus discard: the share of mated comparisons that fail among those kept, as the worst-quality ones are discarded.
-
-    Fields: `discard` (K,) float64 ascending in [0,1], the fraction discarded; `fnmr` (K,) float64 in [0,1] among what is kept; `kept` (K,) int64 mated pairs
-    left; `threshold` the comparison threshold at discard 0 (accepted is above it); `fmr` its target, or None when it was set from a starting FNMR; `protocol`
-    the name in fiqa.functional.edc.PROTOCOLS; `counts` mated, nonmated, errors, resolvable_fmr (the lowest FMR that the non-mated count can show);
-    `band` (2,K) low and high of a bootstrap, or None.
-    """
-
-    discard: NDArray[np.float64]
-    fnmr: NDArray[np.float64]
-    kept: NDArray[np.int64]
-    threshold: float
-    fmr: float | None
-    protocol: str
-    counts: Mapping[str, float]
-    band: NDArray[np.float64] | None = None
-
-    def __post_init__(self) -> None:
-        discard = checks.array(self.discard, "DiscardCurve.discard", shape=("K",), dtype=np.float64)
-        k = len(discard)
-        if k == 0 or discard[0] != 0 or np.any(np.diff(discard) < 0):
-            raise InputError("DiscardCurve.discard must start at 0 and ascend.")
-        _set(
-            self,
-            discard=discard,
-            fnmr=checks.array(self.fnmr, "DiscardCurve.fnmr", shape=(k,), dtype=np.float64),
-            kept=checks.array(self.kept, "DiscardCurve.kept", shape=(k,), dtype=np.int64),
-            band=None
-            if self.band is None
-            else checks.array(self.band, "DiscardCurve.band", shape=(2, k), dtype=np.float64),
-        )
-
-    def __len__(self) -> int:
-        return len(self.discard)
-
-    def area(self, upto: float = 0.3, *, normalize: Literal["start", "best"] | None = None) -> float:
-        """Returns the area under the curve over discard fractions [0, upto]; see fiqa.functional.edc.area for the three forms."""
-        from fiqa.functional.edc import area
-
-        return area(self, upto, normalize=normalize)
-
-    def with_band(self, band: NDArray[np.float64]) -> Self:
-        """Returns the same curve with a confidence band (2,K)."""
-        return replace(self, band=band)
 
 
 @dataclass(frozen=True)

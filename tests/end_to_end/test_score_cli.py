@@ -20,8 +20,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from fiqa.data.tables import decode_text, read_table
+from fiqa.faces.crops import sources
 from fiqa.verbs.score import plan
-from fiqa.verbs.score_rows import sources
 
 
 def fiqa(*arguments, cwd=None, **options) -> subprocess.CompletedProcess[bytes]:

@@ -16,9 +16,10 @@ import pytest
 
 from fiqa.data.images import read_image
 from fiqa.faces.align import align
-from fiqa.faces.detect import Detection, Detector, choose, detector
-from fiqa.faces.dlib_detector import DlibDetector
-from fiqa.faces.yunet import YuNet
+from fiqa.faces.detection import Detection, Detector, choose
+from fiqa.faces.detectors import detector
+from fiqa.faces.detectors.dlib import DlibDetector
+from fiqa.faces.detectors.yunet import YuNet
 from fiqa.functional.geometry import TEMPLATE, inverse, transform_points
 from fiqa.functional.pose import pose_from_points
 

@@ -15,7 +15,8 @@ import pytest
 from numpy.typing import NDArray
 
 from fiqa.functional.bootstrap import bootstrap_band, paired_difference
-from fiqa.functional.edc import area, best_area, discard_curve, oracle_curve, random_curve
+from fiqa.functional.curve import area, best_area
+from fiqa.functional.edc import discard_curve, oracle_curve, random_curve
 from fiqa.functional.threshold import choose_cut
 from fiqa.functional.verification import all_pairs
 

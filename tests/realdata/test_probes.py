@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 import fiqa
+from fiqa.diagnosis.model import probe_faces
 from fiqa.faces.degrade import degrade
 from fiqa.nets.recognizer import TorchRecognizer, describe_weights, open_recognizer
 from fiqa.runtime.describe import Described
 from fiqa.runtime.onnx import OnnxEmbedder
 from fiqa.runtime.weights import REGISTRY
 from fiqa.types import Faces
-from fiqa.verbs.model_report import probe_faces
 
 GIVEN = Described(
     kind="recognizer", color="RGB", mean=".485,.456,.406", std=".229,.224,.225", backbone="mobilefacenet", embedding=128,

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from fiqa.data.formats import lfw_pairs
+from fiqa.diagnosis.model import model_report, probe_faces
 from fiqa.functional.verification import lfw_accuracy
 from fiqa.runtime.describe import Described, describe
 from fiqa.runtime.onnx import OnnxEmbedder
 from fiqa.types import Manifest
 from fiqa.verbs.embed import embed
-from fiqa.verbs.model_report import model_report, probe_faces
 
 A = Described(
     kind="recognizer",

@@ -12,9 +12,9 @@ import pytest
 import fiqa
 from fiqa.data.store import sha256_file
 from fiqa.methods.lightqnet import PUBLISHED
+from fiqa.report.evaluation.folder import write_report
 from fiqa.runtime.describe import Described, describe
 from fiqa.types import Embeddings, Faces, Quality
-from fiqa.verbs.evaluate_report import write_report
 
 A = Described(kind="recognizer", color="RGB", mean=".485,.456,.406", std=".229,.224,.225", texts={})
 

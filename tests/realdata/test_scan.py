@@ -12,8 +12,8 @@ import PIL.Image
 
 from fiqa.data.images import decode_image, read_image
 from fiqa.data.manifest import find
-from fiqa.verbs.folder_report import folder_report
-from fiqa.verbs.scan import scan
+from fiqa.data.scan import scan
+from fiqa.diagnosis.folder import folder_report
 
 
 def test_every_photograph_is_readable(data: Path) -> None:

@@ -37,12 +37,12 @@ def command(
       fiqa doctor model.onnx --faces crops/
     """
     if path.lower().endswith(".onnx"):
-        from fiqa.verbs.model_report import model_report, probe_faces
+        from fiqa.diagnosis.model import model_report, probe_faces
 
         model = model_report(path, faces=None if faces is None else probe_faces(faces, most), seed=seed)
         lines, healthy = model.lines(), model.healthy
     else:
-        from fiqa.verbs.folder_report import folder_report
+        from fiqa.diagnosis.folder import folder_report
 
         folder = folder_report(path, progress=lambda rows: progress(rows, total=len(rows), label="doctor", quiet=quiet))
         lines, healthy = folder.lines(), folder.healthy

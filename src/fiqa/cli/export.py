@@ -46,8 +46,8 @@ def command(
     Example:
       fiqa export runs/a -o model.onnx --int8
     """
+    from fiqa.training.int8_gate import Gate
     from fiqa.verbs.export import export
-    from fiqa.verbs.export_gate import Gate
 
     done = export(
         run,

@@ -27,8 +27,8 @@ def command(
     import sys
 
     from fiqa.data.manifest import to_frame
+    from fiqa.data.scan import scan
     from fiqa.data.tables import write_rows
-    from fiqa.verbs.scan import scan
 
     found = scan(
         paths,

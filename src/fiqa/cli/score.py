@@ -15,8 +15,8 @@ from fiqa.cli import options
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from fiqa.scoring.rows import Row
     from fiqa.verbs.score import Scoring, Summary
-    from fiqa.verbs.score_rows import Row
 
 
 def command(
@@ -84,7 +84,7 @@ def command(
     else:
         rows, summary = _to_file(run, output, force, quiet, keep=html is not None)
     if html is not None:
-        from fiqa.verbs.score_sheet import write_sheet
+        from fiqa.scoring.sheet import write_sheet
 
         write_sheet(rows, html, limits=run.how.limits, footer=shlex.join(["fiqa", *sys.argv[1:]]))
     if not quiet:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fiqa.faces.detect import Detection, check_image
+from fiqa.faces.detection import Detection, check_image
 from fiqa.functional.geometry import eye_distance, inverse, similarity_transform, template, transform_points
 from fiqa.types import Faces
 

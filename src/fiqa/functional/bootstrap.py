@@ -19,8 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 from fiqa import checks
 from fiqa.errors import EvidenceError, InputError
 from fiqa.functional import edc
+from fiqa.functional.curve import DiscardCurve, best_area
 from fiqa.functional.protocols import Normalize, Protocol, protocol_of
-from fiqa.types import DiscardCurve
 
 __all__ = [
     "Band",
@@ -181,7 +181,7 @@ def paired_difference(
 
     Args:
         quality_a, quality_b: (P,2) each.
-        upto, normalize: the area compared, as edc.area.
+        upto, normalize: the area compared, as fiqa.functional.curve.area.
         others: and Raises as bootstrap_band.
 
     >>> similarity, same = [0.1, 0.9, 0.8, 0.2], [True] * 4
@@ -295,7 +295,7 @@ def _areas(band: Band, upto: float, normalize: Normalize, rule: Protocol) -> NDA
     if normalize is None:
         return raw
     if normalize == "best":
-        return raw - np.array([edc.best_area(e0, upto, rule.best) for e0 in start])
+        return raw - np.array([best_area(e0, upto, rule.best) for e0 in start])
     return np.where(start > 0, raw / (upto * np.where(start > 0, start, 1.0)), np.nan)
 
 

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from fiqa import checks
 from fiqa.errors import ShapeError
+from fiqa.functional.table import Table, is_number, printable, shown
 from fiqa.vocabulary import LEVELS
 
-__all__ = ["LEVEL_COLORS", "escape", "figure", "image_uri", "page", "printable", "shown", "table"]
+__all__ = ["LEVEL_COLORS", "escape", "figure", "image_uri", "page", "table", "table_html"]
 
 LEVEL_COLORS: Mapping[str, tuple[str, str]] = MappingProxyType(
     dict(
@@ -61,15 +62,6 @@ footer{margin-top:48px;padding-top:16px;border-top:1px solid var(--line);font-si
 """
 
 
-def printable(text: str) -> str:
-    """Returns `text` with every character that would not show as itself (control, direction, lone surrogate) written as its escape.
-
-    >>> printable("a\\nb\\u202e.jpg")
-    'a\\\\nb\\\\u202e.jpg'
-    """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-
-
 def escape(text: object) -> str:
     """Returns `text` safe inside HTML and inside a quoted attribute.
 
@@ -101,23 +93,6 @@ def figure(uri: str, caption: str, *, alt: str) -> str:
     return f'<figure><img src="{escape(uri)}" alt="{escape(alt)}"><figcaption>{escape(caption)}</figcaption></figure>'
 
 
-def _number(value: object) -> bool:
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
-
-
-def shown(value: object, digits: int | None = None) -> str:
-    """Returns a cell as text: None a dash, a float with `digits` after the point (None: four significant ones), large integers with thousands apart.
-
-    >>> shown(0.5), shown(0.5, 3), shown(12000), shown(None)
-    ('0.5', '0.500', '12,000', '–')
-    """
-    if value is None:
-        return "–"
-    if isinstance(value, float | np.floating):
-        return f"{value:.4g}" if digits is None else f"{value:.{digits}f}"
-    return f"{value:,}" if _number(value) and abs(int(value)) >= 10_000 else str(value)  # type: ignore[call-overload]
-
-
 def table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], *, caption: str = "", digits: int | None = None
 ) -> str:
@@ -135,7 +110,7 @@ def table(
     for row in cells:
         if len(row) != len(columns):
             raise ShapeError(f"rows must have {len(columns)} cells like the columns, got {len(row)}.")
-    right = [all(_number(row[k]) or row[k] is None for row in cells) and bool(cells) for k in range(len(columns))]
+    right = [all(is_number(row[k]) or row[k] is None for row in cells) and bool(cells) for k in range(len(columns))]
     side = [' class="n"' if here else "" for here in right]
     head = "".join(f'<th scope="col"{a}>{escape(name)}</th>' for a, name in zip(side, columns, strict=True))
     lines = [
@@ -144,6 +119,11 @@ def table(
     body = "".join(f"<tr>{line}</tr>" for line in lines)
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
     return f'<div class="wide"><table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def table_html(table_: Table) -> str:
+    """Returns a table as HTML, without its title and note."""
+    return table(table_.columns, table_.rows, digits=table_.digits)
 
 
 def page(title: str, body: str, *, lead: str = "", footer: str = "", style: str = "") -> str:

@@ -18,7 +18,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from fiqa.data.store import atomic_path
 from fiqa.errors import ShapeError
-from fiqa.report.page import LEVEL_COLORS, printable
+from fiqa.functional.table import printable
+from fiqa.report.page import LEVEL_COLORS
 
 __all__ = ["COLORS", "Picture", "save_ladders_png"]
 

@@ -19,8 +19,8 @@ from fiqa.data.manifest import find, read_manifest
 from fiqa.data.store import file_state, fingerprint, hash_rows, is_current, make_record, sha256_file, write_sidecar
 from fiqa.data.tables import TableWriter
 from fiqa.execute.local import map_batches
+from fiqa.faces.photographs import FaceAligning, Job, Row, blank_row
 from fiqa.types import Manifest
-from fiqa.verbs.align_rows import FaceAligning, Job, Row, blank_row
 
 __all__ = ["MANIFEST", "align"]
 

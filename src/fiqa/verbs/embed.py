@@ -5,7 +5,6 @@ Crops go through the recognizer in one process (its own threads keep the cores b
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -18,14 +17,12 @@ from numpy.typing import NDArray
 
 from fiqa import checks
 from fiqa.data.embeddings import read_embeddings, write_embeddings
-from fiqa.data.images import Limits, read_image
-from fiqa.data.manifest import find
-from fiqa.data.store import Parts, file_state, fingerprint, hash_rows, is_current, make_record, write_sidecar
-from fiqa.errors import ReadError
+from fiqa.data.images import Limits
+from fiqa.data.store import Parts, fingerprint, is_current, make_record, write_sidecar
+from fiqa.faces.crops import ALIGNED_SIZE, CropTable
 from fiqa.types import Embeddings, FloatArray, Manifest, Recognizer
-from fiqa.verbs.score_rows import ALIGNED_SIZE, SMALLEST_CROP, resized
 
-__all__ = ["CropTable", "Embedded", "embed", "embed_rows", "failures_path"]
+__all__ = ["Embedded", "embed", "embed_rows", "failures_path"]
 
 PathLike = str | os.PathLike[str]
 Crops = NDArray[np.uint8]
@@ -127,53 +124,6 @@ def failures_path(out: PathLike) -> Path:
 
 Part = tuple[list[str], FloatArray]
 """Of some consecutive rows: the status of each, and the raw vectors of those that are ok."""
-
-
-@dataclass(frozen=True)
-class CropTable:
-    """The rows to embed: files of a manifest, or crops that are in memory."""
-
-    manifest: Manifest
-    limits: Limits
-    crops: Crops | None = None
-
-    @classmethod
-    def of(cls, source: Any, limits: Limits) -> CropTable:
-        """Returns the rows of a source as `embed` takes it."""
-        if isinstance(source, tuple) and len(source) == 2 and isinstance(source[1], np.ndarray):
-            crops = checks.crops(source[1])
-            names = checks.ids(source[0], "ids", length=len(crops))
-            return cls(Manifest(names, names), limits, crops)
-        return cls(source if isinstance(source, Manifest) else find(source), limits)
-
-    def __len__(self) -> int:
-        return len(self.manifest)
-
-    def read(self, row: int) -> tuple[str, Crops | None]:
-        """Returns the status of a row and, when that is ok, its crop at the size of the alignment template."""
-        if self.crops is not None:
-            return "ok", resized(self.crops[row])
-        status, path = str(self.manifest.status[row]), str(self.manifest.path[row])
-        if status != "ok":
-            return status, None
-        try:
-            pixels = read_image(path, limits=self.limits).pixels
-        except ReadError as error:
-            return error.status, None
-        except Exception:  # noqa: BLE001 - whatever one image does to a decoder, the others still get their vectors
-            _log.warning("%r failed", path, exc_info=True)
-            return "failed", None
-        height, width = pixels.shape[:2]
-        return ("wrong_size", None) if height != width or width < SMALLEST_CROP else ("ok", resized(pixels))
-
-    def digest(self) -> str:
-        """Returns a digest of the ids and of the crops: their pixels, or path, size and time of their files."""
-        ids = self.manifest.id.tolist()
-        if self.crops is not None:
-            pixels = (hashlib.sha256(crop.tobytes()).hexdigest() for crop in self.crops)
-            return hash_rows(zip(ids, pixels, strict=True))
-        rows = zip(ids, self.manifest.path.tolist(), self.manifest.status.tolist(), strict=True)
-        return hash_rows((row, file_state(row[1])) for row in rows)
 
 
 @dataclass(frozen=True)

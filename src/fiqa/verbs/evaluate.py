@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from fiqa import checks
 from fiqa.data.names import Match
 from fiqa.errors import InputError
+from fiqa.evaluation.curves import Setting, recognizer_result
+from fiqa.evaluation.evidence import STORED, Evidence, PathLike, Qualities, Vectors, gather
+from fiqa.evaluation.result import Evaluation
 from fiqa.functional.protocols import protocol_of, starting_fnmr
-from fiqa.report.evaluation import Evaluation
-from fiqa.report.evaluation_tables import evaluation_tables
+from fiqa.report.evaluation.tables import evaluation_tables
 from fiqa.types import Manifest, Pairs
-from fiqa.verbs.evaluate_curves import Setting, recognizer_result
-from fiqa.verbs.evaluate_data import STORED, Evidence, PathLike, Qualities, Vectors, gather
 
 __all__ = ["evaluate", "evaluate_evidence"]
 
@@ -61,7 +61,7 @@ def evaluate(
     evidence = gather(quality, embeddings, pairs=pairs, faces=faces, match=match)
     found = evaluate_evidence(evidence, how)
     if out is not None:
-        from fiqa.verbs.evaluate_report import write_report
+        from fiqa.report.evaluation.folder import write_report
 
         write_report(found, out, thumbnails=thumbnails)
     return found

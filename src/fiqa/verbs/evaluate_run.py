@@ -10,14 +10,14 @@ from fiqa import checks
 from fiqa.data.names import Match
 from fiqa.data.store import fingerprint, hash_inputs, is_current, make_record
 from fiqa.errors import InputError
-from fiqa.report.evaluation import Evaluation
-from fiqa.report.tables import Table
+from fiqa.evaluation.curves import Setting
+from fiqa.evaluation.evidence import gather, inputs
+from fiqa.evaluation.papers.clib_fiqa import DataSet, area_tables, optimization_tables, read_set
+from fiqa.evaluation.papers.dmsfiqa import agreement_table, filter_table
+from fiqa.evaluation.result import Evaluation
+from fiqa.functional.table import Table
+from fiqa.report.evaluation.folder import summary_path, write_report, write_tables
 from fiqa.verbs.evaluate import evaluate_evidence
-from fiqa.verbs.evaluate_curves import Setting
-from fiqa.verbs.evaluate_data import gather, inputs
-from fiqa.verbs.evaluate_dms import agreement_table, filter_table
-from fiqa.verbs.evaluate_report import summary_path, write_report, write_tables
-from fiqa.verbs.evaluate_tables import DataSet, area_tables, optimization_tables, read_set
 
 __all__ = ["TABLES", "Request", "Run", "run"]
 

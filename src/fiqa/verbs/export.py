@@ -19,9 +19,9 @@ from fiqa.extras import require
 from fiqa.functional.calibration import raw_at
 from fiqa.runtime.cards import Calibration, ModelCard, ModelInput, card_path, write_card
 from fiqa.runtime.preprocess import prepare
+from fiqa.training.int8_gate import Gate, judged, mates
+from fiqa.training.run_folder import best_of, crops_folder, open_run
 from fiqa.types import FloatArray, batches
-from fiqa.verbs.export_gate import Gate, judged, mates
-from fiqa.verbs.train import best_of, crops_folder, open_run
 
 if TYPE_CHECKING:
     from fiqa.training.config import Recipe

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from fiqa.data.quality import read_quality
 from fiqa.data.store import fingerprint, hash_inputs, is_current, make_record, read_sidecar, write_sidecar
 from fiqa.data.tables import decode_text, read_table, table_suffix, write_table
+from fiqa.labeling.inputs import Inputs, Labels, load_inputs
+from fiqa.labeling.methods import Labeler, labeler_of
+from fiqa.labeling.options import checked
+from fiqa.labeling.work import Progress, Work
 from fiqa.types import Embeddings, Manifest, Quality
-from fiqa.verbs.label_inputs import Inputs, Labels, load_inputs
-from fiqa.verbs.label_methods import Labeler, labeler_of
-from fiqa.verbs.label_options import checked
-from fiqa.verbs.label_work import Progress, Work
 
 __all__ = ["Labeled", "label", "label_rows"]
 

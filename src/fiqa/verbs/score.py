@@ -15,9 +15,10 @@ from fiqa.data.store import file_state, fingerprint, hash_rows, is_current, make
 from fiqa.data.tables import TableWriter, frame_of, table_suffix
 from fiqa.errors import InputError
 from fiqa.execute.local import map_batches
+from fiqa.faces.crops import Source, sources
 from fiqa.runtime.weights import find as find_weights
+from fiqa.scoring.rows import FaceScoring, Row, blank_row
 from fiqa.types import Manifest
-from fiqa.verbs.score_rows import FaceScoring, Row, Source, blank_row, sources
 
 if TYPE_CHECKING:
     import polars as pl

@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fiqa.data.store import atomic_path, fingerprint, is_current, make_record, write_sidecar
-from fiqa.errors import InputError, WeightsError
+from fiqa.errors import InputError
 from fiqa.extras import require
+from fiqa.training.run_folder import best_of, crops_folder
 
 if TYPE_CHECKING:
     from fiqa.training.config import Recipe
     from fiqa.training.loop import Progress
     from fiqa.training.parallel import Place
 
-__all__ = ["Trained", "best_of", "crops_folder", "open_run", "train"]
+__all__ = ["Trained", "train"]
 
 PathLike = str | os.PathLike[str]
 
@@ -82,39 +83,6 @@ def train(
             _write_page(folder, plan, history)
             write_sidecar(folder, record)
     return _trained(folder, plan)
-
-
-def crops_folder(folder: PathLike) -> Path:
-    """Returns where a run keeps decoded crops when its recipe names no other place."""
-    return Path(folder) / "crops"
-
-
-def open_run(folder: PathLike) -> Recipe:
-    """Returns the recipe of the run in `folder`. Raises WeightsError where there is no run."""
-    from fiqa.training.config import resolve
-
-    file = Path(folder) / "recipe.json"
-    try:
-        return resolve(json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise WeightsError(
-            f"A run must have a recipe.json, {str(file)!r} cannot be read: {error}.",
-            hint="fiqa train RECIPE.toml -o RUN",
-        ) from error
-
-
-def best_of(folder: PathLike, metric: str) -> tuple[Path, dict[str, Any]]:
-    """Returns the best weights of a run by `metric`, and the row of its history that they come from. Raises WeightsError where there are none."""
-    from fiqa.training.checkpoint import best_path
-
-    file = best_path(folder, metric)
-    try:
-        row: dict[str, Any] = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise WeightsError(
-            f"The run in {os.fspath(folder)!r} must have weights chosen by {metric}, there are none."
-        ) from error
-    return file, row
 
 
 def _run(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fiqa.data.images import Image
 from fiqa.errors import InputError, ShapeError
 from fiqa.faces.align import align, faces_from
-from fiqa.faces.detect import Detection
+from fiqa.faces.detection import Detection
 from fiqa.functional.geometry import TEMPLATE, inverse, template, transform_points
 
 

@@ -12,17 +12,15 @@ from hypothesis import strategies as st
 from scipy.integrate import trapezoid
 
 from fiqa.errors import EvidenceError, InputError, ShapeError, UnknownNameError
+from fiqa.functional.curve import area, best_area, theoretical_best
 from fiqa.functional.edc import (
     PROTOCOLS,
-    area,
-    best_area,
     comparison_threshold,
     discard_curve,
     false_match_curve,
     oracle_curve,
     pair_quality,
     random_curve,
-    theoretical_best,
 )
 
 Sample = tuple[np.ndarray, np.ndarray, np.ndarray]

@@ -13,7 +13,8 @@ import fiqa
 from fiqa.data.images import read_image, write_image
 from fiqa.faces.align import faces_from
 from fiqa.faces.degrade import degrade
-from fiqa.faces.detect import choose, detector
+from fiqa.faces.detection import choose
+from fiqa.faces.detectors import detector
 from fiqa.faces.factors import REASON_BELOW
 from fiqa.methods.bundled import WEIGHTS
 from fiqa.methods.bundled.model import _reasons

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fiqa.errors import ShapeError, UnknownNameError
-from fiqa.report.page import LEVEL_COLORS, escape, figure, image_uri, page, printable, table
+from fiqa.functional.table import printable
+from fiqa.report.page import LEVEL_COLORS, escape, figure, image_uri, page, table
 from fiqa.vocabulary import LEVELS
 
 

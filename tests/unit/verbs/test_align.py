@@ -15,7 +15,7 @@ from fiqa.data.manifest import find, write_manifest
 from fiqa.data.store import read_sidecar
 from fiqa.errors import InputError, UnknownNameError, WriteError
 from fiqa.faces.align import align as align_face
-from fiqa.faces.detect import Detection
+from fiqa.faces.detection import Detection
 from fiqa.functional.geometry import TEMPLATE
 from fiqa.types import Manifest
 from fiqa.verbs import align as verb

@@ -20,10 +20,10 @@ pytest.importorskip("onnx")
 
 from fiqa.training.dataset import examples  # noqa: E402
 from fiqa.training.evaluation import predict  # noqa: E402
+from fiqa.training.int8_gate import Gate, mates  # noqa: E402
 from fiqa.training.loop import network  # noqa: E402
+from fiqa.training.run_folder import best_of, crops_folder  # noqa: E402
 from fiqa.verbs.export import fitted_calibration  # noqa: E402
-from fiqa.verbs.export_gate import Gate, mates  # noqa: E402
-from fiqa.verbs.train import best_of, crops_folder  # noqa: E402
 
 
 @pytest.fixture

@@ -16,12 +16,13 @@ from fiqa.data.manifest import write_manifest
 from fiqa.data.store import read_sidecar
 from fiqa.data.tables import read_table
 from fiqa.errors import InputError, UnknownNameError
-from fiqa.faces.detect import Detection
+from fiqa.faces.crops import Source, joined, resized
+from fiqa.faces.detection import Detection
 from fiqa.functional.geometry import template
+from fiqa.scoring.rows import FaceScoring, blank_row
 from fiqa.types import Faces, Factors, Manifest
 from fiqa.verbs import score as verb
 from fiqa.verbs.score import plan, score, write_scores
-from fiqa.verbs.score_rows import FaceScoring, Source, blank_row, joined, resized
 from fiqa.vocabulary import FACTORS
 
 COLUMNS = [
@@ -97,7 +98,7 @@ class Finder:
 def scorer(monkeypatch):
     fake = Brightness()
     monkeypatch.setattr(fiqa.methods, "load", lambda model=None: fake, raising=False)
-    monkeypatch.setattr("fiqa.faces.detect.detector", lambda name, weights=None: Finder())
+    monkeypatch.setattr("fiqa.faces.detectors.detector", lambda name, weights=None: Finder())
     return fake
 
 

@@ -98,7 +98,7 @@ def test_the_scale_of_100_comes_from_the_file_or_from_the_calibration(here: dict
 def test_more_pairs_than_are_stored_are_drawn_by_seed_and_said(
     here: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fiqa.verbs.evaluate_data.STORED", 20_000)
+    monkeypatch.setattr("fiqa.evaluation.evidence.STORED", 20_000)
     monkeypatch.setattr(room, "STORED", 20_000)
     found = [fiqa.threshold(here["quality"], here["vectors"], fnmr=0.05, fmr=0.01, seed=s) for s in (0, 0, 1)]
     assert found[0].cut.nonmated == 20_000

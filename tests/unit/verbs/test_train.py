@@ -13,7 +13,7 @@ from fiqa.training.config import Recipe, resolve
 
 torch = pytest.importorskip("torch")
 
-from fiqa.verbs.train import best_of, open_run  # noqa: E402
+from fiqa.training.run_folder import best_of, open_run  # noqa: E402
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from fiqa.training.checkpoint import objective_state  # noqa: E402
 from fiqa.training.dataset import examples  # noqa: E402
 from fiqa.training.evaluation import outputs  # noqa: E402
 from fiqa.training.loop import network  # noqa: E402
-from fiqa.verbs.train import best_of, crops_folder  # noqa: E402
+from fiqa.training.run_folder import best_of, crops_folder  # noqa: E402
 
 
 def _recipe(trainable, tmp_path, tower):

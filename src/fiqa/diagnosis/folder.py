@@ -1,0 +1,133 @@
+"""What will go wrong with a folder of images: the folder part of `fiqa doctor`."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqa.data.images import Limits
+from fiqa.data.scan import Progress, scan
+from fiqa.types import Manifest
+from fiqa.vocabulary import STATUSES
+
+__all__ = ["FolderReport", "folder_report"]
+
+_SHOWN = 5
+SMALL_SIDE = 112
+"""A shorter side below this many pixels is counted as small: an aligned crop would be enlarged."""
+
+
+@dataclass(frozen=True)
+class FolderReport:
+    """Counts over a folder of images; every image was decoded.
+
+    Fields: `images` rows; `statuses` status -> count, ok included; `failed` (path, status) of each image that cannot be read; `duplicates` groups of ids with
+    equal bytes; `sizes` name -> (smallest, median, largest) of width, height (pixels) and bytes, None where nothing is readable; `small` images with a side
+    below 112 pixels; `formats`, `bits`, `modality` value -> count; `many_frames` animated or multi-page files; `identities` count; `single` identities with
+    one readable image; `conflicts` duplicate groups that lie under more than one identity.
+    """
+
+    images: int
+    statuses: Mapping[str, int]
+    failed: Sequence[tuple[str, str]]
+    duplicates: Sequence[tuple[str, ...]]
+    conflicts: Sequence[tuple[str, ...]]
+    sizes: Mapping[str, tuple[float, float, float]] | None
+    small: int
+    formats: Mapping[str, int]
+    bits: Mapping[str, int]
+    modality: Mapping[str, int]
+    many_frames: int
+    identities: int
+    single: Sequence[str]
+
+    @property
+    def healthy(self) -> bool:
+        """True where every image can be read and no person's image lies under another's name."""
+        return not self.failed and not self.conflicts
+
+    def lines(self) -> list[str]:
+        """Returns the report as lines of text; long lists are cut after five entries, with their length."""
+        text = [f"images: {self.images} ({_counts(self.statuses)})"]
+        text += [f"  {status}: {path!r}. {STATUSES[status]}" for path, status in self.failed[:_SHOWN]]
+        text += _more(self.failed)
+        if self.sizes is not None:
+            text += [f"{name}: {low:g} .. {high:g}, median {mid:g}" for name, (low, mid, high) in self.sizes.items()]
+        text.append(f"sides below {SMALL_SIDE} pixels: {self.small}")
+        text.append(f"formats: {_counts(self.formats)}")
+        text.append(f"bits per channel: {_counts(self.bits)}")
+        text.append(f"modality: {_counts(self.modality)}")
+        text.append(f"animated or many pages (the first is used): {self.many_frames}")
+        text.append(f"groups of equal files: {len(self.duplicates)}")
+        text += ["  " + " = ".join(map(repr, group)) for group in self.duplicates[:_SHOWN]]
+        text += _more(self.duplicates)
+        text.append(f"equal files under different identities: {len(self.conflicts)}")
+        text.append(f"identities: {self.identities}; with one image (no mated pair): {len(self.single)}")
+        return text
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items()) or "none"
+
+
+def _more(items: Sequence[object]) -> list[str]:
+    return [f"  ... and {len(items) - _SHOWN} more"] if len(items) > _SHOWN else []
+
+
+def folder_report(
+    paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    *,
+    limits: Limits | None = None,
+    progress: Progress = iter,
+) -> FolderReport:
+    """Returns what there is to know of the images below `paths` before scoring them; decodes each one.
+
+    Args:
+        paths: files, folders, list files, manifests.
+        limits: what an image may cost.
+        progress: wraps the row numbers as they are worked through.
+
+    Raises:
+        ReadError: a list file or manifest cannot be read. InputError: `paths` is empty.
+    """
+    seen = scan(paths, decode=True, limits=limits, progress=progress)
+    good = seen.take(seen.status == "ok")
+    groups = _duplicates(good)
+    owner = dict(zip(good.id.tolist(), good.identity.tolist(), strict=True))
+    people = Counter(name for name in good.identity.tolist() if name)
+    width, height = good.columns["width"], good.columns["height"]
+    return FolderReport(
+        images=len(seen),
+        statuses=_tally(seen.status),
+        failed=[(str(p), str(s)) for p, s in zip(seen.path, seen.status, strict=True) if s != "ok"],
+        duplicates=groups,
+        conflicts=[group for group in groups if len({owner[name] for name in group}) > 1],
+        sizes={name: _range(good.columns[name]) for name in ("width", "height", "bytes")} if len(good) else None,
+        small=int(np.count_nonzero(np.minimum(width, height) < SMALL_SIDE)),
+        formats=_tally(good.columns["format"]),
+        bits=_tally(good.columns["bits"]),
+        modality=_tally(good.columns["modality"]),
+        many_frames=int(np.count_nonzero(good.columns["frames"] > 1)),
+        identities=len(people),
+        single=sorted(name for name, count in people.items() if count == 1),
+    )
+
+
+def _tally(values: NDArray[np.generic]) -> dict[str, int]:
+    return dict(Counter(values.astype(str).tolist()).most_common())
+
+
+def _range(values: NDArray[np.int64]) -> tuple[float, float, float]:
+    return float(values.min()), float(np.median(values)), float(values.max())
+
+
+def _duplicates(good: Manifest) -> list[tuple[str, ...]]:
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name, sha in zip(good.id.tolist(), good.columns["sha256"].tolist(), strict=True):
+        groups[sha].append(name)
+    return [tuple(group) for group in groups.values() if len(group) > 1]

@@ -1,0 +1,151 @@
+"""DmsFIQA's tables from any quality files: agreement with target labels and spread (Table 4), verification under filtering (Table 5)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqa import checks
+from fiqa.data.names import Match, find_ids
+from fiqa.data.quality import read_quality
+from fiqa.errors import EvidenceError, InputError
+from fiqa.evaluation.curves import Setting, verification_of
+from fiqa.evaluation.evidence import Evidence, PathLike
+from fiqa.functional import agreement
+from fiqa.functional.calibration import levels
+from fiqa.functional.selection import above, coverage, top_k
+from fiqa.functional.spread import spread
+from fiqa.functional.table import Table, file_stem
+from fiqa.methods.dmsfiqa.levels import INTERVALS
+from fiqa.types import Embeddings, Quality
+
+__all__ = ["CUTS", "THRESHOLDS", "TOP", "agreement_table", "filter_table"]
+
+CUTS = tuple(high for _, high in (INTERVALS[0], INTERVALS[3], INTERVALS[6], INTERVALS[9]))
+"""Where DmsFIQA's labels are cut into unusable, low, medium, good and perfect."""
+
+TOP = (20, 30, 50, 100)
+THRESHOLDS = (0.2, 0.4, 0.6, 0.8)
+
+
+def agreement_table(evidence: Evidence, target: Quality | PathLike, *, match: Match = "id") -> Table:
+    """Returns DmsFIQA's Table 4: how each quality agrees with target labels in 0..1, and how widely it is spread.
+
+    Errors are on the 0..1 scale of the score (a dash where it has none); rank correlations are per identity, then averaged, on all images and on those of the
+    middle levels (labels in (.2, .9]), with the identities used and skipped. Levels of both are cut at CUTS for balanced accuracy and macro-F1.
+
+    Raises:
+        InputError: labels outside 0..1, or none for these images.
+    """
+    labels = target if isinstance(target, Quality) else read_quality(target)
+    place = find_ids(labels.id, evidence.ids, match=match)
+    wanted = np.full(len(evidence.ids), np.nan)
+    wanted[place[place >= 0]] = labels.value[place >= 0]
+    known = np.flatnonzero(np.isfinite(wanted))
+    if not len(known):
+        raise InputError(
+            f"The target labels must be of these images, got none of {len(evidence.ids)} among {len(labels)}."
+        )
+    truth = wanted[known]
+    checks.in_range(float(truth.min()), "target", 0.0, 1.0)
+    checks.in_range(float(truth.max()), "target", 0.0, 1.0)
+    who = evidence.identity[known]
+    middle = (truth > CUTS[0]) & (truth <= CUTS[-1])
+    rows = []
+    for scores in evidence.scores:
+        unit = None if scores.unit is None else scores.unit[known]
+        value = scores.value[known]
+        rows.append(
+            [
+                scores.name,
+                len(known),
+                *_errors(unit, truth),
+                *_ranks(value, truth, who),
+                *_ranks(value[middle], truth[middle], who[middle]),
+                *_shape(unit),
+            ]
+        )
+    columns = [
+        "method", "images", "MAE", "RMSE", "balanced acc.", "macro-F1", "Spearman", "Kendall", "ids used/skipped", "middle Spearman", "middle Kendall",
+        "middle used/skipped", "Q90-Q10", "Std", "Entropy",
+    ]  # fmt: skip
+    note = (
+        f"Target: {labels.method} ({labels.kind}), {len(known)} of {len(evidence.ids)} images, {int(middle.sum())} of the middle levels. Correlations within "
+        "each identity, then averaged; identities with fewer than two images or constant scores are skipped. A dash: not on a 0..1 scale."
+    )
+    return Table("dms_agreement", "DmsFIQA Table 4: agreement with the labels, and spread", columns, rows, note)
+
+
+def _errors(unit: NDArray[np.float64] | None, truth: NDArray[np.float64]) -> list[float | None]:
+    if unit is None:
+        return [None] * 4
+    given, wanted = levels(unit, CUTS), levels(truth, CUTS)
+    return [
+        agreement.mae(unit, truth),
+        agreement.rmse(unit, truth),
+        agreement.balanced_accuracy(given, wanted),
+        agreement.macro_f1(given, wanted),
+    ]
+
+
+def _ranks(value: NDArray[np.float64], truth: NDArray[np.float64], who: NDArray[np.str_]) -> list[Any]:
+    try:
+        spearman, used, skipped = agreement.per_identity(agreement.spearman, value, truth, who)
+        kendall, _, _ = agreement.per_identity(agreement.kendall, value, truth, who)
+    except EvidenceError:  # no identity has two images that differ
+        return [None, None, f"0/{len(np.unique(who))}"]
+    return [spearman, kendall, f"{used}/{skipped}"]
+
+
+def _shape(unit: NDArray[np.float64] | None) -> list[float | None]:
+    if unit is None:
+        return [None] * 3
+    found = spread(unit)
+    return [found.q90_q10, found.std, found.entropy]
+
+
+def filter_table(evidence: Evidence, vectors: Embeddings, how: Setting) -> Table:
+    """Returns DmsFIQA's Table 5 for one recognizer: verification of what is left under no filter, top-K per identity and thresholds on the 0..1 score."""
+    columns = [
+        "method",
+        "filter",
+        "coverage %",
+        "images",
+        "identities",
+        "mated",
+        "non-mated",
+        "ROC-AUC",
+        *(f"TPR@{far:g}" for far in how.fars),
+        "EER %",
+    ]
+    stem = file_stem(vectors.recognizer, [other.recognizer for other in evidence.recognizers])
+    everything = np.ones(len(evidence.ids), bool)
+    rows = [["-", "none", *_filtered(evidence, vectors, everything, how)]]
+    for scores in evidence.scores:
+        masks = [(f"top {k} per identity", top_k(scores.value, evidence.identity, k)) for k in TOP]
+        if scores.unit is not None:
+            masks += [(f"score >= {cut:g}", above(scores.unit, cut)) for cut in THRESHOLDS]
+        rows += [[scores.name, name, *_filtered(evidence, vectors, mask, how)] for name, mask in masks]
+    note = (
+        f"Recognizer {vectors.recognizer}, the retained images of the same {len(evidence.ids)}, exact. A dash: no pairs of both kinds are left, or a FAR that "
+        "the non-mated pairs cannot resolve. Thresholds need a 0..1 score."
+    )
+    return Table(
+        f"dms_filter_{stem}",
+        f"DmsFIQA Table 5: verification under filtering, {vectors.recognizer}",
+        columns,
+        rows,
+        note,
+    )
+
+
+def _filtered(evidence: Evidence, vectors: Embeddings, keep: NDArray[np.bool_], how: Setting) -> list[Any]:
+    left = [100 * coverage(keep), int(keep.sum()), len(np.unique(evidence.identity[keep]))]
+    try:
+        found = verification_of(vectors, evidence, keep, how.fars)
+    except EvidenceError:
+        return [*left, None, None, None, *([None] * len(how.fars)), None]
+    tpr = [found.tpr[far] if far >= found.resolvable_far else None for far in how.fars]
+    return [*left, found.mated, found.nonmated, found.auc, *tpr, 100 * found.eer]

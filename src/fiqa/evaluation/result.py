@@ -1,0 +1,206 @@
+"""What an evaluation found, as plain data: every number of the report, and the same as JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqa.functional.bootstrap import Difference
+from fiqa.functional.curve import DiscardCurve
+from fiqa.functional.spread import Spread
+from fiqa.functional.table import Table
+from fiqa.functional.verification import Accuracy, Verification
+
+__all__ = ["FORMS", "Estimate", "Evaluation", "MethodCurve", "RecognizerResult", "Scores", "WorstPair"]
+
+FORMS = ("raw", "start", "best")
+"""The three forms of an area: raw, relative to the FNMR at discard 0, and less the area under the theoretical best."""
+
+_POINTS = 400
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number and its interval, None where there is none."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """One quality on the common images: `value` (N,) on its own scale; `unit` (N,) in 0..1 or None, and `scale` how that was found; `kind` score or label;
+    `source` where it came from; `absent` images that it has no number for, `unmatched` names in it that are no image here; `spread` of `unit`, or without
+    it of `value` brought to 0..1 by its own percentiles (functional.spread.stretched).
+    """
+
+    name: str
+    value: NDArray[np.float64]
+    kind: str
+    source: str
+    unit: NDArray[np.float64] | None
+    scale: str
+    absent: int
+    unmatched: int
+    spread: Spread
+
+
+@dataclass(frozen=True, eq=False)
+class MethodCurve:
+    """A method under one recognizer: its `curve`, `areas` (limit, form) -> Estimate or None, `difference` to the first method at the first limit."""
+
+    name: str
+    role: Literal["method", "random", "oracle"]
+    curve: DiscardCurve
+    areas: Mapping[tuple[float, str], Estimate | None]
+    difference: Difference | None = None
+
+    def errors_left(self, discard: float) -> tuple[int, int]:
+        """Returns (errors, mated pairs) that are left when at least `discard` of the pairs are discarded; a tie goes as a whole."""
+        place = min(int(np.searchsorted(self.curve.discard, discard - 1e-12)), len(self.curve) - 1)
+        kept = int(self.curve.kept[place])
+        return round(float(self.curve.fnmr[place]) * kept), kept
+
+
+@dataclass(frozen=True, eq=False)
+class WorstPair:
+    """A mated pair that fails: the ids of its images, their similarity, the quality of each under the method, and their pictures where asked for."""
+
+    ids: tuple[str, str]
+    similarity: float
+    quality: tuple[float, float]
+    thumbnails: tuple[NDArray[np.uint8] | None, NDArray[np.uint8] | None] = (None, None)
+
+
+@dataclass(frozen=True, eq=False)
+class RecognizerResult:
+    """One recognizer: `threshold` and `counts` (mated, nonmated, errors, resolvable_fmr) at discard 0; `verification` of all images; `accuracy` of the list's
+    folds or None; `roc` (2,K) FMR and FNMR; `density` (3,B) similarity, share of mated, share of non-mated pairs; `curves` of methods, random and oracle.
+    """
+
+    name: str
+    threshold: float
+    fnmr: float
+    counts: Mapping[str, float]
+    verification: Verification | None
+    accuracy: Accuracy | None
+    roc: NDArray[np.float64]
+    density: NDArray[np.float64]
+    curves: Sequence[MethodCurve]
+    worst: Sequence[WorstPair] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Everything that one run found. `notes` are sentences that a reader must know; `tables` are what is printed.
+
+    `settings` has protocol, fmr, start_fnmr, limits, draws, level, seed; `counts` images, identities, mated, nonmated and what was left out.
+    """
+
+    settings: Mapping[str, Any]
+    counts: Mapping[str, int]
+    scores: Sequence[Scores]
+    recognizers: Sequence[RecognizerResult]
+    notes: Sequence[str]
+    tables: Sequence[Table] = field(default=())
+    command: str = ""
+
+    def curve(self, method: str, recognizer: str | None = None) -> MethodCurve:
+        """Returns the curve of a method (also "random" and "oracle") under a recognizer, the first when None. Raises KeyError when there is none."""
+        for result in self.recognizers:
+            if recognizer in (None, result.name):
+                return {curve.name: curve for curve in result.curves}[method]
+        raise KeyError(recognizer)
+
+    def text(self) -> str:
+        """Returns what a terminal shows: areas and verification, and the notes; the report has the other tables too."""
+        shown = [table.text() for table in self.tables if table.name.startswith(("areas_", "verification"))]
+        return "\n\n".join([*shown, "\n".join(f"note: {note}" for note in self.notes)]).strip()
+
+    def json(self) -> dict[str, Any]:
+        """Returns every number as plain data; curves of more points than 400 are given at 400 of them."""
+        return {
+            "command": self.command,
+            "settings": _plain(dict(self.settings)),
+            "counts": _plain(dict(self.counts)),
+            "notes": list(self.notes),
+            "scores": [_scores_json(scores) for scores in self.scores],
+            "recognizers": [_recognizer_json(result) for result in self.recognizers],
+            "tables": [table.json() for table in self.tables],
+        }
+
+
+def thinned(count: int, most: int = _POINTS) -> NDArray[np.int64]:
+    """Returns at most `most` of the indexes 0..count-1, evenly spread, the first and the last among them.
+
+    >>> thinned(5, 3).tolist()
+    [0, 2, 4]
+    """
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
+
+
+def _scores_json(scores: Scores) -> dict[str, Any]:
+    share, edges = np.histogram(scores.value, bins=40) if len(scores.value) else (np.empty(0), np.empty(0))
+    return {
+        "name": scores.name, "kind": scores.kind, "source": scores.source, "scale": scores.scale, "absent": scores.absent, "unmatched": scores.unmatched,
+        "count": len(scores.value), "histogram": {"edges": _plain(edges), "counts": _plain(share)},
+        "spread": _plain(asdict(scores.spread)),
+    }  # fmt: skip
+
+
+def _recognizer_json(result: RecognizerResult) -> dict[str, Any]:
+    accuracy = result.accuracy
+    found = result.verification
+    return {
+        "name": result.name,
+        "threshold": _plain(result.threshold),
+        "fnmr": _plain(result.fnmr),
+        "counts": _plain(dict(result.counts)),
+        "verification": None
+        if found is None
+        else _plain(asdict(found) | {"tpr": {f"{far:g}": v for far, v in found.tpr.items()}}),
+        "accuracy": None if accuracy is None else _plain(asdict(accuracy)),
+        "roc": {"fmr": _plain(result.roc[0]), "fnmr": _plain(result.roc[1])},
+        "similarity": dict(zip(("center", "mated", "nonmated"), map(_plain, result.density), strict=True)),
+        "methods": [_curve_json(curve) for curve in result.curves],
+        "worst": [
+            {"ids": list(pair.ids), "similarity": pair.similarity, "quality": list(pair.quality)}
+            for pair in result.worst
+        ],
+    }
+
+
+def _curve_json(found: MethodCurve) -> dict[str, Any]:
+    rows = thinned(len(found.curve))
+    band = found.curve.band
+    return {
+        "name": found.name,
+        "role": found.role,
+        "areas": [
+            {"upto": upto, "form": form}
+            | (_plain(asdict(area)) if area else {"value": None, "low": None, "high": None})
+            for (upto, form), area in found.areas.items()
+        ],
+        "difference": None if found.difference is None else _plain(asdict(found.difference)),
+        "discard": _plain(found.curve.discard[rows]),
+        "fnmr": _plain(found.curve.fnmr[rows]),
+        "kept": _plain(found.curve.kept[rows]),
+        "band": None if band is None else _plain(band[:, rows]),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Numbers as JSON has them: numpy unwrapped, what is not finite None."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, np.ndarray | list | tuple):
+        return [_plain(one) for one in (value.tolist() if isinstance(value, np.ndarray) else value)]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value

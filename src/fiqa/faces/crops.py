@@ -1,0 +1,171 @@
+"""The only reader of aligned crops: from files or arrays to crops at the size of the template, with a status for what is none.
+
+What scores, embeds, labels or shows crops reads them here, so that all of them see the same pixels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqa import checks
+from fiqa.data.images import Image, Limits, read_image
+from fiqa.data.manifest import find
+from fiqa.data.store import file_state, hash_rows
+from fiqa.errors import ReadError
+from fiqa.types import Faces, Manifest
+
+__all__ = [
+    "ALIGNED_SIZE",
+    "SMALLEST_CROP",
+    "CropTable",
+    "Source",
+    "aligned_face",
+    "alike",
+    "joined",
+    "resized",
+    "sources",
+]
+
+Crops = NDArray[np.uint8]
+ALIGNED_SIZE = 112
+"""Side of an aligned crop, pixels."""
+SMALLEST_CROP = 26
+"""The shortest side of an aligned crop that is scored: its eyes are then 8 pixels apart (fiqa.faces.detection.MIN_EYE_DISTANCE)."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One image to score: a row of a manifest. `landmarks` (ten crop coordinates), `eye_distance` (source pixels) and `inside` (share of the crop that came
+    from the frame) where it lists crops that know them."""
+
+    id: str
+    path: str
+    identity: str = ""
+    split: str = ""
+    status: str = "ok"
+    landmarks: tuple[float, ...] | None = None
+    eye_distance: float | None = None
+    inside: float | None = None
+
+
+def sources(manifest: Manifest) -> Iterator[Source]:
+    """Yields the rows of a manifest as they will be scored."""
+    landmarks, eyes, inside = (manifest.columns.get(name) for name in ("landmarks", "eye_distance", "inside"))
+    for i in range(len(manifest)):
+        known = None if landmarks is None or landmarks[i] is None else tuple(map(float, landmarks[i]))
+        yield Source(
+            str(manifest.id[i]),
+            str(manifest.path[i]),
+            str(manifest.identity[i]),
+            str(manifest.split[i]),
+            str(manifest.status[i]),
+            known,
+            None if eyes is None else float(eyes[i]),
+            None if inside is None else float(inside[i]),
+        )
+
+
+@dataclass(frozen=True)
+class CropTable:
+    """The rows to embed: files of a manifest, or crops that are in memory."""
+
+    manifest: Manifest
+    limits: Limits
+    crops: Crops | None = None
+
+    @classmethod
+    def of(cls, source: Any, limits: Limits) -> CropTable:
+        """Returns the rows of a source as `embed` takes it."""
+        if isinstance(source, tuple) and len(source) == 2 and isinstance(source[1], np.ndarray):
+            crops = checks.crops(source[1])
+            names = checks.ids(source[0], "ids", length=len(crops))
+            return cls(Manifest(names, names), limits, crops)
+        return cls(source if isinstance(source, Manifest) else find(source), limits)
+
+    def __len__(self) -> int:
+        return len(self.manifest)
+
+    def read(self, row: int) -> tuple[str, Crops | None]:
+        """Returns the status of a row and, when that is ok, its crop at the size of the alignment template."""
+        if self.crops is not None:
+            return "ok", resized(self.crops[row])
+        status, path = str(self.manifest.status[row]), str(self.manifest.path[row])
+        if status != "ok":
+            return status, None
+        try:
+            pixels = read_image(path, limits=self.limits).pixels
+        except ReadError as error:
+            return error.status, None
+        except Exception:  # noqa: BLE001 - whatever one image does to a decoder, the others still get their vectors
+            _log.warning("%r failed", path, exc_info=True)
+            return "failed", None
+        height, width = pixels.shape[:2]
+        return ("wrong_size", None) if height != width or width < SMALLEST_CROP else ("ok", resized(pixels))
+
+    def digest(self) -> str:
+        """Returns a digest of the ids and of the crops: their pixels, or path, size and time of their files."""
+        ids = self.manifest.id.tolist()
+        if self.crops is not None:
+            pixels = (hashlib.sha256(crop.tobytes()).hexdigest() for crop in self.crops)
+            return hash_rows(zip(ids, pixels, strict=True))
+        rows = zip(ids, self.manifest.path.tolist(), self.manifest.status.tolist(), strict=True)
+        return hash_rows((row, file_state(row[1])) for row in rows)
+
+
+def aligned_face(source: Source, image: Image) -> Faces | None:
+    """Returns an image that is an aligned crop, at 112x112 and with what its manifest knows of it; None when it is not square or under SMALLEST_CROP."""
+    height, width = image.pixels.shape[:2]
+    if height != width or width < SMALLEST_CROP:
+        return None
+    known: dict[str, Any] = {"grey": np.array([image.grey])}
+    if source.landmarks is not None:
+        known["landmarks"] = np.asarray(source.landmarks, np.float32).reshape(1, 5, 2) * (ALIGNED_SIZE / width)
+    if source.eye_distance is not None:
+        known["eye_distance"] = np.array([source.eye_distance], np.float32)
+    if source.inside == 1.0:  # with less, which pixels are outside is read from the constant fill
+        known["inside"] = np.ones((1, ALIGNED_SIZE, ALIGNED_SIZE), bool)
+    return Faces(resized(image.pixels)[None], **known)
+
+
+def resized(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Returns a square crop (S,S,3) at 112 x 112: averaged when it shrinks, bilinear when it grows, as it is when it fits."""
+    import cv2
+
+    if len(pixels) == ALIGNED_SIZE:
+        return pixels
+    method = cv2.INTER_AREA if len(pixels) > ALIGNED_SIZE else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(pixels, (ALIGNED_SIZE, ALIGNED_SIZE), interpolation=method), np.uint8)
+
+
+def alike(faces: Sequence[Faces]) -> list[list[int]]:
+    """Returns the places of the faces that may be joined: those whose frame's mask is known, and those where it is not (which are measured otherwise).
+
+    >>> one = Faces(np.zeros((1, 112, 112, 3), np.uint8))
+    >>> alike([one, Faces(one.crops, inside=np.ones((1, 112, 112), bool)), one])
+    [[0, 2], [1]]
+    """
+    unknown = [face.inside is None for face in faces]
+    parts = [[i for i, value in enumerate(unknown) if value is wanted] for wanted in (True, False)]
+    return [part for part in parts if part]
+
+
+def joined(faces: Sequence[Faces]) -> Faces:
+    """Returns one Faces of many that are `alike`; landmarks and eye distances that only some have are NaN for the others."""
+    whole: dict[str, Any] = {}
+    for field in fields(Faces):
+        values = [getattr(face, field.name) for face in faces]
+        shape = next((value.shape[1:] for value in values if value is not None), None)
+        if shape is not None:
+            whole[field.name] = np.concatenate(
+                [np.full((len(f), *shape), np.nan) if v is None else v for f, v in zip(faces, values, strict=True)]
+            )
+    return Faces(**whole)

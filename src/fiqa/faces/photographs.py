@@ -1,0 +1,128 @@
+"""From photographs to crops on disk and the rows that describe them, one batch of images at a time; what every worker process of `align` runs."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from fiqa import checks
+from fiqa.data.images import Image, Limits, read_image, write_image
+from fiqa.errors import ReadError, WriteError
+from fiqa.faces.align import faces_from
+from fiqa.faces.detection import POLICIES, Detection, Detector, choose
+from fiqa.faces.detectors import NAMES, detector
+from fiqa.types import Faces
+
+__all__ = ["FORMATS", "FaceAligning", "Job", "Row", "blank_row"]
+
+Row = dict[str, Any]
+FORMATS = ("png", "jpg")
+"""What crops are written as."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One image to align: a row of a manifest, the folder `out`, and the crop's `name` in it, without suffix."""
+
+    id: str
+    path: str
+    identity: str
+    split: str
+    status: str
+    out: str
+    name: str
+
+
+def blank_row(job: Job, status: str) -> Row:
+    """Returns the row of an image that gave no face: every column of the manifest, in order. Its path is that of the source."""
+    return {
+        "id": job.id,
+        "path": job.path,
+        "identity": job.identity,
+        "split": job.split,
+        "status": status,
+        "source": job.path,
+        "source_sha256": None,
+        "face_index": 0,
+        "bbox": None,
+        "confidence": None,
+        "landmarks": None,
+        "inside": None,
+        "eye_distance": None,
+        "grey": None,
+    }
+
+
+@dataclass(frozen=True)
+class FaceAligning:
+    """How photographs become crops, as an object that every process can load its own detector from. Fields: as the arguments of fiqa.align."""
+
+    detector: str
+    faces: str
+    size: int
+    format: str
+    weights: str | None
+    limits: Limits
+
+    def __post_init__(self) -> None:
+        checks.choice(self.detector, "detector", NAMES)
+        checks.choice(self.faces, "faces", POLICIES)
+        checks.choice(self.format, "format", FORMATS)
+        checks.in_range(self.size, "size", 16, float("inf"))
+
+    @cached_property
+    def finder(self) -> Detector:
+        """The detector, loaded when first used."""
+        return detector(self.detector, weights=self.weights)
+
+    def __call__(self, batch: Sequence[Job]) -> list[list[Row]]:
+        """Writes the crops of each image and returns its rows, at least one each; `[]` loads the detector and returns `[]`."""
+        _ = self.finder
+        return [self._rows(job) for job in batch]
+
+    def _rows(self, job: Job) -> list[Row]:
+        if job.status != "ok":
+            return [blank_row(job, job.status)]
+        try:
+            return self._aligned(job, read_image(job.path, limits=self.limits))
+        except ReadError as error:
+            return [blank_row(job, error.status)]
+        except WriteError:
+            raise
+        except Exception:  # noqa: BLE001 - whatever one image does to a decoder or detector, the others are still aligned
+            _log.warning("%r failed", job.path, exc_info=True)
+            return [blank_row(job, "failed")]
+
+    def _aligned(self, job: Job, image: Image) -> list[Row]:
+        chosen, status = choose(self.finder.detect(image.pixels), self.faces)
+        if status == "no_face" and self.detector == "none":
+            status = "wrong_size"
+        blank = blank_row(job, status) | {"source_sha256": image.sha256, "grey": image.grey}
+        if status != "ok":
+            return [blank]
+        faces = faces_from(image, chosen, size=self.size)
+        return [blank | self._write(job, faces, i, detection) for i, detection in enumerate(chosen)]
+
+    def _write(self, job: Job, faces: Faces, i: int, detection: Detection) -> Row:
+        """Writes crop `i` and returns what its row knows beyond the image's."""
+        mark = f"#{i}" if i else ""
+        path = f"{job.name}{mark}.{self.format}"
+        write_image(os.path.join(job.out, path), faces.crops[i])
+        known = faces.take(slice(i, i + 1))
+        measured = detection.points == "measured" and known.landmarks is not None
+        return {
+            "id": job.id + mark,
+            "path": path,
+            "face_index": i,
+            "bbox": detection.box.tolist(),
+            "confidence": detection.confidence,
+            "landmarks": known.landmarks.ravel().tolist() if measured and known.landmarks is not None else None,
+            "inside": None if known.inside is None else float(known.inside.mean()),
+            "eye_distance": None if known.eye_distance is None else float(known.eye_distance[0]),
+        }

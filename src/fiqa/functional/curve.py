@@ -1,0 +1,155 @@
+"""The discard curve, the noun that everything here is judged by, and the area under it in its three forms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fiqa import checks
+from fiqa.errors import EvidenceError, InputError
+from fiqa.functional.protocols import Normalize, protocol_of
+
+__all__ = ["DiscardCurve", "area", "best_area", "stepped_area", "theoretical_best"]
+
+
+@dataclass(frozen=True, eq=False)
+class DiscardCurve:
+    """Error versus discard: the share of mated comparisons that fail among those kept, as the worst-quality ones are discarded.
+
+    Fields: `discard` (K,) float64 ascending in [0,1], the fraction discarded; `fnmr` (K,) float64 in [0,1] among what is kept; `kept` (K,) int64 mated pairs
+    left; `threshold` the comparison threshold at discard 0 (accepted is above it); `fmr` its target, or None when it was set from a starting FNMR; `protocol`
+    the name in fiqa.functional.edc.PROTOCOLS; `counts` mated, nonmated, errors, resolvable_fmr (the lowest FMR that the non-mated count can show);
+    `band` (2,K) low and high of a bootstrap, or None.
+    """
+
+    discard: NDArray[np.float64]
+    fnmr: NDArray[np.float64]
+    kept: NDArray[np.int64]
+    threshold: float
+    fmr: float | None
+    protocol: str
+    counts: Mapping[str, float]
+    band: NDArray[np.float64] | None = None
+
+    def __post_init__(self) -> None:
+        discard = checks.array(self.discard, "DiscardCurve.discard", shape=("K",), dtype=np.float64)
+        k = len(discard)
+        if k == 0 or discard[0] != 0 or np.any(np.diff(discard) < 0):
+            raise InputError("DiscardCurve.discard must start at 0 and ascend.")
+        fields = {
+            "discard": discard,
+            "fnmr": checks.array(self.fnmr, "DiscardCurve.fnmr", shape=(k,), dtype=np.float64),
+            "kept": checks.array(self.kept, "DiscardCurve.kept", shape=(k,), dtype=np.int64),
+        }
+        if self.band is not None:
+            fields["band"] = checks.array(self.band, "DiscardCurve.band", shape=(2, k), dtype=np.float64)
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
+
+    def __len__(self) -> int:
+        return len(self.discard)
+
+    def area(self, upto: float = 0.3, *, normalize: Literal["start", "best"] | None = None) -> float:
+        """Returns the area under the curve over discard fractions [0, upto]; see `area` for the three forms."""
+        return area(self, upto, normalize=normalize)
+
+    def with_band(self, band: NDArray[np.float64]) -> Self:
+        """Returns the same curve with a confidence band (2,K)."""
+        return replace(self, band=band)
+
+
+def theoretical_best(e0: float, discard: ArrayLike, *, form: Literal["exact", "line"] = "exact") -> NDArray[np.float64]:
+    """Returns the lowest error that discarding can leave, same shape as `discard`.
+
+    Args:
+        e0: error at discard 0, in [0,1].
+        discard: fractions in [0,1].
+        form: "exact" is (e0-d)/(1-d), every discarded pair an error; "line" is e0-d, what the code published with Schlett et al. 2023 subtracts. The two
+            meet at d = 0 and at d = e0; between them the exact one is the higher, so the line is out of reach.
+
+    Raises:
+        InputError, UnknownNameError.
+
+    >>> theoretical_best(0.1, [0.0, 0.05, 0.2]).round(4).tolist()
+    [0.1, 0.0526, 0.0]
+    """
+    checks.in_range(e0, "e0", 0.0, 1.0)
+    checks.choice(form, "form", ("exact", "line"))
+    d = np.asarray(discard, np.float64)
+    if np.any(~((d >= 0) & (d <= 1))):
+        raise InputError("discard must lie in [0, 1].")
+    left = np.maximum(e0 - d, 0.0)
+    return left if form == "line" else np.asarray(left / np.maximum(1.0 - d, np.finfo(float).tiny))
+
+
+def area(curve: DiscardCurve, upto: float = 0.3, *, normalize: Normalize = None) -> float:
+    """Returns the area under a discard curve over discard fractions [0, upto], by the rule of its protocol (stepwise or trapezoid).
+
+    After its last point a curve goes on at its last value. The three forms are the same for every protocol; `Protocol.printed` names the one that its
+    publications print (so the clib number is `normalize="start"`, and None is always the raw area).
+
+    Args:
+        upto: in (0,1].
+        normalize: None the raw area; "start" the mean FNMR over [0, upto] divided by the FNMR at 0 (1: discarding does not help); "best" the raw area less
+            that under the theoretical best of the protocol (0: nothing better is possible).
+
+    Raises:
+        InputError: upto out of range.
+        UnknownNameError: another normalization.
+        EvidenceError: "start" on a curve without an error at discard 0.
+
+    >>> from fiqa.functional.edc import discard_curve
+    >>> curve = discard_curve([0.9, 0.1, 0.8], [True] * 3, [[0.9, 0.8], [0.1, 0.9], [0.5, 0.5]], protocol="schlett2023", start_fnmr=0.3)
+    >>> round(area(curve, 0.5), 4), round(area(curve, 0.5, normalize="start"), 4)
+    (0.1111, 0.6667)
+    """
+    rule = protocol_of(curve.protocol)
+    return stepped_area(curve.discard, curve.fnmr, upto, normalize, rule.area, rule.best)
+
+
+def stepped_area(
+    discard: NDArray[np.float64],
+    error: NDArray[np.float64],
+    upto: float,
+    normalize: Normalize,
+    rule: Literal["step", "trapezoid"],
+    best: Literal["exact", "line"],
+) -> float:
+    """Returns the area under (discard, error), both (K,), up to `upto`, by an area rule and a form of the theoretical best; see `area`."""
+    checks.in_range(upto, "upto", 0.0, 1.0, open_low=True)
+    if normalize is not None:
+        checks.choice(normalize, "normalize", ("start", "best"))
+    inside = int(np.searchsorted(discard, upto, side="left"))
+    x = np.append(discard[:inside], upto)
+    if rule == "step":
+        raw = float(error[:inside] @ np.diff(x))
+    else:
+        y = np.append(error[:inside], np.interp(upto, discard, error))
+        raw = float((y[1:] + y[:-1]) @ np.diff(x) / 2)
+    start = float(error[0])
+    if normalize is None:
+        return raw
+    if normalize == "best":
+        return raw - best_area(start, upto, best)
+    if start == 0:
+        raise EvidenceError(
+            "An area relative to the error at discard 0 needs an error there, got none.",
+            hint="ask for a lower FMR or give harder pairs; the raw area is 0",
+        )
+    return raw / (upto * start)
+
+
+def best_area(e0: float, upto: float, form: Literal["exact", "line"]) -> float:
+    """Returns the area under theoretical_best over [0, upto].
+
+    >>> round(best_area(0.05, 0.3, "line"), 5), round(best_area(0.05, 0.3, "exact"), 5)
+    (0.00125, 0.00127)
+    """
+    end = min(upto, e0)
+    if form == "line" or end >= 1:
+        return e0 * end - end**2 / 2 if form == "line" else end
+    return float(end + (1 - e0) * np.log1p(-end))

@@ -1,0 +1,93 @@
+"""`label clib_fiqa`: quality anchors with their soft labels, and the five factor labels, as CLIB-FIQA's training wants them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from fiqa.errors import InputError
+from fiqa.functional.soft import soft_labels
+from fiqa.labeling.inputs import Job, Labels
+from fiqa.labeling.work import Work
+from fiqa.methods.clib_fiqa import GRID, factor_labels, quality_anchors
+from fiqa.types import Faces, FloatArray
+from fiqa.vocabulary import CLIB_LEVELS
+
+__all__ = ["MEASURES", "anchors_and_factors"]
+
+MEASURES = ("cpbd", "sobel", "yaw", "occlusion", "expression", "illumination")
+"""What is measured of each face for its factor labels, in this order; NaN where it cannot be."""
+
+
+@dataclass(frozen=True)
+class _FactorMeasures:
+    """The measures of MEASURES, for fiqa.labeling.work."""
+
+    columns: int = len(MEASURES)
+    parallel: bool = True
+    batch: int = 32
+
+    def load(self) -> None:
+        """Loads nothing."""
+
+    def __call__(self, faces: Faces) -> FloatArray:
+        from fiqa.faces.factors import measure
+        from fiqa.methods.clib_fiqa.expression import expression_quality
+
+        found = measure(faces)
+        known = {
+            **found.measures,
+            "occlusion": found.quality["occlusion"],
+            "illumination": found.quality["illumination"],
+        }
+        return np.stack(
+            [expression_quality(faces) if name == "expression" else known[name] for name in MEASURES], axis=1
+        )
+
+
+def anchors_and_factors(job: Job, options: dict[str, Any], work: Work) -> Labels:
+    """Returns quality anchors in 0..1 as labels. Columns: blur, occlusion, pose, expression, illumination (words of the prompts, null where it could not be
+    estimated), the measures behind them, and soft_bad .. soft_perfect, the distribution over the five levels.
+
+    `about`: how many labels of each factor there are, and how many are missing.
+    """
+    if job.vectors is None:
+        raise InputError("clib_fiqa needs embeddings.")
+    table, status = work.per_face(job, _FactorMeasures(), "factors")
+    value = quality_anchors(job.vectors, job.identities, form=options["form"], percentiles=options["percentiles"])
+    measured = dict(zip(MEASURES, table.T, strict=True))
+    labels = factor_labels(
+        sharpness=measured[options["blur_measure"]],
+        yaw=measured["yaw"],
+        occlusion=measured["occlusion"],
+        expression=measured["expression"],
+        illumination=measured["illumination"],
+        blur_measure=options["blur_measure"],
+        cut=options["cut"],
+    )
+    soft = soft_labels(value, beta=options["beta"], distance=options["distance"]).astype(np.float32)
+    ok = status == "ok"
+    soft[~ok] = np.nan
+    columns: dict[str, Any] = {name: _words(label, GRID[name]) for name, label in labels.items()}
+    columns["measures"] = pl.DataFrame({k: pl.Series(v, nan_to_null=True) for k, v in measured.items()}).to_struct()
+    columns |= {f"soft_{name}": soft[:, k] for k, name in enumerate(CLIB_LEVELS)}
+    value = np.where(ok, value, np.float32(np.nan))
+    return Labels(value, status, columns, {"factors": _counts(labels)}, (0.0, 1.0))
+
+
+def _words(label: NDArray[np.int8], words: tuple[str, ...]) -> pl.Series:
+    index = pl.Series(label.astype(np.int64))
+    return pl.Series(words).gather(pl.select(pl.when(index >= 0).then(index)).to_series())
+
+
+def _counts(labels: Mapping[str, NDArray[np.int8]]) -> dict[str, dict[str, int]]:
+    """Factor -> word -> how many, `missing` among them."""
+    return {
+        name: {word: int(np.sum(label == k)) for k, word in enumerate(GRID[name])} | {"missing": int(np.sum(label < 0))}
+        for name, label in labels.items()
+    }

@@ -1,0 +1,290 @@
+"""What `label` works on: the faces, who is on them, their vectors and prior qualities, joined by id.
+
+Ids are joined as table columns and vectors stay where they are (a .npy is mapped, not read), so that millions of faces need little more memory than their
+labels. What a face lacks becomes its status.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from fiqa.data.embeddings import MappedEmbeddings, map_embeddings
+from fiqa.data.manifest import find, to_frame
+from fiqa.data.quality import read_quality
+from fiqa.data.store import hash_inputs
+from fiqa.data.tables import SUFFIXES, encode_text, read_table
+from fiqa.errors import InputError
+from fiqa.types import Embeddings, Manifest, Quality, batches
+from fiqa.vocabulary import STATUSES
+
+__all__ = ["STATUS", "Inputs", "Job", "Labels", "load_inputs"]
+
+PathLike = str | os.PathLike[str]
+STATUS = f"U{max(map(len, STATUSES))}"
+"""The dtype of statuses."""
+_ROWS = 1 << 14
+_UNIT = 1e-2
+"""How far from 1 the length of a stored vector may be (float16 is good to about 1e-3)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """What a method made of the faces it was given, row by row: `value` (n,) float32, NaN without a label; `status` tells why, where it is NaN.
+
+    `columns` more of the table (arrays or polars series of n rows); `about` what the run found, for the sidecar; `range` of the values; `extra` tables to
+    write beside the labels, by suffix.
+    """
+
+    value: NDArray[np.float32]
+    status: str | NDArray[np.str_] = "failed"
+    columns: dict[str, Any] = field(default_factory=dict)
+    about: dict[str, Any] = field(default_factory=dict)
+    range: tuple[float, float] | None = None
+    extra: dict[str, pl.DataFrame] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """The faces that have everything a method needs: n rows. What the method does not need is None.
+
+    `identities` (n,) codes; `names` of the identities; `vectors` (n,D) unit rows, perhaps mapped or float16; `norm`, `prior` (n,); `faces` their manifest.
+    """
+
+    ids: pl.Series
+    identities: NDArray[np.int64]
+    names: pl.Series
+    vectors: NDArray[np.floating[Any]] | None
+    norm: NDArray[np.float32] | None
+    prior: NDArray[np.float32] | None
+    faces: Manifest | None
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """Everything that was given: `table` id, identity, status in the order of the faces; `place` of each face among the vectors, -1 without."""
+
+    table: pl.DataFrame
+    faces: Manifest | None
+    place: NDArray[np.int64] | None
+    embeddings: MappedEmbeddings | None
+    prior: NDArray[np.float32] | None
+    hashes: dict[str, str]
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @cached_property
+    def _lengths(self) -> NDArray[np.float64]:
+        """Length of every vector, found block by block."""
+        vector = self._known.vector
+        result = np.empty(len(vector))
+        for piece in batches(len(vector), _ROWS):
+            rows = vector[piece].astype(np.float32, copy=False)
+            result[piece] = np.sqrt(np.einsum("nd,nd->n", rows, rows))
+        return result
+
+    @property
+    def _known(self) -> MappedEmbeddings:
+        if self.embeddings is None or self.place is None:
+            raise InputError("embeddings must be given.")
+        return self.embeddings
+
+    def statuses(self, needs: tuple[str, ...]) -> pl.Series:
+        """Returns for every face "ok", or what it lacks of what the method needs; raises InputError where an input is absent altogether."""
+        lacking = [name for name in needs if name in _GIVEN and self._absent(name)]
+        if lacking:
+            raise InputError(
+                f"this method needs {' and '.join(needs)}; not given: {', '.join(lacking)}.",
+                hint="; ".join(dict.fromkeys(_GIVEN[name] for name in lacking)),
+            )
+        found = np.full(len(self), "", dtype=STATUS)
+        if "prior" in needs and self.prior is not None:
+            found[~np.isfinite(self.prior)] = "no_prior"
+        if "embeddings" in needs and self.place is not None:
+            length = self._lengths[self.place] if len(self._lengths) else np.zeros(len(self))
+            found[~(np.isfinite(length) & (length > 0))] = "invalid_embedding"
+            found[self.place < 0] = "no_embedding"
+        if "identities" in needs:
+            found[(self.table["identity"] == "").to_numpy()] = "no_identity"
+        lacks = pl.Series("status", found)
+        broken = (self.table["status"] != "ok") if "crops" in needs else (self.table["status"] != "ok") & (lacks != "")
+        return (
+            pl.select(pl.when(broken).then(self.table["status"]).when(lacks == "").then(pl.lit("ok")).otherwise(lacks))
+            .to_series()
+            .rename("status")
+        )
+
+    def _absent(self, name: str) -> bool:
+        known = {"crops": self.faces, "embeddings": self.embeddings, "prior": self.prior}
+        if name == "identities":
+            return len(self) > 0 and bool((self.table["identity"] == "").all())
+        return known[name] is None
+
+    def job(self, rows: NDArray[np.int64], needs: tuple[str, ...]) -> Job:
+        """Returns the chosen rows as a method sees them."""
+        table = self.table[rows]
+        names = table["identity"].unique().sort()
+        codes = table["identity"].cast(pl.Enum(names)).to_physical().to_numpy().astype(np.int64)
+        norm = None
+        if "embeddings" in needs:
+            norm = np.asarray(self._lengths if self._known.norm is None else self._known.norm, np.float32)[
+                self._place[rows]
+            ]
+        return Job(
+            ids=table["id"],
+            identities=codes,
+            names=names,
+            vectors=self._unit(self._place[rows]) if "embeddings" in needs else None,
+            norm=norm,
+            prior=None if self.prior is None else self.prior[rows],
+            faces=None if self.faces is None else self.faces.take(rows),
+        )
+
+    @property
+    def _place(self) -> NDArray[np.int64]:
+        return np.full(len(self), -1) if self.place is None else self.place
+
+    def _unit(self, place: NDArray[np.int64]) -> NDArray[np.floating[Any]]:
+        """The vectors at `place`; the mapped array itself when that is all of it in order and nothing has to be divided by its length."""
+        vector, length = self._known.vector, self._lengths[place]
+        unit = bool(np.all(np.abs(length - 1) <= _UNIT))
+        if unit and len(place) == len(vector) and np.array_equal(place, np.arange(len(place))):
+            return vector
+        rows = vector[place]
+        return rows if unit else (rows / length[:, None]).astype(vector.dtype)
+
+
+_GIVEN = {
+    "crops": "give the manifest of the crops with --faces",
+    "embeddings": "make embeddings with: fiqa embed",
+    "identities": "give a manifest with identities, or ids of the form identity/name",
+    "prior": "give any quality with --prior, for example what fiqa score wrote",
+}
+
+
+def load_inputs(
+    faces: PathLike | Manifest | None,
+    embeddings: PathLike | Embeddings | None,
+    prior: PathLike | Quality | None,
+    *,
+    crops: bool,
+) -> Inputs:
+    """Returns the inputs of `label` joined by id; `crops` tells whether the pixels will be read.
+
+    The rows are those of `faces`; without it, those of the embeddings, or else of the prior. Where no identity at all is known, it is what comes before the
+    last / of an id.
+
+    Raises: ReadError, InputError (nothing given, ids that repeat).
+    """
+    known = _embeddings(embeddings)
+    quality = read_quality(prior) if isinstance(prior, (str, os.PathLike)) else prior
+    manifest, table = _faces(faces, crops)
+    if table is None:
+        if known is None and quality is None:
+            raise InputError("label needs faces, embeddings or a prior, got none of them.")
+        ids = _text((known or quality).id)  # type: ignore[union-attr]
+        table = pl.DataFrame({"id": ids}).with_columns(identity=pl.lit(""), status=pl.lit("ok"))
+    if (table["identity"] == "").all():
+        table = table.with_columns(_folders(table["id"]))
+    if table["id"].is_duplicated().any():
+        twice = table["id"].filter(table["id"].is_duplicated())[0]
+        raise InputError(f"ids of the faces must be unique, got {twice!r} more than once.")
+    place = None if known is None else _places(table["id"], known.id, "embeddings")
+    values = None
+    if quality is not None:
+        at = _places(table["id"], quality.id, "prior")
+        values = np.where(at < 0, np.float32(np.nan), np.append(quality.value, np.float32(np.nan))[at])
+    hashes = _hash("faces", faces, manifest) | _hash("embeddings", embeddings) | _hash("prior", prior)
+    return Inputs(table, manifest, place, known, values, hashes)
+
+
+def _faces(faces: PathLike | Manifest | None, crops: bool) -> tuple[Manifest | None, pl.DataFrame | None]:
+    """The manifest (when the pixels are needed) and its table; a table on disk is not made into a manifest without need."""
+    if faces is None:
+        return None, None
+    if not crops and not isinstance(faces, Manifest) and Path(faces).suffix.lower() in SUFFIXES:
+        frame = read_table(faces)
+        if "id" in frame.columns:
+            known = {"identity": pl.col("identity") if "identity" in frame.columns else pl.lit("")}
+            known["status"] = pl.col("status") if "status" in frame.columns else pl.lit("ok")
+            text = {name: column.cast(pl.String).fill_null("") for name, column in known.items()}
+            return None, frame.select(pl.col("id").cast(pl.String), **text)
+    manifest = faces if isinstance(faces, Manifest) else find(faces)
+    return manifest, to_frame(manifest).select("id", "identity", "status")
+
+
+def _embeddings(given: PathLike | Embeddings | None) -> MappedEmbeddings | None:
+    if isinstance(given, Embeddings):
+        return MappedEmbeddings(given.id, given.vector, given.norm, given.recognizer)
+    return None if given is None else map_embeddings(given)
+
+
+def _text(ids: NDArray[np.str_]) -> pl.Series:
+    return pl.Series("id", [encode_text(name) for name in ids.tolist()], dtype=pl.String)
+
+
+def _folders(ids: pl.Series) -> pl.Series:
+    folder = pl.col("id").str.extract(r"^(.*)/[^/]*$", 1).fill_null("")
+    return ids.to_frame().select(folder.alias("identity")).to_series()
+
+
+def _places(ours: pl.Series, theirs: NDArray[np.str_], name: str) -> NDArray[np.int64]:
+    """(N,) row of each of our ids among theirs, -1 where it is not."""
+    table = pl.DataFrame({"id": _text(theirs)}).with_row_index("place")
+    if table["id"].is_duplicated().any():
+        twice = table["id"].filter(table["id"].is_duplicated())[0]
+        raise InputError(f"ids of the {name} must be unique, got {twice!r} more than once.")
+    joined = ours.to_frame("id").join(table, on="id", how="left", maintain_order="left")
+    return joined["place"].cast(pl.Int64).fill_null(-1).to_numpy()
+
+
+def _hash(name: str, given: Any, manifest: Manifest | None = None) -> dict[str, str]:
+    """name -> sha256 of what was given: the bytes of a file; the arrays of a noun; of faces whose pixels are read, also size and time of every crop."""
+    from fiqa.data.images import Limits
+    from fiqa.faces.crops import CropTable
+
+    if given is None:
+        return {}
+    if manifest is not None:
+        return {name: _digest([CropTable(manifest, Limits()).digest(), *_landmarks(manifest)])}
+    if isinstance(given, (str, os.PathLike)):
+        beside = [
+            path
+            for path in (Path(given).with_suffix(".ids.txt"), Path(given).with_suffix(".meta.npz"))
+            if path.is_file()
+        ]
+        files = [Path(given), *(beside if Path(given).suffix == ".npy" else [])]
+        return {name: _digest(hash_inputs(files).values())}
+    if isinstance(given, Quality):
+        return {name: _digest([given.id, given.value])}
+    if isinstance(given, Embeddings):
+        return {name: _digest([given.id, given.vector, given.norm])}
+    return {name: _digest([given.id, given.identity, given.status])}
+
+
+def _landmarks(manifest: Manifest) -> list[Any]:
+    known = [
+        repr(manifest.columns[name].tolist()) for name in ("landmarks", "eye_distance") if name in manifest.columns
+    ]
+    return [*known, manifest.identity]
+
+
+def _digest(parts: Any) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(
+            np.ascontiguousarray(part).tobytes()
+            if isinstance(part, np.ndarray)
+            else str(part).encode("utf-8", "surrogateescape")
+        )
+        digest.update(b"\n")
+    return digest.hexdigest()

@@ -1,0 +1,83 @@
+"""`label label_optimization`: a long run in steps that survive a kill, and what it changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fiqa.errors import InputError
+from fiqa.functional.agreement import spearman
+from fiqa.labeling.inputs import Job, Labels
+from fiqa.labeling.work import Work
+from fiqa.methods.label_optimization import LabelOptimizer, mean_mated_similarity
+from fiqa.types import FloatArray
+
+__all__ = ["optimized"]
+
+STAGE = "optimize"
+
+
+def optimized(job: Job, options: dict[str, Any], work: Work) -> Labels:
+    """Returns the prior labels handed out anew (fiqa.methods.label_optimization), and how far they moved.
+
+    `columns`: prior, moved (new rank less old rank, as a fraction of the images). `about`: mean and largest absolute move, Spearman's rho of old and new
+    labels, and of each with the mean mated similarity.
+    """
+    if job.prior is None or job.vectors is None:
+        raise InputError("label_optimization needs a prior and embeddings.")
+    optimizer = LabelOptimizer(job.prior, job.vectors, job.identities, seed=work.seed, **options)
+    _advance(optimizer, work)
+    value = optimizer.labels()
+    moved = (_ranks(value) - _ranks(job.prior)) / max(len(value) - 1, 1)
+    similarity = mean_mated_similarity(job.vectors, job.identities)
+    mated = np.isfinite(similarity)
+    about = {
+        "images": len(value),
+        "images_with_mates": int(mated.sum()),
+        "pairs_per_repeat": optimizer.pairs,
+        "mean_absolute_move": float(np.mean(np.abs(moved))) if len(value) else 0.0,
+        "largest_move": float(np.max(np.abs(moved), initial=0.0)),
+        "rank_agreement_old_new": _agreement(job.prior, value),
+        "mated_agreement_before": _agreement(job.prior[mated], similarity[mated]),
+        "mated_agreement_after": _agreement(value[mated], similarity[mated]),
+    }
+    return Labels(value, columns={"prior": job.prior, "moved": moved.astype(np.float32)}, about=about)
+
+
+def _advance(optimizer: LabelOptimizer, work: Work) -> None:
+    """Runs the optimizer to its end; part 0 holds the clusters, part k the sum after k repeats, and the last of them is where a rerun goes on."""
+    parts = work.parts(STAGE)
+    known = parts.paths() if parts else []
+    if known:
+        with np.load(known[0], allow_pickle=False) as found:
+            optimizer.cluster_of = found["cluster_of"]
+        optimizer.start()
+    else:
+        optimizer.cluster(work.progress)
+        if parts:
+            with parts.writing(0) as aside:
+                np.savez(aside, cluster_of=optimizer.cluster_of)
+    if len(known) > 1:
+        with np.load(known[-1], allow_pickle=False) as found:
+            optimizer.total, optimizer.done = found["total"], int(found["done"])
+    while optimizer.done < optimizer.repeats:
+        optimizer.advance()
+        if parts:
+            with parts.writing(parts.done) as aside:
+                np.savez(aside, total=optimizer.total, done=optimizer.done)
+        work.progress("repeat", optimizer.done, optimizer.repeats)
+
+
+def _ranks(value: FloatArray) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """(N,) positions 0..N-1 in ascending order, equal values in the order of their rows."""
+    result = np.empty(len(value))
+    result[np.argsort(value, kind="stable")] = np.arange(len(value))
+    return result
+
+
+def _agreement(first: Any, second: Any) -> float | None:
+    """Spearman's rho, None where it is not defined."""
+    if len(first) < 2 or np.ptp(first) == 0 or np.ptp(second) == 0:
+        return None
+    return float(spearman(first, second))

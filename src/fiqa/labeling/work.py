@@ -1,0 +1,191 @@
+"""The long parts of labeling: what is computed face by face, in parts that survive a kill, and how progress is told."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqa.data.images import Limits, read_image
+from fiqa.data.store import Parts
+from fiqa.errors import FiqaError, InputError, ReadError
+from fiqa.execute.local import map_batches
+from fiqa.faces.crops import Source, aligned_face, alike, joined, sources
+from fiqa.labeling.inputs import STATUS, Job
+from fiqa.types import Faces, FloatArray, Scorer
+
+__all__ = ["MeasureFaces", "Progress", "ScoreFaces", "Work"]
+
+Progress = Callable[[str, int, int], None]
+"""Told (what is being done, how much is done, of how much)."""
+_PART = 1024
+"""Faces per finished part: what a kill can cost."""
+_log = logging.getLogger(__name__)
+
+
+class MeasureFaces(Protocol):
+    """Numbers of faces, as an object that every process can load what it needs for."""
+
+    @property
+    def columns(self) -> int:
+        """How many numbers a face has."""
+        ...
+
+    @property
+    def parallel(self) -> bool:
+        """Whether several processes may each have one."""
+        ...
+
+    @property
+    def batch(self) -> int:
+        """How many faces it likes at once."""
+        ...
+
+    def load(self) -> None:
+        """Loads what is needed; raises where that cannot be."""
+        ...
+
+    def __call__(self, faces: Faces) -> FloatArray:
+        """Returns (N, columns) numbers, NaN where there is none."""
+        ...
+
+
+@dataclass(frozen=True)
+class Work:
+    """How a method's work is done: `seed`; `out` the artifact beside which finished parts are kept (None: nowhere), marked with `key`; `workers`; `progress`;
+    `templates` for the one method that takes them."""
+
+    seed: int
+    out: str | os.PathLike[str] | None
+    key: str
+    workers: int | None
+    progress: Progress
+    templates: str = "auto"
+
+    def parts(self, name: str, suffix: str = ".npz") -> Parts | None:
+        """Returns the finished parts of the stage `name`, or None where nothing is kept."""
+        return None if self.out is None else Parts(f"{os.fspath(self.out)}.{name}", self.key, suffix)
+
+    def per_face(self, job: Job, measure: MeasureFaces, name: str) -> tuple[FloatArray, NDArray[np.str_]]:
+        """Returns (n, columns) numbers of the job's faces and (n,) their statuses; a face that cannot be read or measured is a row of NaN with its status."""
+        if job.faces is None:
+            raise InputError("faces must be given.")
+        measure.load()
+        total, parts = len(job.faces), self.parts(name)
+        tables: list[FloatArray] = [np.empty((0, measure.columns), np.float32)]
+        statuses: list[NDArray[np.str_]] = [np.empty(0, STATUS)]
+        for path in parts.paths() if parts else []:
+            with np.load(path, allow_pickle=False) as known:
+                tables.append(known["value"])
+                statuses.append(known["status"])
+        done = sum(map(len, tables))
+        rest = islice(sources(job.faces), done, None)
+        results = iter(
+            map_batches(
+                _PerFace(measure),
+                rest,
+                died=_died,
+                workers=self.workers if measure.parallel else 1,
+                batch=measure.batch,
+            )
+        )
+        while chunk := list(islice(results, _PART)):
+            status = np.array([one for one, _ in chunk], dtype=STATUS)
+            table = np.stack([_padded(row, measure.columns) for _, row in chunk]).astype(np.float32)
+            if parts:
+                with parts.writing(parts.done) as aside:
+                    np.savez(aside, value=table, status=status)
+            tables.append(table)
+            statuses.append(status)
+            done += len(chunk)
+            self.progress(name, done, total)
+        return np.concatenate(tables), np.concatenate(statuses)
+
+
+def _died(source: Source) -> tuple[str, FloatArray]:
+    return "failed", np.empty(0, np.float32)
+
+
+def _padded(row: FloatArray, columns: int) -> FloatArray:
+    return row if len(row) else np.full(columns, np.nan, np.float32)
+
+
+@dataclass(frozen=True)
+class _PerFace:
+    """Batches of sources -> (status, numbers) of each, as `map_batches` wants it."""
+
+    measure: MeasureFaces
+
+    def __call__(self, batch: Sequence[Source]) -> list[tuple[str, FloatArray]]:
+        if not batch:
+            self.measure.load()
+            return []
+        read = [_read(source) for source in batch]
+        good = [(i, face) for i, (_, face) in enumerate(read) if face is not None]
+        result = [(status, np.empty(0, np.float32)) for status, _ in read]
+        for part in alike([face for _, face in good]):
+            numbers = self._measured([good[k][1] for k in part])
+            for k, row in zip(part, numbers, strict=True):
+                result[good[k][0]] = ("ok" if np.isfinite(row).any() else "failed", row)
+        return result
+
+    def _measured(self, faces: list[Faces]) -> Iterable[FloatArray]:
+        """One row of numbers per face; face by face where the batch fails, so that only the culprit is lost."""
+        try:
+            return list(self.measure(joined(faces)))
+        except FiqaError:
+            raise
+        except Exception:  # noqa: BLE001 - whatever one image does to a measure, the others still get their numbers
+            if len(faces) > 1:
+                return [row for face in faces for row in self._measured([face])]
+            _log.warning("a face could not be measured", exc_info=True)
+            return [np.empty(0, np.float32)]
+
+
+def _read(source: Source) -> tuple[str, Faces | None]:
+    """Returns the status of a crop and, when that is ok, the crop at 112x112 with what the manifest knows of it."""
+    if source.status != "ok":
+        return source.status, None
+    try:
+        image = read_image(source.path, limits=Limits())
+    except ReadError as error:
+        return error.status, None
+    except Exception:  # noqa: BLE001 - whatever one image does to a decoder, the others are still labeled
+        _log.warning("%r failed", source.path, exc_info=True)
+        return "failed", None
+    face = aligned_face(source, image)
+    return "wrong_size" if face is None else "ok", face
+
+
+@dataclass(frozen=True)
+class ScoreFaces:
+    """A scoring method as a measure of one number."""
+
+    method: str
+    columns: int = 1
+    parallel: bool = True
+    batch: int = 32
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"method": self.method, "columns": self.columns, "parallel": self.parallel, "batch": self.batch}
+
+    @cached_property
+    def _scorer(self) -> Scorer:
+        from fiqa.methods import load
+
+        return load(self.method)
+
+    def load(self) -> None:
+        """Loads the scorer."""
+        _ = self._scorer
+
+    def __call__(self, faces: Faces) -> FloatArray:
+        """Returns (N,1) raw scores."""
+        return np.asarray(self._scorer.score(faces), np.float32)[:, None]

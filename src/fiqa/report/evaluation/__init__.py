@@ -1,0 +1,1 @@
+"""An evaluation as a person reads it: plots, tables, one page, one folder."""

@@ -1,0 +1,115 @@
+"""Writing an evaluation as a folder: index.html, plots (.svg, .png), tables (.csv, .md), numbers.json, summary.txt."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import fiqa
+from fiqa.data.images import read_image
+from fiqa.data.manifest import IMAGE_SUFFIXES
+from fiqa.data.store import atomic_path, write_sidecar
+from fiqa.errors import ReadError
+from fiqa.evaluation.result import Evaluation, RecognizerResult, WorstPair
+from fiqa.functional.table import Table
+from fiqa.report.evaluation.page import evaluation_page
+from fiqa.report.evaluation.plots import plots
+
+__all__ = ["summary_path", "write_report", "write_tables"]
+
+PathLike = str | os.PathLike[str]
+_THUMBNAIL = 112
+
+
+def write_report(
+    found: Evaluation, out: PathLike, *, thumbnails: PathLike | None = None, record: Mapping[str, Any] | None = None
+) -> Path:
+    """Writes the report and returns its folder; every file is whole or absent, the sidecar `<out>.json` (where a `record` is given) comes last.
+
+    Args:
+        found: what `evaluate` returned.
+        out: the folder; files of the same names in it are written over.
+        thumbnails: folder of images named like the ids, with or without suffix, for the worst pairs; None shows no faces.
+        record: what made it; see fiqa.data.store.make_record.
+
+    Raises:
+        WriteError: the disk refused.
+    """
+    folder = Path(out)
+    if thumbnails is not None:
+        shown = [_with_thumbnails(result, Path(thumbnails)) for result in found.recognizers]
+        found = replace(found, recognizers=shown)
+    drawn = plots(found)
+    for plot in drawn:
+        _write(folder / f"{plot.name}.svg", plot.svg.encode())
+        _write(folder / f"{plot.name}.png", plot.png)
+    _write(folder / "index.html", evaluation_page(found, drawn, version=fiqa.__version__).encode())
+    _write(folder / "numbers.json", (json.dumps(found.json(), indent=1, allow_nan=False) + "\n").encode())
+    write_tables(found.tables, folder, summary=found.text(), record=record, command=found.command)
+    return folder
+
+
+def write_tables(
+    tables: Sequence[Table], out: PathLike, *, summary: str, record: Mapping[str, Any] | None, command: str = ""
+) -> Path:
+    """Writes tables as .csv and .md, all of them as tables.json, and summary.txt; then the sidecar. Raises WriteError."""
+    folder = Path(out)
+    for table in tables:
+        _write(folder / f"{table.name}.csv", table.csv().encode())
+        by = f"\n`{command}`\n" if command else ""
+        _write(folder / f"{table.name}.md", (table.markdown() + by).encode())
+    whole = {"command": command, "tables": [table.json() for table in tables]}
+    _write(folder / "tables.json", (json.dumps(whole, indent=1, allow_nan=False) + "\n").encode())
+    _write(summary_path(folder), (summary + "\n").encode())
+    if record is not None:
+        write_sidecar(folder, record)
+    return folder
+
+
+def summary_path(out: PathLike) -> Path:
+    """Returns where a report keeps what it printed.
+
+    >>> summary_path("report").name
+    'summary.txt'
+    """
+    return Path(out) / "summary.txt"
+
+
+def _write(path: Path, content: bytes) -> None:
+    with atomic_path(path) as aside:
+        aside.write_bytes(content)
+
+
+def _with_thumbnails(result: RecognizerResult, folder: Path) -> RecognizerResult:
+    worst = [replace(pair, thumbnails=_pictures(pair, folder)) for pair in result.worst]
+    return replace(result, worst=worst)
+
+
+def _pictures(pair: WorstPair, folder: Path) -> tuple[NDArray[np.uint8] | None, NDArray[np.uint8] | None]:
+    first, second = (_picture(folder, name) for name in pair.ids)
+    return first, second
+
+
+def _picture(folder: Path, name: str) -> NDArray[np.uint8] | None:
+    """The image of an id below the folder, None where there is none that can be read; an id cannot lead out of the folder."""
+    import cv2
+
+    inside = folder.resolve()
+    for file in (folder / name, *(folder / f"{name}{suffix}" for suffix in sorted(IMAGE_SUFFIXES))):
+        if not file.resolve().is_relative_to(inside) or not file.is_file():
+            continue
+        try:
+            pixels = read_image(file).pixels
+        except ReadError:
+            return None
+        scale = _THUMBNAIL / max(pixels.shape[:2])
+        size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
+        return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return None

@@ -1,0 +1,172 @@
+"""The tables of an evaluation: areas with intervals, errors left, verification, scores. Every one says its protocol and its counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from fiqa.evaluation.result import FORMS, Estimate, Evaluation, MethodCurve, RecognizerResult
+from fiqa.functional.table import Table, file_stem
+
+__all__ = ["evaluation_tables", "protocol_line"]
+
+DISCARDS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5)
+"""Where the table of errors left is read."""
+
+_HEADS = {"raw": "raw ×10³", "start": "/ FNMR at 0", "best": "− best ×10³"}
+
+
+def evaluation_tables(found: Evaluation) -> Evaluation:
+    """Returns the evaluation with its tables, those of the areas first."""
+    tables = [_areas(found, result) for result in found.recognizers]
+    tables += [_errors(found, result) for result in found.recognizers]
+    tables += [_forms(found, result) for result in found.recognizers]
+    return replace(found, tables=[*tables, _verification(found), _scores(found)])
+
+
+def protocol_line(found: Evaluation, result: RecognizerResult, *, short: bool = False) -> str:
+    """Returns one line that says how the numbers of a recognizer were made, and of how many pairs and errors; `short` for under a plot."""
+    settings, counts = found.settings, result.counts
+    rate = f"FMR {settings['fmr']:g}" if settings["fmr"] is not None else f"starting FNMR {settings['start_fnmr']:g}"
+    if short:
+        return (
+            f"protocol {settings['protocol']}, {rate}, {settings['pairs']}; {counts['mated']:,} mated with {counts['errors']:,} errors at discard 0, "
+            f"{counts['nonmated']:,} non-mated."
+        )
+    parts = [
+        f"protocol {settings['protocol']}, {rate}, threshold {result.threshold:.4g} at discard 0",
+        f"{settings['pairs']}: {counts['mated']:,} mated of {found.counts['identities']:,} identities, {counts['nonmated']:,} non-mated",
+        f"{counts['errors']:,} errors at discard 0 (FNMR {result.fnmr:.4g})",
+    ]
+    if counts["nonmated"]:
+        parts.append(f"lowest FMR these pairs resolve {counts['resolvable_fmr']:.2g}")
+    if settings["draws"] and any(curve.curve.band is not None for curve in result.curves):
+        parts.append(
+            f"[ ] {settings['level']:.0%} by {settings['draws']} resamples of identities, seed {settings['seed']}"
+        )
+    return "; ".join(parts) + "."
+
+
+def percent(limit: float) -> str:
+    """Returns a discard fraction as it is written in a heading.
+
+    >>> percent(0.3), percent(0.125)
+    ('30 %', '12.5 %')
+    """
+    return f"{100 * limit:g} %"
+
+
+def interval(low: float | None, high: float | None, digits: int = 3) -> str | None:
+    """Returns an interval as text, None where there is none."""
+    return None if low is None or high is None else f"[{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def _value(area: Estimate | None, scale: float = 1.0) -> float | None:
+    return None if area is None else area.value * scale
+
+
+def _areas(found: Evaluation, result: RecognizerResult) -> Table:
+    limits = found.settings["limits"]
+    banded = any(curve.curve.band is not None for curve in result.curves)
+    compared = any(curve.difference is not None for curve in result.curves)
+    columns = ["method"]
+    for limit in limits:
+        columns += [f"area to {percent(limit)}"] + (["interval"] if banded else [])
+    if compared:
+        columns += [f"less {result.curves[0].name}", "interval", "p"]
+    rows = [
+        [curve.name, *_area_cells(curve, limits, banded), *(_gap(curve) if compared else [])] for curve in result.curves
+    ]
+    title = (
+        f"{result.name}: area under the discard curve, relative to the FNMR at discard 0 (lower is better, 1: no help)"
+    )
+    return Table(f"areas_{_stem(found, result)}", title, columns, rows, protocol_line(found, result))
+
+
+def _area_cells(curve: MethodCurve, limits: Sequence[float], banded: bool) -> list[Any]:
+    cells: list[Any] = []
+    for limit in limits:
+        area = curve.areas[limit, "start"]
+        cells += [_value(area)] + ([None if area is None else interval(area.low, area.high)] if banded else [])
+    return cells
+
+
+def _gap(curve: MethodCurve) -> list[Any]:
+    gap = curve.difference
+    return [None] * 3 if gap is None else [gap.difference, interval(gap.low, gap.high), gap.p]
+
+
+def _errors(found: Evaluation, result: RecognizerResult) -> Table:
+    rows = []
+    for curve in result.curves:
+        left = [curve.errors_left(discard) for discard in DISCARDS]
+        rows.append([curve.name, *(f"{errors:,} of {kept:,}" for errors, kept in left)])
+    columns = ["method", *(f"discard {percent(discard)}" for discard in DISCARDS)]
+    title = f"{result.name}: errors left of mated pairs left, when at least so many are discarded"
+    return Table(f"errors_{_stem(found, result)}", title, columns, rows, protocol_line(found, result))
+
+
+def _forms(found: Evaluation, result: RecognizerResult) -> Table:
+    limits = found.settings["limits"]
+    scale = {"raw": 1e3, "start": 1.0, "best": 1e3}
+    columns = ["method", *(f"{percent(limit)} {_HEADS[form]}" for limit in limits for form in FORMS)]
+    rows = [
+        [curve.name, *(_value(curve.areas[limit, form], scale[form]) for limit in limits for form in FORMS)]
+        for curve in result.curves
+    ]
+    title = f"{result.name}: the area in its three forms (raw; relative to the FNMR at discard 0; less the theoretical best)"
+    return Table(f"forms_{_stem(found, result)}", title, columns, rows, protocol_line(found, result))
+
+
+def _verification(found: Evaluation) -> Table:
+    fars = next((list(r.verification.tpr) for r in found.recognizers if r.verification), [])
+    folds = any(result.accuracy for result in found.recognizers)
+    columns = ["recognizer", "mated", "non-mated", "ROC-AUC", "EER %", *(f"TPR at FAR {far:g}" for far in fars)]
+    rows: list[list[Any]] = []
+    for result in found.recognizers:
+        v = result.verification
+        if v is None:
+            cells: list[Any] = [None] * (4 + len(fars))
+        else:
+            tpr = [v.tpr[far] if far >= v.resolvable_far else None for far in fars]
+            cells = [v.mated, v.nonmated, v.auc, 100 * v.eer, *tpr]
+        accuracy = result.accuracy
+        rows.append([result.name, *cells, *([None if accuracy is None else accuracy.mean] if folds else [])])
+    note = "Exact on these pairs, nothing discarded. A dash: a FAR that the non-mated pairs cannot resolve."
+    title = "Verification of all images"
+    return Table("verification", title, [*columns, *(["fold accuracy"] if folds else [])], rows, note, 4)
+
+
+def _scores(found: Evaluation) -> Table:
+    columns = [
+        "quality",
+        "kind",
+        "images",
+        "absent",
+        "lowest",
+        "median",
+        "highest",
+        "Q90-Q10",
+        "std",
+        "entropy",
+        "scale 0..1",
+    ]
+    rows: list[list[Any]] = []
+    for scores in found.scores:
+        ordered = sorted(scores.value.tolist())
+        spread = scores.spread
+        shape = [spread.q90_q10, spread.std, spread.entropy]
+        ends = [ordered[0], ordered[len(ordered) // 2], ordered[-1]]
+        rows.append([scores.name, scores.kind, len(ordered), scores.absent, *ends, *shape, scores.scale])
+    note = (
+        "Spread on 0..1, entropy in nats of 20 bins (at most 2.996); a score without a scale (open) is first brought there by its own 1st and 99th percentile. "
+        f"{found.counts['images']:,} images, "
+        f"{found.counts['left_out']:,} left out."
+    )
+    return Table("scores", "The scores", columns, rows, note)
+
+
+def _stem(found: Evaluation, result: RecognizerResult) -> str:
+    """Returns a name for files that no other recognizer of the run has."""
+    return file_stem(result.name, [other.name for other in found.recognizers])

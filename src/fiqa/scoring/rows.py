@@ -1,0 +1,211 @@
+"""From image files to rows of scores, one batch of images at a time; what every worker process of `score` runs.
+
+A row never ends the run: what cannot be read, found, aligned or scored becomes a row with a status and no numbers.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from fiqa import checks
+from fiqa.data.images import Image, Limits, read_image
+from fiqa.errors import ReadError
+from fiqa.faces.crops import Source, aligned_face, alike, joined
+from fiqa.functional.calibration import levels, unit_score
+from fiqa.types import Faces, Factors, FloatArray, Scorer
+from fiqa.vocabulary import LEVELS
+
+__all__ = ["FaceScoring", "Row", "blank_row"]
+
+Row = dict[str, Any]
+_log = logging.getLogger(__name__)
+
+
+def blank_row(source: Source, status: str) -> Row:
+    """Returns the row of an image that has no numbers (yet): every column of the table of scores, in order."""
+    return {
+        "id": source.id,
+        "path": source.path,
+        "face_index": 0,
+        "sha256": None,
+        "status": status,
+        "reasons": None,
+        "raw": None,
+        "score": None,
+        "uqs": None,
+        "level": None,
+        "factors": None,
+        "measures": None,
+        "bbox": None,
+        "landmarks": None,
+        "identity": source.identity or None,
+        "track": None,
+        "frame": None,
+        "split": source.split or None,
+        "model": None,
+        "model_sha256": None,
+        "preprocess": None,
+    }
+
+
+@dataclass(frozen=True)
+class FaceScoring:
+    """How faces are scored: `score(images)` as an object that every process can load its own detector and scorer from.
+
+    Fields: `model` name or path, None the default; `aligned` whether the images are crops; `detector`, `weights` and `faces` as in fiqa.score; `explain`
+    whether factors and reasons are wanted; `limits` of reading; `recognizer` the file of the method's recognizer, None where it asks none; `settings` of the
+    method, name and value.
+    """
+
+    model: str | None
+    aligned: bool
+    detector: str
+    faces: str
+    explain: bool
+    weights: str | None
+    limits: Limits
+    recognizer: str | None = None
+    settings: tuple[tuple[str, Any], ...] = ()
+
+    def __post_init__(self) -> None:
+        from fiqa.faces.detection import POLICIES
+        from fiqa.faces.detectors import NAMES
+
+        checks.choice(self.detector, "detector", NAMES)
+        checks.choice(self.faces, "faces", POLICIES)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The settings without what was loaded: native objects do not travel to another process."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @cached_property
+    def scorer(self) -> Scorer:
+        """The method, loaded when first used."""
+        from fiqa.methods import load
+
+        given = (
+            dict(self.settings) if self.recognizer is None else {"recognizer": self.recognizer, **dict(self.settings)}
+        )
+        return load(self.model, **given)
+
+    @cached_property
+    def finder(self) -> Any:
+        """The detector, loaded when first used."""
+        from fiqa.faces.detectors import detector
+
+        return detector(self.detector, weights=self.weights)
+
+    def __call__(self, batch: Sequence[Source]) -> list[list[Row]]:
+        """Returns the rows of each image, at least one each; `[]` loads what is needed and returns `[]`."""
+        scorer = self.scorer
+        if not self.aligned:
+            _ = self.finder
+        found = [self._find(source) for source in batch]
+        good = [(row, face) for rows in found for row, face in rows if face is not None]
+        for part in alike([face for _, face in good]):
+            self._fill(scorer, [good[i][0] for i in part], [good[i][1] for i in part])
+        return [[row for row, _ in rows] for rows in found]
+
+    def _find(self, source: Source) -> list[tuple[Row, Faces | None]]:
+        """Returns the faces of one image with their rows, or one row that says why there is none."""
+        if source.status != "ok":
+            return [(blank_row(source, source.status), None)]
+        try:
+            image = read_image(source.path, limits=self.limits)
+            return self._crop(source, image) if self.aligned else self._detect(source, image)
+        except ReadError as error:
+            return [(blank_row(source, error.status), None)]
+        except Exception:  # noqa: BLE001 - whatever one image does to a decoder or detector, the others are still scored
+            _log.warning("%r failed", source.path, exc_info=True)
+            return [(blank_row(source, "failed"), None)]
+
+    def _crop(self, source: Source, image: Image) -> list[tuple[Row, Faces | None]]:
+        face = aligned_face(source, image)
+        row = blank_row(source, "wrong_size" if face is None else "ok") | {"sha256": image.sha256}
+        if face is not None:
+            row |= _frame(image) | {"landmarks": source.landmarks and list(source.landmarks)}
+        return [(row, face)]
+
+    def _detect(self, source: Source, image: Image) -> list[tuple[Row, Faces | None]]:
+        from fiqa.faces.align import faces_from
+        from fiqa.faces.detection import choose
+
+        chosen, status = choose(self.finder.detect(image.pixels), self.faces)
+        blank = blank_row(source, status) | {"sha256": image.sha256} | _frame(image)
+        if status != "ok":
+            return [(blank, None)]
+        faces = faces_from(image, chosen)
+        return [
+            (
+                blank
+                | {
+                    "id": source.id if i == 0 else f"{source.id}#{i}",
+                    "face_index": i,
+                    "bbox": detection.box.tolist(),
+                    "landmarks": detection.landmarks.ravel().tolist(),
+                },
+                faces.take(slice(i, i + 1)),
+            )
+            for i, detection in enumerate(chosen)
+        ]
+
+    def _fill(self, scorer: Scorer, rows: list[Row], faces: list[Faces]) -> None:
+        """Writes the numbers of all faces into their rows; face by face where the batch fails, so that only the culprit is lost."""
+        try:
+            numbers = self._numbers(scorer, joined(faces))
+        except Exception:  # noqa: BLE001 - as in _find
+            if len(rows) > 1:
+                for row, face in zip(rows, faces, strict=True):
+                    self._fill(scorer, [row], [face])
+                return
+            _log.warning("%r failed", rows[0]["path"], exc_info=True)
+            numbers = [{"status": "failed"}]
+        for row, filled in zip(rows, numbers, strict=True):
+            row.update(filled)
+
+    def _numbers(self, scorer: Scorer, faces: Faces) -> list[Row]:
+        raw = scorer.score(faces)
+        finite = np.isfinite(raw)
+        known = np.where(finite, raw, 0.0).astype(np.float32)
+        uqs = scorer.unified(known)
+        level = levels(uqs, scorer.level_cuts)
+        share = unit_score(known, x0=scorer.calibration[0], w=scorer.calibration[1]).astype(np.float32)
+        why = scorer.explain(faces) if self.explain else None
+        sha = scorer.version if len(scorer.version) == 64 else None
+        told = {"model": scorer.name, "model_sha256": sha, "preprocess": scorer.preprocess}
+        return [
+            {
+                "raw": float(raw[i]),
+                "score": float(share[i]),
+                "uqs": int(uqs[i]),
+                "level": LEVELS[level[i]],
+                **_reasons(why, i),
+                **told,
+            }
+            if finite[i]
+            else {"status": "failed"}
+            for i in range(len(faces))
+        ]
+
+
+def _frame(image: Image) -> Row:
+    """Flags a file of several frames or pages: its first one, number 0, was read."""
+    return {"frame": 0} if image.frames > 1 else {}
+
+
+def _reasons(why: Factors | None, i: int) -> Row:
+    """The factors, measures and reasons of face `i`; what cannot be measured is null."""
+    if why is None:
+        return {}
+    return {"reasons": list(why.reasons[i]), "factors": _known(why.quality, i), "measures": _known(why.measures, i)}
+
+
+def _known(columns: Mapping[str, FloatArray], i: int) -> Row | None:
+    values = {name: float(column[i]) for name, column in columns.items()}
+    return {name: value if np.isfinite(value) else None for name, value in values.items()} or None

@@ -1,0 +1,63 @@
+"""The contact sheet of a table of scores: the crops cut again from the files, the rows laid out by fiqa.report.sheet."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqa.data.images import Limits, read_image
+from fiqa.data.store import atomic_path
+from fiqa.data.tables import decode_text
+from fiqa.errors import FiqaError
+from fiqa.faces.align import align
+from fiqa.faces.crops import resized
+from fiqa.report.sheet import sheet
+
+__all__ = ["write_sheet"]
+
+_MOST = 500
+"""Cards on one page; a browser still scrolls them."""
+
+
+def write_sheet(
+    rows: Sequence[Mapping[str, Any]],
+    path: str | os.PathLike[str],
+    *,
+    limits: Limits | None = None,
+    footer: str = "",
+) -> None:
+    """Writes one self-contained HTML page with a card per row, the failed and the worst first; of more than 500 rows those are shown, and all are counted.
+
+    Args:
+        rows: of the table of scores, made with `explain`.
+        path: the .html file.
+        limits: what an image may cost.
+        footer: a line at the end, best the command.
+
+    Raises:
+        WriteError: the disk refused.
+    """
+    shown = list(rows)
+    if len(shown) > _MOST:
+        shown.sort(key=lambda row: -1 if row["uqs"] is None else row["uqs"])
+    crops = [_crop(row, limits) if i < _MOST else None for i, row in enumerate(shown)]
+    page = sheet(shown, crops, footer=footer, limit=_MOST, order="worst")
+    with atomic_path(path) as aside:
+        aside.write_text(page, encoding="utf-8")
+
+
+def _crop(row: Mapping[str, Any], limits: Limits | None) -> NDArray[np.uint8] | None:
+    """The face of a row, as it was scored; None where it has no score or its file has changed since."""
+    if row["uqs"] is None:
+        return None
+    try:
+        pixels = read_image(decode_text(row["path"]), limits=limits).pixels
+        if row["bbox"] is None:
+            return resized(pixels)
+        return align(pixels, np.reshape(row["landmarks"], (5, 2))).crop
+    except FiqaError:
+        return None

@@ -1,0 +1,113 @@
+"""scan: one row per file whatever it holds, duplicates, artifacts, exit codes."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from typer.testing import CliRunner
+
+import fiqa
+from fiqa.cli import build
+from fiqa.data.images import Limits
+from fiqa.data.manifest import read_manifest
+from fiqa.data.scan import scan
+from fiqa.data.store import read_sidecar
+from fiqa.errors import InputError, UnknownNameError
+
+
+def test_hostile_folder_one_row_each(hostile_folder: dict[Path, str]) -> None:
+    found = scan(next(iter(hostile_folder)).parent, decode=True)
+    assert dict(zip(found.path.tolist(), found.status.tolist(), strict=True)) == {
+        str(path): status for path, status in hostile_folder.items()
+    }
+    good = found.take(found.status == "ok")
+    assert (good.columns["width"] > 0).all()
+    assert set(good.columns["modality"].tolist()) == {"grey", "color"}
+    assert set(good.columns["bits"].tolist()) == {1, 8, 16, 32}
+    assert good.columns["frames"].max() == 3
+    assert all(len(sha) == 64 for sha in good.columns["sha256"].tolist())
+    bad = found.take(found.status != "ok")
+    assert not bad.columns["width"].any()
+    assert set(bad.columns["sha256"].tolist()) == {""}
+
+
+def test_without_decoding_headers_are_enough_for_most(hostile_folder: dict[Path, str]) -> None:
+    found = scan(next(iter(hostile_folder)).parent)
+    status = dict(zip((Path(p).name for p in found.path.tolist()), found.status.tolist(), strict=True))
+    assert status["damaged.png"] == "ok"
+    assert status["bomb.png"] == status["65_mib.jpg"] == "too_large"
+    assert status["empty.jpg"] == "empty_file"
+    modality = dict(zip((Path(p).name for p in found.path.tolist()), found.columns["modality"].tolist(), strict=True))
+    assert (modality["grey.jpg"], modality["rgb.jpg"]) == ("grey", "")
+
+
+def test_duplicates_name_the_first(tmp_path: Path, hostile: ModuleType) -> None:
+    for name in ("ann/1.jpg", "ann/2.jpg", "bob/1.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(hostile.encoded("JPEG", quality=50 if name == "ann/2.jpg" else 80))
+    assert scan(tmp_path).columns["duplicate_of"].tolist() == ["", "", "ann/1"]
+
+
+def test_sizes_are_upright_and_limits_apply(tmp_path: Path, hostile: ModuleType) -> None:
+    (tmp_path / "a.jpg").write_bytes(hostile.with_orientation(6))
+    found = scan(tmp_path)
+    assert (found.columns["width"].tolist(), found.columns["height"].tolist()) == ([40], [48])
+    assert found.columns["bytes"].tolist() == [(tmp_path / "a.jpg").stat().st_size]
+    assert scan(tmp_path, limits=Limits(max_pixels=100)).status.tolist() == ["too_large"]
+    assert scan(tmp_path, limits=Limits(max_bytes=100)).status.tolist() == ["too_large"]
+
+
+def test_progress_sees_every_row(tmp_path: Path, hostile: ModuleType) -> None:
+    (tmp_path / "a.png").write_bytes(hostile.encoded("PNG"))
+    seen: list[int] = []
+    scan(tmp_path, progress=lambda rows: [seen.append(row) or row for row in rows])
+    assert seen == [0]
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl"])
+def test_the_artifact_and_its_sidecar(tmp_path: Path, hostile_folder: dict[Path, str], suffix: str) -> None:
+    output = tmp_path / f"faces{suffix}"
+    found = fiqa.scan(next(iter(hostile_folder)).parent, output=output)
+    back = read_manifest(output)
+    assert back.path.tolist() == found.path.tolist()
+    assert back.id.tolist() == found.id.tolist()
+    assert back.columns["sha256"].tolist() == found.columns["sha256"].tolist()
+    assert back.columns["width"].tolist() == found.columns["width"].tolist()
+    record = read_sidecar(output)
+    assert record is not None
+    assert (record["verb"], record["arguments"]["decode"]) == ("scan", False)
+    again = scan(output)
+    assert again.columns["sha256"].tolist() == found.columns["sha256"].tolist()
+
+
+def test_a_wrong_suffix_is_refused_before_reading(tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match="table suffix"):
+        scan(tmp_path, output=tmp_path / "faces.xlsx")
+    with pytest.raises(InputError, match="at least one path"):
+        scan([])
+
+
+def test_the_command_and_its_exit_codes(tmp_path: Path, hostile_folder: dict[Path, str], hostile: ModuleType) -> None:
+    run = CliRunner()
+    folder = next(iter(hostile_folder)).parent
+    some = run.invoke(build(), ["scan", str(folder), "-q"])
+    assert some.exit_code == 3
+    assert some.stdout.splitlines()[0].startswith('"id","path","identity"')
+    assert some.stderr == ""
+    good = tmp_path / "good"
+    good.mkdir()
+    shutil.copy(folder / "rgb.jpg", good)
+    fine = run.invoke(build(), ["scan", str(good), "-o", str(tmp_path / "g.csv"), "--decode"])
+    assert (fine.exit_code, fine.stdout) == (0, "")
+    assert "1 images, 0 failed" in fine.stderr
+    assert read_manifest(tmp_path / "g.csv").columns["modality"].tolist() == ["color"]
+    assert run.invoke(build(), ["scan", str(good), "--max-pixels", "5", "-q"]).exit_code == 3
+    assert run.invoke(build(), ["scan", str(good), "--max-bytes", "5", "-q"]).exit_code == 3
+    wrong = run.invoke(build(), ["scan", str(good), "-o", "x.parqet"])
+    assert wrong.exit_code == 2
+    assert "hint: did you mean '.parquet'?" in wrong.stderr
+    assert run.invoke(build(), ["scan"]).exit_code == 2
+    assert run.invoke(build(), ["scan", str(tmp_path / "no.jpg"), "-q"]).exit_code == 3
