@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from fiqa.errors import DetectorError, InputError, MissingExtraError, ShapeError, UnknownNameError, WeightsError
-from fiqa.faces.detectors import dlib as dlib_detector
 from fiqa.faces.detection import Detection, Detector, choose
 from fiqa.faces.detectors import WholeImage, detector
+from fiqa.faces.detectors import dlib as dlib_detector
 from fiqa.faces.detectors.dlib import POINTS, DlibDetector, landmark_file
 from fiqa.faces.detectors.yunet import YuNet
 from fiqa.functional.geometry import TEMPLATE, similarity_transform, template

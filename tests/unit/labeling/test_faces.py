@@ -211,7 +211,7 @@ def test_faces_that_cannot_be_read_keep_their_row(folder, vectors):
 
 
 def test_processes_do_not_change_the_labels_and_parts_are_found_again(folder, vectors, monkeypatch):
-    from fiqa.verbs import label_work
+    from fiqa.labeling import work as label_work
 
     monkeypatch.setattr(label_work, "_PART", 10)
     label("clib_fiqa", out=folder / "one.parquet", **_given(folder, vectors))

@@ -14,12 +14,12 @@ from fiqa.data.images import Limits, read_image, write_image
 from fiqa.data.manifest import find, write_manifest
 from fiqa.data.store import read_sidecar
 from fiqa.errors import InputError, UnknownNameError, WriteError
+from fiqa.faces import photographs as align_rows
 from fiqa.faces.align import align as align_face
 from fiqa.faces.detection import Detection
 from fiqa.functional.geometry import TEMPLATE
 from fiqa.types import Manifest
 from fiqa.verbs import align as verb
-from fiqa.verbs import align_rows
 from fiqa.verbs.score import score
 
 align = verb.align

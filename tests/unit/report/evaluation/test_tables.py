@@ -21,6 +21,7 @@ from fiqa.functional.table import Table
 from fiqa.report.evaluation.folder import write_report
 from fiqa.report.evaluation.page import evaluation_page
 from fiqa.report.evaluation.plots import Plot, plots
+from fiqa.report.page import table_html
 from fiqa.types import Embeddings, Quality
 
 EVIL = "<b>m&m</b> $x$"
@@ -66,7 +67,7 @@ def test_a_table_as_text_markdown_csv_json_and_html(table: Table) -> None:
     assert "|---|---:|---:|---|" in table.markdown()
     assert list(csv.reader(io.StringIO(table.csv())))[1:] == [["a|b", "0.25", "12000", "x"], ["=c", "", "3", ""]]
     assert table.json()["rows"][1] == ["=c", None, 3, None]
-    assert '<td class="n">0.25</td>' in table.html()
+    assert '<td class="n">0.25</td>' in table_html(table)
 
 
 def test_a_row_of_another_length_is_refused() -> None:
