@@ -27,9 +27,10 @@ from fiqa.data.embeddings import read_embeddings
 from fiqa.data.quality import read_quality
 from fiqa.data.tables import write_table
 from fiqa.faces.factors import REASON_BELOW
+from fiqa.functional.calibration import Calibration
 from fiqa.nets.catalog import read_state
 from fiqa.nets.mobilefacenet import MobileFaceNet
-from fiqa.runtime.cards import Calibration, card_path, read_card, write_card
+from fiqa.runtime.cards import card_path, read_card, write_card
 from fiqa.training.run_folder import best_of
 
 WEIGHTS = {"similarity_a": 1.0, "similarity_b": 1.0}

@@ -20,7 +20,6 @@ from fiqa.faces.align import faces_from
 from fiqa.faces.degrade import KINDS, ladder
 from fiqa.faces.detection import choose
 from fiqa.faces.detectors import detector
-from fiqa.functional.calibration import levels
 from fiqa.report.picture import save_ladders_png
 from fiqa.report.sheet import sheet
 from fiqa.types import Faces, Scorer
@@ -40,7 +39,7 @@ STEPS = 6
 
 def explained(scorer: Scorer, face: Faces, name: str) -> dict[str, Any]:
     """Returns the row of the score table of one face in memory: what `fiqa score --explain` writes for a file."""
-    raw, why = scorer.score(face), scorer.explain(face)
+    raw, why = scorer.assess(face)
     uqs = scorer.unified(raw)
     known = {factor: float(why.quality[factor][0]) for factor in FACTORS} if why else {}
     return {
@@ -49,7 +48,7 @@ def explained(scorer: Scorer, face: Faces, name: str) -> dict[str, Any]:
         "reasons": list(why.reasons[0]) if why else [],
         "raw": float(raw[0]),
         "uqs": int(uqs[0]),
-        "level": LEVELS[levels(uqs, scorer.level_cuts)[0]],
+        "level": LEVELS[scorer.calibration.level(raw)[0]],
         "factors": {factor: None if np.isnan(value) else value for factor, value in known.items()},
         "model": scorer.name,
     }

@@ -6,7 +6,7 @@ Higher quality is better, always.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from fiqa import checks
 from fiqa.errors import InputError, ShapeError
+from fiqa.functional.calibration import Calibration
 from fiqa.vocabulary import FACTORS, STATUSES
 
 __all__ = [
@@ -296,34 +297,35 @@ class Recognizer(Protocol):
 class Scorer(Protocol):
     """Anything that turns aligned crops into a quality, higher is better.
 
-    Attributes: `name`; `version` what exactly computed it ("fiqa 0.1.0", or the sha256 of a model file); `preprocess` one line on the crop it sees;
-    `calibration` (x0, w) of fiqa.functional.calibration.unified_score; `level_cuts` four ascending cuts on the 0..100 scale.
+    A class that inherits from it has `unified` and `explain`, and needs `assess` only where it can
+    say why.
+
+    Attributes:
+        name: what the table of scores calls it.
+        version: what exactly computed the score ("fiqa 0.1.0", the sha256 of a model file).
+        sha256: of the model file; None where there is none.
+        preprocess: one line on the crop that it sees.
+        calibration: the way from raw scores to 0..1, 0..100 and five levels.
     """
 
     name: str
     version: str
+    sha256: str | None = None
     preprocess: str
-    calibration: tuple[float, float]
-    level_cuts: tuple[float, float, float, float]
+    calibration: Calibration
 
     def score(self, crops: NDArray[np.uint8] | Faces) -> FloatArray:
-        """Returns (N,) float32 raw quality for (N,112,112,3) uint8 RGB crops, or for Faces, which know more."""
+        """Returns (N,) float32 raw quality for crops (N,112,112,3) uint8 RGB, or for Faces, which know more."""
         ...
+
+    def assess(self, faces: Faces) -> tuple[FloatArray, Factors | None]:
+        """Returns the raw quality (N,), as `score`, and the factors behind it, None without any: both from one pass."""
+        return self.score(faces), None
 
     def explain(self, faces: Faces) -> Factors | None:
         """Returns the factors behind the score, or None when the method has none of its own."""
-        ...
+        return self.assess(faces)[1]
 
     def unified(self, raw: FloatArray) -> NDArray[np.int64]:
-        """Returns (N,) int in 0..100 for (N,) raw scores."""
-        ...
-
-
-def batches(count: int, size: int) -> Iterator[slice]:
-    """Yields the slices that cover `count` rows in pieces of at most `size`.
-
-    >>> [(s.start, s.stop) for s in batches(5, 2)]
-    [(0, 2), (2, 4), (4, 5)]
-    """
-    for start in range(0, count, size):
-        yield slice(start, min(start + size, count))
+        """Returns (N,) int in 0..100 for (N,) raw scores, by the calibration."""
+        return self.calibration.unified(raw)

@@ -94,7 +94,7 @@ class TestScorers:
         assert scorer.name == name
         assert scorer.version.split(";")[0] == f"fiqa {fiqa.__version__}" or len(scorer.version) == 64
         assert scorer.preprocess
-        assert list(scorer.level_cuts) == sorted(scorer.level_cuts)
+        assert list(scorer.calibration.level_cuts) == sorted(scorer.calibration.level_cuts)
 
     @pytest.mark.parametrize("count", [0, 1, 2, 7])
     def test_shapes(self, name, count, load):

@@ -57,7 +57,7 @@ def test_it_is_a_scorer(model):
     assert scorer.name == "clib"
     assert len(scorer.version) == 64
     assert scorer.preprocess.startswith("RGB 32x32")
-    assert list(scorer.level_cuts) == sorted(scorer.level_cuts)
+    assert list(scorer.calibration.level_cuts) == sorted(scorer.calibration.level_cuts)
 
 
 def test_a_model_in_fiqa_home_is_found_by_its_name(model, tmp_path, monkeypatch):

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fiqa.runtime.cards import Calibration, ModelCard, ModelInput, ModelOutput, card_path, write_card
+from fiqa.functional.calibration import Calibration
+from fiqa.runtime.cards import ModelCard, ModelInput, ModelOutput, card_path, write_card
 
 Maker = Callable[..., Path]
 

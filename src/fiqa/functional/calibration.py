@@ -2,16 +2,60 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fiqa import checks
 from fiqa.errors import InputError
 
-__all__ = ["LEVEL_CUTS", "levels", "min_max", "raw_at", "unified_score", "unit_score"]
+__all__ = ["LEVEL_CUTS", "Calibration", "levels", "min_max", "raw_at", "unified_score", "unit_score"]
 
 LEVEL_CUTS = (20.0, 40.0, 60.0, 80.0)
 """Default cuts on the 0..100 scale between unusable, low, medium, good and perfect."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The way from the raw scores of one method to the scale that all methods share.
+
+    Attributes:
+        x0: the raw score that becomes 50.
+        w: the scale, in raw units, > 0; small is steep.
+        level_cuts: four strictly ascending cuts on the 0..100 scale between the five levels.
+
+    Raises:
+        InputError: x0 or a cut that is not finite, w not positive, cuts that do not ascend.
+        ShapeError: not four cuts.
+
+    >>> Calibration(x0=1.0, w=0.5).unified([0.0, 1.0, 3.0]).tolist()
+    [12, 50, 98]
+    """
+
+    x0: float
+    w: float
+    level_cuts: tuple[float, float, float, float] = LEVEL_CUTS
+
+    def __post_init__(self) -> None:
+        _check(self.x0, self.w)
+        _ascending(self.level_cuts, "level_cuts")
+
+    def unit(self, raw: ArrayLike) -> NDArray[np.float64]:
+        """Returns the scores (N,) in 0..1; see `unit_score`."""
+        return unit_score(raw, x0=self.x0, w=self.w)
+
+    def unified(self, raw: ArrayLike) -> NDArray[np.int64]:
+        """Returns the scores (N,) as integers 0..100; see `unified_score`."""
+        return unified_score(raw, x0=self.x0, w=self.w)
+
+    def level(self, raw: ArrayLike) -> NDArray[np.int64]:
+        """Returns (N,) indexes into fiqa.vocabulary.LEVELS: the level that the integer of 0..100 has."""
+        return levels(self.unified(raw), self.level_cuts)
+
+    def raw_at(self, uqs: ArrayLike) -> NDArray[np.float64]:
+        """Returns the raw scores (N,) that become `uqs`; see the function `raw_at`."""
+        return raw_at(uqs, x0=self.x0, w=self.w)
 
 
 def unit_score(raw: ArrayLike, *, x0: float, w: float) -> NDArray[np.float64]:
@@ -102,10 +146,14 @@ def levels(score: ArrayLike, cuts: ArrayLike = LEVEL_CUTS) -> NDArray[np.int64]:
     [0, 1, 2, 4]
     """
     values = checks.finite(checks.array(score, "score", shape=("N",), dtype=np.float64), "score")
-    edges = checks.finite(checks.array(cuts, "cuts", shape=(4,), dtype=np.float64), "cuts")
+    return np.searchsorted(_ascending(cuts, "cuts"), values, side="right").astype(np.int64)
+
+
+def _ascending(cuts: ArrayLike, name: str) -> NDArray[np.float64]:
+    edges = checks.finite(checks.array(cuts, name, shape=(4,), dtype=np.float64), name)
     if not np.all(np.diff(edges) > 0):
-        raise InputError(f"cuts must be strictly ascending, got {edges.tolist()}.")
-    return np.searchsorted(edges, values, side="right").astype(np.int64)
+        raise InputError(f"{name} must be strictly ascending, got {edges.tolist()}.")
+    return edges
 
 
 def _check(x0: float, w: float) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fiqa import checks
+from fiqa.functional.batches import batches
 from fiqa.functional.similarity import normalize
-from fiqa.types import batches
 
 __all__ = ["class_centers", "encode", "groups"]
 

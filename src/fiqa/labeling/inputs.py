@@ -23,7 +23,8 @@ from fiqa.data.quality import read_quality
 from fiqa.data.store import hash_inputs
 from fiqa.data.tables import SUFFIXES, encode_text, read_table
 from fiqa.errors import InputError
-from fiqa.types import Embeddings, Manifest, Quality, batches
+from fiqa.functional.batches import batches
+from fiqa.types import Embeddings, Manifest, Quality
 from fiqa.vocabulary import STATUSES
 
 __all__ = ["STATUS", "Inputs", "Job", "Labels", "load_inputs"]

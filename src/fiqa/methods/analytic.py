@@ -6,14 +6,12 @@ perfect but for one factor that is lost has about .79 and gets 35; one that lost
 
 from __future__ import annotations
 
-import weakref
-
 import numpy as np
 from numpy.typing import NDArray
 
 import fiqa
-from fiqa.functional.calibration import LEVEL_CUTS, unified_score
-from fiqa.types import Faces, Factors, FloatArray, MethodCard
+from fiqa.functional.calibration import Calibration
+from fiqa.types import Faces, Factors, FloatArray, MethodCard, Scorer
 
 __all__ = ["CARD", "Analytic", "quality", "scorer"]
 
@@ -72,42 +70,27 @@ def quality(factors: Factors) -> FloatArray:
     return result
 
 
-class Analytic:
-    """Scores faces by `quality` and explains them by their factors; implements fiqa.types.Scorer."""
+class Analytic(Scorer):
+    """Scores faces by `quality` and explains them by their factors."""
 
     name = CARD.name
     version = f"fiqa {fiqa.__version__}"
     preprocess = CARD.preprocess
-    calibration = (X0, W)
-    level_cuts = LEVEL_CUTS
-
-    def __init__(self) -> None:
-        self._last: tuple[weakref.ref[Faces], Factors] | None = None
+    calibration = Calibration(X0, W)
 
     def score(self, crops: NDArray[np.uint8] | Faces) -> FloatArray:
         """Returns (N,) float32 in 0..1 for (N,S,S,3) uint8 RGB crops, or for Faces, whose landmarks, frame mask and eye distance count too.
 
         A face gets the same number, to the bit, in any batch. Raises ShapeError for anything but crops.
         """
-        faces = crops if isinstance(crops, Faces) else Faces(crops)
-        factors = self._measure(faces)
-        self._last = (weakref.ref(faces), factors)
-        return quality(factors)
+        return self.assess(crops if isinstance(crops, Faces) else Faces(crops))[0]
 
-    def explain(self, faces: Faces) -> Factors:
-        """Returns the six factors, their measures and the reasons. Just after `score` of the same Faces object, what that call measured is given out (once)."""
-        last, self._last = self._last, None
-        return last[1] if last is not None and last[0]() is faces else self._measure(faces)
-
-    def unified(self, raw: FloatArray) -> NDArray[np.int64]:
-        """Returns (N,) int in 0..100."""
-        return unified_score(raw, x0=X0, w=W)
-
-    @staticmethod
-    def _measure(faces: Faces) -> Factors:
+    def assess(self, faces: Faces) -> tuple[FloatArray, Factors]:
+        """Returns the quality (N,) and the six factors, their measures and the reasons."""
         from fiqa.faces.factors import measure
 
-        return measure(faces)
+        factors = measure(faces)
+        return quality(factors), factors
 
 
 def scorer() -> Analytic:

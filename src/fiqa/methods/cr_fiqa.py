@@ -15,9 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from fiqa import checks
 from fiqa.errors import InputError
+from fiqa.functional.batches import batches
 from fiqa.functional.identities import class_centers, encode
 from fiqa.functional.similarity import normalize
-from fiqa.types import MethodCard, batches
+from fiqa.types import MethodCard
 
 if TYPE_CHECKING:
     from torch import Tensor

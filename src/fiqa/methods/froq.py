@@ -18,8 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 from fiqa import checks
 from fiqa.errors import InputError
 from fiqa.functional.agreement import spearman
+from fiqa.functional.batches import batches
 from fiqa.methods.probe import Probe, torch_recognizer
-from fiqa.types import MethodCard, Recognizer, batches
+from fiqa.types import MethodCard, Recognizer
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

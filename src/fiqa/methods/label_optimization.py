@@ -25,10 +25,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from fiqa import checks
 from fiqa.errors import InputError
+from fiqa.functional.batches import batches
 from fiqa.functional.clustering import kmeans
 from fiqa.functional.identities import encode, groups
 from fiqa.functional.similarity import normalize
-from fiqa.types import MethodCard, batches
+from fiqa.types import MethodCard
 
 __all__ = ["CARD", "LabelOptimizer", "mated_agreement", "mean_mated_similarity", "optimize_labels"]
 

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 import fiqa
 from fiqa import checks
-from fiqa.functional.calibration import LEVEL_CUTS, unified_score
-from fiqa.types import Faces, Factors, FloatArray, MethodCard
+from fiqa.functional.calibration import Calibration
+from fiqa.types import Faces, FloatArray, MethodCard, Scorer
 
 __all__ = ["CARD", "Laplacian", "scorer"]
 
@@ -32,14 +32,13 @@ X0, W = 5.0, 0.9
 """So that 50 is a variance of 147 and a median face of LFW's development set (197) gets about 58."""
 
 
-class Laplacian:
-    """Scores by the variance of the Laplacian; implements fiqa.types.Scorer."""
+class Laplacian(Scorer):
+    """Scores by the variance of the Laplacian: one number and no factors."""
 
     name = CARD.name
     version = f"fiqa {fiqa.__version__}"
     preprocess = CARD.preprocess
-    calibration = (X0, W)
-    level_cuts = LEVEL_CUTS
+    calibration = Calibration(X0, W)
 
     def score(self, crops: NDArray[np.uint8] | Faces) -> FloatArray:
         """Returns (N,) float32 ln(1 + variance in levels^2), at least 0, for (N,S,S,3) uint8 RGB crops or Faces."""
@@ -51,14 +50,6 @@ class Laplacian:
             for image in images
         ]
         return np.log1p(np.square(np.array(deviation, np.float64))).astype(np.float32)
-
-    def explain(self, faces: Faces) -> Factors | None:
-        """Returns None: the method knows one number and no factors."""
-        return None
-
-    def unified(self, raw: FloatArray) -> NDArray[np.int64]:
-        """Returns (N,) int in 0..100."""
-        return unified_score(raw, x0=X0, w=W)
 
 
 def scorer() -> Laplacian:

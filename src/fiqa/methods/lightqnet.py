@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from fiqa import checks
 from fiqa.errors import WeightsError
-from fiqa.functional.calibration import LEVEL_CUTS, unified_score
-from fiqa.types import Faces, Factors, FloatArray, MethodCard, batches
+from fiqa.functional.batches import batches
+from fiqa.functional.calibration import Calibration
+from fiqa.types import Faces, FloatArray, MethodCard, Scorer
 
 __all__ = ["CARD", "PUBLISHED", "LightQNet", "scorer"]
 
@@ -53,8 +54,8 @@ X0, W = 0.575, 0.02
 _BATCH = 32
 
 
-class LightQNet:
-    """Scores by a published graph; implements fiqa.types.Scorer.
+class LightQNet(Scorer):
+    """Scores by a published graph: one number and no factors.
 
     Args:
         path: of one of the PUBLISHED files.
@@ -64,15 +65,14 @@ class LightQNet:
     """
 
     preprocess = CARD.preprocess
-    calibration = (X0, W)
-    level_cuts = LEVEL_CUTS
+    calibration = Calibration(X0, W)
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         file = Path(path)
         if not file.is_file():
             raise WeightsError(f"A model must be a file, and there is none at {file}.")
         content = file.read_bytes()
-        self.version = hashlib.sha256(content).hexdigest()
+        self.version = self.sha256 = hashlib.sha256(content).hexdigest()
         if self.version not in PUBLISHED:
             raise WeightsError(
                 f"{file} must be a published LightQNet graph, its sha256 is {self.version[:12]}...",
@@ -94,14 +94,6 @@ class LightQNet:
             self._net.setInput(cv2.dnn.blobFromImages(small, 1 / 128, (96, 96), (127.5, 127.5, 127.5), swapRB=True))
             result[rows] = self._net.forward().reshape(len(small))
         return result
-
-    def explain(self, faces: Faces) -> Factors | None:
-        """Returns None: the network gives one number."""
-        return None
-
-    def unified(self, raw: FloatArray) -> NDArray[np.int64]:
-        """Returns (N,) int in 0..100."""
-        return unified_score(raw, x0=X0, w=W)
 
 
 def scorer(*, width: str = "dm100") -> LightQNet:

@@ -17,8 +17,9 @@ import fiqa
 from fiqa import checks
 from fiqa.errors import InputError
 from fiqa.extras import require
-from fiqa.functional.calibration import LEVEL_CUTS, unified_score
-from fiqa.types import Faces, Factors, FloatArray, Recognizer, batches
+from fiqa.functional.batches import batches
+from fiqa.functional.calibration import Calibration
+from fiqa.types import Faces, FloatArray, Recognizer, Scorer
 
 if TYPE_CHECKING:
     from fiqa.nets.recognizer import TorchRecognizer
@@ -36,8 +37,8 @@ class SeedSpread(NamedTuple):
     share: float
 
 
-class Probe:
-    """Scores faces by a recognizer's own behavior; implements fiqa.types.Scorer.
+class Probe(Scorer):
+    """Scores faces by a recognizer's own behavior: it knows how a recognizer answers, not why.
 
     Attributes: those of a Scorer; `settings` what the score depends on besides the recognizer; `seeded` whether it draws anything at random. `version` names
     fiqa, the recognizer with the start of its sha256, and the settings.
@@ -54,8 +55,6 @@ class Probe:
     Raises: InputError (batch below 1, w not above 0).
     """
 
-    level_cuts = LEVEL_CUTS
-
     def __init__(
         self,
         name: str,
@@ -67,10 +66,9 @@ class Probe:
         batch: int,
         preprocess: str,
     ) -> None:
-        checks.in_range(calibration[1], "w", 0, float("inf"), open_low=True)
         self.name = name
         self.preprocess = preprocess
-        self.calibration = calibration
+        self.calibration = Calibration(*calibration)
         self.settings = dict(settings)
         self.seeded = "seed" in self.settings
         told = ", ".join(f"{key}={value}" for key, value in self.settings.items())
@@ -82,14 +80,6 @@ class Probe:
     def score(self, crops: Crops | Faces) -> FloatArray:
         """Returns (N,) float32 raw quality, higher is better, for (N,S,S,3) uint8 RGB crops or Faces. Raises ShapeError."""
         return self._scored(crops, int(self.settings.get("seed", 0)))
-
-    def explain(self, faces: Faces) -> Factors | None:
-        """Returns None: a probe knows how a recognizer answers, not why."""
-        return None
-
-    def unified(self, raw: FloatArray) -> NDArray[np.int64]:
-        """Returns (N,) int in 0..100."""
-        return unified_score(raw, x0=self.calibration[0], w=self.calibration[1])
 
     def seed_spread(self, crops: Crops | Faces, *, seeds: int = 5) -> SeedSpread:
         """Returns how far the scores of crops move when the random draws are others: seeds 0, 1, ... `seeds` - 1.

@@ -13,10 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from fiqa import checks
 from fiqa.errors import InputError
+from fiqa.functional.batches import batches
 from fiqa.functional.calibration import min_max
 from fiqa.functional.identities import encode, groups
 from fiqa.functional.similarity import normalize
-from fiqa.types import MethodCard, batches
+from fiqa.types import MethodCard
 
 __all__ = ["CARD", "similarity_distribution_distance", "wasserstein_rows"]
 

@@ -20,11 +20,12 @@ from torch import Tensor, nn
 from fiqa import checks
 from fiqa.data.store import sha256_file
 from fiqa.errors import InputError, WeightsError
+from fiqa.functional.batches import batches
 from fiqa.nets.catalog import BACKBONES, backbone, load_weights
 from fiqa.runtime.cards import ModelCard, ModelInput, card_path, parse_card, read_card, write_card
 from fiqa.runtime.describe import Described, triple
 from fiqa.runtime.preprocess import prepare, resized
-from fiqa.types import FloatArray, batches
+from fiqa.types import FloatArray
 
 __all__ = ["TorchRecognizer", "describe_weights", "open_recognizer"]
 

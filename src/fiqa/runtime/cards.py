@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -16,12 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from fiqa.data.store import atomic_path
 from fiqa.errors import FiqaError, InputError, ReadError, UnknownNameError, WeightsError
-from fiqa.functional.calibration import LEVEL_CUTS
+from fiqa.functional.calibration import Calibration
 from fiqa.vocabulary import ADVICE, EXTRA_FACTORS, FACTORS
 
 __all__ = [
     "TORCH_SUFFIXES",
-    "Calibration",
     "ModelCard",
     "ModelInput",
     "ModelOutput",
@@ -119,21 +117,6 @@ class ModelOutput(_Strict):
         return self
 
 
-class Calibration(_Strict):
-    """Raw quality to 0..100: round(100 * sigmoid((raw - x0) / w)), and the four cuts between the five levels on that scale."""
-
-    x0: float
-    w: float = Field(gt=0)
-    level_cuts: tuple[float, float, float, float] = LEVEL_CUTS
-
-    @field_validator("level_cuts")
-    @classmethod
-    def _ascending(cls, value: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
-        if not all(a < b for a, b in pairwise(value)):
-            raise InputError(f"level_cuts must be strictly ascending, got {value}.")
-        return value
-
-
 class ModelCard(_Strict):
     """What a model file is and how to run it.
 
@@ -161,6 +144,16 @@ class ModelCard(_Strict):
     training_data: str = ""
     limits: str = ""
     numbers: dict[str, float | str] = {}
+
+    @field_validator("calibration", mode="before")
+    @classmethod
+    def _calibration_keys(cls, value: Any) -> Any:
+        """Pydantic passes over unknown keys of a plain dataclass; a card must not have them."""
+        fields = Calibration.__dataclass_fields__
+        for key in value if isinstance(value, dict) else ():
+            if key not in fields:
+                raise UnknownNameError("key of Calibration", str(key), fields)
+        return value
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

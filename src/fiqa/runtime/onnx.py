@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import os
-import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,11 @@ from numpy.typing import NDArray
 
 from fiqa import checks
 from fiqa.errors import InputError, ReadError, WeightsError
-from fiqa.functional.calibration import unified_score
+from fiqa.functional.batches import batches
 from fiqa.runtime.cards import ModelCard, ModelOutput, card_path, read_card
 from fiqa.runtime.preprocess import prepare
 from fiqa.runtime.protobuf import refuse_external_data
-from fiqa.types import Faces, Factors, FloatArray, batches
+from fiqa.types import Faces, Factors, FloatArray, Scorer
 from fiqa.vocabulary import FACTORS
 
 __all__ = ["OnnxEmbedder", "OnnxModel", "OnnxScorer", "open_session", "read_model"]
@@ -191,8 +190,8 @@ class OnnxEmbedder:
         return self.model.run(crops)["embedding"]
 
 
-class OnnxScorer:
-    """A quality model from an ONNX file and its card; implements fiqa.types.Scorer. Higher is better, whatever the file's own polarity.
+class OnnxScorer(Scorer):
+    """A quality model from an ONNX file and its card. Higher is better, whatever the file's own polarity.
 
     Raises: as OnnxModel, and InputError when the card is of another kind.
     """
@@ -205,38 +204,35 @@ class OnnxScorer:
         if card.calibration is None:  # a card of kind quality has one; this is for the type checker
             raise InputError(f"The card of {self.model.path} must have a calibration.")
         self.name = card.name
-        self.version = self.model.sha256
+        self.version = self.sha256 = self.model.sha256
         self.preprocess = card.input.line()
-        self.calibration = (card.calibration.x0, card.calibration.w)
-        self.level_cuts = card.calibration.level_cuts
-        self._last: tuple[weakref.ref[Faces], dict[str, FloatArray]] | None = None
+        self.calibration = card.calibration
 
     def score(self, crops: NDArray[np.uint8] | Faces) -> FloatArray:
         """Returns (N,) float32 raw quality, higher is better; NaN where the network gave NaN."""
-        found = self.model.run(crops.crops if isinstance(crops, Faces) else crops)
-        self._last = (weakref.ref(crops), found) if isinstance(crops, Faces) else None
-        value = found["quality"][:, 0]
-        output = self.model.card.output("quality")
+        return self._quality(self.model.run(crops.crops if isinstance(crops, Faces) else crops))
+
+    def assess(self, faces: Faces) -> tuple[FloatArray, Factors | None]:
+        """Returns the raw quality (N,) and the model's own factors, from one pass.
+
+        Factors without an output are NaN; None stands for them all when the card names no factors
+        output. Those beyond the six (fiqa.vocabulary.EXTRA_FACTORS) and what a `measures` output
+        gives are the measures.
+        """
+        result = self.model.run(faces.crops)
+        return self._quality(result), self._explained(result)
+
+    def _quality(self, result: Mapping[str, FloatArray]) -> FloatArray:
+        value, output = result["quality"][:, 0], self.model.card.output("quality")
         return value if output is None or output.higher_is_better else -value
 
-    def explain(self, faces: Faces) -> Factors | None:
-        """Returns the model's own factors (NaN for those it has no output for), or None when the card names no factors output.
-
-        Factors beyond the six (fiqa.vocabulary.EXTRA_FACTORS) and what a `measures` output gives are the measures. Just after `score` of the same Faces object,
-        what that call found is given out (once).
-        """
-        output, told = self.model.card.output("factors"), self.model.card.output("measures")
+    def _explained(self, result: Mapping[str, FloatArray]) -> Factors | None:
+        output, extra = self.model.card.output("factors"), self.model.card.output("measures")
         if output is None:
             return None
-        last, self._last = self._last, None
-        found = last[1] if last is not None and last[0]() is faces else self.model.run(faces.crops)
-        values = np.clip(found["factors"], 0.0, 1.0)
-        measures = dict(zip(told.measures, found["measures"].T, strict=True)) if told else {}
+        values = np.clip(result["factors"], 0.0, 1.0)
+        measures = dict(zip(extra.measures, result["measures"].T, strict=True)) if extra else {}
         return _factors(values if output.higher_is_better else 1.0 - values, output, measures)
-
-    def unified(self, raw: FloatArray) -> NDArray[np.int64]:
-        """Returns (N,) int in 0..100 by the card's calibration."""
-        return unified_score(raw, x0=self.calibration[0], w=self.calibration[1])
 
 
 def _factors(values: FloatArray, output: ModelOutput, measures: Mapping[str, FloatArray]) -> Factors:

@@ -17,7 +17,6 @@ from fiqa import checks
 from fiqa.data.images import Image, Limits, read_image
 from fiqa.errors import ReadError
 from fiqa.faces.crops import Source, aligned_face, alike, joined
-from fiqa.functional.calibration import levels, unit_score
 from fiqa.types import Faces, Factors, FloatArray, Scorer
 from fiqa.vocabulary import LEVELS
 
@@ -170,15 +169,12 @@ class FaceScoring:
             row.update(filled)
 
     def _numbers(self, scorer: Scorer, faces: Faces) -> list[Row]:
-        raw = scorer.score(faces)
+        raw, why = scorer.assess(faces) if self.explain else (scorer.score(faces), None)
         finite = np.isfinite(raw)
-        known = np.where(finite, raw, 0.0).astype(np.float32)
-        uqs = scorer.unified(known)
-        level = levels(uqs, scorer.level_cuts)
-        share = unit_score(known, x0=scorer.calibration[0], w=scorer.calibration[1]).astype(np.float32)
-        why = scorer.explain(faces) if self.explain else None
-        sha = scorer.version if len(scorer.version) == 64 else None
-        told = {"model": scorer.name, "model_sha256": sha, "preprocess": scorer.preprocess}
+        number = np.where(finite, raw, 0.0).astype(np.float32)
+        scale = scorer.calibration
+        uqs, level, share = scale.unified(number), scale.level(number), scale.unit(number).astype(np.float32)
+        source = {"model": scorer.name, "model_sha256": scorer.sha256, "preprocess": scorer.preprocess}
         return [
             {
                 "raw": float(raw[i]),
@@ -186,7 +182,7 @@ class FaceScoring:
                 "uqs": int(uqs[i]),
                 "level": LEVELS[level[i]],
                 **_reasons(why, i),
-                **told,
+                **source,
             }
             if finite[i]
             else {"status": "failed"}

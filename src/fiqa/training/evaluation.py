@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from fiqa.errors import EvidenceError
 from fiqa.functional.agreement import mae, per_identity, rmse, spearman
+from fiqa.functional.batches import batches
 from fiqa.training.config import Model
 from fiqa.training.dataset import Examples, Rows
-from fiqa.types import FloatArray, batches
+from fiqa.types import FloatArray
 
 __all__ = ["agreement", "better", "outputs", "predict", "to_input"]
 

@@ -16,12 +16,13 @@ from fiqa.data.manifest import find
 from fiqa.data.store import atomic_path, fingerprint, is_current, make_record, read_sidecar, sha256_file, write_sidecar
 from fiqa.errors import EvidenceError, InputError
 from fiqa.extras import require
-from fiqa.functional.calibration import raw_at
-from fiqa.runtime.cards import Calibration, ModelCard, ModelInput, card_path, write_card
+from fiqa.functional.batches import batches
+from fiqa.functional.calibration import Calibration, raw_at
+from fiqa.runtime.cards import ModelCard, ModelInput, card_path, write_card
 from fiqa.runtime.preprocess import prepare
 from fiqa.training.int8_gate import Gate, judged, mates
 from fiqa.training.run_folder import best_of, crops_folder, open_run
-from fiqa.types import FloatArray, batches
+from fiqa.types import FloatArray
 
 if TYPE_CHECKING:
     from fiqa.training.config import Recipe

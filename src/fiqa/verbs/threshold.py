@@ -17,6 +17,7 @@ from fiqa.data.quality import read_quality
 from fiqa.data.store import atomic_path, hash_inputs, make_record, write_sidecar
 from fiqa.errors import InputError, UnknownNameError
 from fiqa.evaluation.evidence import STORED, Evidence, PathLike, gather, inputs
+from fiqa.functional.calibration import Calibration
 from fiqa.functional.similarity import pair_similarity
 from fiqa.functional.table import Table
 from fiqa.functional.threshold import Cut, choose_cut
@@ -207,10 +208,7 @@ def _on_100(
     calibration = _calibration(method)
     if calibration is None:
         return None, ""
-    from fiqa.functional.calibration import unified_score
-
-    x0, w = calibration
-    numbers = [int(unified_score([raw], x0=x0, w=w)[0]) if np.isfinite(raw) else None for raw in raws]
+    numbers = [int(calibration.unified([raw])[0]) if np.isfinite(raw) else None for raw in raws]
     return (numbers[0] or 0, numbers[1], numbers[2]), f"calibration of {method}"
 
 
@@ -227,7 +225,7 @@ def _uqs_column(quality: PathLike) -> tuple[list[float], list[int]] | None:
     return raw.value.tolist(), [round(float(v)) for v in uqs.at(raw.id)]
 
 
-def _calibration(method: str) -> tuple[float, float] | None:
+def _calibration(method: str) -> Calibration | None:
     from fiqa.methods import TABLE, load
 
     if method not in TABLE:

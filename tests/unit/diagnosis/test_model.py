@@ -117,7 +117,7 @@ def test_a_batch_that_leaks_into_its_rows_is_found(tiny_quality: Maker) -> None:
 
 
 def test_calibration_that_is_stuck_is_found(tiny_quality: Maker) -> None:
-    from fiqa.runtime.cards import Calibration
+    from fiqa.functional.calibration import Calibration
 
     path = tiny_quality(calibration=Calibration(x0=-1000.0, w=0.1))
     assert "calibration" in _problems(model_report(path, faces=drawn_faces(8)))

@@ -128,7 +128,9 @@ def test_names_of_outputs_are_checked(tmp_path: Path, output: dict[str, Any], te
 def test_cuts_must_ascend_and_w_be_positive(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="strictly ascending"):
         read_card(_write(tmp_path, QUALITY | {"calibration": {"x0": 0, "w": 1, "level_cuts": [1, 3, 2, 4]}}))
-    with pytest.raises(InputError, match=r"calibration\.w"):
+    with pytest.raises(UnknownNameError, match="level_cuts"):
+        read_card(_write(tmp_path, QUALITY | {"calibration": {"x0": 0, "w": 1, "level_cut": [1, 2, 3, 4]}}))
+    with pytest.raises(InputError, match=r"calibration: w must be in"):
         read_card(_write(tmp_path, QUALITY | {"calibration": {"x0": 0, "w": 0}}))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from fiqa.errors import InputError, UnknownNameError, WeightsError
+from fiqa.functional.calibration import Calibration
 from fiqa.runtime.cards import card_path, read_card
 from fiqa.runtime.describe import Described, describe, triple
 from fiqa.runtime.onnx import OnnxEmbedder, OnnxScorer
@@ -43,7 +44,7 @@ def test_every_field_arrives(tiny_quality: Maker) -> None:
     card = read_card(card_path(path))
     assert (card.input.color, card.input.mean, card.input.std, card.input.scale) == ("BGR", (1, 2, 3), (4, 5, 6), 1)
     assert card.name == "n"
-    assert OnnxScorer(path).calibration == (2.0, 3.0)
+    assert OnnxScorer(path).calibration == Calibration(2.0, 3.0)
     assert [(o.name, o.role, o.higher_is_better) for o in card.outputs] == [
         ("q", "quality", False),
         ("f", "other", False),

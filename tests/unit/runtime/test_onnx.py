@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from fiqa.errors import InputError, ReadError, ShapeError, UnknownNameError, UnsafeFileError, WeightsError
+from fiqa.functional.calibration import Calibration
 from fiqa.runtime.cards import ModelOutput, card_path, read_card
 from fiqa.runtime.onnx import OnnxEmbedder, OnnxModel, OnnxScorer, open_session, read_model
 from fiqa.types import Faces, Recognizer, Scorer
@@ -80,8 +81,8 @@ def test_scorer_says_what_it_is(tiny_quality: Maker, crops: np.ndarray) -> None:
     assert scorer.name == "sharp"
     assert scorer.version == read_card(card_path(path)).sha256
     assert scorer.preprocess == "RGB 112x112, (x/255 - 0.5 0.5 0.5)/0.5 0.5 0.5, NCHW"
-    assert scorer.calibration == (0.1, 0.05)
-    assert scorer.level_cuts == (20, 40, 60, 80)
+    assert scorer.calibration == Calibration(0.1, 0.05)
+    assert scorer.calibration.level_cuts == (20, 40, 60, 80)
     np.testing.assert_allclose(scorer.score(crops), _plain_sharpness(crops), atol=1e-5)
     np.testing.assert_array_equal(scorer.score(Faces(crops)), scorer.score(crops))
     assert scorer.unified(np.array([0.1, 0.15], np.float32)).tolist() == [50, 73]
@@ -126,22 +127,19 @@ def test_extra_factors_and_named_outputs_are_measures(tiny_quality: Maker) -> No
     np.testing.assert_allclose(factors.measures["green"], 0.098, atol=1e-3)
 
 
-def test_explaining_what_was_scored_just_now_runs_the_model_once(
+def test_a_score_and_its_reasons_come_from_one_run(
     tiny_quality: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scorer, runs = OnnxScorer(tiny_quality()), []
     run = scorer.model.run
     monkeypatch.setattr(scorer.model, "run", lambda crops: runs.append(len(crops)) or run(crops))
-    one, other = (Faces(np.full((n, 112, 112, 3), 140, np.uint8)) for n in (1, 2))
-    scorer.score(one)
-    scorer.explain(one)
-    assert runs == [1]
-    scorer.explain(one)
-    scorer.score(one)
-    factors = scorer.explain(other)
+    faces = Faces(np.random.default_rng(0).integers(0, 256, (2, 112, 112, 3), np.uint8))
+    raw, factors = scorer.assess(faces)
+    assert runs == [2]
     assert factors is not None
-    assert len(factors) == 2
-    assert runs == [1, 1, 1, 2]
+    np.testing.assert_array_equal(raw, scorer.score(faces))
+    np.testing.assert_array_equal(factors.matrix, scorer.explain(faces).matrix)  # type: ignore[union-attr]
+    assert raw[0] != raw[1]
 
 
 def test_factors_of_the_other_polarity_are_turned(tiny_quality: Maker) -> None:

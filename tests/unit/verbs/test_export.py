@@ -72,7 +72,7 @@ def test_the_exported_model_scores_as_the_network_does(finished, tmp_path):
     assert card.numbers["validation mae"] == pytest.approx(best_of(run, "mae")[1]["mae"])
     uqs = scorer.unified(raw)
     assert uqs.min() < 45 < 60 < uqs.max()
-    assert len(set(levels(uqs, scorer.level_cuts).tolist())) >= 4
+    assert len(set(levels(uqs, scorer.calibration.level_cuts).tolist())) >= 4
     report = read_sidecar(tmp_path / "m.onnx")["report"]
     assert report["parity"] < 1e-4
     assert report["bytes"] == (tmp_path / "m.onnx").stat().st_size

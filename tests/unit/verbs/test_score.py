@@ -18,9 +18,10 @@ from fiqa.data.tables import read_table
 from fiqa.errors import InputError, UnknownNameError
 from fiqa.faces.crops import Source, joined, resized
 from fiqa.faces.detection import Detection
+from fiqa.functional.calibration import Calibration
 from fiqa.functional.geometry import template
 from fiqa.scoring.rows import FaceScoring, blank_row
-from fiqa.types import Faces, Factors, Manifest
+from fiqa.types import Faces, Factors, Manifest, Scorer
 from fiqa.verbs import score as verb
 from fiqa.verbs.score import plan, score, write_scores
 from fiqa.vocabulary import FACTORS
@@ -50,14 +51,13 @@ COLUMNS = [
 ]
 
 
-class Brightness:
+class Brightness(Scorer):
     """Raw score: the mean of the crop in 0..1. Remembers what it was given."""
 
     name = "brightness"
-    version = "f" * 64
+    version = sha256 = "f" * 64
     preprocess = "112 RGB"
-    calibration = (0.5, 0.1)
-    level_cuts = (20.0, 40.0, 60.0, 80.0)
+    calibration = Calibration(0.5, 0.1)
 
     def __init__(self):
         self.seen: list[Faces] = []
@@ -69,14 +69,12 @@ class Brightness:
         raw = faces.crops.mean(axis=(1, 2, 3)).astype(np.float32) / 255
         return np.where(faces.crops[:, 0, 0, 2] == 77, np.nan, raw)
 
-    def explain(self, faces):
+    def assess(self, faces):
         n = len(faces)
         quality = {name: np.full(n, 0.5, np.float32) for name in FACTORS}
         quality["pose"][:] = np.nan
-        return Factors(quality, {"yaw": np.full(n, np.nan, np.float32)}, [("blurry", "noisy")] * n)
-
-    def unified(self, raw):
-        return np.rint(100 / (1 + np.exp(-(raw - 0.5) / 0.1))).astype(np.int64)
+        why = Factors(quality, {"yaw": np.full(n, np.nan, np.float32)}, [("blurry", "noisy")] * n)
+        return self.score(faces), why
 
 
 class Finder:
@@ -139,8 +137,8 @@ def test_the_table_has_one_row_per_crop_in_order(scorer, tmp_path):
     assert [rows[0][name] for name in ("reasons", "factors", "measures", "bbox", "landmarks", "split")] == [None] * 6
 
 
-def test_a_version_that_is_no_hash_leaves_model_sha256_empty(scorer, tmp_path):
-    scorer.version = "fiqa 0.1.0"
+def test_a_method_without_a_model_file_leaves_model_sha256_empty(scorer, tmp_path):
+    scorer.sha256 = None
     assert run(save(tmp_path / "a.png", flat(9)), aligned=True)[0]["model_sha256"] is None
 
 
@@ -152,7 +150,7 @@ def test_explain_fills_factors_measures_and_reasons(scorer, tmp_path):
 
 
 def test_a_method_without_factors_leaves_them_empty(scorer, tmp_path, monkeypatch):
-    monkeypatch.setattr(scorer, "explain", lambda faces: None)
+    monkeypatch.setattr(scorer, "assess", lambda faces: (scorer.score(faces), None))
     (row,) = run(save(tmp_path / "a.png", flat(9)), aligned=True, explain=True)
     assert (row["status"], row["factors"], row["reasons"]) == ("ok", None, None)
 

@@ -9,7 +9,7 @@ import numpy as np
 from fiqa.faces.factors import factor_of_reason, measure
 from fiqa.runtime.cards import ModelOutput
 from fiqa.runtime.onnx import OnnxScorer
-from fiqa.types import Faces, Factors
+from fiqa.types import Faces, Factors, FloatArray
 
 __all__ = ["Bundled"]
 
@@ -18,18 +18,18 @@ KNOWN = ("pose", "crop")
 
 
 class Bundled(OnnxScorer):
-    """Scores by the bundled network and explains by its factor outputs; implements fiqa.types.Scorer.
+    """Scores by the bundled network and explains by its factor outputs.
 
     Raises: WeightsError (the file in the package is not the one that its card describes).
     """
 
-    def explain(self, faces: Faces) -> Factors:
-        """Returns the six factors, the measures behind them, and the reasons, the costliest factor first.
+    def assess(self, faces: Faces) -> tuple[FloatArray, Factors]:
+        """Returns the raw quality (N,), and the six factors, the measures behind them and the reasons, the costliest factor first.
 
         Whether a factor is bad is what the network says (pose and crop: what the detection measured, where there is one). Why it is bad is the reason whose
         measured term is the lowest in that factor, or the card's own reason where no measure is conspicuous.
         """
-        own, measured = super().explain(faces), measure(faces)
+        (raw, own), measured = super().assess(faces), measure(faces)
         quality = dict(measured.quality if own is None else own.quality)
         for name, seen in zip(KNOWN, (faces.landmarks, faces.inside), strict=True):
             if seen is not None:
@@ -39,7 +39,7 @@ class Bundled(OnnxScorer):
             _reasons({name: float(quality[name][i]) for name in quality}, measured.reasons[i], output)
             for i in range(len(faces))
         ]
-        return Factors(quality, measured.measures, reasons)
+        return raw, Factors(quality, measured.measures, reasons)
 
 
 def _reasons(quality: Mapping[str, float], measured: tuple[str, ...], output: ModelOutput | None) -> tuple[str, ...]:

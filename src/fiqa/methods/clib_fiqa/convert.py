@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from fiqa import checks
 from fiqa.data.store import atomic_path, sha256_file
 from fiqa.errors import EvidenceError
+from fiqa.functional.calibration import Calibration
 from fiqa.methods.clib_fiqa.graph import OUTPUTS, ClibGraph, card_outputs
 from fiqa.methods.clib_fiqa.towers import TOKENIZER, Towers, clip_input, state_towers
 from fiqa.nets.catalog import read_state
 from fiqa.nets.to_onnx import onnx_bytes
-from fiqa.runtime.cards import Calibration, ModelCard, card_path, write_card
+from fiqa.runtime.cards import ModelCard, card_path, write_card
 from fiqa.runtime.onnx import open_session
 from fiqa.runtime.preprocess import prepare
 

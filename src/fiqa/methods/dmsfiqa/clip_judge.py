@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqa.extras import require
+from fiqa.functional.batches import batches
 from fiqa.methods.dmsfiqa.towers import clip_tokens, device_and_precision, loading, pictures
 from fiqa.runtime.pretrained import model_folder, model_hashes
-from fiqa.types import Faces, FloatArray, batches
+from fiqa.types import Faces, FloatArray
 from fiqa.vocabulary import FACTORS
 
 __all__ = ["ClipJudge"]

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from fiqa import checks
 from fiqa.errors import InputError
+from fiqa.functional.batches import batches
 from fiqa.functional.identities import class_centers, encode, groups
-from fiqa.types import batches
 
 __all__ = ["Candidates", "candidates", "chosen_rows"]
 

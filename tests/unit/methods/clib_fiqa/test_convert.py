@@ -61,7 +61,7 @@ def test_a_published_state_dict_becomes_a_scorer(weights, clip_folder, tmp_path,
     assert card.source == f"converted by fiqa from clib.pth, sha256 {sha256_file(file)}"
     assert scorer.unified(np.float32([0.1, 0.5, 0.9])).tolist() == [2, 50, 98]
     edges = 100 / (1 + np.exp(-(np.array([0.2, 0.4, 0.6, 0.8]) - 0.5) / 0.1))
-    np.testing.assert_allclose(scorer.level_cuts, edges, atol=0.06)
+    np.testing.assert_allclose(scorer.calibration.level_cuts, edges, atol=0.06)
 
 
 def test_what_is_not_such_a_file_is_refused(published, clip_folder, tmp_path):
