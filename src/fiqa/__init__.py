@@ -6,7 +6,7 @@ The public names, resolved when first used: `import fiqa` imports no third-party
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
@@ -37,6 +37,8 @@ _HOME = {
 __all__ = sorted([*_HOME, "__version__"])
 
 if TYPE_CHECKING:
+    # What type checkers see; at run time __getattr__ resolves the same names when they are used.
+    from fiqa.data.scan import scan as scan
     from fiqa.functional.curve import DiscardCurve as DiscardCurve
     from fiqa.methods import load as load
     from fiqa.types import Embeddings as Embeddings
@@ -48,13 +50,22 @@ if TYPE_CHECKING:
     from fiqa.types import Quality as Quality
     from fiqa.types import Recognizer as Recognizer
     from fiqa.types import Scorer as Scorer
+    from fiqa.verbs.align import align as align
+    from fiqa.verbs.convert import convert as convert
+    from fiqa.verbs.embed import embed as embed
+    from fiqa.verbs.evaluate import evaluate as evaluate
+    from fiqa.verbs.export import export as export
+    from fiqa.verbs.label import label as label
     from fiqa.verbs.score import score as score
+    from fiqa.verbs.threshold import threshold as threshold
+    from fiqa.verbs.train import train as train
+else:
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'fiqa' has no attribute {name!r}; it has: {', '.join(__all__)}")
-    return getattr(importlib.import_module(_HOME[name]), name)
+    def __getattr__(name: str) -> object:
+        if name not in _HOME:
+            have = ", ".join(__all__)
+            raise AttributeError(f"module 'fiqa' has no attribute {name!r}; it has: {have}")
+        return getattr(importlib.import_module(_HOME[name]), name)
 
 
 def __dir__() -> list[str]:

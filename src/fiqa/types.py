@@ -6,6 +6,7 @@ Higher quality is better, always.
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from fiqa import checks
 from fiqa.errors import InputError, ShapeError
 from fiqa.functional.calibration import Calibration
+from fiqa.functional.display import columns_html, counts_line, facts_html, histogram_svg
 from fiqa.vocabulary import FACTORS, STATUSES
 
 __all__ = [
@@ -74,6 +76,16 @@ class Manifest:
         }
         _set(self, id=names, columns=extra, **filled)
 
+    def __repr__(self) -> str:
+        people = len(set(self.identity.tolist()) - {""})
+        of = f" of {people:,} identities" if people else ""
+        return f"Manifest({len(self):,} images{of}: {counts_line(self.status) or 'none'})"
+
+    def _repr_html_(self) -> str:
+        columns = ("id", "identity", "split", "status", "path")
+        rows = zip(*(getattr(self, name)[:8].tolist() for name in columns), strict=True)
+        return columns_html(repr(self), columns, rows)
+
     def __len__(self) -> int:
         return len(self.id)
 
@@ -118,6 +130,11 @@ class Faces:
             if getattr(self, name) is not None:
                 _set(self, **{name: checks.array(getattr(self, name), f"Faces.{name}", shape=shape, dtype=dtype)})
 
+    def __repr__(self) -> str:
+        size = self.crops.shape[1]
+        extras = [f.name for f in fields(self) if f.name != "crops" and getattr(self, f.name) is not None]
+        return f"Faces({len(self):,} crops of {size}x{size}, {', '.join(extras) or 'pixels alone'})"
+
     def __len__(self) -> int:
         return len(self.crops)
 
@@ -155,6 +172,10 @@ class Factors:
         }
         _set(self, quality=quality, measures=measures, reasons=tuple(tuple(r) for r in self.reasons))
 
+    def __repr__(self) -> str:
+        named = sum(bool(reasons) for reasons in self.reasons)
+        return f"Factors({len(self):,} faces, {named:,} with a reason)"
+
     def __len__(self) -> int:
         return len(self.reasons)
 
@@ -186,6 +207,10 @@ class Embeddings:
             checks.array(given, "Embeddings.norm", shape=(len(names),), dtype=np.float32), "Embeddings.norm"
         )
         _set(self, id=names, vector=vector, norm=norm)
+
+    def __repr__(self) -> str:
+        name = self.recognizer or "an unnamed recognizer"
+        return f"Embeddings({len(self):,} vectors of {self.vector.shape[1]} numbers by {name})"
 
     def __len__(self) -> int:
         return len(self.id)
@@ -220,6 +245,17 @@ class Quality:
             raise InputError(f"Quality.value must lie in {self.range}, got {value.min()}..{value.max()}.")
         _set(self, id=names, value=value)
 
+    def __repr__(self) -> str:
+        if not len(self):
+            return f"Quality({self.kind} by {self.method}: none)"
+        low, middle, high = self.value.min(), float(np.median(self.value)), self.value.max()
+        spread = f"{low:.4g} .. {high:.4g}, median {middle:.4g}"
+        return f"Quality({self.kind} by {self.method}: {len(self):,} faces, {spread})"
+
+    def _repr_html_(self) -> str:
+        picture = histogram_svg(self.value, name=f"{self.kind} by {self.method}")
+        return f"<div><strong>{html.escape(repr(self))}</strong></div>{picture}"
+
     def __len__(self) -> int:
         return len(self.id)
 
@@ -252,6 +288,10 @@ class Pairs:
             raise InputError(f"Pairs.index must lie in 0..{len(names) - 1}, got {index.min()}..{index.max()}.")
         _set(self, ids=names, index=index, mated=mated)
 
+    def __repr__(self) -> str:
+        mated = int(np.count_nonzero(self.mated))
+        return f"Pairs({mated:,} mated, {len(self) - mated:,} non-mated, of {len(self.ids):,} images)"
+
     def __len__(self) -> int:
         return len(self.index)
 
@@ -280,6 +320,10 @@ class MethodCard:
     use: str = ""
     limits: str = ""
     cost: str = ""
+
+    def _repr_html_(self) -> str:
+        facts = [(f.name, getattr(self, f.name)) for f in fields(self)]
+        return facts_html(self.name, [(n, ", ".join(v) if isinstance(v, tuple) else v) for n, v in facts])
 
 
 @runtime_checkable
@@ -325,6 +369,11 @@ class Scorer(Protocol):
     def explain(self, faces: Faces) -> Factors | None:
         """Returns the factors behind the score, or None when the method has none of its own."""
         return self.assess(faces)[1]
+
+    def __repr__(self) -> str:
+        model = f", sha256 {self.sha256[:12]}" if self.sha256 else f", {self.version}"
+        scale = f"raw {self.calibration.x0:g} is 50 of 100"
+        return f"<{type(self).__name__} {self.name}{model}; {self.preprocess}; {scale}>"
 
     def unified(self, raw: FloatArray) -> NDArray[np.int64]:
         """Returns (N,) int in 0..100 for (N,) raw scores, by the calibration."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, Self
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fiqa import checks
 from fiqa.errors import EvidenceError, InputError
+from fiqa.functional.display import steps_svg
 from fiqa.functional.protocols import Normalize, protocol_of
 
 __all__ = ["DiscardCurve", "area", "best_area", "stepped_area", "theoretical_best"]
@@ -49,6 +51,17 @@ class DiscardCurve:
             fields["band"] = checks.array(self.band, "DiscardCurve.band", shape=(2, k), dtype=np.float64)
         for name, value in fields.items():
             object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        rate = "a starting FNMR" if self.fmr is None else f"FMR {self.fmr:g}"
+        place = min(int(np.searchsorted(self.discard, 0.3)), len(self) - 1)
+        drop = f"FNMR {self.fnmr[0]:.4g} at 0, {self.fnmr[place]:.4g} at 30 % discarded"
+        counts = f"{int(self.counts['errors']):,} errors of {int(self.counts['mated']):,} mated pairs"
+        return f"DiscardCurve({self.protocol} at {rate}: {drop}; {counts})"
+
+    def _repr_html_(self) -> str:
+        picture = steps_svg(self.discard, self.fnmr, x_name="discarded share", y_name="FNMR")
+        return f"<div><strong>{html.escape(repr(self))}</strong></div>{picture}"
 
     def __len__(self) -> int:
         return len(self.discard)

@@ -127,9 +127,7 @@ def test_extra_factors_and_named_outputs_are_measures(tiny_quality: Maker) -> No
     np.testing.assert_allclose(factors.measures["green"], 0.098, atol=1e-3)
 
 
-def test_a_score_and_its_reasons_come_from_one_run(
-    tiny_quality: Maker, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_score_and_its_reasons_come_from_one_run(tiny_quality: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
     scorer, runs = OnnxScorer(tiny_quality()), []
     run = scorer.model.run
     monkeypatch.setattr(scorer.model, "run", lambda crops: runs.append(len(crops)) or run(crops))

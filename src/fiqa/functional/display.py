@@ -1,0 +1,91 @@
+"""How nouns show themselves in a notebook: small HTML tables and line drawings, as text."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fiqa.functional.table import printable, shown
+
+__all__ = ["columns_html", "counts_line", "facts_html", "histogram_svg", "steps_svg"]
+
+_WIDTH, _HEIGHT = 320, 150
+_INK, _SOFT = "#1e5cab", "#8a94a3"
+
+
+def counts_line(values: Iterable[str]) -> str:
+    """Returns how often each value occurs, the commonest first.
+
+    >>> counts_line(["ok", "no_face", "ok"])
+    '2 ok, 1 no_face'
+    """
+    names, counts = np.unique(np.asarray(list(values), dtype=np.str_), return_counts=True)
+    order = sorted(range(len(names)), key=lambda i: (-counts[i], names[i]))
+    return ", ".join(f"{counts[i]:,} {names[i]}" for i in order)
+
+
+def facts_html(title: str, facts: Iterable[tuple[str, object]]) -> str:
+    """Returns a heading and a table of name and value; empty values are left out.
+
+    >>> "<td>iso</td>" in facts_html("Curve", [("protocol", "iso"), ("note", "")])
+    True
+    """
+    rows = [(name, value) for name, value in facts if value not in ("", None, ())]
+    body = "".join(
+        f"<tr><th style='text-align:left'>{_text(name)}</th><td>{_text(value)}</td></tr>" for name, value in rows
+    )
+    return f"<div><strong>{_text(title)}</strong><table>{body}</table></div>"
+
+
+def columns_html(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Returns a heading and a table with a head row."""
+    head = "".join(f"<th style='text-align:left'>{_text(name)}</th>" for name in columns)
+    body = "".join("<tr>" + "".join(f"<td>{_text(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<div><strong>{_text(title)}</strong><table><tr>{head}</tr>{body}</table></div>"
+
+
+def steps_svg(x: ArrayLike, y: ArrayLike, *, x_name: str, y_name: str) -> str:
+    """Returns a step curve as SVG: x (K,) ascending, y (K,) at least 0; both axes start at 0."""
+    across, up = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    if len(across) > 400:  # more points than pixels say nothing more
+        chosen = np.unique(np.linspace(0, len(across) - 1, 400).astype(np.int64))
+        across, up = across[chosen], up[chosen]
+    right, top = max(float(across.max()), 1e-12), max(float(up.max()), 1e-12)
+    px, py = 40 + across / right * (_WIDTH - 50), 120 - up / top * 100
+    path = f"M{px[0]:.1f} {py[0]:.1f}" + "".join(f"H{a:.1f}V{b:.1f}" for a, b in zip(px[1:], py[1:], strict=True))
+    line = f'<path d="{path}" fill="none" stroke="{_INK}" stroke-width="1.5"/>'
+    return _svg(line, f"{right:.3g}", f"{top:.3g}", x_name, y_name)
+
+
+def histogram_svg(values: ArrayLike, *, name: str, bins: int = 30) -> str:
+    """Returns a histogram as SVG of values (N,), which may be empty."""
+    data = np.asarray(values, np.float64)
+    counts, edges = np.histogram(data, bins=bins) if len(data) else (np.zeros(bins), np.zeros(2))
+    tallest, step = max(int(counts.max(initial=0)), 1), (_WIDTH - 50) / bins
+    bars = "".join(
+        f'<rect x="{40 + i * step:.1f}" y="{120 - 100 * n / tallest:.1f}" '
+        f'width="{step * 0.9:.1f}" height="{100 * n / tallest:.1f}" fill="{_INK}"/>'
+        for i, n in enumerate(counts)
+    )
+    low = f"{edges[0]:.3g} .. " if len(data) else ""
+    return _svg(bars, f"{low}{edges[-1]:.3g}", f"{tallest:,}", name, "faces")
+
+
+def _svg(content: str, right: str, top: str, x_name: str, y_name: str) -> str:
+    axes = f'<path d="M40 20V120H{_WIDTH - 10}" fill="none" stroke="{_SOFT}"/>'
+    words = (
+        f'<text x="36" y="26" text-anchor="end">{html.escape(top)}</text>'
+        f'<text x="{_WIDTH - 10}" y="134" text-anchor="end">{html.escape(right)}</text>'
+        f'<text x="40" y="146">{html.escape(x_name)}</text>'
+        f'<text x="40" y="14">{html.escape(y_name)}</text>'
+    )
+    style = f'font-family="sans-serif" font-size="10" fill="{_SOFT}"'
+    box = f'width="{_WIDTH}" height="{_HEIGHT}" viewBox="0 0 {_WIDTH} {_HEIGHT}"'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {box} role="img">{axes}{content}<g {style}>{words}</g></svg>'
+
+
+def _text(value: object) -> str:
+    return html.escape(printable(shown(value)))
