@@ -1,0 +1,91 @@
+"""How long work tells where it is: one callback for every verb, and what it prints on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import TextIO, TypeVar
+
+__all__ = ["Progress", "Reporter", "Told", "counted", "teller"]
+
+Told = Callable[[str, int, int], None]
+"""Called with (what is being done, how much is done, of how much)."""
+Progress = bool | Told
+"""What a verb takes: True reports on stderr, False is silent, a callable is told instead."""
+Item = TypeVar("Item")
+
+
+class Reporter:
+    """Reports on a stream: one line that is written over on a terminal, else a line now and then.
+
+    Args:
+        stream: where to report; None is stderr.
+        every: seconds between two lines; a terminal's line changes ten times a second at most.
+
+    A stage that ends within `every` seconds says nothing where there is no terminal.
+    """
+
+    def __init__(self, stream: TextIO | None = None, *, every: float = 5.0) -> None:
+        self._stream = sys.stderr if stream is None else stream
+        self._terminal = bool(self._stream) and self._stream.isatty()
+        self._every = 0.1 if self._terminal else every
+        self._stage = ""
+        self._start = self._last = 0.0
+        self._offset = 0
+        self._shown = 0
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Reports that `done` of `total` are done; a new stage, or fewer than before, begins anew."""
+        now = time.monotonic()
+        if stage != self._stage or done < self._offset:
+            self._end_line()
+            self._stage, self._start, self._last, self._offset = stage, now, now, done
+        if now - self._last >= self._every and done < total:
+            self._last = now
+            self._write(stage, done, total, now - self._start)
+        elif done >= total:
+            self._end_line()
+            self._stage = ""
+
+    def _write(self, stage: str, done: int, total: int, seconds: float) -> None:
+        pace = (done - self._offset) / seconds if seconds > 0 else 0.0
+        # "0 per second" would look like a standstill; slow work is told in seconds for one.
+        told = f"{pace:.0f} per second" if pace >= 1 else f"{1 / max(pace, 1e-9):.1f} s each"
+        text = f"{stage}: {done:,} of {total:,}" + (f", {told}" if done > self._offset else "")
+        if self._terminal:
+            self._stream.write("\r" + text.ljust(self._shown))
+            self._shown = len(text)
+        else:
+            self._stream.write(text + "\n")
+        self._stream.flush()
+
+    def _end_line(self) -> None:
+        if self._terminal and self._shown:
+            self._stream.write("\r" + " " * self._shown + "\r")
+            self._stream.flush()
+        self._shown = 0
+
+
+def teller(progress: Progress) -> Told:
+    """Returns what a verb calls: a Reporter for True, nothing for False, else the callable itself."""
+    if progress is True:
+        return Reporter() if sys.stderr is not None else _silent
+    return progress if callable(progress) else _silent
+
+
+def counted(items: Iterable[Item], told: Told, stage: str, total: int, *, done: int = 0) -> Iterator[Item]:
+    """Yields the items and tells after each how many of `total` are done; `done` were before.
+
+    >>> list(counted("ab", lambda *at: print(at), "read", 2))
+    ('read', 1, 2)
+    ('read', 2, 2)
+    ['a', 'b']
+    """
+    for number, item in enumerate(items, done + 1):
+        yield item
+        told(stage, number, total)
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """Tells nobody."""

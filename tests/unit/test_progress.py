@@ -1,0 +1,89 @@
+"""Progress: what is told, and what a terminal and a log show of it."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from fiqa import progress
+from fiqa.progress import Reporter, counted, teller
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(progress.time, "monotonic", clock)
+    return clock
+
+
+def run(reporter: Reporter, clock: Clock, seconds: list[float], stage: str = "score") -> None:
+    for number, at in enumerate(seconds, 1):
+        clock.now = at
+        reporter(stage, number, len(seconds))
+
+
+def test_a_log_gets_a_line_every_few_seconds_and_nothing_of_short_work(clock):
+    stream = io.StringIO()
+    run(Reporter(stream), clock, [0, 1, 2, 5, 6, 11, 12])
+    assert stream.getvalue() == "score: 4 of 7, 1.7 s each\nscore: 6 of 7, 2.2 s each\n"
+    short = io.StringIO()
+    run(Reporter(short), clock, [20, 21, 22])
+    assert short.getvalue() == ""
+
+
+def test_the_pace_counts_from_where_the_stage_began(clock):
+    stream, reporter = io.StringIO(), None
+    reporter = Reporter(stream)
+    reporter("score", 500, 1000)
+    clock.now = 10
+    reporter("score", 520, 1000)
+    assert stream.getvalue() == "score: 520 of 1,000, 2 per second\n"
+
+
+def test_a_terminal_has_one_line_that_ends_clean(clock):
+    stream = Terminal()
+    run(Reporter(stream), clock, [0, 1, 2])
+    text = stream.getvalue()
+    assert "\n" not in text
+    assert text.startswith("\rscore: 2 of 3")
+    assert text.endswith(" \r")
+
+
+def test_a_new_stage_begins_anew(clock):
+    stream, told = io.StringIO(), None
+    told = Reporter(stream)
+    run(told, clock, [0, 6, 7], "align")
+    run(told, clock, [8, 9, 14, 15], "score")
+    assert stream.getvalue() == "align: 2 of 3, 6.0 s each\nscore: 3 of 4, 3.0 s each\n"
+
+
+def test_true_is_stderr_false_is_silence_and_a_callable_is_told(capsys, monkeypatch):
+    calls = []
+    told = teller(lambda *at: calls.append(at))
+    assert list(counted([7, 8], told, "embed", 5, done=3)) == [7, 8]
+    assert calls == [("embed", 4, 5), ("embed", 5, 5)]
+    teller(False)("embed", 1, 2)
+    assert isinstance(teller(True), Reporter)
+    monkeypatch.setattr("sys.stderr", None)
+    teller(True)("embed", 1, 2)
+    assert capsys.readouterr().err == ""
+
+
+def test_nothing_to_do_tells_nothing():
+    assert list(counted([], lambda *at: pytest.fail("told"), "embed", 0)) == []
