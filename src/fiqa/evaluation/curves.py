@@ -142,7 +142,7 @@ class _Seen:
         centers = -1 + width * (np.arange(_SHOWN_BINS) + 0.5)
         mated = np.histogram(np.clip(genuine, -1, 1), bins=_SHOWN_BINS, range=(-1, 1))[0] / len(genuine)
         other = self._counts.reshape(_SHOWN_BINS, -1).sum(axis=1) / max(self._total, 1)
-        return np.stack([centers, mated, other])
+        return np.stack([centers, mated, other]).astype(np.float64)
 
 
 @dataclass(frozen=True, eq=False)

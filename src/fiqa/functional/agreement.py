@@ -98,7 +98,8 @@ def kendall(pred: ArrayLike, target: ArrayLike) -> float:
 
     first, second = _two(pred, target, 2)
     _varies(first, second, "kendall")
-    return float(kendalltau(first, second, variant="b").statistic)
+    statistic, _ = kendalltau(first, second, variant="b")
+    return float(statistic)
 
 
 def per_identity(metric: Metric, pred: ArrayLike, target: ArrayLike, identities: ArrayLike) -> tuple[float, int, int]:

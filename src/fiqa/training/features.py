@@ -6,12 +6,14 @@ import hashlib
 import logging
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from fiqa.data.store import atomic_path, fingerprint
+from fiqa.errors import EvidenceError
 from fiqa.nets.heads import BackboneNet
 from fiqa.training.config import Augment, Recipe
 from fiqa.training.dataset import Examples, Rows, inputs_digest
@@ -55,12 +57,15 @@ def frozen(net: nn.Module, recipe: Recipe, data: Examples, folder: str | os.Path
 
 def _compute(trunk: nn.Module, recipe: Recipe, data: Examples, file: Path) -> None:
     done, count = 0, len(data.ids)
+    table: np.memmap[Any, np.dtype[np.float32]] | None = None
     with atomic_path(file) as aside:
         for found in outputs(trunk, data, np.arange(count), recipe.model):
-            if not done:
+            if table is None:
                 table = np.lib.format.open_memmap(aside, "w+", np.float32, (count, found.shape[1]))
             table[done : done + len(found)] = found.cpu().numpy()
             done += len(found)
+        if table is None:
+            raise EvidenceError("A frozen backbone needs at least one crop, got none.")
         table.flush()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from fiqa.faces.factors import cpbd
+from fiqa.faces.factors.cpbd import of_gradient
 from fiqa.faces.factors.planes import SIZE, Planes
 from fiqa.faces.factors.terms import Measures, Terms, rises
 
@@ -32,7 +32,7 @@ def measure(face: Planes, noise: float) -> dict[str, float]:
     x, y = dx.astype(np.float32), dy.astype(np.float32)
     xx, yy, xy = cv2.norm(x, cv2.NORM_L2SQR), cv2.norm(y, cv2.NORM_L2SQR), float(np.dot(x.ravel(), y.ravel()))
     return {
-        "cpbd": cpbd.of_gradient(face.luma, dx, dy, block=SIZE // 2),
+        "cpbd": of_gradient(face.luma, dx, dy, block=SIZE // 2),
         "laplacian_variance": variance,
         "sobel": cv2.mean(np.sqrt(x * x + y * y), mask=core)[
             0

@@ -47,7 +47,10 @@ def flat_fill(face: Planes) -> NDArray[np.bool_]:
     fills[0] = False
     for label in np.flatnonzero(fills):
         fills[label] = np.ptp(face.luma[labels == label]) <= 4
-    return np.asarray(cv2.dilate(fills[labels].astype(np.uint8), kernel), bool) if fills.any() else nothing
+    if not fills.any():
+        return nothing
+    filled = fills[np.asarray(labels, np.int64)].astype(np.uint8)
+    return np.asarray(cv2.dilate(filled, kernel), bool)
 
 
 _SHORTEST, _SMALLEST = 16, 60

@@ -60,7 +60,7 @@ class Planes:
     @cached_property
     def laplacian(self) -> NDArray[np.int16]:
         """(112,112) int16 4-neighbor Laplacian of the luminance."""
-        return np.asarray(cv2.Laplacian(self.luma, cv2.CV_16S))
+        return np.asarray(cv2.Laplacian(self.luma, cv2.CV_16S), np.int16)
 
     @cached_property
     def residual(self) -> NDArray[np.float32]:

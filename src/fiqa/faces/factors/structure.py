@@ -51,8 +51,7 @@ def _directions(dx: NDArray[np.generic], dy: NDArray[np.generic], *, floor: floa
     """Returns (28,28) in -1..1: (|dy| - |dx|) / (|dy| + |dx| + floor) of the mean slopes in each cell; edges that run across are positive."""
     x = cv2.resize(np.abs(dx), (CELLS, CELLS), interpolation=cv2.INTER_AREA).astype(np.float32)
     y = cv2.resize(np.abs(dy), (CELLS, CELLS), interpolation=cv2.INTER_AREA).astype(np.float32)
-    result: NDArray[np.float32] = (y - x) / (y + x + np.float32(floor))
-    return result
+    return np.asarray((y - x) / (y + x + np.float32(floor)), np.float32)
 
 
 def _unit(values: NDArray[np.float32]) -> NDArray[np.float64]:
