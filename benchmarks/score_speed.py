@@ -71,7 +71,7 @@ def plain_loop(files: list[str]) -> tuple[float, float, float]:
 
 def table(files: list[str], count: int, out: Path, workers: int | None) -> tuple[float, float]:
     """Wall and processor seconds (of this process) of the whole job: `count` images to an explained Parquet table."""
-    from fiqa.verbs.score import plan, write_scores
+    from fiqa.scoring.run import plan, write_scores
 
     start, used = time.perf_counter(), time.process_time()
     write_scores(plan(manifest_of(files, count), aligned=True, explain=True, workers=workers), out, force=True)

@@ -27,8 +27,8 @@ from fiqa.data.store import atomic_path
 from fiqa.errors import EvidenceError, InputError
 from fiqa.faces.degrade import KINDS, degrade
 from fiqa.functional.agreement import per_identity, spearman
+from fiqa.scoring.run import plan, write_scores
 from fiqa.types import Faces, Quality
-from fiqa.verbs.score import plan, write_scores
 
 SEED, SHARE, MOST = 7001, 0.5, 0.6
 LEAST = 5

@@ -90,7 +90,7 @@ def ablation(out: Path) -> None:
     ]
     for name, changes in RUNS.items():
         own = [f"clib_fiqa.{key}={value!r}".replace("'", '"') for key, value in changes.items()]
-        done = fiqa.train("recipes/clib_fiqa.toml", output=folder(out, name), settings=settings + own)
+        done = fiqa.train("recipes/clib_fiqa.toml", out=folder(out, name), settings=settings + own)
         last = done.history[-1]
         print(
             f"{name}: Spearman {last['spearman']:.3f}, MAE {last['mae']:.3f} on people held out, {last['seconds']:.0f} s"

@@ -37,8 +37,8 @@ from fiqa.functional.table import Table
 from fiqa.methods.bundled import WEIGHTS
 from fiqa.methods.bundled.model import Bundled
 from fiqa.runtime.onnx import OnnxScorer
+from fiqa.scoring.run import plan, write_scores
 from fiqa.types import Faces, Manifest, Quality
-from fiqa.verbs.score import plan, write_scores
 
 FIRST = "lightqnet-dm100"
 PROBES: dict[str, dict[str, Any]] = {"norm": {}, "grafiqs": {}, "ser_fiq": {"dropout": 0.4}, "froq": {}, "faceqan": {}}

@@ -28,8 +28,8 @@ from fiqa.data.quality import read_quality
 from fiqa.functional.bootstrap import Band
 from fiqa.functional.table import Table
 from fiqa.methods.label_optimization import optimize_labels
+from fiqa.scoring.run import plan, write_scores
 from fiqa.types import Embeddings
-from fiqa.verbs.score import plan, write_scores
 
 SHARE = 0.3
 THETAS = (0.001, 0.02)

@@ -23,6 +23,7 @@ _HOME = {
     "Scorer": "fiqa.types",
     "align": "fiqa.verbs.align",
     "convert": "fiqa.verbs.convert",
+    "doctor": "fiqa.verbs.doctor",
     "embed": "fiqa.verbs.embed",
     "evaluate": "fiqa.verbs.evaluate",
     "export": "fiqa.verbs.export",
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from fiqa.types import Scorer as Scorer
     from fiqa.verbs.align import align as align
     from fiqa.verbs.convert import convert as convert
+    from fiqa.verbs.doctor import doctor as doctor
     from fiqa.verbs.embed import embed as embed
     from fiqa.verbs.evaluate import evaluate as evaluate
     from fiqa.verbs.export import export as export

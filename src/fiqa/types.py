@@ -7,6 +7,7 @@ Higher quality is better, always.
 from __future__ import annotations
 
 import html
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -27,11 +28,14 @@ __all__ = [
     "Manifest",
     "MethodCard",
     "Pairs",
+    "PathLike",
     "Quality",
     "Recognizer",
     "Scorer",
 ]
 
+PathLike = str | os.PathLike[str]
+"""What names a file or a folder."""
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
 

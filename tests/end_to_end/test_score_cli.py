@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw
 
 from fiqa.data.tables import decode_text, read_table
 from fiqa.faces.crops import sources
-from fiqa.verbs.score import plan
+from fiqa.scoring.run import plan
 
 
 def fiqa(*arguments, cwd=None, **options) -> subprocess.CompletedProcess[bytes]:

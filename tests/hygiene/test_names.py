@@ -22,6 +22,7 @@ PUBLIC = [
     "__version__",
     "align",
     "convert",
+    "doctor",
     "embed",
     "evaluate",
     "export",
@@ -52,6 +53,7 @@ def test_verbs_are_functions_named_like_themselves():
     for name in (
         "align",
         "convert",
+        "doctor",
         "embed",
         "evaluate",
         "export",

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 import fiqa
-from fiqa.verbs.score import plan
+from fiqa.scoring.run import plan
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,7 @@ from fiqa.cli import options
 
 def command(
     paths: options.Paths,
-    output: Annotated[
-        str, typer.Option("-o", "--output", metavar="DIR", help="Folder of the crops.", show_default=False)
-    ],
+    out: Annotated[str, typer.Option("-o", "--out", metavar="DIR", help="Folder of the crops.", show_default=False)],
     detector: options.Detector = "auto",
     faces: options.FacesPolicy = "largest",
     size: Annotated[int, typer.Option("--size", metavar="PIXELS", min=16, help="Side of the crops.")] = 112,
@@ -36,7 +34,7 @@ def command(
 
     manifest = align(
         paths,
-        out=output,
+        out=out,
         detector=detector,
         faces=faces,
         size=size,
@@ -45,7 +43,7 @@ def command(
         limits=options.limits(max_pixels, max_bytes),
         workers=workers,
         force=force,
-        watch=lambda rows, total: options.progress(rows, total=total, label="align", quiet=quiet),
+        progress=not quiet,
     )
     failed = int((manifest.status != "ok").sum())
     if not quiet:

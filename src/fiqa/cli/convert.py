@@ -46,7 +46,7 @@ def command(
         to=to,
         column=column,
         tokenizer=tokenizer,
-        progress=lambda items: options.progress(items, total=len(items), label="convert", quiet=quiet),
+        progress=not quiet,
     )
     for name in done.files:
         typer.echo(name)

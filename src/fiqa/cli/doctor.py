@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fiqa.cli.options import OK, SOME_FAILED, Quiet, Seed, progress
+from fiqa.cli.options import OK, SOME_FAILED, Quiet, Seed
 
 
 def command(
@@ -36,16 +36,9 @@ def command(
     Example:
       fiqa doctor model.onnx --faces crops/
     """
-    if path.lower().endswith(".onnx"):
-        from fiqa.diagnosis.model import model_report, probe_faces
+    from fiqa.verbs.doctor import doctor
 
-        model = model_report(path, faces=None if faces is None else probe_faces(faces, most), seed=seed)
-        lines, healthy = model.lines(), model.healthy
-    else:
-        from fiqa.diagnosis.folder import folder_report
-
-        folder = folder_report(path, progress=lambda rows: progress(rows, total=len(rows), label="doctor", quiet=quiet))
-        lines, healthy = folder.lines(), folder.healthy
-    for line in lines:
+    report = doctor(path, faces=faces, most=most, seed=seed, progress=not quiet)
+    for line in report.lines():
         typer.echo(line)
-    raise typer.Exit(OK if healthy else SOME_FAILED)
+    raise typer.Exit(OK if report.healthy else SOME_FAILED)

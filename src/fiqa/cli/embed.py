@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fiqa.cli.options import OK, SOME_FAILED, Force, MaxBytes, MaxPixels, Paths, Quiet, limits, progress
+from fiqa.cli.options import OK, SOME_FAILED, Force, MaxBytes, MaxPixels, Paths, Quiet, limits
 
 
 def command(
@@ -15,9 +15,9 @@ def command(
         str,
         typer.Option("--recognizer", metavar="FILE|NAME", help="An .onnx file with its card, or a name in FIQA_HOME."),
     ],
-    output: Annotated[
+    out: Annotated[
         str,
-        typer.Option("-o", "--output", metavar="FILE", help="Write here: .npz, .npy (ids beside it) or .parquet."),
+        typer.Option("-o", "--out", metavar="FILE", help="Write here: .npz, .npy (ids beside it) or .parquet."),
     ],
     flip: Annotated[
         bool, typer.Option("--flip", help="Mean of the vectors of each crop and its mirror image.")
@@ -39,19 +39,19 @@ def command(
     Example:
       fiqa embed crops/ --recognizer recognizer.onnx -o emb.npz
     """
-    from fiqa.verbs.embed import embed_rows
+    from fiqa.embedding.run import embed_rows
 
     run = embed_rows(
         paths,
         recognizer=recognizer,
         batch=batch,
-        out=output,
+        out=out,
         flip=flip,
         threads=threads,
         limits=limits(max_pixels, max_bytes),
         half=half,
         force=force,
-        progress=lambda rows: progress(rows, total=len(rows), label="embed", quiet=quiet),
+        progress=not quiet,
     )
     if not quiet:
         state = "already there, " if run.current else ""

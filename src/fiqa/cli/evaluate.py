@@ -67,7 +67,7 @@ Thumbnails = Annotated[
 ]
 Folder = Annotated[
     str | None,
-    typer.Option("-o", "--output", metavar="DIR", help="Write the report here: index.html, plots, tables, JSON."),
+    typer.Option("-o", "--out", metavar="DIR", help="Write the report here: index.html, plots, tables, JSON."),
 ]
 
 
@@ -90,7 +90,7 @@ def command(
     sets: Sets = None,
     same: Same = None,
     thumbnails: Thumbnails = None,
-    output: Folder = None,
+    out: Folder = None,
     force: options.Force = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -123,14 +123,14 @@ def command(
     done = run(
         request,
         how,
-        out=output,
+        out=out,
         force=force,
         command=shlex.join(["fiqa", *sys.argv[1:]]),
-        progress=lambda names: options.progress(names, total=len(names), label="evaluate", quiet=quiet),
+        progress=not quiet,
     )
     typer.echo(done.text)
-    if output is not None and not quiet:
+    if out is not None and not quiet:
         typer.echo(
-            f"{output} is current, nothing to do; --force does it again" if done.current else f"report in {output}",
+            f"{out} is current, nothing to do; --force does it again" if done.current else f"report in {out}",
             err=True,
         )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def command(
     run: Annotated[str, typer.Argument(metavar="RUN", help="Folder of a finished run.", show_default=False)],
-    output: Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="Write here: NAME.onnx.")],
+    out: Annotated[str, typer.Option("-o", "--out", metavar="FILE", help="Write here: NAME.onnx.")],
     int8: Annotated[bool, typer.Option("--int8", help="Write the int8 model, if it passes the gate.")] = False,
     min_spearman: Annotated[
         float, typer.Option("--min-spearman", metavar="R", help="Gate: rank correlation of int8 with fp32.")
@@ -51,7 +51,7 @@ def command(
 
     done = export(
         run,
-        output,
+        out,
         int8=int8,
         gate=Gate(min_spearman, max_spread, max_area),
         embeddings=embeddings,
@@ -63,7 +63,7 @@ def command(
     )
     if not quiet:
         if done.current:
-            typer.echo(f"{output} is current, nothing to do; --force does it again", err=True)
+            typer.echo(f"{out} is current, nothing to do; --force does it again", err=True)
         typer.echo("\n".join(_lines(done)))
     raise typer.Exit(OK)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated
 
 import typer
@@ -18,8 +17,8 @@ def command(
             help="dmsfiqa, clib_fiqa, label_optimization, cr_fiqa, sdd_fiqa, faceqnet, ediffiqa, norm, or a scoring method.",
         ),
     ],
-    output: Annotated[
-        str, typer.Option("-o", "--output", metavar="FILE", help="Write here; .parquet, .csv or .jsonl by suffix.")
+    out: Annotated[
+        str, typer.Option("-o", "--out", metavar="FILE", help="Write here; .parquet, .csv or .jsonl by suffix.")
     ],
     faces: Annotated[
         str | None,
@@ -65,14 +64,14 @@ def command(
         prior=prior,
         templates=templates,
         seed=seed,
-        out=output,
+        out=out,
         workers=workers,
         options=dict(_pair(text) for text in set_ or []),
         force=force,
-        progress=_Told(quiet),
+        progress=not quiet,
     )
     if not quiet:
-        state = f"{output} is current, nothing to do; --force does it again. " if run.current else ""
+        state = f"{out} is current, nothing to do; --force does it again. " if run.current else ""
         typer.echo(f"{state}{len(run.quality)} labels, {run.failed} rows without", err=True)
         for name, value in run.about.items():
             typer.echo(f"  {name}: {value}", err=True)
@@ -84,16 +83,3 @@ def _pair(text: str) -> tuple[str, str]:
     if not mark or not key:
         raise typer.BadParameter(f"--set must be KEY=VALUE, got {text!r}.")
     return key.strip(), value.strip()
-
-
-class _Told:
-    """Tells progress on stderr, a line every few seconds."""
-
-    def __init__(self, quiet: bool, every: float = 5.0) -> None:
-        self._quiet, self._every, self._last = quiet, every, time.monotonic()
-
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        now = time.monotonic()
-        if not self._quiet and now - self._last >= self._every:
-            self._last = now
-            typer.echo(f"{stage}: {done} of {total}", err=True)

@@ -1,11 +1,8 @@
-"""Options that several commands share, the exit codes, and progress on stderr."""
+"""Options that several commands share, and the exit codes."""
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Generator, Iterable, Iterator
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -31,13 +28,10 @@ __all__ = [
     "Workers",
     "check_page",
     "limits",
-    "progress",
 ]
 
 OK, FATAL, USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes: every row ok; anything fatal; wrong usage; rows written, some of them failed; stopped by Ctrl-C."""
-
-Item = TypeVar("Item")
 
 Paths = Annotated[
     list[str],
@@ -46,7 +40,7 @@ Paths = Annotated[
 Output = Annotated[
     str | None,
     typer.Option(
-        "-o", "--output", metavar="FILE", help="Write here; .parquet, .csv or .jsonl by suffix. Without it: stdout."
+        "-o", "--out", metavar="FILE", help="Write here; .parquet, .csv or .jsonl by suffix. Without it: stdout."
     ),
 ]
 Detector = Annotated[str, typer.Option("--detector", metavar="NAME", help="auto, yunet, dlib or none.")]
@@ -95,40 +89,3 @@ def limits(max_pixels: int | None, max_bytes: int | None) -> Limits:
 
     given = {"max_pixels": max_pixels, "max_bytes": max_bytes}
     return Limits(**{name: value for name, value in given.items() if value is not None})
-
-
-def progress(
-    items: Iterable[Item], *, total: int, label: str, quiet: bool = False, every: float = 5.0
-) -> Generator[Item, None, None]:
-    """Yields `items` and reports the pace on stderr: a bar on a terminal, else a line every `every` seconds.
-
-    Args:
-        items: whatever is counted, one step each.
-        total: how many are expected.
-        label: what is being done, one word.
-        quiet: report nothing.
-        every: seconds between two lines where stderr is not a terminal.
-    """
-    if quiet:
-        yield from items
-    elif sys.stderr.isatty():
-        yield from _bar(items, total, label)
-    else:
-        yield from _lines(items, total, label, every)
-
-
-def _bar(items: Iterable[Item], total: int, label: str) -> Iterator[Item]:
-    from rich.console import Console
-    from rich.progress import track
-
-    yield from track(items, description=label, total=total, console=Console(stderr=True), transient=True)
-
-
-def _lines(items: Iterable[Item], total: int, label: str, every: float) -> Iterator[Item]:
-    start = last = time.monotonic()
-    for done, item in enumerate(items, 1):
-        yield item
-        now = time.monotonic()
-        if now - last >= every:
-            last = now
-            typer.echo(f"{label}: {done} of {total}, {done / (now - start):.0f} per second", err=True)

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from fiqa.cli.options import OK, SOME_FAILED, MaxBytes, MaxPixels, Output, Paths, Quiet, limits, progress
+from fiqa.cli.options import OK, SOME_FAILED, MaxBytes, MaxPixels, Output, Paths, Quiet, limits
 
 
 def command(
     paths: Paths,
-    output: Output = None,
+    out: Output = None,
     decode: Annotated[
         bool, typer.Option("--decode", help="Decode every image: finds damage behind the header. Slower.")
     ] = False,
@@ -32,12 +32,12 @@ def command(
 
     found = scan(
         paths,
-        output=output,
+        out=out,
         decode=decode,
         limits=limits(max_pixels, max_bytes),
-        progress=lambda rows: progress(rows, total=len(rows), label="scan", quiet=quiet),
+        progress=not quiet,
     )
-    if output is None:
+    if out is None:
         write_rows(to_frame(found), sys.stdout.buffer, ".csv")
     failed = int((found.status != "ok").sum())
     if not quiet:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from fiqa.scoring.rows import Row
-    from fiqa.verbs.score import Scoring, Summary
+    from fiqa.scoring.run import Scoring, Summary
 
 
 def command(
@@ -39,7 +39,7 @@ def command(
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A setting of the method; again for more.")
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Add the six factors and the reasons.")] = False,
-    output: options.Output = None,
+    out: options.Output = None,
     html: Annotated[
         str | None, typer.Option("--html", metavar="FILE", help="Write a contact sheet: crops, scores, what to do.")
     ] = None,
@@ -62,7 +62,7 @@ def command(
       fiqa score photos/ --explain -o scores.parquet --html sheet.html
       fiqa score crops/ --aligned --model grafiqs --recognizer recognizer.pt -o grafiqs.parquet
     """
-    from fiqa.verbs.score import plan
+    from fiqa.scoring.run import plan
 
     if html is not None:
         options.check_page(html)
@@ -79,10 +79,10 @@ def command(
         limits=options.limits(max_pixels, max_bytes),
         workers=workers,
     )
-    if output is None:
+    if out is None:
         rows, summary = _to_stdout(run, format_, explain, quiet, keep=html is not None)
     else:
-        rows, summary = _to_file(run, output, force, quiet, keep=html is not None)
+        rows, summary = _to_file(run, out, force, quiet, keep=html is not None)
     if html is not None:
         from fiqa.scoring.sheet import write_sheet
 
@@ -111,30 +111,29 @@ def _settings(texts: Iterable[str]) -> dict[str, Any]:
     return found
 
 
-def _to_file(run: Scoring, output: str, force: bool, quiet: bool, *, keep: bool) -> tuple[list[Row], Summary]:
+def _to_file(run: Scoring, out: str, force: bool, quiet: bool, *, keep: bool) -> tuple[list[Row], Summary]:
     """Writes the table and returns its rows if they are wanted."""
     from fiqa.data.tables import read_table
-    from fiqa.verbs.score import write_scores
+    from fiqa.scoring.run import write_scores
 
-    def watch(rows: Iterable[list[Row]], total: int) -> Iterable[list[Row]]:
-        return options.progress(rows, total=total, label="score", quiet=quiet)
-
-    summary = write_scores(run, output, force=force, watch=watch)
+    summary = write_scores(run, out, force=force, progress=not quiet)
     if summary.current and not quiet:
-        typer.echo(f"{output} is current, nothing to do; --force does it again", err=True)
-    return read_table(output).to_dicts() if keep else [], summary
+        typer.echo(f"{out} is current, nothing to do; --force does it again", err=True)
+    return read_table(out).to_dicts() if keep else [], summary
 
 
 def _to_stdout(run: Scoring, form: str, explain: bool, quiet: bool, *, keep: bool) -> tuple[list[Row], Summary]:
     """Prints one short row per face as it comes and returns the whole rows if they are wanted."""
     from fiqa.data.tables import frame_of, write_rows
-    from fiqa.verbs.score import Summary
+    from fiqa.progress import counted, teller
+    from fiqa.scoring.run import Summary
 
     kept: list[Row] = []
     statuses: Counter[str] = Counter()
     quiet = quiet or sys.stdout.isatty()
-    with closing(options.progress(run.rows(), total=len(run), label="score", quiet=quiet)) as images:
-        for number, image in enumerate(images):
+    told = teller(not quiet)
+    with closing(run.rows()) as images:
+        for number, image in enumerate(counted(images, told, "score", len(run))):
             write_rows(
                 frame_of(_short(row, explain) for row in image), sys.stdout.buffer, f".{form}", header=number == 0
             )

@@ -43,8 +43,8 @@ def command(
     match: Annotated[
         Literal["id", "name", "stem"], typer.Option("--match", help="How the names of one file find those of another.")
     ] = "id",
-    output: Annotated[
-        str | None, typer.Option("-o", "--output", metavar="FILE", help="Write every number here as JSON.")
+    out: Annotated[
+        str | None, typer.Option("-o", "--out", metavar="FILE", help="Write every number here as JSON.")
     ] = None,
 ) -> None:
     """Find the score to cut at, with a confidence interval and what the cut costs.
@@ -80,11 +80,11 @@ def command(
         seed=seed,
         match=match,
     )
-    if output is not None:
+    if out is not None:
         files = files_of(quality, embeddings, pairs, faces)
         write_cut(
             found,
-            output,
+            out,
             arguments=arguments | {"match": match},
             files=files,
             command=shlex.join(["fiqa", *sys.argv[1:]]),

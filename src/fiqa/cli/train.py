@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def command(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE.toml", help="What to train on and how.", show_default=False)],
-    output: Annotated[str, typer.Option("-o", "--output", metavar="DIR", help="The run's folder.")],
+    out: Annotated[str, typer.Option("-o", "--out", metavar="DIR", help="The run's folder.")],
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="TABLE.KEY=VALUE", help="Over the recipe's; again for more.")
     ] = None,
@@ -35,10 +35,10 @@ def command(
     from fiqa.verbs.train import train
 
     quiet = quiet or os.environ.get("RANK", "0") != "0"  # of torchrun's processes the first one speaks
-    run = train(recipe, output=output, settings=settings or (), force=force, watch=_watcher(quiet))
+    run = train(recipe, out=out, settings=settings or (), force=force, watch=_watcher(quiet))
     if not quiet:
         if run.current:
-            typer.echo(f"{output} is current, nothing to do; --force does it again", err=True)
+            typer.echo(f"{out} is current, nothing to do; --force does it again", err=True)
         for metric, row in run.best.items():
             value = row.get(metric)
             told = (

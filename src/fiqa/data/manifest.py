@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from fiqa.data import headers
 from fiqa.data.store import open_regular
 from fiqa.errors import InputError
-from fiqa.types import Manifest
+from fiqa.types import Manifest, PathLike
 
 __all__ = ["IMAGE_SUFFIXES", "find", "read_manifest", "to_frame", "write_manifest"]
 
@@ -57,7 +57,6 @@ _TABLES = (".csv", ".jsonl", ".parquet")
 _NULL_FOR_ZERO = ("width", "height", "bits", "frames")
 _FIXED = ("id", "path", "identity", "split", "status")
 _log = logging.getLogger(__name__)
-PathLike = str | os.PathLike[str]
 
 
 class _Found(NamedTuple):

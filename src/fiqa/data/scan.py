@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -14,22 +14,22 @@ from fiqa.data.images import Limits, decode_header, decode_image, read_bytes
 from fiqa.data.manifest import find, write_manifest
 from fiqa.data.store import fingerprint, make_record, write_sidecar
 from fiqa.errors import ReadError
-from fiqa.types import Manifest
+from fiqa.progress import Progress, Told, counted, teller
+from fiqa.types import Manifest, PathLike
 
 __all__ = ["scan"]
 
-Progress = Callable[[range], Iterable[int]]
 _COUNTS = ("bytes", "width", "height", "bits", "frames")
 _WORDS = ("sha256", "format", "mode", "modality", "duplicate_of")
 
 
 def scan(
-    paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    paths: PathLike | Sequence[PathLike],
     *,
-    output: str | os.PathLike[str] | None = None,
+    out: PathLike | None = None,
     decode: bool = False,
     limits: Limits | None = None,
-    progress: Progress = iter,
+    progress: Progress = False,
 ) -> Manifest:
     """Returns a manifest of every image below `paths`, each file's header verified.
 
@@ -38,35 +38,35 @@ def scan(
 
     Args:
         paths: files, folders, list files, manifests, as fiqa.data.manifest.find takes them.
-        output: write the manifest here (.parquet, .csv or .jsonl), and its sidecar beside it.
+        out: write the manifest here (.parquet, .csv or .jsonl), and its sidecar beside it.
         decode: decode every image, which finds damage behind the header and grey pictures saved as color; about ten times slower.
         limits: what an image may cost; larger ones get status too_large.
-        progress: wraps the row numbers as they are worked through.
+        progress: True reports on stderr; a callable is told (stage, done, total).
 
     Raises:
         ReadError: a list file or manifest cannot be read (an image that cannot is a row with a status). InputError: `paths` is empty.
-        UnknownNameError: another suffix of `output`. WriteError: it cannot be written.
+        UnknownNameError: another suffix of `out`. WriteError: it cannot be written.
     """
     from fiqa.data.tables import encode_text, table_suffix
 
-    if output is not None:
-        table_suffix(output)
-    manifest = _scanned(find(paths), decode, limits or Limits(), progress)
-    if output is not None:
-        write_manifest(manifest, output)
+    if out is not None:
+        table_suffix(out)
+    manifest = _scanned(find(paths), decode, limits or Limits(), teller(progress))
+    if out is not None:
+        write_manifest(manifest, out)
         arguments = {"decode": decode, "limits": asdict(limits or Limits())}
         hashes = dict(zip(map(encode_text, manifest.path.tolist()), manifest.columns["sha256"].tolist(), strict=True))
-        write_sidecar(output, make_record("scan", arguments=arguments, inputs={"images": fingerprint(hashes)}))
+        write_sidecar(out, make_record("scan", arguments=arguments, inputs={"images": fingerprint(hashes)}))
     return manifest
 
 
-def _scanned(found: Manifest, decode: bool, limits: Limits, progress: Progress) -> Manifest:
+def _scanned(found: Manifest, decode: bool, limits: Limits, told: Told) -> Manifest:
     n = len(found)
     counts: dict[str, NDArray[Any]] = {name: np.zeros(n, np.int64) for name in _COUNTS}
     words: dict[str, list[str]] = {name: [""] * n for name in _WORDS}
     status = found.status.tolist()
     first: dict[str, str] = {}
-    for row in progress(range(n)):
+    for row in counted(range(n), told, "scan", n):
         try:
             known = _look(str(found.path[row]), decode, limits) if status[row] == "ok" else {}
         except ReadError as error:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from fiqa.errors import ReadError, WriteError
+from fiqa.types import PathLike
 
 __all__ = [
     "Parts",
@@ -36,7 +37,6 @@ __all__ = [
     "write_sidecar",
 ]
 
-PathLike = str | os.PathLike[str]
 _PACKAGES = ("numpy", "pillow", "opencv-python-headless", "onnxruntime", "polars", "scipy", "torch")
 
 

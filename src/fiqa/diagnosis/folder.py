@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqa.data.images import Limits
-from fiqa.data.scan import Progress, scan
+from fiqa.data.scan import scan
+from fiqa.progress import Progress
 from fiqa.types import Manifest
 from fiqa.vocabulary import STATUSES
 
@@ -83,14 +84,14 @@ def folder_report(
     paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     *,
     limits: Limits | None = None,
-    progress: Progress = iter,
+    progress: Progress = False,
 ) -> FolderReport:
     """Returns what there is to know of the images below `paths` before scoring them; decodes each one.
 
     Args:
         paths: files, folders, list files, manifests.
         limits: what an image may cost.
-        progress: wraps the row numbers as they are worked through.
+        progress: True reports on stderr; a callable is told (stage, done, total).
 
     Raises:
         ReadError: a list file or manifest cannot be read. InputError: `paths` is empty.

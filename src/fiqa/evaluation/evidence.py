@@ -25,11 +25,10 @@ from fiqa.evaluation.result import Scores
 from fiqa.functional.spread import spread, stretched
 from fiqa.functional.streams import nonmated_count, nonmated_index
 from fiqa.methods.norm import embedding_norm
-from fiqa.types import Embeddings, Manifest, Pairs, Quality
+from fiqa.types import Embeddings, Manifest, Pairs, PathLike, Quality
 
 __all__ = ["NORM", "STORED", "Evidence", "embeddings_of", "gather", "inputs"]
 
-PathLike = str | os.PathLike[str]
 OneQuality = Quality | PathLike
 Qualities = OneQuality | Sequence[OneQuality] | Mapping[str, OneQuality]
 Vectors = Embeddings | PathLike | Sequence[Embeddings | PathLike]

@@ -24,12 +24,11 @@ from fiqa.data.store import hash_inputs
 from fiqa.data.tables import SUFFIXES, encode_text, read_table
 from fiqa.errors import InputError
 from fiqa.functional.batches import batches
-from fiqa.types import Embeddings, Manifest, Quality
+from fiqa.types import Embeddings, Manifest, PathLike, Quality
 from fiqa.vocabulary import STATUSES
 
 __all__ = ["STATUS", "Inputs", "Job", "Labels", "load_inputs"]
 
-PathLike = str | os.PathLike[str]
 STATUS = f"U{max(map(len, STATUSES))}"
 """The dtype of statuses."""
 _ROWS = 1 << 14

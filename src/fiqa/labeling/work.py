@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -19,12 +19,11 @@ from fiqa.errors import FiqaError, InputError, ReadError
 from fiqa.execute.local import map_batches
 from fiqa.faces.crops import Source, aligned_face, alike, joined, sources
 from fiqa.labeling.inputs import STATUS, Job
+from fiqa.progress import Told
 from fiqa.types import Faces, FloatArray, Scorer
 
-__all__ = ["MeasureFaces", "Progress", "ScoreFaces", "Work"]
+__all__ = ["MeasureFaces", "ScoreFaces", "Work"]
 
-Progress = Callable[[str, int, int], None]
-"""Told (what is being done, how much is done, of how much)."""
 _PART = 1024
 """Faces per finished part: what a kill can cost."""
 _log = logging.getLogger(__name__)
@@ -66,7 +65,7 @@ class Work:
     out: str | os.PathLike[str] | None
     key: str
     workers: int | None
-    progress: Progress
+    progress: Told
     templates: str = "auto"
 
     def parts(self, name: str, suffix: str = ".npz") -> Parts | None:

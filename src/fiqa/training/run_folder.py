@@ -9,10 +9,9 @@ from typing import Any
 
 from fiqa.errors import WeightsError
 from fiqa.training.config import Recipe
+from fiqa.types import PathLike
 
 __all__ = ["best_of", "crops_folder", "open_run"]
-
-PathLike = str | os.PathLike[str]
 
 
 def crops_folder(folder: PathLike) -> Path:

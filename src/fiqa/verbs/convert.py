@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,15 +23,15 @@ from fiqa.data.store import make_record, sha256_file, write_sidecar
 from fiqa.data.tables import SUFFIXES, decode_text, flatten, read_table
 from fiqa.errors import InputError, ReadError
 from fiqa.extras import require
+from fiqa.progress import Progress, Told, counted, teller
 from fiqa.runtime.cards import card_path
+from fiqa.types import PathLike
 
 if TYPE_CHECKING:
     import polars as pl
 
 __all__ = ["TARGETS", "Conversion", "convert"]
 
-PathLike = str | os.PathLike[str]
-Progress = Callable[[Any], Iterable[Any]]
 
 TARGETS = ("images", "pairs", "table", "ofiq", "fiftyone", "imagefolder", "webdataset", "model")
 """What a file can become; `images` from .bin and .rec, `pairs` from pair lists, `model` from published weights, the others from scores."""
@@ -53,12 +53,12 @@ class Conversion:
 
 def convert(
     source: PathLike,
-    output: PathLike,
+    out: PathLike,
     *,
     to: str | None = None,
     column: str | None = None,
     tokenizer: PathLike | None = None,
-    progress: Progress = iter,
+    progress: Progress = False,
 ) -> Conversion:
     """Converts a file and says what was written.
 
@@ -70,16 +70,16 @@ def convert(
 
     - the published weights of CLIB-FIQA, a state dict (.pt, .pth, .safetensors) -> an .onnx model with its card, for `fiqa score --model`.
 
-    What it was made from and its counts stand in `<output>.json`, written last.
+    What it was made from and its counts stand in `<out>.json`, written last.
 
     Args:
         source: the file.
-        output: a folder for images, else a file.
-        to: one of TARGETS; None takes it from the suffix of `source` and the name of `output` (.tar: webdataset; metadata.csv or .jsonl: imagefolder; other
+        out: a folder for images, else a file.
+        to: one of TARGETS; None takes it from the suffix of `source` and the name of `out` (.tar: webdataset; metadata.csv or .jsonl: imagefolder; other
             tables: table; .onnx: model).
         column: the column of scores, where a table has more than one candidate.
         tokenizer: for a model, a folder or hub name with CLIP's tokenizer; None is that of openai/clip-vit-base-patch32, which they all share.
-        progress: wraps what is worked through (anything with a length).
+        progress: True reports on stderr; a callable is told (stage, done, total).
 
     Raises:
         ReadError: `source` cannot be read, or is refused as unsafe. InputError: a target that `source` cannot become. WriteError: the disk refused.
@@ -87,28 +87,28 @@ def convert(
     """
     arguments = {"to": to, "column": column, "tokenizer": None if tokenizer is None else os.fspath(tokenizer)}
     record = make_record("convert", arguments=arguments, inputs={"source": sha256_file(source)})
-    target = _target(Path(source), Path(output)) if to is None else checks.choice(to, "target", TARGETS)
+    target = _target(Path(source), Path(out)) if to is None else checks.choice(to, "target", TARGETS)
     if target == "model":
-        done = _model(source, output, tokenizer)
+        done = _model(source, out, tokenizer)
     else:
-        done = _run(source, output, target, column, progress)
+        done = _run(source, out, target, column, teller(progress))
     if target != "table":  # write_quality has written its own
         counts = {"target": target, "rows": done.rows, "failed": done.failed, "skipped": done.skipped}
-        write_sidecar(output, {**record, "result": counts})
+        write_sidecar(out, {**record, "result": counts})
     return done
 
 
-def _run(source: PathLike, output: PathLike, target: str, column: str | None, progress: Progress) -> Conversion:
+def _run(source: PathLike, output: PathLike, target: str, column: str | None, told: Told) -> Conversion:
     suffix = Path(source).suffix.lower()
     if target == "images":
-        return _images(source, Path(output), suffix, progress)
+        return _images(source, Path(output), suffix, told)
     if suffix in (".bin", ".rec"):
         raise InputError(f"A {suffix} file must become images, got the target {target!r}.")
     if target == "pairs":
         found = read_folds(source)
         write_pairs(found.pairs, output, fold=found.fold)
         return Conversion(target, (os.fspath(output),), len(found.pairs), 0, found.skipped)
-    return _scores(source, output, target, column, progress)
+    return _scores(source, output, target, column, told)
 
 
 def _target(source: Path, output: Path) -> str:
@@ -140,16 +140,19 @@ def _model(source: PathLike, output: PathLike, tokenizer: PathLike | None) -> Co
     return Conversion("model", (os.fspath(output), str(card_path(output))), 1, 0, 0)
 
 
-def _images(source: PathLike, folder: Path, suffix: str, progress: Progress) -> Conversion:
+def _images(source: PathLike, folder: Path, suffix: str, told: Told) -> Conversion:
     files = [folder / "manifest.csv"]
     if suffix == ".bin":
         found = insightface_bin.read(source)
-        done = unpack(progress([("", content) for content in found.images.values()]), folder)
+        done = unpack(
+            counted((("", content) for content in found.images.values()), told, "convert", len(found.images)),
+            folder,
+        )
         files.append(folder / "pairs.csv")
         write_pairs(found.pairs, files[-1])
         repeated = found.repeated
     elif suffix == ".rec":
-        done = _records(source, folder, progress)
+        done = _records(source, folder, told)
         repeated = done.repeated
     else:
         raise InputError(f"Only .bin and .rec files hold images, got {os.fspath(source)!r}.")
@@ -158,10 +161,10 @@ def _images(source: PathLike, folder: Path, suffix: str, progress: Progress) -> 
     return Conversion("images", names, len(done.manifest), done.failed, repeated)
 
 
-def _records(source: PathLike, folder: Path, progress: Progress) -> Unpacked:
+def _records(source: PathLike, folder: Path, told: Told) -> Unpacked:
     with recordio.RecordFile(source) as records:
         keys = records.keys
-        stream = iter(records) if keys is None else (r for _, r in zip(progress(keys), records, strict=True))
+        stream = iter(records) if keys is None else counted(records, told, "convert", len(keys))
         return unpack(((_identity(record), record.content) for record in stream), folder)
 
 
@@ -174,7 +177,7 @@ def _identity(record: recordio.Record) -> str:
     return f"{int(label):07d}"
 
 
-def _scores(source: PathLike, output: PathLike, target: str, column: str | None, progress: Progress) -> Conversion:
+def _scores(source: PathLike, output: PathLike, target: str, column: str | None, told: Told) -> Conversion:
     if target == "table":
         quality = read_quality(source, column=column)
         write_quality(quality, output)
@@ -190,7 +193,7 @@ def _scores(source: PathLike, output: PathLike, target: str, column: str | None,
         imagefolder.write(output, table["path"], _without(table, "path"))
     else:
         counter = [0]
-        rows = webdataset.write(output, _samples(table, Path(source).parent, counter, progress))
+        rows = webdataset.write(output, _samples(table, Path(source).parent, counter, told))
         failed = counter[0]
     return Conversion(target, (os.fspath(output),), rows, failed, 0)
 
@@ -234,11 +237,10 @@ def _numbers(values: list[Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
-def _samples(
-    table: dict[str, list[Any]], beside: Path, failed: list[int], progress: Progress
-) -> Iterator[dict[str, bytes]]:
+def _samples(table: dict[str, list[Any]], beside: Path, failed: list[int], told: Told) -> Iterator[dict[str, bytes]]:
     """Yields image and JSON of each row whose image can be read; the others are counted, since a sample must have an image."""
-    for row in progress(range(len(table["path"]))):
+    count = len(table["path"])
+    for row in counted(range(count), told, "convert", count):
         about = {name: values[row] for name, values in table.items()}
         path = table["path"][row]
         try:

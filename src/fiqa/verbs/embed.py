@@ -1,49 +1,17 @@
-"""`embed`: recognition vectors of aligned crops.
-
-Crops go through the recognizer in one process (its own threads keep the cores busy), in bounded memory. What has no vector is a row with a status.
-"""
+"""`embed`: recognition vectors of aligned crops."""
 
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from fiqa import checks
-from fiqa.data.embeddings import read_embeddings, write_embeddings
 from fiqa.data.images import Limits
-from fiqa.data.store import Parts, fingerprint, is_current, make_record, write_sidecar
-from fiqa.faces.crops import ALIGNED_SIZE, CropTable
-from fiqa.types import Embeddings, FloatArray, Manifest, Recognizer
+from fiqa.embedding.run import Source, embed_rows
+from fiqa.progress import Progress
+from fiqa.types import Embeddings, PathLike, Recognizer
 
-__all__ = ["Embedded", "embed", "embed_rows", "failures_path"]
+__all__ = ["embed"]
 
-PathLike = str | os.PathLike[str]
-Crops = NDArray[np.uint8]
-Source = PathLike | Sequence[PathLike] | Manifest | tuple[Sequence[str], Crops]
-_PART = 1024
-"""Images per finished part: what a kill can cost."""
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Embedded:
-    """What became of a run: `embeddings` of the rows that are ok; `manifest` of every row with its status; `current` True where `out` was there already."""
-
-    embeddings: Embeddings
-    manifest: Manifest
-    current: bool = False
-
-    @property
-    def failed(self) -> int:
-        """How many rows have no vector."""
-        return len(self.manifest) - len(self.embeddings)
 
 
 def embed(
@@ -54,9 +22,12 @@ def embed(
     out: PathLike | None = None,
     flip: bool = False,
     threads: int | None = None,
+    half: bool = False,
+    force: bool = False,
     limits: Limits | None = None,
+    progress: Progress = False,
 ) -> Embeddings:
-    """Returns the recognition vectors of aligned crops, of unit length, with their norms; `embed_rows` also tells which rows failed and why.
+    """Returns the recognition vectors of aligned crops, of unit length, with their norms; fiqa.embedding.run.embed_rows also tells which rows failed and why.
 
     Args:
         source: a folder, list file or manifest of crops, several of these, a fiqa.Manifest; or (ids, crops) with crops (N,S,S,3) uint8 RGB.
@@ -65,172 +36,27 @@ def embed(
         out: write them there too (.npz, .npy or .parquet), with a sidecar; a rerun of the same does nothing, an interrupted one goes on where it stopped.
         flip: embed each crop and its mirror image and take the mean of the two vectors.
         threads: of the recognizer, >= 1; None is one per core.
+        half: write float16 vectors: half the size.
+        force: do it again although `out` is current.
         limits: what an image may cost.
+        progress: True reports on stderr; a callable is told (stage, done, total).
 
     Raises:
         WeightsError, UnsafeFileError: the recognizer cannot be used. ReadError: a list cannot be read (an image that cannot is a row).
         InputError: ids repeat, a number below 1. ShapeError: arrays of another shape. WriteError: the disk refused.
     """
-    run = embed_rows(source, recognizer=recognizer, batch=batch, out=out, flip=flip, threads=threads, limits=limits)
+    run = embed_rows(
+        source,
+        recognizer=recognizer,
+        batch=batch,
+        out=out,
+        flip=flip,
+        threads=threads,
+        limits=limits,
+        half=half,
+        force=force,
+        progress=progress,
+    )
     if run.failed:
         _log.warning("%d of %d crops have no vector", run.failed, len(run.manifest))
     return run.embeddings
-
-
-def embed_rows(
-    source: Source,
-    *,
-    recognizer: PathLike | Recognizer,
-    batch: int = 64,
-    out: PathLike | None = None,
-    flip: bool = False,
-    threads: int | None = None,
-    limits: Limits | None = None,
-    half: bool = False,
-    force: bool = False,
-    progress: Callable[[range], Iterable[int]] = iter,
-) -> Embedded:
-    """Returns what `embed` returns together with the status of every row; with `out`, the failed rows also go to `failures_path(out)`.
-
-    Args and Raises as `embed`, and:
-        half: write float16 vectors. force: do it again although `out` is current. progress: wraps the row numbers as they are worked through.
-    """
-    checks.in_range(batch, "batch", 1, float("inf"))
-    table = CropTable.of(source, limits or Limits())
-    model = recognizer if isinstance(recognizer, Recognizer) else _opened(recognizer, threads)
-    work = _Work(table, model, int(batch), flip)
-    if out is None:
-        return work.result([work.part(progress(range(len(table))))])
-    record = make_record("embed", arguments=work.arguments() | {"half": half}, inputs={"crops": table.digest()})
-    key = fingerprint(record)
-    if not force and is_current(out, key):
-        return Embedded(read_embeddings(out), _with_failures(table.manifest, out), current=True)
-    run = work.result(_parts(work, out, key, progress))
-    write_embeddings(run.embeddings, out, half=half)
-    _write_failures(run.manifest, out)
-    write_sidecar(out, record)
-    Parts(out, key, ".npz").discard()
-    return run
-
-
-def failures_path(out: PathLike) -> Path:
-    """Returns where the rows without a vector are listed (id, path, status), when there are any.
-
-    >>> failures_path("a/emb.npz").name
-    'emb.npz.failed.csv'
-    """
-    return Path(out).with_name(Path(out).name + ".failed.csv")
-
-
-Part = tuple[list[str], FloatArray]
-"""Of some consecutive rows: the status of each, and the raw vectors of those that are ok."""
-
-
-@dataclass(frozen=True)
-class _Work:
-    table: CropTable
-    recognizer: Recognizer
-    batch: int
-    flip: bool
-
-    def arguments(self) -> dict[str, Any]:
-        """What, besides the crops, decides the vectors."""
-        return {
-            "recognizer": self.recognizer.name,
-            "version": str(getattr(self.recognizer, "version", "")),
-            "flip": self.flip,
-            "part": _PART,
-            **asdict(self.table.limits),
-        }
-
-    def part(self, rows: Iterable[int]) -> Part:
-        """Returns the status of each row and the raw vectors of those that are ok, reading `batch` crops at a time."""
-        statuses: list[str] = []
-        vectors = [self._vectors(np.empty((0, ALIGNED_SIZE, ALIGNED_SIZE, 3), np.uint8))]
-        held: list[Crops] = []
-        places: list[int] = []
-
-        def flush() -> None:
-            raw = self._vectors(np.stack(held))
-            good = np.isfinite(raw).all(axis=1) & (raw != 0).any(axis=1)
-            for bad in np.flatnonzero(~good):
-                statuses[places[bad]] = "invalid_embedding"
-            vectors.append(raw[good])
-            held.clear()
-            places.clear()
-
-        for row in rows:
-            status, crop = self.table.read(row)
-            statuses.append(status)
-            if crop is not None:
-                held.append(crop)
-                places.append(len(statuses) - 1)
-            if len(held) == self.batch:
-                flush()
-        if held:
-            flush()
-        return statuses, np.concatenate(vectors)
-
-    def _vectors(self, crops: Crops) -> FloatArray:
-        raw = checks.array(self.recognizer.embed(crops), "embed(crops)", shape=(len(crops), "D"), dtype=np.float32)
-        if self.flip:
-            raw = (raw + self.recognizer.embed(np.ascontiguousarray(crops[:, :, ::-1]))) / np.float32(2)
-        return raw
-
-    def result(self, parts: Sequence[Part]) -> Embedded:
-        """Returns the whole of consecutive parts."""
-        statuses = [status for part, _ in parts for status in part]
-        raw = np.concatenate([vectors for _, vectors in parts]) if parts else self.part([])[1]
-        manifest = replace(self.table.manifest, status=np.array(statuses, dtype=np.str_))
-        length = np.sqrt(np.einsum("nd,nd->n", raw, raw, dtype=np.float64))
-        unit = (raw / length[:, None]).astype(np.float32)
-        ids = manifest.id[manifest.status == "ok"]
-        return Embedded(Embeddings(ids, unit, length.astype(np.float32), self.recognizer.name), manifest)
-
-
-def _parts(work: _Work, out: PathLike, key: str, progress: Callable[[range], Iterable[int]]) -> list[Part]:
-    """Every part of the work, those that an earlier run finished read back."""
-    parts = Parts(out, key, ".npz")
-    found = []
-    for path in parts.paths():
-        with np.load(path, allow_pickle=False) as members:
-            found.append(([str(s) for s in members["status"]], members["vector"]))
-    rows = iter(progress(range(min(parts.done * _PART, len(work.table)), len(work.table))))
-    for number in range(parts.done, -(-len(work.table) // _PART)):
-        size = min(_PART, len(work.table) - number * _PART)
-        statuses, vectors = work.part(next(rows) for _ in range(size))
-        with parts.writing(number) as aside:
-            np.savez(aside, status=np.array(statuses, dtype=np.str_), vector=vectors)
-        found.append((statuses, vectors))
-    for _ in rows:  # lets the progress report end
-        pass
-    return found
-
-
-def _opened(recognizer: PathLike, threads: int | None) -> Recognizer:
-    from fiqa.runtime.onnx import OnnxEmbedder
-    from fiqa.runtime.weights import find as find_weights
-
-    return OnnxEmbedder(find_weights(os.fspath(recognizer)), threads=threads)
-
-
-def _write_failures(manifest: Manifest, out: PathLike) -> None:
-    from fiqa.data.tables import frame_of, write_table
-
-    failed = manifest.take(manifest.status != "ok")
-    failures_path(out).unlink(missing_ok=True)
-    if len(failed):
-        rows = zip(failed.id, failed.path, failed.status, strict=True)
-        write_table(frame_of({"id": i, "path": p, "status": s} for i, p, s in rows), failures_path(out))
-
-
-def _with_failures(manifest: Manifest, out: PathLike) -> Manifest:
-    """The manifest with the statuses that a finished run found."""
-    from fiqa.data.tables import decode_text, read_table
-
-    if not failures_path(out).is_file():
-        return manifest
-    frame = read_table(failures_path(out))
-    known = dict(zip(map(decode_text, frame["id"]), frame["status"], strict=True))
-    statuses = [known.get(str(name), status) for name, status in zip(manifest.id, manifest.status, strict=True)]
-    return replace(manifest, status=np.array(statuses, dtype=np.str_))

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 
 from fiqa import checks
 from fiqa.data.names import Match
 from fiqa.errors import InputError
 from fiqa.evaluation.curves import Setting, recognizer_result
-from fiqa.evaluation.evidence import STORED, Evidence, PathLike, Qualities, Vectors, gather
+from fiqa.evaluation.evidence import STORED, Evidence, Qualities, Vectors, gather
 from fiqa.evaluation.result import Evaluation
 from fiqa.functional.protocols import protocol_of, starting_fnmr
+from fiqa.progress import Progress, Told, counted, teller
 from fiqa.report.evaluation.tables import evaluation_tables
-from fiqa.types import Manifest, Pairs
+from fiqa.types import Manifest, Pairs, PathLike
 
 __all__ = ["evaluate", "evaluate_evidence"]
 
@@ -33,6 +34,7 @@ def evaluate(
     match: Match = "id",
     out: PathLike | None = None,
     thumbnails: PathLike | None = None,
+    progress: Progress = False,
 ) -> Evaluation:
     """Returns the discard curves of every quality under every recognizer, their areas with intervals, and the recognizers' verification accuracy.
 
@@ -52,6 +54,7 @@ def evaluate(
         match: how names of one file find the ids of another: "id", "name" or "stem"; see fiqa.data.names.
         out: write the report there: a folder with index.html, plots, tables and numbers.json.
         thumbnails: folder of images named like the ids; the report then shows the worst pairs. Faces of people go into the page: off by default.
+        progress: True reports on stderr; a callable is told (stage, done, total).
 
     Raises:
         InputError: a value out of range, names that are not unique, ids that fit twice. UnknownNameError: no such protocol or match.
@@ -59,7 +62,7 @@ def evaluate(
     """
     how = setting(fmr, protocol, start_fnmr, limits, draws, level, seed)
     evidence = gather(quality, embeddings, pairs=pairs, faces=faces, match=match)
-    found = evaluate_evidence(evidence, how)
+    found = evaluate_evidence(evidence, how, told=teller(progress))
     if out is not None:
         from fiqa.report.evaluation.folder import write_report
 
@@ -90,14 +93,11 @@ def setting(
     return Setting(fmr, protocol, start_fnmr, tuple(dict.fromkeys(limits)), draws, level, seed)
 
 
-def evaluate_evidence(
-    evidence: Evidence, how: Setting, *, progress: Callable[[Sequence[str]], Iterable[object]] = iter
-) -> Evaluation:
-    """Returns the evaluation of gathered evidence; `progress` wraps the recognizers' names as they are worked through. Raises EvidenceError."""
-    names = [vectors.recognizer for vectors in evidence.recognizers]
+def evaluate_evidence(evidence: Evidence, how: Setting, *, told: Told) -> Evaluation:
+    """Returns the evaluation of gathered evidence; `told` hears of each recognizer. Raises EvidenceError."""
     results = [
         recognizer_result(evidence, vectors, how)
-        for vectors, _ in zip(evidence.recognizers, progress(names), strict=True)
+        for vectors in counted(evidence.recognizers, told, "evaluate", len(evidence.recognizers))
     ]
     notes = [*evidence.notes, *_notes(evidence, how)]
     settings = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from fiqa.evaluation.papers.clib_fiqa import DataSet, area_tables, optimization_
 from fiqa.evaluation.papers.dmsfiqa import agreement_table, filter_table
 from fiqa.evaluation.result import Evaluation
 from fiqa.functional.table import Table
+from fiqa.progress import Progress, Told, counted, teller
 from fiqa.report.evaluation.folder import summary_path, write_report, write_tables
 from fiqa.verbs.evaluate import evaluate_evidence
 
@@ -23,8 +24,6 @@ __all__ = ["TABLES", "Request", "Run", "run"]
 
 TABLES = ("dms", "clib", "label-opt")
 """The papers whose tables can be asked for."""
-
-Progress = Callable[[Sequence[str]], Iterable[object]]
 
 
 @dataclass(frozen=True)
@@ -58,13 +57,14 @@ def run(
     out: str | None = None,
     force: bool = False,
     command: str = "",
-    progress: Progress = iter,
+    progress: Progress = False,
 ) -> Run:
     """Returns what to print, after writing the report (or the table) to `out`; does nothing where that is current.
 
     Raises:
         As fiqa.evaluate; UnknownNameError: no such table; InputError: options that do not belong together.
     """
+    told = teller(progress)
     data = _checked(request)
     record = _record(request, data, how)
     if out is not None and not force and is_current(out, fingerprint(record)) and summary_path(out).is_file():
@@ -73,11 +73,11 @@ def run(
         evidence = gather(
             request.quality, request.embeddings, pairs=request.pairs, faces=request.faces, match=request.match
         )
-        found = replace(evaluate_evidence(evidence, how, progress=progress), command=command)
+        found = replace(evaluate_evidence(evidence, how, told=told), command=command)
         if out is not None:
             write_report(found, out, thumbnails=request.thumbnails, record=record)
         return Run(found.text())
-    tables, notes = _tables(request, data, how, progress)
+    tables, notes = _tables(request, data, how, told)
     text = "\n\n".join([*(table.text() for table in tables), "\n".join(f"note: {note}" for note in notes)]).strip()
     if out is not None:
         write_tables(tables, out, summary=text, record=record, command=command)
@@ -117,43 +117,41 @@ def _record(request: Request, data: Sequence[DataSet], how: Setting) -> dict[str
     return make_record("evaluate", arguments=arguments, inputs=hash_inputs(files), seed=how.seed, protocol=how.protocol)
 
 
-def _tables(
-    request: Request, data: Sequence[DataSet], how: Setting, progress: Progress
-) -> tuple[list[Table], list[str]]:
+def _tables(request: Request, data: Sequence[DataSet], how: Setting, told: Told) -> tuple[list[Table], list[str]]:
     if request.table == "dms":
-        return _dms(request, how, progress)
-    sets = _evaluated(request, data, replace(how, draws=0), progress)
+        return _dms(request, how, told)
+    sets = _evaluated(request, data, replace(how, draws=0), told)
     notes = [f"{name}: {note}" for name, evaluation in sets.items() for note in evaluation.notes]
     if request.table == "clib":
         return area_tables(sets, how.limits), notes
     return optimization_tables(sets, max(how.limits), same=request.same), notes
 
 
-def _dms(request: Request, how: Setting, progress: Progress) -> tuple[list[Table], list[str]]:
+def _dms(request: Request, how: Setting, told: Told) -> tuple[list[Table], list[str]]:
     evidence = gather(
         request.quality, request.embeddings, pairs=request.pairs, faces=request.faces, match=request.match
     )
     tables = [] if request.target is None else [agreement_table(evidence, request.target, match=request.match)]
-    names = [vectors.recognizer for vectors in evidence.recognizers]
     tables += [
-        filter_table(evidence, vectors, how) for vectors, _ in zip(evidence.recognizers, progress(names), strict=True)
+        filter_table(evidence, vectors, how)
+        for vectors in counted(evidence.recognizers, told, "tables", len(evidence.recognizers))
     ]
     missing = [] if request.target else ["Table 4 (agreement) needs --target LABELS."]
     return tables, [*evidence.notes, *missing]
 
 
-def _evaluated(request: Request, data: Sequence[DataSet], how: Setting, progress: Progress) -> dict[str, Evaluation]:
+def _evaluated(request: Request, data: Sequence[DataSet], how: Setting, told: Told) -> dict[str, Evaluation]:
     """Set name -> evaluation; the files of a set are named by their stems, so that they mean the same in every set."""
     if not data:
         evidence = gather(
             request.quality, request.embeddings, pairs=request.pairs, faces=request.faces, match=request.match
         )
-        return {"all": evaluate_evidence(evidence, how, progress=progress)}
+        return {"all": evaluate_evidence(evidence, how, told=told)}
     twice = {one.name for one in data if sum(other.name == one.name for other in data) > 1}
     if twice:
         raise InputError(f"Each set must have its own name (that of its folder), got {sorted(twice)[0]!r} twice.")
     found = {}
-    for one, _ in zip(data, progress([one.name for one in data]), strict=True):
+    for one in counted(data, told, "tables", len(data)):
         evidence = gather(one.quality, one.vectors(), pairs=one.pairs, faces=one.faces, match=request.match)
-        found[one.name] = evaluate_evidence(evidence, how)
+        found[one.name] = evaluate_evidence(evidence, how, told=told)
     return found

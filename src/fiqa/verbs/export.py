@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +21,7 @@ from fiqa.runtime.cards import ModelCard, ModelInput, card_path, write_card
 from fiqa.runtime.preprocess import prepare
 from fiqa.training.int8_gate import Gate, judged, mates
 from fiqa.training.run_folder import best_of, crops_folder, open_run
-from fiqa.types import FloatArray
+from fiqa.types import FloatArray, PathLike
 
 if TYPE_CHECKING:
     from fiqa.training.config import Recipe
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Exported", "export", "fitted_calibration"]
 
-PathLike = str | os.PathLike[str]
 _PARITY = 1e-4
 _VARIES = 1e-3
 _SHOWN = 256
@@ -51,7 +49,7 @@ class Exported:
 
 def export(
     run: PathLike,
-    output: PathLike,
+    out: PathLike,
     *,
     int8: bool = False,
     gate: Gate | None = None,
@@ -62,7 +60,7 @@ def export(
     runs: int = 50,
     force: bool = False,
 ) -> Exported:
-    """Writes the best network of a finished run as ONNX, its card beside it, and a sidecar with the report; `fiqa.load(output)` scores with it.
+    """Writes the best network of a finished run as ONNX, its card beside it, and a sidecar with the report; `fiqa.load(out)` scores with it.
 
     The card's calibration is fitted on the scores of the run's validation crops (see `fitted_calibration`). The model is compared with torch on those crops:
     raw outputs must vary, and agree to 1e-4 (of the largest where that is over 1). The int8 model takes its ranges from training crops and must pass `gate` on
@@ -70,7 +68,7 @@ def export(
 
     Args:
         run: the folder of a run.
-        output: where to write, NAME.onnx.
+        out: where to write, NAME.onnx.
         int8: write the int8 model; nothing is written where it does not pass the gate.
         gate: its thresholds.
         embeddings: vectors of the run's images by a recognizer, joined by id; with them the gate also compares discard curves on the mated pairs among
@@ -88,7 +86,7 @@ def export(
     """
     for package in ("torch", "safetensors", "onnx"):
         require(package, extra="train")
-    checks.choice(Path(output).suffix.lower(), "suffix of a model", (".onnx",))
+    checks.choice(Path(out).suffix.lower(), "suffix of a model", (".onnx",))
     if embeddings and not int8:
         raise InputError("embeddings are for the gate of an int8 model, and int8 is off.", hint="--int8")
     recipe = open_run(run)
@@ -106,7 +104,7 @@ def export(
     record = make_record(
         "export", arguments=arguments, inputs={part: sha256_file(file) for part, file in files.items()}
     )
-    path = Path(output)
+    path = Path(out)
     if not force and is_current(path, fingerprint(record)):
         from fiqa.runtime.cards import read_card
 

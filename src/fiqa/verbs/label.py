@@ -20,12 +20,11 @@ from fiqa.data.tables import decode_text, read_table, table_suffix, write_table
 from fiqa.labeling.inputs import Inputs, Labels, load_inputs
 from fiqa.labeling.methods import Labeler, labeler_of
 from fiqa.labeling.options import checked
-from fiqa.labeling.work import Progress, Work
-from fiqa.types import Embeddings, Manifest, Quality
+from fiqa.labeling.work import Work
+from fiqa.progress import Progress, teller
+from fiqa.types import Embeddings, Manifest, PathLike, Quality
 
 __all__ = ["Labeled", "label", "label_rows"]
-
-PathLike = str | os.PathLike[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +48,8 @@ def label(
     seed: int = 0,
     out: PathLike | None = None,
     workers: int | None = None,
+    force: bool = False,
+    progress: Progress = False,
     **options: Any,
 ) -> Quality:
     """Returns quality labels made without people; inputs are joined by id, and a face without a label is absent (`label_rows` tells why).
@@ -64,6 +65,8 @@ def label(
         out: write the table there (.parquet, .csv or .jsonl) with a sidecar; a rerun of the same does nothing, an interrupted one goes on and ends with the
             same bytes.
         workers: processes for what is measured face by face; None is one per core.
+        force: do it again although `out` is current.
+        progress: True reports on stderr; a callable is told (stage, done, total).
         options: the method's own, as in the signature of its functions.
 
     Returns:
@@ -87,6 +90,8 @@ def label(
         out=out,
         workers=workers,
         options=options,
+        force=force,
+        progress=progress,
     ).quality
 
 
@@ -102,11 +107,11 @@ def label_rows(
     workers: int | None = None,
     options: Mapping[str, Any] | None = None,
     force: bool = False,
-    progress: Progress = lambda stage, done, total: None,
+    progress: Progress = False,
 ) -> Labeled:
     """Returns what `label` returns together with the row of every face: id, identity, status, value, method, kind, and the method's own columns.
 
-    Args and Raises as `label`, and: options the method's own; force do it again although `out` is current; progress is told stage, done and total.
+    Args and Raises as `label`, and: options the method's own; and as `label`.
     """
     labeler = labeler_of(method)
     settings = labeler.prepare(checked(options or {}, labeler.options(), method=method))
@@ -118,7 +123,7 @@ def label_rows(
     if out is not None and not force and is_current(out, key):
         _tidy(out)
         return _read_back(out)
-    work = Work(seed, out, key, workers, progress, os.fspath(templates))
+    work = Work(seed, out, key, workers, teller(progress), os.fspath(templates))
     table, labels = _labeled(method, labeler, settings, inputs, work)
     quality = _quality(method, table, labels, record)
     if out is not None:

@@ -16,12 +16,12 @@ from fiqa.data.names import Match
 from fiqa.data.quality import read_quality
 from fiqa.data.store import atomic_path, hash_inputs, make_record, write_sidecar
 from fiqa.errors import InputError, UnknownNameError
-from fiqa.evaluation.evidence import STORED, Evidence, PathLike, gather, inputs
+from fiqa.evaluation.evidence import STORED, Evidence, gather, inputs
 from fiqa.functional.calibration import Calibration
 from fiqa.functional.similarity import pair_similarity
 from fiqa.functional.table import Table
 from fiqa.functional.threshold import Cut, choose_cut
-from fiqa.types import Embeddings, Manifest, Pairs, Quality
+from fiqa.types import Embeddings, Manifest, Pairs, PathLike, Quality
 
 __all__ = ["CutReport", "threshold", "write_cut"]
 

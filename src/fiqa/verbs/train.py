@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from fiqa.data.store import atomic_path, fingerprint, is_current, make_record, w
 from fiqa.errors import InputError
 from fiqa.extras import require
 from fiqa.training.run_folder import best_of, crops_folder
+from fiqa.types import PathLike
 
 if TYPE_CHECKING:
     from fiqa.training.config import Recipe
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from fiqa.training.parallel import Place
 
 __all__ = ["Trained", "train"]
-
-PathLike = str | os.PathLike[str]
 
 
 @dataclass(frozen=True)
@@ -39,20 +37,20 @@ class Trained:
 def train(
     recipe: PathLike | Recipe,
     *,
-    output: PathLike,
+    out: PathLike,
     settings: Sequence[str] = (),
     force: bool = False,
     watch: Callable[[Progress], None] = lambda _: None,
 ) -> Trained:
     """Trains a quality network as a recipe says and returns what became of it.
 
-    The folder `output` gets recipe.json (every setting spelled out), metrics.csv, run.html with the curves, best_METRIC.safetensors with best_METRIC.json
+    The folder `out` gets recipe.json (every setting spelled out), metrics.csv, run.html with the curves, best_METRIC.safetensors with best_METRIC.json
     for each metric of `run.select`, and state.safetensors to go on from. A finished run is not repeated; an interrupted one goes on and ends with the same
     weights, bit for bit on a CPU. Under torchrun all processes share the work and the first one writes.
 
     Args:
         recipe: a TOML file (fiqa.training.config says what it may hold), or a Recipe.
-        output: the run's folder.
+        out: the run's folder.
         settings: "table.key=value" over the file's.
         force: begin again, whatever the folder holds.
         watch: called after every step.
@@ -73,7 +71,7 @@ def train(
             "settings go with a recipe's file, and the recipe given is a Recipe.", hint="dataclasses.replace"
         )
     plan = recipe if isinstance(recipe, Recipe) else read_recipe(recipe, settings)
-    folder = Path(output)
+    folder = Path(out)
     record = make_record("train", arguments=plan.record(), inputs=inputs_digest(plan), seed=plan.seed)
     if not force and is_current(folder, fingerprint(record)):
         return _trained(folder, plan, current=True)

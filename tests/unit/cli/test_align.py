@@ -78,7 +78,6 @@ def test_every_option_reaches_the_verb(monkeypatch: pytest.MonkeyPatch) -> None:
     options = ["--detector", "yunet", "--faces", "all", "--size", 64, "--format", "jpg", "--workers", 3]
     limits = ["--weights", "w.onnx", "--max-pixels", 99, "--max-bytes", 88, "--force"]
     assert _run("a", "b", "-o", "crops", *options, *limits)[0] == 0
-    del seen["watch"]
     assert seen == {
         "paths": ["a", "b"],
         "out": "crops",
@@ -90,4 +89,5 @@ def test_every_option_reaches_the_verb(monkeypatch: pytest.MonkeyPatch) -> None:
         "weights": "w.onnx",
         "limits": Limits(max_pixels=99, max_bytes=88),
         "force": True,
+        "progress": True,
     }

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from fiqa.cli import build
 from fiqa.data.embeddings import read_embeddings
 from fiqa.data.images import Limits, write_image
+from fiqa.embedding.run import Embedded
 from fiqa.types import Embeddings, Manifest
-from fiqa.verbs.embed import Embedded
 
 Maker = Callable[..., Path]
 
@@ -82,7 +82,7 @@ def test_every_option_reaches_the_verb(monkeypatch: pytest.MonkeyPatch) -> None:
         empty = Embeddings(np.empty(0, "U1"), np.empty((0, 8), np.float32))
         return Embedded(empty, Manifest(np.empty(0, "U1"), np.empty(0, "U1")))
 
-    monkeypatch.setattr("fiqa.verbs.embed.embed_rows", spy)
+    monkeypatch.setattr("fiqa.embedding.run.embed_rows", spy)
     options = ["--flip", "--half", "--batch", 3, "--threads", 2, "--max-pixels", 99, "--max-bytes", 88, "--force"]
     assert _run("a", "b", "--recognizer", "r.onnx", "-o", "e.npz", *options)[0] == 0
     del seen["progress"]

@@ -62,15 +62,15 @@ def test_sizes_are_upright_and_limits_apply(tmp_path: Path, hostile: ModuleType)
 
 def test_progress_sees_every_row(tmp_path: Path, hostile: ModuleType) -> None:
     (tmp_path / "a.png").write_bytes(hostile.encoded("PNG"))
-    seen: list[int] = []
-    scan(tmp_path, progress=lambda rows: [seen.append(row) or row for row in rows])
-    assert seen == [0]
+    seen: list[tuple[str, int, int]] = []
+    scan(tmp_path, progress=lambda *at: seen.append(at))
+    assert seen == [("scan", 1, 1)]
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl"])
 def test_the_artifact_and_its_sidecar(tmp_path: Path, hostile_folder: dict[Path, str], suffix: str) -> None:
     output = tmp_path / f"faces{suffix}"
-    found = fiqa.scan(next(iter(hostile_folder)).parent, output=output)
+    found = fiqa.scan(next(iter(hostile_folder)).parent, out=output)
     back = read_manifest(output)
     assert back.path.tolist() == found.path.tolist()
     assert back.id.tolist() == found.id.tolist()
@@ -85,7 +85,7 @@ def test_the_artifact_and_its_sidecar(tmp_path: Path, hostile_folder: dict[Path,
 
 def test_a_wrong_suffix_is_refused_before_reading(tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="table suffix"):
-        scan(tmp_path, output=tmp_path / "faces.xlsx")
+        scan(tmp_path, out=tmp_path / "faces.xlsx")
     with pytest.raises(InputError, match="at least one path"):
         scan([])
 

@@ -71,9 +71,9 @@ def test_long_lists_are_cut(tmp_path: Path) -> None:
 
 def test_a_healthy_folder_and_its_limits(tmp_path: Path, hostile: ModuleType) -> None:
     (tmp_path / "a.png").write_bytes(hostile.encoded("PNG"))
-    seen: list[int] = []
-    assert folder_report(tmp_path, progress=lambda rows: [seen.append(row) or row for row in rows]).healthy
-    assert seen == [0]
+    seen: list[tuple[str, int, int]] = []
+    assert folder_report(tmp_path, progress=lambda *at: seen.append(at)).healthy
+    assert seen == [("scan", 1, 1)]
     assert folder_report(tmp_path, limits=Limits(max_pixels=4)).statuses == {"too_large": 1}
 
 

@@ -107,15 +107,10 @@ def test_rec_to_a_folder(tmp_path: Path, index: bool) -> None:
     recordio.write(tmp_path / "t.rec", [(0, JPEG), (0, PNG), (0, JPEG), (12, JPEG), (12, b"junk")])
     if not index:
         (tmp_path / "t.idx").unlink()
-    seen: list[int] = []
-
-    def progress(items: Any) -> Any:
-        seen.append(len(items))
-        return items
-
-    done = convert(tmp_path / "t.rec", tmp_path / "out", progress=progress)
+    seen: list[tuple[str, int, int]] = []
+    done = convert(tmp_path / "t.rec", tmp_path / "out", progress=lambda *at: seen.append(at))
     assert (done.rows, done.failed, done.skipped) == (4, 1, 1)
-    assert seen == [5]
+    assert seen == [("convert", n, 5) for n in range(1, 6)]
     manifest = read_manifest(tmp_path / "out" / "manifest.csv")
     assert manifest.identity.tolist() == ["0000000", "0000000", "0000012", "0000012"]
     assert manifest.status.tolist() == ["ok", "ok", "ok", "unsupported_format"]

@@ -41,7 +41,7 @@ def finished(trainable, tmp_path):
             run__select=["mae", "spearman"],
         )
     )
-    fiqa.train(recipe, output=tmp_path / "run")
+    fiqa.train(recipe, out=tmp_path / "run")
     return recipe, tmp_path / "run"
 
 

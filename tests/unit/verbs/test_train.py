@@ -32,7 +32,7 @@ def test_the_verb_is_the_public_name_whatever_was_imported():
 def test_a_run_leaves_all_that_it_says_and_is_not_repeated(recipe, tmp_path):
     out = tmp_path / "runs" / "a"
     seen = []
-    done = fiqa.train(recipe, output=out, watch=lambda at: seen.append((at.step, at.total)))
+    done = fiqa.train(recipe, out=out, watch=lambda at: seen.append((at.step, at.total)))
     assert seen == [(step, 6) for step in range(1, 7)]
     assert not done.current
     assert [row["step"] for row in done.history] == [3, 6]
@@ -52,25 +52,25 @@ def test_a_run_leaves_all_that_it_says_and_is_not_repeated(recipe, tmp_path):
     assert "data:image/png" in page
     assert "<th" in page
 
-    again = fiqa.train(recipe, output=out, watch=lambda at: pytest.fail("it trained again"))
+    again = fiqa.train(recipe, out=out, watch=lambda at: pytest.fail("it trained again"))
     assert again.current
     assert again.history == done.history
-    assert not fiqa.train(recipe, output=out, force=True).current
+    assert not fiqa.train(recipe, out=out, force=True).current
 
 
 def test_another_recipe_or_other_labels_do_not_overwrite_a_run(recipe, trainable, tmp_path):
     out = tmp_path / "a"
-    fiqa.train(recipe, output=out)
+    fiqa.train(recipe, out=out)
     before = (out / "recipe.json").read_bytes()
     other = resolve(trainable(optim__epochs=1, model__backbone="mobilenet_v3_large"))
     with pytest.raises(InputError, match="it holds another"):
-        fiqa.train(other, output=out)
+        fiqa.train(other, out=out)
     assert (out / "recipe.json").read_bytes() == before
     labels = tmp_path / "labels.csv"
     labels.write_text(labels.read_text().replace("p0/0,0.85", "p0/0,0.8"))
     with pytest.raises(InputError, match="it holds another"):
-        fiqa.train(recipe, output=out)
-    done = fiqa.train(other, output=out, force=True)
+        fiqa.train(recipe, out=out)
+    done = fiqa.train(other, out=out, force=True)
     assert len(done.history) == 1
     assert not list(out.glob("best_spearman*"))
     assert open_run(out) == other
@@ -78,7 +78,7 @@ def test_another_recipe_or_other_labels_do_not_overwrite_a_run(recipe, trainable
 
 def test_settings_go_with_a_file_alone(recipe, tmp_path):
     with pytest.raises(InputError, match="settings go with a recipe's file"):
-        fiqa.train(recipe, output=tmp_path / "a", settings=["seed=1"])
+        fiqa.train(recipe, out=tmp_path / "a", settings=["seed=1"])
 
 
 def test_a_folder_without_a_run_says_so(tmp_path):
@@ -93,4 +93,4 @@ def test_without_torch_the_error_names_the_extra(recipe, tmp_path, monkeypatch):
 
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'fiqa\[train\]'"):
-        fiqa.train(recipe, output=tmp_path / "a")
+        fiqa.train(recipe, out=tmp_path / "a")

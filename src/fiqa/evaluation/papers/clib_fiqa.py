@@ -17,10 +17,9 @@ import numpy as np
 from fiqa import checks
 from fiqa.data.embeddings import read_embeddings
 from fiqa.errors import InputError, ReadError
-from fiqa.evaluation.evidence import PathLike
 from fiqa.evaluation.result import Evaluation, RecognizerResult
 from fiqa.functional.table import Table, file_stem
-from fiqa.types import Embeddings
+from fiqa.types import Embeddings, PathLike
 
 __all__ = ["DataSet", "area_tables", "optimization_tables", "read_set"]
 

@@ -12,14 +12,14 @@ from fiqa.data.names import Match, find_ids
 from fiqa.data.quality import read_quality
 from fiqa.errors import EvidenceError, InputError
 from fiqa.evaluation.curves import Setting, verification_of
-from fiqa.evaluation.evidence import Evidence, PathLike
+from fiqa.evaluation.evidence import Evidence
 from fiqa.functional import agreement
 from fiqa.functional.calibration import levels
 from fiqa.functional.selection import above, coverage, top_k
 from fiqa.functional.spread import spread
 from fiqa.functional.table import Table, file_stem
 from fiqa.methods.dmsfiqa.levels import INTERVALS
-from fiqa.types import Embeddings, Quality
+from fiqa.types import Embeddings, PathLike, Quality
 
 __all__ = ["CUTS", "THRESHOLDS", "TOP", "agreement_table", "filter_table"]
 

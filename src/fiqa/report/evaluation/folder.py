@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,10 +20,10 @@ from fiqa.evaluation.result import Evaluation, RecognizerResult, WorstPair
 from fiqa.functional.table import Table
 from fiqa.report.evaluation.page import evaluation_page
 from fiqa.report.evaluation.plots import plots
+from fiqa.types import PathLike
 
 __all__ = ["summary_path", "write_report", "write_tables"]
 
-PathLike = str | os.PathLike[str]
 _THUMBNAIL = 112
 
 

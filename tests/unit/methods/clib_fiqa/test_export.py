@@ -59,7 +59,7 @@ def _recipe(trainable, tmp_path, tower):
 def test_a_run_becomes_a_file_that_explains_itself(kind, trainable, clip_folder, tmp_path):
     recipe = _recipe(trainable, tmp_path, str(clip_folder) if kind == "clip" else "")
     run, model = tmp_path / "run", tmp_path / "clib.onnx"
-    fiqa.train(recipe, output=run)
+    fiqa.train(recipe, out=run)
     done = fiqa.export(run, model, runs=1)
     assert done.report["parity"] < 1e-4
     card = read_card(card_path(model))

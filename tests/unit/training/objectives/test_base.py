@@ -209,7 +209,7 @@ def test_a_run_of_ones_own_exports(own, tmp_path):
     pytest.importorskip("onnx")
     recipe = own(optim__epochs=3, optim__lr=3e-3, data__validation=0.5, data__size=64)
     recipe = resolve(recipe.record() | {"data": recipe.record()["data"]})
-    fiqa.train(recipe, output=tmp_path / "run")
+    fiqa.train(recipe, out=tmp_path / "run")
     net = network(recipe)
     net.load_state_dict(load_file(best_path(tmp_path / "run", "mae")))
     crops = torch.rand(3, 3, 64, 64)

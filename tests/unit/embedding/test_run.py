@@ -13,10 +13,11 @@ from fiqa.data.embeddings import read_embeddings
 from fiqa.data.images import Limits, write_image
 from fiqa.data.manifest import find
 from fiqa.data.tables import read_table
+from fiqa.embedding import run as module
+from fiqa.embedding.run import embed_rows, failures_path
 from fiqa.errors import InputError, ShapeError, WeightsError
 from fiqa.runtime.onnx import OnnxEmbedder
-from fiqa.verbs import embed as module
-from fiqa.verbs.embed import embed, embed_rows, failures_path
+from fiqa.verbs.embed import embed
 
 Maker = Callable[..., Path]
 
@@ -216,9 +217,9 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(
         embed_rows(folder, recognizer=Dies(), out=out)
     assert not out.exists()
     rest = Means()
-    seen: list[int] = []
-    run = embed_rows(folder, recognizer=rest, out=out, progress=lambda rows: (seen.append(row) or row for row in rows))
-    assert seen == list(range(5, 12))
+    seen: list[tuple[str, int, int]] = []
+    run = embed_rows(folder, recognizer=rest, out=out, progress=lambda *at: seen.append(at))
+    assert seen == [("embed", done, 12) for done in range(6, 13)]
     assert sum(rest.calls) == 4  # two crops and the two that have no valid vector
     assert (len(run.embeddings), run.failed) == (7, 5)
     assert out.read_bytes() == (tmp_path / "whole.npz").read_bytes()

@@ -20,10 +20,11 @@ from fiqa.faces.crops import Source, joined, resized
 from fiqa.faces.detection import Detection
 from fiqa.functional.calibration import Calibration
 from fiqa.functional.geometry import template
+from fiqa.scoring import run as module
 from fiqa.scoring.rows import FaceScoring, blank_row
+from fiqa.scoring.run import plan, write_scores
 from fiqa.types import Faces, Factors, Manifest, Scorer
-from fiqa.verbs import score as verb
-from fiqa.verbs.score import plan, score, write_scores
+from fiqa.verbs.score import score
 from fiqa.vocabulary import FACTORS
 
 COLUMNS = [
@@ -292,7 +293,7 @@ def test_a_wrong_name_stops_before_anything_is_read(scorer, tmp_path, settings, 
 
 
 def test_a_process_that_died_leaves_a_failed_row():
-    assert verb._died(Source("a", "a.jpg")) == [blank_row(Source("a", "a.jpg"), "failed")]
+    assert module._died(Source("a", "a.jpg")) == [blank_row(Source("a", "a.jpg"), "failed")]
     assert list(blank_row(Source("a", "a.jpg"), "failed")) == COLUMNS
 
 
@@ -367,7 +368,7 @@ def test_a_current_table_is_left_alone_and_a_stale_one_made_again(scorer, tmp_pa
 
 
 def test_a_run_that_stopped_goes_on_where_it_was_and_ends_the_same(scorer, tmp_path, monkeypatch):
-    monkeypatch.setattr(verb, "_PART", 2)
+    monkeypatch.setattr(module, "_PART", 2)
     for i in range(7):
         save(tmp_path / "in" / f"{i}.png", flat(30 * i))
     how = plan(tmp_path / "in", aligned=True, workers=1)
@@ -377,23 +378,16 @@ def test_a_run_that_stopped_goes_on_where_it_was_and_ends_the_same(scorer, tmp_p
     class StopError(Exception):
         pass
 
-    def stop_after_five(rows, total):
-        for number, row in enumerate(rows):
-            if number == 5:
-                raise StopError
-            yield row
+    def stop_after_five(stage, done, total):
+        if done == 5:
+            raise StopError
 
     with pytest.raises(StopError):
-        write_scores(how, broken, watch=stop_after_five)
+        write_scores(how, broken, progress=stop_after_five)
     assert not broken.exists()
     told = []
-
-    def count(rows, total):
-        told.append(total)
-        return rows
-
-    summary = write_scores(how, broken, watch=count)
-    assert told == [3]
+    summary = write_scores(how, broken, progress=lambda *at: told.append(at))
+    assert told == [("score", done, 7) for done in (5, 6, 7)]
     assert summary.rows == 7
     assert broken.read_bytes() == whole.read_bytes()
 
@@ -419,3 +413,21 @@ def test_crops_need_no_detector(tmp_path):
     for wrong in ({"detector": "dlib"}, {"weights": "yunet.onnx"}):
         with pytest.raises(InputError, match="aligned crops need no detector"):
             plan(path, aligned=True, **wrong)
+
+
+def test_score_writes_what_it_returns_and_the_sheet(tmp_path):
+    for number in range(3):
+        save(tmp_path / "in" / f"{number}.png", flat(40 * number + 20))
+    told = []
+    settings = {"model": "laplacian", "aligned": True, "workers": 1}
+    settings |= {"out": tmp_path / "s.parquet", "html": tmp_path / "s.html"}
+    table = score(tmp_path / "in", progress=lambda *at: told.append(at), **settings)
+    assert read_table(tmp_path / "s.parquet").equals(table)
+    assert table["path"].to_list() == [str(tmp_path / "in" / f"{n}.png") for n in range(3)]
+    assert told == [("score", 1, 3), ("score", 2, 3), ("score", 3, 3)]
+    assert (tmp_path / "s.html").read_text().count("<article") == 3
+    assert read_sidecar(tmp_path / "s.parquet")["verb"] == "score"
+    again = score(tmp_path / "in", progress=lambda *at: pytest.fail("it was current"), **settings)
+    assert again.equals(table)
+    with pytest.raises(TypeError):
+        score(tmp_path / "in", progress=told.append, force=True, **settings)

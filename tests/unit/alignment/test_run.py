@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +10,18 @@ import numpy as np
 import pytest
 
 import fiqa
+from fiqa.alignment import photographs as align_rows
+from fiqa.alignment import run as module
 from fiqa.data.images import Limits, read_image, write_image
 from fiqa.data.manifest import find, write_manifest
 from fiqa.data.store import read_sidecar
 from fiqa.errors import InputError, UnknownNameError, WriteError
-from fiqa.faces import photographs as align_rows
 from fiqa.faces.align import align as align_face
 from fiqa.faces.detection import Detection
 from fiqa.functional.geometry import TEMPLATE
 from fiqa.types import Manifest
-from fiqa.verbs import align as verb
+from fiqa.verbs.align import align
 from fiqa.verbs.score import score
-
-align = verb.align
 
 
 class _TwoFaces:
@@ -161,30 +160,23 @@ def test_hostile_names_stay_inside(photos: Path, tmp_path: Path) -> None:
 
 
 def test_a_killed_run_goes_on_and_ends_the_same(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verb, "_PART", 2)
+    monkeypatch.setattr(module, "_PART", 2)
     align(photos, out=tmp_path / "whole", detector="none", workers=1)
 
-    def dying(rows: Iterable[Any], total: int) -> Iterable[Any]:
-        for number, row in enumerate(rows):
-            if number == 3:
-                raise KeyboardInterrupt
-            yield row
+    def dying(stage: str, done: int, total: int) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        align(photos, out=tmp_path / "cut", detector="none", workers=1, watch=dying)
+        align(photos, out=tmp_path / "cut", detector="none", workers=1, progress=dying)
     assert not (tmp_path / "cut" / "faces.parquet").exists()
-    seen: list[int] = []
-
-    def counting(rows: Iterable[Any], total: int) -> Iterable[Any]:
-        seen.append(total)
-        return rows
-
-    align(photos, out=tmp_path / "cut", detector="none", workers=1, watch=counting)
-    assert seen == [3]  # the first part of two images was kept
+    seen: list[tuple[str, int, int]] = []
+    align(photos, out=tmp_path / "cut", detector="none", workers=1, progress=lambda *at: seen.append(at))
+    assert seen == [("align", n, 5) for n in (3, 4, 5)]  # the first part of two images was kept
     assert _files(tmp_path / "cut") == _files(tmp_path / "whole")
 
 
-def _forbidden(rows: Iterable[Any], total: int) -> Iterable[Any]:
+def _forbidden(stage: str, done: int, total: int) -> None:
     raise RuntimeError("nothing was to be done")
 
 
@@ -195,14 +187,14 @@ def test_a_current_output_is_left_alone(photos: Path, tmp_path: Path) -> None:
         return align(photos, out=out, detector="none", workers=1, **more)
 
     first = run()
-    assert run(watch=_forbidden).path.tolist() == first.path.tolist()
+    assert run(progress=_forbidden).path.tolist() == first.path.tolist()
     assert read_sidecar(out / "faces.parquet")["arguments"]["detector"] == "none"
     changes: list[Callable[[], Any]] = [
-        lambda: run(force=True, watch=_forbidden),
-        lambda: run(size=96, watch=_forbidden),
-        lambda: run(limits=Limits(max_bytes=10**6), watch=_forbidden),
-        lambda: (photos / "ann" / "02.png").touch() or run(watch=_forbidden),
-        lambda: (out / "bob" / "01.png").unlink() or run(watch=_forbidden),
+        lambda: run(force=True, progress=_forbidden),
+        lambda: run(size=96, progress=_forbidden),
+        lambda: run(limits=Limits(max_bytes=10**6), progress=_forbidden),
+        lambda: (photos / "ann" / "02.png").touch() or run(progress=_forbidden),
+        lambda: (out / "bob" / "01.png").unlink() or run(progress=_forbidden),
     ]
     for change in changes:
         with pytest.raises(RuntimeError, match="nothing was to be done"):

@@ -1,0 +1,121 @@
+"""From photographs to aligned crops and the manifest that lists them: the run, its parts and its record."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections import Counter
+from dataclasses import asdict
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fiqa.alignment.photographs import FaceAligning, Job, Row, blank_row
+from fiqa.data.manifest import read_manifest
+from fiqa.data.store import file_state, fingerprint, hash_rows, is_current, make_record, sha256_file, write_sidecar
+from fiqa.data.tables import TableWriter
+from fiqa.execute.local import map_batches
+from fiqa.progress import Told, counted
+from fiqa.types import Manifest, PathLike
+
+__all__ = ["MANIFEST", "write_crops"]
+
+MANIFEST = "faces.parquet"
+"""The name of the manifest in the folder of crops."""
+_PART = 512
+"""Images per finished part of the manifest: what a kill can cost."""
+_LONGEST_NAME = 200
+"""Bytes of a file's or folder's name that are kept; file systems allow 255, and the suffix, face number and hash need room."""
+
+
+def write_crops(
+    images: Manifest,
+    aligning: FaceAligning,
+    out: PathLike,
+    *,
+    workers: int | None = None,
+    force: bool = False,
+    told: Told,
+) -> Manifest:
+    """Writes the crop of every face below `out` and returns their manifest; see fiqa.align."""
+    if not len(images):
+        return images
+    table = Path(out) / MANIFEST
+    record = _record(images, aligning)
+    key = fingerprint(record)
+    if not force and is_current(table, key):
+        done = read_manifest(table)
+        if np.sum(done.status == "not_found") <= np.sum(images.status == "not_found"):  # else crops were removed
+            return done
+    _write(_jobs(images, Path(out)), aligning, table, key, workers, told)
+    write_sidecar(table, record)
+    return read_manifest(table)
+
+
+def _write(jobs: list[Job], aligning: FaceAligning, table: Path, key: str, workers: int | None, told: Told) -> None:
+    """Writes crops and manifest in parts; a crop is on disk before the part that lists it."""
+    names = {job.id for job in jobs}
+    with TableWriter(table, fingerprint=key) as out:
+        rest = islice(jobs, out.done * _PART, None)
+        before = min(out.done * _PART, len(jobs))
+        rows = map_batches(aligning, rest, died=_died, workers=workers)
+        images = counted(rows, told, "align", len(jobs), done=before)
+        while part := list(islice(images, _PART)):
+            out.write([_distinct(row, names) for row in chain.from_iterable(part)])
+
+
+def _distinct(row: Row, names: set[str]) -> Row:
+    """Gives a further face (`id#1`, ...) another id where an image has that one."""
+    while row["face_index"] and row["id"] in names:
+        row["id"] += "#"
+    return row
+
+
+def _died(job: Job) -> list[Row]:
+    return [blank_row(job, "failed")]
+
+
+def _jobs(images: Manifest, out: Path) -> list[Job]:
+    """Returns every image with the file its crop goes to: `identity/name`, whatever identity and id hold.
+
+    The name is the last part of the id. Names that meet (also on file systems that ignore case), or that end as those of further faces do, get a hash.
+    """
+    folders = [_safe(identity) if identity else "" for identity in images.identity.tolist()]
+    names = [_safe(re.split(r"[/\\]", one)[-1]) for one in images.id.tolist()]
+    keys = [f"{folder}/{name}".casefold() for folder, name in zip(folders, names, strict=True)]
+    times = Counter(keys)
+    jobs = []
+    for i, (folder, name) in enumerate(zip(folders, names, strict=True)):
+        one = str(images.id[i])
+        if times[keys[i]] > 1 or re.search(r"#\d+$", name):
+            name = f"{name}-{_hash(one)}"
+        about = (str(images.path[i]), str(images.identity[i]), str(images.split[i]), str(images.status[i]))
+        jobs.append(Job(one, *about, str(out), os.path.join(folder, name)))
+    return jobs
+
+
+def _safe(name: str) -> str:
+    """Returns `name` as one harmless part of a path: no separator, no NUL, not hidden, not `..`, of bounded length; changed names get a hash of the old one."""
+    safe = re.sub(r"[/\\\0]", "_", name)
+    safe = re.sub(r"^\.+", "_", safe) or "_"
+    if len(os.fsencode(safe)) > _LONGEST_NAME:
+        safe = os.fsencode(safe)[:_LONGEST_NAME].decode("utf-8", "ignore")
+    return safe if safe == name else f"{safe}-{_hash(name)}"
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(os.fsencode(text)).hexdigest()[:8]
+
+
+def _record(images: Manifest, aligning: FaceAligning) -> dict[str, Any]:
+    """Returns what decides the crops, for the sidecar: settings, detector, its weights, and path, size and time of every image."""
+    settings = {name: value for name, value in asdict(aligning).items() if name != "limits"} | asdict(aligning.limits)
+    columns = (images.id, images.path, images.identity, images.split, images.status)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    inputs = {"images": hash_rows((row, file_state(row[1])) for row in rows)}
+    if aligning.weights is not None:
+        inputs["weights"] = sha256_file(aligning.weights)
+    return make_record("align", arguments=settings | {"detector": aligning.finder.name, "part": _PART}, inputs=inputs)

@@ -1,0 +1,43 @@
+"""`doctor`: what will go wrong with a folder of images or a model file, before it does."""
+
+from __future__ import annotations
+
+import os
+
+from fiqa.data.images import Limits
+from fiqa.diagnosis.folder import FolderReport, folder_report
+from fiqa.diagnosis.model import ModelReport, model_report, probe_faces
+from fiqa.progress import Progress
+from fiqa.types import PathLike
+
+__all__ = ["doctor"]
+
+
+def doctor(
+    path: PathLike,
+    *,
+    faces: PathLike | None = None,
+    most: int = 64,
+    seed: int = 0,
+    limits: Limits | None = None,
+    progress: Progress = False,
+) -> FolderReport | ModelReport:
+    """Returns what is wrong: `.healthy`, and `.lines()` to print.
+
+    Args:
+        path: a folder, image, list or manifest; or an .onnx file with its card.
+        faces: of a model: aligned crops to probe it with. None: 16 faces drawn by code, which is
+            weaker.
+        most: of a model: use at most so many of these crops, at least 4.
+        seed: of a model: of the degradations and the noise.
+        limits: of images: what one may cost.
+        progress: True reports on stderr; a callable is told (stage, done, total).
+
+    Raises:
+        ReadError: a list file or manifest cannot be read.
+        InputError: fewer than 4 faces.
+    """
+    if os.fspath(path).lower().endswith(".onnx"):
+        crops = None if faces is None else probe_faces(faces, most)
+        return model_report(path, faces=crops, seed=seed)
+    return folder_report(path, limits=limits, progress=progress)
