@@ -28,8 +28,8 @@ test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.dev
-	$(BIN)/ruff check src tests benchmarks recipes docs
-	$(BIN)/ruff format --check --quiet src tests benchmarks recipes docs
+	$(BIN)/ruff check src tests benchmarks recipes docs examples
+	$(BIN)/ruff format --check --quiet src tests benchmarks recipes docs examples
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
