@@ -40,6 +40,7 @@ STATUSES = MappingProxyType(
         "no_embedding": "The recognizer's vectors have none of this id.",
         "no_prior": "The prior quality has no number for this id.",
         "no_mate": "The identity has no other image to compare with.",
+        "no_center": "The class centers that were given have none of the identity.",
         "no_template": "No template image is chosen for the identity.",
         "failed": "The row failed for a reason that has no status of its own; the log has it.",
     }

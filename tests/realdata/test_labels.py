@@ -10,11 +10,12 @@ import pytest
 
 from fiqa.data.manifest import find
 from fiqa.functional.agreement import spearman
+from fiqa.labeling.run import label_rows
 from fiqa.methods.label_optimization import mean_mated_similarity
 from fiqa.runtime.describe import Described, describe
 from fiqa.types import Embeddings, Manifest, Quality
 from fiqa.verbs.embed import embed
-from fiqa.verbs.label import label, label_rows
+from fiqa.verbs.label import label
 
 PEOPLE = ("Colin_Powell", "Tony_Blair", "Junichiro_Koizumi", "Jean_Chretien", "John_Ashcroft", "Jacques_Chirac")
 EACH = 24

@@ -30,13 +30,17 @@ def command(
         str | None, typer.Option("--embeddings", metavar="FILE", help="Vectors of one recognizer, from fiqa embed.")
     ] = None,
     prior: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option("--prior", metavar="FILE", help="Any quality: for label_optimization, faceqnet and ediffiqa."),
     ] = None,
     templates: Annotated[
         str,
         typer.Option("--templates", metavar="auto|FILE", help="dmsfiqa: the best candidate, or your edited table."),
     ] = "auto",
+    centers: Annotated[
+        str | None,
+        typer.Option("--centers", metavar="FILE", help="cr_fiqa, clib_fiqa: class centers, ids are the people."),
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="An option of the method; may be given several times."),
@@ -55,7 +59,7 @@ def command(
       fiqa label cr_fiqa --faces faces.parquet --embeddings emb.npz -o labels.parquet
       fiqa label label_optimization --embeddings emb.npz --prior labels.parquet --set clusters=20 -o better.parquet
     """
-    from fiqa.verbs.label import label_rows
+    from fiqa.labeling.run import label_rows
 
     run = label_rows(
         method,
@@ -63,6 +67,7 @@ def command(
         embeddings=embeddings,
         prior=prior,
         templates=templates,
+        centers=centers,
         seed=seed,
         out=out,
         workers=workers,

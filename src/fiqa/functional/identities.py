@@ -11,7 +11,7 @@ from fiqa import checks
 from fiqa.functional.batches import batches
 from fiqa.functional.similarity import normalize
 
-__all__ = ["class_centers", "encode", "groups"]
+__all__ = ["class_centers", "encode", "groups", "own_similarity"]
 
 _ROWS = 1 << 15
 
@@ -47,14 +47,59 @@ def class_centers(embeddings: NDArray[np.floating[Any]], code: NDArray[np.int64]
     >>> class_centers(np.array([[1.0, 0], [0, 1.0]]), np.array([0, 0]), 1).round(3).tolist()
     [[0.7070000171661377, 0.7070000171661377]]
     """
+    total = _sums(embeddings, code, classes)
+    length = np.linalg.norm(total, axis=1, keepdims=True)
+    return (total / np.where(length > 1e-12, length, 1.0)).astype(np.float32)
+
+
+def own_similarity(
+    embeddings: NDArray[np.floating[Any]],
+    code: NDArray[np.int64],
+    classes: int,
+    *,
+    leave_out: bool = False,
+    least: int = 1,
+) -> NDArray[np.float32]:
+    """Returns cos(e_i, center of the own class), (N,) float32, NaN where there is no center.
+
+        leave_out: the center is the mean of the other unit vectors of the class
+
+    Args:
+        embeddings: (N,D) of any length; read in blocks of rows.
+        code: (N,) class of each row, 0..classes-1.
+        classes: how many classes there are.
+        leave_out: whether an image is left out of its own center.
+        least: images that make a center; a class with fewer others (or images) has none.
+
+    Raises:
+        InputError: NaN or zero rows.
+
+    >>> e = np.array([[1.0, 0], [0.6, 0.8], [0, 1.0]])
+    >>> own_similarity(e, np.array([0, 0, 1]), 2, leave_out=True).round(2).tolist()
+    [0.6000000238418579, 0.6000000238418579, nan]
+    """
+    count = np.bincount(code, minlength=classes)
+    total = _sums(embeddings, code, classes)
+    result = np.empty(len(code), np.float32)
+    for piece in batches(len(code), _ROWS):
+        unit = normalize(embeddings[piece], "embeddings").astype(np.float64)
+        center = total[code[piece]] - unit if leave_out else total[code[piece]]
+        length = np.linalg.norm(center, axis=1)
+        cosine = np.einsum("nd,nd->n", unit, center) / np.where(length > 1e-12, length, 1.0)
+        others = count[code[piece]] - (1 if leave_out else 0)
+        result[piece] = np.where(others >= max(least, 1), cosine, np.nan)
+    return result
+
+
+def _sums(embeddings: NDArray[np.floating[Any]], code: NDArray[np.int64], classes: int) -> NDArray[np.float64]:
+    """(K,D) sum of each class's vectors at unit length."""
     total = np.zeros((classes, embeddings.shape[1]))
     for piece in batches(len(code), _ROWS):
         unit = normalize(embeddings[piece], "embeddings")
         # a sum per class beats one reduceat over all of them eight times
         for rows in groups(code[piece]):
             total[code[piece.start + rows[0]]] += unit[_slice(rows)].sum(axis=0, dtype=np.float64)
-    length = np.linalg.norm(total, axis=1, keepdims=True)
-    return (total / np.where(length > 1e-12, length, 1.0)).astype(np.float32)
+    return total
 
 
 def _slice(rows: NDArray[np.int64]) -> NDArray[np.int64] | slice:

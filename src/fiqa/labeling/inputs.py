@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,48 +24,14 @@ from fiqa.data.store import hash_inputs
 from fiqa.data.tables import SUFFIXES, encode_text, read_table
 from fiqa.errors import InputError
 from fiqa.functional.batches import batches
+from fiqa.methods.labeler import STATUS, Job
 from fiqa.types import Embeddings, Manifest, PathLike, Quality
-from fiqa.vocabulary import STATUSES
 
-__all__ = ["STATUS", "Inputs", "Job", "Labels", "load_inputs"]
+__all__ = ["Inputs", "load_inputs"]
 
-STATUS = f"U{max(map(len, STATUSES))}"
-"""The dtype of statuses."""
 _ROWS = 1 << 14
 _UNIT = 1e-2
 """How far from 1 the length of a stored vector may be (float16 is good to about 1e-3)."""
-
-
-@dataclass(frozen=True, eq=False)
-class Labels:
-    """What a method made of the faces it was given, row by row: `value` (n,) float32, NaN without a label; `status` tells why, where it is NaN.
-
-    `columns` more of the table (arrays or polars series of n rows); `about` what the run found, for the sidecar; `range` of the values; `extra` tables to
-    write beside the labels, by suffix.
-    """
-
-    value: NDArray[np.float32]
-    status: str | NDArray[np.str_] = "failed"
-    columns: dict[str, Any] = field(default_factory=dict)
-    about: dict[str, Any] = field(default_factory=dict)
-    range: tuple[float, float] | None = None
-    extra: dict[str, pl.DataFrame] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, eq=False)
-class Job:
-    """The faces that have everything a method needs: n rows. What the method does not need is None.
-
-    `identities` (n,) codes; `names` of the identities; `vectors` (n,D) unit rows, perhaps mapped or float16; `norm`, `prior` (n,); `faces` their manifest.
-    """
-
-    ids: pl.Series
-    identities: NDArray[np.int64]
-    names: pl.Series
-    vectors: NDArray[np.floating[Any]] | None
-    norm: NDArray[np.float32] | None
-    prior: NDArray[np.float32] | None
-    faces: Manifest | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +95,12 @@ class Inputs:
             return len(self) > 0 and bool((self.table["identity"] == "").all())
         return known[name] is None
 
-    def job(self, rows: NDArray[np.int64], needs: tuple[str, ...]) -> Job:
+    def job(
+        self,
+        rows: NDArray[np.int64],
+        needs: tuple[str, ...],
+        centers: tuple[NDArray[np.str_], NDArray[np.float32]] | None = None,
+    ) -> Job:
         """Returns the chosen rows as a method sees them."""
         table = self.table[rows]
         names = table["identity"].unique().sort()
@@ -145,8 +116,9 @@ class Inputs:
             names=names,
             vectors=self._unit(self._place[rows]) if "embeddings" in needs else None,
             norm=norm,
-            prior=None if self.prior is None else self.prior[rows],
+            prior=None if self.prior is None else self.prior[rows].astype(np.float64),
             faces=None if self.faces is None else self.faces.take(rows),
+            centers=centers,
         )
 
     @property

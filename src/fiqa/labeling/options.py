@@ -1,32 +1,13 @@
-"""Options of a labeling method: read from the signature of its functions, so that none exists that does nothing."""
+"""Options of a labeling method, as they were given, against those that it has."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from fiqa.errors import InputError, UnknownNameError
 
-__all__ = ["checked", "options_of"]
-
-_GIVEN = frozenset(("embeddings", "identities", "prior", "crops", "factors", "faces", "seed", "templates"))
-"""The vocabulary of inputs; what else a function takes by keyword is an option."""
-
-
-def options_of(*functions: Callable[..., Any]) -> dict[str, Any]:
-    """Returns name -> default of every option of the functions: their keyword-only parameters that have a default and are no inputs.
-
-    >>> def label(embeddings, *, theta=0.5, seed=0): ...
-    >>> options_of(label)
-    {'theta': 0.5}
-    """
-    return {
-        name: parameter.default
-        for function in functions
-        for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY and name not in _GIVEN and parameter.default is not parameter.empty
-    }
+__all__ = ["checked"]
 
 
 def checked(given: Mapping[str, Any], defaults: Mapping[str, Any], *, method: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,46 +18,19 @@ from fiqa.data.store import Parts
 from fiqa.errors import FiqaError, InputError, ReadError
 from fiqa.execute.local import map_batches
 from fiqa.faces.crops import Source, aligned_face, alike, joined, sources
-from fiqa.labeling.inputs import STATUS, Job
+from fiqa.methods.labeler import STATUS, Job, MeasureFaces
 from fiqa.progress import Told
 from fiqa.types import Faces, FloatArray, Scorer
 
-__all__ = ["MeasureFaces", "ScoreFaces", "Work"]
+__all__ = ["LocalWork", "ScoreFaces"]
 
 _PART = 1024
 """Faces per finished part: what a kill can cost."""
 _log = logging.getLogger(__name__)
 
 
-class MeasureFaces(Protocol):
-    """Numbers of faces, as an object that every process can load what it needs for."""
-
-    @property
-    def columns(self) -> int:
-        """How many numbers a face has."""
-        ...
-
-    @property
-    def parallel(self) -> bool:
-        """Whether several processes may each have one."""
-        ...
-
-    @property
-    def batch(self) -> int:
-        """How many faces it likes at once."""
-        ...
-
-    def load(self) -> None:
-        """Loads what is needed; raises where that cannot be."""
-        ...
-
-    def __call__(self, faces: Faces) -> FloatArray:
-        """Returns (N, columns) numbers, NaN where there is none."""
-        ...
-
-
 @dataclass(frozen=True)
-class Work:
+class LocalWork:
     """How a method's work is done: `seed`; `out` the artifact beside which finished parts are kept (None: nowhere), marked with `key`; `workers`; `progress`;
     `templates` for the one method that takes them."""
 

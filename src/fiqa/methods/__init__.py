@@ -1,7 +1,7 @@
 """The methods: one file or folder each, importable without torch, and the table that names them.
 
 A module of the table has CARD, plain data. One that scores images has `scorer(...) -> Scorer` too, whose keyword arguments are the method's settings; the label
-methods have a keyword-only function instead, and those that are trained have their losses, functions of tensors.
+methods have `labeler() -> Labeler` (fiqa.methods.labeler), and those that are trained have their losses, functions of tensors.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 from fiqa.errors import InputError, UnknownNameError
 from fiqa.types import MethodCard, Recognizer, Scorer
 
-__all__ = ["DEFAULT", "TABLE", "card", "load", "names", "settings_of"]
+__all__ = ["DEFAULT", "TABLE", "card", "load", "module", "names", "settings_of"]
 
 TABLE: Mapping[str, str] = MappingProxyType(
     {
@@ -66,7 +66,7 @@ def card(name: str) -> MethodCard:
     >>> card("analytic").gives
     ('score', 'label')
     """
-    found: MethodCard = _module(name).CARD
+    found: MethodCard = module(name).CARD
     return found
 
 
@@ -99,18 +99,18 @@ def load(
         if given:
             raise InputError(f"A model file has no settings, got {', '.join(given)} for {text}.")
         return _model(text)
-    module = _module(text)
-    if not hasattr(module, "scorer"):
-        labels = "label" in module.CARD.gives
+    method = module(text)
+    if not hasattr(method, "scorer"):
+        labels = "label" in method.CARD.gives
         raise InputError(
             f"fiqa.load needs a method that scores images; {text} {'makes labels' if labels else 'is trained'} from "
-            f"{', '.join(module.CARD.needs)}.",
+            f"{', '.join(method.CARD.needs)}.",
             hint=f"fiqa label {text} --help"
             if labels
             else f"fiqa train recipes/{text}.toml, then give the exported file",
         )
     _check(text, given)
-    scorer: Scorer = module.scorer(**given)
+    scorer: Scorer = method.scorer(**given)
     return scorer
 
 
@@ -123,7 +123,7 @@ def settings_of(name: str) -> Mapping[str, Any]:
     >>> settings_of("ser_fiq")["passes"], dict(settings_of("analytic"))
     (100, {})
     """
-    make = getattr(_module(name), "scorer", None)
+    make = getattr(module(name), "scorer", None)
     return {} if make is None else {key: p.default for key, p in inspect.signature(make).parameters.items()}
 
 
@@ -163,7 +163,8 @@ def _model(path: str) -> Scorer:
     return LightQNet(path)
 
 
-def _module(name: str) -> ModuleType:
+def module(name: str) -> ModuleType:
+    """Returns the module of a method. Raises UnknownNameError."""
     if name not in TABLE:
         raise UnknownNameError("method", name, TABLE)
     return importlib.import_module(TABLE[name])

@@ -8,6 +8,7 @@ The joint training of recognizer and quality is the objective "cr_fiqa" of `fiqa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -16,14 +17,15 @@ from numpy.typing import ArrayLike, NDArray
 from fiqa import checks
 from fiqa.errors import InputError
 from fiqa.functional.batches import batches
-from fiqa.functional.identities import class_centers, encode
+from fiqa.functional.identities import class_centers, encode, own_similarity
 from fiqa.functional.similarity import normalize
+from fiqa.methods.labeler import Job, Labeler, Labels, Work, needs_of, options_of
 from fiqa.types import MethodCard
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["CARD", "batch_classifiability", "relative_classifiability"]
+__all__ = ["CARD", "batch_classifiability", "labeler", "relative_classifiability"]
 
 CARD = MethodCard(
     name="cr_fiqa",
@@ -37,7 +39,7 @@ CARD = MethodCard(
     weights="train it with recipes/cr_fiqa.toml; the authors' (github.com/fdbtrs/CR-FIQA) come without a license that we know of: ask them",
     equation="ccs / (nnccs + 1), ccs = cos(e, own class center), nnccs = cos(e, nearest other center); network: ArcFace + 10 SmoothL1(q, its own ratio)",
     use="You have many people with several images each; the label needs nothing but vectors and who is who.",
-    limits="An identity with one image is its own center and gets the highest similarity whatever it looks like: leave such out.",
+    limits="An identity with one image has no other to make a center from: it gets no label (status no_mate), unless centers are given.",
     cost="label: one product with all class centers; network: one forward pass",
 )
 
@@ -46,7 +48,13 @@ _ROWS = 1024
 
 
 def relative_classifiability(
-    embeddings: NDArray[np.floating[Any]], identities: ArrayLike, *, form: Literal["shifted", "paper"] = "shifted"
+    embeddings: NDArray[np.floating[Any]],
+    identities: ArrayLike,
+    *,
+    form: Literal["shifted", "paper"] = "shifted",
+    leave_out: bool = False,
+    least: int = 1,
+    centers: tuple[Sequence[str] | NDArray[np.str_], NDArray[np.floating[Any]]] | None = None,
 ) -> NDArray[np.float32]:
     """Returns the certainty ratio of every image [1, Eq. 5].
 
@@ -54,44 +62,85 @@ def relative_classifiability(
         nnccs_i = max over the other classes of cos(e_i, center)
         shifted: ccs / (nnccs + 1 + 1e-9)            paper: ccs / (nnccs + 1e-9)
 
-    Class centers are the mean unit vectors of the identities in `embeddings`, not the weights of a classification layer.
-    "shifted" has a denominator in [0, 2]; "paper" is the plain ratio, which explodes where the nearest other center is
-    almost orthogonal and changes its sign beyond.
+    Class centers are the mean unit vectors of the identities in `embeddings`, unless `centers` has
+    those of a recognizer's training, the weights of its classification layer. "shifted" has a
+    denominator in [0, 2]; "paper" is the plain ratio, which explodes where the nearest other center
+    is almost orthogonal and changes its sign beyond.
+
+    With means, an image is part of its own center, and the only image of an identity *is* its
+    center: it gets the highest similarity whatever it looks like. `leave_out` takes each image out
+    of its own center; `fiqa label` does so by default.
 
     Args:
-        embeddings: (N,D) of any length, float32, float16 or a memory map of either; read in blocks of rows.
+        embeddings: (N,D) of any length, float32, float16 or a memory map of either; read in blocks.
         identities: (N,) who is on the image, at least two people.
         form: "shifted" (default) or "paper".
+        leave_out: whether an image is left out of its own center.
+        least: images that make a center (others, with `leave_out`); an identity with fewer has none.
+        centers: (names (K,), vectors (K,D)): the centers to use, at least two; nothing is left out
+            of them.
 
-    Returns: (N,) float32, higher is better, open range.
-    Raises: ShapeError, InputError (NaN or zero rows, only one identity), UnknownNameError (form).
+    Returns:
+        (N,) float32, higher is better, open range; NaN without an own center.
+
+    Raises:
+        ShapeError: vectors of another length, or names of another number.
+        InputError: NaN or zero rows, only one identity, `centers` with `leave_out`, `least` below 1.
+        UnknownNameError: form.
 
     >>> import numpy as np
     >>> e = np.array([[1.0, 0], [0.8, 0.6], [0, 1.0], [0, 1.0]])
     >>> relative_classifiability(e, ["a", "a", "b", "b"]).round(2)
     array([0.95, 0.59, 0.76, 0.76], dtype=float32)
+    >>> relative_classifiability(e, ["a", "a", "b", "c"], leave_out=True).round(2)
+    array([0.8, 0.5, nan, nan], dtype=float32)
     """
     checks.choice(form, "form", ("shifted", "paper"))
+    checks.in_range(least, "least", 1, np.inf)
     embeddings = checks.matrix(embeddings, "embeddings")
-    code, classes = encode(identities, len(embeddings))
-    if classes < 2:
+    if centers is not None:
+        if leave_out:
+            raise InputError("leave_out is for centers of these images; `centers` are given ones.")
+        code, table = _given_centers(identities, centers, embeddings)
+        own = np.full(len(code), np.nan, np.float32)
+    else:
+        code, classes = encode(identities, len(embeddings))
+        table = class_centers(embeddings, code, classes)
+        own = own_similarity(embeddings, code, classes, leave_out=leave_out, least=least)
+    if len(table) < 2:
         if not len(code):
             return np.zeros(0, np.float32)
         raise InputError(
-            f"identities must name at least 2 people, got {classes}; there is no other class to compare with."
+            f"identities must name at least 2 people, got {len(table)}; there is no other class to compare with."
         )
-    centers = class_centers(embeddings, code, classes)
     shift = (1.0 if form == "shifted" else 0.0) + _EPSILON
     result = np.empty(len(code), np.float32)
-    buffer = np.empty((min(_ROWS, len(code)), classes), np.float32)
+    buffer = np.empty((min(_ROWS, len(code)), len(table)), np.float32)
     for piece in batches(len(code), _ROWS):
         rows = normalize(embeddings[piece], "embeddings")
-        cosine = np.matmul(rows, centers.T, out=buffer[: len(rows)])
-        here = np.arange(len(rows))
-        own = cosine[here, code[piece]].astype(np.float64)
-        cosine[here, code[piece]] = -np.inf
-        result[piece] = own / (cosine.max(axis=1).astype(np.float64) + shift)
+        cosine = np.matmul(rows, table.T, out=buffer[: len(rows)])
+        here = np.flatnonzero(code[piece] >= 0)
+        if centers is not None:
+            own[piece][here] = cosine[here, code[piece][here]]
+        cosine[here, code[piece][here]] = -np.inf
+        near = cosine.max(axis=1).astype(np.float64)
+        result[piece] = own[piece].astype(np.float64) / (near + shift)
     return result
+
+
+def _given_centers(
+    identities: ArrayLike,
+    centers: tuple[Sequence[str] | NDArray[np.str_], NDArray[np.floating[Any]]],
+    embeddings: NDArray[np.floating[Any]],
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Returns (code (N,), -1 without a center; unit vectors (K,D))."""
+    names = checks.array(identities, "identities", shape=(len(embeddings),)).astype(np.str_)
+    labels = checks.ids(centers[0], "centers")
+    vectors = checks.array(centers[1], "centers", shape=(len(labels), embeddings.shape[1]), dtype=np.float32)
+    order = np.argsort(labels)
+    place = order[np.searchsorted(labels, names, sorter=order).clip(max=max(len(labels) - 1, 0))]
+    own = labels[place] == names if len(labels) else np.zeros(len(names), bool)
+    return np.where(own, place, -1).astype(np.int64), normalize(vectors, "centers")
 
 
 def batch_classifiability(cosine: Tensor, identity: Tensor) -> Tensor:
@@ -109,3 +158,16 @@ def batch_classifiability(cosine: Tensor, identity: Tensor) -> Tensor:
     cosine, column = cosine.detach(), identity[:, None]
     others = cosine.scatter(1, column, -float("inf"))
     return cosine.gather(1, column)[:, 0] / (others.amax(dim=1) + 1 + _EPSILON)
+
+
+def labeler() -> Labeler:
+    """Returns how `fiqa label cr_fiqa` works: each image is left out of its own class center."""
+
+    def run(job: Job, options: dict[str, Any], work: Work) -> Labels:
+        if job.centers is not None:
+            options = {**options, "leave_out": False, "centers": job.centers}
+        value = relative_classifiability(job.needed_vectors(), job.names_of_rows(), **options)
+        return Labels(value, "no_mate" if job.centers is None else "no_center")
+
+    options = options_of(relative_classifiability) | {"leave_out": True}
+    return Labeler(run, options, needs_of(CARD), centers=True)

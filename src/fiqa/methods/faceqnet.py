@@ -16,9 +16,10 @@ from fiqa.errors import ShapeError
 from fiqa.functional.calibration import min_max
 from fiqa.functional.identities import encode, groups
 from fiqa.functional.similarity import normalize
+from fiqa.methods.labeler import Job, Labeler, Labels, Work, needs_of
 from fiqa.types import MethodCard
 
-__all__ = ["CARD", "best_images", "similarity_to_best"]
+__all__ = ["CARD", "best_images", "labeler", "similarity_to_best"]
 
 CARD = MethodCard(
     name="faceqnet",
@@ -76,3 +77,15 @@ def similarity_to_best(
         raise ShapeError(f"prior must have shape ({len(rows)},), got ({len(best)},).")
     cosine = np.einsum("nd,nd->n", rows, rows[best], dtype=np.float64)
     return min_max(cosine).astype(np.float32)
+
+
+def labeler() -> Labeler:
+    """Returns how `fiqa label faceqnet` works."""
+
+    def run(job: Job, options: dict[str, Any], work: Work) -> Labels:
+        vectors, prior = job.needed_vectors(), job.needed_prior()
+        value = similarity_to_best(vectors, job.identities, prior=prior)
+        best = job.ids[best_images(prior, job.identities)]
+        return Labels(value, columns={"best": best}, range=(0.0, 1.0))
+
+    return Labeler(run, needs=needs_of(CARD))

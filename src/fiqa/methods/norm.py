@@ -7,15 +7,17 @@ recognizer gives is named `magface`, what any other gives `norm`: the recognizer
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fiqa.errors import InputError
+from fiqa.methods.labeler import Job, Labeler, Labels, Work
 from fiqa.methods.probe import Probe, opened
 from fiqa.types import Embeddings, MethodCard, Quality, Recognizer
 
-__all__ = ["CARD", "embedding_norm", "scorer"]
+__all__ = ["CARD", "embedding_norm", "labeler", "scorer"]
 
 CARD = MethodCard(
     name="norm",
@@ -95,3 +97,19 @@ def scorer(
         batch=batch,
         preprocess=spec.line() if spec is not None else f"as {found.name} sees it",
     )
+
+
+def labeler() -> Labeler:
+    """Returns how `fiqa label norm` works: the lengths that fiqa embed keeps."""
+
+    def run(job: Job, options: dict[str, Any], work: Work) -> Labels:
+        if job.norm is None:
+            raise InputError("norm needs embeddings with the lengths of their vectors.")
+        if len(job.norm) > 1 and np.ptp(job.norm) < 1e-3:
+            raise InputError(
+                f"norm needs lengths that differ, got {job.norm.min():.4f}..{job.norm.max():.4f}.",
+                hint="these embeddings were normalized and their lengths not kept; make them with fiqa embed",
+            )
+        return Labels(job.norm.astype(np.float32))
+
+    return Labeler(run, needs=("embeddings",))

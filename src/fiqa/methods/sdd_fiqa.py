@@ -17,9 +17,10 @@ from fiqa.functional.batches import batches
 from fiqa.functional.calibration import min_max
 from fiqa.functional.identities import encode, groups
 from fiqa.functional.similarity import normalize
+from fiqa.methods.labeler import Job, Labeler, Labels, Work, needs_of, options_of
 from fiqa.types import MethodCard
 
-__all__ = ["CARD", "similarity_distribution_distance", "wasserstein_rows"]
+__all__ = ["CARD", "labeler", "similarity_distribution_distance", "wasserstein_rows"]
 
 CARD = MethodCard(
     name="sdd_fiqa",
@@ -138,3 +139,13 @@ def _cosines(
     mine, theirs = embeddings[own].astype(np.float32), embeddings[partners].astype(np.float32)
     cosine: NDArray[np.float32] = np.einsum("nd,nkd->nk", mine, theirs) / (length[own, None] * length[partners])
     return cosine
+
+
+def labeler() -> Labeler:
+    """Returns how `fiqa label sdd_fiqa` works."""
+
+    def run(job: Job, options: dict[str, Any], work: Work) -> Labels:
+        value = similarity_distribution_distance(job.needed_vectors(), job.identities, seed=work.seed, **options)
+        return Labels(value, "no_mate", range=(0.0, 1.0))
+
+    return Labeler(run, options_of(similarity_distribution_distance), needs_of(CARD))

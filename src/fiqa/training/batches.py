@@ -27,7 +27,7 @@ __all__ = ["Batch", "Prefetched", "epoch_batches", "make_batch"]
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """A batch of B rows, of which this process computes `own` (a slice): `crops` (own,S,S,3) uint8; of all B rows `label`, `factors` (B,F), `group`, and
+    """A batch of B rows, of which this process computes `own` (a slice): `crops` (own,S,S,3) uint8; of all B rows `label`, `factors` (B,F), `group`, `order`, and
     `weight`, 0 where a degradation has made the label void, `confidence` in the label, `identity` from 0 over the people to train on, and `row` in Examples.
     """
 
@@ -36,6 +36,7 @@ class Batch:
     label: FloatArray
     factors: FloatArray
     group: NDArray[np.int64]
+    order: FloatArray
     weight: FloatArray
     confidence: FloatArray
     identity: NDArray[np.int64]
@@ -83,7 +84,16 @@ def make_batch(
             crop = degraded(crop, steps, seed=recipe.seed + epoch)
         crops[place] = augmented(crop, recipe.augment, generator(recipe.seed, 4, epoch, int(row)))
     return Batch(
-        crops, own, data.label[rows], data.factors[rows], group, weight, data.confidence[rows], data.classes[rows], rows
+        crops,
+        own,
+        data.label[rows],
+        data.factors[rows],
+        group,
+        data.order[rows],
+        weight,
+        data.confidence[rows],
+        data.classes[rows],
+        rows,
     )
 
 

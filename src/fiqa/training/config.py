@@ -100,7 +100,8 @@ class Loss:
     """`objective` is a name of fiqa.training.settings. For regression: `quality` times `weight`, plus `ranking` times the pairwise ranking loss, plus `factors`
     times the mean absolute error of the factors; the other objectives have a table of their own name instead.
 
-    Ranking compares images of one person inside one of the middle levels; `level_cuts` are the labels between unusable, low, medium, good and perfect.
+    Ranking compares images of one person inside one of the middle levels; `level_cuts` are the labels between unusable, low, medium, good and perfect,
+    for labels files without a column `level`; a column `similarity` gives the order inside a level, else the label does.
     """
 
     objective: str = "regression"

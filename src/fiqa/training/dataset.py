@@ -11,22 +11,24 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from fiqa.data.images import read_image
 from fiqa.data.manifest import find
 from fiqa.data.quality import read_quality
 from fiqa.data.store import atomic_path, fingerprint, sha256_file
-from fiqa.data.tables import decode_text, read_table
+from fiqa.data.tables import SUFFIXES, decode_text, read_table
 from fiqa.errors import EvidenceError, InputError, ReadError
 from fiqa.functional.calibration import levels
 from fiqa.training.augment import generator
 from fiqa.training.config import Data, Recipe
 from fiqa.types import FloatArray, Manifest
+from fiqa.vocabulary import LEVELS
 
 __all__ = ["Examples", "examples", "inputs_digest"]
 
@@ -41,7 +43,8 @@ class Examples:
     """Labelled crops, N rows.
 
     `ids` (N,) str; `crops` (N,S,S,3) uint8 RGB, memory-mapped; `label` (N,) float32; `factors` (N,F) float32, NaN where unknown; `confidence` (N,) float32, 1
-    where the recipe has no file of it; `identity` (N,) int64 code; `level` (N,) int64 0..4; `training` and `validation` rows; `unlabelled` images without a
+    where the recipe has no file of it; `identity` (N,) int64 code; `level` (N,) int64 0..4; `order` (N,) float32, by which images of one person and level are ranked; `columns` of the labels
+    file that were used beside its values; `training` and `validation` rows; `unlabelled` images without a
     label and `failed` ones that could not be read, left out of N.
     """
 
@@ -52,6 +55,8 @@ class Examples:
     confidence: FloatArray
     identity: NDArray[np.int64]
     level: NDArray[np.int64]
+    order: FloatArray
+    columns: tuple[str, ...]
     training: Rows
     validation: Rows
     unlabelled: int
@@ -90,6 +95,7 @@ def examples(recipe: Recipe, folder: str | os.PathLike[str]) -> Examples:
         _log.warning("%d of %d crops could not be read and are left out", found - len(rows), found)
         crops = crops[rows]
     manifest, label = manifest.take(rows), label[rows]
+    stated = _ranked(recipe, manifest.id, label)
     identity = np.unique(manifest.identity, return_inverse=True)[1].astype(np.int64)
     training, validation = _split(recipe, manifest, label, identity)
     return Examples(
@@ -99,7 +105,9 @@ def examples(recipe: Recipe, folder: str | os.PathLike[str]) -> Examples:
         _factors(recipe, manifest.id),
         _confidence(recipe.data, manifest.id),
         identity,
-        levels(label, recipe.loss.level_cuts),
+        stated.level,
+        stated.order,
+        stated.columns,
         training,
         validation,
         int(len(find(recipe.data.faces)) - found),
@@ -139,6 +147,63 @@ def _labelled(data: Data) -> tuple[Manifest, FloatArray]:
             raise EvidenceError(f"labels must differ to be rescaled, all {len(label)} are {label[0]}.")
         label = (label - label.min()) / np.ptp(label)
     return manifest, label
+
+
+class _Ranks(NamedTuple):
+    """The level of each image, what orders images inside a level, and the columns that say so."""
+
+    level: NDArray[np.int64]
+    order: FloatArray
+    columns: tuple[str, ...]
+
+
+def _ranked(recipe: Recipe, ids: NDArray[np.str_], label: FloatArray) -> _Ranks:
+    """Returns levels and order: the labels file's own `level` and `similarity` where it has them.
+
+    A DmsFIQA label was made from a level and from the similarity to a template. Jitter and other
+    intervals move labels over fixed cuts and past each other, so cuts and labels stand in only for
+    files without these columns.
+    """
+    level, order = levels(label, recipe.loss.level_cuts), label
+    frame = _label_table(recipe.data.labels)
+    if frame is None:
+        return _Ranks(level, order, ())
+    row = {decode_text(str(name)): number for number, name in enumerate(frame["id"].to_list())}
+    place = np.array([row[name] for name in ids.tolist()], np.int64)
+    columns = tuple(name for name in ("level", "similarity") if name in frame.columns)
+    if "level" in columns:
+        level = _stated_levels(frame["level"].to_list(), place, recipe.data.labels)
+    if "similarity" in columns:
+        values = frame["similarity"].cast(pl.Float32, strict=False).to_numpy()[place]
+        if not np.isfinite(values).all():
+            row_of = int(np.flatnonzero(~np.isfinite(values))[0])
+            raise InputError(
+                f"similarity in {recipe.data.labels!r} must be a number for every label; that of "
+                f"{str(ids[row_of])!r} is none."
+            )
+        order = values.astype(np.float32)
+    return _Ranks(level, order, columns)
+
+
+def _label_table(path: str) -> pl.DataFrame | None:
+    """The labels file as a table of ours, None where it has another form."""
+    if Path(path).suffix.lower() not in SUFFIXES:
+        return None
+    frame = read_table(path)
+    return frame if "id" in frame.columns else None
+
+
+def _stated_levels(words: Sequence[Any], place: Rows, path: str) -> NDArray[np.int64]:
+    """(N,) 0..4 from words of fiqa.vocabulary.LEVELS or from numbers."""
+    code: dict[str, int] = {word: number for number, word in enumerate(LEVELS)}
+    code |= {str(number): number for number in range(len(LEVELS))}
+    result = np.empty(len(place), np.int64)
+    for number, row in enumerate(place.tolist()):
+        word = str(words[row])
+        if word not in code:
+            raise InputError(f"level in {path!r} must be one of {', '.join(LEVELS)} or 0..4, got {words[row]!r}.")
+        result[number] = code[word]
+    return result
 
 
 def _factors(recipe: Recipe, ids: NDArray[np.str_]) -> FloatArray:

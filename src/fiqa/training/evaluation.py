@@ -79,7 +79,9 @@ def agreement(pred: FloatArray, data: Examples, rows: Rows) -> dict[str, float |
         "rmse": rmse(value, label),
         "spearman": _or_none(lambda: spearman(value, label)),
         "spearman_identity": _or_none(lambda: per_identity(spearman, value, label, who)[0]),
-        "spearman_middle": _or_none(lambda: per_identity(spearman, value[middle], label[middle], who[middle])[0]),
+        "spearman_middle": _or_none(
+            lambda: per_identity(spearman, value[middle], data.order[rows][middle], who[middle])[0]
+        ),
         "mae_factors": float(np.abs(pred[:, 1:] - data.factors[rows])[known].mean()) if known.any() else None,
         "q90_q10": float(high - low),
         "std": float(value.std()),

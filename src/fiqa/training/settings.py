@@ -123,16 +123,30 @@ class MagFace(Settings):
 
 @dataclass(frozen=True)
 class EDifFIQA(Settings):
-    """`embeddings` as in PCNet, `dim` as in CRFIQA; `share` of the loss is the vector's, the rest the quality's."""
+    """`embeddings` as in PCNet, `dim` as in CRFIQA; `share` of the loss is the vector's, the rest
+    the quality's.
+
+    `rule` "labels" learns the labels as they are, those of `fiqa label ediffiqa`. "published" takes
+    them for the prior and lowers them as the student learns, by `strength` times the distance of
+    the student's own vector from the center of its person's best images: those among the `best`
+    share of all; a person with fewer than `least` of them does not count.
+    """
 
     FILES: ClassVar[tuple[str, ...]] = ("embeddings",)
     embeddings: str
     dim: int = 0
     share: float = 0.5
+    rule: Literal["labels", "published"] = "labels"
+    best: float = 0.2
+    strength: float = 0.5
+    least: int = 10
 
     def __post_init__(self) -> None:
         checks.in_range(self.dim, "ediffiqa.dim", 0, math.inf)
         checks.in_range(self.share, "ediffiqa.share", 0, 1)
+        checks.in_range(self.best, "ediffiqa.best", 0, 1, open_low=True)
+        checks.in_range(self.strength, "ediffiqa.strength", 0, math.inf)
+        checks.in_range(self.least, "ediffiqa.least", 1, math.inf)
 
 
 @dataclass(frozen=True)
@@ -141,7 +155,8 @@ class ClibFiqa(Settings):
 
     `hidden` is the width of a layer before that projection, 0 for none; `scale` is 1 / temperature at the start of the offline form. `beta` and `distance`
     make the soft labels, `weight` is that of the quality term (lambda in the paper), `factors` those that are learned, `gamma` and `focal` their loss (see
-    fiqa.methods.clib_fiqa.losses.focal). `dynamic` reweights the terms by dynamic weight average with `temperature`. `stage1` epochs come before the
+    fiqa.methods.clib_fiqa.losses.focal). `factor_sum`
+    adds the losses of the factors up, as the published code does; else their mean counts. `dynamic` reweights the terms by dynamic weight average with `temperature`. `stage1` epochs come before the
     confidence is computed, 0 is a run without stages; `softmax_again` is the published code's confidence. With data.confidence the run is in stage 2 from the
     start.
     """
@@ -157,6 +172,7 @@ class ClibFiqa(Settings):
     factors: tuple[str, ...] = CLIB_FACTORS
     gamma: float = 2.0
     focal: Literal["sample", "batch", "double-softmax"] = "sample"
+    factor_sum: bool = False
     dynamic: bool = False
     temperature: float = 2.0
     stage1: int = 5

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from fiqa import methods
 from fiqa.errors import InputError, UnknownNameError
-from fiqa.labeling.methods import LABELERS
-from fiqa.labeling.options import checked, options_of
+from fiqa.labeling.options import checked
+from fiqa.labeling.run import labeler_of
+from fiqa.methods.labeler import options_of
 
 
 def test_inputs_are_no_options():
@@ -54,18 +56,21 @@ def test_an_unknown_option_has_its_closest_match():
     assert caught.value.closest == "theta"
 
 
-@pytest.mark.parametrize("method", sorted(LABELERS))
+METHODS = [name for name in methods.names() if hasattr(methods.module(name), "labeler")]
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_every_method_has_its_options(method):
     known = {
-        "clib_fiqa": {"form", "percentiles", "blur_measure", "cut", "beta", "distance"},
-        "cr_fiqa": {"form"},
-        "ediffiqa": {"best", "strength"},
+        "clib_fiqa": {"form", "percentiles", "leave_out", "least", "blur_measure", "cut"},
+        "cr_fiqa": {"form", "leave_out", "least"},
+        "ediffiqa": {"best", "strength", "rule", "least", "leave_out"},
         "faceqnet": set(),
         "label_optimization": {"clusters", "theta", "repeats", "rank_scale"},
         "norm": set(),
         "sdd_fiqa": {"samples", "rounds"},
     }
-    found = set(LABELERS[method]().options())
+    found = set(labeler_of(method).options)
     assert (
         found == known[method]
         if method in known

@@ -77,6 +77,13 @@ def test_confidence_is_the_formula(rng):
     assert np.all(confidence(p, q, beta=1) >= confidence(p, q))
     softened = confidence(np.eye(5)[:1], np.eye(5)[4:], softmax_again=True)[0]
     assert 0.5 < softened < 0.65
+    # The published code: both through a softmax, then KL(m, p)/2 + KL(m, q)/2 (m first), as
+    # torch's kl_div(log p, m) has it.
+    for a, b, rho in zip(p, q, confidence(p, q, softmax_again=True), strict=True):
+        a, b = (np.exp(x) / np.exp(x).sum() for x in (a, b))
+        m = (a + b) / 2
+        theirs = (sum(m * np.log(m / a)) + sum(m * np.log(m / b))) / 2
+        assert rho == pytest.approx(1 / (1 + np.exp(32 * theirs)) + 0.5, abs=1e-12)
     assert confidence(np.zeros((0, 5)), np.zeros((0, 5))).shape == (0,)
 
 

@@ -147,3 +147,43 @@ def test_labels_are_rescaled_where_the_recipe_says_so(trainable, tmp_path):
     pl.read_csv(tmp_path / "labels.csv").with_columns(value=0.5).write_csv(tmp_path / "labels.csv")
     with pytest.raises(EvidenceError, match=r"labels must differ to be rescaled, all 24 are 0\.5"):
         examples(resolve(content), tmp_path / "c")
+
+
+@pytest.mark.parametrize("words", [True, False], ids=["words", "numbers"])
+def test_level_and_similarity_of_the_labels_file_are_used(trainable, tmp_path, words):
+    """With jitter and other intervals the cuts give other levels, and labels another order."""
+    from fiqa.methods.dmsfiqa import coarse_levels, fine_labels
+    from fiqa.training.batches import make_batch
+    from fiqa.vocabulary import LEVELS
+
+    recipe = trainable(people=4, images=6)
+    rng = np.random.default_rng(5)
+    labels = pl.read_csv(tmp_path / "labels.csv")
+    levels = coarse_levels(rng.random(24), [0.2, 0.4, 0.6, 0.8])
+    similarity = rng.random(24)
+    intervals = np.stack([np.linspace(0, 0.5, 11), np.linspace(0.3, 0.9, 11)], axis=1)
+    who = labels["id"].str.extract("^(p.)").to_numpy()
+    value = fine_labels(levels, similarity, who, within="uniform", epsilon=0.05, intervals=intervals, seed=1)
+    stated = pl.Series([LEVELS[level] for level in levels]) if words else pl.Series(levels)
+    frame = labels.with_columns(value=pl.Series(value), level=stated, similarity=pl.Series(similarity))
+    frame.sample(fraction=1.0, shuffle=True, seed=2).write_csv(tmp_path / "labels.csv")
+    data = examples(resolve(recipe), tmp_path / "c")
+    place = [labels["id"].to_list().index(name) for name in data.ids.tolist()]
+    assert data.columns == ("level", "similarity")
+    assert data.level.tolist() == levels[place].tolist()
+    np.testing.assert_allclose(data.order, similarity[place], rtol=1e-6)
+    from_cuts = [sum(v >= cut for cut in (0.2, 0.43333, 0.66667, 0.9)) for v in data.label.tolist()]
+    assert np.mean(np.array(from_cuts) != data.level) > 0.1, "the cuts would have been wrong"
+    batch = make_batch(data, resolve(recipe), 0, data.training[:6])
+    np.testing.assert_array_equal(batch.order, data.order[data.training[:6]])
+
+
+def test_a_level_or_similarity_that_cannot_be_is_refused(trainable, tmp_path):
+    recipe = resolve(trainable())
+    labels = pl.read_csv(tmp_path / "labels.csv")
+    labels.with_columns(level=pl.lit("fine")).write_csv(tmp_path / "labels.csv")
+    with pytest.raises(InputError, match=r"level in .* must be one of unusable"):
+        examples(recipe, tmp_path / "c")
+    labels.with_columns(similarity=pl.lit(None, pl.Float64)).write_csv(tmp_path / "labels.csv")
+    with pytest.raises(InputError, match=r"similarity in .* must be a number for every label"):
+        examples(recipe, tmp_path / "c")

@@ -11,6 +11,7 @@ from __future__ import annotations
 from fiqa.methods.clib_fiqa.confidence import confidence, jensen_shannon
 from fiqa.methods.clib_fiqa.labels import FactorLabels, factor_labels, quality_anchors
 from fiqa.methods.clib_fiqa.prompts import GRID, PROMPTS
+from fiqa.methods.labeler import Labeler, needs_of, options_of
 from fiqa.types import MethodCard
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "confidence",
     "factor_labels",
     "jensen_shannon",
+    "labeler",
     "quality_anchors",
 ]
 
@@ -40,3 +42,11 @@ CARD = MethodCard(
     limits="The offline form learns its prompts as a table and is no CLIP. Factors are as good as the measures that labelled them.",
     cost="one pass of the image tower; the prompts are a constant matrix",
 )
+
+
+def labeler() -> Labeler:
+    """Returns how `fiqa label clib_fiqa` works: each image is left out of its own class center."""
+    from fiqa.methods.clib_fiqa.labeling import anchors_and_factors
+
+    options = options_of(quality_anchors, factor_labels) | {"leave_out": True}
+    return Labeler(anchors_and_factors, options, needs_of(CARD), centers=True)

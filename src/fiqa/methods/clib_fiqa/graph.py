@@ -88,13 +88,16 @@ def agreement(p: Tensor, q: Tensor, beta: float = 32.0, *, softmax_again: bool =
         p: (N,5) quality distribution.
         q: (N,5) quality distribution that the factors alone suggest.
         beta: steepness.
-        softmax_again: of both before they are compared, as the published code has it.
+        softmax_again: as the published code: see fiqa.methods.clib_fiqa.confidence.
 
     >>> agreement(torch.tensor([[0.0, 0, 1, 0, 0]]), torch.tensor([[0.0, 0, 1, 0, 0]])).tolist()
     [1.0]
     """
     if softmax_again:
         p, q = torch.softmax(p, dim=1), torch.softmax(q, dim=1)
+        middle = (p + q) / 2
+        reverse = (middle * (2 * middle.log() - p.log() - q.log())).sum(dim=1) / 2
+        return torch.sigmoid(-beta * reverse) + 0.5
     middle, least = (p + q) / 2, torch.finfo(p.dtype).tiny  # 0 log 0 = 0
     first, second = ((a * (a.clamp_min(least) / middle.clamp_min(least)).log()).sum(dim=1) for a in (p, q))
     return torch.sigmoid(-beta * (first + second) / 2) + 0.5

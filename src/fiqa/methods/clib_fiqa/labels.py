@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -32,6 +32,9 @@ def quality_anchors(
     *,
     form: Literal["shifted", "paper"] = "shifted",
     percentiles: tuple[float, float] = (0.5, 99.5),
+    leave_out: bool = False,
+    least: int = 1,
+    centers: tuple[Sequence[str] | NDArray[np.str_], NDArray[np.floating[Any]]] | None = None,
 ) -> NDArray[np.float32]:
     """Returns the quality anchor of every image: relative classifiability, min-max scaled to [0, 1] [1, 3.2].
 
@@ -44,8 +47,9 @@ def quality_anchors(
         identities: (N,) who is on the image.
         form: see fiqa.methods.cr_fiqa.relative_classifiability.
         percentiles: what becomes 0 and 1.
+        leave_out, least, centers: see fiqa.methods.cr_fiqa.relative_classifiability; the labels of `fiqa label` leave out.
 
-    Returns: (N,) float32 in [0, 1].
+    Returns: (N,) float32 in [0, 1], NaN for an image without an own center.
     Raises: ShapeError, InputError (one identity only, percentiles not ascending in 0..100).
 
     >>> import numpy as np
@@ -55,10 +59,13 @@ def quality_anchors(
     """
     if not 0 <= percentiles[0] < percentiles[1] <= 100:
         raise InputError(f"percentiles must ascend within 0..100, got {percentiles}.")
-    ratio = relative_classifiability(embeddings, identities, form=form).astype(np.float64)
-    if not len(ratio):
-        return ratio.astype(np.float32)
-    return stretched(ratio, (percentiles[0] / 100, percentiles[1] / 100)).astype(np.float32)
+    ratio = relative_classifiability(
+        embeddings, identities, form=form, leave_out=leave_out, least=least, centers=centers
+    ).astype(np.float64)
+    finite = np.isfinite(ratio)
+    if finite.any():
+        ratio[finite] = stretched(ratio[finite], (percentiles[0] / 100, percentiles[1] / 100))
+    return ratio.astype(np.float32)
 
 
 def factor_labels(

@@ -14,6 +14,7 @@ from fiqa.methods.dmsfiqa.levels import (
     fuse_factors,
     level_thresholds,
 )
+from fiqa.methods.labeler import Labeler, needs_of
 from fiqa.types import MethodCard
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "fine_positions",
     "fuse",
     "fuse_factors",
+    "labeler",
     "level_thresholds",
 ]
 
@@ -43,3 +45,10 @@ CARD = MethodCard(
     cost="label: two judges, each a pass of a pretrained model, or 2 ms with the analytic one",
     limits="The judges clip and blip2 need pretrained models; the analytic judge needs none.",
 )
+
+
+def labeler() -> Labeler:
+    """Returns how `fiqa label dmsfiqa` works."""
+    from fiqa.methods.dmsfiqa.labeling import OPTIONS, coarse_to_fine, prepare
+
+    return Labeler(coarse_to_fine, dict(OPTIONS), needs_of(CARD), prepare=prepare)

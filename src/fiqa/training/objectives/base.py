@@ -47,7 +47,7 @@ class Targets:
 
     `label` (B,) float; `factors` (B,F) float, NaN where unknown; `weight` (B,) float, 0 where an augmentation has made the label void; `confidence` (B,) float
     in the label, 1 unless the recipe has data.confidence; `identity` (B,) int64, 0..C-1 over the people to train on; `group` (B,) int64, the person and level
-    inside which labels have an order, -1 in none; `row` (B,) int64, the row in Examples.
+    inside which labels have an order, -1 in none; `order` (B,) float, that order; `row` (B,) int64, the row in Examples.
     """
 
     label: Tensor
@@ -56,6 +56,7 @@ class Targets:
     confidence: Tensor
     identity: Tensor
     group: Tensor
+    order: Tensor
     row: Tensor
 
     @classmethod

@@ -37,7 +37,9 @@ __all__ = ["OBJECTIVE", "ClibObjective", "confidence_path", "factor_levels"]
 
 
 class ClibObjective(Objective):
-    """`weight` times the EMD of the quality marginal plus the mean focal loss of the factors, and in stage 1 the merged-factor network's own EMD [1, Eq. 7].
+    """`weight` times the EMD of the quality marginal plus the focal loss of the factors [1, Eq. 7].
+
+    That is their mean (or sum), and in stage 1 the merged-factor network's own EMD comes to it.
 
     The labels file must have the columns of `fiqa label clib_fiqa`: value, and a word of the prompts for each factor. The network gives (N,360).
     """
@@ -108,7 +110,8 @@ class ClibObjective(Objective):
             level = self.levels[batch.row, column]
             each = focal(found[name], level, gamma=own.gamma, form=own.focal)
             terms[f"loss_{name}"] = _mean(each, batch.weight * (level >= 0))
-        share = [own.weight] + [1 / len(own.factors) for _ in own.factors]
+        each_factor = 1.0 if own.factor_sum else 1 / len(own.factors)
+        share = [own.weight] + [each_factor for _ in own.factors]
         parts = torch.stack([weight * term for weight, term in zip(share, terms.values(), strict=True)])
         total = (parts * self._reweighted(parts.detach())).sum()
         if self._stage_1():

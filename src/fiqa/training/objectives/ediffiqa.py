@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+import torch
 from torch import Tensor
+from torch.nn import functional
 
-from fiqa.errors import InputError
-from fiqa.methods.ediffiqa import student_loss
+from fiqa.errors import EvidenceError, InputError
+from fiqa.methods.ediffiqa import best_rows, student_loss
 from fiqa.nets.recognition import EmbeddingNet
 from fiqa.training import settings
 from fiqa.training.config import Recipe
@@ -25,6 +28,7 @@ class EDifFIQA(Objective):
 
     TERMS = ("loss_embedding", "loss_quality")
     vectors: Tensor
+    centers: Tensor
 
     def __init__(self, recipe: Recipe, data: Examples) -> None:
         super().__init__(recipe, data)
@@ -35,6 +39,7 @@ class EDifFIQA(Objective):
                 f"ediffiqa.dim (or model.embedding where it is 0) must be the length of the vectors in {own.embeddings!r}, {found.shape[1]}, got {dim}."
             )
         self.register_buffer("vectors", found, persistent=False)
+        self.register_buffer("centers", _centers(own, data, found), persistent=False)
 
     @classmethod
     def network(cls, recipe: Recipe) -> EmbeddingNet:
@@ -48,15 +53,38 @@ class EDifFIQA(Objective):
 
     def losses(self, output: Tensor, batch: Targets) -> dict[str, Tensor]:
         """Returns both terms, each with its share in it."""
-        terms = student_loss(
-            output[:, 0],
-            batch.label,
-            output[:, 1:],
-            self.vectors[batch.row],
-            share=self.recipe.own(settings.EDifFIQA).share,
-        )
+        own = self.recipe.own(settings.EDifFIQA)
+        quality, embedding, rows = output[:, 0], output[:, 1:], batch.row
+        target = batch.label
+        if own.rule == "published":
+            center = self.centers[batch.identity]
+            counts = center.any(dim=1)
+            quality, embedding, center = quality[counts], embedding[counts], center[counts]
+            far = 1 - functional.cosine_similarity(embedding.detach(), center)
+            target, rows = (target[counts] - own.strength * far).clamp(0, 1), rows[counts]
+        terms = student_loss(quality, target, embedding, self.vectors[rows], share=own.share)
         loss = terms["embedding"] + terms["quality"]
         return {"loss": loss, "loss_embedding": terms["embedding"], "loss_quality": terms["quality"]}
 
 
 OBJECTIVE = EDifFIQA
+
+
+def _centers(own: settings.EDifFIQA, data: Examples, vectors: Tensor) -> Tensor:
+    """Returns (C,D) the sum of the best training images of each person, 0 where there are too few."""
+    people = int(data.classes.max(initial=-1)) + 1
+    total = torch.zeros(people, vectors.shape[1])
+    if own.rule != "published":
+        return total
+    rows = data.training
+    label = data.label[rows].astype(np.float64)
+    if len(label) and (label.min() < 0 or label.max() > 1):
+        raise InputError(f"the prior must lie in 0..1, got {label.min():.4g}..{label.max():.4g}.")
+    chosen = best_rows(label, data.classes[rows], best=own.best, rule="published", least=own.least)
+    if not len(chosen):
+        raise EvidenceError(
+            f"no person has {own.least} images among the best {own.best:.0%} of {len(rows)}.",
+            hint="ediffiqa.least, ediffiqa.best",
+        )
+    top = rows[chosen]
+    return total.index_add(0, torch.from_numpy(data.classes[top]), vectors[torch.from_numpy(top)])

@@ -37,7 +37,7 @@ class Regression(Objective):
             terms = {"loss_quality": weighted_smooth_l1(quality, batch.label, batch.weight, beta=loss.beta)}
         total = loss.weight * terms["loss_quality"]
         if loss.ranking:
-            terms["loss_ranking"] = ranking(quality, batch.label, batch.group)
+            terms["loss_ranking"] = ranking(quality, batch.order, batch.group)
             total = total + loss.ranking * terms["loss_ranking"]
         if loss.factors:
             terms["loss_factors"] = factor_l1(output[:, 1:], batch.factors, batch.weight)

@@ -1,4 +1,4 @@
-"""`label clib_fiqa`: quality anchors with their soft labels, and the five factor labels, as CLIB-FIQA's training wants them."""
+"""`label clib_fiqa`: quality anchors and the five factor labels, as CLIB-FIQA's training wants them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from fiqa.errors import InputError
-from fiqa.functional.soft import soft_labels
-from fiqa.labeling.inputs import Job, Labels
-from fiqa.labeling.work import Work
 from fiqa.methods.clib_fiqa import GRID, factor_labels, quality_anchors
+from fiqa.methods.labeler import Job, Labels, Work
 from fiqa.types import Faces, FloatArray
-from fiqa.vocabulary import CLIB_LEVELS
 
 __all__ = ["MEASURES", "anchors_and_factors"]
 
@@ -26,7 +22,7 @@ MEASURES = ("cpbd", "sobel", "yaw", "occlusion", "expression", "illumination")
 
 @dataclass(frozen=True)
 class _FactorMeasures:
-    """The measures of MEASURES, for fiqa.labeling.work."""
+    """The measures of MEASURES, as MeasureFaces."""
 
     columns: int = len(MEASURES)
     parallel: bool = True
@@ -52,14 +48,15 @@ class _FactorMeasures:
 
 def anchors_and_factors(job: Job, options: dict[str, Any], work: Work) -> Labels:
     """Returns quality anchors in 0..1 as labels. Columns: blur, occlusion, pose, expression, illumination (words of the prompts, null where it could not be
-    estimated), the measures behind them, and soft_bad .. soft_perfect, the distribution over the five levels.
+    estimated) and the measures behind them.
 
     `about`: how many labels of each factor there are, and how many are missing.
     """
-    if job.vectors is None:
-        raise InputError("clib_fiqa needs embeddings.")
     table, status = work.per_face(job, _FactorMeasures(), "factors")
-    value = quality_anchors(job.vectors, job.identities, form=options["form"], percentiles=options["percentiles"])
+    anchor = {name: options[name] for name in ("form", "percentiles", "leave_out", "least")}
+    if job.centers is not None:
+        anchor |= {"leave_out": False, "centers": job.centers}
+    value = quality_anchors(job.needed_vectors(), job.names_of_rows(), **anchor)
     measured = dict(zip(MEASURES, table.T, strict=True))
     labels = factor_labels(
         sharpness=measured[options["blur_measure"]],
@@ -70,12 +67,10 @@ def anchors_and_factors(job: Job, options: dict[str, Any], work: Work) -> Labels
         blur_measure=options["blur_measure"],
         cut=options["cut"],
     )
-    soft = soft_labels(value, beta=options["beta"], distance=options["distance"]).astype(np.float32)
     ok = status == "ok"
-    soft[~ok] = np.nan
     columns: dict[str, Any] = {name: _words(label, GRID[name]) for name, label in labels.items()}
     columns["measures"] = pl.DataFrame({k: pl.Series(v, nan_to_null=True) for k, v in measured.items()}).to_struct()
-    columns |= {f"soft_{name}": soft[:, k] for k, name in enumerate(CLIB_LEVELS)}
+    status[ok & np.isnan(value)] = "no_mate" if job.centers is None else "no_center"
     value = np.where(ok, value, np.float32(np.nan))
     return Labels(value, status, columns, {"factors": _counts(labels)}, (0.0, 1.0))
 

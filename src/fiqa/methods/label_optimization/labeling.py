@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fiqa.errors import InputError
 from fiqa.functional.agreement import spearman
-from fiqa.labeling.inputs import Job, Labels
-from fiqa.labeling.work import Work
 from fiqa.methods.label_optimization import LabelOptimizer, mean_mated_similarity
-from fiqa.types import FloatArray
+from fiqa.methods.labeler import Job, Labels, Work
 
 __all__ = ["optimized"]
 
@@ -48,28 +47,24 @@ def optimized(job: Job, options: dict[str, Any], work: Work) -> Labels:
 def _advance(optimizer: LabelOptimizer, work: Work) -> None:
     """Runs the optimizer to its end; part 0 holds the clusters, part k the sum after k repeats, and the last of them is where a rerun goes on."""
     parts = work.parts(STAGE)
-    known = parts.paths() if parts else []
-    if known:
-        with np.load(known[0], allow_pickle=False) as found:
-            optimizer.cluster_of = found["cluster_of"]
-        optimizer.start()
-    else:
+    saved = parts.paths() if parts else []
+    for path in saved[:1] + saved[1:][-1:]:
+        with np.load(path, allow_pickle=False) as state:
+            optimizer.restore(state)
+    if not saved:
         optimizer.cluster(work.progress)
         if parts:
             with parts.writing(0) as aside:
-                np.savez(aside, cluster_of=optimizer.cluster_of)
-    if len(known) > 1:
-        with np.load(known[-1], allow_pickle=False) as found:
-            optimizer.total, optimizer.done = found["total"], int(found["done"])
+                np.savez(aside, allow_pickle=False, **optimizer.state("clusters"))
     while optimizer.done < optimizer.repeats:
         optimizer.advance()
         if parts:
             with parts.writing(parts.done) as aside:
-                np.savez(aside, total=optimizer.total, done=optimizer.done)
+                np.savez(aside, allow_pickle=False, **optimizer.state("repeats"))
         work.progress("repeat", optimizer.done, optimizer.repeats)
 
 
-def _ranks(value: FloatArray) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _ranks(value: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """(N,) positions 0..N-1 in ascending order, equal values in the order of their rows."""
     result = np.empty(len(value))
     result[np.argsort(value, kind="stable")] = np.arange(len(value))

@@ -16,7 +16,7 @@ sortable word), and the embeddings may be a memory-mapped float16 file.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -29,9 +29,10 @@ from fiqa.functional.batches import batches
 from fiqa.functional.clustering import kmeans
 from fiqa.functional.identities import encode, groups
 from fiqa.functional.similarity import normalize
+from fiqa.methods.labeler import Labeler, needs_of, options_of
 from fiqa.types import MethodCard
 
-__all__ = ["CARD", "LabelOptimizer", "mated_agreement", "mean_mated_similarity", "optimize_labels"]
+__all__ = ["CARD", "LabelOptimizer", "labeler", "mated_agreement", "mean_mated_similarity", "optimize_labels"]
 
 CARD = MethodCard(
     name="label_optimization",
@@ -140,6 +141,24 @@ class LabelOptimizer:
         self.cluster_of: NDArray[np.int32] = np.zeros(n, np.int32)
         self.total: NDArray[np.float64] = np.zeros(n)
         self._rank = np.zeros(n, np.int64)
+
+    def state(self, of: Literal["clusters", "repeats"]) -> dict[str, NDArray[Any]]:
+        """Returns what `restore` needs to go on, as arrays by name.
+
+        Args:
+            of: "clusters" after `cluster`, which never change again; "repeats" after `advance`: their sum so far.
+        """
+        if of == "clusters":
+            return {"cluster_of": self.cluster_of}
+        return {"total": self.total, "done": np.array(self.done)}
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Goes on from a state of an optimizer with the same arguments: its clusters first, then its repeats."""
+        if "cluster_of" in state:
+            self.cluster_of = state["cluster_of"]
+            self.start()
+        else:
+            self.total, self.done = state["total"], int(state["done"])
 
     def run(self, progress: Progress | None = None) -> NDArray[np.float32]:
         """Returns the optimized labels after all steps; `progress(step, done, total)` is called now and then."""
@@ -296,3 +315,10 @@ def mated_agreement(
     similarity = mean_mated_similarity(embeddings, identities)
     known = np.isfinite(similarity)
     return float(spearman(value[known], similarity[known])), int(known.sum())
+
+
+def labeler() -> Labeler:
+    """Returns how `fiqa label label_optimization` works."""
+    from fiqa.methods.label_optimization.labeling import optimized
+
+    return Labeler(optimized, options_of(optimize_labels), needs_of(CARD))

@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 
 from fiqa.data.tables import read_table
 from fiqa.errors import InputError, UnknownNameError
-from fiqa.labeling.inputs import Job, Labels
-from fiqa.labeling.work import Work
 from fiqa.methods.dmsfiqa.config import read_config, replaced
 from fiqa.methods.dmsfiqa.judges import Judge, judge_of
 from fiqa.methods.dmsfiqa.levels import coarse_levels, fine_labels, fine_positions, fuse, fuse_factors, level_thresholds
 from fiqa.methods.dmsfiqa.templates import candidates, chosen_rows
+from fiqa.methods.labeler import Job, Labels, Work
 from fiqa.types import Faces, FloatArray
 from fiqa.vocabulary import FACTORS, LEVELS
 
@@ -54,7 +53,7 @@ def prepare(options: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _JudgeFaces:
-    """A judge as a measure of six numbers, for fiqa.labeling.work."""
+    """A judge as a measure of six numbers, as MeasureFaces."""
 
     name: str
     config: Mapping[str, Any]

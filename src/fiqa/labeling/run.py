@@ -1,0 +1,248 @@
+"""A run of labeling: inputs joined, one method of fiqa.methods asked, the table written with everything that made it."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from fiqa import methods
+from fiqa.data.embeddings import read_embeddings
+from fiqa.data.quality import read_quality
+from fiqa.data.store import fingerprint, hash_inputs, is_current, make_record, read_sidecar, write_sidecar
+from fiqa.data.tables import decode_text, read_table, table_suffix, write_table
+from fiqa.errors import InputError
+from fiqa.labeling.inputs import Inputs, load_inputs
+from fiqa.labeling.options import checked
+from fiqa.labeling.work import LocalWork, ScoreFaces
+from fiqa.methods.labeler import Job, Labeler, Labels, Work
+from fiqa.progress import Progress, teller
+from fiqa.types import Embeddings, Manifest, PathLike, Quality
+
+__all__ = ["Labeled", "Prior", "label_rows", "labeler_of"]
+
+Prior = PathLike | Quality | Sequence[PathLike | Quality] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Labeled:
+    """What became of a run: `quality` the labels there are, `failed` how many rows have none, `table` all rows (None if `current`), `about` what it found."""
+
+    quality: Quality
+    failed: int
+    about: Mapping[str, Any]
+    table: pl.DataFrame | None
+    current: bool = False
+
+
+def label_rows(
+    method: str,
+    *,
+    faces: PathLike | Manifest | None = None,
+    embeddings: PathLike | Embeddings | None = None,
+    prior: Prior = None,
+    templates: PathLike = "auto",
+    centers: PathLike | Embeddings | None = None,
+    seed: int = 0,
+    out: PathLike | None = None,
+    workers: int | None = None,
+    options: Mapping[str, Any] | None = None,
+    force: bool = False,
+    progress: Progress = False,
+) -> Labeled:
+    """Returns what fiqa.label returns together with the row of every face: id, identity, status, value, method, kind, and the method's own columns.
+
+    Args and Raises as fiqa.label, and: options the method's own; and as `label`.
+    """
+    labeler = labeler_of(method)
+    settings = labeler.prepare(checked(options or {}, labeler.options, method=method))
+    prior = _single_prior(prior)
+    names_and_centers = _centers(centers, method, labeler)
+    if out is not None:
+        table_suffix(out)
+    inputs = load_inputs(faces, embeddings, prior, crops="crops" in labeler.needs)
+    record = _record(method, settings, inputs, templates, seed, centers)
+    key = fingerprint(record)
+    if out is not None and not force and is_current(out, key):
+        _tidy(out)
+        return _read_back(out)
+    work = LocalWork(seed, out, key, workers, teller(progress), os.fspath(templates))
+    table, labels = _labeled(method, labeler, settings, inputs, work, names_and_centers)
+    quality = _quality(method, table, labels, record)
+    if out is not None:
+        _write(out, table, labels, record, quality)
+        _tidy(out)
+    return Labeled(quality, len(table) - len(quality), labels.about, table)
+
+
+def labeler_of(method: str) -> Labeler:
+    """Returns how `method` makes labels: its own labeler, or its scores.
+
+    Raises:
+        UnknownNameError: no such method, with the closest one.
+        InputError: a method that gives no label.
+    """
+    module = methods.module(method)
+    if hasattr(module, "labeler"):
+        made: Labeler = module.labeler()
+        return made
+    card = methods.card(method)
+    if "label" not in card.gives:
+        giving = sorted(name for name in methods.names() if _labels(name))
+        raise InputError(
+            f"method must be one that gives labels: {', '.join(giving)}; {method} gives {', '.join(card.gives)}.",
+            hint=f"fiqa score --model {method}" if "score" in card.gives else None,
+        )
+
+    def run(job: Job, options: dict[str, Any], work: Work) -> Labels:
+        table, status = work.per_face(job, ScoreFaces(method), "score")
+        return Labels(table[:, 0], status)
+
+    return Labeler(run, needs=("crops",))
+
+
+def _labels(name: str) -> bool:
+    return "label" in methods.card(name).gives or hasattr(methods.module(name), "labeler")
+
+
+def _single_prior(prior: Prior) -> PathLike | Quality | None:
+    if prior is None or isinstance(prior, str | os.PathLike | Quality):
+        return prior
+    several = list(prior)
+    if len(several) > 1:
+        names = ", ".join(str(getattr(one, "method", one)) for one in several)
+        raise InputError(
+            f"A label is made from one prior, got {len(several)}: {names}.",
+            hint="run it once for each prior and compare the labels with fiqa evaluate",
+        )
+    return several[0] if several else None
+
+
+def _centers(
+    centers: PathLike | Embeddings | None, method: str, labeler: Labeler
+) -> tuple[NDArray[np.str_], NDArray[np.float32]] | None:
+    if centers is None:
+        return None
+    if not labeler.centers:
+        raise InputError(f"{method} takes no class centers.", hint="cr_fiqa and clib_fiqa do")
+    table = centers if isinstance(centers, Embeddings) else read_embeddings(centers)
+    return table.id, table.vector
+
+
+def _record(
+    method: str,
+    settings: Mapping[str, Any],
+    inputs: Inputs,
+    templates: PathLike,
+    seed: int,
+    centers: PathLike | Embeddings | None,
+) -> dict[str, Any]:
+    hashes = dict(inputs.hashes)
+    if method == "dmsfiqa" and os.fspath(templates) != "auto":
+        hashes["templates"] = "".join(hash_inputs([templates]).values())
+    if isinstance(centers, Embeddings):
+        digest = hashlib.sha256(np.ascontiguousarray(centers.vector).tobytes())
+        digest.update("\n".join(centers.id.tolist()).encode("utf-8", "surrogateescape"))
+        hashes["centers"] = digest.hexdigest()
+    elif centers is not None:
+        hashes["centers"] = "".join(hash_inputs([centers]).values())
+    recognizer = inputs.embeddings.recognizer if inputs.embeddings is not None else ""
+    arguments = {"method": method, "options": _plain(settings), "recognizer": recognizer}
+    return make_record("label", arguments=arguments, inputs=hashes, seed=seed)
+
+
+def _plain(value: Any) -> Any:
+    """Settings as JSON holds them."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_plain(one) for one in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _labeled(
+    method: str,
+    labeler: Labeler,
+    settings: dict[str, Any],
+    inputs: Inputs,
+    work: Work,
+    centers: tuple[NDArray[np.str_], NDArray[np.float32]] | None,
+) -> tuple[pl.DataFrame, Labels]:
+    """Runs the method on the faces that have everything it needs; returns the table of all faces."""
+    status = inputs.statuses(labeler.needs)
+    rows = np.flatnonzero((status == "ok").to_numpy())
+    labels = labeler.run(inputs.job(rows, labeler.needs, centers), settings, work)
+    known = np.isfinite(labels.value)
+    why = np.broadcast_to(np.asarray(labels.status), known.shape)
+    statuses = status.to_numpy().astype(object)
+    statuses[rows] = np.where(known, "ok", why)
+    frame = inputs.table.select("id", "identity").with_columns(
+        pl.Series("status", statuses, dtype=pl.String),
+        _spread(pl.Series("value", labels.value, nan_to_null=True), rows, len(inputs)),
+        pl.lit(method).alias("method"),
+        pl.lit("label").alias("kind"),
+        *(
+            _spread(pl.Series(name, column, strict=False, nan_to_null=True), rows, len(inputs))
+            for name, column in labels.columns.items()
+        ),
+    )
+    return frame, labels
+
+
+def _spread(series: pl.Series, rows: NDArray[np.int64], count: int) -> pl.Series:
+    """The series' values at `rows` of `count`, null elsewhere."""
+    if len(rows) == count:
+        return series
+    place = np.full(count, -1)
+    place[rows] = np.arange(len(rows))
+    index = pl.Series(place)
+    return series.gather(pl.select(pl.when(index >= 0).then(index)).to_series()).alias(series.name)
+
+
+def _quality(method: str, table: pl.DataFrame, labels: Labels, record: Mapping[str, Any]) -> Quality:
+    known = table.filter(pl.col("value").is_not_null())
+    ids = [decode_text(name) for name in known["id"].to_list()]
+    provenance = {**record, "found": labels.about}
+    return Quality(
+        np.array(ids, dtype=np.str_) if ids else np.empty(0, "U1"),
+        known["value"].to_numpy(),
+        method,
+        "label",
+        labels.range,
+        provenance,
+    )
+
+
+def _write(out: PathLike, table: pl.DataFrame, labels: Labels, record: Mapping[str, Any], quality: Quality) -> None:
+    """Writes the table, what goes beside it, and the sidecar last."""
+    for suffix, extra in labels.extra.items():
+        write_table(extra, Path(f"{os.fspath(out)}{suffix}"))
+    write_table(table, out)
+    about: dict[str, Any] = {
+        "method": quality.method,
+        "kind": "label",
+        "range": None if quality.range is None else [float(bound) for bound in quality.range],
+        "provenance": {},
+    }
+    write_sidecar(out, record, found={"found": _plain(labels.about), "quality": about})
+
+
+def _tidy(out: PathLike) -> None:
+    """Removes the finished parts of every stage, now that the table is whole."""
+    for folder in Path(out).parent.glob(f"{glob.escape(Path(out).name)}.*.parts"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _read_back(out: PathLike) -> Labeled:
+    side = read_sidecar(out) or {}
+    failed = read_table(out)["value"].null_count()
+    return Labeled(read_quality(out, column="value"), failed, side.get("found", {}), None, current=True)

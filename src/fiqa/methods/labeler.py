@@ -1,0 +1,184 @@
+"""How a method declares that it makes labels: what it needs, its options, and a function from faces to labels.
+
+A method that makes labels has `labeler() -> Labeler` in its module, as one that scores has `scorer()`.
+The function gets a Job, the faces that have all it needs, and Work, which carries what is long: the
+faces measured one by one, in parts that survive a kill.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqa.errors import InputError
+from fiqa.types import Faces, FloatArray, Manifest, MethodCard
+from fiqa.vocabulary import STATUSES
+
+if TYPE_CHECKING:  # listing the methods must stay light
+    import polars as pl
+
+    from fiqa.data.store import Parts
+
+__all__ = ["STATUS", "Job", "Labeler", "Labels", "MeasureFaces", "Work", "needs_of", "options_of"]
+
+STATUS = f"U{max(map(len, STATUSES))}"
+"""The dtype of statuses."""
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """What a method made of the faces it was given, row by row: `value` (n,) float32, NaN without a label; `status` tells why, where it is NaN.
+
+    `columns` more of the table (arrays or polars series of n rows); `about` what the run found, for the sidecar; `range` of the values; `extra` tables to
+    write beside the labels, by suffix.
+    """
+
+    value: NDArray[np.float32]
+    status: str | NDArray[np.str_] = "failed"
+    columns: dict[str, Any] = field(default_factory=dict)
+    about: dict[str, Any] = field(default_factory=dict)
+    range: tuple[float, float] | None = None
+    extra: dict[str, pl.DataFrame] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """The faces that have everything a method needs: n rows. What the method does not need is None.
+
+    `identities` (n,) codes; `names` of the identities; `vectors` (n,D) unit rows, perhaps mapped or float16; `norm`, `prior` (n,); `faces` their manifest;
+    `centers` names (K,) and vectors (K,D) of class centers that were given.
+    """
+
+    ids: pl.Series
+    identities: NDArray[np.int64]
+    names: pl.Series
+    vectors: NDArray[np.floating[Any]] | None
+    norm: NDArray[np.float32] | None
+    prior: NDArray[np.float64] | None
+    faces: Manifest | None
+    centers: tuple[NDArray[np.str_], NDArray[np.float32]] | None = None
+
+    def names_of_rows(self) -> NDArray[np.str_]:
+        """Returns who is on each face, (n,) str."""
+        return np.asarray(self.names.gather(self.identities).to_list(), np.str_)
+
+    def needed_vectors(self) -> NDArray[np.floating[Any]]:
+        """Returns the vectors. Raises InputError where there are none."""
+        if self.vectors is None:
+            raise InputError("embeddings must be given.")
+        return self.vectors
+
+    def needed_prior(self) -> NDArray[np.float64]:
+        """Returns the prior. Raises InputError where there is none."""
+        if self.prior is None:
+            raise InputError("a prior must be given.")
+        return self.prior
+
+
+class MeasureFaces(Protocol):
+    """Numbers of faces, as an object that every process can load what it needs for."""
+
+    @property
+    def columns(self) -> int:
+        """How many numbers a face has."""
+        ...
+
+    @property
+    def parallel(self) -> bool:
+        """Whether several processes may each have one."""
+        ...
+
+    @property
+    def batch(self) -> int:
+        """How many faces it likes at once."""
+        ...
+
+    def load(self) -> None:
+        """Loads what is needed; raises where that cannot be."""
+        ...
+
+    def __call__(self, faces: Faces) -> FloatArray:
+        """Returns (N, columns) numbers, NaN where there is none."""
+        ...
+
+
+class Work(Protocol):
+    """How the long parts of a method's work are done.
+
+    Attributes:
+        seed: of everything random.
+        templates: "auto" or the path of a table, for the one method that takes them.
+        progress: told (stage, done, total).
+    """
+
+    @property
+    def seed(self) -> int:
+        """The seed of everything random."""
+        ...
+
+    @property
+    def templates(self) -> str:
+        """Where the templates come from."""
+        ...
+
+    @property
+    def progress(self) -> Callable[[str, int, int], None]:
+        """What is told (stage, done, total)."""
+        ...
+
+    def parts(self, name: str, suffix: str = ".npz") -> Parts | None:
+        """Returns the finished parts of a stage, None where nothing is kept."""
+        ...
+
+    def per_face(self, job: Job, measure: MeasureFaces, name: str) -> tuple[FloatArray, NDArray[np.str_]]:
+        """Returns (n, columns) numbers of the job's faces, and (n,) statuses."""
+        ...
+
+
+@dataclass(frozen=True)
+class Labeler:
+    """A method as a labeler.
+
+    Attributes:
+        run: (job, options, work) -> Labels.
+        options: name -> default of what `--set` may change.
+        needs: which inputs it needs: crops, embeddings, identities, prior.
+        centers: whether it takes class centers.
+        prepare: turns checked options into those that are recorded and run with (reads files that
+            they name).
+    """
+
+    run: Callable[[Job, dict[str, Any], Work], Labels]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    centers: bool = False
+    prepare: Callable[[dict[str, Any]], dict[str, Any]] = dict
+
+
+def needs_of(card: MethodCard) -> tuple[str, ...]:
+    """Returns the inputs that a card says its label needs; templates are never needed."""
+    return tuple(name for name in card.needs if name != "templates")
+
+
+_GIVEN = frozenset(("embeddings", "identities", "prior", "crops", "factors", "faces", "seed", "templates", "centers"))
+"""The vocabulary of inputs; what else a function takes by keyword is an option."""
+
+
+def options_of(*functions: Callable[..., Any]) -> dict[str, Any]:
+    """Returns name -> default of every option of the functions: their keyword-only parameters that have a default and are no inputs.
+
+    >>> def label(embeddings, *, theta=0.5, seed=0): ...
+    >>> options_of(label)
+    {'theta': 0.5}
+    """
+    return {
+        name: parameter.default
+        for function in functions
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY and name not in _GIVEN and parameter.default is not parameter.empty
+    }
