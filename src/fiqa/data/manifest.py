@@ -249,7 +249,8 @@ def _column(series: Any) -> NDArray[Any]:
     """A table's column as an array: text decoded, lists as objects, missing numbers 0 (whole) or NaN, missing text ""."""
     import polars as pl
 
-    from fiqa.data.tables import TEXT, decode_text, typed
+    from fiqa.data.columns import TEXT, typed
+    from fiqa.data.tables import decode_text
 
     series = typed(series)
     if series.dtype == pl.String or series.dtype == pl.Null or (series.name in TEXT and not series.dtype.is_nested()):
@@ -274,7 +275,8 @@ def to_frame(manifest: Manifest) -> Any:
     """Returns a manifest as a polars frame, text encoded (see fiqa.data.tables); a count of 0 (width, height, bits, frames) is missing there."""
     import polars as pl
 
-    from fiqa.data.tables import encode_text, typed
+    from fiqa.data.columns import typed
+    from fiqa.data.tables import encode_text
 
     columns = {name: getattr(manifest, name) for name in _FIXED} | dict(manifest.columns)
     frame = pl.DataFrame(
