@@ -231,7 +231,8 @@ class Embeddings:
 class Quality:
     """One number per face, higher is better: a score when a method computed it from the image, a label when it was made from a recognizer or a judge.
 
-    Fields: `id` (N,) str unique; `value` (N,) float64 finite, so that scores that differ never tie; `method`; `kind` "score" or "label"; `range` (low, high) or None when open; `provenance` whatever
+    Fields: `id` (N,) str unique; `value` (N,) float64 finite, so that scores that differ never tie;
+    `method`; `kind` "score" or "label"; `range` (low, high) or None when open; `provenance` whatever
     made it (arguments, seeds, hashes). NaN is an error and missing is absent, so every id that is here has a number.
     """
 

@@ -158,7 +158,11 @@ def cells(header: str, delimiter: str | None = None) -> list[str]:
     ['path', 'Score']
     """
     line = header.lstrip("\ufeff").rstrip("\r\n")
-    rows = list(csv.reader([line], delimiter=delimiter or delimiter_of(line), skipinitialspace=True))
+    apart = delimiter or delimiter_of(line)
+    try:
+        rows = list(csv.reader([line], delimiter=apart, skipinitialspace=True))
+    except csv.Error:  # a line break inside: not a line of a table
+        return [line]
     return [cell.strip(_AROUND) for cell in rows[0]] if rows else []
 
 

@@ -16,9 +16,9 @@ from fiqa.data import columns
 from fiqa.data.formats import score_files
 from fiqa.data.formats.ofiq import UNIFIED
 from fiqa.data.formats.score_files import NAME_COLUMNS, VALUE_COLUMNS, NamedScores, choose_column, named_scores
+from fiqa.data.frames import Frame, is_frame
 from fiqa.data.names import Match, find_ids
 from fiqa.data.store import make_record, read_sidecar, write_sidecar
-from fiqa.data.frames import Frame, is_frame
 from fiqa.data.tables import READABLE, decode_text, encode_text, read_table, write_table
 from fiqa.errors import InputError, ReadError
 from fiqa.types import Quality

@@ -38,13 +38,13 @@ _UNIT = 1e-2
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """What a method made of the faces it was given, row by row: `value` (n,) float32, NaN without a label; `status` tells why, where it is NaN.
+    """What a method made of the faces it was given, row by row: `value` (n,) floats, NaN without a label; `status` tells why, where it is NaN.
 
     `columns` more of the table (arrays or polars series of n rows); `about` what the run found, for the sidecar; `range` of the values; `extra` tables to
     write beside the labels, by suffix.
     """
 
-    value: NDArray[np.float32]
+    value: NDArray[np.floating[Any]]
     status: str | NDArray[np.str_] = "failed"
     columns: dict[str, Any] = field(default_factory=dict)
     about: dict[str, Any] = field(default_factory=dict)
@@ -64,7 +64,7 @@ class Job:
     names: pl.Series
     vectors: NDArray[np.floating[Any]] | None
     norm: NDArray[np.float32] | None
-    prior: NDArray[np.float32] | None
+    prior: NDArray[np.float64] | None
     faces: Manifest | None
 
 
@@ -76,7 +76,7 @@ class Inputs:
     faces: Manifest | None
     place: NDArray[np.int64] | None
     embeddings: MappedEmbeddings | None
-    prior: NDArray[np.float32] | None
+    prior: NDArray[np.float64] | None
     hashes: dict[str, str]
 
     def __len__(self) -> int:
@@ -202,7 +202,7 @@ def load_inputs(
     values = None
     if quality is not None:
         at = _places(table["id"], quality.id, "prior")
-        values = np.where(at < 0, np.float32(np.nan), np.append(quality.value, np.float32(np.nan))[at])
+        values = np.where(at < 0, np.nan, np.append(quality.value, np.nan)[at])
     hashes = _hash("faces", faces, manifest) | _hash("embeddings", embeddings) | _hash("prior", prior)
     return Inputs(table, manifest, place, known, values, hashes)
 

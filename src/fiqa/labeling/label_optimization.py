@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fiqa.errors import InputError
 from fiqa.functional.agreement import spearman
 from fiqa.labeling.inputs import Job, Labels
 from fiqa.labeling.work import Work
 from fiqa.methods.label_optimization import LabelOptimizer, mean_mated_similarity
-from fiqa.types import FloatArray
 
 __all__ = ["optimized"]
 
@@ -69,7 +69,7 @@ def _advance(optimizer: LabelOptimizer, work: Work) -> None:
         work.progress("repeat", optimizer.done, optimizer.repeats)
 
 
-def _ranks(value: FloatArray) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _ranks(value: NDArray[np.float64]) -> NDArray[np.float64]:
     """(N,) positions 0..N-1 in ascending order, equal values in the order of their rows."""
     result = np.empty(len(value))
     result[np.argsort(value, kind="stable")] = np.arange(len(value))

@@ -151,7 +151,7 @@ def _vectors(job: Job) -> NDArray[np.floating[Any]]:
     return job.vectors
 
 
-def _prior(job: Job) -> NDArray[np.float32]:
+def _prior(job: Job) -> NDArray[np.float64]:
     if job.prior is None:
         raise InputError("a prior must be given.")
     return job.prior

@@ -49,7 +49,7 @@ def lowered_quality(
     *,
     best: float = 0.2,
     strength: float = 0.5,
-) -> NDArray[np.float32]:
+) -> NDArray[np.float64]:
     """Returns clamp(q_i - strength d_i, 0, 1), d_i = 1 - cos(e_i, center of the best of the own identity) [1].
 
     The best are the `best` share of an identity's images by the prior, rounded up (equal ones: the first); their center is the mean of their unit vectors.
@@ -61,12 +61,12 @@ def lowered_quality(
         best: share of each identity that makes its center, in (0, 1].
         strength: what a distance of 1 takes off, at least 0.
 
-    Returns: (N,) float32 in 0..1. An image that is its identity's only best one keeps its prior.
+    Returns: (N,) float64 in 0..1. An image that is its identity's only best one keeps its prior.
     Raises: ShapeError, InputError (a prior outside 0..1, NaN or zero rows, best or strength out of range).
 
     >>> e = np.array([[1.0, 0], [0.6, 0.8], [0, 1.0]])
     >>> lowered_quality([0.9, 0.8, 0.4], e, ["a", "a", "b"], best=0.5).round(2).tolist()
-    [0.8999999761581421, 0.6000000238418579, 0.4000000059604645]
+    [0.9, 0.6, 0.4]
     """
     checks.in_range(best, "best", 0, 1, open_low=True)
     checks.in_range(strength, "strength", 0, math.inf, open_high=True)
@@ -83,7 +83,7 @@ def lowered_quality(
     top = np.concatenate(chosen) if chosen else np.empty(0, np.int64)
     center = class_centers(unit[top], code[top], classes)
     distance = 1 - np.einsum("nd,nd->n", unit, center[code], dtype=np.float64)
-    return np.clip(quality - strength * distance, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(quality - strength * distance, 0, 1), np.float64)
 
 
 def student_loss(

@@ -83,7 +83,15 @@ def make_batch(
             crop = degraded(crop, steps, seed=recipe.seed + epoch)
         crops[place] = augmented(crop, recipe.augment, generator(recipe.seed, 4, epoch, int(row)))
     return Batch(
-        crops, own, data.label[rows], data.factors[rows], group, weight, data.confidence[rows], data.classes[rows], rows
+        crops,
+        own,
+        data.label[rows].astype(np.float32),
+        data.factors[rows],
+        group,
+        weight,
+        data.confidence[rows],
+        data.classes[rows],
+        rows,
     )
 
 

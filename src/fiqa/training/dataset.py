@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,13 +16,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqa.data.images import read_image
 from fiqa.data.manifest import find
 from fiqa.data.quality import read_quality
 from fiqa.data.store import atomic_path, fingerprint, sha256_file
 from fiqa.data.tables import decode_text, read_table
 from fiqa.errors import EvidenceError, InputError, ReadError
+from fiqa.faces.crops import read_row, sources
 from fiqa.functional.calibration import levels
+from fiqa.functional.display import failure_line
 from fiqa.training.augment import generator
 from fiqa.training.config import Data, Recipe
 from fiqa.types import FloatArray, Manifest
@@ -40,14 +40,14 @@ Rows = NDArray[np.int64]
 class Examples:
     """Labelled crops, N rows.
 
-    `ids` (N,) str; `crops` (N,S,S,3) uint8 RGB, memory-mapped; `label` (N,) float32; `factors` (N,F) float32, NaN where unknown; `confidence` (N,) float32, 1
+    `ids` (N,) str; `crops` (N,S,S,3) uint8 RGB, memory-mapped; `label` (N,) float64; `factors` (N,F) float32, NaN where unknown; `confidence` (N,) float32, 1
     where the recipe has no file of it; `identity` (N,) int64 code; `level` (N,) int64 0..4; `training` and `validation` rows; `unlabelled` images without a
     label and `failed` ones that could not be read, left out of N.
     """
 
     ids: NDArray[np.str_]
     crops: NDArray[np.uint8]
-    label: FloatArray
+    label: NDArray[np.float64]
     factors: FloatArray
     confidence: FloatArray
     identity: NDArray[np.int64]
@@ -84,10 +84,13 @@ def examples(recipe: Recipe, folder: str | os.PathLike[str]) -> Examples:
     """
     manifest, label = _labelled(recipe.data)
     found = len(manifest)
-    crops, read = _cached(manifest, recipe.data.size, Path(recipe.data.cache or folder))
-    rows = np.flatnonzero(read)
+    crops, status = _cached(manifest, recipe.data.size, Path(recipe.data.cache or folder))
+    rows = np.flatnonzero(status == "ok")
     if len(rows) < found:
-        _log.warning("%d of %d crops could not be read and are left out", found - len(rows), found)
+        first = failure_line(manifest.path, status)
+        if not len(rows):
+            raise EvidenceError(f"Crops must be readable, {found} of {found} could not be read; {first}.")
+        _log.warning("%d of %d crops could not be read and are left out; %s", found - len(rows), found, first)
         crops = crops[rows]
     manifest, label = manifest.take(rows), label[rows]
     identity = np.unique(manifest.identity, return_inverse=True)[1].astype(np.int64)
@@ -123,7 +126,7 @@ def inputs_digest(recipe: Recipe) -> dict[str, str]:
     return result | {"images": _state(find(recipe.data.faces), recipe.data.size)}
 
 
-def _labelled(data: Data) -> tuple[Manifest, FloatArray]:
+def _labelled(data: Data) -> tuple[Manifest, NDArray[np.float64]]:
     manifest = find(data.faces)
     quality = read_quality(data.labels)
     known = np.isin(manifest.id, quality.id)
@@ -174,10 +177,12 @@ def _confidence(data: Data, ids: NDArray[np.str_]) -> FloatArray:
         raise InputError(
             f"data.confidence must know every image with a label; {len(missing)} are missing, the first {str(missing[0])!r}."
         )
-    return known.at(ids)
+    return known.at(ids).astype(np.float32)
 
 
-def _split(recipe: Recipe, manifest: Manifest, label: FloatArray, identity: NDArray[np.int64]) -> tuple[Rows, Rows]:
+def _split(
+    recipe: Recipe, manifest: Manifest, label: NDArray[np.float64], identity: NDArray[np.int64]
+) -> tuple[Rows, Rows]:
     data, n = recipe.data, len(label)
     held = np.zeros(n, bool)
     if data.split == "column":
@@ -209,37 +214,39 @@ def _state(manifest: Manifest, size: int) -> str:
     return digest.hexdigest()
 
 
-def _cached(manifest: Manifest, size: int, folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """The crops as a memory map, and which rows could be read. The file is whole or absent; which rows failed stands beside it, written last."""
+def _cached(manifest: Manifest, size: int, folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.str_]]:
+    """The crops as a memory map, and the status of each row. The file is whole or absent; which rows failed stands beside it, written last."""
     key = fingerprint({"images": _state(manifest, size), "size": size})[:16]
     file, note = folder / f"crops-{key}.npy", folder / f"crops-{key}.json"
     if not (file.is_file() and note.is_file()):
         with atomic_path(file) as aside:
-            failed = _decode(manifest.path.tolist(), size, aside)
+            failed = _decode(manifest, size, aside)
         with atomic_path(note) as aside:
             aside.write_text(json.dumps({"failed": failed}) + "\n", encoding="ascii")
-    read = np.ones(len(manifest), bool)
-    read[json.loads(note.read_text(encoding="ascii"))["failed"]] = False
-    return np.load(file, mmap_mode="r"), read
+    status = np.full(len(manifest), "ok", dtype=object)
+    known: dict[str, str] = json.loads(note.read_text(encoding="ascii"))["failed"]
+    status[[int(row) for row in known]] = list(known.values())
+    return np.load(file, mmap_mode="r"), status.astype(np.str_)
 
 
-def _decode(paths: Sequence[str], size: int, file: Path) -> list[int]:
-    crops = np.lib.format.open_memmap(file, "w+", np.uint8, (len(paths), size, size, 3))
+def _decode(manifest: Manifest, size: int, file: Path) -> dict[str, str]:
+    """Writes the crops and returns row -> status of those that could not be read."""
+    crops = np.lib.format.open_memmap(file, "w+", np.uint8, (len(manifest), size, size, 3))
+    listed = list(sources(manifest))
 
-    def one(row: int) -> bool:
+    def decode(row: int) -> str:
         try:
-            pixels = read_image(paths[row]).pixels
+            pixels = read_row(listed[row].path, listed[row].sha256).pixels
         except ReadError as error:
-            _log.info("%s: %s", paths[row], error.status)
-            return False
+            return error.status
         height, width = pixels.shape[:2]
         if height != width or height < _LEAST_SIDE:
-            return False
+            return "wrong_size"
         how = cv2.INTER_AREA if height > size else cv2.INTER_LINEAR
         crops[row] = pixels if height == size else cv2.resize(pixels, (size, size), interpolation=how)
-        return True
+        return "ok"
 
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        good = list(pool.map(one, range(len(paths))))
+        statuses = list(pool.map(decode, range(len(listed))))
     crops.flush()
-    return [row for row, fine in enumerate(good) if not fine]
+    return {str(row): status for row, status in enumerate(statuses) if status != "ok"}

@@ -78,7 +78,7 @@ def label(
 
     >>> e = Embeddings(np.array(["a/1", "a/2", "b/1"]), np.array([[1.0, 0], [0.6, 0.8], [0, 1.0]]))
     >>> label("cr_fiqa", embeddings=e).value.round(2).tolist()
-    [0.8899999856948853, 0.5, 0.6899999976158142]
+    [0.89, 0.5, 0.69]
     """
     return label_rows(
         method,
@@ -163,7 +163,7 @@ def _labeled(
     statuses[rows] = np.where(known, "ok", why)
     frame = inputs.table.select("id", "identity").with_columns(
         pl.Series("status", statuses, dtype=pl.String),
-        _spread(pl.Series("value", labels.value, nan_to_null=True), rows, len(inputs)),
+        _spread(pl.Series("value", labels.value.astype(np.float64), nan_to_null=True), rows, len(inputs)),
         pl.lit(method).alias("method"),
         pl.lit("label").alias("kind"),
         *(

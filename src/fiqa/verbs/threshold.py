@@ -202,7 +202,7 @@ def _on_100(
     column = None if isinstance(quality, Quality) else _uqs_column(quality)
     if column is not None:
         rows = {float(value): number for value, number in zip(column[0], column[1], strict=True)}
-        found = [rows.get(np.float32(raw).item()) if np.isfinite(raw) else None for raw in raws]
+        found = [rows.get(raw) if np.isfinite(raw) else None for raw in raws]
         if found[0] is not None:
             return (found[0], found[1], found[2]), "column uqs of the file"
     calibration = _calibration(method)
