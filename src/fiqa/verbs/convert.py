@@ -42,7 +42,7 @@ _IMAGE_LIMIT = 64 << 20
 @dataclass(frozen=True)
 class Conversion:
     """What became of a file: `target` (one of TARGETS), `files` written, `rows` in them, `failed` rows without an image or a number, `skipped` left out
-    (repeated images, malformed pairs)."""
+    (repeated images, malformed pairs, pairs that cannot be: fiqa.data.sound)."""
 
     target: str
     files: tuple[str, ...]
@@ -107,7 +107,9 @@ def _run(source: PathLike, output: PathLike, target: str, column: str | None, to
     if target == "pairs":
         found = read_folds(source)
         write_pairs(found.pairs, output, fold=found.fold)
-        return Conversion(target, (os.fspath(output),), len(found.pairs), 0, found.skipped)
+        return Conversion(
+            target, (os.fspath(output),), len(found.pairs), 0, found.skipped + sum(found.left_out.values())
+        )
     return _scores(source, output, target, column, told)
 
 
@@ -150,7 +152,7 @@ def _images(source: PathLike, folder: Path, suffix: str, told: Told) -> Conversi
         )
         files.append(folder / "pairs.csv")
         write_pairs(found.pairs, files[-1])
-        repeated = found.repeated
+        repeated = found.repeated + sum(found.left_out.values())
     elif suffix == ".rec":
         done = _records(source, folder, told)
         repeated = done.repeated

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from fiqa.data.frames import Frame
 from fiqa.data.quality import read_quality
 from fiqa.data.store import fingerprint, hash_inputs, is_current, make_record, read_sidecar, write_sidecar
 from fiqa.data.tables import decode_text, read_table, table_suffix, write_table
@@ -41,9 +42,9 @@ class Labeled:
 def label(
     method: str,
     *,
-    faces: PathLike | Manifest | None = None,
-    embeddings: PathLike | Embeddings | None = None,
-    prior: PathLike | Quality | None = None,
+    faces: PathLike | Frame | Manifest | None = None,
+    embeddings: PathLike | Frame | Embeddings | None = None,
+    prior: PathLike | Frame | Quality | None = None,
     templates: PathLike = "auto",
     seed: int = 0,
     out: PathLike | None = None,
@@ -56,7 +57,7 @@ def label(
 
     Args:
         method: dmsfiqa, clib_fiqa, label_optimization, cr_fiqa, sdd_fiqa, faceqnet, ediffiqa, norm, or a scoring method that gives labels.
-        faces: the manifest of the aligned crops (file, folder or fiqa.Manifest): the rows, who is on them, and the pixels for methods that look at them.
+        faces: the manifest of the aligned crops (file, folder, frame or fiqa.Manifest): the rows, who is on them, and the pixels for methods that look at them.
             Without it the rows are those of the embeddings; where no identity is known at all, it is what comes before the last / of an id.
         embeddings: vectors of one recognizer; a .npy is mapped and never wholly in memory.
         prior: any quality, for label_optimization (which improves it) faceqnet (whose best images it chooses) and ediffiqa (which lowers it).
@@ -98,9 +99,9 @@ def label(
 def label_rows(
     method: str,
     *,
-    faces: PathLike | Manifest | None = None,
-    embeddings: PathLike | Embeddings | None = None,
-    prior: PathLike | Quality | None = None,
+    faces: PathLike | Frame | Manifest | None = None,
+    embeddings: PathLike | Frame | Embeddings | None = None,
+    prior: PathLike | Frame | Quality | None = None,
     templates: PathLike = "auto",
     seed: int = 0,
     out: PathLike | None = None,
@@ -125,6 +126,8 @@ def label_rows(
         return _read_back(out)
     work = Work(seed, out, key, workers, teller(progress), os.fspath(templates))
     table, labels = _labeled(method, labeler, settings, inputs, work)
+    if inputs.identity_from:
+        labels.about["identity_from"] = inputs.identity_from
     quality = _quality(method, table, labels, record)
     if out is not None:
         _write(out, table, labels, record, quality)
