@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -75,7 +75,7 @@ class Job:
 @dataclass(frozen=True, eq=False)
 class Inputs:
     """Everything that was given: `table` id, identity, status in the order of the faces; `place` of each face among the vectors, -1
-    without; `identity_from` where the identities come from, in words."""
+    without; `identity_from` where the identities come from, in words; `meant` columns that may be meant as identity, where there is none."""
 
     table: pl.DataFrame
     faces: Manifest | None
@@ -84,6 +84,7 @@ class Inputs:
     prior: NDArray[np.float64] | None
     hashes: dict[str, str]
     identity_from: str = ""
+    meant: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.table)
@@ -106,6 +107,8 @@ class Inputs:
 
     def statuses(self, needs: tuple[str, ...]) -> pl.Series:
         """Returns for every face "ok", or what it lacks of what the method needs; raises InputError where an input is absent altogether."""
+        if self.meant and "identities" in needs:
+            raise identity_missing(self.meant, "The manifest of the faces")
         lacking = [name for name in needs if name in _GIVEN and self._absent(name)]
         if lacking:
             raise InputError(
@@ -193,13 +196,13 @@ def load_inputs(
     """
     known = _embeddings(embeddings)
     quality = prior if prior is None or isinstance(prior, Quality) else read_quality(prior)
-    manifest, table, origin = _faces(faces, crops)
+    manifest, table, origin, meant = _faces(faces, crops)
     if table is None:
         if known is None and quality is None:
             raise InputError("label needs faces, embeddings or a prior, got none of them.")
         ids = _text((known or quality).id)  # type: ignore[union-attr]
         table = pl.DataFrame({"id": ids}).with_columns(identity=pl.lit(""), status=pl.lit("ok"))
-    if (table["identity"] == "").all():
+    if (table["identity"] == "").all() and not meant:
         table = table.with_columns(_folders(table["id"]))
         origin = "the folder part of each id" if (table["identity"] != "").any() else ""
     if table["id"].is_duplicated().any():
@@ -211,38 +214,32 @@ def load_inputs(
         at = _places(table["id"], quality.id, "prior")
         values = np.where(at < 0, np.nan, np.append(quality.value, np.nan)[at])
     hashes = _hash("faces", faces, manifest) | _hash("embeddings", embeddings) | _hash("prior", prior)
-    return Inputs(table, manifest, place, known, values, hashes, origin)
+    return Inputs(table, manifest, place, known, values, hashes, origin, meant)
 
 
-def _faces(faces: PathLike | Frame | Manifest | None, crops: bool) -> tuple[Manifest | None, pl.DataFrame | None, str]:
-    """The manifest (when the pixels are needed), its table, and where identities are from; a table on disk is not made into a manifest without need.
-
-    Raises InputError where there is no identity but a column that may be meant."""
+def _faces(
+    faces: PathLike | Frame | Manifest | None, crops: bool
+) -> tuple[Manifest | None, pl.DataFrame | None, str, list[str]]:
+    """The manifest (when the pixels are needed), its table, where identities are from, and columns that may be meant where there are none; a table on disk is
+    not made into a manifest without need."""
     if faces is None:
-        return None, None, ""
+        return None, None, "", []
     plain = not isinstance(faces, (str, os.PathLike)) or Path(faces).suffix.lower() in READABLE
     if not crops and not isinstance(faces, Manifest) and plain:
         frame = read_table(faces)
         where = os.path.basename(faces) if isinstance(faces, (str, os.PathLike)) else "the frame"
         if "id" in frame.columns:
-            _refuse_near_miss({name: frame[name] for name in frame.columns}, where)
             known = {"identity": pl.col("identity") if "identity" in frame.columns else pl.lit("")}
             known["status"] = pl.col("status") if "status" in frame.columns else pl.lit("ok")
             text = {name: column.cast(pl.String).fill_null("") for name, column in known.items()}
             origin = f"column identity of {where}" if "identity" in frame.columns else ""
-            return None, frame.select(pl.col("id").cast(pl.String), **text), origin
+            meant = [] if origin else identity_like({name: frame[name] for name in frame.columns})
+            return None, frame.select(pl.col("id").cast(pl.String), **text), origin, meant
     manifest = faces if isinstance(faces, Manifest) else find(faces)
-    if not np.any(manifest.identity != ""):
-        _refuse_near_miss(manifest.columns, "The manifest")
     table = to_frame(manifest).select("id", "identity", "status")
-    return manifest, table, manifest.identity_from or "the manifest"
-
-
-def _refuse_near_miss(known: Mapping[str, Any], where: str) -> None:
-    """Refuses to take folders for people where a column may be meant as identity."""
-    meant = [] if "identity" in known else identity_like(known)
-    if meant:
-        raise identity_missing(meant, where)
+    if np.any(manifest.identity != ""):
+        return manifest, table, manifest.identity_from or "the manifest", []
+    return manifest, table, "", identity_like(manifest.columns)
 
 
 def _embeddings(given: PathLike | Frame | Embeddings | None) -> MappedEmbeddings | None:

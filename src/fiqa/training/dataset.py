@@ -16,8 +16,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fiqa.data.columns import identity_like, identity_missing
 from fiqa.data.manifest import find
-from fiqa.data.quality import read_quality
+from fiqa.data.names import find_ids, strangers
+from fiqa.data.quality import join_quality, read_quality
 from fiqa.data.store import atomic_path, fingerprint, sha256_file
 from fiqa.data.tables import decode_text, read_table
 from fiqa.errors import EvidenceError, InputError, ReadError
@@ -42,7 +44,7 @@ class Examples:
 
     `ids` (N,) str; `crops` (N,S,S,3) uint8 RGB, memory-mapped; `label` (N,) float64; `factors` (N,F) float32, NaN where unknown; `confidence` (N,) float32, 1
     where the recipe has no file of it; `identity` (N,) int64 code; `level` (N,) int64 0..4; `training` and `validation` rows; `unlabelled` images without a
-    label and `failed` ones that could not be read, left out of N.
+    label and `failed` ones that could not be read, left out of N; `identity_from` where the people come from, in words.
     """
 
     ids: NDArray[np.str_]
@@ -56,6 +58,7 @@ class Examples:
     validation: Rows
     unlabelled: int
     failed: int
+    identity_from: str = ""
 
     @property
     def middle(self) -> NDArray[np.bool_]:
@@ -83,6 +86,7 @@ def examples(recipe: Recipe, folder: str | os.PathLike[str]) -> Examples:
         WriteError: the cache cannot be written.
     """
     manifest, label = _labelled(recipe.data)
+    _check_identity(recipe, manifest)
     found = len(manifest)
     crops, status = _cached(manifest, recipe.data.size, Path(recipe.data.cache or folder))
     rows = np.flatnonzero(status == "ok")
@@ -107,6 +111,7 @@ def examples(recipe: Recipe, folder: str | os.PathLike[str]) -> Examples:
         validation,
         int(len(find(recipe.data.faces)) - found),
         int(found - len(rows)),
+        manifest.identity_from,
     )
 
 
@@ -129,19 +134,29 @@ def inputs_digest(recipe: Recipe) -> dict[str, str]:
 def _labelled(data: Data) -> tuple[Manifest, NDArray[np.float64]]:
     manifest = find(data.faces)
     quality = read_quality(data.labels)
-    known = np.isin(manifest.id, quality.id)
-    if not known.any():
+    joined = join_quality(quality, manifest.id)
+    if not len(joined.quality):
+        apart = strangers(quality.id, manifest.id, what="the labels' file").rpartition(";")[0]
         raise InputError(
-            f"labels must name images of {data.faces!r} by their ids; none of {len(quality)} does, the first is "
-            f"{str(quality.id[0]) if len(quality) else ''!r}, an image is {str(manifest.id[0]) if len(manifest) else ''!r}."
+            f"labels must name images of {data.faces!r} by their ids; none of {len(quality)} does: {apart}."
         )
-    manifest = manifest.take(np.flatnonzero(known))
-    label = quality.at(manifest.id)
+    if joined.unmatched:
+        _log.warning("%d of %d labels are of no image of %s", joined.unmatched, len(quality), data.faces)
+    manifest = manifest.take(np.flatnonzero(np.isin(manifest.id, joined.quality.id)))
+    label = joined.quality.at(manifest.id)
     if data.rescale:
         if not np.ptp(label) > 0:
             raise EvidenceError(f"labels must differ to be rescaled, all {len(label)} are {label[0]}.")
         label = (label - label.min()) / np.ptp(label)
     return manifest, label
+
+
+def _check_identity(recipe: Recipe, manifest: Manifest) -> None:
+    """Raises InputError where people are needed and a column is there that may be meant as identity."""
+    needed = recipe.data.split == "identity" or recipe.data.per_identity > 1
+    meant = identity_like(manifest.columns) if needed and not np.any(manifest.identity != "") else []
+    if meant:
+        raise identity_missing(meant, f"data.faces ({recipe.data.faces!r})")
 
 
 def _factors(recipe: Recipe, ids: NDArray[np.str_]) -> FloatArray:
@@ -155,11 +170,10 @@ def _factors(recipe: Recipe, ids: NDArray[np.str_]) -> FloatArray:
             f"{recipe.data.factors!r} must have the columns id and factors, it has {', '.join(frame.columns)}.",
             hint="fiqa score crops/ --aligned --explain -o factors.parquet",
         )
-    known = {
-        decode_text(str(i)): f or {} for i, f in zip(frame["id"].to_list(), frame["factors"].to_list(), strict=True)
-    }
-    for row, name in enumerate(ids.tolist()):
-        values = known.get(name, {})
+    place = find_ids([decode_text(str(name)) for name in frame["id"].to_list()], ids)
+    for row, values in zip(place, frame["factors"].to_list(), strict=True):
+        if row < 0 or values is None:
+            continue
         result[row] = [np.nan if values.get(factor) is None else values[factor] for factor in names]
     if not np.isfinite(result).any():
         raise InputError(
@@ -171,7 +185,7 @@ def _factors(recipe: Recipe, ids: NDArray[np.str_]) -> FloatArray:
 def _confidence(data: Data, ids: NDArray[np.str_]) -> FloatArray:
     if not data.confidence:
         return np.ones(len(ids), np.float32)
-    known = read_quality(data.confidence)
+    known = join_quality(read_quality(data.confidence), ids).quality
     missing = ids[~np.isin(ids, known.id)]
     if len(missing):
         raise InputError(
