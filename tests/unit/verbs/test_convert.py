@@ -96,7 +96,7 @@ def test_a_rerun_gives_the_same_bytes(bin_file: Path, tmp_path: Path) -> None:
     convert(bin_file, tmp_path / "out")
     first = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
     record = json.loads((tmp_path / "out.json").read_text())
-    assert record["result"] == {"target": "images", "rows": 2, "failed": 0, "skipped": 2}
+    assert record["result"] == {"target": "images", "rows": 2, "failed": 0, "skipped": 2, "left_out": 1}
     assert record["inputs"] == {"source": hashlib.sha256(bin_file.read_bytes()).hexdigest()}
     convert(bin_file, tmp_path / "out")
     assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()} == first
@@ -217,7 +217,7 @@ def test_command_line(bin_file: Path, scores: Path, tmp_path: Path) -> None:
     assert done.stdout.splitlines() == [
         str(tmp_path / "out" / name) for name in ("images", "manifest.csv", "pairs.csv")
     ]
-    assert done.stderr == "images: 2 rows, 0 failed, 2 skipped\n"
+    assert done.stderr == "images: 2 rows, 0 failed, 2 skipped\n1 pairs that cannot be were left out\n"
     failed = run(scores, tmp_path / "o.csv", "--to", "ofiq")
     assert failed.exit_code == 3
     assert "3 rows, 1 failed" in failed.stderr
