@@ -98,6 +98,11 @@ def typed(column: pl.Series) -> pl.Series:
     return column
 
 
+def _ours(name: str) -> str:
+    plain = plain_name(name)
+    return plain if plain in _NAMES else name.strip(_AROUND)
+
+
 def canonical(names: Sequence[str], where: str) -> list[str]:
     """Returns the names of columns as our tables have them.
 
@@ -111,10 +116,7 @@ def canonical(names: Sequence[str], where: str) -> list[str]:
     >>> canonical(["\ufeffPath", " Identity", "Camera "], "a.csv")
     ['path', 'identity', 'Camera']
     """
-    result = []
-    for name in names:
-        plain = plain_name(name)
-        result.append(plain if plain in _NAMES else name.strip(_AROUND))
+    result = list(map(_ours, names))
     twice = next((k for k, name in enumerate(result) if name in result[:k]), None)
     if twice is None:
         repeated = {f"{name}_duplicated_0": k for k, name in enumerate(result)}
@@ -143,12 +145,13 @@ def delimiter_of(header: str | bytes, suffix: str = "") -> str:
 
 
 def of_file(path: str | os.PathLike[str]) -> list[str]:
-    """Returns the names of the columns of a text table, from its first line. Raises ReadError."""
+    """Returns the names of the columns of a text table as `canonical` has them, from its first
+    line alone; columns may repeat. Raises ReadError where the file cannot be read."""
     where = os.fspath(path)
     with open_regular(path) as file:
         line = utf8_of(file.read(_HEAD), where, whole=False).split(b"\n", 1)[0]
     apart = delimiter_of(line, os.path.splitext(where)[1].lower())
-    return canonical(cells(line.decode("utf-8", "replace"), apart), where)
+    return list(map(_ours, cells(line.decode("utf-8", "replace"), apart)))
 
 
 def cells(header: str, delimiter: str | None = None) -> list[str]:

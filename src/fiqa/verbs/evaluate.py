@@ -124,17 +124,20 @@ def evaluate_evidence(evidence: Evidence, how: Setting, *, told: Told) -> Evalua
 
 
 def _worse_than_random(results: Sequence[RecognizerResult], how: Setting) -> list[str]:
-    """A sentence for each quality whose area is above that of discarding at random, 1, beyond its
-    interval; without one, beyond two standard deviations of the count of errors."""
+    """A sentence for each quality whose area is above that of discarding at random (1, or the
+    random curve's own where that is more) beyond its interval; without one, beyond two standard
+    deviations of the count of errors."""
     notes = []
     for result in results:
+        random = [curve.areas[how.limits[0], "start"] for curve in result.curves if curve.role == "random"]
+        least = max([1.0, *(area.value for area in random if area is not None)])
         for curve in result.curves:
             area = curve.areas[how.limits[0], "start"] if curve.role == "method" else None
             if area is None:
                 continue
             errors = max(result.counts.get("errors", 0), 1)
             low = area.value - 2 / math.sqrt(errors) if area.low is None else area.low
-            if low > 1:
+            if low > least:
                 notes.append(
                     f"{curve.name} is worse than random under {result.name} (area {area.value:.3f} of "
                     f"1): is lower better? `--flip {curve.name}` turns it."

@@ -61,7 +61,7 @@ def read(path: str | os.PathLike[str], *, column: str | None = None) -> NamedSco
     text = text_of(data, where)
     first = text[: text.find("\n") % (len(text) + 1)].strip("\r")
     fields = list(map(plain_name, cells(first)))
-    if ofiq.is_header(first):
+    if ofiq.is_header(first) and not set(fields) & set(VALUE_COLUMNS):
         with naming(where):
             table = ofiq.parse(text)
         names, values, used = table.select(column)
