@@ -67,7 +67,7 @@ def test_files_of_other_tools(tmp_path: Path) -> None:
 
 def test_writers_for_other_tools(tmp_path: Path) -> None:
     frame = frame_of(
-        {"id": i, "path": i, "status": "ok", "raw": v, "uqs": 3}
+        {"id": i, "path": str(tmp_path / i), "status": "ok", "raw": v, "uqs": 3}
         for i, v in zip(IDS.tolist(), VALUES.tolist(), strict=True)
     )
     write_table(frame, tmp_path / "s.parquet")
