@@ -50,7 +50,8 @@ class Manifest:
     """Which images there are, and what is known of each; the only noun that knows paths. Failures stay as rows.
 
     Fields: `id` (N,) str unique; `path` (N,) str as it was given or found; `identity` (N,) str, "" when unknown; `split` (N,) str; `status` (N,) str from
-    fiqa.vocabulary.STATUSES; `columns` name -> (N,) array of anything more (sha256, width, height, ...).
+    fiqa.vocabulary.STATUSES; `columns` name -> (N,) array of anything more (sha256, width, height, ...); `identity_from` where the identities come from, in
+    words ("column identity of faces.csv"), "" where nobody said.
 
     Raises: ShapeError, InputError (ids twice), UnknownNameError (a status that is in no table).
     """
@@ -61,6 +62,7 @@ class Manifest:
     split: NDArray[np.str_] = None  # type: ignore[assignment]
     status: NDArray[np.str_] = None  # type: ignore[assignment]
     columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    identity_from: str = ""
 
     def __post_init__(self) -> None:
         names = checks.ids(self.id, "Manifest.id")
@@ -102,6 +104,7 @@ class Manifest:
             self.split[rows],
             self.status[rows],
             {k: v[rows] for k, v in self.columns.items()},
+            self.identity_from,
         )
 
 
@@ -228,12 +231,13 @@ class Embeddings:
 class Quality:
     """One number per face, higher is better: a score when a method computed it from the image, a label when it was made from a recognizer or a judge.
 
-    Fields: `id` (N,) str unique; `value` (N,) float32 finite; `method`; `kind` "score" or "label"; `range` (low, high) or None when open; `provenance` whatever
+    Fields: `id` (N,) str unique; `value` (N,) float64 finite, so that scores that differ never tie;
+    `method`; `kind` "score" or "label"; `range` (low, high) or None when open; `provenance` whatever
     made it (arguments, seeds, hashes). NaN is an error and missing is absent, so every id that is here has a number.
     """
 
     id: NDArray[np.str_]
-    value: FloatArray
+    value: NDArray[np.float64]
     method: str
     kind: Literal["score", "label"] = "score"
     range: tuple[float, float] | None = None
@@ -242,7 +246,7 @@ class Quality:
     def __post_init__(self) -> None:
         names = checks.ids(self.id, "Quality.id")
         value = checks.finite(
-            checks.array(self.value, "Quality.value", shape=(len(names),), dtype=np.float32), "Quality.value"
+            checks.array(self.value, "Quality.value", shape=(len(names),), dtype=np.float64), "Quality.value"
         )
         checks.choice(self.kind, "kind", ("score", "label"))
         if self.range is not None and len(value) and (value.min() < self.range[0] or value.max() > self.range[1]):
@@ -263,7 +267,7 @@ class Quality:
     def __len__(self) -> int:
         return len(self.id)
 
-    def at(self, ids: NDArray[np.str_]) -> FloatArray:
+    def at(self, ids: NDArray[np.str_]) -> NDArray[np.float64]:
         """Returns the values of `ids` in their order, joined by id. Raises InputError naming an id that has none."""
         order = np.argsort(self.id)
         place = np.searchsorted(self.id, ids, sorter=order) if len(order) else np.zeros(len(ids), np.int64)

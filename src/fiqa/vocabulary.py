@@ -34,6 +34,7 @@ STATUSES = MappingProxyType(
         "too_large": "The image has more pixels or bytes than the limit allows; nothing was decoded.",
         "unreadable": "The file system refused: permission, a broken disk, not a regular file.",
         "not_found": "There is no file at that path (or no longer).",
+        "changed": "The file is not the one whose sha256 the table names.",
         "wrong_size": "The image was given as an aligned crop and is not square or too small.",
         "invalid_embedding": "The recognizer's vector is NaN, infinite or of zero length.",
         "no_identity": "It is not known who is on the image.",

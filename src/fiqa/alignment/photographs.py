@@ -10,9 +10,10 @@ from functools import cached_property
 from typing import Any
 
 from fiqa import checks
-from fiqa.data.images import Image, Limits, read_image, write_image
+from fiqa.data.images import Image, Limits, write_image
 from fiqa.errors import ReadError, WriteError
 from fiqa.faces.align import faces_from
+from fiqa.faces.crops import read_row
 from fiqa.faces.detection import POLICIES, Detection, Detector, choose
 from fiqa.faces.detectors import NAMES, detector
 from fiqa.types import Faces
@@ -28,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Job:
-    """One image to align: a row of a manifest, the folder `out`, and the crop's `name` in it, without suffix."""
+    """One image to align: a row of a manifest, the folder `out`, the crop's `name` in it, without suffix, and the `sha256` that the row knows."""
 
     id: str
     path: str
@@ -37,6 +38,7 @@ class Job:
     status: str
     out: str
     name: str
+    sha256: str = ""
 
 
 def blank_row(job: Job, status: str) -> Row:
@@ -90,7 +92,7 @@ class FaceAligning:
         if job.status != "ok":
             return [blank_row(job, job.status)]
         try:
-            return self._aligned(job, read_image(job.path, limits=self.limits))
+            return self._aligned(job, read_row(job.path, job.sha256, limits=self.limits))
         except ReadError as error:
             return [blank_row(job, error.status)]
         except WriteError:

@@ -88,12 +88,13 @@ def _jobs(images: Manifest, out: Path) -> list[Job]:
     keys = [f"{folder}/{name}".casefold() for folder, name in zip(folders, names, strict=True)]
     times = Counter(keys)
     jobs = []
+    hashes = images.columns.get("sha256", np.full(len(images), ""))
     for i, (folder, name) in enumerate(zip(folders, names, strict=True)):
         one = str(images.id[i])
         if times[keys[i]] > 1 or re.search(r"#\d+$", name):
             name = f"{name}-{_hash(one)}"
         about = (str(images.path[i]), str(images.identity[i]), str(images.split[i]), str(images.status[i]))
-        jobs.append(Job(one, *about, str(out), os.path.join(folder, name)))
+        jobs.append(Job(one, *about, str(out), os.path.join(folder, name), str(hashes[i] or "")))
     return jobs
 
 

@@ -30,6 +30,7 @@ def command(
     Example:
       fiqa align faces.parquet -o crops/ --detector yunet
     """
+    from fiqa.functional.display import failure_line
     from fiqa.verbs.align import align
 
     manifest = align(
@@ -48,4 +49,6 @@ def command(
     failed = int((manifest.status != "ok").sum())
     if not quiet:
         typer.echo(f"{len(manifest)} rows, {failed} failed", err=True)
+        if failed:
+            typer.echo(failure_line(manifest.path, manifest.status), err=True)
     raise typer.Exit(options.SOME_FAILED if failed else options.OK)

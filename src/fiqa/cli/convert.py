@@ -52,4 +52,6 @@ def command(
         typer.echo(name)
     what = "file" if done.target == "model" else "rows"
     typer.echo(f"{done.target}: {done.rows} {what}, {done.failed} failed, {done.skipped} skipped", err=True)
+    if done.left_out:
+        typer.echo(f"{done.left_out} pairs that cannot be were left out", err=True)
     raise typer.Exit(options.SOME_FAILED if done.failed else options.OK)

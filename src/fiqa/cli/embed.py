@@ -40,6 +40,7 @@ def command(
       fiqa embed crops/ --recognizer recognizer.onnx -o emb.npz
     """
     from fiqa.embedding.run import embed_rows
+    from fiqa.functional.display import failure_line
 
     run = embed_rows(
         paths,
@@ -59,4 +60,6 @@ def command(
             f"{state}{len(run.embeddings)} vectors of {run.embeddings.vector.shape[1]} numbers, {run.failed} failed",
             err=True,
         )
+        if run.failed:
+            typer.echo(failure_line(run.manifest.path, run.manifest.status), err=True)
     raise typer.Exit(SOME_FAILED if run.failed else OK)

@@ -61,6 +61,10 @@ Same = Annotated[
     str | None,
     typer.Option("--same", metavar="RECOGNIZER", help="--table label-opt: the one that made the labels."),
 ]
+Flip = Annotated[
+    list[str] | None,
+    typer.Option("--flip", metavar="NAME", help="Of this quality lower is better; again for more."),
+]
 Thumbnails = Annotated[
     str | None,
     typer.Option("--thumbnails", metavar="DIR", help="Show the faces of the worst pairs, found here by id."),
@@ -85,6 +89,7 @@ def command(
     level: Level = 0.95,
     seed: options.Seed = 0,
     match: Matching = "id",
+    flip: Flip = None,
     table: PaperTable = None,
     target: Target = None,
     sets: Sets = None,
@@ -119,6 +124,7 @@ def command(
         tuple(sets or ()),
         same,
         thumbnails,
+        tuple(flip or ()),
     )
     done = run(
         request,

@@ -125,11 +125,13 @@ def _to_file(run: Scoring, out: str, force: bool, quiet: bool, *, keep: bool) ->
 def _to_stdout(run: Scoring, form: str, explain: bool, quiet: bool, *, keep: bool) -> tuple[list[Row], Summary]:
     """Prints one short row per face as it comes and returns the whole rows if they are wanted."""
     from fiqa.data.tables import frame_of, write_rows
+    from fiqa.functional.display import failure_line
     from fiqa.progress import counted, teller
     from fiqa.scoring.run import Summary
 
     kept: list[Row] = []
     statuses: Counter[str] = Counter()
+    first = ""
     quiet = quiet or sys.stdout.isatty()
     told = teller(not quiet)
     with closing(run.rows()) as images:
@@ -140,7 +142,8 @@ def _to_stdout(run: Scoring, form: str, explain: bool, quiet: bool, *, keep: boo
             sys.stdout.buffer.flush()
             statuses.update(row["status"] for row in image)
             kept += image if keep else []
-    return kept, Summary(statuses)
+            first = first or failure_line([row["path"] for row in image], [row["status"] for row in image])
+    return kept, Summary(statuses, first=first)
 
 
 def _short(row: Row, explain: bool) -> Row:
@@ -151,6 +154,6 @@ def _short(row: Row, explain: bool) -> Row:
     short["score"] = None if row["score"] is None else round(row["score"], 4)
     if explain:
         factors = row["factors"] or {}
-        short["reasons"] = ";".join(row["reasons"] or ())
+        short["reasons"] = list(row["reasons"] or ())
         short |= {f"factor_{name}": None if factors.get(name) is None else round(factors[name], 3) for name in FACTORS}
     return short

@@ -39,6 +39,7 @@ def command(
     if not quiet:
         if run.current:
             typer.echo(f"{out} is current, nothing to do; --force does it again", err=True)
+        typer.echo(f"identities are from {run.identity_from or 'nowhere: nobody is known'}", err=True)
         for metric, row in run.best.items():
             value = row.get(metric)
             told = (

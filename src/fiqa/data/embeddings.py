@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqa import checks
+from fiqa.data.frames import Frame
 from fiqa.data.store import atomic_path
 from fiqa.errors import InputError, ReadError, ShapeError, UnsafeFileError
 from fiqa.types import Embeddings
@@ -35,14 +36,18 @@ _MOST_COMPRESSED = 100
 _SMALL = 1 << 24
 
 
-def read_embeddings(path: str | os.PathLike[str]) -> Embeddings:
-    """Returns the embeddings in a .npz, .npy or .parquet file.
+def read_embeddings(path: str | os.PathLike[str] | Frame) -> Embeddings:
+    """Returns the embeddings in a .npz, .npy or .parquet file, or in a frame with the columns of the last.
 
     Raises:
         UnknownNameError: another suffix.
         ReadError: no such file, or not of the format that its suffix says; UnsafeFileError: it holds Python objects, or unpacks to far more than it is.
         InputError, ShapeError: a key is missing or unknown, ids repeat, lengths differ, or a row cannot be normalized (the message names its id).
     """
+    if not isinstance(path, (str, os.PathLike)):
+        from fiqa.data.tables import read_table
+
+        return _normalized(_from_frame(read_table(path), "the frame of embeddings"), "the frame of embeddings")
     file = Path(path)
     reader = _READERS[checks.choice(file.suffix, "suffix of an embeddings file", _READERS)]
     if not file.is_file():
@@ -102,7 +107,7 @@ def _normalized(table: Mapping[str, Any], name: str) -> Embeddings:
     checks.choice("vector", f"key of {name}", table)
     for key in table:
         checks.choice(key, f"key of {name}", _KEYS)
-    ids = checks.ids(table["id"], f"id of {name}")
+    ids = checks.ids(_decoded(table["id"]), f"id of {name}")
     stored = checks.array(table["vector"], f"vector of {name}", shape=(len(ids), "D"))
     if stored.dtype.kind != "f":
         raise ShapeError(f"vector of {name} must be floating point, got {stored.dtype}.")
@@ -123,6 +128,14 @@ def _normalized(table: Mapping[str, Any], name: str) -> Embeddings:
         checks.unit_rows(vector, f"vector of {name}", tolerance=1e-2)
         vector = (vector / length[:, None]).astype(np.float32)
     return Embeddings(ids, vector, np.asarray(table["norm"]), recognizer)
+
+
+def _decoded(ids: Any) -> Any:
+    """Ids that are stored as bytes, as text; a byte that is no UTF-8 as file names have it."""
+    if not isinstance(ids, np.ndarray) or ids.dtype.kind not in "SO":
+        return ids
+    texts = [v.decode("utf-8", "surrogateescape") if isinstance(v, bytes) else v for v in ids.ravel().tolist()]
+    return np.array(texts, dtype=np.str_).reshape(ids.shape)
 
 
 def _read_npz(file: Path) -> dict[str, Any]:
@@ -193,9 +206,15 @@ def _read_parquet(file: Path) -> dict[str, Any]:
         frame = pl.read_parquet(file)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise ReadError(f"{file} must be a Parquet file, it cannot be read: {error}.", status="corrupt") from error
+    return _from_frame(frame, str(file))
+
+
+def _from_frame(frame: Any, file: str) -> dict[str, Any]:
+    import polars as pl
+
     table: dict[str, Any] = {column: frame[column] for column in frame.columns}
     if "vector" in table:
-        table["vector"] = _matrix(table["vector"], str(file))
+        table["vector"] = _matrix(table["vector"], file)
     if "recognizer" in table:
         names = table["recognizer"].unique().to_list()
         if len(names) > 1:

@@ -2,8 +2,8 @@
 
 - A folder lists every file with the suffix of an image, whatever it holds, and other files whose first bytes are an image's; hidden files are left out. In a
   tree `identity/image` the identity is the name of the folder an image lies in; a flat folder has none. Order: sorted by path.
-- A `.txt` file is a list, one path a line, read as bytes. A `.csv`, `.jsonl` or `.parquet` file is a manifest with a column `path`. A relative path in either
-  is taken from the working directory if it leads to something there, else from the folder of the list. Anything else given by name is an image.
+- A `.txt` file is a list, one path a line. A `.csv`, `.tsv`, `.jsonl` or `.parquet` file, or a frame, is a manifest with a column `path`. Where a relative path
+  in either leads, see fiqa.data.places. Anything else given by name is an image.
 - ids: the path below the folder, without suffix (`ann/01`); of a file given by name, its folder and name. Where two would be equal both keep their suffix, and
   where that is not enough the later ones end in `#2`, `#3`, ...
 """
@@ -14,17 +14,20 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqa.data import headers
+from fiqa.data import columns, headers
+from fiqa.data.formats.source import read_text
+from fiqa.data.frames import Frame, is_frame
+from fiqa.data.places import placed
 from fiqa.data.store import open_regular
-from fiqa.errors import InputError
+from fiqa.errors import InputError, ReadError
 from fiqa.types import Manifest, PathLike
 
-__all__ = ["IMAGE_SUFFIXES", "find", "read_manifest", "to_frame", "write_manifest"]
+__all__ = ["FOLDERS", "IMAGE_SUFFIXES", "find", "read_manifest", "to_frame", "write_manifest"]
 
 IMAGE_SUFFIXES = frozenset(
     (
@@ -53,7 +56,10 @@ IMAGE_SUFFIXES = frozenset(
 )
 """Suffixes that make a file of a folder a row. The last four are not decoded: they become rows that say so, and are not passed over in silence."""
 
-_TABLES = (".csv", ".jsonl", ".parquet")
+FOLDERS = "the folder of each path"
+"""Where identities come from that no column says."""
+
+_TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
 _NULL_FOR_ZERO = ("width", "height", "bits", "frames")
 _FIXED = ("id", "path", "identity", "split", "status")
 _log = logging.getLogger(__name__)
@@ -66,18 +72,27 @@ class _Found(NamedTuple):
     status: str
 
 
-def find(paths: PathLike | Sequence[PathLike]) -> Manifest:
+def find(paths: PathLike | Frame | Sequence[PathLike]) -> Manifest:
     """Returns the images that `paths` name, one row each; nothing is decoded, and a path that leads nowhere is a row with status not_found.
 
     Args:
-        paths: one or more of: image file, folder, list file (.txt), manifest (.csv, .jsonl, .parquet); see the module's docstring.
+        paths: one or more of: image file, folder, list file (.txt), manifest (.csv, .jsonl, .parquet); or a frame, a manifest in memory; see the module's
+            docstring.
 
     Raises:
         ReadError: a list or manifest cannot be read. InputError: it is no manifest, or no path was given.
     """
-    given = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
+    if is_frame(paths):
+        return read_manifest(paths)
+    given = [paths] if isinstance(paths, (str, os.PathLike)) else list(cast("Sequence[PathLike]", paths))
     if not given:
         raise InputError("paths must hold at least one path, got none.")
+    wrong = next((one for one in given if not isinstance(one, (str, os.PathLike))), None)
+    if wrong is not None:
+        raise InputError(
+            f"paths must be paths or a frame, got {type(wrong).__name__}.",
+            hint="crops in memory: fiqa.load().score(crops)",
+        )
     pieces: list[Manifest] = []
     files: list[_Found] = []
     for path in (os.fspath(each) for each in given):
@@ -101,6 +116,7 @@ def _manifest(files: Sequence[_Found]) -> Manifest:
         _text(f.path for f in files),
         _text(f.identity for f in files),
         status=_text(f.status for f in files),
+        identity_from=FOLDERS if any(f.identity for f in files) else "",
     )
 
 
@@ -182,18 +198,31 @@ def _holds_image(entry: os.DirEntry[str]) -> bool:
 
 
 def _lines(path: str) -> list[str]:
-    with open_regular(path) as file:
-        names = [os.fsdecode(line.rstrip(b"\r\n")) for line in file]
-    return _placed([name for name in names if name.strip()], os.path.dirname(path))
+    try:
+        text = read_text(path)
+    except ReadError as error:
+        if error.status != "empty_file":
+            raise
+        text = ""
+    names = [line.rstrip("\r") for line in text.split("\n")]
+    names = [name for name in names if name.strip()]
+    paths = placed(names, path)
+    _refuse_cells(names, paths, path)
+    return paths
 
 
-def _placed(names: Sequence[str], folder: str) -> list[str]:
-    """Relative names as they are where they lead to something from here, else from `folder` if they do from there."""
-    result = []
-    for name in names:
-        there = os.path.join(folder, name)
-        result.append(name if os.path.isabs(name) or os.path.lexists(name) or not os.path.lexists(there) else there)
-    return result
+def _refuse_cells(names: Sequence[str], paths: Sequence[str], where: str) -> None:
+    """Refuses a list of which no line is a path while the first cell of one is."""
+    if any(os.path.lexists(path) for path in paths if "\0" not in path):
+        return
+    for name in names[:8]:
+        for apart in columns.DELIMITERS:
+            cell, found, _ = name.partition(apart)
+            if found and os.path.lexists(placed([cell.strip(' "')], where)[0]):
+                raise InputError(
+                    f"{where!r} must have one path a line, got {name[:80]!r}.",
+                    hint="a table of paths and more is a .csv with a header: path,identity",
+                )
 
 
 def _named(paths: Sequence[str]) -> list[_Found]:
@@ -212,44 +241,54 @@ def _status(path: str) -> str:
         return "not_found"
 
 
-def read_manifest(path: PathLike) -> Manifest:
-    """Returns the manifest in a .csv, .jsonl or .parquet table.
+def read_manifest(source: PathLike | Frame) -> Manifest:
+    """Returns the manifest in a .csv, .tsv, .jsonl or .parquet table, or in a frame of polars or pandas.
 
     The column `path` must be there; `id`, `identity`, `split` and `status` are taken where they are, any other becomes a column (missing numbers are NaN, or 0
-    in columns of counts; missing text is ""). A row whose file is gone gets status not_found.
+    in columns of counts; missing text is ""). A row whose file is gone gets status not_found. Without `identity` it is the folder of the path, unless another
+    column may be meant (`person`, `subject`, ...): then it is empty, and a warning names that column.
 
     Raises:
-        ReadError: not readable as a table. InputError: no column `path`, ids twice, or a status that is in no table.
+        ReadError: not readable as a table. InputError: no column `path`, ids twice, a status that is in no table, or a path that leads to two files.
     """
     from fiqa.data.tables import read_table
 
-    frame = read_table(path)
+    frame = read_table(source)
+    where = os.fspath(source) if isinstance(source, (str, os.PathLike)) else ""
     if "path" not in frame.columns:
         raise InputError(
             f"A manifest must have a column 'path', got the columns {', '.join(frame.columns) or '(none)'}."
         )
-    columns = {name: _column(frame[name]) for name in frame.columns}
-    places = _placed(columns.pop("path").tolist(), os.path.dirname(os.fspath(path)))
+    known = {name: _column(frame[name]) for name in frame.columns}
+    hashes = known["sha256"].tolist() if "sha256" in known else []
+    places = placed(known.pop("path").tolist(), where, sha256=hashes)
     named = _named(places)
-    known = columns.pop("status", _text("ok" for _ in places))
-    status = _text(now.status if was in ("ok", "") else was for was, now in zip(known.tolist(), named, strict=True))
-    ids = columns.pop("id") if "id" in columns else _ids([f.relative for f in named])
-    identity = columns.pop("identity") if "identity" in columns else _text(f.identity for f in named)
-    return Manifest(
-        ids,
-        _text(places),
-        identity,
-        columns.pop("split") if "split" in columns else _text("" for _ in places),
-        status,
-        columns,
-    )
+    said = known.pop("status", _text("ok" for _ in places))
+    status = _text(now.status if was in ("ok", "") else was for was, now in zip(said.tolist(), named, strict=True))
+    ids = known.pop("id") if "id" in known else _ids([f.relative for f in named])
+    identity, origin = _identity(known, named, os.path.basename(where) or "the frame")
+    split = known.pop("split") if "split" in known else _text("" for _ in places)
+    return Manifest(ids, _text(places), identity, split, status, known, origin)
+
+
+def _identity(known: dict[str, NDArray[Any]], named: Sequence[_Found], where: str) -> tuple[NDArray[np.str_], str]:
+    """Returns identities and where they come from; takes the column out of `known`."""
+    if "identity" in known:
+        return known.pop("identity"), f"column identity of {where}"
+    meant = columns.identity_like(known)
+    if meant:
+        _log.warning("%s", columns.identity_missing(meant, where))
+        return _text("" for _ in named), ""
+    identity = _text(f.identity for f in named)
+    return identity, FOLDERS if np.any(identity != "") else ""
 
 
 def _column(series: Any) -> NDArray[Any]:
     """A table's column as an array: text decoded, lists as objects, missing numbers 0 (whole) or NaN, missing text ""."""
     import polars as pl
 
-    from fiqa.data.tables import TEXT, decode_text, typed
+    from fiqa.data.columns import TEXT, typed
+    from fiqa.data.tables import decode_text
 
     series = typed(series)
     if series.dtype == pl.String or series.dtype == pl.Null or (series.name in TEXT and not series.dtype.is_nested()):
@@ -274,15 +313,16 @@ def to_frame(manifest: Manifest) -> Any:
     """Returns a manifest as a polars frame, text encoded (see fiqa.data.tables); a count of 0 (width, height, bits, frames) is missing there."""
     import polars as pl
 
-    from fiqa.data.tables import encode_text, typed
+    from fiqa.data.columns import typed
+    from fiqa.data.tables import encode_text
 
-    columns = {name: getattr(manifest, name) for name in _FIXED} | dict(manifest.columns)
+    every = {name: getattr(manifest, name) for name in _FIXED} | dict(manifest.columns)
     frame = pl.DataFrame(
         [
             pl.Series(name, [encode_text(v) for v in values.tolist()], dtype=pl.String)
             if values.dtype.kind == "U"
             else typed(pl.Series(name, values.tolist() if values.dtype.kind == "O" else values))
-            for name, values in columns.items()
+            for name, values in every.items()
         ]
     )
     counts = [name for name in _NULL_FOR_ZERO if name in frame.columns]
@@ -292,7 +332,9 @@ def to_frame(manifest: Manifest) -> Any:
 def _joined(pieces: Sequence[Manifest]) -> Manifest:
     """One manifest of many: columns that all have, in the order given; ids that clash are an error of the caller's."""
     shared = [name for name in pieces[0].columns if all(name in piece.columns for piece in pieces)]
+    fixed: dict[str, Any] = {name: np.concatenate([getattr(piece, name) for piece in pieces]) for name in _FIXED}
     return Manifest(
-        **{name: np.concatenate([getattr(piece, name) for piece in pieces]) for name in _FIXED},
+        **fixed,
         columns={name: np.concatenate([piece.columns[name] for piece in pieces]) for name in shared},
+        identity_from=", ".join(dict.fromkeys(piece.identity_from for piece in pieces if piece.identity_from)),
     )

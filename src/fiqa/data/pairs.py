@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 from fiqa import checks
 from fiqa.data.formats import lfw_pairs
 from fiqa.data.formats.ijbc import read_pairs as read_template_pairs
-from fiqa.data.formats.lfw_pairs import FoldedPairs
+from fiqa.data.formats.lfw_pairs import FALSE, TRUE, FoldedPairs
 from fiqa.data.formats.source import read_text
+from fiqa.data.frames import Frame
 from fiqa.data.names import Match, find_ids
-from fiqa.data.tables import SUFFIXES, decode_text, encode_text, read_table, write_table
+from fiqa.data.sound import warn
+from fiqa.data.tables import READABLE, decode_text, encode_text, read_table, write_table
 from fiqa.errors import InputError, ReadError
 from fiqa.types import Pairs
 
 __all__ = ["MatedPairs", "join_pairs", "mated_pairs", "read_folds", "read_pairs", "write_pairs"]
-
-_TRUE, _FALSE = {"1", "true", "1.0"}, {"0", "false", "0.0"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,25 +37,27 @@ class MatedPairs:
     duplicates: int
 
 
-def read_pairs(path: str | os.PathLike[str]) -> Pairs:
+def read_pairs(path: str | os.PathLike[str] | Frame) -> Pairs:
     """Returns the pairs of a file: what `read_folds` returns, without the folds."""
     return read_folds(path).pairs
 
 
-def read_folds(path: str | os.PathLike[str]) -> FoldedPairs:
+def read_folds(path: str | os.PathLike[str] | Frame) -> FoldedPairs:
     """Returns the pairs of a file and their folds (None when it has none).
 
-    By content: a table (.csv, .parquet, .jsonl) with columns `id_a`, `id_b`, `mated` and perhaps `fold`; the lists of LFW, XQLFW, CALFW, CPLFW; the
-    template pairs of IJB-C (three whole numbers a line).
+    By content: a table (.csv, .tsv, .parquet, .jsonl, or a frame) with columns `id_a`, `id_b`, `mated` and perhaps `fold`; the lists of LFW, XQLFW, CALFW,
+    CPLFW; lists of three columns; the template pairs of IJB-C (three whole numbers a line). Pairs that cannot be (fiqa.data.sound) are left out and counted.
 
     Raises:
         ReadError: no such file, or none of these. InputError: `mated` that is neither true nor false, an empty id.
     """
-    if Path(path).suffix.lower() in SUFFIXES:
+    if not isinstance(path, (str, os.PathLike)):
+        return _from_table("the frame of pairs", read_table(path))
+    if Path(path).suffix.lower() in READABLE:
         return _from_table(path, read_table(path))
     lines = read_text(path).splitlines()
     first = lines[0].split() if lines else []
-    if len(first) == 3 and all(part.isdecimal() for part in first):
+    if len(first) == 3 and all(part.isdecimal() and str(int(part)) == part for part in first):
         return FoldedPairs(read_template_pairs(path), None, 0)
     return lfw_pairs.read(path)
 
@@ -139,13 +141,15 @@ def _from_table(path: str | os.PathLike[str], frame: pl.DataFrame) -> FoldedPair
     if any(not a or not b for a, b in named):
         raise InputError(f"{os.fspath(path)!r} must have an id in id_a and id_b of every row.")
     labels = [str(value).strip().lower() for value in frame["mated"].to_list()]
-    wrong = next((label for label in labels if label not in _TRUE | _FALSE), None)
+    wrong = next((label for label in labels if label not in TRUE | FALSE), None)
     if wrong is not None:
         raise InputError(f"mated must be true or false (1 or 0) in {os.fspath(path)!r}, got {wrong[:40]!r}.")
     fold = None
     if "fold" in frame.columns:
         fold = checks.array(frame["fold"].to_list(), "fold", shape=(len(named),), dtype=np.int64)
     pairs = lfw_pairs.collect(
-        [(decode_text(str(a)), decode_text(str(b))) for a, b in named], [label in _TRUE for label in labels]
+        [(decode_text(str(a)), decode_text(str(b))) for a, b in named], [label in TRUE for label in labels]
     )
-    return FoldedPairs(pairs, fold, 0)
+    found = lfw_pairs.folded(pairs, fold)
+    warn(found.left_out, os.fspath(path))
+    return found

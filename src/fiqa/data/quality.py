@@ -12,13 +12,14 @@ import numpy as np
 import polars as pl
 
 from fiqa import checks
+from fiqa.data import columns
 from fiqa.data.formats import score_files
 from fiqa.data.formats.ofiq import UNIFIED
-from fiqa.data.formats.score_files import VALUE_COLUMNS, NamedScores, choose_column, named_scores
-from fiqa.data.formats.source import read_text
+from fiqa.data.formats.score_files import NAME_COLUMNS, VALUE_COLUMNS, NamedScores, choose_column, named_scores
+from fiqa.data.frames import Frame, is_frame
 from fiqa.data.names import Match, find_ids
 from fiqa.data.store import make_record, read_sidecar, write_sidecar
-from fiqa.data.tables import SUFFIXES, decode_text, encode_text, read_table, write_table
+from fiqa.data.tables import READABLE, decode_text, encode_text, read_table, write_table
 from fiqa.errors import InputError, ReadError
 from fiqa.types import Quality
 
@@ -34,13 +35,17 @@ class Joined:
     missing: int
 
 
-def read_quality(path: str | os.PathLike[str], *, method: str | None = None, column: str | None = None) -> Quality:
+def read_quality(
+    path: str | os.PathLike[str] | Frame, *, method: str | None = None, column: str | None = None
+) -> Quality:
     """Returns the quality in a file: our own table (.parquet, .csv, .jsonl with a column `id`) or any form that fiqa.data.formats.score_files reads.
+
+    Numbers stay as exact as they are written, in float64.
 
     A row without a number is absent; `provenance["failed"]` counts them, `provenance["column"]` says where the numbers stood, `provenance["source"]` the file.
 
     Args:
-        path: the file.
+        path: the file, or a frame of polars or pandas with the same columns.
         method: the name to give it; None takes it from the table or its sidecar, else the file's name without suffix.
         column: where the numbers are; None takes the first there is of raw, value, score, quality, quality_score, uqs (OFIQ: the unified score).
 
@@ -48,15 +53,17 @@ def read_quality(path: str | os.PathLike[str], *, method: str | None = None, col
         ReadError: no such file, or not one of these. UnsafeFileError: a pickle of more than names and numbers.
         InputError: no such column, an id twice, NaN or infinity.
     """
-    own = _own_table(path)
-    scores = score_files.read(path, column=column) if own is None else _own_scores(own, os.fspath(path), column)
-    known: dict[str, Any] = dict((read_sidecar(path) or {}).get("quality") or {}) if own is not None else {}
+    where = "memory" if is_frame(path) else os.fspath(path)  # type: ignore[arg-type]
+    own = read_table(path) if is_frame(path) else _own_table(where)
+    scores = score_files.read(where, column=column) if own is None else _own_scores(own, where, column)
+    beside = {} if own is None or is_frame(path) else read_sidecar(where) or {}
+    known: dict[str, Any] = dict(beside.get("quality") or {})
     bounds = known.get("range") if scores.column == "value" else None
-    found = {"source": os.fspath(path), "column": scores.column, "failed": scores.failed}
+    found = {"source": where, "column": scores.column, "failed": scores.failed}
     return Quality(
         id=np.array([decode_text(name) for name in scores.name], dtype=np.str_),
-        value=scores.value.astype(np.float32),
-        method=method or known.get("method") or _single(own, "method", "model") or Path(path).stem,
+        value=scores.value,
+        method=method or known.get("method") or _single(own, "method", "model") or Path(where).stem,
         kind=known.get("kind") or _single(own, "kind") or "score",
         range=tuple(bounds) if bounds else (0.0, 100.0) if scores.column == f"{UNIFIED}.scalar" else None,
         provenance={**known.get("provenance", {}), **found},
@@ -118,28 +125,25 @@ def join_quality(quality: Quality, ids: Iterable[str], *, match: Match = "id") -
     return Joined(replace(quality, id=kept, value=quality.value[found]), int((~found).sum()), len(ours) - len(kept))
 
 
-def _own_table(path: str | os.PathLike[str]) -> pl.DataFrame | None:
+def _own_table(path: str) -> pl.DataFrame | None:
+    """A table of ours; None for what is none by its suffix, and for a text table without `id`."""
     suffix = Path(path).suffix.lower()
-    if suffix not in SUFFIXES:
+    if suffix not in READABLE or (suffix in (".csv", ".tsv") and "id" not in columns.of_file(path)):
         return None
-    if suffix == ".csv":
-        first = read_text(path).split("\n", 1)[0]
-        if "id" not in [cell.strip().strip('"') for cell in first.split(",")]:
-            return None
-    frame = read_table(path)
-    if "id" not in frame.columns:
-        raise ReadError(f"{os.fspath(path)!r} must have a column `id`, it has {', '.join(frame.columns) or 'none'}.")
-    return frame
+    return read_table(path)
 
 
 def _own_scores(frame: pl.DataFrame, where: str, column: str | None) -> NamedScores:
     flat = [name for name, kind in frame.schema.items() if not kind.is_nested()]
+    name = choose_column(flat, NAME_COLUMNS, None, where)
+    if name is None:
+        raise ReadError(f"{where!r} must have a column `id`, it has {', '.join(frame.columns) or 'none'}.")
     used = choose_column(flat, VALUE_COLUMNS, column, where)
     if used is None:
         raise InputError(
             f"{where!r} must have a column of quality, it has {', '.join(flat)}.", hint="say which with column="
         )
-    return named_scores([str(name) for name in frame["id"]], frame[used].to_list(), where=where, column=used)
+    return named_scores([str(one) for one in frame[name]], frame[used].to_list(), where=where, column=used)
 
 
 def _single(frame: pl.DataFrame | None, *columns: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -77,7 +77,7 @@ def _scanned(found: Manifest, decode: bool, limits: Limits, told: Told) -> Manif
         if sha and first.setdefault(sha, str(found.id[row])) != found.id[row]:
             words["duplicate_of"][row] = first[sha]
     columns = dict(found.columns) | {name: _array(values) for name, values in words.items()} | counts
-    return Manifest(found.id, found.path, found.identity, found.split, _array(status), columns)
+    return replace(found, status=_array(status), columns=columns)
 
 
 def _array(values: Sequence[str]) -> NDArray[np.str_]:

@@ -4,7 +4,8 @@ In Parquet a row of scores has nested columns; CSV and JSON lines hold them flat
 
 - `factors` and `measures` (structs) <-> one column per field, `factor_blur`, `measure_yaw`, ...;
 - `bbox` <-> `bbox_x`, `bbox_y`, `bbox_width`, `bbox_height`; `landmarks` <-> `landmark_0_x`, `landmark_0_y`, ... `landmark_4_y`;
-- `reasons` (list of codes) <-> the codes joined by `;` (no code holds one; no reason at all is an empty text).
+- `reasons` (list of codes) <-> in CSV the codes joined by `;` (no code holds one; none at all is
+  an empty text); JSON lines keep the list.
 
 CSV: comma, every text quoted, an empty cell is a missing number, a text is written unchanged even where it starts with = + - @ (values must come back exactly;
 a spreadsheet program should import such files as text). NaN is written as missing. A column read from CSV becomes numeric only if every cell is written as a
@@ -30,13 +31,16 @@ import numpy as np
 import polars as pl
 
 from fiqa import checks
+from fiqa.data import columns
+from fiqa.data.columns import TEXT, typed
+from fiqa.data.formats.source import utf8_of
+from fiqa.data.frames import Frame, columns_of, is_frame, series
 from fiqa.data.store import Parts, atomic_path, open_regular
 from fiqa.errors import InputError, ReadError, WriteError
-from fiqa.vocabulary import FACTORS
 
 __all__ = [
+    "READABLE",
     "SUFFIXES",
-    "TEXT",
     "TableWriter",
     "decode_text",
     "encode_text",
@@ -44,7 +48,6 @@ __all__ = [
     "frame_of",
     "read_table",
     "table_suffix",
-    "typed",
     "unflatten",
     "write_rows",
     "write_table",
@@ -53,28 +56,13 @@ __all__ = [
 SUFFIXES = (".parquet", ".csv", ".jsonl")
 """The suffixes of tables; each names its format."""
 
-TEXT = frozenset(
-    (
-        "id", "id_a", "id_b", "path", "source", "identity", "split", "track", "status", "reasons", "level", "sha256", "source_sha256", "duplicate_of",
-        "model", "model_sha256", "preprocess", "format", "mode", "modality", "method", "template", "recognizer",
-    )
-)  # fmt: skip
-"""Columns that are text whatever their cells look like (an identity may be named 007)."""
+READABLE = (*SUFFIXES, ".tsv")
+"""The suffixes of tables that are read."""
 
-_PLAIN_TEXT = TEXT - {"reasons"}
 _STRUCTS = {"factors": "factor_", "measures": "measure_"}
 _LISTS = {
     "bbox": ["bbox_x", "bbox_y", "bbox_width", "bbox_height"],
     "landmarks": [f"landmark_{point}_{axis}" for point in range(5) for axis in "xy"],
-}
-_TYPES: dict[str, pl.DataType] = {
-    **dict.fromkeys(_PLAIN_TEXT, pl.String()),
-    **dict.fromkeys(_LISTS, pl.List(pl.Float64())),
-    **dict.fromkeys(("raw", "score", "confidence", "inside", "eye_distance"), pl.Float64()),
-    **dict.fromkeys(("uqs", "face_index", "frame"), pl.Int64()),
-    "reasons": pl.List(pl.String()),
-    "factors": pl.Struct(dict.fromkeys(FACTORS, pl.Float64())),
-    "grey": pl.Boolean(),
 }
 _MARK = "bytes:"
 _ROW_GROUP = 1 << 16
@@ -152,76 +140,38 @@ def _plain_cell(value: Any) -> Any:
     return _plain(list(value)) if isinstance(value, (list, tuple)) else value
 
 
-def _kind(values: Iterable[Any]) -> Any:
-    """The polars type that holds all of these plain values, None where polars has to find out; told, it builds nested columns many times faster."""
-    known = [value for value in values if value is not None]
-    kinds = set(map(type, known))
-    if kinds <= {int, float} and kinds:
-        return pl.Float64 if float in kinds else pl.Int64
-    if kinds == {str}:
-        return pl.String
-    if kinds and kinds <= {list, tuple}:
-        inner = _kind(chain.from_iterable(known))
-        return inner and pl.List(inner)
-    if kinds == {dict}:
-        fields = {name: _kind(value.get(name) for value in known) for name in dict.fromkeys(chain.from_iterable(known))}
-        return pl.Struct(fields) if fields and all(fields.values()) else None
-    return None
-
-
-def _series(name: str, values: list[Any]) -> pl.Series:
-    try:
-        return pl.Series(name, values, dtype=_kind(values), strict=True)
-    except (
-        TypeError,
-        OverflowError,
-        pl.exceptions.PolarsError,
-    ):  # a whole number of more than 64 bits, whole numbers among floats in a list
-        return pl.Series(name, values, strict=False)
-
-
-def _frame(columns: Mapping[str, list[Any]]) -> pl.DataFrame:
+def _frame(named: Mapping[str, list[Any] | pl.Series]) -> pl.DataFrame:
     """Columns of mixed int and float are float; a column of our tables has its type even where nothing is known."""
-    return pl.DataFrame([typed(_series(name, values)) for name, values in columns.items()])
+    known = {name: values if isinstance(values, pl.Series) else series(name, values) for name, values in named.items()}
+    return pl.DataFrame([typed(values) for values in known.values()])
 
 
-def typed(column: pl.Series) -> pl.Series:
-    """Returns a column in the type that its name has in our tables where it does not show: no value, only empty lists, a field without a number.
+def flatten(frame: pl.DataFrame, *, lists: bool = False) -> pl.DataFrame:
+    """Returns the frame with nested columns spread as the module's docstring says, and NaN as missing.
 
-    >>> typed(pl.Series("score", [None])).dtype, typed(pl.Series("reasons", [[], []])).dtype
-    (Float64, List(String))
+    `lists` leaves `reasons` a list.
     """
-    if column.name in _TYPES and column.null_count() == len(column):
-        return pl.Series(column.name, [None] * len(column), dtype=_TYPES[column.name])
-    if column.name in _TYPES and column.dtype == pl.List(pl.Null):
-        return column.cast(_TYPES[column.name])
-    if column.name in _STRUCTS and isinstance(column.dtype, pl.Struct):
-        kinds = {field.name: field.dtype for field in column.dtype.fields}
-        return column.cast(pl.Struct({name: kind if kind != pl.Null else pl.Float64 for name, kind in kinds.items()}))
-    return column
-
-
-def flatten(frame: pl.DataFrame) -> pl.DataFrame:
-    """Returns the frame with nested columns spread as the module's docstring says, and NaN as missing."""
-    columns: list[pl.Expr] = []
+    cells: list[pl.Expr] = []
     for name, kind in frame.schema.items():
         column = pl.col(name)
         if name in _STRUCTS and isinstance(kind, pl.Struct):
-            columns += [column.struct.field(f.name).alias(_STRUCTS[name] + f.name) for f in kind.fields]
+            cells += [column.struct.field(f.name).alias(_STRUCTS[name] + f.name) for f in kind.fields]
         elif name in _LISTS and isinstance(kind, (pl.List, pl.Array)):
             spread = column.cast(pl.List(kind.inner))
-            columns += [spread.list.get(i, null_on_oob=True).alias(flat) for i, flat in enumerate(_LISTS[name])]
+            cells += [spread.list.get(i, null_on_oob=True).alias(flat) for i, flat in enumerate(_LISTS[name])]
         elif name in _LISTS:
-            columns += [column.alias(flat) for flat in _LISTS[name]]  # nothing but missing values
+            cells += [column.alias(flat) for flat in _LISTS[name]]  # nothing but missing values
         elif name in _STRUCTS and kind == pl.Null:
             continue  # nothing but missing values, and no names of fields
+        elif name == "reasons" and isinstance(kind, pl.List) and lists:
+            cells.append(column.cast(pl.List(pl.String)))
         elif name == "reasons" and isinstance(kind, pl.List):
-            columns.append(column.cast(pl.List(pl.String)).list.join(";").fill_null("").alias(name))
+            cells.append(column.cast(pl.List(pl.String)).list.join(";").fill_null("").alias(name))
         elif isinstance(kind, (pl.List, pl.Array, pl.Struct)):
             raise InputError(f"Column {name!r} must be flat to be written as text, got {kind}.", hint="use .parquet")
         else:
-            columns.append(column)
-    flat_frame = frame.select(columns)
+            cells.append(column)
+    flat_frame = frame.select(cells)
     return flat_frame.with_columns(pl.col(pl.Float32, pl.Float64).fill_nan(None))
 
 
@@ -242,7 +192,7 @@ def unflatten(frame: pl.DataFrame) -> pl.DataFrame:
         elif whole in _LISTS and set(_LISTS[whole]) <= set(frame.columns):
             joined = pl.concat_list(pl.col(c).cast(pl.Float64, strict=False) for c in _LISTS[whole])
             result.append(_unless_missing(_LISTS[whole], joined).alias(whole))
-        elif name == "reasons":
+        elif name == "reasons" and not isinstance(frame.schema[name], pl.List):
             text = pl.col(name).cast(pl.String).fill_null("")
             empty = pl.lit([], dtype=pl.List(pl.String))
             result.append(pl.when(text == "").then(empty).otherwise(text.str.split(";")).alias(name))
@@ -271,37 +221,72 @@ def write_table(frame: pl.DataFrame, path: str | os.PathLike[str]) -> None:
 
 def write_rows(frame: pl.DataFrame, stream: IO[bytes], suffix: str, *, header: bool = True) -> None:
     """Writes a frame, flattened, to a stream of bytes as `.csv` or `.jsonl`; `header=False` leaves out the line of column names of a CSV."""
-    flat = flatten(frame)
-    if checks.choice(suffix, "format of rows", (".csv", ".jsonl")) == ".jsonl":
+    lines = checks.choice(suffix, "format of rows", (".csv", ".jsonl")) == ".jsonl"
+    flat = flatten(frame, lists=lines)
+    if lines:
         stream.write(flat.write_ndjson().encode())
     else:
         stream.write(flat.write_csv(include_header=header, quote_style="non_numeric").encode())
 
 
-def read_table(path: str | os.PathLike[str]) -> pl.DataFrame:
-    """Returns the table at `path`, nested columns put together, text in encoded form (see decode_text).
+def read_table(source: str | os.PathLike[str] | Frame) -> pl.DataFrame:
+    """Returns a table: columns named as ours are (fiqa.data.columns), nested ones put together,
+    text in encoded form (see decode_text).
+
+    A text table may begin with a byte-order mark, be UTF-16, and have `;` or tabs between cells.
+
+    Args:
+        source: a file (one of READABLE by its suffix), or a frame of polars or pandas.
 
     Raises:
-        UnknownNameError: another suffix than SUFFIXES. ReadError: not_found, unreadable, or not a table of that format.
+        UnknownNameError: another suffix.
+        ReadError: not_found, unreadable, or not a table of that format.
     """
-    suffix = table_suffix(path)
+    if not isinstance(source, (str, os.PathLike)):
+        return unflatten(_named(_of_memory(source), "the frame"))
+    path = os.fspath(source)
+    suffix = checks.choice(os.path.splitext(path)[1].lower(), "table suffix", READABLE)
     with open_regular(path) as file:
         try:
             if suffix == ".parquet":
-                return pl.read_parquet(file)
-            if suffix == ".csv":
-                return unflatten(_typed(pl.read_csv(file, infer_schema=False)))
-            rows = [json.loads(line) for line in file if line.strip()]
+                return _named(pl.read_parquet(file), path)
+            text = utf8_of(file.read(), path)
+            if suffix != ".jsonl":
+                apart = columns.delimiter_of(text.split(b"\n", 1)[0], suffix)
+                cells = pl.read_csv(text, infer_schema=False, separator=apart)
+                if any(name != name.strip() for name in cells.columns):  # `path, score`
+                    cells = cells.with_columns(pl.all().str.strip_chars())
+                return unflatten(_typed(_named(cells, path)))
+            rows = [json.loads(line) for line in text.splitlines() if line.strip()]
             if not all(isinstance(row, dict) for row in rows):
                 raise ValueError("a line is not a JSON object")
             names = list(dict.fromkeys(name for row in rows for name in row))
-            return unflatten(_frame({name: [row.get(name) for row in rows] for name in names}))
+            whole = _frame({name: [row.get(name) for row in rows] for name in names})
+            return unflatten(_named(whole, path))
         except pl.exceptions.NoDataError:
             return pl.DataFrame()
+        except ReadError:
+            raise
         except (pl.exceptions.PolarsError, ValueError, OSError, RecursionError) as error:
-            raise ReadError(
-                f"{os.fspath(path)!r} must be a table in {suffix} form: {error}.", status="corrupt"
-            ) from error
+            raise ReadError(f"{path!r} must be a table in {suffix} form: {error}.", status="corrupt") from error
+
+
+def _of_memory(source: Frame) -> pl.DataFrame:
+    """A frame with the text that tables hold; one of polars is taken as it is."""
+    if isinstance(source, pl.DataFrame):
+        return source
+    if not is_frame(source):
+        raise InputError(f"A table must be a file or a frame, got {type(source).__name__}.")
+    known = columns_of(source)
+    return _frame({name: _plain(list(values)) for name, values in known.items()})
+
+
+def _named(frame: pl.DataFrame, where: str) -> pl.DataFrame:
+    """A frame whose columns have our names; columns without name and content (a separator at the
+    end of each line makes one) are left out."""
+    nameless = [name for name in frame.columns if not name.partition("_duplicated_")[0].strip()]
+    kept = frame.drop(name for name in nameless if frame[name].null_count() == len(frame))
+    return kept.rename(dict(zip(kept.columns, columns.canonical(kept.columns, where), strict=True)))
 
 
 def _typed(frame: pl.DataFrame) -> pl.DataFrame:

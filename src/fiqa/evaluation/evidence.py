@@ -8,19 +8,22 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fiqa import checks
 from fiqa.data.embeddings import read_embeddings
+from fiqa.data.frames import Frame, is_frame
 from fiqa.data.manifest import read_manifest
-from fiqa.data.names import Match, find_ids
-from fiqa.data.pairs import join_pairs, mated_pairs, read_folds
+from fiqa.data.names import Match, better_match, find_ids, strangers
 from fiqa.data.quality import read_quality
+from fiqa.data.sound import sentences
 from fiqa.errors import EvidenceError, InputError
+from fiqa.evaluation.pairing import PairList, chosen_pairs, content_of, listed_pairs, people
 from fiqa.evaluation.result import Scores
 from fiqa.functional.spread import spread, stretched
 from fiqa.functional.streams import nonmated_count, nonmated_index
@@ -29,9 +32,9 @@ from fiqa.types import Embeddings, Manifest, Pairs, PathLike, Quality
 
 __all__ = ["NORM", "STORED", "Evidence", "embeddings_of", "gather", "inputs"]
 
-OneQuality = Quality | PathLike
+OneQuality = Quality | PathLike | Frame
 Qualities = OneQuality | Sequence[OneQuality] | Mapping[str, OneQuality]
-Vectors = Embeddings | PathLike | Sequence[Embeddings | PathLike]
+Vectors = Embeddings | PathLike | Frame | Sequence[Embeddings | PathLike | Frame]
 
 NORM = "norm"
 """Given as a quality: the embedding norm of each recognizer."""
@@ -46,7 +49,7 @@ class Evidence:
 
     Fields: `ids` (N,) str; `identity` (N,) str; `manifest` the rows of these images where one was given; `scores` one per quality; `recognizers` embeddings
     in the order of `ids`; `mated` (M,2) rows of mated pairs; `nonmated` (Q,2), or None for all pairs of two identities; `fold` (M+Q,) of a pair list with
-    folds, mated pairs first; `counts` and `notes` what was found and what was left out.
+    folds, mated pairs first; `counts` and `notes` what was found and what was left out; `identity_from` where the identities come from, in words.
     """
 
     ids: NDArray[np.str_]
@@ -59,6 +62,7 @@ class Evidence:
     fold: NDArray[np.int64] | None
     counts: Mapping[str, int]
     notes: Sequence[str]
+    identity_from: str
 
     @property
     def nonmated_total(self) -> int:
@@ -74,40 +78,46 @@ def gather(
     quality: Qualities,
     embeddings: Vectors,
     *,
-    pairs: Pairs | PathLike | None = None,
-    faces: Manifest | PathLike | None = None,
+    pairs: Pairs | PathLike | Frame | None = None,
+    faces: Manifest | PathLike | Frame | None = None,
     match: Match = "id",
+    flip: Sequence[str] = (),
 ) -> Evidence:
     """Returns the evidence of some qualities and recognizers; arguments and Raises as fiqa.evaluate."""
     recognizers = embeddings_of(embeddings)
-    named = _qualities(quality, recognizers)
-    manifest = read_manifest(faces) if isinstance(faces, str | os.PathLike) else faces
+    named = _flipped(_qualities(quality, recognizers), flip)
+    manifest = faces if faces is None or isinstance(faces, Manifest) else read_manifest(faces)
     ours = recognizers[0].id if manifest is None else manifest.id
     vector_rows = [_rows(one.id, ours, match) for one in recognizers]
     score_rows = [_rows(one.quality.id, ours, match) for one in named]
     known = np.all([rows >= 0 for rows in (*vector_rows, *score_rows)], axis=0)
-    stated = manifest is not None and bool(np.any(manifest.identity != ""))
-    identity = manifest.identity if manifest is not None and stated else _identities(ours)
-    listed = None if pairs is None else _listed(pairs, ours, known, match)
+    sides = [
+        *((one.name, one.quality.id, rows) for one, rows in zip(named, score_rows, strict=True)),
+        *((one.recognizer, one.id, rows) for one, rows in zip(recognizers, vector_rows, strict=True)),
+    ]
+    listed = None if pairs is None else listed_pairs(pairs, ours, known, match)
+    identity, identity_from = people(ours, known, manifest, listed)
     if listed is None:
         known &= identity != ""
-    elif not np.any(identity[known] != ""):
-        identity = _from_pairs(listed.pairs)
     keep = np.flatnonzero(known)
     if len(keep) < 2:
-        raise EvidenceError(
-            f"Evaluation needs images that every quality and recognizer has (and whose identity is known), got {len(keep)} of {len(ours)}.",
-            hint="ids must agree, an image's suffix aside; --match stem compares the last part only, --faces names identities",
-        )
-    notes = [*_missing_notes(named, score_rows, recognizers, vector_rows, ours, keep)]
+        raise _nothing_meets(sides, ours, keep, listed, match)
+    notes = [f"Identities are from {identity_from}.", *_missing_notes(sides, ours, keep, match)]
     scores = [_scores(one, rows, keep) for one, rows in zip(named, score_rows, strict=True)]
     vectors = [_taken(one, rows[keep], ours[keep]) for one, rows in zip(recognizers, vector_rows, strict=True)]
     counts = {"images": len(keep), "left_out": len(ours) - len(keep)}
-    chosen = _pairs(listed, identity[keep], None if manifest is None else _content(manifest, keep), keep, len(ours))
-    mated, nonmated, fold, found = chosen
+    notes += [f"{one.name} was flipped: lower is better in its file." for one in named if one.flipped]
+    chosen = chosen_pairs(
+        listed, identity[keep], None if manifest is None else content_of(manifest, keep), keep, len(ours)
+    )
+    mated, nonmated, fold, found, impossible = chosen
     counts |= {"identities": len(np.unique(identity[keep][mated[:, 0]])) if len(mated) else 0} | found
     counts["mated"] = len(mated)
     counts["nonmated"] = nonmated_count(identity[keep]) if nonmated is None else len(nonmated)
+    notes += sentences(impossible)
+    if fold is not None and len(np.unique(fold)) < 2:
+        notes.append("The pairs are of one fold: there is no accuracy over folds.")
+        fold = None
     if found.get("duplicates"):
         notes.append(
             f"{found['duplicates']} mated pairs compare an image with itself (equal content) and were left out."
@@ -117,7 +127,9 @@ def gather(
             f"{found['pairs_lost']} pairs of the list name an image that is not among those with everything known, and were left out."
         )
     taken = None if manifest is None else manifest.take(keep)
-    return Evidence(ours[keep], identity[keep], taken, scores, vectors, mated, nonmated, fold, counts, notes)
+    return Evidence(
+        ours[keep], identity[keep], taken, scores, vectors, mated, nonmated, fold, counts, notes, identity_from
+    )
 
 
 def inputs(quality: Qualities, embeddings: Vectors, *others: Any) -> list[str]:
@@ -136,8 +148,9 @@ def embeddings_of(embeddings: Vectors) -> list[Embeddings]:
     found = []
     for one in _listed_of(embeddings):
         read = one if isinstance(one, Embeddings) else read_embeddings(one)
-        name = read.recognizer or ("recognizer" if isinstance(one, Embeddings) else Path(one).stem)
-        found.append((read, name, name if isinstance(one, Embeddings) else Path(one).stem))
+        stem = Path(one).stem if isinstance(one, str | os.PathLike) else ""
+        name = read.recognizer or stem or "recognizer"
+        found.append((read, name, stem or name))
     if not found:
         raise InputError("embeddings must name at least one recognizer, got none.")
     names = _unique([name for _, name, _ in found], [stem for _, _, stem in found], "recognizer")
@@ -146,17 +159,35 @@ def embeddings_of(embeddings: Vectors) -> list[Embeddings]:
 
 @dataclass(frozen=True, eq=False)
 class _Named:
-    """A quality under the name it has in the report, and its numbers in 0..1 where its file has them."""
+    """A quality under the name it has in the report, and its numbers in 0..1 where its file has them; `flipped` where its sign was turned."""
 
     name: str
     stem: str
     quality: Quality
     unit: Quality | None
     scale: str
+    flipped: bool = False
+
+
+def _flipped(named: Sequence[_Named], flip: Sequence[str]) -> list[_Named]:
+    """The qualities, those named in `flip` with their order reversed; raises UnknownNameError."""
+    wanted = [flip] if isinstance(flip, str) else list(flip)
+    for name in wanted:
+        checks.choice(name, "quality to flip", [one.name for one in named])
+    return [_turned(one) if one.name in wanted else one for one in named]
+
+
+def _turned(one: _Named) -> _Named:
+    bounds = one.quality.range
+    turned = None if bounds is None else (-bounds[1], -bounds[0])
+    quality = replace(one.quality, value=-one.quality.value, range=turned)
+    unit = None if one.unit is None else replace(one.unit, value=1 - one.unit.value)
+    return replace(one, quality=quality, unit=unit, scale=f"{one.scale}, flipped".strip(", "), flipped=True)
 
 
 def _listed_of(value: Any) -> list[Any]:
-    return [value] if isinstance(value, str | os.PathLike | Quality | Embeddings) else list(value)
+    alone = isinstance(value, str | os.PathLike | Quality | Embeddings) or is_frame(value)
+    return [value] if alone else list(value)
 
 
 def _split(text: str) -> tuple[str | None, str]:
@@ -171,7 +202,7 @@ def _qualities(quality: Qualities, recognizers: Sequence[Embeddings]) -> list[_N
     )
     found: list[_Named] = []
     for name, one in given:
-        if one == NORM and not os.path.exists(NORM):
+        if isinstance(one, str) and one == NORM and not os.path.exists(NORM):
             norms = [embedding_norm(recognizer) for recognizer in recognizers]
             found += [_Named(q.method, q.method, q, None, "") for q in norms]
             continue
@@ -185,13 +216,14 @@ def _qualities(quality: Qualities, recognizers: Sequence[Embeddings]) -> list[_N
         raise InputError(
             f"{reserved[0]!r} must not be a quality's name: that curve is always there.", hint="say NAME=FILE"
         )
-    return [_Named(name, one.stem, one.quality, one.unit, one.scale) for name, one in zip(names, found, strict=True)]
+    return [replace(one, name=name) for name, one in zip(names, found, strict=True)]
 
 
 def _named(name: str | None, source: Any) -> _Named:
     if isinstance(source, Quality):
         return _Named(name or source.method, name or source.method, source, None, "")
     read = read_quality(source, method=name)
+    stem = Path(source).stem if isinstance(source, str | os.PathLike) else read.method
     unit, scale = None, ""
     if read.provenance.get("column") == "raw":
         for column, top in (("score", 1.0), ("uqs", 100.0)):
@@ -199,9 +231,9 @@ def _named(name: str | None, source: Any) -> _Named:
                 other = read_quality(source, column=column)
             except InputError:  # the table has no such column
                 continue
-            unit, scale = Quality(other.id, other.value / np.float32(top), other.method), f"column {column}"
+            unit, scale = Quality(other.id, other.value / top, other.method), f"column {column}"
             break
-    return _Named(read.method, name or Path(source).stem, read, unit, scale)
+    return _Named(read.method, name or stem, read, unit, scale)
 
 
 def _unique(names: list[str], stems: list[str], what: str) -> list[str]:
@@ -226,25 +258,18 @@ def _rows(theirs: NDArray[np.str_], ours: NDArray[np.str_], match: Match) -> NDA
     return rows
 
 
-def _identities(ids: NDArray[np.str_]) -> NDArray[np.str_]:
-    """The folder part of each id, "" where there is none."""
-    parts = [name.replace("\\", "/").rpartition("/")[0] for name in ids.tolist()]
-    return np.array(parts, dtype=np.str_)
-
-
 def _taken(vectors: Embeddings, rows: NDArray[np.int64], ids: NDArray[np.str_]) -> Embeddings:
     return Embeddings(ids, vectors.vector[rows], vectors.norm[rows], vectors.recognizer)
 
 
 def _scores(one: _Named, rows: NDArray[np.int64], keep: NDArray[np.int64]) -> Scores:
-    value = one.quality.value[rows[keep]].astype(np.float64)
+    value = one.quality.value[rows[keep]]
     unit, scale = None, one.scale
     if one.unit is not None:
-        unit = one.unit.at(one.quality.id[rows[keep]]).astype(np.float64)
-    elif len(value) and value.min() >= 0 and value.max() <= 1:
-        unit, scale = value, "as given"
-    elif one.quality.range == (0.0, 100.0):
-        unit, scale = value / 100, "of 100"
+        unit = one.unit.at(one.quality.id[rows[keep]])
+    else:
+        unit, scale = _unit(-value if one.flipped else value, one)
+        unit = 1 - unit if one.flipped and unit is not None else unit
     source = str(one.quality.provenance.get("source", "memory"))
     lost = len(np.setdiff1d(np.arange(len(one.quality)), rows[rows >= 0], assume_unique=True))
     absent = int(np.count_nonzero(rows < 0))
@@ -252,21 +277,28 @@ def _scores(one: _Named, rows: NDArray[np.int64], keep: NDArray[np.int64]) -> Sc
     return Scores(one.name, value, one.quality.kind, source, unit, scale or "open", absent, lost, found)
 
 
-def _missing_notes(
-    named: Sequence[_Named],
-    score_rows: Sequence[NDArray[np.int64]],
-    recognizers: Sequence[Embeddings],
-    vector_rows: Sequence[NDArray[np.int64]],
-    ours: NDArray[np.str_],
-    keep: NDArray[np.int64],
-) -> list[str]:
-    every = [*((n.name, rows) for n, rows in zip(named, score_rows, strict=True))]
-    every += [(e.recognizer, rows) for e, rows in zip(recognizers, vector_rows, strict=True)]
-    notes = [
-        f"{name} has nothing for {int((rows < 0).sum())} of {len(ours)} images."
-        for name, rows in every
-        if np.any(rows < 0)
-    ]
+def _unit(value: NDArray[np.float64], one: _Named) -> tuple[NDArray[np.float64] | None, str]:
+    """A quality in 0..1 and how that was found, None and the scale that it has where it is none."""
+    if len(value) and value.min() >= 0 and value.max() <= 1:
+        return value, "as given, flipped" if one.flipped else "as given"
+    if one.quality.range in ((0.0, 100.0), (-100.0, 0.0)):
+        return value / 100, "of 100, flipped" if one.flipped else "of 100"
+    return None, one.scale
+
+
+_Side = tuple[str, NDArray[np.str_], NDArray[np.int64]]
+"""A quality or recognizer: its name, its ids, and the row of each of our ids in it, -1 without."""
+
+
+def _missing_notes(sides: Sequence[_Side], ours: NDArray[np.str_], keep: NDArray[np.int64], match: Match) -> list[str]:
+    notes = []
+    for name, theirs, rows in sides:
+        if np.any(rows < 0):
+            remedy = better_match(theirs, ours, match=match)
+            notes.append(
+                f"{name} has nothing for {int((rows < 0).sum())} of {len(ours)} images"
+                + (f" ({remedy})." if remedy else ".")
+            )
     if len(keep) < len(ours):
         notes.append(
             f"All numbers are of the {len(keep)} images of {len(ours)} that every quality and recognizer has and whose identity is known."
@@ -274,71 +306,25 @@ def _missing_notes(
     return notes
 
 
-@dataclass(frozen=True, eq=False)
-class _List:
-    """A pair list over our ids; `lost` pairs of images that are not known."""
-
-    pairs: Pairs
-    fold: NDArray[np.int64] | None
-    lost: int
-
-
-def _listed(pairs: Pairs | PathLike, ours: NDArray[np.str_], known: NDArray[np.bool_], match: Match) -> _List:
-    fold = None
-    if isinstance(pairs, str | os.PathLike):
-        folded = read_folds(pairs)
-        pairs, fold = folded.pairs, folded.fold
-    joined, kept = join_pairs(pairs, ours, match=match)
-    whole = known[joined.index].all(axis=1)
-    fold = None if fold is None else fold[kept][whole]
-    known &= np.isin(np.arange(len(ours)), joined.index[whole])
-    return _List(Pairs(ours, joined.index[whole], joined.mated[whole]), fold, len(pairs) - int(whole.sum()))
-
-
-def _from_pairs(pairs: Pairs) -> NDArray[np.str_]:
-    """Identities of images of which only pairs are known: what mated pairs connect is one person."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    edges = pairs.index[pairs.mated]
-    n = len(pairs.ids)
-    graph = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(n, n))
-    return np.char.add("person ", connected_components(graph, directed=False)[1].astype(np.str_))
-
-
-def _content(manifest: Manifest, keep: NDArray[np.int64]) -> NDArray[np.str_] | None:
-    return manifest.columns["sha256"][keep].astype(np.str_) if "sha256" in manifest.columns else None
-
-
-def _pairs(
-    listed: _List | None,
-    identity: NDArray[np.str_],
-    content: NDArray[np.str_] | None,
+def _nothing_meets(
+    sides: Sequence[_Side],
+    ours: NDArray[np.str_],
     keep: NDArray[np.int64],
-    total: int,
-) -> tuple[NDArray[np.int64], NDArray[np.int64] | None, NDArray[np.int64] | None, dict[str, int]]:
-    """Returns (mated, nonmated or None, fold or None, counts), pairs as rows of the kept images."""
-    if listed is None:
-        mated = mated_pairs(identity, content=content)
-        return mated.index, None, None, {"single": mated.single, "duplicates": mated.duplicates}
-    place = np.full(total, -1)
-    place[keep] = np.arange(len(keep))
-    index, same = place[listed.pairs.index], listed.pairs.mated
-    equal = np.zeros(len(index), bool)
-    if content is not None and len(index):
-        equal = same & (content[index[:, 0]] == content[index[:, 1]]) & (content[index[:, 0]] != "")
-    mixed = same & (identity[index[:, 0]] != identity[index[:, 1]])
-    if mixed.any():
-        raise InputError(
-            f"A mated pair must be of one identity, got {int(mixed.sum())} of {int(same.sum())} that are of two by their ids.",
-            hint="--faces MANIFEST with a column `identity` says who is who",
-        )
-    order = np.concatenate([np.flatnonzero(same & ~equal), np.flatnonzero(~same)])
-    genuine = int(np.count_nonzero(same & ~equal))
-    fold = None if listed.fold is None else listed.fold[order]
-    return (
-        index[order[:genuine]],
-        index[order[genuine:]],
-        fold,
-        {"duplicates": int(equal.sum()), "pairs_lost": listed.lost},
+    listed: PairList | None,
+    match: Match,
+) -> EvidenceError:
+    """The error of images that are not known together: two ids of each side that does not meet ours."""
+    apart = [
+        strangers(theirs, ours, what=name, match=match)
+        for name, theirs, rows in sides
+        if 2 * np.count_nonzero(rows >= 0) < len(ours)
+    ]
+    if listed is not None and listed.lost:
+        apart.append(strangers(listed.names, ours, what="the list of pairs", match=match))
+    if not apart:
+        apart = [f"an image is {str(ours[0])!r}, which names no identity" if len(ours) else "there is no image"]
+    return EvidenceError(
+        f"Evaluation needs images that every quality and recognizer has (and whose identity is known), got {len(keep)} of {len(ours)}: "
+        f"{'. '.join(apart)}.",
+        hint="ids must agree, an image's suffix aside; --match says how they are compared, --faces names identities",
     )

@@ -9,12 +9,14 @@ import hashlib
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fiqa import checks
+from fiqa.data import columns
 from fiqa.data.images import Image, Limits, read_image
 from fiqa.data.manifest import find
 from fiqa.data.store import file_state, hash_rows
@@ -29,6 +31,7 @@ __all__ = [
     "aligned_face",
     "alike",
     "joined",
+    "read_row",
     "resized",
     "sources",
 ]
@@ -39,13 +42,14 @@ ALIGNED_SIZE = 112
 SMALLEST_CROP = 26
 """The shortest side of an aligned crop that is scored: its eyes are then 8 pixels apart (fiqa.faces.detection.MIN_EYE_DISTANCE)."""
 
+_SHA256 = 64
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Source:
     """One image to score: a row of a manifest. `landmarks` (ten crop coordinates), `eye_distance` (source pixels) and `inside` (share of the crop that came
-    from the frame) where it lists crops that know them."""
+    from the frame) where it lists crops that know them; `sha256` of the file, "" where it is not known."""
 
     id: str
     path: str
@@ -55,23 +59,45 @@ class Source:
     landmarks: tuple[float, ...] | None = None
     eye_distance: float | None = None
     inside: float | None = None
+    sha256: str = ""
 
 
 def sources(manifest: Manifest) -> Iterator[Source]:
-    """Yields the rows of a manifest as they will be scored."""
-    landmarks, eyes, inside = (manifest.columns.get(name) for name in ("landmarks", "eye_distance", "inside"))
+    """Yields the rows of a manifest as they will be scored. Raises InputError for a column that holds no numbers."""
+    widths = {"landmarks": 10, "eye_distance": 0, "inside": 0}
+    known = {
+        name: columns.numbers(manifest.columns[name], name, manifest.id, width=width)
+        for name, width in widths.items()
+        if name in manifest.columns
+    }
+    unknown: list[Any] = [None] * len(manifest)
+    landmarks, eyes, inside = (known.get(name, unknown) for name in widths)
+    hashes = manifest.columns.get("sha256")
     for i in range(len(manifest)):
-        known = None if landmarks is None or landmarks[i] is None else tuple(map(float, landmarks[i]))
         yield Source(
             str(manifest.id[i]),
             str(manifest.path[i]),
             str(manifest.identity[i]),
             str(manifest.split[i]),
             str(manifest.status[i]),
-            known,
-            None if eyes is None else float(eyes[i]),
-            None if inside is None else float(inside[i]),
+            landmarks[i],
+            eyes[i],
+            inside[i],
+            "" if hashes is None else str(hashes[i] or ""),
         )
+
+
+def read_row(path: str, sha256: str, *, limits: Limits | None = None) -> Image:
+    """Returns the image that a row of a manifest names; raises ReadError as read_image, and with
+    status "changed" where the file is not the one of the row's `sha256` ("" is not known)."""
+    image = read_image(path, limits=limits)
+    if len(sha256) == _SHA256 and image.sha256 != sha256.lower():
+        raise ReadError(
+            f"{path!r} must have the sha256 that its table names, {sha256[:12]}..., it has {image.sha256[:12]}...",
+            status="changed",
+            hint="it is another file, or was changed since: fiqa scan makes a new table",
+        )
+    return image
 
 
 @dataclass(frozen=True)
@@ -94,15 +120,20 @@ class CropTable:
     def __len__(self) -> int:
         return len(self.manifest)
 
+    @cached_property
+    def _sources(self) -> list[Source]:
+        return list(sources(self.manifest))
+
     def read(self, row: int) -> tuple[str, Crops | None]:
         """Returns the status of a row and, when that is ok, its crop at the size of the alignment template."""
         if self.crops is not None:
             return "ok", resized(self.crops[row])
-        status, path = str(self.manifest.status[row]), str(self.manifest.path[row])
+        source = self._sources[row]
+        status, path = source.status, source.path
         if status != "ok":
             return status, None
         try:
-            pixels = read_image(path, limits=self.limits).pixels
+            pixels = read_row(path, source.sha256, limits=self.limits).pixels
         except ReadError as error:
             return error.status, None
         except Exception:  # noqa: BLE001 - whatever one image does to a decoder, the others still get their vectors

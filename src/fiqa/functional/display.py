@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fiqa.functional.table import printable, shown
+from fiqa.vocabulary import STATUSES
 
-__all__ = ["columns_html", "counts_line", "facts_html", "histogram_svg", "steps_svg"]
+__all__ = ["columns_html", "counts_line", "facts_html", "failure_line", "histogram_svg", "steps_svg"]
 
 _WIDTH, _HEIGHT = 320, 150
 _INK, _SOFT = "#1e5cab", "#8a94a3"
@@ -25,6 +26,17 @@ def counts_line(values: Iterable[str]) -> str:
     names, counts = np.unique(np.asarray(list(values), dtype=np.str_), return_counts=True)
     order = sorted(range(len(names)), key=lambda i: (-counts[i], names[i]))
     return ", ".join(f"{counts[i]:,} {names[i]}" for i in order)
+
+
+def failure_line(paths: Iterable[str], statuses: Iterable[str]) -> str:
+    """Returns the first row that is not ok, and why; "" without any.
+
+    >>> failure_line(["a.jpg", "b.jpg"], ["ok", "not_found"])
+    "the first is 'b.jpg', not_found: There is no file at that path (or no longer)."
+    """
+    rows = zip(paths, statuses, strict=True)
+    path, status = next(((path, status) for path, status in rows if status != "ok"), ("", ""))
+    return status and f"the first is {str(path)!r}, {status}: {STATUSES.get(str(status), '')}"
 
 
 def facts_html(title: str, facts: Iterable[tuple[str, object]]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,11 +18,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from fiqa.data.embeddings import MappedEmbeddings, map_embeddings
+from fiqa.data.columns import identity_like, identity_missing
+from fiqa.data.embeddings import MappedEmbeddings, map_embeddings, read_embeddings
+from fiqa.data.frames import Frame, is_frame
 from fiqa.data.manifest import find, to_frame
+from fiqa.data.names import find_ids, strangers
 from fiqa.data.quality import read_quality
-from fiqa.data.store import hash_inputs
-from fiqa.data.tables import SUFFIXES, encode_text, read_table
+from fiqa.data.store import hash_inputs, hash_rows
+from fiqa.data.tables import READABLE, decode_text, encode_text, read_table
 from fiqa.errors import InputError
 from fiqa.functional.batches import batches
 from fiqa.methods.labeler import STATUS, Job
@@ -36,14 +40,17 @@ _UNIT = 1e-2
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """Everything that was given: `table` id, identity, status in the order of the faces; `place` of each face among the vectors, -1 without."""
+    """Everything that was given: `table` id, identity, status in the order of the faces; `place` of each face among the vectors, -1
+    without; `identity_from` where the identities come from, in words; `meant` columns that may be meant as identity, where there is none."""
 
     table: pl.DataFrame
     faces: Manifest | None
     place: NDArray[np.int64] | None
     embeddings: MappedEmbeddings | None
-    prior: NDArray[np.float32] | None
+    prior: NDArray[np.float64] | None
     hashes: dict[str, str]
+    identity_from: str = ""
+    meant: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.table)
@@ -66,6 +73,8 @@ class Inputs:
 
     def statuses(self, needs: tuple[str, ...]) -> pl.Series:
         """Returns for every face "ok", or what it lacks of what the method needs; raises InputError where an input is absent altogether."""
+        if self.meant and "identities" in needs:
+            raise identity_missing(self.meant, "The manifest of the faces")
         lacking = [name for name in needs if name in _GIVEN and self._absent(name)]
         if lacking:
             raise InputError(
@@ -144,9 +153,9 @@ _GIVEN = {
 
 
 def load_inputs(
-    faces: PathLike | Manifest | None,
-    embeddings: PathLike | Embeddings | None,
-    prior: PathLike | Quality | None,
+    faces: PathLike | Frame | Manifest | None,
+    embeddings: PathLike | Frame | Embeddings | None,
+    prior: PathLike | Frame | Quality | None,
     *,
     crops: bool,
 ) -> Inputs:
@@ -158,15 +167,16 @@ def load_inputs(
     Raises: ReadError, InputError (nothing given, ids that repeat).
     """
     known = _embeddings(embeddings)
-    quality = read_quality(prior) if isinstance(prior, (str, os.PathLike)) else prior
-    manifest, table = _faces(faces, crops)
+    quality = prior if prior is None or isinstance(prior, Quality) else read_quality(prior)
+    manifest, table, origin, meant = _faces(faces, crops)
     if table is None:
         if known is None and quality is None:
             raise InputError("label needs faces, embeddings or a prior, got none of them.")
         ids = _text((known or quality).id)  # type: ignore[union-attr]
         table = pl.DataFrame({"id": ids}).with_columns(identity=pl.lit(""), status=pl.lit("ok"))
-    if (table["identity"] == "").all():
+    if (table["identity"] == "").all() and not meant:
         table = table.with_columns(_folders(table["id"]))
+        origin = "the folder part of each id" if (table["identity"] != "").any() else ""
     if table["id"].is_duplicated().any():
         twice = table["id"].filter(table["id"].is_duplicated())[0]
         raise InputError(f"ids of the faces must be unique, got {twice!r} more than once.")
@@ -174,30 +184,41 @@ def load_inputs(
     values = None
     if quality is not None:
         at = _places(table["id"], quality.id, "prior")
-        values = np.where(at < 0, np.float32(np.nan), np.append(quality.value, np.float32(np.nan))[at])
+        values = np.where(at < 0, np.nan, np.append(quality.value, np.nan)[at])
     hashes = _hash("faces", faces, manifest) | _hash("embeddings", embeddings) | _hash("prior", prior)
-    return Inputs(table, manifest, place, known, values, hashes)
+    return Inputs(table, manifest, place, known, values, hashes, origin, meant)
 
 
-def _faces(faces: PathLike | Manifest | None, crops: bool) -> tuple[Manifest | None, pl.DataFrame | None]:
-    """The manifest (when the pixels are needed) and its table; a table on disk is not made into a manifest without need."""
+def _faces(
+    faces: PathLike | Frame | Manifest | None, crops: bool
+) -> tuple[Manifest | None, pl.DataFrame | None, str, list[str]]:
+    """The manifest (when the pixels are needed), its table, where identities are from, and columns that may be meant where there are none; a table on disk is
+    not made into a manifest without need."""
     if faces is None:
-        return None, None
-    if not crops and not isinstance(faces, Manifest) and Path(faces).suffix.lower() in SUFFIXES:
+        return None, None, "", []
+    plain = not isinstance(faces, (str, os.PathLike)) or Path(faces).suffix.lower() in READABLE
+    if not crops and not isinstance(faces, Manifest) and plain:
         frame = read_table(faces)
+        where = os.path.basename(faces) if isinstance(faces, (str, os.PathLike)) else "the frame"
         if "id" in frame.columns:
             known = {"identity": pl.col("identity") if "identity" in frame.columns else pl.lit("")}
             known["status"] = pl.col("status") if "status" in frame.columns else pl.lit("ok")
             text = {name: column.cast(pl.String).fill_null("") for name, column in known.items()}
-            return None, frame.select(pl.col("id").cast(pl.String), **text)
+            origin = f"column identity of {where}" if "identity" in frame.columns else ""
+            meant = [] if origin else identity_like({name: frame[name] for name in frame.columns})
+            return None, frame.select(pl.col("id").cast(pl.String), **text), origin, meant
     manifest = faces if isinstance(faces, Manifest) else find(faces)
-    return manifest, to_frame(manifest).select("id", "identity", "status")
+    table = to_frame(manifest).select("id", "identity", "status")
+    if np.any(manifest.identity != ""):
+        return manifest, table, manifest.identity_from or "the manifest", []
+    return manifest, table, "", identity_like(manifest.columns)
 
 
-def _embeddings(given: PathLike | Embeddings | None) -> MappedEmbeddings | None:
-    if isinstance(given, Embeddings):
-        return MappedEmbeddings(given.id, given.vector, given.norm, given.recognizer)
-    return None if given is None else map_embeddings(given)
+def _embeddings(given: PathLike | Frame | Embeddings | None) -> MappedEmbeddings | None:
+    if given is None or isinstance(given, (str, os.PathLike)):
+        return None if given is None else map_embeddings(given)
+    known = given if isinstance(given, Embeddings) else read_embeddings(given)
+    return MappedEmbeddings(known.id, known.vector, known.norm, known.recognizer)
 
 
 def _text(ids: NDArray[np.str_]) -> pl.Series:
@@ -210,13 +231,27 @@ def _folders(ids: pl.Series) -> pl.Series:
 
 
 def _places(ours: pl.Series, theirs: NDArray[np.str_], name: str) -> NDArray[np.int64]:
-    """(N,) row of each of our ids among theirs, -1 where it is not."""
+    """(N,) row of each of our ids among theirs, -1 where it is not; ids that are not equal are compared as find_ids does.
+
+    Raises InputError where none meets."""
     table = pl.DataFrame({"id": _text(theirs)}).with_row_index("place")
     if table["id"].is_duplicated().any():
         twice = table["id"].filter(table["id"].is_duplicated())[0]
         raise InputError(f"ids of the {name} must be unique, got {twice!r} more than once.")
     joined = ours.to_frame("id").join(table, on="id", how="left", maintain_order="left")
-    return joined["place"].cast(pl.Int64).fill_null(-1).to_numpy()
+    place = joined["place"].cast(pl.Int64).fill_null(-1).to_numpy()
+    lost = np.flatnonzero(place < 0)
+    if len(lost):
+        left = np.setdiff1d(np.arange(len(theirs)), place)
+        mine = [decode_text(str(one)) for one in ours[lost].to_list()]
+        row = find_ids(theirs[left], mine)
+        place = place.copy()
+        place[lost[row[row >= 0]]] = left[row >= 0]
+    if len(place) and len(theirs) and (place < 0).all():
+        raise InputError(
+            f"No id of the {name} is one of the faces: {strangers(theirs, map(decode_text, ours), what=name).rsplit(';', 1)[0]}."
+        )
+    return place
 
 
 def _hash(name: str, given: Any, manifest: Manifest | None = None) -> dict[str, str]:
@@ -238,6 +273,8 @@ def _hash(name: str, given: Any, manifest: Manifest | None = None) -> dict[str, 
         return {name: _digest(hash_inputs(files).values())}
     if isinstance(given, Quality):
         return {name: _digest([given.id, given.value])}
+    if is_frame(given):
+        return {name: hash_rows([tuple(given.columns), *read_table(given).rows()])}
     if isinstance(given, Embeddings):
         return {name: _digest([given.id, given.vector, given.norm])}
     return {name: _digest([given.id, given.identity, given.status])}

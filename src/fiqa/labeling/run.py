@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from fiqa import methods
 from fiqa.data.embeddings import read_embeddings
+from fiqa.data.frames import Frame, is_frame
 from fiqa.data.quality import read_quality
 from fiqa.data.store import fingerprint, hash_inputs, is_current, make_record, read_sidecar, write_sidecar
 from fiqa.data.tables import decode_text, read_table, table_suffix, write_table
@@ -30,7 +31,7 @@ from fiqa.types import Embeddings, Manifest, PathLike, Quality
 
 __all__ = ["Labeled", "Prior", "label_rows", "labeler_of"]
 
-Prior = PathLike | Quality | Sequence[PathLike | Quality] | None
+Prior = PathLike | Frame | Quality | Sequence[PathLike | Frame | Quality] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +48,8 @@ class Labeled:
 def label_rows(
     method: str,
     *,
-    faces: PathLike | Manifest | None = None,
-    embeddings: PathLike | Embeddings | None = None,
+    faces: PathLike | Frame | Manifest | None = None,
+    embeddings: PathLike | Frame | Embeddings | None = None,
     prior: Prior = None,
     templates: PathLike = "auto",
     centers: PathLike | Embeddings | None = None,
@@ -77,6 +78,8 @@ def label_rows(
         return _read_back(out)
     work = LocalWork(seed, out, key, workers, teller(progress), os.fspath(templates))
     table, labels = _labeled(method, labeler, settings, inputs, work, names_and_centers)
+    if inputs.identity_from:
+        labels.about["identity_from"] = inputs.identity_from
     quality = _quality(method, table, labels, record)
     if out is not None:
         _write(out, table, labels, record, quality)
@@ -114,10 +117,12 @@ def _labels(name: str) -> bool:
     return "label" in methods.card(name).gives or hasattr(methods.module(name), "labeler")
 
 
-def _single_prior(prior: Prior) -> PathLike | Quality | None:
+def _single_prior(prior: Prior) -> PathLike | Frame | Quality | None:
     if prior is None or isinstance(prior, str | os.PathLike | Quality):
         return prior
-    several = list(prior)
+    if is_frame(prior):
+        return prior
+    several = list(cast("Sequence[PathLike | Frame | Quality]", prior))
     if len(several) > 1:
         names = ", ".join(str(getattr(one, "method", one)) for one in several)
         raise InputError(
@@ -187,7 +192,7 @@ def _labeled(
     statuses[rows] = np.where(known, "ok", why)
     frame = inputs.table.select("id", "identity").with_columns(
         pl.Series("status", statuses, dtype=pl.String),
-        _spread(pl.Series("value", labels.value, nan_to_null=True), rows, len(inputs)),
+        _spread(pl.Series("value", labels.value.astype(np.float64), nan_to_null=True), rows, len(inputs)),
         pl.lit(method).alias("method"),
         pl.lit("label").alias("kind"),
         *(

@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqa.data.images import Limits, read_image
 from fiqa.data.store import Parts
 from fiqa.errors import FiqaError, InputError, ReadError
 from fiqa.execute.local import map_batches
-from fiqa.faces.crops import Source, aligned_face, alike, joined, sources
+from fiqa.faces.crops import Source, aligned_face, alike, joined, read_row, sources
 from fiqa.methods.labeler import STATUS, Job, MeasureFaces
 from fiqa.progress import Told
 from fiqa.types import Faces, FloatArray, Scorer
@@ -126,7 +125,7 @@ def _read(source: Source) -> tuple[str, Faces | None]:
     if source.status != "ok":
         return source.status, None
     try:
-        image = read_image(source.path, limits=Limits())
+        image = read_row(source.path, source.sha256)
     except ReadError as error:
         return error.status, None
     except Exception:  # noqa: BLE001 - whatever one image does to a decoder, the others are still labeled

@@ -53,7 +53,7 @@ def lowered_quality(
     rule: Literal["identity", "published"] = "identity",
     least: int = 10,
     leave_out: bool = False,
-) -> NDArray[np.float32]:
+) -> NDArray[np.float64]:
     """Returns clamp(q_i - strength d_i, 0, 1), d_i = 1 - cos(e_i, center of the best of the own identity) [1].
 
     The center is the mean of the unit vectors of the best images. Which they are:
@@ -74,7 +74,7 @@ def lowered_quality(
         leave_out: whether an image is left out of its own center.
 
     Returns:
-        (N,) float32 in 0..1; NaN where there is no center. Without `leave_out` an image that is its identity's only
+        (N,) float64 in 0..1; NaN where there is no center. Without `leave_out` an image that is its identity's only
         best one keeps its prior.
 
     Raises:
@@ -84,7 +84,7 @@ def lowered_quality(
 
     >>> e = np.array([[1.0, 0], [0.6, 0.8], [0, 1.0]])
     >>> lowered_quality([0.9, 0.8, 0.4], e, ["a", "a", "b"], best=0.5).round(2).tolist()
-    [0.8999999761581421, 0.6000000238418579, 0.4000000059604645]
+    [0.9, 0.6, 0.4]
     """
     checks.in_range(strength, "strength", 0, math.inf, open_high=True)
     unit = normalize(embeddings, "embeddings")
@@ -105,7 +105,7 @@ def lowered_quality(
     length = np.linalg.norm(center, axis=1)
     cosine = np.einsum("nd,nd->n", unit, center) / np.where(length > 1e-12, length, 1.0)
     lowered = np.clip(quality - strength * (1 - cosine), 0, 1)
-    return np.where(count > 0, lowered, np.nan).astype(np.float32)
+    return np.where(count > 0, lowered, np.nan)
 
 
 def best_rows(

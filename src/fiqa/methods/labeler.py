@@ -32,13 +32,13 @@ STATUS = f"U{max(map(len, STATUSES))}"
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """What a method made of the faces it was given, row by row: `value` (n,) float32, NaN without a label; `status` tells why, where it is NaN.
+    """What a method made of the faces it was given, row by row: `value` (n,) floats, NaN without a label; `status` tells why, where it is NaN.
 
     `columns` more of the table (arrays or polars series of n rows); `about` what the run found, for the sidecar; `range` of the values; `extra` tables to
     write beside the labels, by suffix.
     """
 
-    value: NDArray[np.float32]
+    value: NDArray[np.floating[Any]]
     status: str | NDArray[np.str_] = "failed"
     columns: dict[str, Any] = field(default_factory=dict)
     about: dict[str, Any] = field(default_factory=dict)

@@ -65,7 +65,9 @@ def embedding_norm(embeddings: Embeddings, *, name: str | None = None) -> Qualit
             hint="compute the embeddings with `fiqa embed`, which keeps the norm apart",
         )
     method = name if name is not None else f"norm of {embeddings.recognizer or 'the recognizer'}"
-    return Quality(embeddings.id, embeddings.norm, method, provenance={"recognizer": embeddings.recognizer})
+    return Quality(
+        embeddings.id, embeddings.norm.astype(np.float64), method, provenance={"recognizer": embeddings.recognizer}
+    )
 
 
 def scorer(

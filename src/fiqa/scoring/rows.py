@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from fiqa import checks
-from fiqa.data.images import Image, Limits, read_image
+from fiqa.data.images import Image, Limits
 from fiqa.errors import ReadError
-from fiqa.faces.crops import Source, aligned_face, alike, joined
+from fiqa.faces.crops import Source, aligned_face, alike, joined, read_row
 from fiqa.types import Faces, Factors, FloatArray, Scorer
 from fiqa.vocabulary import LEVELS
 
@@ -116,7 +116,7 @@ class FaceScoring:
         if source.status != "ok":
             return [(blank_row(source, source.status), None)]
         try:
-            image = read_image(source.path, limits=self.limits)
+            image = read_row(source.path, source.sha256, limits=self.limits)
             return self._crop(source, image) if self.aligned else self._detect(source, image)
         except ReadError as error:
             return [(blank_row(source, error.status), None)]
@@ -171,9 +171,9 @@ class FaceScoring:
     def _numbers(self, scorer: Scorer, faces: Faces) -> list[Row]:
         raw, why = scorer.assess(faces) if self.explain else (scorer.score(faces), None)
         finite = np.isfinite(raw)
-        number = np.where(finite, raw, 0.0).astype(np.float32)
+        number = np.where(finite, raw, 0.0).astype(np.float64)
         scale = scorer.calibration
-        uqs, level, share = scale.unified(number), scale.level(number), scale.unit(number).astype(np.float32)
+        uqs, level, share = scale.unified(number), scale.level(number), scale.unit(number)
         source = {"model": scorer.name, "model_sha256": scorer.sha256, "preprocess": scorer.preprocess}
         return [
             {

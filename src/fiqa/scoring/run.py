@@ -6,8 +6,10 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from itertools import chain, islice
+from pathlib import Path
 from typing import Any
 
+from fiqa.data.frames import Frame
 from fiqa.data.images import Limits
 from fiqa.data.manifest import find
 from fiqa.data.store import file_state, fingerprint, hash_rows, is_current, make_record, sha256_file, write_sidecar
@@ -15,6 +17,7 @@ from fiqa.data.tables import TableWriter, table_suffix
 from fiqa.errors import InputError
 from fiqa.execute.local import map_batches
 from fiqa.faces.crops import Source, sources
+from fiqa.functional.display import failure_line
 from fiqa.progress import Progress, counted, teller
 from fiqa.runtime.weights import find as find_weights
 from fiqa.scoring.rows import FaceScoring, Row, blank_row
@@ -22,17 +25,19 @@ from fiqa.types import Manifest, PathLike
 
 __all__ = ["Paths", "Scoring", "Summary", "plan", "write_scores"]
 
-Paths = PathLike | Sequence[PathLike] | Manifest
+Paths = PathLike | Frame | Sequence[PathLike] | Manifest
 _PART = 512
 """Images per finished part of an output file: what a kill can cost."""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What became of a run: `statuses` status -> how many rows, `current` True where the output was there already and nothing was done."""
+    """What became of a run: `statuses` status -> how many rows, `current` True where the output was there already and nothing was done, `first` the first row
+    that failed, in words."""
 
     statuses: Mapping[str, int]
     current: bool = False
+    first: str = ""
 
     @property
     def rows(self) -> int:
@@ -52,7 +57,8 @@ class Summary:
         """
         counts = sorted(self.statuses.items(), key=lambda item: (-item[1], item[0]))
         rows = "1 row" if self.rows == 1 else f"{self.rows} rows"
-        return f"{rows}: " + ", ".join(f"{count} {status}" for status, count in counts)
+        named = ", ".join(f"{count} {status}" for status, count in counts)
+        return f"{rows}: {named}" + (f"; {self.first}" if self.first else "")
 
 
 @dataclass(frozen=True)
@@ -151,9 +157,14 @@ def write_scores(
 def _summary(path: PathLike, *, current: bool = False) -> Summary:
     import polars as pl
 
-    scans: dict[str, Any] = {".parquet": pl.scan_parquet, ".csv": pl.scan_csv, ".jsonl": pl.scan_ndjson}
-    counts = scans[table_suffix(path)](path).group_by("status").len().collect()
-    return Summary(dict(counts.iter_rows()), current)
+    suffix, file = table_suffix(path), Path(path)
+    if suffix == ".jsonl":
+        table = pl.scan_ndjson(file, schema={"path": pl.String(), "status": pl.String()})
+    else:
+        table = pl.scan_parquet(file) if suffix == ".parquet" else pl.scan_csv(file)
+    counts = table.group_by("status").len().collect()
+    failed = table.filter(pl.col("status") != "ok").select("path", "status").head(1).collect()
+    return Summary(dict(counts.iter_rows()), current, failure_line(failed["path"], failed["status"]))
 
 
 def _died(source: Source) -> list[Row]:

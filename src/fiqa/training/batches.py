@@ -86,7 +86,7 @@ def make_batch(
     return Batch(
         crops,
         own,
-        data.label[rows],
+        data.label[rows].astype(np.float32),
         data.factors[rows],
         group,
         data.order[rows],

@@ -18,13 +18,16 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from fiqa.data.images import read_image
+from fiqa.data.columns import identity_like, identity_missing
 from fiqa.data.manifest import find
-from fiqa.data.quality import read_quality
+from fiqa.data.names import find_ids, strangers
+from fiqa.data.quality import join_quality, read_quality
 from fiqa.data.store import atomic_path, fingerprint, sha256_file
 from fiqa.data.tables import SUFFIXES, decode_text, read_table
 from fiqa.errors import EvidenceError, InputError, ReadError
+from fiqa.faces.crops import read_row, sources
 from fiqa.functional.calibration import levels
+from fiqa.functional.display import failure_line
 from fiqa.training.augment import generator
 from fiqa.training.config import Data, Recipe
 from fiqa.types import FloatArray, Manifest
@@ -42,15 +45,15 @@ Rows = NDArray[np.int64]
 class Examples:
     """Labelled crops, N rows.
 
-    `ids` (N,) str; `crops` (N,S,S,3) uint8 RGB, memory-mapped; `label` (N,) float32; `factors` (N,F) float32, NaN where unknown; `confidence` (N,) float32, 1
+    `ids` (N,) str; `crops` (N,S,S,3) uint8 RGB, memory-mapped; `label` (N,) float64; `factors` (N,F) float32, NaN where unknown; `confidence` (N,) float32, 1
     where the recipe has no file of it; `identity` (N,) int64 code; `level` (N,) int64 0..4; `order` (N,) float32, by which images of one person and level are ranked; `columns` of the labels
     file that were used beside its values; `training` and `validation` rows; `unlabelled` images without a
-    label and `failed` ones that could not be read, left out of N.
+    label and `failed` ones that could not be read, left out of N; `identity_from` where the people come from, in words.
     """
 
     ids: NDArray[np.str_]
     crops: NDArray[np.uint8]
-    label: FloatArray
+    label: NDArray[np.float64]
     factors: FloatArray
     confidence: FloatArray
     identity: NDArray[np.int64]
@@ -61,6 +64,7 @@ class Examples:
     validation: Rows
     unlabelled: int
     failed: int
+    identity_from: str = ""
 
     @property
     def middle(self) -> NDArray[np.bool_]:
@@ -88,11 +92,15 @@ def examples(recipe: Recipe, folder: str | os.PathLike[str]) -> Examples:
         WriteError: the cache cannot be written.
     """
     manifest, label = _labelled(recipe.data)
+    _check_identity(recipe, manifest)
     found = len(manifest)
-    crops, read = _cached(manifest, recipe.data.size, Path(recipe.data.cache or folder))
-    rows = np.flatnonzero(read)
+    crops, status = _cached(manifest, recipe.data.size, Path(recipe.data.cache or folder))
+    rows = np.flatnonzero(status == "ok")
     if len(rows) < found:
-        _log.warning("%d of %d crops could not be read and are left out", found - len(rows), found)
+        first = failure_line(manifest.path, status)
+        if not len(rows):
+            raise EvidenceError(f"Crops must be readable, {found} of {found} could not be read; {first}.")
+        _log.warning("%d of %d crops could not be read and are left out; %s", found - len(rows), found, first)
         crops = crops[rows]
     manifest, label = manifest.take(rows), label[rows]
     stated = _ranked(recipe, manifest.id, label)
@@ -112,6 +120,7 @@ def examples(recipe: Recipe, folder: str | os.PathLike[str]) -> Examples:
         validation,
         int(len(find(recipe.data.faces)) - found),
         int(found - len(rows)),
+        manifest.identity_from,
     )
 
 
@@ -131,17 +140,19 @@ def inputs_digest(recipe: Recipe) -> dict[str, str]:
     return result | {"images": _state(find(recipe.data.faces), recipe.data.size)}
 
 
-def _labelled(data: Data) -> tuple[Manifest, FloatArray]:
+def _labelled(data: Data) -> tuple[Manifest, NDArray[np.float64]]:
     manifest = find(data.faces)
     quality = read_quality(data.labels)
-    known = np.isin(manifest.id, quality.id)
-    if not known.any():
+    joined = join_quality(quality, manifest.id)
+    if not len(joined.quality):
+        apart = strangers(quality.id, manifest.id, what="the labels' file").rpartition(";")[0]
         raise InputError(
-            f"labels must name images of {data.faces!r} by their ids; none of {len(quality)} does, the first is "
-            f"{str(quality.id[0]) if len(quality) else ''!r}, an image is {str(manifest.id[0]) if len(manifest) else ''!r}."
+            f"labels must name images of {data.faces!r} by their ids; none of {len(quality)} does: {apart}."
         )
-    manifest = manifest.take(np.flatnonzero(known))
-    label = quality.at(manifest.id)
+    if joined.unmatched:
+        _log.warning("%d of %d labels are of no image of %s", joined.unmatched, len(quality), data.faces)
+    manifest = manifest.take(np.flatnonzero(np.isin(manifest.id, joined.quality.id)))
+    label = joined.quality.at(manifest.id)
     if data.rescale:
         if not np.ptp(label) > 0:
             raise EvidenceError(f"labels must differ to be rescaled, all {len(label)} are {label[0]}.")
@@ -157,14 +168,14 @@ class _Ranks(NamedTuple):
     columns: tuple[str, ...]
 
 
-def _ranked(recipe: Recipe, ids: NDArray[np.str_], label: FloatArray) -> _Ranks:
+def _ranked(recipe: Recipe, ids: NDArray[np.str_], label: NDArray[np.float64]) -> _Ranks:
     """Returns levels and order: the labels file's own `level` and `similarity` where it has them.
 
     A DmsFIQA label was made from a level and from the similarity to a template. Jitter and other
     intervals move labels over fixed cuts and past each other, so cuts and labels stand in only for
     files without these columns.
     """
-    level, order = levels(label, recipe.loss.level_cuts), label
+    level, order = levels(label, recipe.loss.level_cuts), label.astype(np.float32)
     frame = _label_table(recipe.data.labels)
     if frame is None:
         return _Ranks(level, order, ())
@@ -206,6 +217,14 @@ def _stated_levels(words: Sequence[Any], place: Rows, path: str) -> NDArray[np.i
     return result
 
 
+def _check_identity(recipe: Recipe, manifest: Manifest) -> None:
+    """Raises InputError where people are needed and a column is there that may be meant as identity."""
+    needed = recipe.data.split == "identity" or recipe.data.per_identity > 1
+    meant = identity_like(manifest.columns) if needed and not np.any(manifest.identity != "") else []
+    if meant:
+        raise identity_missing(meant, f"data.faces ({recipe.data.faces!r})")
+
+
 def _factors(recipe: Recipe, ids: NDArray[np.str_]) -> FloatArray:
     names = recipe.model.factors
     result = np.full((len(ids), len(names)), np.nan, np.float32)
@@ -217,11 +236,10 @@ def _factors(recipe: Recipe, ids: NDArray[np.str_]) -> FloatArray:
             f"{recipe.data.factors!r} must have the columns id and factors, it has {', '.join(frame.columns)}.",
             hint="fiqa score crops/ --aligned --explain -o factors.parquet",
         )
-    known = {
-        decode_text(str(i)): f or {} for i, f in zip(frame["id"].to_list(), frame["factors"].to_list(), strict=True)
-    }
-    for row, name in enumerate(ids.tolist()):
-        values = known.get(name, {})
+    place = find_ids([decode_text(str(name)) for name in frame["id"].to_list()], ids)
+    for row, values in zip(place, frame["factors"].to_list(), strict=True):
+        if row < 0 or values is None:
+            continue
         result[row] = [np.nan if values.get(factor) is None else values[factor] for factor in names]
     if not np.isfinite(result).any():
         raise InputError(
@@ -233,16 +251,18 @@ def _factors(recipe: Recipe, ids: NDArray[np.str_]) -> FloatArray:
 def _confidence(data: Data, ids: NDArray[np.str_]) -> FloatArray:
     if not data.confidence:
         return np.ones(len(ids), np.float32)
-    known = read_quality(data.confidence)
+    known = join_quality(read_quality(data.confidence), ids).quality
     missing = ids[~np.isin(ids, known.id)]
     if len(missing):
         raise InputError(
             f"data.confidence must know every image with a label; {len(missing)} are missing, the first {str(missing[0])!r}."
         )
-    return known.at(ids)
+    return known.at(ids).astype(np.float32)
 
 
-def _split(recipe: Recipe, manifest: Manifest, label: FloatArray, identity: NDArray[np.int64]) -> tuple[Rows, Rows]:
+def _split(
+    recipe: Recipe, manifest: Manifest, label: NDArray[np.float64], identity: NDArray[np.int64]
+) -> tuple[Rows, Rows]:
     data, n = recipe.data, len(label)
     held = np.zeros(n, bool)
     if data.split == "column":
@@ -274,37 +294,39 @@ def _state(manifest: Manifest, size: int) -> str:
     return digest.hexdigest()
 
 
-def _cached(manifest: Manifest, size: int, folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """The crops as a memory map, and which rows could be read. The file is whole or absent; which rows failed stands beside it, written last."""
+def _cached(manifest: Manifest, size: int, folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.str_]]:
+    """The crops as a memory map, and the status of each row. The file is whole or absent; which rows failed stands beside it, written last."""
     key = fingerprint({"images": _state(manifest, size), "size": size})[:16]
     file, note = folder / f"crops-{key}.npy", folder / f"crops-{key}.json"
     if not (file.is_file() and note.is_file()):
         with atomic_path(file) as aside:
-            failed = _decode(manifest.path.tolist(), size, aside)
+            failed = _decode(manifest, size, aside)
         with atomic_path(note) as aside:
             aside.write_text(json.dumps({"failed": failed}) + "\n", encoding="ascii")
-    read = np.ones(len(manifest), bool)
-    read[json.loads(note.read_text(encoding="ascii"))["failed"]] = False
-    return np.load(file, mmap_mode="r"), read
+    status = np.full(len(manifest), "ok", dtype=object)
+    known: dict[str, str] = json.loads(note.read_text(encoding="ascii"))["failed"]
+    status[[int(row) for row in known]] = list(known.values())
+    return np.load(file, mmap_mode="r"), status.astype(np.str_)
 
 
-def _decode(paths: Sequence[str], size: int, file: Path) -> list[int]:
-    crops = np.lib.format.open_memmap(file, "w+", np.uint8, (len(paths), size, size, 3))
+def _decode(manifest: Manifest, size: int, file: Path) -> dict[str, str]:
+    """Writes the crops and returns row -> status of those that could not be read."""
+    crops = np.lib.format.open_memmap(file, "w+", np.uint8, (len(manifest), size, size, 3))
+    listed = list(sources(manifest))
 
-    def one(row: int) -> bool:
+    def decode(row: int) -> str:
         try:
-            pixels = read_image(paths[row]).pixels
+            pixels = read_row(listed[row].path, listed[row].sha256).pixels
         except ReadError as error:
-            _log.info("%s: %s", paths[row], error.status)
-            return False
+            return error.status
         height, width = pixels.shape[:2]
         if height != width or height < _LEAST_SIDE:
-            return False
+            return "wrong_size"
         how = cv2.INTER_AREA if height > size else cv2.INTER_LINEAR
         crops[row] = pixels if height == size else cv2.resize(pixels, (size, size), interpolation=how)
-        return True
+        return "ok"
 
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        good = list(pool.map(one, range(len(paths))))
+        statuses = list(pool.map(decode, range(len(listed))))
     crops.flush()
-    return [row for row, fine in enumerate(good) if not fine]
+    return {str(row): status for row, status in enumerate(statuses) if status != "ok"}

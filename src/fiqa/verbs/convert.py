@@ -42,13 +42,14 @@ _IMAGE_LIMIT = 64 << 20
 @dataclass(frozen=True)
 class Conversion:
     """What became of a file: `target` (one of TARGETS), `files` written, `rows` in them, `failed` rows without an image or a number, `skipped` left out
-    (repeated images, malformed pairs)."""
+    (repeated images, malformed pairs), `left_out` pairs that cannot be (fiqa.data.sound)."""
 
     target: str
     files: tuple[str, ...]
     rows: int
     failed: int
     skipped: int
+    left_out: int = 0
 
 
 def convert(
@@ -94,6 +95,7 @@ def convert(
         done = _run(source, out, target, column, teller(progress))
     if target != "table":  # write_quality has written its own
         counts = {"target": target, "rows": done.rows, "failed": done.failed, "skipped": done.skipped}
+        counts |= {"left_out": done.left_out} if done.left_out else {}
         write_sidecar(out, {**record, "result": counts})
     return done
 
@@ -107,7 +109,8 @@ def _run(source: PathLike, output: PathLike, target: str, column: str | None, to
     if target == "pairs":
         found = read_folds(source)
         write_pairs(found.pairs, output, fold=found.fold)
-        return Conversion(target, (os.fspath(output),), len(found.pairs), 0, found.skipped)
+        left_out = sum(found.left_out.values())
+        return Conversion(target, (os.fspath(output),), len(found.pairs), 0, found.skipped, left_out)
     return _scores(source, output, target, column, told)
 
 
@@ -141,7 +144,7 @@ def _model(source: PathLike, output: PathLike, tokenizer: PathLike | None) -> Co
 
 
 def _images(source: PathLike, folder: Path, suffix: str, told: Told) -> Conversion:
-    files = [folder / "manifest.csv"]
+    files, left_out = [folder / "manifest.csv"], 0
     if suffix == ".bin":
         found = insightface_bin.read(source)
         done = unpack(
@@ -150,7 +153,7 @@ def _images(source: PathLike, folder: Path, suffix: str, told: Told) -> Conversi
         )
         files.append(folder / "pairs.csv")
         write_pairs(found.pairs, files[-1])
-        repeated = found.repeated
+        repeated, left_out = found.repeated, sum(found.left_out.values())
     elif suffix == ".rec":
         done = _records(source, folder, told)
         repeated = done.repeated
@@ -158,7 +161,7 @@ def _images(source: PathLike, folder: Path, suffix: str, told: Told) -> Conversi
         raise InputError(f"Only .bin and .rec files hold images, got {os.fspath(source)!r}.")
     write_manifest(done.manifest, files[0])
     names = (str(folder / "images"), *map(str, files))
-    return Conversion("images", names, len(done.manifest), done.failed, repeated)
+    return Conversion("images", names, len(done.manifest), done.failed, repeated, left_out)
 
 
 def _records(source: PathLike, folder: Path, told: Told) -> Unpacked:

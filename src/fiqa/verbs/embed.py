@@ -6,6 +6,7 @@ import logging
 
 from fiqa.data.images import Limits
 from fiqa.embedding.run import Source, embed_rows
+from fiqa.functional.display import failure_line
 from fiqa.progress import Progress
 from fiqa.types import Embeddings, PathLike, Recognizer
 
@@ -58,5 +59,6 @@ def embed(
         progress=progress,
     )
     if run.failed:
-        _log.warning("%d of %d crops have no vector", run.failed, len(run.manifest))
+        first = failure_line(run.manifest.path, run.manifest.status)
+        _log.warning("%d of %d crops have no vector; %s", run.failed, len(run.manifest), first)
     return run.embeddings

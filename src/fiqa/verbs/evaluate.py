@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from fiqa import checks
+from fiqa.data.frames import Frame
 from fiqa.data.names import Match
 from fiqa.errors import InputError
 from fiqa.evaluation.curves import Setting, recognizer_result
 from fiqa.evaluation.evidence import STORED, Evidence, Qualities, Vectors, gather
-from fiqa.evaluation.result import Evaluation
+from fiqa.evaluation.result import Evaluation, RecognizerResult
 from fiqa.functional.protocols import protocol_of, starting_fnmr
 from fiqa.progress import Progress, Told, counted, teller
 from fiqa.report.evaluation.tables import evaluation_tables
@@ -22,8 +24,8 @@ def evaluate(
     quality: Qualities,
     embeddings: Vectors,
     *,
-    pairs: Pairs | PathLike | None = None,
-    faces: Manifest | PathLike | None = None,
+    pairs: Pairs | PathLike | Frame | None = None,
+    faces: Manifest | PathLike | Frame | None = None,
     fmr: float = 1e-3,
     protocol: str = "iso",
     start_fnmr: float | None = None,
@@ -32,6 +34,7 @@ def evaluate(
     level: float = 0.95,
     seed: int = 0,
     match: Match = "id",
+    flip: Sequence[str] = (),
     out: PathLike | None = None,
     thumbnails: PathLike | None = None,
     progress: Progress = False,
@@ -43,25 +46,29 @@ def evaluate(
     most 10 million, drawn by `seed` where there are more (a note says so).
 
     Args:
-        quality: one or more of: a fiqa.Quality, a file, "NAME=FILE", or "norm" for the embedding norm of each recognizer; or a mapping name -> quality.
-        embeddings: one or more of: fiqa.Embeddings, a file.
-        pairs: the pairs to compare (a fiqa.Pairs or a file that fiqa.data.pairs reads); None is all pairs.
-        faces: a manifest; only its images count. Its `identity` says who is who (without it the folder part of an id does), and images with equal `sha256`
-            make no mated pair.
+        quality: one or more of: a fiqa.Quality, a file, a frame (as fiqa.score returns it),
+            "NAME=FILE", or "norm" for the embedding norm of each recognizer; or a mapping name -> quality.
+        embeddings: one or more of: fiqa.Embeddings, a file, a frame with columns id and vector.
+        pairs: the pairs to compare (a fiqa.Pairs, or a file or frame that fiqa.data.pairs reads); None is all pairs. Pairs that cannot be (fiqa.data.sound)
+            are left out, and `notes` count them.
+        faces: a manifest; only its images count. Its `identity` says who is who (without it the folder part of an id does, or the list of pairs), and images
+            with equal `sha256` make no mated pair. The first of `notes` says where the identities are from.
         fmr, protocol, start_fnmr: as fiqa.functional.edc.discard_curve.
         limits: discard fractions up to which areas are taken, each in (0,1]; differences to the first quality are at the first of them.
         draws: identity resamples of bands and intervals, 0 for none; level: their confidence; seed: of everything random.
         match: how names of one file find the ids of another: "id", "name" or "stem"; see fiqa.data.names.
+        flip: names of qualities of which lower is better; their sign is turned.
         out: write the report there: a folder with index.html, plots, tables and numbers.json.
         thumbnails: folder of images named like the ids; the report then shows the worst pairs. Faces of people go into the page: off by default.
         progress: True reports on stderr; a callable is told (stage, done, total).
 
     Raises:
-        InputError: a value out of range, names that are not unique, ids that fit twice. UnknownNameError: no such protocol or match.
+        InputError: a value out of range, names that are not unique, ids that fit twice, a manifest whose column of people is not called identity.
+        UnknownNameError: no such protocol, match, or quality to flip.
         EvidenceError: too few images, mated pairs or non-mated pairs for what is asked. ReadError: a file cannot be read. WriteError: the disk refused.
     """
     how = setting(fmr, protocol, start_fnmr, limits, draws, level, seed)
-    evidence = gather(quality, embeddings, pairs=pairs, faces=faces, match=match)
+    evidence = gather(quality, embeddings, pairs=pairs, faces=faces, match=match, flip=flip)
     found = evaluate_evidence(evidence, how, told=teller(progress))
     if out is not None:
         from fiqa.report.evaluation.folder import write_report
@@ -99,7 +106,7 @@ def evaluate_evidence(evidence: Evidence, how: Setting, *, told: Told) -> Evalua
         recognizer_result(evidence, vectors, how)
         for vectors in counted(evidence.recognizers, told, "evaluate", len(evidence.recognizers))
     ]
-    notes = [*evidence.notes, *_notes(evidence, how)]
+    notes = [*evidence.notes, *_notes(evidence, how), *_worse_than_random(results, how)]
     settings = {
         "protocol": how.protocol,
         "description": protocol_of(how.protocol).description,
@@ -110,9 +117,32 @@ def evaluate_evidence(evidence: Evidence, how: Setting, *, told: Told) -> Evalua
         "level": how.level,
         "seed": how.seed,
         "pairs": "all pairs" if evidence.nonmated is None else "a list of pairs",
+        "identity_from": evidence.identity_from,
     }
     found = Evaluation(settings, evidence.counts, evidence.scores, results, notes)
     return evaluation_tables(found)
+
+
+def _worse_than_random(results: Sequence[RecognizerResult], how: Setting) -> list[str]:
+    """A sentence for each quality whose area is above that of discarding at random (1, or the
+    random curve's own where that is more) beyond its interval; without one, beyond two standard
+    deviations of the count of errors."""
+    notes = []
+    for result in results:
+        random = [curve.areas[how.limits[0], "start"] for curve in result.curves if curve.role == "random"]
+        least = max([1.0, *(area.value for area in random if area is not None)])
+        for curve in result.curves:
+            area = curve.areas[how.limits[0], "start"] if curve.role == "method" else None
+            if area is None:
+                continue
+            errors = max(result.counts.get("errors", 0), 1)
+            low = area.value - 2 / math.sqrt(errors) if area.low is None else area.low
+            if low > least:
+                notes.append(
+                    f"{curve.name} is worse than random under {result.name} (area {area.value:.3f} of "
+                    f"1): is lower better? `--flip {curve.name}` turns it."
+                )
+    return notes
 
 
 def _notes(evidence: Evidence, how: Setting) -> list[str]:

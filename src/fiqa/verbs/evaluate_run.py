@@ -40,6 +40,7 @@ class Request:
     sets: Sequence[str] = ()
     same: str | None = None
     thumbnails: str | None = None
+    flip: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,12 @@ def run(
         return Run(summary_path(out).read_text(encoding="utf-8").rstrip("\n"), current=True)
     if request.table is None:
         evidence = gather(
-            request.quality, request.embeddings, pairs=request.pairs, faces=request.faces, match=request.match
+            request.quality,
+            request.embeddings,
+            pairs=request.pairs,
+            faces=request.faces,
+            match=request.match,
+            flip=request.flip,
         )
         found = replace(evaluate_evidence(evidence, how, told=told), command=command)
         if out is not None:
@@ -129,7 +135,12 @@ def _tables(request: Request, data: Sequence[DataSet], how: Setting, told: Told)
 
 def _dms(request: Request, how: Setting, told: Told) -> tuple[list[Table], list[str]]:
     evidence = gather(
-        request.quality, request.embeddings, pairs=request.pairs, faces=request.faces, match=request.match
+        request.quality,
+        request.embeddings,
+        pairs=request.pairs,
+        faces=request.faces,
+        match=request.match,
+        flip=request.flip,
     )
     tables = [] if request.target is None else [agreement_table(evidence, request.target, match=request.match)]
     tables += [
@@ -144,7 +155,12 @@ def _evaluated(request: Request, data: Sequence[DataSet], how: Setting, told: To
     """Set name -> evaluation; the files of a set are named by their stems, so that they mean the same in every set."""
     if not data:
         evidence = gather(
-            request.quality, request.embeddings, pairs=request.pairs, faces=request.faces, match=request.match
+            request.quality,
+            request.embeddings,
+            pairs=request.pairs,
+            faces=request.faces,
+            match=request.match,
+            flip=request.flip,
         )
         return {"all": evaluate_evidence(evidence, how, told=told)}
     twice = {one.name for one in data if sum(other.name == one.name for other in data) > 1}
@@ -152,6 +168,13 @@ def _evaluated(request: Request, data: Sequence[DataSet], how: Setting, told: To
         raise InputError(f"Each set must have its own name (that of its folder), got {sorted(twice)[0]!r} twice.")
     found = {}
     for one in counted(data, told, "tables", len(data)):
-        evidence = gather(one.quality, one.vectors(), pairs=one.pairs, faces=one.faces, match=request.match)
+        evidence = gather(
+            one.quality,
+            one.vectors(),
+            pairs=one.pairs,
+            faces=one.faces,
+            match=request.match,
+            flip=request.flip,
+        )
         found[one.name] = evaluate_evidence(evidence, how, told=told)
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fiqa.data.frames import Frame
 from fiqa.labeling.run import Prior, label_rows
 from fiqa.progress import Progress
 from fiqa.types import Embeddings, Manifest, PathLike, Quality
@@ -14,8 +15,8 @@ __all__ = ["label"]
 def label(
     method: str,
     *,
-    faces: PathLike | Manifest | None = None,
-    embeddings: PathLike | Embeddings | None = None,
+    faces: PathLike | Frame | Manifest | None = None,
+    embeddings: PathLike | Frame | Embeddings | None = None,
     prior: Prior = None,
     templates: PathLike = "auto",
     centers: PathLike | Embeddings | None = None,
@@ -30,7 +31,7 @@ def label(
 
     Args:
         method: dmsfiqa, clib_fiqa, label_optimization, cr_fiqa, sdd_fiqa, faceqnet, ediffiqa, norm, or a scoring method that gives labels.
-        faces: the manifest of the aligned crops (file, folder or fiqa.Manifest): the rows, who is on them, and the pixels for methods that look at them.
+        faces: the manifest of the aligned crops (file, folder, frame or fiqa.Manifest): the rows, who is on them, and the pixels for methods that look at them.
             Without it the rows are those of the embeddings; where no identity is known at all, it is what comes before the last / of an id.
         embeddings: vectors of one recognizer; a .npy is mapped and never wholly in memory.
         prior: any quality, for label_optimization (which improves it) faceqnet (whose best images it chooses) and ediffiqa (which lowers it).
@@ -55,7 +56,7 @@ def label(
     >>> import numpy as np
     >>> e = Embeddings(np.array(["a/1", "a/2", "b/1"]), np.array([[1.0, 0], [0.6, 0.8], [0, 1.0]]))
     >>> label("cr_fiqa", embeddings=e).value.round(2).tolist()
-    [0.6000000238418579, 0.33000001311302185]
+    [0.6, 0.33]
     """
     return label_rows(
         method,

@@ -42,7 +42,7 @@ def score(
     Crops that are in memory already need no files: `fiqa.load().score(crops)`.
 
     Args:
-        paths: an image, a folder, a list file, a manifest (file or fiqa.Manifest), or several of these.
+        paths: an image, a folder, a list file, a manifest (file, frame or fiqa.Manifest), or several of these.
         model: a method's name, or the path of an .onnx file with its card; None is the default method.
         recognizer: for a method that asks one: the path of its file, .onnx or torch weights, with its card.
         settings: of the method, by name; fiqa.methods.settings_of lists them.

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fiqa.data.frames import Frame
 from fiqa.data.names import Match
 from fiqa.data.quality import read_quality
 from fiqa.data.store import atomic_path, hash_inputs, make_record, write_sidecar
@@ -92,11 +93,11 @@ class CutReport:
 
 
 def threshold(
-    quality: Quality | PathLike,
-    embeddings: Embeddings | PathLike,
+    quality: Quality | PathLike | Frame,
+    embeddings: Embeddings | PathLike | Frame,
     *,
-    pairs: Pairs | PathLike | None = None,
-    faces: Manifest | PathLike | None = None,
+    pairs: Pairs | PathLike | Frame | None = None,
+    faces: Manifest | PathLike | Frame | None = None,
     group: str | None = None,
     fnmr: float | None = None,
     coverage: float | None = None,
@@ -112,7 +113,7 @@ def threshold(
     non-mated ones, so many are drawn by `seed` (a note says so).
 
     Args:
-        quality: a fiqa.Quality, a file, or "NAME=FILE". embeddings: fiqa.Embeddings or a file.
+        quality: a fiqa.Quality, a file, a frame, or "NAME=FILE". embeddings: fiqa.Embeddings, a file, or a frame.
         pairs, faces, match: as fiqa.evaluate.
         group: a column of `faces`; its groups get their discard rate and FNMR gap.
         fnmr, coverage: exactly one: the FNMR to reach among kept pairs, in (0,1), or the share of images to keep, in (0,1].
@@ -169,7 +170,9 @@ def write_cut(
             json.dumps(report.json() | {"command": command}, indent=1, allow_nan=False) + "\n", encoding="utf-8"
         )
     write_sidecar(
-        out, make_record("threshold", arguments=arguments, inputs=hash_inputs(files), seed=arguments.get("seed"))
+        out,
+        make_record("threshold", arguments=arguments, inputs=hash_inputs(files), seed=arguments.get("seed")),
+        found={"notes": list(report.notes)},
     )
     return Path(out)
 
@@ -195,14 +198,14 @@ def _groups(evidence: Evidence, column: str) -> NDArray[np.str_]:
 
 
 def _on_100(
-    cut: Cut, quality: Quality | PathLike, method: str, evidence: Evidence
+    cut: Cut, quality: Quality | PathLike | Frame, method: str, evidence: Evidence
 ) -> tuple[tuple[int, int | None, int | None] | None, str]:
     """The cut and its interval on the 0..100 scale: by the file's own `uqs` at images of that score, else by the method's calibration where it is known."""
     raws = (cut.cut.value, cut.cut.low, cut.cut.high)
     column = None if isinstance(quality, Quality) else _uqs_column(quality)
     if column is not None:
         rows = {float(value): number for value, number in zip(column[0], column[1], strict=True)}
-        found = [rows.get(np.float32(raw).item()) if np.isfinite(raw) else None for raw in raws]
+        found = [rows.get(raw) if np.isfinite(raw) else None for raw in raws]
         if found[0] is not None:
             return (found[0], found[1], found[2]), "column uqs of the file"
     calibration = _calibration(method)
@@ -212,10 +215,14 @@ def _on_100(
     return (numbers[0] or 0, numbers[1], numbers[2]), f"calibration of {method}"
 
 
-def _uqs_column(quality: PathLike) -> tuple[list[float], list[int]] | None:
+def _uqs_column(quality: PathLike | Frame) -> tuple[list[float], list[int]] | None:
     """(raw, uqs) of a table of ours that has both."""
-    name, mark, file = os.fspath(quality).partition("=")
-    path = file if mark and name and not os.path.exists(quality) else os.fspath(quality)
+    path: str | Frame
+    if isinstance(quality, str | os.PathLike):
+        name, mark, file = os.fspath(quality).partition("=")
+        path = file if mark and name and not os.path.exists(quality) else os.fspath(quality)
+    else:
+        path = quality
     try:
         raw, uqs = read_quality(path), read_quality(path, column="uqs")
     except InputError:  # the table has no such column

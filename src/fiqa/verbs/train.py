@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fiqa.data.store import atomic_path, fingerprint, is_current, make_record, write_sidecar
+from fiqa.data.store import atomic_path, fingerprint, is_current, make_record, read_sidecar, write_sidecar
 from fiqa.errors import InputError
 from fiqa.extras import require
 from fiqa.training.run_folder import best_of, crops_folder
@@ -25,13 +25,14 @@ __all__ = ["Trained", "train"]
 @dataclass(frozen=True)
 class Trained:
     """A finished run: its `folder`; `best` metric -> the row of the history in which it was best; `history` of all evaluations; `current` True where it was
-    there already.
+    there already; `identity_from` where the people come from, in words ("" where nothing says who is who).
     """
 
     folder: Path
     best: dict[str, dict[str, Any]]
     history: list[dict[str, Any]]
     current: bool = False
+    identity_from: str = ""
 
 
 def train(
@@ -76,10 +77,10 @@ def train(
     if not force and is_current(folder, fingerprint(record)):
         return _trained(folder, plan, current=True)
     with together(cuda=device_of(plan).type == "cuda") as place:
-        history = _run(plan, folder, record, place, force=force, watch=watch)
+        history, origin = _run(plan, folder, record, place, force=force, watch=watch)
         if place.first:
             _write_page(folder, plan, history)
-            write_sidecar(folder, record)
+            write_sidecar(folder, record, found={"identity_from": origin})
     return _trained(folder, plan)
 
 
@@ -91,7 +92,8 @@ def _run(
     *,
     force: bool,
     watch: Callable[[Progress], None],
-) -> list[dict[str, Any]]:
+) -> tuple[list[dict[str, Any]], str]:
+    """Returns the history of the training, and where its people come from."""
     from torch import distributed
 
     from fiqa.training.checkpoint import best_path, state_path
@@ -112,7 +114,8 @@ def _run(
     if place.first and not state_path(folder).is_file():
         with atomic_path(folder / "recipe.json") as aside:
             aside.write_text(json.dumps(plan.record(), indent=1) + "\n", encoding="utf-8")
-    return fit(plan, data, folder, key=key, place=place, watch=watch if place.first else lambda _: None)
+    history = fit(plan, data, folder, key=key, place=place, watch=watch if place.first else lambda _: None)
+    return history, data.identity_from
 
 
 def _trained(folder: Path, plan: Recipe, *, current: bool = False) -> Trained:
@@ -121,7 +124,8 @@ def _trained(folder: Path, plan: Recipe, *, current: bool = False) -> Trained:
 
     history = read_table(metrics_path(folder)).to_dicts()
     best = {metric: best_of(folder, metric)[1] for metric in plan.run.select}
-    return Trained(folder, best, history, current)
+    origin = (read_sidecar(folder) or {}).get("identity_from", "")
+    return Trained(folder, best, history, current, origin)
 
 
 def _write_page(folder: Path, plan: Recipe, history: list[dict[str, Any]]) -> None:

@@ -19,7 +19,7 @@ ODD = ["a,b", 'q"', "new\nline", "=cmd()", "caf\udce9", "007", "1e5", " x"]
 
 
 def odd_pairs() -> Pairs:
-    index = np.array([[0, 1], [2, 3], [4, 5], [6, 7], [5, 5]])
+    index = np.array([[0, 1], [2, 3], [4, 5], [6, 7], [5, 7]])
     return Pairs(np.array(ODD), index, np.array([True, False, True, True, False]))
 
 

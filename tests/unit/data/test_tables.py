@@ -74,7 +74,7 @@ def test_flat_columns_have_names_a_person_can_read(tmp_path: Path) -> None:
     assert lines[1].startswith('"a","a.jpg","007","ok","blurry;cropped",0.25,25,,,,,0.5,,1.0')
     assert lines[2].startswith('"b","b.jpg","","truncated","",,,')
     write_table(frame_of(score_rows()), tmp_path / "t.jsonl")
-    assert json.loads((tmp_path / "t.jsonl").read_text().splitlines()[0])["reasons"] == "blurry;cropped"
+    assert json.loads((tmp_path / "t.jsonl").read_text().splitlines()[0])["reasons"] == ["blurry", "cropped"]
 
 
 def test_flatten_and_unflatten_are_inverse_and_nan_is_missing() -> None:

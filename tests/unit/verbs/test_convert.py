@@ -79,6 +79,7 @@ def scores(tmp_path: Path) -> Path:
 def test_bin_to_a_folder_and_back(bin_file: Path, tmp_path: Path) -> None:
     done = convert(bin_file, tmp_path / "out")
     assert (done.target, done.rows, done.failed, done.skipped) == ("images", 2, 0, 2)
+    assert done.left_out == 1, "the second pair compares an image with itself"
     assert done.files == tuple(str(tmp_path / "out" / name) for name in ("images", "manifest.csv", "pairs.csv"))
     manifest = read_manifest(tmp_path / "out" / "manifest.csv")
     assert [Path(path).read_bytes() for path in manifest.path] == [JPEG, PNG]
@@ -86,17 +87,17 @@ def test_bin_to_a_folder_and_back(bin_file: Path, tmp_path: Path) -> None:
     assert sorted(find(tmp_path / "out" / "images").id) == sorted(manifest.id)
     pairs = read_folds(tmp_path / "out" / "pairs.csv").pairs
     assert set(pairs.ids) == set(manifest.id)
-    assert pairs.index.tolist() == [[0, 1], [0, 0]]
+    assert pairs.index.tolist() == [[0, 1]]
     images = {str(i): Path(p).read_bytes() for i, p in zip(manifest.id, manifest.path, strict=True)}
     insightface_bin.write(tmp_path / "back.bin", images, pairs)
-    assert pickle.loads((tmp_path / "back.bin").read_bytes()) == ([JPEG, PNG, JPEG, JPEG], [True, False])
+    assert pickle.loads((tmp_path / "back.bin").read_bytes()) == ([JPEG, PNG], [True])
 
 
 def test_a_rerun_gives_the_same_bytes(bin_file: Path, tmp_path: Path) -> None:
     convert(bin_file, tmp_path / "out")
     first = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
     record = json.loads((tmp_path / "out.json").read_text())
-    assert record["result"] == {"target": "images", "rows": 2, "failed": 0, "skipped": 2}
+    assert record["result"] == {"target": "images", "rows": 2, "failed": 0, "skipped": 2, "left_out": 1}
     assert record["inputs"] == {"source": hashlib.sha256(bin_file.read_bytes()).hexdigest()}
     convert(bin_file, tmp_path / "out")
     assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()} == first
@@ -217,7 +218,7 @@ def test_command_line(bin_file: Path, scores: Path, tmp_path: Path) -> None:
     assert done.stdout.splitlines() == [
         str(tmp_path / "out" / name) for name in ("images", "manifest.csv", "pairs.csv")
     ]
-    assert done.stderr == "images: 2 rows, 0 failed, 2 skipped\n"
+    assert done.stderr == "images: 2 rows, 0 failed, 2 skipped\n1 pairs that cannot be were left out\n"
     failed = run(scores, tmp_path / "o.csv", "--to", "ofiq")
     assert failed.exit_code == 3
     assert "3 rows, 1 failed" in failed.stderr

@@ -193,6 +193,7 @@ def listed(here: dict[str, Any]) -> Pairs:
     rng = np.random.default_rng(4)
     i, j = np.triu_indices(len(here["ids"]), 1)
     rows = np.concatenate([np.flatnonzero(here["who"][i] == here["who"][j]), rng.choice(len(i), 500, replace=False)])
+    rows = np.unique(rows)  # a pair that is listed twice is left out
     index = np.stack([i[rows], j[rows]], axis=1)
     return Pairs(here["ids"], index, here["who"][index[:, 0]] == here["who"][index[:, 1]])
 

@@ -228,7 +228,9 @@ def test_a_table_of_faces_gives_rows_and_identities_without_its_images(vectors, 
     frame = pl.DataFrame({"id": vectors.id.tolist(), "path": "gone.png", "identity": ["a", "b"] * 30, "status": "ok"})
     frame.write_parquet(tmp_path / "faces.parquet")
     found = label("cr_fiqa", faces=tmp_path / "faces.parquet", embeddings=vectors)
-    np.testing.assert_array_equal(found.value, relative_classifiability(vectors.vector, ["a", "b"] * 30, leave_out=True))
+    np.testing.assert_array_equal(
+        found.value, relative_classifiability(vectors.vector, ["a", "b"] * 30, leave_out=True)
+    )
 
 
 def test_no_row_at_all(tmp_path):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fiqa import checks
 from fiqa.data.formats.source import read_text
+from fiqa.data.sound import sound, warn
 from fiqa.errors import EvidenceError, ReadError
 from fiqa.types import Pairs
 
@@ -34,6 +35,8 @@ def read_media(path: str | os.PathLike[str]) -> TemplateMedia:
 def read_pairs(path: str | os.PathLike[str]) -> Pairs:
     """Returns `ijbc_template_pair_label.txt`: lines `template template label`. Ids are the templates' numbers as text, ascending by number.
 
+    Pairs that cannot be (fiqa.data.sound) are left out, and the log says how many.
+
     Raises:
         ReadError: a line that is none, or a label that is neither 0 nor 1.
     """
@@ -41,7 +44,10 @@ def read_pairs(path: str | os.PathLike[str]) -> Pairs:
     if not np.isin(numbers[:, 2], (0, 1)).all():
         raise ReadError(f"{os.fspath(path)!r} must have labels 0 or 1, it has {np.unique(numbers[:, 2])[:5].tolist()}.")
     templates, place = np.unique(numbers[:, :2], return_inverse=True)
-    return Pairs(templates.astype(np.str_), place.reshape(-1, 2), numbers[:, 2] == 1)
+    pairs = Pairs(templates.astype(np.str_), place.reshape(-1, 2), numbers[:, 2] == 1)
+    found = sound(pairs)
+    warn(found.left_out, os.fspath(path))
+    return Pairs(pairs.ids, pairs.index[found.kept], pairs.mated[found.kept])
 
 
 def aggregate(

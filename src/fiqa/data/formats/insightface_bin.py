@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from fiqa.data.formats.safe_pickle import Limits, RecordedArray, load
 from fiqa.data.formats.source import content_id, naming, read_bytes, write_whole
+from fiqa.data.sound import sound, warn
 from fiqa.errors import InputError, ReadError, UnsafeFileError
 from fiqa.types import Pairs
 
@@ -25,18 +27,22 @@ FILE_LIMIT = 4 << 30
 
 
 class PairImages(NamedTuple):
-    """`images` id -> encoded bytes, each once, in order of first use; `pairs` over those ids; `repeated` uses of an image beyond its first."""
+    """`images` id -> encoded bytes, each once, in order of first use; `pairs` over those ids; `repeated` uses of an image beyond its first;
+    `left_out` reason -> how many pairs that cannot be (fiqa.data.sound)."""
 
     images: dict[str, bytes]
     pairs: Pairs
     repeated: int
+    left_out: Mapping[str, int] = MappingProxyType({})
 
 
 def read(path: str | os.PathLike[str], *, limits: Limits | None = None, file_limit: int = FILE_LIMIT) -> PairImages:
     """Returns the images and pairs of a .bin file; see `parse`. Raises ReadError also when the file cannot be read."""
     data = read_bytes(path, limit=file_limit)
     with naming(path):
-        return parse(data, limits=limits)
+        found = parse(data, limits=limits)
+    warn(found.left_out, os.fspath(path))
+    return found
 
 
 def parse(data: bytes, *, limits: Limits | None = None) -> PairImages:
@@ -72,7 +78,10 @@ def parse(data: bytes, *, limits: Limits | None = None) -> PairImages:
     place = {name: i for i, name in enumerate(images)}
     index = np.array([place[name] for name in names], np.int64).reshape(-1, 2)
     ids = np.array(list(images), dtype=np.str_)
-    return PairImages(images, Pairs(ids, index, np.array(flags, bool)), len(names) - len(images))
+    pairs = Pairs(ids, index, np.array(flags, bool))
+    found = sound(pairs)
+    kept = Pairs(ids, index[found.kept], pairs.mated[found.kept])
+    return PairImages(images, kept, len(names) - len(images), found.left_out)
 
 
 def write(path: str | os.PathLike[str], images: Mapping[str, bytes], pairs: Pairs) -> None:

@@ -1,7 +1,12 @@
-"""Pair lists of LFW and its relatives: pairs.txt (10 folds), pairsDev*.txt, XQLFW, and the flat lists of CALFW and CPLFW.
+"""Pair lists of LFW and its relatives: pairs.txt (10 folds), pairsDev*.txt, XQLFW, the flat lists of CALFW and CPLFW, and lists of three columns.
 
 LFW and XQLFW: line 1 is `folds<TAB>n` (Dev files: `n`, one fold); each fold has n lines `name a b` (the same person) and n lines `name1 a name2 b`; image
 `name/name_%04d.jpg`. CALFW and CPLFW have no first line: two lines `file number` make a pair, and the number, the same on both, is 0 when it is non-mated.
+
+A list of three columns has `file file label` in a line, with tabs, commas, `;` or spaces between
+them; the label is 1 or true, or 0, -1 or false.
+
+Pairs that cannot be (fiqa.data.sound) are left out and counted.
 """
 
 from __future__ import annotations
@@ -9,35 +14,46 @@ from __future__ import annotations
 import os
 import re
 import warnings
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fiqa.data.formats.source import naming, read_text
+from fiqa.data.sound import sound, warn
 from fiqa.data.store import open_regular
 from fiqa.errors import ReadError
 from fiqa.types import Pairs
 
-__all__ = ["FoldedPairs", "collect", "is_header", "parse", "read"]
+__all__ = ["FALSE", "TRUE", "FoldedPairs", "collect", "folded", "is_header", "parse", "read"]
 
 _HEAD = re.compile(r"\s*(\d+)(?:\s+(\d+))?\s*$")
+TRUE, FALSE = frozenset(("1", "true", "1.0")), frozenset(("0", "false", "0.0", "-1", "-1.0"))
+"""How lists and tables write that a pair is mated, and that it is not."""
+
+_LOOK = 20
 _FILE = re.compile(r".+_\d+\.(?:jpg|jpeg|png)$", re.IGNORECASE)
 
 
 class FoldedPairs(NamedTuple):
-    """`pairs`; `fold` (P,) int64 from 0, or None when the file has none; `skipped` malformed pairs left out."""
+    """`pairs`; `fold` (P,) int64 from 0, or None when the file has none; `skipped` malformed pairs
+    left out; `left_out` reason -> how many that cannot be (fiqa.data.sound)."""
 
     pairs: Pairs
     fold: NDArray[np.int64] | None
     skipped: int
+    left_out: Mapping[str, int] = MappingProxyType({})
 
 
 def read(path: str | os.PathLike[str]) -> FoldedPairs:
     """Returns the pairs of a list file; see `parse`. Raises ReadError also when the file cannot be read."""
     text = read_text(path)
     with naming(path):
-        return parse(text)
+        found = parse(text)
+    warn(found.left_out, os.fspath(path))
+    return found
 
 
 def is_header(path: str | os.PathLike[str]) -> bool:
@@ -60,12 +76,28 @@ def parse(text: str) -> FoldedPairs:
     """
     lines = text.splitlines()
     head = _HEAD.match(lines[0]) if lines else None
-    rows, fold, skipped = _named(lines, head) if head else _flat(lines)
+    rows, fold, skipped = _named(lines, head) if head else _labeled(lines) if _has_labels(lines) else _flat(lines)
     if not rows:
         raise ReadError("A pair list must hold pairs; none could be read.", status="unsupported_format")
     if skipped:
         warnings.warn(f"{skipped} malformed pairs were skipped, {len(rows)} were read.", stacklevel=2)
-    return FoldedPairs(collect([row[:2] for row in rows], [row[2] for row in rows]), fold, skipped)
+    pairs = collect([row[:2] for row in rows], [row[2] for row in rows])
+    people = None
+    if not _has_labels(lines):  # the names of images hold those of people
+        people = np.array([name.rpartition("_")[0] for name in pairs.ids.tolist()], dtype=np.str_)
+    return folded(pairs, fold, skipped, people)
+
+
+def folded(
+    pairs: Pairs,
+    fold: NDArray[np.int64] | None,
+    skipped: int = 0,
+    identity: NDArray[np.str_] | None = None,
+) -> FoldedPairs:
+    """Returns the pairs that can be, with their folds, and what was left out; see fiqa.data.sound."""
+    found = sound(pairs, identity=identity)
+    kept = Pairs(pairs.ids, pairs.index[found.kept], pairs.mated[found.kept])
+    return FoldedPairs(kept, None if fold is None else fold[found.kept], skipped, found.left_out)
 
 
 def collect(named: list[tuple[str, str]], mated: list[bool]) -> Pairs:
@@ -104,6 +136,26 @@ def _named(lines: list[str], head: re.Match[str]) -> tuple[_Rows, NDArray[np.int
 
 def _image(name: str, number: str) -> str:
     return f"{name}/{name}_{int(number):04d}.jpg"
+
+
+def _labels(line: str) -> tuple[str, str, bool] | None:
+    """The two names and the label of a line of three columns, None for another line."""
+    for apart in ("\t", ",", ";", None):
+        cells = [cell.strip(' "') for cell in line.strip().split(apart)]
+        if len(cells) == 3 and cells[0] and cells[1] and cells[2].lower() in TRUE | FALSE:
+            return cells[0], cells[1], cells[2].lower() in TRUE
+    return None
+
+
+def _has_labels(lines: list[str]) -> bool:
+    body = [line for line in lines if line.strip()][:_LOOK]
+    return sum(_labels(line) is not None for line in body) * 2 > len(body)
+
+
+def _labeled(lines: list[str]) -> tuple[_Rows, None, int]:
+    body = [line for line in lines if line.strip()]
+    rows = [row for row in map(_labels, body) if row is not None]
+    return rows, None, len(body) - len(rows)
 
 
 def _flat(lines: list[str]) -> tuple[_Rows, None, int]:

@@ -127,4 +127,4 @@ def write(
 def _cell(value: float, *, whole: bool) -> str:
     if not np.isfinite(value):
         return "-1"
-    return str(round(value)) if whole else f"{value:.9g}"
+    return str(round(value)) if whole else repr(float(value))

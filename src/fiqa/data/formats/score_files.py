@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fiqa.data.columns import cells, delimiter_of, plain_name
 from fiqa.data.formats import ofiq
 from fiqa.data.formats.safe_pickle import load
 from fiqa.data.formats.source import TEXT_LIMIT, naming, read_bytes, text_of
@@ -59,8 +60,8 @@ def read(path: str | os.PathLike[str], *, column: str | None = None) -> NamedSco
         return _from_pickle(data, where)
     text = text_of(data, where)
     first = text[: text.find("\n") % (len(text) + 1)].strip("\r")
-    fields = [cell.strip().lower() for cell in first.split(";" if ofiq.is_header(first) else ",")]
-    if ofiq.is_header(first):
+    fields = list(map(plain_name, cells(first)))
+    if ofiq.is_header(first) and not set(fields) & set(VALUE_COLUMNS):
         with naming(where):
             table = ofiq.parse(text)
         names, values, used = table.select(column)
@@ -102,7 +103,7 @@ def named_scores(names: Sequence[str], values: Sequence[Any], *, where: str, col
 
 
 def choose_column(columns: Sequence[str], wanted: Sequence[str], given: str | None, where: str) -> str | None:
-    """Returns the column named `given`, or the first of `wanted` that is there whatever its case, or None.
+    """Returns the column named `given`, or the first of `wanted` that is there, or None; case and spaces around a name make no difference.
 
     Raises:
         InputError: `given` is not there.
@@ -110,11 +111,11 @@ def choose_column(columns: Sequence[str], wanted: Sequence[str], given: str | No
     >>> choose_column(["Path", "Score"], ("path",), None, "x.csv")
     'Path'
     """
+    lower = {plain_name(name): name for name in reversed(columns)}
     if given is not None:
-        if given not in columns:
+        if given not in columns and plain_name(given) not in lower:
             raise InputError(f"column must be one of {where!r}: {', '.join(columns)}; got {given!r}.")
-        return given
-    lower = {name.strip().lower(): name for name in reversed(columns)}
+        return given if given in columns else lower[plain_name(given)]
     return next((lower[name] for name in wanted if name in lower), None)
 
 
@@ -139,7 +140,8 @@ def _from_pickle(data: bytes, where: str) -> NamedScores:
 
 
 def _from_csv(text: str, where: str, column: str | None) -> NamedScores:
-    rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
+    apart = delimiter_of(text.split("\n", 1)[0])
+    rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=apart) if row]
     header = [cell.strip() for cell in rows[0]]
     name = choose_column(header, NAME_COLUMNS, None, where)
     used = choose_column(header, VALUE_COLUMNS, column, where)

@@ -11,7 +11,26 @@ from typing import BinaryIO
 from fiqa.data.store import atomic_path, open_regular
 from fiqa.errors import ReadError
 
-__all__ = ["TEXT_LIMIT", "check_file", "content_id", "naming", "read_bytes", "read_text", "text_of", "write_whole"]
+__all__ = [
+    "TEXT_LIMIT",
+    "check_file",
+    "content_id",
+    "naming",
+    "read_bytes",
+    "read_text",
+    "text_of",
+    "utf8_of",
+    "write_whole",
+]
+
+_MARKS = {
+    b"\xff\xfe\0\0": "utf-32",
+    b"\0\0\xfe\xff": "utf-32",
+    b"\xff\xfe": "utf-16",
+    b"\xfe\xff": "utf-16",
+}
+"""First bytes and the encoding that they announce, the longer ones first."""
+_HEAD = 1 << 16
 
 TEXT_LIMIT = 1 << 30
 """Bytes that a list or score file may have; a text of ten million rows is smaller."""
@@ -50,7 +69,8 @@ def _size(file: BinaryIO, path: str | os.PathLike[str], limit: int) -> int:
 
 
 def read_text(path: str | os.PathLike[str], *, limit: int = TEXT_LIMIT) -> str:
-    """Returns the whole file as text: UTF-8, with or without a byte-order mark.
+    """Returns the whole file as text: UTF-8, with or without a byte-order mark, or UTF-16 or
+    UTF-32 with theirs.
 
     Raises:
         ReadError: as `check_file`, or a NUL byte (it is not a text file). Bytes that are no UTF-8 are kept as surrogates, as file names are.
@@ -58,11 +78,48 @@ def read_text(path: str | os.PathLike[str], *, limit: int = TEXT_LIMIT) -> str:
     return text_of(read_bytes(path, limit=limit), os.fspath(path))
 
 
-def text_of(data: bytes, where: str) -> str:
-    """Returns bytes as text, as `read_text` does; `where` is the file's name for the message."""
-    if b"\0" in data:
-        raise ReadError(f"{where!r} must be a text file, it holds NUL bytes.", status="unsupported_format")
-    return data.decode("utf-8-sig", errors="surrogateescape")
+def text_of(data: bytes, where: str, *, whole: bool = True) -> str:
+    r"""Returns bytes as text, as `read_text` does.
+
+    Args:
+        data: UTF-8, or UTF-16 or UTF-32 with their byte-order marks.
+        where: the file's name, for the message.
+        whole: False for the beginning of a file, which may end inside a character.
+
+    Raises:
+        ReadError: a NUL byte, or no text of the encoding that its mark promises.
+
+    >>> text_of("é".encode("utf-16"), "a.txt")
+    'é'
+    """
+    encoding = next((name for mark, name in _MARKS.items() if data.startswith(mark)), "utf-8-sig")
+    wrong = "surrogateescape" if encoding == "utf-8-sig" else "strict" if whole else "ignore"
+    try:
+        text = data.decode(encoding, errors=wrong)
+    except UnicodeDecodeError as error:
+        raise ReadError(
+            f"{where!r} must be {encoding} as its first bytes say, it is not: {error}.",
+            status="corrupt",
+        ) from error
+    if "\0" in text:
+        raise ReadError(
+            f"{where!r} must be a text file, it holds NUL bytes.",
+            status="unsupported_format",
+            hint="UTF-16 needs its byte-order mark, or save the text as UTF-8",
+        )
+    return text
+
+
+def utf8_of(data: bytes, where: str, *, whole: bool = True) -> bytes:
+    r"""Returns the bytes of a text file as UTF-8 without a mark, for a parser of bytes; what is
+    no text in UTF-8 is left to it. Arguments and Raises as `text_of`.
+
+    >>> utf8_of(b"\xef\xbb\xbfid", "a.csv"), utf8_of("id".encode("utf-16"), "a.csv")
+    (b'id', b'id')
+    """
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in data[:_HEAD]:
+        return text_of(data, where, whole=whole).encode("utf-8", "surrogateescape")
+    return data.removeprefix(b"\xef\xbb\xbf")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqa import checks
-from fiqa.data.names import Match, find_ids
+from fiqa.data.names import Match, find_ids, strangers
 from fiqa.data.quality import read_quality
 from fiqa.errors import EvidenceError, InputError
 from fiqa.evaluation.curves import Setting, verification_of
@@ -46,7 +46,8 @@ def agreement_table(evidence: Evidence, target: Quality | PathLike, *, match: Ma
     known = np.flatnonzero(np.isfinite(wanted))
     if not len(known):
         raise InputError(
-            f"The target labels must be of these images, got none of {len(evidence.ids)} among {len(labels)}."
+            f"The target labels must be of these images, got none of {len(evidence.ids)} among {len(labels)}: "
+            f"{strangers(labels.id, evidence.ids, what=labels.method, match=match)}."
         )
     truth = wanted[known]
     checks.in_range(float(truth.min()), "target", 0.0, 1.0)

@@ -70,7 +70,7 @@ def optimize_labels(
     repeats: int = 10,
     rank_scale: RankScale = "pairs",
     seed: int = 0,
-) -> NDArray[np.float32]:
+) -> NDArray[np.float64]:
     """Returns the prior labels, handed out anew in the order that mated similarities suggest [1, Eq. 1-3].
 
     Args:
@@ -85,7 +85,7 @@ def optimize_labels(
         seed: decides clusters and pairs; the same seed gives the same bytes.
 
     Returns:
-        (N,) float32, a permutation of `quality`. Identities with one image (or whose images all fall into one cluster) have
+        (N,) float64, a permutation of `quality`. Identities with one image (or whose images all fall into one cluster) have
         no mated pair: their images keep their prior exactly and take no part in the exchange.
 
     Raises: ShapeError, InputError (NaN, zero rows, theta outside [0, 1], counts below 1), UnknownNameError (rank_scale).
@@ -127,7 +127,7 @@ class LabelOptimizer:
     done: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        self.quality = checks.finite(checks.array(self.quality, "quality", shape=("N",), dtype=np.float32), "quality")
+        self.quality = checks.finite(checks.array(self.quality, "quality", shape=("N",), dtype=np.float64), "quality")
         n = len(self.quality)
         self.embeddings = checks.matrix(self.embeddings, "embeddings", rows=n)
         checks.in_range(self.clusters, "clusters", 2, np.inf)
@@ -160,7 +160,7 @@ class LabelOptimizer:
         else:
             self.total, self.done = state["total"], int(state["done"])
 
-    def run(self, progress: Progress | None = None) -> NDArray[np.float32]:
+    def run(self, progress: Progress | None = None) -> NDArray[np.float64]:
         """Returns the optimized labels after all steps; `progress(step, done, total)` is called now and then."""
         self.cluster(progress)
         while self.done < self.repeats:
@@ -208,9 +208,9 @@ class LabelOptimizer:
             self.total += np.where(count > 0, index + self.theta * (mean - index), index)
             self.done += 1
 
-    def labels(self) -> NDArray[np.float32]:
+    def labels(self) -> NDArray[np.float64]:
         """Returns the labels of the repeats done so far: sorted priors in the order of the mean id*."""
-        result = np.array(self.quality, np.float32)
+        result = np.array(self.quality, np.float64)
         # equal id* keep the order of the prior
         order = np.lexsort((self._rank[self._rows], self.total[self._rows]))
         result[self._rows[order]] = self._sorted

@@ -51,14 +51,21 @@ def write_report(
         _write(folder / f"{plot.name}.png", plot.png)
     _write(folder / "index.html", evaluation_page(found, drawn, version=fiqa.__version__).encode())
     _write(folder / "numbers.json", (json.dumps(found.json(), indent=1, allow_nan=False) + "\n").encode())
-    write_tables(found.tables, folder, summary=found.text(), record=record, command=found.command)
+    about = {"identity_from": found.settings.get("identity_from", ""), "notes": list(found.notes)}
+    write_tables(found.tables, folder, summary=found.text(), record=record, command=found.command, found=about)
     return folder
 
 
 def write_tables(
-    tables: Sequence[Table], out: PathLike, *, summary: str, record: Mapping[str, Any] | None, command: str = ""
+    tables: Sequence[Table],
+    out: PathLike,
+    *,
+    summary: str,
+    record: Mapping[str, Any] | None,
+    command: str = "",
+    found: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Writes tables as .csv and .md, all of them as tables.json, and summary.txt; then the sidecar. Raises WriteError."""
+    """Writes tables as .csv and .md, all of them as tables.json, and summary.txt; then the sidecar, with what the run `found`. Raises WriteError."""
     folder = Path(out)
     for table in tables:
         _write(folder / f"{table.name}.csv", table.csv().encode())
@@ -68,7 +75,7 @@ def write_tables(
     _write(folder / "tables.json", (json.dumps(whole, indent=1, allow_nan=False) + "\n").encode())
     _write(summary_path(folder), (summary + "\n").encode())
     if record is not None:
-        write_sidecar(folder, record)
+        write_sidecar(folder, record, found=found)
     return folder
 
 

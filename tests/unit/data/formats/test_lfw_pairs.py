@@ -78,7 +78,7 @@ def test_flat_lists_of_calfw_and_cplfw() -> None:
 
 
 def test_flat_list_with_malformed_names() -> None:
-    good = "A_1.jpg 1\nA_2.jpg 1\n" * 3
+    good = "".join(f"A_{k}.jpg 1\nA_{k + 1}.jpg 1\n" for k in (1, 2, 3))
     for bad in ("A.jpg 1\nA_2.jpg 1\n", "A_1.jpg 1\nA_2.jpg 0\n", "A_1.jpg\nA_2.jpg\n", "A_1.jpg 1\n"):
         with pytest.warns(UserWarning, match="1 malformed pairs were skipped, 3 were read"):
             found = lfw_pairs.parse(good + bad)

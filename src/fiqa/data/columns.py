@@ -1,0 +1,248 @@
+"""The columns of every table: which one a name means, however a foreign tool has spelled it, and what type it has.
+
+A byte-order mark, spaces around a name and the case of a name that our tables have make no
+difference; all other names stay as they are. This is the only place that knows this.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from fiqa.data.formats.source import utf8_of
+from fiqa.data.store import open_regular
+from fiqa.errors import InputError, ReadError
+from fiqa.vocabulary import FACTORS
+
+__all__ = [
+    "DELIMITERS",
+    "IDENTITY_LIKE",
+    "TEXT",
+    "canonical",
+    "cells",
+    "delimiter_of",
+    "identity_like",
+    "identity_missing",
+    "numbers",
+    "of_file",
+    "plain_name",
+    "typed",
+]
+
+DELIMITERS = (",", ";", "\t")
+"""What may stand between the cells of a text table; the header shows which."""
+
+IDENTITY_LIKE = (
+    "person", "person_id", "personid", "people", "subject", "subject_id", "subjectid", "individual",
+    "identity_id", "identityid", "identities", "id_person", "id_subject", "celebrity", "who",
+    "name", "label", "class", "user", "user_id",
+)  # fmt: skip
+"""Names that other tools give the column that is called `identity` here."""
+
+TEXT = frozenset(
+    (
+        "id", "id_a", "id_b", "path", "source", "identity", "split", "track", "status", "reasons", "level", "sha256", "source_sha256", "duplicate_of",
+        "model", "model_sha256", "preprocess", "format", "mode", "modality", "method", "template", "recognizer",
+    )
+)  # fmt: skip
+"""Columns that are text whatever their cells look like (an identity may be named 007)."""
+
+_TYPES: dict[str, pl.DataType] = {
+    **dict.fromkeys(TEXT - {"reasons"}, pl.String()),
+    **dict.fromkeys(("bbox", "landmarks"), pl.List(pl.Float64())),
+    **dict.fromkeys(("raw", "score", "confidence", "inside", "eye_distance"), pl.Float64()),
+    **dict.fromkeys(("uqs", "face_index", "frame"), pl.Int64()),
+    "reasons": pl.List(pl.String()),
+    "factors": pl.Struct(dict.fromkeys(FACTORS, pl.Float64())),
+    "grey": pl.Boolean(),
+}
+_NAMES = frozenset(
+    (
+        *TEXT, *_TYPES, "kind", "mated", "fold", "value", "vector", "norm", "measures", "chosen", "width",
+        "height", "bits", "frames", "bytes",
+    )
+)  # fmt: skip
+_SURE = IDENTITY_LIKE[: IDENTITY_LIKE.index("name")]
+_HEAD = 1 << 16
+_AROUND = " \t\r\n\v\f\u00a0\ufeff"
+
+
+def plain_name(name: str) -> str:
+    """Returns a name as names are compared: without byte-order mark and spaces, in lower case.
+
+    >>> plain_name("\ufeffIdentity "), plain_name(" File_Name")
+    ('identity', 'file_name')
+    """
+    return name.strip(_AROUND).lower()
+
+
+def typed(column: pl.Series) -> pl.Series:
+    """Returns a column in the type that its name has in our tables where it does not show: no value, only empty lists, a field without a number.
+
+    >>> typed(pl.Series("score", [None])).dtype, typed(pl.Series("reasons", [[], []])).dtype
+    (Float64, List(String))
+    """
+    if column.name in _TYPES and column.null_count() == len(column):
+        return pl.Series(column.name, [None] * len(column), dtype=_TYPES[column.name])
+    if column.name in _TYPES and column.dtype == pl.List(pl.Null):
+        return column.cast(_TYPES[column.name])
+    if column.name in ("factors", "measures") and isinstance(column.dtype, pl.Struct):
+        kinds = {field.name: field.dtype for field in column.dtype.fields}
+        return column.cast(pl.Struct({name: kind if kind != pl.Null else pl.Float64 for name, kind in kinds.items()}))
+    return column
+
+
+def _ours(name: str) -> str:
+    plain = plain_name(name)
+    return plain if plain in _NAMES else name.strip(_AROUND)
+
+
+def canonical(names: Sequence[str], where: str) -> list[str]:
+    """Returns the names of columns as our tables have them.
+
+    Args:
+        names: as the file has them.
+        where: the file, for the message.
+
+    Raises:
+        ReadError: two columns mean the same.
+
+    >>> canonical(["\ufeffPath", " Identity", "Camera "], "a.csv")
+    ['path', 'identity', 'Camera']
+    """
+    result = list(map(_ours, names))
+    twice = next((k for k, name in enumerate(result) if name in result[:k]), None)
+    if twice is None:
+        repeated = {f"{name}_duplicated_0": k for k, name in enumerate(result)}
+        twice = next((repeated[name] for name in result if name in repeated), None)
+    if twice is not None:
+        alike = [name for name, short in zip(names, result, strict=True) if short == result[twice]]
+        shown = " and ".join(map(repr, alike if len(alike) > 1 else alike * 2))
+        raise ReadError(
+            f"{where!r} must name each column once, it has {shown}.",
+            status="corrupt",
+            hint="spaces, and the case of our own names, make no difference",
+        )
+    return result
+
+
+def delimiter_of(header: str | bytes, suffix: str = "") -> str:
+    r"""Returns what separates the cells below a header: the commonest of DELIMITERS outside quotes,
+    and a tab in a .tsv.
+
+    >>> delimiter_of("path;score"), delimiter_of('"a;b",c'), delimiter_of("id\tvalue")
+    (';', ',', '\t')
+    """
+    line = header.decode("utf-8", "replace") if isinstance(header, bytes) else header
+    outside = "".join(line.split('"')[::2])
+    return "\t" if suffix == ".tsv" else max(DELIMITERS, key=outside.count)
+
+
+def of_file(path: str | os.PathLike[str]) -> list[str]:
+    """Returns the names of the columns of a text table as `canonical` has them, from its first
+    line alone; columns may repeat. Raises ReadError where the file cannot be read."""
+    where = os.fspath(path)
+    with open_regular(path) as file:
+        line = utf8_of(file.read(_HEAD), where, whole=False).split(b"\n", 1)[0]
+    apart = delimiter_of(line, os.path.splitext(where)[1].lower())
+    return list(map(_ours, cells(line.decode("utf-8", "replace"), apart)))
+
+
+def cells(header: str, delimiter: str | None = None) -> list[str]:
+    """Returns the cells of a header line.
+
+    >>> cells('\ufeff"path", Score')
+    ['path', 'Score']
+    """
+    line = header.lstrip("\ufeff").rstrip("\r\n")
+    apart = delimiter or delimiter_of(line)
+    try:
+        rows = list(csv.reader([line], delimiter=apart, skipinitialspace=True))
+    except csv.Error:  # a line break inside: not a line of a table
+        return [line]
+    return [cell.strip(_AROUND) for cell in rows[0]] if rows else []
+
+
+def identity_like(columns: Mapping[str, Any]) -> list[str]:
+    """Returns the columns that may be meant as `identity`: by their name, and (for `name`, `label`,
+    `class`, `user`) only where they repeat and are no fractions.
+
+    Args:
+        columns: name -> values.
+
+    >>> identity_like({"Person": ["a"], "name": ["x", "y"], "label": ["a", "a"]})
+    ['Person', 'label']
+    """
+    known = {}
+    for name, values in columns.items():
+        plain = plain_name(name).replace(" ", "_").replace("-", "_")
+        if plain in _SURE or (plain in IDENTITY_LIKE and _repeats(values)):
+            known[name] = IDENTITY_LIKE.index(plain)
+    return sorted(known, key=known.__getitem__)
+
+
+def _repeats(values: Iterable[Any]) -> bool:
+    listed = [value for value in values if value not in (None, "")]
+    if any(isinstance(value, (float, np.floating, list, dict)) for value in listed):
+        return False
+    return len(set(listed)) < len(listed)
+
+
+def identity_missing(columns: Sequence[str], where: str) -> InputError:
+    """Returns the error of a table without `identity` that has columns which may be meant."""
+    return InputError(
+        f"{where} must say who is on an image in a column `identity`; it has none, but "
+        f"{', '.join(map(repr, columns))}.",
+        hint=f"rename {columns[0]!r} to identity, or drop it and give ids of the form identity/name",
+    )
+
+
+def numbers(values: Any, column: str, ids: NDArray[np.str_], *, width: int = 0) -> list[Any]:
+    """Returns the cells of a column of numbers: floats, or tuples of `width` floats, None where
+    there is nothing.
+
+    Args:
+        values: (N,) cells, of any kind.
+        column: its name, for the message.
+        ids: (N,) of the rows, for the message.
+        width: how many numbers a cell holds; 0 is one number that is no list.
+
+    Raises:
+        InputError: a cell that is no such number; the message names column, row and id.
+
+    >>> numbers([1, None], "eye_distance", np.array(["a", "b"]))
+    [1.0, None]
+    """
+    result: list[Any] = []
+    for row, value in enumerate(values):
+        try:
+            result.append(_number(value, width))
+        except (TypeError, ValueError, OverflowError):
+            wanted = f"{width} numbers" if width else "a number"
+            raise InputError(
+                f"Column {column!r} must hold {wanted} in each row, row {row + 1} "
+                f"({str(ids[row])!r}) has {str(value)[:60]!r}.",
+                hint="leave the cell empty where nothing is known, or drop the column",
+            ) from None
+    return result
+
+
+def _number(value: Any, width: int) -> Any:
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    if not width:
+        if isinstance(value, (bytes, bool, np.bool_)):
+            raise TypeError
+        return float(value)
+    if isinstance(value, (str, bytes)):
+        raise TypeError
+    listed = [np.nan if one is None else _number(one, 0) for one in value]
+    if len(listed) != width or None in listed:
+        raise ValueError
+    return tuple(listed)

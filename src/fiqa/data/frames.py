@@ -1,0 +1,98 @@
+"""Tables that are in memory already: frames of polars and of pandas, and columns of plain values as polars holds them.
+
+pandas is no dependency: its frames are known by what they can do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import chain
+from typing import Any, Protocol, TypeGuard
+
+import polars as pl
+
+from fiqa.errors import ShapeError
+
+__all__ = ["Frame", "columns_of", "is_frame", "series"]
+
+
+class Frame(Protocol):
+    """A table in memory: a polars or pandas DataFrame, or anything that looks like one."""
+
+    @property
+    def columns(self) -> Any:
+        """The names of its columns."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, key: Any, /) -> Any: ...
+
+
+def is_frame(source: object) -> TypeGuard[Frame]:
+    """Tells whether something is a table in memory.
+
+    >>> is_frame(pl.DataFrame({"id": ["a"]})), is_frame({"id": ["a"]}), is_frame("scores.csv")
+    (True, False, False)
+    """
+    needed = ("columns", "__len__", "__getitem__", "to_dict", "head")
+    return all(hasattr(source, name) for name in needed) and not isinstance(source, type)
+
+
+def columns_of(frame: Frame) -> dict[str, list[Any] | pl.Series]:
+    """Returns name -> values of a frame; what pandas calls missing (NaN, NA, NaT) is None.
+
+    A named index of pandas is a column too.
+
+    Raises:
+        ShapeError: a column of another length than the frame.
+    """
+    if isinstance(frame, pl.DataFrame):
+        return {name: frame[name] for name in frame.columns}
+    named = [name for name in getattr(getattr(frame, "index", None), "names", ()) if name is not None]
+    if named and hasattr(frame, "reset_index"):
+        frame = frame.reset_index()
+    found: dict[str, list[Any] | pl.Series] = {}
+    for name in frame.columns:
+        values = [None if _missing(value) else _plain(value) for value in frame[name].tolist()]
+        if len(values) != len(frame):
+            raise ShapeError(f"Column {name!r} must have {len(frame)} values, got {len(values)}.")
+        found[str(name)] = values
+    return found
+
+
+def _missing(value: Any) -> bool:
+    return value is None or type(value).__name__ in ("NAType", "NaTType") or (type(value) is float and value != value)
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def series(name: str, values: list[Any]) -> pl.Series:
+    """Returns plain values as a column; whole numbers among fractions are fractions, what has no common type is text."""
+    try:
+        return pl.Series(name, values, dtype=_kind(values), strict=True)
+    except (
+        TypeError,
+        OverflowError,
+        pl.exceptions.PolarsError,
+    ):  # a whole number of more than 64 bits, whole numbers among floats in a list
+        return pl.Series(name, values, strict=False)
+
+
+def _kind(values: Iterable[Any]) -> Any:
+    """The polars type that holds all of these plain values, None where polars has to find out; told, it builds nested columns many times faster."""
+    known = [value for value in values if value is not None]
+    kinds = set(map(type, known))
+    if kinds <= {int, float} and kinds:
+        return pl.Float64 if float in kinds else pl.Int64
+    if kinds == {str}:
+        return pl.String
+    if kinds and kinds <= {list, tuple}:
+        inner = _kind(chain.from_iterable(known))
+        return inner and pl.List(inner)
+    if kinds == {dict}:
+        fields = {name: _kind(value.get(name) for value in known) for name in dict.fromkeys(chain.from_iterable(known))}
+        return pl.Struct(fields) if fields and all(fields.values()) else None
+    return None

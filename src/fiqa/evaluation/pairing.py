@@ -1,0 +1,141 @@
+"""Who is on an image and which images are compared: identities and pairs of the evidence, and where they come from."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqa.data.columns import identity_like, identity_missing
+from fiqa.data.frames import Frame
+from fiqa.data.names import Match
+from fiqa.data.pairs import join_pairs, mated_pairs, read_folds
+from fiqa.data.sound import sound
+from fiqa.errors import InputError
+from fiqa.types import Manifest, Pairs
+
+__all__ = ["PairList", "chosen_pairs", "content_of", "listed_pairs", "people"]
+
+PathLike = str | os.PathLike[str]
+
+
+@dataclass(frozen=True, eq=False)
+class PairList:
+    """A pair list over our ids; `lost` pairs of images that are not known; `names` the list's own; `left_out` what its reader left out."""
+
+    pairs: Pairs
+    fold: NDArray[np.int64] | None
+    lost: int
+    names: NDArray[np.str_]
+    left_out: Mapping[str, int]
+
+
+def listed_pairs(
+    pairs: Pairs | PathLike | Frame, ours: NDArray[np.str_], known: NDArray[np.bool_], match: Match
+) -> PairList:
+    """Returns the pairs of a list over our ids, and takes from `known` (in place) the images that are in none."""
+    fold, left_out = None, cast("Mapping[str, int]", {})
+    if not isinstance(pairs, Pairs):
+        read = read_folds(pairs)
+        pairs, fold, left_out = read.pairs, read.fold, read.left_out
+    joined, kept = join_pairs(pairs, ours, match=match)
+    whole = known[joined.index].all(axis=1)
+    fold = None if fold is None else fold[kept][whole]
+    known &= np.isin(np.arange(len(ours)), joined.index[whole])
+    ours_alone = Pairs(ours, joined.index[whole], joined.mated[whole])
+    return PairList(ours_alone, fold, len(pairs) - int(whole.sum()), pairs.ids, left_out)
+
+
+def people(
+    ours: NDArray[np.str_], known: NDArray[np.bool_], manifest: Manifest | None, listed: PairList | None
+) -> tuple[NDArray[np.str_], str]:
+    """Returns who is on each of our images, and where that is from.
+
+    Folders are a guess: a pair list overrules it where all images lie in one, or where most of its
+    non-mated pairs would be of one person.
+
+    Raises:
+        InputError: the manifest has no column identity but one that may be meant.
+    """
+    if manifest is not None and np.any(manifest.identity != ""):
+        return manifest.identity, manifest.identity_from or "the manifest"
+    meant = [] if manifest is None else identity_like(manifest.columns)
+    if meant:
+        raise identity_missing(meant, "The manifest")
+    guess = _identities(ours)
+    if listed is None or not _overruled(guess, known, listed.pairs):
+        return guess, "the folder part of each id"
+    return _from_pairs(listed.pairs), "the list of pairs: whom mated pairs connect is one person"
+
+
+def _overruled(guess: NDArray[np.str_], known: NDArray[np.bool_], pairs: Pairs) -> bool:
+    if len(np.unique(guess[known])) < 2:
+        return True
+    other = guess[pairs.index[~pairs.mated]]
+    return len(other) > 0 and bool(2 * np.count_nonzero(other[:, 0] == other[:, 1]) > len(other))
+
+
+def _from_pairs(pairs: Pairs) -> NDArray[np.str_]:
+    """Identities of images of which only pairs are known: what mated pairs connect is one person."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    edges = pairs.index[pairs.mated]
+    n = len(pairs.ids)
+    graph = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(n, n))
+    return np.char.add("person ", connected_components(graph, directed=False)[1].astype(np.str_))
+
+
+def content_of(manifest: Manifest, keep: NDArray[np.int64]) -> NDArray[np.str_] | None:
+    """Returns the hash of each kept image's file, None where the manifest has none."""
+    return manifest.columns["sha256"][keep].astype(np.str_) if "sha256" in manifest.columns else None
+
+
+def chosen_pairs(
+    listed: PairList | None,
+    identity: NDArray[np.str_],
+    content: NDArray[np.str_] | None,
+    keep: NDArray[np.int64],
+    total: int,
+) -> tuple[NDArray[np.int64], NDArray[np.int64] | None, NDArray[np.int64] | None, dict[str, int], dict[str, int]]:
+    """Returns (mated, nonmated or None, fold or None, counts, impossible pairs by reason), pairs as rows of the kept images."""
+    if listed is None:
+        mated = mated_pairs(identity, content=content)
+        return mated.index, None, None, {"single": mated.single, "duplicates": mated.duplicates}, {}
+    place = np.full(total, -1)
+    place[keep] = np.arange(len(keep))
+    whole = Pairs(np.arange(len(keep)).astype(np.str_), place[listed.pairs.index], listed.pairs.mated)
+    possible = sound(whole, identity=identity, content=content)
+    index, same = whole.index[possible.kept], whole.mated[possible.kept]
+    left_out = dict(Counter(listed.left_out) + Counter(possible.left_out))
+    equal = np.zeros(len(index), bool)
+    if content is not None and len(index):
+        equal = same & (content[index[:, 0]] == content[index[:, 1]]) & (content[index[:, 0]] != "")
+    mixed = same & (identity[index[:, 0]] != identity[index[:, 1]])
+    if mixed.any():
+        raise InputError(
+            f"A mated pair must be of one identity, got {int(mixed.sum())} of {int(same.sum())} that are of two by their ids.",
+            hint="--faces MANIFEST with a column `identity` says who is who",
+        )
+    order = np.concatenate([np.flatnonzero(same & ~equal), np.flatnonzero(~same)])
+    genuine = int(np.count_nonzero(same & ~equal))
+    fold = None if listed.fold is None else listed.fold[possible.kept][order]
+    return (
+        index[order[:genuine]],
+        index[order[genuine:]],
+        fold,
+        {"duplicates": int(equal.sum()), "pairs_lost": listed.lost}
+        | {f"pairs_{reason}": count for reason, count in left_out.items()},
+        left_out,
+    )
+
+
+def _identities(ids: NDArray[np.str_]) -> NDArray[np.str_]:
+    """The folder part of each id, "" where there is none."""
+    parts = [name.replace("\\", "/").rpartition("/")[0] for name in ids.tolist()]
+    return np.array(parts, dtype=np.str_)
