@@ -37,7 +37,8 @@ class Joined:
 def read_quality(path: str | os.PathLike[str], *, method: str | None = None, column: str | None = None) -> Quality:
     """Returns the quality in a file: our own table (.parquet, .csv, .jsonl with a column `id`) or any form that fiqa.data.formats.score_files reads.
 
-    A row without a number is absent; `provenance["failed"]` counts them, `provenance["column"]` says where the numbers stood, `provenance["source"]` the file.
+    A row without a number is absent; `provenance["failed"]` counts them, `provenance["column"]` says where the numbers stood, `provenance["source"]` the file,
+    `provenance["scale"]` what the sidecar of a table of scores says of the column's scale (fiqa.scoring.rows.scales), None where it says nothing.
 
     Args:
         path: the file.
@@ -50,9 +51,11 @@ def read_quality(path: str | os.PathLike[str], *, method: str | None = None, col
     """
     own = _own_table(path)
     scores = score_files.read(path, column=column) if own is None else _own_scores(own, os.fspath(path), column)
-    known: dict[str, Any] = dict((read_sidecar(path) or {}).get("quality") or {}) if own is not None else {}
+    sidecar = (read_sidecar(path) or {}) if own is not None else {}
+    known: dict[str, Any] = dict(sidecar.get("quality") or {})
     bounds = known.get("range") if scores.column == "value" else None
     found = {"source": os.fspath(path), "column": scores.column, "failed": scores.failed}
+    found["scale"] = _scale(sidecar.get("scales"), scores.column)
     return Quality(
         id=np.array([decode_text(name) for name in scores.name], dtype=np.str_),
         value=scores.value.astype(np.float32),
@@ -140,6 +143,17 @@ def _own_scores(frame: pl.DataFrame, where: str, column: str | None) -> NamedSco
             f"{where!r} must have a column of quality, it has {', '.join(flat)}.", hint="say which with column="
         )
     return named_scores([str(name) for name in frame["id"]], frame[used].to_list(), where=where, column=used)
+
+
+def _scale(scales: Any, column: str) -> dict[str, Any] | None:
+    """The entry of a column among the scales of a sidecar, None where there is none that makes sense."""
+    entry = scales.get(column) if isinstance(scales, dict) else None
+    if not isinstance(entry, dict) or entry.get("of") not in ("model", "calibration"):
+        return None
+    ends = entry.get("range")
+    if not (isinstance(ends, list) and len(ends) == 2 and all(isinstance(end, int | float) for end in ends)):
+        return {**entry, "range": None}
+    return {**entry, "range": ends if ends[0] < ends[1] else None}
 
 
 def _single(frame: pl.DataFrame | None, *columns: str) -> Any:

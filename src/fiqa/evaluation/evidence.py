@@ -22,7 +22,8 @@ from fiqa.data.pairs import join_pairs, mated_pairs, read_folds
 from fiqa.data.quality import read_quality
 from fiqa.errors import EvidenceError, InputError
 from fiqa.evaluation.result import Scores
-from fiqa.functional.spread import spread, stretched
+from fiqa.evaluation.scales import own_scale
+from fiqa.functional.spread import spread
 from fiqa.functional.streams import nonmated_count, nonmated_index
 from fiqa.methods.norm import embedding_norm
 from fiqa.types import Embeddings, Manifest, Pairs, PathLike, Quality
@@ -146,13 +147,11 @@ def embeddings_of(embeddings: Vectors) -> list[Embeddings]:
 
 @dataclass(frozen=True, eq=False)
 class _Named:
-    """A quality under the name it has in the report, and its numbers in 0..1 where its file has them."""
+    """A quality under the name it has in the report."""
 
     name: str
     stem: str
     quality: Quality
-    unit: Quality | None
-    scale: str
 
 
 def _listed_of(value: Any) -> list[Any]:
@@ -173,7 +172,7 @@ def _qualities(quality: Qualities, recognizers: Sequence[Embeddings]) -> list[_N
     for name, one in given:
         if one == NORM and not os.path.exists(NORM):
             norms = [embedding_norm(recognizer) for recognizer in recognizers]
-            found += [_Named(q.method, q.method, q, None, "") for q in norms]
+            found += [_Named(q.method, q.method, q) for q in norms]
             continue
         split, source = _split(one) if isinstance(one, str) and name is None else (None, one)
         found.append(_named(name or split, source))
@@ -185,23 +184,14 @@ def _qualities(quality: Qualities, recognizers: Sequence[Embeddings]) -> list[_N
         raise InputError(
             f"{reserved[0]!r} must not be a quality's name: that curve is always there.", hint="say NAME=FILE"
         )
-    return [_Named(name, one.stem, one.quality, one.unit, one.scale) for name, one in zip(names, found, strict=True)]
+    return [_Named(name, one.stem, one.quality) for name, one in zip(names, found, strict=True)]
 
 
 def _named(name: str | None, source: Any) -> _Named:
     if isinstance(source, Quality):
-        return _Named(name or source.method, name or source.method, source, None, "")
+        return _Named(name or source.method, name or source.method, source)
     read = read_quality(source, method=name)
-    unit, scale = None, ""
-    if read.provenance.get("column") == "raw":
-        for column, top in (("score", 1.0), ("uqs", 100.0)):
-            try:
-                other = read_quality(source, column=column)
-            except InputError:  # the table has no such column
-                continue
-            unit, scale = Quality(other.id, other.value / np.float32(top), other.method), f"column {column}"
-            break
-    return _Named(read.method, name or Path(source).stem, read, unit, scale)
+    return _Named(read.method, name or Path(source).stem, read)
 
 
 def _unique(names: list[str], stems: list[str], what: str) -> list[str]:
@@ -238,18 +228,12 @@ def _taken(vectors: Embeddings, rows: NDArray[np.int64], ids: NDArray[np.str_]) 
 
 def _scores(one: _Named, rows: NDArray[np.int64], keep: NDArray[np.int64]) -> Scores:
     value = one.quality.value[rows[keep]].astype(np.float64)
-    unit, scale = None, one.scale
-    if one.unit is not None:
-        unit = one.unit.at(one.quality.id[rows[keep]]).astype(np.float64)
-    elif len(value) and value.min() >= 0 and value.max() <= 1:
-        unit, scale = value, "as given"
-    elif one.quality.range == (0.0, 100.0):
-        unit, scale = value / 100, "of 100"
+    unit, scale = own_scale(one.quality, value)
     source = str(one.quality.provenance.get("source", "memory"))
     lost = len(np.setdiff1d(np.arange(len(one.quality)), rows[rows >= 0], assume_unique=True))
     absent = int(np.count_nonzero(rows < 0))
-    found = spread(stretched(value) if unit is None else unit)
-    return Scores(one.name, value, one.quality.kind, source, unit, scale or "open", absent, lost, found)
+    wide = None if unit is None else spread(unit)
+    return Scores(one.name, value, one.quality.kind, source, unit, scale, absent, lost, wide)
 
 
 def _missing_notes(
