@@ -42,10 +42,12 @@ Rows = NDArray[np.int64]
 class Examples:
     """Labelled crops, N rows.
 
-    `ids` (N,) str; `crops` (N,S,S,3) uint8 RGB, memory-mapped; `label` (N,) float32; `factors` (N,F) float32, NaN where unknown; `confidence` (N,) float32, 1
-    where the recipe has no file of it; `identity` (N,) int64 code; `level` (N,) int64 0..4; `order` (N,) float32, by which images of one person and level are ranked; `columns` of the labels
-    file that were used beside its values; `training` and `validation` rows; `unlabelled` images without a
-    label and `failed` ones that could not be read, left out of N; `scale` the ends of the labels' scale (see `label_scale`).
+    `ids` (N,) str; `crops` (N,S,S,3) uint8 RGB, memory-mapped; `label` (N,) float32; `factors` (N,F)
+    float32, NaN where unknown; `confidence` (N,) float32, 1 where the recipe has no file of it;
+    `identity` (N,) int64 code; `level` (N,) int64 0..4; `order` (N,) float32, by which images of one
+    person and level are ranked; `columns` of the labels file that were used beside its values;
+    `training` and `validation` rows; `unlabelled` images without a label and `failed` ones that could
+    not be read, left out of N; `scale` the ends of the labels' scale (see `label_scale`).
     """
 
     ids: NDArray[np.str_]
