@@ -33,6 +33,7 @@ from fiqa.data.images import read_image
 from fiqa.data.quality import join_quality, read_quality
 from fiqa.errors import FiqaError
 from fiqa.evaluation.result import Evaluation
+from fiqa.functional.spread import spread, stretched
 from fiqa.functional.table import Table
 from fiqa.methods.bundled import WEIGHTS
 from fiqa.methods.bundled.model import Bundled
@@ -155,15 +156,18 @@ def evaluated(found: list[Quality], vectors: Mapping[str, Any], out: Path | None
 
 def table(name: str, title: str, result: Evaluation) -> Table:
     """A row per score: areas under A and B, spread, with a star where the score has no scale and its own percentiles stand in for one."""
-    spread = {score.name: (score.spread, "*" if score.scale == "open" else "") for score in result.scores}
+    wide = {
+        score.name: (score.spread or spread(stretched(score.value)), "*" * (score.unit is None))
+        for score in result.scores
+    }
     rows: list[list[Any]] = []
     for curve in result.recognizers[0].curves:
         row: list[Any] = [curve.name]
         for recognizer in result.recognizers:
             areas = result.curve(curve.name, recognizer.name).areas
             row += [interval(areas[limit, "start"]) for limit in (0.3, 0.95)]
-        wide, mark = spread.get(curve.name, (None, ""))  # random and oracle are no scores
-        row += ["", ""] if wide is None else [f"{wide.q90_q10:.2f}{mark}", f"{wide.entropy:.2f}{mark}"]
+        own, mark = wide.get(curve.name, (None, ""))  # random and oracle are no scores
+        row += ["", ""] if own is None else [f"{own.q90_q10:.2f}{mark}", f"{own.entropy:.2f}{mark}"]
         rows.append(row)
     rows.sort(key=lambda row: str(row[1]))
     heads = ["score", "A, to .3", "A, to .95", "B, to .3", "B, to .95", "q90 - q10", "entropy"]

@@ -43,10 +43,9 @@ fiqa score "$out/test.csv" --aligned --model "$out/student.onnx" -o "$out/studen
 fiqa score "$out/test.csv" --aligned --model analytic -o "$out/analytic.parquet"
 fiqa score "$out/test.csv" --aligned --model "$data/models/lightqnet-dm100.pb" -o "$out/lightqnet.parquet"
 
-# Tables 4 (agreement, spread) and 5 (verification under filtering). They want the student's own 0..1 scale, which is that of its labels, not the calibrated
-# score. Then discard curves under the recognizer that made the labels and under another.
-$py recipes/dmsfiqa.py own_scale "$out/student.parquet" "$out/student_own.parquet"
-qualities=(--quality "student=$out/student_own.parquet" --quality "analytic=$out/analytic.parquet" --quality "lightqnet=$out/lightqnet.parquet")
+# Tables 4 (agreement, spread) and 5 (verification under filtering), on the student's own 0..1 scale, which is that of its labels. Then discard curves under
+# the recognizer that made the labels and under another.
+qualities=(--quality "student=$out/student.parquet" --quality "analytic=$out/analytic.parquet" --quality "lightqnet=$out/lightqnet.parquet")
 vectors=(--embeddings "$out/test_a.npz" --embeddings "$out/test_b.npz" --faces "$out/test.csv")
 fiqa evaluate --table dms "${qualities[@]}" "${vectors[@]}" --target "$out/test_labels.parquet" -o "$out/tables"
 fiqa evaluate "${qualities[@]}" --quality "labels=$out/test_labels.parquet" "${vectors[@]}" --fmr 1e-3 -o "$out/report"

@@ -19,6 +19,7 @@ from fiqa import checks
 from fiqa.errors import InputError, ShapeError
 from fiqa.functional.calibration import Calibration
 from fiqa.functional.display import columns_html, counts_line, facts_html, histogram_svg
+from fiqa.functional.spread import Spread
 from fiqa.vocabulary import FACTORS, STATUSES
 
 __all__ = [
@@ -358,6 +359,9 @@ class Scorer(Protocol):
         sha256: of the model file; None where there is none.
         preprocess: one line on the crop that it sees.
         calibration: the way from raw scores to 0..1, 0..100 and five levels.
+        raw_range: the ends of the scale of its raw scores, None where it is open or not known.
+        label_spread: the spread of the labels that it learned, on that scale brought to 0..1; None
+            where it learned none or does not know.
     """
 
     name: str
@@ -365,6 +369,8 @@ class Scorer(Protocol):
     sha256: str | None = None
     preprocess: str
     calibration: Calibration
+    raw_range: tuple[float, float] | None = None
+    label_spread: Spread | None = None
 
     def score(self, crops: NDArray[np.uint8] | Faces) -> FloatArray:
         """Returns (N,) float32 raw quality for crops (N,112,112,3) uint8 RGB, or for Faces, which know more."""

@@ -140,12 +140,3 @@ def test_a_change_is_the_difference_on_the_same_resamples(part):
     one, other = (curves.Area(value, np.array([value - 1, value, value + 1])) for value in (5.0, 7.0))
     assert (one - other).text("+") == "-2.00 [-2.00, -2.00]"
     assert one.text() == "5.00 [4.05, 5.95]"
-
-
-def test_a_student_is_judged_on_the_scale_of_its_labels(part, tmp_path, capsys):
-    dmsfiqa = part("dmsfiqa")
-    pl.DataFrame({"id": ["a", "b", "c"], "raw": [1.25, None, 0.5], "score": [0.9, None, 0.4]}).write_parquet(
-        tmp_path / "s.parquet"
-    )
-    dmsfiqa.own_scale(str(tmp_path / "s.parquet"), str(tmp_path / "o.parquet"))
-    assert read_quality(tmp_path / "o.parquet").at(np.array(["a", "c"])).tolist() == [1.0, 0.5]

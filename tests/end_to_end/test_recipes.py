@@ -99,6 +99,7 @@ def test_the_recipes_say_what_their_papers_do(root):
     student = read_recipe(root / "recipes" / "dmsfiqa.toml")
     assert (student.optim.name, student.optim.lr, student.optim.weight_decay) == ("adamw", 1e-4, 1e-2)
     assert (student.optim.epochs, student.optim.warmup, student.optim.batch) == (50, 5, 128)
+    assert student.model.output == "sigmoid"
     cuts = (INTERVALS[0][1], INTERVALS[3][1], INTERVALS[6][1], INTERVALS[9][1])
     assert student.loss.level_cuts == pytest.approx(cuts, abs=1e-5)
     transfer = read_recipe(root / "recipes" / "label_optimization.toml")

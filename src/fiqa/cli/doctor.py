@@ -1,4 +1,4 @@
-"""fiqa doctor: what will go wrong with a folder of images or a model file."""
+"""fiqa doctor: what will go wrong with a folder of images, a model file or a table of scores."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ def command(
     path: Annotated[
         str,
         typer.Argument(
-            metavar="PATH|MODEL", help="A folder, image, list or manifest; or an .onnx file.", show_default=False
+            metavar="PATH|MODEL|DATA",
+            help="A folder, image, list or manifest; an .onnx file; or a table of scores.",
+            show_default=False,
         ),
     ],
     faces: Annotated[
@@ -28,10 +30,11 @@ def command(
     seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Say what will go wrong with a folder of images or a model file, before it does.
+    """Say what will go wrong with a folder of images, a model file or a table of scores, before it does.
 
     Images: unreadable files, duplicates, sizes, bit depth, modality, identities with one image. Models: card, sha256, polarity on degraded copies, blank and
-    noise probes, color order, batches. Exit code 3 means that problems were found.
+    noise probes, color order, batches, scores whose range has collapsed. Tables of scores: a column that has collapsed. Exit code 3 means that problems were
+    found.
 
     Example:
       fiqa doctor model.onnx --faces crops/

@@ -35,13 +35,16 @@ def command(
     name: Annotated[str | None, typer.Option("--name", metavar="TEXT", help="The model's name, for its card.")] = None,
     license_: Annotated[str, typer.Option("--license", metavar="TEXT", help="The model's license, for its card.")] = "",
     runs: Annotated[int, typer.Option("--runs", metavar="N", min=1, help="Calls per line of the latency table.")] = 50,
+    allow_collapsed: Annotated[
+        bool, typer.Option("--allow-collapsed", help="Write a model whose scores have collapsed too.")
+    ] = False,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
     """Export a trained network as ONNX with its card.
 
-    The file is proved on held-out crops before it is written: it gives what torch gives, its scores vary, and an int8 model keeps their order, their spread
-    and, where embeddings are given, their discard curve.
+    The file is proved on held-out crops before it is written: it gives what torch gives, its scores are spread at least a tenth as widely as their labels,
+    and an int8 model keeps their order, their spread and, where embeddings are given, their discard curve.
 
     Example:
       fiqa export runs/a -o model.onnx --int8
@@ -59,6 +62,7 @@ def command(
         name=name,
         license=license_,
         runs=runs,
+        allow_collapsed=allow_collapsed,
         force=force,
     )
     if not quiet:
@@ -73,6 +77,7 @@ def _lines(done: Exported) -> list[str]:
     lines = [
         f"{done.path}: {report['bytes'] / 1e6:.2f} MB in fp32, {report['crops']} held-out crops, largest difference from torch {report['parity']:.2g}"
     ]
+    lines += _spread(done)
     if "gate" in report:
         gate = report["gate"]
         area = (
@@ -90,3 +95,14 @@ def _lines(done: Exported) -> list[str]:
         for row in report["latency"]
     ]
     return lines
+
+
+def _spread(done: Exported) -> list[str]:
+    from fiqa.functional.collapse import Collapse
+
+    raw = done.card.raw
+    if raw is None or raw.score is None or raw.labels is None:
+        return []
+    measured = Collapse(raw.score.spread(), raw.labels.spread())
+    told = "COLLAPSED, " if measured.collapsed else ""
+    return [f"raw score on {raw.low:g}..{raw.high:g}, the labels' scale: {told}{measured.line()}"]

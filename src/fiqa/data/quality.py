@@ -42,7 +42,8 @@ def read_quality(
 
     Numbers stay as exact as they are written, in float64.
 
-    A row without a number is absent; `provenance["failed"]` counts them, `provenance["column"]` says where the numbers stood, `provenance["source"]` the file.
+    A row without a number is absent; `provenance["failed"]` counts them, `provenance["column"]` says where the numbers stood, `provenance["source"]` the file,
+    `provenance["scale"]` what the sidecar of a table of scores says of the column's scale (fiqa.scoring.rows.scales), None where it says nothing.
 
     Args:
         path: the file, or a frame of polars or pandas with the same columns.
@@ -59,7 +60,8 @@ def read_quality(
     beside = {} if own is None or is_frame(path) else read_sidecar(where) or {}
     known: dict[str, Any] = dict(beside.get("quality") or {})
     bounds = known.get("range") if scores.column == "value" else None
-    found = {"source": where, "column": scores.column, "failed": scores.failed}
+    found: dict[str, Any] = {"source": where, "column": scores.column, "failed": scores.failed}
+    found["scale"] = _scale(beside.get("scales"), scores.column)
     return Quality(
         id=np.array([decode_text(name) for name in scores.name], dtype=np.str_),
         value=scores.value,
@@ -144,6 +146,17 @@ def _own_scores(frame: pl.DataFrame, where: str, column: str | None) -> NamedSco
             f"{where!r} must have a column of quality, it has {', '.join(flat)}.", hint="say which with column="
         )
     return named_scores([str(one) for one in frame[name]], frame[used].to_list(), where=where, column=used)
+
+
+def _scale(scales: Any, column: str) -> dict[str, Any] | None:
+    """The entry of a column among the scales of a sidecar, None where there is none that makes sense."""
+    entry = scales.get(column) if isinstance(scales, dict) else None
+    if not isinstance(entry, dict) or entry.get("of") not in ("model", "calibration"):
+        return None
+    ends = entry.get("range")
+    if not (isinstance(ends, list) and len(ends) == 2 and all(isinstance(end, int | float) for end in ends)):
+        return {**entry, "range": None}
+    return {**entry, "range": ends if ends[0] < ends[1] else None}
 
 
 def _single(frame: pl.DataFrame | None, *columns: str) -> Any:

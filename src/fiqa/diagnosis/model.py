@@ -7,7 +7,7 @@ its vectors move, a quality model by its scores.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,8 @@ from fiqa.diagnosis.drawn_faces import drawn_faces
 from fiqa.errors import FiqaError, InputError
 from fiqa.faces.crops import CropTable
 from fiqa.faces.degrade import degrade
+from fiqa.functional.collapse import Collapse, on_scale
+from fiqa.functional.spread import spread
 from fiqa.runtime.onnx import OnnxEmbedder, OnnxModel, OnnxScorer
 from fiqa.types import Faces, FloatArray
 
@@ -68,8 +70,11 @@ class ModelReport:
 def model_report(path: str | os.PathLike[str], *, faces: Faces | None = None, seed: int = 0) -> ModelReport:
     """Returns what can be found out about a model file without labels.
 
-    Checks: the file and its card (present, valid, sha256, outputs); values are finite and vary; they are the same for any batch; how far the order of the color
-    channels matters; worse copies of a face get worse scores (quality) or farther vectors (recognizer); blank images and noise score below faces (quality).
+    Checks: the file and its card (present, valid, sha256, outputs); values are finite and vary; they are
+    the same for any batch; how far the order of the color channels matters; whether raw scores have
+    collapsed on the model's own scale, beside its labels where the card has their spread (quality);
+    worse copies of a face get worse scores (quality) or farther vectors (recognizer); blank images and
+    noise score below faces (quality).
 
     Args:
         path: an .onnx file; its card is looked for beside it.
@@ -127,20 +132,22 @@ def _quality(scorer: OnnxScorer, faces: Faces, judged: bool, seed: int) -> list[
     finite = _finite(clean)
     if finite.verdict == "problem":
         return [finite]
-    spread = float(clean.std())
-    varies = spread > _SAME * max(1.0, float(np.abs(clean).max()))
+    deviation = float(clean.std())
+    varies = deviation > _SAME * max(1.0, float(np.abs(clean).max()))
     found = [
         finite,
-        Check("output varies", "ok" if varies else "problem", f"standard deviation {spread:.4g} over the faces"),
+        Check("output varies", "ok" if varies else "problem", f"standard deviation {deviation:.4g} over the faces"),
         _batches(scorer.score, faces.crops, clean[:, None]),
     ]
     if not varies:
         return found
-    swapped = float(np.abs(scorer.score(_swapped(faces)) - clean).mean()) / spread
+    copies = {kind: scorer.score(degrade(faces, kind, _STRONG, seed=seed)) for kind in PROBE_KINDS}
+    found.append(_spread(scorer, clean if judged else np.concatenate([clean, *copies.values()])))
+    swapped = float(np.abs(scorer.score(_swapped(faces)) - clean).mean()) / deviation
     found.append(
         Check("color order", "note", f"swapping red and blue moves the score by {swapped:.2f} standard deviations")
     )
-    found.append(_polarity(scorer, faces, clean, seed))
+    found.append(_polarity(copies, clean))
     found.append(_non_faces(scorer, clean, judged, seed))
     uqs = scorer.unified(clean)
     low, high = int(uqs.min()), int(uqs.max())
@@ -149,10 +156,31 @@ def _quality(scorer: OnnxScorer, faces: Faces, judged: bool, seed: int) -> list[
     return found
 
 
-def _polarity(scorer: OnnxScorer, faces: Faces, clean: FloatArray, seed: int) -> Check:
-    falls = {
-        kind: float(np.mean(scorer.score(degrade(faces, kind, _STRONG, seed=seed)) < clean)) for kind in PROBE_KINDS
-    }
+def _spread(scorer: OnnxScorer, scores: FloatArray) -> Check:
+    """The spread of raw scores on the model's own scale: a calibrated one would hide a collapse.
+
+    `scores` are of faces, or of drawn faces and their degraded copies, which differ more than faces.
+    """
+    raw, values = scorer.model.card.raw, scores.astype(np.float64)
+    if raw is None and not (values.min() >= 0 and values.max() <= 1):
+        middle = float(np.median(values))
+        return Check("spread", "note", f"raw std {values.std():.4g} around {middle:.4g}; the card has no `raw` scale")
+    scale = (0.0, 1.0) if raw is None else (raw.low, raw.high)
+    labels = None if raw is None or raw.labels is None else raw.labels.spread()
+    measured = [("", Collapse(spread(on_scale(values, scale)), labels))]
+    if raw is not None and raw.score is not None:
+        measured.append((" when it was made:", Collapse(raw.score.spread(), labels)))
+    verdict, words = "ok", ""
+    if any(each.collapsed for _, each in measured):
+        verdict, words = "problem", ": COLLAPSED"
+    elif measured[0][1].narrow:
+        verdict, words = "note", ": narrow"
+    told = ";".join(f"{when} {each.line()}" for when, each in measured)
+    return Check("spread", verdict, f"raw scores on {scale[0]:g}..{scale[1]:g}{words},{told}")
+
+
+def _polarity(copies: Mapping[str, FloatArray], clean: FloatArray) -> Check:
+    falls = {kind: float(np.mean(scores < clean)) for kind, scores in copies.items()}
     share = float(np.mean(list(falls.values())))
     detail = f"{share:.0%} of degraded copies score lower ({', '.join(f'{kind} {fall:.0%}' for kind, fall in falls.items())})"
     if share >= 0.5:

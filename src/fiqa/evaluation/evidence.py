@@ -25,7 +25,8 @@ from fiqa.data.sound import sentences
 from fiqa.errors import EvidenceError, InputError
 from fiqa.evaluation.pairing import PairList, chosen_pairs, content_of, listed_pairs, people
 from fiqa.evaluation.result import Scores
-from fiqa.functional.spread import spread, stretched
+from fiqa.evaluation.scales import own_scale
+from fiqa.functional.spread import spread
 from fiqa.functional.streams import nonmated_count, nonmated_index
 from fiqa.methods.norm import embedding_norm
 from fiqa.types import Embeddings, Manifest, Pairs, PathLike, Quality
@@ -159,13 +160,11 @@ def embeddings_of(embeddings: Vectors) -> list[Embeddings]:
 
 @dataclass(frozen=True, eq=False)
 class _Named:
-    """A quality under the name it has in the report, and its numbers in 0..1 where its file has them; `flipped` where its sign was turned."""
+    """A quality under the name it has in the report."""
 
     name: str
     stem: str
     quality: Quality
-    unit: Quality | None
-    scale: str
     flipped: bool = False
 
 
@@ -178,11 +177,13 @@ def _flipped(named: Sequence[_Named], flip: Sequence[str]) -> list[_Named]:
 
 
 def _turned(one: _Named) -> _Named:
-    bounds = one.quality.range
+    return replace(one, quality=_negative(one.quality), flipped=True)
+
+
+def _negative(quality: Quality) -> Quality:
+    bounds = quality.range
     turned = None if bounds is None else (-bounds[1], -bounds[0])
-    quality = replace(one.quality, value=-one.quality.value, range=turned)
-    unit = None if one.unit is None else replace(one.unit, value=1 - one.unit.value)
-    return replace(one, quality=quality, unit=unit, scale=f"{one.scale}, flipped".strip(", "), flipped=True)
+    return replace(quality, value=-quality.value, range=turned)
 
 
 def _listed_of(value: Any) -> list[Any]:
@@ -204,7 +205,7 @@ def _qualities(quality: Qualities, recognizers: Sequence[Embeddings]) -> list[_N
     for name, one in given:
         if isinstance(one, str) and one == NORM and not os.path.exists(NORM):
             norms = [embedding_norm(recognizer) for recognizer in recognizers]
-            found += [_Named(q.method, q.method, q, None, "") for q in norms]
+            found += [_Named(q.method, q.method, q) for q in norms]
             continue
         split, source = _split(one) if isinstance(one, str) and name is None else (None, one)
         found.append(_named(name or split, source))
@@ -221,19 +222,10 @@ def _qualities(quality: Qualities, recognizers: Sequence[Embeddings]) -> list[_N
 
 def _named(name: str | None, source: Any) -> _Named:
     if isinstance(source, Quality):
-        return _Named(name or source.method, name or source.method, source, None, "")
+        return _Named(name or source.method, name or source.method, source)
     read = read_quality(source, method=name)
     stem = Path(source).stem if isinstance(source, str | os.PathLike) else read.method
-    unit, scale = None, ""
-    if read.provenance.get("column") == "raw":
-        for column, top in (("score", 1.0), ("uqs", 100.0)):
-            try:
-                other = read_quality(source, column=column)
-            except InputError:  # the table has no such column
-                continue
-            unit, scale = Quality(other.id, other.value / top, other.method), f"column {column}"
-            break
-    return _Named(read.method, name or stem, read, unit, scale)
+    return _Named(read.method, name or stem, read)
 
 
 def _unique(names: list[str], stems: list[str], what: str) -> list[str]:
@@ -264,26 +256,16 @@ def _taken(vectors: Embeddings, rows: NDArray[np.int64], ids: NDArray[np.str_]) 
 
 def _scores(one: _Named, rows: NDArray[np.int64], keep: NDArray[np.int64]) -> Scores:
     value = one.quality.value[rows[keep]]
-    unit, scale = None, one.scale
-    if one.unit is not None:
-        unit = one.unit.at(one.quality.id[rows[keep]])
+    if one.flipped:  # the scale is known of the numbers as they were
+        unit, scale = own_scale(_negative(one.quality), -value)
+        unit, scale = None if unit is None else 1 - unit, f"{scale}, flipped"
     else:
-        unit, scale = _unit(-value if one.flipped else value, one)
-        unit = 1 - unit if one.flipped and unit is not None else unit
+        unit, scale = own_scale(one.quality, value)
     source = str(one.quality.provenance.get("source", "memory"))
     lost = len(np.setdiff1d(np.arange(len(one.quality)), rows[rows >= 0], assume_unique=True))
     absent = int(np.count_nonzero(rows < 0))
-    found = spread(stretched(value) if unit is None else unit)
-    return Scores(one.name, value, one.quality.kind, source, unit, scale or "open", absent, lost, found)
-
-
-def _unit(value: NDArray[np.float64], one: _Named) -> tuple[NDArray[np.float64] | None, str]:
-    """A quality in 0..1 and how that was found, None and the scale that it has where it is none."""
-    if len(value) and value.min() >= 0 and value.max() <= 1:
-        return value, "as given, flipped" if one.flipped else "as given"
-    if one.quality.range in ((0.0, 100.0), (-100.0, 0.0)):
-        return value / 100, "of 100, flipped" if one.flipped else "of 100"
-    return None, one.scale
+    wide = None if unit is None else spread(unit)
+    return Scores(one.name, value, one.quality.kind, source, unit, scale, absent, lost, wide)
 
 
 _Side = tuple[str, NDArray[np.str_], NDArray[np.int64]]

@@ -35,9 +35,18 @@ class Estimate:
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """One quality on the common images: `value` (N,) on its own scale; `unit` (N,) in 0..1 or None, and `scale` how that was found; `kind` score or label;
-    `source` where it came from; `absent` images that it has no number for, `unmatched` names in it that are no image here; `spread` of `unit`, or without
-    it of `value` brought to 0..1 by its own percentiles (functional.spread.stretched).
+    """One quality on the common images.
+
+    Attributes:
+        name: of the method.
+        value: (N,) on the method's own scale.
+        kind: score or label.
+        source: where it came from.
+        unit: (N,) the same brought to 0..1, None where that scale is open.
+        scale: which scale it is, and how that is known (fiqa.evaluation.scales).
+        absent: images that it has no number for.
+        unmatched: names in it that are no image here.
+        spread: of `unit`, None without it.
     """
 
     name: str
@@ -48,7 +57,7 @@ class Scores:
     scale: str
     absent: int
     unmatched: int
-    spread: Spread
+    spread: Spread | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +159,7 @@ def _scores_json(scores: Scores) -> dict[str, Any]:
     return {
         "name": scores.name, "kind": scores.kind, "source": scores.source, "scale": scores.scale, "absent": scores.absent, "unmatched": scores.unmatched,
         "count": len(scores.value), "histogram": {"edges": _plain(edges), "counts": _plain(share)},
-        "spread": _plain(asdict(scores.spread)),
+        "spread": None if scores.spread is None else _plain(asdict(scores.spread)),
     }  # fmt: skip
 
 

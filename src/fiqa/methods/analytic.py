@@ -77,6 +77,7 @@ class Analytic(Scorer):
     version = f"fiqa {fiqa.__version__}"
     preprocess = CARD.preprocess
     calibration = Calibration(X0, W)
+    raw_range = (0.0, 1.0)
 
     def score(self, crops: NDArray[np.uint8] | Faces) -> FloatArray:
         """Returns (N,) float32 in 0..1 for (N,S,S,3) uint8 RGB crops, or for Faces, whose landmarks, frame mask and eye distance count too.

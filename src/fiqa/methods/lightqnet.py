@@ -66,6 +66,7 @@ class LightQNet(Scorer):
 
     preprocess = CARD.preprocess
     calibration = Calibration(X0, W)
+    raw_range = (0.0, 1.0)
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         file = Path(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -30,31 +31,46 @@ class BackboneNet(nn.Module):
 
 
 class QualityNet(BackboneNet):
-    """(N,3,S,S) float -> (N, 1 + F): column 0 the quality (a plain linear output), the others the factor qualities in 0..1, all from one pass.
+    """(N,3,S,S) float -> (N, 1 + F): column 0 the quality, the others the factor qualities in 0..1, all from one pass.
 
     Args:
         name: of the backbone, see fiqa.nets.catalog.
         embedding: length of the backbone's own vector to stand on, or 0 for its pooled features.
         factors: names from fiqa.vocabulary.FACTORS, each at most once; none is allowed.
         hidden: width of a layer between the features and each output, 0 for none.
+        output: how the quality ends: "linear"; "sigmoid" in 0..1; "clip" linear in training and clipped
+            to 0..1 in evaluation.
 
     Raises: UnknownNameError (backbone, factor), InputError (a factor twice, hidden below 0, or an embedding that the backbone cannot have).
     """
 
-    def __init__(self, name: str, *, embedding: int = 0, factors: Sequence[str] = (), hidden: int = 0) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        embedding: int = 0,
+        factors: Sequence[str] = (),
+        hidden: int = 0,
+        output: Literal["linear", "sigmoid", "clip"] = "linear",
+    ) -> None:
         super().__init__()
         for factor in factors:
             checks.choice(factor, "factor", FACTORS)
         if len(set(factors)) != len(factors):
             raise InputError(f"factors must be named at most once, got {', '.join(factors)}.")
-        self.factor_names = tuple(factors)
+        self.factor_names, self.output = tuple(factors), output
         self.backbone, width = backbone(name, embedding)
-        self.quality = output_layers(width, 1, bias=0.5, hidden=hidden)
+        # each starts at .5, the middle of the labels: sigmoid(0) is .5
+        self.quality = output_layers(width, 1, bias=0.0 if output == "sigmoid" else 0.5, hidden=hidden)
         self.factors = output_layers(width, len(factors), bias=0.0, hidden=hidden) if factors else None
 
     def from_features(self, features: Tensor) -> Tensor:
         """Returns (N, 1 + F) for what the backbone gives."""
         quality = self.quality(features)
+        if self.output == "sigmoid":
+            quality = torch.sigmoid(quality)
+        elif self.output == "clip" and not self.training:
+            quality = quality.clamp(0.0, 1.0)
         if self.factors is None:
             return quality
         return torch.cat([quality, torch.sigmoid(self.factors(features))], dim=1)

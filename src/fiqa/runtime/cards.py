@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from fiqa.data.store import atomic_path
 from fiqa.errors import FiqaError, InputError, ReadError, UnknownNameError, WeightsError
 from fiqa.functional.calibration import Calibration
+from fiqa.functional.spread import Spread
 from fiqa.vocabulary import ADVICE, EXTRA_FACTORS, FACTORS
 
 __all__ = [
@@ -23,6 +24,8 @@ __all__ = [
     "ModelCard",
     "ModelInput",
     "ModelOutput",
+    "RawScale",
+    "SpreadNumbers",
     "card_path",
     "parse_card",
     "read_card",
@@ -117,6 +120,42 @@ class ModelOutput(_Strict):
         return self
 
 
+class SpreadNumbers(_Strict):
+    """A fiqa.functional.spread.Spread as a card has it."""
+
+    q90_q10: float = Field(ge=0)
+    std: float = Field(ge=0)
+    entropy: float = Field(ge=0)
+    count: int = Field(ge=1)
+
+    def spread(self) -> Spread:
+        """Returns it as the noun."""
+        return Spread(self.q90_q10, self.std, self.entropy, self.count)
+
+
+class RawScale(_Strict):
+    """The model's own scale: what its raw quality means before any calibration.
+
+    Attributes:
+        low: the lower end of the scale, that of the labels it was learned from.
+        high: the upper end.
+        score: the spread of the scores of held-out crops, on this scale brought to 0..1.
+        labels: that of the labels of the same crops; a score far narrower than these is collapsed
+            (fiqa.functional.collapse).
+    """
+
+    low: float
+    high: float
+    score: SpreadNumbers | None = None
+    labels: SpreadNumbers | None = None
+
+    @model_validator(mode="after")
+    def _ends(self) -> Self:
+        if not self.low < self.high:
+            raise InputError(f"the ends of a scale must ascend, got {self.low} and {self.high}.")
+        return self
+
+
 class ModelCard(_Strict):
     """What a model file is and how to run it.
 
@@ -125,6 +164,8 @@ class ModelCard(_Strict):
 
     Torch weights (.pt, .pth, .safetensors), which have no graph, say their `backbone`, a name of fiqa.nets.catalog.BACKBONES, and the share that training
     dropped before the last layer, `dropout`, which no state dict holds. `objective` is the loss that a recognizer was trained with, such as arcface or magface.
+
+    `raw` is the own scale of a quality (higher is better), None where it is open or not known.
     """
 
     name: str = Field(min_length=1)
@@ -134,6 +175,7 @@ class ModelCard(_Strict):
     input: ModelInput
     outputs: tuple[ModelOutput, ...] = Field(min_length=1)
     calibration: Calibration | None = None
+    raw: RawScale | None = None
     embedding_dim: int | None = Field(default=None, ge=1)
     backbone: str = ""
     dropout: float = Field(default=0.0, ge=0, lt=1)

@@ -207,6 +207,9 @@ class OnnxScorer(Scorer):
         self.version = self.sha256 = self.model.sha256
         self.preprocess = card.input.line()
         self.calibration = card.calibration
+        if card.raw is not None:
+            self.raw_range = (card.raw.low, card.raw.high)
+            self.label_spread = None if card.raw.labels is None else card.raw.labels.spread()
 
     def score(self, crops: NDArray[np.uint8] | Faces) -> FloatArray:
         """Returns (N,) float32 raw quality, higher is better; NaN where the network gave NaN."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -20,7 +20,7 @@ from fiqa.faces.crops import Source, aligned_face, alike, joined, read_row
 from fiqa.types import Faces, Factors, FloatArray, Scorer
 from fiqa.vocabulary import LEVELS
 
-__all__ = ["FaceScoring", "Row", "blank_row"]
+__all__ = ["FaceScoring", "Row", "blank_row", "scales"]
 
 Row = dict[str, Any]
 _log = logging.getLogger(__name__)
@@ -51,6 +51,21 @@ def blank_row(source: Source, status: str) -> Row:
         "model_sha256": None,
         "preprocess": None,
     }
+
+
+def scales(scorer: Scorer) -> dict[str, Any]:
+    """Returns what the sidecar of a table says of its columns of numbers: which scale each is on.
+
+    `of` is "model" for the model's own scale and "calibration" for one that was laid over it; `range`
+    its ends, None where it is open or not known; `labels` the spread of the labels that the model
+    learned, on its own scale brought to 0..1, where its card has it.
+    """
+    ends = scorer.raw_range
+    raw: dict[str, Any] = {"of": "model", "range": None if ends is None else list(ends)}
+    if scorer.label_spread is not None:
+        raw["labels"] = asdict(scorer.label_spread)
+    calibrated = {"score": [0.0, 1.0], "uqs": [0.0, 100.0]}
+    return {"raw": raw} | {name: {"of": "calibration", "range": ends} for name, ends in calibrated.items()}
 
 
 @dataclass(frozen=True)

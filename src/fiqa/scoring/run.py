@@ -20,7 +20,7 @@ from fiqa.faces.crops import Source, sources
 from fiqa.functional.display import failure_line
 from fiqa.progress import Progress, counted, teller
 from fiqa.runtime.weights import find as find_weights
-from fiqa.scoring.rows import FaceScoring, Row, blank_row
+from fiqa.scoring.rows import FaceScoring, Row, blank_row, scales
 from fiqa.types import Manifest, PathLike
 
 __all__ = ["Paths", "Scoring", "Summary", "plan", "write_scores"]
@@ -150,7 +150,7 @@ def write_scores(
         images = counted(rows, teller(progress), "score", len(run), done=before)
         while part := list(islice(images, _PART)):
             out.write(list(chain.from_iterable(part)))
-    write_sidecar(path, record)
+    write_sidecar(path, record, found={"scales": scales(run.how.scorer)})
     return _summary(path)
 
 

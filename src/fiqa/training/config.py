@@ -58,6 +58,10 @@ class Model:
     """`backbone` a name of fiqa.nets.catalog; `embedding` 0 for its pooled features, else the length of its own vector; `weights` a local file for it, or "".
 
     `factors` are predicted too. `mean` and `std` are of RGB / 255. `freeze_batchnorm` keeps the running statistics as they are.
+
+    `output` says how a regression ends. "linear" may give any number, for labels on any scale. For labels
+    in 0..1 "sigmoid" and "clip" end there: a sigmoid in training and after; or a line in training, as a
+    clip has no gradient beyond its ends, and its clip to 0..1 in validation and in the exported file.
     """
 
     backbone: str = "mobilenet_v3_small"
@@ -67,6 +71,7 @@ class Model:
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
     freeze_batchnorm: bool = False
+    output: Literal["linear", "sigmoid", "clip"] = "linear"
 
     def __post_init__(self) -> None:
         checks.in_range(self.embedding, "model.embedding", 0, float("inf"))
@@ -235,6 +240,11 @@ class Recipe:
             raise InputError("data.factors must name a table of factors for a factor loss.")
         if self.augment.degrade and not self.loss.ranking:
             raise InputError("augment.degrade needs a ranking loss: a degraded crop has no label of its own.")
+        if self.model.output != "linear" and self.loss.objective != "regression":
+            raise InputError(
+                f"model.output must be linear, as the objective {self.loss.objective} has an end of its own, "
+                f"got {self.model.output}."
+            )
         if self.data.confidence and not OBJECTIVES[self.loss.objective].CONFIDENCE:
             raise InputError(f"data.confidence must be empty: the objective {self.loss.objective} asks for none.")
 

@@ -33,7 +33,7 @@ from fiqa.training.config import Data, Recipe
 from fiqa.types import FloatArray, Manifest
 from fiqa.vocabulary import LEVELS
 
-__all__ = ["Examples", "examples", "inputs_digest"]
+__all__ = ["Examples", "examples", "inputs_digest", "label_scale"]
 
 _LEAST_SIDE = 16
 _VALIDATION = ("validation", "val")
@@ -45,10 +45,13 @@ Rows = NDArray[np.int64]
 class Examples:
     """Labelled crops, N rows.
 
-    `ids` (N,) str; `crops` (N,S,S,3) uint8 RGB, memory-mapped; `label` (N,) float64; `factors` (N,F) float32, NaN where unknown; `confidence` (N,) float32, 1
-    where the recipe has no file of it; `identity` (N,) int64 code; `level` (N,) int64 0..4; `order` (N,) float32, by which images of one person and level are ranked; `columns` of the labels
-    file that were used beside its values; `training` and `validation` rows; `unlabelled` images without a
-    label and `failed` ones that could not be read, left out of N; `identity_from` where the people come from, in words.
+    `ids` (N,) str; `crops` (N,S,S,3) uint8 RGB, memory-mapped; `label` (N,) float64; `factors` (N,F)
+    float32, NaN where unknown; `confidence` (N,) float32, 1 where the recipe has no file of it;
+    `identity` (N,) int64 code; `level` (N,) int64 0..4; `order` (N,) float32, by which images of one
+    person and level are ranked; `columns` of the labels file that were used beside its values;
+    `training` and `validation` rows; `unlabelled` images without a label and `failed` ones that could
+    not be read, left out of N; `scale` the ends of the labels' scale (see `label_scale`);
+    `identity_from` where the people come from, in words.
     """
 
     ids: NDArray[np.str_]
@@ -64,6 +67,7 @@ class Examples:
     validation: Rows
     unlabelled: int
     failed: int
+    scale: tuple[float, float]
     identity_from: str = ""
 
     @property
@@ -91,7 +95,7 @@ def examples(recipe: Recipe, folder: str | os.PathLike[str]) -> Examples:
         ReadError, InputError: labels or factors cannot be read, or have no id of an image. EvidenceError: fewer than 2 rows to train on or to validate with.
         WriteError: the cache cannot be written.
     """
-    manifest, label = _labelled(recipe.data)
+    manifest, label, scale = _labelled(recipe.data)
     _check_identity(recipe, manifest)
     found = len(manifest)
     crops, status = _cached(manifest, recipe.data.size, Path(recipe.data.cache or folder))
@@ -120,8 +124,21 @@ def examples(recipe: Recipe, folder: str | os.PathLike[str]) -> Examples:
         validation,
         int(len(find(recipe.data.faces)) - found),
         int(found - len(rows)),
+        scale,
         manifest.identity_from,
     )
+
+
+def label_scale(labels: FloatArray, declared: tuple[float, float] | None) -> tuple[float, float]:
+    """Returns the ends of the scale of labels (N,): those that their file declares, else 0 and 1 where they lie there, else their least and largest.
+
+    >>> label_scale(np.float32([0.2, 0.7]), None), label_scale(np.float32([12, 48]), None), label_scale(np.float32([12]), (0, 100))
+    ((0.0, 1.0), (12.0, 48.0), (0, 100))
+    """
+    low, high = float(labels.min()), float(labels.max())
+    if declared is not None and declared[0] <= low and high <= declared[1]:
+        return declared
+    return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
 
 
 def inputs_digest(recipe: Recipe) -> dict[str, str]:
@@ -140,7 +157,7 @@ def inputs_digest(recipe: Recipe) -> dict[str, str]:
     return result | {"images": _state(find(recipe.data.faces), recipe.data.size)}
 
 
-def _labelled(data: Data) -> tuple[Manifest, NDArray[np.float64]]:
+def _labelled(data: Data) -> tuple[Manifest, NDArray[np.float64], tuple[float, float]]:
     manifest = find(data.faces)
     quality = read_quality(data.labels)
     joined = join_quality(quality, manifest.id)
@@ -157,7 +174,7 @@ def _labelled(data: Data) -> tuple[Manifest, NDArray[np.float64]]:
         if not np.ptp(label) > 0:
             raise EvidenceError(f"labels must differ to be rescaled, all {len(label)} are {label[0]}.")
         label = (label - label.min()) / np.ptp(label)
-    return manifest, label
+    return manifest, label, label_scale(label, None if data.rescale else quality.range)
 
 
 class _Ranks(NamedTuple):

@@ -1,4 +1,4 @@
-"""`doctor`: what will go wrong with a folder of images or a model file, before it does."""
+"""`doctor`: what will go wrong with images, a model file or a table of scores, before it does."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 from fiqa.data.images import Limits
 from fiqa.diagnosis.folder import FolderReport, folder_report
 from fiqa.diagnosis.model import ModelReport, model_report, probe_faces
+from fiqa.diagnosis.scores import ScoresReport, is_scores, scores_report
 from fiqa.progress import Progress
 from fiqa.types import PathLike
 
@@ -21,11 +22,12 @@ def doctor(
     seed: int = 0,
     limits: Limits | None = None,
     progress: Progress = False,
-) -> FolderReport | ModelReport:
+) -> FolderReport | ModelReport | ScoresReport:
     """Returns what is wrong: `.healthy`, and `.lines()` to print.
 
     Args:
-        path: a folder, image, list or manifest; or an .onnx file with its card.
+        path: a folder, image, list or manifest; an .onnx file with its card; or a table of scores or
+            labels (.parquet, .csv, .jsonl with `id` and a column of numbers).
         faces: of a model: aligned crops to probe it with. None: 16 faces drawn by code, which is
             weaker.
         most: of a model: use at most so many of these crops, at least 4.
@@ -37,6 +39,8 @@ def doctor(
         ReadError: a list file or manifest cannot be read.
         InputError: fewer than 4 faces.
     """
+    if is_scores(path):
+        return scores_report(path)
     if os.fspath(path).lower().endswith(".onnx"):
         crops = None if faces is None else probe_faces(faces, most)
         return model_report(path, faces=crops, seed=seed)

@@ -12,6 +12,7 @@ from fiqa.errors import InputError
 from fiqa.evaluation.curves import Setting, recognizer_result
 from fiqa.evaluation.evidence import STORED, Evidence, Qualities, Vectors, gather
 from fiqa.evaluation.result import Evaluation, RecognizerResult
+from fiqa.evaluation.scales import scales_note
 from fiqa.functional.protocols import protocol_of, starting_fnmr
 from fiqa.progress import Progress, Told, counted, teller
 from fiqa.report.evaluation.tables import evaluation_tables
@@ -106,7 +107,12 @@ def evaluate_evidence(evidence: Evidence, how: Setting, *, told: Told) -> Evalua
         recognizer_result(evidence, vectors, how)
         for vectors in counted(evidence.recognizers, told, "evaluate", len(evidence.recognizers))
     ]
-    notes = [*evidence.notes, *_notes(evidence, how), *_worse_than_random(results, how)]
+    notes = [
+        *evidence.notes,
+        scales_note(evidence.scores),
+        *_notes(evidence, how),
+        *_worse_than_random(results, how),
+    ]
     settings = {
         "protocol": how.protocol,
         "description": protocol_of(how.protocol).description,

@@ -17,10 +17,12 @@ from fiqa.errors import EvidenceError, InputError
 from fiqa.extras import require
 from fiqa.functional.batches import batches
 from fiqa.functional.calibration import Calibration, raw_at
+from fiqa.functional.collapse import Collapse
 from fiqa.runtime.cards import ModelCard, ModelInput, card_path, write_card
 from fiqa.runtime.preprocess import prepare
 from fiqa.training.int8_gate import Gate, judged, mates
 from fiqa.training.run_folder import best_of, crops_folder, open_run
+from fiqa.training.spread_gate import raw_scale, require_spread, require_variation, spread_report
 from fiqa.types import FloatArray, PathLike
 
 if TYPE_CHECKING:
@@ -30,11 +32,11 @@ if TYPE_CHECKING:
 __all__ = ["Exported", "export", "fitted_calibration"]
 
 _PARITY = 1e-4
-_VARIES = 1e-3
+_PARITY_SHARE = 1e-2
+"""Of the standard deviation of the scores: what ONNX and torch may differ by where scores lie close together."""
 _SHOWN = 256
 _RANGES = 200
 _BATCH = 32
-_PERCENTILES = (10.0, 35.0, 65.0, 90.0)
 
 
 @dataclass(frozen=True)
@@ -58,13 +60,15 @@ def export(
     name: str | None = None,
     license: str = "",
     runs: int = 50,
+    allow_collapsed: bool = False,
     force: bool = False,
 ) -> Exported:
     """Writes the best network of a finished run as ONNX, its card beside it, and a sidecar with the report; `fiqa.load(out)` scores with it.
 
     The card's calibration is fitted on the scores of the run's validation crops (see `fitted_calibration`). The model is compared with torch on those crops:
-    raw outputs must vary, and agree to 1e-4 (of the largest where that is over 1). The int8 model takes its ranges from training crops and must pass `gate` on
-    validation crops.
+    raw outputs must vary, and agree to 1e-4 (of the largest where that is over 1) and to a hundredth of their standard deviation. Where the objective learns
+    labels, the scores of the validation crops must not have collapsed beside their labels (fiqa.functional.collapse has the rule); the card carries both
+    spreads and the labels' scale. The int8 model takes its ranges from training crops and must pass `gate` on validation crops.
 
     Args:
         run: the folder of a run.
@@ -77,12 +81,14 @@ def export(
         name: of the model, for its card; None is the file's.
         license: of the model, for its card.
         runs: calls per line of the latency table.
+        allow_collapsed: write a collapsed model too. Its card says so, and its calibration is that of the labels' scale: one that is fitted on collapsed
+            scores would spread them over all of 0..100.
         force: do it again although the output is current.
 
     Raises:
         MissingExtraError: torch, safetensors or onnx is absent. WeightsError: no such run, or not exportable.
         UnknownNameError: metric, or a suffix that is not .onnx. InputError: embeddings without int8. ReadError: embeddings that cannot be read.
-        EvidenceError: outputs do not vary, do not agree with torch, or int8 does not pass. WriteError: the disk refused.
+        EvidenceError: outputs do not vary, have collapsed, do not agree with torch, or int8 does not pass. WriteError: the disk refused.
     """
     for package in ("torch", "safetensors", "onnx"):
         require(package, extra="train")
@@ -99,6 +105,7 @@ def export(
         "name": name,
         "license": license,
         "runs": runs,
+        "allow_collapsed": allow_collapsed,
     }
     files = {"weights": weights} | ({"embeddings": embeddings} if embeddings else {})
     record = make_record(
@@ -111,8 +118,10 @@ def export(
         return Exported(path, read_card(card_path(path)), (read_sidecar(path) or {}).get("report", {}), current=True)
     work = _Work(recipe, Path(run), weights)
     content, report = work.model(int8, gate or Gate(), embeddings)
-    report |= {"latency": work.latency(content, runs)}
-    card = work.card(content, path, name or path.stem, license, {**row, **report["numbers"]})
+    held = work.held_scores(content)
+    require_spread(held.collapse, allow=allow_collapsed)
+    report |= {"spread": spread_report(held.collapse, work.data.scale), "latency": work.latency(content, runs)}
+    card = work.card(content, path, name or path.stem, license, held, {**row, **report["numbers"]})
     with atomic_path(path) as aside:
         aside.write_bytes(content)
     write_card(card, card_path(path))
@@ -123,32 +132,44 @@ def export(
 def fitted_calibration(scores: FloatArray) -> Calibration:
     """Returns the calibration of a model from its raw scores on faces like those that it will meet.
 
-    The median becomes 50 and the width is such that 5th and 95th percentile lie 80 apart if the scores are symmetric (10 and 90). The level cuts are at the
-    10th, 35th, 65th and 90th percentile, those that DmsFIQA's levels have.
+    The median becomes 50 and the width is such that 5th and 95th percentile lie 80 apart if the scores are symmetric (10 and 90). The cuts between levels
+    are those of every model (fiqa.functional.calibration.LEVEL_CUTS), so that a level means one thing.
 
     Args:
         scores: (N,) finite raw scores, at least 20.
 
-    Raises: EvidenceError (fewer than 20, or so many equal ones that the cuts coincide), InputError (NaN).
+    Raises: EvidenceError (fewer than 20, or 9 in 10 are equal), InputError (NaN).
 
     >>> found = fitted_calibration(np.linspace(0, 1, 101, dtype=np.float32))
-    >>> round(found.x0, 3), round(found.w, 3), [round(cut) for cut in found.level_cuts]
-    (0.5, 0.205, [12, 32, 68, 88])
+    >>> round(found.x0, 3), round(found.w, 3), found.level_cuts
+    (0.5, 0.205, (20.0, 40.0, 60.0, 80.0))
     """
     values = checks.finite(checks.array(scores, "scores", shape=("N",), dtype=np.float64), "scores")
     if len(values) < 20:
         raise EvidenceError(f"a calibration needs at least 20 scores, got {len(values)}.")
     low, middle, high = np.percentile(values, (5, 50, 95))
-    width = (high - low) / (2 * float(raw_at([90], x0=0.0, w=1.0)[0]))
-    if not width > 0:
+    if not high > low:
         raise EvidenceError(f"a calibration needs scores that differ, 9 in 10 of {len(values)} are {middle}.")
-    cuts = 100 / (1 + np.exp(-(np.percentile(values, _PERCENTILES) - middle) / width))
-    if not np.all(np.diff(cuts) > 0):
-        raise EvidenceError(
-            f"the cuts between levels must differ, they are {cuts.round(2).tolist()}: too many scores are equal."
-        )
-    a, b, c, d = map(float, cuts)
-    return Calibration(x0=float(middle), w=float(width), level_cuts=(a, b, c, d))
+    return Calibration(x0=float(middle), w=_width(low, high))
+
+
+def _width(low: float, high: float) -> float:
+    """The width of a calibration that lays two raw scores 80 apart."""
+    return float((high - low) / (2 * raw_at([90], x0=0.0, w=1.0)[0]))
+
+
+@dataclass(frozen=True, eq=False)
+class _Held:
+    """The raw scores (N,) of the held-out crops by the file to write, and their spread beside that of their labels, None where they are no guess of labels."""
+
+    scores: FloatArray
+    collapse: Collapse | None
+
+    def calibration(self, scale: tuple[float, float]) -> Calibration:
+        """The calibration for the card: fitted on the scores, or where they have collapsed that of their labels' scale."""
+        if self.collapse is None or not self.collapse.collapsed:
+            return fitted_calibration(self.scores)
+        return Calibration(x0=(scale[0] + scale[1]) / 2, w=_width(*scale))
 
 
 class _Work:
@@ -164,6 +185,7 @@ class _Work:
         net = kind.network(recipe)
         load_weights(net, weights)
         self.deployed = kind.deployed(recipe, net, folder)
+        self.label_scale = kind.LABEL_SCALE
         self.names = [output.name for output in self.deployed.outputs]
         self.data: Examples = examples(recipe, crops_folder(folder))
         self.spec = ModelInput(
@@ -175,19 +197,8 @@ class _Work:
         """The bytes to write and what was found about them."""
         full = self._onnx(self.recipe.data.size)
         wanted, got = self._torch(), self._run(full, self.held)
-        parity, span = float(np.abs(wanted - got).max()), float(np.ptp(wanted[:, 0]))
-        if span < _VARIES:
-            raise EvidenceError(
-                f"the scores of a model must vary, they span {span:.2g} on {len(wanted)} validation crops.",
-                hint="was the run too short, or the rate too high?",
-            )
-        allowed = _PARITY * max(
-            1.0, float(np.abs(wanted).max())
-        )  # relative where scores are large, as lengths of vectors are
-        if parity > allowed:
-            raise EvidenceError(
-                f"ONNX must give what torch gives to {allowed:g}, they differ by {parity:.3g} on {len(wanted)} crops."
-            )
+        require_variation(wanted[:, 0])
+        parity, span = _agreed(wanted, got), float(np.ptp(wanted[:, 0]))
         report: dict[str, Any] = {"crops": len(wanted), "parity": parity, "span": span, "bytes": len(full)}
         if not int8:
             return full, report | {"numbers": {"largest difference from torch": parity}}
@@ -202,6 +213,13 @@ class _Work:
             "numbers": {f"int8 against fp32, {k}": v for k, v in found.items()},
         }
 
+    def held_scores(self, content: bytes) -> _Held:
+        """The scores of the validation crops by the file's bytes."""
+        rows = self.data.validation
+        scores = self._run(content, rows)[:, 0]
+        judged = self.label_scale and self.data.scale[0] < self.data.scale[1]
+        return _Held(scores, Collapse.of(scores, self.data.label[rows], self.data.scale) if judged else None)
+
     def latency(self, content: bytes, runs: int) -> list[dict[str, Any]]:
         """Lines of the latency table: this model, and fp32 at 256 pixels where the network takes any size."""
         from fiqa.runtime.latency import latency
@@ -215,8 +233,11 @@ class _Work:
             for threads in (1, 2)
         ]
 
-    def card(self, content: bytes, path: Path, name: str, license: str, found: dict[str, Any]) -> ModelCard:
+    def card(
+        self, content: bytes, path: Path, name: str, license: str, held: _Held, found: dict[str, Any]
+    ) -> ModelCard:
         """The card of the model to write; its calibration is fitted on the scores of this very model."""
+        collapse, scale = held.collapse, self.data.scale
         data, count = self.recipe.data, {part: len(getattr(self.data, part)) for part in ("training", "validation")}
         return ModelCard(
             name=name,
@@ -225,7 +246,9 @@ class _Work:
             sha256=hashlib.sha256(content).hexdigest(),
             input=self.spec,
             outputs=self.deployed.outputs,
-            calibration=fitted_calibration(self._run(content, self.data.validation)[:, 0]),
+            calibration=held.calibration(scale),
+            raw=raw_scale(collapse, scale),
+            limits=f"Score-range collapse: {collapse.line()}." if collapse and collapse.collapsed else "",
             license=license,
             source=f"trained by fiqa train: {self.deployed.about}, seed {self.recipe.seed}",
             training_data=f"{count['training']} images of {data.faces}, labels {data.labels}; {count['validation']} held out ({data.split})",
@@ -265,6 +288,19 @@ class _Work:
             crops = prepare(np.asarray(self.data.crops[rows[part]]), self.spec)
             parts.append(np.concatenate(session.run(list(self.names), {"crops": crops}), axis=1))
         return np.concatenate(parts)
+
+
+def _agreed(wanted: FloatArray, got: FloatArray) -> float:
+    """The largest difference between what torch (N,K) and ONNX (N,K) give, the quality first. Raises EvidenceError where it is too large."""
+    difference = np.abs(wanted - got).max(axis=0)
+    allowed = np.full(len(difference), _PARITY * max(1.0, float(np.abs(wanted).max())))
+    allowed[0] = min(allowed[0], _PARITY_SHARE * float(wanted[:, 0].std()))
+    if (difference > allowed).any():
+        worst = int(np.argmax(difference / np.abs(allowed)))
+        raise EvidenceError(
+            f"ONNX must give what torch gives to {allowed[worst]:g}, they differ by {difference[worst]:.3g} on {len(wanted)} crops."
+        )
+    return float(difference.max())
 
 
 def _spread(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:

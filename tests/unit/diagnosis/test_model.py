@@ -92,6 +92,38 @@ def test_a_constant_model_is_found(tiny_quality: Maker, tiny_recognizer: Maker) 
     assert _problems(model_report(recognizer)) == {"vectors"}
 
 
+def test_a_collapse_is_found_whatever_the_calibration_makes_of_it(tiny_quality: Maker) -> None:
+    from fiqa.functional.calibration import Calibration
+    from fiqa.runtime.cards import RawScale, SpreadNumbers
+
+    def narrowed(name: str, **card: Any) -> Path:
+        return _edited(tiny_quality(name, **card), lambda graph: _weight(graph, "sign", np.array(1e-3)))
+
+    stretched = Calibration(x0=1e-4, w=1e-5)
+    for faces in (None, drawn_faces(8)):
+        report = model_report(narrowed("bare", calibration=stretched), faces=faces)
+        assert "spread" in _problems(report)
+        assert "raw scores on 0..1: COLLAPSED" in _named(report, "spread").detail
+    sound = model_report(tiny_quality("sound"), faces=drawn_faces(8))
+    assert "spread" not in _problems(sound)
+
+    labels = SpreadNumbers(q90_q10=0.6, std=0.2, entropy=2.5, count=100)
+    judged = _named(model_report(narrowed("wide", raw=RawScale(low=0, high=1, labels=labels))), "spread")
+    assert judged.verdict == "problem"
+    assert "(labels 0.2)" in judged.detail
+    few = SpreadNumbers(q90_q10=0.01, std=0.003, entropy=0.1, count=100)
+    made = model_report(tiny_quality("made", raw=RawScale(low=0, high=0.1, score=few, labels=labels)))
+    assert "when it was made: std 0.003 (labels 0.2)" in _named(made, "spread").detail
+    assert "spread" in _problems(made), "its card says so, whatever the probe shows"
+
+
+def test_an_open_scale_without_a_card_of_it_is_noted_with_numbers(tiny_quality: Maker) -> None:
+    path = _edited(tiny_quality(), lambda graph: _weight(graph, "sign", np.array(1e4)))
+    found = _named(model_report(path, faces=drawn_faces(8)), "spread")
+    assert found.verdict == "note"
+    assert "the card has no `raw` scale" in found.detail
+
+
 def test_nan_is_found(tiny_quality: Maker, tiny_recognizer: Maker) -> None:
     for path in (
         _edited(tiny_quality(), lambda graph: _weight(graph, "sign", np.array(np.nan))),

@@ -30,6 +30,23 @@ def test_quality_is_column_0_and_factors_lie_between_0_and_1(crops):
     assert net(crops)[:, 0].min() > 50, "the quality is not squashed"
 
 
+def test_a_bounded_quality_is_a_sigmoid_or_is_clipped_after_training(crops):
+    for output in ("sigmoid", "clip"):
+        torch.manual_seed(0)
+        net = QualityNet("mobilenet_v3_small", output=output).eval()
+        start = net(crops)
+        assert (start - 0.5).abs().max() < 0.3, "each starts near the middle of its labels"
+        line = net.quality(net.backbone(crops))
+        wanted = 1 / (1 + torch.exp(-line)) if output == "sigmoid" else line
+        assert torch.allclose(start, wanted)
+        with torch.no_grad():
+            net.quality.bias += 100
+        assert net(crops).max() <= 1
+        assert torch.equal(net(crops) == 1, torch.ones(3, 1, dtype=torch.bool))
+    net.train()
+    assert net.from_features(net.backbone(crops)).min() > 50, "training sees the line: a clip has no gradient out there"
+
+
 def test_without_factors_there_is_one_column(crops):
     net = QualityNet("mobilenet_v3_small").eval()
     assert net(crops).shape == (3, 1)

@@ -99,6 +99,10 @@ def test_an_unknown_name_says_the_closest(content, text):
         ({"data": DATA, "loss": {"beta": 0.0}}, "loss.beta must be in"),
         ({"data": DATA, "loss": {"ranking": -1.0}}, "loss.ranking must be in"),
         ({"data": DATA, "loss": {"weight": 0.0}}, "loss must have a term"),
+        (
+            {"data": DATA, "model": {"output": "clip"}, "loss": {"objective": "cr_fiqa"}},
+            "model.output must be linear, as the objective cr_fiqa has an end of its own, got clip",
+        ),
         ({"data": DATA, "loss": {"level_cuts": [0.1, 0.1, 0.2, 0.3]}}, "loss.level_cuts must be strictly ascending"),
         ({"data": DATA, "optim": {"groups": [{"lr": 1.0}]}}, "a group must have either a prefix or a number"),
         ({"data": DATA, "optim": {"groups": [{"lr": 1.0, "last": 1, "prefix": "a"}]}}, "a group must have either"),

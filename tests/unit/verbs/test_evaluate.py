@@ -16,7 +16,7 @@ from fiqa.data.quality import write_quality
 from fiqa.errors import EvidenceError, InputError, UnknownNameError
 from fiqa.functional.bootstrap import bootstrap_band, paired_difference
 from fiqa.functional.edc import discard_curve, oracle_curve
-from fiqa.functional.spread import spread, stretched
+from fiqa.functional.spread import spread
 from fiqa.functional.verification import all_pairs
 from fiqa.types import Embeddings, Manifest, Pairs, Quality
 
@@ -239,10 +239,13 @@ def test_files_and_names(here: dict[str, Any], tmp_path: Path) -> None:
     given = [str(tmp_path / "good.parquet"), f"mine={tmp_path / 'noisy.parquet'}", tmp_path / "table.csv", "norm"]
     found = fiqa.evaluate(given, tmp_path / "emb.npz", **FAST)
     assert [scores.name for scores in found.scores] == ["good", "mine", "table", "norm of rec"]
-    assert found.scores[2].scale == "column score"
-    np.testing.assert_allclose(found.scores[2].unit, here["good"].value, atol=1e-6)
+    assert found.scores[0].scale == "column value, lies in 0..1"
+    assert found.scores[0].spread == spread(here["good"].value)
+    assert found.scores[2].unit is None, "raw is open; the calibrated score must not stand in for it"
+    assert found.scores[2].scale.startswith("open: column raw")
     assert found.scores[1].unit is None
-    assert found.scores[1].spread == spread(stretched(here["noisy"].value))
+    assert found.scores[1].spread is None
+    assert any(note.startswith("Scales: good: column value, lies in 0..1; mine: open") for note in found.notes)
     np.testing.assert_allclose(found.scores[3].value, here["vectors"].norm)
     named = fiqa.evaluate({"a": here["good"], "b": str(tmp_path / "good.parquet")}, here["vectors"], **FAST)
     assert named.curve("b").difference is not None

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import logit
+from scipy.stats import norm
 
 import fiqa
 from fiqa.data.embeddings import write_embeddings
 from fiqa.data.manifest import find
 from fiqa.data.store import read_sidecar
 from fiqa.errors import EvidenceError, InputError, UnknownNameError, WeightsError
-from fiqa.functional.calibration import levels
+from fiqa.functional.calibration import LEVEL_CUTS, levels
 from fiqa.runtime.cards import card_path, read_card
 from fiqa.training.config import resolve
 from fiqa.types import Embeddings, Faces
@@ -155,15 +157,17 @@ def test_what_is_no_run_or_no_place_is_an_error(tmp_path):
         fiqa.export(tmp_path, tmp_path / "m.onnx", embeddings=tmp_path / "v.npz")
 
 
-def test_a_calibration_puts_the_median_at_50_and_levels_where_dmsfiqa_has_them(rng):
+def test_a_calibration_puts_the_median_at_50_and_has_the_levels_of_every_model(rng):
     scores = rng.normal(3.0, 0.5, 5000).astype(np.float32)
     found = fitted_calibration(scores)
     uqs = 100 / (1 + np.exp(-(scores - found.x0) / found.w))
     assert np.median(uqs) == pytest.approx(50, abs=0.1)
     assert np.percentile(uqs, 5) == pytest.approx(10, abs=1.5)
     assert np.percentile(uqs, 95) == pytest.approx(90, abs=1.5)
+    assert found.level_cuts == LEVEL_CUTS
     shares = np.bincount(levels(uqs, found.level_cuts), minlength=5) / len(uqs)
-    np.testing.assert_allclose(shares, [0.10, 0.25, 0.30, 0.25, 0.10], atol=0.002)
+    low, high = (norm.cdf(logit(cut / 100) * found.w / 0.5) for cut in (20, 40))
+    np.testing.assert_allclose(shares, [low, high - low, 1 - 2 * high, high - low, low], atol=0.02)
 
 
 def test_a_calibration_needs_scores_that_differ():
@@ -171,7 +175,5 @@ def test_a_calibration_needs_scores_that_differ():
         fitted_calibration(np.arange(19, dtype=np.float32))
     with pytest.raises(EvidenceError, match=r"needs scores that differ, 9 in 10 of 40 are 1\.0"):
         fitted_calibration(np.ones(40, np.float32))
-    with pytest.raises(EvidenceError, match="the cuts between levels must differ"):
-        fitted_calibration(np.repeat(np.float32([0, 1]), 20))
     with pytest.raises(InputError, match="scores must be finite"):
         fitted_calibration(np.full(40, np.nan, np.float32))

@@ -13,10 +13,12 @@ from fiqa.data.quality import read_quality
 from fiqa.errors import EvidenceError, InputError
 from fiqa.evaluation.curves import Setting, verification_of
 from fiqa.evaluation.evidence import Evidence
+from fiqa.evaluation.scales import scales_note
 from fiqa.functional import agreement
 from fiqa.functional.calibration import levels
+from fiqa.functional.collapse import Collapse
 from fiqa.functional.selection import above, coverage, top_k
-from fiqa.functional.spread import spread
+from fiqa.functional.spread import Spread
 from fiqa.functional.table import Table, file_stem
 from fiqa.methods.dmsfiqa.levels import INTERVALS
 from fiqa.types import Embeddings, PathLike, Quality
@@ -33,8 +35,11 @@ THRESHOLDS = (0.2, 0.4, 0.6, 0.8)
 def agreement_table(evidence: Evidence, target: Quality | PathLike, *, match: Match = "id") -> Table:
     """Returns DmsFIQA's Table 4: how each quality agrees with target labels in 0..1, and how widely it is spread.
 
-    Errors are on the 0..1 scale of the score (a dash where it has none); rank correlations are per identity, then averaged, on all images and on those of the
-    middle levels (labels in (.2, .9]), with the identities used and skipped. Levels of both are cut at CUTS for balanced accuracy and macro-F1.
+    Errors and spread are on the method's own scale (fiqa.evaluation.scales; a dash where that is
+    open), never on a calibrated one, on which a collapsed score looks like a good one; the note
+    names what has collapsed beside the labels. Rank correlations are per identity, then averaged, on
+    all images and on those of the middle levels (labels in (.2, .9]), with the identities used and
+    skipped. Levels of both are cut at CUTS for balanced accuracy and macro-F1.
 
     Raises:
         InputError: labels outside 0..1, or none for these images.
@@ -54,10 +59,13 @@ def agreement_table(evidence: Evidence, target: Quality | PathLike, *, match: Ma
     checks.in_range(float(truth.max()), "target", 0.0, 1.0)
     who = evidence.identity[known]
     middle = (truth > CUTS[0]) & (truth <= CUTS[-1])
-    rows = []
+    rows, collapsed = [], []
     for scores in evidence.scores:
         unit = None if scores.unit is None else scores.unit[known]
         value = scores.value[known]
+        measured = None if unit is None else Collapse.of(unit, truth, (0.0, 1.0))
+        if measured is not None and measured.collapsed:
+            collapsed.append(f" {scores.name} has collapsed: {measured.line()}.")
         rows.append(
             [
                 scores.name,
@@ -65,7 +73,7 @@ def agreement_table(evidence: Evidence, target: Quality | PathLike, *, match: Ma
                 *_errors(unit, truth),
                 *_ranks(value, truth, who),
                 *_ranks(value[middle], truth[middle], who[middle]),
-                *_shape(unit),
+                *_shape(None if measured is None else measured.score),
             ]
         )
     columns = [
@@ -74,7 +82,8 @@ def agreement_table(evidence: Evidence, target: Quality | PathLike, *, match: Ma
     ]  # fmt: skip
     note = (
         f"Target: {labels.method} ({labels.kind}), {len(known)} of {len(evidence.ids)} images, {int(middle.sum())} of the middle levels. Correlations within "
-        "each identity, then averaged; identities with fewer than two images or constant scores are skipped. A dash: not on a 0..1 scale."
+        "each identity, then averaged; identities with fewer than two images or constant scores are skipped. "
+        f"{_own(evidence)} A dash: that scale is open.{''.join(collapsed)}"
     )
     return Table("dms_agreement", "DmsFIQA Table 4: agreement with the labels, and spread", columns, rows, note)
 
@@ -100,15 +109,20 @@ def _ranks(value: NDArray[np.float64], truth: NDArray[np.float64], who: NDArray[
     return [spearman, kendall, f"{used}/{skipped}"]
 
 
-def _shape(unit: NDArray[np.float64] | None) -> list[float | None]:
-    if unit is None:
-        return [None] * 3
-    found = spread(unit)
-    return [found.q90_q10, found.std, found.entropy]
+def _shape(wide: Spread | None) -> list[float | None]:
+    return [None] * 3 if wide is None else [wide.q90_q10, wide.std, wide.entropy]
+
+
+def _own(evidence: Evidence) -> str:
+    """Says that the numbers of a table are on the methods' own scales, and which these are."""
+    return f"On each method's own scale brought to 0..1. {scales_note(evidence.scores)}"
 
 
 def filter_table(evidence: Evidence, vectors: Embeddings, how: Setting) -> Table:
-    """Returns DmsFIQA's Table 5 for one recognizer: verification of what is left under no filter, top-K per identity and thresholds on the 0..1 score."""
+    """Returns DmsFIQA's Table 5 for one recognizer: verification of what a filter leaves.
+
+    The filters: none, the best K of each identity, and thresholds on the method's own scale in 0..1.
+    """
     columns = [
         "method",
         "filter",
@@ -131,7 +145,7 @@ def filter_table(evidence: Evidence, vectors: Embeddings, how: Setting) -> Table
         rows += [[scores.name, name, *_filtered(evidence, vectors, mask, how)] for name, mask in masks]
     note = (
         f"Recognizer {vectors.recognizer}, the retained images of the same {len(evidence.ids)}, exact. A dash: no pairs of both kinds are left, or a FAR that "
-        "the non-mated pairs cannot resolve. Thresholds need a 0..1 score."
+        f"the non-mated pairs cannot resolve. Thresholds need an own scale with ends. {_own(evidence)}"
     )
     return Table(
         f"dms_filter_{stem}",

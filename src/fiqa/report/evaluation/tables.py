@@ -150,17 +150,17 @@ def _scores(found: Evaluation) -> Table:
         "Q90-Q10",
         "std",
         "entropy",
-        "scale 0..1",
+        "scale",
     ]
     rows: list[list[Any]] = []
     for scores in found.scores:
         ordered = sorted(scores.value.tolist())
         spread = scores.spread
-        shape = [spread.q90_q10, spread.std, spread.entropy]
+        shape = [None] * 3 if spread is None else [spread.q90_q10, spread.std, spread.entropy]
         ends = [ordered[0], ordered[len(ordered) // 2], ordered[-1]]
         rows.append([scores.name, scores.kind, len(ordered), scores.absent, *ends, *shape, scores.scale])
     note = (
-        "Spread on 0..1, entropy in nats of 20 bins (at most 2.996); a score without a scale (open) is first brought there by its own 1st and 99th percentile. "
+        "Spread on the score's own scale brought to 0..1, entropy in nats of 20 bins (at most 2.996); a dash where that scale is open. "
         f"{found.counts['images']:,} images, "
         f"{found.counts['left_out']:,} left out."
     )

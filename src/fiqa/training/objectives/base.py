@@ -76,6 +76,9 @@ class Objective(nn.Module):
     TERMS: ClassVar[tuple[str, ...]] = ()
     """Names of the terms beside "loss", each beginning with loss_, in the order of the columns in metrics.csv."""
 
+    LABEL_SCALE: ClassVar[bool] = False
+    """Whether the quality is a guess of the labels, on their scale: its spread is then compared with theirs."""
+
     def __init__(self, recipe: Recipe, data: Examples) -> None:
         super().__init__()
         self.recipe, self.data = recipe, data

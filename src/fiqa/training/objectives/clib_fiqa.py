@@ -44,6 +44,7 @@ class ClibObjective(Objective):
     The labels file must have the columns of `fiqa label clib_fiqa`: value, and a word of the prompts for each factor. The network gives (N,360).
     """
 
+    LABEL_SCALE = True
     TERMS = ("loss_quality", "loss_merged", *(f"loss_{name}" for name in CLIB_FACTORS))
     rho: Tensor
     levels: Tensor

@@ -27,6 +27,7 @@ class EDifFIQA(Objective):
     """
 
     TERMS = ("loss_embedding", "loss_quality")
+    LABEL_SCALE = True
     vectors: Tensor
     centers: Tensor
 

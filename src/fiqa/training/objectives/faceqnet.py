@@ -16,6 +16,8 @@ __all__ = ["OBJECTIVE", "FaceQnet"]
 class FaceQnet(Objective):
     """The recipe freezes the recognizer (optim.rest); what learns is the quality's layers."""
 
+    LABEL_SCALE = True
+
     @classmethod
     def network(cls, recipe: Recipe) -> QualityNet:
         """Returns a QualityNet without factors, with a hidden layer."""

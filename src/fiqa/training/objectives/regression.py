@@ -11,22 +11,39 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from fiqa.errors import InputError
 from fiqa.nets.heads import QualityNet
 from fiqa.training.config import Recipe
+from fiqa.training.dataset import Examples
 from fiqa.training.objectives.base import Objective, Targets
 
 __all__ = ["OBJECTIVE", "Regression", "factor_l1", "ranking", "weighted_l1", "weighted_smooth_l1"]
 
 
 class Regression(Objective):
-    """`loss.weight` times the quality term, plus `loss.ranking` and `loss.factors` times theirs; the network gives (N, 1 + F)."""
+    """`loss.weight` times the quality term, plus `loss.ranking` and `loss.factors` times theirs; the network gives (N, 1 + F).
+
+    Raises:
+        InputError: labels outside 0..1 and a model.output that ends there.
+    """
 
     TERMS = ("loss_quality", "loss_ranking", "loss_factors")
+    LABEL_SCALE = True
+
+    def __init__(self, recipe: Recipe, data: Examples) -> None:
+        super().__init__(recipe, data)
+        low, high = float(data.label.min()), float(data.label.max())
+        if recipe.model.output != "linear" and not (low >= 0 and high <= 1):
+            raise InputError(
+                f"labels must lie in 0..1 for model.output = {recipe.model.output!r}, got {low:g}..{high:g}.",
+                hint='data.rescale = true brings them there; model.output = "linear" keeps their scale',
+            )
 
     @classmethod
     def network(cls, recipe: Recipe) -> QualityNet:
         """Returns a QualityNet."""
-        return QualityNet(recipe.model.backbone, embedding=recipe.model.embedding, factors=recipe.model.factors)
+        model = recipe.model
+        return QualityNet(model.backbone, embedding=model.embedding, factors=model.factors, output=model.output)
 
     def losses(self, output: Tensor, batch: Targets) -> dict[str, Tensor]:
         """Returns the terms whose weight is not 0, and the quality term in any case."""

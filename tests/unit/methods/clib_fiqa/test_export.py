@@ -60,7 +60,7 @@ def test_a_run_becomes_a_file_that_explains_itself(kind, trainable, clip_folder,
     recipe = _recipe(trainable, tmp_path, str(clip_folder) if kind == "clip" else "")
     run, model = tmp_path / "run", tmp_path / "clib.onnx"
     fiqa.train(recipe, out=run)
-    done = fiqa.export(run, model, runs=1)
+    done = fiqa.export(run, model, runs=1, allow_collapsed=True)  # six epochs: its raw std is about .0005
     assert done.report["parity"] < 1e-4
     card = read_card(card_path(model))
     assert card.source.endswith(

@@ -82,3 +82,29 @@ def test_unknown_factors_do_not_count_and_have_no_gradient():
     assert torch.isfinite(pred.grad).all()
     assert pred.grad.tolist() == [[-0.25, 0.0], [0.0, 0.75]]
     assert factor_l1(pred, torch.full((2, 2), math.nan), torch.ones(2)).item() == 0
+
+
+@pytest.mark.parametrize("output", ["sigmoid", "clip"])
+def test_a_bounded_student_ends_in_0_to_1_in_its_file(output, tmp_path):
+    """Weights that drive a line far out of 0..1 on both sides; the file must not follow."""
+    pytest.importorskip("onnx")
+    from fiqa.nets.to_onnx import onnx_bytes
+    from fiqa.runtime.onnx import open_session
+    from fiqa.training.config import resolve
+    from fiqa.training.objectives.regression import Regression
+
+    recipe = resolve({"data": {"faces": "f", "labels": "l"}, "model": {"output": output}})
+    torch.manual_seed(0)
+    net = Regression.network(recipe).eval()
+    crops = torch.rand(16, 3, 4, 4).repeat_interleave(8, 2).repeat_interleave(8, 3)
+    with torch.no_grad():
+        line = net.quality(net.backbone(crops))
+        net.quality.weight *= 3 / line.std()
+        net.quality.bias += 0.5 - net.quality(net.backbone(crops)).mean()
+        line = net.quality(net.backbone(crops))
+    assert line.min() < -1 < 2 < line.max()
+    content = onnx_bytes(Regression.deployed(recipe, net, tmp_path).net, size=32, outputs=["quality"])
+    raw = open_session(content, "m").run(["quality"], {"crops": crops.numpy()})[0]
+    wanted = torch.sigmoid(line) if output == "sigmoid" else line.clamp(0, 1)
+    assert abs(raw - wanted.numpy()).max() < 1e-4
+    assert 0 <= raw.min() < 0.3 < 0.7 < raw.max() <= 1
