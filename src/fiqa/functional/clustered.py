@@ -51,9 +51,9 @@ class ClusteredShare:
             confidence: one-sided, in (0.5,1).
             times: as if there were so many times the people, all like these.
         """
-        from scipy.stats import norm, t
+        from scipy.special import ndtri, stdtrit
 
-        wider = float(t.ppf(confidence, self.carriers * times) / norm.ppf(confidence)) ** 2
+        wider = float(stdtrit(self.carriers * times, confidence) / ndtri(confidence)) ** 2
         return times * max(self.fewest, self.trials / wider)
 
     def upper(self, confidence: float, *, ahead: bool = False, times: float = 1.0) -> float:
@@ -65,21 +65,21 @@ class ClusteredShare:
                 people will show, whose own chance doubles the variance.
             times: as in `size`.
         """
-        from scipy.stats import beta
+        from scipy.special import betaincinv
 
         size = self.size(confidence, times=times) / (2 if ahead else 1)
         failed = self.value * size
-        return float(beta.ppf(confidence, failed + 1, size - failed)) if size > failed else 1.0
+        return float(betaincinv(failed + 1, size - failed, confidence)) if size > failed else 1.0
 
     def interval(self, level: float) -> tuple[float, float]:
         """Returns the two-sided limits at confidence `level`, in (0,1)."""
-        from scipy.stats import beta
+        from scipy.special import betaincinv
 
         checks.in_range(level, "level", 0.0, 1.0, open_low=True, open_high=True)
         confidence = (1 + level) / 2
         size = self.size(confidence)
         failed = self.value * size
-        low = float(beta.ppf(1 - confidence, failed, size - failed + 1)) if failed > 0 else 0.0
+        low = float(betaincinv(failed, size - failed + 1, 1 - confidence)) if failed > 0 else 0.0
         return low, self.upper(confidence)
 
 
