@@ -74,13 +74,10 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stder
 
 
 def check_page(path: str) -> None:
-    """Refuses a page that could not be written, before the work begins. Raises InputError for a folder or a name without .html."""
-    from pathlib import Path
+    """Refuses a page that could not be written, before the work begins. Raises InputError."""
+    from fiqa.report import page
 
-    from fiqa.errors import InputError
-
-    if Path(path).suffix.lower() not in (".html", ".htm") or Path(path).is_dir():
-        raise InputError(f"--html must be a file that ends in .html, got {path!r}.")
+    page.check_page(path, "--html")
 
 
 def limits(max_pixels: int | None, max_bytes: int | None) -> Limits:

@@ -2,71 +2,76 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from typing import Annotated, Literal
 
 import typer
 
 from fiqa.cli import options
 
+Scores = Annotated[str, typer.Option("--quality", metavar="[NAME=]FILE", help="Scores of the method to cut.")]
+Vectors = Annotated[str, typer.Option("--embeddings", metavar="FILE", help="Vectors of your recognizer.")]
+Fnmr = Annotated[
+    list[float] | None,
+    typer.Option("--fnmr", metavar="RATE", help="The false non-match rate to reach; again for more."),
+]
+Coverage = Annotated[
+    list[float] | None,
+    typer.Option("--coverage", metavar="SHARE", help="Instead: the share of images to keep; again for more."),
+]
+Fmr = Annotated[float, typer.Option("--fmr", metavar="RATE", help="False match rate of the recognizer's threshold.")]
+Confidence = Annotated[
+    float,
+    typer.Option("--confidence", metavar="SHARE", help="How sure the safe cut is to hold for other people."),
+]
+PairFile = Annotated[str | None, typer.Option("--pairs", metavar="FILE", help="The pairs to compare. Default: all.")]
+FacesFile = Annotated[
+    str | None,
+    typer.Option("--faces", metavar="MANIFEST", help="Which images count, who is on them, and the groups."),
+]
+Group = Annotated[
+    str | None,
+    typer.Option("--group", metavar="COLUMN", help="A column of --faces: what the cut does to each group."),
+]
+Draws = Annotated[int, typer.Option("--draws", metavar="N", min=2, help="Resamples of identities for intervals.")]
+Level = Annotated[float, typer.Option("--level", metavar="SHARE", help="Confidence of the intervals.")]
+Matching = Annotated[
+    Literal["id", "name", "stem"], typer.Option("--match", help="How the names of one file find those of another.")
+]
+Output = Annotated[str | None, typer.Option("-o", "--out", metavar="FILE", help="Write every number here as JSON.")]
+Page = Annotated[
+    str | None, typer.Option("--html", metavar="FILE", help="Write a page with a plot here, one HTML file.")
+]
+
 
 def command(
-    quality: Annotated[str, typer.Option("--quality", metavar="[NAME=]FILE", help="Scores of the method to cut.")],
-    embeddings: Annotated[str, typer.Option("--embeddings", metavar="FILE", help="Vectors of your recognizer.")],
-    fnmr: Annotated[
-        float | None,
-        typer.Option("--fnmr", metavar="RATE", help="The false non-match rate to reach among what is kept."),
-    ] = None,
-    coverage: Annotated[
-        float | None, typer.Option("--coverage", metavar="SHARE", help="Instead: the share of images to keep.")
-    ] = None,
-    fmr: Annotated[
-        float, typer.Option("--fmr", metavar="RATE", help="False match rate of the recognizer's threshold.")
-    ] = 1e-3,
-    pairs: Annotated[
-        str | None, typer.Option("--pairs", metavar="FILE", help="The pairs to compare. Default: all.")
-    ] = None,
-    faces: Annotated[
-        str | None,
-        typer.Option("--faces", metavar="MANIFEST", help="Which images count, who is on them, and the groups."),
-    ] = None,
-    group: Annotated[
-        str | None,
-        typer.Option("--group", metavar="COLUMN", help="A column of --faces: discard rate and FNMR gap per group."),
-    ] = None,
-    draws: Annotated[
-        int, typer.Option("--draws", metavar="N", min=2, help="Resamples of identities for intervals.")
-    ] = 200,
-    level: Annotated[float, typer.Option("--level", metavar="SHARE", help="Confidence of the intervals.")] = 0.95,
+    quality: Scores,
+    embeddings: Vectors,
+    fnmr: Fnmr = None,
+    coverage: Coverage = None,
+    fmr: Fmr = 1e-3,
+    confidence: Confidence = 0.9,
+    pairs: PairFile = None,
+    faces: FacesFile = None,
+    group: Group = None,
+    draws: Draws = 200,
+    level: Level = 0.95,
     seed: options.Seed = 0,
-    match: Annotated[
-        Literal["id", "name", "stem"], typer.Option("--match", help="How the names of one file find those of another.")
-    ] = "id",
-    out: Annotated[
-        str | None, typer.Option("-o", "--out", metavar="FILE", help="Write every number here as JSON.")
-    ] = None,
+    match: Matching = "id",
+    out: Output = None,
+    html: Page = None,
 ) -> None:
-    """Find the score to cut at, with a confidence interval and what the cut costs.
+    """Find the score to cut at, for these images and so that it holds for other people too.
 
-    From your own images and recognizer: the cut that reaches a wanted FNMR at a wanted FMR, or that keeps a wanted share. Where the data cannot support the
-    claim it is refused, with the numbers that are missing (exit code 1).
+    From your own images and recognizer: the cut that reaches a wanted FNMR at a wanted FMR, or
+    that keeps a wanted share. Where the data cannot support the claim it is refused, with the
+    numbers that are missing (exit code 1).
 
     Example:
-      fiqa threshold --quality scores.parquet --embeddings emb.npz --fmr 1e-3 --fnmr 0.01 -o cut.json
+      fiqa threshold --quality scores.parquet --embeddings emb.npz --fmr 1e-3 --fnmr 0.01 --html cut.html
     """
-    from fiqa.verbs.threshold import files_of, threshold, write_cut
+    from fiqa.verbs.threshold import threshold
 
-    arguments = {
-        "fnmr": fnmr,
-        "coverage": coverage,
-        "fmr": fmr,
-        "group": group,
-        "draws": draws,
-        "level": level,
-        "seed": seed,
-    }
-    found = threshold(
+    report = threshold(
         quality,
         embeddings,
         pairs=pairs,
@@ -75,18 +80,12 @@ def command(
         fnmr=fnmr,
         coverage=coverage,
         fmr=fmr,
+        confidence=confidence,
         draws=draws,
         level=level,
         seed=seed,
         match=match,
+        out=out,
+        html=html,
     )
-    if out is not None:
-        files = files_of(quality, embeddings, pairs, faces)
-        write_cut(
-            found,
-            out,
-            arguments=arguments | {"match": match},
-            files=files,
-            command=shlex.join(["fiqa", *sys.argv[1:]]),
-        )
-    typer.echo(found.text())
+    typer.echo(report.text())

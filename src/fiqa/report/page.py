@@ -8,7 +8,9 @@ from __future__ import annotations
 import base64
 import html
 import io
+import os
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -16,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqa import checks
-from fiqa.errors import ShapeError
+from fiqa.errors import InputError, ShapeError
 from fiqa.functional.table import Table, is_number, printable, shown
 from fiqa.vocabulary import LEVELS
 
-__all__ = ["LEVEL_COLORS", "escape", "figure", "image_uri", "page", "table", "table_html"]
+__all__ = ["LEVEL_COLORS", "check_page", "escape", "figure", "image_uri", "page", "table", "table_html"]
 
 LEVEL_COLORS: Mapping[str, tuple[str, str]] = MappingProxyType(
     dict(
@@ -60,6 +62,17 @@ footer{margin-top:48px;padding-top:16px;border-top:1px solid var(--line);font-si
 @media (max-width:600px){main{padding:24px 16px 40px}h1{font-size:25px}.lead{font-size:16px}}
 @media print{body{background:#fff}}
 """
+
+
+def check_page(path: str | os.PathLike[str], name: str = "html") -> None:
+    """Refuses a page that could not be written, before the work begins.
+
+    Raises:
+        InputError: a folder, or a name without .html; `name` is what the option is called.
+    """
+    file = Path(path)
+    if file.suffix.lower() not in (".html", ".htm") or file.is_dir():
+        raise InputError(f"{name} must be a file that ends in .html, got {os.fspath(path)!r}.")
 
 
 def escape(text: object) -> str:

@@ -129,7 +129,7 @@ def examples(recipe: Recipe, folder: str | os.PathLike[str]) -> Examples:
     )
 
 
-def label_scale(labels: FloatArray, declared: tuple[float, float] | None) -> tuple[float, float]:
+def label_scale(labels: NDArray[np.floating[Any]], declared: tuple[float, float] | None) -> tuple[float, float]:
     """Returns the ends of the scale of labels (N,): those that their file declares, else 0 and 1 where they lie there, else their least and largest.
 
     >>> label_scale(np.float32([0.2, 0.7]), None), label_scale(np.float32([12, 48]), None), label_scale(np.float32([12]), (0, 100))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 
 from fiqa.evaluation.result import Evaluation, RecognizerResult, WorstPair
 from fiqa.functional.table import Table, file_stem
-from fiqa.report.evaluation.plots import Plot
+from fiqa.report.drawing import Plot
 from fiqa.report.page import escape, image_uri, page, table_html
 
 __all__ = ["evaluation_page"]
@@ -94,9 +93,8 @@ def _plots(found: Evaluation, plots: Sequence[Plot]) -> str:
 
 
 def _figure(found: Evaluation, plot: Plot) -> str:
-    uri = f"data:image/svg+xml;base64,{base64.b64encode(plot.svg.encode()).decode('ascii')}"
     return (
-        f'<figure><h3>{escape(plot.title)}</h3><img src="{uri}" alt="{escape(plot.alt)}">'
+        f'<figure><h3>{escape(plot.title)}</h3><img src="{plot.uri}" alt="{escape(plot.alt)}">'
         f"<figcaption>{escape(plot.caption)}{_by(found)}</figcaption></figure>"
     )
 

@@ -1,14 +1,9 @@
-"""The plots of an evaluation, drawn once as SVG (for the page) and PNG (for everything else). No pyplot, no display, no network.
-
-Figures are 5.6 inches wide with 11 point text, so that they can be read on a phone; colors are Okabe and Ito's, which differ for every kind of color vision.
-"""
+"""The plots of an evaluation: discard curves with bands, areas, errors left, similarities, scores."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,60 +11,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqa.evaluation.result import Evaluation, MethodCurve, RecognizerResult, Scores, thinned
-from fiqa.functional.table import file_stem, printable
+from fiqa.functional.table import file_stem
+from fiqa.report.drawing import COLORS, FAINT, INK, SOFT, WIDTH, Plot, drawn, short, style
 from fiqa.report.evaluation.tables import percent, protocol_line
 
 __all__ = ["COLORS", "Plot", "plots"]
 
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#5B3A8C")
-"""One per method, in their order; an eighth method begins again with dashes."""
-
 _DASHES = ("-", (0, (5, 2)), (0, (5, 1.5, 1, 1.5)), (0, (1.5, 1.5)))
-_INK, _SOFT, _GRID, _FAINT = "#1b1d21", "#5d626b", "#e2e0da", "#c9c7c1"
-_WIDTH = 5.6
 _POINTS = 600
-_RC = {
-    "font.family": "DejaVu Sans", "font.size": 10.5, "axes.titlesize": 11.5, "axes.titleweight": "bold", "axes.titlelocation": "left",
-    "axes.edgecolor": _FAINT, "axes.labelcolor": _SOFT, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": _GRID,
-    "grid.linewidth": 0.8, "xtick.color": _SOFT, "ytick.color": _SOFT, "text.color": _INK, "axes.axisbelow": True, "legend.frameon": False,
-    "legend.fontsize": 9.5, "lines.linewidth": 1.9, "svg.hashsalt": "fiqa", "figure.facecolor": "white", "text.parse_math": False,
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Plot:
-    """`name` (a file stem), `title` for a heading, `caption` and `alt` plain text, `svg` text and `png` bytes; `recognizer` it is of, "" for all."""
-
-    name: str
-    title: str
-    caption: str
-    alt: str
-    svg: str
-    png: bytes
-    recognizer: str = ""
 
 
 def plots(found: Evaluation) -> list[Plot]:
     """Returns the plots of an evaluation, those of each recognizer together, in the order of the page."""
     names = [result.name for result in found.recognizers]
-    with _style():
-        drawn: list[Plot] = []
+    with style():
+        made: list[Plot] = []
         for result in found.recognizers:
             own = _of_recognizer(found, result, file_stem(result.name, names))
-            drawn += [replace(plot, recognizer=result.name) for plot in own]
-        drawn += [_det(found), _scores(found)]
+            made += [replace(plot, recognizer=result.name) for plot in own]
+        made += [_det(found), _scores(found)]
         if len(found.scores) > 1:
-            drawn.append(_scatter(found.scores[0], found.scores[1]))
-        return drawn
-
-
-@contextmanager
-def _style() -> Iterator[None]:
-    import matplotlib as mpl
-
-    style: Any = _RC
-    with mpl.rc_context(style):
-        yield
+            made.append(_scatter(found.scores[0], found.scores[1]))
+        return made
 
 
 def _of_recognizer(found: Evaluation, result: RecognizerResult, stem: str) -> list[Plot]:
@@ -78,41 +41,28 @@ def _of_recognizer(found: Evaluation, result: RecognizerResult, stem: str) -> li
     methods = sum(curve.role == "method" for curve in result.curves)
     tall = 4.08 + 0.205 * max((len(result.curves) + 1) // 2, 4)  # curves, and the legend's rows below them
     shown = [
-        _plot(
+        drawn(
             f"edc_{stem}_{round(100 * limit)}", f"Error versus discard, to {percent(limit)}", line,
             f"FNMR against the share of mated pairs discarded, one line per method, recognizer {result.name}",
-            partial(_edc, result=result, limit=limit), (_WIDTH, tall),
+            partial(_edc, result=result, limit=limit), (WIDTH, tall),
         )
         for limit in limits
     ]  # fmt: skip
     shown += [
-        _plot(f"areas_{stem}", "Areas with intervals", line, "Area under each discard curve with its interval",
-              partial(_forest, result=result, limits=limits), (_WIDTH, 1.3 + 0.34 * len(result.curves))),
-        _plot(f"errors_{stem}", "Errors left among the pairs kept", line, "Number of errors left against the share discarded",
-              partial(_errors, result=result), (_WIDTH, tall)),
+        drawn(f"areas_{stem}", "Areas with intervals", line, "Area under each discard curve with its interval",
+              partial(_forest, result=result, limits=limits), (WIDTH, 1.3 + 0.34 * len(result.curves))),
+        drawn(f"errors_{stem}", "Errors left among the pairs kept", line, "Number of errors left against the share discarded",
+              partial(_errors, result=result), (WIDTH, tall)),
     ]  # fmt: skip
     if any(curve.curve.band is not None for curve in result.curves):
         note = f"Each method before the others in grey, with its {found.settings['level']:.0%} band by identity bootstrap; {line}"
         shown.append(
-            _plot(f"bands_{stem}", "Each curve with its band", note, "Small discard curves, one per method, with a confidence band",
-                  partial(_bands, result=result, limit=limits[0]), (_WIDTH, 0.5 + 2.1 * ((methods + 1) // 2)))
+            drawn(f"bands_{stem}", "Each curve with its band", note, "Small discard curves, one per method, with a confidence band",
+                  partial(_bands, result=result, limit=limits[0]), (WIDTH, 0.5 + 2.1 * ((methods + 1) // 2)))
         )  # fmt: skip
     similarity = partial(_similarity, result=result)
     alt = "Histograms of similarity with the threshold"
-    return [*shown, _plot(f"similarity_{stem}", "Similarity of the pairs", line, alt, similarity, (_WIDTH, 3.2))]
-
-
-def _plot(
-    name: str, title: str, caption: str, alt: str, draw: Callable[[Any], object], size: tuple[float, float]
-) -> Plot:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=size, layout="constrained")
-    draw(figure)
-    svg, png = io.BytesIO(), io.BytesIO()
-    figure.savefig(svg, format="svg", metadata={"Date": None})
-    figure.savefig(png, format="png", dpi=180, metadata={"Software": None})
-    return Plot(name, title, caption, alt, svg.getvalue().decode(), png.getvalue())
+    return [*shown, drawn(f"similarity_{stem}", "Similarity of the pairs", line, alt, similarity, (WIDTH, 3.2))]
 
 
 def _look(curves: Sequence[MethodCurve]) -> dict[str, dict[str, Any]]:
@@ -122,13 +72,8 @@ def _look(curves: Sequence[MethodCurve]) -> dict[str, dict[str, Any]]:
         dash = _DASHES[min(place // len(COLORS), len(_DASHES) - 1)]
         look[curve.name] = {"color": COLORS[place % len(COLORS)], "linestyle": dash}
     look["random"] = {"color": "#8a8f98", "linestyle": (0, (1, 1.6)), "linewidth": 1.6}
-    look["oracle"] = {"color": _INK, "linestyle": (0, (6, 2, 1, 2)), "linewidth": 1.3}
+    look["oracle"] = {"color": INK, "linestyle": (0, (6, 2, 1, 2)), "linewidth": 1.3}
     return look
-
-
-def _short(name: str, most: int = 26) -> str:
-    text = printable(name)
-    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _line(curve: MethodCurve, upto: float, most: int = _POINTS) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -148,12 +93,12 @@ def _edc(figure: Any, result: RecognizerResult, limit: float) -> None:
     look = _look(result.curves)
     for curve in result.curves:
         rows, x = _line(curve, limit)
-        axes.step(x, 100 * curve.curve.fnmr[rows], where="post", label=_short(curve.name), **look[curve.name])
+        axes.step(x, 100 * curve.curve.fnmr[rows], where="post", label=short(curve.name), **look[curve.name])
     axes.set(
         xlim=(0, 100 * limit),
         xlabel="mated pairs discarded (%)",
         ylabel="FNMR among those kept (%)",
-        title=_short(result.name, 44),
+        title=short(result.name, 44),
     )
     axes.set_ylim(0, max(125 * result.fnmr, 1e-4))
     _legend(figure, axes)
@@ -167,19 +112,19 @@ def _bands(figure: Any, result: RecognizerResult, limit: float) -> None:
         for other in result.curves:
             rows, x = _line(other, limit, 120)
             if other is not curve:
-                axes.step(x, 100 * other.curve.fnmr[rows], where="post", color=_FAINT, linewidth=0.9)
+                axes.step(x, 100 * other.curve.fnmr[rows], where="post", color=FAINT, linewidth=0.9)
         rows, x = _line(curve, limit, 250)
         if curve.curve.band is not None:
             low, high = 100 * curve.curve.band[:, rows]
             axes.fill_between(x, low, high, step="post", color=look[curve.name]["color"], alpha=0.22, linewidth=0)
         axes.step(x, 100 * curve.curve.fnmr[rows], where="post", **look[curve.name])
-        axes.set_title(_short(curve.name, 25), fontsize=10)
+        axes.set_title(short(curve.name, 25), fontsize=10)
     for axes in grid[len(methods) :]:
         axes.set_visible(False)
     # A band may begin far above its curve; what matters is where the curves are.
     grid[0].set(xlim=(0, 100 * limit), ylim=(0, max(200 * result.fnmr, 1e-4)))
-    figure.supxlabel("mated pairs discarded (%)", fontsize=10.5, color=_SOFT)
-    figure.supylabel("FNMR among those kept (%)", fontsize=10.5, color=_SOFT)
+    figure.supxlabel("mated pairs discarded (%)", fontsize=10.5, color=SOFT)
+    figure.supylabel("FNMR among those kept (%)", fontsize=10.5, color=SOFT)
 
 
 def _forest(figure: Any, result: RecognizerResult, limits: Sequence[float]) -> None:
@@ -200,13 +145,13 @@ def _forest(figure: Any, result: RecognizerResult, limits: Sequence[float]) -> N
                     alpha=0.55,
                 )
             axes.plot([area.value], [place], "o", color=color, markersize=6)
-        axes.axvline(1, color=_SOFT, linewidth=1, linestyle=(0, (2, 2)))
+        axes.axvline(1, color=SOFT, linewidth=1, linestyle=(0, (2, 2)))
         axes.set_xlim(left=0)
         axes.set_title(f"to {percent(limit)}")
         axes.grid(visible=False, axis="y")
-    panels[0].set_yticks(range(len(result.curves)), [_short(curve.name, 22) for curve in result.curves], color=_INK)
+    panels[0].set_yticks(range(len(result.curves)), [short(curve.name, 22) for curve in result.curves], color=INK)
     panels[0].invert_yaxis()
-    figure.supxlabel("area relative to the FNMR at discard 0: 1 is no help, lower is better", fontsize=9.5, color=_SOFT)
+    figure.supxlabel("area relative to the FNMR at discard 0: 1 is no help, lower is better", fontsize=9.5, color=SOFT)
 
 
 def _errors(figure: Any, result: RecognizerResult) -> None:
@@ -215,8 +160,8 @@ def _errors(figure: Any, result: RecognizerResult) -> None:
     for curve in result.curves:
         rows, x = _line(curve, 1.0)
         left = curve.curve.fnmr[rows] * curve.curve.kept[rows]
-        axes.step(x, left, where="post", label=_short(curve.name), **look[curve.name])
-    axes.set(xlim=(0, 100), xlabel="mated pairs discarded (%)", ylabel="errors left", title=_short(result.name, 44))
+        axes.step(x, left, where="post", label=short(curve.name), **look[curve.name])
+    axes.set(xlim=(0, 100), xlabel="mated pairs discarded (%)", ylabel="errors left", title=short(result.name, 44))
     axes.set_ylim(bottom=0)
     _legend(figure, axes)
 
@@ -229,11 +174,11 @@ def _similarity(figure: Any, result: RecognizerResult) -> None:
         axes.fill_between(center, share / width, step="mid", color=color, alpha=0.35, linewidth=0)
         axes.step(center, share / width, where="mid", color=color, linewidth=1.4, label=label)
     axes.axvline(
-        result.threshold, color=_INK, linewidth=1.2, linestyle=(0, (4, 2)), label=f"threshold {result.threshold:.3f}"
+        result.threshold, color=INK, linewidth=1.2, linestyle=(0, (4, 2)), label=f"threshold {result.threshold:.3f}"
     )
     used = np.flatnonzero((mated > 1e-6) | (other > 1e-6))
     axes.set_xlim(center[used[0]] - width, center[used[-1]] + width)
-    axes.set(xlabel="cosine similarity", ylabel="density", title=_short(result.name, 44))
+    axes.set(xlabel="cosine similarity", ylabel="density", title=short(result.name, 44))
     axes.set_ylim(bottom=0)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=3)
 
@@ -245,7 +190,7 @@ def _det(found: Evaluation) -> Plot:
             fmr, fnmr = result.roc
             seen = (fmr > 0) & (fnmr > 0)
             color = COLORS[place % len(COLORS)]
-            axes.loglog(fmr[seen], fnmr[seen], color=color, label=_short(result.name))
+            axes.loglog(fmr[seen], fnmr[seen], color=color, label=short(result.name))
             rate = result.curves[0].curve.fmr
             if rate is not None and result.fnmr > 0:
                 axes.plot([rate], [result.fnmr], "o", color=color, markersize=6)
@@ -256,13 +201,13 @@ def _det(found: Evaluation) -> Plot:
 
     rows = [f"{r.name}: {r.counts['mated']:,} mated, {r.counts['nonmated']:,} non-mated" for r in found.recognizers]
     caption = f"All images, nothing discarded; a dot marks the FMR of the discard curves. {'; '.join(rows)}."
-    return _plot(
+    return drawn(
         "det",
         "Recognition errors of all images",
         caption,
         "DET curve: FNMR against FMR, both logarithmic",
         draw,
-        (_WIDTH, 4.2),
+        (WIDTH, 4.2),
     )
 
 
@@ -273,7 +218,7 @@ def _scores(found: Evaluation) -> Plot:
         grid = figure.subplots(rows, 2, squeeze=False).ravel()
         for place, (axes, scores) in enumerate(zip(grid, found.scores, strict=False)):
             axes.hist(scores.value, bins=40, color=COLORS[place % len(COLORS)], alpha=0.85)
-            axes.set_title(_short(scores.name, 25), fontsize=10)
+            axes.set_title(short(scores.name, 25), fontsize=10)
             axes.set_yticks([])
             axes.grid(visible=False)
             axes.spines["left"].set_visible(False)
@@ -281,7 +226,7 @@ def _scores(found: Evaluation) -> Plot:
             axes.set_visible(False)
 
     caption = f"How each quality is spread over the same {found.counts['images']:,} images, on its own scale (40 bins)."
-    return _plot("scores", "Scores", caption, "Histograms of each quality", draw, (_WIDTH, 0.2 + 1.5 * rows))
+    return drawn("scores", "Scores", caption, "Histograms of each quality", draw, (WIDTH, 0.2 + 1.5 * rows))
 
 
 def _scatter(first: Scores, second: Scores) -> Plot:
@@ -303,13 +248,13 @@ def _scatter(first: Scores, second: Scores) -> Plot:
             )
         else:
             axes.plot(first.value, second.value, "o", color=COLORS[0], markersize=3, alpha=0.5, rasterized=True)
-        axes.set(xlabel=_short(first.name, 40), ylabel=_short(second.name, 40))
+        axes.set(xlabel=short(first.name, 40), ylabel=short(second.name, 40))
 
     try:
         agreement = f"Spearman {spearman(first.value, second.value):.3f}"
     except EvidenceError:  # one of them is constant
         agreement = "one of them is constant"
     caption = f"{first.name} and {second.name} on the same {len(first.value):,} images: {agreement}."
-    return _plot(
-        "scatter", "Two methods", caption, f"Scatter of {first.name} against {second.name}", draw, (_WIDTH, 4.4)
+    return drawn(
+        "scatter", "Two methods", caption, f"Scatter of {first.name} against {second.name}", draw, (WIDTH, 4.4)
     )
