@@ -158,3 +158,50 @@ def make_hostile_folder(folder: Path) -> dict[Path, str]:
         make(folder / name)
         expected[folder / name] = "ok" if name == "denied.jpg" and os.geteuid() == 0 else status
     return expected
+
+
+SRGB = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
+D65 = (0.3127, 0.3290)
+
+
+def colorants(primaries: Any, white: tuple[float, float] = D65) -> Any:
+    """The (3,3) matrix from linear RGB to XYZ under D50 (Bradford), columns red, green, blue."""
+    tall = np.array([[x / y, 1.0, (1 - x - y) / y] for x, y in primaries]).T
+    source = np.array([white[0] / white[1], 1.0, (1 - white[0] - white[1]) / white[1]])
+    matrix = tall * np.linalg.solve(tall, source)
+    bradford = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
+    cones = bradford @ np.array([0.9642, 1.0, 0.8249]) / (bradford @ source)
+    return np.linalg.inv(bradford) @ np.diag(cones) @ bradford @ matrix
+
+
+def profile(
+    primaries: Any, gamma: float, *, white: tuple[float, float] = D65, name: str = "made", grey: bool = False
+) -> bytes:
+    """An ICC profile (version 2) of matrix and gamma, or of a grey gamma."""
+
+    def numbers(*values: float) -> bytes:
+        return b"XYZ " + bytes(4) + b"".join(struct.pack(">i", round(v * 65536)) for v in values)
+
+    text = name.encode() + b"\0"
+    curve = b"curv" + bytes(4) + struct.pack(">IH", 1, round(gamma * 256)) + bytes(2)
+    tags = [
+        (b"desc", b"desc" + bytes(4) + struct.pack(">I", len(text)) + text + bytes(78)),
+        (b"cprt", b"text" + bytes(4) + b"none\0"),
+        (b"wtpt", numbers(0.9642, 1.0, 0.8249)),
+    ]
+    if grey:
+        tags += [(b"kTRC", curve)]
+    else:
+        columns = zip("rgb", colorants(primaries, white).T, strict=True)
+        tags += [(f"{c}XYZ".encode(), numbers(*values)) for c, values in columns]
+        tags += [(f"{c}TRC".encode(), curve) for c in "rgb"]
+    table, body, place = b"", b"", 128 + 4 + 12 * len(tags)
+    for kind, content in tags:
+        content += bytes(-len(content) % 4)
+        table += kind + struct.pack(">II", place + len(body), len(content))
+        body += content
+    whole = struct.pack(">I", len(tags)) + table + body
+    head = struct.pack(">I4sI4s4s4s", 128 + len(whole), b"", 0x02400000, b"mntr", b"GRAY" if grey else b"RGB ", b"XYZ ")
+    head += struct.pack(">6H4s", 2026, 1, 1, 0, 0, 0, b"acsp") + bytes(28)
+    head += struct.pack(">3i", 63190, 65536, 54061)
+    return head + bytes(128 - len(head)) + whole

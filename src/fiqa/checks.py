@@ -96,8 +96,15 @@ def in_range(
     return value
 
 
-def crops(value: ArrayLike, name: str = "crops") -> NDArray[np.uint8]:
-    """Returns aligned crops as (N,S,S,3) uint8 RGB; raises ShapeError for anything else (floats are not guessed at)."""
+def crops(value: ArrayLike, name: str = "crops", *, color: str = "RGB") -> NDArray[np.uint8]:
+    """Returns aligned crops as (N,S,S,3) uint8 RGB; raises ShapeError for anything else (floats are not guessed at).
+
+    Args:
+        value: the crops.
+        name: the parameter's name, for the message.
+        color: the order of their channels, RGB or BGR (as OpenCV reads images).
+    """
+    choice(color, "color", ("RGB", "BGR"))
     result = np.asarray(value)
     if result.ndim != 4 or result.shape[1] != result.shape[2] or result.shape[3] != 3:
         raise ShapeError(
@@ -106,7 +113,7 @@ def crops(value: ArrayLike, name: str = "crops") -> NDArray[np.uint8]:
         )
     if result.dtype != np.uint8:
         raise ShapeError(f"{name} must be uint8 RGB in 0..255, got {result.dtype}.")
-    return result
+    return result if color == "RGB" else np.ascontiguousarray(result[..., ::-1])
 
 
 def unit_rows(value: ArrayLike, name: str, *, tolerance: float = 1e-3) -> NDArray[np.float32]:

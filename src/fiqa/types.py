@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from fiqa import checks
 from fiqa.errors import InputError, ShapeError
 from fiqa.functional.calibration import Calibration
+from fiqa.functional.crops import ALIGNED_SIZE, template_sized
 from fiqa.functional.display import columns_html, counts_line, facts_html, histogram_svg
 from fiqa.functional.spread import Spread
 from fiqa.vocabulary import FACTORS, STATUSES
@@ -115,7 +116,8 @@ class Faces:
 
     Fields: `crops` (N,S,S,3) uint8 RGB; `landmarks` (N,5,2) float32 crop pixels (left eye, right eye, nose, left and right mouth corner, image-left first; a
     row of NaN where unknown); `inside` (N,S,S) bool, True where the pixel came from the frame; `eye_distance` (N,) float32 pixels of the source between the
-    eyes (NaN where unknown); `grey` (N,) bool, True where the source has no color (grey or near infrared).
+    eyes (NaN where unknown); `grey` (N,) bool, True where the source has no color (grey or near infrared); `roll` (N,) float32 degrees by which the head was
+    tilted clockwise in the photograph, before it was aligned (NaN where unknown).
     """
 
     crops: NDArray[np.uint8]
@@ -123,6 +125,7 @@ class Faces:
     inside: BoolArray | None = None
     eye_distance: FloatArray | None = None
     grey: BoolArray | None = None
+    roll: FloatArray | None = None
 
     def __post_init__(self) -> None:
         crops = checks.crops(self.crops, "Faces.crops")
@@ -132,6 +135,7 @@ class Faces:
             "inside": ((n, size, size), np.bool_),
             "eye_distance": ((n,), np.float32),
             "grey": ((n,), np.bool_),
+            "roll": ((n,), np.float32),
         }
         _set(self, crops=crops)
         for name, (shape, dtype) in shapes.items():
@@ -142,6 +146,17 @@ class Faces:
         size = self.crops.shape[1]
         extras = [f.name for f in fields(self) if f.name != "crops" and getattr(self, f.name) is not None]
         return f"Faces({len(self):,} crops of {size}x{size}, {', '.join(extras) or 'pixels alone'})"
+
+    @classmethod
+    def of(cls, crops: Any, *, color: str = "RGB", resize: bool = False, side: int = ALIGNED_SIZE) -> Faces:
+        """Returns what a scorer is given as Faces; the one check of crops that come from outside. Args and Raises are those of
+        fiqa.functional.crops.template_sized; `crops` may be Faces too, which are RGB and aligned: `color` or `resize` with them is an InputError."""
+        if isinstance(crops, cls):
+            if color != "RGB" or resize:
+                raise InputError("color and resize are for arrays; Faces are RGB and aligned.")
+            template_sized(crops.crops, side=side)
+            return crops
+        return cls(template_sized(crops, color=color, resize=resize, side=side))
 
     def __len__(self) -> int:
         return len(self.crops)
@@ -372,8 +387,9 @@ class Scorer(Protocol):
     raw_range: tuple[float, float] | None = None
     label_spread: Spread | None = None
 
-    def score(self, crops: NDArray[np.uint8] | Faces) -> FloatArray:
-        """Returns (N,) float32 raw quality for crops (N,112,112,3) uint8 RGB, or for Faces, which know more."""
+    def score(self, crops: NDArray[np.uint8] | Faces, *, color: str = "RGB", resize: bool = False) -> FloatArray:
+        """Returns (N,) float32 raw quality for crops (N,112,112,3) uint8, or for Faces, which know more. `color` is RGB or BGR, the order of an
+        array's channels; `resize` brings an array of another size to 112, which is an error otherwise (fiqa.Faces.of)."""
         ...
 
     def assess(self, faces: Faces) -> tuple[FloatArray, Factors | None]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-__all__ = ["ADVICE", "CLIB_LEVELS", "EXTRA_FACTORS", "FACTORS", "LEVELS", "STATUSES"]
+__all__ = ["ADVICE", "CLIB_LEVELS", "EXTRA_FACTORS", "FACTORS", "LEVELS", "NOTES", "STATUSES"]
 
 FACTORS = ("visibility", "occlusion", "pose", "illumination", "blur", "crop")
 """The six factors of DmsFIQA, in their fixed order. Each has a quality in 0..1, higher is better."""
@@ -70,3 +70,19 @@ ADVICE = MappingProxyType(
     }
 )
 """Reason codes and the sentence that says what to do about each."""
+
+NOTES = MappingProxyType(
+    {
+        "profile_converted": "The colors were converted to sRGB from the profile that is named.",
+        "profile_ignored": "The file's colors are not sRGB, and they are read as if they were: its "
+        "profile is broken or of another kind, or there is none to convert by.",
+        "samples_narrow": "The largest of the 16-bit samples fits in so many bits: a 10, 12 or 14-bit "
+        "picture that does not say so comes out dark.",
+        "samples_clipped": "So many float samples lay below black or above white.",
+        "samples_stretched": "Float samples on no known scale: the range was stretched to 0..255.",
+        "looks_turned": "A face is better seen when the photograph is turned by so many degrees "
+        "clockwise; it was not: see --orientation auto.",
+    }
+)
+"""What was converted or had to be guessed on the way from a file to its pixels, and what each means.
+A note in a table is `code`, or `code=detail`."""

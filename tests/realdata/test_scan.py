@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import PIL.Image
+import pytest
 
-from fiqa.data.images import decode_image, read_image
+from fiqa.data.images import decode_image, read_image, write_image
 from fiqa.data.manifest import find
 from fiqa.data.scan import scan
+from fiqa.diagnosis.channels import channels
 from fiqa.diagnosis.folder import folder_report
 
 
@@ -56,3 +58,17 @@ def test_duplicates_of_a_sample(data: Path) -> None:
     found = scan([*paths, *paths[:3]])
     assert found.status.tolist() == ["ok"] * 53
     assert [name for name in found.columns["duplicate_of"].tolist() if name] == found.id[:3].tolist()
+
+
+@pytest.mark.parametrize("folder", ["lfw/aligned/A*/*", "pins/aligned/*/*1.jpg", "rmfd/**/*.jpg"])
+def test_crops_with_red_and_blue_swapped_are_suspected(data: Path, tmp_path: Path, folder: str) -> None:
+    """Also on people in masks, which are blue: the color alone would mislead."""
+    paths = sorted(data.glob(folder))[::7][:40]
+    for order in ("right", "wrong"):
+        for i, path in enumerate(paths):
+            pixels = read_image(path).pixels
+            write_image(tmp_path / order / f"{i}.png", pixels if order == "right" else pixels[..., ::-1])
+    right, wrong = (channels(scan(tmp_path / order, decode=True)) for order in ("right", "wrong"))
+    print(f"{folder}: {right.line()}; swapped: {wrong.line()}")
+    assert not right.suspicious
+    assert wrong.suspicious

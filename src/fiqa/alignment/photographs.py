@@ -14,8 +14,9 @@ from fiqa.data.images import Image, Limits, write_image
 from fiqa.errors import ReadError, WriteError
 from fiqa.faces.align import faces_from
 from fiqa.faces.crops import read_row
-from fiqa.faces.detection import POLICIES, Detection, Detector, choose
+from fiqa.faces.detection import POLICIES, Detection, Detector
 from fiqa.faces.detectors import NAMES, detector
+from fiqa.faces.turns import ORIENTATIONS, view
 from fiqa.types import Faces
 
 __all__ = ["FORMATS", "FaceAligning", "Job", "Row", "blank_row"]
@@ -58,6 +59,10 @@ def blank_row(job: Job, status: str) -> Row:
         "inside": None,
         "eye_distance": None,
         "grey": None,
+        "detector": None,
+        "turn": None,
+        "roll": None,
+        "notes": None,
     }
 
 
@@ -71,10 +76,12 @@ class FaceAligning:
     format: str
     weights: str | None
     limits: Limits
+    orientation: str = "exif"
 
     def __post_init__(self) -> None:
         checks.choice(self.detector, "detector", NAMES)
         checks.choice(self.faces, "faces", POLICIES)
+        checks.choice(self.orientation, "orientation", ORIENTATIONS)
         checks.choice(self.format, "format", FORMATS)
         checks.in_range(self.size, "size", 16, float("inf"))
 
@@ -102,14 +109,18 @@ class FaceAligning:
             return [blank_row(job, "failed")]
 
     def _aligned(self, job: Job, image: Image) -> list[Row]:
-        chosen, status = choose(self.finder.detect(image.pixels), self.faces)
+        seen = view(self.finder, image.pixels, policy=self.faces, orientation=self.orientation)
+        status = seen.status
         if status == "no_face" and self.detector == "none":
             status = "wrong_size"
         blank = blank_row(job, status) | {"source_sha256": image.sha256, "grey": image.grey}
+        blank["notes"] = ";".join((*image.notes, *seen.notes)) or None
+        if self.detector != "none":
+            blank |= {"detector": self.finder.name, "turn": seen.turn}
         if status != "ok":
             return [blank]
-        faces = faces_from(image, chosen, size=self.size)
-        return [blank | self._write(job, faces, i, detection) for i, detection in enumerate(chosen)]
+        faces = faces_from(image, seen.faces, size=self.size, tilt=seen.tilt)
+        return [blank | self._write(job, faces, i, detection) for i, detection in enumerate(seen.faces)]
 
     def _write(self, job: Job, faces: Faces, i: int, detection: Detection) -> Row:
         """Writes crop `i` and returns what its row knows beyond the image's."""
@@ -127,4 +138,5 @@ class FaceAligning:
             "landmarks": known.landmarks.ravel().tolist() if measured and known.landmarks is not None else None,
             "inside": None if known.inside is None else float(known.inside.mean()),
             "eye_distance": None if known.eye_distance is None else float(known.eye_distance[0]),
+            "roll": None if known.roll is None or self.detector == "none" else float(known.roll[0]),
         }

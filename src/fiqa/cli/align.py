@@ -14,6 +14,7 @@ def command(
     out: Annotated[str, typer.Option("-o", "--out", metavar="DIR", help="Folder of the crops.", show_default=False)],
     detector: options.Detector = "auto",
     faces: options.FacesPolicy = "largest",
+    orientation: options.Orientation = "exif",
     size: Annotated[int, typer.Option("--size", metavar="PIXELS", min=16, help="Side of the crops.")] = 112,
     format_: Annotated[str, typer.Option("--format", metavar="NAME", help="png (lossless) or jpg.")] = "png",
     workers: options.Workers = None,
@@ -44,6 +45,7 @@ def command(
         limits=options.limits(max_pixels, max_bytes),
         workers=workers,
         force=force,
+        orientation=orientation,
         progress=not quiet,
     )
     failed = int((manifest.status != "ok").sum())

@@ -32,9 +32,9 @@ def command(
 ) -> None:
     """Say what will go wrong with a folder of images, a model file or a table of scores, before it does.
 
-    Images: unreadable files, duplicates, sizes, bit depth, modality, identities with one image. Models: card, sha256, polarity on degraded copies, blank and
-    noise probes, color order, batches, scores whose range has collapsed. Tables of scores: a column that has collapsed. Exit code 3 means that problems were
-    found.
+    Images: unreadable files, duplicates, sizes, bit depth, modality, identities with one image, colors and samples that were converted or guessed, red
+    and blue swapped. Models: card, sha256, polarity on degraded copies, blank and noise probes, color order, batches, scores whose range has collapsed.
+    Tables of scores: a column that has collapsed. Exit code 3 means that problems were found.
 
     Example:
       fiqa doctor model.onnx --faces crops/

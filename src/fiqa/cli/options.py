@@ -20,6 +20,7 @@ __all__ = [
     "Force",
     "MaxBytes",
     "MaxPixels",
+    "Orientation",
     "Output",
     "Paths",
     "Quiet",
@@ -48,6 +49,14 @@ FacesPolicy = Annotated[
     str,
     typer.Option(
         "--faces", metavar="POLICY", help="largest, all, or one (a photograph with more than one face fails)."
+    ),
+]
+Orientation = Annotated[
+    str,
+    typer.Option(
+        "--orientation",
+        metavar="NAME",
+        help="exif, or auto: tries four turns for photographs that lie and do not say so.",
     ),
 ]
 Seed = Annotated[

@@ -26,6 +26,7 @@ def command(
     ] = False,
     detector: options.Detector = "auto",
     faces: options.FacesPolicy = "largest",
+    orientation: options.Orientation = "exif",
     model: Annotated[
         str | None, typer.Option("--model", metavar="NAME|FILE", help="A method's name, or an .onnx file with a card.")
     ] = None,
@@ -78,6 +79,7 @@ def command(
         weights=weights,
         limits=options.limits(max_pixels, max_bytes),
         workers=workers,
+        orientation=orientation,
     )
     if out is None:
         rows, summary = _to_stdout(run, format_, explain, quiet, keep=html is not None)

@@ -6,10 +6,12 @@ JPEG 2000 code stream, a TIFF tile), metadata that is copied many times over (TI
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from typing import NamedTuple
 
+from fiqa.data import boxes
 from fiqa.errors import UnsafeFileError
 
 __all__ = [
@@ -18,7 +20,9 @@ __all__ = [
     "ends_early",
     "frame_count",
     "guard",
+    "is_adobe_rgb",
     "orientation",
+    "pages",
     "sniff",
     "sums_agree",
     "unsupported",
@@ -38,8 +42,13 @@ _MAGIC = (
     (b"\xff\x4f\xff\x51", "JPEG2000"),
 )
 _TYPE_SIZE = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_SEGMENTS_READ = _FRAMES | {0xE1, 0xE2}
+_NEXT_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
+"""A marker that ends the coded data of a scan: no stuffed byte, no restart, no fill."""
 _MAX_SCANS = 100
 _MAX_STEPS = 1_000_000
+_MOST_BELOW = 16
 _SLACK = 1 << 16
 
 
@@ -54,17 +63,21 @@ def sniff(data: bytes) -> str | None:
             return name
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"
+    if boxes.brands(data) & {b"avif", b"avis"}:
+        return "AVIF"
     if len(data) > 2 and data[:1] == b"P" and data[1:2] in b"123456f" and data[2:3].isspace():
         return "PPM"
     return None
 
 
 class Directory(NamedTuple):
-    """One TIFF directory: tag -> (count, first value), the bytes its values claim together, the place of the next one (0: none)."""
+    """One TIFF directory: tag -> (count, first value), the bytes its values claim together, the
+    place of the next one (0: none), and the places of those below it (SubIFDs)."""
 
     tags: dict[int, tuple[int, int]]
     claimed: int
     next: int
+    below: tuple[int, ...] = ()
 
 
 def directory(data: bytes, offset: int | None = None) -> Directory | None:
@@ -81,15 +94,28 @@ def directory(data: bytes, offset: int | None = None) -> Directory | None:
         (entries,) = struct.unpack_from(order + number, data, offset)
         tags: dict[int, tuple[int, int]] = {}
         claimed = 0
+        below: tuple[int, ...] = ()
         for start in range(offset + head, offset + head + min(entries, 1 << 16) * width, width):
             tag, kind, count = struct.unpack_from(order + "HH" + word, data, start)
             size = _TYPE_SIZE.get(kind, 1) * count
             claimed += min(size, len(data)) if size > width - step else 0
-            tags[tag] = (count, _first(data, order, kind, start + (12 if big else place), size > width - step, word))
+            at = start + (12 if big else place)
+            tags[tag] = (count, _first(data, order, kind, at, size > width - step, word))
+            if tag == 0x014A and kind in (4, 13, 16, 18):
+                below = _offsets(data, order + ("I" if kind in (4, 13) else "Q"), count, at, size > width - step, word)
         (following,) = struct.unpack_from(order + word, data, offset + head + entries * width)
     except (struct.error, OverflowError):  # cut off, or an offset of 64 bits that leads nowhere
         return None
-    return Directory(tags, claimed, following)
+    return Directory(tags, claimed, following, below)
+
+
+def _offsets(data: bytes, code: str, count: int, start: int, apart: bool, word: str) -> tuple[int, ...]:
+    """The first values of a tag that points to other directories, at most 16 of them."""
+    if apart:
+        (start,) = struct.unpack_from(code[0] + word, data, start)
+    size = struct.calcsize(code)
+    places = range(start, start + min(count, _MOST_BELOW) * size, size)
+    return tuple(int(struct.unpack_from(code, data, place)[0]) for place in places)
 
 
 def _first(data: bytes, order: str, kind: int, start: int, apart: bool, word: str) -> int:
@@ -112,24 +138,39 @@ def orientation(exif: bytes) -> int:
     return value if 1 <= value <= 8 else 1
 
 
+def is_adobe_rgb(exif: bytes) -> bool:
+    """Tells whether an EXIF block says that its picture is Adobe RGB, as cameras do (DCF 2.0): color
+    space 2, or the interoperability index R03."""
+    block = exif.removeprefix(b"Exif\0\0")
+    main = directory(block)
+    inner = directory(block, main.tags.get(0x8769, (1, 0))[1]) if main else None
+    if inner is None:
+        return False
+    start = inner.tags.get(0xA005, (1, 0))[1]
+    return inner.tags.get(0xA001, (1, 1))[1] == 2 or (start > 0 and block.find(b"R03", start, start + 64) >= 0)
+
+
 def frame_count(data: bytes, form: str) -> int | None:
     """Returns the number of frames of a GIF or pages of a TIFF, counted over at most a million blocks; None for formats whose header says it."""
     if form == "TIFF":
-        return max(1, len(_pages(data)))
+        return max(1, len(pages(data)))
     return max(1, _gif_frames(data)) if form == "GIF" else None
 
 
-def _pages(data: bytes) -> list[Directory]:
-    pages: list[Directory] = []
+def pages(data: bytes, *, below: bool = False) -> list[Directory]:
+    """Returns the TIFF directories of a file in their order, each at most once; with those `below`
+    them (SubIFDs) right after each, where raw files keep the sensor's data."""
+    found: list[Directory] = []
     seen: set[int] = set()
     page = directory(data)
-    while page is not None and len(pages) < 10_000:
-        pages.append(page)
+    while page is not None and len(found) < 10_000:
+        found.append(page)
+        found += [sub for place in page.below if below and (sub := directory(data, place))]
         if not page.next or page.next in seen:
             break
         seen.add(page.next)
         page = directory(data, page.next)
-    return pages
+    return found
 
 
 def _table_size(flags: int) -> int:
@@ -156,33 +197,36 @@ def _gif_frames(data: bytes) -> int:
 class _Jpeg(NamedTuple):
     whole: bool
     bits: int
+    scans: int
     blocks: tuple[bytes, ...]
 
 
 def _jpeg(data: bytes) -> _Jpeg:
-    """Walks the segments up to the first scan; `blocks` are the joined EXIF payload and each MPF payload."""
+    """Walks the segments of the first image, as a decoder does; what stands in them or behind the
+    image (the video of a motion photo, a second picture) is none of its scans.
+
+    `blocks` are the joined EXIF payload and each MPF payload.
+    """
     exif: list[bytes] = []
     blocks: list[bytes] = []
-    place, bits = 2, 8
-    while place + 4 <= len(data):
-        if data[place] != 0xFF or data[place + 1] == 0xFF:
-            place += 1
-            continue
+    place, bits, scans, whole = 2, 8, 0, False
+    while match := _NEXT_MARKER.search(data, place):
+        place = match.start()
         marker, size = data[place + 1], int.from_bytes(data[place + 2 : place + 4], "big")
+        if marker == 0xD9:
+            whole = True
+            break
+        body = data[place + 4 : place + 2 + size] if marker in _SEGMENTS_READ else b""
         if marker == 0xDA:
-            return _Jpeg(data.rfind(b"\xff\xd9") > place, bits, (b"".join(exif), *blocks))
-        if marker in (0x00, 0x01) or 0xD0 <= marker <= 0xD9:
-            place += 2
-            continue
-        body = data[place + 4 : place + 2 + size]
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC) and body:
+            scans += 1
+        elif marker in _FRAMES and body:
             bits = body[0]
-        if marker == 0xE1 and body.startswith(b"Exif\0\0"):
+        elif marker == 0xE1 and body.startswith(b"Exif\0\0"):
             exif.append(body[6:])
-        if marker == 0xE2 and body.startswith(b"MPF\0"):
+        elif marker == 0xE2 and body.startswith(b"MPF\0"):
             blocks.append(body[4:])
-        place += 2 + max(size, 2)
-    return _Jpeg(False, bits, (b"".join(exif), *blocks))
+        place += 2 if marker == 0xD8 else 2 + max(size, 2)
+    return _Jpeg(whole and scans > 0, bits, scans, (b"".join(exif), *blocks))
 
 
 def ends_early(data: bytes, form: str) -> bool:
@@ -206,6 +250,8 @@ def ends_early(data: bytes, form: str) -> bool:
     if form == "TIFF":
         first = directory(data)
         return first is None or any(first.tags.get(tag, (0, 0))[1] >= len(data) for tag in (0x0111, 0x0144))
+    if form == "AVIF":
+        return boxes.ends_early(data)
     if form == "JPEG2000":
         return not data.endswith(b"\xff\xd9")
     return len(data) < 16
@@ -236,7 +282,8 @@ def guard(data: bytes, form: str, *, max_pixels: int) -> None:
     """Refuses what would make the decoder allocate or work far beyond the size of the image.
 
     Raises:
-        UnsafeFileError: (status too_large) a WebP canvas, JPEG 2000 code stream or TIFF tile of more than `max_pixels`; TIFF or EXIF tags that claim more
+        UnsafeFileError: (status too_large) a WebP canvas, AVIF image, JPEG 2000 code stream or TIFF tile
+            of more than `max_pixels`; TIFF or EXIF tags that claim more
             bytes than there are; a JPEG of more than 100 scans.
     """
     claims: list[int] = []
@@ -247,12 +294,16 @@ def guard(data: bytes, form: str, *, max_pixels: int) -> None:
         claims = _code_streams(data)
     elif form == "TIFF":
         blocks = (data,)
-        claims = [_tile(page) for page in _pages(data)[:1]]
+        claims = [_tile(page) for page in pages(data)[:1]]
     elif form == "JPEG":
-        blocks = _jpeg(data).blocks
-        scans = data.count(b"\xff\xda")
-        if scans > _MAX_SCANS:
-            raise UnsafeFileError(f"A JPEG must have at most {_MAX_SCANS} scans, got {scans}.", status="too_large")
+        walked = _jpeg(data)
+        blocks = walked.blocks
+        if walked.scans > _MAX_SCANS:
+            raise UnsafeFileError(
+                f"A JPEG must have at most {_MAX_SCANS} scans, got {walked.scans}.", status="too_large"
+            )
+    elif form == "AVIF":
+        claims = boxes.claimed_pixels(data)
     if claims and max(claims) > max_pixels:
         raise UnsafeFileError(
             f"The {form} file must claim at most {max_pixels} pixels, got {max(claims)}.", status="too_large"

@@ -1,8 +1,10 @@
 """The one place where bytes become pixels: (H,W,3) uint8 RGB, upright, whatever the file was.
 
-Pillow decodes, restricted to the formats in FORMATS, and only after the header has been judged: limits are applied before a pixel is decoded. Conversions:
-16-bit and deeper are scaled by their declared depth; alpha is laid on mid-grey (128); CMYK is converted without a color profile; floats in [0,1] are times
-255, floats in [0,255] are taken as they are, others are stretched between their finite extremes (NaN becomes the smallest).
+Pillow decodes, restricted to the formats in FORMATS, and only after the header has been judged:
+limits are applied before a pixel is decoded. Conversions: colors become sRGB by the file's profile
+(fiqa.data.color); 16-bit and deeper are scaled by their declared depth; floats on a scale of 1 are
+times 255, those on a scale of 255 are taken as they are, others are stretched between their finite
+extremes, NaN becomes the smallest (fiqa.data.samples); alpha is laid on mid-grey (128).
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ from numpy.typing import NDArray
 
 from fiqa import checks
 from fiqa.data import headers
+from fiqa.data.refused import refused
+from fiqa.data.samples import UnsupportedModeError, bits_of, looks_grey, to_rgb
 from fiqa.data.store import atomic_path, open_regular
 from fiqa.errors import ReadError, ShapeError, UnsafeFileError
 
@@ -37,13 +41,12 @@ __all__ = [
     "write_image",
 ]
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "JPEG2000")
-"""Formats that are decoded; MPO (phone cameras) counts as JPEG. Nothing that runs another program (EPS, PDF) is among them."""
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "JPEG2000", "AVIF")
+"""Formats that are decoded; MPO and motion photos (phone cameras) count as JPEG, AVIF needs a
+Pillow that has it (11.3 and later). Nothing that runs another program (EPS, PDF) is among them."""
 
 _WRITE = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
 _GREY_MODES = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
-_GREY_TOLERANCE, _GREY_SHARE, _GREY_SAMPLES = 8, 0.99, 64
-_MID_GREY = 128
 Pixels = NDArray[np.uint8]
 
 
@@ -82,7 +85,8 @@ class Image:
 
     `pixels` (H,W,3) uint8 RGB, upright; `grey` True where it has no color (one channel, or three that agree, as near infrared saved as RGB); `format`,
     `mode` and `bits` (per channel) as the file declares them; `frames` above 1 means animated or many pages, and these are the first one's pixels;
-    `sha256` of the file's bytes; `orientation` the EXIF value 1..8 that has been applied.
+    `sha256` of the file's bytes; `orientation` the EXIF value 1..8 that has been applied; `notes`
+    on what was converted or had to be guessed: codes of fiqa.vocabulary.NOTES, `code` or `code=detail`.
     """
 
     pixels: Pixels
@@ -93,6 +97,7 @@ class Image:
     frames: int
     sha256: str
     orientation: int
+    notes: tuple[str, ...] = ()
 
     @property
     def width(self) -> int:
@@ -129,8 +134,9 @@ def decode_image(data: bytes, *, limits: Limits | None = None) -> Image:
         if not headers.sums_agree(data, header.format):
             raise ValueError("a check sum is wrong")
         turn = 1 if header.format == "TIFF" else _orientation(picture, header.orientation)
-        rgb = upright(_to_rgb(picture, header.bits, data), turn)
-        grey = header.grey or _looks_grey(rgb)
+        pixels, notes = to_rgb(picture, header.bits, data, header.format)
+        rgb = upright(pixels, turn)
+        grey = header.grey or looks_grey(rgb)
         return Image(
             rgb,
             grey,
@@ -140,6 +146,7 @@ def decode_image(data: bytes, *, limits: Limits | None = None) -> Image:
             header.frames,
             header.sha256,
             max(turn, header.orientation),
+            notes,
         )
 
 
@@ -254,8 +261,14 @@ def _opened(data: bytes, limits: Limits) -> Iterator[tuple[Any, Header]]:
     if len(data) > limits.max_bytes:
         raise _too_large(f"The image must have at most {limits.max_bytes} bytes, got {len(data)}")
     form = headers.sniff(data)
+    named = refused(data, form)
+    if named is not None:
+        raise ReadError(f"{named[0]}.", status="unsupported_format", hint=named[1])
     if form is None:
-        raise ReadError("The bytes must be an image of a known format.", status="unsupported_format", hint=_known())
+        message = "The bytes must be an image of a known format."
+        raise ReadError(message, status="unsupported_format", hint=_known())
+    if form == "AVIF":
+        _need_avif()
     try:
         headers.guard(data, form, max_pixels=limits.max_pixels)
         with _quiet, PIL.Image.open(io.BytesIO(data), formats=[form]) as picture:
@@ -274,23 +287,36 @@ def _known() -> str:
     return f"formats: {', '.join(FORMATS)}"
 
 
+def _need_avif() -> None:
+    import PIL
+
+    try:
+        from PIL import AvifImagePlugin
+
+        readable = AvifImagePlugin.SUPPORTED
+    except ImportError:
+        readable = False
+    if not readable:
+        raise ReadError(
+            f"This is an AVIF image, and Pillow {PIL.__version__} reads none here.",
+            status="unsupported_format",
+            hint="pip install --upgrade 'pillow>=11.3'",
+        )
+
+
 def _refusal(error: Exception, data: bytes, form: str) -> ReadError:
     import PIL.Image
 
     text = str(error)
     if isinstance(error, (PIL.Image.DecompressionBombError, MemoryError)) or "too large" in text.lower():
         return _too_large(f"The {form} image is too large to decode ({text})")
-    if isinstance(error, _UnsupportedModeError) or (
+    if isinstance(error, UnsupportedModeError) or (
         isinstance(error, PIL.UnidentifiedImageError) and headers.unsupported(data, form)
     ):
         return ReadError(f"This kind of {form} cannot be decoded: {text}.", status="unsupported_format", hint=_known())
     if "truncated" in text.lower() or headers.ends_early(data, form):
         return ReadError(f"The {form} file ends before the image does: {text}.", status="truncated")
     return ReadError(f"The {form} file cannot be decoded: {text}.", status="corrupt")
-
-
-class _UnsupportedModeError(ValueError):
-    pass
 
 
 def _header(picture: Any, data: bytes, form: str) -> Header:
@@ -306,7 +332,7 @@ def _header(picture: Any, data: bytes, form: str) -> Header:
         True if picture.mode in _GREY_MODES else None,
         form,
         picture.mode,
-        _bits(picture, data, form),
+        bits_of(picture, data, form),
         headers.frame_count(data, form) or int(getattr(picture, "n_frames", 1)),
         hashlib.sha256(data).hexdigest(),
         turn,
@@ -318,81 +344,3 @@ def _orientation(picture: Any, default: int) -> int:
         "exif"
     )  # in a PNG it may stand behind the pixels, and appear only when they have been loaded
     return headers.orientation(exif) if isinstance(exif, bytes) else default
-
-
-def _bits(picture: Any, data: bytes, form: str) -> int:
-    """Declared bits per channel. A TIFF's MaxSampleValue narrows it, so that 10 bits in a 16-bit container come out bright."""
-    if form == "PNG":
-        return data[24]
-    if form == "TIFF":
-        page = headers.directory(data)
-        tags = page.tags if page else {}
-        declared = tags.get(0x0102, (1, 1))[1]
-        most = tags.get(0x0119, (1, 0))[1].bit_length()
-        return most if 8 < most < declared and picture.mode.startswith("I;16") else declared
-    return {"1": 1, "F": 32, "I": 16}.get(picture.mode, 16 if picture.mode.startswith("I;16") else 8)
-
-
-def _to_rgb(picture: Any, bits: int, data: bytes) -> Pixels:
-    mode = picture.mode
-    if mode.startswith("I;16"):
-        return _stack(_scale(np.asarray(picture).astype(np.uint32), bits))
-    if mode == "I":
-        return _stack(_scale(*_integers(np.asarray(picture), bits, data)))
-    if mode == "F":
-        return _stack(_float(np.asarray(picture)))
-    if "transparency" in picture.info or mode in ("LA", "PA", "La", "RGBA", "RGBa"):
-        return _on_grey(np.asarray(picture if mode == "RGBA" else picture.convert("RGBA")))
-    if mode in ("1", "L"):
-        return _stack(np.asarray(picture.convert("L")))
-    if mode not in ("RGB", "P", "CMYK", "YCbCr", "RGBX", "HSV"):
-        raise _UnsupportedModeError(f"no conversion from {mode} to RGB")
-    return np.asarray(picture if mode == "RGB" else picture.convert("RGB"))
-
-
-def _stack(plane: NDArray[Any]) -> Pixels:
-    return np.repeat(plane.astype(np.uint8)[..., None], 3, axis=2)
-
-
-def _scale(values: NDArray[Any], bits: int) -> NDArray[Any]:
-    """Unsigned `values` of `bits` bits to 0..255, rounded; a value above the declared depth means the declaration is wrong, so the depth grows, never clips."""
-    if not values.size:
-        return values
-    most = max((1 << bits) - 1, (1 << int(values.max()).bit_length()) - 1)
-    return np.rint(values * (255.0 / most))
-
-
-def _integers(values: NDArray[Any], bits: int, data: bytes) -> tuple[NDArray[Any], int]:
-    """Mode I is int32 whatever the file was: unsigned 32 bits come back by reinterpretation, signed ones are shifted so that their lowest value is black."""
-    page = headers.directory(data) if headers.sniff(data) == "TIFF" else None
-    kind = page.tags.get(0x0153, (1, 1))[1] if page else 1
-    if kind == 2:
-        return values.astype(np.int64) + (1 << (bits - 1)), bits
-    return values.astype(np.int32).view(np.uint32), bits
-
-
-def _float(values: NDArray[Any]) -> NDArray[Any]:
-    known = np.isfinite(values)
-    if not known.any():
-        raise ValueError("no finite value in a float image")
-    low, high = float(values[known].min()), float(values[known].max())
-    clean = np.nan_to_num(values.astype(np.float64), nan=low, posinf=high, neginf=low)
-    if low >= 0 and high <= 1:
-        return np.rint(clean * 255.0)
-    if low >= 0 and high <= 255:
-        return np.rint(clean)
-    return np.rint((clean - low) * (255.0 / (high - low))) if high > low else np.full(values.shape, _MID_GREY)
-
-
-def _on_grey(rgba: Pixels) -> Pixels:
-    alpha = rgba[..., 3:].astype(np.uint16)
-    return ((rgba[..., :3] * alpha + _MID_GREY * (255 - alpha) + 127) // 255).astype(np.uint8)
-
-
-def _looks_grey(rgb: Pixels) -> bool:
-    """True where at most 1 % of sampled pixels (up to 64 x 64) differ by more than 8 between channels: JPEG chroma noise and small overlays pass."""
-    rows, columns = (-(-side // _GREY_SAMPLES) for side in rgb.shape[:2])
-    sample = rgb[::rows, ::columns]
-    red, green, blue = sample[..., 0], sample[..., 1], sample[..., 2]
-    spread = np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue)
-    return bool(np.count_nonzero(spread > _GREY_TOLERANCE) <= (1 - _GREY_SHARE) * spread.size)

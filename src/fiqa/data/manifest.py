@@ -52,9 +52,18 @@ IMAGE_SUFFIXES = frozenset(
         ".heic",
         ".heif",
         ".jxl",
+        ".nef",
+        ".dng",
+        ".arw",
+        ".cr2",
+        ".cr3",
+        ".raf",
+        ".orf",
+        ".rw2",
+        ".pef",
     )
 )
-"""Suffixes that make a file of a folder a row. The last four are not decoded: they become rows that say so, and are not passed over in silence."""
+"""Suffixes that make a file of a folder a row. Those after AVIF are not decoded: they become rows that say so, and are not passed over in silence."""
 
 FOLDERS = "the folder of each path"
 """Where identities come from that no column says."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqa.data.images import Limits, decode_header, decode_image, read_bytes
+from fiqa.data.images import Image, Limits, decode_header, decode_image, read_bytes
 from fiqa.data.manifest import find, write_manifest
 from fiqa.data.store import fingerprint, make_record, write_sidecar
 from fiqa.errors import ReadError
@@ -20,7 +20,7 @@ from fiqa.types import Manifest, PathLike
 __all__ = ["scan"]
 
 _COUNTS = ("bytes", "width", "height", "bits", "frames")
-_WORDS = ("sha256", "format", "mode", "modality", "duplicate_of")
+_WORDS = ("sha256", "format", "mode", "modality", "duplicate_of", "notes")
 
 
 def scan(
@@ -34,7 +34,8 @@ def scan(
     """Returns a manifest of every image below `paths`, each file's header verified.
 
     Columns: `sha256`, `format`, `mode` (Pillow's), `modality` ("grey", "color", "" where it takes decoding), `duplicate_of` (id of the first file with the same
-    bytes, else ""), `bytes`, `width`, `height` (upright pixels), `bits` (declared, per channel), `frames`; counts are 0 where they are not known.
+    bytes, else ""), `bytes`, `width`, `height` (upright pixels), `bits` (declared, per channel), `frames`, `notes` (what
+    was converted or guessed, `;` between codes of fiqa.vocabulary.NOTES; it takes decoding); counts are 0 where they are not known.
 
     Args:
         paths: files, folders, list files, manifests, as fiqa.data.manifest.find takes them.
@@ -104,4 +105,5 @@ def _look(path: str, decode: bool, limits: Limits) -> dict[str, Any]:
         "height": seen.height,
         "bits": seen.bits,
         "frames": seen.frames,
+        "notes": ";".join(seen.notes) if isinstance(seen, Image) else "",
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from fiqa.data.images import Limits
 from fiqa.data.scan import scan
+from fiqa.diagnosis.channels import Channels, channels
 from fiqa.progress import Progress
 from fiqa.types import Manifest
-from fiqa.vocabulary import STATUSES
+from fiqa.vocabulary import NOTES, STATUSES
 
 __all__ = ["FolderReport", "folder_report"]
 
@@ -30,7 +31,9 @@ class FolderReport:
     Fields: `images` rows; `statuses` status -> count, ok included; `failed` (path, status) of each image that cannot be read; `duplicates` groups of ids with
     equal bytes; `sizes` name -> (smallest, median, largest) of width, height (pixels) and bytes, None where nothing is readable; `small` images with a side
     below 112 pixels; `formats`, `bits`, `modality` value -> count; `many_frames` animated or multi-page files; `identities` count; `single` identities with
-    one readable image; `conflicts` duplicate groups that lie under more than one identity.
+    one readable image; `conflicts` duplicate groups that lie under more than one identity; `notes`
+    code of fiqa.vocabulary.NOTES -> images whose pixels had to be converted or guessed; `channels`
+    the signs of red and blue swapped.
     """
 
     images: int
@@ -46,6 +49,8 @@ class FolderReport:
     many_frames: int
     identities: int
     single: Sequence[str]
+    notes: Mapping[str, int]
+    channels: Channels
 
     @property
     def healthy(self) -> bool:
@@ -64,6 +69,8 @@ class FolderReport:
         text.append(f"bits per channel: {_counts(self.bits)}")
         text.append(f"modality: {_counts(self.modality)}")
         text.append(f"animated or many pages (the first is used): {self.many_frames}")
+        text += [f"{code}: {count} images. {NOTES[code]}" for code, count in self.notes.items()]
+        text.append(self.channels.line())
         text.append(f"groups of equal files: {len(self.duplicates)}")
         text += ["  " + " = ".join(map(repr, group)) for group in self.duplicates[:_SHOWN]]
         text += _more(self.duplicates)
@@ -116,7 +123,15 @@ def folder_report(
         many_frames=int(np.count_nonzero(good.columns["frames"] > 1)),
         identities=len(people),
         single=sorted(name for name, count in people.items() if count == 1),
+        notes=dict(Counter(_codes(good.columns["notes"])).most_common()),
+        channels=channels(good, limits=limits),
     )
+
+
+def _codes(notes: NDArray[np.str_]) -> Iterator[str]:
+    """The codes of all notes, each once per image."""
+    for told in notes.tolist():
+        yield from {note.partition("=")[0] for note in told.split(";") if note}
 
 
 def _tally(values: NDArray[np.generic]) -> dict[str, int]:

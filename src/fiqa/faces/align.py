@@ -39,6 +39,11 @@ class Aligned:
         return float(np.hypot(self.matrix[0, 0], self.matrix[1, 0]))
 
     @property
+    def roll(self) -> float:
+        """Degrees by which the face was tilted clockwise in the source; the crop is not."""
+        return float(np.degrees(np.arctan2(-self.matrix[1, 0], self.matrix[0, 0])))
+
+    @property
     def eye_distance(self) -> float:
         """Source pixels between the eyes, not shortened by yaw."""
         return float(eye_distance(self.matrix, len(self.crop)))
@@ -73,7 +78,7 @@ def align(image: NDArray[np.uint8], landmarks: ArrayLike, *, size: int = 112) ->
     return Aligned(crop, _inside(matrix, size, image.shape[0], image.shape[1]), moved, matrix)
 
 
-def faces_from(image: Image, detections: Sequence[Detection], *, size: int = 112) -> Faces:
+def faces_from(image: Image, detections: Sequence[Detection], *, size: int = 112, tilt: float = 0.0) -> Faces:
     """Returns the aligned faces of one image, in the order of `detections`.
 
     Estimated landmarks become rows of NaN: they are the template again, and a pose read from them would always be frontal.
@@ -82,6 +87,7 @@ def faces_from(image: Image, detections: Sequence[Detection], *, size: int = 112
         image: as fiqa.data.images.read_image returns it.
         detections: its faces, N of them; N may be 0.
         size: side of the crops in pixels.
+        tilt: degrees that are added to the roll that the points have (fiqa.faces.turns.View).
     """
     aligned = [align(image.pixels, detection.landmarks, size=size) for detection in detections]
     n = len(aligned)
@@ -95,7 +101,13 @@ def faces_from(image: Image, detections: Sequence[Detection], *, size: int = 112
         inside=np.array([a.inside for a in aligned], bool).reshape(n, size, size),
         eye_distance=np.array([a.eye_distance for a in aligned], np.float32),
         grey=np.full(n, image.grey, bool),
+        roll=np.array([_upright_range(a.roll + tilt) for a in aligned], np.float32),
     )
+
+
+def _upright_range(degrees: float) -> float:
+    """The same angle in (-180, 180]."""
+    return 180.0 - (180.0 - degrees) % 360.0
 
 
 def _inside(matrix: NDArray[np.float64], size: int, height: int, width: int) -> NDArray[np.bool_]:

@@ -21,6 +21,7 @@ from fiqa.data.images import Image, Limits, read_image
 from fiqa.data.manifest import find
 from fiqa.data.store import file_state, hash_rows
 from fiqa.errors import ReadError
+from fiqa.functional.crops import ALIGNED_SIZE, resized
 from fiqa.types import Faces, Manifest
 
 __all__ = [
@@ -37,8 +38,6 @@ __all__ = [
 ]
 
 Crops = NDArray[np.uint8]
-ALIGNED_SIZE = 112
-"""Side of an aligned crop, pixels."""
 SMALLEST_CROP = 26
 """The shortest side of an aligned crop that is scored: its eyes are then 8 pixels apart (fiqa.faces.detection.MIN_EYE_DISTANCE)."""
 
@@ -48,8 +47,8 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Source:
-    """One image to score: a row of a manifest. `landmarks` (ten crop coordinates), `eye_distance` (source pixels) and `inside` (share of the crop that came
-    from the frame) where it lists crops that know them; `sha256` of the file, "" where it is not known."""
+    """One image to score: a row of a manifest. `landmarks` (ten crop coordinates), `eye_distance` (source pixels), `inside` (share of the crop that came
+    from the frame) and `roll` (degrees, of the head in the photograph) where it lists crops that know them; `sha256` of the file, "" where it is not known."""
 
     id: str
     path: str
@@ -60,18 +59,19 @@ class Source:
     eye_distance: float | None = None
     inside: float | None = None
     sha256: str = ""
+    roll: float | None = None
 
 
 def sources(manifest: Manifest) -> Iterator[Source]:
     """Yields the rows of a manifest as they will be scored. Raises InputError for a column that holds no numbers."""
-    widths = {"landmarks": 10, "eye_distance": 0, "inside": 0}
+    widths = {"landmarks": 10, "eye_distance": 0, "inside": 0, "roll": 0}
     known = {
         name: columns.numbers(manifest.columns[name], name, manifest.id, width=width)
         for name, width in widths.items()
         if name in manifest.columns
     }
     unknown: list[Any] = [None] * len(manifest)
-    landmarks, eyes, inside = (known.get(name, unknown) for name in widths)
+    landmarks, eyes, inside, roll = (known.get(name, unknown) for name in widths)
     hashes = manifest.columns.get("sha256")
     for i in range(len(manifest)):
         yield Source(
@@ -84,6 +84,7 @@ def sources(manifest: Manifest) -> Iterator[Source]:
             eyes[i],
             inside[i],
             "" if hashes is None else str(hashes[i] or ""),
+            roll[i],
         )
 
 
@@ -112,7 +113,7 @@ class CropTable:
     def of(cls, source: Any, limits: Limits) -> CropTable:
         """Returns the rows of a source as `embed` takes it."""
         if isinstance(source, tuple) and len(source) == 2 and isinstance(source[1], np.ndarray):
-            crops = checks.crops(source[1])
+            crops = Faces.of(source[1]).crops
             names = checks.ids(source[0], "ids", length=len(crops))
             return cls(Manifest(names, names), limits, crops)
         return cls(source if isinstance(source, Manifest) else find(source), limits)
@@ -162,19 +163,11 @@ def aligned_face(source: Source, image: Image) -> Faces | None:
         known["landmarks"] = np.asarray(source.landmarks, np.float32).reshape(1, 5, 2) * (ALIGNED_SIZE / width)
     if source.eye_distance is not None:
         known["eye_distance"] = np.array([source.eye_distance], np.float32)
+    if source.roll is not None:
+        known["roll"] = np.array([source.roll], np.float32)
     if source.inside == 1.0:  # with less, which pixels are outside is read from the constant fill
         known["inside"] = np.ones((1, ALIGNED_SIZE, ALIGNED_SIZE), bool)
     return Faces(resized(image.pixels)[None], **known)
-
-
-def resized(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Returns a square crop (S,S,3) at 112 x 112: averaged when it shrinks, bilinear when it grows, as it is when it fits."""
-    import cv2
-
-    if len(pixels) == ALIGNED_SIZE:
-        return pixels
-    method = cv2.INTER_AREA if len(pixels) > ALIGNED_SIZE else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(pixels, (ALIGNED_SIZE, ALIGNED_SIZE), interpolation=method), np.uint8)
 
 
 def alike(faces: Sequence[Faces]) -> list[list[int]]:

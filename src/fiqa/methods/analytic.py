@@ -79,18 +79,18 @@ class Analytic(Scorer):
     calibration = Calibration(X0, W)
     raw_range = (0.0, 1.0)
 
-    def score(self, crops: NDArray[np.uint8] | Faces) -> FloatArray:
-        """Returns (N,) float32 in 0..1 for (N,S,S,3) uint8 RGB crops, or for Faces, whose landmarks, frame mask and eye distance count too.
+    def score(self, crops: NDArray[np.uint8] | Faces, *, color: str = "RGB", resize: bool = False) -> FloatArray:
+        """Returns (N,) float32 in 0..1 for (N,112,112,3) uint8 crops, or for Faces, whose landmarks, frame mask and eye distance count too.
 
         A face gets the same number, to the bit, in any batch. Raises ShapeError for anything but crops.
         """
-        return self.assess(crops if isinstance(crops, Faces) else Faces(crops))[0]
+        return self.assess(Faces.of(crops, color=color, resize=resize))[0]
 
     def assess(self, faces: Faces) -> tuple[FloatArray, Factors]:
         """Returns the quality (N,) and the six factors, their measures and the reasons."""
         from fiqa.faces.factors import measure
 
-        factors = measure(faces)
+        factors = measure(Faces.of(faces))
         return quality(factors), factors
 
 

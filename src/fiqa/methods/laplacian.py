@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fiqa
-from fiqa import checks
 from fiqa.functional.calibration import Calibration
 from fiqa.types import Faces, FloatArray, MethodCard, Scorer
 
@@ -40,11 +39,11 @@ class Laplacian(Scorer):
     preprocess = CARD.preprocess
     calibration = Calibration(X0, W)
 
-    def score(self, crops: NDArray[np.uint8] | Faces) -> FloatArray:
-        """Returns (N,) float32 ln(1 + variance in levels^2), at least 0, for (N,S,S,3) uint8 RGB crops or Faces."""
+    def score(self, crops: NDArray[np.uint8] | Faces, *, color: str = "RGB", resize: bool = False) -> FloatArray:
+        """Returns (N,) float32 ln(1 + variance in levels^2), at least 0, for (N,112,112,3) uint8 crops or Faces."""
         import cv2
 
-        images = crops.crops if isinstance(crops, Faces) else checks.crops(crops)
+        images = Faces.of(crops, color=color, resize=resize).crops
         deviation = [
             cv2.meanStdDev(cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.CV_16S))[1][0, 0]
             for image in images

@@ -84,11 +84,11 @@ class LightQNet(Scorer):
 
         self._net = cv2.dnn.readNetFromTensorflow(np.frombuffer(content, np.uint8))
 
-    def score(self, crops: NDArray[np.uint8] | Faces) -> FloatArray:
-        """Returns (N,) float32 in 0..1 for (N,S,S,3) uint8 RGB crops or Faces."""
+    def score(self, crops: NDArray[np.uint8] | Faces, *, color: str = "RGB", resize: bool = False) -> FloatArray:
+        """Returns (N,) float32 in 0..1 for (N,112,112,3) uint8 crops or Faces."""
         import cv2
 
-        images = crops.crops if isinstance(crops, Faces) else checks.crops(crops)
+        images = Faces.of(crops, color=color, resize=resize).crops
         result = np.empty(len(images), np.float32)
         for rows in batches(len(images), _BATCH):
             small = [cv2.resize(image, (96, 96)) for image in images[rows]]

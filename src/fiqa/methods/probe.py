@@ -19,6 +19,7 @@ from fiqa.errors import InputError
 from fiqa.extras import require
 from fiqa.functional.batches import batches
 from fiqa.functional.calibration import Calibration
+from fiqa.functional.crops import ALIGNED_SIZE
 from fiqa.types import Faces, FloatArray, Recognizer, Scorer
 
 if TYPE_CHECKING:
@@ -74,12 +75,15 @@ class Probe(Scorer):
         told = ", ".join(f"{key}={value}" for key, value in self.settings.items())
         sha = str(getattr(recognizer, "version", ""))[:12]
         self.version = "; ".join(filter(None, (f"fiqa {fiqa.__version__}", f"{recognizer.name} {sha}".strip(), told)))
+        spec = getattr(recognizer, "input", None)
+        self._side = ALIGNED_SIZE if spec is None else int(spec.size)
         self._measure = measure
         self._batch = int(checks.in_range(batch, "batch", 1, float("inf")))
 
-    def score(self, crops: Crops | Faces) -> FloatArray:
-        """Returns (N,) float32 raw quality, higher is better, for (N,S,S,3) uint8 RGB crops or Faces. Raises ShapeError."""
-        return self._scored(crops, int(self.settings.get("seed", 0)))
+    def score(self, crops: Crops | Faces, *, color: str = "RGB", resize: bool = False) -> FloatArray:
+        """Returns (N,) float32 raw quality, higher is better, for (N,112,112,3) uint8 crops or Faces. Raises ShapeError."""
+        faces = Faces.of(crops, color=color, resize=resize, side=self._side)
+        return self._scored(faces.crops, int(self.settings.get("seed", 0)))
 
     def seed_spread(self, crops: Crops | Faces, *, seeds: int = 5) -> SeedSpread:
         """Returns how far the scores of crops move when the random draws are others: seeds 0, 1, ... `seeds` - 1.
@@ -89,7 +93,8 @@ class Probe(Scorer):
         if not self.seeded:
             raise InputError(f"Only a method that draws at random has a spread over seeds, {self.name} draws nothing.")
         checks.in_range(seeds, "seeds", 2, float("inf"))
-        table = np.stack([self._scored(crops, seed) for seed in range(seeds)]).astype(np.float64)
+        images = Faces.of(crops, side=self._side).crops
+        table = np.stack([self._scored(images, seed) for seed in range(seeds)]).astype(np.float64)
         if not table.size:
             raise InputError("The spread over seeds needs at least 1 crop, got 0.")
         within = float(table.var(axis=0, ddof=1).mean())
@@ -98,8 +103,7 @@ class Probe(Scorer):
         share = within / (within + between) if within > 0 else 0.0
         return SeedSpread(table.std(axis=0, ddof=1).astype(np.float32), share)
 
-    def _scored(self, crops: Crops | Faces, seed: int) -> FloatArray:
-        images = crops.crops if isinstance(crops, Faces) else checks.crops(crops)
+    def _scored(self, images: Crops, seed: int) -> FloatArray:
         result = np.empty(len(images), np.float32)
         for rows in batches(len(images), self._batch):
             result[rows] = self._measure(images[rows], seed)

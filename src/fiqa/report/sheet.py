@@ -1,4 +1,4 @@
-"""The contact sheet: one card per face with its score, its level, the factor that costs most and what to do about it. As HTML, and as a picture."""
+"""The contact sheet: one card per face with its score, its level, the factors that cost and what to do about it. As HTML, and as a picture."""
 
 from __future__ import annotations
 
@@ -47,6 +47,7 @@ line-height:1.35;color:var(--soft)}
 .bars .most{color:var(--cost)}
 .bars .most i{background:var(--cost)}
 .name{grid-column:1/-1;margin:12px 0 0;font-size:12.5px;color:var(--soft);white-space:nowrap;overflow:hidden;text-overflow:ellipsis}
+.note{margin-top:2px}
 @media (max-width:400px){.card{grid-template-columns:96px minmax(0,1fr);gap:0 14px}.card img,.none{width:96px;height:96px}.bars{gap:5px 14px}}
 """
 
@@ -79,6 +80,15 @@ def costliest(row: Row) -> str | None:
     return min(known, key=known.__getitem__) if known else None
 
 
+def _marked(row: Row) -> set[str]:
+    """The factors that a row's reasons belong to; the costliest one where no reason tells."""
+    from fiqa.faces.factors import factor_of_reason
+
+    factor_of, reasons, most = factor_of_reason(), list(row.get("reasons") or ()), costliest(row)
+    marked = {factor_of[code] for code in reasons if code in factor_of}
+    return marked or ({most} if reasons and most else set())
+
+
 def _words(code: str) -> str:
     return code.replace("_", " ")
 
@@ -104,13 +114,13 @@ def _chosen(
 
 
 def _bars(row: Row) -> str:
-    known, most = _known(row), costliest(row) if row.get("reasons") else None
+    known, marked = _known(row), _marked(row)
     if not known:
         return ""
     cells = []
     for factor in FACTORS:
         value = known.get(factor)
-        mark = ' class="most"' if factor == most else ""
+        mark = ' class="most"' if factor in marked else ""
         width = 0 if value is None else round(100 * min(max(value, 0), 1))
         shown = "–" if value is None else f".{width:02d}" if width < 100 else "1"
         cells.append(f'<div{mark}>{factor}<u><i style="width:{width}%"></i></u><em>{shown}</em></div>')
@@ -137,6 +147,13 @@ def _why(row: Row) -> str:
     return f'<p class="why">{head}<span>{escape(advice)}</span></p>'
 
 
+def _notes(row: Row) -> list[str]:
+    """What was converted, guessed or turned on the way to the crop, in words."""
+    codes = [note.partition("=") for note in str(row.get("notes") or "").split(";") if note]
+    told = [f"{_words(code)}: {detail}" if detail else _words(code) for code, _, detail in codes]
+    return [*told, f"turned by {row['turn']} degrees"] if row.get("turn") else told
+
+
 def _chip(level: str) -> str:
     back, ink = LEVEL_COLORS[level]
     return f'<span class="chip" style="background:{back};color:{ink}">{level}</span>'
@@ -145,6 +162,7 @@ def _chip(level: str) -> str:
 def _card(row: Row, crop: NDArray[np.uint8] | None) -> str:
     path = escape(row.get("path") or row.get("id") or "")
     label = f'<p class="name" title="{path}">{escape(name(row))}</p>'
+    label += "".join(f'<p class="name note">{escape(note)}</p>' for note in _notes(row))
     status, uqs = str(row.get("status", "ok")), row.get("uqs")
     picture = (
         '<div class="none">no face<br>to show</div>'
@@ -178,6 +196,9 @@ def _lead(rows: Sequence[Row], shown: int, order: str) -> str:
         f"{len(rows)} row{'s' * (len(rows) != 1)}, {len(scored)} scored 0..100"
         + (f" by {', '.join(models)}" if models else "")
     ]
+    detectors = sorted({str(row["detector"]) for row in rows if row.get("detector")})
+    if detectors:
+        parts.append(f"faces found by {', '.join(detectors)}")
     if scored:
         parts.append(f"median {np.median(scored):g}")
     if shown < len(rows):
@@ -200,7 +221,7 @@ def sheet(
     """Returns the contact sheet as one self-contained HTML page.
 
     Args:
-        rows: N rows of the score table, as dicts (formats.md: path, status, reasons, uqs, level, factors, model, ...). A failed row has `uqs` None.
+        rows: N rows of the score table, as dicts (fiqa.score lists the columns). A failed row has `uqs` None.
         crops: N aligned crops (S,S,3) uint8 RGB, None where a row has none. They go in as JPEG thumbnails of their own size.
         title: the heading, plain text.
         footer: plain text at the end, best the command that made the rows.
@@ -232,12 +253,12 @@ def _draw_card(picture: Picture, x: int, y: int, row: Row, crop: NDArray[np.uint
         head, advice = _verdict(row)
         picture.text(right, y + 40, head, 15, bold=True, color="cost" if row.get("reasons") else "ink", width=room)
         picture.paragraph(right, y + 61, advice, 13, width=room)
-    known, most = _known(row), costliest(row) if row.get("reasons") else None
+    known, marked = _known(row), _marked(row)
     for k, factor in enumerate(FACTORS if known else ()):
         left, top = x + (k % 2) * 190, y + cell + 12 + (k // 2) * 19
-        color: Literal["cost", "soft"] = "cost" if factor == most else "soft"
+        color: Literal["cost", "soft"] = "cost" if factor in marked else "soft"
         picture.text(left, top, factor, 12, color=color)
-        picture.bar(left + 82, top + 5, 84, known.get(factor), color="cost" if factor == most else "bar")
+        picture.bar(left + 82, top + 5, 84, known.get(factor), color="cost" if factor in marked else "bar")
     picture.text(x, y + cell + (73 if known else 12), name(row), 12, color="soft", width=360)
 
 

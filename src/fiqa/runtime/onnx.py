@@ -18,6 +18,7 @@ from fiqa.functional.batches import batches
 from fiqa.runtime.cards import ModelCard, ModelOutput, card_path, read_card
 from fiqa.runtime.preprocess import prepare
 from fiqa.runtime.protobuf import refuse_external_data
+from fiqa.runtime.weights import mistaken
 from fiqa.types import Faces, Factors, FloatArray, Scorer
 from fiqa.vocabulary import FACTORS
 
@@ -41,6 +42,9 @@ def read_model(path: str | os.PathLike[str]) -> bytes:
     if file.stat().st_size > _MODEL_BYTES:
         raise ReadError(f"An ONNX file must be smaller than 2 GiB, {file} is not.", status="too_large")
     content = file.read_bytes()
+    kind = mistaken(content[:64], len(content))
+    if kind is not None:
+        raise ReadError(f"{file} must be an ONNX file, it is {kind}.", status="corrupt")
     refuse_external_data(content, str(file))
     return content
 
@@ -211,9 +215,9 @@ class OnnxScorer(Scorer):
             self.raw_range = (card.raw.low, card.raw.high)
             self.label_spread = None if card.raw.labels is None else card.raw.labels.spread()
 
-    def score(self, crops: NDArray[np.uint8] | Faces) -> FloatArray:
+    def score(self, crops: NDArray[np.uint8] | Faces, *, color: str = "RGB", resize: bool = False) -> FloatArray:
         """Returns (N,) float32 raw quality, higher is better; NaN where the network gave NaN."""
-        return self._quality(self.model.run(crops.crops if isinstance(crops, Faces) else crops))
+        return self._quality(self.model.run(self._faces(crops, color=color, resize=resize).crops))
 
     def assess(self, faces: Faces) -> tuple[FloatArray, Factors | None]:
         """Returns the raw quality (N,) and the model's own factors, from one pass.
@@ -222,8 +226,11 @@ class OnnxScorer(Scorer):
         output. Those beyond the six (fiqa.vocabulary.EXTRA_FACTORS) and what a `measures` output
         gives are the measures.
         """
-        result = self.model.run(faces.crops)
+        result = self.model.run(self._faces(faces).crops)
         return self._quality(result), self._explained(result)
+
+    def _faces(self, crops: Any, **options: Any) -> Faces:
+        return Faces.of(crops, side=self.model.card.input.size, **options)
 
     def _quality(self, result: Mapping[str, FloatArray]) -> FloatArray:
         value, output = result["quality"][:, 0], self.model.card.output("quality")

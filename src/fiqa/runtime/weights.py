@@ -20,7 +20,18 @@ from typing import IO
 from fiqa.data.store import atomic_path, sha256_file
 from fiqa.errors import UnknownNameError, WeightsError
 
-__all__ = ["REGISTRY", "Download", "Located", "find", "home", "listing", "pull", "verify"]
+__all__ = [
+    "REGISTRY",
+    "Download",
+    "Located",
+    "find",
+    "home",
+    "listing",
+    "located",
+    "mistaken",
+    "pull",
+    "verify",
+]
 
 _TIMEOUT = 30.0
 _CHUNK = 1 << 20
@@ -112,23 +123,59 @@ def find(name: str | os.PathLike[str]) -> Path:
         name: a path to a file; or a name, which stands for NAME.onnx (or the registry's file) in FIQA_HOME and then among the packaged ones.
 
     Raises:
-        WeightsError: there is no such file (the message says where it was looked for), or a file of the registry has another sha256 than the pinned one.
+        WeightsError: there is no such file (the message says where it was looked for), or it is not what its name says: a folder, a broken link, a file of the
+            registry that has another sha256 than the pinned one.
     """
     given = Path(name).expanduser()
     if given.is_file():
         return given
-    text = str(name)
-    known = REGISTRY.get(text)
-    places = [given] if _is_path(text) else [folder / _file(text) for folder in (home(), packaged())]
-    for place in places:
-        if place.is_file():
-            if known is not None:
-                _prove(place, known.sha256)
-            return place
-    raise WeightsError(
-        f"Model {text!r} must be a file or a known name; looked for {', '.join(map(str, places))}.",
-        hint=f"fiqa weights pull {text}" if known else "give the path of a model file, or see: fiqa weights list",
-    )
+    text, known, place = str(name), REGISTRY.get(str(name)), located(name)
+    if place is None:
+        raise WeightsError(
+            f"Model {text!r} must be a file or a known name; looked for {', '.join(map(str, _places(text)))}.",
+            hint=f"fiqa weights pull {text}" if known else "give the path of a model file, or see: fiqa weights list",
+        )
+    if not place.is_file():
+        kind = "a folder" if place.is_dir() else "a link that leads nowhere"
+        raise WeightsError(f"Model {text!r} must be a file, {place} is {kind}.")
+    if known is not None:
+        _prove(place, known.sha256, known.size)
+    return place
+
+
+def located(name: str | os.PathLike[str]) -> Path | None:
+    """Returns where `find` would look at last: the place of a path or a name, None where nothing is.
+
+    What lies there may still be no model; `find` says so.
+    """
+    return next((place for place in _places(str(name)) if os.path.lexists(place)), None)
+
+
+def _places(text: str) -> list[Path]:
+    given = Path(text).expanduser()
+    return [given] if _is_path(text) else [folder / _file(text) for folder in (home(), packaged())]
+
+
+def mistaken(start: bytes, size: int, wanted: int | None = None) -> str | None:
+    """Returns what a file is that was taken for a model file; None where that does not show.
+
+    Args:
+        start: its first bytes.
+        size: how many bytes it has.
+        wanted: how many it must have, where that is known.
+
+    >>> mistaken(b"version https://git-lfs.github.com/spec/v1", 130)
+    'a Git LFS pointer, which stands for the file: run git lfs pull'
+    """
+    if not size:
+        return "empty"
+    if start.startswith(b"version https://git-lfs"):
+        return "a Git LFS pointer, which stands for the file: run git lfs pull"
+    if start.lstrip()[:5].lower() in (b"<!doc", b"<html", b"<?xml"):
+        return "a web page, as a failed download leaves it"
+    if wanted is not None and size < wanted:
+        return f"cut off: {size} of {wanted} bytes"
+    return None
 
 
 def pull(name: str) -> Path:
@@ -202,13 +249,16 @@ def _is_path(text: str) -> bool:
     return os.sep in text or "/" in text or Path(text).suffix == ".onnx"
 
 
-def _prove(place: Path, wanted: str) -> None:
+def _prove(place: Path, wanted: str, size: int | None = None) -> None:
     digest = sha256_file(place)
-    if digest != wanted:
-        raise WeightsError(
-            f"{place} must have sha256 {wanted}, it has {digest}.",
-            hint="delete it and fetch it again; to use another file on purpose, give its path and a card",
-        )
+    if digest == wanted:
+        return
+    with open(place, "rb") as file:
+        kind = mistaken(file.read(64), place.stat().st_size, size)
+    raise WeightsError(
+        f"{place} must have sha256 {wanted}, it has {digest}" + (f"; it is {kind}." if kind else "."),
+        hint="delete it and fetch it again; to use another file on purpose, give its path and a card",
+    )
 
 
 def _registered(name: str, known: Download) -> Located:

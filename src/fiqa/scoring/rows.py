@@ -43,6 +43,9 @@ def blank_row(source: Source, status: str) -> Row:
         "measures": None,
         "bbox": None,
         "landmarks": None,
+        "detector": None,
+        "turn": None,
+        "notes": None,
         "identity": source.identity or None,
         "track": None,
         "frame": None,
@@ -74,7 +77,7 @@ class FaceScoring:
 
     Fields: `model` name or path, None the default; `aligned` whether the images are crops; `detector`, `weights` and `faces` as in fiqa.score; `explain`
     whether factors and reasons are wanted; `limits` of reading; `recognizer` the file of the method's recognizer, None where it asks none; `settings` of the
-    method, name and value.
+    method, name and value; `orientation` as in fiqa.score.
     """
 
     model: str | None
@@ -86,11 +89,14 @@ class FaceScoring:
     limits: Limits
     recognizer: str | None = None
     settings: tuple[tuple[str, Any], ...] = ()
+    orientation: str = "exif"
 
     def __post_init__(self) -> None:
         from fiqa.faces.detection import POLICIES
         from fiqa.faces.detectors import NAMES
+        from fiqa.faces.turns import ORIENTATIONS
 
+        checks.choice(self.orientation, "orientation", ORIENTATIONS)
         checks.choice(self.detector, "detector", NAMES)
         checks.choice(self.faces, "faces", POLICIES)
 
@@ -143,18 +149,19 @@ class FaceScoring:
         face = aligned_face(source, image)
         row = blank_row(source, "wrong_size" if face is None else "ok") | {"sha256": image.sha256}
         if face is not None:
-            row |= _frame(image) | {"landmarks": source.landmarks and list(source.landmarks)}
+            row |= _about(image) | {"landmarks": source.landmarks and list(source.landmarks)}
         return [(row, face)]
 
     def _detect(self, source: Source, image: Image) -> list[tuple[Row, Faces | None]]:
         from fiqa.faces.align import faces_from
-        from fiqa.faces.detection import choose
+        from fiqa.faces.turns import view
 
-        chosen, status = choose(self.finder.detect(image.pixels), self.faces)
-        blank = blank_row(source, status) | {"sha256": image.sha256} | _frame(image)
-        if status != "ok":
+        seen = view(self.finder, image.pixels, policy=self.faces, orientation=self.orientation)
+        about = {"sha256": image.sha256, "detector": self.finder.name, "turn": seen.turn}
+        blank = blank_row(source, seen.status) | about | _about(image, *seen.notes)
+        if seen.status != "ok":
             return [(blank, None)]
-        faces = faces_from(image, chosen)
+        faces = faces_from(image, seen.faces, tilt=seen.tilt)
         return [
             (
                 blank
@@ -166,7 +173,7 @@ class FaceScoring:
                 },
                 faces.take(slice(i, i + 1)),
             )
-            for i, detection in enumerate(chosen)
+            for i, detection in enumerate(seen.faces)
         ]
 
     def _fill(self, scorer: Scorer, rows: list[Row], faces: list[Faces]) -> None:
@@ -196,7 +203,7 @@ class FaceScoring:
                 "score": float(share[i]),
                 "uqs": int(uqs[i]),
                 "level": LEVELS[level[i]],
-                **_reasons(why, i),
+                **_reasons(why, i, faces),
                 **source,
             }
             if finite[i]
@@ -205,16 +212,25 @@ class FaceScoring:
         ]
 
 
-def _frame(image: Image) -> Row:
-    """Flags a file of several frames or pages: its first one, number 0, was read."""
-    return {"frame": 0} if image.frames > 1 else {}
+def _about(image: Image, *more: str) -> Row:
+    """Flags a file of several frames or pages (its first one, number 0, was read) and what was
+    converted or guessed on the way to its pixels."""
+    notes = (*image.notes, *more)
+    return {"frame": 0 if image.frames > 1 else None, "notes": ";".join(notes) or None}
 
 
-def _reasons(why: Factors | None, i: int) -> Row:
+def _reasons(why: Factors | None, i: int, faces: Faces) -> Row:
     """The factors, measures and reasons of face `i`; what cannot be measured is null."""
     if why is None:
         return {}
-    return {"reasons": list(why.reasons[i]), "factors": _known(why.quality, i), "measures": _known(why.measures, i)}
+    from fiqa.faces.factors.pose import cause_first
+
+    roll = float("nan") if faces.roll is None else float(faces.roll[i])
+    return {
+        "reasons": list(cause_first(why.reasons[i], roll)),
+        "factors": _known(why.quality, i),
+        "measures": _known(why.measures, i),
+    }
 
 
 def _known(columns: Mapping[str, FloatArray], i: int) -> Row | None:

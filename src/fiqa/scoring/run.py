@@ -17,6 +17,7 @@ from fiqa.data.tables import TableWriter, table_suffix
 from fiqa.errors import InputError
 from fiqa.execute.local import map_batches
 from fiqa.faces.crops import Source, sources
+from fiqa.faces.detectors import decided
 from fiqa.functional.display import failure_line
 from fiqa.progress import Progress, counted, teller
 from fiqa.runtime.weights import find as find_weights
@@ -81,8 +82,7 @@ class Scoring:
         """Returns what decides the rows, for the sidecar: settings, versions of method and detector, and path, size and time of every image."""
         how = {name: value for name, value in asdict(self.how).items() if name != "limits"} | asdict(self.how.limits)
         how |= {"model": self.how.scorer.name, "version": self.how.scorer.version, "part": _PART}
-        if not self.how.aligned:
-            how["detector"] = self.how.finder.name
+        how["detector"] = None if self.how.aligned else self.how.finder.name
         inputs = {"images": hash_rows((source, file_state(source.path)) for source in sources(self.manifest))}
         for name, file in (("weights", self.how.weights), ("recognizer", self.how.recognizer)):
             if file is not None:
@@ -103,6 +103,7 @@ def plan(
     weights: str | None = None,
     limits: Limits | None = None,
     workers: int | None = None,
+    orientation: str = "exif",
 ) -> Scoring:
     """Returns the run that fiqa.score with the same arguments makes, for those who want its rows one by one (`.rows()`); raises as fiqa.score."""
     crops = aligned or detector == "none"
@@ -111,8 +112,11 @@ def plan(
             f"aligned crops need no detector, got detector={detector!r} and weights={weights!r}.",
             hint="leave out aligned for whole photographs",
         )
+    if crops and orientation != "exif":
+        raise InputError(f"aligned crops are upright already, got orientation={orientation!r}.")
     given = tuple(sorted((settings or {}).items()))
-    how = FaceScoring(model, crops, detector, faces, explain, weights, limits or Limits(), recognizer, given)
+    finder = detector if crops else decided(detector, weights=weights)
+    how = FaceScoring(model, crops, finder, faces, explain, weights, limits or Limits(), recognizer, given, orientation)
     manifest = paths if isinstance(paths, Manifest) else find(paths)
     if not len(manifest):
         raise InputError(

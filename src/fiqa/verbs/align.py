@@ -8,6 +8,8 @@ from fiqa.alignment.photographs import FaceAligning
 from fiqa.alignment.run import write_crops
 from fiqa.data.images import Limits
 from fiqa.data.manifest import find
+from fiqa.errors import InputError
+from fiqa.faces.detectors import decided
 from fiqa.progress import Progress, teller
 from fiqa.types import Manifest, PathLike
 
@@ -26,6 +28,7 @@ def align(
     limits: Limits | None = None,
     workers: int | None = None,
     force: bool = False,
+    orientation: str = "exif",
     progress: Progress = False,
 ) -> Manifest:
     """Detects faces, writes each as an aligned crop to `out/identity/name.png`, and returns the manifest of the crops, which is also `out/faces.parquet`.
@@ -45,17 +48,24 @@ def align(
         limits: what an image may cost.
         workers: processes, at least 1; None is one per core. The result is the same.
         force: do it again although the output is current.
+        orientation: exif (photographs are turned as their EXIF says), or auto: then also to where
+            their faces are best seen, for photographs that lie and do not say so.
         progress: True reports on stderr; a callable is told (stage, done, total).
 
     Returns:
         Manifest with path of each crop (of the source, where there is no crop), identity, split and status, and the columns source (path of the photograph),
         source_sha256, face_index, bbox (x, y, width, height, pixels of the upright photograph), confidence, landmarks (ten numbers in crop pixels; None where
-        the detector only estimates them), inside (share of the crop that lies in the frame, 0..1), eye_distance (source pixels), grey.
+        the detector only estimates them), inside (share of the crop that lies in the frame, 0..1), eye_distance (source pixels), grey, detector (its name),
+        turn (degrees clockwise by which the photograph was turned beyond its EXIF), roll (degrees, tilt of the head in the photograph), notes (what was
+        converted or guessed: `;` between codes of fiqa.vocabulary.NOTES).
 
     Raises:
         UnknownNameError: no such detector, policy or format. DetectorError, WeightsError, MissingExtraError: the detector cannot be used here. InputError: a
         size under 16. ReadError: a list or manifest cannot be read (an image that cannot is a row). WriteError: the disk refused.
     """
-    aligning = FaceAligning(detector, faces, size, format, weights, limits or Limits())
+    if detector == "none" and orientation != "exif":
+        raise InputError(f"orientation={orientation!r} needs a detector, got detector='none'.")
+    finder = decided(detector, weights=weights)
+    aligning = FaceAligning(finder, faces, size, format, weights, limits or Limits(), orientation)
     images = paths if isinstance(paths, Manifest) else find(paths)
     return write_crops(images, aligning, out, workers=workers, force=force, told=teller(progress))

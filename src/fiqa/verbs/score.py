@@ -35,6 +35,7 @@ def score(
     out: PathLike | None = None,
     html: PathLike | None = None,
     force: bool = False,
+    orientation: str = "exif",
     progress: Progress = False,
 ) -> pl.DataFrame:
     """Returns the table of scores: one row per face, and one per image that has none, in the order of the images.
@@ -57,12 +58,15 @@ def score(
             same does nothing, an interrupted one goes on and ends with the same bytes.
         html: write a contact sheet there: crops, scores, what to do. It turns `explain` on.
         force: do it again although `out` is current.
+        orientation: exif (photographs are turned as their EXIF says), or auto: then also to where
+            their faces are best seen, for photographs that lie and do not say so.
         progress: True reports on stderr; a callable is told (stage, done, total).
 
     Returns:
         A polars frame: id, path, face_index, sha256, status, reasons, raw (the method's own, higher is better), score (0..1), uqs (0..100), level, factors,
-        measures, bbox (x, y, width, height) and landmarks (ten numbers) in pixels of the upright image, identity, track, frame, split, model, model_sha256,
-        preprocess. A row whose status is not "ok" has no numbers.
+        measures, bbox (x, y, width, height) and landmarks (ten numbers) in pixels of the upright image, detector (that found it, null for crops), turn
+        (degrees clockwise by which the photograph was turned beyond its EXIF, null for crops), notes (what was converted or guessed: `;` between codes of
+        fiqa.vocabulary.NOTES), identity, track, frame, split, model, model_sha256, preprocess. A row whose status is not "ok" has no numbers.
 
     Raises:
         UnknownNameError: no such method, detector or policy. DetectorError, WeightsError, MissingExtraError: what is asked for cannot be used here.
@@ -80,6 +84,7 @@ def score(
         weights=weights,
         limits=limits,
         workers=workers,
+        orientation=orientation,
     )
     if out is None:
         rows = counted(run.rows(), teller(progress), "score", len(run))

@@ -76,13 +76,14 @@ def test_every_option_reaches_the_verb(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("fiqa.verbs.align.align", spy)
     options = ["--detector", "yunet", "--faces", "all", "--size", 64, "--format", "jpg", "--workers", 3]
-    limits = ["--weights", "w.onnx", "--max-pixels", 99, "--max-bytes", 88, "--force"]
+    limits = ["--orientation", "auto", "--weights", "w.onnx", "--max-pixels", 99, "--max-bytes", 88, "--force"]
     assert _run("a", "b", "-o", "crops", *options, *limits)[0] == 0
     assert seen == {
         "paths": ["a", "b"],
         "out": "crops",
         "detector": "yunet",
         "faces": "all",
+        "orientation": "auto",
         "size": 64,
         "format": "jpg",
         "workers": 3,

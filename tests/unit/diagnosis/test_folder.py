@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
+import PIL.Image
 import pytest
 
 from fiqa.data.images import Limits
@@ -83,3 +85,16 @@ def test_nothing_at_all(tmp_path: Path) -> None:
     assert "images: 0 (none)" in report.lines()
     with pytest.raises(InputError, match="at least one path"):
         folder_report([])
+
+
+def test_what_was_converted_or_guessed_is_counted(tmp_path: Path, hostile: ModuleType) -> None:
+    deep = PIL.Image.fromarray(np.linspace(0, 4095, 64).astype(np.uint16).reshape(8, 8))
+    light = PIL.Image.fromarray(np.full((8, 8, 3), 90, np.uint8))
+    profile = hostile.profile(hostile.SRGB, 1.0, name="linear")
+    for i in range(2):
+        deep.save(tmp_path / f"deep{i}.png", pnginfo=None, compress_level=i)
+        light.save(tmp_path / f"light{i}.png", icc_profile=profile, compress_level=i)
+    light.save(tmp_path / "plain.png")
+    report = folder_report(tmp_path)
+    assert report.notes == {"samples_narrow": 2, "profile_converted": 2}
+    assert any("samples_narrow: 2 images." in line and "dark" in line for line in report.lines())

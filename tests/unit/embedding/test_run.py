@@ -144,8 +144,10 @@ def test_crops_of_another_size_are_resized(tmp_path: Path) -> None:
     write_image(tmp_path / "small.png", np.full((30, 30, 3), 90, np.uint8))
     found = embed([tmp_path / "big.png", tmp_path / "small.png"], recognizer=Means())
     np.testing.assert_allclose(found.norm, np.sqrt(3) * 30, rtol=1e-5)
-    array = embed((["x"], np.full((1, 224, 224, 3), 90, np.uint8)), recognizer=Means())
+    array = embed((["x"], np.full((1, 112, 112, 3), 90, np.uint8)), recognizer=Means())
     np.testing.assert_allclose(array.norm, found.norm[:1])
+    with pytest.raises(ShapeError, match="aligned faces of 112 x 112 pixels, got 224 x 224"):
+        embed((["x"], np.full((1, 224, 224, 3), 90, np.uint8)), recognizer=Means())
 
 
 def test_out_writes_vectors_failures_and_a_sidecar_last(folder: Path, tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ def faces() -> Faces:
         inside=np.ones((4, 112, 112), bool),
         eye_distance=np.array([30, 60, 120, np.nan], np.float32),
         grey=np.zeros(4, bool),
+        roll=np.array([0, 5, -20, 90], np.float32),
     )
 
 

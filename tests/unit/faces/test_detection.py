@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import pickle
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from fiqa.errors import DetectorError, InputError, MissingExtraError, ShapeError, UnknownNameError, WeightsError
 from fiqa.faces.detection import Detection, Detector, choose
-from fiqa.faces.detectors import WholeImage, detector
+from fiqa.faces.detectors import WholeImage, decided, detector
 from fiqa.faces.detectors import dlib as dlib_detector
 from fiqa.faces.detectors.dlib import POINTS, DlibDetector, landmark_file
 from fiqa.faces.detectors.yunet import YuNet
@@ -94,6 +95,37 @@ class TestTable:
         monkeypatch.setattr(importlib.util, "find_spec", lambda name, package=None: None)
         with pytest.raises(DetectorError, match=r"(?s)weights pull yunet.*fiqa\[dlib\]"):
             detector()
+
+    @pytest.mark.parametrize(
+        ("content", "told"),
+        [
+            (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 322906\n", "Git LFS pointer"),
+            (b"\x08\x07" + bytes(1000), "cut off: 1002 of 322906 bytes"),
+            (b"", "empty"),
+            (b"<!DOCTYPE html><html>", "a web page"),
+            (b"\x08\x07" + bytes(322904), "must have sha256"),
+        ],
+    )
+    @pytest.mark.parametrize("name", ["auto", "yunet"])
+    def test_a_broken_file_is_an_error_and_no_reason_to_take_dlib(self, content: bytes, told: str, name: str) -> None:
+        home = Path(os.environ["FIQA_HOME"])
+        (home / "yunet.onnx").write_bytes(content)
+        assert decided(name) == "yunet"
+        with pytest.raises(WeightsError, match=told):
+            detector(name)
+
+    @pytest.mark.parametrize("kind", ["a folder", "a link that leads nowhere"])
+    def test_what_is_there_and_no_file_is_an_error_too(self, kind: str) -> None:
+        place = Path(os.environ["FIQA_HOME"]) / "yunet.onnx"
+        place.mkdir() if kind == "a folder" else place.symlink_to("nowhere.onnx")
+        with pytest.raises(WeightsError, match=kind):
+            detector("auto")
+
+    @pytest.mark.parametrize("content", [b"version https://git-lfs.github.com/spec/v1\n", b"", b"\x08\x07" + bytes(99)])
+    def test_broken_weights_by_path_are_an_error(self, content: bytes, tmp_path: Path) -> None:
+        (tmp_path / "mine.onnx").write_bytes(content)
+        with pytest.raises(WeightsError, match="must be an ONNX face detector"):
+            detector("auto", weights=str(tmp_path / "mine.onnx"))
 
     def test_auto_falls_back_to_dlib(self, dlib: DlibDetector, caplog: pytest.LogCaptureFixture) -> None:
         with caplog.at_level("INFO", logger="fiqa"):

@@ -58,13 +58,39 @@ def test_a_card_says_score_level_reason_and_remedy(crop: NDArray[np.uint8]) -> N
     assert page.count("data:image/jpeg;base64,") == 1
 
 
-def test_six_bars_with_the_costliest_marked_and_the_missing_empty(crop: NDArray[np.uint8]) -> None:
+def test_six_bars_with_the_reasons_factors_marked_and_the_missing_empty(crop: NDArray[np.uint8]) -> None:
     page = sheet([row()], [crop])
     bars = re.findall(r'<div( class="most")?>(\w+)<u><i style="width:(\d+)%"></i></u><em>([^<]+)</em>', page)
     assert [bar[1] for bar in bars] == list(FACTORS)
-    assert [bar[1] for bar in bars if bar[0]] == ["blur"]
+    assert [bar[1] for bar in bars if bar[0]] == ["visibility", "blur"], "noisy is a matter of visibility"
     assert {bar[1]: bar[2:] for bar in bars}["blur"] == ("12", ".12")
     assert {bar[1]: bar[2:] for bar in bars}["pose"] == ("0", "–")
+
+
+def test_every_factor_with_a_reason_is_marked_in_page_and_picture(crop: NDArray[np.uint8], tmp_path: Path) -> None:
+    def marked(reasons: list[str]) -> list[str]:
+        return re.findall(r'<div class="most">(\w+)<u>', sheet([row(reasons=reasons)], [crop]))
+
+    assert marked(["occluded_mouth", "extreme_yaw", "cropped"]) == ["occlusion", "pose", "crop"]
+    assert marked(["a_word_of_a_later_version"]) == ["blur"], "the costliest, where no reason tells"
+    assert marked([]) == []
+    counts = []
+    for k, reasons in enumerate((["blurry"], ["blurry", "glare", "occluded_eyes"])):
+        save_sheet_png([row(reasons=reasons)], [crop], tmp_path / f"{k}.png")
+        counts.append(int((pixels(tmp_path / f"{k}.png") == (0xB8, 0x3A, 0x06)).all(axis=2).sum()))
+    assert counts[1] > 1.5 * counts[0] > 0, "the full bars of two more factors are in the color of cost"
+
+
+def test_detector_turn_and_notes_are_on_the_page(crop: NDArray[np.uint8]) -> None:
+    rows = [
+        row(detector="dlib", turn=90, notes="profile_converted=Display <P3>;samples_narrow=12"),
+        row(detector="yunet", turn=0),
+    ]
+    page = sheet(rows, [crop, crop])
+    assert "Faces found by dlib, yunet." in page
+    for text in ("profile converted: Display &lt;P3&gt;", "samples narrow: 12", "turned by 90 degrees"):
+        assert page.count(text) == 1
+    assert "found by" not in sheet([row()], [crop])
 
 
 def test_a_good_face_has_nothing_to_correct_and_nothing_marked(crop: NDArray[np.uint8]) -> None:

@@ -15,7 +15,7 @@ from fiqa.data.images import Limits
 from fiqa.data.manifest import write_manifest
 from fiqa.data.store import read_sidecar
 from fiqa.data.tables import read_table
-from fiqa.errors import InputError, UnknownNameError
+from fiqa.errors import InputError, UnknownNameError, WeightsError
 from fiqa.faces.crops import Source, joined, resized
 from fiqa.faces.detection import Detection
 from fiqa.functional.calibration import Calibration
@@ -42,6 +42,9 @@ COLUMNS = [
     "measures",
     "bbox",
     "landmarks",
+    "detector",
+    "turn",
+    "notes",
     "identity",
     "track",
     "frame",
@@ -136,6 +139,7 @@ def test_the_table_has_one_row_per_crop_in_order(scorer, tmp_path):
     assert (rows[0]["model"], rows[0]["model_sha256"], rows[0]["preprocess"]) == ("brightness", "f" * 64, "112 RGB")
     assert len(rows[0]["sha256"]) == 64
     assert [rows[0][name] for name in ("reasons", "factors", "measures", "bbox", "landmarks", "split")] == [None] * 6
+    assert [rows[0][name] for name in ("detector", "turn", "notes")] == [None] * 3
 
 
 def test_a_method_without_a_model_file_leaves_model_sha256_empty(scorer, tmp_path):
@@ -431,3 +435,44 @@ def test_score_writes_what_it_returns_and_the_sheet(tmp_path):
     assert again.equals(table)
     with pytest.raises(TypeError):
         score(tmp_path / "in", progress=told.append, force=True, **settings)
+
+
+def test_detector_turn_and_notes_are_in_every_form_of_the_table(scorer, tmp_path):
+    save(tmp_path / "in" / "a.png", photo(40))
+    save(tmp_path / "in" / "blank.png", photo())
+    save(tmp_path / "in" / "gone.png", photo(40)).write_bytes(b"no image")
+    deep = np.linspace(0, 4095, 80 * 400).astype(np.uint16).reshape(80, 400)
+    Image.fromarray(deep).save(tmp_path / "in" / "deep.png")
+    wanted = {"a.png": ("finder", 0, None), "blank.png": ("finder", 0, None), "gone.png": (None, None, None)}
+    wanted["deep.png"] = ("finder", 0, "samples_narrow=12")
+    for suffix in ("parquet", "csv", "jsonl"):
+        out = tmp_path / f"scores.{suffix}"
+        score(tmp_path / "in", workers=1, out=out)
+        rows = read_table(out).to_dicts()
+        found = {Path(row["path"]).name: (row["detector"], row["turn"], row["notes"]) for row in rows}
+        assert found == wanted
+        assert read_sidecar(out)["arguments"]["detector"] == "finder"
+
+
+def test_a_broken_detector_file_ends_the_run_and_changes_no_scores(tmp_path):
+    save(tmp_path / "in" / "a.png", photo(40))
+    (Path(os.environ["FIQA_HOME"]) / "yunet.onnx").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(WeightsError, match="Git LFS pointer"):
+        score(tmp_path / "in", workers=1)
+
+
+def test_auto_is_decided_once_and_told_once(tmp_path, caplog):
+    pytest.importorskip("dlib")
+    save(tmp_path / "in" / "a.png", photo(40))
+    with caplog.at_level("WARNING", logger="fiqa"):
+        run = plan(tmp_path / "in", workers=1)
+    assert run.how.detector == "dlib"
+    assert caplog.text.count("detector auto takes dlib") == 1
+
+
+def test_orientation_is_checked_and_kept_from_crops(tmp_path):
+    save(tmp_path / "in" / "a.png", flat(3))
+    with pytest.raises(UnknownNameError, match="orientation 'left'"):
+        plan(tmp_path / "in", orientation="left", detector="yunet")
+    with pytest.raises(InputError, match="aligned crops are upright"):
+        plan(tmp_path / "in", orientation="auto", aligned=True)

@@ -118,9 +118,9 @@ def _apply(face: Face, kind: Kind, strength: float, seed: int) -> Face:
 
 def _table(faces: Faces, rows: list[Face], decided: set[str]) -> Faces:
     """The rows as Faces. A field that was unknown stays unknown unless a kind decides it; unknown landmarks of a row stay NaN."""
-    values: dict[str, Any] = {"crops": np.stack([row.crop for row in rows])}
+    values: dict[str, Any] = {"crops": np.stack([row.crop for row in rows]), "roll": faces.roll}
     for field in fields(Faces)[2:]:
-        if getattr(faces, field.name) is not None or field.name in decided:
+        if field.name != "roll" and (getattr(faces, field.name) is not None or field.name in decided):
             values[field.name] = np.array([getattr(row, field.name) for row in rows])
     if faces.landmarks is not None:
         known = np.isfinite(faces.landmarks).all(axis=(1, 2), keepdims=True)

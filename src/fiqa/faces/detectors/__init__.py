@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqa import checks
-from fiqa.errors import DetectorError, InputError, WeightsError
+from fiqa.errors import DetectorError, InputError
 from fiqa.faces.detection import Detection, Detector, check_image
 from fiqa.functional.geometry import template
 
-__all__ = ["NAMES", "WholeImage", "detector"]
+__all__ = ["NAMES", "WholeImage", "decided", "detector"]
 
 NAMES = ("auto", "yunet", "dlib", "none")
-"""What `detector` accepts: `auto` is yunet when its weights are found, else dlib; `none` takes each image as an aligned crop."""
+"""What `detector` accepts: `auto` is yunet when its file is there, else dlib; `none` takes each image as an aligned crop."""
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def detector(name: str = "auto", *, weights: str | None = None) -> Detector:
 
     Raises:
         UnknownNameError: `name` is not in NAMES. InputError: weights for a detector that takes none. DetectorError: `auto` finds neither detector.
-        WeightsError: yunet's weights are absent or not a model.
+        WeightsError: yunet's weights are absent (yunet), or there and not the model (yunet and auto).
         MissingExtraError: dlib is asked for and not installed.
     """
     checks.choice(name, "detector", NAMES)
@@ -54,21 +54,37 @@ def detector(name: str = "auto", *, weights: str | None = None) -> Detector:
         )
     if name == "none":
         return WholeImage()
-    if name == "yunet" or (name == "auto" and weights is not None):
+    if decided(name, weights=weights) == "yunet":
         return _yunet(weights)
-    if name == "auto":
-        try:
-            return _yunet(None)
-        except WeightsError as error:
-            if not _dlib_installed():
-                raise DetectorError(
-                    "A face detector must be there for detector='auto'; YuNet's weights are not found and dlib is not installed.",
-                    hint="run `fiqa weights pull yunet`, or pip install 'fiqa[dlib]', or score aligned crops with --aligned",
-                ) from error
-            _log.info("detector auto takes dlib: %s", error.message)
     from fiqa.faces.detectors.dlib import DlibDetector
 
     return DlibDetector()
+
+
+def decided(name: str, *, weights: str | None = None) -> str:
+    """Returns the name of the detector that `name` stands for here; `auto` is decided, and told in
+    the log where it is dlib.
+
+    Only when YuNet's file is absent does `auto` take dlib: crops of the two differ, so a file that is
+    there and is broken must not change the scores in silence.
+
+    Raises:
+        UnknownNameError: `name` is not in NAMES. DetectorError: `auto` finds neither detector.
+    """
+    from fiqa.runtime.weights import home, located
+
+    checks.choice(name, "detector", NAMES)
+    if name != "auto":
+        return name
+    if weights is not None or located("yunet") is not None:
+        return "yunet"
+    if not _dlib_installed():
+        raise DetectorError(
+            "A face detector must be there for detector='auto'; YuNet's weights are not found and dlib is not installed.",
+            hint="run `fiqa weights pull yunet`, or pip install 'fiqa[dlib]', or score aligned crops with --aligned",
+        )
+    _log.warning("detector auto takes dlib: YuNet's file is not in %s (fiqa weights pull yunet fetches it)", home())
+    return "dlib"
 
 
 def _yunet(weights: str | None) -> Detector:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fiqa.errors import WeightsError
 from fiqa.faces.detection import Detection, check_image, ranked
+from fiqa.runtime.weights import mistaken
 
 __all__ = ["YuNet"]
 
@@ -41,6 +42,10 @@ class YuNet:
         path = Path(weights)
         if not path.is_file():
             raise WeightsError(f"weights of yunet must be a file, got {path}.", hint="fiqa weights pull yunet")
+        with open(path, "rb") as file:
+            kind = mistaken(file.read(64), path.stat().st_size)
+        if kind is not None:
+            raise WeightsError(f"weights of yunet must be an ONNX face detector, {path} is {kind}.")
         lowest = min(confidence for _, confidence in _LOOKS)
         level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # OpenCV 5 warns at each construction
         try:

@@ -46,7 +46,8 @@ def measure(faces: Faces) -> Factors:
     """Returns the six factors of each face with the measures behind them and the reasons.
 
     Args:
-        faces: (N,S,S,3) aligned crops, measured at 112x112. `landmarks` give the pose, `inside` the crop, `eye_distance` a part of visibility; what is None or
+        faces: (N,S,S,3) aligned crops, measured at 112x112. `landmarks` and `roll`
+            give the pose, `inside` the crop, `eye_distance` a part of visibility; what is None or
             NaN is left out, and a factor with nothing left is NaN. Where `inside` is None, a constant fill that reaches the face counts as outside.
 
     Returns:
@@ -62,7 +63,14 @@ def measure(faces: Faces) -> Factors:
     return Factors(
         quality={name: joined(terms[name].values()).astype(np.float32) for name in FACTORS},
         measures={name: table[name].astype(np.float32) for name in MEASURES},
-        reasons=_reasons({code: term for group in terms.values() for code, term in group.items()}, len(faces)),
+        reasons=[
+            pose.cause_first(codes, roll)
+            for codes, roll in zip(
+                _reasons({code: term for group in terms.values() for code, term in group.items()}, len(faces)),
+                table["photo_roll"],
+                strict=True,
+            )
+        ],
     )
 
 
@@ -80,7 +88,7 @@ def factor_of_reason() -> Mapping[str, str]:
 def _measures(faces: Faces) -> dict[str, NDArray[np.float64]]:
     rows = [_one(faces, i) for i in range(len(faces))]
     table = {name: np.array([row.get(name, np.nan) for row in rows], np.float64) for name in MEASURES}
-    table |= pose.measure(faces.landmarks, len(faces))
+    table |= pose.measure(faces.landmarks, len(faces), faces.roll)
     if faces.eye_distance is not None:
         table["eye_distance"] = faces.eye_distance.astype(np.float64)
     return table

@@ -32,6 +32,7 @@ def drawn(count: int, seed: int = 0) -> Faces:
         inside=np.ones((count, 112, 112), bool),
         eye_distance=np.full(count, 45, np.float32),
         grey=np.zeros(count, bool),
+        roll=np.zeros(count, np.float32),
     )
 
 

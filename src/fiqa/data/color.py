@@ -1,0 +1,148 @@
+"""Color profiles: pixels come out as sRGB, whatever profile the file embeds.
+
+littleCMS converts, through Pillow. A profile that is sRGB, or nearly, costs nothing: how far a
+profile moves a grid of colors is worked out once and kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqa.data import boxes, headers
+
+__all__ = ["from_ink", "to_srgb", "untagged"]
+
+Pixels = NDArray[np.uint8]
+_NEAR = 3
+"""Grey levels by which a profile may move a color and still be taken as sRGB: versions of the sRGB
+profile differ by 2."""
+_CONTRAST = 64
+"""Grey levels between the profile's white and its black; a profile with less is broken."""
+_GAMMA_SLACK = 0.03
+_MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
+_LONGEST = 40
+
+
+class _Way(NamedTuple):
+    """What a profile asks for: `transform` of Pillow (None: nothing to do), from `mode`; `note`."""
+
+    mode: str
+    transform: Any
+    note: str | None
+
+
+def to_srgb(rgb: Pixels, profile: bytes | None) -> tuple[Pixels, tuple[str, ...]]:
+    """Returns (H,W,3) uint8 in sRGB, and the notes on it.
+
+    Args:
+        rgb: (H,W,3) uint8; three equal channels where the picture is grey.
+        profile: the ICC profile that the file embeds, None without any.
+
+    Returns:
+        The pixels as they are where the profile is sRGB, is absent, or cannot be used.
+    """
+    way = _way(profile) if profile else None
+    if way is None or (way.transform is None and way.mode != "CMYK"):
+        return rgb, (way.note,) if way and way.note else ()
+    if way.mode == "CMYK":
+        return rgb, ("profile_ignored=of ink, not of light",)
+    import PIL.Image
+    import PIL.ImageCms
+
+    source = np.ascontiguousarray(rgb[..., 0] if way.mode == "L" else rgb)
+    picture = PIL.Image.fromarray(source)
+    return np.asarray(PIL.ImageCms.applyTransform(picture, way.transform)), _told(way)
+
+
+def from_ink(picture: Any, profile: bytes | None) -> tuple[Pixels, tuple[str, ...]]:
+    """Returns a CMYK picture as (H,W,3) uint8 sRGB, and the notes on it.
+
+    Without a profile of ink, or with a broken one, light is what the inks leave, (1 - C)(1 - K).
+    """
+    way = _way(profile) if profile else None
+    if way is not None and way.mode == "CMYK" and way.transform is not None:
+        import PIL.ImageCms
+
+        return np.asarray(PIL.ImageCms.applyTransform(picture, way.transform)), _told(way)
+    plain = np.asarray(picture.convert("RGB"))
+    if way is None:
+        return plain, ()
+    return plain, ("profile_ignored=of light, not of ink",) if way.mode in ("RGB", "L") else _told(way)
+
+
+def untagged(info: Mapping[str, Any], data: bytes, form: str) -> tuple[str, ...]:
+    """Returns a note where a file without a profile says by other means that it is not sRGB.
+
+    That are EXIF's Adobe RGB (cameras), the gamma of a PNG and the numbered color of an AVIF.
+    """
+    exif, gamma = info.get("exif"), info.get("gamma")
+    if isinstance(exif, bytes) and headers.is_adobe_rgb(exif):
+        return ("profile_ignored=Adobe RGB by EXIF",)
+    if isinstance(gamma, float) and "srgb" not in info and abs(gamma - 1 / 2.2) > _GAMMA_SLACK:
+        return (f"profile_ignored=gamma {gamma:.5g}",)
+    color = boxes.numbered_color(data) if form == "AVIF" else None
+    return (f"profile_ignored={color}",) if color else ()
+
+
+def _told(way: _Way) -> tuple[str, ...]:
+    return (way.note,) if way.note else ()
+
+
+@lru_cache(maxsize=32)
+def _way(profile: bytes) -> _Way:
+    """Returns what to do with a profile; the same bytes are judged once."""
+    import io
+
+    import PIL.Image
+    import PIL.ImageCms
+
+    cms = PIL.ImageCms
+
+    try:
+        opened = cms.ImageCmsProfile(io.BytesIO(profile))
+        space = str(opened.profile.xcolor_space)
+        mode = _MODES.get(space, "")
+        if not mode:
+            return _Way("", None, f"profile_ignored=of {_plain(space)} samples")
+        transform = cms.buildTransform(
+            opened,
+            cms.createProfile("sRGB"),
+            mode,
+            "RGB",
+            cms.Intent.RELATIVE_COLORIMETRIC,
+            cms.Flags.BLACKPOINTCOMPENSATION,
+        )
+        grid = _grid(mode)
+        colors = PIL.Image.frombytes(mode, (grid.shape[1], 1), grid.tobytes())
+        moved = np.asarray(cms.applyTransform(colors, transform), np.int16)
+        name = _plain(cms.getProfileDescription(opened))
+    # littleCMS refuses hostile bytes as OSError, PyCMSError, ValueError or TypeError
+    except Exception:  # noqa: BLE001 - whatever a broken profile does, the picture is still there
+        return _Way("", None, "profile_ignored=broken")
+    white, black = (0, -1) if mode == "CMYK" else (-1, 0)
+    if int(moved[0, white].min()) - int(moved[0, black].max()) < _CONTRAST:
+        return _Way("", None, "profile_ignored=broken")
+    plain = np.atleast_3d(grid).astype(np.int16)
+    if mode != "CMYK" and np.abs(moved - plain).max() <= _NEAR:
+        return _Way(mode, None, None)
+    return _Way(mode, transform, f"profile_converted={name or 'unnamed'}")
+
+
+def _grid(mode: str) -> Pixels:
+    """A row of colors that fills the space of `mode`, its first and last all zeros and all 255."""
+    channels = len(mode) if mode != "L" else 1
+    steps = np.linspace(0, 255, 17 if mode == "L" else 6 if mode == "RGB" else 3)
+    mesh = np.stack(np.meshgrid(*[steps] * channels, indexing="ij"), axis=-1).round()
+    row = mesh.astype(np.uint8).reshape(1, -1, channels)
+    return row[..., 0] if mode == "L" else row
+
+
+def _plain(text: str) -> str:
+    """A name out of a file as short printable text that no separator of ours occurs in."""
+    kept = "".join(c if c.isascii() and c.isprintable() and c not in ";=" else " " for c in text)
+    return " ".join(kept.split())[:_LONGEST]
