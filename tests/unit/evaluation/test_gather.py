@@ -245,7 +245,7 @@ def test_a_list_of_one_fold_is_evaluated_without_folds(world: dict[str, Any], tm
 def test_the_command_line_flips_too(world: dict[str, Any], tmp_path: Path) -> None:
     from typer.testing import CliRunner
 
-    from fiqa.cli import app
+    from fiqa.cli import build
     from fiqa.data.embeddings import write_embeddings
     from fiqa.data.quality import write_quality
     from fiqa.data.store import read_sidecar
@@ -254,9 +254,9 @@ def test_the_command_line_flips_too(world: dict[str, Any], tmp_path: Path) -> No
     write_embeddings(world["vectors"], tmp_path / "e.npz")
     words = ["evaluate", "--quality", str(tmp_path / "bad.csv"), "--embeddings", str(tmp_path / "e.npz")]
     words += ["--fmr", "0.05", "--draws", "20", "-q"]
-    asked = CliRunner().invoke(app, words)
+    asked = CliRunner().invoke(build(), words)
     assert "`--flip bad` turns it" in asked.stdout, asked.output
-    flipped = CliRunner().invoke(app, [*words, "--flip", "bad", "-o", str(tmp_path / "r")])
+    flipped = CliRunner().invoke(build(), [*words, "--flip", "bad", "-o", str(tmp_path / "r")])
     assert flipped.exit_code == 0, flipped.output
     assert "bad was flipped" in flipped.stdout
     side = read_sidecar(tmp_path / "r")
