@@ -37,7 +37,7 @@ Level = Annotated[float, typer.Option("--level", metavar="SHARE", help="Confiden
 Matching = Annotated[
     Literal["id", "name", "stem"], typer.Option("--match", help="How the names of one file find those of another.")
 ]
-Output = Annotated[str | None, typer.Option("-o", "--output", metavar="FILE", help="Write every number here as JSON.")]
+Output = Annotated[str | None, typer.Option("-o", "--out", metavar="FILE", help="Write every number here as JSON.")]
 Page = Annotated[
     str | None, typer.Option("--html", metavar="FILE", help="Write a page with a plot here, one HTML file.")
 ]
@@ -57,7 +57,7 @@ def command(
     level: Level = 0.95,
     seed: options.Seed = 0,
     match: Matching = "id",
-    output: Output = None,
+    out: Output = None,
     html: Page = None,
 ) -> None:
     """Find the score to cut at, for these images and so that it holds for other people too.
@@ -85,7 +85,7 @@ def command(
         level=level,
         seed=seed,
         match=match,
-        out=output,
+        out=out,
         html=html,
     )
     typer.echo(report.text())

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqa.errors import InputError, UnknownNameError
-from fiqa.evaluation.evidence import Evidence, PathLike
+from fiqa.evaluation.evidence import Evidence
 from fiqa.functional.cut_groups import NO_GROUP
-from fiqa.types import Manifest
+from fiqa.types import Manifest, PathLike
 
 __all__ = ["group_names", "unnamed"]
 

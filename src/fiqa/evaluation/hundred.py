@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from fiqa.data.names import Match
 from fiqa.data.quality import join_quality, read_quality
 from fiqa.errors import InputError
-from fiqa.evaluation.evidence import Evidence, PathLike, inputs
+from fiqa.evaluation.evidence import Evidence, inputs
 from fiqa.functional.calibration import Calibration
-from fiqa.types import Quality
+from fiqa.types import PathLike, Quality
 
 __all__ = ["on_100"]
 
