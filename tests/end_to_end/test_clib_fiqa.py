@@ -100,6 +100,7 @@ def made(root, tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_from_labels_to_tables_pictures_and_a_model_that_explains(part, made, capsys, monkeypatch):
     part.ablation(made / "out")
     told = capsys.readouterr().out

@@ -90,6 +90,7 @@ def test_trainings_are_shown_seed_by_seed(compare, run):
     assert compare.trainings(run, "spoiled").rows == []
 
 
+@pytest.mark.slow
 def test_optimized_labels_of_every_prior_are_learned_by_heads(compare, run, capsys):
     labels = importlib.import_module("compare_labels")
     (run / "labels").mkdir()
@@ -124,6 +125,7 @@ def test_models_that_are_there_are_compared(compare, tmp_path):
     assert list(compare.models(tmp_path, tmp_path))[-5:] == ["norm", "grafiqs", "ser_fiq", "froq", "faceqan"]
 
 
+@pytest.mark.slow
 def test_the_peak_of_a_method_is_that_of_its_own_process(compare, tmp_path):
     import cv2
 

@@ -151,6 +151,7 @@ main()
 """
 
 
+@pytest.mark.slow
 def test_killed_at_random_points_the_rerun_ends_with_the_same_bytes(inputs):
     """SIGKILL to a real process, again and again until one run gets through; what it leaves is that of an uninterrupted run."""
 

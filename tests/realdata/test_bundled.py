@@ -17,6 +17,8 @@ from fiqa.runtime.onnx import OnnxEmbedder
 from fiqa.types import Embeddings, Faces, Quality
 
 FACES, STEPS = 100, 6
+QUICK = ("blur", "low_light")
+"""The ladders of `make test`; the others are slow in their sum."""
 SLACK = 3
 """Points of 0..100 by which a step of a ladder may rise: less than a person would notice."""
 
@@ -44,6 +46,7 @@ def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
+@pytest.mark.slow
 def test_it_is_better_than_the_peers(
     data: Path, tmp_path: Path, crops: tuple[NDArray[np.str_], NDArray[np.uint8]]
 ) -> None:
@@ -57,7 +60,7 @@ def test_it_is_better_than_the_peers(
         assert area["fiqa"] < area[peer], (peer, area)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [pytest.param(kind, marks=() if kind in QUICK else pytest.mark.slow) for kind in KINDS])
 def test_ladders_fall(kind: str, crops: tuple[NDArray[np.str_], NDArray[np.uint8]]) -> None:
     chosen = np.linspace(0, len(crops[1]) - 1, FACES).astype(int)
     model = fiqa.load("fiqa")

@@ -10,7 +10,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
@@ -73,6 +72,7 @@ class DevTest:
     crops: NDArray[np.uint8]
     names: NDArray[np.str_]
     vectors: NDArray[np.float32]
+    lightqnet: NDArray[np.float32]
     index: NDArray[np.int64]
     similarity: NDArray[np.float32]
     mated: NDArray[np.bool_]
@@ -82,27 +82,15 @@ class DevTest:
 
 
 @pytest.fixture(scope="module")
-def devtest(data: Path) -> DevTest:
-    lines = (data / "lfw" / "peopleDevTest.txt").read_text().splitlines()[1:]
-    files = [
-        p for line in lines if line for p in sorted((data / "lfw" / "aligned" / line.split("\t")[0]).glob("*.jpg"))
-    ]
-    crops = np.stack([cv2.cvtColor(cv2.imread(str(p)), cv2.COLOR_BGR2RGB) for p in files])
-    names = np.array([p.parent.name for p in files])
-    session = onnxruntime.InferenceSession(data / "models" / "recognizer_a.onnx", providers=["CPUExecutionProvider"])
-    feed = session.get_inputs()[0].name
-    mean, std = np.float32([0.485, 0.456, 0.406]), np.float32([0.229, 0.224, 0.225])
-    parts = []
-    for start in range(0, len(crops), 64):
-        batch = (crops[start : start + 64].astype(np.float32) / 255 - mean) / std
-        parts.append(session.run(None, {feed: np.ascontiguousarray(batch.transpose(0, 3, 1, 2))})[0])
-    vectors = np.concatenate(parts)
-    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    index = np.stack(np.triu_indices(len(files), 1), axis=1)
+def pairs(devtest: Any) -> DevTest:
+    unit = devtest.vectors / np.linalg.norm(devtest.vectors, axis=1, keepdims=True)
+    names = np.array([name.partition("/")[0] for name in devtest.ids.tolist()])
+    index = np.stack(np.triu_indices(len(names), 1), axis=1)
     return DevTest(
-        crops,
+        devtest.crops,
         names,
-        vectors,
+        devtest.vectors,
+        devtest.lightqnet,
         index,
         (unit @ unit.T)[index[:, 0], index[:, 1]],
         names[index[:, 0]] == names[index[:, 1]],
@@ -113,67 +101,63 @@ def areas(curve: Any) -> tuple[float, float]:
     return curve.area(0.3, normalize="start"), curve.area(0.95, normalize="start")
 
 
-def test_counts_and_the_ends_of_the_scale(devtest: DevTest) -> None:
-    assert (int(devtest.mated.sum()), len(devtest.crops)) == (24_620, 3_708)
-    assert int((~devtest.mated).sum()) == pytest.approx(6.8e6, rel=0.02)
-    assert areas(oracle_curve(devtest.similarity, devtest.mated)) == pytest.approx((0.028, 0.009), abs=0.001)
+@pytest.mark.slow
+def test_counts_and_the_ends_of_the_scale(pairs: DevTest) -> None:
+    assert (int(pairs.mated.sum()), len(pairs.crops)) == (24_620, 3_708)
+    assert int((~pairs.mated).sum()) == pytest.approx(6.8e6, rel=0.02)
+    assert areas(oracle_curve(pairs.similarity, pairs.mated)) == pytest.approx((0.028, 0.009), abs=0.001)
     draws = [
-        random_curve(devtest.similarity, devtest.mated, devtest.index, seed=s).area(0.3, normalize="start")
+        random_curve(pairs.similarity, pairs.mated, pairs.index, seed=s).area(0.3, normalize="start")
         for s in range(8)
     ]
     assert np.mean(draws) == pytest.approx(1.0, abs=0.1)
 
 
-def test_embedding_norm(devtest: DevTest) -> None:
-    norm = np.linalg.norm(devtest.vectors, axis=1)
-    assert areas(devtest.curve(norm)) == pytest.approx((0.443, 0.184), abs=0.01)
+@pytest.mark.slow
+def test_embedding_norm(pairs: DevTest) -> None:
+    norm = np.linalg.norm(pairs.vectors, axis=1)
+    assert areas(pairs.curve(norm)) == pytest.approx((0.443, 0.184), abs=0.01)
 
 
-def test_variance_of_laplacian(devtest: DevTest) -> None:
-    sharp = np.array([cv2.Laplacian(cv2.cvtColor(c, cv2.COLOR_RGB2GRAY), cv2.CV_64F).var() for c in devtest.crops])
-    assert areas(devtest.curve(sharp)) == pytest.approx((0.918, 0.893), abs=0.01)
+@pytest.mark.slow
+def test_variance_of_laplacian(pairs: DevTest) -> None:
+    sharp = np.array([cv2.Laplacian(cv2.cvtColor(c, cv2.COLOR_RGB2GRAY), cv2.CV_64F).var() for c in pairs.crops])
+    assert areas(pairs.curve(sharp)) == pytest.approx((0.918, 0.893), abs=0.01)
 
 
-@pytest.fixture(scope="module")
-def lightqnet(devtest: DevTest, data: Path) -> NDArray[np.float32]:
-    net = cv2.dnn.readNetFromTensorflow(str(data / "models" / "lightqnet-dm100.pb"))
-    scores = []
-    for crop in devtest.crops:
-        small = cv2.resize(crop, (96, 96))
-        net.setInput(cv2.dnn.blobFromImage(small, 1 / 128, (96, 96), (127.5, 127.5, 127.5), swapRB=True))
-        scores.append(float(net.forward().ravel()[0]))
-    return np.array(scores, np.float32)
+@pytest.mark.slow
+def test_lightqnet(pairs: DevTest) -> None:
+    assert areas(pairs.curve(pairs.lightqnet)) == pytest.approx((0.235, 0.103), abs=0.01)
 
 
-def test_lightqnet(devtest: DevTest, lightqnet: NDArray[np.float32]) -> None:
-    assert areas(devtest.curve(lightqnet)) == pytest.approx((0.235, 0.103), abs=0.01)
-
-
-def test_lightqnet_is_better_than_the_norm_beyond_chance(devtest: DevTest, lightqnet: NDArray[np.float32]) -> None:
-    who = np.unique(devtest.names, return_inverse=True)[1][devtest.index]
-    norm = np.linalg.norm(devtest.vectors, axis=1)
-    pairs = (devtest.similarity, devtest.mated)
-    test = paired_difference(*pairs, lightqnet[devtest.index], norm[devtest.index], who)
+@pytest.mark.slow
+def test_lightqnet_is_better_than_the_norm_beyond_chance(pairs: DevTest) -> None:
+    who = np.unique(pairs.names, return_inverse=True)[1][pairs.index]
+    norm = np.linalg.norm(pairs.vectors, axis=1)
+    both = (pairs.similarity, pairs.mated)
+    test = paired_difference(*both, pairs.lightqnet[pairs.index], norm[pairs.index], who)
     assert test.low <= test.difference <= test.high
     assert test.difference == pytest.approx(0.235 - 0.443, abs=0.02)
-    interval = bootstrap_band(*pairs, norm[devtest.index], who).area(0.3, normalize="start")
+    interval = bootstrap_band(*both, norm[pairs.index], who).area(0.3, normalize="start")
     assert (
         0.1 < interval.high - interval.low < 0.7
     )  # 496 people: a single set of this size says little of one method alone
     assert test.high - test.low < interval.high - interval.low
 
 
-def test_verification_streams_to_the_same_numbers(devtest: DevTest) -> None:
-    result = all_pairs(devtest.vectors, devtest.names)
-    curve = devtest.curve(np.ones(len(devtest.names)))
-    assert (result.mated, result.nonmated) == (24_620, int((~devtest.mated).sum()))
+@pytest.mark.slow
+def test_verification_streams_to_the_same_numbers(pairs: DevTest) -> None:
+    result = all_pairs(pairs.vectors, pairs.names)
+    curve = pairs.curve(np.ones(len(pairs.names)))
+    assert (result.mated, result.nonmated) == (24_620, int((~pairs.mated).sum()))
     assert result.tpr[1e-3] == pytest.approx(1 - curve.fnmr[0], abs=1e-4)
     assert 0.995 < result.auc < 1
     assert result.eer < 0.02
 
 
-def test_a_cut_for_lfw(devtest: DevTest, lightqnet: NDArray[np.float32]) -> None:
-    cut = choose_cut(devtest.similarity, devtest.mated, devtest.index, lightqnet, devtest.names, fnmr=0.01)
+@pytest.mark.slow
+def test_a_cut_for_lfw(pairs: DevTest) -> None:
+    cut = choose_cut(pairs.similarity, pairs.mated, pairs.index, pairs.lightqnet, pairs.names, fnmr=0.01)
     assert cut.fnmr.value <= 0.01 < cut.fnmr_start
     assert cut.coverage.value > 0.9
     assert cut.cut.low <= cut.cut.value <= cut.cut.high

@@ -63,9 +63,14 @@ def faces(data: Path) -> Faces:
     return development_test_faces(data, COUNT)
 
 
+@pytest.fixture(scope="module")
+def clean(faces):
+    return measure(faces)
+
+
 @pytest.mark.parametrize("kind", list(KINDS))
-def test_the_ladder_lowers_its_factor(faces, kind):
-    clean, worst = measure(faces), measure(degrade(faces, kind, 1.0))
+def test_the_ladder_lowers_its_factor(faces, clean, kind):
+    worst = measure(degrade(faces, kind, 1.0))
     lowered = worst.quality[KINDS[kind].lowers] < clean.quality[KINDS[kind].lowers]
     assert np.mean(lowered) >= LEAST
 
@@ -120,6 +125,7 @@ def by_luminance(faces: Faces) -> list[tuple[float, float, float, float]]:
     ]
 
 
+@pytest.mark.slow
 def test_dark_faces_are_not_taken_for_covered_ones(data):
     """Skin tone is not known here; luminance stands for it, together with exposure."""
     fifths = by_luminance(development_test_faces(data, 1500))

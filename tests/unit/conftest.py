@@ -100,17 +100,49 @@ def tiny_quality(tmp_path: Path) -> Maker:
     return make
 
 
-@pytest.fixture
-def trainable(tmp_path: Path) -> Callable[..., dict[str, Any]]:
-    """Makes crops of `people` x `images` drawn faces of falling sharpness, their labels and factors; returns a recipe for a small, quick network, as TOML
-    has it: tables of values, with `changes` (table__key=value) over them."""
+@pytest.fixture(scope="session")
+def shrink() -> Callable[[pytest.MonkeyPatch], None]:
+    """Makes mobilenet_v3_small three blocks deep instead of eleven, in this process and until the patch is undone: its
+    kinds of layer, its names of parameters and its width of 576 stay, a step costs a third."""
 
-    def make(people: int = 4, images: int = 6, **changes: Any) -> dict[str, Any]:
+    def make(patch: pytest.MonkeyPatch) -> None:
+        from fiqa.nets import mobilenetv3
+
+        rows = (*mobilenetv3._SMALL[:2], mobilenetv3._SMALL[3]._replace(outputs=96))
+        patch.setitem(mobilenetv3._VARIANTS, "small", (rows, mobilenetv3._VARIANTS["small"][1]))
+
+    return make
+
+
+@pytest.fixture
+def trainable(
+    trainable_in: Callable[..., dict[str, Any]],
+    shrink: Callable[[pytest.MonkeyPatch], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., dict[str, Any]]:
+    """`trainable_in` the test's own folder, with the backbone shrunk; `whole` leaves it as it is, for what other
+    processes train."""
+
+    def make(*counts: int, whole: bool = False, **changes: Any) -> dict[str, Any]:
+        if not whole:
+            shrink(monkeypatch)
+        return trainable_in(tmp_path, *counts, **changes)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def trainable_in() -> Callable[..., dict[str, Any]]:
+    """Makes crops of `people` x `images` drawn faces of falling sharpness, their labels and factors in a folder; returns a recipe for a small, quick network,
+    as TOML has it: tables of values, with `changes` (table__key=value) over them."""
+
+    def make(home: Path, people: int = 4, images: int = 6, **changes: Any) -> dict[str, Any]:
         import cv2
         import polars as pl
 
         rng = np.random.default_rng(3)
-        folder = tmp_path / "faces"
+        folder = home / "faces"
         rows = []
         for person in range(people):
             base = cv2.resize(rng.integers(0, 256, (8, 8, 3), np.uint8), (32, 32), interpolation=cv2.INTER_NEAREST)
@@ -121,10 +153,10 @@ def trainable(tmp_path: Path) -> Callable[..., dict[str, Any]]:
                 value = 0.85 - 0.6 * k / max(images - 1, 1) - 0.01 * person
                 rows.append({"id": f"p{person}/{k}", "value": value, "factors": {"blur": value, "pose": None}})
         frame = pl.DataFrame(rows)
-        frame.select("id", "value").write_csv(tmp_path / "labels.csv")
-        frame.select("id", "factors").write_parquet(tmp_path / "factors.parquet")
+        frame.select("id", "value").write_csv(home / "labels.csv")
+        frame.select("id", "factors").write_parquet(home / "factors.parquet")
         recipe: dict[str, Any] = {
-            "data": {"faces": str(folder), "labels": str(tmp_path / "labels.csv"), "size": 32, "validation": 0.25},
+            "data": {"faces": str(folder), "labels": str(home / "labels.csv"), "size": 32, "validation": 0.25},
             "model": {"backbone": "mobilenet_v3_small"},
             "optim": {"lr": 1e-3, "batch": 6, "epochs": 2},
             "run": {"device": "cpu", "threads": 1, "workers": 1},

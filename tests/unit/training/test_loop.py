@@ -126,10 +126,11 @@ fit(recipe, examples(recipe, sys.argv[2]), sys.argv[3], key="k", watch=lambda at
 """
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_is_bit_for_bit_uninterrupted(trainable, tmp_path):
     import json
 
-    recipe = resolve(trainable(optim__epochs=4, optim__batch=4, run__save_minutes=0.0, run__evaluate=2))
+    recipe = resolve(trainable(whole=True, optim__epochs=4, optim__batch=4, run__save_minutes=0.0, run__evaluate=2))
     whole = run(recipe, tmp_path / "whole")
     (tmp_path / "recipe.json").write_text(json.dumps(recipe.record()))
     child = subprocess.Popen(
@@ -271,6 +272,7 @@ def test_two_processes_have_the_loss_of_one(trainable, tmp_path, objective):
     import polars as pl
 
     content = trainable(
+        whole=True,
         data__per_identity=3,
         model__freeze_batchnorm=True,
         optim__batch=5,
