@@ -86,10 +86,12 @@ def words_page() -> str:
     """Returns the statuses, reasons, factors and levels."""
     status = "\n".join(f"| `{k}` | {v} |" for k, v in vocabulary.STATUSES.items())
     advice = "\n".join(f"| `{k}` | {v} |" for k, v in vocabulary.ADVICE.items())
+    notes = "\n".join(f"| `{k}` | {v} |" for k, v in vocabulary.NOTES.items())
     return (
         "# Words that are interface\n\n"
         f"Factors, in order: {', '.join(vocabulary.FACTORS)}. Levels, worst to best: {', '.join(vocabulary.LEVELS)}.\n\n"
         f"## Row statuses\n\n| status | meaning |\n|---|---|\n{status}\n\n## Reason codes\n\n| reason | what to do |\n|---|---|\n{advice}\n"
+        f"\n## Notes on an image\n\n| note | meaning |\n|---|---|\n{notes}\n"
     )
 
 

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from fiqa import checks
 from fiqa.errors import InputError, ShapeError
 from fiqa.functional.calibration import Calibration
-from fiqa.functional.crops import ALIGNED_SIZE, template_sized
 from fiqa.functional.display import columns_html, counts_line, facts_html, histogram_svg
 from fiqa.functional.spread import Spread
 from fiqa.vocabulary import FACTORS, STATUSES
@@ -146,17 +145,6 @@ class Faces:
         size = self.crops.shape[1]
         extras = [f.name for f in fields(self) if f.name != "crops" and getattr(self, f.name) is not None]
         return f"Faces({len(self):,} crops of {size}x{size}, {', '.join(extras) or 'pixels alone'})"
-
-    @classmethod
-    def of(cls, crops: Any, *, color: str = "RGB", resize: bool = False, side: int = ALIGNED_SIZE) -> Faces:
-        """Returns what a scorer is given as Faces; the one check of crops that come from outside. Args and Raises are those of
-        fiqa.functional.crops.template_sized; `crops` may be Faces too, which are RGB and aligned: `color` or `resize` with them is an InputError."""
-        if isinstance(crops, cls):
-            if color != "RGB" or resize:
-                raise InputError("color and resize are for arrays; Faces are RGB and aligned.")
-            template_sized(crops.crops, side=side)
-            return crops
-        return cls(template_sized(crops, color=color, resize=resize, side=side))
 
     def __len__(self) -> int:
         return len(self.crops)
@@ -388,8 +376,8 @@ class Scorer(Protocol):
     label_spread: Spread | None = None
 
     def score(self, crops: NDArray[np.uint8] | Faces, *, color: str = "RGB", resize: bool = False) -> FloatArray:
-        """Returns (N,) float32 raw quality for crops (N,112,112,3) uint8, or for Faces, which know more. `color` is RGB or BGR, the order of an
-        array's channels; `resize` brings an array of another size to 112, which is an error otherwise (fiqa.Faces.of)."""
+        """Returns (N,) float32 raw quality for crops (N,112,112,3) uint8, or for Faces, which know more;
+        `color` and `resize` as in fiqa.runtime.inputs.as_faces."""
         ...
 
     def assess(self, faces: Faces) -> tuple[FloatArray, Factors | None]:

@@ -40,6 +40,7 @@ def development_test_faces(data: Path, count: int) -> Faces:
         landmarks=transform_points(move, points).astype(np.float32),
         inside=inside,
         eye_distance=np.linalg.norm(points[:, 1] - points[:, 0], axis=1).astype(np.float32),
+        roll=np.degrees(np.arctan2(-move[:, 1, 0], move[:, 0, 0])).astype(np.float32),
     )
 
 

@@ -22,6 +22,7 @@ from fiqa.data.manifest import find
 from fiqa.data.store import file_state, hash_rows
 from fiqa.errors import ReadError
 from fiqa.functional.crops import ALIGNED_SIZE, resized
+from fiqa.runtime.inputs import as_faces
 from fiqa.types import Faces, Manifest
 
 __all__ = [
@@ -113,7 +114,7 @@ class CropTable:
     def of(cls, source: Any, limits: Limits) -> CropTable:
         """Returns the rows of a source as `embed` takes it."""
         if isinstance(source, tuple) and len(source) == 2 and isinstance(source[1], np.ndarray):
-            crops = Faces.of(source[1]).crops
+            crops = as_faces(source[1]).crops
             names = checks.ids(source[0], "ids", length=len(crops))
             return cls(Manifest(names, names), limits, crops)
         return cls(source if isinstance(source, Manifest) else find(source), limits)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 import fiqa
 from fiqa.functional.calibration import Calibration
+from fiqa.runtime.inputs import as_faces
 from fiqa.types import Faces, Factors, FloatArray, MethodCard, Scorer
 
 __all__ = ["CARD", "Analytic", "quality", "scorer"]
@@ -84,13 +85,13 @@ class Analytic(Scorer):
 
         A face gets the same number, to the bit, in any batch. Raises ShapeError for anything but crops.
         """
-        return self.assess(Faces.of(crops, color=color, resize=resize))[0]
+        return self.assess(as_faces(crops, color=color, resize=resize))[0]
 
     def assess(self, faces: Faces) -> tuple[FloatArray, Factors]:
         """Returns the quality (N,) and the six factors, their measures and the reasons."""
         from fiqa.faces.factors import measure
 
-        factors = measure(Faces.of(faces))
+        factors = measure(as_faces(faces))
         return quality(factors), factors
 
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 import fiqa
 from fiqa.functional.calibration import Calibration
+from fiqa.runtime.inputs import as_faces
 from fiqa.types import Faces, FloatArray, MethodCard, Scorer
 
 __all__ = ["CARD", "Laplacian", "scorer"]
@@ -43,7 +44,7 @@ class Laplacian(Scorer):
         """Returns (N,) float32 ln(1 + variance in levels^2), at least 0, for (N,112,112,3) uint8 crops or Faces."""
         import cv2
 
-        images = Faces.of(crops, color=color, resize=resize).crops
+        images = as_faces(crops, color=color, resize=resize).crops
         deviation = [
             cv2.meanStdDev(cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.CV_16S))[1][0, 0]
             for image in images

@@ -18,6 +18,7 @@ from fiqa import checks
 from fiqa.errors import WeightsError
 from fiqa.functional.batches import batches
 from fiqa.functional.calibration import Calibration
+from fiqa.runtime.inputs import as_faces
 from fiqa.types import Faces, FloatArray, MethodCard, Scorer
 
 __all__ = ["CARD", "PUBLISHED", "LightQNet", "scorer"]
@@ -88,7 +89,7 @@ class LightQNet(Scorer):
         """Returns (N,) float32 in 0..1 for (N,112,112,3) uint8 crops or Faces."""
         import cv2
 
-        images = Faces.of(crops, color=color, resize=resize).crops
+        images = as_faces(crops, color=color, resize=resize).crops
         result = np.empty(len(images), np.float32)
         for rows in batches(len(images), _BATCH):
             small = [cv2.resize(image, (96, 96)) for image in images[rows]]

@@ -20,6 +20,7 @@ from fiqa.extras import require
 from fiqa.functional.batches import batches
 from fiqa.functional.calibration import Calibration
 from fiqa.functional.crops import ALIGNED_SIZE
+from fiqa.runtime.inputs import as_faces
 from fiqa.types import Faces, FloatArray, Recognizer, Scorer
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class Probe(Scorer):
 
     def score(self, crops: Crops | Faces, *, color: str = "RGB", resize: bool = False) -> FloatArray:
         """Returns (N,) float32 raw quality, higher is better, for (N,112,112,3) uint8 crops or Faces. Raises ShapeError."""
-        faces = Faces.of(crops, color=color, resize=resize, side=self._side)
+        faces = as_faces(crops, color=color, resize=resize, side=self._side)
         return self._scored(faces.crops, int(self.settings.get("seed", 0)))
 
     def seed_spread(self, crops: Crops | Faces, *, seeds: int = 5) -> SeedSpread:
@@ -93,7 +94,7 @@ class Probe(Scorer):
         if not self.seeded:
             raise InputError(f"Only a method that draws at random has a spread over seeds, {self.name} draws nothing.")
         checks.in_range(seeds, "seeds", 2, float("inf"))
-        images = Faces.of(crops, side=self._side).crops
+        images = as_faces(crops, side=self._side).crops
         table = np.stack([self._scored(images, seed) for seed in range(seeds)]).astype(np.float64)
         if not table.size:
             raise InputError("The spread over seeds needs at least 1 crop, got 0.")

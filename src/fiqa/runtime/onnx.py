@@ -19,6 +19,7 @@ from fiqa.errors import InputError, ReadError, WeightsError
 from fiqa.functional.batches import batches
 from fiqa.privacy import onnxruntime_is_late, telemetry_line
 from fiqa.runtime.cards import ModelCard, ModelOutput, card_path, read_card
+from fiqa.runtime.inputs import as_faces
 from fiqa.runtime.preprocess import prepare
 from fiqa.runtime.protobuf import refuse_external_data
 from fiqa.runtime.weights import mistaken
@@ -251,7 +252,7 @@ class OnnxScorer(Scorer):
         return self._quality(result), self._explained(result)
 
     def _faces(self, crops: Any, **options: Any) -> Faces:
-        return Faces.of(crops, side=self.model.card.input.size, **options)
+        return as_faces(crops, side=self.model.card.input.size, **options)
 
     def _quality(self, result: Mapping[str, FloatArray]) -> FloatArray:
         value, output = result["quality"][:, 0], self.model.card.output("quality")

@@ -10,7 +10,7 @@ import pytest
 
 import fiqa
 from fiqa.errors import InputError, ShapeError, UnknownNameError
-from fiqa.functional.crops import template_sized
+from fiqa.runtime.inputs import as_faces
 from fiqa.types import Faces
 
 
@@ -44,7 +44,7 @@ def test_the_order_of_the_channels_is_declared(photo: Any, method: str) -> None:
 def test_sizes_of_any_count() -> None:
     for count in (0, 1, 3):
         crops = np.zeros((count, 224, 224, 3), np.uint8)
-        assert template_sized(crops, resize=True).shape == (count, 112, 112, 3)
-        assert template_sized(crops, side=224) is crops
+        assert as_faces(crops, resize=True).crops.shape == (count, 112, 112, 3)
+        assert as_faces(crops, side=224).crops is crops
         with pytest.raises(ShapeError, match="got 224 x 224"):
-            template_sized(crops)
+            as_faces(crops)
