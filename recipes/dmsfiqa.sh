@@ -47,5 +47,5 @@ fiqa score "$out/test.csv" --aligned --model "$data/models/lightqnet-dm100.pb" -
 # the recognizer that made the labels and under another.
 qualities=(--quality "student=$out/student.parquet" --quality "analytic=$out/analytic.parquet" --quality "lightqnet=$out/lightqnet.parquet")
 vectors=(--embeddings "$out/test_a.npz" --embeddings "$out/test_b.npz" --faces "$out/test.csv")
-fiqa evaluate --table dms "${qualities[@]}" "${vectors[@]}" --target "$out/test_labels.parquet" -o "$out/tables"
+fiqa tables dms "${qualities[@]}" "${vectors[@]}" --target "$out/test_labels.parquet" -o "$out/tables"
 fiqa evaluate "${qualities[@]}" --quality "labels=$out/test_labels.parquet" "${vectors[@]}" --fmr 1e-3 -o "$out/report"

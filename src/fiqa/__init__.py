@@ -35,6 +35,7 @@ _HOME = {
     "load": "fiqa.methods",
     "scan": "fiqa.data.scan",
     "score": "fiqa.verbs.score",
+    "tables": "fiqa.verbs.tables",
     "threshold": "fiqa.verbs.threshold",
     "train": "fiqa.verbs.train",
 }
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from fiqa.verbs.export import export as export
     from fiqa.verbs.label import label as label
     from fiqa.verbs.score import score as score
+    from fiqa.verbs.tables import tables as tables
     from fiqa.verbs.threshold import threshold as threshold
     from fiqa.verbs.train import train as train
 else:

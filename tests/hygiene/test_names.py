@@ -30,6 +30,7 @@ PUBLIC = [
     "load",
     "scan",
     "score",
+    "tables",
     "threshold",
     "train",
 ]
@@ -61,6 +62,7 @@ def test_verbs_are_functions_named_like_themselves():
         "load",
         "scan",
         "score",
+        "tables",
         "threshold",
         "train",
     ):

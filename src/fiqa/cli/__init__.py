@@ -32,11 +32,12 @@ COMMANDS = {
     "train": "Train a quality network as a recipe says.",
     "export": "Export a trained network as ONNX with its card.",
     "evaluate": "Prove a score: error-versus-discard curves and a report.",
+    "tables": "Make the tables of the papers.",
     "threshold": "Find the score to cut at, with a confidence interval.",
     "convert": "Convert the field's benchmark files into images and tables.",
     "methods": "List the methods and what each needs.",
     "weights": "List, fetch, verify and describe model files.",
-    "doctor": "Say what will go wrong with a folder or a model file.",
+    "doctor": "Say what will go wrong with images, a model file or a table of scores.",
 }
 """Each command and its line of help, in the order in which a project meets them."""
 

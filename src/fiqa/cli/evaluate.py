@@ -1,16 +1,14 @@
-"""`fiqa evaluate`: the typer spelling of fiqa.evaluate and of the papers' tables."""
+"""`fiqa evaluate`: the typer spelling of fiqa.evaluate."""
 
 from __future__ import annotations
 
-import shlex
-import sys
 from typing import Annotated, Literal
 
 import typer
 
 from fiqa.cli import options
 
-Quality = Annotated[
+Qualities = Annotated[
     list[str] | None,
     typer.Option(
         "--quality",
@@ -21,8 +19,7 @@ Quality = Annotated[
 EmbeddingFiles = Annotated[
     list[str] | None, typer.Option("--embeddings", metavar="FILE", help="Vectors of a recognizer, again for each.")
 ]
-PairFile = Annotated[str | None, typer.Option("--pairs", metavar="FILE", help="The pairs to compare.")]
-AllPairs = Annotated[bool, typer.Option("--all-pairs", help="Compare all pairs; so without --pairs.")]
+PairFile = Annotated[str | None, typer.Option("--pairs", metavar="FILE", help="The pairs to compare. Default: all.")]
 FacesFile = Annotated[
     str | None,
     typer.Option("--faces", metavar="MANIFEST", help="Which images count, and who is on them (column identity)."),
@@ -43,24 +40,6 @@ Level = Annotated[float, typer.Option("--level", metavar="SHARE", help="Confiden
 Matching = Annotated[
     Literal["id", "name", "stem"], typer.Option("--match", help="How the names of one file find those of another.")
 ]
-PaperTable = Annotated[
-    str | None, typer.Option("--table", metavar="PAPER", help="A paper's tables instead: dms, clib or label-opt.")
-]
-Target = Annotated[
-    str | None, typer.Option("--target", metavar="LABELS", help="--table dms: labels in 0..1 to agree with.")
-]
-Sets = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="DIR",
-        help="--table clib, label-opt: a data set (quality/, embeddings/, pairs.*, faces.*).",
-    ),
-]
-Same = Annotated[
-    str | None,
-    typer.Option("--same", metavar="RECOGNIZER", help="--table label-opt: the one that made the labels."),
-]
 Flip = Annotated[
     list[str] | None,
     typer.Option("--flip", metavar="NAME", help="Of this quality lower is better; again for more."),
@@ -76,10 +55,9 @@ Folder = Annotated[
 
 
 def command(
-    quality: Quality = None,
+    quality: Qualities = None,
     embeddings: EmbeddingFiles = None,
     pairs: PairFile = None,
-    all_pairs: AllPairs = False,
     faces: FacesFile = None,
     fmr: Fmr = 1e-3,
     protocol: ProtocolName = "iso",
@@ -90,10 +68,6 @@ def command(
     seed: options.Seed = 0,
     match: Matching = "id",
     flip: Flip = None,
-    table: PaperTable = None,
-    target: Target = None,
-    sets: Sets = None,
-    same: Same = None,
     thumbnails: Thumbnails = None,
     out: Folder = None,
     force: options.Force = False,
@@ -106,37 +80,16 @@ def command(
     Example:
       fiqa evaluate --quality scores.parquet --quality norm --embeddings emb.npz --fmr 1e-3 -o report/
     """
+    from fiqa.cli.reports import show
     from fiqa.errors import InputError
-    from fiqa.verbs.evaluate import setting
-    from fiqa.verbs.evaluate_run import Request, run
+    from fiqa.evaluation.request import Request
+    from fiqa.verbs.evaluate import Run, setting
 
-    if pairs is not None and all_pairs:
-        raise InputError("--pairs and --all-pairs exclude each other.")
-    how = setting(fmr, protocol, start_fnmr, limit or (0.3, 0.95), draws, level, seed)
-    request = Request(
-        tuple(quality or ()),
-        tuple(embeddings or ()),
-        pairs,
-        faces,
-        match,
-        table,
-        target,
-        tuple(sets or ()),
-        same,
-        thumbnails,
-        tuple(flip or ()),
-    )
-    done = run(
-        request,
-        how,
-        out=out,
-        force=force,
-        command=shlex.join(["fiqa", *sys.argv[1:]]),
-        progress=not quiet,
-    )
-    typer.echo(done.text)
-    if out is not None and not quiet:
-        typer.echo(
-            f"{out} is current, nothing to do; --force does it again" if done.current else f"report in {out}",
-            err=True,
+    if not quality or not embeddings:
+        raise InputError(
+            "Evaluation needs at least one --quality and one --embeddings.",
+            hint="see the example of fiqa evaluate --help",
         )
+    how = setting(fmr, protocol, start_fnmr, limit or (0.3, 0.95), draws, level, seed)
+    run = Run(Request(quality, embeddings, pairs, faces, match, flip or ()), how, thumbnails)
+    show(run, out, force=force, quiet=quiet)

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Any
 
 from fiqa import checks
 from fiqa.data.frames import Frame
 from fiqa.data.names import Match
+from fiqa.data.store import fingerprint, is_current, make_record
 from fiqa.errors import InputError
 from fiqa.evaluation.curves import Setting, recognizer_result
-from fiqa.evaluation.evidence import STORED, Evidence, Qualities, Vectors, gather
+from fiqa.evaluation.evidence import STORED, Evidence, Qualities, Vectors
+from fiqa.evaluation.request import Request, plain
 from fiqa.evaluation.result import Evaluation, RecognizerResult
 from fiqa.evaluation.scales import scales_note
 from fiqa.functional.protocols import protocol_of, starting_fnmr
 from fiqa.progress import Progress, Told, counted, teller
+from fiqa.report.evaluation.folder import summary_path, write_report
 from fiqa.report.evaluation.tables import evaluation_tables
 from fiqa.types import Manifest, Pairs, PathLike
 
-__all__ = ["evaluate", "evaluate_evidence"]
+__all__ = ["Run", "evaluate", "evaluate_evidence", "setting"]
 
 
 def evaluate(
@@ -38,6 +44,7 @@ def evaluate(
     flip: Sequence[str] = (),
     out: PathLike | None = None,
     thumbnails: PathLike | None = None,
+    force: bool = False,
     progress: Progress = False,
 ) -> Evaluation:
     """Returns the discard curves of every quality under every recognizer, their areas with intervals, and the recognizers' verification accuracy.
@@ -59,8 +66,9 @@ def evaluate(
         draws: identity resamples of bands and intervals, 0 for none; level: their confidence; seed: of everything random.
         match: how names of one file find the ids of another: "id", "name" or "stem"; see fiqa.data.names.
         flip: names of qualities of which lower is better; their sign is turned.
-        out: write the report there: a folder with index.html, plots, tables and numbers.json.
+        out: write the report there, with its sidecar: a folder with index.html, plots, tables and numbers.json. A report that is current is left alone.
         thumbnails: folder of images named like the ids; the report then shows the worst pairs. Faces of people go into the page: off by default.
+        force: write the report again although `out` is current.
         progress: True reports on stderr; a callable is told (stage, done, total).
 
     Raises:
@@ -69,13 +77,43 @@ def evaluate(
         EvidenceError: too few images, mated pairs or non-mated pairs for what is asked. ReadError: a file cannot be read. WriteError: the disk refused.
     """
     how = setting(fmr, protocol, start_fnmr, limits, draws, level, seed)
-    evidence = gather(quality, embeddings, pairs=pairs, faces=faces, match=match, flip=flip)
-    found = evaluate_evidence(evidence, how, told=teller(progress))
-    if out is not None:
-        from fiqa.report.evaluation.folder import write_report
-
-        write_report(found, out, thumbnails=thumbnails)
+    run = Run(Request(quality, embeddings, pairs, faces, match, flip), how, thumbnails)
+    found = run.make(told=teller(progress))
+    if out is not None and (force or not run.is_current(out)):
+        run.write(found, out)
     return found
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """An evaluation that is decided and not begun: about what, how, and whose faces its report may show (a folder, None for none)."""
+
+    request: Request
+    how: Setting
+    thumbnails: PathLike | None = None
+
+    def make(self, *, told: Told, command: str = "") -> Evaluation:
+        """Returns what it finds; `command` is the line that asked, for the report. Raises as `evaluate`."""
+        return replace(evaluate_evidence(self.request.evidence(), self.how, told=told), command=command)
+
+    def is_current(self, out: PathLike) -> bool:
+        """Tells whether `out` holds the report of this run already."""
+        return is_current(out, fingerprint(self._record)) and summary_path(out).is_file()
+
+    def write(self, found: Evaluation, out: PathLike) -> None:
+        """Writes the report and its sidecar. Raises WriteError."""
+        write_report(found, out, thumbnails=self.thumbnails, record=self._record)
+
+    @cached_property
+    def _record(self) -> dict[str, Any]:
+        how = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self.how).items()}
+        return make_record(
+            "evaluate",
+            arguments={**self.request.arguments(), "thumbnails": plain(self.thumbnails), **how},
+            inputs=self.request.digests(),
+            seed=self.how.seed,
+            protocol=self.how.protocol,
+        )
 
 
 def setting(

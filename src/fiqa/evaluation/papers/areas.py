@@ -1,0 +1,39 @@
+"""What the tables of areas have in common: one cell per data set, and a note with protocol and counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fiqa.evaluation.result import Evaluation, RecognizerResult
+
+__all__ = ["area_of", "counts_note", "recognizer_names"]
+
+
+def recognizer_names(sets: Mapping[str, Evaluation]) -> list[str]:
+    """Returns the recognizers of all sets, each once, in the order in which they occur."""
+    return list(dict.fromkeys(result.name for evaluation in sets.values() for result in evaluation.recognizers))
+
+
+def area_of(evaluation: Evaluation, method: str, recognizer: str, limit: float, form: str) -> float | None:
+    """Returns an area in one of its forms, None where the set lacks the method or the recognizer."""
+    try:
+        area = evaluation.curve(method, recognizer).areas[limit, form]
+    except KeyError:
+        return None
+    return None if area is None else area.value
+
+
+def counts_note(sets: Mapping[str, Evaluation], recognizer: str) -> str:
+    """Returns the protocol, and per set how many pairs and errors."""
+    parts = []
+    for name, evaluation in sets.items():
+        result = next((r for r in evaluation.recognizers if r.name == recognizer), None)
+        parts.append(f"{name}: no embeddings" if result is None else f"{name}: {_counted(result)}")
+    settings = next(iter(sets.values())).settings
+    rate = f"FMR {settings['fmr']:g}" if settings["fmr"] is not None else f"starting FNMR {settings['start_fnmr']:g}"
+    return f"Protocol {settings['protocol']}, {rate}. {'; '.join(parts)}. A dash: absent, or no error at discard 0."
+
+
+def _counted(result: RecognizerResult) -> str:
+    counts = result.counts
+    return f"{counts['mated']:,} mated with {counts['errors']:,} errors, {counts['nonmated']:,} non-mated"
