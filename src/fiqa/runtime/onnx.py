@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqa import checks
+from fiqa.data.reading import reader
 from fiqa.errors import InputError, ReadError, WeightsError
 from fiqa.functional.batches import batches
 from fiqa.runtime.cards import ModelCard, ModelOutput, card_path, read_card
@@ -28,6 +29,7 @@ _MODEL_BYTES = (1 << 31) - 1
 _BATCH = 32
 
 
+@reader
 def read_model(path: str | os.PathLike[str]) -> bytes:
     """Returns the bytes of an ONNX file after the checks that need no runtime.
 
