@@ -33,6 +33,9 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+bench: $(VENV)/.dev
+	$(BIN)/python benchmarks/bench.py
+
 docs: $(VENV)/.dev
 	$(BIN)/mkdocs build --strict
 

@@ -1,103 +1,90 @@
-"""The bundled model against LightQNet dm100: milliseconds per face on one thread, and what scoring adds to the network's own time.
+"""The bundled model over LightQNet dm100 on one thread, and what scoring adds to the network's own pass.
 
-Prints, from one run: both networks through OpenCV's DNN module; the bundled one as shipped (ONNX Runtime); the ratios, of which the first must be at most 1 and
-the second at most 0.5; then crops per second of `fiqa.load().score` on every core, and its time relative to the network's forward pass alone (at most 1.3).
-All lines of a round are timed one after the other, and the median of the rounds counts, so that a busy machine slows all of them.
+LightQNet runs in OpenCV's DNN module, the bundled model both there and as it ships, in ONNX Runtime. DATA/models must hold
+lightqnet-dm100.pb (`fiqa weights pull lightqnet-dm100` fetches it) for the first two; the third needs nothing.
 
-Usage: python benchmarks/bundled_speed.py LIGHTQNET.pb [--model MODEL.onnx] [--crops 512] [--rounds 15]
+Usage: python benchmarks/bundled_speed.py [--part shipped] [--quick] [--data DATA]
 """
 
 from __future__ import annotations
 
-import argparse
-import resource
 import time
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable
 
 import cv2
 import numpy as np
+from bench import Result, Setting, Skip, in_turns, main, ratio, timed
 
 from fiqa.methods.bundled import WEIGHTS
 from fiqa.runtime.onnx import OnnxScorer, open_session
 from fiqa.runtime.preprocess import prepare
 
 CALLS = 40
-
-
-def once(call: Callable[[], object], calls: int) -> float:
-    """Milliseconds per call."""
-    start = time.perf_counter()
-    for _ in range(calls):
-        call()
-    return 1000 * (time.perf_counter() - start) / calls
-
-
-def in_turn(calls: Iterable[Callable[[], object]], count: int, rounds: int) -> list[float]:
-    """Median milliseconds of each call over the rounds, after one that does not count; in a round they take turns."""
-    asked = list(calls)
-    took = [[once(call, count) for call in asked] for _ in range(rounds + 1)]
-    return [float(ms) for ms in np.median(took[1:], axis=0)]
+PEER, OPENCV, SHIPPED = "LightQNet dm100, OpenCV (baseline)", "bundled, OpenCV", "bundled, ONNX Runtime"
 
 
 def through_opencv(net: cv2.dnn.Net, side: int) -> Callable[[], object]:
-    """One crop through a network of OpenCV's."""
+    """One crop, CALLS times, through a network of OpenCV's."""
     crop = np.random.default_rng(0).normal(size=(1, 3, side, side)).astype(np.float32)
 
-    def run() -> object:
-        net.setInput(crop)
-        return net.forward()
+    def run() -> None:
+        for _ in range(CALLS):
+            net.setInput(crop)
+            net.forward()
 
     return run
 
 
-def single(lightqnet: Path, model: Path, rounds: int) -> None:
-    """Prints the times of one crop on one thread."""
+def single(setting: Setting) -> tuple[dict[str, list[float]], tuple[str, ...]]:
+    """Seconds of one crop on one thread."""
+    file = setting.data / "models" / "lightqnet-dm100.pb"
+    if not file.is_file():
+        raise Skip(f"needs {file.name} in {file.parent.name} of the measuring data")
     cv2.setNumThreads(1)
-    session = open_session(model.read_bytes(), str(model), threads=1)
+    session = open_session(WEIGHTS.read_bytes(), str(WEIGHTS), threads=1)
     crop = {"crops": np.random.default_rng(0).normal(size=(1, 3, 112, 112)).astype(np.float32)}
     calls: dict[str, Callable[[], object]] = {
-        "LightQNet dm100, OpenCV": through_opencv(cv2.dnn.readNetFromTensorflow(str(lightqnet)), 96),
-        "bundled, OpenCV": through_opencv(cv2.dnn.readNetFromONNX(str(model)), 112),
-        "bundled, ONNX Runtime": lambda: session.run(None, crop),
+        PEER: through_opencv(cv2.dnn.readNetFromTensorflow(str(file)), 96),
+        OPENCV: through_opencv(cv2.dnn.readNetFromONNX(str(WEIGHTS)), 112),
+        SHIPPED: lambda: [session.run(None, crop) for _ in range(CALLS)],
     }
-    took = dict(zip(calls, in_turn(calls.values(), CALLS, rounds), strict=True))
-    base = took["LightQNet dm100, OpenCV"]
-    for name, value in took.items():
-        print(f"{name:<26}{value:8.2f} ms a face{value / base:8.2f} of LightQNet")
+    took = in_turns(calls, setting.rounds(15))
+    lines = [timed(name, seconds, CALLS, "ms a face") for name, seconds in took.items()]
+    return took, (*lines, f"{WEIGHTS.stat().st_size / 1e6:.2f} MB of weights")
 
 
-def batched(model: Path, count: int, rounds: int) -> None:
-    """Prints the throughput of scoring many crops on every core."""
-    scorer = OnnxScorer(model)
+def shipped(setting: Setting) -> Result:
+    """The bundled model as it ships."""
+    took, details = single(setting)
+    return Result("the bundled model as it ships over LightQNet dm100", ratio(took[SHIPPED], took[PEER]), 0.5, details)
+
+
+def opencv(setting: Setting) -> Result:
+    """Both through the same runtime."""
+    took, details = single(setting)
+    return Result(
+        "the bundled model over LightQNet dm100, both in OpenCV", ratio(took[OPENCV], took[PEER]), 1.0, details
+    )
+
+
+def batch(setting: Setting) -> Result:
+    """`score` of many crops on every core over the network's pass alone."""
+    count = setting.count(512, 64)
+    scorer = OnnxScorer(WEIGHTS)
     crops = np.random.default_rng(0).integers(0, 256, (count, 112, 112, 3), dtype=np.uint8)
-    session = open_session(model.read_bytes(), str(model))
+    session = open_session(WEIGHTS.read_bytes(), str(WEIGHTS))
     ready = [{"crops": prepare(crops[i : i + 32], scorer.model.card.input)} for i in range(0, count, 32)]
     names = [output.name for output in scorer.model.card.outputs]
-    calls: tuple[Callable[[], object], ...] = (
-        lambda: scorer.score(crops),
-        lambda: [session.run(names, part) for part in ready],
-    )
-    whole, forward = in_turn(calls, 1, rounds)
-    print(
-        f"{'score, every core':<26}{1000 * count / whole:8.0f} crops a second{whole / forward:8.2f} of the forward pass alone"
-    )
+    calls: dict[str, Callable[[], object]] = {
+        "fiqa.load().score, every core": lambda: scorer.score(crops),
+        "the network's pass, every core (baseline)": lambda: [session.run(names, part) for part in ready],
+    }
+    took = in_turns(calls, setting.rounds(9), time.perf_counter)
+    details = tuple(timed(name, seconds, count, "ms a crop") for name, seconds in took.items())
+    return Result("score over the network's pass alone", ratio(*took.values()), 1.3, details)
 
 
-def main() -> None:
-    """Both."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("lightqnet", type=Path)
-    parser.add_argument("--model", type=Path, default=WEIGHTS)
-    parser.add_argument("--crops", type=int, default=512)
-    parser.add_argument("--rounds", type=int, default=15)
-    given = parser.parse_args()
-    single(given.lightqnet, given.model, given.rounds)
-    batched(given.model, given.crops, given.rounds)
-    print(
-        f"{'peak memory':<26}{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:8.0f} MiB; {given.model.stat().st_size / 1e6:.2f} MB of weights"
-    )
-
+PARTS = {"shipped": shipped, "opencv": opencv, "batch": batch}
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, PARTS)

@@ -1,57 +1,61 @@
-"""CLIB-FIQA's speed, two ratios, each within one run on one thread, in processor time (another program on the machine changes it little).
+"""CLIB-FIQA's speed, two ratios on one thread, in processor time (another program on the machine changes it little).
 
-1. Scoring an image with the prompts as a constant matrix, against encoding all 360 prompts beside every image, as the published code does. The towers are a
-   CLIP of real size (ViT-B/32) with random weights from its configuration; with --prompts N the text tower encodes N of the 360 and the time is scaled up.
-2. A step of training the offline form (batch made, forward, both stages' losses, backward, clip, AdamW), against the floor: the backbone's own forward and
-   backward on the same batch. Crops are noise, read from files as a run reads them.
+Scoring: an image with the prompts as a constant matrix, over encoding all 360 prompts beside every image, as the published code
+does. The towers are a CLIP of real size (ViT-B/32) with random weights from its configuration.
 
-Usage: python benchmarks/clib_speed.py [--prompts 360] [--images 8] [--backbone mobilefacenet] [--batch 32] [--steps 5]
+Training: a step of the offline form (batch made, forward, both stages' losses, backward, clip, AdamW), over the backbone's own
+forward and backward on the same batch. Crops are noise, read from files as a run reads them.
+
+Usage: python benchmarks/clib_speed.py [--part training] [--quick]
 """
 
 from __future__ import annotations
 
-import argparse
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from bench import Result, Setting, in_turns, main, ratio, timed
+
+BACKBONE, PROMPTS = "mobilefacenet", 360
 
 
-def used(work: Callable[[], object]) -> float:
-    """Processor seconds of `work`."""
-    start = time.process_time()
-    work()
-    return time.process_time() - start
-
-
-def scoring(prompts: int, images: int) -> None:
-    """Prints the first ratio."""
+def scoring(setting: Setting) -> Result:
+    """The cached prompts over prompts encoded for every image."""
     import torch
     import transformers
 
     from fiqa.methods.clib_fiqa.graph import ClibGraph
     from fiqa.methods.clib_fiqa.towers import ImageTransformer, text_matrix
 
-    config = transformers.CLIPConfig()  # its defaults are ViT-B/32
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    sizes = {"num_hidden_layers": 1, "hidden_size": 64, "intermediate_size": 64, "num_attention_heads": 1}
+    small: dict[str, Any] = {"text_config": sizes, "vision_config": sizes} if setting.quick else {}
+    config = transformers.CLIPConfig(**small)  # its defaults are ViT-B/32
     model = transformers.CLIPModel._from_config(config, attn_implementation="eager").eval()
-    length = config.text_config.max_position_embeddings
+    prompts, length = setting.count(PROMPTS, 2), config.text_config.max_position_embeddings
     tokens = torch.randint(1, 49406, (prompts, length))
     tokens[:, -1] = config.text_config.eos_token_id
-    graph = ClibGraph(ImageTransformer(model), torch.randn(360, 512), 100.0).eval()
-    crops = torch.rand(images, 3, 224, 224)
-    with torch.no_grad():
-        graph(crops[:1])
-        cached = used(lambda: [graph(crop[None]) for crop in crops]) / images
-    text = used(lambda: text_matrix(model, tokens)) * 360 / prompts
-    print(f"ViT-B/32, random weights, {images} images one by one, {prompts} of 360 prompts of {length} tokens encoded")
-    print(f"prompts encoded for every image  {cached + text:8.3f} s of processor per image (the published way)")
-    print(f"prompts as a constant matrix     {cached:8.3f} s of processor per image")
-    print(f"ratio {(cached + text) / cached:.0f}")
+    graph = ClibGraph(ImageTransformer(model), torch.randn(PROMPTS, config.projection_dim), 100.0).eval()
+    crop = torch.rand(1, 3, config.vision_config.image_size, config.vision_config.image_size)
+
+    def cached() -> None:
+        with torch.no_grad():
+            graph(crop)
+
+    calls = {"an image with a constant matrix": cached, f"{prompts} prompts": lambda: text_matrix(model, tokens)}
+    image, text = in_turns(calls, setting.rounds(3)).values()
+    published = [a + b * PROMPTS / prompts for a, b in zip(image, text, strict=True)]
+    details = (
+        timed("prompts as a constant matrix", image, unit="s an image", factor=1),
+        timed("prompts encoded for every image (baseline)", published, unit="s an image", factor=1),
+    )
+    return Result("constant prompts over prompts encoded for every image", ratio(image, published), 0.05, details)
 
 
-def recipe_of(folder: Path, backbone: str, batch: int):
+def recipe_of(folder: Path, batch: int) -> Any:
     """A recipe on `batch` crops of noise of as many people, twice, with labels in the folder."""
     import polars as pl
     from PIL import Image
@@ -70,15 +74,15 @@ def recipe_of(folder: Path, backbone: str, batch: int):
     return resolve(
         {
             "data": {"faces": str(folder / "faces"), "labels": str(folder / "labels.csv"), "validation": 0.5},
-            "model": {"backbone": backbone},
+            "model": {"backbone": BACKBONE},
             "loss": {"objective": "clib_fiqa"},
             "optim": {"batch": batch, "clip": 5.0},
         }
     )
 
 
-def training(backbone: str, batch: int, steps: int) -> None:
-    """Prints the second ratio."""
+def training(setting: Setting) -> Result:
+    """A step of training over the backbone's own forward and backward."""
     import torch
 
     from fiqa.training.batches import epoch_batches, make_batch
@@ -87,9 +91,11 @@ def training(backbone: str, batch: int, steps: int) -> None:
     from fiqa.training.loop import network
     from fiqa.training.objectives import Targets, objective
 
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
     device = torch.device("cpu")
     with tempfile.TemporaryDirectory() as scratch:
-        recipe = recipe_of(Path(scratch), backbone, batch)
+        recipe = recipe_of(Path(scratch), setting.count(32, 4))
         data = examples(recipe, Path(scratch) / "crops")
         net = network(recipe).train()
         learned = objective(recipe)(recipe, data)
@@ -110,32 +116,15 @@ def training(backbone: str, batch: int, steps: int) -> None:
             net.zero_grad(set_to_none=True)
             net.backbone(inputs).sum().backward()
 
-        step()
-        floor()
-        whole, least = (sum(times) for times in zip(*((used(step), used(floor)) for _ in range(steps)), strict=True))
-    images = steps * len(rows)
-    print(f"{backbone}, {steps} steps of {len(rows)} crops of 112 pixels, in turns")
-    print(f"floor, backbone forward and backward  {images / least:7.1f} images per second of processor")
-    print(f"a whole step of training              {images / whole:7.1f} images per second of processor")
-    print(f"training / floor = {least / whole:.2f}")
+        took = in_turns({"a step of training": step, "its backbone alone (baseline)": floor}, setting.rounds(5))
+    details = (
+        f"{BACKBONE}, {len(rows)} crops of 112 pixels",
+        *(timed(n, s, len(rows), "ms a crop") for n, s in took.items()),
+    )
+    return Result("a step of training over its backbone's forward and backward", ratio(*took.values()), 1.5, details)
 
 
-def main() -> None:
-    """Prints the lines that the module's docstring promises."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--prompts", type=int, default=360)
-    parser.add_argument("--images", type=int, default=8)
-    parser.add_argument("--backbone", default="mobilefacenet")
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--steps", type=int, default=5)
-    args = parser.parse_args()
-    import torch
-
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    training(args.backbone, args.batch, args.steps)
-    scoring(args.prompts, args.images)
-
+PARTS = {"scoring": scoring, "training": training}
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, PARTS)

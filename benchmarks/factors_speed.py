@@ -1,27 +1,25 @@
-"""Milliseconds per face of each factor and of all six, on one core, as a ratio to decoding the crop's JPEG file, measured in the same run.
+"""All six factors of a face on one core, over decoding the crop's JPEG file, with each factor beside it.
 
-    python benchmarks/factors_speed.py [--faces DIR] [--count 300] [--rounds 7]
+Times are of the processor; faces are those of DATA/lfw/aligned where it is there, else drawn ones.
 
-`--faces` is a folder of aligned JPEG crops (searched through); without it faces are drawn. Times are of the processor, not of the wall; each is the fastest of
-the rounds, the rounds interleaved, so that a busy machine disturbs all alike. The first line of the table is the baseline.
+Usage: python benchmarks/factors_speed.py [--quick] [--data DATA]
 """
 
 from __future__ import annotations
 
-import argparse
-import resource
-import time
 from collections.abc import Callable
-from pathlib import Path
 
 import cv2
 import numpy as np
+from bench import Result, Setting, in_turns, main, ratio, timed
 
 from fiqa.faces.factors import blur, crop, illumination, measure, occlusion, pose, structure, visibility
 from fiqa.faces.factors.planes import Planes
 from fiqa.faces.factors.structure import drawing
 from fiqa.functional.geometry import TEMPLATE
 from fiqa.types import Faces
+
+BASE, ALL = "decode the JPEG crop (baseline)", "all six factors, measure(faces)"
 
 
 def drawn_files(count: int) -> list[bytes]:
@@ -35,8 +33,16 @@ def drawn_files(count: int) -> list[bytes]:
     return files
 
 
+def crop_files(setting: Setting, count: int) -> list[bytes]:
+    """JPEG files of crops: real ones where there are some."""
+    found = sorted((setting.data / "lfw" / "aligned").rglob("*.jpg"))
+    if len(found) < count:
+        return drawn_files(count)
+    return [path.read_bytes() for path in found[:: len(found) // count][:count]]
+
+
 def steps(faces: Faces, files: list[bytes]) -> dict[str, Callable[[], object]]:
-    """Returns what is timed: the baseline, the shared planes, each factor on planes that are there, everything together."""
+    """What is timed: the baseline, the shared planes, each factor on planes that are there, everything together."""
     ready = [Planes.of(image, inside, None) for image, inside in zip(faces.crops, faces.inside, strict=True)]
 
     def planes() -> None:
@@ -44,11 +50,10 @@ def steps(faces: Faces, files: list[bytes]) -> dict[str, Callable[[], object]]:
             face = Planes.of(image, inside, None)
             _ = face.luma, face.gradient, face.laplacian, face.residual, face.cells, face.face
 
-    planes()
     for face in ready:
         _ = face.luma, face.gradient, face.laplacian, face.residual, face.cells, face.face
     return {
-        "decode the JPEG crop (baseline)": lambda: [
+        BASE: lambda: [
             cv2.resize(cv2.imdecode(np.frombuffer(f, np.uint8), cv2.IMREAD_COLOR), (112, 112)) for f in files
         ],
         "shared planes": planes,
@@ -59,23 +64,15 @@ def steps(faces: Faces, files: list[bytes]) -> dict[str, Callable[[], object]]:
         "blur": lambda: [blur.measure(face, 1.0) for face in ready],
         "crop": lambda: [crop.measure(face) for face in ready],
         "face structure": lambda: [structure.measure(face) for face in ready],
-        "all six factors, measure(faces)": lambda: measure(faces),
+        ALL: lambda: measure(faces),
         "all six, only crops known": lambda: measure(Faces(faces.crops)),
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--faces", type=Path)
-    parser.add_argument("--count", type=int, default=300)
-    parser.add_argument("--rounds", type=int, default=7)
-    options = parser.parse_args()
+def factors(setting: Setting) -> Result:
+    """measure(faces) over decoding the files."""
     cv2.setNumThreads(1)
-    if options.faces:
-        found = sorted(options.faces.rglob("*.jpg"))
-        files = [path.read_bytes() for path in found[:: max(1, len(found) // options.count)][: options.count]]
-    else:
-        files = drawn_files(options.count)
+    files = crop_files(setting, setting.count(300, 8))
     crops = np.stack([cv2.imdecode(np.frombuffer(f, np.uint8), cv2.IMREAD_COLOR)[..., ::-1] for f in files])
     count = len(files)
     jitter = np.random.default_rng(1).normal(0, 1.5, (count, 5, 2))
@@ -85,20 +82,12 @@ def main() -> None:
         inside=np.ones((count, 112, 112), bool),
         eye_distance=np.full(count, 40, np.float32),
     )
-    timed = steps(faces, files)
-    best = dict.fromkeys(timed, float("inf"))
-    for _ in range(options.rounds):
-        for name, step in timed.items():
-            start = time.process_time()
-            step()
-            best[name] = min(best[name], (time.process_time() - start) / count * 1e3)
-    baseline = next(iter(best.values()))
-    print(f"{count} faces, fastest of {options.rounds} rounds, one core")
-    print(f"{'':34} {'ms/face':>8} {'ratio':>7}")
-    for name, value in best.items():
-        print(f"{name:34} {value:8.3f} {value / baseline:7.2f}")
-    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
+    took = in_turns(steps(faces, files), setting.rounds(7))
+    details = (f"{count} faces", *(timed(name, seconds, count, "ms a face") for name, seconds in took.items()))
+    return Result("six factors of a crop over decoding its JPEG", ratio(took[ALL], took[BASE]), 30.0, details)
 
+
+PARTS = {"factors": factors}
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, PARTS)

@@ -1,15 +1,16 @@
-"""How much dearer `fiqa --help` is than `import typer`, and what `import fiqa` costs; medians of interleaved runs, as ratios.
+"""How much dearer `fiqa --help` is than `import typer`; wall time of fresh interpreters, one after the other, with `import fiqa` beside them.
 
-Usage: python benchmarks/import_speed.py [--runs 15]
+Usage: python benchmarks/import_speed.py [--quick]
 """
 
 from __future__ import annotations
 
-import argparse
-import statistics
 import subprocess
 import sys
 import time
+from functools import partial
+
+from bench import Result, Setting, in_turns, main, ratio, timed
 
 WAYS = {
     "python -c pass": ["-c", "pass"],
@@ -19,27 +20,20 @@ WAYS = {
 }
 
 
-def seconds(arguments: list[str]) -> float:
-    """Returns the wall time of one fresh interpreter."""
-    start = time.perf_counter()
+def started(arguments: list[str]) -> None:
+    """Runs a fresh interpreter."""
     subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - start
 
 
-def main() -> None:
-    """Prints one line per way and the ratio that is bounded."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=15)
-    runs = parser.parse_args().runs
-    times: dict[str, list[float]] = {way: [] for way in WAYS}
-    for _ in range(runs):
-        for way, arguments in WAYS.items():
-            times[way].append(seconds(arguments))
-    middle = {way: statistics.median(values) for way, values in times.items()}
-    for way, value in middle.items():
-        print(f"{way:16s} {1000 * value:7.1f} ms")
-    print(f"fiqa --help / import typer = {middle['fiqa --help'] / middle['import typer']:.2f} (limit 1.5)")
+def starting(setting: Setting) -> Result:
+    """`fiqa --help` over `import typer`."""
+    calls = {way: partial(started, arguments) for way, arguments in WAYS.items()}
+    took = in_turns(calls, setting.rounds(15), time.perf_counter)
+    details = tuple(timed(way, seconds) for way, seconds in took.items())
+    return Result("fiqa --help over import typer", ratio(took["fiqa --help"], took["import typer"]), 1.5, details)
 
+
+PARTS = {"help": starting}
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, PARTS)

@@ -1,18 +1,17 @@
-"""How fast labels are made, as ratios against named baselines measured in the same run, with peak memory.
+"""How fast labels are made: label optimization over the loop that the paper reads as, its memory over its vectors, and CR-FIQA's ratio.
 
-    OPENBLAS_NUM_THREADS=1 python benchmarks/label_speed.py              # 100,000 x 512 against the loop, 310,000 x 512 mapped float16
-    OPENBLAS_NUM_THREADS=1 python benchmarks/label_speed.py --scale 0.1  # a tenth of it
-    OPENBLAS_NUM_THREADS=2 python benchmarks/label_speed.py --part full  # VGGFace2's size: 3.1 million x 512, 9,000 people; writes 3.2 GB to --folder
+The loop is written as the paper reads, with scikit-learn's K-Means and NumPy for the cosine of each pair. It is timed on a few
+people and multiplied; that favors it, since its sort grows faster than the number of images. Before anything is timed, both must
+give the same labels where nothing is random (small data, every image its own cluster).
 
-The baseline of label optimization is a loop written as the paper reads, with scikit-learn's K-Means and NumPy for the cosine of each pair. It is timed on a
-few people and multiplied; that favors it, since its sort grows faster than the number of images. Before anything is timed, both must give the same labels where
-nothing is random (small data, every image its own cluster). Each part runs in a process of its own, so that the peak memory is that part's alone.
+At full size: 100,000 x 512 against the loop, 310,000 x 512 mapped float16 for the memory. The part `vggface2` of that data's size,
+3.1 million x 512 of 9,000 people, writes 3.2 GB to the temporary folder; it runs only where it is named.
+
+Usage: python benchmarks/label_speed.py [--part memory] [--scale 0.1] [--quick]
 """
 
 from __future__ import annotations
 
-import argparse
-import os
 import resource
 import subprocess
 import sys
@@ -21,6 +20,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from bench import Result, Setting, in_turns, main, ratio, timed
 from numpy.typing import NDArray
 
 from fiqa.methods.cr_fiqa import relative_classifiability
@@ -28,15 +28,7 @@ from fiqa.methods.label_optimization import LabelOptimizer, optimize_labels
 
 EACH, WIDTH = 344, 512
 """Images per person (VGGFace2's mean) and the length of a vector."""
-
-
-def line(what: str, value: str, goal: str = "") -> None:
-    print(f"  {what:<62}{value:>14}   {goal}", flush=True)
-
-
-def peak() -> float:
-    """GiB, the largest resident size so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+SAMPLE = 6
 
 
 def person(rng: np.random.Generator, images: int = EACH) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -100,43 +92,43 @@ def as_the_paper_reads(
     return result
 
 
-def check() -> None:
-    """Both give the same labels where every image is its own cluster, so that all pairs are drawn and nothing is random."""
+def agree() -> None:
+    """Raises where the two give other labels: every image is its own cluster, so all pairs are drawn and nothing is random."""
     vectors, prior, names = people(5, 8)
     for theta in (1e-3, 0.1, 1.0):
         loop = as_the_paper_reads(prior, vectors, names, 8, theta, 2)
         ours = optimize_labels(prior, vectors, names, clusters=8, theta=theta, repeats=2)
-        assert np.array_equal(loop, ours), f"theta {theta}: the two must agree"
-        assert theta == 1e-3 or not np.array_equal(ours, prior), "something moves"
-    print("Same labels as the loop on 5 people with 8 images, three values of theta")
+        if not np.array_equal(loop, ours):
+            raise RuntimeError(f"theta {theta}: the loop and optimize_labels must agree")
+        if theta > 1e-3 and np.array_equal(ours, prior):
+            raise RuntimeError(f"theta {theta}: labels must move")
 
 
-def loop(scale: float) -> None:
-    """Label optimization against the loop: 10 repeats, 20 clusters."""
-    count = max(int(290 * scale), 20)
-    sample = 6
-    vectors, prior, names = people(count)
-    few = names < sample
-    start = time.perf_counter()
-    as_the_paper_reads(prior[few], vectors[few], names[few], 20, 1e-3, 10)
-    slow = (time.perf_counter() - start) / sample * count
-    optimize_labels(prior[few], vectors[few], names[few])
-    start = time.perf_counter()
-    optimize_labels(prior, vectors, names)
-    ours = time.perf_counter() - start
-    print(f"Label optimization, {len(prior):,} x {WIDTH} float32, {count} people, 20 clusters, 10 repeats")
-    line("optimize_labels", f"{ours:.2f} s", f"{ours / len(prior) * 1e6:.0f} us per image")
-    line(
-        f"the paper's loop (timed on {sample} people, extrapolated)",
-        f"{slow:.1f} s",
-        f"{slow / len(prior) * 1e6:.0f} us per image",
+def loop(setting: Setting) -> Result:
+    """Label optimization over the loop: 10 repeats, 20 clusters."""
+    agree()
+    each = max(round(EACH * setting.scale), 12) if setting.quick else EACH
+    vectors, prior, names = people(setting.count(290, 2 * SAMPLE), each)
+    few = names < SAMPLE
+    calls = {
+        "optimize_labels": lambda: optimize_labels(prior, vectors, names),
+        f"the paper's loop, {SAMPLE} people": lambda: as_the_paper_reads(
+            prior[few], vectors[few], names[few], 20, 1e-3, 10
+        ),
+    }
+    ours, slow = in_turns(calls, 1).values()
+    whole = [seconds * len(prior) / few.sum() for seconds in slow]
+    details = (
+        f"{len(prior):,} x {WIDTH} float32, 20 clusters, 10 repeats",
+        timed("optimize_labels", ours, len(prior), "us an image", 1e6),
+        timed("the paper's loop (baseline)", whole, len(prior), "us an image", 1e6),
     )
-    line("the loop is slower by", f"{slow / ours:.0f} x", "goal: at least 15")
+    return Result("label optimization over the paper's loop", ratio(ours, whole), 1 / 15, details)
 
 
 def mapped_file(folder: Path, count: int) -> Path:
     """Writes `count` people as a mapped float16 array with its priors, person by person."""
-    path = folder / f"people-{count}.npy"
+    path = folder / "people.npy"
     rng = np.random.default_rng(0)
     array = np.lib.format.open_memmap(path, "w+", np.float16, (count * EACH, WIDTH))
     priors = np.empty(count * EACH, np.float32)
@@ -148,36 +140,55 @@ def mapped_file(folder: Path, count: int) -> Path:
     return path
 
 
-def mapped(path: Path) -> None:
-    """Label optimization of a mapped float16 file: time and peak memory."""
-    vectors = np.load(path, mmap_mode="r")
-    prior = np.load(path.with_suffix(".prior.npy"))
-    names = np.arange(len(prior)) // EACH
-    size, before = vectors.nbytes / 2**30, peak()
-    optimizer = LabelOptimizer(prior, vectors, names)
-    start = time.perf_counter()
-    optimizer.cluster()
-    clustered = time.perf_counter()
-    while optimizer.done < optimizer.repeats:
-        optimizer.advance()
-    labels = optimizer.labels()
-    done = time.perf_counter()
-    assert np.array_equal(np.sort(labels), np.sort(prior)), "the labels are the priors, in another order"
-    print(f"Label optimization, mapped float16 {vectors.shape[0]:,} x {WIDTH}, {optimizer.pairs:,} pairs, 10 repeats")
-    line("clusters", f"{clustered - start:.1f} s")
-    line("10 repeats", f"{done - clustered:.1f} s", f"{(done - start) / len(prior) * 1e6:.0f} us per image in all")
-    line("size of the embeddings", f"{size:.2f} GiB")
-    line(
-        "peak memory, mapped pages counted, less interpreter and priors",
-        f"{peak() - before:.2f} GiB",
-        f"of {peak():.2f} GiB in all",
+WRITE = "import sys; sys.path.insert(0, sys.argv[1]); import label_speed; from pathlib import Path; "
+WRITE += "label_speed.mapped_file(Path(sys.argv[2]), int(sys.argv[3]))"
+
+
+def own_peak() -> int:
+    """Bytes, the largest resident size of this process so far."""
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def mapped(count: int) -> Result:
+    """The peak of label optimization of a mapped float16 file, mapped pages counted, over the size of its vectors."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-c", WRITE, str(Path(__file__).parent), folder, str(count)]
+        subprocess.run(command, check=True)  # apart: writing takes memory too
+        path = Path(folder) / "people.npy"
+        vectors, prior = np.load(path, mmap_mode="r"), np.load(path.with_suffix(".prior.npy"))
+        names, before = np.arange(len(prior)) // EACH, own_peak()
+        start = time.process_time()
+        optimizer = LabelOptimizer(prior, vectors, names)
+        optimizer.cluster()
+        clustered = time.process_time()
+        while optimizer.done < optimizer.repeats:
+            optimizer.advance()
+        labels = optimizer.labels()
+        done, used = time.process_time(), own_peak() - before
+    if not np.array_equal(np.sort(labels), np.sort(prior)):
+        raise RuntimeError("the labels must be the priors, in another order")
+    details = (
+        f"{len(prior):,} x {WIDTH} float16, {optimizer.pairs:,} pairs, 10 repeats",
+        timed("clusters, processor", [clustered - start], unit="s", factor=1),
+        timed("10 repeats, processor", [done - clustered], unit="s", factor=1),
+        f"{vectors.nbytes:,} bytes of vectors, {used:,} bytes of memory beyond the interpreter and the priors",
     )
-    line("times the embeddings", f"{(peak() - before) / size:.2f} x", "goal: at most 1.5")
+    return Result("memory of label optimization over its vectors", used / vectors.nbytes, 1.5, details)
 
 
-def ratio(scale: float) -> None:
-    """Relative classifiability against the product of embeddings and class centers alone, in the same blocks."""
-    count = max(int(300 * scale), 30)
+def memory(setting: Setting) -> Result:
+    """The memory at a tenth of VGGFace2."""
+    return mapped(setting.count(900, 4))
+
+
+def vggface2(setting: Setting) -> Result:
+    """The memory at the size of VGGFace2."""
+    return mapped(setting.count(9000, 4))
+
+
+def classifiability(setting: Setting) -> Result:
+    """Relative classifiability over the product of embeddings and class centers alone, in the same blocks."""
+    count = setting.count(300, 30)
     rng = np.random.default_rng(0)
     centers = rng.standard_normal((10 * count, WIDTH), np.float32)
     names = np.repeat(np.arange(10 * count), EACH // 10)
@@ -188,53 +199,17 @@ def ratio(scale: float) -> None:
         for at in range(0, len(vectors), 1024):
             vectors[at : at + 1024] @ centers.T
 
-    def seconds(task) -> float:
-        task()
-        times = []
-        for _ in range(3):
-            start = time.perf_counter()
-            task()
-            times.append(time.perf_counter() - start)
-        return min(times)
-
-    alone, ours = seconds(product), seconds(lambda: relative_classifiability(vectors, names))
-    print(f"Relative classifiability, {len(vectors):,} x {WIDTH}, {10 * count:,} people")
-    line("relative_classifiability", f"{ours:.2f} s")
-    line("the matrix product alone", f"{alone:.2f} s")
-    line("times the product", f"{ours / alone:.2f} x", "goal: at most 2")
+    calls = {
+        "relative_classifiability": lambda: relative_classifiability(vectors, names),
+        "the matrix product alone (baseline)": product,
+    }
+    took = in_turns(calls, setting.rounds(3))
+    size = f"{len(vectors):,} x {WIDTH}, {10 * count:,} people"
+    details = (size, *(timed(name, seconds, unit="s", factor=1) for name, seconds in took.items()))
+    return Result("relative classifiability over its matrix product", ratio(*took.values()), 2.0, details)
 
 
-def run(part: str, *more: str) -> None:
-    subprocess.run([sys.executable, __file__, "--part", part, *more], check=True)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--scale", type=float, default=1.0, help="share of the full size, 1 by default")
-    parser.add_argument("--part", choices=("check", "loop", "ratio", "write", "mapped", "full"), help="only this part")
-    parser.add_argument("--folder", type=Path, help="where mapped files are written; a temporary folder by default")
-    parser.add_argument("--people", type=int, help="people in the mapped file")
-    chosen = parser.parse_args()
-    print(f"OPENBLAS_NUM_THREADS={os.environ.get('OPENBLAS_NUM_THREADS', 'unset')}", flush=True)
-    if chosen.part == "check":
-        check()
-    elif chosen.part == "loop":
-        loop(chosen.scale)
-    elif chosen.part == "ratio":
-        ratio(chosen.scale)
-    elif chosen.part == "write":
-        mapped_file(chosen.folder, chosen.people)
-    elif chosen.part == "mapped":
-        mapped(chosen.folder / f"people-{chosen.people}.npy")
-    else:
-        with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
-            count = 9000 if chosen.part == "full" else max(int(900 * chosen.scale), 30)
-            size = ["--folder", folder, "--people", str(count)]
-            for part in ("check", "loop", "ratio") if chosen.part is None else ():
-                run(part, "--scale", str(chosen.scale))
-            run("write", *size)
-            run("mapped", *size)
-
+PARTS = {"loop": loop, "memory": memory, "classifiability": classifiability, "vggface2": vggface2}
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, PARTS, apart=["vggface2"])

@@ -1,31 +1,35 @@
-"""From JPEG crops on disk to a Parquet table of explained `analytic` scores, against a plain loop that only decodes and measures.
+"""From JPEG crops on disk to a Parquet table of explained scores: what `fiqa.score` adds to decoding the crops and scoring them.
 
-Prints images per second, the ratio of the loop's time to that of `fiqa.score` on every core, how processor time on one core splits into decoding,
-factor functions and everything else ("rest", which must stay under 20 %), and the peak memory of runs of growing length (flat, or something leaks).
+Two methods: the default, whose baseline is a plain loop of decoding, the network's own pass and the factor functions that tell why,
+and `analytic`, whose baseline is a plain loop of decoding and the factor functions. What is bounded is the rest: the share of the
+processor time of one process that is none of these. Then the memory of a run of ten times as many rows, over that of the shorter
+one: flat, or something leaks. Crops are those of DATA/lfw/aligned where they are, else pictures made here.
 
-Usage: python benchmarks/score_speed.py [FOLDER] [--images 2000] [--long 20000]
-FOLDER holds aligned crops (for example ../shared/data/lfw/aligned); without it, synthetic JPEGs are made.
+Usage: python benchmarks/score_speed.py [--part default] [--quick] [--data DATA]
 """
 
 from __future__ import annotations
 
 import os
 
-# The baseline is one core: numpy reads these when it is imported, and the processes of fiqa.score set them for themselves.
+# One core: numpy reads these when it is imported, and the processes of fiqa.score set them for themselves.
 os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
-import argparse
-import json
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from bench import Result, Setting, Skip, in_turns, main, ratio, timed
+
+DEFAULT = "the default"
 
 
-def synthetic(folder: Path, count: int = 500) -> list[str]:
+def synthetic(folder: Path, count: int) -> list[str]:
     """Writes smooth pictures with an egg on them as 112x112 JPEGs and returns their paths."""
     from PIL import Image, ImageDraw
 
@@ -42,89 +46,129 @@ def synthetic(folder: Path, count: int = 500) -> list[str]:
     return sorted(map(str, folder.glob("*.jpg")))
 
 
-def manifest_of(files: list[str], count: int):
-    """A manifest of `count` rows that goes round `files`."""
-    from fiqa import Manifest
+def crops_of(setting: Setting, folder: Path, count: int) -> list[str]:
+    """Paths of `count` crops, going round those that there are."""
+    there = sorted(map(str, (setting.data / "lfw" / "aligned").rglob("*.jpg")))
+    files = there or synthetic(folder, min(count, 500))
+    return [files[i % len(files)] for i in range(count)]
 
-    paths = [files[i % len(files)] for i in range(count)]
-    return Manifest([f"{i:07d}" for i in range(count)], paths)
 
-
-def plain_loop(files: list[str]) -> tuple[float, float, float]:
-    """Processor seconds of decoding and of the factor functions, 32 images after 32 in this process, and the wall time of both: the baseline."""
+def plain_loop(files: list[str], method: str) -> Callable[[], object]:
+    """Decodes and scores 32 images after 32 in this process, and does nothing else: the baseline."""
+    import fiqa
     from fiqa.data.images import read_image
     from fiqa.faces.factors import measure
+    from fiqa.runtime.preprocess import prepare
     from fiqa.types import Faces
 
-    decoding = measuring = 0.0
-    begin = time.perf_counter()
-    for first in range(0, len(files), 32):
-        start = time.process_time()
-        images = [read_image(path) for path in files[first : first + 32]]
-        middle = time.process_time()
-        crops, grey = np.stack([image.pixels for image in images]), np.array([image.grey for image in images])
-        measure(Faces(crops, grey=grey))
-        decoding += middle - start
-        measuring += time.process_time() - middle
-    return decoding, measuring, time.perf_counter() - begin
+    model: Any = fiqa.load().model  # type: ignore[attr-defined]
+    names = [output.name for output in model.card.outputs]
+
+    def run() -> None:
+        for first in range(0, len(files), 32):
+            images = [read_image(path) for path in files[first : first + 32]]
+            crops, grey = np.stack([image.pixels for image in images]), np.array([image.grey for image in images])
+            if method == DEFAULT:
+                model._session.run(names, {"crops": prepare(crops, model.card.input)})
+            measure(Faces(crops, grey=grey))
+
+    return run
 
 
-def table(files: list[str], count: int, out: Path, workers: int | None) -> tuple[float, float]:
-    """Wall and processor seconds (of this process) of the whole job: `count` images to an explained Parquet table."""
+def table(files: list[str], method: str, out: Path, workers: int | None = 1) -> None:
+    """The whole job: images to an explained Parquet table."""
+    from fiqa import Manifest
     from fiqa.scoring.run import plan, write_scores
 
-    start, used = time.perf_counter(), time.process_time()
-    write_scores(plan(manifest_of(files, count), aligned=True, explain=True, workers=workers), out, force=True)
-    return time.perf_counter() - start, time.process_time() - used
+    manifest = Manifest([f"{i:07d}" for i in range(len(files))], files)
+    model = None if method == DEFAULT else method
+    write_scores(plan(manifest, model=model, aligned=True, explain=True, workers=workers), out, force=True)
 
 
-def peak_memory(files: list[str], count: int, out: Path) -> tuple[float, float]:
-    """Peak MiB of the main process, and of the largest worker, of a run of `count` images in a process of its own."""
-    code = f"import json, resource, sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import score_speed as b\n"
-    code += f"from pathlib import Path; b.table(json.load(sys.stdin), {count}, Path({str(out)!r}), None)\n"
-    code += "print(*(resource.getrusage(w).ru_maxrss for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))"
-    done = subprocess.run([sys.executable, "-c", code], input=json.dumps(files), capture_output=True, text=True)
+def rest(setting: Setting, method: str) -> Result:
+    """The share of the processor time of a table that is neither decoding nor scoring."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    with tempfile.TemporaryDirectory() as scratch:
+        files = crops_of(setting, Path(scratch), setting.count(2000, 40))
+        calls = {
+            "plain loop of decoding and scoring (baseline)": plain_loop(files, method),
+            "fiqa.score to a Parquet table": lambda: table(files, method, Path(scratch) / "out.parquet"),
+        }
+        took = in_turns(calls, setting.rounds(5))
+    loop, whole = took.values()
+    details = tuple(timed(name, seconds, len(files), "ms an image") for name, seconds in took.items())
+    return Result(f"rest of fiqa.score's time over all of it, {method}", 1 - ratio(loop, whole), 0.2, details)
+
+
+def default(setting: Setting) -> Result:
+    """The default method."""
+    return rest(setting, DEFAULT)
+
+
+def analytic(setting: Setting) -> Result:
+    """The method `analytic`."""
+    return rest(setting, "analytic")
+
+
+def cores(setting: Setting) -> Result:
+    """Wall time of all cores over that of one."""
+    count = len(os.sched_getaffinity(0))
+    if count < 2:
+        raise Skip("two cores are needed")
+    with tempfile.TemporaryDirectory() as scratch:
+        files = crops_of(setting, Path(scratch), setting.count(4000, 40))
+        out = Path(scratch) / "out.parquet"
+        calls = {
+            "fiqa.score, 1 process (baseline)": lambda: table(files, DEFAULT, out),
+            f"fiqa.score, {count} cores": lambda: table(files, DEFAULT, out, None),
+        }
+        took = in_turns(calls, setting.rounds(3), time.perf_counter)
+    one, every = took.values()
+    details = tuple(timed(name, seconds, len(files), "ms an image") for name, seconds in took.items())
+    return Result(f"fiqa.score on {count} cores over one", ratio(every, one), 1.0, details)
+
+
+PEAK = """
+import json, resource, sys
+sys.path.insert(0, sys.argv[1])
+import score_speed
+from pathlib import Path
+score_speed.table(json.load(sys.stdin), score_speed.DEFAULT, Path(sys.argv[2]), None)
+print(*(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
+"""
+
+
+def peak_mib(files: list[str], out: Path) -> tuple[float, float]:
+    """Peak MiB of the main process, and of the largest worker, of a run in a process of its own."""
+    import json
+
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK, str(Path(__file__).parent), str(out)],
+        input=json.dumps(files), capture_output=True, text=True, check=False,
+    )  # fmt: skip
     if done.returncode:
         raise RuntimeError(done.stderr)
     own, child = (int(number) / 1024 for number in done.stdout.split())
     return own, child
 
 
-def main() -> None:
-    """Prints the lines that the module's docstring promises."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", nargs="?", type=Path)
-    parser.add_argument("--images", type=int, default=2000)
-    parser.add_argument("--long", type=int, default=20000)
-    args = parser.parse_args()
-    import cv2
-
-    cv2.setNumThreads(1)
+def memory(setting: Setting) -> Result:
+    """The peak of a long run over that of a short one, of main process and worker together."""
     with tempfile.TemporaryDirectory() as scratch:
-        home = Path(scratch)
-        files = sorted(map(str, args.folder.rglob("*.jpg"))) if args.folder else synthetic(home)
-        chosen = [files[i % len(files)] for i in range(args.images)]
-        plain_loop(chosen[:50])
-        decoding, measuring, loop = plain_loop(chosen)
-        table(files, 600, home / "warm.parquet", 1)
-        one, used = table(files, args.images, home / "one.parquet", 1)
-        every, _ = table(files, args.images, home / "every.parquet", None)
-        n, cores = args.images, len(os.sched_getaffinity(0))
-        rest = max(used - decoding - measuring, 0.0)
-        each = [
-            f"{name} {1e3 * value / n:.2f} ms"
-            for name, value in (("decode", decoding), ("factors", measuring), ("rest", rest))
-        ]
-        print(f"{n} crops, {cores} cores; processor time of an image: {', '.join(each)}")
-        print(f"baseline, plain loop of decode and factors  {loop:6.1f} s {n / loop:6.0f} images/s")
-        print(f"fiqa.score to Parquet, 1 process            {one:6.1f} s {n / one:6.0f} images/s")
-        print(f"fiqa.score to Parquet, {cores} processes          {every:6.1f} s {n / every:6.0f} images/s")
-        print(f"rest / whole = {rest / used:.2f} (limit 0.20)")
-        print(f"baseline / fiqa.score on {cores} cores = {loop / every:.2f}")
-        for count in (args.images, args.long):
-            own, child = peak_memory(files, count, home / "memory.parquet")
-            print(f"peak memory at {count} rows: main {own:.0f} MiB, largest worker {child:.0f} MiB")
+        files = crops_of(setting, Path(scratch), setting.count(20_000, 80))
+        peaks = {
+            count: peak_mib(files[:count], Path(scratch) / "out.parquet") for count in (len(files) // 10, len(files))
+        }
+    details = tuple(
+        f"{n:,} rows: main {own:.0f} MiB, largest worker {child:.0f} MiB" for n, (own, child) in peaks.items()
+    )
+    short, long = (sum(both) for both in peaks.values())
+    return Result("peak memory of fiqa.score, ten times the rows over once", long / short, 1.25, details)
 
+
+PARTS = {"default": default, "analytic": analytic, "cores": cores, "memory": memory}
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, PARTS)

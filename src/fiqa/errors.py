@@ -5,9 +5,12 @@
     │   ├── ShapeError                   an array has another shape or dtype than it must
     │   └── UnknownNameError             a name that is in no table; carries the closest match
     ├── ReadError (OSError)              a file cannot be read; `status` says why (see fiqa.vocabulary)
-    │   └── UnsafeFileError              a file that could run code or exhaust memory, refused before it does
+    │   ├── UnsafeFileError              a file that could run code or exhaust memory, refused before it does
+    │   ├── ContentError (InputError)    a file that can be read and holds what it must not, or lacks what it must have
+    │   │   ├── ContentShapeError (ShapeError)
+    │   │   └── ContentNameError (UnknownNameError)
+    │   └── WeightsError                 a model file is absent, cannot be loaded, or is not the one its card describes
     ├── WriteError (OSError)             a file cannot be written (disk full, permission); nothing is left behind
-    ├── WeightsError (OSError)           a model file is absent, or not the one its card describes
     ├── DetectorError (RuntimeError)     no face detector can be used as asked
     ├── EvidenceError (ValueError)       the data cannot support the number that was asked for
     ├── WorkerError (RuntimeError)       a worker process ended without an answer: a crash in native code, or killed for its memory
@@ -22,6 +25,9 @@ import difflib
 from collections.abc import Iterable
 
 __all__ = [
+    "ContentError",
+    "ContentNameError",
+    "ContentShapeError",
     "DetectorError",
     "EvidenceError",
     "FiqaError",
@@ -83,7 +89,7 @@ class ReadError(FiqaError, OSError):
     """A file cannot be read. `status` is the row status that tells why."""
 
     def __init__(self, message: str, *, status: str = "unreadable", hint: str | None = None) -> None:
-        super().__init__(message, hint=hint)
+        FiqaError.__init__(self, message, hint=hint)  # not super(): a kind of this may be a kind of another error too
         self.status = status
 
 
@@ -91,12 +97,26 @@ class UnsafeFileError(ReadError):
     """A file that could run code or exhaust memory, refused before it does."""
 
 
+class ContentError(ReadError, InputError):
+    """A file that can be read and holds what it must not, or lacks what it must have: a column, a number, a key."""
+
+
+class ContentShapeError(ContentError, ShapeError):
+    """A file whose array has another shape or type than it must."""
+
+
+class ContentNameError(ContentError, UnknownNameError):
+    """A file that uses a name which is in no table. The hint is the closest one."""
+
+    closest: str | None = None
+
+
+class WeightsError(ReadError):
+    """A model file is absent, cannot be loaded, or is not the one that its card describes."""
+
+
 class WriteError(FiqaError, OSError):
     """A file cannot be written: the disk is full, permission is missing. What was there before is unchanged."""
-
-
-class WeightsError(FiqaError, OSError):
-    """A model file is absent, or not the one that its card describes."""
 
 
 class DetectorError(FiqaError, RuntimeError):

@@ -25,7 +25,9 @@ from numpy.typing import NDArray
 
 from fiqa import checks
 from fiqa.data.frames import Frame
-from fiqa.data.store import atomic_path
+from fiqa.data.parquet import read_parquet
+from fiqa.data.reading import reader
+from fiqa.data.store import atomic_path, open_regular
 from fiqa.errors import InputError, ReadError, ShapeError, UnsafeFileError
 from fiqa.types import Embeddings
 
@@ -36,6 +38,7 @@ _MOST_COMPRESSED = 100
 _SMALL = 1 << 24
 
 
+@reader
 def read_embeddings(path: str | os.PathLike[str] | Frame) -> Embeddings:
     """Returns the embeddings in a .npz, .npy or .parquet file, or in a frame with the columns of the last.
 
@@ -65,6 +68,7 @@ class MappedEmbeddings:
     recognizer: str
 
 
+@reader
 def map_embeddings(path: str | os.PathLike[str]) -> MappedEmbeddings:
     """Returns the embeddings in a file without their vectors in memory where they are a .npy, for those who read them block by block; other files are read.
 
@@ -143,15 +147,9 @@ def _read_npz(file: Path) -> dict[str, Any]:
         _check_npz(file)
         with np.load(file, allow_pickle=False) as members:
             return {key: members[key] for key in members.files}
-    except (
-        zipfile.BadZipFile,
-        zipfile.LargeZipFile,
-        ValueError,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-        MemoryError,
-    ) as error:
+    except ReadError:
+        raise
+    except Exception as error:  # zipfile, zlib and numpy's reader of headers meet damage with a dozen kinds of errors
         raise ReadError(
             f"{file} must be a .npz of plain arrays, it cannot be read: {error}.", status="corrupt"
         ) from error
@@ -186,7 +184,7 @@ def _read_npy(file: Path) -> dict[str, Any]:
     ids, meta = _beside(file)
     try:
         vector = np.lib.format.open_memmap(file, mode="r")
-    except (ValueError, EOFError, OSError) as error:
+    except Exception as error:  # numpy reads the header as Python: tokenize's errors too
         if "object" in str(error).lower():
             raise UnsafeFileError(
                 f"{file} must hold a plain array, it holds Python objects, which could run code."
@@ -203,8 +201,9 @@ def _read_parquet(file: Path) -> dict[str, Any]:
     import polars as pl
 
     try:
-        frame = pl.read_parquet(file)
-    except (pl.exceptions.PolarsError, OSError) as error:
+        with open_regular(file) as opened:
+            frame = read_parquet(opened)
+    except (pl.exceptions.PolarsError, ValueError) as error:
         raise ReadError(f"{file} must be a Parquet file, it cannot be read: {error}.", status="corrupt") from error
     return _from_frame(frame, str(file))
 

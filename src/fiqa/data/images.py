@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from fiqa import checks
 from fiqa.data import headers
+from fiqa.data.reading import read_at_most, reading
 from fiqa.data.refused import refused
 from fiqa.data.samples import UnsupportedModeError, bits_of, looks_grey, to_rgb
 from fiqa.data.store import atomic_path, open_regular
@@ -116,7 +117,8 @@ def read_image(path: str | os.PathLike[str], *, limits: Limits | None = None) ->
     Raises:
         ReadError: with `.status` not_found, unreadable, empty_file, too_large, unsupported_format, truncated or corrupt.
     """
-    return decode_image(read_bytes(path, limits=limits), limits=limits)
+    with reading(path):
+        return decode_image(read_bytes(path, limits=limits), limits=limits)
 
 
 def decode_image(data: bytes, *, limits: Limits | None = None) -> Image:
@@ -213,7 +215,7 @@ def read_bytes(path: str | os.PathLike[str], *, limits: Limits | None = None) ->
         if size > most:
             raise _too_large(f"{name!r} must have at most {most} bytes, got {size}")
         try:
-            data = file.read(most + 1)
+            data = read_at_most(file, most + 1)
         except OSError as error:
             raise ReadError(f"{name!r} cannot be read: {error}.", status="unreadable") from error
     if len(data) > most:

@@ -23,6 +23,7 @@ from fiqa.data import columns, headers
 from fiqa.data.formats.source import read_text
 from fiqa.data.frames import Frame, is_frame
 from fiqa.data.places import placed
+from fiqa.data.reading import reader
 from fiqa.data.store import open_regular
 from fiqa.errors import InputError, ReadError
 from fiqa.types import Manifest, PathLike
@@ -206,6 +207,7 @@ def _holds_image(entry: os.DirEntry[str]) -> bool:
         return False
 
 
+@reader
 def _lines(path: str) -> list[str]:
     try:
         text = read_text(path)
@@ -250,6 +252,7 @@ def _status(path: str) -> str:
         return "not_found"
 
 
+@reader
 def read_manifest(source: PathLike | Frame) -> Manifest:
     """Returns the manifest in a .csv, .tsv, .jsonl or .parquet table, or in a frame of polars or pandas.
 

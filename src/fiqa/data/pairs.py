@@ -19,6 +19,7 @@ from fiqa.data.formats.lfw_pairs import FALSE, TRUE, FoldedPairs
 from fiqa.data.formats.source import read_text
 from fiqa.data.frames import Frame
 from fiqa.data.names import Match, find_ids
+from fiqa.data.reading import reader
 from fiqa.data.sound import warn
 from fiqa.data.tables import READABLE, decode_text, encode_text, read_table, write_table
 from fiqa.errors import InputError, ReadError
@@ -42,6 +43,7 @@ def read_pairs(path: str | os.PathLike[str] | Frame) -> Pairs:
     return read_folds(path).pairs
 
 
+@reader
 def read_folds(path: str | os.PathLike[str] | Frame) -> FoldedPairs:
     """Returns the pairs of a file and their folds (None when it has none).
 

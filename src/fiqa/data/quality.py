@@ -18,6 +18,7 @@ from fiqa.data.formats.ofiq import UNIFIED
 from fiqa.data.formats.score_files import NAME_COLUMNS, VALUE_COLUMNS, NamedScores, choose_column, named_scores
 from fiqa.data.frames import Frame, is_frame
 from fiqa.data.names import Match, find_ids
+from fiqa.data.reading import reader
 from fiqa.data.store import make_record, read_sidecar, write_sidecar
 from fiqa.data.tables import READABLE, decode_text, encode_text, read_table, write_table
 from fiqa.errors import InputError, ReadError
@@ -35,6 +36,7 @@ class Joined:
     missing: int
 
 
+@reader
 def read_quality(
     path: str | os.PathLike[str] | Frame, *, method: str | None = None, column: str | None = None
 ) -> Quality:

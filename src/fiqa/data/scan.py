@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fiqa.data.images import Image, Limits, decode_header, decode_image, read_bytes
 from fiqa.data.manifest import find, write_manifest
+from fiqa.data.reading import reader
 from fiqa.data.store import fingerprint, make_record, write_sidecar
 from fiqa.errors import ReadError
 from fiqa.progress import Progress, Told, counted, teller
@@ -92,6 +93,7 @@ def _size(path: str) -> int:
         return 0
 
 
+@reader
 def _look(path: str, decode: bool, limits: Limits) -> dict[str, Any]:
     data = read_bytes(path, limits=limits)
     seen = decode_image(data, limits=limits) if decode else decode_header(data, limits=limits)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import logging
 import os
 import shutil
 import stat
@@ -38,6 +39,7 @@ __all__ = [
     "write_sidecar",
 ]
 
+_log = logging.getLogger(__name__)
 _PACKAGES = ("numpy", "pillow", "opencv-python-headless", "onnxruntime", "polars", "scipy", "torch")
 
 
@@ -203,12 +205,18 @@ def write_sidecar(artifact: PathLike, record: Mapping[str, Any], *, found: Mappi
 
 
 def read_sidecar(artifact: PathLike) -> dict[str, Any] | None:
-    """Returns what `<artifact>.json` holds, or None where there is none that can be read."""
+    """Returns what `<artifact>.json` holds, or None where there is none; one that cannot be read counts as none, with a word."""
+    file = sidecar_path(artifact)
     try:
-        found = json.loads(sidecar_path(artifact).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
         return None
-    return found if isinstance(found, dict) else None
+    except (OSError, ValueError, RecursionError, MemoryError) as error:
+        found = error
+    if isinstance(found, dict):
+        return found
+    _log.warning("%s is no sidecar that can be read and counts as stale (%s)", file, type(found).__name__)
+    return None
 
 
 def is_current(artifact: PathLike, expected: str) -> bool:
@@ -235,7 +243,7 @@ class Parts:
         self.folder = Path(artifact).with_name(Path(artifact).name + ".parts")
         self.suffix = suffix
         mark = self.folder / "fingerprint"
-        if not mark.is_file() or mark.read_text(encoding="ascii") != key:
+        if not mark.is_file() or mark.read_bytes() != key.encode("ascii"):
             self.discard()
             with atomic_path(mark) as aside:
                 aside.write_text(key, encoding="ascii")

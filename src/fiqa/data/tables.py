@@ -35,6 +35,8 @@ from fiqa.data import columns
 from fiqa.data.columns import TEXT, typed
 from fiqa.data.formats.source import utf8_of
 from fiqa.data.frames import Frame, columns_of, is_frame, series
+from fiqa.data.parquet import read_parquet
+from fiqa.data.reading import reader
 from fiqa.data.store import Parts, atomic_path, open_regular
 from fiqa.errors import InputError, ReadError, WriteError
 
@@ -66,6 +68,7 @@ _LISTS = {
 }
 _MARK = "bytes:"
 _ROW_GROUP = 1 << 16
+_DEEPEST = 32
 
 
 def table_suffix(path: str | os.PathLike[str]) -> str:
@@ -229,6 +232,7 @@ def write_rows(frame: pl.DataFrame, stream: IO[bytes], suffix: str, *, header: b
         stream.write(flat.write_csv(include_header=header, quote_style="non_numeric").encode())
 
 
+@reader
 def read_table(source: str | os.PathLike[str] | Frame) -> pl.DataFrame:
     """Returns a table: columns named as ours are (fiqa.data.columns), nested ones put together,
     text in encoded form (see decode_text).
@@ -249,7 +253,7 @@ def read_table(source: str | os.PathLike[str] | Frame) -> pl.DataFrame:
     with open_regular(path) as file:
         try:
             if suffix == ".parquet":
-                return _named(pl.read_parquet(file), path)
+                return _named(read_parquet(file), path)
             text = utf8_of(file.read(), path)
             if suffix != ".jsonl":
                 apart = columns.delimiter_of(text.split(b"\n", 1)[0], suffix)
@@ -257,7 +261,7 @@ def read_table(source: str | os.PathLike[str] | Frame) -> pl.DataFrame:
                 if any(name != name.strip() for name in cells.columns):  # `path, score`
                     cells = cells.with_columns(pl.all().str.strip_chars())
                 return unflatten(_typed(_named(cells, path)))
-            rows = [json.loads(line) for line in text.splitlines() if line.strip()]
+            rows = [_parsed(line) for line in text.splitlines() if line.strip()]
             if not all(isinstance(row, dict) for row in rows):
                 raise ValueError("a line is not a JSON object")
             names = list(dict.fromkeys(name for row in rows for name in row))
@@ -267,7 +271,7 @@ def read_table(source: str | os.PathLike[str] | Frame) -> pl.DataFrame:
             return pl.DataFrame()
         except ReadError:
             raise
-        except (pl.exceptions.PolarsError, ValueError, OSError, RecursionError) as error:
+        except (pl.exceptions.PolarsError, ValueError, RecursionError) as error:
             raise ReadError(f"{path!r} must be a table in {suffix} form: {error}.", status="corrupt") from error
 
 
@@ -287,6 +291,19 @@ def _named(frame: pl.DataFrame, where: str) -> pl.DataFrame:
     nameless = [name for name in frame.columns if not name.partition("_duplicated_")[0].strip()]
     kept = frame.drop(name for name in nameless if frame[name].null_count() == len(frame))
     return kept.rename(dict(zip(kept.columns, columns.canonical(kept.columns, where), strict=True)))
+
+
+def _parsed(line: bytes) -> Any:
+    """Returns the value of a JSON line; raises ValueError where it nests so deep that polars would take minutes and gigabytes for its type."""
+    value = json.loads(line)
+    if line.count(b"[") + line.count(b"{") > _DEEPEST and not _shallow(value, _DEEPEST):
+        raise ValueError(f"a value nests more than {_DEEPEST} deep")
+    return value
+
+
+def _shallow(value: Any, left: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return not inner or (left > 0 and all(_shallow(one, left - 1) for one in inner))
 
 
 def _typed(frame: pl.DataFrame) -> pl.DataFrame:

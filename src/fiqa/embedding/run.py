@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from fiqa import checks
 from fiqa.data.embeddings import read_embeddings, write_embeddings
 from fiqa.data.images import Limits
+from fiqa.data.reading import reading
 from fiqa.data.store import Parts, fingerprint, is_current, make_record, write_sidecar
 from fiqa.faces.crops import ALIGNED_SIZE, CropTable
 from fiqa.progress import Progress, Told, counted, teller
@@ -163,7 +164,7 @@ def _parts(work: _Work, out: PathLike, key: str, told: Told) -> list[Part]:
     parts = Parts(out, key, ".npz")
     found = []
     for path in parts.paths():
-        with np.load(path, allow_pickle=False) as members:
+        with reading(path), np.load(path, allow_pickle=False) as members:
             found.append(([str(s) for s in members["status"]], members["vector"]))
     before, count = min(parts.done * _PART, len(work.table)), len(work.table)
     rows = counted(range(before, count), told, "embed", count, done=before)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fiqa.data.reading import reading
 from fiqa.data.store import Parts
 from fiqa.errors import FiqaError, InputError, ReadError
 from fiqa.execute.local import map_batches
@@ -53,7 +54,7 @@ class LocalWork:
         tables: list[FloatArray] = [np.empty((0, measure.columns), np.float32)]
         statuses: list[NDArray[np.str_]] = [np.empty(0, STATUS)]
         for path in parts.paths() if parts else []:
-            with np.load(path, allow_pickle=False) as known:
+            with reading(path), np.load(path, allow_pickle=False) as known:
                 tables.append(known["value"])
                 statuses.append(known["status"])
         done = sum(map(len, tables))

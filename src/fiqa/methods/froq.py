@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fiqa import checks
+from fiqa.data.reading import reader
 from fiqa.errors import InputError
 from fiqa.functional.agreement import spearman
 from fiqa.functional.batches import batches
@@ -196,6 +197,7 @@ def scorer(
     )
 
 
+@reader
 def _read(path: str | os.PathLike[str], size: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     """Crops at `size` and raw scores of a table's rows that have both."""
     import cv2

@@ -11,11 +11,11 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from fiqa import checks
+from fiqa.data.reading import reader
 from fiqa.errors import InputError, UnsafeFileError, WeightsError
 from fiqa.nets.iresnet import IResNet
 from fiqa.nets.mobilefacenet import MobileFaceNet
@@ -111,6 +111,7 @@ def _listed(what: str, keys: list[str]) -> str:
     return f"{what}: {', '.join(keys[:_SHOWN])}{more}" if keys else ""
 
 
+@reader
 def read_state(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     """Returns the names and tensors of a local file, .safetensors or .pt / .pth; nothing in it runs. Raises as load_weights."""
     path = Path(path)
@@ -124,7 +125,9 @@ def read_state(path: str | os.PathLike[str]) -> dict[str, Tensor]:
             f"{str(path)!r} must hold tensors only, it holds something that could run code.",
             hint="save net.state_dict(), best as .safetensors",
         ) from error
-    except (SafetensorError, RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
+    except (
+        Exception
+    ) as error:  # torch reads what torch of old wrote with unchecked steps: any error means this file is bad
         raise WeightsError(f"{str(path)!r} must be a state dict, it cannot be read: {error}.") from error
     if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
         raise WeightsError(f"{str(path)!r} must be a state dict: names and tensors, nothing around it.")

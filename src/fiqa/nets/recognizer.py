@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fiqa import checks
+from fiqa.data.reading import reader
 from fiqa.data.store import sha256_file
 from fiqa.errors import InputError, WeightsError
 from fiqa.functional.batches import batches
@@ -95,6 +96,7 @@ class TorchRecognizer:
         return np.concatenate(parts).astype(np.float32, copy=False)
 
 
+@reader
 def open_recognizer(path: str | os.PathLike[str], *, device: str = "cpu") -> TorchRecognizer:
     """Returns the recognizer of a file of torch weights and the card beside it (NAME.pt and NAME.pt.json).
 

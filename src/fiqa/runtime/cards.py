@@ -13,6 +13,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from fiqa.data.reading import reader
 from fiqa.data.store import atomic_path
 from fiqa.errors import FiqaError, InputError, ReadError, UnknownNameError, WeightsError
 from fiqa.functional.calibration import Calibration
@@ -224,6 +225,7 @@ def card_path(model: str | os.PathLike[str]) -> Path:
     return path.with_name(f"{path.name}.json") if path.suffix.lower() in TORCH_SUFFIXES else path.with_suffix(".json")
 
 
+@reader
 def read_card(path: str | os.PathLike[str]) -> ModelCard:
     """Returns the card in the JSON file `path`.
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqa import checks
+from fiqa.data.reading import reader
 from fiqa.errors import InputError, ReadError, WeightsError
 from fiqa.functional.batches import batches
 from fiqa.privacy import onnxruntime_is_late, telemetry_line
@@ -35,6 +36,7 @@ _TELEMETRY_SINCE = (1, 29)
 _log = logging.getLogger(__name__)
 
 
+@reader
 def read_model(path: str | os.PathLike[str]) -> bytes:
     """Returns the bytes of an ONNX file after the checks that need no runtime.
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -74,7 +74,7 @@ def load_state(
             torch.set_rng_state(tensors[f"{_RNG}cpu"])
             if f"{_RNG}cuda" in tensors and torch.cuda.is_available():
                 torch.cuda.set_rng_state(tensors[f"{_RNG}cuda"])
-    except (SafetensorError, RuntimeError, KeyError, ValueError, TypeError) as error:
+    except Exception as error:
         raise WeightsError(
             f"{str(file)!r} must be the state of this run, it cannot be used: {error}.", hint="--force begins again"
         ) from error
@@ -93,7 +93,7 @@ def objective_state(folder: str | os.PathLike[str]) -> dict[str, Tensor]:
         with safe_open(file, framework="pt") as opened:
             names = [name for name in opened.keys() if name.startswith(_OBJECTIVE)]  # noqa: SIM118 (it is no mapping)
             return {name.removeprefix(_OBJECTIVE): opened.get_tensor(name) for name in names}
-    except (SafetensorError, OSError) as error:
+    except Exception as error:
         raise WeightsError(f"{str(file)!r} must be the state of a run, it cannot be read: {error}.") from error
 
 

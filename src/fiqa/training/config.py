@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from fiqa import checks
+from fiqa.data.reading import reader
 from fiqa.errors import InputError, ReadError, UnknownNameError
 from fiqa.training.settings import OBJECTIVES, Settings
 from fiqa.vocabulary import FACTORS
@@ -261,6 +262,7 @@ class Recipe:
         return plain | ({self.loss.objective: own} if own else {})
 
 
+@reader
 def read_recipe(path: str | os.PathLike[str], settings: Sequence[str] = ()) -> Recipe:
     """Returns the recipe of a TOML file with `settings` applied over it.
 

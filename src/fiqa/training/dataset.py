@@ -22,6 +22,7 @@ from fiqa.data.columns import identity_like, identity_missing
 from fiqa.data.manifest import find
 from fiqa.data.names import find_ids, strangers
 from fiqa.data.quality import join_quality, read_quality
+from fiqa.data.reading import reading
 from fiqa.data.store import atomic_path, fingerprint, sha256_file
 from fiqa.data.tables import SUFFIXES, decode_text, read_table
 from fiqa.errors import EvidenceError, InputError, ReadError
@@ -321,9 +322,11 @@ def _cached(manifest: Manifest, size: int, folder: Path) -> tuple[NDArray[np.uin
         with atomic_path(note) as aside:
             aside.write_text(json.dumps({"failed": failed}) + "\n", encoding="ascii")
     status = np.full(len(manifest), "ok", dtype=object)
-    known: dict[str, str] = json.loads(note.read_text(encoding="ascii"))["failed"]
-    status[[int(row) for row in known]] = list(known.values())
-    return np.load(file, mmap_mode="r"), status.astype(np.str_)
+    with reading(note):
+        known: dict[str, str] = json.loads(note.read_text(encoding="ascii"))["failed"]
+        status[[int(row) for row in known]] = list(known.values())
+    with reading(file):
+        return np.load(file, mmap_mode="r"), status.astype(np.str_)
 
 
 def _decode(manifest: Manifest, size: int, file: Path) -> dict[str, str]:

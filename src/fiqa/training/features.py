@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fiqa.data.reading import reading
 from fiqa.data.store import atomic_path, fingerprint
 from fiqa.errors import EvidenceError
 from fiqa.nets.heads import BackboneNet
@@ -52,7 +53,8 @@ def frozen(net: nn.Module, recipe: Recipe, data: Examples, folder: str | os.Path
     if not file.is_file():
         _log.info("the backbone is frozen: its features of %d crops are computed once, into %s", len(data.ids), file)
         _compute(net.backbone, recipe, data, file)
-    return Frozen(net, np.load(file, mmap_mode="r"))
+    with reading(file):
+        return Frozen(net, np.load(file, mmap_mode="r"))
 
 
 def _compute(trunk: nn.Module, recipe: Recipe, data: Examples, file: Path) -> None:

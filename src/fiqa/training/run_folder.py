@@ -26,7 +26,7 @@ def open_run(folder: PathLike) -> Recipe:
     file = Path(folder) / "recipe.json"
     try:
         return resolve(json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
+    except Exception as error:
         raise WeightsError(
             f"A run must have a recipe.json, {str(file)!r} cannot be read: {error}.",
             hint="fiqa train RECIPE.toml -o RUN",
@@ -39,8 +39,8 @@ def best_of(folder: PathLike, metric: str) -> tuple[Path, dict[str, Any]]:
 
     file = best_path(folder, metric)
     try:
-        row: dict[str, Any] = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        row = dict(json.loads(file.with_suffix(".json").read_text(encoding="utf-8")))
+    except Exception as error:
         raise WeightsError(
             f"The run in {os.fspath(folder)!r} must have weights chosen by {metric}, there are none."
         ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from fiqa.data.headers import sniff
 from fiqa.data.manifest import write_manifest
 from fiqa.data.pairs import read_folds, write_pairs
 from fiqa.data.quality import read_quality, write_quality
+from fiqa.data.reading import reader, reading
 from fiqa.data.store import make_record, sha256_file, write_sidecar
 from fiqa.data.tables import SUFFIXES, decode_text, flatten, read_table
 from fiqa.errors import InputError, ReadError
@@ -189,7 +191,9 @@ def _scores(source: PathLike, output: PathLike, target: str, column: str | None,
     failed = sum(status != "ok" for status in table.get("status", []))
     rows = len(table["path"])
     if target == "ofiq":
-        ofiq.write(output, table["path"], *_blocks(table))
+        with reading(source):
+            blocks = _blocks(table)
+        ofiq.write(output, table["path"], *blocks)
     elif target == "fiftyone":
         fiftyone.write(output, table["path"], _without(table, "path"))
     elif target == "imagefolder":
@@ -201,11 +205,14 @@ def _scores(source: PathLike, output: PathLike, target: str, column: str | None,
     return Conversion(target, (os.fspath(output),), rows, failed, 0)
 
 
+@reader
 def _table(source: PathLike, column: str | None) -> dict[str, list[Any]]:
     """Returns our table of scores flat, column -> values, text decoded; another tool's scores as path, id, value."""
     frame: pl.DataFrame | None = read_table(source) if Path(source).suffix.lower() in SUFFIXES else None
     if frame is not None and {"id", "path"} <= set(frame.columns) and column is None:
         values = {name: series.to_list() for name, series in flatten(frame).to_dict().items()}
+        for name, cells in values.items():
+            _check_cells(name, cells)
         return {name: [decode_text(v) if isinstance(v, str) else v for v in cells] for name, cells in values.items()}
     quality = read_quality(source, column=column)
     scalar = [100 * float(v) for v in quality.value] if quality.range == (0, 1) else [float(v) for v in quality.value]
@@ -215,6 +222,15 @@ def _table(source: PathLike, column: str | None) -> dict[str, list[Any]]:
         "value": quality.value.tolist(),
     }
     return table | ({"uqs": scalar} if quality.range in ((0, 1), (0, 100)) else {})
+
+
+def _check_cells(name: str, cells: list[Any]) -> None:
+    """Refuses a row without a path, and a number that no other format can hold."""
+    for row, cell in enumerate(cells, 1):
+        if name == "path" and not cell:
+            raise InputError(f"path must name an image in every row, row {row} has none.")
+        if isinstance(cell, float) and math.isinf(cell):
+            raise InputError(f"{name} must hold finite numbers, row {row} has {cell}.")
 
 
 def _without(table: dict[str, list[Any]], name: str) -> dict[str, list[Any]]:
@@ -229,14 +245,19 @@ def _blocks(table: dict[str, list[Any]]) -> tuple[dict[str, Any], dict[str, Any]
             "OFIQ's CSV must have a score in 0..100 (uqs) beside the raw one; these scores have none.",
             hint="score with fiqa score",
         )
-    factors = {name.removeprefix("factor_"): _numbers(v) for name, v in table.items() if name.startswith("factor_")}
+    factors = {
+        name.removeprefix("factor_"): _numbers(v, name) for name, v in table.items() if name.startswith("factor_")
+    }
     return (
-        {ofiq.UNIFIED: _numbers(raw), **factors},
-        {ofiq.UNIFIED: _numbers(table["uqs"]), **{name: 100 * values for name, values in factors.items()}},
+        {ofiq.UNIFIED: _numbers(raw, "the raw score"), **factors},
+        {ofiq.UNIFIED: _numbers(table["uqs"], "uqs"), **{name: 100 * values for name, values in factors.items()}},
     )
 
 
-def _numbers(values: list[Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _numbers(values: list[Any], name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    wrong = next(((row, v) for row, v in enumerate(values, 1) if not isinstance(v, int | float | None)), None)
+    if wrong:
+        raise InputError(f"{name} must hold numbers, row {wrong[0]} has {str(wrong[1])[:40]!r}.")
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 

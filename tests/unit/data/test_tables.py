@@ -306,3 +306,12 @@ def test_an_empty_column_of_a_csv_has_the_type_of_its_name(tmp_path: Path) -> No
     assert found.schema["grey"] == pl.Boolean
     assert found["source"].to_list() == ["007", "008"]
     assert found["note"].to_list() == [None, None]
+
+
+def test_json_that_nests_too_deep_is_refused_before_polars_looks_for_its_type(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"a": ' + "[" * 30 + "1" + "]" * 30 + "}\n")
+    assert len(read_table(path)) == 1
+    path.write_text('{"a": ' + "[" * 900 + "]" * 900 + "}\n")
+    with pytest.raises(ReadError, match="nests more than 32 deep"):
+        read_table(path)

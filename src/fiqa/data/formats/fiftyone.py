@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fiqa.data.formats.source import read_text, write_whole
+from fiqa.data.reading import reader
 from fiqa.errors import InputError, ReadError, ShapeError
 
 __all__ = ["cell", "read", "write"]
@@ -53,6 +54,7 @@ def cell(value: Any) -> str:
     return ";".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
+@reader
 def read(path: str | os.PathLike[str], *, first: str = "filepath") -> tuple[list[str], dict[str, list[str]]]:
     """Returns (paths, field -> cells as text) of such a CSV; raises ReadError when its first column is not `first` or a row has other cells."""
     rows = list(csv.reader(io.StringIO(read_text(path), newline="")))

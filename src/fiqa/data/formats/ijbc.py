@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fiqa import checks
 from fiqa.data.formats.source import read_text
+from fiqa.data.reading import reader
 from fiqa.data.sound import sound, warn
 from fiqa.errors import EvidenceError, ReadError
 from fiqa.types import Pairs
@@ -25,6 +26,7 @@ class TemplateMedia(NamedTuple):
     media: NDArray[np.int64]
 
 
+@reader
 def read_media(path: str | os.PathLike[str]) -> TemplateMedia:
     """Returns `ijbc_face_tid_mid.txt`: lines `image template media`. Raises ReadError naming the first line that is none."""
     rows = _rows(path, 3, "image template media")
@@ -32,6 +34,7 @@ def read_media(path: str | os.PathLike[str]) -> TemplateMedia:
     return TemplateMedia(np.array([row[0] for row in rows], dtype=np.str_), numbers[:, 0], numbers[:, 1])
 
 
+@reader
 def read_pairs(path: str | os.PathLike[str]) -> Pairs:
     """Returns `ijbc_template_pair_label.txt`: lines `template template label`. Ids are the templates' numbers as text, ascending by number.
 

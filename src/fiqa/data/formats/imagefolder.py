@@ -10,6 +10,7 @@ from typing import Any
 
 from fiqa.data.formats import fiftyone
 from fiqa.data.formats.source import read_text, write_whole
+from fiqa.data.reading import reader
 from fiqa.errors import InputError, ReadError, ShapeError
 
 __all__ = ["NAMES", "read", "write"]
@@ -46,6 +47,7 @@ def write(path: str | os.PathLike[str], images: Sequence[str], fields: Mapping[s
     write_whole(target, text.encode("utf-8", "surrogateescape"))
 
 
+@reader
 def read(path: str | os.PathLike[str]) -> tuple[list[str], dict[str, list[Any]]]:
     """Returns (file names, field -> values; text in a CSV) of a metadata file; raises ReadError when it is none."""
     if Path(path).suffix == ".csv":

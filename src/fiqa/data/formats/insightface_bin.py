@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fiqa.data.formats.safe_pickle import Limits, RecordedArray, load
-from fiqa.data.formats.source import content_id, naming, read_bytes, write_whole
+from fiqa.data.formats.source import content_id, read_bytes, write_whole
+from fiqa.data.reading import reading
 from fiqa.data.sound import sound, warn
 from fiqa.errors import InputError, ReadError, UnsafeFileError
 from fiqa.types import Pairs
@@ -39,7 +40,7 @@ class PairImages(NamedTuple):
 def read(path: str | os.PathLike[str], *, limits: Limits | None = None, file_limit: int = FILE_LIMIT) -> PairImages:
     """Returns the images and pairs of a .bin file; see `parse`. Raises ReadError also when the file cannot be read."""
     data = read_bytes(path, limit=file_limit)
-    with naming(path):
+    with reading(path):
         found = parse(data, limits=limits)
     warn(found.left_out, os.fspath(path))
     return found

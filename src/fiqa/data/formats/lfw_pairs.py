@@ -21,7 +21,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqa.data.formats.source import naming, read_text
+from fiqa.data.formats.source import read_text
+from fiqa.data.reading import reading
 from fiqa.data.sound import sound, warn
 from fiqa.data.store import open_regular
 from fiqa.errors import ReadError
@@ -29,7 +30,7 @@ from fiqa.types import Pairs
 
 __all__ = ["FALSE", "TRUE", "FoldedPairs", "collect", "folded", "is_header", "parse", "read"]
 
-_HEAD = re.compile(r"\s*(\d+)(?:\s+(\d+))?\s*$")
+_HEAD = re.compile(r"\s*(\d{1,9})(?:\s+(\d{1,9}))?\s*$")
 TRUE, FALSE = frozenset(("1", "true", "1.0")), frozenset(("0", "false", "0.0", "-1", "-1.0"))
 """How lists and tables write that a pair is mated, and that it is not."""
 
@@ -50,7 +51,7 @@ class FoldedPairs(NamedTuple):
 def read(path: str | os.PathLike[str]) -> FoldedPairs:
     """Returns the pairs of a list file; see `parse`. Raises ReadError also when the file cannot be read."""
     text = read_text(path)
-    with naming(path):
+    with reading(path):
         found = parse(text)
     warn(found.left_out, os.fspath(path))
     return found
@@ -116,7 +117,7 @@ _Rows = list[tuple[str, str, bool]]
 
 def _named(lines: list[str], head: re.Match[str]) -> tuple[_Rows, NDArray[np.int64], int]:
     folds, size = (int(head[1]), int(head[2])) if head[2] else (1, int(head[1]))
-    body = [line for line in lines[1:] if line.strip()]
+    body = [(at, line) for at, line in enumerate(lines[1:], 2) if line.strip()]
     if len(body) != 2 * folds * size:
         raise ReadError(
             f"The list must hold {folds} x {2 * size} pairs as its first line says, got {len(body)}.",
@@ -124,18 +125,22 @@ def _named(lines: list[str], head: re.Match[str]) -> tuple[_Rows, NDArray[np.int
         )
     rows: _Rows = []
     fold = []
-    for number, line in enumerate(body):
+    for number, (at, line) in enumerate(body):
         parts = line.split("\t") if "\t" in line else line.split()
         mated = number % (2 * size) < size
         if len(parts) != (3 if mated else 4) or not (parts[1] + parts[-1].strip()).isdecimal():
             continue
-        rows.append((_image(parts[0], parts[1]), _image(parts[0 if mated else 2], parts[-1]), mated))
+        names = _image(parts[0], parts[1], at), _image(parts[0 if mated else 2], parts[-1], at)
+        rows.append((*names, mated))
         fold.append(number // (2 * size))
     return rows, np.array(fold, np.int64), len(body) - len(rows)
 
 
-def _image(name: str, number: str) -> str:
-    return f"{name}/{name}_{int(number):04d}.jpg"
+def _image(name: str, number: str, line: int) -> str:
+    try:
+        return f"{name}/{name}_{int(number):04d}.jpg"
+    except ValueError as error:  # digits without end
+        raise ReadError(f"Line {line} must number an image, got {number[:40]!r}.", status="corrupt") from error
 
 
 def _labels(line: str) -> tuple[str, str, bool] | None:

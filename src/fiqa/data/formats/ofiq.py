@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqa import checks
-from fiqa.data.formats.source import naming, read_text, write_whole
+from fiqa.data.formats.source import read_text, write_whole
+from fiqa.data.reading import reading
 from fiqa.errors import InputError, ReadError
 
 __all__ = ["UNIFIED", "OfiqTable", "is_header", "parse", "read", "write"]
@@ -61,7 +62,7 @@ def is_header(line: str) -> bool:
 def read(path: str | os.PathLike[str]) -> OfiqTable:
     """Returns the cells of an OFIQ CSV. Raises ReadError as `parse`, or when the file cannot be read."""
     text = read_text(path)
-    with naming(path):
+    with reading(path):
         return parse(text)
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqa.data.formats.source import check_file, read_text, write_whole
+from fiqa.data.reading import reading
 from fiqa.data.store import open_regular
 from fiqa.errors import InputError, ReadError
 
@@ -100,6 +101,10 @@ class RecordFile:
         return self._record(key, self._payload(self._offsets[key])[0])
 
     def __iter__(self) -> Iterator[Record]:
+        with reading(self.path):
+            yield from self._images()
+
+    def _images(self) -> Iterator[Record]:
         if self._offsets is not None and self.keys is not None:
             yield from (self.read(int(key)) for key in self.keys)
             return

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from fiqa.data.columns import cells, delimiter_of, plain_name
 from fiqa.data.formats import ofiq
 from fiqa.data.formats.safe_pickle import load
-from fiqa.data.formats.source import TEXT_LIMIT, naming, read_bytes, text_of
+from fiqa.data.formats.source import TEXT_LIMIT, read_bytes, text_of
+from fiqa.data.reading import reader, reading
 from fiqa.errors import InputError, ReadError
 
 __all__ = ["NAME_COLUMNS", "VALUE_COLUMNS", "NamedScores", "choose_column", "named_scores", "read"]
@@ -42,6 +43,7 @@ class NamedScores(NamedTuple):
     column: str
 
 
+@reader
 def read(path: str | os.PathLike[str], *, column: str | None = None) -> NamedScores:
     """Returns the scores of a file, whichever of the forms above it has.
 
@@ -62,7 +64,7 @@ def read(path: str | os.PathLike[str], *, column: str | None = None) -> NamedSco
     first = text[: text.find("\n") % (len(text) + 1)].strip("\r")
     fields = list(map(plain_name, cells(first)))
     if ofiq.is_header(first) and not set(fields) & set(VALUE_COLUMNS):
-        with naming(where):
+        with reading(where):
             table = ofiq.parse(text)
         names, values, used = table.select(column)
         return named_scores(names, values, where=where, column=used)
@@ -124,12 +126,12 @@ def _number(value: Any, where: str, row: int, column: str) -> float | None:
         return None
     try:
         return float(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ReadError(f"{where!r} row {row} must have a number in {column!r}, got {str(value)[:40]!r}.") from error
 
 
 def _from_pickle(data: bytes, where: str) -> NamedScores:
-    with naming(where):
+    with reading(where):
         value = load(data)
     if not isinstance(value, Mapping):
         raise ReadError(f"{where!r} must hold a dict of name to number.", status="unsupported_format")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import BinaryIO
 
+from fiqa.data.reading import read_at_most, reading
 from fiqa.data.store import atomic_path, open_regular
 from fiqa.errors import ReadError
 
@@ -15,7 +14,6 @@ __all__ = [
     "TEXT_LIMIT",
     "check_file",
     "content_id",
-    "naming",
     "read_bytes",
     "read_text",
     "text_of",
@@ -51,12 +49,9 @@ def check_file(path: str | os.PathLike[str], *, limit: int) -> int:
 
 def read_bytes(path: str | os.PathLike[str], *, limit: int) -> bytes:
     """Returns the whole file as bytes; raises ReadError as `check_file` does, or when the file system refuses."""
-    with open_regular(path) as file:
+    with open_regular(path) as file, reading(path):
         _size(file, path, limit)
-        try:
-            return file.read(limit)
-        except OSError as error:
-            raise ReadError(f"{os.fspath(path)!r} cannot be read: {error}.") from error
+        return read_at_most(file, limit)
 
 
 def _size(file: BinaryIO, path: str | os.PathLike[str], limit: int) -> int:
@@ -120,22 +115,6 @@ def utf8_of(data: bytes, where: str, *, whole: bool = True) -> bytes:
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in data[:_HEAD]:
         return text_of(data, where, whole=whole).encode("utf-8", "surrogateescape")
     return data.removeprefix(b"\xef\xbb\xbf")
-
-
-@contextmanager
-def naming(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Puts the file's name before the message of a ReadError raised inside the block.
-
-    >>> with naming("a.bin"):
-    ...     raise ReadError("It is none.")
-    Traceback (most recent call last):
-    fiqa.errors.ReadError: 'a.bin': It is none.
-    """
-    try:
-        yield
-    except ReadError as error:
-        message = f"{os.fspath(path)!r}: {error.message}"
-        raise type(error)(message, status=error.status, hint=error.hint) from error
 
 
 def content_id(data: bytes) -> str:

@@ -83,7 +83,9 @@ def _members(path: str | os.PathLike[str], limit: int) -> Iterator[tuple[str, by
                         raise ReadError(f"{where!r} ends within {member.name!r}.", status="truncated")
                     yield member.name, content
                 archive.members = []  # type: ignore[attr-defined]  # a long archive is not kept in memory
-    except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
+    except ReadError:
+        raise
+    except Exception as error:  # whatever damaged headers do to the reader
         raise ReadError(f"{where!r} must be a whole tar: {error}.", status="corrupt") from error
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fiqa import checks
+from fiqa.data.reading import reader
 from fiqa.data.store import open_regular
 from fiqa.errors import InputError, ReadError
 from fiqa.vocabulary import FACTORS
@@ -22,6 +23,7 @@ DEFAULT = Path(__file__).with_name("default.toml")
 _JUDGES = ("analytic", "clip", "blip2")
 
 
+@reader
 def read_config(path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
     """Returns the settings of the shipped TOML, with those of the file at `path` in their place.
 

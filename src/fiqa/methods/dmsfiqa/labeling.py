@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from fiqa.data.reading import reader
 from fiqa.data.tables import read_table
 from fiqa.errors import InputError, UnknownNameError
 from fiqa.methods.dmsfiqa.config import read_config, replaced
@@ -175,6 +176,7 @@ def _table(
     )
 
 
+@reader
 def _choice(path: str | os.PathLike[str]) -> tuple[list[str], list[bool]]:
     """(ids, chosen) of a table of templates; without a column `chosen` every line is one."""
     frame = read_table(path)

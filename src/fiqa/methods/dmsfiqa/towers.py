@@ -39,7 +39,7 @@ def loading(folder: Path, what: str, load: Callable[[], T]) -> T:
     """Returns `load()`; raises WeightsError that names the folder where the library cannot."""
     try:
         return load()
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+    except Exception as error:  # whatever the library makes of a damaged file
         told = str(error).splitlines()[0] if str(error) else ""
         raise WeightsError(
             f"{what} could not be loaded from {folder}: {type(error).__name__}: {told}",

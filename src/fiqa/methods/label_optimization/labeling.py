@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fiqa.data.reading import reading
 from fiqa.errors import InputError
 from fiqa.functional.agreement import spearman
 from fiqa.methods.label_optimization import LabelOptimizer, mean_mated_similarity
@@ -49,7 +50,7 @@ def _advance(optimizer: LabelOptimizer, work: Work) -> None:
     parts = work.parts(STAGE)
     saved = parts.paths() if parts else []
     for path in saved[:1] + saved[1:][-1:]:
-        with np.load(path, allow_pickle=False) as state:
+        with reading(path), np.load(path, allow_pickle=False) as state:
             optimizer.restore(state)
     if not saved:
         optimizer.cluster(work.progress)

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from fiqa.data.reading import reader
 from fiqa.data.tables import decode_text, frame_of, read_table, write_table
 from fiqa.errors import InputError
 from fiqa.functional.soft import ANCHORS
@@ -167,6 +168,7 @@ def confidence_path(folder: Path) -> Path:
     return folder / "confidence.parquet"
 
 
+@reader
 def factor_levels(labels: str, ids: NDArray[np.str_], factors: tuple[str, ...]) -> NDArray[np.int64]:
     """Returns (N,F) positions in fiqa.methods.clib_fiqa.GRID of the words in a labels file, -1 where it has none.
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fiqa.data.formats.source import check_file, content_id, naming, read_bytes, read_text, text_of, write_whole
-from fiqa.errors import ReadError, UnsafeFileError
+from fiqa.data.formats.source import check_file, content_id, read_bytes, read_text, text_of, write_whole
+from fiqa.errors import ReadError
 
 
 def test_read_bytes_and_sizes(tmp_path: Path) -> None:
@@ -31,12 +31,6 @@ def test_text(tmp_path: Path) -> None:
         read_text(path)
     assert caught.value.status == "unsupported_format"
     assert text_of(b"x", "name") == "x"
-
-
-def test_naming_keeps_the_kind_of_error() -> None:
-    with pytest.raises(UnsafeFileError, match="'a': no") as caught, naming("a"):
-        raise UnsafeFileError("no", status="corrupt", hint="go")
-    assert (caught.value.status, caught.value.hint) == ("corrupt", "go")
 
 
 def test_content_id() -> None:

@@ -1,0 +1,207 @@
+"""Every reader on damaged files: a ReadError with the file's name and a status, or a result; nothing else, whatever the bytes.
+
+The damage is decided by a seed, so a fault that is found is named by its target and seed, and becomes one of CASES. To look for
+more: `FIQA_FUZZ=20000:25000 pytest tests/fuzz -m slow -k thousands` takes other seeds.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+Work = Sequence[tuple[str, int | str]]
+ONE_THREAD = (
+    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS", "RAYON_NUM_THREADS", "MALLOC_ARENA_MAX",
+)  # fmt: skip
+
+
+def loaded(name: str) -> ModuleType:
+    """A module beside this file, which the child imports by its bare name."""
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
+        if spec is None or spec.loader is None:
+            raise FileNotFoundError(name)
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
+TARGETS = loaded("targets").TARGETS
+TORCH_TARGETS = ("state .safetensors", "state .pt", "state .pth of old", "run of torch")
+
+
+def read_all(work: Work, scratch: Path, *, torch: bool = False) -> int:
+    """Has a child read every input and returns how many it read; fails with each fault, named by target and seed."""
+    scratch.mkdir()
+    done = subprocess.run(
+        [sys.executable, str(HERE / "child.py"), str(scratch), *(["torch"] if torch else [])],
+        input=json.dumps(work),
+        capture_output=True,
+        text=True,
+        env={**os.environ, **dict.fromkeys(ONE_THREAD, "1")},
+        check=False,
+    )
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    begun = [line["begun"] for line in lines if "begun" in line]
+    read = [line["fault"] for line in lines if "fault" in line]
+    faults = [f"{which}: {fault}" for which, fault in zip(begun, read, strict=False) if fault]
+    if done.returncode:
+        last = begun[-1] if begun else "the start"
+        faults.append(f"{last}: the process ended with {done.returncode}: {done.stderr[-1500:]}")
+    assert not faults, "\n".join(faults)
+    assert "panicked" not in done.stderr
+    assert "Traceback" not in done.stderr
+    return len(read)
+
+
+def test_every_reader_on_three_hundred_damaged_files(tmp_path):
+    lean: Work = [(name, seed) for name in TARGETS for seed in range(5)]
+    heavy: Work = [(name, seed) for name in TORCH_TARGETS for seed in range(5)]
+    assert read_all(lean, tmp_path / "lean") + read_all(heavy, tmp_path / "torch", torch=True) >= 300
+
+
+@pytest.mark.slow
+def test_every_reader_on_thousands_of_damaged_files(tmp_path):
+    first, last = map(int, os.environ.get("FIQA_FUZZ", "100:150").split(":"))
+    lean: Work = [(name, seed) for name in TARGETS for seed in range(first, last)]
+    heavy: Work = [(name, seed) for name in TORCH_TARGETS for seed in range(first, last)]
+    read = read_all(lean, tmp_path / "lean") + read_all(heavy, tmp_path / "torch", torch=True)
+    assert read == len(lean) + len(heavy) >= 3000
+
+
+HEADER = b"{'descr': '<f4', 'fortran_order': False, 'shape': (5, 4"
+CASES: list[tuple[str, int | bytes]] = [
+    ("manifest .csv", b'"id","path","eye_distance"\n"a","a.jpg","n/a"\n'),
+    ("manifest .csv", b'"id","path","inside"\n"a","a.jpg","all"\n'),
+    ("manifest .jsonl", b'{"path": "a.jpg", "landmarks": "none"}\n'),
+    ("manifest .jsonl", b'{"path": "a.jpg", "landmarks": [[1, 2], [3, null]]}\n'),
+    ("manifest .jsonl", b'{"path": "a.jpg", "landmarks": [1, null, 3]}\n'),
+    ("manifest .jsonl", b'{"path": ' + b"[" * 900 + b"]" * 900 + b"}\n"),
+    ("embeddings .npy", b"\x93NUMPY\x01\x00" + bytes([len(HEADER), 0]) + HEADER),
+    ("embeddings .npz", 4),
+    ("embeddings compressed", 1),
+    ("embeddings compressed", 4),
+    ("embeddings .parquet", 1),
+    ("state .pth of old", 0),
+    ("convert to ofiq", b'"id","path","raw","uqs"\n"a","a.jpg","4-inf",5\n'),
+    ("convert to imagefolder", b'"id","path","raw"\n"a",,0.5\n'),
+    ("convert to webdataset", b'"id","path","raw"\n"a",,0.5\n'),
+    ("convert to fiftyone", b'"id","path","raw"\n"a","a.jpg",1e999\n'),
+    ("pairs .csv", b'"id_a","id_b","mated","fold"\n"a","b",1,1e309\n'),
+    ("pairs .jsonl", b'{"id_a": "a", "id_b": "b", "mated": 1, "fold": 99999999999999999999999}\n'),
+    ("pairs.txt", b"2\t1\n" + b"Ann\t1\t" + b"9" * 5000 + b"\nBo\t1\tCy\t3\n" * 2),
+    ("pairs.txt", b"9" * 5000 + b"\n"),
+    ("quality .jsonl", b'{"id": "a", "raw": ' + b"9" * 400 + b"}\n"),
+    ("sidecar", b'{"a":' * 100_000),
+    ("sidecar", b"[" * 100_000 + b"]" * 100_000),
+    ("sidecar of quality", b'{"quality": 5}'),
+    ("sidecar of quality", b'{"quality": {"range": "ab", "method": [1], "provenance": 3}}'),
+    ("card", b"[" * 100_000),
+    ("recipe", b"a = " + b"[" * 100_000),
+    ("settings", b"a = " + b"[" * 100_000),
+    ("run", b"[" * 100_000),
+    ("best of a run", b"[1, 2]"),
+]
+
+
+def test_the_inputs_that_once_failed(tmp_path):
+    work = [(name, seed.hex() if isinstance(seed, bytes) else seed) for name, seed in CASES]
+    lean = [one for one in work if one[0] in TARGETS]
+    heavy = [one for one in work if one[0] not in TARGETS]
+    assert read_all(lean, tmp_path / "lean") + read_all(heavy, tmp_path / "torch", torch=True) == len(CASES)
+
+
+READS = re.compile(
+    r"np\.load\(|json\.loads?\(|pl\.(?:read|scan)_|tomllib\.loads?\(|torch\.load\(|safe_open\(|load_file\(|open_memmap\(.*mode=\"r"
+    r"|\.read_(?:bytes|text)\(|\bread_(?:bytes|text|parquet)\(|tarfile\.open\(|zipfile\.|open_regular\(|PIL\.Image\.open\(|csv\.reader\("
+)
+NOT_FOREIGN = {
+    "data/store.py": "sidecars are targets; else opens, hashes and syncs",
+    "data/reading.py": "the guard",
+    "diagnosis/folder.py": "reads images through data/images",
+    "runtime/quantize.py": "reads what it has just written",
+    "scoring/run.py": "counts the rows of a table that it has just written or that its sidecar vouches for",
+    "embedding/run.py": "its own parts, guarded",
+    "verbs/evaluate_run.py": "prints the summary of a report that its sidecar vouches for",
+    "verbs/threshold.py": "JSON of its own making",
+    "labeling/work.py": "its own parts, guarded",
+    "labeling/label_optimization.py": "its own parts, guarded",
+    "training/dataset.py": "its own cache, guarded",
+    "training/features.py": "its own cache, guarded",
+    "methods/lightqnet.py": "the file's sha256 is one of three",
+    "cli/score.py": "an option of the command line",
+    "verbs/convert.py": "images of a table, and targets of convert",
+}
+READERS = {
+    "data/embeddings.py": "embeddings .npz",
+    "data/images.py": "image JPEG",
+    "data/manifest.py": "manifest .csv",
+    "data/pairs.py": "pairs .csv",
+    "data/parquet.py": "manifest .parquet",
+    "data/quality.py": "quality .csv",
+    "data/scan.py": "image PNG",
+    "data/tables.py": "quality .jsonl",
+    "data/formats/fiftyone.py": "fiftyone",
+    "data/formats/ijbc.py": "template media",
+    "data/formats/imagefolder.py": "imagefolder jsonl",
+    "data/formats/insightface_bin.py": "bin",
+    "data/formats/lfw_pairs.py": "pairs.txt",
+    "data/formats/ofiq.py": "ofiq csv",
+    "data/formats/recordio.py": "rec",
+    "data/formats/score_files.py": "score lines",
+    "data/formats/source.py": "score csv",
+    "data/formats/webdataset.py": "webdataset",
+    "methods/dmsfiqa/config.py": "settings",
+    "nets/catalog.py": "state .pt",
+    "runtime/cards.py": "card",
+    "runtime/onnx.py": "onnx",
+    "training/checkpoint.py": "run of torch",
+    "training/config.py": "recipe",
+    "training/run_folder.py": "best of a run",
+}
+
+
+def test_no_reader_is_without_a_target(root):
+    """A file that opens or parses something is a reader with a target, or says why it needs none."""
+    source = root / "src" / "fiqa"
+    found = {
+        str(file.relative_to(source))
+        for file in source.rglob("*.py")
+        if READS.search(re.sub(r'"""(?:.|\n)*?"""', "", file.read_text()))
+    }
+    assert found - READERS.keys() - NOT_FOREIGN.keys() == set()
+    assert set(READERS.values()) <= TARGETS.keys() | set(TORCH_TARGETS)
+
+
+def test_the_child_says_what_is_wrong_and_which_input_ended_it(tmp_path):
+    """The fuzz itself can fail: a reader that raises something else, and one that ends the process."""
+    module = tmp_path / "targets.py"
+    module.write_text(
+        (HERE / "targets.py").read_text().split("TARGETS: dict[str, Target] = {")[0]
+        + "def fail(path):\n    if path.read_bytes() == b'bad': raise KeyError('x')\n"
+        "def end(path):\n    if path.read_bytes() == b'bad': __import__('os')._exit(7)\n"
+        "def hoard(path):\n    bytearray(3 << 30) if path.read_bytes() == b'bad' else None\n"
+        "TARGETS = {f.__name__: Target('a.bin', _write('a.bin', 'good'), f) for f in (fail, hoard, end)}\n"
+    )
+    for name in ("child.py", "mutations.py"):
+        (tmp_path / name).write_text((HERE / name).read_text())
+    (tmp_path / "scratch").mkdir()
+    work = json.dumps([(name, b"bad".hex()) for name in ("fail", "hoard", "end")])
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "child.py"), str(tmp_path / "scratch")],
+        input=work, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 7
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["fault"][:8] for line in lines if "fault" in line] == ["KeyError", "MemoryEr"]
+    assert lines[-1] == {"begun": ["end", b"bad".hex()]}
