@@ -60,7 +60,9 @@ def test_it_is_better_than_the_peers(
         assert area["fiqa"] < area[peer], (peer, area)
 
 
-@pytest.mark.parametrize("kind", [pytest.param(kind, marks=() if kind in QUICK else pytest.mark.slow) for kind in KINDS])
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=() if kind in QUICK else pytest.mark.slow) for kind in KINDS]
+)
 def test_ladders_fall(kind: str, crops: tuple[NDArray[np.str_], NDArray[np.uint8]]) -> None:
     chosen = np.linspace(0, len(crops[1]) - 1, FACES).astype(int)
     model = fiqa.load("fiqa")

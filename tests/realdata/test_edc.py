@@ -107,8 +107,7 @@ def test_counts_and_the_ends_of_the_scale(pairs: DevTest) -> None:
     assert int((~pairs.mated).sum()) == pytest.approx(6.8e6, rel=0.02)
     assert areas(oracle_curve(pairs.similarity, pairs.mated)) == pytest.approx((0.028, 0.009), abs=0.001)
     draws = [
-        random_curve(pairs.similarity, pairs.mated, pairs.index, seed=s).area(0.3, normalize="start")
-        for s in range(8)
+        random_curve(pairs.similarity, pairs.mated, pairs.index, seed=s).area(0.3, normalize="start") for s in range(8)
     ]
     assert np.mean(draws) == pytest.approx(1.0, abs=0.1)
 

@@ -18,9 +18,7 @@ File = tuple[int, int]
 """Device and inode: the same for every name of a file."""
 
 
-def guard_outputs(
-    outputs: Iterable[PathLike], *inputs: Any, beside: Iterable[PathLike] = ()
-) -> None:
+def guard_outputs(outputs: Iterable[PathLike], *inputs: Any, beside: Iterable[PathLike] = ()) -> None:
     """Refuses outputs that would be written over inputs, under whatever names, before anything is written.
 
     Names, symbolic links and hard links of one file are one file. With an output goes its sidecar

@@ -1,6 +1,8 @@
-"""Batches: who is in which, what happens to each crop, and threads that prepare them ahead of the device.
+"""Batches: who is in which, what happens to each crop, and threads that prepare them ahead of the
+device.
 
-Everything is a function of (seed, epoch, number of the batch), so neither the number of threads nor of processes nor a restart changes a batch.
+Everything is a function of (seed, epoch, number of the batch), so neither the number of threads nor
+of processes nor a restart changes a batch.
 """
 
 from __future__ import annotations
@@ -27,8 +29,11 @@ __all__ = ["Batch", "Prefetched", "epoch_batches", "make_batch"]
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """A batch of B rows, of which this process computes `own` (a slice): `crops` (own,S,S,3) uint8; of all B rows `label`, `factors` (B,F), `group`, `order`, and
-    `weight`, 0 where a degradation has made the label void, `confidence` in the label, `identity` from 0 over the people to train on, and `row` in Examples.
+    """A batch of B rows, of which this process computes `own` (a slice).
+
+    `crops` (own,S,S,3) uint8; of all B rows `label`, `factors` (B,F), `group`, `order`, and
+    `weight`, 0 where a degradation has made the label void, `confidence` in the label, `identity`
+    from 0 over the people to train on, and `row` in Examples.
     """
 
     crops: NDArray[np.uint8]
@@ -44,9 +49,12 @@ class Batch:
 
 
 def epoch_batches(data: Examples, recipe: Recipe, epoch: int) -> list[Rows]:
-    """Returns the rows of each batch of an epoch: every training row at most once, up to `data.per_identity` rows of one person side by side.
+    """Returns the rows of each batch of an epoch.
 
-    A last batch that would not be full is left out, unless it is the only one; another epoch leaves out others.
+    Every training row at most once, up to `data.per_identity` rows of one person side by side.
+
+    A last batch that would not be full is left out, unless it is the only one; another epoch leaves
+    out others.
     """
     rng = generator(recipe.seed, 2, epoch)
     order = rng.permutation(data.training)
@@ -64,9 +72,11 @@ def epoch_batches(data: Examples, recipe: Recipe, epoch: int) -> list[Rows]:
 def make_batch(
     data: Examples, recipe: Recipe, epoch: int, rows: Rows, *, rank: int = 0, world: int = 1, pixels: bool = True
 ) -> Batch:
-    """Returns the batch of `rows`, of which the process `rank` of `world` computes its even share; without crops where `pixels` is False.
+    """Returns the batch of `rows`, of which the process `rank` of `world` computes its even share;
+    without crops where `pixels` is False.
 
-    Raises: EvidenceError (fewer rows than processes).
+    Raises:
+        EvidenceError: fewer rows than processes.
     """
     if len(rows) < world:
         raise EvidenceError(f"a batch must have at least one image per process ({world}), got {len(rows)}.")
@@ -102,7 +112,8 @@ Task = TypeVar("Task")
 
 
 class Prefetched(Generic[Task, Item]):
-    """Yields make(task) in the order of the tasks, prepared ahead by threads; `waited` is the seconds that the taker spent waiting.
+    """Yields make(task) in the order of the tasks, prepared ahead by threads; `waited` is the
+    seconds that the taker spent waiting.
 
     Args:
         make: called in threads.

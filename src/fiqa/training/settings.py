@@ -1,4 +1,7 @@
-"""The objectives by name, each with the table of a recipe that belongs to it: torch-free, because a recipe is read before torch is needed."""
+"""The objectives by name, each with the table of a recipe that belongs to it.
+
+Torch-free, because a recipe is read before torch is needed.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,9 @@ CLIB_FACTORS = ("blur", "occlusion", "pose", "expression", "illumination")
 class Settings:
     """The table of one objective.
 
-    `FILES` names the keys that are files: a run is known by their bytes too. `CONFIDENCE` says whether the objective uses data.confidence.
+    Attributes:
+        FILES: names the keys that are files: a run is known by their bytes too.
+        CONFIDENCE: says whether the objective uses data.confidence.
     """
 
     FILES: ClassVar[tuple[str, ...]] = ()
@@ -52,7 +57,9 @@ class FaceQnet(Settings):
 
 @dataclass(frozen=True)
 class PCNet(Settings):
-    """`embeddings` is a file of a recognizer's vectors of every image to train on, as `fiqa embed` writes it; `hidden` as in FaceQnet."""
+    """`embeddings` is a file of a recognizer's vectors of every image to train on, as `fiqa embed`
+    writes it; `hidden` as in FaceQnet.
+    """
 
     FILES: ClassVar[tuple[str, ...]] = ("embeddings",)
     embeddings: str
@@ -64,7 +71,9 @@ class PCNet(Settings):
 
 @dataclass(frozen=True)
 class LightQNet(PCNet):
-    """`slope` and `middle` of the function of the similarity that the lower quality of two mates learns; the others as in PCNet."""
+    """`slope` and `middle` of the function of the similarity that the lower quality of two mates
+    learns; the others as in PCNet.
+    """
 
     slope: float = 16.0
     middle: float = 0.4
@@ -88,7 +97,8 @@ class PFE(PCNet):
 
 @dataclass(frozen=True)
 class CRFIQA(Settings):
-    """`margin` in radians and `scale` of ArcFace; `weight` and `beta` of the smooth L1 term of the quality.
+    """`margin` in radians and `scale` of ArcFace; `weight` and `beta` of the smooth L1 term of the
+    quality.
 
     `dim` is the length of a new last layer, 0 for none.
     """
@@ -109,7 +119,10 @@ class CRFIQA(Settings):
 
 @dataclass(frozen=True)
 class MagFace(Settings):
-    """`scale` of the softmax, `weight` of the penalty of short vectors. `dim` is the length of a new last layer, 0 for none."""
+    """`scale` of the softmax, `weight` of the penalty of short vectors.
+
+    `dim` is the length of a new last layer, 0 for none.
+    """
 
     dim: int = 0
     scale: float = 64.0
@@ -151,14 +164,22 @@ class EDifFIQA(Settings):
 
 @dataclass(frozen=True)
 class ClibFiqa(Settings):
-    """`tower` names a CLIP (see fiqa.methods.clib_fiqa.towers); "" is the offline form: model.backbone, a projection to `dim`, a table of prompts.
+    """`tower` names a CLIP (see fiqa.methods.clib_fiqa.towers); "" is the offline form.
 
-    `hidden` is the width of a layer before that projection, 0 for none; `scale` is 1 / temperature at the start of the offline form. `beta` and `distance`
-    make the soft labels, `weight` is that of the quality term (lambda in the paper), `factors` those that are learned, `gamma` and `focal` their loss (see
-    fiqa.methods.clib_fiqa.losses.focal). `factor_sum`
-    adds the losses of the factors up, as the published code does; else their mean counts. `dynamic` reweights the terms by dynamic weight average with `temperature`. `stage1` epochs come before the
-    confidence is computed, 0 is a run without stages; `softmax_again` is the published code's confidence. With data.confidence the run is in stage 2 from the
-    start.
+    Model.backbone, a projection to `dim`, a table of prompts.
+
+    Attributes:
+        hidden: is the width of a layer before that projection, 0 for none.
+        scale: is 1 / temperature at the start of the offline form.
+        beta, distance: make the soft labels, `weight` is that of the quality term (lambda in the
+            paper), `factors` those that are learned, `gamma` and `focal` their loss (see
+            fiqa.methods.clib_fiqa.losses.focal).
+        factor_sum: adds the losses of the factors up, as the published code does; else their mean
+            counts.
+        dynamic: reweights the terms by dynamic weight average with `temperature`.
+        stage1: epochs come before the confidence is computed, 0 is a run without stages.
+        softmax_again: is the published code's confidence. With data.confidence the run is in stage
+            2 from the start.
     """
 
     CONFIDENCE: ClassVar[bool] = True
@@ -204,4 +225,6 @@ OBJECTIVES: Mapping[str, type[Settings]] = MappingProxyType(
         "regression": Settings,
     }
 )
-"""Name in `loss.objective` -> its table. The objective is OBJECTIVE in fiqa.training.objectives.NAME, the table is [NAME] in the recipe."""
+"""Name in `loss.objective` -> its table.
+
+The objective is OBJECTIVE in fiqa.training.objectives.NAME, the table is [NAME] in the recipe."""
