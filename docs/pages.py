@@ -17,7 +17,7 @@ from fiqa import methods, vocabulary
 from fiqa.types import MethodCard
 
 ROOMS = ("functional", "methods", "verbs", "data", "faces", "runtime", "nets", "training", "report", "execute")
-SINGLE = ("types", "errors", "checks", "extras")
+SINGLE = ("types", "errors", "checks", "extras", "privacy")
 
 
 def on_files(files: Files, config: Any) -> Files:

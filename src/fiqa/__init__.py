@@ -8,7 +8,11 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from fiqa.privacy import keep_private
+
 __version__ = "0.1.0"
+
+keep_private()  # before any module of fiqa can import onnxruntime; worker processes come by here too
 
 _HOME = {
     "DiscardCurve": "fiqa.functional.curve",

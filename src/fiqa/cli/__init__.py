@@ -19,6 +19,7 @@ import typer
 from typer.core import TyperGroup
 
 from fiqa.errors import FiqaError, InputError
+from fiqa.privacy import keep_plots_home
 
 __all__ = ["COMMANDS", "build", "main"]
 
@@ -131,4 +132,5 @@ def _stub() -> None:
 
 def main() -> None:
     """Runs the command line and exits with its code."""
+    keep_plots_home()
     typer.main.get_command(build())(prog_name="fiqa")

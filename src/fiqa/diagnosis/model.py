@@ -21,7 +21,8 @@ from fiqa.faces.crops import CropTable
 from fiqa.faces.degrade import degrade
 from fiqa.functional.collapse import Collapse, on_scale
 from fiqa.functional.spread import spread
-from fiqa.runtime.onnx import OnnxEmbedder, OnnxModel, OnnxScorer
+from fiqa.privacy import telemetry_line
+from fiqa.runtime.onnx import OnnxEmbedder, OnnxModel, OnnxScorer, runtime_version
 from fiqa.types import Faces, FloatArray
 
 __all__ = ["Check", "ModelReport", "model_report", "probe_faces"]
@@ -100,6 +101,7 @@ def model_report(path: str | os.PathLike[str], *, faces: Faces | None = None, se
             f"{model.card.kind} {model.card.name!r}, sha256 {model.sha256[:12]}... as on its card",
         )
     ]
+    found.append(Check("telemetry", "note", telemetry_line(runtime_version())))
     if not model.card.license:
         found.append(Check("license", "note", "the card names none"))
     shown = drawn_faces(_DRAWN) if faces is None else faces

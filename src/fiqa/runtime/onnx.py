@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import multiprocessing
 import os
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 from fiqa import checks
 from fiqa.errors import InputError, ReadError, WeightsError
 from fiqa.functional.batches import batches
+from fiqa.privacy import onnxruntime_is_late, telemetry_line
 from fiqa.runtime.cards import ModelCard, ModelOutput, card_path, read_card
 from fiqa.runtime.preprocess import prepare
 from fiqa.runtime.protobuf import refuse_external_data
@@ -22,10 +25,13 @@ from fiqa.runtime.weights import mistaken
 from fiqa.types import Faces, Factors, FloatArray, Scorer
 from fiqa.vocabulary import FACTORS
 
-__all__ = ["OnnxEmbedder", "OnnxModel", "OnnxScorer", "open_session", "read_model"]
+__all__ = ["OnnxEmbedder", "OnnxModel", "OnnxScorer", "open_session", "read_model", "runtime_version"]
 
 _MODEL_BYTES = (1 << 31) - 1
 _BATCH = 32
+_TELEMETRY_SINCE = (1, 29)
+"""The first onnxruntime whose builds for Linux send telemetry."""
+_log = logging.getLogger(__name__)
 
 
 def read_model(path: str | os.PathLike[str]) -> bytes:
@@ -58,8 +64,7 @@ def open_session(content: bytes, name: str, *, threads: int | None = None) -> An
     Raises:
         WeightsError: the runtime cannot load the model (an operator that it lacks, shapes that contradict).
     """
-    import onnxruntime
-
+    onnxruntime = _runtime()
     options = onnxruntime.SessionOptions()
     options.use_deterministic_compute = True
     options.inter_op_num_threads = 1
@@ -71,6 +76,22 @@ def open_session(content: bytes, name: str, *, threads: int | None = None) -> An
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises a dozen classes of its own that share no base but Exception
         raise WeightsError(f"{name} cannot be loaded by onnxruntime {onnxruntime.__version__}: {error}.") from error
+
+
+@cache
+def _runtime() -> Any:
+    """onnxruntime, with a warning where it was there before fiqa could turn its telemetry off."""
+    import onnxruntime
+
+    if onnxruntime_is_late() and tuple(map(int, onnxruntime.__version__.split(".")[:2])) >= _TELEMETRY_SINCE:
+        onnxruntime.disable_telemetry_events()
+        _log.warning("%s; what was still to come is off now.", telemetry_line(onnxruntime.__version__))
+    return onnxruntime
+
+
+def runtime_version() -> str:
+    """Returns the version of onnxruntime."""
+    return str(_runtime().__version__)
 
 
 def _threads(wanted: int | None) -> int:

@@ -19,6 +19,7 @@ from typing import IO
 
 from fiqa.data.store import atomic_path, sha256_file
 from fiqa.errors import UnknownNameError, WeightsError
+from fiqa.privacy import home
 
 __all__ = [
     "REGISTRY",
@@ -103,12 +104,6 @@ REGISTRY: Mapping[str, Download] = MappingProxyType(
     }
 )
 """The files that `pull` can fetch, each pinned by its sha256."""
-
-
-def home() -> Path:
-    """Returns the folder of the user's model files: the environment variable FIQA_HOME, else ~/.cache/fiqa. It may not exist yet."""
-    given = os.environ.get("FIQA_HOME")
-    return Path(given).expanduser() if given else Path.home() / ".cache" / "fiqa"
 
 
 def packaged() -> Path:
