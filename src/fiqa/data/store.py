@@ -34,6 +34,7 @@ __all__ = [
     "open_regular",
     "read_sidecar",
     "sha256_file",
+    "sidecar_path",
     "write_sidecar",
 ]
 
@@ -176,7 +177,8 @@ def fingerprint(record: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(record, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 
-def _sidecar(artifact: PathLike) -> Path:
+def sidecar_path(artifact: PathLike) -> Path:
+    """Returns where the sidecar of an artifact is: its name and `.json`."""
     target = Path(artifact)
     return target.with_name(target.name + ".json")
 
@@ -195,15 +197,15 @@ def write_sidecar(artifact: PathLike, record: Mapping[str, Any], *, found: Mappi
     `found` is what the run learned (it goes into the file, not into the fingerprint).
     """
     whole = {**record, **(found or {}), "fingerprint": fingerprint(record), "output": _digest(Path(artifact))}
-    with atomic_path(_sidecar(artifact)) as aside:
+    with atomic_path(sidecar_path(artifact)) as aside:
         aside.write_text(json.dumps(whole, indent=1, sort_keys=True) + "\n", encoding="ascii")
-    return _sidecar(artifact)
+    return sidecar_path(artifact)
 
 
 def read_sidecar(artifact: PathLike) -> dict[str, Any] | None:
     """Returns what `<artifact>.json` holds, or None where there is none that can be read."""
     try:
-        found = json.loads(_sidecar(artifact).read_text(encoding="utf-8"))
+        found = json.loads(sidecar_path(artifact).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None

@@ -10,7 +10,7 @@ from fiqa.data.frames import Frame
 from fiqa.data.names import Match
 from fiqa.errors import InputError
 from fiqa.evaluation.curves import Setting, recognizer_result
-from fiqa.evaluation.evidence import STORED, Evidence, Qualities, Vectors, gather
+from fiqa.evaluation.evidence import STORED, Evidence, Qualities, Vectors, gather, inputs
 from fiqa.evaluation.result import Evaluation, RecognizerResult
 from fiqa.evaluation.scales import scales_note
 from fiqa.functional.protocols import protocol_of, starting_fnmr
@@ -69,11 +69,13 @@ def evaluate(
         EvidenceError: too few images, mated pairs or non-mated pairs for what is asked. ReadError: a file cannot be read. WriteError: the disk refused.
     """
     how = setting(fmr, protocol, start_fnmr, limits, draws, level, seed)
+    if out is not None:
+        from fiqa.report.evaluation.folder import guard_report, write_report
+
+        guard_report(out, inputs(quality, embeddings, pairs, faces))
     evidence = gather(quality, embeddings, pairs=pairs, faces=faces, match=match, flip=flip)
     found = evaluate_evidence(evidence, how, told=teller(progress))
     if out is not None:
-        from fiqa.report.evaluation.folder import write_report
-
         write_report(found, out, thumbnails=thumbnails)
     return found
 

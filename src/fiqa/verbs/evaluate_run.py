@@ -17,7 +17,7 @@ from fiqa.evaluation.papers.dmsfiqa import agreement_table, filter_table
 from fiqa.evaluation.result import Evaluation
 from fiqa.functional.table import Table
 from fiqa.progress import Progress, Told, counted, teller
-from fiqa.report.evaluation.folder import summary_path, write_report, write_tables
+from fiqa.report.evaluation.folder import guard_report, summary_path, write_report, write_tables
 from fiqa.verbs.evaluate import evaluate_evidence
 
 __all__ = ["TABLES", "Request", "Run", "run"]
@@ -68,6 +68,8 @@ def run(
     told = teller(progress)
     data = _checked(request)
     record = _record(request, data, how)
+    if out is not None:
+        guard_report(out, record["inputs"])
     if out is not None and not force and is_current(out, fingerprint(record)) and summary_path(out).is_file():
         return Run(summary_path(out).read_text(encoding="utf-8").rstrip("\n"), current=True)
     if request.table is None:
