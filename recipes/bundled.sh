@@ -27,8 +27,8 @@ fiqa score "$out/taught.txt" --aligned --model "$data/models/lightqnet-dm100.pb"
 common=(--set "data.faces=$out/faces" --set "data.cache=$out/crops" ${SET:+--set "$SET"})
 fiqa train recipes/bundled_teacher.toml --set "data.labels=$out/labels_teacher.parquet" --set "model.weights=$data/models/recognizer_a.pt" \
   "${common[@]}" -o "$out/teacher"
-fiqa export "$out/teacher" --name fiqa-teacher -o "$out/teacher.onnx"
-fiqa score "$out/faces" --aligned --model "$out/teacher.onnx" -o "$out/teacher.parquet"
+fiqa export "$out/teacher" --name fiqa-teacher -o "$out/models/teacher.onnx"
+fiqa score "$out/faces" --aligned --model "$out/models/teacher.onnx" -o "$out/teacher.parquet"
 "$python" recipes/bundled.py distil "$out" labels_student.parquet teacher.parquet
 
 # The student begins with the teacher's layers at half the resolution.
@@ -50,4 +50,4 @@ student student both --set optim.epochs=1
 fiqa export "$out/both" --name fiqa -o "$out/fiqa.onnx"
 fiqa score "$out/clean.txt" --aligned --model "$out/fiqa.onnx" -o "$out/fiqa_clean.parquet"
 "$python" recipes/bundled.py ship "$out" "$out/package"     # src/fiqa/weights in place of the last word ships it
-"$python" recipes/bundled_peers.py "$data" "$out/peers" "fiqa=$out/fiqa.onnx" "teacher=$out/teacher.onnx" "second=$out/rivals/lightqnet_network.onnx"
+"$python" recipes/bundled_peers.py "$data" "$out/peers" "fiqa=$out/fiqa.onnx" "teacher=$out/models/teacher.onnx" "second=$out/rivals/lightqnet_network.onnx"

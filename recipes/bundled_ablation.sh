@@ -20,8 +20,8 @@ run() {
   "$python" recipes/bundled.py some "$out" "ablation/$1.parquet"
   fiqa train recipes/bundled.toml --set "data.faces=$out/faces" --set "data.labels=$out/ablation/$1.parquet" --set "data.factors=$out/factors.parquet" \
     --set "model.weights=$out/ablation/start.safetensors" --set optim.epochs=1 --set "data.cache=$out/crops" -o "$out/ablation/$1"
-  fiqa export "$out/ablation/$1" -o "$out/ablation/$1.onnx" --runs 5
-  models+=("$1=$out/ablation/$1.onnx")
+  fiqa export "$out/ablation/$1" -o "$out/ablation/models/$1.onnx" --runs 5
+  models+=("$1=$out/ablation/models/$1.onnx")
 }
 run all lightqnet=1.5 norm_a=0.5 norm_b=0.5 similarity_a=1 similarity_b=1
 run lightqnet lightqnet=1

@@ -35,11 +35,11 @@ label test --set "thresholds=$($py recipes/dmsfiqa.py thresholds "$out/train_lab
 
 # The student, as files that run anywhere: fp32, and int8 if it holds order, spread and discard curve on the people that were held out of training.
 fiqa train recipes/dmsfiqa.toml --set "data.faces=$out/train.csv" --set "data.labels=$out/train_labels.parquet" $quick -o "$out/student"
-fiqa export "$out/student" -o "$out/student.onnx" --metric spearman_middle
+fiqa export "$out/student" -o "$out/models/student.onnx" --metric spearman_middle
 fiqa export "$out/student" -o "$out/student_int8.onnx" --metric spearman_middle --int8 --embeddings "$out/train_a.npz" || echo "no int8 model"
 
 # A scored test set, and beside it what the student learned from (the judge alone) and a peer.
-fiqa score "$out/test.csv" --aligned --model "$out/student.onnx" -o "$out/student.parquet"
+fiqa score "$out/test.csv" --aligned --model "$out/models/student.onnx" -o "$out/student.parquet"
 fiqa score "$out/test.csv" --aligned --model analytic -o "$out/analytic.parquet"
 fiqa score "$out/test.csv" --aligned --model "$data/models/lightqnet-dm100.pb" -o "$out/lightqnet.parquet"
 

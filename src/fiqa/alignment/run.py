@@ -6,6 +6,8 @@ import hashlib
 import os
 import re
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from itertools import chain, islice
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from fiqa.alignment.photographs import FaceAligning, Job, Row, blank_row
+from fiqa.data.guard import guard_outputs
 from fiqa.data.manifest import read_manifest
 from fiqa.data.store import file_state, fingerprint, hash_rows, is_current, make_record, sha256_file, write_sidecar
 from fiqa.data.tables import TableWriter
@@ -44,13 +47,15 @@ def write_crops(
     if not len(images):
         return images
     table = Path(out) / MANIFEST
+    jobs = _jobs(images, Path(out))
+    guard_outputs([table], aligning.weights, images, beside=_crops(jobs, Path(out), aligning.format))
     record = _record(images, aligning)
     key = fingerprint(record)
     if not force and is_current(table, key):
         done = read_manifest(table)
         if np.sum(done.status == "not_found") <= np.sum(images.status == "not_found"):  # else crops were removed
             return done
-    _write(_jobs(images, Path(out)), aligning, table, key, workers, told)
+    _write(jobs, aligning, table, key, workers, told)
     write_sidecar(table, record)
     return read_manifest(table)
 
@@ -96,6 +101,20 @@ def _jobs(images: Manifest, out: Path) -> list[Job]:
         about = (str(images.path[i]), str(images.identity[i]), str(images.split[i]), str(images.status[i]))
         jobs.append(Job(one, *about, str(out), os.path.join(folder, name), str(hashes[i] or "")))
     return jobs
+
+
+def _crops(jobs: list[Job], out: Path, form: str) -> Iterator[str]:
+    """Where crops go: the first of each image, and those of further faces that are there."""
+    if not out.is_dir():
+        return
+    names = {job.name for job in jobs}
+    yield from (os.path.join(out, f"{name}.{form}") for name in names)
+    for folder in {os.path.dirname(name) for name in names}:
+        with suppress(OSError):
+            for file in os.listdir(out / folder):
+                stem, mark, _ = file.rpartition("#")
+                if mark and os.path.join(folder, stem) in names:
+                    yield os.path.join(out, folder, file)
 
 
 def _safe(name: str) -> str:

@@ -81,6 +81,7 @@ def command(
         workers=workers,
         orientation=orientation,
     )
+    run.guard(out, html)
     if out is None:
         rows, summary = _to_stdout(run, format_, explain, quiet, keep=html is not None)
     else:

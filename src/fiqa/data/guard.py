@@ -8,7 +8,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from fiqa.data.store import sidecar_path
 from fiqa.errors import InputError
 from fiqa.types import Manifest, PathLike
 
@@ -18,7 +17,9 @@ File = tuple[int, int]
 """Device and inode: the same for every name of a file."""
 
 
-def guard_outputs(outputs: Iterable[PathLike], *inputs: Any, beside: Iterable[PathLike] = ()) -> None:
+def guard_outputs(
+    outputs: Iterable[PathLike | None], *inputs: Any, beside: Iterable[PathLike] = (), own: bool = True
+) -> None:
     """Refuses outputs that would be written over inputs, under whatever names, before anything is written.
 
     Names, symbolic links and hard links of one file are one file. With an output goes its sidecar
@@ -26,21 +27,23 @@ def guard_outputs(outputs: Iterable[PathLike], *inputs: Any, beside: Iterable[Pa
     the card of a model and the ids of an .npy.
 
     Args:
-        outputs: what is going to be written.
+        outputs: what is going to be written; None stands for an output that is not wanted.
         inputs: what is read: paths, "NAME=FILE", manifests (their images), lists and mappings of
             these; anything else (arrays, nouns, None) is no file and is passed over.
         beside: further files that are written, without sidecars: those of an output folder.
+        own: count what belongs to an input as an input; False where just that is to be replaced.
 
     Raises:
         InputError: an output is an input; the message names both.
     """
-    parts = chain.from_iterable(_with_output(Path(out)) for out in outputs)
+    parts = chain.from_iterable(_with_output(Path(out)) for out in outputs if out is not None)
     written = {file: path for path in (*parts, *beside) if (file := _file(path))}
     if not written:  # nothing of that name is there, so nothing can be lost
         return
     folders = {file: path for file, path in written.items() if os.path.isdir(path)}
     for name in chain.from_iterable(map(_paths, inputs)):
-        for path in _with_input(name):
+        plain = os.fspath(Path(name))
+        for path in _with(plain) if own else (plain,):
             if os.path.isdir(path) or not (file := _file(path)):
                 continue
             clash = written.get(file) or (_holder(path, folders) if folders else None)
@@ -60,22 +63,21 @@ def _same(output: PathLike, path: str) -> str:
 
 
 def _with_output(out: Path) -> Iterator[Path]:
-    """The output and what is written or removed with it; an output that is a folder itself is told by its files."""
+    """The output and what is written or removed with it; a folder is told by the files in it."""
     if out.name in ("", ".."):
         return
-    if not out.is_dir():
-        yield out
-    yield sidecar_path(out)
+    yield from (Path(path) for path in _with(os.fspath(out)) if not os.path.isdir(path))
     yield from (part for part in out.parent.glob("*.parts") if part.name.startswith(f"{out.name}."))
 
 
-def _with_input(name: str) -> Iterator[str]:
-    yield name
-    yield f"{name}.json"
-    stem, suffix = os.path.splitext(name)
-    if suffix == ".onnx":
+def _with(path: str) -> Iterator[str]:
+    """A file and what belongs to it: its sidecar, the card of a model, the ids of an .npy."""
+    yield path
+    yield f"{path}.json"
+    stem, suffix = os.path.splitext(path)
+    if suffix.lower() == ".onnx":
         yield f"{stem}.json"
-    elif suffix == ".npy":
+    elif suffix.lower() == ".npy":
         yield from (f"{stem}.ids.txt", f"{stem}.meta.npz")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fiqa.data.guard import guard_outputs
 from fiqa.data.images import Image, Limits, decode_header, decode_image, read_bytes
 from fiqa.data.manifest import find, write_manifest
 from fiqa.data.reading import reader
@@ -53,7 +54,10 @@ def scan(
 
     if out is not None:
         table_suffix(out)
-    manifest = _scanned(find(paths), decode, limits or Limits(), teller(progress))
+    images = find(paths)
+    if out is not None:
+        guard_outputs([out], paths, images)
+    manifest = _scanned(images, decode, limits or Limits(), teller(progress))
     if out is not None:
         write_manifest(manifest, out)
         arguments = {"decode": decode, "limits": asdict(limits or Limits())}

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from fiqa import checks
 from fiqa.data.embeddings import read_embeddings, write_embeddings
+from fiqa.data.guard import guard_outputs
 from fiqa.data.images import Limits
 from fiqa.data.reading import reading
 from fiqa.data.store import Parts, fingerprint, is_current, make_record, write_sidecar
@@ -73,6 +74,7 @@ def embed_rows(
     if out is None:
         return work.result([work.part(counted(range(len(table)), told, "embed", len(table)))])
     record = make_record("embed", arguments=work.arguments() | {"half": half}, inputs={"crops": table.digest()})
+    guard_outputs([out], source, table.manifest, recognizer, beside=[failures_path(out)])
     key = fingerprint(record)
     if not force and is_current(out, key):
         return Embedded(read_embeddings(out), _with_failures(table.manifest, out), current=True)

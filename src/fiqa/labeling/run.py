@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from fiqa import methods
 from fiqa.data.embeddings import read_embeddings
 from fiqa.data.frames import Frame, is_frame
+from fiqa.data.guard import guard_outputs
 from fiqa.data.quality import read_quality
 from fiqa.data.store import fingerprint, hash_inputs, is_current, make_record, read_sidecar, write_sidecar
 from fiqa.data.tables import decode_text, read_table, table_suffix, write_table
@@ -71,6 +72,9 @@ def label_rows(
     if out is not None:
         table_suffix(out)
     inputs = load_inputs(faces, embeddings, prior, crops="crops" in labeler.needs)
+    if out is not None:
+        proposed = [f"{os.fspath(out)}.templates.csv"] if os.fspath(templates) == "auto" else []
+        guard_outputs([out], faces, inputs.faces, embeddings, prior, templates, centers, options, beside=proposed)
     record = _record(method, settings, inputs, templates, seed, centers)
     key = fingerprint(record)
     if out is not None and not force and is_current(out, key):

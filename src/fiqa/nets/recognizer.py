@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fiqa import checks
+from fiqa.data.guard import guard_outputs
 from fiqa.data.reading import reader
 from fiqa.data.store import sha256_file
 from fiqa.errors import InputError, WeightsError
@@ -132,6 +133,7 @@ def describe_weights(model: str | os.PathLike[str], given: Described, *, replace
         raise InputError(f"{path} must not exist yet.", hint="--force replaces it")
     if not file.is_file():
         raise WeightsError(f"Weights must be a file, and there is none at {str(file)!r}.")
+    guard_outputs([path], file, own=False)
     card = parse_card(_fields(file, given), "the new card")
     _built(file, card, "cpu")
     return write_card(card, path)

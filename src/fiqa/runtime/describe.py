@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fiqa import checks
+from fiqa.data.guard import guard_outputs
 from fiqa.errors import InputError
 from fiqa.runtime.cards import card_path, parse_card, write_card
 from fiqa.runtime.onnx import OnnxModel, open_session, read_model
@@ -54,6 +55,7 @@ def describe(model: str | os.PathLike[str], given: Described, *, replace: bool =
     file, path = Path(model), card_path(model)
     if path.exists() and not replace:
         raise InputError(f"{path} must not exist yet.", hint="--force replaces it")
+    guard_outputs([path], file, own=False)
     content = read_model(file)
     session = open_session(content, str(file), threads=1)
     card = parse_card(_fields(file, content, session, given), "the new card")

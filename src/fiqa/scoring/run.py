@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fiqa.data.frames import Frame
+from fiqa.data.guard import guard_outputs
 from fiqa.data.images import Limits
 from fiqa.data.manifest import find
 from fiqa.data.store import file_state, fingerprint, hash_rows, is_current, make_record, sha256_file, write_sidecar
@@ -64,14 +65,19 @@ class Summary:
 
 @dataclass(frozen=True)
 class Scoring:
-    """A run that is decided and not begun: which images, how, on how many processes."""
+    """A run that is decided and not begun: which images, how, on how many processes; `given` whatever it was told to read."""
 
     manifest: Manifest
     how: FaceScoring
     workers: int | None = None
+    given: tuple[Any, ...] = ()
 
     def __len__(self) -> int:
         return len(self.manifest)
+
+    def guard(self, *outputs: PathLike | None) -> None:
+        """Refuses outputs (None: there is none) that are inputs of the run. Raises InputError."""
+        guard_outputs(outputs, self.given, self.manifest)
 
     def rows(self, start: int = 0) -> Generator[list[Row], None, None]:
         """Yields the rows of each image from number `start` on, in the manifest's order, in bounded memory."""
@@ -122,7 +128,7 @@ def plan(
         raise InputError(
             f"paths must lead to at least one image, got none in {paths!r}.", hint="fiqa scan says what a folder holds"
         )
-    return Scoring(manifest, how, workers)
+    return Scoring(manifest, how, workers, (paths, model, recognizer, weights, settings))
 
 
 def write_scores(

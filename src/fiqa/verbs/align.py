@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from fiqa.alignment.photographs import FaceAligning
-from fiqa.alignment.run import write_crops
+from fiqa.alignment.run import MANIFEST, write_crops
+from fiqa.data.guard import guard_outputs
 from fiqa.data.images import Limits
 from fiqa.data.manifest import find
 from fiqa.errors import InputError
@@ -68,4 +70,5 @@ def align(
     finder = decided(detector, weights=weights)
     aligning = FaceAligning(finder, faces, size, format, weights, limits or Limits(), orientation)
     images = paths if isinstance(paths, Manifest) else find(paths)
+    guard_outputs([Path(out) / MANIFEST], paths)
     return write_crops(images, aligning, out, workers=workers, force=force, told=teller(progress))

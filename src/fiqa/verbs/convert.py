@@ -16,6 +16,7 @@ from fiqa import checks
 from fiqa.data.formats import fiftyone, imagefolder, insightface_bin, lfw_pairs, ofiq, recordio, webdataset
 from fiqa.data.formats.images_out import Unpacked, unpack
 from fiqa.data.formats.source import read_bytes
+from fiqa.data.guard import guard_outputs
 from fiqa.data.headers import sniff
 from fiqa.data.manifest import write_manifest
 from fiqa.data.pairs import read_folds, write_pairs
@@ -91,6 +92,8 @@ def convert(
     arguments = {"to": to, "column": column, "tokenizer": None if tokenizer is None else os.fspath(tokenizer)}
     record = make_record("convert", arguments=arguments, inputs={"source": sha256_file(source)})
     target = _target(Path(source), Path(out)) if to is None else checks.choice(to, "target", TARGETS)
+    beside = [Path(out) / name for name in ("manifest.csv", "pairs.csv")] if target == "images" else []
+    guard_outputs([out], source, Path(source).with_suffix(".idx"), tokenizer, beside=beside)
     if target == "model":
         done = _model(source, out, tokenizer)
     else:
@@ -188,6 +191,7 @@ def _scores(source: PathLike, output: PathLike, target: str, column: str | None,
         write_quality(quality, output)
         return Conversion(target, (os.fspath(output),), len(quality), quality.provenance["failed"], 0)
     table = _table(source, column)
+    guard_outputs([output], [str(place) for path in table["path"] for place in (path, Path(source).parent / path)])
     failed = sum(status != "ok" for status in table.get("status", []))
     rows = len(table["path"])
     if target == "ofiq":

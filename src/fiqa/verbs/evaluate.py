@@ -20,7 +20,7 @@ from fiqa.evaluation.result import Evaluation, RecognizerResult
 from fiqa.evaluation.scales import scales_note
 from fiqa.functional.protocols import protocol_of, starting_fnmr
 from fiqa.progress import Progress, Told, counted, teller
-from fiqa.report.evaluation.folder import summary_path, write_report
+from fiqa.report.evaluation.folder import guard_report, summary_path, write_report
 from fiqa.report.evaluation.tables import evaluation_tables
 from fiqa.types import Manifest, Pairs, PathLike
 
@@ -97,11 +97,13 @@ class Run:
         return replace(evaluate_evidence(self.request.evidence(), self.how, told=told), command=command)
 
     def is_current(self, out: PathLike) -> bool:
-        """Tells whether `out` holds the report of this run already."""
+        """Tells whether `out` holds the report of this run already. Raises InputError where an input lies there."""
+        guard_report(out, self._record["inputs"])
         return is_current(out, fingerprint(self._record)) and summary_path(out).is_file()
 
     def write(self, found: Evaluation, out: PathLike) -> None:
-        """Writes the report and its sidecar. Raises WriteError."""
+        """Writes the report and its sidecar. Raises WriteError, and InputError before anything is written over an input."""
+        guard_report(out, self._record["inputs"])
         write_report(found, out, thumbnails=self.thumbnails, record=self._record)
 
     @cached_property

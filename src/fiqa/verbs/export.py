@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqa import checks
+from fiqa.data.guard import guard_outputs
 from fiqa.data.manifest import find
 from fiqa.data.store import atomic_path, fingerprint, is_current, make_record, read_sidecar, sha256_file, write_sidecar
 from fiqa.errors import EvidenceError, InputError
@@ -112,6 +113,7 @@ def export(
         "export", arguments=arguments, inputs={part: sha256_file(file) for part, file in files.items()}
     )
     path = Path(out)
+    guard_outputs([path], run, [str(file) for file in Path(run).glob("*")], embeddings)
     if not force and is_current(path, fingerprint(record)):
         from fiqa.runtime.cards import read_card
 

@@ -86,6 +86,7 @@ def score(
         workers=workers,
         orientation=orientation,
     )
+    run.guard(out, html)
     if out is None:
         rows = counted(run.rows(), teller(progress), "score", len(run))
         table = frame_of(chain.from_iterable(rows))

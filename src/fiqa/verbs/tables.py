@@ -22,7 +22,7 @@ from fiqa.evaluation.request import Request, input_digests, plain
 from fiqa.evaluation.result import Evaluation
 from fiqa.functional.table import Table
 from fiqa.progress import Progress, Told, counted, teller
-from fiqa.report.evaluation.folder import summary_path, write_tables
+from fiqa.report.evaluation.folder import guard_report, summary_path, write_tables
 from fiqa.types import Manifest, Pairs, PathLike, Quality
 from fiqa.verbs.evaluate import evaluate_evidence, setting
 
@@ -169,11 +169,13 @@ class TableRun:
         return PaperTables(optimization_tables(sets, max(self.how.limits), same=self.same), notes)
 
     def is_current(self, out: PathLike) -> bool:
-        """Tells whether `out` holds these tables already."""
+        """Tells whether `out` holds these tables already. Raises InputError where an input lies there."""
+        guard_report(out, self._record["inputs"])
         return is_current(out, fingerprint(self._record)) and summary_path(out).is_file()
 
     def write(self, found: PaperTables, out: PathLike) -> None:
-        """Writes the tables and their sidecar. Raises WriteError."""
+        """Writes the tables and their sidecar. Raises WriteError, and InputError before anything is written over an input."""
+        guard_report(out, self._record["inputs"])
         write_tables(found.tables, out, summary=found.text(), record=self._record, command=found.command)
 
     def _dms(self, told: Told) -> PaperTables:

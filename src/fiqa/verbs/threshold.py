@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fiqa.data.frames import Frame
+from fiqa.data.guard import guard_outputs
 from fiqa.data.names import Match
 from fiqa.data.store import hash_inputs, make_record
 from fiqa.evaluation.evidence import inputs
@@ -74,6 +75,8 @@ def threshold(
 
     if html is not None:
         check_page(html)
+    files = inputs(quality, embeddings, pairs, faces)
+    guard_outputs([out, html], files)
     wanted = wishes(fnmr, coverage)
     settings: dict[str, Any] = {
         "fnmr": [wish.fnmr for wish in wanted if wish.fnmr is not None],
@@ -90,7 +93,6 @@ def threshold(
     if html is not None:
         write_cut_page(report, html)
     if out is not None:
-        files = inputs(quality, embeddings, pairs, faces)
         record = make_record("threshold", arguments=settings, inputs=hash_inputs(files), seed=seed)
         write_cut(report, out, record)
     return report

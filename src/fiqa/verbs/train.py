@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fiqa.data.guard import guard_outputs
 from fiqa.data.store import atomic_path, fingerprint, is_current, make_record, read_sidecar, write_sidecar
 from fiqa.errors import InputError
 from fiqa.extras import require
@@ -73,6 +74,7 @@ def train(
         )
     plan = recipe if isinstance(recipe, Recipe) else read_recipe(recipe, settings)
     folder = Path(out)
+    _guard(folder, recipe, plan)
     record = make_record("train", arguments=plan.record(), inputs=inputs_digest(plan), seed=plan.seed)
     if not force and is_current(folder, fingerprint(record)):
         return _trained(folder, plan, current=True)
@@ -82,6 +84,17 @@ def train(
             _write_page(folder, plan, history)
             write_sidecar(folder, record, found={"identity_from": origin})
     return _trained(folder, plan)
+
+
+def _guard(folder: Path, recipe: PathLike | Recipe, plan: Recipe) -> None:
+    """Refuses a run's folder with files in it that the recipe reads and the run would write over."""
+    from fiqa.training.checkpoint import best_path, state_path
+    from fiqa.training.log import metrics_path
+
+    best = best_path(folder, "*")
+    kept = [file for suffix in (".json", best.suffix) for file in folder.glob(best.with_suffix(suffix).name)]
+    fixed = [folder / "recipe.json", folder / "run.html", metrics_path(folder), state_path(folder)]
+    guard_outputs([folder], recipe, plan.record(), beside=[*fixed, *kept])
 
 
 def _run(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fiqa
+from fiqa.data.guard import guard_outputs
 from fiqa.data.images import read_image
 from fiqa.data.manifest import IMAGE_SUFFIXES
 from fiqa.data.store import atomic_path, write_sidecar
@@ -22,7 +23,7 @@ from fiqa.report.evaluation.page import evaluation_page
 from fiqa.report.evaluation.plots import plots
 from fiqa.types import PathLike
 
-__all__ = ["summary_path", "write_report", "write_tables"]
+__all__ = ["guard_report", "summary_path", "write_report", "write_tables"]
 
 _THUMBNAIL = 112
 
@@ -77,6 +78,18 @@ def write_tables(
     if record is not None:
         write_sidecar(folder, record, found=found)
     return folder
+
+
+def guard_report(out: PathLike, read: Iterable[PathLike]) -> None:
+    """Refuses a folder in which a file that is read may be written over: one directly in it, of a kind that reports have.
+
+    Which tables and plots there will be is known only when they are made.
+
+    Raises:
+        InputError: such a file is there, or the sidecar of the folder is read.
+    """
+    kinds = (".csv", ".html", ".json", ".md", ".png", ".svg", ".txt")
+    guard_outputs([out], list(read), beside=[file for file in Path(out).glob("*") if file.suffix in kinds])
 
 
 def summary_path(out: PathLike) -> Path:
