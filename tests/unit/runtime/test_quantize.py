@@ -78,3 +78,16 @@ def test_latency_counts_runs_and_orders_percentiles(model):
     found = latency(model, size=16, threads=2, runs=7)
     assert (found.size, found.threads, found.runs) == (16, 2, 7)
     assert 0 < found.p50 <= found.p95
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_latency_is_that_of_a_session_with_these_threads(model, monkeypatch, threads):
+    opened = []
+
+    def watched(content, name, **options):
+        opened.append(open_session(content, name, **options))
+        return opened[-1]
+
+    monkeypatch.setattr("fiqa.runtime.latency.open_session", watched)
+    assert latency(model, size=16, threads=threads, runs=1).threads == threads
+    assert [session.get_session_options().intra_op_num_threads for session in opened] == [threads]

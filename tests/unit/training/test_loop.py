@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -113,6 +114,27 @@ def test_only_evaluations_are_saved_when_minutes_are_many(trainable, tmp_path):
     net = network(recipe)
     state = load_state(tmp_path / "a", net, torch.nn.Module(), torch.optim.AdamW(net.parameters()), key="k")
     assert state["step"] == 4, "the end of the first epoch"
+
+
+@pytest.mark.parametrize(("minutes", "saved"), [(1.0, 8), (2.5, 7), (5.0, 6)])
+def test_a_state_is_saved_when_save_minutes_have_passed(trainable, tmp_path, monkeypatch, minutes, saved):
+    """A step takes a minute, by the clock that the loop reads: an interval of 2.5 minutes ends with steps 4 and 7."""
+    now = 0.0
+
+    def watch(at):
+        nonlocal now
+        now += 60
+        if at.step == 8:
+            raise _StopError
+
+    clock = SimpleNamespace(monotonic=lambda: now, perf_counter=time.perf_counter)
+    monkeypatch.setattr("fiqa.training.loop.time", clock)
+    recipe = resolve(trainable(optim__epochs=1, optim__batch=2, run__save_minutes=minutes))
+    with pytest.raises(_StopError):
+        fit(recipe, examples(recipe, tmp_path / "crops"), tmp_path / "a", key="k", watch=watch)
+    net = network(recipe)
+    state = load_state(tmp_path / "a", net, torch.nn.Module(), torch.optim.AdamW(net.parameters()), key="k")
+    assert state["step"] == saved
 
 
 _CHILD = """

@@ -94,7 +94,13 @@ def objective(recipe: Recipe, folder: Path) -> tuple[ClibObjective, torch.Tensor
 
 
 def test_wrong_labels_get_a_low_confidence(recipe, tmp_path):
-    run(recipe(optim__epochs=20, clib_fiqa__stage1=20), tmp_path / "a")
+    """All five factors have words, as in the paper, and blur alone differs: then what the factors say of quality is what
+    blur says, and only the quality itself can learn by heart whose labels are turned round."""
+    table = pl.read_parquet(tmp_path / "labels.parquet")
+    same = {name: pl.lit(GRID[name][0]) for name in ("occlusion", "pose", "expression", "illumination")}
+    table.with_columns(**same).write_parquet(tmp_path / "labels.parquet")
+    factors = {"clib_fiqa__factors": ["blur", *same], "clib_fiqa__scale": 30.0}
+    run(recipe(optim__epochs=40, optim__batch=40, clib_fiqa__stage1=40, **factors), tmp_path / "a")
     found = pl.read_parquet(confidence_path(tmp_path / "a"))
     assert len(found) == PEOPLE * IMAGES
     wrong = found["id"].str.starts_with(f"p{WRONG:02d}/").to_numpy()
