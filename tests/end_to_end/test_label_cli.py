@@ -44,7 +44,11 @@ def test_labels_from_the_command_line(inputs):
     done = _run("cr_fiqa", "--embeddings", inputs / "e.npy", "-o", inputs / "l.csv", "--set", "form=paper")
     assert done.exit_code == 0, done.output
     assert "3000 labels, 0 rows without" in done.stderr
-    assert json.loads((inputs / "l.csv.json").read_text())["arguments"]["options"] == {"form": "paper"}
+    assert json.loads((inputs / "l.csv.json").read_text())["arguments"]["options"] == {
+        "form": "paper",
+        "leave_out": True,
+        "least": 1,
+    }
     again = _run("cr_fiqa", "--embeddings", inputs / "e.npy", "-o", inputs / "l.csv", "--set", "form=paper")
     assert "is current, nothing to do" in again.stderr
     assert (

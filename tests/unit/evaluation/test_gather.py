@@ -223,7 +223,7 @@ def test_lower_is_better_is_asked_about_and_flipped(world: dict[str, Any]) -> No
     unit = gather(Quality(world["ids"], 1 - world["good"].value, "u"), world["vectors"], flip=["u"]).scores[0]
     assert unit.unit is not None
     np.testing.assert_allclose(unit.unit, world["good"].value)
-    assert unit.scale == "as given, flipped"
+    assert unit.scale == "as given, lies in 0..1, flipped"
 
 
 def test_a_list_of_one_fold_is_evaluated_without_folds(world: dict[str, Any], tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_a_fifth_of_ten_is_two_and_ties_take_the_first():
 def test_few(count):
     got = lowered_quality(np.full(count, 0.3), np.eye(4, dtype=np.float32)[:count], ["a"] * count)
     assert got.shape == (count,)
-    assert got.dtype == np.float32
+    assert got.dtype == np.float64
 
 
 def test_refused(clustered):

@@ -47,8 +47,8 @@ def _slow(prior, vectors, identities, theta, unit):
         s = np.mean(seen[i]) / (len(pairs) if unit else 1) if seen[i] else own
         star[i] = own + theta * (s - own)
     final = sorted(range(n), key=lambda i: (star[i], place[i]))
-    result = np.empty(n, np.float32)
-    result[final] = np.sort(np.asarray(prior, np.float32))
+    result = np.empty(n)
+    result[final] = np.sort(np.asarray(prior, np.float64))
     return result
 
 

@@ -112,7 +112,7 @@ class ClibObjective(Objective):
             level = self.levels[batch.row, column]
             each = focal(found[name], level, gamma=own.gamma, form=own.focal)
             terms[f"loss_{name}"] = _mean(each, batch.weight * (level >= 0))
-        each_factor = 1.0 if own.factor_sum else 1 / len(own.factors)
+        each_factor = 1.0 if own.factor_sum else 1 / max(len(own.factors), 1)
         share = [own.weight] + [each_factor for _ in own.factors]
         parts = torch.stack([weight * term for weight, term in zip(share, terms.values(), strict=True)])
         total = (parts * self._reweighted(parts.detach())).sum()
