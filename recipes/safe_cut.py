@@ -72,7 +72,9 @@ def main() -> None:
     quality, rng = evidence.scores[0].value, np.random.default_rng(0)
     taken = chosen(evidence.identity, given.most, given.people, rng)
     people = np.unique(evidence.identity[taken])
-    outcomes: dict[tuple[float, str], list[tuple[float, float]]] = {(w, k): [] for w in wanted for k in ("plain", "safe")}
+    outcomes: dict[tuple[float, str], list[tuple[float, float]]] = {
+        (w, k): [] for w in wanted for k in ("plain", "safe")
+    }
     for split in range(given.splits):
         first = np.isin(evidence.identity[taken], rng.permutation(people)[: len(people) // 2])
         ours = half(evidence, taken[first], quality, given.fmr, split)
@@ -94,7 +96,8 @@ def main() -> None:
         other, kept = np.array(found).T
         misses = int(np.sum(other > rate))
         print(
-            f"| {rate:g} | {kind} | {len(found)} | {misses} | {np.median(other):.4f} | {np.median(kept):.1%} |", flush=True
+            f"| {rate:g} | {kind} | {len(found)} | {misses} | {np.median(other):.4f} | {np.median(kept):.1%} |",
+            flush=True,
         )
 
 

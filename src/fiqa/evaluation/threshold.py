@@ -25,6 +25,7 @@ from fiqa.functional.safe_cut import CutCurve, SafeCut, cut_curve
 from fiqa.functional.similarity import pair_similarity
 from fiqa.functional.table import Table
 from fiqa.functional.threshold import CONFIDENCE, Cut, check_wanted, cut_of, typed_cut
+from fiqa.progress import Told, counted
 from fiqa.types import Embeddings, Manifest, Pairs, PathLike, Quality
 
 __all__ = ["CutReport", "OperatingPoint", "Wish", "cut_report", "missing_sentence", "wishes"]
@@ -261,9 +262,10 @@ def cut_report(
     level: float = 0.95,
     seed: int = 0,
     match: Match = "id",
+    told: Told,
     command: str = "",
 ) -> CutReport:
-    """Returns the cuts for each wish; Args and Raises as fiqa.threshold."""
+    """Returns the cuts for each wish; Args and Raises as fiqa.threshold, `told` hears of each wish."""
     checks.in_range(confidence, "confidence", 0.5, 1.0, open_low=True, open_high=True)
     checks.in_range(level, "level", 0.0, 1.0, open_low=True, open_high=True)
     manifest = faces if faces is None or isinstance(faces, Manifest) else read_manifest(faces)
@@ -284,7 +286,7 @@ def cut_report(
     curve = cut_curve(held, confidence)
     hundred, source = on_100(quality, evidence, match)
     points = []
-    for wish in wanted:
+    for wish in counted(wanted, told, "threshold", len(wanted)):
         cut = cut_of(
             held, curve, fnmr=wish.fnmr, coverage=wish.coverage, groups=groups, hundred=hundred,
             draws=draws, level=level, seed=seed,

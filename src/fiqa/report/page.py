@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from fiqa import checks
 from fiqa.errors import InputError, ShapeError
 from fiqa.functional.table import Table, is_number, printable, shown
+from fiqa.types import PathLike
 from fiqa.vocabulary import LEVELS
 
 __all__ = ["LEVEL_COLORS", "check_page", "escape", "figure", "image_uri", "page", "table", "table_html"]
@@ -64,7 +65,7 @@ footer{margin-top:48px;padding-top:16px;border-top:1px solid var(--line);font-si
 """
 
 
-def check_page(path: str | os.PathLike[str], name: str = "html") -> None:
+def check_page(path: PathLike, name: str = "html") -> None:
     """Refuses a page that could not be written, before the work begins.
 
     Raises:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -16,10 +15,9 @@ from fiqa.functional.cut_evidence import CutEffect
 from fiqa.functional.table import Table
 from fiqa.report.drawing import COLORS, INK, WIDTH, Plot, drawn, short, style
 from fiqa.report.page import escape, page, table_html
+from fiqa.types import PathLike
 
 __all__ = ["cut_page", "cut_plot", "write_cut", "write_cut_page"]
-
-PathLike = str | os.PathLike[str]
 
 _STYLE = """
 .verdicts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));gap:16px;margin:24px 0}

@@ -14,6 +14,7 @@ from fiqa.data.store import hash_inputs, make_record
 from fiqa.evaluation.evidence import inputs
 from fiqa.evaluation.threshold import CutReport, Rates, cut_report, wishes
 from fiqa.functional.threshold import CONFIDENCE
+from fiqa.progress import Progress, teller
 from fiqa.types import Embeddings, Manifest, Pairs, PathLike, Quality
 
 __all__ = ["threshold"]
@@ -36,6 +37,7 @@ def threshold(
     match: Match = "id",
     out: PathLike | None = None,
     html: PathLike | None = None,
+    progress: Progress = False,
 ) -> CutReport:
     """Returns the quality below which to reject, for a wanted FNMR at a wanted FMR or for a wanted
     coverage: the cut that is right on these images, and the one that holds for other people too.
@@ -57,6 +59,7 @@ def threshold(
         draws, level, seed: of the intervals, as fiqa.functional.threshold.choose_cut.
         out: write every number there as JSON, with a sidecar.
         html: write a page with a plot there, a file that ends in .html.
+        progress: True reports on stderr; a callable is told (stage, done, total).
 
     Raises:
         EvidenceError: the data cannot support the claim; the message has what is missing.
@@ -82,7 +85,7 @@ def threshold(
     report = cut_report(
         quality, embeddings, wanted, pairs=pairs, faces=faces, group=group, fmr=fmr,
         confidence=confidence, draws=draws, level=level, seed=seed, match=match,
-        command=_command(nouns, settings),
+        told=teller(progress), command=_command(nouns, settings),
     )  # fmt: skip
     if html is not None:
         write_cut_page(report, html)

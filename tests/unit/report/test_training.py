@@ -12,8 +12,9 @@ from PIL import Image
 from fiqa.report.training import run_page
 from fiqa.training.log import columns
 
+LOSSES = ["loss_quality", "loss_ranking", "loss_factors"]
 ROWS = [
-    dict.fromkeys(columns(["loss_quality", "loss_ranking", "loss_factors"]))
+    dict.fromkeys(columns(LOSSES))
     | {
         "step": k,
         "epoch": k / 2,
@@ -50,3 +51,36 @@ def test_the_curves_are_a_picture_that_changes_with_the_numbers():
     assert first.std() > 10
     assert np.array_equal(first, picture(ROWS))
     assert not np.array_equal(first, picture([{**row, "mae": 0.5} for row in ROWS]))
+
+
+def test_each_panel_holds_what_was_measured(figures):
+    rows = [{**row, "loss_quality": row["loss"] / 2, "rmse": None if row["step"] == 2 else 0.3} for row in ROWS]
+    run_page("a", {}, rows, ["mae"])
+    panels = {axes.get_title(): axes for axes in figures[0].axes}
+    held = {
+        title: {line.get_label(): (list(line.get_xdata()), list(line.get_ydata())) for line in axes.lines}
+        for title, axes in panels.items()
+    }
+    epochs = [0.5, 1.0, 1.5]
+    assert held == {
+        "Training loss": {
+            "loss": (epochs, [row["loss"] for row in rows]),
+            "loss_quality": (epochs, [row["loss"] / 2 for row in rows]),
+        },
+        "Validation error (lower is better)": {
+            "mae": (epochs, [row["mae"] for row in rows]),
+            "rmse": ([0.5, 1.5], [0.3, 0.3]),
+        },
+        "Validation order (higher is better)": {"spearman": (epochs, [0.1, 0.2, 0.3])},
+        "Learning rate": {"lr": (epochs, [1e-3] * 3)},
+    }
+    assert [text.get_text() for text in panels["Training loss"].get_legend().get_texts()] == ["loss", "loss_quality"]
+
+
+def test_the_page_has_the_whole_recipe_and_the_best_rows_of_what_is_lower(figures):
+    page = run_page("run", {"seed": 1, "optim": {"lr": 0.5}}, ROWS, ["mae"])
+    assert "&quot;optim&quot;: {<br>" in page
+    assert "&quot;lr&quot;: 0.5" in page
+    assert page.index("Best evaluations") < page.index("Curves") < page.index("Recipe")
+    assert "Each is kept as best_METRIC.safetensors." in page
+    assert "One point per evaluation." in page

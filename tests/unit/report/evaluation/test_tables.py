@@ -124,7 +124,7 @@ def test_there_is_one_plot_of_each_kind(drawn: list[Plot]) -> None:
         assert "protocol iso" in plot.caption
 
 
-def test_without_draws_there_are_no_bands() -> None:
+def test_without_draws_there_are_no_bands(figures: list[Any]) -> None:
     found = small(draws=0)
     names = {p.name for p in plots(replace(found, recognizers=found.recognizers[:1]))}
     assert "bands_r" not in names
