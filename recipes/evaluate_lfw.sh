@@ -54,5 +54,5 @@ evaluate -o "$out/all"
 evaluate --quality "faceqnet=$data/lfw/faceqnet_v1_scores.csv" -o "$out/with_faceqnet"
 
 # Where to cut: the score below which to reject, for an FNMR of 1 % at an FMR of 0.1 %.
-fiqa threshold --quality "$out/lightqnet-dm100.parquet" --embeddings "$out/recognizer_a.npz" --faces "$faces" --fmr 1e-3 --fnmr 0.01 -o "$out/cut.json"
+fiqa threshold --quality "$out/lightqnet-dm100.parquet" --embeddings "$out/recognizer_a.npz" --faces "$faces" --fmr 1e-3 --fnmr 0.01 -o "$out/cut.json" --html "$out/cut.html"
 fiqa threshold --quality "$out/analytic.parquet" --embeddings "$out/recognizer_a.npz" --faces "$faces" --fmr 1e-3 --coverage 0.9 -o "$out/cut90.json"

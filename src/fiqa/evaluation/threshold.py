@@ -182,7 +182,7 @@ class CutReport:
             f"{cut.images:,} images, {cut.mated:,} mated pairs of {cut.identities:,} identities",
             self.protocol,
         ]
-        return "; ".join(lines) + (f"; of 100 by {self.uqs_from}" if self.uqs_from else "") + "."
+        return ";\n  ".join(lines) + (f"; of 100 by {self.uqs_from}" if self.uqs_from else "") + "."
 
     def group_tables(self, point: OperatingPoint) -> list[Table]:
         """Returns what the cut (the safe one where there is one) does to each group: what it

@@ -49,7 +49,7 @@ def cut_plot(report: CutReport) -> Plot:
     caption = (
         f"Line: the FNMR of the mated pairs kept. Dashes: the FNMR that as many other people will "
         f"not exceed, with {curve.confidence:.0%} confidence. A filled mark is a safe cut, an open "
-        f"one the plain cut. {report.protocol}."
+        f"one the plain cut. Protocol: {report.protocol}."
     )
     with style():
         return drawn(
@@ -96,7 +96,7 @@ def _mark(upper: Any, lower: Any, effect: CutEffect, color: str, label: str, *, 
     """Marks a cut in both panels; one that lies left of the window stands on its edge as an arrow."""
     place, shape = (left, "<") if effect.cut < left else (effect.cut, "o")
     look = {
-        "color": color, "markersize": 7, "markerfacecolor": color if filled else "white",
+        "color": color, "markersize": 6 if filled else 9, "markerfacecolor": color if filled else "none",
         "zorder": 5, "clip_on": False,
     }  # fmt: skip
     if effect.fnmr is not None:
