@@ -17,7 +17,9 @@ File = tuple[int, int]
 """Device and inode: the same for every name of a file."""
 
 
-def guard_outputs(outputs: Iterable[PathLike | None], *inputs: Any, beside: Iterable[PathLike] = (), own: bool = True) -> None:
+def guard_outputs(
+    outputs: Iterable[PathLike | None], *inputs: Any, beside: Iterable[PathLike] = (), own: bool = True
+) -> None:
     """Refuses outputs that would be written over inputs, under whatever names, before anything is written.
 
     Names, symbolic links and hard links of one file are one file. With an output goes its sidecar
