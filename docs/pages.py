@@ -16,8 +16,11 @@ import fiqa
 from fiqa import methods, vocabulary
 from fiqa.types import MethodCard
 
-ROOMS = ("functional", "methods", "verbs", "data", "faces", "runtime", "nets", "training", "report", "execute")
-SINGLE = ("types", "errors", "checks", "extras", "privacy")
+ROOMS = (
+    *("functional", "data", "runtime", "faces", "nets", "methods", "training", "execute", "evaluation"),
+    *("report", "diagnosis", "alignment", "embedding", "scoring", "labeling", "verbs"),
+)
+SINGLE = ("types", "errors", "checks", "extras", "progress", "privacy")
 
 
 def on_files(files: Files, config: Any) -> Files:
@@ -28,6 +31,7 @@ def on_files(files: Files, config: Any) -> Files:
     pages["reference/nouns.md"] = "# Nouns, errors and checks\n\n" + "\n\n".join(f"::: fiqa.{m}" for m in SINGLE) + "\n"
     pages["reference/words.md"] = words_page()
     pages["reference/commands.md"] = commands_page()
+    pages["changelog.md"] = (Path(__file__).parents[1] / "CHANGELOG.md").read_text(encoding="utf-8")
     for path, text in pages.items():
         files.append(File.generated(config, path, content=text))
     return files
