@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-TEXTS = (".csv", ".jsonl", ".json", ".txt", ".toml", ".idx", ".lines")
+TEXTS = (".csv", ".tsv", ".jsonl", ".json", ".txt", ".toml", ".idx", ".lines")
 IDS = ["a/1", "a/2", "b/1", "b/2", "c/1"]
 
 
@@ -79,6 +79,15 @@ def _table(suffix: str) -> Callable[[Path], None]:
     return make
 
 
+def _tabs(folder: Path) -> None:
+    rows = ["id\traw\tscore", *(f"{name}\t{i / 4}\t0.5" for i, name in enumerate(IDS))]
+    (folder / "table.tsv").write_text("\n".join(rows) + "\n")
+
+
+def _utf16(folder: Path) -> None:
+    (folder / "table.csv").write_text("path;roll\na.jpg;0.5\nb.jpg;\n", encoding="utf-16")
+
+
 def _read_manifest(path: Path) -> None:
     from fiqa.data.manifest import find
     from fiqa.faces.crops import sources
@@ -99,7 +108,7 @@ def _read_label_inputs(path: Path) -> None:
 
 
 def _read_templates(path: Path) -> None:
-    from fiqa.labeling.dmsfiqa import _choice
+    from fiqa.methods.dmsfiqa.labeling import _choice
 
     _choice(path)
 
@@ -408,6 +417,8 @@ TARGETS: dict[str, Target] = {
     }.items()},
     **{f"manifest {s}": Target(f"table{s}", _table(s), _read_manifest) for s in (".csv", ".jsonl", ".parquet")},
     **{f"quality {s}": Target(f"table{s}", _table(s), _read_quality) for s in (".csv", ".jsonl", ".parquet")},
+    "quality .tsv": Target("table.tsv", _tabs, _read_quality),
+    "manifest in UTF-16": Target("table.csv", _utf16, _read_manifest),
     **{f"label inputs {s}": Target(f"table{s}", _table(s), _read_label_inputs) for s in (".csv", ".parquet")},
     **{f"columns {s}": Target(f"table{s}", _table(s), _read_columns) for s in (".jsonl", ".parquet")},
     **{f"convert to {to}": Target("table.csv", _table(".csv"), _convert(to), verb=True) for to in ("ofiq", "fiftyone", "imagefolder", "webdataset", "table")},

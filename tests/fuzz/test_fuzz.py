@@ -133,9 +133,9 @@ NOT_FOREIGN = {
     "scoring/run.py": "counts the rows of a table that it has just written or that its sidecar vouches for",
     "embedding/run.py": "its own parts, guarded",
     "verbs/evaluate_run.py": "prints the summary of a report that its sidecar vouches for",
-    "verbs/threshold.py": "JSON of its own making",
+    "evaluation/threshold.py": "JSON of its own making",
     "labeling/work.py": "its own parts, guarded",
-    "labeling/label_optimization.py": "its own parts, guarded",
+    "methods/label_optimization/labeling.py": "its own parts, guarded",
     "training/dataset.py": "its own cache, guarded",
     "training/features.py": "its own cache, guarded",
     "methods/lightqnet.py": "the file's sha256 is one of three",
@@ -143,6 +143,7 @@ NOT_FOREIGN = {
     "verbs/convert.py": "images of a table, and targets of convert",
 }
 READERS = {
+    "data/columns.py": "quality .csv",
     "data/embeddings.py": "embeddings .npz",
     "data/images.py": "image JPEG",
     "data/manifest.py": "manifest .csv",

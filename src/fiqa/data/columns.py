@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fiqa.data.formats.source import utf8_of
+from fiqa.data.reading import reader
 from fiqa.data.store import open_regular
 from fiqa.errors import InputError, ReadError
 from fiqa.vocabulary import FACTORS
@@ -23,12 +25,14 @@ from fiqa.vocabulary import FACTORS
 __all__ = [
     "DELIMITERS",
     "IDENTITY_LIKE",
+    "MEASURES",
     "TEXT",
     "canonical",
     "cells",
     "delimiter_of",
     "identity_like",
     "identity_missing",
+    "measures",
     "numbers",
     "of_file",
     "plain_name",
@@ -44,6 +48,9 @@ IDENTITY_LIKE = (
     "name", "label", "class", "user", "user_id",
 )  # fmt: skip
 """Names that other tools give the column that is called `identity` here."""
+
+MEASURES: Mapping[str, int] = MappingProxyType({"landmarks": 10, "eye_distance": 0, "inside": 0, "roll": 0})
+"""Columns of a manifest of crops that must be numbers: how many in a cell, 0 for one that is no list."""
 
 TEXT = frozenset(
     (
@@ -144,6 +151,7 @@ def delimiter_of(header: str | bytes, suffix: str = "") -> str:
     return "\t" if suffix == ".tsv" else max(DELIMITERS, key=outside.count)
 
 
+@reader
 def of_file(path: str | os.PathLike[str]) -> list[str]:
     """Returns the names of the columns of a text table as `canonical` has them, from its first
     line alone; columns may repeat. Raises ReadError where the file cannot be read."""
@@ -231,6 +239,11 @@ def numbers(values: Any, column: str, ids: NDArray[np.str_], *, width: int = 0) 
                 hint="leave the cell empty where nothing is known, or drop the column",
             ) from None
     return result
+
+
+def measures(table: Mapping[str, Any], ids: NDArray[np.str_]) -> dict[str, list[Any]]:
+    """Returns those of MEASURES that a table has, as `numbers` does. Raises InputError as it."""
+    return {name: numbers(table[name], name, ids, width=width) for name, width in MEASURES.items() if name in table}
 
 
 def _number(value: Any, width: int) -> Any:

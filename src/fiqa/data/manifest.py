@@ -261,7 +261,8 @@ def read_manifest(source: PathLike | Frame) -> Manifest:
     column may be meant (`person`, `subject`, ...): then it is empty, and a warning names that column.
 
     Raises:
-        ReadError: not readable as a table. InputError: no column `path`, ids twice, a status that is in no table, or a path that leads to two files.
+        ReadError: not readable as a table. InputError: no column `path`, ids twice, a status that is in no table, a path that leads to two files, or a cell
+            that is no number in a column of fiqa.data.columns.MEASURES.
     """
     from fiqa.data.tables import read_table
 
@@ -280,6 +281,7 @@ def read_manifest(source: PathLike | Frame) -> Manifest:
     ids = known.pop("id") if "id" in known else _ids([f.relative for f in named])
     identity, origin = _identity(known, named, os.path.basename(where) or "the frame")
     split = known.pop("split") if "split" in known else _text("" for _ in places)
+    columns.measures(known, ids)
     return Manifest(ids, _text(places), identity, split, status, known, origin)
 
 

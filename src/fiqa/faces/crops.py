@@ -65,14 +65,9 @@ class Source:
 
 def sources(manifest: Manifest) -> Iterator[Source]:
     """Yields the rows of a manifest as they will be scored. Raises InputError for a column that holds no numbers."""
-    widths = {"landmarks": 10, "eye_distance": 0, "inside": 0, "roll": 0}
-    known = {
-        name: columns.numbers(manifest.columns[name], name, manifest.id, width=width)
-        for name, width in widths.items()
-        if name in manifest.columns
-    }
+    known = columns.measures(manifest.columns, manifest.id)
     unknown: list[Any] = [None] * len(manifest)
-    landmarks, eyes, inside, roll = (known.get(name, unknown) for name in widths)
+    landmarks, eyes, inside, roll = (known.get(name, unknown) for name in columns.MEASURES)
     hashes = manifest.columns.get("sha256")
     for i in range(len(manifest)):
         yield Source(
