@@ -157,24 +157,26 @@ def test_ediffiqa_is_half_vector_and_half_quality(rival, tmp_path):
 
 
 @pytest.mark.parametrize("name", RIVALS)
-def test_it_learns_which_faces_are_sharp(rival, tmp_path, name):
-    recipe = resolve(rival(name, augment__flip=0.0))
+def test_it_learns_which_faces_are_sharp(rival, tmp_path, name, seed):
+    recipe = resolve(rival(name, augment__flip=0.0) | {"seed": seed})
     data = examples(recipe, tmp_path / "crops")
     net = network(recipe)
-    torch.manual_seed(1)
+    torch.manual_seed(seed + 1)
     kind = objective(recipe)(recipe, data)
-    optimizer = torch.optim.Adam([*net.parameters(), *kind.parameters()], lr=1e-2)
+    # PFE's likelihood has no floor: with more steps it fits the noise of 18 vectors
+    steps, rate = (16, 1e-3) if name == "pfe" else (60, 1e-2)
+    optimizer = torch.optim.Adam([*net.parameters(), *kind.parameters()], lr=rate)
     batch = Targets.of(make_batch(data, recipe, 0, data.training), torch.device("cpu"))
     inputs = torch.from_numpy(np.asarray(data.crops[data.training])).permute(0, 3, 1, 2) / 127.5 - 1
     seen = []
-    for _ in range(60):
+    for _ in range(steps):
         output = net(inputs)
         loss = kind.losses(output, batch)["loss"]
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         seen.append(loss.item())
-    # the likelihood of PFE has no floor, the cross-entropy of LightQNet one above 0
+    # the cross-entropy of LightQNet has a floor above 0
     wanted = {"pfe": seen[0] - 1, "lightqnet": 0.9 * seen[0]}.get(name, 0.5 * seen[0])
     assert seen[-1] < wanted
     found = kind.scores(output).detach().numpy()
