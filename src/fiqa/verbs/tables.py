@@ -176,7 +176,10 @@ class TableRun:
     def write(self, found: PaperTables, out: PathLike) -> None:
         """Writes the tables and their sidecar. Raises WriteError, and InputError before anything is written over an input."""
         guard_report(out, self._record["inputs"])
-        write_tables(found.tables, out, summary=found.text(), record=self._record, command=found.command)
+        about = {"notes": list(found.notes), "tables": {table.name: table.note for table in found.tables}}
+        write_tables(
+            found.tables, out, summary=found.text(), record=self._record, command=found.command, found=about
+        )
 
     def _dms(self, told: Told) -> PaperTables:
         evidence = self.request.evidence()

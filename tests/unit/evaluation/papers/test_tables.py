@@ -73,6 +73,7 @@ def test_the_command_writes_what_the_function_does_and_leaves_alone_what_is_curr
     one, other = (json.loads((tmp_path / f"{name}.json").read_text()) for name in "ab")
     assert (one["verb"], one["arguments"]["paper"], one["fingerprint"]) == ("tables", "dms", other["fingerprint"])
     assert first.stdout.strip() == found.text()
+    assert "near: column value, lies in 0..1" in one["tables"]["dms_agreement"], "the sidecar says which scale"
     table = (tmp_path / "b" / "dms_agreement.md").read_bytes()
     (tmp_path / "b" / "dms_agreement.md").write_text("edited")
     fiqa.tables("dms", [quality], [vectors], target=target, out=tmp_path / "b")
