@@ -68,7 +68,7 @@ def test_the_card_is_complete(name):
     }  # fmt: skip
     assert set(card.gives) <= {"score", "label", "train", "probe"}
     assert card.status in ("ready", "external", "planned")
-    assert ("score" in card.gives) == hasattr(methods._module(name), "scorer")
+    assert ("score" in card.gives) == hasattr(methods.module(name), "scorer")
 
 
 def test_listing_needs_no_heavy_package():

@@ -232,7 +232,7 @@ def test_limits_are_options(crops):
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["--model", "analytik"], 2, b"did you mean 'analytic'"),
+        (["--model", "analytik", "--detector", "dlib"], 2, b"did you mean 'analytic'"),
         (["--model", "gone.onnx"], 1, b"gone.onnx"),
         (["--detector", "yunt"], 2, b"did you mean 'yunet'"),
         (["--faces", "biggest"], 2, b"must be one of: all, largest, one"),
@@ -255,7 +255,7 @@ def test_wrong_use_is_told_without_a_traceback(crops, arguments, code, words):
 
 
 def test_a_process_says_what_this_one_says(crops):
-    for arguments in (["--model", "analytik"], ["--aligned", "--quiet"]):
+    for arguments in (["--model", "analytik", "--detector", "dlib"], ["--aligned", "--quiet"]):
         one, other = process("score", crops / "p0", *arguments), fiqa("score", crops / "p0", *arguments)
         said = [(done.returncode, done.stdout, done.stderr) for done in (one, other)]
         assert said[0] == said[1]

@@ -58,7 +58,7 @@ def run(data: Path, tmp_path: Path) -> Path:
         },
         "run": {"device": "cpu", "threads": 1, "workers": 1},
     }
-    fiqa.train(resolve(recipe), output=tmp_path / "run")
+    fiqa.train(resolve(recipe), out=tmp_path / "run")
     return tmp_path / "run"
 
 

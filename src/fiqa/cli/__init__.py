@@ -37,7 +37,7 @@ COMMANDS = {
     "convert": "Convert the field's benchmark files into images and tables.",
     "methods": "List the methods and what each needs.",
     "weights": "List, fetch, verify and describe model files.",
-    "doctor": "Say what will go wrong with images, a model file or a table of scores.",
+    "doctor": "Say what will go wrong with images, a model or scores.",
 }
 """Each command and its line of help, in the order in which a project meets them."""
 

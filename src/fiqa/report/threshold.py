@@ -184,7 +184,7 @@ def _costs(effect: CutEffect) -> str:
 
 
 def _table(table: Table) -> str:
-    note = f'<p class="note">{escape(table.note)}</p>' if table.note else ""
+    note = f'<p class="note">{escape(" ".join(table.note.split()))}</p>' if table.note else ""
     return f"<h2>{escape(table.title)}</h2>{table_html(table)}{note}"
 
 

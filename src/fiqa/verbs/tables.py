@@ -177,9 +177,7 @@ class TableRun:
         """Writes the tables and their sidecar. Raises WriteError, and InputError before anything is written over an input."""
         guard_report(out, self._record["inputs"])
         about = {"notes": list(found.notes), "tables": {table.name: table.note for table in found.tables}}
-        write_tables(
-            found.tables, out, summary=found.text(), record=self._record, command=found.command, found=about
-        )
+        write_tables(found.tables, out, summary=found.text(), record=self._record, command=found.command, found=about)
 
     def _dms(self, told: Told) -> PaperTables:
         evidence = self.request.evidence()

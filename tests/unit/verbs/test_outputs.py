@@ -25,6 +25,7 @@ Case = tuple[list[str], str, str]
 """Arguments without the output, the output, and the input that it must not touch."""
 EMBED = ["embed", "crops", "--recognizer", "recognizer.onnx", "-o"]
 EVALUATE = ["evaluate", "--quality", "scores.csv", "--embeddings", "emb.npz", "--fmr", "0.5", "--draws", "0", "-o"]
+TABLES = ["tables", "dms", "--quality", "scores.csv", "--embeddings", "emb.npz", "-o"]
 THRESHOLD = [
     "threshold",
     "--quality",
@@ -59,6 +60,7 @@ CASES: dict[str, list[Case]] = {
     ],
     "label": [([*LABEL], "faces.csv", "faces.csv"), ([*LABEL], "o.parquet", "emb.npz")],
     "evaluate": [([*EVALUATE], "report", "report/scores.csv"), ([*EVALUATE], "o", "o.json")],
+    "tables": [([*TABLES], "report", "report/scores.csv"), ([*TABLES], "o", "o.json")],
     "threshold": [([*THRESHOLD], "scores.csv", "scores.csv"), ([*THRESHOLD], "o.json", "emb.npz")],
     "convert": [
         (["convert", "scores.csv"], "scores.csv", "scores.csv"),
@@ -165,7 +167,7 @@ def _arranged(work: Path, name: str, arguments: list[str], output: str, victim: 
         (work / "report").mkdir()
         shutil.copy(work / "scores.csv", work / victim)
         arguments[arguments.index("scores.csv")] = victim
-    elif (name, victim) == ("evaluate", "o.json"):
+    elif (name, victim) in (("evaluate", "o.json"), ("tables", "o.json")):
         shutil.copy(work / "scores.csv", work / victim)
         arguments[arguments.index("emb.npz") + 1 : 1] = ["--faces", victim]
         (work / "o.json").write_text("{}")
