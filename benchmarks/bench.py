@@ -86,14 +86,19 @@ def ratio(ours: Iterable[float], baseline: Iterable[float]) -> float:
     return statistics.median(a / b for a, b in zip(ours, baseline, strict=True))
 
 
-def timed(name: str, seconds: Iterable[float], per: int = 1, unit: str = "ms", factor: float = 1e3) -> str:
+def timed(
+    name: str, seconds: Iterable[float], per: int = 1, unit: str = "ms", factor: float = 1e3
+) -> str:
     """A line of detail: the median time of one of `per` things."""
     return f"{name:<58}{statistics.median(seconds) / per * factor:12.3f} {unit}"
 
 
 def peak_bytes() -> int:
     """The largest resident size so far, of this process or of any child that has ended."""
-    return 1024 * max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return 1024 * max(
+        resource.getrusage(who).ru_maxrss
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
 
 
 def _measure(part: Part, setting: Setting) -> dict[str, object]:
@@ -122,18 +127,27 @@ def _apart(file: Path, part: str, arguments: list[str]) -> dict[str, object]:
 
 def _shown(name: str, row: Mapping[str, object], details: bool) -> None:
     ratio, limit = (f"{row[key]:.3g}" if key in row else "" for key in ("ratio", "limit"))
-    print(f"{name:<34}{ratio:>9}{limit:>9}  {row['verdict']:<11}{row['peak']:>14,}  {row['what']}", flush=True)
+    print(
+        f"{name:<34}{ratio:>9}{limit:>9}  {row['verdict']:<11}{row['peak']:>14,}  {row['what']}",
+        flush=True,
+    )
     for line in row.get("details", ()) if details else ():  # type: ignore[attr-defined]
         print(f"    {line}")
 
 
 def parser(doc: str | None) -> argparse.ArgumentParser:
     """The options that every benchmark has."""
-    result = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    result = argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     result.add_argument("--quick", action="store_true", help="tiny sizes; ratios are not judged")
     result.add_argument("--scale", type=float, help="share of the full size")
-    result.add_argument("--data", type=Path, default=Setting.data, help="the folder of measuring data")
-    result.add_argument("--details", action="store_true", help="print what was timed below each ratio")
+    result.add_argument(
+        "--data", type=Path, default=Setting.data, help="the folder of measuring data"
+    )
+    result.add_argument(
+        "--details", action="store_true", help="print what was timed below each ratio"
+    )
     return result
 
 
@@ -160,7 +174,9 @@ def main(doc: str | None, parts: Mapping[str, Part], *, apart: Iterable[str] = (
     options.add_argument("--part", choices=list(parts), help="only this one")
     options.add_argument("--list", action="store_true", help="print the parts that run")
     options.add_argument(
-        "--json", action="store_true", help="measure --part in this process and print its result as JSON"
+        "--json",
+        action="store_true",
+        help="measure --part in this process and print its result as JSON",
     )
     given = options.parse_args()
     file = Path(sys.modules["__main__"].__file__ or "").resolve()
@@ -168,7 +184,9 @@ def main(doc: str | None, parts: Mapping[str, Part], *, apart: Iterable[str] = (
         print(*usual)
         return
     if given.json:
-        setting = Setting(given.scale or (0.01 if given.quick else 1.0), given.quick, given.data.resolve())
+        setting = Setting(
+            given.scale or (0.01 if given.quick else 1.0), given.quick, given.data.resolve()
+        )
         output, sys.stdout = sys.stdout, sys.stderr  # what is printed on the way is no result
         row = _measure(parts[given.part], setting)
         print(json.dumps(row), file=output)
@@ -181,7 +199,9 @@ def every(folder: Path = HERE) -> dict[Path, list[str]]:
     """The benchmarks of a folder and their parts, by asking each file."""
     files = {}
     for file in sorted(folder.glob("*_speed.py")):
-        told = subprocess.run([sys.executable, str(file), "--list"], stdout=subprocess.PIPE, text=True, check=True)
+        told = subprocess.run(
+            [sys.executable, str(file), "--list"], stdout=subprocess.PIPE, text=True, check=True
+        )
         files[file] = told.stdout.split()
     return files
 

@@ -20,7 +20,11 @@ from fiqa.runtime.onnx import OnnxScorer, open_session
 from fiqa.runtime.preprocess import prepare
 
 CALLS = 40
-PEER, OPENCV, SHIPPED = "LightQNet dm100, OpenCV (baseline)", "bundled, OpenCV", "bundled, ONNX Runtime"
+PEER, OPENCV, SHIPPED = (
+    "LightQNet dm100, OpenCV (baseline)",
+    "bundled, OpenCV",
+    "bundled, ONNX Runtime",
+)
 
 
 def through_opencv(net: cv2.dnn.Net, side: int) -> Callable[[], object]:
@@ -56,14 +60,22 @@ def single(setting: Setting) -> tuple[dict[str, list[float]], tuple[str, ...]]:
 def shipped(setting: Setting) -> Result:
     """The bundled model as it ships."""
     took, details = single(setting)
-    return Result("the bundled model as it ships over LightQNet dm100", ratio(took[SHIPPED], took[PEER]), 0.5, details)
+    return Result(
+        "the bundled model as it ships over LightQNet dm100",
+        ratio(took[SHIPPED], took[PEER]),
+        0.5,
+        details,
+    )
 
 
 def opencv(setting: Setting) -> Result:
     """Both through the same runtime."""
     took, details = single(setting)
     return Result(
-        "the bundled model over LightQNet dm100, both in OpenCV", ratio(took[OPENCV], took[PEER]), 1.0, details
+        "the bundled model over LightQNet dm100, both in OpenCV",
+        ratio(took[OPENCV], took[PEER]),
+        1.0,
+        details,
     )
 
 
@@ -73,11 +85,15 @@ def batch(setting: Setting) -> Result:
     scorer = OnnxScorer(WEIGHTS)
     crops = np.random.default_rng(0).integers(0, 256, (count, 112, 112, 3), dtype=np.uint8)
     session = open_session(WEIGHTS.read_bytes(), str(WEIGHTS))
-    ready = [{"crops": prepare(crops[i : i + 32], scorer.model.card.input)} for i in range(0, count, 32)]
+    ready = [
+        {"crops": prepare(crops[i : i + 32], scorer.model.card.input)} for i in range(0, count, 32)
+    ]
     names = [output.name for output in scorer.model.card.outputs]
     calls: dict[str, Callable[[], object]] = {
         "fiqa.load().score, every core": lambda: scorer.score(crops),
-        "the network's pass, every core (baseline)": lambda: [session.run(names, part) for part in ready],
+        "the network's pass, every core (baseline)": lambda: [
+            session.run(names, part) for part in ready
+        ],
     }
     took = in_turns(calls, setting.rounds(9), time.perf_counter)
     details = tuple(timed(name, seconds, count, "ms a crop") for name, seconds in took.items())

@@ -47,7 +47,10 @@ def _curve(setting: Setting) -> tuple[dict[str, list[float]], tuple[str, ...]]:
     }
     took = in_turns(calls, setting.rounds(5))
     counts = f"{len(mated):,} pairs, {len(worst):,} mated, {len(found):,} distinct qualities"
-    return took, (counts, *(timed(name, seconds, unit="s", factor=1) for name, seconds in took.items()))
+    return took, (
+        counts,
+        *(timed(name, seconds, unit="s", factor=1) for name, seconds in took.items()),
+    )
 
 
 def curve(setting: Setting) -> Result:
@@ -69,10 +72,14 @@ def pairs(setting: Setting) -> Result:
     """All pairs of embeddings over the matrix product alone, in the same blocks of the upper triangle."""
     rng = np.random.default_rng(0)
     width = 512
-    centers = rng.normal(size=(max(round(2_000 * np.sqrt(setting.scale)), 20), width)).astype(np.float32)
+    centers = rng.normal(size=(max(round(2_000 * np.sqrt(setting.scale)), 20), width)).astype(
+        np.float32
+    )
     names = np.repeat(np.arange(len(centers)), 10)
     spread = rng.uniform(0.5, 3, (len(names), 1)).astype(np.float32)
-    unit = normalize(centers[names] + spread * rng.normal(size=(len(names), width)).astype(np.float32))
+    unit = normalize(
+        centers[names] + spread * rng.normal(size=(len(names), width)).astype(np.float32)
+    )
     buffer = np.empty((512, 2048), np.float32)
 
     def product() -> None:
@@ -100,13 +107,23 @@ def bootstrap(setting: Setting) -> Result:
     similarity, quality = scores(rng, mated)
     people = np.stack([who, who], axis=1)
     calls = {
-        f"bootstrap_band, {draws} draws": lambda: bootstrap_band(similarity, mated, quality, people, draws=draws),
+        f"bootstrap_band, {draws} draws": lambda: bootstrap_band(
+            similarity, mated, quality, people, draws=draws
+        ),
         "one curve": lambda: discard_curve(similarity, mated, quality),
     }
     took = in_turns(calls, setting.rounds(3))
     band, one = took.values()
-    details = (f"{count:,} mated pairs", *(timed(name, seconds, unit="s", factor=1) for name, seconds in took.items()))
-    return Result(f"a bootstrap of {draws} draws over {draws} curves anew", ratio(band, one) / draws, 1.0, details)
+    details = (
+        f"{count:,} mated pairs",
+        *(timed(name, seconds, unit="s", factor=1) for name, seconds in took.items()),
+    )
+    return Result(
+        f"a bootstrap of {draws} draws over {draws} curves anew",
+        ratio(band, one) / draws,
+        1.0,
+        details,
+    )
 
 
 PARTS = {"curve": curve, "loop": loop, "pairs": pairs, "bootstrap": bootstrap}

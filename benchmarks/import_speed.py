@@ -30,7 +30,12 @@ def starting(setting: Setting) -> Result:
     calls = {way: partial(started, arguments) for way, arguments in WAYS.items()}
     took = in_turns(calls, setting.rounds(15), time.perf_counter)
     details = tuple(timed(way, seconds) for way, seconds in took.items())
-    return Result("fiqa --help over import typer", ratio(took["fiqa --help"], took["import typer"]), 1.5, details)
+    return Result(
+        "fiqa --help over import typer",
+        ratio(took["fiqa --help"], took["import typer"]),
+        1.5,
+        details,
+    )
 
 
 PARTS = {"help": starting}

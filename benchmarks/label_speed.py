@@ -31,15 +31,21 @@ EACH, WIDTH = 344, 512
 SAMPLE = 6
 
 
-def person(rng: np.random.Generator, images: int = EACH) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def person(
+    rng: np.random.Generator, images: int = EACH
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """(vectors, prior) of one person: the noisier the image, the lower its prior, roughly."""
     noise = rng.uniform(0.5, 2.0, (images, 1)).astype(np.float32)
-    vectors = rng.standard_normal(WIDTH, np.float32) + noise * rng.standard_normal((images, WIDTH), np.float32)
+    vectors = rng.standard_normal(WIDTH, np.float32) + noise * rng.standard_normal(
+        (images, WIDTH), np.float32
+    )
     prior = rng.standard_normal(images, np.float32) - noise.ravel()
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True), prior
 
 
-def people(count: int, images: int = EACH) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
+def people(
+    count: int, images: int = EACH
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
     rng = np.random.default_rng(0)
     found = [person(rng, images) for _ in range(count)]
     return (
@@ -79,7 +85,12 @@ def as_the_paper_reads(
                     for other in groups:
                         if other is not group:
                             j = other[rng.integers(len(other))]
-                            pairs.append((float(np.dot(vectors[i], vectors[j])), i if place[i] < place[j] else j))
+                            pairs.append(
+                                (
+                                    float(np.dot(vectors[i], vectors[j])),
+                                    i if place[i] < place[j] else j,
+                                )
+                            )
         pairs.sort(key=lambda pair: pair[0])
         seen: dict[int, list[int]] = {}
         for index, (_, lower) in enumerate(pairs):
@@ -140,7 +151,9 @@ def mapped_file(folder: Path, count: int) -> Path:
     return path
 
 
-WRITE = "import sys; sys.path.insert(0, sys.argv[1]); import label_speed; from pathlib import Path; "
+WRITE = (
+    "import sys; sys.path.insert(0, sys.argv[1]); import label_speed; from pathlib import Path; "
+)
 WRITE += "label_speed.mapped_file(Path(sys.argv[2]), int(sys.argv[3]))"
 
 
@@ -173,7 +186,9 @@ def mapped(count: int) -> Result:
         timed("10 repeats, processor", [done - clustered], unit="s", factor=1),
         f"{vectors.nbytes:,} bytes of vectors, {used:,} bytes of memory beyond the interpreter and the priors",
     )
-    return Result("memory of label optimization over its vectors", used / vectors.nbytes, 1.5, details)
+    return Result(
+        "memory of label optimization over its vectors", used / vectors.nbytes, 1.5, details
+    )
 
 
 def memory(setting: Setting) -> Result:
@@ -206,7 +221,9 @@ def classifiability(setting: Setting) -> Result:
     took = in_turns(calls, setting.rounds(3))
     size = f"{len(vectors):,} x {WIDTH}, {10 * count:,} people"
     details = (size, *(timed(name, seconds, unit="s", factor=1) for name, seconds in took.items()))
-    return Result("relative classifiability over its matrix product", ratio(*took.values()), 2.0, details)
+    return Result(
+        "relative classifiability over its matrix product", ratio(*took.values()), 2.0, details
+    )
 
 
 PARTS = {"loop": loop, "memory": memory, "classifiability": classifiability, "vggface2": vggface2}

@@ -67,7 +67,10 @@ def plain_loop(files: list[str], method: str) -> Callable[[], object]:
     def run() -> None:
         for first in range(0, len(files), 32):
             images = [read_image(path) for path in files[first : first + 32]]
-            crops, grey = np.stack([image.pixels for image in images]), np.array([image.grey for image in images])
+            crops, grey = (
+                np.stack([image.pixels for image in images]),
+                np.array([image.grey for image in images]),
+            )
             if method == DEFAULT:
                 model._session.run(names, {"crops": prepare(crops, model.card.input)})
             measure(Faces(crops, grey=grey))
@@ -82,7 +85,9 @@ def table(files: list[str], method: str, out: Path, workers: int | None = 1) -> 
 
     manifest = Manifest([f"{i:07d}" for i in range(len(files))], files)
     model = None if method == DEFAULT else method
-    write_scores(plan(manifest, model=model, aligned=True, explain=True, workers=workers), out, force=True)
+    write_scores(
+        plan(manifest, model=model, aligned=True, explain=True, workers=workers), out, force=True
+    )
 
 
 def rest(setting: Setting, method: str) -> Result:
@@ -94,12 +99,18 @@ def rest(setting: Setting, method: str) -> Result:
         files = crops_of(setting, Path(scratch), setting.count(2000, 40))
         calls = {
             "plain loop of decoding and scoring (baseline)": plain_loop(files, method),
-            "fiqa.score to a Parquet table": lambda: table(files, method, Path(scratch) / "out.parquet"),
+            "fiqa.score to a Parquet table": lambda: table(
+                files, method, Path(scratch) / "out.parquet"
+            ),
         }
         took = in_turns(calls, setting.rounds(5))
     loop, whole = took.values()
-    details = tuple(timed(name, seconds, len(files), "ms an image") for name, seconds in took.items())
-    return Result(f"rest of fiqa.score's time over all of it, {method}", 1 - ratio(loop, whole), 0.2, details)
+    details = tuple(
+        timed(name, seconds, len(files), "ms an image") for name, seconds in took.items()
+    )
+    return Result(
+        f"rest of fiqa.score's time over all of it, {method}", 1 - ratio(loop, whole), 0.2, details
+    )
 
 
 def default(setting: Setting) -> Result:
@@ -126,7 +137,9 @@ def cores(setting: Setting) -> Result:
         }
         took = in_turns(calls, setting.rounds(3), time.perf_counter)
     one, every = took.values()
-    details = tuple(timed(name, seconds, len(files), "ms an image") for name, seconds in took.items())
+    details = tuple(
+        timed(name, seconds, len(files), "ms an image") for name, seconds in took.items()
+    )
     return Result(f"fiqa.score on {count} cores over one", ratio(every, one), 1.0, details)
 
 
@@ -159,13 +172,17 @@ def memory(setting: Setting) -> Result:
     with tempfile.TemporaryDirectory() as scratch:
         files = crops_of(setting, Path(scratch), setting.count(20_000, 80))
         peaks = {
-            count: peak_mib(files[:count], Path(scratch) / "out.parquet") for count in (len(files) // 10, len(files))
+            count: peak_mib(files[:count], Path(scratch) / "out.parquet")
+            for count in (len(files) // 10, len(files))
         }
     details = tuple(
-        f"{n:,} rows: main {own:.0f} MiB, largest worker {child:.0f} MiB" for n, (own, child) in peaks.items()
+        f"{n:,} rows: main {own:.0f} MiB, largest worker {child:.0f} MiB"
+        for n, (own, child) in peaks.items()
     )
     short, long = (sum(both) for both in peaks.values())
-    return Result("peak memory of fiqa.score, ten times the rows over once", long / short, 1.25, details)
+    return Result(
+        "peak memory of fiqa.score, ten times the rows over once", long / short, 1.25, details
+    )
 
 
 PARTS = {"default": default, "analytic": analytic, "cores": cores, "memory": memory}

@@ -17,7 +17,17 @@ from fiqa import methods, vocabulary
 from fiqa.types import MethodCard
 
 ROOMS = (
-    *("functional", "data", "runtime", "faces", "nets", "methods", "training", "execute", "evaluation"),
+    *(
+        "functional",
+        "data",
+        "runtime",
+        "faces",
+        "nets",
+        "methods",
+        "training",
+        "execute",
+        "evaluation",
+    ),
     *("report", "diagnosis", "alignment", "embedding", "scoring", "labeling", "verbs"),
 )
 SINGLE = ("types", "errors", "checks", "extras", "progress", "privacy")
@@ -28,7 +38,9 @@ def on_files(files: Files, config: Any) -> Files:
     pages = {f"methods/{name}.md": method_page(methods.card(name)) for name in methods.names()}
     pages["methods/index.md"] = method_list()
     pages |= {f"reference/{room}.md": room_page(room) for room in ROOMS}
-    pages["reference/nouns.md"] = "# Nouns, errors and checks\n\n" + "\n\n".join(f"::: fiqa.{m}" for m in SINGLE) + "\n"
+    pages["reference/nouns.md"] = (
+        "# Nouns, errors and checks\n\n" + "\n\n".join(f"::: fiqa.{m}" for m in SINGLE) + "\n"
+    )
     pages["reference/words.md"] = words_page()
     pages["reference/commands.md"] = commands_page()
     pages["changelog.md"] = (Path(__file__).parents[1] / "CHANGELOG.md").read_text(encoding="utf-8")
@@ -66,7 +78,9 @@ def _usage(card: MethodCard) -> str:
         return ""
     asks = " --recognizer recognizer.pt" if "recognizer" in settings else ""
     asks += " --set reference=scores.parquet" if "reference" in settings else ""
-    named = {key: value for key, value in settings.items() if key not in ("recognizer", "reference")}
+    named = {
+        key: value for key, value in settings.items() if key not in ("recognizer", "reference")
+    }
     lines = "".join(f"| `{key}` | {value} |\n" for key, value in named.items())
     table = f"\n| setting | default |\n|---|---|\n{lines}" if lines else ""
     return f"```console\nfiqa score crops/ --aligned --model {card.name}{asks} -o scores.parquet\n```\n{table}".rstrip()
@@ -75,15 +89,28 @@ def _usage(card: MethodCard) -> str:
 def method_list() -> str:
     """Returns the table of all methods."""
     cards = [methods.card(name) for name in methods.names()]
-    rows = [f"| [{c.name}]({c.name}.md) | {c.summary} | {', '.join(c.gives)} | {c.status} |" for c in cards]
-    return "# Methods\n\n| method | what it is | gives | status |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
+    rows = [
+        f"| [{c.name}]({c.name}.md) | {c.summary} | {', '.join(c.gives)} | {c.status} |"
+        for c in cards
+    ]
+    return (
+        "# Methods\n\n| method | what it is | gives | status |\n|---|---|---|---|\n"
+        + "\n".join(rows)
+        + "\n"
+    )
 
 
 def room_page(room: str) -> str:
     """Returns the reference of one room: every module in it."""
     folder = Path(fiqa.__file__).parent / room
-    names = [m.name for m in pkgutil.walk_packages([str(folder)], f"fiqa.{room}.") if "._" not in m.name]
-    return f"# {room}\n\n::: fiqa.{room}\n\n" + "\n\n".join(f"::: {name}" for name in sorted(names)) + "\n"
+    names = [
+        m.name for m in pkgutil.walk_packages([str(folder)], f"fiqa.{room}.") if "._" not in m.name
+    ]
+    return (
+        f"# {room}\n\n::: fiqa.{room}\n\n"
+        + "\n\n".join(f"::: {name}" for name in sorted(names))
+        + "\n"
+    )
 
 
 def words_page() -> str:

@@ -29,7 +29,9 @@ class PixelRecognizer:
 
     def embed(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Returns (N,144) vectors for crops (N,112,112,3) uint8 RGB."""
-        small = [cv2.resize(crop.mean(axis=2), (12, 12), interpolation=cv2.INTER_AREA) for crop in crops]
+        small = [
+            cv2.resize(crop.mean(axis=2), (12, 12), interpolation=cv2.INTER_AREA) for crop in crops
+        ]
         vectors = np.array(small, np.float32).reshape(len(crops), 144)
         return vectors - vectors.mean(axis=1, keepdims=True) if len(crops) else vectors
 

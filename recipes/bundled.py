@@ -65,7 +65,9 @@ class Rows:
 
     def strength(self) -> Floats:
         """0 for clean, the strength for a step of a ladder, NaN for what has no known order."""
-        steps = [float(kind.split("-")[1]) if "-" in kind else np.nan for kind in self.kind.tolist()]
+        steps = [
+            float(kind.split("-")[1]) if "-" in kind else np.nan for kind in self.kind.tolist()
+        ]
         return np.where(self.clean, 0.0, np.array(steps))
 
 
@@ -83,7 +85,9 @@ def to_centre(rows: Rows, vector: Floats) -> Floats:
         others = total[rows.code] - np.where(kept[rows.base], 1.0, 0.0)[:, None] * vector[rows.base]
         count = np.bincount(rows.code[kept], minlength=people)[rows.code] - kept[rows.base]
         length = np.linalg.norm(others, axis=1)
-        similarity = np.where((count >= 2) & rows.face, (others * vector).sum(1) / np.maximum(length, 1e-9), np.nan)
+        similarity = np.where(
+            (count >= 2) & rows.face, (others * vector).sum(1) / np.maximum(length, 1e-9), np.nan
+        )
         kept = kept & ~(similarity < SAME)
     similarity[~kept[rows.base] | ~vector.any(1)] = np.nan
     known = rows.clean & np.isfinite(similarity)
@@ -98,7 +102,9 @@ def filled(rows: Rows, target: Floats, hints: Floats) -> Floats:
     known = np.isfinite(target) & rows.face
     if known[rows.face].all():
         return target
-    model = HistGradientBoostingRegressor(max_iter=200, random_state=0).fit(hints[known], target[known])
+    model = HistGradientBoostingRegressor(max_iter=200, random_state=0).fit(
+        hints[known], target[known]
+    )
     return np.where(known, target, model.predict(hints))
 
 
@@ -117,7 +123,13 @@ def targets(out: Path, file: str, weights: dict[str, float]) -> None:
     norms = {"a": a.norm.astype(np.float64), "b": b.norm[at] * seen}
     said = {"norm": norms.get, "similarity": lambda name: to_centre(rows, vectors[name])}
     own = (vectors["a"] * vectors["a"][rows.base]).sum(1)
-    known = [light.at(rows.id), light.at(rows.id[rows.base]), norms["a"], norms["a"][rows.base], own]
+    known = [
+        light.at(rows.id),
+        light.at(rows.id[rows.base]),
+        norms["a"],
+        norms["a"][rows.base],
+        own,
+    ]
     columns = []
     for teacher in weights:
         if teacher == "lightqnet":
@@ -128,7 +140,9 @@ def targets(out: Path, file: str, weights: dict[str, float]) -> None:
     save(rows, descending(rows, ranked(rows, columns, list(weights.values()))), out / file)
 
 
-def ranked(rows: Rows, columns: Sequence[NDArray[np.floating]], weights: Sequence[float] | None = None) -> Floats:
+def ranked(
+    rows: Rows, columns: Sequence[NDArray[np.floating]], weights: Sequence[float] | None = None
+) -> Floats:
     """The weighted mean of the faces' ranks by several columns (N,), brought to FLOOR..1; 0 where there is no face."""
     mean = np.average([rankdata(column[rows.face]) for column in columns], axis=0, weights=weights)
     label = np.zeros(len(rows.id))
@@ -145,7 +159,9 @@ def descending(rows: Rows, label: Floats) -> Floats:
     for row in steps[np.lexsort((strength[steps], rows.base[steps]))].tolist():
         base = int(rows.base[row])
         before = last.get(base, base)
-        result[row] = max(min(result[row], result[before] - STEP * (strength[row] - strength[before])), FLOOR / 2)
+        result[row] = max(
+            min(result[row], result[before] - STEP * (strength[row] - strength[before])), FLOOR / 2
+        )
         last[base] = row
     return result
 
@@ -188,11 +204,15 @@ def start(weights: Path, file: Path) -> None:
     if weights.is_dir():
         state = load_file(best_of(weights, "spearman")[0])
         layers = {
-            name.removeprefix("backbone."): value for name, value in state.items() if name.startswith("backbone.")
+            name.removeprefix("backbone."): value
+            for name, value in state.items()
+            if name.startswith("backbone.")
         }
     else:
         state = read_state(weights)
-        layers = {name: value for name, value in state.items() if not name.startswith(MobileFaceNet.LAST)}
+        layers = {
+            name: value for name, value in state.items() if not name.startswith(MobileFaceNet.LAST)
+        }
     whole = layers["gdconv.depthwise.weight"]
     if whole.shape[-1] == 4:
         save_file(layers, file)
@@ -201,7 +221,9 @@ def start(weights: Path, file: Path) -> None:
     names = {f"features.{old}.": f"features.{new}." for new, old in enumerate(KEPT)}
     kept = {}
     for name, value in layers.items():
-        block = name[: name.index(".", len("features.")) + 1] if name.startswith("features.") else ""
+        block = (
+            name[: name.index(".", len("features.")) + 1] if name.startswith("features.") else ""
+        )
         if not block or block in names:
             kept[names.get(block, "") + name.removeprefix(block)] = value
     save_file(kept, file)
@@ -225,9 +247,15 @@ def ship(out: Path, package: Path) -> None:
     log = np.log([level / (100 - level) for _, level in (MEDIAN, LOW)])
     median, low = np.quantile(scores.value, [quantile for quantile, _ in (MEDIAN, LOW)]).tolist()
     width = (median - low) / float(log[0] - log[1])
-    kept = ("validation mae", "validation spearman", "validation spearman_identity", "validation mae_factors")
+    kept = (
+        "validation mae",
+        "validation spearman",
+        "validation spearman_identity",
+        "validation mae_factors",
+    )
     outputs = [
-        one.model_copy(update={"reason_below": REASON_BELOW}) if one.role == "factors" else one for one in card.outputs
+        one.model_copy(update={"reason_below": REASON_BELOW}) if one.role == "factors" else one
+        for one in card.outputs
     ]
     told = {
         "outputs": tuple(outputs),
@@ -251,7 +279,11 @@ if __name__ == "__main__":
     if command == "choose":
         choose(Path(place))
     elif command == "targets":
-        targets(Path(place), rest[0], {k: float(v) for k, v in (pair.split("=") for pair in rest[1:])} or WEIGHTS)
+        targets(
+            Path(place),
+            rest[0],
+            {k: float(v) for k, v in (pair.split("=") for pair in rest[1:])} or WEIGHTS,
+        )
     elif command == "start":
         start(Path(place), Path(rest[0]))
     elif command == "some":

@@ -50,12 +50,17 @@ def copies(face: Faces) -> Iterator[tuple[str, Faces]]:
     kind = list(KINDS)[int(rng.integers(len(KINDS)))]
     low = float(rng.uniform(0.05, 0.6))
     for strength in (low, low + float(rng.uniform(0.15, 1 - low))):
-        yield f"{kind}-{strength:.2f}", degrade(face, kind, round(strength, 2), seed=SEEDS["ladder"])
+        yield (
+            f"{kind}-{strength:.2f}",
+            degrade(face, kind, round(strength, 2), seed=SEEDS["ladder"]),
+        )
 
 
 def landmarks(detector: YuNet, crop: Crop) -> NDArray[np.float32]:
     """(1,5,2) points in the crop, NaN where the detector finds no face that fills it."""
-    wide = np.asarray(cv2.copyMakeBorder(crop, BORDER, BORDER, BORDER, BORDER, cv2.BORDER_REFLECT), np.uint8)
+    wide = np.asarray(
+        cv2.copyMakeBorder(crop, BORDER, BORDER, BORDER, BORDER, cv2.BORDER_REFLECT), np.uint8
+    )
     found = detector.detect(wide)
     if not found or np.abs(found[0].landmarks.mean(0) - BORDER - (56, 70)).max() > 20:
         return np.full((1, 5, 2), np.nan, np.float32)
@@ -64,7 +69,9 @@ def landmarks(detector: YuNet, crop: Crop) -> NDArray[np.float32]:
 
 def write(path: Path, crop: Crop) -> None:
     """One JPEG file; what is measured on a copy is measured on what such a file holds."""
-    cv2.imwrite(str(path), np.ascontiguousarray(crop[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    cv2.imwrite(
+        str(path), np.ascontiguousarray(crop[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
+    )
 
 
 def spoil(paths: list[Path], out: Path, weights: Path) -> list[dict[str, object]]:
@@ -80,13 +87,22 @@ def spoil(paths: list[Path], out: Path, weights: Path) -> list[dict[str, object]
             target = folder / f"{path.stem}~{name}.jpg"
             write(target, copy.crops[0])
             found = measure(copy)
-            rows.append(row(f"{path.parent.name}/{target.stem}", {f: float(found.quality[f][0]) for f in FACTORS}))
+            rows.append(
+                row(
+                    f"{path.parent.name}/{target.stem}",
+                    {f: float(found.quality[f][0]) for f in FACTORS},
+                )
+            )
     return rows
 
 
 def row(name: str, factors: dict[str, float]) -> dict[str, object]:
     """A row of the table of factors."""
-    return {"id": name, "status": "ok", "factors": {key: value for key, value in factors.items() if np.isfinite(value)}}
+    return {
+        "id": name,
+        "status": "ok",
+        "factors": {key: value for key, value in factors.items() if np.isfinite(value)},
+    }
 
 
 def not_faces(paths: list[Path], out: Path) -> Iterator[dict[str, object]]:
@@ -102,7 +118,9 @@ def not_faces(paths: list[Path], out: Path) -> Iterator[dict[str, object]]:
                 0, rng.uniform(0, 6), (112, 112, 3)
             )
         elif kind == 1:
-            made = rng.uniform(0, 255) + rng.normal(0, rng.uniform(20, 90), (112, 112, 1 if rng.random() < 0.5 else 3))
+            made = rng.uniform(0, 255) + rng.normal(
+                0, rng.uniform(20, 90), (112, 112, 1 if rng.random() < 0.5 else 3)
+            )
         elif kind == 2:
             coarse = rng.uniform(0, 255, (int(rng.integers(2, 9)),) * 2 + (3,)).astype(np.float32)
             made = cv2.resize(coarse, (112, 112), interpolation=cv2.INTER_CUBIC)
@@ -112,7 +130,11 @@ def not_faces(paths: list[Path], out: Path) -> Iterator[dict[str, object]]:
             made = np.repeat((127 + wave * rng.uniform(20, 127))[..., None], 3, 2)
         elif kind == 4:
             side = int(rng.choice([14, 16, 28]))
-            tiles = crop.reshape(112 // side, side, 112 // side, side, 3).swapaxes(1, 2).reshape(-1, side, side, 3)
+            tiles = (
+                crop.reshape(112 // side, side, 112 // side, side, 3)
+                .swapaxes(1, 2)
+                .reshape(-1, side, side, 3)
+            )
             made = (
                 rng.permutation(tiles)
                 .reshape(112 // side, 112 // side, side, side, 3)
@@ -122,7 +144,9 @@ def not_faces(paths: list[Path], out: Path) -> Iterator[dict[str, object]]:
         else:
             side, (row0, column) = int(rng.integers(16, 36)), rng.integers(0, 2, 2)
             corner = crop[:side, :side] if not row0 else crop[-side:, :side]
-            made = cv2.resize(corner if not column else corner[:, ::-1], (112, 112), interpolation=cv2.INTER_CUBIC)
+            made = cv2.resize(
+                corner if not column else corner[:, ::-1], (112, 112), interpolation=cv2.INTER_CUBIC
+            )
         pixels = np.clip(np.broadcast_to(made, (112, 112, 3)), 0, 255).astype(np.uint8)
         write(folder / f"{number:04d}.jpg", pixels)
         yield row(f"{NOT_A_FACE}/{number:04d}", dict.fromkeys(FACTORS, 0.0))

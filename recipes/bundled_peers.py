@@ -46,13 +46,19 @@ def spoil(path: Path, out: Path) -> None:
     target = out / path.parent.name / path.name
     target.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(target) as aside:
-        cv2.imwrite(str(aside), np.ascontiguousarray(face.crops[0][..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 90])
+        cv2.imwrite(
+            str(aside),
+            np.ascontiguousarray(face.crops[0][..., ::-1]),
+            [cv2.IMWRITE_JPEG_QUALITY, 90],
+        )
 
 
 def crops(data: Path, out: Path) -> dict[str, Path]:
     """Name -> list file or folder of the two test sets."""
     paths = [
-        path.resolve() for name in people(data, "Test") for path in sorted((data / "lfw/aligned" / name).glob("*.jpg"))
+        path.resolve()
+        for name in people(data, "Test")
+        for path in sorted((data / "lfw/aligned" / name).glob("*.jpg"))
     ]
     clean, spoiled = out / "clean.txt", out / "spoiled"
     clean.write_text("".join(f"{path}\n" for path in paths))
@@ -70,10 +76,15 @@ def scored(name: str, crops: Path, model: str, out: Path) -> Quality:
     return read_quality(file, method=name)
 
 
-def qualities(data: Path, crops: Path, models: dict[str, str], vectors: dict[str, Any], out: Path) -> list[Quality]:
+def qualities(
+    data: Path, crops: Path, models: dict[str, str], vectors: dict[str, Any], out: Path
+) -> list[Quality]:
     """Every quality of one set, the models first."""
     lightqnet = str(data / "models/lightqnet-dm100.pb")
-    found = [scored(name, crops, model, out) for name, model in {**models, "lightqnet-dm100": lightqnet}.items()]
+    found = [
+        scored(name, crops, model, out)
+        for name, model in {**models, "lightqnet-dm100": lightqnet}.items()
+    ]
     found += [Quality(v.id, v.norm, f"norm of {name.upper()}") for name, v in vectors.items()]
     return found + [scored(name, crops, name, out) for name in METHODS]
 
@@ -89,7 +100,9 @@ def inside(quality: Quality, vector: Any, template: Any) -> float:
         rows = np.flatnonzero(who == person)
         similarity = vector.vector[rows] @ clean[rows].T
         mated[rows] = (similarity.sum(1) - np.diag(similarity)) / max(len(rows) - 1, 1)
-    many = np.isin(who, [p for p, n in zip(*np.unique(who, return_counts=True), strict=True) if n >= LEAST])
+    many = np.isin(
+        who, [p for p, n in zip(*np.unique(who, return_counts=True), strict=True) if n >= LEAST]
+    )
     return per_identity(spearman, value[many], mated[many], who[many])[0]
 
 
@@ -126,7 +139,10 @@ def main(data: Path, out: Path, models: dict[str, str]) -> None:
         peers = {"all": found}
         if name == "clean":
             file = read_quality(data / "lfw/faceqnet_v1_scores.csv", method="FaceQnet")
-            peers["with FaceQnet"] = [found[0], join_quality(file, vectors["a"].id, match="stem").quality]
+            peers["with FaceQnet"] = [
+                found[0],
+                join_quality(file, vectors["a"].id, match="stem").quality,
+            ]
         for r, vector in vectors.items():
             for title, chosen in peers.items():
                 print(f"\n**{name}, recognizer {r.upper()}, {title}**\n")

@@ -34,7 +34,10 @@ FACTORS = ("blur", "occlusion", "pose", "expression", "illumination")
 EPOCHS = 12
 RUNS = {
     "naive quality fitting": {"factors": [], "stage1": 0},
-    **{f"+ {name}": {"factors": list(FACTORS[: k + 1]), "stage1": 0} for k, name in enumerate(FACTORS[:-1])},
+    **{
+        f"+ {name}": {"factors": list(FACTORS[: k + 1]), "stage1": 0}
+        for k, name in enumerate(FACTORS[:-1])
+    },
     "+ illumination (all)": {"stage1": EPOCHS},
     "with confidence calibration": {},
 }
@@ -59,7 +62,11 @@ def prepare(data: Path, bundled: Path, out: Path) -> None:
         else:
             name = name.replace("~web", "~clean")
         points = [] if face.landmarks is None else face.landmarks[0].ravel().tolist()
-        row = {"id": name, "path": str((bundled / "faces" / f"{name}.jpg").resolve()), "identity": path.parent.name}
+        row = {
+            "id": name,
+            "path": str((bundled / "faces" / f"{name}.jpg").resolve()),
+            "identity": path.parent.name,
+        }
         rows.append(row | {"landmarks": points if np.isfinite(points).all() else None})
         if len(rows) % 500 == 0:
             sys.stderr.write(f"\r{len(rows)} images")
@@ -76,7 +83,9 @@ def chosen(paths: list[Path]) -> list[Path]:
         group[k]
         for group in people.values()
         if len(group) >= LEAST
-        for k in np.unique(np.linspace(0, len(group) - 1, min(len(group), MOST)).round().astype(int))
+        for k in np.unique(
+            np.linspace(0, len(group) - 1, min(len(group), MOST)).round().astype(int)
+        )
     ]
 
 
@@ -99,7 +108,11 @@ def ablation(out: Path) -> None:
 
 def folder(out: Path, name: str) -> Path:
     """Where a run is."""
-    return out / "ablation" / "".join(letter if letter.isalnum() else "_" for letter in name).strip("_")
+    return (
+        out
+        / "ablation"
+        / "".join(letter if letter.isalnum() else "_" for letter in name).strip("_")
+    )
 
 
 def scores(run: Path, vectors: Embeddings, name: str, *, merged: bool = False) -> Quality:
@@ -131,9 +144,15 @@ def table(peers: Path, out: Path) -> None:
     for test in ("clean", "spoiled"):
         known = peers / f"scores_{test}"
         vectors = {r: read_embeddings(known / f"{r}.npz") for r in "ab"}
-        found = [scores(folder(out, name), vectors["a"], name) for name in (FULL, *(n for n in RUNS if n != FULL))]
+        found = [
+            scores(folder(out, name), vectors["a"], name)
+            for name in (FULL, *(n for n in RUNS if n != FULL))
+        ]
         found.append(scores(folder(out, ALL), vectors["a"], MERGED, merged=True))
-        found += [read_quality(known / f"{name}.parquet", method=name) for name in ("analytic", "laplacian")]
+        found += [
+            read_quality(known / f"{name}.parquet", method=name)
+            for name in ("analytic", "laplacian")
+        ]
         for r, vector in vectors.items():
             print(
                 f"\n**{test}, recognizer {r.upper()}**\n\n| score | pAUC(.3) | this minus calibrated | AUC(.95) |\n|---|---|---|---|"
@@ -163,7 +182,10 @@ def pictures(out: Path) -> None:
     axes = drawing.subplots()
     for kind in ("clean", "web"):
         axes.hist(
-            value[known["id"].str.ends_with(f"~{kind}").to_numpy()], bins=np.linspace(0.5, 1, 51), alpha=0.6, label=kind
+            value[known["id"].str.ends_with(f"~{kind}").to_numpy()],
+            bins=np.linspace(0.5, 1, 51),
+            alpha=0.6,
+            label=kind,
         )
     axes.set(xlabel="confidence of the quality anchor", ylabel="training images")
     axes.legend()

@@ -42,7 +42,13 @@ from fiqa.scoring.run import plan, write_scores
 from fiqa.types import Faces, Manifest, Quality
 
 FIRST = "lightqnet-dm100"
-PROBES: dict[str, dict[str, Any]] = {"norm": {}, "grafiqs": {}, "ser_fiq": {"dropout": 0.4}, "froq": {}, "faceqan": {}}
+PROBES: dict[str, dict[str, Any]] = {
+    "norm": {},
+    "grafiqs": {},
+    "ser_fiq": {"dropout": 0.4},
+    "froq": {},
+    "faceqan": {},
+}
 NAMES = {"norm": "norm of A"}
 """What a file's scores are called in the tables."""
 SETS = ("clean", "spoiled")
@@ -80,7 +86,8 @@ def models(data: Path, out: Path) -> dict[str, dict[str, Any]]:
     probe = out / "recognizer_a.pt"
     if probe.is_file():
         found |= {
-            name: {"model": name, "recognizer": str(probe), "settings": dict(more)} for name, more in PROBES.items()
+            name: {"model": name, "recognizer": str(probe), "settings": dict(more)}
+            for name, more in PROBES.items()
         }
         found["froq"]["settings"]["reference"] = str(out / "froq_reference.parquet")
     return found
@@ -90,10 +97,16 @@ def reference(data: Path, out: Path) -> None:
     """Scores the faces by which FROQ chooses its layers: every k-th image of people who are not in the test."""
     target = out / "froq_reference.parquet"
     if not target.is_file():
-        paths = [str(path.resolve()) for folder in training(data) for path in sorted(folder.glob("*.jpg"))]
+        paths = [
+            str(path.resolve())
+            for folder in training(data)
+            for path in sorted(folder.glob("*.jpg"))
+        ]
         chosen = paths[:: max(len(paths) // REFERENCE, 1)][:REFERENCE]
         probe = {"recognizer": str(out / "recognizer_a.pt"), "settings": PROBES["ser_fiq"]}
-        fiqa.score(chosen, model="ser_fiq", aligned=True, **probe).select("id", "path", "raw").write_parquet(target)
+        fiqa.score(chosen, model="ser_fiq", aligned=True, **probe).select(
+            "id", "path", "raw"
+        ).write_parquet(target)
 
 
 def few(paths: Iterable[Path]) -> list[Path]:
@@ -121,7 +134,10 @@ def scores(data: Path, out: Path) -> None:
     """Scores both sets by every method, one file each; what is there stays if it is of the same images, model and settings."""
     if (out / "recognizer_a.pt").is_file():
         reference(data, out)
-    others = {f"seeds/{file.stem}": {"model": str(file)} for file in sorted((out / "models/seeds").glob("*.onnx"))}
+    others = {
+        f"seeds/{file.stem}": {"model": str(file)}
+        for file in sorted((out / "models/seeds").glob("*.onnx"))
+    }
     for method, how in (models(data, out) | others).items():
         for name in SETS:
             target = out / f"scores_{name}" / f"{method}.parquet"
@@ -129,14 +145,21 @@ def scores(data: Path, out: Path) -> None:
             start = time.process_time()
             paths = images(out, name)
             chosen = few(paths) if method == "faceqan" else paths
-            done = write_scores(plan([str(path) for path in chosen], aligned=True, workers=1, **how), target)
+            done = write_scores(
+                plan([str(path) for path in chosen], aligned=True, workers=1, **how), target
+            )
             if not done.current:
-                print(f"{method}, {name}: {len(chosen)} faces, {time.process_time() - start:.0f} s of CPU", flush=True)
+                print(
+                    f"{method}, {name}: {len(chosen)} faces, {time.process_time() - start:.0f} s of CPU",
+                    flush=True,
+                )
 
 
 def qualities(data: Path, out: Path, name: str, vectors: Mapping[str, Any]) -> list[Quality]:
     """Every score of a set, raw, LightQNet's first; with the length of B's vector, and FaceQnet's published scores of the clean images."""
-    files = sorted((out / f"scores_{name}").glob("*.parquet"), key=lambda file: (file.stem != FIRST, file.stem))
+    files = sorted(
+        (out / f"scores_{name}").glob("*.parquet"), key=lambda file: (file.stem != FIRST, file.stem)
+    )
     found = [read_quality(file, method=NAMES.get(file.stem, file.stem)) for file in files]
     found.append(Quality(vectors["b"].id, vectors["b"].norm, "norm of B"))
     published = data / "lfw/faceqnet_v1_scores.csv"
@@ -146,7 +169,9 @@ def qualities(data: Path, out: Path, name: str, vectors: Mapping[str, Any]) -> l
     return found
 
 
-def evaluated(found: list[Quality], vectors: Mapping[str, Any], out: Path | None, draws: int = 200) -> Evaluation:
+def evaluated(
+    found: list[Quality], vectors: Mapping[str, Any], out: Path | None, draws: int = 200
+) -> Evaluation:
     """What evaluate says of the images that all have, people being the folders of the ids."""
     common = set.intersection(*(set(quality.id.tolist()) for quality in found))
     ids = np.array([name for name in vectors["a"].id.tolist() if name in common])
@@ -195,14 +220,21 @@ def tables(data: Path, out: Path) -> None:
         for quality in found:
             if len(quality) < len(vectors["a"].id):
                 peers = [one for one in whole if one.method in (FIRST, "fiqa")]
-                groups[f"{name}, {len(quality)} images that {quality.method} has"] = [*peers, quality]
+                groups[f"{name}, {len(quality)} images that {quality.method} has"] = [
+                    *peers,
+                    quality,
+                ]
         for title, chosen in groups.items():
             try:
-                result = evaluated(chosen, vectors, out / f"report_{name}" if title == name else None)
+                result = evaluated(
+                    chosen, vectors, out / f"report_{name}" if title == name else None
+                )
             except FiqaError as error:
                 print(f"\n**{title}**: not evaluated. {error}\n")
                 continue
-            print(f"\n{table(name, f'{title} ({counts(result)})', result).markdown()}\n", flush=True)
+            print(
+                f"\n{table(name, f'{title} ({counts(result)})', result).markdown()}\n", flush=True
+            )
 
 
 def cost(data: Path, out: Path) -> None:
@@ -230,10 +262,17 @@ def cost(data: Path, out: Path) -> None:
     peak = {name: memory(how, out) for name, how in ways.items()}
     student = middle.get(STUDENT, float("nan"))
     rows = [
-        [name, ms / middle[FIRST], ms / student, peak[name], peak[name] / peak[FIRST]] for name, ms in middle.items()
+        [name, ms / middle[FIRST], ms / student, peak[name], peak[name] / peak[FIRST]]
+        for name, ms in middle.items()
     ]
     rows.sort(key=lambda row: float(row[1]))
-    heads = ["method", "time, of LightQNet", "of a student", "peak MiB of the process", "of LightQNet"]
+    heads = [
+        "method",
+        "time, of LightQNet",
+        "of a student",
+        "peak MiB of the process",
+        "of LightQNet",
+    ]
     print(Table("cost", "Cost", heads, rows, digits=2).markdown())
 
 
@@ -274,7 +313,11 @@ def peak(how: str, path: str) -> None:
     for _ in range(1 if "faceqan" in how else 4):
         scorer.score(Faces(crop))
     # not getrusage: on Linux its peak is handed on from the process that started this one
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    line = next(
+        line
+        for line in Path("/proc/self/status").read_text().splitlines()
+        if line.startswith("VmHWM")
+    )
     print(int(line.split()[1]) / 1024)
 
 
@@ -284,10 +327,17 @@ def seeds(data: Path, out: Path) -> None:
     paths = images(out, "clean")
     rows: list[list[Any]] = []
     for name, (count, tries) in SAMPLES.items():
-        crops = np.stack([read_image(path).pixels for path in paths[:: len(paths) // count][:count]])
+        crops = np.stack(
+            [read_image(path).pixels for path in paths[:: len(paths) // count][:count]]
+        )
         found = loader(models(data, out)[name]).seed_spread(crops, seeds=tries)
         rows.append([name, len(crops), tries, f"{found.share:.3f}"])
-    print(Table("seeds", "Seeds", ["method", "faces", "seeds", "share of the variance"], rows).markdown(), flush=True)
+    print(
+        Table(
+            "seeds", "Seeds", ["method", "faces", "seeds", "share of the variance"], rows
+        ).markdown(),
+        flush=True,
+    )
     for name in SETS:
         print(f"\n{trainings(out, name).markdown()}\n", flush=True)
 
@@ -307,7 +357,8 @@ def trainings(out: Path, name: str) -> Table:
     for method in methods if result else []:
         runs = [one.method for one in known if one.method.split(".")[0] == method]
         areas = [
-            [result.curve(run, vectors[r].recognizer).areas[limit, "start"] for run in runs] for r, limit in columns
+            [result.curve(run, vectors[r].recognizer).areas[limit, "start"] for run in runs]
+            for r, limit in columns
         ]
         rows.append([method, *(" / ".join(interval(area) for area in one) for one in areas)])
     return Table("trainings", f"{name}, by the seed of the training", heads, rows)

@@ -65,29 +65,47 @@ def read_test(out: Path, name: str, recognizer: str) -> Test:
     vectors = read_embeddings(out / f"scores_{name}" / f"{recognizer}.npz")
     who = np.array([one.split("/")[0] for one in vectors.id.tolist()])
     found = fiqa.evaluate("norm", vectors, fmr=FMR, draws=0).recognizers[0]
-    return Test.of(f"{name}, {recognizer.upper()}", vectors, who, found.threshold, int(found.counts["nonmated"]))
+    return Test.of(
+        f"{name}, {recognizer.upper()}",
+        vectors,
+        who,
+        found.threshold,
+        int(found.counts["nonmated"]),
+    )
 
 
 def tables(data: Path, out: Path) -> None:
     """Prints, for each set and recognizer: the method's own area, that of heads on its scores, and what optimizing changes."""
     tests = {(name, r): read_test(out, name, r) for name in SETS for r in "ab"}
-    given = {key: raw_vectors(read_embeddings(out / f"scores_{key[0]}/a.npz"), test.ids) for key, test in tests.items()}
+    given = {
+        key: raw_vectors(read_embeddings(out / f"scores_{key[0]}/a.npz"), test.ids)
+        for key, test in tests.items()
+    }
     known = read_embeddings(out / "labels/a.npz")
     methods = sorted(file.stem for file in (out / "labels").glob("*.parquet"))
     ask = partial(rows, out, known=known, tests=tests, given=given)
-    with ProcessPoolExecutor(min(os.cpu_count() or 1, len(methods) or 1), mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(
+        min(os.cpu_count() or 1, len(methods) or 1), mp_context=get_context("spawn")
+    ) as pool:
         found = list(pool.map(ask, methods))
-    heads = ["prior", "itself", "head on its scores", *(f"change, theta {theta:g}" for theta in THETAS)]
+    heads = [
+        "prior",
+        "itself",
+        "head on its scores",
+        *(f"change, theta {theta:g}" for theta in THETAS),
+    ]
     for key, test in tests.items():
         lines = sorted((one[key] for one in found), key=lambda line: str(line[1]))
-        title = (
-            f"{test.name} ({len(known.id)} labels; {HEADS} seeds; area to {LIMIT:g} over the FNMR of {test.fnmr:.4f})"
-        )
+        title = f"{test.name} ({len(known.id)} labels; {HEADS} seeds; area to {LIMIT:g} over the FNMR of {test.fnmr:.4f})"
         print(f"\n{Table('labels', title, heads, lines).markdown()}\n", flush=True)
 
 
 def rows(
-    out: Path, method: str, known: Embeddings, tests: dict[tuple[str, str], Test], given: dict[tuple[str, str], Floats]
+    out: Path,
+    method: str,
+    known: Embeddings,
+    tests: dict[tuple[str, str], Test],
+    given: dict[tuple[str, str], Floats],
 ) -> dict[tuple[str, str], list[Any]]:
     """A method's line under every test."""
     label = read_quality(out / "labels" / f"{method}.parquet").at(known.id)
@@ -97,11 +115,18 @@ def rows(
     layers = [[head(vectors, value, seed) for seed in range(HEADS)] for value in values]
     lines = {}
     for (name, r), test in tests.items():
-        curves = [[test.band_of(layer(given[name, r])[test.mated]) for layer in each] for each in layers]
+        curves = [
+            [test.band_of(layer(given[name, r])[test.mated]) for layer in each] for each in layers
+        ]
         own = test.band(out / f"scores_{name}" / f"{method}.parquet")
         before = area(curves[0], LIMIT, relative=True)
         changes = [change(one, curves[0]) for one in curves[1:]]
-        lines[name, r] = [method, area([own], LIMIT, relative=True).text(digits=3), before.text(digits=3), *changes]
+        lines[name, r] = [
+            method,
+            area([own], LIMIT, relative=True).text(digits=3),
+            before.text(digits=3),
+            *changes,
+        ]
     return lines
 
 

@@ -56,12 +56,23 @@ class Test:
     errors: int
 
     @classmethod
-    def of(cls, name: str, vectors: Embeddings, who: NDArray[np.str_], threshold: float, nonmated: int) -> Test:
+    def of(
+        cls, name: str, vectors: Embeddings, who: NDArray[np.str_], threshold: float, nonmated: int
+    ) -> Test:
         """A set as a recognizer sees it: vectors, whose they are (N,), and a threshold with the number of non-mated pairs that it was set on."""
         mated = mated_pairs(who).index
         similarity = pair_similarity(vectors.vector, mated)
         code = np.unique(who[mated[:, 0]], return_inverse=True)[1]
-        return cls(name, vectors.id, mated, code, similarity, threshold, nonmated, int(np.sum(similarity <= threshold)))
+        return cls(
+            name,
+            vectors.id,
+            mated,
+            code,
+            similarity,
+            threshold,
+            nonmated,
+            int(np.sum(similarity <= threshold)),
+        )
 
     @property
     def fnmr(self) -> float:
@@ -71,12 +82,16 @@ class Test:
     def band(self, scores: Path) -> Band:
         """The discard curve of a file of scores, with its resamples; the same resamples for every file."""
         rows, place = np.unique(self.mated, return_inverse=True)
-        return self.band_of(read_quality(scores).at(self.ids[rows])[place.reshape(self.mated.shape)])
+        return self.band_of(
+            read_quality(scores).at(self.ids[rows])[place.reshape(self.mated.shape)]
+        )
 
     def band_of(self, quality: Floats) -> Band:
         """The same for the qualities (P,2) of the mated pairs."""
         worst = pair_quality(quality)
-        curve = curve_at(self.similarity, worst, self.threshold, fmr=FMR, nonmated=self.nonmated, protocol="iso")
+        curve = curve_at(
+            self.similarity, worst, self.threshold, fmr=FMR, nonmated=self.nonmated, protocol="iso"
+        )
         return band_of(curve, self.similarity, worst, self.code, draws=DRAWS, level=LEVEL)
 
     def note(self) -> str:
@@ -109,7 +124,9 @@ def raw_vectors(vectors: Embeddings, ids: NDArray[np.str_]) -> Floats:
 
 def lower_in(new: list[Band], old: list[Band]) -> str:
     """In how many of the seeds the area to .95 falls."""
-    falls = sum(one.curve.area(0.95) < other.curve.area(0.95) for one, other in zip(new, old, strict=True))
+    falls = sum(
+        one.curve.area(0.95) < other.curve.area(0.95) for one, other in zip(new, old, strict=True)
+    )
     return f"{falls} of {len(new)} seeds"
 
 
@@ -125,7 +142,9 @@ def head(vectors: Floats, label: Floats, seed: int) -> Callable[[Floats], Floats
     torch.nn.init.zeros_(layer.weight)
     torch.nn.init.constant_(layer.bias, 0.5)
     optimizer = torch.optim.Adam(layer.parameters())
-    batches = [batch for _ in range(HEAD_EPOCHS) for batch in torch.randperm(len(target)).split(128)]
+    batches = [
+        batch for _ in range(HEAD_EPOCHS) for batch in torch.randperm(len(target)).split(128)
+    ]
     for step, batch in enumerate(batches):
         optimizer.param_groups[0]["lr"] = HEAD_RATE * (1 - step / len(batches))
         optimizer.zero_grad()

@@ -88,7 +88,9 @@ def main() -> None:
     """Runs the demo; `--help` lists its two options."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("demo"), help="folder for what is written")
-    parser.add_argument("--readme", type=Path, help="also write a small ladders.png there, for the README")
+    parser.add_argument(
+        "--readme", type=Path, help="also write a small ladders.png there, for the README"
+    )
     options = parser.parse_args()
 
     from skimage.data import astronaut
@@ -100,15 +102,25 @@ def main() -> None:
     # The main job, the same verb as on the command line.
     command = f"fiqa score {portrait} --detector dlib --explain"
     first = fiqa.score(portrait, detector="dlib", explain=True, workers=1).row(0, named=True)
-    print(f"$ {command}\n{first['path']}: {first['uqs']} of 100, {first['level']}, by {first['model']}")
-    print("  " + ", ".join(f"{name} {value:.2f}" for name, value in first["factors"].items() if value is not None))
+    print(
+        f"$ {command}\n{first['path']}: {first['uqs']} of 100, {first['level']}, by {first['model']}"
+    )
+    print(
+        "  "
+        + ", ".join(
+            f"{name} {value:.2f}" for name, value in first["factors"].items() if value is not None
+        )
+    )
 
     # The same face, spoiled on purpose: the ladders.
     face, scorer = aligned_portrait(portrait), fiqa.load()
     labels = ["clean", *(f"{strength:.0%}" for strength in np.linspace(0, 1, STEPS)[1:])]
     rungs = {kind: ladder(face, kind, steps=STEPS) for kind in LADDERS}
     table = {
-        kind: [explained(scorer, rung, f"{LADDERS[kind]}, {label}") for rung, label in zip(steps, labels, strict=True)]
+        kind: [
+            explained(scorer, rung, f"{LADDERS[kind]}, {label}")
+            for rung, label in zip(steps, labels, strict=True)
+        ]
         for kind, steps in rungs.items()
     }
     print_table(table, labels)

@@ -54,7 +54,9 @@ def sets(out: Path) -> None:
         if not place.is_file():
             place.parent.mkdir(parents=True, exist_ok=True)
             clean = Faces(read_image(source).pixels[None])
-            write_image(place, np.asarray(random_degradation(clean, "web", seed=SPOIL_SEED).crops[0]))
+            write_image(
+                place, np.asarray(random_degradation(clean, "web", seed=SPOIL_SEED).crops[0])
+            )
     mated = pl.col("identity").is_duplicated()
     for folder, faces in (("lfw", known), ("spoiled", known.with_columns(path=pl.Series(paths)))):
         faces.write_csv(out / folder / "faces.csv")
@@ -84,7 +86,13 @@ def labels(out: Path) -> None:
         "after",
     ]
     print(
-        Table("labels", "Labels before and after; moves are fractions of the ranks", columns, rows, digits=4).markdown()
+        Table(
+            "labels",
+            "Labels before and after; moves are fractions of the ranks",
+            columns,
+            rows,
+            digits=4,
+        ).markdown()
     )
 
 
@@ -93,11 +101,17 @@ def read_test(out: Path, name: str, recognizer: str) -> Test:
     themselves the worst are so alike that no threshold of theirs would let a mated pair pass.
     """
     faces = pl.read_csv(out / name / "faces.csv")
-    clean, vectors = (read_embeddings(out / one / "embeddings" / f"{recognizer}.npz") for one in ("lfw", name))
-    found = fiqa.evaluate("norm", clean, faces=out / "lfw/faces.csv", fmr=FMR, draws=0).recognizers[0]
+    clean, vectors = (
+        read_embeddings(out / one / "embeddings" / f"{recognizer}.npz") for one in ("lfw", name)
+    )
+    found = fiqa.evaluate("norm", clean, faces=out / "lfw/faces.csv", fmr=FMR, draws=0).recognizers[
+        0
+    ]
     person = dict(faces.select("id", "identity").iter_rows())
     who = np.array([person[name] for name in vectors.id.tolist()])
-    return Test.of(f"{name} {recognizer}", vectors, who, found.threshold, int(found.counts["nonmated"]))
+    return Test.of(
+        f"{name} {recognizer}", vectors, who, found.threshold, int(found.counts["nonmated"])
+    )
 
 
 def regressors(quality: Path, method: str, kind: str, seeds: Sequence[str]) -> list[Path]:
@@ -111,8 +125,14 @@ def curves(folder: Path, test: Test, seeds: Sequence[str]) -> dict[tuple[str, st
     found = {}
     for method in METHODS:
         for kind in ("prior", "optimized"):
-            found[method, kind] = [test.band(path) for path in regressors(quality, method, kind, seeds)]
-        own = [test.band(quality / f"{method}.baseline.parquet")] if method in OWN_SCORE else found[method, "prior"]
+            found[method, kind] = [
+                test.band(path) for path in regressors(quality, method, kind, seeds)
+            ]
+        own = (
+            [test.band(quality / f"{method}.baseline.parquet")]
+            if method in OWN_SCORE
+            else found[method, "prior"]
+        )
         found[method, "baseline"] = own
     return found
 
@@ -125,23 +145,33 @@ def heads(out: Path) -> None:
     vectors = raw_vectors(known, known.id[rows])
     tests = {name: read_test(out, name, "b") for name in SETS}
     given = {
-        name: raw_vectors(read_embeddings(out / name / "embeddings/a.npz"), test.ids) for name, test in tests.items()
+        name: raw_vectors(read_embeddings(out / name / "embeddings/a.npz"), test.ids)
+        for name, test in tests.items()
     }
     lines = []
     for method in METHODS:
         label = read_quality(out / "prior" / f"{method}.parquet").at(known.id[rows])
         before: list[list[Band]] = []
         for theta in THETAS:
-            value = optimize_labels(label, vectors, wanted["identity"].to_numpy(), theta=theta) if theta else label
+            value = (
+                optimize_labels(label, vectors, wanted["identity"].to_numpy(), theta=theta)
+                if theta
+                else label
+            )
             layers = [head(vectors, value, seed) for seed in range(HEADS)]
-            bands = [[test.band_of(layer(given[name])[test.mated]) for layer in layers] for name, test in tests.items()]
+            bands = [
+                [test.band_of(layer(given[name])[test.mated]) for layer in layers]
+                for name, test in tests.items()
+            ]
             before = bands if not theta else before
             cells = [area(one, 0.95).text() for one in bands]
             change = [
                 (area(one, 0.95) - area(old, 0.95)).text("+") if theta else ""
                 for one, old in zip(bands, before, strict=True)
             ]
-            lower = [lower_in(one, old) if theta else "" for one, old in zip(bands, before, strict=True)]
+            lower = [
+                lower_in(one, old) if theta else "" for one, old in zip(bands, before, strict=True)
+            ]
             lines.append(
                 [
                     method,
@@ -184,9 +214,17 @@ def _main_tables(bands: Bands, limit: float) -> Iterator[Table]:
             for kind in ("baseline", "optimized"):
                 cells = [area(bands[name, recognizer][method, kind], limit).text() for name in SETS]
                 rows.append([method, kind, *cells])
-            change = [_change(bands[name, recognizer], method, "optimized", "baseline", limit) for name in SETS]
+            change = [
+                _change(bands[name, recognizer], method, "optimized", "baseline", limit)
+                for name in SETS
+            ]
             rows.append([method, "change", *change])
-        yield Table(f"table_{number}", f"Table {number}, {title}, area to {limit:g}", ["method", "labels", *SETS], rows)
+        yield Table(
+            f"table_{number}",
+            f"Table {number}, {title}, area to {limit:g}",
+            ["method", "labels", *SETS],
+            rows,
+        )
 
 
 def _ablation(bands: Bands, limit: float) -> Table:
@@ -213,13 +251,25 @@ def _seeds(bands: Bands, limit: float) -> Table:
     rows = []
     for method in METHODS:
         for kind in ("prior", "optimized"):
-            values = [[1000 * band.curve.area(limit) for band in one[method, kind]] for one in bands.values()]
-            rows.append([method, kind, *(" / ".join(f"{value:.2f}" for value in each) for each in values)])
+            values = [
+                [1000 * band.curve.area(limit) for band in one[method, kind]]
+                for one in bands.values()
+            ]
+            rows.append(
+                [method, kind, *(" / ".join(f"{value:.2f}" for value in each) for each in values)]
+            )
     columns = ["method", "labels", *(" ".join(key) for key in bands)]
-    return Table("seeds", f"The regressors one by one, a number for each seed, area to {limit:g}", columns, rows)
+    return Table(
+        "seeds",
+        f"The regressors one by one, a number for each seed, area to {limit:g}",
+        columns,
+        rows,
+    )
 
 
-def _change(one: Mapping[tuple[str, str], list[Band]], method: str, new: str, old: str, limit: float) -> str:
+def _change(
+    one: Mapping[tuple[str, str], list[Band]], method: str, new: str, old: str, limit: float
+) -> str:
     return (area(one[method, new], limit) - area(one[method, old], limit)).text("+")
 
 
@@ -239,8 +289,13 @@ def times(out: Path, lightqnet: str) -> None:
             if round_:
                 took[name].append(1000 * passed / len(crops))
     middle = {name: float(np.median(values)) for name, values in took.items()}
-    rows = [[name, middle[name], middle["regressor"], middle[name] / middle["regressor"]] for name in OWN_SCORE]
-    rows.append(["cr_fiqa (its student is the regressor)", middle["regressor"], middle["regressor"], 1.0])
+    rows = [
+        [name, middle[name], middle["regressor"], middle[name] / middle["regressor"]]
+        for name in OWN_SCORE
+    ]
+    rows.append(
+        ["cr_fiqa (its student is the regressor)", middle["regressor"], middle["regressor"], 1.0]
+    )
     print(
         Table(
             "table_IV",

@@ -28,7 +28,11 @@ SHOWN, CELL = 12, 80
 
 def prepare(data: Path, out: Path) -> None:
     """Writes the list of images, and puts the recognizers with their cards into the output folder."""
-    images = [image for name in people(data, "Train") for image in sorted((data / "lfw/aligned" / name).glob("*.jpg"))]
+    images = [
+        image
+        for name in people(data, "Train")
+        for image in sorted((data / "lfw/aligned" / name).glob("*.jpg"))
+    ]
     images += sorted((data / "pins/aligned").glob("*/*.jpg"))
     (out / "images.txt").write_text("".join(f"{image.resolve()}\n" for image in images))
     write_recognizers(data, out)
@@ -45,17 +49,27 @@ def table(out: Path) -> None:
     found = fiqa.evaluate(labels, b, faces=out / "faces.parquet", draws=100, limits=(0.3, 0.95))
     write_report(found, out / "report")
     under = found.recognizers[0]
-    print(f"{found.counts['images']} images, {found.counts['identities']} people, recognizer B; iso, FMR 1e-3")
+    print(
+        f"{found.counts['images']} images, {found.counts['identities']} people, recognizer B; iso, FMR 1e-3"
+    )
     print(
         f"FNMR at discard 0: {under.fnmr:.4f} of {int(under.counts['mated'])} mated pairs; {int(under.counts['nonmated'])} non-mated"
     )
-    print("pAUC(.3), AUC(.95): mean FNMR up to that discard / FNMR at 0, with 95 % intervals over people")
+    print(
+        "pAUC(.3), AUC(.95): mean FNMR up to that discard / FNMR at 0, with 95 % intervals over people"
+    )
     print(f"{'labels':<24}{'pAUC(.3)':>24}{'AUC(.95)':>24}{'errors left at .3':>22}")
     for curve in under.curves:
         areas = [interval(curve.areas.get((limit, "start"))) for limit in (0.3, 0.95)]
         left, kept = curve.errors_left(0.3)
         print(f"{curve.name:<24}{areas[0]:>24}{areas[1]:>24}{f'{left} of {kept}':>22}")
-    agreement({name.removesuffix(".baseline"): one for name, one in labels.items() if name.endswith(".baseline")})
+    agreement(
+        {
+            name.removesuffix(".baseline"): one
+            for name, one in labels.items()
+            if name.endswith(".baseline")
+        }
+    )
     sheet(labels, out)
 
 
@@ -73,10 +87,13 @@ def agreement(labels: dict[str, Quality]) -> None:
     shared = sorted(set.intersection(*(set(one.id.tolist()) for one in labels.values())))
     values = {name: one.at(np.array(shared)) for name, one in labels.items()}
     print(
-        f"\nSpearman's rho between labels, {len(shared)} images\n{'':<12}" + "".join(f"{name:>11}" for name in values)
+        f"\nSpearman's rho between labels, {len(shared)} images\n{'':<12}"
+        + "".join(f"{name:>11}" for name in values)
     )
     for name, one in values.items():
-        print(f"{name:<12}" + "".join(f"{spearman(one, other):>11.2f}" for other in values.values()))
+        print(
+            f"{name:<12}" + "".join(f"{spearman(one, other):>11.2f}" for other in values.values())
+        )
 
 
 def sheet(labels: dict[str, Quality], out: Path) -> None:
@@ -86,7 +103,11 @@ def sheet(labels: dict[str, Quality], out: Path) -> None:
     faces = read_manifest(out / "faces.parquet")
     names, counts = np.unique(faces.identity[faces.status == "ok"], return_counts=True)
     many = set(names[counts >= 10].tolist())
-    paths = {str(i): str(p) for i, p, who in zip(faces.id, faces.path, faces.identity, strict=True) if str(who) in many}
+    paths = {
+        str(i): str(p)
+        for i, p, who in zip(faces.id, faces.path, faces.identity, strict=True)
+        if str(who) in many
+    }
     chosen = {name: one for name, one in labels.items() if name.endswith(".baseline")}
     picture = Picture(140 + 3 * (SHOWN * CELL + 30), 50 + len(chosen) * (CELL + 12))
     for k, part in enumerate(("worst", "middle", "best")):

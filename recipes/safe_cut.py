@@ -27,11 +27,16 @@ NONMATED = 500_000
 """Non-mated pairs that set a half's comparison threshold."""
 
 
-def chosen(who: NDArray[np.str_], most: int, people: int, rng: np.random.Generator) -> NDArray[np.int64]:
+def chosen(
+    who: NDArray[np.str_], most: int, people: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
     """Rows of at most `most` images of each person, of at most `people` people with two or more."""
     names, counts = np.unique(who, return_counts=True)
     names = names[counts > 1]
-    rows = [rng.permutation(np.flatnonzero(who == name))[:most] for name in rng.permutation(names)[:people]]
+    rows = [
+        rng.permutation(np.flatnonzero(who == name))[:most]
+        for name in rng.permutation(names)[:people]
+    ]
     return np.sort(np.concatenate(rows))
 
 
@@ -43,11 +48,17 @@ def half(
     mated = mated_pairs(who).index
     index = np.concatenate([mated, nonmated_index(who, most=NONMATED, seed=seed)])
     similarity = pair_similarity(evidence.recognizers[0].vector[rows], index)
-    return CutEvidence(similarity, np.arange(len(index)) < len(mated), index, quality[rows], who, fmr=fmr)
+    return CutEvidence(
+        similarity, np.arange(len(index)) < len(mated), index, quality[rows], who, fmr=fmr
+    )
 
 
 def fnmr_on(
-    evidence: Evidence, rows: NDArray[np.int64], quality: NDArray[np.float64], cut: float, threshold: float
+    evidence: Evidence,
+    rows: NDArray[np.int64],
+    quality: NDArray[np.float64],
+    cut: float,
+    threshold: float,
 ) -> float:
     """FNMR among the mated pairs of some images that a cut keeps."""
     kept = rows[quality[rows] >= cut]
@@ -57,7 +68,9 @@ def fnmr_on(
 
 def main() -> None:
     """Prints one line for each wanted FNMR and kind of cut."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("quality")
     parser.add_argument("embeddings")
     parser.add_argument("--fnmr", type=float, action="append")
@@ -86,8 +99,12 @@ def main() -> None:
                 if np.isfinite(cut):
                     other = fnmr_on(evidence, taken[~first], quality, cut, ours.threshold)
                     outcomes[rate, kind].append((other, ours.scale.coverage(cut)))
-    print(f"{len(taken):,} images of {len(people):,} people, {given.splits} splits in halves, FMR {given.fmr:g}")
-    print("| wanted FNMR | cut | splits with a cut | misses | median FNMR of the others | images kept |")
+    print(
+        f"{len(taken):,} images of {len(people):,} people, {given.splits} splits in halves, FMR {given.fmr:g}"
+    )
+    print(
+        "| wanted FNMR | cut | splits with a cut | misses | median FNMR of the others | images kept |"
+    )
     print("|---:|---|---:|---:|---:|---:|")
     for (rate, kind), found in outcomes.items():
         if not found:

@@ -31,7 +31,11 @@ CARDS = {
         color="RGB",
         mean=".5",
         std=".5",
-        texts={"license": "MIT", "source": "bubbliiiing/arcface-pytorch", "training_data": "CASIA-WebFace"},
+        texts={
+            "license": "MIT",
+            "source": "bubbliiiing/arcface-pytorch",
+            "training_data": "CASIA-WebFace",
+        },
     ),
 }
 """What the measuring data's README says of the two recognizers."""
@@ -48,7 +52,11 @@ def training(data: Path, only: str | None = None) -> list[Path]:
     held = {name.lower() for name in people(data, "Test")}
     parts = {
         "lfw": [data / "lfw/aligned" / name for name in people(data, "Train")],
-        "pins": [path for path in sorted((data / "pins/aligned").iterdir()) if path.name.lower() not in held],
+        "pins": [
+            path
+            for path in sorted((data / "pins/aligned").iterdir())
+            if path.name.lower() not in held
+        ],
     }
     return parts[only] if only else parts["lfw"] + parts["pins"]
 
@@ -56,7 +64,9 @@ def training(data: Path, only: str | None = None) -> list[Path]:
 def write_faces(folders: Iterable[Path], file: Path, every: int = 1) -> int:
     """Writes a manifest of every k-th image of each folder; returns how many."""
     images = [image for folder in folders for image in sorted(folder.glob("*.jpg"))[::every]]
-    rows = [(str(image), f"{image.parent.name}/{image.stem}", image.parent.name) for image in images]
+    rows = [
+        (str(image), f"{image.parent.name}/{image.stem}", image.parent.name) for image in images
+    ]
     pl.DataFrame(rows, schema=["path", "id", "identity"], orient="row").write_csv(file)
     return len(rows)
 
@@ -72,7 +82,9 @@ def write_recognizers(data: Path, out: Path) -> None:
 
 def main() -> None:
     """Writes all of it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--only", choices=("lfw", "pins"))
@@ -81,7 +93,9 @@ def main() -> None:
     data, out = given.data, given.out
     out.mkdir(parents=True, exist_ok=True)
     count = write_faces(training(data, given.only), out / "train.csv", given.every)
-    held = write_faces([data / "lfw/aligned" / name for name in people(data, "Test")], out / "test.csv")
+    held = write_faces(
+        [data / "lfw/aligned" / name for name in people(data, "Test")], out / "test.csv"
+    )
     write_recognizers(data, out)
     print(f"{count} images to train on, {held} to report on")
 

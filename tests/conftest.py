@@ -22,7 +22,9 @@ DATA = Path(os.environ.get("FIQA_TEST_DATA", ROOT.parent / "shared" / "data"))
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Everything in tests/realdata needs the measuring data; without it each test is skipped and says why."""
-    skip = pytest.mark.skip(reason=f"needs the measuring data at {DATA} (set FIQA_TEST_DATA to point elsewhere)")
+    skip = pytest.mark.skip(
+        reason=f"needs the measuring data at {DATA} (set FIQA_TEST_DATA to point elsewhere)"
+    )
     for item in items:
         if "realdata" in Path(str(item.fspath)).parts or item.get_closest_marker("realdata"):
             item.add_marker("realdata")
@@ -59,7 +61,9 @@ def clustered(rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np
     """(embeddings (60,16) unit rows, identities (60,)): six people with ten images each, of growing noise."""
     centers = rng.normal(size=(6, 16))
     noise = np.linspace(0.1, 1.5, 10)
-    vectors = (centers[:, None, :] + noise[None, :, None] * rng.normal(size=(6, 10, 16))).reshape(60, 16)
+    vectors = (centers[:, None, :] + noise[None, :, None] * rng.normal(size=(6, 10, 16))).reshape(
+        60, 16
+    )
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors.astype(np.float32), np.repeat([f"p{i}" for i in range(6)], 10)
 
@@ -95,7 +99,9 @@ def not_faces(rng: np.random.Generator) -> dict[str, NDArray[np.uint8]]:
     cv2.circle(car, (300, 190), 26, (230, 250, 250), -1)
     cv2.rectangle(car, (140, 180), (260, 230), (40, 40, 40), -1)
     cv2.rectangle(car, (165, 238), (235, 256), (240, 240, 240), -1)
-    images = {f"cloud {s}": cv2.GaussianBlur(noise, (0, 0), s).astype(np.float32) for s in (2, 4, 8, 16)}
+    images = {
+        f"cloud {s}": cv2.GaussianBlur(noise, (0, 0), s).astype(np.float32) for s in (2, 4, 8, 16)
+    }
     stretched = {k: ((v - v.min()) * (255 / np.ptp(v))).astype(np.uint8) for k, v in images.items()}
     flat = {f"flat {v}": np.full((250, 250, 3), v, np.uint8) for v in (0, 127, 255)}
     sizes = {f"noise {n}": rng.integers(0, 256, (n, n, 3), dtype=np.uint8) for n in (32, 112, 900)}
@@ -127,8 +133,12 @@ def torch_recognizer() -> Any:
     class Tiny(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.first = torch.nn.Sequential(torch.nn.Conv2d(3, 6, 3, 2, 1, bias=False), torch.nn.BatchNorm2d(6))
-            self.second = torch.nn.Sequential(torch.nn.Conv2d(6, 8, 3, 2, 1, bias=False), torch.nn.BatchNorm2d(8))
+            self.first = torch.nn.Sequential(
+                torch.nn.Conv2d(3, 6, 3, 2, 1, bias=False), torch.nn.BatchNorm2d(6)
+            )
+            self.second = torch.nn.Sequential(
+                torch.nn.Conv2d(6, 8, 3, 2, 1, bias=False), torch.nn.BatchNorm2d(8)
+            )
             self.last = torch.nn.Linear(8 * 49, 12)
 
         def trunk(self, x: Any) -> Any:
@@ -148,10 +158,17 @@ def torch_recognizer() -> Any:
             if isinstance(layer, torch.nn.BatchNorm2d):
                 layer.momentum = None
         draw = np.random.default_rng(1)
-        texture = [cv2.GaussianBlur(draw.normal(size=(112, 112)), (0, 0), 0.9 + 0.1 * (i % 7)) for i in range(16)]
-        luma = np.stack([150 + 4 * (i % 7) + 100 * drawing() + 14 * t for i, t in enumerate(texture)])
+        texture = [
+            cv2.GaussianBlur(draw.normal(size=(112, 112)), (0, 0), 0.9 + 0.1 * (i % 7))
+            for i in range(16)
+        ]
+        luma = np.stack(
+            [150 + 4 * (i % 7) + 100 * drawing() + 14 * t for i, t in enumerate(texture)]
+        )
         crops = np.clip(np.stack([luma + 15, luma, luma - 10], axis=-1), 0, 255).astype(np.uint8)
-        spec = ModelInput(size=112, color="BGR", layout="NCHW", scale=255, mean=(0.5,) * 3, std=(0.4, 0.5, 0.6))
+        spec = ModelInput(
+            size=112, color="BGR", layout="NCHW", scale=255, mean=(0.5,) * 3, std=(0.4, 0.5, 0.6)
+        )
         made = TorchRecognizer(net, spec)
         made.net.train()
         with torch.no_grad():

@@ -24,7 +24,9 @@ ODD_NAMES = {
 }
 
 
-def encoded(form: str, mode: str = "RGB", size: tuple[int, int] = (48, 40), **options: Any) -> bytes:
+def encoded(
+    form: str, mode: str = "RGB", size: tuple[int, int] = (48, 40), **options: Any
+) -> bytes:
     """A smooth picture in the given format and mode."""
     across = np.linspace(20, 220, size[0])[None, :].repeat(size[1], 0)
     rgb = np.stack([across, across[:, ::-1], np.full_like(across, 90)], axis=2).astype(np.uint8)
@@ -67,7 +69,13 @@ def png_of(width: int, height: int, *chunks: bytes) -> bytes:
     """An 8-bit grey PNG header of the given size, followed by `chunks`, without honest pixels."""
     head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     body = png_chunk(b"IDAT", zlib.compress(bytes(64)))
-    return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", head) + b"".join(chunks) + body + png_chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + png_chunk(b"IHDR", head)
+        + b"".join(chunks)
+        + body
+        + png_chunk(b"IEND", b"")
+    )
 
 
 def text_bomb() -> bytes:
@@ -90,7 +98,9 @@ def damaged(data: bytes) -> bytes:
 def _contents() -> dict[str, tuple[bytes, str]]:
     whole = encoded("JPEG")
     noisy = io.BytesIO()
-    Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 60, 3), np.uint8)).save(noisy, format="PNG")
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 60, 3), np.uint8)).save(
+        noisy, format="PNG"
+    )
     good = {
         "rgb.jpg": whole,
         "turned.jpg": with_orientation(6),
@@ -169,13 +179,20 @@ def colorants(primaries: Any, white: tuple[float, float] = D65) -> Any:
     tall = np.array([[x / y, 1.0, (1 - x - y) / y] for x, y in primaries]).T
     source = np.array([white[0] / white[1], 1.0, (1 - white[0] - white[1]) / white[1]])
     matrix = tall * np.linalg.solve(tall, source)
-    bradford = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
+    bradford = np.array(
+        [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
+    )
     cones = bradford @ np.array([0.9642, 1.0, 0.8249]) / (bradford @ source)
     return np.linalg.inv(bradford) @ np.diag(cones) @ bradford @ matrix
 
 
 def profile(
-    primaries: Any, gamma: float, *, white: tuple[float, float] = D65, name: str = "made", grey: bool = False
+    primaries: Any,
+    gamma: float,
+    *,
+    white: tuple[float, float] = D65,
+    name: str = "made",
+    grey: bool = False,
 ) -> bytes:
     """An ICC profile (version 2) of matrix and gamma, or of a grey gamma."""
 
@@ -201,7 +218,15 @@ def profile(
         table += kind + struct.pack(">II", place + len(body), len(content))
         body += content
     whole = struct.pack(">I", len(tags)) + table + body
-    head = struct.pack(">I4sI4s4s4s", 128 + len(whole), b"", 0x02400000, b"mntr", b"GRAY" if grey else b"RGB ", b"XYZ ")
+    head = struct.pack(
+        ">I4sI4s4s4s",
+        128 + len(whole),
+        b"",
+        0x02400000,
+        b"mntr",
+        b"GRAY" if grey else b"RGB ",
+        b"XYZ ",
+    )
     head += struct.pack(">6H4s", 2026, 1, 1, 0, 0, 0, b"acsp") + bytes(28)
     head += struct.pack(">3i", 63190, 65536, 54061)
     return head + bytes(128 - len(head)) + whole

@@ -16,7 +16,9 @@ from fiqa.errors import InputError, ShapeError, UnknownNameError
 __all__ = ["array", "choice", "crops", "finite", "ids", "in_range", "matrix", "unit_rows"]
 
 
-def array(value: ArrayLike, name: str, *, shape: tuple[int | str, ...], dtype: Any = None) -> NDArray[Any]:
+def array(
+    value: ArrayLike, name: str, *, shape: tuple[int | str, ...], dtype: Any = None
+) -> NDArray[Any]:
     """Returns `value` as an array of the wanted shape.
 
     Args:
@@ -34,7 +36,9 @@ def array(value: ArrayLike, name: str, *, shape: tuple[int | str, ...], dtype: A
     try:
         result = np.asarray(value) if dtype is None else np.asarray(value, dtype=dtype)
     except (TypeError, ValueError) as error:
-        raise ShapeError(f"{name} must be an array of {np.dtype(dtype)}; it cannot be converted: {error}.") from error
+        raise ShapeError(
+            f"{name} must be an array of {np.dtype(dtype)}; it cannot be converted: {error}."
+        ) from error
     lengths: dict[str, int] = {}
     fits = result.ndim == len(shape) and all(
         lengths.setdefault(want, got) == got if isinstance(want, str) else want == got
@@ -50,7 +54,9 @@ def matrix(value: ArrayLike, name: str, *, rows: int | None = None) -> NDArray[A
     """Returns (N,D) numbers as they are: nothing is copied, a memory map stays one. Raises ShapeError (also for another N than `rows`)."""
     result = np.asanyarray(value)
     if result.ndim != 2 or rows not in (None, len(result)):
-        raise ShapeError(f"{name} must have shape ({'N' if rows is None else rows}, D), got {result.shape}.")
+        raise ShapeError(
+            f"{name} must have shape ({'N' if rows is None else rows}, D), got {result.shape}."
+        )
     return result
 
 
@@ -69,10 +75,14 @@ def ids(value: Iterable[Any], name: str, *, length: int | None = None) -> NDArra
     """Returns ids as a (N,) array of str, each at most once; raises ShapeError or InputError."""
     result = np.asarray(list(value) if not isinstance(value, np.ndarray) else value, dtype=np.str_)
     if result.ndim != 1 or (length is not None and len(result) != length):
-        raise ShapeError(f"{name} must have shape ({'N' if length is None else length},), got {result.shape}.")
+        raise ShapeError(
+            f"{name} must have shape ({'N' if length is None else length},), got {result.shape}."
+        )
     unique, counts = np.unique(result, return_counts=True)
     if len(unique) != len(result):
-        raise InputError(f"{name} must be unique, got {str(unique[counts.argmax()])!r} {counts.max()} times.")
+        raise InputError(
+            f"{name} must be unique, got {str(unique[counts.argmax()])!r} {counts.max()} times."
+        )
     return result
 
 
@@ -85,10 +95,18 @@ def choice(value: str, name: str, options: Iterable[str]) -> str:
 
 
 def in_range(
-    value: float, name: str, low: float, high: float, *, open_low: bool = False, open_high: bool = False
+    value: float,
+    name: str,
+    low: float,
+    high: float,
+    *,
+    open_low: bool = False,
+    open_high: bool = False,
 ) -> float:
     """Returns `value` if it lies between `low` and `high`; raises InputError otherwise (also for NaN)."""
-    inside = (value > low if open_low else value >= low) and (value < high if open_high else value <= high)
+    inside = (value > low if open_low else value >= low) and (
+        value < high if open_high else value <= high
+    )
     if not inside:
         raise InputError(
             f"{name} must be in {'(' if open_low else '['}{low}, {high}{')' if open_high else ']'}, got {value}."

@@ -88,8 +88,12 @@ class UnknownNameError(InputError):
 class ReadError(FiqaError, OSError):
     """A file cannot be read. `status` is the row status that tells why."""
 
-    def __init__(self, message: str, *, status: str = "unreadable", hint: str | None = None) -> None:
-        FiqaError.__init__(self, message, hint=hint)  # not super(): a kind of this may be a kind of another error too
+    def __init__(
+        self, message: str, *, status: str = "unreadable", hint: str | None = None
+    ) -> None:
+        FiqaError.__init__(
+            self, message, hint=hint
+        )  # not super(): a kind of this may be a kind of another error too
         self.status = status
 
 

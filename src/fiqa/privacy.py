@@ -14,7 +14,14 @@ if TYPE_CHECKING:  # `import fiqa` comes by here and must cost next to nothing
     from collections.abc import MutableMapping
     from pathlib import Path
 
-__all__ = ["SWITCHES", "home", "keep_plots_home", "keep_private", "onnxruntime_is_late", "telemetry_line"]
+__all__ = [
+    "SWITCHES",
+    "home",
+    "keep_plots_home",
+    "keep_private",
+    "onnxruntime_is_late",
+    "telemetry_line",
+]
 
 SWITCHES = {
     "ORT_DISABLE_TELEMETRY": "1",

@@ -74,7 +74,9 @@ def teller(progress: Progress) -> Told:
     return progress if callable(progress) else _silent
 
 
-def counted(items: Iterable[Item], told: Told, stage: str, total: int, *, done: int = 0) -> Iterator[Item]:
+def counted(
+    items: Iterable[Item], told: Told, stage: str, total: int, *, done: int = 0
+) -> Iterator[Item]:
     """Yields the items and tells after each how many of `total` are done; `done` were before.
 
     >>> list(counted("ab", lambda *at: print(at), "read", 2))

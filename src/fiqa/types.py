@@ -68,7 +68,12 @@ class Manifest:
     def __post_init__(self) -> None:
         names = checks.ids(self.id, "Manifest.id")
         n = len(names)
-        text = {"path": self.path, "identity": self.identity, "split": self.split, "status": self.status}
+        text = {
+            "path": self.path,
+            "identity": self.identity,
+            "split": self.split,
+            "status": self.status,
+        }
         default = {"identity": "", "split": "", "status": "ok"}
         filled = {
             key: np.full(n, default[key], dtype=object).astype(np.str_)
@@ -79,7 +84,8 @@ class Manifest:
         for status in np.unique(filled["status"]):
             checks.choice(str(status), "status", STATUSES)
         extra = {
-            key: checks.array(value, f"Manifest.columns[{key!r}]", shape=(n,)) for key, value in self.columns.items()
+            key: checks.array(value, f"Manifest.columns[{key!r}]", shape=(n,))
+            for key, value in self.columns.items()
         }
         _set(self, id=names, columns=extra, **filled)
 
@@ -139,11 +145,20 @@ class Faces:
         _set(self, crops=crops)
         for name, (shape, dtype) in shapes.items():
             if getattr(self, name) is not None:
-                _set(self, **{name: checks.array(getattr(self, name), f"Faces.{name}", shape=shape, dtype=dtype)})
+                _set(
+                    self,
+                    **{
+                        name: checks.array(
+                            getattr(self, name), f"Faces.{name}", shape=shape, dtype=dtype
+                        )
+                    },
+                )
 
     def __repr__(self) -> str:
         size = self.crops.shape[1]
-        extras = [f.name for f in fields(self) if f.name != "crops" and getattr(self, f.name) is not None]
+        extras = [
+            f.name for f in fields(self) if f.name != "crops" and getattr(self, f.name) is not None
+        ]
         return f"Faces({len(self):,} crops of {size}x{size}, {', '.join(extras) or 'pixels alone'})"
 
     def __len__(self) -> int:
@@ -152,7 +167,9 @@ class Faces:
     def take(self, rows: Any) -> Faces:
         """Returns the faces chosen by an index array, a mask or a slice."""
         known = ((f.name, getattr(self, f.name)) for f in fields(self))
-        chosen: dict[str, Any] = {name: None if value is None else value[rows] for name, value in known}
+        chosen: dict[str, Any] = {
+            name: None if value is None else value[rows] for name, value in known
+        }
         return Faces(**chosen)
 
 
@@ -175,13 +192,16 @@ class Factors:
             )
         n = len(self.reasons)
         quality = {
-            k: checks.array(v, f"Factors.quality[{k!r}]", shape=(n,), dtype=np.float32) for k, v in self.quality.items()
+            k: checks.array(v, f"Factors.quality[{k!r}]", shape=(n,), dtype=np.float32)
+            for k, v in self.quality.items()
         }
         measures = {
             k: checks.array(v, f"Factors.measures[{k!r}]", shape=(n,), dtype=np.float32)
             for k, v in self.measures.items()
         }
-        _set(self, quality=quality, measures=measures, reasons=tuple(tuple(r) for r in self.reasons))
+        _set(
+            self, quality=quality, measures=measures, reasons=tuple(tuple(r) for r in self.reasons)
+        )
 
     def __repr__(self) -> str:
         named = sum(bool(reasons) for reasons in self.reasons)
@@ -212,10 +232,13 @@ class Embeddings:
         names = checks.ids(self.id, "Embeddings.id")
         vector = checks.unit_rows(self.vector, "Embeddings.vector")
         if len(vector) != len(names):
-            raise ShapeError(f"Embeddings.vector must have one row per id ({len(names)}), got {len(vector)}.")
+            raise ShapeError(
+                f"Embeddings.vector must have one row per id ({len(names)}), got {len(vector)}."
+            )
         given = np.ones(len(names), np.float32) if self.norm is None else self.norm
         norm = checks.finite(
-            checks.array(given, "Embeddings.norm", shape=(len(names),), dtype=np.float32), "Embeddings.norm"
+            checks.array(given, "Embeddings.norm", shape=(len(names),), dtype=np.float32),
+            "Embeddings.norm",
         )
         _set(self, id=names, vector=vector, norm=norm)
 
@@ -250,11 +273,18 @@ class Quality:
     def __post_init__(self) -> None:
         names = checks.ids(self.id, "Quality.id")
         value = checks.finite(
-            checks.array(self.value, "Quality.value", shape=(len(names),), dtype=np.float64), "Quality.value"
+            checks.array(self.value, "Quality.value", shape=(len(names),), dtype=np.float64),
+            "Quality.value",
         )
         checks.choice(self.kind, "kind", ("score", "label"))
-        if self.range is not None and len(value) and (value.min() < self.range[0] or value.max() > self.range[1]):
-            raise InputError(f"Quality.value must lie in {self.range}, got {value.min()}..{value.max()}.")
+        if (
+            self.range is not None
+            and len(value)
+            and (value.min() < self.range[0] or value.max() > self.range[1])
+        ):
+            raise InputError(
+                f"Quality.value must lie in {self.range}, got {value.min()}..{value.max()}."
+            )
         _set(self, id=names, value=value)
 
     def __repr__(self) -> str:
@@ -274,8 +304,16 @@ class Quality:
     def at(self, ids: NDArray[np.str_]) -> NDArray[np.float64]:
         """Returns the values of `ids` in their order, joined by id. Raises InputError naming an id that has none."""
         order = np.argsort(self.id)
-        place = np.searchsorted(self.id, ids, sorter=order) if len(order) else np.zeros(len(ids), np.int64)
-        found = np.zeros(len(ids), bool) if not len(order) else self.id[order[np.minimum(place, len(order) - 1)]] == ids
+        place = (
+            np.searchsorted(self.id, ids, sorter=order)
+            if len(order)
+            else np.zeros(len(ids), np.int64)
+        )
+        found = (
+            np.zeros(len(ids), bool)
+            if not len(order)
+            else self.id[order[np.minimum(place, len(order) - 1)]] == ids
+        )
         if not np.all(found):
             missing = np.asarray(ids)[~found]
             raise InputError(
@@ -297,12 +335,16 @@ class Pairs:
         index = checks.array(self.index, "Pairs.index", shape=("P", 2), dtype=np.int64)
         mated = checks.array(self.mated, "Pairs.mated", shape=(len(index),), dtype=np.bool_)
         if len(index) and (index.min() < 0 or index.max() >= len(names)):
-            raise InputError(f"Pairs.index must lie in 0..{len(names) - 1}, got {index.min()}..{index.max()}.")
+            raise InputError(
+                f"Pairs.index must lie in 0..{len(names) - 1}, got {index.min()}..{index.max()}."
+            )
         _set(self, ids=names, index=index, mated=mated)
 
     def __repr__(self) -> str:
         mated = int(np.count_nonzero(self.mated))
-        return f"Pairs({mated:,} mated, {len(self) - mated:,} non-mated, of {len(self.ids):,} images)"
+        return (
+            f"Pairs({mated:,} mated, {len(self) - mated:,} non-mated, of {len(self.ids):,} images)"
+        )
 
     def __len__(self) -> int:
         return len(self.index)
@@ -335,7 +377,9 @@ class MethodCard:
 
     def _repr_html_(self) -> str:
         facts = [(f.name, getattr(self, f.name)) for f in fields(self)]
-        return facts_html(self.name, [(n, ", ".join(v) if isinstance(v, tuple) else v) for n, v in facts])
+        return facts_html(
+            self.name, [(n, ", ".join(v) if isinstance(v, tuple) else v) for n, v in facts]
+        )
 
 
 @runtime_checkable
@@ -375,7 +419,9 @@ class Scorer(Protocol):
     raw_range: tuple[float, float] | None = None
     label_spread: Spread | None = None
 
-    def score(self, crops: NDArray[np.uint8] | Faces, *, color: str = "RGB", resize: bool = False) -> FloatArray:
+    def score(
+        self, crops: NDArray[np.uint8] | Faces, *, color: str = "RGB", resize: bool = False
+    ) -> FloatArray:
         """Returns (N,) float32 raw quality for crops (N,112,112,3) uint8, or for Faces, which know more;
         `color` and `resize` as in fiqa.runtime.inputs.as_faces."""
         ...

@@ -133,4 +133,7 @@ def test_a_short_form_runs() -> None:
 def test_the_short_form_of_all_of_them_runs() -> None:
     done = run(BENCHMARKS / "bench.py", "--quick")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("not judged") + done.stdout.count("skipped") == len(done.stdout.splitlines()) - 1
+    assert (
+        done.stdout.count("not judged") + done.stdout.count("skipped")
+        == len(done.stdout.splitlines()) - 1
+    )

@@ -18,7 +18,9 @@ from fiqa.faces.factors.structure import drawing
 from fiqa.types import Faces, Factors, MethodCard, Scorer
 
 SCORERS = [
-    name for name in methods.names() if "score" in methods.card(name).gives and methods.card(name).status == "ready"
+    name
+    for name in methods.names()
+    if "score" in methods.card(name).gives and methods.card(name).status == "ready"
 ]
 """Those that need no file which cannot be made here; what is external is measured in tests/realdata."""
 PROBES = [name for name in SCORERS if "recognizer" in methods.card(name).needs]
@@ -41,7 +43,9 @@ def faces(count: int) -> Faces:
 def load(torch_recognizer):
     """fiqa.load, with a tiny recognizer for the methods that ask one, and a reference for the one that wants that."""
     clean = faces(7)
-    crops = np.concatenate([clean.crops, *(degrade(clean, "blur", amount).crops for amount in (0.3, 0.6, 1.0))])
+    crops = np.concatenate(
+        [clean.crops, *(degrade(clean, "blur", amount).crops for amount in (0.3, 0.6, 1.0))]
+    )
 
     def make(name, **settings):
         if "recognizer" in methods.card(name).needs:
@@ -61,7 +65,16 @@ def test_the_card_is_complete(name):
     assert isinstance(card, MethodCard)
     assert card.name == name
     assert 1990 <= card.year <= 2030
-    texts = (card.paper, card.family, card.summary, card.limits, card.equation, card.use, card.cost, card.weights)
+    texts = (
+        card.paper,
+        card.family,
+        card.summary,
+        card.limits,
+        card.equation,
+        card.use,
+        card.cost,
+        card.weights,
+    )
     assert all((*texts, card.preprocess, card.needs, card.gives))
     assert set(card.needs) <= {
         "crops", "landmarks", "embeddings", "identities", "prior", "templates", "recognizer", "factors",
@@ -92,7 +105,9 @@ class TestScorers:
         scorer = load(name)
         assert isinstance(scorer, Scorer)
         assert scorer.name == name
-        assert scorer.version.split(";")[0] == f"fiqa {fiqa.__version__}" or len(scorer.version) == 64
+        assert (
+            scorer.version.split(";")[0] == f"fiqa {fiqa.__version__}" or len(scorer.version) == 64
+        )
         assert scorer.preprocess
         assert list(scorer.calibration.level_cuts) == sorted(scorer.calibration.level_cuts)
 
@@ -173,13 +188,17 @@ class TestScorers:
                 with pytest.raises(InputError, match="batch must be in"):
                     load(name, batch=0)
             elif key not in ("recognizer", "reference"):
-                assert (load(name).score(crops) != load(name, **{key: changed[key]}).score(crops)).all(), key
+                assert (
+                    load(name).score(crops) != load(name, **{key: changed[key]}).score(crops)
+                ).all(), key
 
     def test_explain_gives_factors_or_says_that_there_are_none(self, name, load):
         why = load(name).explain(faces(2))
         assert why is None or (isinstance(why, Factors) and len(why) == 2)
 
-    @pytest.mark.parametrize("wrong", [np.zeros((112, 112, 3), np.uint8), np.zeros((1, 112, 112, 3), np.float32)])
+    @pytest.mark.parametrize(
+        "wrong", [np.zeros((112, 112, 3), np.uint8), np.zeros((1, 112, 112, 3), np.float32)]
+    )
     def test_anything_but_crops_is_refused(self, name, wrong, load):
         with pytest.raises(ShapeError, match=r"crops must"):
             load(name).score(wrong)
@@ -192,13 +211,19 @@ def test_a_missing_extra_gives_the_install_line(name, monkeypatch):
         pytest.skip("asks for its extra when it trains or labels")
     for package in ("torch", "transformers"):
         monkeypatch.setitem(sys.modules, package, None)
-    settings = {key: "x.pt" for key, default in methods.settings_of(name).items() if default is inspect.Parameter.empty}
+    settings = {
+        key: "x.pt"
+        for key, default in methods.settings_of(name).items()
+        if default is inspect.Parameter.empty
+    }
     with pytest.raises(MissingExtraError) as caught:
         fiqa.load(name, **settings)
     assert caught.value.hint == f"pip install 'fiqa[{methods.card(name).extras[0]}]'"
 
 
-@pytest.mark.parametrize("name", [n for n in methods.names() if methods.card(n).status == "external"])
+@pytest.mark.parametrize(
+    "name", [n for n in methods.names() if methods.card(n).status == "external"]
+)
 def test_an_external_method_says_what_to_fetch_and_fetches_nothing(name, monkeypatch):
     monkeypatch.setattr("urllib.request.urlopen", None)
     with pytest.raises(WeightsError) as caught:

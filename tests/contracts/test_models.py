@@ -46,7 +46,8 @@ def model(tmp_path_factory):
 def faces(rng):
     """Seven crops of noise, coarse to fine, that no score is the same of."""
     crops = [
-        np.kron(rng.integers(0, 256, (k, k, 3)), np.ones((112 // k, 112 // k, 1))) for k in (4, 7, 8, 14, 16, 28, 56)
+        np.kron(rng.integers(0, 256, (k, k, 3)), np.ones((112 // k, 112 // k, 1)))
+        for k in (4, 7, 8, 14, 16, 28, 56)
     ]
     return Faces(np.stack(crops).astype(np.uint8))
 
@@ -100,7 +101,9 @@ def test_a_face_scores_and_is_explained_the_same_in_any_batch(model, faces):
     np.testing.assert_array_equal(raw, fiqa.load(model).score(faces))
     ones = [faces.take(slice(i, i + 1)) for i in range(7)]
     np.testing.assert_allclose(raw, [scorer.score(one)[0] for one in ones], rtol=1e-5)
-    np.testing.assert_allclose(raw[::-1], scorer.score(np.ascontiguousarray(faces.crops[::-1])), rtol=1e-5)
+    np.testing.assert_allclose(
+        raw[::-1], scorer.score(np.ascontiguousarray(faces.crops[::-1])), rtol=1e-5
+    )
     alone = [scorer.explain(one) for one in ones]
     for name, value in (why.quality | why.measures).items():
         each = [(one.quality | one.measures)[name][0] for one in alone]

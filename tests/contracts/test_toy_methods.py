@@ -30,11 +30,18 @@ TOY_LABEL = MethodCard(
     gives=("label",),
 )
 TOY_SCORE = MethodCard(
-    name="toy_score", paper="none", year=2026, family="score", needs=("crops",), gives=("score", "label")
+    name="toy_score",
+    paper="none",
+    year=2026,
+    family="score",
+    needs=("crops",),
+    gives=("score", "label"),
 )
 
 
-def first_number(*, embeddings: np.ndarray, identities: np.ndarray, power: float = 1.0) -> np.ndarray:
+def first_number(
+    *, embeddings: np.ndarray, identities: np.ndarray, power: float = 1.0
+) -> np.ndarray:
     """The first number of each vector, to a power."""
     return np.abs(embeddings[:, 0]) ** power
 
@@ -75,7 +82,11 @@ def added(monkeypatch):
         for key, value in parts.items():
             setattr(module, key, value)
         monkeypatch.setitem(sys.modules, module.__name__, module)
-    table = {**methods.TABLE, "toy_label": "fiqa.methods.toy_label", "toy_score": "fiqa.methods.toy_score"}
+    table = {
+        **methods.TABLE,
+        "toy_label": "fiqa.methods.toy_label",
+        "toy_score": "fiqa.methods.toy_score",
+    }
     monkeypatch.setattr(methods, "TABLE", MappingProxyType(table))
 
 

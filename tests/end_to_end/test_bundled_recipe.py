@@ -19,7 +19,14 @@ from safetensors.torch import load_file  # noqa: E402
 
 from fiqa.nets.mobilefacenet import MobileFaceNet  # noqa: E402
 
-IDS = ["a/1~clean.jpg", "a/1~blur-0.50.jpg", "a/1~blur-1.00.jpg", "a/2~clean.jpg", "a/3~clean.jpg", "not_a_face/9.jpg"]
+IDS = [
+    "a/1~clean.jpg",
+    "a/1~blur-0.50.jpg",
+    "a/1~blur-1.00.jpg",
+    "a/2~clean.jpg",
+    "a/3~clean.jpg",
+    "not_a_face/9.jpg",
+]
 
 
 @pytest.fixture

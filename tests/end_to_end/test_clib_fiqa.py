@@ -53,43 +53,54 @@ def made(root, tmp_path, monkeypatch) -> Path:
             path = tmp_path / f"p{person}" / f"{k}~{kind}.png"
             cv2.imwrite(str(path), crop)
             crops.append(crop)
-            rows.append({"id": f"p{person}/{k}~{kind}", "path": str(path), "identity": f"p{person}"})
+            rows.append(
+                {"id": f"p{person}/{k}~{kind}", "path": str(path), "identity": f"p{person}"}
+            )
     out.mkdir()
     faces = pl.DataFrame(rows)
     faces.write_parquet(out / "faces.parquet")
     words = {
-        name: [levels[k % len(levels)] for k in range(len(faces))] for name, levels in GRID.items() if name != "quality"
+        name: [levels[k % len(levels)] for k in range(len(faces))]
+        for name, levels in GRID.items()
+        if name != "quality"
     }
     value = 0.9 - 0.8 * (np.arange(len(faces)) % IMAGES) / IMAGES
-    faces.select("id").with_columns(value=value, **{k: pl.Series(v) for k, v in words.items()}).write_parquet(
-        out / "labels.parquet"
-    )
+    faces.select("id").with_columns(
+        value=value, **{k: pl.Series(v) for k, v in words.items()}
+    ).write_parquet(out / "labels.parquet")
     for test in ("clean", "spoiled"):
         folder = tmp_path / "peers" / f"scores_{test}"
         folder.mkdir(parents=True)
         for r in "ab":
-            vectors = np.eye(128)[np.arange(len(faces)) // IMAGES] + 0.1 * rng.normal(size=(len(faces), 128))
+            vectors = np.eye(128)[np.arange(len(faces)) // IMAGES] + 0.1 * rng.normal(
+                size=(len(faces), 128)
+            )
             norm = np.linalg.norm(vectors, axis=1)
             unit = (vectors / norm[:, None]).astype(np.float32)
             write_embeddings(
-                Embeddings(faces["id"].to_numpy().astype(str), unit, norm.astype(np.float32), r), folder / f"{r}.npz"
+                Embeddings(faces["id"].to_numpy().astype(str), unit, norm.astype(np.float32), r),
+                folder / f"{r}.npz",
             )
         for name in ("analytic", "laplacian"):
             drawn = rng.random(len(faces)).astype(np.float32)
-            write_quality(Quality(faces["id"].to_numpy().astype(str), drawn, name), folder / f"{name}.parquet")
+            write_quality(
+                Quality(faces["id"].to_numpy().astype(str), drawn, name), folder / f"{name}.parquet"
+            )
     (tmp_path / "recipes").mkdir()
     torch.manual_seed(0)
     body = backbone("mobilefacenet", 128)[0].train()
     for layer in body.modules():
         if isinstance(layer, torch.nn.modules.batchnorm._BatchNorm):
-            layer.momentum = None  # one pass gives it statistics, so that different faces have different vectors
+            layer.momentum = (
+                None  # one pass gives it statistics, so that different faces have different vectors
+            )
     with torch.no_grad():
         body(torch.from_numpy(np.stack(crops[:12])).permute(0, 3, 1, 2) / 127.5 - 1)
     save_file(body.state_dict(), tmp_path / "a.safetensors")
     text = (root / "recipes" / "clib_fiqa.toml").read_text()
-    text = text.replace("../shared/data/models/recognizer_a.pt", str(tmp_path / "a.safetensors")).replace(
-        "batch = 256", "batch = 8"
-    )
+    text = text.replace(
+        "../shared/data/models/recognizer_a.pt", str(tmp_path / "a.safetensors")
+    ).replace("batch = 256", "batch = 8")
     text = (
         text.replace("stage1 = 3", "stage1 = 1")
         .replace("validation = 0.1", "validation = 0.6")
@@ -105,10 +116,14 @@ def test_from_labels_to_tables_pictures_and_a_model_that_explains(part, made, ca
     part.ablation(made / "out")
     told = capsys.readouterr().out
     assert [line.split(":")[0] for line in told.splitlines()] == list(part.RUNS)
-    assert len(list((made / "out" / "cache").glob("features-*.npy"))) == 1, "all runs share the features"
+    assert len(list((made / "out" / "cache").glob("features-*.npy"))) == 1, (
+        "all runs share the features"
+    )
     evaluate = fiqa.evaluate
     monkeypatch.setattr(
-        fiqa, "evaluate", lambda *args, **how: evaluate(*args, **(how | {"fmr": 0.1, "draws": 10, "out": None}))
+        fiqa,
+        "evaluate",
+        lambda *args, **how: evaluate(*args, **(how | {"fmr": 0.1, "draws": 10, "out": None})),
     )
     part.table(made / "peers", made / "out")
     told = capsys.readouterr().out
@@ -125,7 +140,9 @@ def test_from_labels_to_tables_pictures_and_a_model_that_explains(part, made, ca
 
 
 def test_few_images_of_many_and_nobody_with_two(part, tmp_path):
-    paths = [tmp_path / "a" / f"{k}.jpg" for k in range(2)] + [tmp_path / "b" / f"{k:03}.jpg" for k in range(200)]
+    paths = [tmp_path / "a" / f"{k}.jpg" for k in range(2)] + [
+        tmp_path / "b" / f"{k:03}.jpg" for k in range(200)
+    ]
     paths += [tmp_path / "c" / f"{k}.jpg" for k in range(3)]
     found = part.chosen(paths)
     assert [path.parent.name for path in found] == ["b"] * 80 + ["c"] * 3

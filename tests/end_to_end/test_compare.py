@@ -26,7 +26,15 @@ def compare(root, monkeypatch) -> Any:
     """recipes/compare.py."""
     monkeypatch.syspath_prepend(str(root / "recipes"))
     yield importlib.import_module("compare")
-    for name in ("compare", "compare_labels", "curves", "bundled", "bundled_peers", "splits", "labels"):
+    for name in (
+        "compare",
+        "compare_labels",
+        "curves",
+        "bundled",
+        "bundled_peers",
+        "splits",
+        "labels",
+    ):
         sys.modules.pop(name, None)
 
 
@@ -42,8 +50,13 @@ def run(tmp_path: Path, rng) -> Path:
             norm = np.linalg.norm(raw, axis=1)
             write_embeddings(Embeddings(ids, raw / norm[:, None], norm, r), folder / f"{r}.npz")
         for method in ("fiqa", "lightqnet-dm100"):
-            write_quality(Quality(ids, rng.random(100).astype(np.float32), method), folder / f"{method}.parquet")
-        write_quality(Quality(ids[:50], rng.random(50).astype(np.float32), "slow"), folder / "slow.parquet")
+            write_quality(
+                Quality(ids, rng.random(100).astype(np.float32), method),
+                folder / f"{method}.parquet",
+            )
+        write_quality(
+            Quality(ids[:50], rng.random(50).astype(np.float32), "slow"), folder / "slow.parquet"
+        )
     return tmp_path
 
 
@@ -52,7 +65,9 @@ def test_the_table_has_the_areas_of_evaluate(compare, run, capsys):
     printed = capsys.readouterr().out
     for name in ("clean", "spoiled"):
         folder = run / f"scores_{name}"
-        found = fiqa.evaluate(folder / "fiqa.parquet", [folder / "a.npz", folder / "b.npz"], draws=0, fmr=1e-3)
+        found = fiqa.evaluate(
+            folder / "fiqa.parquet", [folder / "a.npz", folder / "b.npz"], draws=0, fmr=1e-3
+        )
         for r in "ab":
             assert f"{found.curve('fiqa', r).areas[0.3, 'start'].value:.3f} [" in printed
         assert (run / f"report_{name}/index.html").is_file()
@@ -65,10 +80,16 @@ def test_a_score_without_a_scale_has_the_spread_of_its_own_percentiles(compare, 
     ids = read_quality(folder / "fiqa.parquet").id
     ramp = np.arange(100.0)
     pl.DataFrame({"id": ids, "raw": ramp - 500}).write_parquet(folder / "open.parquet")
-    pl.DataFrame({"id": ids, "raw": ramp / 198, "score": ramp / 99}).write_parquet(folder / "half.parquet")
+    pl.DataFrame({"id": ids, "raw": ramp / 198, "score": ramp / 99}).write_parquet(
+        folder / "half.parquet"
+    )
     compare.tables(run / "nowhere", run)
     lines = capsys.readouterr().out.splitlines()
-    ends = {line.split(" | ")[0].removeprefix("| "): line.split(" | ")[5:] for line in lines if line.startswith("| ")}
+    ends = {
+        line.split(" | ")[0].removeprefix("| "): line.split(" | ")[5:]
+        for line in lines
+        if line.startswith("| ")
+    }
     assert ends["half"] == ["0.40", f"{entropy([10] * 9 + [9, 1]):.2f} |"]
     assert ends["open"] == [f"{0.8 * 99 / 97.02:.2f}*", f"{entropy([6] + [5] * 18 + [4]):.2f}* |"]
 
@@ -77,7 +98,11 @@ def test_trainings_are_shown_seed_by_seed(compare, run):
     folder = run / "scores_clean"
     (folder / "seeds").mkdir()
     ids = read_quality(folder / "fiqa.parquet").id
-    values = {"pfe": ids, "seeds/pfe.1": ids[::-1], "seeds/pfe.2": np.sort(ids)[np.arange(100) % 7 * 10 + 3]}
+    values = {
+        "pfe": ids,
+        "seeds/pfe.1": ids[::-1],
+        "seeds/pfe.2": np.sort(ids)[np.arange(100) % 7 * 10 + 3],
+    }
     for name, order in values.items():
         number = np.unique(order, return_inverse=True)[1].astype(np.float32)
         pl.DataFrame({"id": ids, "raw": number}).write_parquet(folder / f"{name}.parquet")
@@ -100,7 +125,9 @@ def test_optimized_labels_of_every_prior_are_learned_by_heads(compare, run, caps
     printed = capsys.readouterr().out
     assert printed.count("of 5 seeds") == 4 * 2, "four tests, two steps"
     folder = run / "scores_spoiled"
-    found = fiqa.evaluate(folder / "fiqa.parquet", folder / "b.npz", draws=200, fmr=1e-3).curve("fiqa")
+    found = fiqa.evaluate(folder / "fiqa.parquet", folder / "b.npz", draws=200, fmr=1e-3).curve(
+        "fiqa"
+    )
     area = found.areas[0.95, "start"]
     assert f"| fiqa | {area.value:.3f} [{area.low:.3f}, {area.high:.3f}] |" in printed
 
@@ -120,9 +147,21 @@ def test_models_that_are_there_are_compared(compare, tmp_path):
     (tmp_path / "models/seeds").mkdir()
     for name in ("pfe", "seeds/pfe.1"):
         (tmp_path / f"models/{name}.onnx").touch()
-    assert list(compare.models(tmp_path, tmp_path)) == ["lightqnet-dm100", "fiqa", "analytic", "laplacian", "pfe"]
+    assert list(compare.models(tmp_path, tmp_path)) == [
+        "lightqnet-dm100",
+        "fiqa",
+        "analytic",
+        "laplacian",
+        "pfe",
+    ]
     (tmp_path / "recognizer_a.pt").touch()
-    assert list(compare.models(tmp_path, tmp_path))[-5:] == ["norm", "grafiqs", "ser_fiq", "froq", "faceqan"]
+    assert list(compare.models(tmp_path, tmp_path))[-5:] == [
+        "norm",
+        "grafiqs",
+        "ser_fiq",
+        "froq",
+        "faceqan",
+    ]
 
 
 @pytest.mark.slow

@@ -15,7 +15,10 @@ import pytest
 from PIL import Image
 
 pytestmark = pytest.mark.skipif(
-    any(importlib.util.find_spec(name) is None for name in ("skimage", "dlib", "face_recognition_models")),
+    any(
+        importlib.util.find_spec(name) is None
+        for name in ("skimage", "dlib", "face_recognition_models")
+    ),
     reason="needs the demo extra: pip install 'fiqa[demo]'",
 )
 
@@ -24,9 +27,22 @@ pytestmark = pytest.mark.skipif(
 def demo(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """(folder, stdout) of one run."""
     folder = tmp_path_factory.mktemp("demo")
-    command = [sys.executable, str(root / "recipes" / "demo.py"), "--out", "demo", "--readme", "images"]
+    command = [
+        sys.executable,
+        str(root / "recipes" / "demo.py"),
+        "--out",
+        "demo",
+        "--readme",
+        "images",
+    ]
     run = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=300, env=dict(os.environ), check=False
+        command,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=dict(os.environ),
+        check=False,
     )
     assert run.returncode == 0, run.stderr
     return folder, run.stdout

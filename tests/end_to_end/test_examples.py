@@ -29,7 +29,9 @@ def test_a_notebook_runs_from_top_to_bottom(book, monkeypatch):
     monkeypatch.delenv("FIQA_EXAMPLE_FACES", raising=False)
     monkeypatch.delenv("FIQA_EXAMPLE_RECOGNIZER", raising=False)
     notebook = nbformat.read(book, as_version=4)
-    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(book.parent)}}).execute()
+    NotebookClient(
+        notebook, timeout=300, resources={"metadata": {"path": str(book.parent)}}
+    ).execute()
     text = "".join(
         "".join(output.get("text", "")) + "".join(output.get("data", {}).get("text/plain", ""))
         for cell in notebook.cells

@@ -24,15 +24,19 @@ from fiqa.types import Embeddings, Quality
 def inputs(tmp_path):
     """3,000 vectors of 60 people, and a prior, on disk."""
     rng = np.random.default_rng(8)
-    raw = np.repeat(rng.normal(size=(60, 32)), 50, axis=0) + rng.uniform(0.3, 2, (3000, 1)) * rng.normal(
-        size=(3000, 32)
-    )
+    raw = np.repeat(rng.normal(size=(60, 32)), 50, axis=0) + rng.uniform(
+        0.3, 2, (3000, 1)
+    ) * rng.normal(size=(3000, 32))
     unit = (raw / np.linalg.norm(raw, axis=1, keepdims=True)).astype(np.float32)
     ids = np.array([f"p{i // 50:02d}/{i % 50:02d}" for i in range(3000)])
     write_embeddings(
-        Embeddings(ids, unit, rng.uniform(5, 9, 3000).astype(np.float32), "r"), tmp_path / "e.npy", half=True
+        Embeddings(ids, unit, rng.uniform(5, 9, 3000).astype(np.float32), "r"),
+        tmp_path / "e.npy",
+        half=True,
     )
-    write_quality(Quality(ids, rng.normal(size=3000).astype(np.float32), "noise"), tmp_path / "prior.parquet")
+    write_quality(
+        Quality(ids, rng.normal(size=3000).astype(np.float32), "noise"), tmp_path / "prior.parquet"
+    )
     return tmp_path
 
 
@@ -41,7 +45,9 @@ def _run(*arguments):
 
 
 def test_labels_from_the_command_line(inputs):
-    done = _run("cr_fiqa", "--embeddings", inputs / "e.npy", "-o", inputs / "l.csv", "--set", "form=paper")
+    done = _run(
+        "cr_fiqa", "--embeddings", inputs / "e.npy", "-o", inputs / "l.csv", "--set", "form=paper"
+    )
     assert done.exit_code == 0, done.output
     assert "3000 labels, 0 rows without" in done.stderr
     assert json.loads((inputs / "l.csv.json").read_text())["arguments"]["options"] == {
@@ -49,12 +55,21 @@ def test_labels_from_the_command_line(inputs):
         "leave_out": True,
         "least": 1,
     }
-    again = _run("cr_fiqa", "--embeddings", inputs / "e.npy", "-o", inputs / "l.csv", "--set", "form=paper")
+    again = _run(
+        "cr_fiqa", "--embeddings", inputs / "e.npy", "-o", inputs / "l.csv", "--set", "form=paper"
+    )
     assert "is current, nothing to do" in again.stderr
     assert (
         "is current"
         not in _run(
-            "cr_fiqa", "--embeddings", inputs / "e.npy", "-o", inputs / "l.csv", "--set", "form=paper", "--force"
+            "cr_fiqa",
+            "--embeddings",
+            inputs / "e.npy",
+            "-o",
+            inputs / "l.csv",
+            "--set",
+            "form=paper",
+            "--force",
         ).stderr
     )
     assert len(read_quality(inputs / "l.csv")) == 3000
@@ -73,7 +88,12 @@ def test_label_optimization_tells_what_it_did(inputs):
         4,
     )
     assert done.exit_code == 0, done.output
-    for word in ("mean_absolute_move", "mated_agreement_before", "mated_agreement_after", "rank_agreement_old_new"):
+    for word in (
+        "mean_absolute_move",
+        "mated_agreement_before",
+        "mated_agreement_after",
+        "rank_agreement_old_new",
+    ):
         assert word in done.stderr
     assert json.loads((inputs / "o.parquet.json").read_text())["seed"] == 4
     quiet = _run(
@@ -92,7 +112,15 @@ def test_label_optimization_tells_what_it_did(inputs):
 def test_rows_without_a_label_are_exit_code_3(inputs):
     few = read_quality(inputs / "prior.parquet")
     write_quality(Quality(few.id[:100], few.value[:100], "few"), inputs / "few.csv")
-    done = _run("faceqnet", "--embeddings", inputs / "e.npy", "--prior", inputs / "few.csv", "-o", inputs / "l.jsonl")
+    done = _run(
+        "faceqnet",
+        "--embeddings",
+        inputs / "e.npy",
+        "--prior",
+        inputs / "few.csv",
+        "-o",
+        inputs / "l.jsonl",
+    )
     assert done.exit_code == 3
     assert "100 labels, 2900 rows without" in done.stderr
     rows = [json.loads(line) for line in (inputs / "l.jsonl").read_text().splitlines()]
@@ -125,11 +153,21 @@ def test_a_judge_whose_model_is_not_here_is_one_clear_line(inputs, monkeypatch):
     faces = inputs / "faces.csv"
     faces.write_text("id,path,identity\np00/00,a.png,p00\n")
     done = _run(
-        "dmsfiqa", "--faces", faces, "--embeddings", inputs / "e.npy", "--set", "judges=clip", "-o", inputs / "d.csv"
+        "dmsfiqa",
+        "--faces",
+        faces,
+        "--embeddings",
+        inputs / "e.npy",
+        "--set",
+        "judges=clip",
+        "-o",
+        inputs / "d.csv",
     )
     assert done.exit_code == 1
     error, hint = (line for line in done.stderr.splitlines() if line)
-    assert error == "error: Model 'openai/clip-vit-base-patch32' is not here (HF_HUB_OFFLINE is set)."
+    assert (
+        error == "error: Model 'openai/clip-vit-base-patch32' is not here (HF_HUB_OFFLINE is set)."
+    )
     assert hint.startswith("hint: download https://huggingface.co/openai/clip-vit-base-patch32")
 
 
@@ -170,7 +208,17 @@ def test_killed_at_random_points_the_rerun_ends_with_the_same_bytes(inputs):
             "--set",
             "clusters=5",
         ]
-        return [sys.executable, "-c", _SLOW, "label", "label_optimization", *given, "-o", str(out), "-q"]
+        return [
+            sys.executable,
+            "-c",
+            _SLOW,
+            "label",
+            "label_optimization",
+            *given,
+            "-o",
+            str(out),
+            "-q",
+        ]
 
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     whole, cut = inputs / "whole.parquet", inputs / "cut.parquet"
@@ -196,7 +244,10 @@ def test_killed_at_random_points_the_rerun_ends_with_the_same_bytes(inputs):
     assert len(seen) > 2, "killed at different points"
     subprocess.run(command(cut), check=True, env=environment)
     assert cut.read_bytes() == whole.read_bytes()
-    assert cut.with_name("cut.parquet.json").read_bytes() == whole.with_name("whole.parquet.json").read_bytes()
+    assert (
+        cut.with_name("cut.parquet.json").read_bytes()
+        == whole.with_name("whole.parquet.json").read_bytes()
+    )
     assert sorted(path.name for path in inputs.iterdir() if path.name.startswith((".", "cut"))) == [
         "cut.parquet",
         "cut.parquet.json",

@@ -59,7 +59,9 @@ def test_nobody_of_the_test_is_trained_on(part, data, tmp_path):
 
 def test_spoiled_copies_keep_their_names(part, data, tmp_path):
     splits, transfer = part("splits"), part("label_transfer")
-    splits.write_faces([data / "lfw/aligned" / name for name in ("Ada", "Bob")], tmp_path / "test.csv")
+    splits.write_faces(
+        [data / "lfw/aligned" / name for name in ("Ada", "Bob")], tmp_path / "test.csv"
+    )
     for name in ("lfw", "spoiled"):
         (tmp_path / name).mkdir(exist_ok=True)
     transfer.sets(tmp_path)
@@ -67,8 +69,12 @@ def test_spoiled_copies_keep_their_names(part, data, tmp_path):
     assert spoiled.id.tolist() == clean.id.tolist()
     assert (spoiled.status == "ok").all()
     for name in ("lfw", "spoiled"):
-        assert fiqa.scan(tmp_path / name / "scored.csv").id.tolist() == clean.id.tolist()[1:], "Ada has no mate"
-    assert any(a != b for a, b in zip(spoiled.columns["sha256"], clean.columns["sha256"], strict=True))
+        assert fiqa.scan(tmp_path / name / "scored.csv").id.tolist() == clean.id.tolist()[1:], (
+            "Ada has no mate"
+        )
+    assert any(
+        a != b for a, b in zip(spoiled.columns["sha256"], clean.columns["sha256"], strict=True)
+    )
 
 
 @pytest.fixture
@@ -79,7 +85,9 @@ def transfer_run(tmp_path: Path, rng) -> Path:
         folder = tmp_path / name
         (folder / "embeddings").mkdir(parents=True)
         (folder / "quality").mkdir()
-        frame = pl.DataFrame({"path": ids, "id": ids, "identity": [i.partition("/")[0] for i in ids]})
+        frame = pl.DataFrame(
+            {"path": ids, "id": ids, "identity": [i.partition("/")[0] for i in ids]}
+        )
         frame.write_csv(folder / "faces.csv")
         for recognizer in "ab":
             raw = np.repeat(rng.normal(size=(20, 16)), 5, axis=0) + 0.6 * rng.normal(size=(100, 16))
@@ -101,7 +109,10 @@ def test_the_tables_have_the_areas_of_evaluate(part, transfer_run, capsys):
     lfw = transfer_run / "lfw"
     for limit in (0.3, 0.95):
         for kind, seeds in (("prior", 2), ("baseline", 1)):
-            files = [lfw / "quality" / f"analytic.{kind}{f'.{k}' if seeds > 1 else ''}.parquet" for k in range(seeds)]
+            files = [
+                lfw / "quality" / f"analytic.{kind}{f'.{k}' if seeds > 1 else ''}.parquet"
+                for k in range(seeds)
+            ]
             found = [
                 fiqa.evaluate(
                     {"x": read_quality(file)}, lfw / "embeddings/a.npz", faces=lfw / "faces.csv", limits=(limit,), draws=200
@@ -111,12 +122,17 @@ def test_the_tables_have_the_areas_of_evaluate(part, transfer_run, capsys):
             value = 1000 * np.mean([one.value for one in found])
             assert f"{value:.2f} [" in printed
             if seeds == 1:
-                assert f"{value:.2f} [{1000 * found[0].low:.2f}, {1000 * found[0].high:.2f}]" in printed
+                assert (
+                    f"{value:.2f} [{1000 * found[0].low:.2f}, {1000 * found[0].high:.2f}]"
+                    in printed
+                )
     assert printed.count("Table I, same recognizer") == printed.count("Table III, ablation") == 2
     assert "4750 non-mated" in printed
 
 
-def test_heads_learn_from_priors_and_from_what_optimizing_makes_of_them(part, transfer_run, rng, capsys):
+def test_heads_learn_from_priors_and_from_what_optimizing_makes_of_them(
+    part, transfer_run, rng, capsys
+):
     pytest.importorskip("torch")
     transfer = part("label_transfer")
     folder = transfer_run / "lfw"
@@ -124,7 +140,10 @@ def test_heads_learn_from_priors_and_from_what_optimizing_makes_of_them(part, tr
     shutil.copy(folder / "faces.csv", transfer_run / "train.csv")
     (transfer_run / "prior").mkdir()
     for method in transfer.METHODS:
-        shutil.copy(folder / "quality" / f"{method}.prior.0.parquet", transfer_run / "prior" / f"{method}.parquet")
+        shutil.copy(
+            folder / "quality" / f"{method}.prior.0.parquet",
+            transfer_run / "prior" / f"{method}.parquet",
+        )
     transfer.heads(transfer_run)
     printed = capsys.readouterr().out
     assert printed.count("of 5 seeds") == 3 * 3 * 2
@@ -137,6 +156,8 @@ def test_heads_learn_from_priors_and_from_what_optimizing_makes_of_them(part, tr
 
 def test_a_change_is_the_difference_on_the_same_resamples(part):
     curves = part("curves")
-    one, other = (curves.Area(value, np.array([value - 1, value, value + 1])) for value in (5.0, 7.0))
+    one, other = (
+        curves.Area(value, np.array([value - 1, value, value + 1])) for value in (5.0, 7.0)
+    )
     assert (one - other).text("+") == "-2.00 [-2.00, -2.00]"
     assert one.text() == "5.00 [4.05, 5.95]"

@@ -25,7 +25,9 @@ def faces(folder: Path, side: int, people: int, images: int) -> tuple[str, str]:
     rng = np.random.default_rng(0)
     rows = []
     for person in range(people):
-        base = cv2.resize(rng.integers(0, 256, (8, 8, 3), np.uint8), (side, side), interpolation=cv2.INTER_NEAREST)
+        base = cv2.resize(
+            rng.integers(0, 256, (8, 8, 3), np.uint8), (side, side), interpolation=cv2.INTER_NEAREST
+        )
         (folder / "crops" / f"p{person}").mkdir(parents=True)
         for k in range(images):
             crop = cv2.GaussianBlur(base, (0, 0), 0.3 + 0.03 * side * k / images)
@@ -64,11 +66,15 @@ def test_dmsfiqa_from_crops_to_scores(root, tmp_path, monkeypatch):
     told = command("export", "runs/a", "-o", "m.onnx", "--runs", "1", "--allow-collapsed")
     assert "largest difference from torch" in told
     assert "p95 ms" in told
-    crops = np.stack([cv2.imread(str(file))[..., ::-1] for file in sorted((tmp_path / "crops").glob("*/*.png"))])
+    crops = np.stack(
+        [cv2.imread(str(file))[..., ::-1] for file in sorted((tmp_path / "crops").glob("*/*.png"))]
+    )
     scores = fiqa.load("m.onnx").score(crops)
     assert scores.shape == (48,)
     assert np.ptp(scores) > 0
-    assert "m.onnx is current" in command("export", "runs/a", "-o", "m.onnx", "--runs", "1", "--allow-collapsed")
+    assert "m.onnx is current" in command(
+        "export", "runs/a", "-o", "m.onnx", "--runs", "1", "--allow-collapsed"
+    )
     table = fiqa.score(str(tmp_path / "crops" / "p0"), model="m.onnx", aligned=True, workers=1)
     assert table["status"].to_list() == ["ok"] * 8
 
@@ -81,11 +87,15 @@ def test_label_transfer_from_a_recognizer(root, tmp_path, monkeypatch):
     net = MobileFaceNet(128)
     torch.save(net.state_dict(), tmp_path / "recognizer.pt")
     monkeypatch.chdir(tmp_path)
-    small = settings(*faces(tmp_path, 112, 4, 10), *TINY, f"model.weights={tmp_path / 'recognizer.pt'}")
+    small = settings(
+        *faces(tmp_path, 112, 4, 10), *TINY, f"model.weights={tmp_path / 'recognizer.pt'}"
+    )
     told = command("train", recipe, *small, "-o", "runs/b", "--quiet")
     assert told == ""
     rows = pl.read_csv("runs/b/metrics.csv")
-    assert rows["step"].to_list() == [1, 2, 3, 4, 5, 6], "evaluated 20 times an epoch, or after every step"
+    assert rows["step"].to_list() == [1, 2, 3, 4, 5, 6], (
+        "evaluated 20 times an epoch, or after every step"
+    )
     from safetensors.torch import load_file
 
     after = load_file("runs/b/best_mae.safetensors")
@@ -100,7 +110,11 @@ def test_label_transfer_from_a_recognizer(root, tmp_path, monkeypatch):
 
 def test_the_recipes_say_what_their_papers_do(root):
     student = read_recipe(root / "recipes" / "dmsfiqa.toml")
-    assert (student.optim.name, student.optim.lr, student.optim.weight_decay) == ("adamw", 1e-4, 1e-2)
+    assert (student.optim.name, student.optim.lr, student.optim.weight_decay) == (
+        "adamw",
+        1e-4,
+        1e-2,
+    )
     assert (student.optim.epochs, student.optim.warmup, student.optim.batch) == (50, 5, 128)
     assert student.model.output == "sigmoid"
     cuts = (INTERVALS[0][1], INTERVALS[3][1], INTERVALS[6][1], INTERVALS[9][1])
@@ -118,6 +132,8 @@ def test_the_recipes_say_what_their_papers_do(root):
 
 def test_an_unknown_setting_is_a_usage_error_with_the_closest_one(root, tmp_path):
     recipe = str(root / "recipes" / "dmsfiqa.toml")
-    done = CliRunner().invoke(build(), ["train", recipe, "--set", "optim.lrr=1", "-o", str(tmp_path / "a")])
+    done = CliRunner().invoke(
+        build(), ["train", recipe, "--set", "optim.lrr=1", "-o", str(tmp_path / "a")]
+    )
     assert done.exit_code != 0
     assert "did you mean 'lr'" in done.output

@@ -35,7 +35,9 @@ def crops(tmp_path: Path) -> Path:
     rng = np.random.default_rng(0)
     ids, vectors, values, images = [], [], [], []
     for person in range(12):
-        base = cv2.resize(rng.integers(0, 256, (8, 8, 3), np.uint8), (32, 32), interpolation=cv2.INTER_NEAREST)
+        base = cv2.resize(
+            rng.integers(0, 256, (8, 8, 3), np.uint8), (32, 32), interpolation=cv2.INTER_NEAREST
+        )
         center = rng.normal(size=DIM)
         (tmp_path / "crops" / f"p{person}").mkdir(parents=True)
         for k in range(4):
@@ -45,8 +47,12 @@ def crops(tmp_path: Path) -> Path:
             vectors.append(center / np.linalg.norm(center) + 0.15 * k * rng.normal(size=DIM))
             values.append(0.9 - 0.2 * k)
     pl.DataFrame({"id": ids, "value": values}).write_parquet(tmp_path / "labels.parquet")
-    unit = np.array(vectors, np.float32) / np.linalg.norm(vectors, axis=1, keepdims=True).astype(np.float32)
-    write_embeddings(Embeddings(np.array(ids), unit, np.ones(48, np.float32), "r"), tmp_path / "e.npz")
+    unit = np.array(vectors, np.float32) / np.linalg.norm(vectors, axis=1, keepdims=True).astype(
+        np.float32
+    )
+    write_embeddings(
+        Embeddings(np.array(ids), unit, np.ones(48, np.float32), "r"), tmp_path / "e.npz"
+    )
     torch.manual_seed(0)
     net, _ = backbone("mobilenet_v3_small")
     for layer in net.modules():
@@ -79,7 +85,9 @@ def test_from_crops_to_scores(root, crops, monkeypatch, name):
     words = [word for pair in settings for word in ("--set", pair)]
     command("train", str(recipe), *words, "-o", "run", "--quiet")
     command("export", "run", "-o", f"{name}.onnx")
-    images = np.stack([cv2.imread(str(file))[..., ::-1] for file in sorted(Path("crops").glob("*/*.png"))])
+    images = np.stack(
+        [cv2.imread(str(file))[..., ::-1] for file in sorted(Path("crops").glob("*/*.png"))]
+    )
     scores = fiqa.load(f"{name}.onnx").score(images)
     assert scores.shape == (48,)
     assert np.ptp(scores) > 1e-3
@@ -93,11 +101,17 @@ def test_the_recipes_say_what_their_papers_do(root):
     assert all(plan.data.faces == "runs/rivals/faces.csv" for plan in plans.values())
     assert plans["cr_fiqa"].settings == CRFIQA(dim=128, margin=0.5, scale=64, weight=10, beta=0.5)
     assert plans["magface"].settings == MagFace(dim=512, scale=64, weight=35)
-    assert plans["lightqnet"].settings == LightQNet("runs/rivals/a.npz", slope=16, middle=0.4, hidden=256)
+    assert plans["lightqnet"].settings == LightQNet(
+        "runs/rivals/a.npz", slope=16, middle=0.4, hidden=256
+    )
     assert plans["ediffiqa"].settings == EDifFIQA("runs/rivals/a.npz", dim=128, share=0.5)
     assert (plans["sdd_fiqa"].loss.quality, plans["sdd_fiqa"].optim.name) == ("smooth_l1", "adam")
     assert plans["cr_fiqa"].optim.name == "sgd"
-    assert {group.lr for group in plans["cr_fiqa"].optim.groups} == {0.1} == {plans["cr_fiqa"].optim.objective_lr}
+    assert (
+        {group.lr for group in plans["cr_fiqa"].optim.groups}
+        == {0.1}
+        == {plans["cr_fiqa"].optim.objective_lr}
+    )
     for plan in plans.values():
         assert plan.model == plans["pfe"].model, "all on the same recognizer"
         assert plan.optim.rest == "freeze"

@@ -30,13 +30,31 @@ def test_it_says_how_often_each_cut_misses(
     recipe = importlib.import_module("safe_cut")
     monkeypatch.setattr(recipe, "NONMATED", 3000)
     files = [str(tmp_path / "q.csv"), str(tmp_path / "e.npz")]
-    options = ["--fnmr", ".1", "--fnmr", ".05", "--fmr", ".01", "--splits", "4", "--most", "3", "--people", "60"]
+    options = [
+        "--fnmr",
+        ".1",
+        "--fnmr",
+        ".05",
+        "--fmr",
+        ".01",
+        "--splits",
+        "4",
+        "--most",
+        "3",
+        "--people",
+        "60",
+    ]
     monkeypatch.setattr(sys, "argv", ["safe_cut.py", *files, *options])
     recipe.main()
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "180 images of 60 people, 4 splits in halves, FMR 0.01"
     rows = [re.split(r"\s*\|\s*", line)[1:-1] for line in lines[3:]]
-    assert [row[:2] for row in rows] == [["0.1", "plain"], ["0.1", "safe"], ["0.05", "plain"], ["0.05", "safe"]]
+    assert [row[:2] for row in rows] == [
+        ["0.1", "plain"],
+        ["0.1", "safe"],
+        ["0.05", "plain"],
+        ["0.05", "safe"],
+    ]
     assert rows[0][2] == "4"
     for row in rows:
         assert row[2] == "0" or int(row[3]) <= int(row[2]) <= 4

@@ -30,7 +30,9 @@ from fiqa.scoring.run import plan
 def process(*arguments, cwd=None, **options) -> subprocess.CompletedProcess[bytes]:
     """What a process of its own says."""
     command = [sys.executable, "-m", "fiqa", *map(os.fspath, arguments)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, timeout=120, check=False, **options)
+    return subprocess.run(
+        command, cwd=cwd, capture_output=True, timeout=120, check=False, **options
+    )
 
 
 def fiqa(*arguments) -> subprocess.CompletedProcess[bytes]:
@@ -39,7 +41,9 @@ def fiqa(*arguments) -> subprocess.CompletedProcess[bytes]:
     done = CliRunner().invoke(build(), command)
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
-    return subprocess.CompletedProcess(command, done.exit_code, done.stdout_bytes, done.stderr_bytes)
+    return subprocess.CompletedProcess(
+        command, done.exit_code, done.stdout_bytes, done.stderr_bytes
+    )
 
 
 def crop(seed: int, size: int = 112) -> Image.Image:
@@ -111,11 +115,18 @@ def test_a_photograph_is_detected_aligned_scored_and_explained(portrait, tmp_pat
 
 
 def test_a_sheet_of_a_table_on_disk_is_that_of_the_rows(portrait, crops, tmp_path):
-    fiqa("score", crops / "p0", "--aligned", "-o", tmp_path / "s.csv", "--html", tmp_path / "a.html")
+    fiqa(
+        "score", crops / "p0", "--aligned", "-o", tmp_path / "s.csv", "--html", tmp_path / "a.html"
+    )
     fiqa("score", crops / "p0", "--aligned", "--html", tmp_path / "b.html")
 
     def cards(name: str) -> str:
-        return (tmp_path / name).read_text().partition('<section class="cards">')[2].partition("</section>")[0]
+        return (
+            (tmp_path / name)
+            .read_text()
+            .partition('<section class="cards">')[2]
+            .partition("</section>")[0]
+        )
 
     assert cards("a.html").count("<article") == 12
     shown = [int(value) for value in re.findall(r'class="score">(\d+)', cards("a.html"))]
@@ -127,8 +138,15 @@ def test_the_number_of_processes_does_not_change_a_byte(crops, tmp_path):
     seen = []
     for workers in ("1", "2"):
         out = tmp_path / f"{workers}.parquet"
-        assert fiqa("score", crops, "--aligned", "--explain", "--workers", workers, "-o", out).returncode == 0
-        printed = fiqa("score", crops, "--aligned", "--workers", workers, "--model", "laplacian").stdout
+        assert (
+            fiqa(
+                "score", crops, "--aligned", "--explain", "--workers", workers, "-o", out
+            ).returncode
+            == 0
+        )
+        printed = fiqa(
+            "score", crops, "--aligned", "--workers", workers, "--model", "laplacian"
+        ).stdout
         seen.append((out.read_bytes(), printed))
     assert seen[0] == seen[1]
     assert len(rows_of(seen[0][1])) == 72
@@ -139,7 +157,11 @@ def test_the_batch_does_not_change_a_number(crops, batch):
     run = plan(crops, aligned=True, explain=True)
     images = list(sources(run.manifest))
     whole = run.how(images)
-    split = [rows for start in range(0, len(images), batch) for rows in run.how(images[start : start + batch])]
+    split = [
+        rows
+        for start in range(0, len(images), batch)
+        for rows in run.how(images[start : start + batch])
+    ]
     assert split == whole
     assert len({rows[0]["raw"] for rows in whole}) > 36
 
@@ -160,7 +182,9 @@ def test_a_rerun_says_that_it_is_current_and_force_does_it_again(crops, tmp_path
 def test_a_current_table_with_failures_still_exits_3(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"")
     for _ in range(2):
-        assert fiqa("score", tmp_path / "a.jpg", "--aligned", "-o", tmp_path / "s.csv").returncode == 3
+        assert (
+            fiqa("score", tmp_path / "a.jpg", "--aligned", "-o", tmp_path / "s.csv").returncode == 3
+        )
 
 
 @pytest.mark.slow
@@ -199,7 +223,11 @@ def test_odd_names_come_back_exactly(hostile, tmp_path, monkeypatch, form):
         crop(1).save(tmp_path / name, format="PNG")
     done = process("score", "--aligned", "--format", form, "--", *names, cwd=os.fsencode(tmp_path))
     assert done.returncode == 0
-    rows = rows_of(done.stdout) if form == "csv" else [json.loads(line) for line in done.stdout.splitlines()]
+    rows = (
+        rows_of(done.stdout)
+        if form == "csv"
+        else [json.loads(line) for line in done.stdout.splitlines()]
+    )
     assert [decode_text(row["path"]) for row in rows] == names
     out = tmp_path / f"s.{form}"
     assert fiqa("score", tmp_path, "--aligned", "-o", out).returncode == 0
@@ -220,13 +248,22 @@ def test_a_list_and_a_manifest_are_read(crops, tmp_path):
         ("gone.png", "not_found"),
     ]
     assert fiqa("scan", crops, "-o", tmp_path / "faces.csv").returncode == 0
-    assert len(rows_of(fiqa("score", tmp_path / "faces.csv", "--aligned", "--workers", "1").stdout)) == 72
+    assert (
+        len(rows_of(fiqa("score", tmp_path / "faces.csv", "--aligned", "--workers", "1").stdout))
+        == 72
+    )
 
 
 def test_limits_are_options(crops):
     one = crops / "p0" / "00.png"
-    assert rows_of(fiqa("score", one, "--aligned", "--max-pixels", "100").stdout)[0]["status"] == "too_large"
-    assert rows_of(fiqa("score", one, "--aligned", "--max-bytes", "100").stdout)[0]["status"] == "too_large"
+    assert (
+        rows_of(fiqa("score", one, "--aligned", "--max-pixels", "100").stdout)[0]["status"]
+        == "too_large"
+    )
+    assert (
+        rows_of(fiqa("score", one, "--aligned", "--max-bytes", "100").stdout)[0]["status"]
+        == "too_large"
+    )
 
 
 @pytest.mark.parametrize(
@@ -256,7 +293,10 @@ def test_wrong_use_is_told_without_a_traceback(crops, arguments, code, words):
 
 def test_a_process_says_what_this_one_says(crops):
     for arguments in (["--model", "analytik", "--detector", "dlib"], ["--aligned", "--quiet"]):
-        one, other = process("score", crops / "p0", *arguments), fiqa("score", crops / "p0", *arguments)
+        one, other = (
+            process("score", crops / "p0", *arguments),
+            fiqa("score", crops / "p0", *arguments),
+        )
         said = [(done.returncode, done.stdout, done.stderr) for done in (one, other)]
         assert said[0] == said[1]
 
@@ -276,13 +316,27 @@ def test_a_closed_pipe_is_quiet(crops):
 
 def alive(group: int) -> list[str]:
     """The processes of a group that still run."""
-    stats = [file.read_text().rpartition(")")[2].split() for file in Path("/proc").glob("[0-9]*/stat") if file.exists()]
+    stats = [
+        file.read_text().rpartition(")")[2].split()
+        for file in Path("/proc").glob("[0-9]*/stat")
+        if file.exists()
+    ]
     return [state for state, _, its_group, *_ in stats if its_group == str(group) and state != "Z"]
 
 
 def test_ctrl_c_stops_all_processes_quietly(crops, tmp_path):
     process = subprocess.Popen(
-        [sys.executable, "-m", "fiqa", "score", *[str(crops)] * 30, "--aligned", "--quiet", "--workers", "2"],
+        [
+            sys.executable,
+            "-m",
+            "fiqa",
+            "score",
+            *[str(crops)] * 30,
+            "--aligned",
+            "--quiet",
+            "--workers",
+            "2",
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,

@@ -80,7 +80,11 @@ def main() -> None:
         folder = scratch / f"input {number}"
         shutil.copytree(scratch / f"whole {name.replace('/', ' ')}", folder)
         os.chdir(folder)
-        data = bytes.fromhex(seed) if isinstance(seed, str) else mutated(whole[name], seed, text=target.text)
+        data = (
+            bytes.fromhex(seed)
+            if isinstance(seed, str)
+            else mutated(whole[name], seed, text=target.text)
+        )
         (folder / target.file).write_bytes(data)
         print(json.dumps({"begun": [name, seed]}), flush=True)
         print(json.dumps({"fault": faulty(target, folder / target.file)}), flush=True)

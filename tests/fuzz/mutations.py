@@ -52,7 +52,9 @@ def flipped(rng: random.Random, data: bytes) -> bytes:
 def cut(rng: random.Random, data: bytes) -> bytes:
     """The end missing, or a piece of the middle."""
     start = rng.randrange(len(data))
-    return data[:start] if rng.random() < 0.6 else data[:start] + data[start + rng.randrange(1, 64) :]
+    return (
+        data[:start] if rng.random() < 0.6 else data[:start] + data[start + rng.randrange(1, 64) :]
+    )
 
 
 def spliced(rng: random.Random, data: bytes) -> bytes:
@@ -70,7 +72,9 @@ def widened(rng: random.Random, data: bytes) -> bytes:
 
 def headed(rng: random.Random, data: bytes) -> bytes:
     """The first bytes as they must be, then anything."""
-    return data[: rng.choice((2, 4, 8, 16, 64, len(data) // 2 + 1))] + rng.randbytes(rng.choice((0, 1, 40, 400)))
+    return data[: rng.choice((2, 4, 8, 16, 64, len(data) // 2 + 1))] + rng.randbytes(
+        rng.choice((0, 1, 40, 400))
+    )
 
 
 def dotted(rng: random.Random, data: bytes) -> bytes:
@@ -113,23 +117,49 @@ def numbered(rng: random.Random, data: bytes) -> bytes:
     start = end = rng.choice(places)
     while end < len(data) and data[end] in b"0123456789.":
         end += 1
-    values = [*HUGE, b'"x"', b"null", b"[1, 2]", b"{}", b"true", b'"' + b"9" * 400 + b'"', b"9" * 5000]
+    values = [
+        *HUGE,
+        b'"x"',
+        b"null",
+        b"[1, 2]",
+        b"{}",
+        b"true",
+        b'"' + b"9" * 400 + b'"',
+        b"9" * 5000,
+    ]
     return data[:start] + rng.choice(values) + data[end:]
 
 
 def nested(rng: random.Random, data: bytes) -> bytes:
     """JSON nested deeper than any reader goes, alone or where a value stood."""
     depth = rng.choice((10, 200, 900, 100_000))
-    deep = rng.choice((b"[" * depth + b"]" * depth, b'{"a":' * depth + b"1" + b"}" * depth, b"[" * depth))
+    deep = rng.choice(
+        (b"[" * depth + b"]" * depth, b'{"a":' * depth + b"1" + b"}" * depth, b"[" * depth)
+    )
     if rng.random() < 0.3 or b":" not in data:
         return deep
     place = rng.choice([i for i, byte in enumerate(data) if byte == 58])
-    end = min((i for i in (data.find(b",", place), data.find(b"}", place)) if i > 0), default=len(data))
+    end = min(
+        (i for i in (data.find(b",", place), data.find(b"}", place)) if i > 0), default=len(data)
+    )
     return data[: place + 1] + deep + data[end:]
 
 
 BINARY = (flipped, flipped, cut, spliced, widened, headed)
-TEXT = (flipped, cut, spliced, headed, dotted, swapped, swapped, replaced, replaced, numbered, numbered, nested)
+TEXT = (
+    flipped,
+    cut,
+    spliced,
+    headed,
+    dotted,
+    swapped,
+    swapped,
+    replaced,
+    replaced,
+    numbered,
+    numbered,
+    nested,
+)
 
 
 def mutated(data: bytes, seed: int, *, text: bool) -> bytes:

@@ -117,7 +117,11 @@ def _convert(to: str) -> Callable[[Path], None]:
     def read(path: Path) -> None:
         from fiqa import convert
 
-        convert(path, path.parent / {"imagefolder": "metadata.csv", "table": "out.csv"}.get(to, f"out-{to}"), to=to)
+        convert(
+            path,
+            path.parent / {"imagefolder": "metadata.csv", "table": "out.csv"}.get(to, f"out-{to}"),
+            to=to,
+        )
 
     return read
 
@@ -134,7 +138,9 @@ def _pairs(suffix: str) -> Callable[[Path], None]:
         from fiqa.data.pairs import write_pairs
         from fiqa.types import Pairs
 
-        pairs = Pairs(np.array(IDS), np.array([[0, 1], [2, 3], [0, 4]]), np.array([True, True, False]))
+        pairs = Pairs(
+            np.array(IDS), np.array([[0, 1], [2, 3], [0, 4]]), np.array([True, True, False])
+        )
         write_pairs(pairs, folder / f"pairs{suffix}", fold=np.array([0, 0, 1]))
 
     return make
@@ -153,7 +159,12 @@ def _read_pairs(path: Path) -> None:
 LFW = "2\t1\n" + "Ann\t1\t2\nBo\t1\tCy\t3\n" * 2
 FLAT = "".join(
     f"{name} {fold}\n"
-    for name, fold in (("Al_0001.jpg", 1), ("Al_0002.jpg", 1), ("Bo_0001.jpg", 0), ("Cy_0001.jpg", 0))
+    for name, fold in (
+        ("Al_0001.jpg", 1),
+        ("Al_0002.jpg", 1),
+        ("Bo_0001.jpg", 0),
+        ("Cy_0001.jpg", 0),
+    )
 )
 OFIQ = "Filename;UnifiedQualityScore;Sharpness;UnifiedQualityScore.scalar;Sharpness.scalar;\na.jpg;24.1;3.5;61;70\nb.jpg;20.0;1.5;-1;-1\n"
 
@@ -204,7 +215,11 @@ def _read_records(path: Path) -> None:
 
 def _tar(folder: Path) -> None:
     with tarfile.open(folder / "samples.tar", "w", format=tarfile.PAX_FORMAT) as archive:
-        for name, content in (("0.jpg", b"\xff\xd8" * 30), ("0.json", b"{}"), ("ö/1.jpg", b"x" * 600)):
+        for name, content in (
+            ("0.jpg", b"\xff\xd8" * 30),
+            ("0.json", b"{}"),
+            ("ö/1.jpg", b"x" * 600),
+        ):
             member = tarfile.TarInfo(name)
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
@@ -235,7 +250,10 @@ def _embeddings(suffix: str) -> Callable[[Path], None]:
 
         vector = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
         norm = np.linalg.norm(vector, axis=1)
-        write_embeddings(Embeddings(np.array(IDS), vector / norm[:, None], norm, "net"), folder / f"vectors{suffix}")
+        write_embeddings(
+            Embeddings(np.array(IDS), vector / norm[:, None], norm, "net"),
+            folder / f"vectors{suffix}",
+        )
 
     return make
 
@@ -258,7 +276,10 @@ def _sidecar(folder: Path) -> None:
     from fiqa.data.store import make_record, write_sidecar
 
     (folder / "out.csv").write_bytes(b'"id","value"\n"a",0.5\n')
-    write_sidecar(folder / "out.csv", make_record("score", arguments={"model": None}, inputs={"images": "0" * 64}))
+    write_sidecar(
+        folder / "out.csv",
+        make_record("score", arguments={"model": None}, inputs={"images": "0" * 64}),
+    )
 
 
 def _read_sidecar(path: Path) -> None:
@@ -277,7 +298,10 @@ def _quality_sidecar(folder: Path) -> None:
     from fiqa.data.quality import write_quality
     from fiqa.types import Quality
 
-    write_quality(Quality(np.array(["a", "b"]), np.array([0.5, 0.25]), "m", range=(0.0, 1.0)), folder / "out.csv")
+    write_quality(
+        Quality(np.array(["a", "b"]), np.array([0.5, 0.25]), "m", range=(0.0, 1.0)),
+        folder / "out.csv",
+    )
 
 
 def _read_columns(path: Path) -> None:
@@ -379,7 +403,9 @@ def _read_recipe(path: Path) -> None:
 def _settings(folder: Path) -> None:
     from fiqa.methods.dmsfiqa.config import DEFAULT
 
-    (folder / "settings.toml").write_bytes(DEFAULT.read_bytes()[:6000].rsplit(b"\n\n", 1)[0] + b"\n")
+    (folder / "settings.toml").write_bytes(
+        DEFAULT.read_bytes()[:6000].rsplit(b"\n\n", 1)[0] + b"\n"
+    )
 
 
 def _read_settings(path: Path) -> None:

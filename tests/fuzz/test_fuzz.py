@@ -67,7 +67,9 @@ def read_all(work: Work, scratch: Path, *, torch: bool = False) -> int:
 def test_every_reader_on_three_hundred_damaged_files(tmp_path):
     lean: Work = [(name, seed) for name in TARGETS for seed in range(5)]
     heavy: Work = [(name, seed) for name in TORCH_TARGETS for seed in range(5)]
-    assert read_all(lean, tmp_path / "lean") + read_all(heavy, tmp_path / "torch", torch=True) >= 300
+    assert (
+        read_all(lean, tmp_path / "lean") + read_all(heavy, tmp_path / "torch", torch=True) >= 300
+    )
 
 
 @pytest.mark.slow
@@ -118,7 +120,9 @@ def test_the_inputs_that_once_failed(tmp_path):
     work = [(name, seed.hex() if isinstance(seed, bytes) else seed) for name, seed in CASES]
     lean = [one for one in work if one[0] in TARGETS]
     heavy = [one for one in work if one[0] not in TARGETS]
-    assert read_all(lean, tmp_path / "lean") + read_all(heavy, tmp_path / "torch", torch=True) == len(CASES)
+    assert read_all(lean, tmp_path / "lean") + read_all(
+        heavy, tmp_path / "torch", torch=True
+    ) == len(CASES)
 
 
 READS = re.compile(

@@ -19,7 +19,9 @@ NAMES = {"a.weight": (3, 4), "a.bias": (3,), "b.running_mean": (2,)}
 
 
 def _state() -> dict[str, torch.Tensor]:
-    return {name: torch.arange(float(np.prod(shape))).reshape(shape) for name, shape in NAMES.items()}
+    return {
+        name: torch.arange(float(np.prod(shape))).reshape(shape) for name, shape in NAMES.items()
+    }
 
 
 def _saved(suffix: str, **options: Any) -> Callable[[Path], None]:
@@ -42,7 +44,9 @@ def _run(folder: Path) -> None:
     net, own, optimizer = _net()
     (net(torch.ones(1, 3)).sum() + own(torch.ones(1, 1)).sum()).backward()
     optimizer.step()
-    checkpoint.save_state(folder, net, own, optimizer, {"key": "k", "epoch": 1, "history": [{"mae": 0.5}]})
+    checkpoint.save_state(
+        folder, net, own, optimizer, {"key": "k", "epoch": 1, "history": [{"mae": 0.5}]}
+    )
 
 
 def _read_run(path: Path) -> None:
@@ -59,6 +63,8 @@ def _read_run(path: Path) -> None:
 TORCH_TARGETS: dict[str, Target] = {
     "state .safetensors": Target("net.safetensors", _saved(".safetensors"), read_state),
     "state .pt": Target("net.pt", _saved(".pt"), read_state),
-    "state .pth of old": Target("net.pth", _saved(".pth", _use_new_zipfile_serialization=False), read_state),
+    "state .pth of old": Target(
+        "net.pth", _saved(".pth", _use_new_zipfile_serialization=False), read_state
+    ),
     "run of torch": Target("state.safetensors", _run, _read_run),
 }

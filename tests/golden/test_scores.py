@@ -36,8 +36,12 @@ def computed() -> dict[str, dict[str, dict[str, float]]]:
             face = degrade(clean, kind, strength, seed=0) if strength else clean
             numbers = {"score": float(scorer.score(face)[0])}
             if method != "laplacian":
-                numbers |= {name: float(value[0]) for name, value in scorer.explain(face).quality.items()}
-            found[method][kind] = {name: round(number, 5) for name, number in numbers.items() if np.isfinite(number)}
+                numbers |= {
+                    name: float(value[0]) for name, value in scorer.explain(face).quality.items()
+                }
+            found[method][kind] = {
+                name: round(number, 5) for name, number in numbers.items() if np.isfinite(number)
+            }
     return found
 
 
@@ -46,7 +50,10 @@ def test_scores_are_those_that_were_written() -> None:
     assert found.keys() == wanted.keys() == set(METHODS)
     for method, kind in product(METHODS, SPOILED):
         # another build of OpenCV may round a pixel otherwise
-        assert found[method][kind] == pytest.approx(wanted[method][kind], rel=0.01, abs=0.005), (method, kind)
+        assert found[method][kind] == pytest.approx(wanted[method][kind], rel=0.01, abs=0.005), (
+            method,
+            kind,
+        )
 
 
 if __name__ == "__main__":

@@ -19,7 +19,9 @@ GENERATED = re.compile(r"^(\.\./)?(reference|methods)/")
 
 
 def _blocks(page: Path, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    return re.findall(
+        rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.M | re.S
+    )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)

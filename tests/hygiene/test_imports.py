@@ -8,13 +8,27 @@ import sys
 
 import pytest
 
-HEAVY = {"numpy", "scipy", "sklearn", "torch", "polars", "cv2", "pydantic", "matplotlib", "PIL", "onnxruntime", "rich"}
+HEAVY = {
+    "numpy",
+    "scipy",
+    "sklearn",
+    "torch",
+    "polars",
+    "cv2",
+    "pydantic",
+    "matplotlib",
+    "PIL",
+    "onnxruntime",
+    "rich",
+}
 
 
 def imported(code: str) -> set[str]:
     """The top-level modules that a fresh interpreter holds after `code`."""
     report = "import sys, json; sys.stderr.write(json.dumps(sorted({m.partition('.')[0] for m in sys.modules})))"
-    done = subprocess.run([sys.executable, "-c", f"{code}\n{report}"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{report}"], capture_output=True, text=True, check=True
+    )
     return set(json.loads(done.stderr))
 
 
@@ -36,7 +50,9 @@ def test_help_of_the_program_imports_typer_and_nothing_heavy():
 
 
 def test_help_of_a_command_imports_nothing_heavy():
-    assert not imported(command("score", "--help")) & (HEAVY - {"pydantic"}), "typer itself imports pydantic for that"
+    assert not imported(command("score", "--help")) & (HEAVY - {"pydantic"}), (
+        "typer itself imports pydantic for that"
+    )
 
 
 def test_listing_methods_needs_no_heavy_package():

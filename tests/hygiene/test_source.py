@@ -22,7 +22,9 @@ def named(file: Path) -> str:
 
 
 def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return (
+        node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
 
 
 def public(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.ClassDef]:
@@ -31,7 +33,11 @@ def public(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.ClassDef]:
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
             yield node
             if isinstance(node, ast.ClassDef):
-                yield from (m for m in node.body if isinstance(m, ast.FunctionDef) and not m.name.startswith("_"))
+                yield from (
+                    m
+                    for m in node.body
+                    if isinstance(m, ast.FunctionDef) and not m.name.startswith("_")
+                )
 
 
 @pytest.mark.parametrize("file", FILES, ids=named)
@@ -41,7 +47,9 @@ def test_file_is_documented_annotated_and_short(file):
     faults = [] if ast.get_docstring(tree) else ["no module docstring"]
     if len(text.splitlines()) > 400:
         faults.append(f"{len(text.splitlines())} lines, 400 at most")
-    faults += [f"{node.name} has no docstring" for node in public(tree) if not ast.get_docstring(node)]
+    faults += [
+        f"{node.name} has no docstring" for node in public(tree) if not ast.get_docstring(node)
+    ]
     for node in functions(tree):
         length = node.end_lineno - node.lineno + 1
         arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
@@ -56,20 +64,30 @@ def test_file_is_documented_annotated_and_short(file):
 def test_file_has_no_print_assert_or_bare_except(file):
     for node in ast.walk(ast.parse(file.read_text())):
         assert not isinstance(node, ast.Assert), f"assert in line {node.lineno}"
-        assert not (isinstance(node, ast.ExceptHandler) and node.type is None), f"bare except in line {node.lineno}"
+        assert not (isinstance(node, ast.ExceptHandler) and node.type is None), (
+            f"bare except in line {node.lineno}"
+        )
         called = node.func if isinstance(node, ast.Call) else None
-        assert not (isinstance(called, ast.Name) and called.id in ("print", "eval", "exec")), f"{called.id}()"
+        assert not (isinstance(called, ast.Name) and called.id in ("print", "eval", "exec")), (
+            f"{called.id}()"
+        )
 
 
 def keywords(tree: ast.AST, name: str) -> Iterator[str]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.keyword) and node.arg == name and isinstance(node.value, ast.Constant):
+        if (
+            isinstance(node, ast.keyword)
+            and node.arg == name
+            and isinstance(node.value, ast.Constant)
+        ):
             yield node.value.value
 
 
 @pytest.mark.parametrize("file", FILES, ids=named)
 def test_every_status_that_is_raised_is_in_the_vocabulary(file):
-    unknown = {s for s in keywords(ast.parse(file.read_text()), "status") if isinstance(s, str)} - set(STATUSES)
+    unknown = {
+        s for s in keywords(ast.parse(file.read_text()), "status") if isinstance(s, str)
+    } - set(STATUSES)
     assert not (unknown - {"ready", "external", "planned"}), f"{named(file)} uses {unknown}"
 
 
@@ -85,8 +103,12 @@ EXAMPLES = [f for f in FILES if f.parent.name not in NEEDS_TORCH and ">>>" in f.
 
 @pytest.mark.parametrize("file", EXAMPLES, ids=named)
 def test_the_examples_in_docstrings_run(file):
-    module = importlib.import_module(".".join(file.relative_to(SOURCE.parent).with_suffix("").parts))
-    failed, tried = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+    module = importlib.import_module(
+        ".".join(file.relative_to(SOURCE.parent).with_suffix("").parts)
+    )
+    failed, tried = doctest.testmod(
+        module, optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    )
     assert tried
     assert not failed
 

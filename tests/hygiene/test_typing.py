@@ -44,13 +44,18 @@ def complaints(request, tmp_path_factory) -> dict[str, str]:
     for name, text in snippets.items():
         (folder / f"{name}.py").write_text(text)
     source = str(Path(fiqa.__file__).parents[1])
-    (folder / "pyrightconfig.json").write_text(f'{{"typeCheckingMode": "standard", "extraPaths": ["{source}"]}}')
+    (folder / "pyrightconfig.json").write_text(
+        f'{{"typeCheckingMode": "standard", "extraPaths": ["{source}"]}}'
+    )
     words = [sys.executable, "-m", *CHECKERS[request.param]]
     words += [str(folder / "cache"), "."] if request.param == "mypy" else ["."]
     run = subprocess.run(words, capture_output=True, text=True, cwd=folder, check=False)
     text = run.stdout + run.stderr
     assert "good" not in text, text
-    return {name: "\n".join(line for line in text.splitlines() if f"{name}.py" in line) for name in snippets}
+    return {
+        name: "\n".join(line for line in text.splitlines() if f"{name}.py" in line)
+        for name in snippets
+    }
 
 
 @pytest.mark.slow

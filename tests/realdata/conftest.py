@@ -32,13 +32,17 @@ def devtest(data: Path, tmp_path_factory: pytest.TempPathFactory) -> DevTest:
     """Read from a file that all workers of this session share; the first to come writes it."""
     lines = (data / "lfw" / "peopleDevTest.txt").read_text().splitlines()[1:]
     people = [line.split("\t")[0] for line in lines if line]
-    files = [file for name in people for file in sorted((data / "lfw" / "aligned" / name).glob("*.jpg"))]
+    files = [
+        file for name in people for file in sorted((data / "lfw" / "aligned" / name).glob("*.jpg"))
+    ]
     crops = np.stack([cv2.cvtColor(cv2.imread(str(file)), cv2.COLOR_BGR2RGB) for file in files])
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if base.name.startswith("popen-") else base
     vectors = _once(shared / "devtest_a.npy", partial(_recognizer_a, data, crops))
     lightqnet = _once(shared / "devtest_lightqnet.npy", partial(_lightqnet, data, crops))
-    return DevTest(np.array([f"{file.parent.name}/{file.stem}" for file in files]), crops, vectors, lightqnet)
+    return DevTest(
+        np.array([f"{file.parent.name}/{file.stem}" for file in files]), crops, vectors, lightqnet
+    )
 
 
 def _once(file: Path, compute: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
@@ -51,13 +55,17 @@ def _once(file: Path, compute: Callable[[], NDArray[np.float32]]) -> NDArray[np.
 def _recognizer_a(data: Path, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(data / "models" / "recognizer_a.onnx", providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        data / "models" / "recognizer_a.onnx", providers=["CPUExecutionProvider"]
+    )
     feed = session.get_inputs()[0].name
     mean, std = np.float32([0.485, 0.456, 0.406]), np.float32([0.229, 0.224, 0.225])
     parts = []
     for start in range(0, len(crops), 64):
         batch = (crops[start : start + 64].astype(np.float32) / 255 - mean) / std
-        parts.append(session.run(None, {feed: np.ascontiguousarray(batch.transpose(0, 3, 1, 2))})[0])
+        parts.append(
+            session.run(None, {feed: np.ascontiguousarray(batch.transpose(0, 3, 1, 2))})[0]
+        )
     return np.concatenate(parts)
 
 
@@ -66,6 +74,8 @@ def _lightqnet(data: Path, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
     scores = []
     for crop in crops:
         small = cv2.resize(crop, (96, 96))
-        net.setInput(cv2.dnn.blobFromImage(small, 1 / 128, (96, 96), (127.5, 127.5, 127.5), swapRB=True))
+        net.setInput(
+            cv2.dnn.blobFromImage(small, 1 / 128, (96, 96), (127.5, 127.5, 127.5), swapRB=True)
+        )
         scores.append(float(net.forward().ravel()[0]))
     return np.array(scores, np.float32)

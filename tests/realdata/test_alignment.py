@@ -72,7 +72,10 @@ def _differences(photos: list[Photo], crop: Callable[[Photo], np.ndarray]) -> np
 
 
 def test_yunet_finds_the_right_face_in_all(photos: list[Photo], found: list[Detection]) -> None:
-    distance = [np.abs(face.landmarks - photo.landmarks).max() for photo, face in zip(photos, found, strict=True)]
+    distance = [
+        np.abs(face.landmarks - photo.landmarks).max()
+        for photo, face in zip(photos, found, strict=True)
+    ]
     assert max(distance) < 0.1
     assert {face.points for face in found} == {"measured"}
 
@@ -88,7 +91,10 @@ def test_crops_agree_with_the_reference(photos: list[Photo], found: list[Detecti
     """The reference crops were fitted by a robust (least median) estimate, which drops the points that yaw moves; ours by least squares, as specified."""
     robust = _differences(photos, lambda p: _robust_crop(p))
     ours = _differences(photos, lambda p: align(p.pixels, p.landmarks).crop)
-    run = {photo.name: align(photo.pixels, face.landmarks).crop for photo, face in zip(photos, found, strict=True)}
+    run = {
+        photo.name: align(photo.pixels, face.landmarks).crop
+        for photo, face in zip(photos, found, strict=True)
+    }
     own_points = _differences(photos, lambda p: run[p.name])
     print(
         f"mean absolute pixel difference: robust fit {robust.mean():.2f}, ours {ours.mean():.2f}, own points {own_points.mean():.2f}"
@@ -111,9 +117,13 @@ def test_yunet_at_other_sizes(photos: list[Photo], yunet: Detector, side: int) -
     errors = []
     for photo in photos[::12]:
         kind = cv2.INTER_AREA if side < 250 else cv2.INTER_CUBIC
-        faces, status = choose(yunet.detect(cv2.resize(photo.pixels, (side, side), interpolation=kind)))
+        faces, status = choose(
+            yunet.detect(cv2.resize(photo.pixels, (side, side), interpolation=kind))
+        )
         if status == "ok":
-            errors.append(np.linalg.norm(faces[0].landmarks * 250 / side - photo.landmarks, axis=1).mean())
+            errors.append(
+                np.linalg.norm(faces[0].landmarks * 250 / side - photo.landmarks, axis=1).mean()
+            )
     assert len(errors) >= 19
     assert np.median(errors) < (6.0 if side < 100 else 4.0)
 
@@ -121,11 +131,15 @@ def test_yunet_at_other_sizes(photos: list[Photo], yunet: Detector, side: int) -
 def _far_away(photo: Photo, side: int) -> np.ndarray:
     """A 4000x3000 scene in which the photograph covers `side` pixels."""
     scene = np.full((3000, 4000, 3), 120, np.uint8)
-    scene[1500 : 1500 + side, 700 : 700 + side] = cv2.resize(photo.pixels, (side, side), interpolation=cv2.INTER_AREA)
+    scene[1500 : 1500 + side, 700 : 700 + side] = cv2.resize(
+        photo.pixels, (side, side), interpolation=cv2.INTER_AREA
+    )
     return scene
 
 
-def test_yunet_looks_twice_at_a_large_image(photos: list[Photo], yunet: Detector, data: Path) -> None:
+def test_yunet_looks_twice_at_a_large_image(
+    photos: list[Photo], yunet: Detector, data: Path
+) -> None:
     """A face of 60 pixels in 4000 is lost at 640 and found at 1600; one of 37 only if the first look is that fine, as the second asks for more confidence."""
     scene = _far_away(photos[5], 160)
     assert yunet.detect(cv2.resize(scene, (640, 480), interpolation=cv2.INTER_AREA)) == []
@@ -154,11 +168,26 @@ def test_yunet_at_1x1_and_on_the_edge(photos: list[Photo], yunet: Detector) -> N
     assert 0.3 < aligned.inside.mean() < 0.98
 
 
-def test_yunet_reports_nothing_without_a_face(yunet: Detector, not_faces: dict[str, np.ndarray]) -> None:
+def test_yunet_reports_nothing_without_a_face(
+    yunet: Detector, not_faces: dict[str, np.ndarray]
+) -> None:
     sample = pytest.importorskip("skimage.data")
-    names = ("brick", "coffee", "coins", "grass", "gravel", "moon", "page", "text", "chelsea", "rocket")
+    names = (
+        "brick",
+        "coffee",
+        "coins",
+        "grass",
+        "gravel",
+        "moon",
+        "page",
+        "text",
+        "chelsea",
+        "rocket",
+    )
     images = not_faces | {name: _color(getattr(sample, name)()) for name in names}
-    assert {name for name, image in images.items() if choose(yunet.detect(image)) != ([], "no_face")} == set()
+    assert {
+        name for name, image in images.items() if choose(yunet.detect(image)) != ([], "no_face")
+    } == set()
 
 
 def _color(image: np.ndarray) -> np.ndarray:
@@ -172,7 +201,10 @@ def pairs(photos: list[Photo], found: list[Detection]) -> list[tuple[Photo, Dete
     result = []
     for photo, face in zip(photos[::3], found[::3], strict=True):
         faces, status = choose(finder.detect(photo.pixels))
-        if status == "ok" and np.abs(faces[0].landmarks.mean(0) - face.landmarks.mean(0)).max() < 25:
+        if (
+            status == "ok"
+            and np.abs(faces[0].landmarks.mean(0) - face.landmarks.mean(0)).max() < 25
+        ):
             result.append((photo, face, faces[0]))
     return result
 
@@ -181,12 +213,16 @@ class TestDlib:
     def test_finds_nearly_all(self, pairs: list[tuple[Photo, Detection, Detection]]) -> None:
         assert len(pairs) >= 79
 
-    def test_crops_are_near_those_of_yunet(self, pairs: list[tuple[Photo, Detection, Detection]]) -> None:
+    def test_crops_are_near_those_of_yunet(
+        self, pairs: list[tuple[Photo, Detection, Detection]]
+    ) -> None:
         pixels, points = [], []
         for photo, face, other in pairs:
             ours, theirs = align(photo.pixels, face.landmarks), align(photo.pixels, other.landmarks)
             pixels.append(np.abs(ours.crop.astype(int) - theirs.crop).mean())
-            moved = transform_points(theirs.matrix, transform_points(inverse(ours.matrix), ours.landmarks))
+            moved = transform_points(
+                theirs.matrix, transform_points(inverse(ours.matrix), ours.landmarks)
+            )
             points.append(np.linalg.norm(moved - ours.landmarks, axis=1).mean())
         print(
             f"dlib against yunet: {np.mean(pixels):.1f} grey levels, landmarks {np.mean(points):.2f} px, 95th percentile {np.percentile(points, 95):.2f} px"
@@ -195,7 +231,12 @@ class TestDlib:
         assert np.percentile(points, 95) < 6.0
         assert np.mean(pixels) < 20.0
 
-    def test_its_points_are_estimated(self, pairs: list[tuple[Photo, Detection, Detection]]) -> None:
+    def test_its_points_are_estimated(
+        self, pairs: list[tuple[Photo, Detection, Detection]]
+    ) -> None:
         """Read as a pose they would all be frontal, which is why faces_from blanks them."""
         assert {other.points for _, _, other in pairs} == {"estimated"}
-        assert np.ptp(pose_from_points(np.stack([other.landmarks for _, _, other in pairs]))[:, 0]) < 1.0
+        assert (
+            np.ptp(pose_from_points(np.stack([other.landmarks for _, _, other in pairs]))[:, 0])
+            < 1.0
+        )

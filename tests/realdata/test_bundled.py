@@ -27,19 +27,34 @@ SLACK = 3
 def crops(request: pytest.FixtureRequest) -> tuple[NDArray[np.str_], NDArray[np.uint8]]:
     """(ids, crops) of every second of the test's people that have two images or more, at most six of each."""
     data: Path = request.getfixturevalue("data")
-    people = [line.split("\t") for line in (data / "lfw/peopleDevTest.txt").read_text().splitlines()[1:] if line]
+    people = [
+        line.split("\t")
+        for line in (data / "lfw/peopleDevTest.txt").read_text().splitlines()[1:]
+        if line
+    ]
     names = [name for name, count in people if int(count) > 1][::2]
-    paths = [path for name in names for path in sorted((data / "lfw/aligned" / name).glob("*.jpg"))[:6]]
+    paths = [
+        path for name in names for path in sorted((data / "lfw/aligned" / name).glob("*.jpg"))[:6]
+    ]
     ids = np.array([f"{path.parent.name}/{path.name}" for path in paths])
     return ids, np.stack([read_image(path).pixels for path in paths])
 
 
-def embeddings(data: Path, folder: Path, ids: NDArray[np.str_], crops: NDArray[np.uint8]) -> Embeddings:
+def embeddings(
+    data: Path, folder: Path, ids: NDArray[np.str_], crops: NDArray[np.uint8]
+) -> Embeddings:
     """Vectors of recognizer A."""
     path = folder / "recognizer_a.onnx"
     shutil.copyfile(data / "models" / path.name, path)
-    describe(path, Described("recognizer", color="RGB", mean=".485,.456,.406", std=".229,.224,.225", texts={}))
-    return Embeddings(ids, vector=_unit(found := OnnxEmbedder(path).embed(crops)), norm=np.linalg.norm(found, axis=1))
+    describe(
+        path,
+        Described("recognizer", color="RGB", mean=".485,.456,.406", std=".229,.224,.225", texts={}),
+    )
+    return Embeddings(
+        ids,
+        vector=_unit(found := OnnxEmbedder(path).embed(crops)),
+        norm=np.linalg.norm(found, axis=1),
+    )
 
 
 def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -54,8 +69,13 @@ def test_it_is_better_than_the_peers(
     vectors = embeddings(data, tmp_path, ids, pixels)
     models = ("fiqa", str(data / "models/lightqnet-dm100.pb"), "analytic", "laplacian")
     found = [Quality(ids, fiqa.load(model).score(pixels), Path(model).stem) for model in models]
-    under = fiqa.evaluate([*found, Quality(ids, vectors.norm, "norm")], vectors, fmr=1e-3, draws=0).recognizers[0]
-    area = {curve.name: [curve.areas[limit, "start"].value for limit in (0.3, 0.95)] for curve in under.curves}
+    under = fiqa.evaluate(
+        [*found, Quality(ids, vectors.norm, "norm")], vectors, fmr=1e-3, draws=0
+    ).recognizers[0]
+    area = {
+        curve.name: [curve.areas[limit, "start"].value for limit in (0.3, 0.95)]
+        for curve in under.curves
+    }
     for peer in ("lightqnet-dm100", "analytic", "laplacian", "norm"):
         assert area["fiqa"] < area[peer], (peer, area)
 
@@ -66,19 +86,31 @@ def test_it_is_better_than_the_peers(
 def test_ladders_fall(kind: str, crops: tuple[NDArray[np.str_], NDArray[np.uint8]]) -> None:
     chosen = np.linspace(0, len(crops[1]) - 1, FACES).astype(int)
     model = fiqa.load("fiqa")
-    steps = np.stack([model.unified(model.score(step)) for step in ladder(Faces(crops[1][chosen]), kind, steps=STEPS)])
-    share = [float((np.diff(steps, axis=0) <= slack).all(axis=0).mean()) for slack in range(SLACK + 1)]
+    steps = np.stack(
+        [
+            model.unified(model.score(step))
+            for step in ladder(Faces(crops[1][chosen]), kind, steps=STEPS)
+        ]
+    )
+    share = [
+        float((np.diff(steps, axis=0) <= slack).all(axis=0).mean()) for slack in range(SLACK + 1)
+    ]
     print(
         f"{kind}: faces whose score never rises by more than 0, 1, ... points: {', '.join(f'{s:.2f}' for s in share)}"
     )
     assert share[SLACK] >= 0.95
 
 
-def test_what_is_no_face_is_at_the_bottom(crops: tuple[NDArray[np.str_], NDArray[np.uint8]]) -> None:
+def test_what_is_no_face_is_at_the_bottom(
+    crops: tuple[NDArray[np.str_], NDArray[np.uint8]],
+) -> None:
     rng = np.random.default_rng(9)
     flat = np.full((3, 112, 112, 3), [[[[0]]], [[[128]]], [[[255]]]], np.uint8)
     noise = rng.integers(0, 256, (3, 112, 112, 3), dtype=np.uint8)
-    checks = np.kron(np.indices((8, 8)).sum(0) % 2, np.ones((14, 14)))[None, ..., None].repeat(3, 3) * 255
+    checks = (
+        np.kron(np.indices((8, 8)).sum(0) % 2, np.ones((14, 14)))[None, ..., None].repeat(3, 3)
+        * 255
+    )
     nothing = np.concatenate([flat, noise, checks.astype(np.uint8)])
     model = fiqa.load("fiqa")
     assert model.score(nothing).max() < np.quantile(model.score(crops[1]), 0.01)

@@ -52,10 +52,16 @@ def test_another_color_space_does_not_move_the_score(
     there = PIL.ImageCms.buildTransform(PIL.ImageCms.createProfile("sRGB"), space, "RGB", "RGB")
     for i, crop in enumerate(crops):
         moved = PIL.ImageCms.applyTransform(crop, there)
-        for kind, picture, profile in (("plain", crop, None), ("tagged", moved, bytes_of), ("untagged", moved, None)):
+        for kind, picture, profile in (
+            ("plain", crop, None),
+            ("tagged", moved, bytes_of),
+            ("untagged", moved, None),
+        ):
             (tmp_path / kind).mkdir(exist_ok=True)
             picture.save(tmp_path / kind / f"{i:02d}.png", icc_profile=profile)
-    (plain, _), (tagged, notes), (untagged, _) = (_scores(crops, tmp_path / k) for k in ("plain", "tagged", "untagged"))
+    (plain, _), (tagged, notes), (untagged, _) = (
+        _scores(crops, tmp_path / k) for k in ("plain", "tagged", "untagged")
+    )
     error, without = np.abs(tagged - plain).max(), np.abs(untagged - plain).max()
     print(f"{name}: raw score off by at most {error:.3f} with its profile, {without:.3f} without")
     assert set(notes) == {f"profile_converted={name}"}

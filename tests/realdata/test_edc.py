@@ -46,7 +46,11 @@ def test_schlett2023_equals_the_golden_values(golden: Any) -> None:
     for key, expected in values.items():
         name, start = key.split("|")
         curve = discard_curve(
-            similarity, np.ones(len(similarity), bool), qualities[name], protocol="schlett2023", start_fnmr=float(start)
+            similarity,
+            np.ones(len(similarity), bool),
+            qualities[name],
+            protocol="schlett2023",
+            start_fnmr=float(start),
         )
         assert curve.fnmr[0] == pytest.approx(expected["fnmr0"], abs=1e-12)
         assert len(curve) == expected["points"]
@@ -105,9 +109,14 @@ def areas(curve: Any) -> tuple[float, float]:
 def test_counts_and_the_ends_of_the_scale(pairs: DevTest) -> None:
     assert (int(pairs.mated.sum()), len(pairs.crops)) == (24_620, 3_708)
     assert int((~pairs.mated).sum()) == pytest.approx(6.8e6, rel=0.02)
-    assert areas(oracle_curve(pairs.similarity, pairs.mated)) == pytest.approx((0.028, 0.009), abs=0.001)
+    assert areas(oracle_curve(pairs.similarity, pairs.mated)) == pytest.approx(
+        (0.028, 0.009), abs=0.001
+    )
     draws = [
-        random_curve(pairs.similarity, pairs.mated, pairs.index, seed=s).area(0.3, normalize="start") for s in range(8)
+        random_curve(pairs.similarity, pairs.mated, pairs.index, seed=s).area(
+            0.3, normalize="start"
+        )
+        for s in range(8)
     ]
     assert np.mean(draws) == pytest.approx(1.0, abs=0.1)
 
@@ -120,7 +129,9 @@ def test_embedding_norm(pairs: DevTest) -> None:
 
 @pytest.mark.slow
 def test_variance_of_laplacian(pairs: DevTest) -> None:
-    sharp = np.array([cv2.Laplacian(cv2.cvtColor(c, cv2.COLOR_RGB2GRAY), cv2.CV_64F).var() for c in pairs.crops])
+    sharp = np.array(
+        [cv2.Laplacian(cv2.cvtColor(c, cv2.COLOR_RGB2GRAY), cv2.CV_64F).var() for c in pairs.crops]
+    )
     assert areas(pairs.curve(sharp)) == pytest.approx((0.918, 0.893), abs=0.01)
 
 
@@ -156,7 +167,9 @@ def test_verification_streams_to_the_same_numbers(pairs: DevTest) -> None:
 
 @pytest.mark.slow
 def test_a_cut_for_lfw(pairs: DevTest) -> None:
-    cut = choose_cut(pairs.similarity, pairs.mated, pairs.index, pairs.lightqnet, pairs.names, fnmr=0.01)
+    cut = choose_cut(
+        pairs.similarity, pairs.mated, pairs.index, pairs.lightqnet, pairs.names, fnmr=0.01
+    )
     assert cut.fnmr.value <= 0.01 < cut.fnmr_start
     assert cut.coverage.value > 0.9
     assert cut.cut.low <= cut.cut.value <= cut.cut.high

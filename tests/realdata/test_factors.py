@@ -26,7 +26,11 @@ LEAST = 0.95
 
 def development_test_faces(data: Path, count: int) -> Faces:
     """`count` aligned faces of LFW's peopleDevTest, evenly from the list, with landmarks, frame mask and eye distance as aligning the original gave them."""
-    people = {line.split()[0] for line in (data / "lfw/peopleDevTest.txt").read_text().splitlines()[1:] if line}
+    people = {
+        line.split()[0]
+        for line in (data / "lfw/peopleDevTest.txt").read_text().splitlines()[1:]
+        if line
+    }
     with (data / "lfw/landmarks.csv").open() as file:
         rows = [row for row in csv.reader(file) if row[0].split("/")[0] in people]
     rows = [rows[i] for i in np.linspace(0, len(rows) - 1, count).astype(int)]
@@ -34,7 +38,9 @@ def development_test_faces(data: Path, count: int) -> Faces:
     points = np.array([row[5:15] for row in rows], np.float64).reshape(-1, 5, 2)
     move = similarity_transform(points, template())
     frame = np.ones((250, 250), np.uint8)
-    inside = np.stack([cv2.warpAffine(frame, m, (112, 112), flags=cv2.INTER_NEAREST) > 0 for m in move])
+    inside = np.stack(
+        [cv2.warpAffine(frame, m, (112, 112), flags=cv2.INTER_NEAREST) > 0 for m in move]
+    )
     return Faces(
         np.ascontiguousarray(crops),
         landmarks=transform_points(move, points).astype(np.float32),
@@ -137,12 +143,16 @@ def test_dark_faces_are_not_taken_for_covered_ones(data):
 
 def main(data: Path) -> None:
     faces = development_test_faces(data, COUNT)
-    print("| degradation | factor | lowered at the worst step | falls per step | score lower | reason named |")
+    print(
+        "| degradation | factor | lowered at the worst step | falls per step | score lower | reason named |"
+    )
     print("|---|---|---|---|---|---|")
     for kind, info in KINDS.items():
         cells = [f"{100 * share:.1f} %" for share in rung_table(faces, kind)]
         print(f"| {kind} | {info.lowers} | " + " | ".join(cells) + f" `{info.reason}` |")
-    print("\n| mean luminance | named occluded_eyes | named unclear_features | median score |\n|---|---|---|---|")
+    print(
+        "\n| mean luminance | named occluded_eyes | named unclear_features | median score |\n|---|---|---|---|"
+    )
     for luminance, covered, unclear, median in by_luminance(development_test_faces(data, 1500)):
         print(f"| {luminance:.0f} | {100 * covered:.1f} % | {100 * unclear:.1f} % | {median:.0f} |")
     found = measure(faces)
@@ -153,4 +163,8 @@ def main(data: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parents[2].parent / "shared" / "data")
+    main(
+        Path(sys.argv[1])
+        if len(sys.argv) > 1
+        else Path(__file__).resolve().parents[2].parent / "shared" / "data"
+    )

@@ -59,7 +59,9 @@ def test_bin_of_real_faces_and_back(data: Path, tmp_path: Path) -> None:
     folded = lfw_pairs.read(data / "lfw" / "pairs.txt")
     rows = np.r_[0:40, 300:340]
     names = np.unique(folded.pairs.ids[folded.pairs.index[rows]])
-    pairs, _ = join_pairs(Pairs(folded.pairs.ids, folded.pairs.index[rows], folded.pairs.mated[rows]), names)
+    pairs, _ = join_pairs(
+        Pairs(folded.pairs.ids, folded.pairs.index[rows], folded.pairs.mated[rows]), names
+    )
     images = {str(name): (data / "lfw" / "aligned" / str(name)).read_bytes() for name in names}
     insightface_bin.write(tmp_path / "lfw.bin", images, pairs)
     done = convert(tmp_path / "lfw.bin", tmp_path / "out")
@@ -68,7 +70,9 @@ def test_bin_of_real_faces_and_back(data: Path, tmp_path: Path) -> None:
     assert set(manifest.status) == {"ok"}
     back = read_pairs(tmp_path / "out" / "pairs.csv")
     np.testing.assert_array_equal(back.mated, pairs.mated)
-    content = {str(i): Path(p).read_bytes() for i, p in zip(manifest.id, manifest.path, strict=True)}
+    content = {
+        str(i): Path(p).read_bytes() for i, p in zip(manifest.id, manifest.path, strict=True)
+    }
     first, second = back.ids[back.index].T
     for row, (a, b) in enumerate(zip(first, second, strict=True)):
         assert content[a] == images[pairs.ids[pairs.index[row, 0]]]
@@ -82,7 +86,11 @@ def test_rec_of_real_faces_and_back(data: Path, tmp_path: Path) -> None:
     content = [Path(path).read_bytes() for path in images.path]
     recordio.write(tmp_path / "train.rec", zip(numbers.tolist(), content, strict=True))
     with recordio.RecordFile(tmp_path / "train.rec") as file:
-        assert [(int(r.label[0]), r.content) for r in file] == list(zip(numbers.tolist(), content, strict=True))
+        assert [(int(r.label[0]), r.content) for r in file] == list(
+            zip(numbers.tolist(), content, strict=True)
+        )
     done = convert(tmp_path / "train.rec", tmp_path / "out")
     assert (done.rows, done.failed) == (60, 0)
-    assert len(set(read_manifest(tmp_path / "out" / "manifest.csv").identity)) == len(set(numbers.tolist()))
+    assert len(set(read_manifest(tmp_path / "out" / "manifest.csv").identity)) == len(
+        set(numbers.tolist())
+    )

@@ -17,7 +17,14 @@ from fiqa.types import Embeddings, Manifest, Quality
 from fiqa.verbs.embed import embed
 from fiqa.verbs.label import label
 
-PEOPLE = ("Colin_Powell", "Tony_Blair", "Junichiro_Koizumi", "Jean_Chretien", "John_Ashcroft", "Jacques_Chirac")
+PEOPLE = (
+    "Colin_Powell",
+    "Tony_Blair",
+    "Junichiro_Koizumi",
+    "Jean_Chretien",
+    "John_Ashcroft",
+    "Jacques_Chirac",
+)
 EACH = 24
 
 
@@ -30,13 +37,20 @@ def faces(data: Path) -> Manifest:
 
 
 @pytest.fixture(scope="module")
-def both(data: Path, faces: Manifest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Embeddings, Embeddings]:
+def both(
+    data: Path, faces: Manifest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Embeddings, Embeddings]:
     """Their vectors under recognizers A and B."""
     result = []
     for name, mean, std in (("a", ".485,.456,.406", ".229,.224,.225"), ("b", ".5", ".5")):
         path = tmp_path_factory.mktemp("models") / f"recognizer_{name}.onnx"
         path.write_bytes((data / "models" / path.name).read_bytes())
-        describe(path, Described(kind="recognizer", color="RGB", mean=mean, std=std, texts={"license": "see data"}))
+        describe(
+            path,
+            Described(
+                kind="recognizer", color="RGB", mean=mean, std=std, texts={"license": "see data"}
+            ),
+        )
         result.append(embed(faces, recognizer=path, threads=1))
     return result[0], result[1]
 
@@ -55,14 +69,23 @@ def test_every_label_agrees_with_the_other_recognizer(faces, both):
         "norm": label("norm", faces=faces, embeddings=a),
     }
     rho = {name: spearman(one.at(faces.id), easy) for name, one in found.items()}
-    wanted = {"cr_fiqa": 0.4, "sdd_fiqa": 0.4, "faceqnet": 0.25, "clib_fiqa": 0.4, "dmsfiqa": 0.05, "norm": 0.05}
+    wanted = {
+        "cr_fiqa": 0.4,
+        "sdd_fiqa": 0.4,
+        "faceqnet": 0.25,
+        "clib_fiqa": 0.4,
+        "dmsfiqa": 0.05,
+        "norm": 0.05,
+    }
     assert all(rho[name] > least for name, least in wanted.items()), rho
 
 
 def test_optimizing_a_poor_prior_helps_under_another_recognizer(faces, both):
     a, b = both
     noise = Quality(faces.id, np.random.default_rng(0).normal(size=len(faces)), "noise")
-    run = label_rows("label_optimization", faces=faces, embeddings=a, prior=noise, options={"theta": 0.05})
+    run = label_rows(
+        "label_optimization", faces=faces, embeddings=a, prior=noise, options={"theta": 0.05}
+    )
     assert run.about["mated_agreement_after"] > run.about["mated_agreement_before"] + 0.2
     easy = mean_mated_similarity(b.vector, faces.identity)
     assert spearman(run.quality.at(faces.id), easy) > spearman(noise.value, easy) + 0.1

@@ -26,7 +26,9 @@ def test_mobilefacenet_matches_the_onnx_file_of_recognizer_a(data):
         ours = net(torch.from_numpy(inputs)).numpy()
     session = open_session((data / "models" / "recognizer_a.onnx").read_bytes(), "a", threads=1)
     name = session.get_inputs()[0].name
-    theirs = np.concatenate([session.run(None, {name: inputs[i : i + 1]})[0] for i in range(len(inputs))])
+    theirs = np.concatenate(
+        [session.run(None, {name: inputs[i : i + 1]})[0] for i in range(len(inputs))]
+    )
     assert theirs.std(axis=0).min() > 0.05, (
         "vectors of different faces must differ before their agreement says anything"
     )

@@ -33,7 +33,8 @@ def poses(data: Path) -> tuple[np.ndarray, np.ndarray]:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     models = [
-        onnxruntime.InferenceSession(str(path), options) for path in sorted((data / "models").glob("fsanet-*.onnx"))
+        onnxruntime.InferenceSession(str(path), options)
+        for path in sorted((data / "models").glob("fsanet-*.onnx"))
     ]
     with (data / "lfw" / "landmarks.csv").open() as file:
         rows = {Path(row["path"]).name: list(row.values()) for row in csv.DictReader(file)}
@@ -41,8 +42,13 @@ def poses(data: Path) -> tuple[np.ndarray, np.ndarray]:
     people = sorted({path.stem.rsplit("_", 1)[0] for path in paths})
     held_out = [path for path in paths if path.stem.rsplit("_", 1)[0] in set(people[1::2])]
     values = np.array([rows[path.name][1:15] for path in held_out], np.float64)
-    crops = [_head_crop(read_image(path).pixels, row[:4]) for path, row in zip(held_out, values, strict=True)]
-    theirs = np.array([np.mean([m.run(None, {"input": crop})[0][0] for m in models], axis=0) for crop in crops])
+    crops = [
+        _head_crop(read_image(path).pixels, row[:4])
+        for path, row in zip(held_out, values, strict=True)
+    ]
+    theirs = np.array(
+        [np.mean([m.run(None, {"input": crop})[0][0] for m in models], axis=0) for crop in crops]
+    )
     return pose_from_points(values[:, 4:].reshape(-1, 5, 2)), theirs * [
         -1,
         1,
@@ -57,7 +63,9 @@ def test_pose_agrees_with_fsanet(poses: tuple[np.ndarray, np.ndarray]) -> None:
     for name, r, d, bias in zip(
         ("yaw", "pitch", "roll"), correlation, difference, (ours - theirs).mean(axis=0), strict=True
     ):
-        print(f"{name}: r {r:.3f}, mean absolute difference {d:.2f} degrees, bias {bias:+.2f}, {len(ours)} photographs")
+        print(
+            f"{name}: r {r:.3f}, mean absolute difference {d:.2f} degrees, bias {bias:+.2f}, {len(ours)} photographs"
+        )
     assert theirs.std(axis=0).min() > 3  # a constant would agree with anything
     assert correlation[0] > 0.93
     assert correlation[1] > 0.5

@@ -49,13 +49,17 @@ def clean(data: Path) -> Faces:
     return Faces(probe_faces(data / "lfw" / "aligned" / "George_W_Bush", 5).crops)
 
 
-def test_the_state_dict_and_the_onnx_file_are_one_recognizer(recognizer, clean, data: Path, tmp_path: Path) -> None:
+def test_the_state_dict_and_the_onnx_file_are_one_recognizer(
+    recognizer, clean, data: Path, tmp_path: Path
+) -> None:
     from fiqa.runtime.describe import describe
 
     path = tmp_path / "recognizer_a.onnx"
     shutil.copyfile(data / "models" / path.name, path)
     describe(path, GIVEN)
-    np.testing.assert_allclose(recognizer.embed(clean.crops), OnnxEmbedder(path).embed(clean.crops), atol=2e-3)
+    np.testing.assert_allclose(
+        recognizer.embed(clean.crops), OnnxEmbedder(path).embed(clean.crops), atol=2e-3
+    )
     both = [fiqa.load("norm", recognizer=r).score(clean) for r in (path, recognizer)]
     np.testing.assert_allclose(*both, rtol=1e-4)
 
@@ -76,7 +80,9 @@ def test_a_clean_face_beats_its_blurred_copy_and_what_is_no_face(name, recognize
 
 def test_froq_carries_its_reference_to_other_faces(recognizer, data: Path, clean) -> None:
     """Layers chosen on ten photographs, clean and blurred, by the norm; seen on a face of none of them."""
-    faces = Faces(np.concatenate([probe_faces(data / "lfw" / "aligned" / "Colin_Powell", 10).crops]))
+    faces = Faces(
+        np.concatenate([probe_faces(data / "lfw" / "aligned" / "Colin_Powell", 10).crops])
+    )
     reference = np.concatenate([faces.crops, degrade(faces, "blur", 0.6).crops])
     scores = fiqa.load("norm", recognizer=recognizer).score(reference)
     scorer = fiqa.load("froq", recognizer=recognizer, reference=(reference, scores))

@@ -30,7 +30,11 @@ B = replace(
     A,
     mean=".5",
     std=".5",
-    texts={"license": "MIT", "source": "bubbliiiing/arcface-pytorch", "training_data": "CASIA-WebFace"},
+    texts={
+        "license": "MIT",
+        "source": "bubbliiiing/arcface-pytorch",
+        "training_data": "CASIA-WebFace",
+    },
 )
 
 
@@ -48,7 +52,9 @@ def recognizer(data: Path, tmp_path: Path) -> Callable[[str], Path]:
 
 
 @pytest.mark.parametrize("name", ["a", "b"])
-def test_any_batch_gives_the_same_values(data: Path, recognizer: Callable[[str], Path], name: str) -> None:
+def test_any_batch_gives_the_same_values(
+    data: Path, recognizer: Callable[[str], Path], name: str
+) -> None:
     crops = probe_faces(data / "lfw" / "aligned" / "George_W_Bush", 35).crops
     embedder = OnnxEmbedder(recognizer(name))
     whole = embedder.embed(crops)
@@ -75,7 +81,9 @@ def _mated(raw: np.ndarray) -> float:
     return float(cosine[np.triu_indices(len(unit), 1)].mean())
 
 
-def test_doctor_finds_nothing_wrong_with_a_recognizer(data: Path, recognizer: Callable[[str], Path]) -> None:
+def test_doctor_finds_nothing_wrong_with_a_recognizer(
+    data: Path, recognizer: Callable[[str], Path]
+) -> None:
     report = model_report(recognizer("b"), faces=probe_faces(data / "lfw" / "aligned", 6))
     assert report.healthy, report.lines()
 
@@ -92,12 +100,18 @@ def _accuracy(data: Path, recognizer: Path, folds: int, **options: bool) -> floa
     )
     place = {name: row for row, name in enumerate(found.id.tolist())}
     rows = np.array([[place[str(folded.pairs.ids[i])] for i in pair] for pair in index])
-    return lfw_accuracy(np.einsum("pd,pd->p", found.vector[rows[:, 0]], found.vector[rows[:, 1]]), mated, folds).mean
+    return lfw_accuracy(
+        np.einsum("pd,pd->p", found.vector[rows[:, 0]], found.vector[rows[:, 1]]), mated, folds
+    ).mean
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "printed", "folds"), [("a", 0.993, 2), ("b", 0.984, 2)])
-def test_lfw_accuracy(data: Path, recognizer: Callable[[str], Path], name: str, printed: float, folds: int) -> None:
+def test_lfw_accuracy(
+    data: Path, recognizer: Callable[[str], Path], name: str, printed: float, folds: int
+) -> None:
     """A few of the ten folds keep the suite short, and scatter by half a percent; FIQA_TEST_FOLDS=10 takes all, to within 0.3 %."""
     wanted = int(os.environ.get("FIQA_TEST_FOLDS", folds))
-    assert _accuracy(data, recognizer(name), wanted) == pytest.approx(printed, abs=0.003 if wanted == 10 else 0.006)
+    assert _accuracy(data, recognizer(name), wanted) == pytest.approx(
+        printed, abs=0.003 if wanted == 10 else 0.006
+    )

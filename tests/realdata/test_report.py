@@ -65,7 +65,9 @@ def test_the_figures_of_the_readme(scored: dict[str, Any], tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_published_scores_of_faceqnet_join_and_say_what_they_lack(scored: dict[str, Any], data: Path) -> None:
+def test_published_scores_of_faceqnet_join_and_say_what_they_lack(
+    scored: dict[str, Any], data: Path
+) -> None:
     file = data / "lfw" / "faceqnet_v1_scores.csv"
     found = fiqa.evaluate([f"faceqnet={file}", scored["lightqnet"]], scored["vectors"], draws=0)
     assert found.counts["images"] == 3_699

@@ -32,14 +32,19 @@ def test_the_tree_of_lfw(data: Path) -> None:
     people, counts = np.unique(found.identity, return_counts=True)
     assert len(people) == 5_749
     assert int((counts > 1).sum()) == 1_680
-    assert str(found.id[0]) == os.path.splitext(os.path.relpath(found.path[0], data / "lfw" / "aligned"))[0]
+    assert (
+        str(found.id[0])
+        == os.path.splitext(os.path.relpath(found.path[0], data / "lfw" / "aligned"))[0]
+    )
 
 
 def test_pixels_equal_those_of_the_plain_decoder(data: Path) -> None:
     paths = sorted((data / "pins" / "aligned").glob("*/*.jpg"))
     for path in random.Random(0).sample(paths, 100):
         with PIL.Image.open(path) as picture:
-            np.testing.assert_array_equal(read_image(path).pixels, np.asarray(picture.convert("RGB")))
+            np.testing.assert_array_equal(
+                read_image(path).pixels, np.asarray(picture.convert("RGB"))
+            )
 
 
 def test_a_near_infrared_look_is_grey(data: Path) -> None:
@@ -57,17 +62,23 @@ def test_duplicates_of_a_sample(data: Path) -> None:
     paths = sorted((data / "lfw" / "aligned").glob("George_W_Bush/*.jpg"))[:50]
     found = scan([*paths, *paths[:3]])
     assert found.status.tolist() == ["ok"] * 53
-    assert [name for name in found.columns["duplicate_of"].tolist() if name] == found.id[:3].tolist()
+    assert [name for name in found.columns["duplicate_of"].tolist() if name] == found.id[
+        :3
+    ].tolist()
 
 
 @pytest.mark.parametrize("folder", ["lfw/aligned/A*/*", "pins/aligned/*/*1.jpg", "rmfd/**/*.jpg"])
-def test_crops_with_red_and_blue_swapped_are_suspected(data: Path, tmp_path: Path, folder: str) -> None:
+def test_crops_with_red_and_blue_swapped_are_suspected(
+    data: Path, tmp_path: Path, folder: str
+) -> None:
     """Also on people in masks, which are blue: the color alone would mislead."""
     paths = sorted(data.glob(folder))[::7][:40]
     for order in ("right", "wrong"):
         for i, path in enumerate(paths):
             pixels = read_image(path).pixels
-            write_image(tmp_path / order / f"{i}.png", pixels if order == "right" else pixels[..., ::-1])
+            write_image(
+                tmp_path / order / f"{i}.png", pixels if order == "right" else pixels[..., ::-1]
+            )
     right, wrong = (channels(scan(tmp_path / order, decode=True)) for order in ("right", "wrong"))
     print(f"{folder}: {right.line()}; swapped: {wrong.line()}")
     assert not right.suspicious

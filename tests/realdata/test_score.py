@@ -55,7 +55,9 @@ def test_aligning_first_gives_the_same_scores(data, photos, yunet, tmp_path):
     again = fiqa.score(tmp_path / "crops" / "faces.parquet", aligned=True, explain=True)
     assert (again["status"] == "ok").all()
     difference = np.abs(again["uqs"].to_numpy().astype(float) - some["uqs"].to_numpy())
-    assert np.mean(difference <= 1) >= 0.95, "the exact mask of the frame is lost on the way: a cut face may differ"
+    assert np.mean(difference <= 1) >= 0.95, (
+        "the exact mask of the frame is lost on the way: a cut face may differ"
+    )
     assert difference.max() <= 30
 
 
@@ -76,5 +78,7 @@ def test_processes_and_batches_agree_to_the_bit(data):
     paths = sorted(map(str, folder.glob("B*/*.jpg")))[:100]
     one = fiqa.score(paths, aligned=True, explain=True, workers=1)
     assert one.equals(fiqa.score(paths, aligned=True, explain=True, workers=2))
-    rows = [row for rows in plan(paths, aligned=True, explain=True, workers=1).rows() for row in rows]
+    rows = [
+        row for rows in plan(paths, aligned=True, explain=True, workers=1).rows() for row in rows
+    ]
     assert [row["raw"] for row in rows] == one["raw"].to_list()

@@ -31,7 +31,9 @@ def run(data: Path, tmp_path: Path) -> Path:
     pl.DataFrame({"id": faces.id, "path": faces.path, "identity": faces.identity}).write_parquet(
         tmp_path / "faces.parquet"
     )
-    pl.DataFrame({"id": faces.id, "value": order / (len(order) - 1)}).write_parquet(tmp_path / "labels.parquet")
+    pl.DataFrame({"id": faces.id, "value": order / (len(order) - 1)}).write_parquet(
+        tmp_path / "labels.parquet"
+    )
     recipe = {
         "data": {
             "faces": str(tmp_path / "faces.parquet"),
@@ -67,13 +69,19 @@ def test_parity_on_real_crops_and_the_gate_of_int8(run, tmp_path):
     assert done.report["crops"] == 30
     assert done.report["span"] > 0.02
     assert done.report["parity"] < 1e-4
-    assert {row["size"] for row in done.report["latency"]} == {112}, "this network takes 112 pixels alone"
+    assert {row["size"] for row in done.report["latency"]} == {112}, (
+        "this network takes 112 pixels alone"
+    )
     scores = fiqa.load(tmp_path / "m.onnx").score(np.zeros((1, 112, 112, 3), np.uint8))
     assert np.isfinite(scores).all()
     small = fiqa.export(run, tmp_path / "small.onnx", int8=True, gate=Gate(spearman=0.97), runs=3)
     assert small.report["gate"]["spearman"] >= 0.97
     assert abs(small.report["gate"]["spread"]) <= 0.1
     assert small.report["bytes_int8"] < 0.4 * done.report["bytes"]
-    with pytest.raises(EvidenceError, match="int8 is refused: on 30 held-out crops Spearman against fp32 is"):
-        fiqa.export(run, tmp_path / "no.onnx", int8=True, gate=Gate(spearman=1.0, spread=0.0), runs=3)
+    with pytest.raises(
+        EvidenceError, match="int8 is refused: on 30 held-out crops Spearman against fp32 is"
+    ):
+        fiqa.export(
+            run, tmp_path / "no.onnx", int8=True, gate=Gate(spearman=1.0, spread=0.0), runs=3
+        )
     assert not (tmp_path / "no.onnx").exists()

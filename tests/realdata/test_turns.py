@@ -30,7 +30,9 @@ def _right(paths: list[Path], finder) -> np.ndarray:
         pixels = read_image(path).pixels
         for quarters in range(4):
             lying = _turned(pixels, quarters)
-            right[row, quarters] = view(finder, lying, orientation="auto").turn == (-90 * quarters) % 360
+            right[row, quarters] = (
+                view(finder, lying, orientation="auto").turn == (-90 * quarters) % 360
+            )
     return right
 
 
@@ -49,21 +51,29 @@ def test_auto_is_right_for_all_photographs(data: Path, finder) -> None:
     assert right.mean() >= 0.99
 
 
-def test_turned_photographs_score_as_upright_ones_or_say_why_not(data: Path, tmp_path: Path) -> None:
+def test_turned_photographs_score_as_upright_ones_or_say_why_not(
+    data: Path, tmp_path: Path
+) -> None:
     paths = sorted((data / "photos").iterdir())[::24]
     for path in paths:
         for quarters in range(4):
-            write_image(tmp_path / str(90 * quarters) / f"{path.stem}.png", _turned(read_image(path).pixels, quarters))
+            write_image(
+                tmp_path / str(90 * quarters) / f"{path.stem}.png",
+                _turned(read_image(path).pixels, quarters),
+            )
     with_yunet = {"detector": "yunet", "weights": str(data / "models" / "yunet.onnx"), "workers": 1}
     auto = fiqa.score(tmp_path, explain=True, orientation="auto", **with_yunet)
     exif = fiqa.score(tmp_path, explain=True, **with_yunet)
     name = pl.col("path").str.split("/").list
     auto, exif = (
-        t.with_columns(name.get(-1).alias("name"), name.get(-2).cast(pl.Int64).alias("by")) for t in (auto, exif)
+        t.with_columns(name.get(-1).alias("name"), name.get(-2).cast(pl.Int64).alias("by"))
+        for t in (auto, exif)
     )
     assert set(auto["status"]) == {"ok"}
     assert (auto["turn"] == (-auto["by"]) % 360).all()
-    spread = auto.group_by("name").agg((pl.col("uqs").max() - pl.col("uqs").min()).alias("spread"))["spread"]
+    spread = auto.group_by("name").agg((pl.col("uqs").max() - pl.col("uqs").min()).alias("spread"))[
+        "spread"
+    ]
     print(f"uqs of one photograph in four turns differs by at most {spread.max()}")
     assert spread.max() <= 12
     upright, lying = exif.filter(pl.col("by") == 0), exif.filter(pl.col("by") != 0)
@@ -71,7 +81,9 @@ def test_turned_photographs_score_as_upright_ones_or_say_why_not(data: Path, tmp
     assert set(upright["detector"]) == {"yunet"}
     assert (lying["notes"].str.contains("looks_turned")).all()
     scored = lying.filter(pl.col("status") == "ok")
-    print(f"of {len(lying)} lying photographs exif finds {len(scored)}, median uqs {scored['uqs'].median()}")
+    print(
+        f"of {len(lying)} lying photographs exif finds {len(scored)}, median uqs {scored['uqs'].median()}"
+    )
     assert [reasons[0] for reasons in scored["reasons"]] == ["extreme_roll"] * len(scored)
 
 
@@ -81,7 +93,13 @@ def test_aligned_crops_know_that_the_head_lay(data: Path, tmp_path: Path) -> Non
     weights = str(data / "models" / "yunet.onnx")
     for orientation, turn in (("exif", 0), ("auto", 180)):
         out = tmp_path / orientation
-        faces = fiqa.align(tmp_path / "lying.png", out=out, detector="yunet", weights=weights, orientation=orientation)
+        faces = fiqa.align(
+            tmp_path / "lying.png",
+            out=out,
+            detector="yunet",
+            weights=weights,
+            orientation=orientation,
+        )
         assert faces.columns["turn"].tolist() == [turn]
         assert faces.columns["detector"].tolist() == ["yunet"]
         (reasons,) = fiqa.score(out / "faces.parquet", aligned=True, explain=True)["reasons"]

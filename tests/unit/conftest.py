@@ -17,7 +17,12 @@ Maker = Callable[..., Path]
 
 
 def _save(
-    path: Path, nodes: list[Any], outputs: list[Any], weights: dict[str, np.ndarray], batch: int | str, size: int
+    path: Path,
+    nodes: list[Any],
+    outputs: list[Any],
+    weights: dict[str, np.ndarray],
+    batch: int | str,
+    size: int,
 ) -> None:
     from onnx import TensorProto, helper, numpy_helper
 
@@ -32,13 +37,17 @@ def _save(
     path.write_bytes(model.SerializeToString())
 
 
-def _card(path: Path, kind: str, outputs: tuple[ModelOutput, ...], size: int, changes: dict[str, Any]) -> None:
+def _card(
+    path: Path, kind: str, outputs: tuple[ModelOutput, ...], size: int, changes: dict[str, Any]
+) -> None:
     card = {
         "name": path.stem,
         "kind": kind,
         "file": path.name,
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "input": ModelInput(size=size, color="RGB", layout="NCHW", scale=255, mean=(0.5,) * 3, std=(0.5,) * 3),
+        "input": ModelInput(
+            size=size, color="RGB", layout="NCHW", scale=255, mean=(0.5,) * 3, std=(0.5,) * 3
+        ),
         "outputs": outputs,
         "embedding_dim": 8 if kind == "recognizer" else None,
         "calibration": Calibration(x0=0.1, w=0.05) if kind == "quality" else None,
@@ -50,12 +59,16 @@ def _card(path: Path, kind: str, outputs: tuple[ModelOutput, ...], size: int, ch
 def tiny_recognizer(tmp_path: Path) -> Maker:
     """Makes a recognizer with a card: pooled pixels times a random (147,8) matrix; fields of the card can be changed."""
 
-    def make(name: str = "tiny", *, batch: int | str = "N", size: int = 112, **changes: Any) -> Path:
+    def make(
+        name: str = "tiny", *, batch: int | str = "N", size: int = 112, **changes: Any
+    ) -> Path:
         from onnx import helper
 
         path = tmp_path / f"{name}.onnx"
         nodes = [
-            helper.make_node("AveragePool", ["x"], ["p"], kernel_shape=[size // 7] * 2, strides=[size // 7] * 2),
+            helper.make_node(
+                "AveragePool", ["x"], ["p"], kernel_shape=[size // 7] * 2, strides=[size // 7] * 2
+            ),
             helper.make_node("Flatten", ["p"], ["f"]),
             helper.make_node("MatMul", ["f", "w"], ["e"]),
         ]
@@ -72,7 +85,12 @@ def tiny_quality(tmp_path: Path) -> Maker:
     """Makes a quality model with a card: mean absolute difference of neighboring green pixels, its negative when `sign` is -1, and two factors."""
 
     def make(
-        name: str = "sharp", *, sign: float = 1.0, higher: bool = True, batch: int | str = "N", **changes: Any
+        name: str = "sharp",
+        *,
+        sign: float = 1.0,
+        higher: bool = True,
+        batch: int | str = "N",
+        **changes: Any,
     ) -> Path:
         from onnx import helper
 
@@ -92,7 +110,9 @@ def tiny_quality(tmp_path: Path) -> Maker:
         _save(path, nodes, [("q", [batch]), ("f", [batch, 2])], weights, batch, 112)
         outputs = (
             ModelOutput(name="q", role="quality", higher_is_better=higher),
-            ModelOutput(name="f", role="factors", factors=("blur", "pose"), reasons={"blur": "blurry"}),
+            ModelOutput(
+                name="f", role="factors", factors=("blur", "pose"), reasons={"blur": "blurry"}
+            ),
         )
         _card(path, "quality", outputs, 112, changes)
         return path
@@ -145,18 +165,31 @@ def trainable_in() -> Callable[..., dict[str, Any]]:
         folder = home / "faces"
         rows = []
         for person in range(people):
-            base = cv2.resize(rng.integers(0, 256, (8, 8, 3), np.uint8), (32, 32), interpolation=cv2.INTER_NEAREST)
+            base = cv2.resize(
+                rng.integers(0, 256, (8, 8, 3), np.uint8), (32, 32), interpolation=cv2.INTER_NEAREST
+            )
             (folder / f"p{person}").mkdir(parents=True, exist_ok=True)
             for k in range(images):
                 crop = cv2.GaussianBlur(base, (0, 0), 0.3 + 0.9 * k)
                 cv2.imwrite(str(folder / f"p{person}" / f"{k}.png"), crop)
                 value = 0.85 - 0.6 * k / max(images - 1, 1) - 0.01 * person
-                rows.append({"id": f"p{person}/{k}", "value": value, "factors": {"blur": value, "pose": None}})
+                rows.append(
+                    {
+                        "id": f"p{person}/{k}",
+                        "value": value,
+                        "factors": {"blur": value, "pose": None},
+                    }
+                )
         frame = pl.DataFrame(rows)
         frame.select("id", "value").write_csv(home / "labels.csv")
         frame.select("id", "factors").write_parquet(home / "factors.parquet")
         recipe: dict[str, Any] = {
-            "data": {"faces": str(folder), "labels": str(home / "labels.csv"), "size": 32, "validation": 0.25},
+            "data": {
+                "faces": str(folder),
+                "labels": str(home / "labels.csv"),
+                "size": 32,
+                "validation": 0.25,
+            },
             "model": {"backbone": "mobilenet_v3_small"},
             "optim": {"lr": 1e-3, "batch": 6, "epochs": 2},
             "run": {"device": "cpu", "threads": 1, "workers": 1},

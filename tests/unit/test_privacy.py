@@ -36,10 +36,18 @@ def _fresh(folder: Path, **more: str) -> dict[str, str]:
     """An environment of a new user: a home folder of its own, no CI, no XDG_*, no FIQA_HOME, and the spy in every Python process."""
     (folder / "spy").mkdir(parents=True)
     (folder / "home").mkdir()
-    (folder / "spy" / "sitecustomize.py").write_text(SPY.format(log=str(folder / "sockets.txt")), encoding="utf-8")
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "SYSTEMROOT", "LD_LIBRARY_PATH") if name in os.environ}
+    (folder / "spy" / "sitecustomize.py").write_text(
+        SPY.format(log=str(folder / "sockets.txt")), encoding="utf-8"
+    )
+    kept = {
+        name: os.environ[name]
+        for name in ("PATH", "LANG", "SYSTEMROOT", "LD_LIBRARY_PATH")
+        if name in os.environ
+    }
     source = os.pathsep.join((str(folder / "spy"), str(Path(privacy.__file__).parents[1])))
-    return kept | {"HOME": str(folder / "home"), "PYTHONPATH": source, "OMP_NUM_THREADS": "1"} | more
+    return (
+        kept | {"HOME": str(folder / "home"), "PYTHONPATH": source, "OMP_NUM_THREADS": "1"} | more
+    )
 
 
 def _tracer(folder: Path) -> list[str]:
@@ -57,15 +65,26 @@ def _tracer(folder: Path) -> list[str]:
         "-o",
         str(folder / "trace.txt"),
     ]
-    return line if subprocess.run([*line, "true"], capture_output=True, check=False).returncode == 0 else []
+    return (
+        line
+        if subprocess.run([*line, "true"], capture_output=True, check=False).returncode == 0
+        else []
+    )
 
 
 def _outside(folder: Path) -> list[str]:
     """What was sent or looked up beyond this machine, by both instruments."""
     seen = []
-    for name, wanted in (("sockets.txt", lambda line: not _LOCAL.search(line)), ("trace.txt", _OUTSIDE.search)):
+    for name, wanted in (
+        ("sockets.txt", lambda line: not _LOCAL.search(line)),
+        ("trace.txt", _OUTSIDE.search),
+    ):
         file = folder / name
-        seen += [line for line in file.read_text().splitlines() if wanted(line)] if file.exists() else []
+        seen += (
+            [line for line in file.read_text().splitlines() if wanted(line)]
+            if file.exists()
+            else []
+        )
     return seen
 
 
@@ -113,19 +132,31 @@ def test_scoring_embedding_and_evaluating_leave_no_trace(
         done = subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         assert _outside(spied) == []
-    left = {file.relative_to(spied / "home").as_posix() for file in (spied / "home").rglob("*") if file.is_file()}
+    left = {
+        file.relative_to(spied / "home").as_posix()
+        for file in (spied / "home").rglob("*")
+        if file.is_file()
+    }
     # fontconfig is a program of the system, which matplotlib asks for fonts, and not fiqa's to move
-    assert {name for name in left if not name.startswith((".cache/fiqa/", ".cache/fontconfig/"))} == set()
+    assert {
+        name for name in left if not name.startswith((".cache/fiqa/", ".cache/fontconfig/"))
+    } == set()
     assert (tmp_path / "r" / "index.html").is_file()
 
 
 def test_the_spy_sees_a_socket(tmp_path: Path) -> None:
-    code = "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(('192.0.2.1', 9))"
-    local = "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(('127.0.0.1', 9))"
+    code = (
+        "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(('192.0.2.1', 9))"
+    )
+    local = (
+        "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(('127.0.0.1', 9))"
+    )
     for name, run, count in (("far", code, 1), ("near", local, 0)):
         environment = _fresh(tmp_path / name)
         tracer = _tracer(tmp_path / name)
-        subprocess.run([*tracer, sys.executable, "-c", run], env=environment, check=False, capture_output=True)
+        subprocess.run(
+            [*tracer, sys.executable, "-c", run], env=environment, check=False, capture_output=True
+        )
         assert len(_outside(tmp_path / name)) == count * (2 if tracer else 1)
 
 
@@ -134,10 +165,20 @@ def test_every_way_in_turns_telemetry_off(tmp_path: Path, module: str) -> None:
     code = f"import {module}, os, json; print(json.dumps(dict(os.environ)))"
     for mine, wanted in ({}, "1"), ({"ORT_DISABLE_TELEMETRY": "0"}, "0"):
         environment = _fresh(tmp_path / f"set{len(mine)}", **mine)
-        told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+        told = subprocess.run(
+            [sys.executable, "-c", code],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         seen = json.loads(told.stdout)
         assert seen["ORT_DISABLE_TELEMETRY"] == wanted
-        assert (seen["HF_HUB_DISABLE_TELEMETRY"], seen["DO_NOT_TRACK"], seen["RAY_USAGE_STATS_ENABLED"]) == (
+        assert (
+            seen["HF_HUB_DISABLE_TELEMETRY"],
+            seen["DO_NOT_TRACK"],
+            seen["RAY_USAGE_STATS_ENABLED"],
+        ) == (
             "1",
             "1",
             "0",
@@ -155,24 +196,35 @@ def test_an_onnxruntime_that_came_first_is_said(tmp_path: Path, version: str, to
         "runtime_version(); print(runtime_version())"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], env=_fresh(tmp_path / "a"), capture_output=True, text=True, check=True
+        [sys.executable, "-c", code],
+        env=_fresh(tmp_path / "a"),
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout.split() == (["stopped", version] if told else [version])
     assert done.stderr.count("imported before fiqa") == told
     again = _fresh(tmp_path / "b", ORT_DISABLE_TELEMETRY="1")
-    quiet = subprocess.run([sys.executable, "-c", code], env=again, capture_output=True, text=True, check=True)
+    quiet = subprocess.run(
+        [sys.executable, "-c", code], env=again, capture_output=True, text=True, check=True
+    )
     assert quiet.stderr == ""
 
 
 def test_the_line_of_doctor_says_what_is_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "1")
-    assert privacy.telemetry_line("1.31.1") == "onnxruntime 1.31.1 sends no telemetry (ORT_DISABLE_TELEMETRY=1)"
+    assert (
+        privacy.telemetry_line("1.31.1")
+        == "onnxruntime 1.31.1 sends no telemetry (ORT_DISABLE_TELEMETRY=1)"
+    )
     for word in ("0", "false", ""):
         monkeypatch.setenv("ORT_DISABLE_TELEMETRY", word)
         assert "may send telemetry" in privacy.telemetry_line("1.31.1")
 
 
-def test_the_users_own_place_for_plots_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_users_own_place_for_plots_is_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("FIQA_HOME", str(tmp_path))
     monkeypatch.setenv("MPLCONFIGDIR", "/mine")
     privacy.keep_plots_home()

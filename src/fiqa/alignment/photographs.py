@@ -120,7 +120,9 @@ class FaceAligning:
         if status != "ok":
             return [blank]
         faces = faces_from(image, seen.faces, size=self.size, tilt=seen.tilt)
-        return [blank | self._write(job, faces, i, detection) for i, detection in enumerate(seen.faces)]
+        return [
+            blank | self._write(job, faces, i, detection) for i, detection in enumerate(seen.faces)
+        ]
 
     def _write(self, job: Job, faces: Faces, i: int, detection: Detection) -> Row:
         """Writes crop `i` and returns what its row knows beyond the image's."""
@@ -135,7 +137,9 @@ class FaceAligning:
             "face_index": i,
             "bbox": detection.box.tolist(),
             "confidence": detection.confidence,
-            "landmarks": known.landmarks.ravel().tolist() if measured and known.landmarks is not None else None,
+            "landmarks": known.landmarks.ravel().tolist()
+            if measured and known.landmarks is not None
+            else None,
             "inside": None if known.inside is None else float(known.inside.mean()),
             "eye_distance": None if known.eye_distance is None else float(known.eye_distance[0]),
             "roll": None if known.roll is None or self.detector == "none" else float(known.roll[0]),

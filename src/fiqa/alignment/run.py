@@ -18,7 +18,15 @@ import numpy as np
 from fiqa.alignment.photographs import FaceAligning, Job, Row, blank_row
 from fiqa.data.guard import guard_outputs
 from fiqa.data.manifest import read_manifest
-from fiqa.data.store import file_state, fingerprint, hash_rows, is_current, make_record, sha256_file, write_sidecar
+from fiqa.data.store import (
+    file_state,
+    fingerprint,
+    hash_rows,
+    is_current,
+    make_record,
+    sha256_file,
+    write_sidecar,
+)
 from fiqa.data.tables import TableWriter
 from fiqa.execute.local import map_batches
 from fiqa.progress import Told, counted
@@ -48,19 +56,25 @@ def write_crops(
         return images
     table = Path(out) / MANIFEST
     jobs = _jobs(images, Path(out))
-    guard_outputs([table], aligning.weights, images, beside=_crops(jobs, Path(out), aligning.format))
+    guard_outputs(
+        [table], aligning.weights, images, beside=_crops(jobs, Path(out), aligning.format)
+    )
     record = _record(images, aligning)
     key = fingerprint(record)
     if not force and is_current(table, key):
         done = read_manifest(table)
-        if np.sum(done.status == "not_found") <= np.sum(images.status == "not_found"):  # else crops were removed
+        if np.sum(done.status == "not_found") <= np.sum(
+            images.status == "not_found"
+        ):  # else crops were removed
             return done
     _write(jobs, aligning, table, key, workers, told)
     write_sidecar(table, record)
     return read_manifest(table)
 
 
-def _write(jobs: list[Job], aligning: FaceAligning, table: Path, key: str, workers: int | None, told: Told) -> None:
+def _write(
+    jobs: list[Job], aligning: FaceAligning, table: Path, key: str, workers: int | None, told: Told
+) -> None:
     """Writes crops and manifest in parts; a crop is on disk before the part that lists it."""
     names = {job.id for job in jobs}
     with TableWriter(table, fingerprint=key) as out:
@@ -98,7 +112,12 @@ def _jobs(images: Manifest, out: Path) -> list[Job]:
         one = str(images.id[i])
         if times[keys[i]] > 1 or re.search(r"#\d+$", name):
             name = f"{name}-{_hash(one)}"
-        about = (str(images.path[i]), str(images.identity[i]), str(images.split[i]), str(images.status[i]))
+        about = (
+            str(images.path[i]),
+            str(images.identity[i]),
+            str(images.split[i]),
+            str(images.status[i]),
+        )
         jobs.append(Job(one, *about, str(out), os.path.join(folder, name), str(hashes[i] or "")))
     return jobs
 
@@ -132,10 +151,16 @@ def _hash(text: str) -> str:
 
 def _record(images: Manifest, aligning: FaceAligning) -> dict[str, Any]:
     """Returns what decides the crops, for the sidecar: settings, detector, its weights, and path, size and time of every image."""
-    settings = {name: value for name, value in asdict(aligning).items() if name != "limits"} | asdict(aligning.limits)
+    settings = {
+        name: value for name, value in asdict(aligning).items() if name != "limits"
+    } | asdict(aligning.limits)
     columns = (images.id, images.path, images.identity, images.split, images.status)
     rows = zip(*(column.tolist() for column in columns), strict=True)
     inputs = {"images": hash_rows((row, file_state(row[1])) for row in rows)}
     if aligning.weights is not None:
         inputs["weights"] = sha256_file(aligning.weights)
-    return make_record("align", arguments=settings | {"detector": aligning.finder.name, "part": _PART}, inputs=inputs)
+    return make_record(
+        "align",
+        arguments=settings | {"detector": aligning.finder.name, "part": _PART},
+        inputs=inputs,
+    )

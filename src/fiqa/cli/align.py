@@ -11,12 +11,19 @@ from fiqa.cli import options
 
 def command(
     paths: options.Paths,
-    out: Annotated[str, typer.Option("-o", "--out", metavar="DIR", help="Folder of the crops.", show_default=False)],
+    out: Annotated[
+        str,
+        typer.Option("-o", "--out", metavar="DIR", help="Folder of the crops.", show_default=False),
+    ],
     detector: options.Detector = "auto",
     faces: options.FacesPolicy = "largest",
     orientation: options.Orientation = "exif",
-    size: Annotated[int, typer.Option("--size", metavar="PIXELS", min=16, help="Side of the crops.")] = 112,
-    format_: Annotated[str, typer.Option("--format", metavar="NAME", help="png (lossless) or jpg.")] = "png",
+    size: Annotated[
+        int, typer.Option("--size", metavar="PIXELS", min=16, help="Side of the crops.")
+    ] = 112,
+    format_: Annotated[
+        str, typer.Option("--format", metavar="NAME", help="png (lossless) or jpg.")
+    ] = "png",
     workers: options.Workers = None,
     weights: options.Weights = None,
     max_pixels: options.MaxPixels = None,

@@ -11,21 +11,37 @@ from fiqa.cli import options
 
 def command(
     source: Annotated[
-        str, typer.Argument(metavar="FILE", help="A .bin, a .rec, a pair list, scores or weights.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="FILE",
+            help="A .bin, a .rec, a pair list, scores or weights.",
+            show_default=False,
+        ),
     ],
     output: Annotated[
-        str, typer.Argument(metavar="OUTPUT", help="A folder for images, else a file.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="OUTPUT", help="A folder for images, else a file.", show_default=False
+        ),
     ],
     to: Annotated[
         str | None,
         typer.Option(
-            "--to", metavar="TARGET", help="images, pairs, table, ofiq, fiftyone, imagefolder, webdataset or model."
+            "--to",
+            metavar="TARGET",
+            help="images, pairs, table, ofiq, fiftyone, imagefolder, webdataset or model.",
         ),
     ] = None,
-    column: Annotated[str | None, typer.Option("--column", metavar="NAME", help="The column of scores.")] = None,
+    column: Annotated[
+        str | None, typer.Option("--column", metavar="NAME", help="The column of scores.")
+    ] = None,
     tokenizer: Annotated[
         str | None,
-        typer.Option("--tokenizer", metavar="FOLDER|NAME", help="Of a model's prompts; default: the hub's CLIP."),
+        typer.Option(
+            "--tokenizer",
+            metavar="FOLDER|NAME",
+            help="Of a model's prompts; default: the hub's CLIP.",
+        ),
     ] = None,
     quiet: options.Quiet = False,
 ) -> None:
@@ -51,7 +67,9 @@ def command(
     for name in done.files:
         typer.echo(name)
     what = "file" if done.target == "model" else "rows"
-    typer.echo(f"{done.target}: {done.rows} {what}, {done.failed} failed, {done.skipped} skipped", err=True)
+    typer.echo(
+        f"{done.target}: {done.rows} {what}, {done.failed} failed, {done.skipped} skipped", err=True
+    )
     if done.left_out:
         typer.echo(f"{done.left_out} pairs that cannot be were left out", err=True)
     raise typer.Exit(options.SOME_FAILED if done.failed else options.OK)

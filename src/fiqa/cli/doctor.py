@@ -26,7 +26,9 @@ def command(
             help="Aligned crops to probe a model with. Default: faces drawn by code, which is weaker.",
         ),
     ] = None,
-    most: Annotated[int, typer.Option("--most", metavar="N", min=4, help="Use at most so many of these crops.")] = 64,
+    most: Annotated[
+        int, typer.Option("--most", metavar="N", min=4, help="Use at most so many of these crops.")
+    ] = 64,
     seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:

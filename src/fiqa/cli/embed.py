@@ -13,19 +13,33 @@ def command(
     paths: Paths,
     recognizer: Annotated[
         str,
-        typer.Option("--recognizer", metavar="FILE|NAME", help="An .onnx file with its card, or a name in FIQA_HOME."),
+        typer.Option(
+            "--recognizer",
+            metavar="FILE|NAME",
+            help="An .onnx file with its card, or a name in FIQA_HOME.",
+        ),
     ],
     out: Annotated[
         str,
-        typer.Option("-o", "--out", metavar="FILE", help="Write here: .npz, .npy (ids beside it) or .parquet."),
+        typer.Option(
+            "-o",
+            "--out",
+            metavar="FILE",
+            help="Write here: .npz, .npy (ids beside it) or .parquet.",
+        ),
     ],
     flip: Annotated[
         bool, typer.Option("--flip", help="Mean of the vectors of each crop and its mirror image.")
     ] = False,
     half: Annotated[bool, typer.Option("--half", help="Store float16: half the size.")] = False,
-    batch: Annotated[int, typer.Option("--batch", metavar="N", min=1, help="Crops held at once.")] = 64,
+    batch: Annotated[
+        int, typer.Option("--batch", metavar="N", min=1, help="Crops held at once.")
+    ] = 64,
     threads: Annotated[
-        int | None, typer.Option("--threads", metavar="N", min=1, help="Threads of the recognizer; one per core.")
+        int | None,
+        typer.Option(
+            "--threads", metavar="N", min=1, help="Threads of the recognizer; one per core."
+        ),
     ] = None,
     max_pixels: MaxPixels = None,
     max_bytes: MaxBytes = None,

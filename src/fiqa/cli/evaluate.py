@@ -17,28 +17,47 @@ Qualities = Annotated[
     ),
 ]
 EmbeddingFiles = Annotated[
-    list[str] | None, typer.Option("--embeddings", metavar="FILE", help="Vectors of a recognizer, again for each.")
+    list[str] | None,
+    typer.Option("--embeddings", metavar="FILE", help="Vectors of a recognizer, again for each."),
 ]
-PairFile = Annotated[str | None, typer.Option("--pairs", metavar="FILE", help="The pairs to compare. Default: all.")]
+PairFile = Annotated[
+    str | None, typer.Option("--pairs", metavar="FILE", help="The pairs to compare. Default: all.")
+]
 FacesFile = Annotated[
     str | None,
-    typer.Option("--faces", metavar="MANIFEST", help="Which images count, and who is on them (column identity)."),
+    typer.Option(
+        "--faces",
+        metavar="MANIFEST",
+        help="Which images count, and who is on them (column identity).",
+    ),
 ]
-Fmr = Annotated[float, typer.Option("--fmr", metavar="RATE", help="False match rate of the threshold.")]
+Fmr = Annotated[
+    float, typer.Option("--fmr", metavar="RATE", help="False match rate of the threshold.")
+]
 ProtocolName = Annotated[
-    str, typer.Option("--protocol", metavar="NAME", help="iso, clib, crfiqa, magface or schlett2023.")
+    str,
+    typer.Option("--protocol", metavar="NAME", help="iso, clib, crfiqa, magface or schlett2023."),
 ]
 StartFnmr = Annotated[
-    float | None, typer.Option("--start-fnmr", metavar="RATE", help="schlett2023: the FNMR at discard 0.")
+    float | None,
+    typer.Option("--start-fnmr", metavar="RATE", help="schlett2023: the FNMR at discard 0."),
 ]
 Limits = Annotated[
     list[float] | None,
-    typer.Option("--limit", metavar="SHARE", help="Areas up to here, again for more. Default: 0.3, 0.95."),
+    typer.Option(
+        "--limit", metavar="SHARE", help="Areas up to here, again for more. Default: 0.3, 0.95."
+    ),
 ]
-Draws = Annotated[int, typer.Option("--draws", metavar="N", min=0, help="Resamples of identities for bands; 0: none.")]
-Level = Annotated[float, typer.Option("--level", metavar="SHARE", help="Confidence of bands and intervals.")]
+Draws = Annotated[
+    int,
+    typer.Option("--draws", metavar="N", min=0, help="Resamples of identities for bands; 0: none."),
+]
+Level = Annotated[
+    float, typer.Option("--level", metavar="SHARE", help="Confidence of bands and intervals.")
+]
 Matching = Annotated[
-    Literal["id", "name", "stem"], typer.Option("--match", help="How the names of one file find those of another.")
+    Literal["id", "name", "stem"],
+    typer.Option("--match", help="How the names of one file find those of another."),
 ]
 Flip = Annotated[
     list[str] | None,
@@ -46,11 +65,15 @@ Flip = Annotated[
 ]
 Thumbnails = Annotated[
     str | None,
-    typer.Option("--thumbnails", metavar="DIR", help="Show the faces of the worst pairs, found here by id."),
+    typer.Option(
+        "--thumbnails", metavar="DIR", help="Show the faces of the worst pairs, found here by id."
+    ),
 ]
 Folder = Annotated[
     str | None,
-    typer.Option("-o", "--out", metavar="DIR", help="Write the report here: index.html, plots, tables, JSON."),
+    typer.Option(
+        "-o", "--out", metavar="DIR", help="Write the report here: index.html, plots, tables, JSON."
+    ),
 ]
 
 

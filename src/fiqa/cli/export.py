@@ -13,30 +13,55 @@ if TYPE_CHECKING:
 
 
 def command(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="Folder of a finished run.", show_default=False)],
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="Folder of a finished run.", show_default=False)
+    ],
     out: Annotated[str, typer.Option("-o", "--out", metavar="FILE", help="Write here: NAME.onnx.")],
-    int8: Annotated[bool, typer.Option("--int8", help="Write the int8 model, if it passes the gate.")] = False,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Write the int8 model, if it passes the gate.")
+    ] = False,
     min_spearman: Annotated[
-        float, typer.Option("--min-spearman", metavar="R", help="Gate: rank correlation of int8 with fp32.")
+        float,
+        typer.Option(
+            "--min-spearman", metavar="R", help="Gate: rank correlation of int8 with fp32."
+        ),
     ] = 0.99,
     max_spread: Annotated[
-        float, typer.Option("--max-spread", metavar="X", help="Gate: relative change of the standard deviation.")
+        float,
+        typer.Option(
+            "--max-spread", metavar="X", help="Gate: relative change of the standard deviation."
+        ),
     ] = 0.1,
     max_area: Annotated[
-        float, typer.Option("--max-area", metavar="X", help="Gate: area under the discard curve above that of fp32.")
+        float,
+        typer.Option(
+            "--max-area", metavar="X", help="Gate: area under the discard curve above that of fp32."
+        ),
     ] = 0.02,
     embeddings: Annotated[
         str | None,
-        typer.Option("--embeddings", metavar="FILE", help="Gate: vectors of the run's images, for its discard curve."),
+        typer.Option(
+            "--embeddings",
+            metavar="FILE",
+            help="Gate: vectors of the run's images, for its discard curve.",
+        ),
     ] = None,
     metric: Annotated[
-        str | None, typer.Option("--metric", metavar="NAME", help="Which kept weights; the recipe's first.")
+        str | None,
+        typer.Option("--metric", metavar="NAME", help="Which kept weights; the recipe's first."),
     ] = None,
-    name: Annotated[str | None, typer.Option("--name", metavar="TEXT", help="The model's name, for its card.")] = None,
-    license_: Annotated[str, typer.Option("--license", metavar="TEXT", help="The model's license, for its card.")] = "",
-    runs: Annotated[int, typer.Option("--runs", metavar="N", min=1, help="Calls per line of the latency table.")] = 50,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="TEXT", help="The model's name, for its card.")
+    ] = None,
+    license_: Annotated[
+        str, typer.Option("--license", metavar="TEXT", help="The model's license, for its card.")
+    ] = "",
+    runs: Annotated[
+        int, typer.Option("--runs", metavar="N", min=1, help="Calls per line of the latency table.")
+    ] = 50,
     allow_collapsed: Annotated[
-        bool, typer.Option("--allow-collapsed", help="Write a model whose scores have collapsed too.")
+        bool,
+        typer.Option("--allow-collapsed", help="Write a model whose scores have collapsed too."),
     ] = False,
     force: Force = False,
     quiet: Quiet = False,

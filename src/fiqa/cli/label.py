@@ -18,32 +18,56 @@ def command(
         ),
     ],
     out: Annotated[
-        str, typer.Option("-o", "--out", metavar="FILE", help="Write here; .parquet, .csv or .jsonl by suffix.")
+        str,
+        typer.Option(
+            "-o", "--out", metavar="FILE", help="Write here; .parquet, .csv or .jsonl by suffix."
+        ),
     ],
     faces: Annotated[
         str | None,
         typer.Option(
-            "--faces", metavar="FILE", help="Manifest of the crops: rows, identities and pixels; or a folder."
+            "--faces",
+            metavar="FILE",
+            help="Manifest of the crops: rows, identities and pixels; or a folder.",
         ),
     ] = None,
     embeddings: Annotated[
-        str | None, typer.Option("--embeddings", metavar="FILE", help="Vectors of one recognizer, from fiqa embed.")
+        str | None,
+        typer.Option(
+            "--embeddings", metavar="FILE", help="Vectors of one recognizer, from fiqa embed."
+        ),
     ] = None,
     prior: Annotated[
         list[str] | None,
-        typer.Option("--prior", metavar="FILE", help="Any quality: for label_optimization, faceqnet and ediffiqa."),
+        typer.Option(
+            "--prior",
+            metavar="FILE",
+            help="Any quality: for label_optimization, faceqnet and ediffiqa.",
+        ),
     ] = None,
     templates: Annotated[
         str,
-        typer.Option("--templates", metavar="auto|FILE", help="dmsfiqa: the best candidate, or your edited table."),
+        typer.Option(
+            "--templates",
+            metavar="auto|FILE",
+            help="dmsfiqa: the best candidate, or your edited table.",
+        ),
     ] = "auto",
     centers: Annotated[
         str | None,
-        typer.Option("--centers", metavar="FILE", help="cr_fiqa, clib_fiqa: class centers, ids are the people."),
+        typer.Option(
+            "--centers",
+            metavar="FILE",
+            help="cr_fiqa, clib_fiqa: class centers, ids are the people.",
+        ),
     ] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="An option of the method; may be given several times."),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="An option of the method; may be given several times.",
+        ),
     ] = None,
     seed: options.Seed = 0,
     workers: options.Workers = None,

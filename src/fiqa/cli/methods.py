@@ -11,7 +11,10 @@ import typer
 
 def command(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="Show everything known of this one.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="NAME", help="Show everything known of this one.", show_default=False
+        ),
     ] = None,
 ) -> None:
     """List the methods: what each gives, what it needs, and whether it is ready.
@@ -25,12 +28,18 @@ def command(
     lines: list[tuple[str, ...]]
     if name is not None:
         lines = [(key, _words(value)) for key, value in asdict(card(name)).items()]
-        lines += [("settings", ", ".join(map(_setting, settings_of(name).items())))] if settings_of(name) else []
+        lines += (
+            [("settings", ", ".join(map(_setting, settings_of(name).items())))]
+            if settings_of(name)
+            else []
+        )
     else:
         lines = [("name", "year", "gives", "needs", "extras", "status", "summary")]
         for known in map(card, names()):
             needs, gives, extras = _words(known.needs), _words(known.gives), _words(known.extras)
-            lines.append((known.name, str(known.year), gives, needs, extras, known.status, known.summary))
+            lines.append(
+                (known.name, str(known.year), gives, needs, extras, known.status, known.summary)
+            )
     for line in _columns(lines):
         typer.echo(line)
 

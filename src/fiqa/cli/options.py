@@ -36,19 +36,30 @@ OK, FATAL, USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
 Paths = Annotated[
     list[str],
-    typer.Argument(metavar="PATH...", help="Images, folders, list files (.txt) or manifests.", show_default=False),
+    typer.Argument(
+        metavar="PATH...",
+        help="Images, folders, list files (.txt) or manifests.",
+        show_default=False,
+    ),
 ]
 Output = Annotated[
     str | None,
     typer.Option(
-        "-o", "--out", metavar="FILE", help="Write here; .parquet, .csv or .jsonl by suffix. Without it: stdout."
+        "-o",
+        "--out",
+        metavar="FILE",
+        help="Write here; .parquet, .csv or .jsonl by suffix. Without it: stdout.",
     ),
 ]
-Detector = Annotated[str, typer.Option("--detector", metavar="NAME", help="auto, yunet, dlib or none.")]
+Detector = Annotated[
+    str, typer.Option("--detector", metavar="NAME", help="auto, yunet, dlib or none.")
+]
 FacesPolicy = Annotated[
     str,
     typer.Option(
-        "--faces", metavar="POLICY", help="largest, all, or one (a photograph with more than one face fails)."
+        "--faces",
+        metavar="POLICY",
+        help="largest, all, or one (a photograph with more than one face fails).",
     ),
 ]
 Orientation = Annotated[
@@ -60,25 +71,41 @@ Orientation = Annotated[
     ),
 ]
 Seed = Annotated[
-    int, typer.Option("--seed", metavar="INT", help="Seed of everything random; the same seed gives the same result.")
+    int,
+    typer.Option(
+        "--seed",
+        metavar="INT",
+        help="Seed of everything random; the same seed gives the same result.",
+    ),
 ]
 Workers = Annotated[
     int | None,
     typer.Option(
-        "--workers", metavar="N", min=1, help="Processes; the default is one per core. The result is the same."
+        "--workers",
+        metavar="N",
+        min=1,
+        help="Processes; the default is one per core. The result is the same.",
     ),
 ]
-Weights = Annotated[str | None, typer.Option("--weights", metavar="FILE", help="The detector's model file.")]
+Weights = Annotated[
+    str | None, typer.Option("--weights", metavar="FILE", help="The detector's model file.")
+]
 MaxPixels = Annotated[
     int | None,
     typer.Option(
-        "--max-pixels", metavar="N", min=1, help="Refuse larger images, from the header. Default: 40 million."
+        "--max-pixels",
+        metavar="N",
+        min=1,
+        help="Refuse larger images, from the header. Default: 40 million.",
     ),
 ]
 MaxBytes = Annotated[
-    int | None, typer.Option("--max-bytes", metavar="N", min=1, help="Refuse larger files. Default: 64 MiB.")
+    int | None,
+    typer.Option("--max-bytes", metavar="N", min=1, help="Refuse larger files. Default: 64 MiB."),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Do it again, although the output is current.")]
+Force = Annotated[
+    bool, typer.Option("--force", help="Do it again, although the output is current.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
 
 

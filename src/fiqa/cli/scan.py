@@ -13,7 +13,10 @@ def command(
     paths: Paths,
     out: Output = None,
     decode: Annotated[
-        bool, typer.Option("--decode", help="Decode every image: finds damage behind the header. Slower.")
+        bool,
+        typer.Option(
+            "--decode", help="Decode every image: finds damage behind the header. Slower."
+        ),
     ] = False,
     max_pixels: MaxPixels = None,
     max_bytes: MaxBytes = None,

@@ -22,30 +22,47 @@ if TYPE_CHECKING:
 def command(
     paths: options.Paths,
     aligned: Annotated[
-        bool, typer.Option("--aligned", help="The images are aligned crops; other sizes than 112 are resized.")
+        bool,
+        typer.Option(
+            "--aligned", help="The images are aligned crops; other sizes than 112 are resized."
+        ),
     ] = False,
     detector: options.Detector = "auto",
     faces: options.FacesPolicy = "largest",
     orientation: options.Orientation = "exif",
     model: Annotated[
-        str | None, typer.Option("--model", metavar="NAME|FILE", help="A method's name, or an .onnx file with a card.")
+        str | None,
+        typer.Option(
+            "--model", metavar="NAME|FILE", help="A method's name, or an .onnx file with a card."
+        ),
     ] = None,
     recognizer: Annotated[
         str | None,
         typer.Option(
-            "--recognizer", metavar="FILE", help="Of a method that asks one: .onnx or torch weights, with a card."
+            "--recognizer",
+            metavar="FILE",
+            help="Of a method that asks one: .onnx or torch weights, with a card.",
         ),
     ] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A setting of the method; again for more.")
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="A setting of the method; again for more."
+        ),
     ] = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Add the six factors and the reasons.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Add the six factors and the reasons.")
+    ] = False,
     out: options.Output = None,
     html: Annotated[
-        str | None, typer.Option("--html", metavar="FILE", help="Write a contact sheet: crops, scores, what to do.")
+        str | None,
+        typer.Option(
+            "--html", metavar="FILE", help="Write a contact sheet: crops, scores, what to do."
+        ),
     ] = None,
     format_: Annotated[
-        Literal["csv", "jsonl"], typer.Option("--format", help="Form of the rows on stdout, without -o.")
+        Literal["csv", "jsonl"],
+        typer.Option("--format", help="Form of the rows on stdout, without -o."),
     ] = "csv",
     workers: options.Workers = None,
     weights: options.Weights = None,
@@ -105,7 +122,10 @@ def _settings(texts: Iterable[str]) -> dict[str, Any]:
     for text in texts:
         name, sign, value = text.partition("=")
         if not (name and sign):
-            raise InputError(f"--set must be NAME=VALUE, got {text!r}.", hint="fiqa methods NAME lists the settings")
+            raise InputError(
+                f"--set must be NAME=VALUE, got {text!r}.",
+                hint="fiqa methods NAME lists the settings",
+            )
         try:
             number = json.loads(value)
         except ValueError:
@@ -114,7 +134,9 @@ def _settings(texts: Iterable[str]) -> dict[str, Any]:
     return found
 
 
-def _to_file(run: Scoring, out: str, force: bool, quiet: bool, *, keep: bool) -> tuple[list[Row], Summary]:
+def _to_file(
+    run: Scoring, out: str, force: bool, quiet: bool, *, keep: bool
+) -> tuple[list[Row], Summary]:
     """Writes the table and returns its rows if they are wanted."""
     from fiqa.data.tables import read_table
     from fiqa.scoring.run import write_scores
@@ -125,7 +147,9 @@ def _to_file(run: Scoring, out: str, force: bool, quiet: bool, *, keep: bool) ->
     return read_table(out).to_dicts() if keep else [], summary
 
 
-def _to_stdout(run: Scoring, form: str, explain: bool, quiet: bool, *, keep: bool) -> tuple[list[Row], Summary]:
+def _to_stdout(
+    run: Scoring, form: str, explain: bool, quiet: bool, *, keep: bool
+) -> tuple[list[Row], Summary]:
     """Prints one short row per face as it comes and returns the whole rows if they are wanted."""
     from fiqa.data.tables import frame_of, write_rows
     from fiqa.functional.display import failure_line
@@ -140,12 +164,17 @@ def _to_stdout(run: Scoring, form: str, explain: bool, quiet: bool, *, keep: boo
     with closing(run.rows()) as images:
         for number, image in enumerate(counted(images, told, "score", len(run))):
             write_rows(
-                frame_of(_short(row, explain) for row in image), sys.stdout.buffer, f".{form}", header=number == 0
+                frame_of(_short(row, explain) for row in image),
+                sys.stdout.buffer,
+                f".{form}",
+                header=number == 0,
             )
             sys.stdout.buffer.flush()
             statuses.update(row["status"] for row in image)
             kept += image if keep else []
-            first = first or failure_line([row["path"] for row in image], [row["status"] for row in image])
+            first = first or failure_line(
+                [row["path"] for row in image], [row["status"] for row in image]
+            )
     return kept, Summary(statuses, first=first)
 
 
@@ -158,5 +187,8 @@ def _short(row: Row, explain: bool) -> Row:
     if explain:
         factors = row["factors"] or {}
         short["reasons"] = list(row["reasons"] or ())
-        short |= {f"factor_{name}": None if factors.get(name) is None else round(factors[name], 3) for name in FACTORS}
+        short |= {
+            f"factor_{name}": None if factors.get(name) is None else round(factors[name], 3)
+            for name in FACTORS
+        }
     return short

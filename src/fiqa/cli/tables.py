@@ -32,12 +32,17 @@ DataSets = Annotated[
         help="clib, label-opt: a data set (quality/, embeddings/, pairs.*, faces.*), again for more.",
     ),
 ]
-Target = Annotated[str | None, typer.Option("--target", metavar="LABELS", help="dms: labels in 0..1 to agree with.")]
+Target = Annotated[
+    str | None,
+    typer.Option("--target", metavar="LABELS", help="dms: labels in 0..1 to agree with."),
+]
 Same = Annotated[
-    str | None, typer.Option("--same", metavar="RECOGNIZER", help="label-opt: the one that made the labels.")
+    str | None,
+    typer.Option("--same", metavar="RECOGNIZER", help="label-opt: the one that made the labels."),
 ]
 Folder = Annotated[
-    str | None, typer.Option("-o", "--out", metavar="DIR", help="Write the tables here: .csv, .md, JSON.")
+    str | None,
+    typer.Option("-o", "--out", metavar="DIR", help="Write the tables here: .csv, .md, JSON."),
 ]
 
 
@@ -77,4 +82,9 @@ def command(
 
     how = setting(fmr, protocol, start_fnmr, limit or (0.3, 0.95), 0, 0.95, seed)
     request = Request(quality or (), embeddings or (), pairs, faces, match, flip or ())
-    show(TableRun.of(paper, request, how, data_set or (), target, same), out, force=force, quiet=quiet)
+    show(
+        TableRun.of(paper, request, how, data_set or (), target, same),
+        out,
+        force=force,
+        quiet=quiet,
+    )

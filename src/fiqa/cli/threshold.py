@@ -8,38 +8,65 @@ import typer
 
 from fiqa.cli import options
 
-Scores = Annotated[str, typer.Option("--quality", metavar="[NAME=]FILE", help="Scores of the method to cut.")]
-Vectors = Annotated[str, typer.Option("--embeddings", metavar="FILE", help="Vectors of your recognizer.")]
+Scores = Annotated[
+    str, typer.Option("--quality", metavar="[NAME=]FILE", help="Scores of the method to cut.")
+]
+Vectors = Annotated[
+    str, typer.Option("--embeddings", metavar="FILE", help="Vectors of your recognizer.")
+]
 Fnmr = Annotated[
     list[float] | None,
-    typer.Option("--fnmr", metavar="RATE", help="The false non-match rate to reach; again for more."),
+    typer.Option(
+        "--fnmr", metavar="RATE", help="The false non-match rate to reach; again for more."
+    ),
 ]
 Coverage = Annotated[
     list[float] | None,
-    typer.Option("--coverage", metavar="SHARE", help="Instead: the share of images to keep; again for more."),
+    typer.Option(
+        "--coverage", metavar="SHARE", help="Instead: the share of images to keep; again for more."
+    ),
 ]
-Fmr = Annotated[float, typer.Option("--fmr", metavar="RATE", help="False match rate of the recognizer's threshold.")]
+Fmr = Annotated[
+    float,
+    typer.Option("--fmr", metavar="RATE", help="False match rate of the recognizer's threshold."),
+]
 Confidence = Annotated[
     float,
-    typer.Option("--confidence", metavar="SHARE", help="How sure the safe cut is to hold for other people."),
+    typer.Option(
+        "--confidence", metavar="SHARE", help="How sure the safe cut is to hold for other people."
+    ),
 ]
-PairFile = Annotated[str | None, typer.Option("--pairs", metavar="FILE", help="The pairs to compare. Default: all.")]
+PairFile = Annotated[
+    str | None, typer.Option("--pairs", metavar="FILE", help="The pairs to compare. Default: all.")
+]
 FacesFile = Annotated[
     str | None,
-    typer.Option("--faces", metavar="MANIFEST", help="Which images count, who is on them, and the groups."),
+    typer.Option(
+        "--faces", metavar="MANIFEST", help="Which images count, who is on them, and the groups."
+    ),
 ]
 Group = Annotated[
     str | None,
-    typer.Option("--group", metavar="COLUMN", help="A column of --faces: what the cut does to each group."),
+    typer.Option(
+        "--group", metavar="COLUMN", help="A column of --faces: what the cut does to each group."
+    ),
 ]
-Draws = Annotated[int, typer.Option("--draws", metavar="N", min=2, help="Resamples of identities for intervals.")]
-Level = Annotated[float, typer.Option("--level", metavar="SHARE", help="Confidence of the intervals.")]
+Draws = Annotated[
+    int, typer.Option("--draws", metavar="N", min=2, help="Resamples of identities for intervals.")
+]
+Level = Annotated[
+    float, typer.Option("--level", metavar="SHARE", help="Confidence of the intervals.")
+]
 Matching = Annotated[
-    Literal["id", "name", "stem"], typer.Option("--match", help="How the names of one file find those of another.")
+    Literal["id", "name", "stem"],
+    typer.Option("--match", help="How the names of one file find those of another."),
 ]
-Output = Annotated[str | None, typer.Option("-o", "--out", metavar="FILE", help="Write every number here as JSON.")]
+Output = Annotated[
+    str | None, typer.Option("-o", "--out", metavar="FILE", help="Write every number here as JSON.")
+]
 Page = Annotated[
-    str | None, typer.Option("--html", metavar="FILE", help="Write a page with a plot here, one HTML file.")
+    str | None,
+    typer.Option("--html", metavar="FILE", help="Write a page with a plot here, one HTML file."),
 ]
 
 

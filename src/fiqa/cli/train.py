@@ -15,10 +15,14 @@ if TYPE_CHECKING:
 
 
 def command(
-    recipe: Annotated[str, typer.Argument(metavar="RECIPE.toml", help="What to train on and how.", show_default=False)],
+    recipe: Annotated[
+        str,
+        typer.Argument(metavar="RECIPE.toml", help="What to train on and how.", show_default=False),
+    ],
     out: Annotated[str, typer.Option("-o", "--out", metavar="DIR", help="The run's folder.")],
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="TABLE.KEY=VALUE", help="Over the recipe's; again for more.")
+        list[str] | None,
+        typer.Option("--set", metavar="TABLE.KEY=VALUE", help="Over the recipe's; again for more."),
     ] = None,
     force: Force = False,
     quiet: Quiet = False,
@@ -34,12 +38,16 @@ def command(
 
     from fiqa.verbs.train import train
 
-    quiet = quiet or os.environ.get("RANK", "0") != "0"  # of torchrun's processes the first one speaks
+    quiet = (
+        quiet or os.environ.get("RANK", "0") != "0"
+    )  # of torchrun's processes the first one speaks
     run = train(recipe, out=out, settings=settings or (), force=force, watch=_watcher(quiet))
     if not quiet:
         if run.current:
             typer.echo(f"{out} is current, nothing to do; --force does it again", err=True)
-        typer.echo(f"identities are from {run.identity_from or 'nowhere: nobody is known'}", err=True)
+        typer.echo(
+            f"identities are from {run.identity_from or 'nowhere: nobody is known'}", err=True
+        )
         for metric, row in run.best.items():
             value = row.get(metric)
             told = (
@@ -73,7 +81,9 @@ def _watcher(quiet: bool, *, every: float = 5.0) -> Callable[[Progress], None]:
         elif now - last >= every:
             last = now
             pace = (at.step - at.resumed) / (now - start)
-            typer.echo(f"train: step {at.step} of {at.total}, {pace:.2g} steps per second", err=True)
+            typer.echo(
+                f"train: step {at.step} of {at.total}, {pace:.2g} steps per second", err=True
+            )
 
     return watch
 

@@ -21,15 +21,25 @@ __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="A name in `fiqa weights list`.", show_default=False)]
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="A name in `fiqa weights list`.", show_default=False)
+]
 
-Backbone = Annotated[str, typer.Option("--backbone", help="Torch weights: the network of fiqa they are of.")]
+Backbone = Annotated[
+    str, typer.Option("--backbone", help="Torch weights: the network of fiqa they are of.")
+]
 Embedding = Annotated[int, typer.Option("--embedding", help="Torch weights: length of the vector.")]
 Dropout = Annotated[
-    float, typer.Option("--dropout", help="Torch weights: share that training dropped before the last layer.")
+    float,
+    typer.Option(
+        "--dropout", help="Torch weights: share that training dropped before the last layer."
+    ),
 ]
 Objective = Annotated[
-    str, typer.Option("--objective", help="Recognizer: the loss of its training, as arcface or magface.")
+    str,
+    typer.Option(
+        "--objective", help="Recognizer: the loss of its training, as arcface or magface."
+    ),
 ]
 
 
@@ -45,7 +55,9 @@ def list_() -> None:
     typer.echo(f"FIQA_HOME is {home()}", err=True)
     for row in listing():
         size = "" if row.size is None else f"{row.size / 1e6:.1f} MB"
-        typer.echo("\t".join((row.name, row.state, size, row.license, row.source, row.summary)).rstrip())
+        typer.echo(
+            "\t".join((row.name, row.state, size, row.license, row.source, row.summary)).rstrip()
+        )
 
 
 @app.command()
@@ -65,7 +77,10 @@ def pull(name: Name) -> None:
 
 @app.command()
 def verify(
-    name: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A name, or a model file.", show_default=False)],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME|FILE", help="A name, or a model file.", show_default=False),
+    ],
 ) -> None:
     """Check a model file byte for byte: one that was fetched against the pinned sha256, any other against its card's.
 
@@ -80,27 +95,53 @@ def verify(
 @app.command()
 def card(
     model: Annotated[
-        str, typer.Argument(metavar="FILE", help="The model: .onnx, or torch weights.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="FILE", help="The model: .onnx, or torch weights.", show_default=False
+        ),
     ],
-    kind: Annotated[str, typer.Option("--kind", metavar="KIND", help="recognizer, quality, detector or pose.")],
+    kind: Annotated[
+        str, typer.Option("--kind", metavar="KIND", help="recognizer, quality, detector or pose.")
+    ],
     color: Annotated[
-        str, typer.Option("--color", metavar="RGB|BGR", help="Order of the channels it was trained with.")
+        str,
+        typer.Option(
+            "--color", metavar="RGB|BGR", help="Order of the channels it was trained with."
+        ),
     ],
-    mean: Annotated[str, typer.Option("--mean", metavar="M[,M,M]", help="Subtracted after the division by scale.")],
+    mean: Annotated[
+        str,
+        typer.Option("--mean", metavar="M[,M,M]", help="Subtracted after the division by scale."),
+    ],
     std: Annotated[str, typer.Option("--std", metavar="S[,S,S]", help="Divided by after that.")],
-    scale: Annotated[float, typer.Option("--scale", help="Pixels 0..255 are divided by this first.")] = 255.0,
+    scale: Annotated[
+        float, typer.Option("--scale", help="Pixels 0..255 are divided by this first.")
+    ] = 255.0,
     size: Annotated[
-        int | None, typer.Option("--size", metavar="PIXELS", help="Side of the input, where the file leaves it open.")
+        int | None,
+        typer.Option(
+            "--size", metavar="PIXELS", help="Side of the input, where the file leaves it open."
+        ),
     ] = None,
     output: Annotated[
-        str | None, typer.Option("--output", metavar="NAME", help="The output to read, where the file has several.")
+        str | None,
+        typer.Option(
+            "--output", metavar="NAME", help="The output to read, where the file has several."
+        ),
     ] = None,
     lower_is_better: Annotated[
-        bool, typer.Option("--lower-is-better", help="The quality output is better when it is lower.")
+        bool,
+        typer.Option("--lower-is-better", help="The quality output is better when it is lower."),
     ] = False,
-    x0: Annotated[float | None, typer.Option("--x0", help="Quality: the value that becomes 50 of 100.")] = None,
-    w: Annotated[float | None, typer.Option("--w", help="Quality: the scale of the 0..100 sigmoid.")] = None,
-    name: Annotated[str | None, typer.Option("--name", help="Default: the file's name without suffix.")] = None,
+    x0: Annotated[
+        float | None, typer.Option("--x0", help="Quality: the value that becomes 50 of 100.")
+    ] = None,
+    w: Annotated[
+        float | None, typer.Option("--w", help="Quality: the scale of the 0..100 sigmoid.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Default: the file's name without suffix.")
+    ] = None,
     backbone: Backbone = "",
     embedding: Embedding = 0,
     dropout: Dropout = 0.0,
@@ -108,7 +149,9 @@ def card(
     license_: Annotated[str, typer.Option("--license", help="Its license.")] = "",
     paper: Annotated[str, typer.Option("--paper", help="The paper it is from.")] = "",
     source: Annotated[str, typer.Option("--source", help="Where it came from.")] = "",
-    training_data: Annotated[str, typer.Option("--training-data", help="What it was trained on.")] = "",
+    training_data: Annotated[
+        str, typer.Option("--training-data", help="What it was trained on.")
+    ] = "",
     force: Annotated[bool, typer.Option("--force", help="Replace a card that is there.")] = False,
 ) -> None:
     """Write the card of a model file beside it: what must be known to run it, with its sha256.

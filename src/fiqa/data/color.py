@@ -72,7 +72,9 @@ def from_ink(picture: Any, profile: bytes | None) -> tuple[Pixels, tuple[str, ..
     plain = np.asarray(picture.convert("RGB"))
     if way is None:
         return plain, ()
-    return plain, ("profile_ignored=of light, not of ink",) if way.mode in ("RGB", "L") else _told(way)
+    return plain, ("profile_ignored=of light, not of ink",) if way.mode in ("RGB", "L") else _told(
+        way
+    )
 
 
 def untagged(info: Mapping[str, Any], data: bytes, form: str) -> tuple[str, ...]:

@@ -49,7 +49,9 @@ IDENTITY_LIKE = (
 )  # fmt: skip
 """Names that other tools give the column that is called `identity` here."""
 
-MEASURES: Mapping[str, int] = MappingProxyType({"landmarks": 10, "eye_distance": 0, "inside": 0, "roll": 0})
+MEASURES: Mapping[str, int] = MappingProxyType(
+    {"landmarks": 10, "eye_distance": 0, "inside": 0, "roll": 0}
+)
 """Columns of a manifest of crops that must be numbers: how many in a cell, 0 for one that is no list."""
 
 TEXT = frozenset(
@@ -101,7 +103,11 @@ def typed(column: pl.Series) -> pl.Series:
         return column.cast(_TYPES[column.name])
     if column.name in ("factors", "measures") and isinstance(column.dtype, pl.Struct):
         kinds = {field.name: field.dtype for field in column.dtype.fields}
-        return column.cast(pl.Struct({name: kind if kind != pl.Null else pl.Float64 for name, kind in kinds.items()}))
+        return column.cast(
+            pl.Struct(
+                {name: kind if kind != pl.Null else pl.Float64 for name, kind in kinds.items()}
+            )
+        )
     return column
 
 
@@ -243,7 +249,11 @@ def numbers(values: Any, column: str, ids: NDArray[np.str_], *, width: int = 0) 
 
 def measures(table: Mapping[str, Any], ids: NDArray[np.str_]) -> dict[str, list[Any]]:
     """Returns those of MEASURES that a table has, as `numbers` does. Raises InputError as it."""
-    return {name: numbers(table[name], name, ids, width=width) for name, width in MEASURES.items() if name in table}
+    return {
+        name: numbers(table[name], name, ids, width=width)
+        for name, width in MEASURES.items()
+        if name in table
+    }
 
 
 def _number(value: Any, width: int) -> Any:

@@ -50,11 +50,15 @@ def read_embeddings(path: str | os.PathLike[str] | Frame) -> Embeddings:
     if not isinstance(path, (str, os.PathLike)):
         from fiqa.data.tables import read_table
 
-        return _normalized(_from_frame(read_table(path), "the frame of embeddings"), "the frame of embeddings")
+        return _normalized(
+            _from_frame(read_table(path), "the frame of embeddings"), "the frame of embeddings"
+        )
     file = Path(path)
     reader = _READERS[checks.choice(file.suffix, "suffix of an embeddings file", _READERS)]
     if not file.is_file():
-        raise ReadError(f"An embeddings file must exist, there is none at {file}.", status="not_found")
+        raise ReadError(
+            f"An embeddings file must exist, there is none at {file}.", status="not_found"
+        )
     return _normalized(reader(file), str(file))
 
 
@@ -88,7 +92,9 @@ def map_embeddings(path: str | os.PathLike[str]) -> MappedEmbeddings:
     return MappedEmbeddings(table["id"], vector, norm, str(table.get("recognizer", "")))
 
 
-def write_embeddings(embeddings: Embeddings, path: str | os.PathLike[str], *, half: bool = False) -> Path:
+def write_embeddings(
+    embeddings: Embeddings, path: str | os.PathLike[str], *, half: bool = False
+) -> Path:
     """Writes embeddings whole or not at all, in the format that the suffix says, and returns the path.
 
     Args:
@@ -127,7 +133,12 @@ def _normalized(table: Mapping[str, Any], name: str) -> Embeddings:
         )
     recognizer = str(table.get("recognizer", ""))
     if "norm" not in table:
-        return Embeddings(ids, (vector / length[:, None]).astype(np.float32), length.astype(np.float32), recognizer)
+        return Embeddings(
+            ids,
+            (vector / length[:, None]).astype(np.float32),
+            length.astype(np.float32),
+            recognizer,
+        )
     if stored.dtype != np.float32:
         checks.unit_rows(vector, f"vector of {name}", tolerance=1e-2)
         vector = (vector / length[:, None]).astype(np.float32)
@@ -138,7 +149,10 @@ def _decoded(ids: Any) -> Any:
     """Ids that are stored as bytes, as text; a byte that is no UTF-8 as file names have it."""
     if not isinstance(ids, np.ndarray) or ids.dtype.kind not in "SO":
         return ids
-    texts = [v.decode("utf-8", "surrogateescape") if isinstance(v, bytes) else v for v in ids.ravel().tolist()]
+    texts = [
+        v.decode("utf-8", "surrogateescape") if isinstance(v, bytes) else v
+        for v in ids.ravel().tolist()
+    ]
     return np.array(texts, dtype=np.str_).reshape(ids.shape)
 
 
@@ -168,7 +182,9 @@ def _check_npz(file: Path) -> None:
             with archive.open(member) as stream:
                 version = np.lib.format.read_magic(stream)
                 header = (
-                    np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+                    np.lib.format.read_array_header_1_0
+                    if version == (1, 0)
+                    else np.lib.format.read_array_header_2_0
                 )
                 shape, _, dtype = header(stream)
                 at = stream.tell()
@@ -177,7 +193,9 @@ def _check_npz(file: Path) -> None:
                     f"{file} must hold plain arrays, {member.filename} holds Python objects, which could run code."
                 )
             if math.prod(shape) * dtype.itemsize != member.file_size - at:
-                raise ValueError(f"{member.filename} says shape {shape} and has {member.file_size - at} bytes")
+                raise ValueError(
+                    f"{member.filename} says shape {shape} and has {member.file_size - at} bytes"
+                )
 
 
 def _read_npy(file: Path) -> dict[str, Any]:
@@ -189,11 +207,19 @@ def _read_npy(file: Path) -> dict[str, Any]:
             raise UnsafeFileError(
                 f"{file} must hold a plain array, it holds Python objects, which could run code."
             ) from error
-        raise ReadError(f"{file} must be a .npy array, it cannot be read: {error}.", status="corrupt") from error
+        raise ReadError(
+            f"{file} must be a .npy array, it cannot be read: {error}.", status="corrupt"
+        ) from error
     if not ids.is_file():
-        raise ReadError(f"{file} must have its ids beside it, one a line, and there is no {ids}.", status="not_found")
+        raise ReadError(
+            f"{file} must have its ids beside it, one a line, and there is no {ids}.",
+            status="not_found",
+        )
     text = ids.read_text(encoding="utf-8", errors="surrogateescape")
-    table = {"id": np.array(text.removesuffix("\n").split("\n") if text else [], dtype=np.str_), "vector": vector}
+    table = {
+        "id": np.array(text.removesuffix("\n").split("\n") if text else [], dtype=np.str_),
+        "vector": vector,
+    }
     return table | (_read_npz(meta) if meta.is_file() else {})
 
 
@@ -204,7 +230,9 @@ def _read_parquet(file: Path) -> dict[str, Any]:
         with open_regular(file) as opened:
             frame = read_parquet(opened)
     except (pl.exceptions.PolarsError, ValueError) as error:
-        raise ReadError(f"{file} must be a Parquet file, it cannot be read: {error}.", status="corrupt") from error
+        raise ReadError(
+            f"{file} must be a Parquet file, it cannot be read: {error}.", status="corrupt"
+        ) from error
     return _from_frame(frame, str(file))
 
 
@@ -217,9 +245,14 @@ def _from_frame(frame: Any, file: str) -> dict[str, Any]:
     if "recognizer" in table:
         names = table["recognizer"].unique().to_list()
         if len(names) > 1:
-            raise InputError(f"{file} must hold the vectors of one recognizer, it holds {len(names)}.")
+            raise InputError(
+                f"{file} must hold the vectors of one recognizer, it holds {len(names)}."
+            )
         table["recognizer"] = names[0] if names else ""
-    return {key: value.to_numpy() if isinstance(value, pl.Series) else value for key, value in table.items()}
+    return {
+        key: value.to_numpy() if isinstance(value, pl.Series) else value
+        for key, value in table.items()
+    }
 
 
 def _matrix(column: Any, name: str) -> NDArray[Any]:
@@ -229,7 +262,9 @@ def _matrix(column: Any, name: str) -> NDArray[Any]:
     if isinstance(column.dtype, pl.List):
         lengths = column.list.len().unique().to_list()
         if len(lengths) > 1:
-            raise ShapeError(f"vector of {name} must have lists of one length, got {sorted(lengths, key=str)}.")
+            raise ShapeError(
+                f"vector of {name} must have lists of one length, got {sorted(lengths, key=str)}."
+            )
         column = column.list.to_array(lengths[0] if lengths else 0)
     if not isinstance(column.dtype, pl.Array):
         raise ShapeError(f"vector of {name} must be a column of lists, it is {column.dtype}.")
@@ -244,7 +279,11 @@ def _matrix(column: Any, name: str) -> NDArray[Any]:
 def _write_npz(embeddings: Embeddings, file: Path, vector: NDArray[Any]) -> None:
     with atomic_path(file) as aside:
         np.savez(
-            aside, id=embeddings.id, vector=vector, norm=embeddings.norm, recognizer=np.array(embeddings.recognizer)
+            aside,
+            id=embeddings.id,
+            vector=vector,
+            norm=embeddings.norm,
+            recognizer=np.array(embeddings.recognizer),
         )
 
 
@@ -252,11 +291,14 @@ def _write_npy(embeddings: Embeddings, file: Path, vector: NDArray[Any]) -> None
     broken = [str(name) for name in embeddings.id if "\n" in name or not name]
     if broken:
         raise InputError(
-            f"Ids in an id list must be one line each, got {broken[0]!r}.", hint="write .npz, which holds any id"
+            f"Ids in an id list must be one line each, got {broken[0]!r}.",
+            hint="write .npz, which holds any id",
         )
     ids, meta = _beside(file)
     with atomic_path(ids) as aside:
-        aside.write_bytes("".join(f"{name}\n" for name in embeddings.id).encode("utf-8", "surrogateescape"))
+        aside.write_bytes(
+            "".join(f"{name}\n" for name in embeddings.id).encode("utf-8", "surrogateescape")
+        )
     with atomic_path(meta) as aside:
         np.savez(aside, norm=embeddings.norm, recognizer=np.array(embeddings.recognizer))
     with atomic_path(file) as aside:

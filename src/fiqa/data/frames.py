@@ -49,7 +49,9 @@ def columns_of(frame: Frame) -> dict[str, list[Any] | pl.Series]:
     """
     if isinstance(frame, pl.DataFrame):
         return {name: frame[name] for name in frame.columns}
-    named = [name for name in getattr(getattr(frame, "index", None), "names", ()) if name is not None]
+    named = [
+        name for name in getattr(getattr(frame, "index", None), "names", ()) if name is not None
+    ]
     if named and hasattr(frame, "reset_index"):
         frame = frame.reset_index()
     found: dict[str, list[Any] | pl.Series] = {}
@@ -62,7 +64,11 @@ def columns_of(frame: Frame) -> dict[str, list[Any] | pl.Series]:
 
 
 def _missing(value: Any) -> bool:
-    return value is None or type(value).__name__ in ("NAType", "NaTType") or (type(value) is float and value != value)
+    return (
+        value is None
+        or type(value).__name__ in ("NAType", "NaTType")
+        or (type(value) is float and value != value)
+    )
 
 
 def _plain(value: Any) -> Any:
@@ -93,6 +99,9 @@ def _kind(values: Iterable[Any]) -> Any:
         inner = _kind(chain.from_iterable(known))
         return inner and pl.List(inner)
     if kinds == {dict}:
-        fields = {name: _kind(value.get(name) for value in known) for name in dict.fromkeys(chain.from_iterable(known))}
+        fields = {
+            name: _kind(value.get(name) for value in known)
+            for name in dict.fromkeys(chain.from_iterable(known))
+        }
         return pl.Struct(fields) if fields and all(fields.values()) else None
     return None

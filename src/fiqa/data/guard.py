@@ -18,7 +18,10 @@ File = tuple[int, int]
 
 
 def guard_outputs(
-    outputs: Iterable[PathLike | None], *inputs: Any, beside: Iterable[PathLike] = (), own: bool = True
+    outputs: Iterable[PathLike | None],
+    *inputs: Any,
+    beside: Iterable[PathLike] = (),
+    own: bool = True,
 ) -> None:
     """Refuses outputs that would be written over inputs, under whatever names, before anything is written.
 
@@ -59,7 +62,11 @@ def _same(output: PathLike, path: str) -> str:
     """Says why two names clash."""
     if os.path.normpath(output) == os.path.normpath(path):
         return ", which is read"
-    return ", which lies in it" if os.path.isdir(output) else ", which is the same file by another name"
+    return (
+        ", which lies in it"
+        if os.path.isdir(output)
+        else ", which is the same file by another name"
+    )
 
 
 def _with_output(out: Path) -> Iterator[Path]:

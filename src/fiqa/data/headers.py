@@ -41,7 +41,24 @@ _MAGIC = (
     (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG2000"),
     (b"\xff\x4f\xff\x51", "JPEG2000"),
 )
-_TYPE_SIZE = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+_TYPE_SIZE = {
+    1: 1,
+    2: 1,
+    3: 2,
+    4: 4,
+    5: 8,
+    6: 1,
+    7: 1,
+    8: 2,
+    9: 4,
+    10: 8,
+    11: 4,
+    12: 8,
+    13: 4,
+    16: 8,
+    17: 8,
+    18: 8,
+}
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _SEGMENTS_READ = _FRAMES | {0xE1, 0xE2}
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
@@ -102,14 +119,23 @@ def directory(data: bytes, offset: int | None = None) -> Directory | None:
             at = start + (12 if big else place)
             tags[tag] = (count, _first(data, order, kind, at, size > width - step, word))
             if tag == 0x014A and kind in (4, 13, 16, 18):
-                below = _offsets(data, order + ("I" if kind in (4, 13) else "Q"), count, at, size > width - step, word)
+                below = _offsets(
+                    data,
+                    order + ("I" if kind in (4, 13) else "Q"),
+                    count,
+                    at,
+                    size > width - step,
+                    word,
+                )
         (following,) = struct.unpack_from(order + word, data, offset + head + entries * width)
     except (struct.error, OverflowError):  # cut off, or an offset of 64 bits that leads nowhere
         return None
     return Directory(tags, claimed, following, below)
 
 
-def _offsets(data: bytes, code: str, count: int, start: int, apart: bool, word: str) -> tuple[int, ...]:
+def _offsets(
+    data: bytes, code: str, count: int, start: int, apart: bool, word: str
+) -> tuple[int, ...]:
     """The first values of a tag that points to other directories, at most 16 of them."""
     if apart:
         (start,) = struct.unpack_from(code[0] + word, data, start)
@@ -147,7 +173,9 @@ def is_adobe_rgb(exif: bytes) -> bool:
     if inner is None:
         return False
     start = inner.tags.get(0xA005, (1, 0))[1]
-    return inner.tags.get(0xA001, (1, 1))[1] == 2 or (start > 0 and block.find(b"R03", start, start + 64) >= 0)
+    return inner.tags.get(0xA001, (1, 1))[1] == 2 or (
+        start > 0 and block.find(b"R03", start, start + 64) >= 0
+    )
 
 
 def frame_count(data: bytes, form: str) -> int | None:
@@ -245,11 +273,17 @@ def ends_early(data: bytes, form: str) -> bool:
             place += 12 + int.from_bytes(data[place : place + 4], "big")
         return True
     if form in ("WEBP", "BMP"):
-        size = int.from_bytes(data[4:8], "little") + 8 if form == "WEBP" else int.from_bytes(data[2:6], "little")
+        size = (
+            int.from_bytes(data[4:8], "little") + 8
+            if form == "WEBP"
+            else int.from_bytes(data[2:6], "little")
+        )
         return size > len(data)
     if form == "TIFF":
         first = directory(data)
-        return first is None or any(first.tags.get(tag, (0, 0))[1] >= len(data) for tag in (0x0111, 0x0144))
+        return first is None or any(
+            first.tags.get(tag, (0, 0))[1] >= len(data) for tag in (0x0111, 0x0144)
+        )
     if form == "AVIF":
         return boxes.ends_early(data)
     if form == "JPEG2000":
@@ -289,7 +323,10 @@ def guard(data: bytes, form: str, *, max_pixels: int) -> None:
     claims: list[int] = []
     blocks: tuple[bytes, ...] = ()
     if form == "WEBP" and data[12:16] == b"VP8X":
-        claims = [(int.from_bytes(data[24:27], "little") + 1) * (int.from_bytes(data[27:30], "little") + 1)]
+        claims = [
+            (int.from_bytes(data[24:27], "little") + 1)
+            * (int.from_bytes(data[27:30], "little") + 1)
+        ]
     elif form == "JPEG2000":
         claims = _code_streams(data)
     elif form == "TIFF":
@@ -300,13 +337,15 @@ def guard(data: bytes, form: str, *, max_pixels: int) -> None:
         blocks = walked.blocks
         if walked.scans > _MAX_SCANS:
             raise UnsafeFileError(
-                f"A JPEG must have at most {_MAX_SCANS} scans, got {walked.scans}.", status="too_large"
+                f"A JPEG must have at most {_MAX_SCANS} scans, got {walked.scans}.",
+                status="too_large",
             )
     elif form == "AVIF":
         claims = boxes.claimed_pixels(data)
     if claims and max(claims) > max_pixels:
         raise UnsafeFileError(
-            f"The {form} file must claim at most {max_pixels} pixels, got {max(claims)}.", status="too_large"
+            f"The {form} file must claim at most {max_pixels} pixels, got {max(claims)}.",
+            status="too_large",
         )
     for block in blocks:
         found = directory(block)

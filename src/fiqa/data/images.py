@@ -182,9 +182,13 @@ def write_image(path: str | os.PathLike[str], pixels: Pixels, *, quality: int = 
     suffix = checks.choice(os.path.splitext(os.fspath(path))[1].lower(), "image suffix", _WRITE)
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
         raise ShapeError(f"pixels must be (H, W, 3) uint8, got {pixels.shape} {pixels.dtype}.")
-    options: dict[str, Any] = {} if suffix == ".png" else {"quality": int(checks.in_range(quality, "quality", 1, 100))}
+    options: dict[str, Any] = (
+        {} if suffix == ".png" else {"quality": int(checks.in_range(quality, "quality", 1, 100))}
+    )
     with atomic_path(path) as aside:
-        PIL.Image.fromarray(np.ascontiguousarray(pixels)).save(aside, format=_WRITE[suffix], **options)
+        PIL.Image.fromarray(np.ascontiguousarray(pixels)).save(
+            aside, format=_WRITE[suffix], **options
+        )
 
 
 def upright(pixels: Pixels, orientation: int) -> Pixels:
@@ -226,7 +230,9 @@ def read_bytes(path: str | os.PathLike[str], *, limits: Limits | None = None) ->
 
 
 def _too_large(message: str) -> UnsafeFileError:
-    return UnsafeFileError(f"{message}.", status="too_large", hint="raise the limits if you trust the source")
+    return UnsafeFileError(
+        f"{message}.", status="too_large", hint="raise the limits if you trust the source"
+    )
 
 
 class _Quiet:
@@ -276,7 +282,9 @@ def _opened(data: bytes, limits: Limits) -> Iterator[tuple[Any, Header]]:
         with _quiet, PIL.Image.open(io.BytesIO(data), formats=[form]) as picture:
             width, height = picture.size
             if width * height > limits.max_pixels:
-                raise _too_large(f"The image must have at most {limits.max_pixels} pixels, got {width} x {height}")
+                raise _too_large(
+                    f"The image must have at most {limits.max_pixels} pixels, got {width} x {height}"
+                )
             yield picture, _header(picture, data, form)
     except ReadError:
         raise
@@ -310,12 +318,19 @@ def _refusal(error: Exception, data: bytes, form: str) -> ReadError:
     import PIL.Image
 
     text = str(error)
-    if isinstance(error, (PIL.Image.DecompressionBombError, MemoryError)) or "too large" in text.lower():
+    if (
+        isinstance(error, (PIL.Image.DecompressionBombError, MemoryError))
+        or "too large" in text.lower()
+    ):
         return _too_large(f"The {form} image is too large to decode ({text})")
     if isinstance(error, UnsupportedModeError) or (
         isinstance(error, PIL.UnidentifiedImageError) and headers.unsupported(data, form)
     ):
-        return ReadError(f"This kind of {form} cannot be decoded: {text}.", status="unsupported_format", hint=_known())
+        return ReadError(
+            f"This kind of {form} cannot be decoded: {text}.",
+            status="unsupported_format",
+            hint=_known(),
+        )
     if "truncated" in text.lower() or headers.ends_early(data, form):
         return ReadError(f"The {form} file ends before the image does: {text}.", status="truncated")
     return ReadError(f"The {form} file cannot be decoded: {text}.", status="corrupt")
@@ -324,7 +339,9 @@ def _refusal(error: Exception, data: bytes, form: str) -> ReadError:
 def _header(picture: Any, data: bytes, form: str) -> Header:
     width, height = picture.size
     if form == "TIFF":
-        turn = headers.orientation(data)  # Pillow swaps width and height, and turns the pixels, by itself
+        turn = headers.orientation(
+            data
+        )  # Pillow swaps width and height, and turns the pixels, by itself
     else:
         turn = _orientation(picture, 1)
         width, height = (height, width) if turn >= 5 else (width, height)

@@ -94,7 +94,11 @@ def find(paths: PathLike | Frame | Sequence[PathLike]) -> Manifest:
     """
     if is_frame(paths):
         return read_manifest(paths)
-    given = [paths] if isinstance(paths, (str, os.PathLike)) else list(cast("Sequence[PathLike]", paths))
+    given = (
+        [paths]
+        if isinstance(paths, (str, os.PathLike))
+        else list(cast("Sequence[PathLike]", paths))
+    )
     if not given:
         raise InputError("paths must hold at least one path, got none.")
     wrong = next((one for one in given if not isinstance(one, (str, os.PathLike))), None)
@@ -240,7 +244,12 @@ def _named(paths: Sequence[str]) -> list[_Found]:
     parents = [os.path.basename(os.path.dirname(path)) for path in paths]
     shaped = len(set(parents)) > 1
     return [
-        _Found(path, os.path.join(parent, os.path.basename(path)), parent if shaped else "", _status(path))
+        _Found(
+            path,
+            os.path.join(parent, os.path.basename(path)),
+            parent if shaped else "",
+            _status(path),
+        )
         for path, parent in zip(paths, parents, strict=True)
     ]
 
@@ -277,7 +286,10 @@ def read_manifest(source: PathLike | Frame) -> Manifest:
     places = placed(known.pop("path").tolist(), where, sha256=hashes)
     named = _named(places)
     said = known.pop("status", _text("ok" for _ in places))
-    status = _text(now.status if was in ("ok", "") else was for was, now in zip(said.tolist(), named, strict=True))
+    status = _text(
+        now.status if was in ("ok", "") else was
+        for was, now in zip(said.tolist(), named, strict=True)
+    )
     ids = known.pop("id") if "id" in known else _ids([f.relative for f in named])
     identity, origin = _identity(known, named, os.path.basename(where) or "the frame")
     split = known.pop("split") if "split" in known else _text("" for _ in places)
@@ -285,7 +297,9 @@ def read_manifest(source: PathLike | Frame) -> Manifest:
     return Manifest(ids, _text(places), identity, split, status, known, origin)
 
 
-def _identity(known: dict[str, NDArray[Any]], named: Sequence[_Found], where: str) -> tuple[NDArray[np.str_], str]:
+def _identity(
+    known: dict[str, NDArray[Any]], named: Sequence[_Found], where: str
+) -> tuple[NDArray[np.str_], str]:
     """Returns identities and where they come from; takes the column out of `known`."""
     if "identity" in known:
         return known.pop("identity"), f"column identity of {where}"
@@ -305,7 +319,11 @@ def _column(series: Any) -> NDArray[Any]:
     from fiqa.data.tables import decode_text
 
     series = typed(series)
-    if series.dtype == pl.String or series.dtype == pl.Null or (series.name in TEXT and not series.dtype.is_nested()):
+    if (
+        series.dtype == pl.String
+        or series.dtype == pl.Null
+        or (series.name in TEXT and not series.dtype.is_nested())
+    ):
         return _text(decode_text(value or "") for value in series.cast(pl.String).to_list())
     if series.dtype.is_nested():
         result = np.empty(len(series), dtype=object)
@@ -340,15 +358,23 @@ def to_frame(manifest: Manifest) -> Any:
         ]
     )
     counts = [name for name in _NULL_FOR_ZERO if name in frame.columns]
-    return frame.with_columns(pl.when(pl.col(name) != 0).then(pl.col(name)).alias(name) for name in counts)
+    return frame.with_columns(
+        pl.when(pl.col(name) != 0).then(pl.col(name)).alias(name) for name in counts
+    )
 
 
 def _joined(pieces: Sequence[Manifest]) -> Manifest:
     """One manifest of many: columns that all have, in the order given; ids that clash are an error of the caller's."""
     shared = [name for name in pieces[0].columns if all(name in piece.columns for piece in pieces)]
-    fixed: dict[str, Any] = {name: np.concatenate([getattr(piece, name) for piece in pieces]) for name in _FIXED}
+    fixed: dict[str, Any] = {
+        name: np.concatenate([getattr(piece, name) for piece in pieces]) for name in _FIXED
+    }
     return Manifest(
         **fixed,
-        columns={name: np.concatenate([piece.columns[name] for piece in pieces]) for name in shared},
-        identity_from=", ".join(dict.fromkeys(piece.identity_from for piece in pieces if piece.identity_from)),
+        columns={
+            name: np.concatenate([piece.columns[name] for piece in pieces]) for name in shared
+        },
+        identity_from=", ".join(
+            dict.fromkeys(piece.identity_from for piece in pieces if piece.identity_from)
+        ),
     )

@@ -85,7 +85,11 @@ def better_match(names: Iterable[str], ids: Iterable[str], *, match: Match = "id
     theirs, ours = list(map(str, names)), list(map(str, ids))
     counts = {rule: _count(theirs, ours, rule) for rule in get_args(Match)}
     best = max(counts, key=counts.__getitem__)
-    return f"--match {best} finds {counts[best]} of {len(theirs)}" if counts[best] > counts[match] else ""
+    return (
+        f"--match {best} finds {counts[best]} of {len(theirs)}"
+        if counts[best] > counts[match]
+        else ""
+    )
 
 
 def _two(names: list[str]) -> str:

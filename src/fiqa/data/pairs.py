@@ -64,7 +64,9 @@ def read_folds(path: str | os.PathLike[str] | Frame) -> FoldedPairs:
     return lfw_pairs.read(path)
 
 
-def write_pairs(pairs: Pairs, path: str | os.PathLike[str], *, fold: NDArray[Any] | None = None) -> None:
+def write_pairs(
+    pairs: Pairs, path: str | os.PathLike[str], *, fold: NDArray[Any] | None = None
+) -> None:
     """Writes pairs as a table (id_a, id_b, mated 0 or 1, and fold when given), .csv, .parquet or .jsonl by suffix, whole or not at all.
 
     Raises:
@@ -77,10 +79,14 @@ def write_pairs(pairs: Pairs, path: str | os.PathLike[str], *, fold: NDArray[Any
     }
     if fold is not None:
         columns["fold"] = checks.array(fold, "fold", shape=(len(pairs),), dtype=np.int64)
-    write_table(pl.DataFrame(columns, schema_overrides={"id_a": pl.String, "id_b": pl.String}), path)
+    write_table(
+        pl.DataFrame(columns, schema_overrides={"id_a": pl.String, "id_b": pl.String}), path
+    )
 
 
-def join_pairs(pairs: Pairs, ids: Iterable[str], *, match: Match = "id") -> tuple[Pairs, NDArray[np.bool_]]:
+def join_pairs(
+    pairs: Pairs, ids: Iterable[str], *, match: Match = "id"
+) -> tuple[Pairs, NDArray[np.bool_]]:
     """Returns the pairs whose images both have an id of ours, over our ids, and a mask (P,) of the pairs that were kept.
 
     Args:
@@ -103,7 +109,9 @@ def join_pairs(pairs: Pairs, ids: Iterable[str], *, match: Match = "id") -> tupl
     return Pairs(ours, index[kept], pairs.mated[kept]), kept
 
 
-def mated_pairs(identities: NDArray[np.str_], *, content: NDArray[np.str_] | None = None) -> MatedPairs:
+def mated_pairs(
+    identities: NDArray[np.str_], *, content: NDArray[np.str_] | None = None
+) -> MatedPairs:
     """Returns every pair of two images of one person; rows without an identity ("") belong to nobody.
 
     Args:
@@ -122,7 +130,9 @@ def mated_pairs(identities: NDArray[np.str_], *, content: NDArray[np.str_] | Non
     order = order[names[order] != ""]
     _, starts = np.unique(names[order], return_index=True)
     groups = np.split(order, starts[1:]) if len(order) else []
-    parts = [np.stack([g[i] for i in np.triu_indices(len(g), 1)], axis=1) for g in groups if len(g) > 1]
+    parts = [
+        np.stack([g[i] for i in np.triu_indices(len(g), 1)], axis=1) for g in groups if len(g) > 1
+    ]
     index = np.concatenate(parts).astype(np.int64) if parts else np.zeros((0, 2), np.int64)
     single = sum(len(group) == 1 for group in groups)
     if content is None:
@@ -145,12 +155,15 @@ def _from_table(path: str | os.PathLike[str], frame: pl.DataFrame) -> FoldedPair
     labels = [str(value).strip().lower() for value in frame["mated"].to_list()]
     wrong = next((label for label in labels if label not in TRUE | FALSE), None)
     if wrong is not None:
-        raise InputError(f"mated must be true or false (1 or 0) in {os.fspath(path)!r}, got {wrong[:40]!r}.")
+        raise InputError(
+            f"mated must be true or false (1 or 0) in {os.fspath(path)!r}, got {wrong[:40]!r}."
+        )
     fold = None
     if "fold" in frame.columns:
         fold = checks.array(frame["fold"].to_list(), "fold", shape=(len(named),), dtype=np.int64)
     pairs = lfw_pairs.collect(
-        [(decode_text(str(a)), decode_text(str(b))) for a, b in named], [label in TRUE for label in labels]
+        [(decode_text(str(a)), decode_text(str(b))) for a, b in named],
+        [label in TRUE for label in labels],
     )
     found = lfw_pairs.folded(pairs, fold)
     warn(found.left_out, os.fspath(path))

@@ -21,7 +21,16 @@ __all__ = ["check_parquet", "read_parquet"]
 _MAGIC = b"PAR1"
 _DEPTH = 32
 _SMALL, _MOST_COMPRESSED = 1 << 24, 1000
-_BOOLEANS, _BYTE, _INTEGERS, _DOUBLE, _TEXT, _LISTS, _MAP, _STRUCT = (1, 2), 3, (4, 5, 6), 7, 8, (9, 10), 11, 12
+_BOOLEANS, _BYTE, _INTEGERS, _DOUBLE, _TEXT, _LISTS, _MAP, _STRUCT = (
+    (1, 2),
+    3,
+    (4, 5, 6),
+    7,
+    8,
+    (9, 10),
+    11,
+    12,
+)
 _SCHEMA, _ROWS, _GROUPS = 2, 3, 4  # of the file
 _CHILDREN = 5  # of an element of the schema
 _COLUMNS, _GROUP_ROWS = 1, 3  # of a row group
@@ -183,7 +192,9 @@ class _Thrift:
     def counted(self, count: int) -> int:
         """Returns a count of things that take at least a byte each."""
         if count > self.end - self.place:
-            raise ValueError(f"it claims {count} at byte {self.place}, {self.end - self.place} are left")
+            raise ValueError(
+                f"it claims {count} at byte {self.place}, {self.end - self.place} are left"
+            )
         return count
 
     def varint(self) -> int:

@@ -15,7 +15,13 @@ from fiqa import checks
 from fiqa.data import columns
 from fiqa.data.formats import score_files
 from fiqa.data.formats.ofiq import UNIFIED
-from fiqa.data.formats.score_files import NAME_COLUMNS, VALUE_COLUMNS, NamedScores, choose_column, named_scores
+from fiqa.data.formats.score_files import (
+    NAME_COLUMNS,
+    VALUE_COLUMNS,
+    NamedScores,
+    choose_column,
+    named_scores,
+)
 from fiqa.data.frames import Frame, is_frame
 from fiqa.data.names import Match, find_ids
 from fiqa.data.reading import reader
@@ -58,7 +64,9 @@ def read_quality(
     """
     where = "memory" if is_frame(path) else os.fspath(path)  # type: ignore[arg-type]
     own = read_table(path) if is_frame(path) else _own_table(where)
-    scores = score_files.read(where, column=column) if own is None else _own_scores(own, where, column)
+    scores = (
+        score_files.read(where, column=column) if own is None else _own_scores(own, where, column)
+    )
     beside = {} if own is None or is_frame(path) else read_sidecar(where) or {}
     known: dict[str, Any] = dict(beside.get("quality") or {})
     bounds = known.get("range") if scores.column == "value" else None
@@ -69,7 +77,11 @@ def read_quality(
         value=scores.value,
         method=method or known.get("method") or _single(own, "method", "model") or Path(where).stem,
         kind=known.get("kind") or _single(own, "kind") or "score",
-        range=tuple(bounds) if bounds else (0.0, 100.0) if scores.column == f"{UNIFIED}.scalar" else None,
+        range=tuple(bounds)
+        if bounds
+        else (0.0, 100.0)
+        if scores.column == f"{UNIFIED}.scalar"
+        else None,
         provenance={**known.get("provenance", {}), **found},
     )
 
@@ -126,7 +138,11 @@ def join_quality(quality: Quality, ids: Iterable[str], *, match: Match = "id") -
             f"Each id must have one name, {str(ours[twice])!r} has {times.max()}: {quality.id[place == twice][0]!r} and another."
         )
     kept = ours[place[found]]
-    return Joined(replace(quality, id=kept, value=quality.value[found]), int((~found).sum()), len(ours) - len(kept))
+    return Joined(
+        replace(quality, id=kept, value=quality.value[found]),
+        int((~found).sum()),
+        len(ours) - len(kept),
+    )
 
 
 def _own_table(path: str) -> pl.DataFrame | None:
@@ -141,13 +157,18 @@ def _own_scores(frame: pl.DataFrame, where: str, column: str | None) -> NamedSco
     flat = [name for name, kind in frame.schema.items() if not kind.is_nested()]
     name = choose_column(flat, NAME_COLUMNS, None, where)
     if name is None:
-        raise ReadError(f"{where!r} must have a column `id`, it has {', '.join(frame.columns) or 'none'}.")
+        raise ReadError(
+            f"{where!r} must have a column `id`, it has {', '.join(frame.columns) or 'none'}."
+        )
     used = choose_column(flat, VALUE_COLUMNS, column, where)
     if used is None:
         raise InputError(
-            f"{where!r} must have a column of quality, it has {', '.join(flat)}.", hint="say which with column="
+            f"{where!r} must have a column of quality, it has {', '.join(flat)}.",
+            hint="say which with column=",
         )
-    return named_scores([str(one) for one in frame[name]], frame[used].to_list(), where=where, column=used)
+    return named_scores(
+        [str(one) for one in frame[name]], frame[used].to_list(), where=where, column=used
+    )
 
 
 def _scale(scales: Any, column: str) -> dict[str, Any] | None:
@@ -156,7 +177,11 @@ def _scale(scales: Any, column: str) -> dict[str, Any] | None:
     if not isinstance(entry, dict) or entry.get("of") not in ("model", "calibration"):
         return None
     ends = entry.get("range")
-    if not (isinstance(ends, list) and len(ends) == 2 and all(isinstance(end, int | float) for end in ends)):
+    if not (
+        isinstance(ends, list)
+        and len(ends) == 2
+        and all(isinstance(end, int | float) for end in ends)
+    ):
         return {**entry, "range": None}
     return {**entry, "range": ends if ends[0] < ends[1] else None}
 
@@ -165,7 +190,9 @@ def _single(frame: pl.DataFrame | None, *columns: str) -> Any:
     """Returns the one value that every row of the first known column has, or None."""
     for name in columns:
         values: list[Any] = (
-            [] if frame is None or name not in frame.columns else frame[name].drop_nulls().unique().to_list()
+            []
+            if frame is None or name not in frame.columns
+            else frame[name].drop_nulls().unique().to_list()
         )
         if len(values) == 1:
             return values[0]

@@ -74,7 +74,9 @@ def reading(path: PathLike) -> Iterator[None]:
             raise
         raise raised from error
     except MemoryError as error:
-        raise ReadError(f"{where!r} asks for more memory than there is.", status="too_large") from error
+        raise ReadError(
+            f"{where!r} asks for more memory than there is.", status="too_large"
+        ) from error
     except Exception as error:
         refused = isinstance(error, OSError) and error.errno not in _NOTHING_THERE
         status = "unreadable" if refused else "corrupt"
@@ -82,7 +84,9 @@ def reading(path: PathLike) -> Iterator[None]:
     except BaseException as error:
         if not _panic(error):
             raise
-        raise ReadError(f"{where!r} is damaged: its reader broke off ({_told(error)}).", status="corrupt") from error
+        raise ReadError(
+            f"{where!r} is damaged: its reader broke off ({_told(error)}).", status="corrupt"
+        ) from error
 
 
 def _named(error: FiqaError, where: str) -> FiqaError:
@@ -159,10 +163,14 @@ class _NoPanics:
             if self._depth == 1:
                 self._panicked = False
                 if sys.stderr is not None:  # else descriptor 2 is closed, or another file
-                    with suppress(OSError):  # no place for a temporary file: reports are then not kept off
+                    with suppress(
+                        OSError
+                    ):  # no place for a temporary file: reports are then not kept off
                         self._kept = _redirect()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> None:
         with self._lock:
             self._depth -= 1
             self._panicked |= error is not None

@@ -61,8 +61,16 @@ def scan(
     if out is not None:
         write_manifest(manifest, out)
         arguments = {"decode": decode, "limits": asdict(limits or Limits())}
-        hashes = dict(zip(map(encode_text, manifest.path.tolist()), manifest.columns["sha256"].tolist(), strict=True))
-        write_sidecar(out, make_record("scan", arguments=arguments, inputs={"images": fingerprint(hashes)}))
+        hashes = dict(
+            zip(
+                map(encode_text, manifest.path.tolist()),
+                manifest.columns["sha256"].tolist(),
+                strict=True,
+            )
+        )
+        write_sidecar(
+            out, make_record("scan", arguments=arguments, inputs={"images": fingerprint(hashes)})
+        )
     return manifest
 
 
@@ -82,7 +90,9 @@ def _scanned(found: Manifest, decode: bool, limits: Limits, told: Told) -> Manif
         sha = words["sha256"][row]
         if sha and first.setdefault(sha, str(found.id[row])) != found.id[row]:
             words["duplicate_of"][row] = first[sha]
-    columns = dict(found.columns) | {name: _array(values) for name, values in words.items()} | counts
+    columns = (
+        dict(found.columns) | {name: _array(values) for name, values in words.items()} | counts
+    )
     return replace(found, status=_array(status), columns=columns)
 
 

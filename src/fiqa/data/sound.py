@@ -88,7 +88,9 @@ def sentences(left_out: Mapping[str, int]) -> list[str]:
     >>> sentences({"self": 2})
     ['2 pairs compare an image with itself and were left out.']
     """
-    return [f"{count} pairs {REASONS[reason]} and were left out." for reason, count in left_out.items()]
+    return [
+        f"{count} pairs {REASONS[reason]} and were left out." for reason, count in left_out.items()
+    ]
 
 
 def warn(left_out: Mapping[str, int], where: str) -> None:

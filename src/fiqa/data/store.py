@@ -54,7 +54,10 @@ def atomic_path(path: PathLike) -> Iterator[Path]:
     """
     target = Path(path)
     if target.name in ("", "..") or "\0" in target.name:
-        raise WriteError(f"An output must be a file, got {os.fspath(path)!r}.", hint="name a file, such as sheet.html")
+        raise WriteError(
+            f"An output must be a file, got {os.fspath(path)!r}.",
+            hint="name a file, such as sheet.html",
+        )
     aside = _aside(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -66,7 +69,11 @@ def atomic_path(path: PathLike) -> Iterator[Path]:
     except BaseException as error:
         with suppress(OSError):
             aside.unlink(missing_ok=True)
-        if isinstance(error, OSError) and not isinstance(error, WriteError) and error.errno is not None:
+        if (
+            isinstance(error, OSError)
+            and not isinstance(error, WriteError)
+            and error.errno is not None
+        ):
             raise WriteError(
                 f"{str(target)!r} could not be written: {error.strerror or error}.",
                 hint="nothing was left behind; free some space or choose another place, then run it again",
@@ -98,7 +105,9 @@ def open_regular(path: PathLike) -> BufferedReader:
     """
     name = os.fspath(path)
     try:
-        handle = os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+        handle = os.open(
+            name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+        )
     except (OSError, ValueError) as error:
         missing = isinstance(error, ValueError) or error.errno in (errno.ENOENT, errno.ENOTDIR)
         raise ReadError(
@@ -189,16 +198,27 @@ def _digest(artifact: Path) -> str:
     """sha256 of a file; of a folder, the sha256 over its file names and sizes."""
     if not artifact.is_dir():
         return sha256_file(artifact)
-    names = sorted((os.fsencode(p.relative_to(artifact)), p.stat().st_size) for p in artifact.rglob("*") if p.is_file())
+    names = sorted(
+        (os.fsencode(p.relative_to(artifact)), p.stat().st_size)
+        for p in artifact.rglob("*")
+        if p.is_file()
+    )
     return hashlib.sha256(repr(names).encode()).hexdigest()
 
 
-def write_sidecar(artifact: PathLike, record: Mapping[str, Any], *, found: Mapping[str, Any] | None = None) -> Path:
+def write_sidecar(
+    artifact: PathLike, record: Mapping[str, Any], *, found: Mapping[str, Any] | None = None
+) -> Path:
     """Writes `<artifact>.json` with the record, its fingerprint and the artifact's own digest; call it last. Returns its path. Raises WriteError.
 
     `found` is what the run learned (it goes into the file, not into the fingerprint).
     """
-    whole = {**record, **(found or {}), "fingerprint": fingerprint(record), "output": _digest(Path(artifact))}
+    whole = {
+        **record,
+        **(found or {}),
+        "fingerprint": fingerprint(record),
+        "output": _digest(Path(artifact)),
+    }
     with atomic_path(sidecar_path(artifact)) as aside:
         aside.write_text(json.dumps(whole, indent=1, sort_keys=True) + "\n", encoding="ascii")
     return sidecar_path(artifact)
@@ -215,7 +235,9 @@ def read_sidecar(artifact: PathLike) -> dict[str, Any] | None:
         found = error
     if isinstance(found, dict):
         return found
-    _log.warning("%s is no sidecar that can be read and counts as stale (%s)", file, type(found).__name__)
+    _log.warning(
+        "%s is no sidecar that can be read and counts as stale (%s)", file, type(found).__name__
+    )
     return None
 
 
@@ -224,7 +246,10 @@ def is_current(artifact: PathLike, expected: str) -> bool:
     found = read_sidecar(artifact)
     target = Path(artifact)
     return bool(
-        found and found.get("fingerprint") == expected and target.exists() and found.get("output") == _digest(target)
+        found
+        and found.get("fingerprint") == expected
+        and target.exists()
+        and found.get("output") == _digest(target)
     )
 
 

@@ -126,7 +126,9 @@ def _plain(values: list[Any]) -> list[Any]:
         return values
     if kinds <= {str, NoneType}:
         return [value if value is None else encode_text(value) for value in values]
-    if kinds <= {list, tuple, NoneType} and set(map(type, chain.from_iterable(filter(None, values)))) <= {int, float}:
+    if kinds <= {list, tuple, NoneType} and set(
+        map(type, chain.from_iterable(filter(None, values)))
+    ) <= {int, float}:
         return values
     return [_plain_cell(value) for value in values]
 
@@ -145,7 +147,10 @@ def _plain_cell(value: Any) -> Any:
 
 def _frame(named: Mapping[str, list[Any] | pl.Series]) -> pl.DataFrame:
     """Columns of mixed int and float are float; a column of our tables has its type even where nothing is known."""
-    known = {name: values if isinstance(values, pl.Series) else series(name, values) for name, values in named.items()}
+    known = {
+        name: values if isinstance(values, pl.Series) else series(name, values)
+        for name, values in named.items()
+    }
     return pl.DataFrame([typed(values) for values in known.values()])
 
 
@@ -158,10 +163,15 @@ def flatten(frame: pl.DataFrame, *, lists: bool = False) -> pl.DataFrame:
     for name, kind in frame.schema.items():
         column = pl.col(name)
         if name in _STRUCTS and isinstance(kind, pl.Struct):
-            cells += [column.struct.field(f.name).alias(_STRUCTS[name] + f.name) for f in kind.fields]
+            cells += [
+                column.struct.field(f.name).alias(_STRUCTS[name] + f.name) for f in kind.fields
+            ]
         elif name in _LISTS and isinstance(kind, (pl.List, pl.Array)):
             spread = column.cast(pl.List(kind.inner))
-            cells += [spread.list.get(i, null_on_oob=True).alias(flat) for i, flat in enumerate(_LISTS[name])]
+            cells += [
+                spread.list.get(i, null_on_oob=True).alias(flat)
+                for i, flat in enumerate(_LISTS[name])
+            ]
         elif name in _LISTS:
             cells += [column.alias(flat) for flat in _LISTS[name]]  # nothing but missing values
         elif name in _STRUCTS and kind == pl.Null:
@@ -171,7 +181,10 @@ def flatten(frame: pl.DataFrame, *, lists: bool = False) -> pl.DataFrame:
         elif name == "reasons" and isinstance(kind, pl.List):
             cells.append(column.cast(pl.List(pl.String)).list.join(";").fill_null("").alias(name))
         elif isinstance(kind, (pl.List, pl.Array, pl.Struct)):
-            raise InputError(f"Column {name!r} must be flat to be written as text, got {kind}.", hint="use .parquet")
+            raise InputError(
+                f"Column {name!r} must be flat to be written as text, got {kind}.",
+                hint="use .parquet",
+            )
         else:
             cells.append(column)
     flat_frame = frame.select(cells)
@@ -184,7 +197,9 @@ def unflatten(frame: pl.DataFrame) -> pl.DataFrame:
     done: set[str] = set()
     for name in frame.columns:
         prefix = next((p for p in _STRUCTS.items() if name.startswith(p[1])), None)
-        whole = prefix[0] if prefix else next((w for w, flat in _LISTS.items() if name in flat), name)
+        whole = (
+            prefix[0] if prefix else next((w for w, flat in _LISTS.items() if name in flat), name)
+        )
         if whole in done:
             continue
         done.add(whole)
@@ -198,7 +213,9 @@ def unflatten(frame: pl.DataFrame) -> pl.DataFrame:
         elif name == "reasons" and not isinstance(frame.schema[name], pl.List):
             text = pl.col(name).cast(pl.String).fill_null("")
             empty = pl.lit([], dtype=pl.List(pl.String))
-            result.append(pl.when(text == "").then(empty).otherwise(text.str.split(";")).alias(name))
+            result.append(
+                pl.when(text == "").then(empty).otherwise(text.str.split(";")).alias(name)
+            )
         else:
             result.append(pl.col(name))
     return frame.select(result)
@@ -272,7 +289,9 @@ def read_table(source: str | os.PathLike[str] | Frame) -> pl.DataFrame:
         except ReadError:
             raise
         except (pl.exceptions.PolarsError, ValueError, RecursionError) as error:
-            raise ReadError(f"{path!r} must be a table in {suffix} form: {error}.", status="corrupt") from error
+            raise ReadError(
+                f"{path!r} must be a table in {suffix} form: {error}.", status="corrupt"
+            ) from error
 
 
 def _of_memory(source: Frame) -> pl.DataFrame:
@@ -354,7 +373,9 @@ class TableWriter:
         self.path = Path(path)
         self.suffix = table_suffix(path)
         if self.path.is_dir():
-            raise WriteError(f"A table must be a file, {str(path)!r} is a folder.", hint="name a file in it")
+            raise WriteError(
+                f"A table must be a file, {str(path)!r} is a folder.", hint="name a file in it"
+            )
         self._parts = Parts(path, fingerprint, ".parquet")
         self._next = self._parts.done
 
@@ -365,20 +386,28 @@ class TableWriter:
 
     def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Adds the next batch; an empty one counts too. Raises WriteError."""
-        with self._parts.writing(self._next) as aside, _refusing(self.path), open(aside, "wb") as file:
+        with (
+            self._parts.writing(self._next) as aside,
+            _refusing(self.path),
+            open(aside, "wb") as file,
+        ):
             frame_of(rows).write_parquet(file)
         self._next += 1
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
         if kind is None:
             self._assemble()
             self._parts.discard()
 
     def _assemble(self) -> None:
-        parts = [lazy for lazy in map(pl.scan_parquet, self._parts.paths()) if len(lazy.collect_schema())]
+        parts = [
+            lazy for lazy in map(pl.scan_parquet, self._parts.paths()) if len(lazy.collect_schema())
+        ]
         if not parts:
             write_table(pl.DataFrame(), self.path)
             return
@@ -391,5 +420,7 @@ class TableWriter:
             with open(aside, "wb") as file:
                 for number, part in enumerate(parts):
                     empty = pl.DataFrame(schema=schema)
-                    batch = pl.concat([empty, part.collect()], how="diagonal_relaxed").select(schema.names())
+                    batch = pl.concat([empty, part.collect()], how="diagonal_relaxed").select(
+                        schema.names()
+                    )
                     write_rows(batch, file, self.suffix, header=number == 0)

@@ -43,7 +43,9 @@ class Channels:
     def line(self) -> str:
         """Returns the finding as a line of text."""
         if self.crops < _FEWEST:
-            return f"color order: not judged, {self.crops} aligned faces of color (at least {_FEWEST})"
+            return (
+                f"color order: not judged, {self.crops} aligned faces of color (at least {_FEWEST})"
+            )
         told = (
             f"of {self.crops} aligned faces {self.bluer:.0%} are bluer than red and "
             f"{self.better:.0%} score higher with red and blue swapped"
@@ -63,7 +65,9 @@ def channels(images: Manifest, *, limits: Limits | None = None) -> Channels:
     from fiqa.methods import load
 
     columns = images.columns
-    likely = np.flatnonzero((columns["modality"] == "color") & (columns["width"] == columns["height"]))
+    likely = np.flatnonzero(
+        (columns["modality"] == "color") & (columns["width"] == columns["height"])
+    )
     picked = likely[np.linspace(0, len(likely) - 1, min(_MOST, len(likely))).astype(int)]
     table = CropTable(images, limits or Limits())
     read = [crop for crop in (table.read(int(row))[1] for row in picked) if crop is not None]

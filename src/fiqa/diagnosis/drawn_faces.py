@@ -28,7 +28,9 @@ def drawn_faces(count: int, *, seed: int = 0) -> Faces:
     checks.in_range(seed, "seed", 0, 2**63)
     crops = [_face(np.random.default_rng((seed, i))) for i in range(count)]
     stacked = np.stack(crops) if crops else np.empty((0, _SIZE, _SIZE, 3), np.uint8)
-    return Faces(stacked, landmarks=np.broadcast_to(TEMPLATE.astype(np.float32), (count, 5, 2)).copy())
+    return Faces(
+        stacked, landmarks=np.broadcast_to(TEMPLATE.astype(np.float32), (count, 5, 2)).copy()
+    )
 
 
 def _face(rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -58,7 +60,9 @@ def _face(rng: np.random.Generator) -> NDArray[np.uint8]:
     return np.clip(np.rint(lit), 0, 255).astype(np.uint8)
 
 
-def _ellipse(image: NDArray[np.uint8], center: NDArray[np.float64] | Color, axes: Color, color: Color) -> None:
+def _ellipse(
+    image: NDArray[np.uint8], center: NDArray[np.float64] | Color, axes: Color, color: Color
+) -> None:
     """A filled ellipse with sub-pixel place and smooth edge."""
     at, half = ([round(float(v) * (1 << _SHIFT)) for v in pair] for pair in (center, axes))
     cv2.ellipse(image, at, half, 0, 0, 360, tuple(map(float, color)), -1, cv2.LINE_AA, _SHIFT)

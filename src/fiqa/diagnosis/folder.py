@@ -60,10 +60,15 @@ class FolderReport:
     def lines(self) -> list[str]:
         """Returns the report as lines of text; long lists are cut after five entries, with their length."""
         text = [f"images: {self.images} ({_counts(self.statuses)})"]
-        text += [f"  {status}: {path!r}. {STATUSES[status]}" for path, status in self.failed[:_SHOWN]]
+        text += [
+            f"  {status}: {path!r}. {STATUSES[status]}" for path, status in self.failed[:_SHOWN]
+        ]
         text += _more(self.failed)
         if self.sizes is not None:
-            text += [f"{name}: {low:g} .. {high:g}, median {mid:g}" for name, (low, mid, high) in self.sizes.items()]
+            text += [
+                f"{name}: {low:g} .. {high:g}, median {mid:g}"
+                for name, (low, mid, high) in self.sizes.items()
+            ]
         text.append(f"sides below {SMALL_SIDE} pixels: {self.small}")
         text.append(f"formats: {_counts(self.formats)}")
         text.append(f"bits per channel: {_counts(self.bits)}")
@@ -75,7 +80,9 @@ class FolderReport:
         text += ["  " + " = ".join(map(repr, group)) for group in self.duplicates[:_SHOWN]]
         text += _more(self.duplicates)
         text.append(f"equal files under different identities: {len(self.conflicts)}")
-        text.append(f"identities: {self.identities}; with one image (no mated pair): {len(self.single)}")
+        text.append(
+            f"identities: {self.identities}; with one image (no mated pair): {len(self.single)}"
+        )
         return text
 
 
@@ -115,7 +122,9 @@ def folder_report(
         failed=[(str(p), str(s)) for p, s in zip(seen.path, seen.status, strict=True) if s != "ok"],
         duplicates=groups,
         conflicts=[group for group in groups if len({owner[name] for name in group}) > 1],
-        sizes={name: _range(good.columns[name]) for name in ("width", "height", "bytes")} if len(good) else None,
+        sizes={name: _range(good.columns[name]) for name in ("width", "height", "bytes")}
+        if len(good)
+        else None,
         small=int(np.count_nonzero(np.minimum(width, height) < SMALL_SIDE)),
         formats=_tally(good.columns["format"]),
         bits=_tally(good.columns["bits"]),

@@ -27,7 +27,16 @@ from fiqa.types import Faces, FloatArray
 
 __all__ = ["Check", "ModelReport", "model_report", "probe_faces"]
 
-PROBE_KINDS = ("blur", "defocus", "motion", "low_resolution", "low_light", "jpeg", "mask", "truncation")
+PROBE_KINDS = (
+    "blur",
+    "defocus",
+    "motion",
+    "low_resolution",
+    "low_light",
+    "jpeg",
+    "mask",
+    "truncation",
+)
 """The degradations that must lower a quality and move a recognizer's vector."""
 _MILD, _STRONG = 0.3, 1.0
 _DRAWN = 16
@@ -68,7 +77,9 @@ class ModelReport:
         return [f"model: {self.path!r}", f"probed with: {self.probe}", *rows]
 
 
-def model_report(path: str | os.PathLike[str], *, faces: Faces | None = None, seed: int = 0) -> ModelReport:
+def model_report(
+    path: str | os.PathLike[str], *, faces: Faces | None = None, seed: int = 0
+) -> ModelReport:
     """Returns what can be found out about a model file without labels.
 
     Checks: the file and its card (present, valid, sha256, outputs); values are finite and vary; they are
@@ -92,7 +103,9 @@ def model_report(path: str | os.PathLike[str], *, faces: Faces | None = None, se
         model = OnnxModel(path)
     except FiqaError as error:
         return ModelReport(
-            os.fspath(path), "nothing", [Check("file and card", "problem", str(error).replace("\n\n", " "))]
+            os.fspath(path),
+            "nothing",
+            [Check("file and card", "problem", str(error).replace("\n\n", " "))],
         )
     found = [
         Check(
@@ -138,7 +151,11 @@ def _quality(scorer: OnnxScorer, faces: Faces, judged: bool, seed: int) -> list[
     varies = deviation > _SAME * max(1.0, float(np.abs(clean).max()))
     found = [
         finite,
-        Check("output varies", "ok" if varies else "problem", f"standard deviation {deviation:.4g} over the faces"),
+        Check(
+            "output varies",
+            "ok" if varies else "problem",
+            f"standard deviation {deviation:.4g} over the faces",
+        ),
         _batches(scorer.score, faces.crops, clean[:, None]),
     ]
     if not varies:
@@ -147,14 +164,20 @@ def _quality(scorer: OnnxScorer, faces: Faces, judged: bool, seed: int) -> list[
     found.append(_spread(scorer, clean if judged else np.concatenate([clean, *copies.values()])))
     swapped = float(np.abs(scorer.score(_swapped(faces)) - clean).mean()) / deviation
     found.append(
-        Check("color order", "note", f"swapping red and blue moves the score by {swapped:.2f} standard deviations")
+        Check(
+            "color order",
+            "note",
+            f"swapping red and blue moves the score by {swapped:.2f} standard deviations",
+        )
     )
     found.append(_polarity(copies, clean))
     found.append(_non_faces(scorer, clean, judged, seed))
     uqs = scorer.unified(clean)
     low, high = int(uqs.min()), int(uqs.max())
     stuck = "problem" if low == high and low in (0, 100) else "ok"
-    found.append(Check("calibration", stuck if judged else "note", f"the faces score {low} .. {high} of 100"))
+    found.append(
+        Check("calibration", stuck if judged else "note", f"the faces score {low} .. {high} of 100")
+    )
     return found
 
 
@@ -166,7 +189,11 @@ def _spread(scorer: OnnxScorer, scores: FloatArray) -> Check:
     raw, values = scorer.model.card.raw, scores.astype(np.float64)
     if raw is None and not (values.min() >= 0 and values.max() <= 1):
         middle = float(np.median(values))
-        return Check("spread", "note", f"raw std {values.std():.4g} around {middle:.4g}; the card has no `raw` scale")
+        return Check(
+            "spread",
+            "note",
+            f"raw std {values.std():.4g} around {middle:.4g}; the card has no `raw` scale",
+        )
     scale = (0.0, 1.0) if raw is None else (raw.low, raw.high)
     labels = None if raw is None or raw.labels is None else raw.labels.spread()
     measured = [("", Collapse(spread(on_scale(values, scale)), labels))]
@@ -192,7 +219,10 @@ def _polarity(copies: Mapping[str, FloatArray], clean: FloatArray) -> Check:
 
 def _non_faces(scorer: OnnxScorer, clean: FloatArray, judged: bool, seed: int) -> Check:
     middle = float(np.median(clean))
-    probes = {name: float(value) for name, value in zip(_NON_FACES, scorer.score(_non_face_crops(seed)), strict=True)}
+    probes = {
+        name: float(value)
+        for name, value in zip(_NON_FACES, scorer.score(_non_face_crops(seed)), strict=True)
+    }
     above = [name for name, value in probes.items() if not value < middle]
     told = ", ".join(f"{name} {value:.4g}" for name, value in probes.items())
     verdict = ("problem" if above else "ok") if judged else "note"
@@ -205,7 +235,9 @@ def _recognizer(embedder: OnnxEmbedder, faces: Faces, seed: int) -> list[Check]:
     finite = _finite(raw)
     if finite.verdict == "problem" or not (raw != 0).any(axis=1).all():
         return (
-            [finite] if finite.verdict == "problem" else [Check("vectors", "problem", "a face has a vector of zeros")]
+            [finite]
+            if finite.verdict == "problem"
+            else [Check("vectors", "problem", "a face has a vector of zeros")]
         )
     clean = _unit(raw)
     alike = clean @ clean.T
@@ -225,7 +257,8 @@ def _recognizer(embedder: OnnxEmbedder, faces: Faces, seed: int) -> list[Check]:
         Check(
             "no face",
             "note" if np.isfinite(strange).all() else "problem",
-            "vectors of blank images and noise are " + ("finite" if np.isfinite(strange).all() else "not finite"),
+            "vectors of blank images and noise are "
+            + ("finite" if np.isfinite(strange).all() else "not finite"),
         ),
     ]
 
@@ -234,17 +267,23 @@ def _drift(embedder: OnnxEmbedder, faces: Faces, clean: FloatArray, seed: int) -
     """A stronger degradation must move the vectors farther than a mild one."""
     told, wrong = [], []
     for kind in PROBE_KINDS:
-        mild, strong = (_cosine(embedder, degrade(faces, kind, s, seed=seed), clean) for s in (_MILD, _STRONG))
+        mild, strong = (
+            _cosine(embedder, degrade(faces, kind, s, seed=seed), clean) for s in (_MILD, _STRONG)
+        )
         told.append(f"{kind} {mild:.3f} to {strong:.3f}")
         if not strong < mild:
             wrong.append(kind)
     verdict = "ok" if 2 * len(wrong) < len(PROBE_KINDS) else "problem"
-    return Check("degraded copies", verdict, f"cosine to the clean face, mild to strong: {', '.join(told)}")
+    return Check(
+        "degraded copies", verdict, f"cosine to the clean face, mild to strong: {', '.join(told)}"
+    )
 
 
 def _finite(values: FloatArray) -> Check:
     bad = int(values.size - np.count_nonzero(np.isfinite(values)))
-    return Check("finite", "problem" if bad else "ok", f"{bad} of {values.size} values are NaN or infinite")
+    return Check(
+        "finite", "problem" if bad else "ok", f"{bad} of {values.size} values are NaN or infinite"
+    )
 
 
 def _batches(run: Callable[[Crops], FloatArray], crops: Crops, whole: FloatArray) -> Check:
@@ -253,7 +292,10 @@ def _batches(run: Callable[[Crops], FloatArray], crops: Crops, whole: FloatArray
     worst = 0.0
     for size in (1, 3):
         parts = np.concatenate(
-            [run(crops[i : i + size]).reshape(-1, whole.shape[1]) for i in range(0, len(crops), size)]
+            [
+                run(crops[i : i + size]).reshape(-1, whole.shape[1])
+                for i in range(0, len(crops), size)
+            ]
         )
         worst = max(worst, float(np.abs(parts - whole).max()) / scale)
     return Check(

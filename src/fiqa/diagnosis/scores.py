@@ -44,7 +44,10 @@ class ScoresReport:
         """Returns the report as lines of text."""
         told = f" ({self.statuses})" if self.statuses else ""
         head = [f"table: {self.path!r}", f"rows: {self.rows}{told}"]
-        return [*head, *(f"{check.verdict:<8}{check.name}: {check.detail}" for check in self.checks)]
+        return [
+            *head,
+            *(f"{check.verdict:<8}{check.name}: {check.detail}" for check in self.checks),
+        ]
 
 
 def is_scores(path: PathLike) -> bool:
@@ -88,7 +91,9 @@ def _column(path: PathLike, name: str, has_raw: bool) -> Check:
     if entry.get("of") == "calibration" or (has_raw and name in ("score", "uqs")):
         ends = (0.0, 100.0) if name == "uqs" else (0.0, 1.0)
         told = Collapse.of(value, None, ends).line()
-        return Check(f"column {name}", "note", f"calibrated, says nothing of the model's own spread: {told}")
+        return Check(
+            f"column {name}", "note", f"calibrated, says nothing of the model's own spread: {told}"
+        )
     unit, scale = own_scale(quality, value)
     if unit is None:
         low, middle, high = np.quantile(value, (0.1, 0.5, 0.9))
@@ -103,6 +108,8 @@ def _column(path: PathLike, name: str, has_raw: bool) -> Check:
 def _labels(numbers: Any) -> Spread | None:
     """The spread of labels as a sidecar has it, None where it is none."""
     try:
-        return Spread(**{name: numbers[name] + 0 for name in ("q90_q10", "std", "entropy", "count")})
+        return Spread(
+            **{name: numbers[name] + 0 for name in ("q90_q10", "std", "entropy", "count")}
+        )
     except (TypeError, KeyError):
         return None

@@ -73,7 +73,9 @@ def embed_rows(
     work = _Work(table, model, int(batch), flip)
     if out is None:
         return work.result([work.part(counted(range(len(table)), told, "embed", len(table)))])
-    record = make_record("embed", arguments=work.arguments() | {"half": half}, inputs={"crops": table.digest()})
+    record = make_record(
+        "embed", arguments=work.arguments() | {"half": half}, inputs={"crops": table.digest()}
+    )
     guard_outputs([out], source, table.manifest, recognizer, beside=[failures_path(out)])
     key = fingerprint(record)
     if not force and is_current(out, key):
@@ -145,9 +147,13 @@ class _Work:
         return statuses, np.concatenate(vectors)
 
     def _vectors(self, crops: Crops) -> FloatArray:
-        raw = checks.array(self.recognizer.embed(crops), "embed(crops)", shape=(len(crops), "D"), dtype=np.float32)
+        raw = checks.array(
+            self.recognizer.embed(crops), "embed(crops)", shape=(len(crops), "D"), dtype=np.float32
+        )
         if self.flip:
-            raw = (raw + self.recognizer.embed(np.ascontiguousarray(crops[:, :, ::-1]))) / np.float32(2)
+            raw = (
+                raw + self.recognizer.embed(np.ascontiguousarray(crops[:, :, ::-1]))
+            ) / np.float32(2)
         return raw
 
     def result(self, parts: Sequence[Part]) -> Embedded:
@@ -158,7 +164,9 @@ class _Work:
         length = np.sqrt(np.einsum("nd,nd->n", raw, raw, dtype=np.float64))
         unit = (raw / length[:, None]).astype(np.float32)
         ids = manifest.id[manifest.status == "ok"]
-        return Embedded(Embeddings(ids, unit, length.astype(np.float32), self.recognizer.name), manifest)
+        return Embedded(
+            Embeddings(ids, unit, length.astype(np.float32), self.recognizer.name), manifest
+        )
 
 
 def _parts(work: _Work, out: PathLike, key: str, told: Told) -> list[Part]:
@@ -194,7 +202,9 @@ def _write_failures(manifest: Manifest, out: PathLike) -> None:
     failures_path(out).unlink(missing_ok=True)
     if len(failed):
         rows = zip(failed.id, failed.path, failed.status, strict=True)
-        write_table(frame_of({"id": i, "path": p, "status": s} for i, p, s in rows), failures_path(out))
+        write_table(
+            frame_of({"id": i, "path": p, "status": s} for i, p, s in rows), failures_path(out)
+        )
 
 
 def _with_failures(manifest: Manifest, out: PathLike) -> Manifest:
@@ -205,5 +215,8 @@ def _with_failures(manifest: Manifest, out: PathLike) -> Manifest:
         return manifest
     frame = read_table(failures_path(out))
     known = dict(zip(map(decode_text, frame["id"]), frame["status"], strict=True))
-    statuses = [known.get(str(name), status) for name, status in zip(manifest.id, manifest.status, strict=True)]
+    statuses = [
+        known.get(str(name), status)
+        for name, status in zip(manifest.id, manifest.status, strict=True)
+    ]
     return replace(manifest, status=np.array(statuses, dtype=np.str_))

@@ -11,14 +11,27 @@ from numpy.typing import NDArray
 
 from fiqa.errors import EvidenceError
 from fiqa.evaluation.evidence import Evidence
-from fiqa.evaluation.result import FORMS, Estimate, MethodCurve, RecognizerResult, WorstPair, thinned
+from fiqa.evaluation.result import (
+    FORMS,
+    Estimate,
+    MethodCurve,
+    RecognizerResult,
+    WorstPair,
+    thinned,
+)
 from fiqa.functional import edc
 from fiqa.functional.bootstrap import Band, Difference, Interval, band_of, difference
 from fiqa.functional.curve import DiscardCurve
 from fiqa.functional.protocols import protocol_of, start_threshold, starting_fnmr
 from fiqa.functional.similarity import pair_similarity
 from fiqa.functional.streams import Largest, nonmated_blocks
-from fiqa.functional.verification import Accuracy, Verification, allowed_false_matches, lfw_accuracy, of_stream
+from fiqa.functional.verification import (
+    Accuracy,
+    Verification,
+    allowed_false_matches,
+    lfw_accuracy,
+    of_stream,
+)
 from fiqa.types import Embeddings
 
 __all__ = ["Setting", "recognizer_result", "verification_of"]
@@ -52,8 +65,14 @@ def recognizer_result(evidence: Evidence, vectors: Embeddings, how: Setting) -> 
             hint="two images of one identity make a mated pair; --faces MANIFEST names identities",
         )
     blocks = _blocks(evidence, vectors)
-    found = of_stream(genuine, seen.watch(blocks), fars=how.fars) if evidence.nonmated_total else None
-    stored = _Stored.of(evidence, vectors, genuine, how) if protocol_of(how.protocol).discards == "all" else None
+    found = (
+        of_stream(genuine, seen.watch(blocks), fars=how.fars) if evidence.nonmated_total else None
+    )
+    stored = (
+        _Stored.of(evidence, vectors, genuine, how)
+        if protocol_of(how.protocol).discards == "all"
+        else None
+    )
     curves = _curves(evidence, genuine, seen.threshold(genuine), stored, how)
     first = curves[0].curve
     return RecognizerResult(
@@ -77,7 +96,9 @@ def verification_of(
     mated = evidence.mated[keep[evidence.mated].all(axis=1)]
     genuine = pair_similarity(vectors.vector, mated)
     if evidence.nonmated is None:
-        blocks: Iterable[NDArray[np.float32]] = nonmated_blocks(vectors.vector[keep], evidence.identity[keep])
+        blocks: Iterable[NDArray[np.float32]] = nonmated_blocks(
+            vectors.vector[keep], evidence.identity[keep]
+        )
     else:
         listed = evidence.nonmated[keep[evidence.nonmated].all(axis=1)]
         blocks = [pair_similarity(vectors.vector, listed)]
@@ -109,7 +130,9 @@ class _Seen:
         for block in blocks:
             if self._largest is not None:
                 self._largest.add(block)
-            place = np.clip((block + np.float32(1)) * np.float32(_BINS / 2), 0, _BINS - 1).astype(np.int64)
+            place = np.clip((block + np.float32(1)) * np.float32(_BINS / 2), 0, _BINS - 1).astype(
+                np.int64
+            )
             self._counts += np.bincount(place, minlength=_BINS)
             yield block
 
@@ -126,7 +149,9 @@ class _Seen:
         edges = np.linspace(-1, 1, _BINS + 1)[:-1]
         reached = self._counts[::-1].cumsum()[::-1] / self._total
         missed = np.searchsorted(np.sort(genuine), edges, side="right") / len(genuine)
-        change = np.flatnonzero(np.concatenate([[True], (np.diff(reached) != 0) | (np.diff(missed) != 0)]))
+        change = np.flatnonzero(
+            np.concatenate([[True], (np.diff(reached) != 0) | (np.diff(missed) != 0)])
+        )
         # Evenly along the logarithm of the FMR, where the curve is drawn.
         steps = np.interp(
             np.linspace(0, 1, 400),
@@ -140,7 +165,9 @@ class _Seen:
         """Returns (3,B): middle of each bin of similarity, share of the mated and of the non-mated pairs in it."""
         width = 2 / _SHOWN_BINS
         centers = -1 + width * (np.arange(_SHOWN_BINS) + 0.5)
-        mated = np.histogram(np.clip(genuine, -1, 1), bins=_SHOWN_BINS, range=(-1, 1))[0] / len(genuine)
+        mated = np.histogram(np.clip(genuine, -1, 1), bins=_SHOWN_BINS, range=(-1, 1))[0] / len(
+            genuine
+        )
         other = self._counts.reshape(_SHOWN_BINS, -1).sum(axis=1) / max(self._total, 1)
         return np.stack([centers, mated, other]).astype(np.float64)
 
@@ -154,7 +181,9 @@ class _Stored:
     index: NDArray[np.int64]
 
     @classmethod
-    def of(cls, evidence: Evidence, vectors: Embeddings, genuine: NDArray[np.float32], how: Setting) -> _Stored:
+    def of(
+        cls, evidence: Evidence, vectors: Embeddings, genuine: NDArray[np.float32], how: Setting
+    ) -> _Stored:
         other = evidence.stored_nonmated(how.seed)
         similarity = np.concatenate([genuine, pair_similarity(vectors.vector, other)])
         mated = np.arange(len(similarity)) < len(genuine)
@@ -162,7 +191,11 @@ class _Stored:
 
 
 def _curves(
-    evidence: Evidence, genuine: NDArray[np.float32], threshold: float, stored: _Stored | None, how: Setting
+    evidence: Evidence,
+    genuine: NDArray[np.float32],
+    threshold: float,
+    stored: _Stored | None,
+    how: Setting,
 ) -> list[MethodCurve]:
     n = len(evidence.ids)
     random = np.random.default_rng(how.seed).permutation(n).astype(np.float64)
@@ -205,11 +238,17 @@ def _re_estimated(stored: _Stored, value: Any, how: Setting) -> DiscardCurve:
     threshold = edc.comparison_threshold(stored.similarity, stored.mated, **chosen)
     known = np.random.default_rng(how.seed).random(len(stored.similarity))
     known -= stored.mated & (stored.similarity <= np.float64(threshold))
-    return edc.discard_curve(stored.similarity, stored.mated, np.stack([known, known], axis=1), **chosen)
+    return edc.discard_curve(
+        stored.similarity, stored.mated, np.stack([known, known], axis=1), **chosen
+    )
 
 
 def _band(
-    curve: DiscardCurve, genuine: NDArray[np.float32], worst: Any, code: NDArray[np.int64], how: Setting
+    curve: DiscardCurve,
+    genuine: NDArray[np.float32],
+    worst: Any,
+    code: NDArray[np.int64],
+    how: Setting,
 ) -> Band | None:
     """None without resamples, or where all mated pairs are of one identity."""
     if not how.draws or code.max(initial=0) < 1:
@@ -224,7 +263,9 @@ def _difference(band: Band, first: Band, how: Setting) -> Difference | None:
         return None
 
 
-def _areas(curve: DiscardCurve, band: Band | None, how: Setting) -> dict[tuple[float, str], Estimate | None]:
+def _areas(
+    curve: DiscardCurve, band: Band | None, how: Setting
+) -> dict[tuple[float, str], Estimate | None]:
     found: dict[tuple[float, str], Estimate | None] = {}
     for upto in how.limits:
         for form in FORMS:
@@ -248,7 +289,9 @@ def _area(curve: DiscardCurve, band: Band | None, upto: float, form: str) -> Est
     return Estimate(value, interval.low, interval.high)
 
 
-def _accuracy(evidence: Evidence, vectors: Embeddings, genuine: NDArray[np.float32]) -> Accuracy | None:
+def _accuracy(
+    evidence: Evidence, vectors: Embeddings, genuine: NDArray[np.float32]
+) -> Accuracy | None:
     """The accuracy over the folds of a pair list, None for pairs without folds."""
     if evidence.fold is None or evidence.nonmated is None:
         return None

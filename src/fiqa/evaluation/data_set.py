@@ -16,7 +16,10 @@ from fiqa.types import Embeddings, PathLike
 
 __all__ = ["DataSet", "read_set"]
 
-_SUFFIXES = {"embeddings": (".npz", ".npy", ".parquet"), "quality": (".parquet", ".csv", ".jsonl", ".txt", ".pkl")}
+_SUFFIXES = {
+    "embeddings": (".npz", ".npy", ".parquet"),
+    "quality": (".parquet", ".csv", ".jsonl", ".txt", ".pkl"),
+}
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,10 @@ class DataSet:
 
     def vectors(self) -> list[Embeddings]:
         """Returns the embeddings, each recognizer named as its file. Raises as fiqa.data.embeddings.read_embeddings."""
-        return [replace(read_embeddings(file), recognizer=name) for name, file in self.embeddings.items()]
+        return [
+            replace(read_embeddings(file), recognizer=name)
+            for name, file in self.embeddings.items()
+        ]
 
 
 def read_set(folder: PathLike) -> DataSet:
@@ -55,9 +61,16 @@ def read_set(folder: PathLike) -> DataSet:
     for kind, files in found.items():
         if not files:
             raise ReadError(
-                f"A set of data must have files in {os.fspath(root / kind)!r}, there are none.", status="not_found"
+                f"A set of data must have files in {os.fspath(root / kind)!r}, there are none.",
+                status="not_found",
             )
-    return DataSet(root.resolve().name, found["quality"], found["embeddings"], _one(root, "pairs"), _one(root, "faces"))
+    return DataSet(
+        root.resolve().name,
+        found["quality"],
+        found["embeddings"],
+        _one(root, "pairs"),
+        _one(root, "faces"),
+    )
 
 
 def _by_stem(folder: Path, suffixes: Sequence[str]) -> dict[str, str]:

@@ -72,7 +72,11 @@ class Evidence:
 
     def stored_nonmated(self, seed: int) -> NDArray[np.int64]:
         """Returns non-mated pairs (Q,2): the list's, or all, or STORED of them drawn by `seed` where all are more."""
-        return self.nonmated if self.nonmated is not None else nonmated_index(self.identity, most=STORED, seed=seed)
+        return (
+            self.nonmated
+            if self.nonmated is not None
+            else nonmated_index(self.identity, most=STORED, seed=seed)
+        )
 
 
 def gather(
@@ -94,7 +98,10 @@ def gather(
     known = np.all([rows >= 0 for rows in (*vector_rows, *score_rows)], axis=0)
     sides = [
         *((one.name, one.quality.id, rows) for one, rows in zip(named, score_rows, strict=True)),
-        *((one.recognizer, one.id, rows) for one, rows in zip(recognizers, vector_rows, strict=True)),
+        *(
+            (one.recognizer, one.id, rows)
+            for one, rows in zip(recognizers, vector_rows, strict=True)
+        ),
     ]
     listed = None if pairs is None else listed_pairs(pairs, ours, known, match)
     identity, identity_from = people(ours, known, manifest, listed)
@@ -105,14 +112,25 @@ def gather(
         raise _nothing_meets(sides, ours, keep, listed, match)
     notes = [f"Identities are from {identity_from}.", *_missing_notes(sides, ours, keep, match)]
     scores = [_scores(one, rows, keep) for one, rows in zip(named, score_rows, strict=True)]
-    vectors = [_taken(one, rows[keep], ours[keep]) for one, rows in zip(recognizers, vector_rows, strict=True)]
+    vectors = [
+        _taken(one, rows[keep], ours[keep])
+        for one, rows in zip(recognizers, vector_rows, strict=True)
+    ]
     counts = {"images": len(keep), "left_out": len(ours) - len(keep)}
-    notes += [f"{one.name} was flipped: lower is better in its file." for one in named if one.flipped]
+    notes += [
+        f"{one.name} was flipped: lower is better in its file." for one in named if one.flipped
+    ]
     chosen = chosen_pairs(
-        listed, identity[keep], None if manifest is None else content_of(manifest, keep), keep, len(ours)
+        listed,
+        identity[keep],
+        None if manifest is None else content_of(manifest, keep),
+        keep,
+        len(ours),
     )
     mated, nonmated, fold, found, impossible = chosen
-    counts |= {"identities": len(np.unique(identity[keep][mated[:, 0]])) if len(mated) else 0} | found
+    counts |= {
+        "identities": len(np.unique(identity[keep][mated[:, 0]])) if len(mated) else 0
+    } | found
     counts["mated"] = len(mated)
     counts["nonmated"] = nonmated_count(identity[keep]) if nonmated is None else len(nonmated)
     notes += sentences(impossible)
@@ -129,14 +147,27 @@ def gather(
         )
     taken = None if manifest is None else manifest.take(keep)
     return Evidence(
-        ours[keep], identity[keep], taken, scores, vectors, mated, nonmated, fold, counts, notes, identity_from
+        ours[keep],
+        identity[keep],
+        taken,
+        scores,
+        vectors,
+        mated,
+        nonmated,
+        fold,
+        counts,
+        notes,
+        identity_from,
     )
 
 
 def inputs(quality: Qualities, embeddings: Vectors, *others: Any) -> list[str]:
     """Returns the files among the arguments of `gather`, for the record of a run."""
     flat = list(quality.values()) if isinstance(quality, Mapping) else _listed_of(quality)
-    names = [_split(one)[1] if isinstance(one, str) else one for one in [*flat, *_listed_of(embeddings), *others]]
+    names = [
+        _split(one)[1] if isinstance(one, str) else one
+        for one in [*flat, *_listed_of(embeddings), *others]
+    ]
     return [os.fspath(one) for one in names if isinstance(one, str | os.PathLike) and one != NORM]
 
 
@@ -155,7 +186,10 @@ def embeddings_of(embeddings: Vectors) -> list[Embeddings]:
     if not found:
         raise InputError("embeddings must name at least one recognizer, got none.")
     names = _unique([name for _, name, _ in found], [stem for _, _, stem in found], "recognizer")
-    return [Embeddings(e.id, e.vector, e.norm, name) for (e, _, _), name in zip(found, names, strict=True)]
+    return [
+        Embeddings(e.id, e.vector, e.norm, name)
+        for (e, _, _), name in zip(found, names, strict=True)
+    ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,7 +233,9 @@ def _split(text: str) -> tuple[str | None, str]:
 
 def _qualities(quality: Qualities, recognizers: Sequence[Embeddings]) -> list[_Named]:
     given: list[tuple[str | None, Any]] = (
-        list(quality.items()) if isinstance(quality, Mapping) else [(None, one) for one in _listed_of(quality)]
+        list(quality.items())
+        if isinstance(quality, Mapping)
+        else [(None, one) for one in _listed_of(quality)]
     )
     found: list[_Named] = []
     for name, one in given:
@@ -215,7 +251,8 @@ def _qualities(quality: Qualities, recognizers: Sequence[Embeddings]) -> list[_N
     reserved = sorted({"random", "oracle"} & set(names))
     if reserved:
         raise InputError(
-            f"{reserved[0]!r} must not be a quality's name: that curve is always there.", hint="say NAME=FILE"
+            f"{reserved[0]!r} must not be a quality's name: that curve is always there.",
+            hint="say NAME=FILE",
         )
     return [replace(one, name=name) for name, one in zip(names, found, strict=True)]
 
@@ -234,7 +271,9 @@ def _unique(names: list[str], stems: list[str], what: str) -> list[str]:
     chosen = [stem if times[name] > 1 else name for name, stem in zip(names, stems, strict=True)]
     twice = [name for name, count in Counter(chosen).items() if count > 1]
     if twice:
-        raise InputError(f"Each {what} must have its own name, got {twice[0]!r} twice.", hint="say NAME=FILE")
+        raise InputError(
+            f"Each {what} must have its own name, got {twice[0]!r} twice.", hint="say NAME=FILE"
+        )
     return chosen
 
 
@@ -245,7 +284,9 @@ def _rows(theirs: NDArray[np.str_], ours: NDArray[np.str_], match: Match) -> NDA
     found = np.flatnonzero(place >= 0)
     if len(np.unique(place[found])) < len(found):
         taken, times = np.unique(place[found], return_counts=True)
-        raise InputError(f"Each id must have one name, {str(ours[taken[times > 1][0]])!r} has {times.max()}.")
+        raise InputError(
+            f"Each id must have one name, {str(ours[taken[times > 1][0]])!r} has {times.max()}."
+        )
     rows[place[found]] = found
     return rows
 
@@ -272,7 +313,9 @@ _Side = tuple[str, NDArray[np.str_], NDArray[np.int64]]
 """A quality or recognizer: its name, its ids, and the row of each of our ids in it, -1 without."""
 
 
-def _missing_notes(sides: Sequence[_Side], ours: NDArray[np.str_], keep: NDArray[np.int64], match: Match) -> list[str]:
+def _missing_notes(
+    sides: Sequence[_Side], ours: NDArray[np.str_], keep: NDArray[np.int64], match: Match
+) -> list[str]:
     notes = []
     for name, theirs, rows in sides:
         if np.any(rows < 0):
@@ -304,7 +347,11 @@ def _nothing_meets(
     if listed is not None and listed.lost:
         apart.append(strangers(listed.names, ours, what="the list of pairs", match=match))
     if not apart:
-        apart = [f"an image is {str(ours[0])!r}, which names no identity" if len(ours) else "there is no image"]
+        apart = [
+            f"an image is {str(ours[0])!r}, which names no identity"
+            if len(ours)
+            else "there is no image"
+        ]
     return EvidenceError(
         f"Evaluation needs images that every quality and recognizer has (and whose identity is known), got {len(keep)} of {len(ours)}: "
         f"{'. '.join(apart)}.",

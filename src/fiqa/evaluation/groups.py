@@ -53,7 +53,8 @@ def group_names(evidence: Evidence, column: str, missing: NDArray[np.str_]) -> N
     manifest = evidence.manifest
     if manifest is None:
         raise InputError(
-            "A group column must come from a manifest, got none.", hint="--faces MANIFEST with that column"
+            "A group column must come from a manifest, got none.",
+            hint="--faces MANIFEST with that column",
         )
     columns = {"identity": manifest.identity, "split": manifest.split, **manifest.columns}
     if column not in columns:
@@ -77,7 +78,9 @@ def _names_of(values: NDArray[Any]) -> NDArray[np.str_] | None:
         if not len(whole) or np.any(whole != np.round(whole)):
             return None
         return np.array(["" if np.isnan(value) else f"{value:.0f}" for value in values], np.str_)
-    if values.dtype.kind == "O" and all(value is None or isinstance(value, str | bool | int) for value in values):
+    if values.dtype.kind == "O" and all(
+        value is None or isinstance(value, str | bool | int) for value in values
+    ):
         return np.array(["" if value is None else str(value) for value in values], np.str_)
     return None
 
@@ -87,7 +90,11 @@ def _kind(values: NDArray[Any]) -> str:
     if values.dtype.kind == "f":
         return "fractions"
     kinds = {type(value).__name__ for value in values if value is not None}
-    return f"values of type {', '.join(sorted(kinds))}" if values.dtype.kind == "O" else str(values.dtype)
+    return (
+        f"values of type {', '.join(sorted(kinds))}"
+        if values.dtype.kind == "O"
+        else str(values.dtype)
+    )
 
 
 def _text_columns(columns: dict[str, Any]) -> list[str]:

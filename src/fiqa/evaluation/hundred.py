@@ -43,7 +43,9 @@ def on_100(
     return calibration.unified(scores.value).astype(np.float64), f"the calibration of {scores.name}"
 
 
-def _uqs_column(quality: PathLike | Frame, evidence: Evidence, match: Match) -> NDArray[np.float64] | None:
+def _uqs_column(
+    quality: PathLike | Frame, evidence: Evidence, match: Match
+) -> NDArray[np.float64] | None:
     """The column uqs of a table for the images at hand, None where it lacks one of them."""
     sources: list[Any] = [quality] if is_frame(quality) else list(inputs(quality, ()))
     for file in sources:

@@ -52,7 +52,10 @@ def listed_pairs(
 
 
 def people(
-    ours: NDArray[np.str_], known: NDArray[np.bool_], manifest: Manifest | None, listed: PairList | None
+    ours: NDArray[np.str_],
+    known: NDArray[np.bool_],
+    manifest: Manifest | None,
+    listed: PairList | None,
 ) -> tuple[NDArray[np.str_], str]:
     """Returns who is on each of our images, and where that is from.
 
@@ -93,7 +96,9 @@ def _from_pairs(pairs: Pairs) -> NDArray[np.str_]:
 
 def content_of(manifest: Manifest, keep: NDArray[np.int64]) -> NDArray[np.str_] | None:
     """Returns the hash of each kept image's file, None where the manifest has none."""
-    return manifest.columns["sha256"][keep].astype(np.str_) if "sha256" in manifest.columns else None
+    return (
+        manifest.columns["sha256"][keep].astype(np.str_) if "sha256" in manifest.columns else None
+    )
 
 
 def chosen_pairs(
@@ -102,14 +107,22 @@ def chosen_pairs(
     content: NDArray[np.str_] | None,
     keep: NDArray[np.int64],
     total: int,
-) -> tuple[NDArray[np.int64], NDArray[np.int64] | None, NDArray[np.int64] | None, dict[str, int], dict[str, int]]:
+) -> tuple[
+    NDArray[np.int64],
+    NDArray[np.int64] | None,
+    NDArray[np.int64] | None,
+    dict[str, int],
+    dict[str, int],
+]:
     """Returns (mated, nonmated or None, fold or None, counts, impossible pairs by reason), pairs as rows of the kept images."""
     if listed is None:
         mated = mated_pairs(identity, content=content)
         return mated.index, None, None, {"single": mated.single, "duplicates": mated.duplicates}, {}
     place = np.full(total, -1)
     place[keep] = np.arange(len(keep))
-    whole = Pairs(np.arange(len(keep)).astype(np.str_), place[listed.pairs.index], listed.pairs.mated)
+    whole = Pairs(
+        np.arange(len(keep)).astype(np.str_), place[listed.pairs.index], listed.pairs.mated
+    )
     possible = sound(whole, identity=identity, content=content)
     index, same = whole.index[possible.kept], whole.mated[possible.kept]
     left_out = dict(Counter(listed.left_out) + Counter(possible.left_out))

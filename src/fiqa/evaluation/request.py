@@ -79,7 +79,13 @@ def _flat(values: Any) -> list[Any]:
 
 
 def _name(value: Any) -> str:
-    own = value.method if isinstance(value, Quality) else value.recognizer if isinstance(value, Embeddings) else ""
+    own = (
+        value.method
+        if isinstance(value, Quality)
+        else value.recognizer
+        if isinstance(value, Embeddings)
+        else ""
+    )
     return f"{type(value).__name__} {own}".strip()
 
 
@@ -98,5 +104,9 @@ def _digest(value: Any) -> str:
             digest.update(f"{part} {name}\n".encode("utf-8", "surrogateescape"))
             array = np.asarray(column)
             number = array.dtype.kind in "biuf"
-            digest.update(array.tobytes() if number else repr(array.tolist()).encode("utf-8", "backslashreplace"))
+            digest.update(
+                array.tobytes()
+                if number
+                else repr(array.tolist()).encode("utf-8", "backslashreplace")
+            )
     return digest.hexdigest()

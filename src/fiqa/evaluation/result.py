@@ -16,7 +16,15 @@ from fiqa.functional.spread import Spread
 from fiqa.functional.table import Table
 from fiqa.functional.verification import Accuracy, Verification
 
-__all__ = ["FORMS", "Estimate", "Evaluation", "MethodCurve", "RecognizerResult", "Scores", "WorstPair"]
+__all__ = [
+    "FORMS",
+    "Estimate",
+    "Evaluation",
+    "MethodCurve",
+    "RecognizerResult",
+    "Scores",
+    "WorstPair",
+]
 
 FORMS = ("raw", "start", "best")
 """The three forms of an area: raw, relative to the FNMR at discard 0, and less the area under the theoretical best."""
@@ -129,7 +137,11 @@ class Evaluation:
 
     def text(self) -> str:
         """Returns what a terminal shows: areas and verification, and the notes; the report has the other tables too."""
-        shown = [table.text() for table in self.tables if table.name.startswith(("areas_", "verification"))]
+        shown = [
+            table.text()
+            for table in self.tables
+            if table.name.startswith(("areas_", "verification"))
+        ]
         return "\n\n".join([*shown, "\n".join(f"note: {note}" for note in self.notes)]).strip()
 
     def json(self) -> dict[str, Any]:
@@ -155,7 +167,9 @@ def thinned(count: int, most: int = _POINTS) -> NDArray[np.int64]:
 
 
 def _scores_json(scores: Scores) -> dict[str, Any]:
-    share, edges = np.histogram(scores.value, bins=40) if len(scores.value) else (np.empty(0), np.empty(0))
+    share, edges = (
+        np.histogram(scores.value, bins=40) if len(scores.value) else (np.empty(0), np.empty(0))
+    )
     return {
         "name": scores.name, "kind": scores.kind, "source": scores.source, "scale": scores.scale, "absent": scores.absent, "unmatched": scores.unmatched,
         "count": len(scores.value), "histogram": {"edges": _plain(edges), "counts": _plain(share)},
@@ -176,7 +190,9 @@ def _recognizer_json(result: RecognizerResult) -> dict[str, Any]:
         else _plain(asdict(found) | {"tpr": {f"{far:g}": v for far, v in found.tpr.items()}}),
         "accuracy": None if accuracy is None else _plain(asdict(accuracy)),
         "roc": {"fmr": _plain(result.roc[0]), "fnmr": _plain(result.roc[1])},
-        "similarity": dict(zip(("center", "mated", "nonmated"), map(_plain, result.density), strict=True)),
+        "similarity": dict(
+            zip(("center", "mated", "nonmated"), map(_plain, result.density), strict=True)
+        ),
         "methods": [_curve_json(curve) for curve in result.curves],
         "worst": [
             {"ids": list(pair.ids), "similarity": pair.similarity, "quality": list(pair.quality)}

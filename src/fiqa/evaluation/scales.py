@@ -14,7 +14,9 @@ from fiqa.types import Quality
 __all__ = ["own_scale", "scales_note"]
 
 
-def own_scale(quality: Quality, value: NDArray[np.float64]) -> tuple[NDArray[np.float64] | None, str]:
+def own_scale(
+    quality: Quality, value: NDArray[np.float64]
+) -> tuple[NDArray[np.float64] | None, str]:
     """Returns the values on the method's own scale brought to 0..1, and in words which that is and why.
 
     A calibration to 0..1 is fitted on scores: it gives a collapsed score the spread of a good one. So it
@@ -40,7 +42,9 @@ def own_scale(quality: Quality, value: NDArray[np.float64]) -> tuple[NDArray[np.
     inside = low >= 0 and high <= 1
     beyond = int(np.count_nonzero((value < low) | (value > high)))
     clipped = f", {beyond} beyond its ends" if beyond else ""
-    return on_scale(value, (0.0, 1.0) if inside else (low, high)), f"{source}, {low:g}..{high:g} {why}{clipped}"
+    return on_scale(
+        value, (0.0, 1.0) if inside else (low, high)
+    ), f"{source}, {low:g}..{high:g} {why}{clipped}"
 
 
 def scales_note(scores: Sequence[Scores]) -> str:

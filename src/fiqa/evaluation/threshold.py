@@ -103,7 +103,10 @@ class CutReport:
 
         `points` are all operating points, `cut` is that of the first.
         """
-        curve = {name: getattr(self.curve, name).tolist() for name in ("cut", "coverage", "fnmr", "limit", "kept")}
+        curve = {
+            name: getattr(self.curve, name).tolist()
+            for name in ("cut", "coverage", "fnmr", "limit", "kept")
+        }
         whole = {
             "method": self.method,
             "recognizer": self.recognizer,
@@ -157,7 +160,14 @@ class CutReport:
         if cut.hundred is not None:
             whole, safe = cut.hundred.effect, cut.hundred.safe
             rows.append(_row("plain, of 100", _whole(whole), whole, None))
-            rows.append(_row("safe, of 100", _whole(safe.effect), safe.effect, safe.limit if safe.effect else None))
+            rows.append(
+                _row(
+                    "safe, of 100",
+                    _whole(safe.effect),
+                    safe.effect,
+                    safe.limit if safe.effect else None,
+                )
+            )
         head = f"{'coverage' if point.wish.fnmr is None else 'FNMR'} of others"
         columns = ["", "cut", "images kept", "FNMR", "errors of mated pairs", head, "FMR"]
         return Table(
@@ -178,7 +188,11 @@ class CutReport:
             f"plain cut, {level} by people: cut [{cut.cut.low:.6g}, {cut.cut.high:.6g}], "
             f"images kept [{cut.coverage.low:.4f}, {cut.coverage.high:.4f}], "
             f"FNMR [{cut.fnmr.low:.4g}, {cut.fnmr.high:.4g}]"
-            + ("" if cut.fmr_interval is None else ", FMR [{:.2g}, {:.2g}]".format(*cut.fmr_interval)),
+            + (
+                ""
+                if cut.fmr_interval is None
+                else ", FMR [{:.2g}, {:.2g}]".format(*cut.fmr_interval)
+            ),
             f"{cut.images:,} images, {cut.mated:,} mated pairs of {cut.identities:,} identities",
             self.protocol,
         ]
@@ -207,9 +221,18 @@ class CutReport:
         )
         name, rows = f"groups_{point.wish}".replace(" ", "_"), [_group_row(cost) for cost in costs]
         tables = [Table(name, f"Groups at this cut: {at}", columns, rows, note, 4)]
-        columns = ["group", "FMR before", "FMR", "interval", "false matches of non-mated pairs kept"]
+        columns = [
+            "group",
+            "FMR before",
+            "FMR",
+            "interval",
+            "false matches of non-mated pairs kept",
+        ]
         rows = [_match_row(cost) for cost in costs]
-        return [*tables, Table(f"matches_{name}", f"False matches of groups: {at}", columns, rows, f"{level}.")]
+        return [
+            *tables,
+            Table(f"matches_{name}", f"False matches of groups: {at}", columns, rows, f"{level}."),
+        ]
 
 
 def missing_sentence(safe: SafeCut, wish: Wish) -> str:
@@ -231,7 +254,9 @@ def wishes(fnmr: Rates, coverage: Rates) -> tuple[Wish, ...]:
     Raises:
         InputError: neither is given, both are, or one is out of range.
     """
-    wanted = [Wish(fnmr=rate) for rate in _rates(fnmr)] + [Wish(coverage=share) for share in _rates(coverage)]
+    wanted = [Wish(fnmr=rate) for rate in _rates(fnmr)] + [
+        Wish(coverage=share) for share in _rates(coverage)
+    ]
     if not wanted or (_rates(fnmr) and _rates(coverage)):
         raise InputError(
             f"Exactly one of fnmr and coverage must be given, got fnmr={fnmr} and coverage={coverage}.",
@@ -297,23 +322,42 @@ def cut_report(
         f"threshold {held.threshold:.4g} for FMR {fmr:g} on {len(other):,} non-mated pairs "
         f"(lowest they resolve {1 / len(other):.2g}); {draws} resamples of identities, seed {seed}"
     )
-    return CutReport(tuple(points), curve, scores.name, vectors.recognizer, line, tuple(notes), source, group, command)
+    return CutReport(
+        tuple(points),
+        curve,
+        scores.name,
+        vectors.recognizer,
+        line,
+        tuple(notes),
+        source,
+        group,
+        command,
+    )
 
 
 def _point(wish: Wish, cut: Cut, values: NDArray[np.float64]) -> OperatingPoint:
     safe = cut.safe.effect
     return OperatingPoint(
-        wish, cut, typed_cut(cut.cut.value, values), None if safe is None else typed_cut(safe.cut, values)
+        wish,
+        cut,
+        typed_cut(cut.cut.value, values),
+        None if safe is None else typed_cut(safe.cut, values),
     )
 
 
-def _notes(evidence: Evidence, stored: int, seed: int, groups: NDArray[np.str_] | None, group: str | None) -> list[str]:
+def _notes(
+    evidence: Evidence, stored: int, seed: int, groups: NDArray[np.str_] | None, group: str | None
+) -> list[str]:
     notes = []
     if evidence.nonmated is None and evidence.nonmated_total > STORED:
-        notes.append(f"{stored:,} of {evidence.nonmated_total:,} non-mated pairs were drawn at random (seed {seed}).")
+        notes.append(
+            f"{stored:,} of {evidence.nonmated_total:,} non-mated pairs were drawn at random (seed {seed})."
+        )
     if groups is not None and np.any(groups == NO_GROUP):
         count = int(np.count_nonzero(groups == NO_GROUP))
-        notes.append(f"{count:,} of {len(groups):,} images have no {group}: they are the group {NO_GROUP}.")
+        notes.append(
+            f"{count:,} of {len(groups):,} images have no {group}: they are the group {NO_GROUP}."
+        )
     return notes
 
 
@@ -360,7 +404,13 @@ def _group_row(cost: GroupCost) -> list[Any]:
 
 def _match_row(cost: GroupCost) -> list[Any]:
     before, after = (None if rate is None else f"{rate:.2g}" for rate in (cost.fmr_start, cost.fmr))
-    return [cost.name, before, after, _limits(cost.fmr_interval, ".2g"), f"{cost.matches:,} of {cost.nonmated:,}"]
+    return [
+        cost.name,
+        before,
+        after,
+        _limits(cost.fmr_interval, ".2g"),
+        f"{cost.matches:,} of {cost.nonmated:,}",
+    ]
 
 
 def _limits(pair: tuple[float, float] | None, form: str) -> str | None:

@@ -80,7 +80,9 @@ def compute(function: Callable[[list[Any]], Sequence[Any]], items: list[Any]) ->
     """
     results = list(function(items))
     if len(results) != len(items):
-        raise InputError(f"The function must return one result per item ({len(items)}), got {len(results)}.")
+        raise InputError(
+            f"The function must return one result per item ({len(items)}), got {len(results)}."
+        )
     return results
 
 
@@ -98,7 +100,9 @@ def _serve(pipe: Connection) -> None:
         return
 
 
-def _answer(function: Callable[[list[Any]], Sequence[Any]], items: list[Any]) -> tuple[Exception | None, list[Any]]:
+def _answer(
+    function: Callable[[list[Any]], Sequence[Any]], items: list[Any]
+) -> tuple[Exception | None, list[Any]]:
     try:
         return None, compute(function, items)
     except Exception as error:  # noqa: BLE001 - any error is the parent's to raise
@@ -113,7 +117,11 @@ def _sheltered() -> Iterator[None]:
     """
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if hasattr(signal, "pthread_sigmask") else None
+    before = (
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        if hasattr(signal, "pthread_sigmask")
+        else None
+    )
     try:
         yield
     finally:

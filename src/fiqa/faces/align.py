@@ -11,7 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fiqa.faces.detection import Detection, check_image
-from fiqa.functional.geometry import eye_distance, inverse, similarity_transform, template, transform_points
+from fiqa.functional.geometry import (
+    eye_distance,
+    inverse,
+    similarity_transform,
+    template,
+    transform_points,
+)
 from fiqa.types import Faces
 
 if TYPE_CHECKING:
@@ -78,7 +84,9 @@ def align(image: NDArray[np.uint8], landmarks: ArrayLike, *, size: int = 112) ->
     return Aligned(crop, _inside(matrix, size, image.shape[0], image.shape[1]), moved, matrix)
 
 
-def faces_from(image: Image, detections: Sequence[Detection], *, size: int = 112, tilt: float = 0.0) -> Faces:
+def faces_from(
+    image: Image, detections: Sequence[Detection], *, size: int = 112, tilt: float = 0.0
+) -> Faces:
     """Returns the aligned faces of one image, in the order of `detections`.
 
     Estimated landmarks become rows of NaN: they are the template again, and a pose read from them would always be frontal.
@@ -119,5 +127,7 @@ def _inside(matrix: NDArray[np.float64], size: int, height: int, width: int) -> 
     x = np.arange(size)
     sx = back[0, 0] * x[None, :] + back[0, 1] * x[:, None] + back[0, 2]
     sy = back[1, 0] * x[None, :] + back[1, 1] * x[:, None] + back[1, 2]
-    inside: NDArray[np.bool_] = (sx >= -slack) & (sx <= width - 1 + slack) & (sy >= -slack) & (sy <= height - 1 + slack)
+    inside: NDArray[np.bool_] = (
+        (sx >= -slack) & (sx <= width - 1 + slack) & (sy >= -slack) & (sy <= height - 1 + slack)
+    )
     return inside

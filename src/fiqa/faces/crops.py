@@ -137,7 +137,11 @@ class CropTable:
             _log.warning("%r failed", path, exc_info=True)
             return "failed", None
         height, width = pixels.shape[:2]
-        return ("wrong_size", None) if height != width or width < SMALLEST_CROP else ("ok", resized(pixels))
+        return (
+            ("wrong_size", None)
+            if height != width or width < SMALLEST_CROP
+            else ("ok", resized(pixels))
+        )
 
     def digest(self) -> str:
         """Returns a digest of the ids and of the crops: their pixels, or path, size and time of their files."""
@@ -156,7 +160,9 @@ def aligned_face(source: Source, image: Image) -> Faces | None:
         return None
     known: dict[str, Any] = {"grey": np.array([image.grey])}
     if source.landmarks is not None:
-        known["landmarks"] = np.asarray(source.landmarks, np.float32).reshape(1, 5, 2) * (ALIGNED_SIZE / width)
+        known["landmarks"] = np.asarray(source.landmarks, np.float32).reshape(1, 5, 2) * (
+            ALIGNED_SIZE / width
+        )
     if source.eye_distance is not None:
         known["eye_distance"] = np.array([source.eye_distance], np.float32)
     if source.roll is not None:
@@ -186,6 +192,9 @@ def joined(faces: Sequence[Faces]) -> Faces:
         shape = next((value.shape[1:] for value in values if value is not None), None)
         if shape is not None:
             whole[field.name] = np.concatenate(
-                [np.full((len(f), *shape), np.nan) if v is None else v for f, v in zip(faces, values, strict=True)]
+                [
+                    np.full((len(f), *shape), np.nan) if v is None else v
+                    for f, v in zip(faces, values, strict=True)
+                ]
             )
     return Faces(**whole)

@@ -46,7 +46,9 @@ class Detection:
 
     def __post_init__(self) -> None:
         for name, shape in (("box", (4,)), ("landmarks", (5, 2))):
-            value = checks.array(getattr(self, name), f"Detection.{name}", shape=shape, dtype=np.float32)
+            value = checks.array(
+                getattr(self, name), f"Detection.{name}", shape=shape, dtype=np.float32
+            )
             object.__setattr__(self, name, checks.finite(value, f"Detection.{name}"))
         checks.in_range(self.confidence, "Detection.confidence", 0.0, 1.0)
 
@@ -73,7 +75,10 @@ class Detector(Protocol):
 
 
 def choose(
-    detections: list[Detection], policy: str = "largest", *, min_eye_distance: float = MIN_EYE_DISTANCE
+    detections: list[Detection],
+    policy: str = "largest",
+    *,
+    min_eye_distance: float = MIN_EYE_DISTANCE,
 ) -> tuple[list[Detection], str]:
     """Returns the faces that count, largest first, and the status of the image.
 
@@ -116,5 +121,7 @@ def check_image(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Returns `image` if it is (H,W,3) uint8 with at least one pixel; raises ShapeError otherwise."""
     checks.array(image, "image", shape=("H", "W", 3))
     if image.dtype != np.uint8 or 0 in image.shape:
-        raise ShapeError(f"image must be uint8 RGB in 0..255 with at least one pixel, got {image.dtype} {image.shape}.")
+        raise ShapeError(
+            f"image must be uint8 RGB in 0..255 with at least one pixel, got {image.dtype} {image.shape}."
+        )
     return image

@@ -56,7 +56,13 @@ class View:
         return (f"looks_turned={self.better}",) if self.better else ()
 
 
-def view(finder: Detector, pixels: NDArray[np.uint8], *, policy: str = "largest", orientation: str = "exif") -> View:
+def view(
+    finder: Detector,
+    pixels: NDArray[np.uint8],
+    *,
+    policy: str = "largest",
+    orientation: str = "exif",
+) -> View:
     """Returns the faces that count, as choose does, of the photograph as it is or turned.
 
     The other three turns are looked at where the detector is not certain of a face as it is.

@@ -16,9 +16,13 @@ __all__ = ["balanced_accuracy", "kendall", "macro_f1", "mae", "per_identity", "r
 Metric = Callable[[NDArray[np.float64], NDArray[np.float64]], float]
 
 
-def _two(pred: ArrayLike, target: ArrayLike, least: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _two(
+    pred: ArrayLike, target: ArrayLike, least: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     first = checks.finite(checks.array(pred, "pred", shape=("N",), dtype=np.float64), "pred")
-    second = checks.finite(checks.array(target, "target", shape=(len(first),), dtype=np.float64), "target")
+    second = checks.finite(
+        checks.array(target, "target", shape=(len(first),), dtype=np.float64), "target"
+    )
     if len(first) < least:
         raise EvidenceError(f"agreement needs at least {least} rows, got {len(first)}.")
     return first, second
@@ -102,7 +106,9 @@ def kendall(pred: ArrayLike, target: ArrayLike) -> float:
     return float(statistic)
 
 
-def per_identity(metric: Metric, pred: ArrayLike, target: ArrayLike, identities: ArrayLike) -> tuple[float, int, int]:
+def per_identity(
+    metric: Metric, pred: ArrayLike, target: ArrayLike, identities: ArrayLike
+) -> tuple[float, int, int]:
     """Returns (mean of the metric over identities, identities used, identities skipped).
 
     An identity with fewer than two rows, or whose predictions or targets are all equal, says nothing about order: it is skipped and counted.
@@ -126,10 +132,16 @@ def per_identity(metric: Metric, pred: ArrayLike, target: ArrayLike, identities:
         raise EvidenceError(
             f"per_identity needs an identity with two or more rows that differ; all {len(members)} have fewer or are constant."
         )
-    return float(np.mean([metric(first[g], second[g]) for g in usable])), len(usable), len(members) - len(usable)
+    return (
+        float(np.mean([metric(first[g], second[g]) for g in usable])),
+        len(usable),
+        len(members) - len(usable),
+    )
 
 
-def _counts(pred: ArrayLike, target: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def _counts(
+    pred: ArrayLike, target: ArrayLike
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Returns per level (of either side): rows right, rows of the target, rows of the prediction."""
     first = checks.array(pred, "pred_levels", shape=("N",))
     second = checks.array(target, "target_levels", shape=(len(first),))
@@ -138,7 +150,11 @@ def _counts(pred: ArrayLike, target: ArrayLike) -> tuple[NDArray[np.int64], NDAr
     names, code = np.unique(np.concatenate([first, second]), return_inverse=True)
     a, b = code[: len(first)], code[len(first) :]
     n = len(names)
-    return np.bincount(a[a == b], minlength=n), np.bincount(b, minlength=n), np.bincount(a, minlength=n)
+    return (
+        np.bincount(a[a == b], minlength=n),
+        np.bincount(b, minlength=n),
+        np.bincount(a, minlength=n),
+    )
 
 
 def balanced_accuracy(pred_levels: ArrayLike, target_levels: ArrayLike) -> float:

@@ -122,7 +122,9 @@ def bootstrap_band(
     same = np.asarray(mated, bool)
     code, _ = mated_codes(identities, same)
     genuine = np.asarray(similarity)[same]
-    return band_of(curve, genuine, edc.pair_quality(quality)[same], code, draws=draws, level=level, seed=seed)
+    return band_of(
+        curve, genuine, edc.pair_quality(quality)[same], code, draws=draws, level=level, seed=seed
+    )
 
 
 def band_of(
@@ -149,7 +151,9 @@ def band_of(
     """
     genuine = checks.array(similarity, "similarity", shape=("M",))
     quality = checks.array(worst, "worst", shape=(len(genuine),))
-    names, code = np.unique(checks.array(identities, "identities", shape=(len(genuine),)), return_inverse=True)
+    names, code = np.unique(
+        checks.array(identities, "identities", shape=(len(genuine),)), return_inverse=True
+    )
     count = len(names)
     sample = _Ordered(quality, genuine <= np.float64(curve.threshold), code)
     drawn = [sample.evaluate(weight) for weight in identity_weights(count, draws, level, seed)]
@@ -192,11 +196,16 @@ def paired_difference(
     chosen: dict[str, Any] = {
         "fmr": fmr, "protocol": protocol, "start_fnmr": start_fnmr, "draws": draws, "level": level, "seed": seed,
     }  # fmt: skip
-    bands = [bootstrap_band(similarity, mated, quality, identities, **chosen) for quality in (quality_a, quality_b)]
+    bands = [
+        bootstrap_band(similarity, mated, quality, identities, **chosen)
+        for quality in (quality_a, quality_b)
+    ]
     return difference(bands[0], bands[1], upto=upto, normalize=normalize)
 
 
-def difference(a: Band, b: Band, *, upto: float = 0.3, normalize: Normalize = "start") -> Difference:
+def difference(
+    a: Band, b: Band, *, upto: float = 0.3, normalize: Normalize = "start"
+) -> Difference:
     """Returns paired_difference of two bands that were drawn on the same pairs with the same draws, level and seed.
 
     Raises:
@@ -219,10 +228,14 @@ def difference(a: Band, b: Band, *, upto: float = 0.3, normalize: Normalize = "s
     gap = gap[np.isfinite(gap)]
     tail = int(min(np.count_nonzero(gap <= 0), np.count_nonzero(gap >= 0)))
     p = min(1.0, 2 * (tail + 1) / (len(gap) + 1))
-    return Difference(first, second, first - second, interval.low, interval.high, p, a.level, interval.draws)
+    return Difference(
+        first, second, first - second, interval.low, interval.high, p, a.level, interval.draws
+    )
 
 
-def identity_weights(count: int, draws: int, level: float, seed: int) -> Iterator[NDArray[np.int64]]:
+def identity_weights(
+    count: int, draws: int, level: float, seed: int
+) -> Iterator[NDArray[np.int64]]:
     """Yields for each draw how often each of `count` identities is taken, (count,) summing to count.
 
     Raises:
@@ -236,7 +249,9 @@ def identity_weights(count: int, draws: int, level: float, seed: int) -> Iterato
         raise InputError(f"draws must be at least 2, got {draws}.")
     checks.in_range(level, "level", 0.0, 1.0, open_low=True, open_high=True)
     if count < 2:
-        raise EvidenceError(f"A bootstrap by identity needs mated pairs of at least 2 identities, got {count}.")
+        raise EvidenceError(
+            f"A bootstrap by identity needs mated pairs of at least 2 identities, got {count}."
+        )
     rng = np.random.default_rng(seed)
     return (np.bincount(rng.integers(0, count, count), minlength=count) for _ in range(draws))
 
@@ -258,7 +273,9 @@ def mated_codes(identities: ArrayLike, same: NDArray[np.bool_]) -> tuple[NDArray
     pairs = checks.array(identities, "identities", shape=(len(same), 2))[same]
     mixed = int(np.count_nonzero(pairs[:, 0] != pairs[:, 1]))
     if mixed:
-        raise InputError(f"A mated pair must be of one identity, got {mixed} of {len(pairs)} that are of two.")
+        raise InputError(
+            f"A mated pair must be of one identity, got {mixed} of {len(pairs)} that are of two."
+        )
     names, code = np.unique(pairs[:, 0], return_inverse=True)
     return code, len(names)
 
@@ -266,7 +283,9 @@ def mated_codes(identities: ArrayLike, same: NDArray[np.bool_]) -> tuple[NDArray
 class _Ordered:
     """Mated pairs in the order of their quality; a draw is evaluated from the weights of their identities."""
 
-    def __init__(self, quality: NDArray[Any], failed: NDArray[np.bool_], code: NDArray[np.int64]) -> None:
+    def __init__(
+        self, quality: NDArray[Any], failed: NDArray[np.bool_], code: NDArray[np.int64]
+    ) -> None:
         order = np.argsort(quality, kind="stable")
         ordered = quality[order]
         self.first = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
@@ -274,7 +293,9 @@ class _Ordered:
         self.bad = np.flatnonzero(failed[order])
         self.gone = np.searchsorted(self.bad, self.first)
 
-    def evaluate(self, weight: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def evaluate(
+        self, weight: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Returns (fnmr (G,), raw area up to there (G,)) on GRID when every identity counts `weight` times."""
         upto = np.cumsum(weight[self.code])
         before = np.concatenate([[0], upto])[self.first]

@@ -10,7 +10,15 @@ from numpy.typing import ArrayLike, NDArray
 from fiqa import checks
 from fiqa.errors import InputError
 
-__all__ = ["LEVEL_CUTS", "Calibration", "levels", "min_max", "raw_at", "unified_score", "unit_score"]
+__all__ = [
+    "LEVEL_CUTS",
+    "Calibration",
+    "levels",
+    "min_max",
+    "raw_at",
+    "unified_score",
+    "unit_score",
+]
 
 LEVEL_CUTS = (20.0, 40.0, 60.0, 80.0)
 """Default cuts on the 0..100 scale between unusable, low, medium, good and perfect."""
@@ -109,7 +117,9 @@ def raw_at(uqs: ArrayLike, *, x0: float, w: float) -> NDArray[np.float64]:
     values = checks.array(uqs, "uqs", shape=("N",), dtype=np.float64)
     _check(x0, w)
     if not np.all((values >= 0) & (values <= 100)):
-        raise InputError(f"uqs must be in [0, 100], got {values[~((values >= 0) & (values <= 100))][0]}.")
+        raise InputError(
+            f"uqs must be in [0, 100], got {values[~((values >= 0) & (values <= 100))][0]}."
+        )
     p = values / 100.0
     with np.errstate(divide="ignore"):
         return x0 + w * (np.log(p) - np.log1p(-p))

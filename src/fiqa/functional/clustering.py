@@ -13,7 +13,11 @@ __all__ = ["kmeans"]
 
 
 def kmeans(
-    vectors: NDArray[np.floating[Any]], clusters: int, *, rng: np.random.Generator, iterations: int = 25
+    vectors: NDArray[np.floating[Any]],
+    clusters: int,
+    *,
+    rng: np.random.Generator,
+    iterations: int = 25,
 ) -> NDArray[np.int32]:
     """Returns the cluster (0..clusters-1) of each vector, by Lloyd's iterations from randomly chosen vectors.
 

@@ -82,8 +82,13 @@ class Collapse:
         if self.labels is None:
             return ", ".join(f"{name} {value:.3g}" for name, value in zip(names, own, strict=True))
         wanted = (self.labels.std, self.labels.q90_q10, self.labels.entropy)
-        parts = [f"{name} {a:.3g} (labels {b:.3g})" for name, a, b in zip(names, own, wanted, strict=True)]
-        share = "the labels do not differ" if self.ratio is None else f"{self.ratio:.3g} of the labels"
+        parts = [
+            f"{name} {a:.3g} (labels {b:.3g})"
+            for name, a, b in zip(names, own, wanted, strict=True)
+        ]
+        share = (
+            "the labels do not differ" if self.ratio is None else f"{self.ratio:.3g} of the labels"
+        )
         return f"{', '.join(parts)}: {share}"
 
 
@@ -101,7 +106,9 @@ def on_scale(values: ArrayLike, scale: tuple[float, float]) -> NDArray[np.float6
     >>> on_scale([10.0, 25.0, 60.0], (10, 50)).tolist()
     [0.0, 0.375, 1.0]
     """
-    numbers = checks.finite(checks.array(values, "values", shape=("N",), dtype=np.float64), "values")
+    numbers = checks.finite(
+        checks.array(values, "values", shape=("N",), dtype=np.float64), "values"
+    )
     low, high = scale
     if not low < high:
         raise InputError(f"the ends of a scale must ascend, got {low} and {high}.")

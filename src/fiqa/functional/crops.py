@@ -18,4 +18,6 @@ def resized(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if len(pixels) == ALIGNED_SIZE:
         return pixels
     method = cv2.INTER_AREA if len(pixels) > ALIGNED_SIZE else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(pixels, (ALIGNED_SIZE, ALIGNED_SIZE), interpolation=method), np.uint8)
+    return np.asarray(
+        cv2.resize(pixels, (ALIGNED_SIZE, ALIGNED_SIZE), interpolation=method), np.uint8
+    )

@@ -48,7 +48,9 @@ class DiscardCurve:
             "kept": checks.array(self.kept, "DiscardCurve.kept", shape=(k,), dtype=np.int64),
         }
         if self.band is not None:
-            fields["band"] = checks.array(self.band, "DiscardCurve.band", shape=(2, k), dtype=np.float64)
+            fields["band"] = checks.array(
+                self.band, "DiscardCurve.band", shape=(2, k), dtype=np.float64
+            )
         for name, value in fields.items():
             object.__setattr__(self, name, value)
 
@@ -56,7 +58,9 @@ class DiscardCurve:
         rate = "a starting FNMR" if self.fmr is None else f"FMR {self.fmr:g}"
         place = min(int(np.searchsorted(self.discard, 0.3)), len(self) - 1)
         drop = f"FNMR {self.fnmr[0]:.4g} at 0, {self.fnmr[place]:.4g} at 30 % discarded"
-        counts = f"{int(self.counts['errors']):,} errors of {int(self.counts['mated']):,} mated pairs"
+        counts = (
+            f"{int(self.counts['errors']):,} errors of {int(self.counts['mated']):,} mated pairs"
+        )
         return f"DiscardCurve({self.protocol} at {rate}: {drop}; {counts})"
 
     def _repr_html_(self) -> str:
@@ -66,7 +70,9 @@ class DiscardCurve:
     def __len__(self) -> int:
         return len(self.discard)
 
-    def area(self, upto: float = 0.3, *, normalize: Literal["start", "best"] | None = None) -> float:
+    def area(
+        self, upto: float = 0.3, *, normalize: Literal["start", "best"] | None = None
+    ) -> float:
         """Returns the area under the curve over discard fractions [0, upto]; see `area` for the three forms."""
         return area(self, upto, normalize=normalize)
 
@@ -75,7 +81,9 @@ class DiscardCurve:
         return replace(self, band=band)
 
 
-def theoretical_best(e0: float, discard: ArrayLike, *, form: Literal["exact", "line"] = "exact") -> NDArray[np.float64]:
+def theoretical_best(
+    e0: float, discard: ArrayLike, *, form: Literal["exact", "line"] = "exact"
+) -> NDArray[np.float64]:
     """Returns the lowest error that discarding can leave, same shape as `discard`.
 
     Args:

@@ -70,7 +70,9 @@ class Scale:
         self.pairs = pairs[order]
         self.first = np.flatnonzero(np.concatenate([[True], np.diff(self.worst) > 0]))
 
-    def curve(self, weight: NDArray[np.int64] | None = None) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    def curve(
+        self, weight: NDArray[np.int64] | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Returns (kept, fnmr) when the cut is each distinct pair quality, ascending.
 
         Args:
@@ -112,7 +114,9 @@ class Scale:
             return None
         code = self.code[place:]
         total = np.bincount(code, minlength=people)
-        return clustered_share(np.bincount(code, weights=self.failed[place:], minlength=people), total)
+        return clustered_share(
+            np.bincount(code, weights=self.failed[place:], minlength=people), total
+        )
 
     def coverage(self, cut: float) -> float:
         """Returns the share of images at or above a cut."""
@@ -152,22 +156,32 @@ class CutEvidence:
         *,
         fmr: float,
     ) -> None:
-        score = checks.finite(checks.array(similarity, "similarity", shape=("P",), dtype=np.float64), "similarity")
+        score = checks.finite(
+            checks.array(similarity, "similarity", shape=("P",), dtype=np.float64), "similarity"
+        )
         same = checks.array(mated, "mated", shape=(len(score),), dtype=np.bool_)
         pairs = checks.array(index, "index", shape=(len(score), 2), dtype=np.int64)
-        self.quality = checks.finite(checks.array(quality, "quality", shape=("N",), dtype=np.float64), "quality")
+        self.quality = checks.finite(
+            checks.array(quality, "quality", shape=("N",), dtype=np.float64), "quality"
+        )
         who = checks.array(identities, "identities", shape=(len(self.quality),))
         if len(pairs) and (pairs.min() < 0 or pairs.max() >= len(self.quality)):
-            raise InputError(f"index must lie in 0..{len(self.quality) - 1}, got {pairs.min()}..{pairs.max()}.")
+            raise InputError(
+                f"index must lie in 0..{len(self.quality) - 1}, got {pairs.min()}..{pairs.max()}."
+            )
         code = np.unique(who, return_inverse=True)[1]
         genuine = pairs[same]
         mixed = int(np.count_nonzero(code[genuine[:, 0]] != code[genuine[:, 1]]))
         if mixed:
-            raise InputError(f"A mated pair must be of one identity, got {mixed} of {len(genuine)} that are of two.")
+            raise InputError(
+                f"A mated pair must be of one identity, got {mixed} of {len(genuine)} that are of two."
+            )
         paired = np.unique(code[genuine[:, 0]])
         self.people = len(paired)
         if self.people < 2:
-            raise EvidenceError(f"A cut needs mated pairs of at least 2 identities, got {self.people}.")
+            raise EvidenceError(
+                f"A cut needs mated pairs of at least 2 identities, got {self.people}."
+            )
         self.fmr = fmr
         self.threshold = threshold_at_fmr(score[~same], fmr)
         order = np.concatenate([paired, np.setdiff1d(np.arange(code.max() + 1), paired)])

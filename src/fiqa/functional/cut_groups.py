@@ -94,7 +94,8 @@ def group_costs(
     other = _Pairs(evidence.nonmated, evidence.matched, group, evidence.image_code, kept, ends=2)
     everyone = evidence.effect(cut)
     costs = [
-        _cost(str(name), place, evidence, group == place, kept, mated, other, level) for place, name in enumerate(named)
+        _cost(str(name), place, evidence, group == place, kept, mated, other, level)
+        for place, name in enumerate(named)
     ]
     gaps = [_with_gaps(cost, 1 - everyone.coverage, everyone.fnmr) for cost in costs]
     return tuple(gaps), CrossGroup(

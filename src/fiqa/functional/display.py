@@ -11,7 +11,14 @@ from numpy.typing import ArrayLike
 from fiqa.functional.table import printable, shown
 from fiqa.vocabulary import STATUSES
 
-__all__ = ["columns_html", "counts_line", "facts_html", "failure_line", "histogram_svg", "steps_svg"]
+__all__ = [
+    "columns_html",
+    "counts_line",
+    "facts_html",
+    "failure_line",
+    "histogram_svg",
+    "steps_svg",
+]
 
 _WIDTH, _HEIGHT = 320, 150
 _INK, _SOFT = "#1e5cab", "#8a94a3"
@@ -47,7 +54,8 @@ def facts_html(title: str, facts: Iterable[tuple[str, object]]) -> str:
     """
     rows = [(name, value) for name, value in facts if value not in ("", None, ())]
     body = "".join(
-        f"<tr><th style='text-align:left'>{_text(name)}</th><td>{_text(value)}</td></tr>" for name, value in rows
+        f"<tr><th style='text-align:left'>{_text(name)}</th><td>{_text(value)}</td></tr>"
+        for name, value in rows
     )
     return f"<div><strong>{_text(title)}</strong><table>{body}</table></div>"
 
@@ -55,7 +63,9 @@ def facts_html(title: str, facts: Iterable[tuple[str, object]]) -> str:
 def columns_html(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Returns a heading and a table with a head row."""
     head = "".join(f"<th style='text-align:left'>{_text(name)}</th>" for name in columns)
-    body = "".join("<tr>" + "".join(f"<td>{_text(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{_text(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    )
     return f"<div><strong>{_text(title)}</strong><table><tr>{head}</tr>{body}</table></div>"
 
 
@@ -67,7 +77,9 @@ def steps_svg(x: ArrayLike, y: ArrayLike, *, x_name: str, y_name: str) -> str:
         across, up = across[chosen], up[chosen]
     right, top = max(float(across.max()), 1e-12), max(float(up.max()), 1e-12)
     px, py = 40 + across / right * (_WIDTH - 50), 120 - up / top * 100
-    path = f"M{px[0]:.1f} {py[0]:.1f}" + "".join(f"H{a:.1f}V{b:.1f}" for a, b in zip(px[1:], py[1:], strict=True))
+    path = f"M{px[0]:.1f} {py[0]:.1f}" + "".join(
+        f"H{a:.1f}V{b:.1f}" for a, b in zip(px[1:], py[1:], strict=True)
+    )
     line = f'<path d="{path}" fill="none" stroke="{_INK}" stroke-width="1.5"/>'
     return _svg(line, f"{right:.3g}", f"{top:.3g}", x_name, y_name)
 

@@ -113,13 +113,30 @@ def discard_curve(
         return _re_estimated(rule, score, same, worst, fmr)
     rows = np.flatnonzero(same)  # taking rows is several times faster than a mask
     genuine = score[rows]
-    threshold = start_threshold(genuine, start) if start else threshold_at_fmr(score[np.flatnonzero(~same)], fmr)
+    threshold = (
+        start_threshold(genuine, start)
+        if start
+        else threshold_at_fmr(score[np.flatnonzero(~same)], fmr)
+    )
     nonmated = len(score) - len(genuine)
-    return curve_at(genuine, worst[rows], threshold, fmr=None if start else fmr, protocol=protocol, nonmated=nonmated)
+    return curve_at(
+        genuine,
+        worst[rows],
+        threshold,
+        fmr=None if start else fmr,
+        protocol=protocol,
+        nonmated=nonmated,
+    )
 
 
 def curve_at(
-    similarity: ArrayLike, worst: ArrayLike, threshold: float, *, fmr: float | None, nonmated: int, protocol: str
+    similarity: ArrayLike,
+    worst: ArrayLike,
+    threshold: float,
+    *,
+    fmr: float | None,
+    nonmated: int,
+    protocol: str,
 ) -> DiscardCurve:
     """Returns the discard curve of mated pairs at a comparison threshold that was set elsewhere, as where the non-mated pairs are too many to store.
 
@@ -138,7 +155,9 @@ def curve_at(
     """
     rule = protocol_of(protocol)
     if rule.discards != "mated":
-        raise InputError(f"curve_at needs a protocol that discards mated pairs only, got {rule.name!r}.")
+        raise InputError(
+            f"curve_at needs a protocol that discards mated pairs only, got {rule.name!r}."
+        )
     genuine = _floats(similarity, "similarity", ("M",))
     quality = _floats(worst, "worst", (len(genuine),))
     if not len(genuine):
@@ -186,7 +205,11 @@ def false_match_curve(
     threshold = threshold_at_fmr(impostor, fmr)
     matched = impostor > np.float64(threshold)
     discard, error, kept = _by_quality(worst[~same], matched)
-    counts = {"nonmated": len(impostor), "errors": int(matched.sum()), "resolvable_fmr": 1 / len(impostor)}
+    counts = {
+        "nonmated": len(impostor),
+        "errors": int(matched.sum()),
+        "resolvable_fmr": 1 / len(impostor),
+    }
     return FalseMatchCurve(discard, error, kept, threshold, counts)
 
 
@@ -251,9 +274,13 @@ def _pairs(
     same = checks.array(mated, "mated", shape=(len(score),), dtype=np.bool_)
     worst = np.empty(0) if quality is None else pair_quality(quality)
     if quality is not None and len(worst) != len(score):
-        raise InputError(f"quality must have one row per similarity ({len(score)}), got {len(worst)}.")
+        raise InputError(
+            f"quality must have one row per similarity ({len(score)}), got {len(worst)}."
+        )
     if needs_mated and not same.any():
-        raise EvidenceError(f"A discard curve needs mated pairs, got none among {len(score)} pairs.")
+        raise EvidenceError(
+            f"A discard curve needs mated pairs, got none among {len(score)} pairs."
+        )
     return score, same, worst
 
 
@@ -274,7 +301,11 @@ def _by_quality(
     ordered = np.sort(quality)
     first = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
     bad = np.sort(quality[failed])
-    gone = np.concatenate([[0], np.flatnonzero(np.diff(bad)) + 1, [len(bad)]]) if len(bad) else np.zeros(1, np.int64)
+    gone = (
+        np.concatenate([[0], np.flatnonzero(np.diff(bad)) + 1, [len(bad)]])
+        if len(bad)
+        else np.zeros(1, np.int64)
+    )
     place = np.searchsorted(ordered[first], bad[gone[:-1]]) + 1
     # After the block at which an error is discarded, so many errors are gone.
     steps = np.diff(np.concatenate([[0], place, [len(first)]]))
@@ -303,4 +334,6 @@ def _re_estimated(
         kept.append(len(genuine))
         thresholds.append(threshold)
     counts = _counts(int(same.sum()), int((~same).sum()), round(error[0] * kept[0]))
-    return DiscardCurve(np.array(discard), np.array(error), np.array(kept), thresholds[0], fmr, rule.name, counts)
+    return DiscardCurve(
+        np.array(discard), np.array(error), np.array(kept), thresholds[0], fmr, rule.name, counts
+    )

@@ -12,10 +12,23 @@ from numpy.typing import ArrayLike, NDArray
 from fiqa import checks
 from fiqa.errors import InputError
 
-__all__ = ["TEMPLATE", "eye_distance", "inverse", "similarity_transform", "template", "transform_points"]
+__all__ = [
+    "TEMPLATE",
+    "eye_distance",
+    "inverse",
+    "similarity_transform",
+    "template",
+    "transform_points",
+]
 
 TEMPLATE: NDArray[np.float64] = np.array(
-    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
+    [
+        [38.2946, 51.6963],
+        [73.5318, 51.5014],
+        [56.0252, 71.7366],
+        [41.5493, 92.3655],
+        [70.7299, 92.2041],
+    ]
 )
 """(5,2) where the five points of an aligned 112x112 crop lie, pixels: the ArcFace template."""
 TEMPLATE.setflags(write=False)
@@ -60,7 +73,9 @@ def similarity_transform(source: ArrayLike, target: ArrayLike) -> NDArray[np.flo
         raise InputError("source must have at least two distinct points; all of them are equal.")
     a = np.sum(np.conj(p - p_mean) * (q - q_mean), axis=-1) / spread
     b = q_mean[..., 0] - a * p_mean[..., 0]
-    return np.stack([np.stack([a.real, -a.imag, b.real], -1), np.stack([a.imag, a.real, b.imag], -1)], axis=-2)
+    return np.stack(
+        [np.stack([a.real, -a.imag, b.real], -1), np.stack([a.imag, a.real, b.imag], -1)], axis=-2
+    )
 
 
 def transform_points(matrix: ArrayLike, points: ArrayLike) -> NDArray[np.float64]:
@@ -87,8 +102,12 @@ def inverse(matrix: ArrayLike) -> NDArray[np.float64]:
     det = a * d - b * c
     if not np.all(np.abs(det) > 0):
         raise InputError("matrix must have an inverse; its determinant is 0 or NaN.")
-    linear = np.stack([np.stack([d, -b], -1), np.stack([-c, a], -1)], axis=-2) / det[..., None, None]
-    return np.concatenate([linear, -(linear @ m[..., 2:])], axis=-1) + 0.0  # + 0.0 turns -0.0 into 0.0
+    linear = (
+        np.stack([np.stack([d, -b], -1), np.stack([-c, a], -1)], axis=-2) / det[..., None, None]
+    )
+    return (
+        np.concatenate([linear, -(linear @ m[..., 2:])], axis=-1) + 0.0
+    )  # + 0.0 turns -0.0 into 0.0
 
 
 def eye_distance(matrix: ArrayLike, size: int = 112) -> NDArray[np.float64]:
@@ -109,7 +128,9 @@ def eye_distance(matrix: ArrayLike, size: int = 112) -> NDArray[np.float64]:
 
 def _complex(points: ArrayLike, name: str) -> NDArray[np.complex128]:
     p = np.asarray(points, np.float64)
-    checks.array(p.reshape((-1, *p.shape[-2:])) if p.ndim > 2 else p[None], name, shape=("N", "K", 2))
+    checks.array(
+        p.reshape((-1, *p.shape[-2:])) if p.ndim > 2 else p[None], name, shape=("N", "K", 2)
+    )
     checks.finite(p, name)
     result: NDArray[np.complex128] = p[..., 0] + 1j * p[..., 1]
     return result
@@ -117,5 +138,7 @@ def _complex(points: ArrayLike, name: str) -> NDArray[np.complex128]:
 
 def _matrix(matrix: ArrayLike) -> NDArray[np.float64]:
     m = np.asarray(matrix, np.float64)
-    checks.array(m.reshape((-1, *m.shape[-2:])) if m.ndim > 2 else m[None], "matrix", shape=("N", 2, 3))
+    checks.array(
+        m.reshape((-1, *m.shape[-2:])) if m.ndim > 2 else m[None], "matrix", shape=("N", 2, 3)
+    )
     return m

@@ -39,7 +39,9 @@ def groups(code: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     return np.split(order, np.flatnonzero(np.diff(code[order])) + 1)
 
 
-def class_centers(embeddings: NDArray[np.floating[Any]], code: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
+def class_centers(
+    embeddings: NDArray[np.floating[Any]], code: NDArray[np.int64], classes: int
+) -> NDArray[np.float32]:
     """Returns the mean of each class's vectors, taken at unit length, of unit length again: (K,D) float32. Raises InputError for NaN or zero rows.
 
     A class whose vectors cancel out has no direction; its center stays the zero vector.
@@ -91,7 +93,9 @@ def own_similarity(
     return result
 
 
-def _sums(embeddings: NDArray[np.floating[Any]], code: NDArray[np.int64], classes: int) -> NDArray[np.float64]:
+def _sums(
+    embeddings: NDArray[np.floating[Any]], code: NDArray[np.int64], classes: int
+) -> NDArray[np.float64]:
     """(K,D) sum of each class's vectors at unit length."""
     total = np.zeros((classes, embeddings.shape[1]))
     for piece in batches(len(code), _ROWS):

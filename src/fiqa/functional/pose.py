@@ -10,7 +10,13 @@ from fiqa import checks
 __all__ = ["HEAD", "pose_from_points"]
 
 HEAD: NDArray[np.float64] = np.array(
-    [[-0.5, 0.0, 0.0], [0.5, 0.0, 0.0], [0.0, 0.60, 0.62], [-0.414, 1.155, 0.10], [0.414, 1.155, 0.10]]
+    [
+        [-0.5, 0.0, 0.0],
+        [0.5, 0.0, 0.0],
+        [0.0, 0.60, 0.62],
+        [-0.414, 1.155, 0.10],
+        [0.414, 1.155, 0.10],
+    ]
 )
 """(5,3) the five points of a generic head looking into the camera: x to image right, y down, z toward the camera; unit: the distance between the eyes.
 
@@ -49,7 +55,9 @@ def pose_from_points(points: ArrayLike) -> NDArray[np.float32]:
     yaw = np.arcsin(np.clip(-third[:, 0], -1.0, 1.0))
     pitch = np.arctan2(third[:, 1], third[:, 2])
     roll = np.arctan2(rows[:, 1, 0], rows[:, 0, 0])
-    angles: NDArray[np.float32] = np.degrees(np.stack([yaw, pitch, roll], axis=1)).astype(np.float32)
+    angles: NDArray[np.float32] = np.degrees(np.stack([yaw, pitch, roll], axis=1)).astype(
+        np.float32
+    )
     return angles
 
 
@@ -64,6 +72,9 @@ def _orthonormal(m: NDArray[np.float64]) -> NDArray[np.float64]:
     t = np.sqrt(a + c + 2.0 * d)
     d = np.where(d > 1e-9 * (a + c), d, np.nan)
     with np.errstate(invalid="ignore"):
-        root = np.stack([np.stack([c + d, -b], -1), np.stack([-b, a + d], -1)], axis=-2) / (d * t)[:, None, None]
+        root = (
+            np.stack([np.stack([c + d, -b], -1), np.stack([-b, a + d], -1)], axis=-2)
+            / (d * t)[:, None, None]
+        )
     rows: NDArray[np.float64] = root @ m
     return rows

@@ -17,7 +17,15 @@ from fiqa import checks
 from fiqa.errors import InputError
 from fiqa.functional.verification import threshold_at_fmr
 
-__all__ = ["PROTOCOLS", "Normalize", "Protocol", "protocol_of", "start_threshold", "starting_fnmr", "threshold_rule"]
+__all__ = [
+    "PROTOCOLS",
+    "Normalize",
+    "Protocol",
+    "protocol_of",
+    "start_threshold",
+    "starting_fnmr",
+    "threshold_rule",
+]
 
 Normalize = Literal["start", "best"] | None
 Rule = Callable[[NDArray[Any], NDArray[Any], float], float]

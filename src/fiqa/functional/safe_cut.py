@@ -84,7 +84,9 @@ def cut_curve(
     if cuts is None:
         rows = np.unique(np.linspace(0, len(on.worst) - 1, STEPS).round().astype(np.int64))
         cuts = np.unique(np.append(on.worst[rows], on.values[0]))
-    held = [(float(cut), share) for cut in cuts if (share := on.share(cut, evidence.people)) is not None]
+    held = [
+        (float(cut), share) for cut in cuts if (share := on.share(cut, evidence.people)) is not None
+    ]
     shares = tuple(share for _, share in held)
     chosen = np.array([cut for cut, _ in held], np.float64)
     return CutCurve(
@@ -120,7 +122,9 @@ def _for_fnmr(evidence: CutEvidence, curve: CutCurve, fnmr: float, scale: Scale 
     limit = np.where(curve.kept * fnmr >= RULE_OF_THREE - 1e-9, curve.limit, np.inf)
     best = int(np.argmin(limit))
     if limit[best] > fnmr:
-        enough = [share for share, high in zip(curve.shares, limit, strict=True) if np.isfinite(high)]
+        enough = [
+            share for share, high in zip(curve.shares, limit, strict=True) if np.isfinite(high)
+        ]
         missing = people_missing(enough or list(curve.shares), fnmr, curve.confidence)
         return SafeCut(curve.confidence, None, float(curve.limit[best]), evidence.people, missing)
     beyond = np.flatnonzero(limit[:best] > fnmr)
@@ -129,7 +133,9 @@ def _for_fnmr(evidence: CutEvidence, curve: CutCurve, fnmr: float, scale: Scale 
     return SafeCut(curve.confidence, effect, float(limit[place]), evidence.people, 0)
 
 
-def _for_coverage(evidence: CutEvidence, curve: CutCurve, coverage: float, scale: Scale | None) -> SafeCut:
+def _for_coverage(
+    evidence: CutEvidence, curve: CutCurve, coverage: float, scale: Scale | None
+) -> SafeCut:
     confidence = curve.confidence
     # A higher cut keeps fewer: the limit falls with the cut, and the highest good one is sought.
     values = curve.cut if scale is not None else evidence.scale.values
@@ -146,4 +152,6 @@ def _for_coverage(evidence: CutEvidence, curve: CutCurve, coverage: float, scale
     if low:
         effect = evidence.effect(float(values[low - 1]), scale)
         return SafeCut(confidence, effect, limit, share.people, 0)
-    return SafeCut(confidence, None, limit, share.people, people_missing([share], 1 - coverage, confidence))
+    return SafeCut(
+        confidence, None, limit, share.people, people_missing([share], 1 - coverage, confidence)
+    )

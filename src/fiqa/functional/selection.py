@@ -25,7 +25,9 @@ def top_k(quality: ArrayLike, groups: ArrayLike, k: int) -> NDArray[np.bool_]:
     >>> top_k([0.1, 0.9, 0.9, 0.5], ["a", "a", "a", "b"], 1).tolist()
     [False, True, False, True]
     """
-    value = checks.finite(checks.array(quality, "quality", shape=("N",), dtype=np.float64), "quality")
+    value = checks.finite(
+        checks.array(quality, "quality", shape=("N",), dtype=np.float64), "quality"
+    )
     group = checks.array(groups, "groups", shape=(len(value),))
     if k < 1:
         raise InputError(f"k must be at least 1, got {k}.")

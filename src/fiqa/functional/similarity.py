@@ -37,7 +37,9 @@ def normalize(vectors: ArrayLike, name: str = "vectors") -> NDArray[np.float32]:
     return np.asarray(rows / length[:, None].astype(np.float32), dtype=np.float32)
 
 
-def pair_similarity(embeddings: ArrayLike, index: ArrayLike, *, chunk: int = 65536) -> NDArray[np.float32]:
+def pair_similarity(
+    embeddings: ArrayLike, index: ArrayLike, *, chunk: int = 65536
+) -> NDArray[np.float32]:
     """Returns the cosine of each listed pair, (P,) float32 in about [-1,1].
 
     Args:

@@ -25,7 +25,10 @@ _LENGTHS = (3, 2, 3, 2, 2, 5)
 
 
 def soft_labels(
-    q: ArrayLike, *, beta: float | ArrayLike = 32.0, distance: Literal["squared", "absolute"] = "squared"
+    q: ArrayLike,
+    *,
+    beta: float | ArrayLike = 32.0,
+    distance: Literal["squared", "absolute"] = "squared",
 ) -> NDArray[np.float64]:
     """Returns the soft label of each quality, (N,5) with rows that sum to 1: p_n proportional to exp(-beta d(q, a_n)).
 
@@ -48,7 +51,11 @@ def soft_labels(
     if len(value) and (value.min() < 0 or value.max() > 1):
         raise InputError(f"q must lie in [0, 1], got {value.min()}..{value.max()}.")
     sharp = np.asarray(beta, dtype=np.float64)
-    sharp = np.broadcast_to(sharp, value.shape) if sharp.ndim == 0 else checks.array(sharp, "beta", shape=value.shape)
+    sharp = (
+        np.broadcast_to(sharp, value.shape)
+        if sharp.ndim == 0
+        else checks.array(sharp, "beta", shape=value.shape)
+    )
     if np.any(~(sharp >= 0)) or np.any(np.isinf(sharp)):
         raise InputError("beta must be finite and at least 0.")
     checks.choice(distance, "distance", ("squared", "absolute"))
@@ -75,7 +82,10 @@ def marginals(joint: ArrayLike) -> dict[str, NDArray[np.floating]]:
     values = checks.finite(checks.array(joint, "joint", shape=("N", *_LENGTHS)), "joint")
     if values.size and values.min() < 0:
         raise InputError(f"joint must not be negative, got {values.min()}.")
-    return {name: values.sum(axis=tuple(a for a in range(1, 7) if a != axis)) for axis, name in enumerate(AXES, 1)}
+    return {
+        name: values.sum(axis=tuple(a for a in range(1, 7) if a != axis))
+        for axis, name in enumerate(AXES, 1)
+    }
 
 
 def expected_score(p: ArrayLike) -> NDArray[np.floating]:

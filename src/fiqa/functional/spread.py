@@ -54,7 +54,12 @@ def spread(score: ArrayLike) -> Spread:
     low, high = np.quantile(values, (0.1, 0.9))
     share = np.histogram(values, bins=BINS, range=(0.0, 1.0))[0] / len(values)
     share = share[share > 0]
-    return Spread(float(high - low), float(values.std()), float(abs(np.sum(share * np.log(share)))), len(values))
+    return Spread(
+        float(high - low),
+        float(values.std()),
+        float(abs(np.sum(share * np.log(share)))),
+        len(values),
+    )
 
 
 def stretched(score: ArrayLike, ends: tuple[float, float] = ENDS) -> NDArray[np.float64]:

@@ -86,7 +86,9 @@ class Largest:
         """Returns the largest so far, in no particular order: `count` of them, or all where there were fewer."""
         together = np.concatenate(self._kept) if self._kept else np.empty(0, np.float32)
         if len(together) > self._count:
-            together = np.partition(together, len(together) - self._count)[len(together) - self._count :]
+            together = np.partition(together, len(together) - self._count)[
+                len(together) - self._count :
+            ]
             self._floor = float(together.min())
         self._kept, self._waiting = [together], 0
         return together
@@ -124,7 +126,11 @@ def nonmated_index(identities: ArrayLike, *, most: int, seed: int = 0) -> NDArra
     if 2 * total <= 3 * most:
         index = np.stack(np.triu_indices(n, 1), axis=1)
         index = index[code[index[:, 0]] != code[index[:, 1]]]
-        return index if total <= most else index[np.sort(np.random.default_rng(seed).permutation(total)[:most])]
+        return (
+            index
+            if total <= most
+            else index[np.sort(np.random.default_rng(seed).permutation(total)[:most])]
+        )
     rng = np.random.default_rng(seed)
     found = np.empty(0, np.int64)
     while len(found) < most:
@@ -138,17 +144,25 @@ def nonmated_index(identities: ArrayLike, *, most: int, seed: int = 0) -> NDArra
     return np.stack([found // n, found % n], axis=1)
 
 
-def _sorted(embeddings: ArrayLike, identities: ArrayLike) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def _sorted(
+    embeddings: ArrayLike, identities: ArrayLike
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Returns unit rows and identity numbers, in the order of the identities."""
     unit = normalize(embeddings)
-    code = np.unique(checks.array(identities, "identities", shape=(len(unit),)), return_inverse=True)[1]
+    code = np.unique(
+        checks.array(identities, "identities", shape=(len(unit),)), return_inverse=True
+    )[1]
     order = np.argsort(code, kind="stable")
     return unit[order], code[order]
 
 
 def _runs(code: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
     """Yields [start, stop) of whole identities, at most _ROWS rows together unless one identity has more."""
-    ends = np.concatenate([np.flatnonzero(np.diff(code)) + 1, [len(code)]]) if len(code) else np.empty(0, np.int64)
+    ends = (
+        np.concatenate([np.flatnonzero(np.diff(code)) + 1, [len(code)]])
+        if len(code)
+        else np.empty(0, np.int64)
+    )
     start, last = 0, 0
     for end in ends.tolist():
         if end - start > _ROWS and last > start:
@@ -159,7 +173,9 @@ def _runs(code: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
         yield start, last
 
 
-def _diagonal(unit: NDArray[np.float32], code: NDArray[np.int64], *, mated: bool) -> Iterator[NDArray[np.float32]]:
+def _diagonal(
+    unit: NDArray[np.float32], code: NDArray[np.int64], *, mated: bool
+) -> Iterator[NDArray[np.float32]]:
     """Yields flat similarities of the mated (or non-mated) pairs inside each run of identities."""
     for start, stop in _runs(code):
         for top in range(start, stop, _ROWS):
@@ -169,7 +185,9 @@ def _diagonal(unit: NDArray[np.float32], code: NDArray[np.int64], *, mated: bool
             yield product[np.triu(same if mated else ~same, 1)]
 
 
-def _beyond(unit: NDArray[np.float32], code: NDArray[np.int64], part: int, parts: int) -> Iterator[NDArray[np.float32]]:
+def _beyond(
+    unit: NDArray[np.float32], code: NDArray[np.int64], part: int, parts: int
+) -> Iterator[NDArray[np.float32]]:
     """Yields flat similarities of each run with all later identities; the buffer is used again for the next block."""
     buffer = np.empty(_CHUNK, np.float32)
     turn = cycle(range(parts))

@@ -45,7 +45,9 @@ class Table:
     def __post_init__(self) -> None:
         for row in self.rows:
             if len(row) != len(self.columns):
-                raise ShapeError(f"rows must have {len(self.columns)} cells like the columns, got {len(row)}.")
+                raise ShapeError(
+                    f"rows must have {len(self.columns)} cells like the columns, got {len(row)}."
+                )
 
     def _cells(self) -> list[list[str]]:
         return [[printable(shown(cell, self.digits)) for cell in row] for row in self.rows]
@@ -65,7 +67,9 @@ class Table:
         right = self._right()
         body = [
             "  "
-            + "  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(line, wide, right, strict=True)).rstrip()
+            + "  ".join(
+                c.rjust(w) if r else c.ljust(w) for c, w, r in zip(line, wide, right, strict=True)
+            ).rstrip()
             for line in lines
         ]
         return "\n".join([self.title, *body, *([f"  {self.note}"] if self.note else [])])
@@ -78,7 +82,10 @@ class Table:
 
         rule = "|" + "|".join("---:" if right else "---" for right in self._right()) + "|"
         rows = [line(self.columns), rule, *(line(cells) for cells in self._cells())]
-        return "\n".join([f"**{self.title}**", "", *rows, *(["", self.note] if self.note else [])]) + "\n"
+        return (
+            "\n".join([f"**{self.title}**", "", *rows, *(["", self.note] if self.note else [])])
+            + "\n"
+        )
 
     def csv(self) -> str:
         """Returns the table as CSV in full precision, an empty cell where a number is missing."""
@@ -91,8 +98,17 @@ class Table:
 
     def json(self) -> dict[str, Any]:
         """Returns the table as plain data."""
-        rows = [[None if isinstance(c, float) and not math.isfinite(c) else c for c in row] for row in self.rows]
-        return {"name": self.name, "title": self.title, "columns": list(self.columns), "rows": rows, "note": self.note}
+        rows = [
+            [None if isinstance(c, float) and not math.isfinite(c) else c for c in row]
+            for row in self.rows
+        ]
+        return {
+            "name": self.name,
+            "title": self.title,
+            "columns": list(self.columns),
+            "rows": rows,
+            "note": self.note,
+        }
 
 
 def printable(text: str) -> str:
@@ -101,7 +117,9 @@ def printable(text: str) -> str:
     >>> printable("a\\nb\\u202e.jpg")
     'a\\\\nb\\\\u202e.jpg'
     """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
+    )
 
 
 def is_number(value: object) -> bool:
@@ -128,7 +146,10 @@ def file_stem(name: str, names: Sequence[str]) -> str:
     >>> file_stem("a b", ["a/b", "a b"]), file_stem("x", ["x"])
     ('a_b-2', 'x')
     """
-    safe = ["".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in other)[:80] for other in names]
+    safe = [
+        "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in other)[:80]
+        for other in names
+    ]
     place = list(names).index(name)
     twin = safe[:place].count(safe[place])
     return f"{safe[place]}-{twin + 1}" if twin else safe[place]

@@ -190,7 +190,9 @@ def cut_of(
     mated, errors = evidence.scale.counts(-np.inf)
     safe = safe_cut(evidence, curve, fnmr=fnmr, coverage=coverage)
     costs, cross = _groups(evidence, groups, point, level)
-    safe_costs, safe_cross = _groups(evidence, groups, None if safe.effect is None else safe.effect.cut, level)
+    safe_costs, safe_cross = _groups(
+        evidence, groups, None if safe.effect is None else safe.effect.cut, level
+    )
     return Cut(
         cut=_interval(point, drawn[:, 0], level),
         coverage=_interval(effect.coverage, drawn[:, 1], level),
@@ -224,7 +226,9 @@ def cut_of(
 def check_wanted(fnmr: float | None, coverage: float | None) -> None:
     """Checks that one of the two is given and in its range. Raises InputError."""
     if (fnmr is None) == (coverage is None):
-        raise InputError(f"Exactly one of fnmr and coverage must be given, got fnmr={fnmr} and coverage={coverage}.")
+        raise InputError(
+            f"Exactly one of fnmr and coverage must be given, got fnmr={fnmr} and coverage={coverage}."
+        )
     if fnmr is not None:
         checks.in_range(fnmr, "fnmr", 0.0, 1.0, open_low=True, open_high=True)
     if coverage is not None:
@@ -268,7 +272,9 @@ def _rounded_down(value: float, digits: int) -> str:
     return format(number, "f") if 1e-4 <= abs(value) < 1e15 or value == 0 else str(number)
 
 
-def _found(evidence: CutEvidence, weight: NDArray[np.int64], fnmr: float | None, coverage: float | None) -> float:
+def _found(
+    evidence: CutEvidence, weight: NDArray[np.int64], fnmr: float | None, coverage: float | None
+) -> float:
     """The plain cut when people count `weight` times, infinite where none reaches the FNMR."""
     if fnmr is not None:
         return evidence.scale.lowest(fnmr, weight)
@@ -326,7 +332,9 @@ def _hundred(
     if hundred is None:
         return None
     shape = (len(evidence.quality),)
-    quality = checks.finite(checks.array(hundred, "hundred", shape=shape, dtype=np.float64), "hundred")
+    quality = checks.finite(
+        checks.array(hundred, "hundred", shape=shape, dtype=np.float64), "hundred"
+    )
     if quality.min() < 0 or quality.max() > 100:
         raise InputError(f"hundred must be in 0..100, got {quality.min():g}..{quality.max():g}.")
     scale = evidence.scale_of(quality)
@@ -334,7 +342,11 @@ def _hundred(
     if fnmr is not None:
         good = [cut for cut in integers if scale.keeps(cut, fnmr)][:1]
     else:
-        good = [cut for cut in integers if coverage is not None and scale.coverage(cut) >= coverage - 1e-9][-1:]
+        good = [
+            cut
+            for cut in integers
+            if coverage is not None and scale.coverage(cut) >= coverage - 1e-9
+        ][-1:]
     curve = cut_curve(evidence, confidence, scale=scale, cuts=integers)
     safe = safe_cut(evidence, curve, fnmr=fnmr, coverage=coverage, scale=scale)
     return HundredCut(evidence.effect(good[0], scale) if good else None, safe)

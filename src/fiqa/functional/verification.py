@@ -157,7 +157,9 @@ def eer(mated: ArrayLike, nonmated: ArrayLike) -> float:
     return _eer(_Ranks.of(mated, nonmated))
 
 
-def all_pairs(embeddings: ArrayLike, identities: ArrayLike, *, fars: Sequence[float] = (1e-3, 1e-4)) -> Verification:
+def all_pairs(
+    embeddings: ArrayLike, identities: ArrayLike, *, fars: Sequence[float] = (1e-3, 1e-4)
+) -> Verification:
     """Returns the verification accuracy over all N(N-1)/2 pairs of a set, exact for the float32 cosines, without storing the non-mated ones.
 
     The mated similarities are kept and sorted. Non-mated ones come in blocks of a matrix product and are counted into 2^19 equal buckets; a bucket that
@@ -197,7 +199,10 @@ def all_pairs(embeddings: ArrayLike, identities: ArrayLike, *, fars: Sequence[fl
 
 
 def of_stream(
-    mated: ArrayLike, nonmated: Iterable[NDArray[np.float32]], *, fars: Sequence[float] = (1e-3, 1e-4)
+    mated: ArrayLike,
+    nonmated: Iterable[NDArray[np.float32]],
+    *,
+    fars: Sequence[float] = (1e-3, 1e-4),
 ) -> Verification:
     """Returns the verification accuracy of stored mated similarities (M,) and of non-mated ones that come in flat blocks, which are counted and not kept.
 
@@ -253,10 +258,16 @@ def lfw_accuracy(similarity: ArrayLike, mated: ArrayLike, folds: int | ArrayLike
     score = _scores(similarity, "similarity", least=0)
     same = checks.array(mated, "mated", shape=(len(score),), dtype=np.bool_)
     wanted = int(np.asarray(folds)) if np.ndim(folds) == 0 else None
-    fold = np.asarray(folds) if wanted is None else np.arange(len(score)) * wanted // max(len(score), 1)
+    fold = (
+        np.asarray(folds)
+        if wanted is None
+        else np.arange(len(score)) * wanted // max(len(score), 1)
+    )
     names, code = np.unique(checks.array(fold, "folds", shape=(len(score),)), return_inverse=True)
     if len(names) < 2 or wanted not in (None, len(names)):
-        raise InputError(f"folds must be at least 2 and none empty, got {len(names)} of {len(score)} pairs.")
+        raise InputError(
+            f"folds must be at least 2 and none empty, got {len(names)} of {len(score)} pairs."
+        )
     accuracies, thresholds = np.empty(len(names)), np.empty(len(names))
     for k in range(len(names)):
         thresholds[k] = _best_threshold(score[code != k], same[code != k])
@@ -302,7 +313,10 @@ class _Ranks:
 
 
 def _auc(ranks: _Ranks) -> float:
-    twice = sum(int(t) * (int(b) + int(u)) for t, b, u in zip(ranks.times, ranks.below, ranks.upto, strict=True))
+    twice = sum(
+        int(t) * (int(b) + int(u))
+        for t, b, u in zip(ranks.times, ranks.below, ranks.upto, strict=True)
+    )
     return twice / (2 * int(ranks.times.sum()) * ranks.nonmated)
 
 
@@ -316,7 +330,9 @@ def _eer(ranks: _Ranks) -> float:
     """Walks the ROC polyline from the highest threshold; its corners are just before and just after each mated value."""
     total = int(ranks.times.sum())
     found = np.cumsum(ranks.times[::-1])
-    fmr = np.stack([ranks.nonmated - ranks.upto[::-1], ranks.nonmated - ranks.below[::-1]], axis=1).ravel()
+    fmr = np.stack(
+        [ranks.nonmated - ranks.upto[::-1], ranks.nonmated - ranks.below[::-1]], axis=1
+    ).ravel()
     missed = np.stack([total - (found - ranks.times[::-1]), total - found], axis=1).ravel()
     x = np.concatenate([[0.0], fmr / ranks.nonmated, [1.0]])
     y = np.concatenate([[1.0], missed / total, [0.0]])
@@ -375,7 +391,9 @@ class _Counter:
             )
         self._settle()
         # Similarities of a shared bucket are in `near`, all others are ranked by their bucket alone.
-        far = np.concatenate([[0], np.cumsum(np.where(self.shared, 0, self.buckets))])[_bucket(self.values)]
+        far = np.concatenate([[0], np.cumsum(np.where(self.shared, 0, self.buckets))])[
+            _bucket(self.values)
+        ]
         return _Ranks(self.times, far + self.near[0], far + self.near[1], self.count)
 
 

@@ -91,9 +91,19 @@ class Inputs:
         if "identities" in needs:
             found[(self.table["identity"] == "").to_numpy()] = "no_identity"
         lacks = pl.Series("status", found)
-        broken = (self.table["status"] != "ok") if "crops" in needs else (self.table["status"] != "ok") & (lacks != "")
+        broken = (
+            (self.table["status"] != "ok")
+            if "crops" in needs
+            else (self.table["status"] != "ok") & (lacks != "")
+        )
         return (
-            pl.select(pl.when(broken).then(self.table["status"]).when(lacks == "").then(pl.lit("ok")).otherwise(lacks))
+            pl.select(
+                pl.when(broken)
+                .then(self.table["status"])
+                .when(lacks == "")
+                .then(pl.lit("ok"))
+                .otherwise(lacks)
+            )
             .to_series()
             .rename("status")
         )
@@ -116,9 +126,9 @@ class Inputs:
         codes = table["identity"].cast(pl.Enum(names)).to_physical().to_numpy().astype(np.int64)
         norm = None
         if "embeddings" in needs:
-            norm = np.asarray(self._lengths if self._known.norm is None else self._known.norm, np.float32)[
-                self._place[rows]
-            ]
+            norm = np.asarray(
+                self._lengths if self._known.norm is None else self._known.norm, np.float32
+            )[self._place[rows]]
         return Job(
             ids=table["id"],
             identities=codes,
@@ -185,7 +195,9 @@ def load_inputs(
     if quality is not None:
         at = _places(table["id"], quality.id, "prior")
         values = np.where(at < 0, np.nan, np.append(quality.value, np.nan)[at])
-    hashes = _hash("faces", faces, manifest) | _hash("embeddings", embeddings) | _hash("prior", prior)
+    hashes = (
+        _hash("faces", faces, manifest) | _hash("embeddings", embeddings) | _hash("prior", prior)
+    )
     return Inputs(table, manifest, place, known, values, hashes, origin, meant)
 
 
@@ -282,7 +294,9 @@ def _hash(name: str, given: Any, manifest: Manifest | None = None) -> dict[str, 
 
 def _landmarks(manifest: Manifest) -> list[Any]:
     known = [
-        repr(manifest.columns[name].tolist()) for name in ("landmarks", "eye_distance") if name in manifest.columns
+        repr(manifest.columns[name].tolist())
+        for name in ("landmarks", "eye_distance")
+        if name in manifest.columns
     ]
     return [*known, manifest.identity]
 

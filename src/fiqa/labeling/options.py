@@ -10,7 +10,9 @@ from fiqa.errors import InputError, UnknownNameError
 __all__ = ["checked"]
 
 
-def checked(given: Mapping[str, Any], defaults: Mapping[str, Any], *, method: str) -> dict[str, Any]:
+def checked(
+    given: Mapping[str, Any], defaults: Mapping[str, Any], *, method: str
+) -> dict[str, Any]:
     """Returns every option with its given value or its default; text (from a command line) becomes what the default is.
 
     Raises:
@@ -22,7 +24,10 @@ def checked(given: Mapping[str, Any], defaults: Mapping[str, Any], *, method: st
     for name in given:
         if name not in defaults:
             raise UnknownNameError(f"option of {method}", name, defaults)
-    return {name: _read(name, given[name], default) if name in given else default for name, default in defaults.items()}
+    return {
+        name: _read(name, given[name], default) if name in given else default
+        for name, default in defaults.items()
+    }
 
 
 def _read(name: str, value: Any, default: Any) -> Any:

@@ -20,7 +20,14 @@ from fiqa.data.embeddings import read_embeddings
 from fiqa.data.frames import Frame, is_frame
 from fiqa.data.guard import guard_outputs
 from fiqa.data.quality import read_quality
-from fiqa.data.store import fingerprint, hash_inputs, is_current, make_record, read_sidecar, write_sidecar
+from fiqa.data.store import (
+    fingerprint,
+    hash_inputs,
+    is_current,
+    make_record,
+    read_sidecar,
+    write_sidecar,
+)
 from fiqa.data.tables import decode_text, read_table, table_suffix, write_table
 from fiqa.errors import InputError
 from fiqa.labeling.inputs import Inputs, load_inputs
@@ -74,7 +81,17 @@ def label_rows(
     inputs = load_inputs(faces, embeddings, prior, crops="crops" in labeler.needs)
     if out is not None:
         proposed = [f"{os.fspath(out)}.templates.csv"] if os.fspath(templates) == "auto" else []
-        guard_outputs([out], faces, inputs.faces, embeddings, prior, templates, centers, options, beside=proposed)
+        guard_outputs(
+            [out],
+            faces,
+            inputs.faces,
+            embeddings,
+            prior,
+            templates,
+            centers,
+            options,
+            beside=proposed,
+        )
     record = _record(method, settings, inputs, templates, seed, centers)
     key = fingerprint(record)
     if out is not None and not force and is_current(out, key):
@@ -196,7 +213,9 @@ def _labeled(
     statuses[rows] = np.where(known, "ok", why)
     frame = inputs.table.select("id", "identity").with_columns(
         pl.Series("status", statuses, dtype=pl.String),
-        _spread(pl.Series("value", labels.value.astype(np.float64), nan_to_null=True), rows, len(inputs)),
+        _spread(
+            pl.Series("value", labels.value.astype(np.float64), nan_to_null=True), rows, len(inputs)
+        ),
         pl.lit(method).alias("method"),
         pl.lit("label").alias("kind"),
         *(
@@ -217,7 +236,9 @@ def _spread(series: pl.Series, rows: NDArray[np.int64], count: int) -> pl.Series
     return series.gather(pl.select(pl.when(index >= 0).then(index)).to_series()).alias(series.name)
 
 
-def _quality(method: str, table: pl.DataFrame, labels: Labels, record: Mapping[str, Any]) -> Quality:
+def _quality(
+    method: str, table: pl.DataFrame, labels: Labels, record: Mapping[str, Any]
+) -> Quality:
     known = table.filter(pl.col("value").is_not_null())
     ids = [decode_text(name) for name in known["id"].to_list()]
     provenance = {**record, "found": labels.about}
@@ -231,7 +252,9 @@ def _quality(method: str, table: pl.DataFrame, labels: Labels, record: Mapping[s
     )
 
 
-def _write(out: PathLike, table: pl.DataFrame, labels: Labels, record: Mapping[str, Any], quality: Quality) -> None:
+def _write(
+    out: PathLike, table: pl.DataFrame, labels: Labels, record: Mapping[str, Any], quality: Quality
+) -> None:
     """Writes the table, what goes beside it, and the sidecar last."""
     for suffix, extra in labels.extra.items():
         write_table(extra, Path(f"{os.fspath(out)}{suffix}"))
@@ -254,4 +277,6 @@ def _tidy(out: PathLike) -> None:
 def _read_back(out: PathLike) -> Labeled:
     side = read_sidecar(out) or {}
     failed = read_table(out)["value"].null_count()
-    return Labeled(read_quality(out, column="value"), failed, side.get("found", {}), None, current=True)
+    return Labeled(
+        read_quality(out, column="value"), failed, side.get("found", {}), None, current=True
+    )

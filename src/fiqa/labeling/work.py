@@ -43,9 +43,13 @@ class LocalWork:
 
     def parts(self, name: str, suffix: str = ".npz") -> Parts | None:
         """Returns the finished parts of the stage `name`, or None where nothing is kept."""
-        return None if self.out is None else Parts(f"{os.fspath(self.out)}.{name}", self.key, suffix)
+        return (
+            None if self.out is None else Parts(f"{os.fspath(self.out)}.{name}", self.key, suffix)
+        )
 
-    def per_face(self, job: Job, measure: MeasureFaces, name: str) -> tuple[FloatArray, NDArray[np.str_]]:
+    def per_face(
+        self, job: Job, measure: MeasureFaces, name: str
+    ) -> tuple[FloatArray, NDArray[np.str_]]:
         """Returns (n, columns) numbers of the job's faces and (n,) their statuses; a face that cannot be read or measured is a row of NaN with its status."""
         if job.faces is None:
             raise InputError("faces must be given.")
@@ -146,7 +150,12 @@ class ScoreFaces:
     batch: int = 32
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"method": self.method, "columns": self.columns, "parallel": self.parallel, "batch": self.batch}
+        return {
+            "method": self.method,
+            "columns": self.columns,
+            "parallel": self.parallel,
+            "batch": self.batch,
+        }
 
     @cached_property
     def _scorer(self) -> Scorer:

@@ -124,7 +124,11 @@ def settings_of(name: str) -> Mapping[str, Any]:
     (100, {})
     """
     make = getattr(module(name), "scorer", None)
-    return {} if make is None else {key: p.default for key, p in inspect.signature(make).parameters.items()}
+    return (
+        {}
+        if make is None
+        else {key: p.default for key, p in inspect.signature(make).parameters.items()}
+    )
 
 
 def _check(name: str, given: Mapping[str, Any]) -> None:
@@ -134,8 +138,12 @@ def _check(name: str, given: Mapping[str, Any]) -> None:
             raise UnknownNameError(f"setting of {name}", key, known)
         default = known[key]
         wanted: tuple[type, ...] = (int, float) if isinstance(default, float) else (type(default),)
-        if isinstance(default, int | float | str) and (isinstance(value, bool) or not isinstance(value, wanted)):
-            raise InputError(f"{key} of {name} must be of type {wanted[-1].__name__}, got {value!r}.")
+        if isinstance(default, int | float | str) and (
+            isinstance(value, bool) or not isinstance(value, wanted)
+        ):
+            raise InputError(
+                f"{key} of {name} must be of type {wanted[-1].__name__}, got {value!r}."
+            )
     for key, default in known.items():
         if default is inspect.Parameter.empty and key not in given:
             raise InputError(

@@ -62,7 +62,8 @@ def quality(factors: Factors) -> FloatArray:
     count = known.sum(axis=1)
     mean = np.where(known, table, 0.0).sum(axis=1) / np.where(count, count, np.nan)
     measures = {
-        name: factors.measures[name].astype(np.float64) for name in ("eye_distance", "face_structure", "coarse_share")
+        name: factors.measures[name].astype(np.float64)
+        for name in ("eye_distance", "face_structure", "coarse_share")
     }
     arranged = rises(measures["face_structure"], STRUCTURE_HALF, STRUCTURE_WIDTH)
     face = np.where(np.isnan(measures["eye_distance"]), arranged, 1.0)
@@ -80,7 +81,9 @@ class Analytic(Scorer):
     calibration = Calibration(X0, W)
     raw_range = (0.0, 1.0)
 
-    def score(self, crops: NDArray[np.uint8] | Faces, *, color: str = "RGB", resize: bool = False) -> FloatArray:
+    def score(
+        self, crops: NDArray[np.uint8] | Faces, *, color: str = "RGB", resize: bool = False
+    ) -> FloatArray:
         """Returns (N,) float32 in 0..1 for (N,112,112,3) uint8 crops, or for Faces, whose landmarks, frame mask and eye distance count too.
 
         A face gets the same number, to the bit, in any batch. Raises ShapeError for anything but crops.

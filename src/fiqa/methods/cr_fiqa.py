@@ -136,7 +136,9 @@ def _given_centers(
     """Returns (code (N,), -1 without a center; unit vectors (K,D))."""
     names = checks.array(identities, "identities", shape=(len(embeddings),)).astype(np.str_)
     labels = checks.ids(centers[0], "centers")
-    vectors = checks.array(centers[1], "centers", shape=(len(labels), embeddings.shape[1]), dtype=np.float32)
+    vectors = checks.array(
+        centers[1], "centers", shape=(len(labels), embeddings.shape[1]), dtype=np.float32
+    )
     order = np.argsort(labels)
     place = order[np.searchsorted(labels, names, sorter=order).clip(max=max(len(labels) - 1, 0))]
     own = labels[place] == names if len(labels) else np.zeros(len(names), bool)

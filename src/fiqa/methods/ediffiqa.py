@@ -88,10 +88,13 @@ def lowered_quality(
     """
     checks.in_range(strength, "strength", 0, math.inf, open_high=True)
     unit = normalize(embeddings, "embeddings")
-    quality = checks.finite(checks.array(prior, "prior", shape=(len(unit),), dtype=np.float64), "prior")
+    quality = checks.finite(
+        checks.array(prior, "prior", shape=(len(unit),), dtype=np.float64), "prior"
+    )
     if len(quality) and (quality.min() < 0 or quality.max() > 1):
         raise InputError(
-            f"prior must lie in 0..1, got {quality.min():.4g}..{quality.max():.4g}.", hint="rescale it to 0..1 first"
+            f"prior must lie in 0..1, got {quality.min():.4g}..{quality.max():.4g}.",
+            hint="rescale it to 0..1 first",
         )
     code, classes = encode(identities, len(unit))
     top = best_rows(quality, code, best=best, rule=rule, least=least)
@@ -125,7 +128,8 @@ def best_rows(
         enough = np.bincount(code[order], minlength=int(code.max(initial=-1)) + 1) >= least
         return np.sort(order[enough[code[order]]])
     chosen = [
-        rows[np.argsort(-quality[rows], kind="stable")[: math.ceil(best * len(rows) - 1e-9)]] for rows in groups(code)
+        rows[np.argsort(-quality[rows], kind="stable")[: math.ceil(best * len(rows) - 1e-9)]]
+        for rows in groups(code)
     ]
     return np.concatenate(chosen) if chosen else np.empty(0, np.int64)
 
@@ -146,7 +150,10 @@ def student_loss(
 
     count = max(len(quality), 1)
     apart = (1 - functional.cosine_similarity(embedding, teacher)).sum() / count
-    return {"embedding": share * apart, "quality": (1 - share) * (quality - target).abs().sum() / count}
+    return {
+        "embedding": share * apart,
+        "quality": (1 - share) * (quality - target).abs().sum() / count,
+    }
 
 
 def labeler() -> Labeler:
@@ -154,7 +161,10 @@ def labeler() -> Labeler:
 
     def run(job: Job, options: dict[str, Any], work: Work) -> Labels:
         leave_out = options["leave_out"]
-        chosen = {**options, "leave_out": options["rule"] == "identity" if leave_out is None else leave_out}
+        chosen = {
+            **options,
+            "leave_out": options["rule"] == "identity" if leave_out is None else leave_out,
+        }
         value = lowered_quality(job.needed_prior(), job.needed_vectors(), job.identities, **chosen)
         return Labels(value, "no_mate", range=(0.0, 1.0))
 

@@ -51,7 +51,12 @@ _POWER = 5
 
 
 def explored(
-    embed: Callable[[Tensor], Tensor], pixels: Tensor, noise: Tensor, *, steps: int = STEPS, epsilon: float = EPSILON
+    embed: Callable[[Tensor], Tensor],
+    pixels: Tensor,
+    noise: Tensor,
+    *,
+    steps: int = STEPS,
+    epsilon: float = EPSILON,
 ) -> Tensor:
     """Returns the cosines between each face and its noisy copies, recorded before each sign-gradient step on 1 - cos [1].
 
@@ -103,19 +108,30 @@ def quality(similarity: NDArray[np.floating], symmetry: NDArray[np.floating]) ->
 
 
 def _measured(
-    recognizer: TorchRecognizer, crops: NDArray[np.uint8], copies: int, steps: int, epsilon: float, seed: int
+    recognizer: TorchRecognizer,
+    crops: NDArray[np.uint8],
+    copies: int,
+    steps: int,
+    epsilon: float,
+    seed: int,
 ) -> FloatArray:
     import torch
 
     pixels = recognizer.pixels(crops)
-    noise = torch.stack([_noise(crop, copies, pixels.shape[1:], epsilon, seed) for crop in crops]).to(pixels.device)
+    noise = torch.stack(
+        [_noise(crop, copies, pixels.shape[1:], epsilon, seed) for crop in crops]
+    ).to(pixels.device)
     similarity = explored(recognizer.vectors, pixels, noise, steps=steps, epsilon=epsilon)
     with torch.no_grad():
-        symmetry = torch.nn.functional.cosine_similarity(recognizer.vectors(pixels), recognizer.vectors(pixels.flip(3)))
+        symmetry = torch.nn.functional.cosine_similarity(
+            recognizer.vectors(pixels), recognizer.vectors(pixels.flip(3))
+        )
     return quality(similarity.cpu().numpy(), symmetry.cpu().numpy())
 
 
-def _noise(crop: NDArray[np.uint8], copies: int, shape: tuple[int, ...], epsilon: float, seed: int) -> Tensor:
+def _noise(
+    crop: NDArray[np.uint8], copies: int, shape: tuple[int, ...], epsilon: float, seed: int
+) -> Tensor:
     import torch
 
     draw = torch.Generator().manual_seed(content_seed(crop, seed))

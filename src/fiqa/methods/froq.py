@@ -87,15 +87,23 @@ def layer_norms(net: nn.Module, x: Tensor, names: list[str]) -> Tensor:
 
     with ExitStack() as hooks, torch.no_grad():
         for name in names:
-            hooks.enter_context(named[checks.choice(name, "layer", named)].register_forward_hook(watch(name)))
+            hooks.enter_context(
+                named[checks.choice(name, "layer", named)].register_forward_hook(watch(name))
+            )
         net(x)
     if lost := [name for name in names if name not in found]:
-        raise InputError(f"A layer must give a tensor with a row per crop, {', '.join(lost)} did not.")
+        raise InputError(
+            f"A layer must give a tensor with a row per crop, {', '.join(lost)} did not."
+        )
     return torch.stack([found[name] for name in names], 1)
 
 
 def choose_layers(
-    recognizer: TorchRecognizer, crops: NDArray[np.uint8], reference: ArrayLike, *, count: int = COUNT
+    recognizer: TorchRecognizer,
+    crops: NDArray[np.uint8],
+    reference: ArrayLike,
+    *,
+    count: int = COUNT,
 ) -> tuple[Layer, ...]:
     """Returns the layers whose lengths together agree best with `reference`, in the order in which they were taken.
 
@@ -111,7 +119,9 @@ def choose_layers(
     Raises: InputError (too few crops, NaN or constant reference, no layer that varies), ShapeError.
     """
     crops = checks.crops(crops)
-    target = checks.finite(checks.array(reference, "reference", shape=(len(crops),), dtype=np.float64), "reference")
+    target = checks.finite(
+        checks.array(reference, "reference", shape=(len(crops),), dtype=np.float64), "reference"
+    )
     checks.in_range(count, "count", 1, float("inf"))
     if len(crops) < _FEWEST or np.ptp(target) == 0:
         raise InputError(
@@ -137,14 +147,19 @@ def choose_layers(
     standard = (length - mean) / np.where(deviation > 0, deviation, 1) * np.sign(agree)
     pool = sorted(able, key=lambda i: -abs(agree[i]))[:_SEARCHED]
     taken = _greedy(standard, target, [int(i) for i in pool], count)
-    return tuple(Layer(names[i], float(np.sign(agree[i])), float(mean[i]), float(deviation[i])) for i in taken)
+    return tuple(
+        Layer(names[i], float(np.sign(agree[i])), float(mean[i]), float(deviation[i]))
+        for i in taken
+    )
 
 
 def _watched(module: nn.Module) -> bool:
     return any(True for _ in module.parameters())
 
 
-def _greedy(standard: NDArray[np.float64], target: NDArray[np.float64], pool: list[int], count: int) -> list[int]:
+def _greedy(
+    standard: NDArray[np.float64], target: NDArray[np.float64], pool: list[int], count: int
+) -> list[int]:
     taken, best = [pool[0]], spearman(standard[:, pool[0]], target)
     while len(taken) < count:
         rest = [i for i in pool if i not in taken]
@@ -177,7 +192,9 @@ def scorer(
     Raises: InputError, ShapeError, ReadError (table or crops), WeightsError, MissingExtraError.
     """
     found = torch_recognizer(recognizer, "FROQ")
-    crops, scores = reference if isinstance(reference, tuple) else _read(reference, found.input.size)
+    crops, scores = (
+        reference if isinstance(reference, tuple) else _read(reference, found.input.size)
+    )
     layers = choose_layers(found, crops, scores, count=count)
     names = [layer.name for layer in layers]
     sign, mean, deviation = (np.array([layer[k] for layer in layers]) for k in (1, 2, 3))
@@ -208,10 +225,16 @@ def _read(path: str | os.PathLike[str], size: int) -> tuple[NDArray[np.uint8], N
 
     frame = read_table(path)
     if lost := {"path", "raw"} - set(frame.columns):
-        raise ReadError(f"{os.fspath(path)!r} must have the columns path and raw, it lacks {', '.join(sorted(lost))}.")
+        raise ReadError(
+            f"{os.fspath(path)!r} must have the columns path and raw, it lacks {', '.join(sorted(lost))}."
+        )
     frame = frame.filter(frame["raw"].is_not_null())
     images = [read_image(decode_text(name)).pixels for name in frame["path"].to_list()]
     if any(image.shape[0] != image.shape[1] for image in images):
-        raise InputError(f"The images of {os.fspath(path)!r} must be aligned crops, some are not square.")
+        raise InputError(
+            f"The images of {os.fspath(path)!r} must be aligned crops, some are not square."
+        )
     crops = [np.asarray(cv2.resize(image, (size, size)), np.uint8) for image in images]
-    return np.stack(crops) if crops else np.empty((0, size, size, 3), np.uint8), frame["raw"].to_numpy()
+    return np.stack(crops) if crops else np.empty((0, size, size, 3), np.uint8), frame[
+        "raw"
+    ].to_numpy()

@@ -100,9 +100,13 @@ def gradient_magnitude(net: nn.Module, x: Tensor, *, at: str = IMAGE) -> Tensor:
             hooks.enter_context(named[at].register_forward_hook(start))
             net(x.detach())
         loss = torch.stack(losses).mean(0).sum()
-        gradient = torch.autograd.grad(loss, starts, allow_unused=True)[0] if loss.requires_grad else None
+        gradient = (
+            torch.autograd.grad(loss, starts, allow_unused=True)[0] if loss.requires_grad else None
+        )
         if len(starts) != 1 or gradient is None:
-            raise InputError(f"at must name a module that runs once and has a BatchNorm2d layer after it, got {at!r}.")
+            raise InputError(
+                f"at must name a module that runs once and has a BatchNorm2d layer after it, got {at!r}."
+            )
     return gradient.abs().flatten(1).sum(1)
 
 

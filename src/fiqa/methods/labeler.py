@@ -135,7 +135,9 @@ class Work(Protocol):
         """Returns the finished parts of a stage, None where nothing is kept."""
         ...
 
-    def per_face(self, job: Job, measure: MeasureFaces, name: str) -> tuple[FloatArray, NDArray[np.str_]]:
+    def per_face(
+        self, job: Job, measure: MeasureFaces, name: str
+    ) -> tuple[FloatArray, NDArray[np.str_]]:
         """Returns (n, columns) numbers of the job's faces, and (n,) statuses."""
         ...
 
@@ -165,7 +167,19 @@ def needs_of(card: MethodCard) -> tuple[str, ...]:
     return tuple(name for name in card.needs if name != "templates")
 
 
-_GIVEN = frozenset(("embeddings", "identities", "prior", "crops", "factors", "faces", "seed", "templates", "centers"))
+_GIVEN = frozenset(
+    (
+        "embeddings",
+        "identities",
+        "prior",
+        "crops",
+        "factors",
+        "faces",
+        "seed",
+        "templates",
+        "centers",
+    )
+)
 """The vocabulary of inputs; what else a function takes by keyword is an option."""
 
 
@@ -180,5 +194,7 @@ def options_of(*functions: Callable[..., Any]) -> dict[str, Any]:
         name: parameter.default
         for function in functions
         for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY and name not in _GIVEN and parameter.default is not parameter.empty
+        if parameter.kind is parameter.KEYWORD_ONLY
+        and name not in _GIVEN
+        and parameter.default is not parameter.empty
     }

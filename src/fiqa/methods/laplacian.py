@@ -40,13 +40,17 @@ class Laplacian(Scorer):
     preprocess = CARD.preprocess
     calibration = Calibration(X0, W)
 
-    def score(self, crops: NDArray[np.uint8] | Faces, *, color: str = "RGB", resize: bool = False) -> FloatArray:
+    def score(
+        self, crops: NDArray[np.uint8] | Faces, *, color: str = "RGB", resize: bool = False
+    ) -> FloatArray:
         """Returns (N,) float32 ln(1 + variance in levels^2), at least 0, for (N,112,112,3) uint8 crops or Faces."""
         import cv2
 
         images = as_faces(crops, color=color, resize=resize).crops
         deviation = [
-            cv2.meanStdDev(cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.CV_16S))[1][0, 0]
+            cv2.meanStdDev(cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.CV_16S))[1][
+                0, 0
+            ]
             for image in images
         ]
         return np.log1p(np.square(np.array(deviation, np.float64))).astype(np.float32)

@@ -85,7 +85,9 @@ class LightQNet(Scorer):
 
         self._net = cv2.dnn.readNetFromTensorflow(np.frombuffer(content, np.uint8))
 
-    def score(self, crops: NDArray[np.uint8] | Faces, *, color: str = "RGB", resize: bool = False) -> FloatArray:
+    def score(
+        self, crops: NDArray[np.uint8] | Faces, *, color: str = "RGB", resize: bool = False
+    ) -> FloatArray:
         """Returns (N,) float32 in 0..1 for (N,112,112,3) uint8 crops or Faces."""
         import cv2
 
@@ -93,7 +95,9 @@ class LightQNet(Scorer):
         result = np.empty(len(images), np.float32)
         for rows in batches(len(images), _BATCH):
             small = [cv2.resize(image, (96, 96)) for image in images[rows]]
-            self._net.setInput(cv2.dnn.blobFromImages(small, 1 / 128, (96, 96), (127.5, 127.5, 127.5), swapRB=True))
+            self._net.setInput(
+                cv2.dnn.blobFromImages(small, 1 / 128, (96, 96), (127.5, 127.5, 127.5), swapRB=True)
+            )
             result[rows] = self._net.forward().reshape(len(small))
         return result
 

@@ -58,7 +58,9 @@ def embedding_norm(embeddings: Embeddings, *, name: str | None = None) -> Qualit
     ('norm of r', [9.0, 12.0])
     """
     # A norm that is taken again of normalized float32 vectors differs by rounding alone.
-    if len(embeddings) > 1 and np.ptp(embeddings.norm) <= 1e-5 * float(np.abs(embeddings.norm).max()):
+    if len(embeddings) > 1 and np.ptp(embeddings.norm) <= 1e-5 * float(
+        np.abs(embeddings.norm).max()
+    ):
         raise InputError(
             f"The norm as a quality needs vectors whose lengths were kept, those of {embeddings.recognizer or 'this recognizer'} are all "
             f"{float(embeddings.norm[0]):g}.",
@@ -66,12 +68,19 @@ def embedding_norm(embeddings: Embeddings, *, name: str | None = None) -> Qualit
         )
     method = name if name is not None else f"norm of {embeddings.recognizer or 'the recognizer'}"
     return Quality(
-        embeddings.id, embeddings.norm.astype(np.float64), method, provenance={"recognizer": embeddings.recognizer}
+        embeddings.id,
+        embeddings.norm.astype(np.float64),
+        method,
+        provenance={"recognizer": embeddings.recognizer},
     )
 
 
 def scorer(
-    *, recognizer: str | os.PathLike[str] | Recognizer, x0: float = X0, w: float = W, batch: int = _BATCH
+    *,
+    recognizer: str | os.PathLike[str] | Recognizer,
+    x0: float = X0,
+    w: float = W,
+    batch: int = _BATCH,
 ) -> Probe:
     """Returns a scorer by the length of the vector, named "magface" where the recognizer's card says that it was trained so, else "norm".
 

@@ -50,7 +50,12 @@ def squared_loss(similarity: Tensor, first: Tensor, second: Tensor) -> Tensor:
 
 
 def cross_entropy_loss(
-    similarity: Tensor, first: Tensor, second: Tensor, *, slope: float = _SLOPE, middle: float = _MIDDLE
+    similarity: Tensor,
+    first: Tensor,
+    second: Tensor,
+    *,
+    slope: float = _SLOPE,
+    middle: float = _MIDDLE,
 ) -> Tensor:
     """Returns the mean binary cross-entropy between min(p_i, p_j) and sigmoid(slope (cos(e_i, e_j) - middle)) over mated pairs [2].
 
@@ -64,5 +69,7 @@ def cross_entropy_loss(
     from torch.nn import functional
 
     target = (slope * (similarity - middle)).sigmoid()
-    total = functional.binary_cross_entropy_with_logits(first.minimum(second), target, reduction="sum")
+    total = functional.binary_cross_entropy_with_logits(
+        first.minimum(second), target, reduction="sum"
+    )
     return total / max(len(similarity), 1)

@@ -75,13 +75,17 @@ class Probe(Scorer):
         self.seeded = "seed" in self.settings
         told = ", ".join(f"{key}={value}" for key, value in self.settings.items())
         sha = str(getattr(recognizer, "version", ""))[:12]
-        self.version = "; ".join(filter(None, (f"fiqa {fiqa.__version__}", f"{recognizer.name} {sha}".strip(), told)))
+        self.version = "; ".join(
+            filter(None, (f"fiqa {fiqa.__version__}", f"{recognizer.name} {sha}".strip(), told))
+        )
         spec = getattr(recognizer, "input", None)
         self._side = ALIGNED_SIZE if spec is None else int(spec.size)
         self._measure = measure
         self._batch = int(checks.in_range(batch, "batch", 1, float("inf")))
 
-    def score(self, crops: Crops | Faces, *, color: str = "RGB", resize: bool = False) -> FloatArray:
+    def score(
+        self, crops: Crops | Faces, *, color: str = "RGB", resize: bool = False
+    ) -> FloatArray:
         """Returns (N,) float32 raw quality, higher is better, for (N,112,112,3) uint8 crops or Faces. Raises ShapeError."""
         faces = as_faces(crops, color=color, resize=resize, side=self._side)
         return self._scored(faces.crops, int(self.settings.get("seed", 0)))
@@ -92,7 +96,9 @@ class Probe(Scorer):
         Raises: InputError (a method that draws nothing, fewer than 2 seeds, no crops), ShapeError.
         """
         if not self.seeded:
-            raise InputError(f"Only a method that draws at random has a spread over seeds, {self.name} draws nothing.")
+            raise InputError(
+                f"Only a method that draws at random has a spread over seeds, {self.name} draws nothing."
+            )
         checks.in_range(seeds, "seeds", 2, float("inf"))
         images = as_faces(crops, side=self._side).crops
         table = np.stack([self._scored(images, seed) for seed in range(seeds)]).astype(np.float64)
@@ -118,7 +124,9 @@ def content_seed(crop: Crops, seed: int) -> int:
     >>> content_seed(one, 0) == content_seed(one.copy(), 0), content_seed(one, 0) == content_seed(one, 1)
     (True, False)
     """
-    digest = hashlib.sha256(f"{seed} {crop.shape} ".encode() + np.ascontiguousarray(crop).tobytes()).digest()
+    digest = hashlib.sha256(
+        f"{seed} {crop.shape} ".encode() + np.ascontiguousarray(crop).tobytes()
+    ).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 
@@ -147,7 +155,9 @@ def opened(recognizer: str | os.PathLike[str] | Recognizer) -> Recognizer:
     return OnnxEmbedder(find(recognizer))
 
 
-def torch_recognizer(recognizer: str | os.PathLike[str] | Recognizer, method: str) -> TorchRecognizer:
+def torch_recognizer(
+    recognizer: str | os.PathLike[str] | Recognizer, method: str
+) -> TorchRecognizer:
     """Returns a recognizer in torch; raises as `opened`, MissingExtraError, and InputError for one that is not in torch."""
     require("torch", extra="train")
     from fiqa.nets.recognizer import TorchRecognizer

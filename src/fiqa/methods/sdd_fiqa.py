@@ -42,7 +42,12 @@ _ROWS = 1024
 
 
 def similarity_distribution_distance(
-    embeddings: NDArray[np.floating[Any]], identities: ArrayLike, *, samples: int = 24, rounds: int = 12, seed: int = 0
+    embeddings: NDArray[np.floating[Any]],
+    identities: ArrayLike,
+    *,
+    samples: int = 24,
+    rounds: int = 12,
+    seed: int = 0,
 ) -> NDArray[np.float32]:
     """Returns the mean distance of mated and non-mated similarity distributions, min-max scaled [1, Eq. 6-8].
 
@@ -74,7 +79,9 @@ def similarity_distribution_distance(
     checks.in_range(rounds, "rounds", 1, np.inf)
     code, classes = encode(identities, len(embeddings))
     if len(code) and classes < 2:
-        raise InputError(f"identities must name at least 2 people, got {classes}; there are no non-mated pairs.")
+        raise InputError(
+            f"identities must name at least 2 people, got {classes}; there are no non-mated pairs."
+        )
     length = np.ones(len(code), np.float32)
     for piece in batches(len(code), _ROWS):
         rows = embeddings[piece].astype(np.float32)
@@ -85,7 +92,9 @@ def similarity_distribution_distance(
     return min_max(total / rounds).astype(np.float32)
 
 
-def wasserstein_rows(first: NDArray[np.floating[Any]], second: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+def wasserstein_rows(
+    first: NDArray[np.floating[Any]], second: NDArray[np.floating[Any]]
+) -> NDArray[np.float64]:
     """Returns the Wasserstein-1 distance between row i of `first` (N,a) and row i of `second` (N,b): (N,) float64.
 
     The integral of |F - G| over the merged values, for all rows at once.
@@ -95,10 +104,17 @@ def wasserstein_rows(first: NDArray[np.floating[Any]], second: NDArray[np.floati
     [0.5]
     """
     values = np.concatenate([first, second], axis=1).astype(np.float64)
-    step = np.concatenate([np.full(first.shape[1], 1 / first.shape[1]), np.full(second.shape[1], -1 / second.shape[1])])
+    step = np.concatenate(
+        [
+            np.full(first.shape[1], 1 / first.shape[1]),
+            np.full(second.shape[1], -1 / second.shape[1]),
+        ]
+    )
     order = np.argsort(values, axis=1)
     height = np.cumsum(step[order], axis=1)[:, :-1]
-    return np.sum(np.abs(height) * np.diff(np.take_along_axis(values, order, axis=1), axis=1), axis=1)
+    return np.sum(
+        np.abs(height) * np.diff(np.take_along_axis(values, order, axis=1), axis=1), axis=1
+    )
 
 
 def _round(
@@ -137,7 +153,9 @@ def _cosines(
 ) -> NDArray[np.float32]:
     """Cosine of image own[i] with each of partners[i]: (n,k)."""
     mine, theirs = embeddings[own].astype(np.float32), embeddings[partners].astype(np.float32)
-    cosine: NDArray[np.float32] = np.einsum("nd,nkd->nk", mine, theirs) / (length[own, None] * length[partners])
+    cosine: NDArray[np.float32] = np.einsum("nd,nkd->nk", mine, theirs) / (
+        length[own, None] * length[partners]
+    )
     return cosine
 
 
@@ -145,7 +163,9 @@ def labeler() -> Labeler:
     """Returns how `fiqa label sdd_fiqa` works."""
 
     def run(job: Job, options: dict[str, Any], work: Work) -> Labels:
-        value = similarity_distribution_distance(job.needed_vectors(), job.identities, seed=work.seed, **options)
+        value = similarity_distribution_distance(
+            job.needed_vectors(), job.identities, seed=work.seed, **options
+        )
         return Labels(value, "no_mate", range=(0.0, 1.0))
 
     return Labeler(run, options_of(similarity_distribution_distance), needs_of(CARD))

@@ -71,7 +71,10 @@ def _measured(
         result = np.empty(len(crops), np.float32)
         for i, crop in enumerate(crops):
             draw = torch.Generator().manual_seed(content_seed(crop, seed))
-            kept = torch.rand((passes, *features.shape[1:]), generator=draw).to(features.device) >= dropout
+            kept = (
+                torch.rand((passes, *features.shape[1:]), generator=draw).to(features.device)
+                >= dropout
+            )
             result[i] = float(robustness(net.tail(features[i] * kept / (1 - dropout))))
     return result
 

@@ -60,7 +60,10 @@ def backbone(name: str, embedding: int = 0) -> tuple[nn.Module, int]:
     line = BACKBONES[checks.choice(name, "backbone", BACKBONES)]
     checks.in_range(embedding, "embedding", 0, float("inf"))
     if not embedding and not line.pooled:
-        raise InputError(f"embedding must be at least 1 for {name}, got 0.", hint="its published weights have 512")
+        raise InputError(
+            f"embedding must be at least 1 for {name}, got 0.",
+            hint="its published weights have 512",
+        )
     net: MobileNetV3 | MobileFaceNet | IResNet
     if line.net == "MobileNetV3":
         net = MobileNetV3("small" if name.endswith("small") else "large", classes=embedding)
@@ -86,21 +89,34 @@ def load_weights(net: nn.Module, path: str | os.PathLike[str]) -> None:
     """
     found = read_state(path)
     own = net.state_dict()
-    spare = tuple(prefix for prefix in getattr(net, "LAST", ()) if not any(key.startswith(prefix) for key in own))
+    spare = tuple(
+        prefix
+        for prefix in getattr(net, "LAST", ())
+        if not any(key.startswith(prefix) for key in own)
+    )
     found = {key: value for key, value in found.items() if not (spare and key.startswith(spare))}
     shapes = {key: tuple(value.shape) for key, value in own.items()}
     hint = "is it the weights of another backbone or embedding length?"
-    check_state(found, shapes, f"{os.fspath(path)!r} must hold the weights of {type(net).__name__}", hint=hint)
+    check_state(
+        found,
+        shapes,
+        f"{os.fspath(path)!r} must hold the weights of {type(net).__name__}",
+        hint=hint,
+    )
     net.load_state_dict(found)
 
 
-def check_state(found: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]], what: str, *, hint: str) -> None:
+def check_state(
+    found: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]], what: str, *, hint: str
+) -> None:
     """Raises WeightsError, `what` and the first keys that differ, unless `found` has exactly the keys of `shapes` with these shapes."""
     other = [k for k, shape in shapes.items() if k in found and tuple(found[k].shape) != shape]
     faults = [
         _listed("missing", [key for key in shapes if key not in found]),
         _listed("unexpected", [key for key in found if key not in shapes]),
-        _listed("of another shape", [f"{k} {tuple(found[k].shape)} for {shapes[k]}" for k in other]),
+        _listed(
+            "of another shape", [f"{k} {tuple(found[k].shape)} for {shapes[k]}" for k in other]
+        ),
     ]
     if any(faults):
         raise WeightsError(f"{what}; {'; '.join(filter(None, faults))}.", hint=hint)
@@ -115,7 +131,9 @@ def _listed(what: str, keys: list[str]) -> str:
 def read_state(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     """Returns the names and tensors of a local file, .safetensors or .pt / .pth; nothing in it runs. Raises as load_weights."""
     path = Path(path)
-    suffix = checks.choice(path.suffix.lower(), "suffix of weights", (".safetensors", ".pt", ".pth"))
+    suffix = checks.choice(
+        path.suffix.lower(), "suffix of weights", (".safetensors", ".pt", ".pth")
+    )
     if not path.is_file():
         raise WeightsError(f"Weights must be a file, and there is none at {str(path)!r}.")
     try:
@@ -125,12 +143,16 @@ def read_state(path: str | os.PathLike[str]) -> dict[str, Tensor]:
             f"{str(path)!r} must hold tensors only, it holds something that could run code.",
             hint="save net.state_dict(), best as .safetensors",
         ) from error
-    except (
-        Exception
-    ) as error:  # torch reads what torch of old wrote with unchecked steps: any error means this file is bad
-        raise WeightsError(f"{str(path)!r} must be a state dict, it cannot be read: {error}.") from error
-    if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
-        raise WeightsError(f"{str(path)!r} must be a state dict: names and tensors, nothing around it.")
+    except Exception as error:  # torch reads what torch of old wrote with unchecked steps: any error means this file is bad
+        raise WeightsError(
+            f"{str(path)!r} must be a state dict, it cannot be read: {error}."
+        ) from error
+    if not isinstance(found, dict) or not all(
+        isinstance(value, Tensor) for value in found.values()
+    ):
+        raise WeightsError(
+            f"{str(path)!r} must be a state dict: names and tensors, nothing around it."
+        )
     return cast("dict[str, Tensor]", found)
 
 

@@ -28,7 +28,10 @@ class _Bottleneck(nn.Module):
         super().__init__()
         outputs = width * _EXPANSION
         self.conv1, self.bn1 = nn.Conv2d(inputs, width, 1, bias=False), nn.BatchNorm2d(width)
-        self.conv2, self.bn2 = nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width)
+        self.conv2, self.bn2 = (
+            nn.Conv2d(width, width, 3, padding=1, bias=False),
+            nn.BatchNorm2d(width),
+        )
         self.pool = nn.AvgPool2d(stride) if stride > 1 else nn.Identity()
         self.conv3, self.bn3 = nn.Conv2d(width, outputs, 1, bias=False), nn.BatchNorm2d(outputs)
         self.downsample: nn.Module = nn.Identity()
@@ -61,9 +64,13 @@ class _AttentionPool(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         places = x.flatten(2).transpose(1, 2)
-        tokens = torch.cat([places.mean(dim=1, keepdim=True), places], dim=1) + self.positional_embedding
+        tokens = (
+            torch.cat([places.mean(dim=1, keepdim=True), places], dim=1) + self.positional_embedding
+        )
         query, key, value = self.q_proj(tokens[:, :1]), self.k_proj(tokens), self.v_proj(tokens)
-        query, key, value = (part.unflatten(2, (self.heads, -1)).transpose(1, 2) for part in (query, key, value))
+        query, key, value = (
+            part.unflatten(2, (self.heads, -1)).transpose(1, 2) for part in (query, key, value)
+        )
         weight = torch.softmax(query @ key.transpose(2, 3) / key.shape[-1] ** 0.5, dim=-1)
         return self.c_proj((weight @ value).transpose(1, 2).flatten(1))
 
@@ -81,9 +88,15 @@ class ClipResNet(nn.Module):
     def __init__(self, layers: Sequence[int], *, width: int, size: int, dim: int) -> None:
         super().__init__()
         half = width // 2
-        self.conv1, self.bn1 = nn.Conv2d(3, half, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(half)
+        self.conv1, self.bn1 = (
+            nn.Conv2d(3, half, 3, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(half),
+        )
         self.conv2, self.bn2 = nn.Conv2d(half, half, 3, padding=1, bias=False), nn.BatchNorm2d(half)
-        self.conv3, self.bn3 = nn.Conv2d(half, width, 3, padding=1, bias=False), nn.BatchNorm2d(width)
+        self.conv3, self.bn3 = (
+            nn.Conv2d(half, width, 3, padding=1, bias=False),
+            nn.BatchNorm2d(width),
+        )
         inputs = width
         for stage, count in enumerate(layers):
             channels, blocks = width << stage, []

@@ -61,8 +61,12 @@ class QualityNet(BackboneNet):
         self.factor_names, self.output = tuple(factors), output
         self.backbone, width = backbone(name, embedding)
         # each starts at .5, the middle of the labels: sigmoid(0) is .5
-        self.quality = output_layers(width, 1, bias=0.0 if output == "sigmoid" else 0.5, hidden=hidden)
-        self.factors = output_layers(width, len(factors), bias=0.0, hidden=hidden) if factors else None
+        self.quality = output_layers(
+            width, 1, bias=0.0 if output == "sigmoid" else 0.5, hidden=hidden
+        )
+        self.factors = (
+            output_layers(width, len(factors), bias=0.0, hidden=hidden) if factors else None
+        )
 
     def from_features(self, features: Tensor) -> Tensor:
         """Returns (N, 1 + F) for what the backbone gives."""

@@ -39,10 +39,14 @@ class ClassCenters(nn.Module):
 
     def forward(self, embedding: Tensor) -> Tensor:
         """Returns (N,classes) cosines in -1..1."""
-        return functional.linear(functional.normalize(embedding), functional.normalize(self.weight)).clamp(-1, 1)
+        return functional.linear(
+            functional.normalize(embedding), functional.normalize(self.weight)
+        ).clamp(-1, 1)
 
 
-def margin_loss(cosine: Tensor, identity: Tensor, *, margin: float | Tensor, scale: float) -> Tensor:
+def margin_loss(
+    cosine: Tensor, identity: Tensor, *, margin: float | Tensor, scale: float
+) -> Tensor:
     """Returns the cross-entropy of softmax(scale * c), c the cosines with that of the own class lowered by an angle [1, Eq. 3].
 
         c_i,own = cos(min(angle_i + margin_i, pi))        c_i,other = cosine as it is        mean over i
@@ -58,4 +62,6 @@ def margin_loss(cosine: Tensor, identity: Tensor, *, margin: float | Tensor, sca
     own = cosine.gather(1, identity[:, None])[:, 0]
     angle = torch.acos(own.clamp(-1 + _EDGE, 1 - _EDGE)) + margin
     lowered = cosine.scatter(1, identity[:, None], torch.cos(angle.clamp(max=math.pi))[:, None])
-    return functional.cross_entropy(scale * lowered, identity, reduction="sum") / max(len(cosine), 1)
+    return functional.cross_entropy(scale * lowered, identity, reduction="sum") / max(
+        len(cosine), 1
+    )

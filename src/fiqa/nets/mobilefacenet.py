@@ -26,13 +26,19 @@ class _Shape(NamedTuple):
 
 
 _SHAPES = {
-    "full": _Shape(((2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128, 2, 1)), 1, 7),
-    "half": _Shape(((2, 64, 3, 2), (4, 128, 1, 2), (2, 128, 4, 1), (4, 128, 1, 2), (2, 128, 1, 1)), 2, 4),
+    "full": _Shape(
+        ((2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128, 2, 1)), 1, 7
+    ),
+    "half": _Shape(
+        ((2, 64, 3, 2), (4, 128, 1, 2), (2, 128, 4, 1), (4, 128, 1, 2), (2, 128, 1, 1)), 2, 4
+    ),
 }
 """Table 1 of [1]; and ours."""
 
 
-def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
+def _conv(
+    inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1
+) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, kernel, stride, (kernel - 1) // 2, groups=groups, bias=False),
         nn.BatchNorm2d(outputs),

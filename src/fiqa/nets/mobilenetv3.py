@@ -66,7 +66,12 @@ _VARIANTS = {"small": (_SMALL, 1024), "large": (_LARGE, 1280)}
 
 
 def _conv(
-    inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1, act: type[nn.Module] | None = None
+    inputs: int,
+    outputs: int,
+    kernel: int = 1,
+    stride: int = 1,
+    groups: int = 1,
+    act: type[nn.Module] | None = None,
 ) -> nn.Sequential:
     layers: list[nn.Module] = [
         nn.Conv2d(inputs, outputs, kernel, stride, (kernel - 1) // 2, groups=groups, bias=False),
@@ -99,7 +104,9 @@ class _Inverted(nn.Module):
     def __init__(self, inputs: int, row: _Row) -> None:
         super().__init__()
         act: type[nn.Module] = nn.Hardswish if row.swish else nn.ReLU
-        layers: list[nn.Module] = [] if row.hidden == inputs else [_conv(inputs, row.hidden, act=act)]
+        layers: list[nn.Module] = (
+            [] if row.hidden == inputs else [_conv(inputs, row.hidden, act=act)]
+        )
         layers.append(_conv(row.hidden, row.hidden, row.kernel, row.stride, row.hidden, act))
         layers += [_Squeeze(row.hidden)] if row.squeeze else []
         layers.append(_conv(row.hidden, row.outputs))
@@ -123,7 +130,9 @@ class MobileNetV3(nn.Module):
     LAST = ("classifier.",)
     """Names of the layers that `classes=0` leaves out."""
 
-    def __init__(self, variant: Literal["small", "large"] = "small", *, classes: int = 1000) -> None:
+    def __init__(
+        self, variant: Literal["small", "large"] = "small", *, classes: int = 1000
+    ) -> None:
         super().__init__()
         rows, hidden = _VARIANTS[checks.choice(variant, "variant", _VARIANTS)]
         checks.in_range(classes, "classes", 0, float("inf"))

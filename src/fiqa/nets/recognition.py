@@ -26,12 +26,18 @@ class EmbeddingNet(BackboneNet):
     Raises: UnknownNameError (backbone), InputError (dim below 0, or an embedding that the backbone cannot have).
     """
 
-    def __init__(self, name: str, *, embedding: int = 0, dim: int = 0, quality: bool = True) -> None:
+    def __init__(
+        self, name: str, *, embedding: int = 0, dim: int = 0, quality: bool = True
+    ) -> None:
         super().__init__()
         checks.in_range(dim, "dim", 0, float("inf"))
         self.backbone, width = backbone(name, embedding)
         self.width = dim or width
-        new = nn.Sequential(nn.Linear(width, dim, bias=False), nn.BatchNorm1d(dim)) if dim else nn.Identity()
+        new = (
+            nn.Sequential(nn.Linear(width, dim, bias=False), nn.BatchNorm1d(dim))
+            if dim
+            else nn.Identity()
+        )
         self.vector: nn.Module = new
         self.quality = output_layers(self.width, 1, bias=0.5) if quality else None
 

@@ -76,16 +76,29 @@ class TorchRecognizer:
 
     def tensor(self, crops: NDArray[np.uint8]) -> Tensor:
         """Returns the network's input, (N,3,size,size) float32, for (N,S,S,3) uint8 RGB crops."""
-        return torch.from_numpy(prepare(crops, self.input)).to(self.device, memory_format=torch.channels_last)
+        return torch.from_numpy(prepare(crops, self.input)).to(
+            self.device, memory_format=torch.channels_last
+        )
 
     def pixels(self, crops: NDArray[np.uint8]) -> Tensor:
         """Returns (N,3,size,size) float32 in 0..1, resized and in the card's order of colors, not yet normalized."""
-        images = resized(checks.crops(crops), self.input)[..., :: 1 if self.input.color == "RGB" else -1]
-        return torch.from_numpy(np.ascontiguousarray(images)).to(self.device).permute(0, 3, 1, 2).float() / 255
+        images = resized(checks.crops(crops), self.input)[
+            ..., :: 1 if self.input.color == "RGB" else -1
+        ]
+        return (
+            torch.from_numpy(np.ascontiguousarray(images))
+            .to(self.device)
+            .permute(0, 3, 1, 2)
+            .float()
+            / 255
+        )
 
     def vectors(self, pixels: Tensor) -> Tensor:
         """Returns (N,D) vectors for (N,3,size,size) `pixels` in 0..1; gradients pass through."""
-        mean, std = (torch.tensor(v, device=self.device).view(3, 1, 1) for v in (self.input.mean, self.input.std))
+        mean, std = (
+            torch.tensor(v, device=self.device).view(3, 1, 1)
+            for v in (self.input.mean, self.input.std)
+        )
         result: Tensor = self.net((pixels * (255 / self.input.scale) - mean) / std)
         return result
 
@@ -93,7 +106,10 @@ class TorchRecognizer:
         """Returns (N,D) float32 vectors as the network gives them (not normalized) for (N,S,S,3) uint8 RGB crops."""
         crops = checks.crops(crops)
         with torch.no_grad():
-            parts = [self.net(self.tensor(crops[rows])).cpu().numpy() for rows in batches(max(len(crops), 1), _BATCH)]
+            parts = [
+                self.net(self.tensor(crops[rows])).cpu().numpy()
+                for rows in batches(max(len(crops), 1), _BATCH)
+            ]
         return np.concatenate(parts).astype(np.float32, copy=False)
 
 
@@ -118,7 +134,9 @@ def open_recognizer(path: str | os.PathLike[str], *, device: str = "cpu") -> Tor
     return _built(file, card, device)
 
 
-def describe_weights(model: str | os.PathLike[str], given: Described, *, replace: bool = False) -> Path:
+def describe_weights(
+    model: str | os.PathLike[str], given: Described, *, replace: bool = False
+) -> Path:
     """Writes the card of a file of torch weights beside it, proves that they fit the backbone it names, and returns the card's path.
 
     Args:
@@ -173,7 +191,9 @@ def _fields(file: Path, given: Described) -> Mapping[str, Any]:
 def _built(file: Path, card: ModelCard, device: str) -> TorchRecognizer:
     if card.kind != "recognizer" or not card.backbone:
         what = f"kind {card.kind}" if card.kind != "recognizer" else "no backbone"
-        raise InputError(f"{file} must be a recognizer whose card names a backbone, its card says {what}.")
+        raise InputError(
+            f"{file} must be a recognizer whose card names a backbone, its card says {what}."
+        )
     net, _ = backbone(card.backbone, card.embedding_dim or 0)
     load_weights(net, file)
     return TorchRecognizer(

@@ -49,5 +49,7 @@ def onnx_bytes(net: nn.Module, *, size: int, outputs: Sequence[str]) -> bytes:
     # Of the warnings only these say that the file is wrong; the others are what torch deprecates inside its own exporter.
     for warning in told:
         if issubclass(warning.category, TracerWarning):
-            raise WeightsError(f"{type(net).__name__} cannot be exported to ONNX: {warning.message}")
+            raise WeightsError(
+                f"{type(net).__name__} cannot be exported to ONNX: {warning.message}"
+            )
     return file.getvalue()

@@ -73,7 +73,12 @@ def style() -> Iterator[None]:
 
 
 def drawn(
-    name: str, title: str, caption: str, alt: str, draw: Callable[[Any], object], size: tuple[float, float]
+    name: str,
+    title: str,
+    caption: str,
+    alt: str,
+    draw: Callable[[Any], object],
+    size: tuple[float, float],
 ) -> Plot:
     """Returns the plot that `draw` puts into an empty matplotlib figure of `size` in inches."""
     from matplotlib.figure import Figure

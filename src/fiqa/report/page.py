@@ -23,7 +23,16 @@ from fiqa.functional.table import Table, is_number, printable, shown
 from fiqa.types import PathLike
 from fiqa.vocabulary import LEVELS
 
-__all__ = ["LEVEL_COLORS", "check_page", "escape", "figure", "image_uri", "page", "table", "table_html"]
+__all__ = [
+    "LEVEL_COLORS",
+    "check_page",
+    "escape",
+    "figure",
+    "image_uri",
+    "page",
+    "table",
+    "table_html",
+]
 
 LEVEL_COLORS: Mapping[str, tuple[str, str]] = MappingProxyType(
     dict(
@@ -85,7 +94,9 @@ def escape(text: object) -> str:
     return html.escape(printable(str(text)), quote=True)
 
 
-def image_uri(image: NDArray[np.uint8], form: Literal["jpeg", "png"] = "jpeg", *, quality: int = 82) -> str:
+def image_uri(
+    image: NDArray[np.uint8], form: Literal["jpeg", "png"] = "jpeg", *, quality: int = 82
+) -> str:
     """Returns a data URI of an RGB image (H,W,3) uint8: JPEG for photographs (`quality` 1..95), PNG for drawings.
 
     Raises: ShapeError for another shape or dtype, UnknownNameError for another form.
@@ -108,7 +119,11 @@ def figure(uri: str, caption: str, *, alt: str) -> str:
 
 
 def table(
-    columns: Sequence[str], rows: Iterable[Sequence[object]], *, caption: str = "", digits: int | None = None
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    caption: str = "",
+    digits: int | None = None,
 ) -> str:
     """Returns an HTML table of plain-text cells; a column of numbers stands right. It scrolls by itself where it is too wide.
 
@@ -123,12 +138,20 @@ def table(
     cells = [list(row) for row in rows]
     for row in cells:
         if len(row) != len(columns):
-            raise ShapeError(f"rows must have {len(columns)} cells like the columns, got {len(row)}.")
-    right = [all(is_number(row[k]) or row[k] is None for row in cells) and bool(cells) for k in range(len(columns))]
+            raise ShapeError(
+                f"rows must have {len(columns)} cells like the columns, got {len(row)}."
+            )
+    right = [
+        all(is_number(row[k]) or row[k] is None for row in cells) and bool(cells)
+        for k in range(len(columns))
+    ]
     side = [' class="n"' if here else "" for here in right]
-    head = "".join(f'<th scope="col"{a}>{escape(name)}</th>' for a, name in zip(side, columns, strict=True))
+    head = "".join(
+        f'<th scope="col"{a}>{escape(name)}</th>' for a, name in zip(side, columns, strict=True)
+    )
     lines = [
-        "".join(f"<td{a}>{escape(shown(v, digits))}</td>" for a, v in zip(side, row, strict=True)) for row in cells
+        "".join(f"<td{a}>{escape(shown(v, digits))}</td>" for a, v in zip(side, row, strict=True))
+        for row in cells
     ]
     body = "".join(f"<tr>{line}</tr>" for line in lines)
     title = f"<caption>{escape(caption)}</caption>" if caption else ""

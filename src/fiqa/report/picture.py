@@ -68,10 +68,14 @@ class Picture:
                 line = line[:-1]
             line += "…"
         used = float(font.getlength(line))
-        self._draw.text((x - used / 2 if middle else x, y), line, font=font, fill=COLORS.get(color, color))
+        self._draw.text(
+            (x - used / 2 if middle else x, y), line, font=font, fill=COLORS.get(color, color)
+        )
         return used
 
-    def paragraph(self, x: float, y: float, text: str, size: int, *, width: float, lines: int = 3) -> None:
+    def paragraph(
+        self, x: float, y: float, text: str, size: int, *, width: float, lines: int = 3
+    ) -> None:
         """Draws soft text broken into at most `lines` lines of `width`."""
         font, rows = _font(size, False), [""]
         for word in printable(text).split():
@@ -83,18 +87,24 @@ class Picture:
         for k, row in enumerate(rows[:lines]):
             self.text(x, y + k * size * 1.3, row, size, color="soft", width=width)
 
-    def _round(self, x: float, y: float, width: float, height: float, radius: float, color: str) -> None:
+    def _round(
+        self, x: float, y: float, width: float, height: float, radius: float, color: str
+    ) -> None:
         """Draws a rounded rectangle with smooth corners: a mask at four times the size, scaled down."""
         size = (round(width), round(height))
         mask = Image.new("L", (4 * size[0], 4 * size[1]))
-        ImageDraw.Draw(mask).rounded_rectangle((0, 0, 4 * size[0] - 1, 4 * size[1] - 1), 4 * radius, fill=255)
+        ImageDraw.Draw(mask).rounded_rectangle(
+            (0, 0, 4 * size[0] - 1, 4 * size[1] - 1), 4 * radius, fill=255
+        )
         self._image.paste(color, (round(x), round(y)), mask.resize(size, Image.Resampling.BOX))
 
     def panel(self, x: float, y: float, width: float, height: float) -> None:
         """Draws a rounded light panel."""
         self._round(x, y, width, height, 10, COLORS["panel"])
 
-    def chip(self, x: float, y: float, level: str, *, text: str | None = None, width: float | None = None) -> None:
+    def chip(
+        self, x: float, y: float, level: str, *, text: str | None = None, width: float | None = None
+    ) -> None:
         """Draws a rounded chip in the level's color with the level's name or `text`, 20 pixels high."""
         back, ink = LEVEL_COLORS[level]
         label = level if text is None else text
@@ -102,7 +112,9 @@ class Picture:
         self._round(x, y, wide, 20, 10 if width is None else 5, back)
         self.text(x + wide / 2, y + 3, label, 12, bold=True, color=ink, middle=True)
 
-    def bar(self, x: float, y: float, width: float, value: float | None, *, color: str = "bar") -> None:
+    def bar(
+        self, x: float, y: float, width: float, value: float | None, *, color: str = "bar"
+    ) -> None:
         """Draws a bar filled to `value` in 0..1; an empty track where it is None."""
         self._round(x, y, width, 6, 3, COLORS["track"])
         if value is not None and value > 0.02:
@@ -115,13 +127,18 @@ class Picture:
             return
         picture = Image.fromarray(crop)
         self._image.paste(
-            picture if crop.shape[0] == cell else picture.resize((cell, cell), Image.Resampling.LANCZOS), (x, y)
+            picture
+            if crop.shape[0] == cell
+            else picture.resize((cell, cell), Image.Resampling.LANCZOS),
+            (x, y),
         )
 
     def save(self, path: str | Path, *, colors: int | None = None) -> None:
         """Writes the picture as PNG, whole or not at all; with `colors` (2..256) from a palette, about a third of the size."""
         image = (
-            self._image if colors is None else self._image.quantize(colors, method=Image.Quantize.MEDIANCUT, kmeans=2)
+            self._image
+            if colors is None
+            else self._image.quantize(colors, method=Image.Quantize.MEDIANCUT, kmeans=2)
         )
         with atomic_path(path) as aside:
             image.save(aside, "png", optimize=True)
@@ -156,10 +173,14 @@ def save_ladders_png(
     picture.text(24, 22, title, 24, bold=True, width=room)
     picture.text(24, 58, lead, 14, color="soft", width=room)
     for column, label in enumerate(labels):
-        picture.text(side + column * (cell + gap) + cell / 2, top - 30, label, 13, color="soft", middle=True)
+        picture.text(
+            side + column * (cell + gap) + cell / 2, top - 30, label, 13, color="soft", middle=True
+        )
     for line, (heading, rungs) in enumerate(ladders.items()):
         if len(rungs) != len(labels):
-            raise ShapeError(f"ladders[{heading!r}] must have {len(labels)} crops like the labels, got {len(rungs)}.")
+            raise ShapeError(
+                f"ladders[{heading!r}] must have {len(labels)} crops like the labels, got {len(rungs)}."
+            )
         y = top + line * pitch
         first, _, second = heading.partition("\n")
         picture.text(24, y + cell / 2 - 20, first, 16, bold=True, width=side - 36)
@@ -167,8 +188,12 @@ def save_ladders_png(
         for column, (crop, row) in enumerate(rungs):
             x = side + column * (cell + gap)
             picture.crop(x, y, crop, cell)
-            picture.chip(x, y + cell + 4, str(row["level"]), text=f"{row['uqs']}  {row['level']}", width=cell)
+            picture.chip(
+                x, y + cell + 4, str(row["level"]), text=f"{row['uqs']}  {row['level']}", width=cell
+            )
             reasons = list(row.get("reasons") or ())
             note = reasons[0].replace("_", " ") if reasons else ""
-            picture.text(x + cell / 2, y + cell + 28, note, 12, color="soft", width=cell, middle=True)
+            picture.text(
+                x + cell / 2, y + cell + 28, note, 12, color="soft", width=cell, middle=True
+            )
     picture.save(path, colors=colors)

@@ -67,7 +67,11 @@ def name(row: Row) -> str:
 def _known(row: Row) -> dict[str, float]:
     """The factors of a row that have a number, by name, in the order of FACTORS."""
     factors = row.get("factors") or {}
-    return {f: float(factors[f]) for f in FACTORS if factors.get(f) is not None and not math.isnan(factors[f])}
+    return {
+        f: float(factors[f])
+        for f in FACTORS
+        if factors.get(f) is not None and not math.isnan(factors[f])
+    }
 
 
 def costliest(row: Row) -> str | None:
@@ -105,12 +109,15 @@ def _chosen(
     """The rows that are shown, each with its crop; raises ShapeError or InputError."""
     if len(rows) != len(crops):
         raise ShapeError(
-            f"crops must have one entry per row ({len(rows)}), got {len(crops)}.", hint="None where a row has no crop"
+            f"crops must have one entry per row ({len(rows)}), got {len(crops)}.",
+            hint="None where a row has no crop",
         )
     checks.in_range(limit, "limit", 1, math.inf)
     checks.choice(order, "order", ("given", "worst"))
     pairs = list(zip(rows, crops, strict=True))
-    return (sorted(pairs, key=lambda pair: _score_order(pair[0])) if order == "worst" else pairs)[:limit]
+    return (sorted(pairs, key=lambda pair: _score_order(pair[0])) if order == "worst" else pairs)[
+        :limit
+    ]
 
 
 def _bars(row: Row) -> str:
@@ -123,7 +130,9 @@ def _bars(row: Row) -> str:
         mark = ' class="most"' if factor in marked else ""
         width = 0 if value is None else round(100 * min(max(value, 0), 1))
         shown = "–" if value is None else f".{width:02d}" if width < 100 else "1"
-        cells.append(f'<div{mark}>{factor}<u><i style="width:{width}%"></i></u><em>{shown}</em></div>')
+        cells.append(
+            f'<div{mark}>{factor}<u><i style="width:{width}%"></i></u><em>{shown}</em></div>'
+        )
     return f'<div class="bars">{"".join(cells)}</div>'
 
 
@@ -173,18 +182,23 @@ def _card(row: Row, crop: NDArray[np.uint8] | None) -> str:
         why = f'<p class="why"><b>{escape(_words(status))}</b><span>{escape(STATUSES.get(status, ""))}</span></p>'
         return f'<article class="card">{picture}<div>{why}</div>{label}</article>'
     score = f'<div class="score">{int(uqs)}{_chip(str(row["level"]))}</div>'
-    return f'<article class="card">{picture}<div>{score}{_why(row)}</div>{_bars(row)}{label}</article>'
+    return (
+        f'<article class="card">{picture}<div>{score}{_why(row)}</div>{_bars(row)}{label}</article>'
+    )
 
 
 def _summary(rows: Sequence[Row]) -> str:
     """The share of each level as one bar, and its counts in words; failed rows are a grey part of their own, never a score of 0."""
     counts = Counter(str(row["level"]) for row in rows if row.get("uqs") is not None)
-    failed = Counter(_words(str(row.get("status", "failed"))) for row in rows if row.get("uqs") is None)
+    failed = Counter(
+        _words(str(row.get("status", "failed"))) for row in rows if row.get("uqs") is None
+    )
     parts = [(level, counts[level], LEVEL_COLORS[level][0]) for level in LEVELS if counts[level]]
     parts += [(status, count, "var(--bar)") for status, count in failed.items()]
     bar = "".join(f'<i style="flex:{count};background:{color}"></i>' for _, count, color in parts)
     key = "".join(
-        f'<span><i style="background:{color}"></i><b>{count}</b> {escape(what)}</span>' for what, count, color in parts
+        f'<span><i style="background:{color}"></i><b>{count}</b> {escape(what)}</span>'
+        for what, count, color in parts
     )
     return f'<div class="mix">{bar}</div><div class="key">{key}</div>' if parts else ""
 
@@ -240,7 +254,9 @@ def sheet(
     return page(title, body, lead=_lead(rows, len(chosen), order), footer=footer, style=_STYLE)
 
 
-def _draw_card(picture: Picture, x: int, y: int, row: Row, crop: NDArray[np.uint8] | None, cell: int) -> None:
+def _draw_card(
+    picture: Picture, x: int, y: int, row: Row, crop: NDArray[np.uint8] | None, cell: int
+) -> None:
     picture.crop(x, y, crop, cell)
     right, room = x + cell + 14, 250 - 28
     if row.get("uqs") is None:
@@ -251,14 +267,24 @@ def _draw_card(picture: Picture, x: int, y: int, row: Row, crop: NDArray[np.uint
         used = picture.text(right, y - 2, str(int(row["uqs"])), 30, bold=True)
         picture.chip(right + used + 10, y + 4, str(row["level"]))
         head, advice = _verdict(row)
-        picture.text(right, y + 40, head, 15, bold=True, color="cost" if row.get("reasons") else "ink", width=room)
+        picture.text(
+            right,
+            y + 40,
+            head,
+            15,
+            bold=True,
+            color="cost" if row.get("reasons") else "ink",
+            width=room,
+        )
         picture.paragraph(right, y + 61, advice, 13, width=room)
     known, marked = _known(row), _marked(row)
     for k, factor in enumerate(FACTORS if known else ()):
         left, top = x + (k % 2) * 190, y + cell + 12 + (k // 2) * 19
         color: Literal["cost", "soft"] = "cost" if factor in marked else "soft"
         picture.text(left, top, factor, 12, color=color)
-        picture.bar(left + 82, top + 5, 84, known.get(factor), color="cost" if factor in marked else "bar")
+        picture.bar(
+            left + 82, top + 5, 84, known.get(factor), color="cost" if factor in marked else "bar"
+        )
     picture.text(x, y + cell + (73 if known else 12), name(row), 12, color="soft", width=360)
 
 
@@ -282,7 +308,9 @@ def save_sheet_png(
     lines = math.ceil(len(chosen) / columns)
     picture = Picture(wide * columns + 24, top + high * lines + 12)
     picture.text(24, 24, title, 26, bold=True, width=wide * columns - 24)
-    picture.text(24, 62, _lead(rows, len(chosen), order), 15, color="soft", width=wide * columns - 24)
+    picture.text(
+        24, 62, _lead(rows, len(chosen), order), 15, color="soft", width=wide * columns - 24
+    )
     for k, (row, crop) in enumerate(chosen):
         x, y = 24 + (k % columns) * wide, top + (k // columns) * high
         picture.panel(x - 12, y - 12, wide - 12, high - 12)

@@ -79,7 +79,15 @@ def _draw(figure: Any, report: CutReport) -> None:
             lower.axhline(100 * wish.coverage, color=color, linewidth=1, linestyle=(0, (1, 2)))
         _mark(upper, lower, point.cut.effect, color, f"plain, {wish}", filled=False, left=window[0])
         if point.cut.safe.effect is not None:
-            _mark(upper, lower, point.cut.safe.effect, color, f"safe, {wish}", filled=True, left=window[0])
+            _mark(
+                upper,
+                lower,
+                point.cut.safe.effect,
+                color,
+                f"safe, {wish}",
+                filled=True,
+                left=window[0],
+            )
     upper.set_ylim(0, 1.6 * tallest if tallest else 1.0)
     upper.set_xlim(*window)
     upper.set_ylabel("FNMR among those kept (%)")
@@ -89,10 +97,14 @@ def _draw(figure: Any, report: CutReport) -> None:
     for axes in (upper, lower):
         axes.yaxis.set_major_formatter("{x:g}")
     handles, labels = upper.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower left", ncols=2, handlelength=2.4, columnspacing=1.2)
+    figure.legend(
+        handles, labels, loc="outside lower left", ncols=2, handlelength=2.4, columnspacing=1.2
+    )
 
 
-def _mark(upper: Any, lower: Any, effect: CutEffect, color: str, label: str, *, filled: bool, left: float) -> None:
+def _mark(
+    upper: Any, lower: Any, effect: CutEffect, color: str, label: str, *, filled: bool, left: float
+) -> None:
     """Marks a cut in both panels; one that lies left of the window stands on its edge as an arrow."""
     place, shape = (left, "<") if effect.cut < left else (effect.cut, "o")
     look = {
@@ -103,14 +115,18 @@ def _mark(upper: Any, lower: Any, effect: CutEffect, color: str, label: str, *, 
         upper.plot([place], [100 * effect.fnmr], shape, label=label, **look)
     lower.plot([place], [100 * effect.coverage], shape, **look)
     for axes in (upper, lower):
-        axes.axvline(place, color=color, linewidth=0.9, alpha=0.6, linestyle="-" if filled else (0, (3, 2)))
+        axes.axvline(
+            place, color=color, linewidth=0.9, alpha=0.6, linestyle="-" if filled else (0, (3, 2))
+        )
 
 
 def _window(report: CutReport) -> tuple[float, float]:
     """The cuts that are shown: from where the first images go to where half are gone."""
     curve = report.curve
     effects = [point.cut.effect for point in report.points]
-    effects += [point.cut.safe.effect for point in report.points if point.cut.safe.effect is not None]
+    effects += [
+        point.cut.safe.effect for point in report.points if point.cut.safe.effect is not None
+    ]
     marks = [effect.cut for effect in effects if effect.coverage < 0.995]
     first = curve.cut[curve.coverage >= 0.995]
     half = curve.cut[curve.coverage >= 0.5]
@@ -122,7 +138,9 @@ def _window(report: CutReport) -> tuple[float, float]:
 def cut_page(report: CutReport) -> str:
     """Returns the whole document: where to cut first, then why and at what cost."""
     plot = cut_plot(report)
-    parts = [f'<section class="verdicts">{"".join(_verdict(report, point) for point in report.points)}</section>']
+    parts = [
+        f'<section class="verdicts">{"".join(_verdict(report, point) for point in report.points)}</section>'
+    ]
     warnings = [note for note in report.notes if note.startswith("warning:")]
     parts += [f"<p><strong>{escape(note)}</strong></p>" for note in warnings]
     parts.append(
@@ -143,7 +161,9 @@ def cut_page(report: CutReport) -> str:
         f"{cut.images:,} images, {cut.mated:,} mated pairs of {cut.identities:,} people, "
         f"{cut.errors:,} of them false non-matches without a cut; {cut.nonmated:,} non-mated pairs."
     )
-    footer = f"{report.command or 'fiqa.threshold(...)'} · fiqa {fiqa.__version__} · {report.protocol}"
+    footer = (
+        f"{report.command or 'fiqa.threshold(...)'} · fiqa {fiqa.__version__} · {report.protocol}"
+    )
     return page("Where to cut", "".join(parts), lead=lead, footer=footer, style=_STYLE)
 
 
@@ -206,6 +226,8 @@ def write_cut(report: CutReport, out: PathLike, record: Mapping[str, Any]) -> Pa
         WriteError: the disk refused.
     """
     with atomic_path(out) as aside:
-        aside.write_text(json.dumps(report.json(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        aside.write_text(
+            json.dumps(report.json(), indent=1, allow_nan=False) + "\n", encoding="utf-8"
+        )
     write_sidecar(out, record)
     return Path(out)

@@ -20,11 +20,26 @@ _PANELS = (
     ("Validation order (higher is better)", ("spearman", "spearman_identity", "spearman_middle")),
     ("Learning rate", ("lr",)),
 )
-_SHOWN = ("epoch", "step", "loss", "mae", "rmse", "spearman", "spearman_identity", "spearman_middle", "q90_q10")
+_SHOWN = (
+    "epoch",
+    "step",
+    "loss",
+    "mae",
+    "rmse",
+    "spearman",
+    "spearman_identity",
+    "spearman_middle",
+    "q90_q10",
+)
 _LOWER = ("mae", "rmse")
 
 
-def run_page(name: str, recipe: Mapping[str, Any], history: Sequence[Mapping[str, Any]], select: Sequence[str]) -> str:
+def run_page(
+    name: str,
+    recipe: Mapping[str, Any],
+    history: Sequence[Mapping[str, Any]],
+    select: Sequence[str],
+) -> str:
     """Returns the HTML page of a run.
 
     Args:
@@ -33,7 +48,11 @@ def run_page(name: str, recipe: Mapping[str, Any], history: Sequence[Mapping[str
         history: its evaluations, at least one, with the columns of fiqa.training.log.columns.
         select: the metrics by which weights were kept.
     """
-    rows = [[metric, *(row.get(column) for column in _SHOWN)] for metric in select if (row := _best(history, metric))]
+    rows = [
+        [metric, *(row.get(column) for column in _SHOWN)]
+        for metric in select
+        if (row := _best(history, metric))
+    ]
     pace = history[-1]
     lead = (
         f"{pace['step']} steps, {pace['images']} images in {pace['seconds']:.0f} s; "
@@ -68,7 +87,9 @@ def _curves(history: Sequence[Mapping[str, Any]]) -> NDArray[np.uint8]:
 
     drawing = Figure(figsize=(11, 7), layout="constrained")
     for axes, (title, names) in zip(drawing.subplots(2, 2).flat, _PANELS, strict=True):
-        terms = dict.fromkeys(column for row in history for column in row if column.startswith("loss_"))
+        terms = dict.fromkeys(
+            column for row in history for column in row if column.startswith("loss_")
+        )
         for column in (*names, *(terms if names == ("loss",) else ())):
             points = [(row["epoch"], row[column]) for row in history if row.get(column) is not None]
             if points:

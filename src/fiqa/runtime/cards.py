@@ -109,7 +109,9 @@ class ModelOutput(_Strict):
                     f"an output has {role[:-1]} names exactly when its role is {role}, got {self.role} with {names}."
                 )
             if len(set(names)) != len(names):
-                raise InputError(f"an output must name each of its {role} once, got {', '.join(names)}.")
+                raise InputError(
+                    f"an output must name each of its {role} once, got {', '.join(names)}."
+                )
         for name in (*self.factors, *self.reasons):
             if name not in known:
                 raise UnknownNameError("factor", name, known)
@@ -200,12 +202,17 @@ class ModelCard(_Strict):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        needs = {"recognizer": ("embedding", "embedding_dim"), "quality": ("quality", "calibration")}
+        needs = {
+            "recognizer": ("embedding", "embedding_dim"),
+            "quality": ("quality", "calibration"),
+        }
         if self.kind in needs:
             role, detail = needs[self.kind]
             count = sum(output.role == role for output in self.outputs)
             if count != 1:
-                raise InputError(f"a {self.kind} must have exactly one output of role {role}, got {count}.")
+                raise InputError(
+                    f"a {self.kind} must have exactly one output of role {role}, got {count}."
+                )
             if getattr(self, detail) is None:
                 raise InputError(f"a {self.kind} must have {detail}.")
         return self
@@ -222,7 +229,11 @@ def card_path(model: str | os.PathLike[str]) -> Path:
     ('models/small.json', 'models/small.pt.json')
     """
     path = Path(model)
-    return path.with_name(f"{path.name}.json") if path.suffix.lower() in TORCH_SUFFIXES else path.with_suffix(".json")
+    return (
+        path.with_name(f"{path.name}.json")
+        if path.suffix.lower() in TORCH_SUFFIXES
+        else path.with_suffix(".json")
+    )
 
 
 @reader
@@ -245,12 +256,15 @@ def read_card(path: str | os.PathLike[str]) -> ModelCard:
         )
     if file.stat().st_size > _CARD_BYTES:
         raise ReadError(
-            f"A card must be at most {_CARD_BYTES} bytes, {file} has {file.stat().st_size}.", status="too_large"
+            f"A card must be at most {_CARD_BYTES} bytes, {file} has {file.stat().st_size}.",
+            status="too_large",
         )
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise ReadError(f"A card must be JSON in UTF-8, {file} is not: {error}.", status="corrupt") from error
+        raise ReadError(
+            f"A card must be JSON in UTF-8, {file} is not: {error}.", status="corrupt"
+        ) from error
     return parse_card(content, str(file))
 
 
@@ -264,7 +278,11 @@ def parse_card(content: Any, origin: str) -> ModelCard:
         if isinstance(cause, UnknownNameError):
             raise cause from error
         place = ".".join(map(str, first["loc"])) or "the card"
-        what = cause.message if isinstance(cause, FiqaError) else f"{first['msg']}, got {_short(first['input'])}"
+        what = (
+            cause.message
+            if isinstance(cause, FiqaError)
+            else f"{first['msg']}, got {_short(first['input'])}"
+        )
         raise InputError(f"{origin}: {place}: {what}") from error
 
 

@@ -82,7 +82,11 @@ def _fields(file: Path, content: bytes, session: Any, given: Described) -> dict[
             "std": triple(given.std, "std"),
         },
         "outputs": [
-            {"name": name, "role": role if name == read else "other", "higher_is_better": given.higher_is_better}
+            {
+                "name": name,
+                "role": role if name == read else "other",
+                "higher_is_better": given.higher_is_better,
+            }
             for name in outputs
         ],
         **{key: text for key, text in given.texts.items() if text},
@@ -108,7 +112,9 @@ def triple(text: str, name: str) -> tuple[float, float, float]:
     try:
         values = [float(part) for part in text.split(",")]
     except ValueError as error:
-        raise InputError(f"{name} must be one number or three with commas, got {text!r}.") from error
+        raise InputError(
+            f"{name} must be one number or three with commas, got {text!r}."
+        ) from error
     if len(values) not in (1, 3):
         raise InputError(f"{name} must be one number or three with commas, got {text!r}.")
     first, second, third = values * (3 // len(values))
@@ -118,16 +124,23 @@ def triple(text: str, name: str) -> tuple[float, float, float]:
 def _layout(file: Path, inputs: Sequence[Sequence[Any]], size: int | None) -> tuple[str, int]:
     """Layout and side of the only input, from its shape; `size` where the shape leaves it open."""
     if len(inputs) != 1 or len(inputs[0]) != 4:
-        raise InputError(f"{file} must have one input of four axes, its inputs are {list(map(list, inputs))}.")
+        raise InputError(
+            f"{file} must have one input of four axes, its inputs are {list(map(list, inputs))}."
+        )
     _, *rest = inputs[0]
     if (rest[0] == 3) == (rest[2] == 3):
-        raise InputError(f"{file} must have its three channels in axis 1 or 3, its input is {inputs[0]}.")
+        raise InputError(
+            f"{file} must have its three channels in axis 1 or 3, its input is {inputs[0]}."
+        )
     layout, sides = ("NCHW", rest[1:]) if rest[0] == 3 else ("NHWC", rest[:2])
-    known = {side for side in sides if isinstance(side, int)} | ({size} if size is not None else set())
+    known = {side for side in sides if isinstance(side, int)} | (
+        {size} if size is not None else set()
+    )
     if len(known) != 1:
         problem = "does not say its side" if not known else f"has sides {sorted(known)}"
         raise InputError(
-            f"{file} must have a square input of one known side, it {problem}.", hint="give it: --size 112"
+            f"{file} must have a square input of one known side, it {problem}.",
+            hint="give it: --size 112",
         )
     return layout, known.pop()
 

@@ -14,7 +14,9 @@ from fiqa.types import Faces
 __all__ = ["as_faces"]
 
 
-def as_faces(crops: Any, *, color: str = "RGB", resize: bool = False, side: int = ALIGNED_SIZE) -> Faces:
+def as_faces(
+    crops: Any, *, color: str = "RGB", resize: bool = False, side: int = ALIGNED_SIZE
+) -> Faces:
     """Returns crops as Faces of the size that a scorer sees.
 
     Args:

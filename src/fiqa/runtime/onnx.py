@@ -27,7 +27,14 @@ from fiqa.runtime.weights import mistaken
 from fiqa.types import Faces, Factors, FloatArray, Scorer
 from fiqa.vocabulary import FACTORS
 
-__all__ = ["OnnxEmbedder", "OnnxModel", "OnnxScorer", "open_session", "read_model", "runtime_version"]
+__all__ = [
+    "OnnxEmbedder",
+    "OnnxModel",
+    "OnnxScorer",
+    "open_session",
+    "read_model",
+    "runtime_version",
+]
 
 _MODEL_BYTES = (1 << 31) - 1
 _BATCH = 32
@@ -49,7 +56,9 @@ def read_model(path: str | os.PathLike[str]) -> bytes:
     if not file.is_file():
         raise WeightsError(f"A model must be a file, and there is none at {file}.")
     if file.stat().st_size > _MODEL_BYTES:
-        raise ReadError(f"An ONNX file must be smaller than 2 GiB, {file} is not.", status="too_large")
+        raise ReadError(
+            f"An ONNX file must be smaller than 2 GiB, {file} is not.", status="too_large"
+        )
     content = file.read_bytes()
     kind = mistaken(content[:64], len(content))
     if kind is not None:
@@ -77,8 +86,12 @@ def open_session(content: bytes, name: str, *, threads: int | None = None) -> An
     options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime raises a dozen classes of its own that share no base but Exception
-        raise WeightsError(f"{name} cannot be loaded by onnxruntime {onnxruntime.__version__}: {error}.") from error
+    except (
+        Exception
+    ) as error:  # onnxruntime raises a dozen classes of its own that share no base but Exception
+        raise WeightsError(
+            f"{name} cannot be loaded by onnxruntime {onnxruntime.__version__}: {error}."
+        ) from error
 
 
 @cache
@@ -86,9 +99,14 @@ def _runtime() -> Any:
     """onnxruntime, with a warning where it was there before fiqa could turn its telemetry off."""
     import onnxruntime
 
-    if onnxruntime_is_late() and tuple(map(int, onnxruntime.__version__.split(".")[:2])) >= _TELEMETRY_SINCE:
+    if (
+        onnxruntime_is_late()
+        and tuple(map(int, onnxruntime.__version__.split(".")[:2])) >= _TELEMETRY_SINCE
+    ):
         onnxruntime.disable_telemetry_events()
-        _log.warning("%s; what was still to come is off now.", telemetry_line(onnxruntime.__version__))
+        _log.warning(
+            "%s; what was still to come is off now.", telemetry_line(onnxruntime.__version__)
+        )
     return onnxruntime
 
 
@@ -116,7 +134,11 @@ class OnnxModel:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, card: ModelCard | None = None, threads: int | None = None
+        self,
+        path: str | os.PathLike[str],
+        *,
+        card: ModelCard | None = None,
+        threads: int | None = None,
     ) -> None:
         self.path = Path(path)
         content = read_model(self.path)
@@ -140,7 +162,9 @@ class OnnxModel:
         inputs = self._session.get_inputs()
         if len(inputs) != 1 or inputs[0].type != "tensor(float)":
             found = ", ".join(f"{i.name}: {i.type}" for i in inputs)
-            raise InputError(f"{self.path} must have one input of float32, it has {found or 'none'}.")
+            raise InputError(
+                f"{self.path} must have one input of float32, it has {found or 'none'}."
+            )
         shape, size = inputs[0].shape, self.card.input.size
         want = (3, size, size) if self.card.input.layout == "NCHW" else (size, size, 3)
         if len(shape) != 4 or any(
@@ -174,10 +198,17 @@ class OnnxModel:
         if missing > 0:
             tensor = np.concatenate([tensor, np.zeros((missing, *tensor.shape[1:]), np.float32)])
         try:
-            values = self._session.run([output.name for output in self._outputs], {self._input: tensor})
+            values = self._session.run(
+                [output.name for output in self._outputs], {self._input: tensor}
+            )
         except Exception as error:  # as in open_session
-            raise WeightsError(f"{self.path} failed on a batch of {len(tensor)}: {error}.") from error
-        return [self._rows(output, value, len(tensor)) for output, value in zip(self._outputs, values, strict=True)]
+            raise WeightsError(
+                f"{self.path} failed on a batch of {len(tensor)}: {error}."
+            ) from error
+        return [
+            self._rows(output, value, len(tensor))
+            for output, value in zip(self._outputs, values, strict=True)
+        ]
 
     def _rows(self, output: ModelOutput, value: Any, count: int) -> FloatArray:
         """The output as (count, K), with K as its role wants."""
@@ -186,11 +217,19 @@ class OnnxModel:
         width = widths.get(output.role, self.card.embedding_dim or "D")
         if rows.ndim and rows.size and len(rows) == count:
             rows = rows.reshape(count, -1)
-        return checks.array(rows, f"output {output.name!r} of {self.path.name}", shape=(count, width), dtype=np.float32)
+        return checks.array(
+            rows,
+            f"output {output.name!r} of {self.path.name}",
+            shape=(count, width),
+            dtype=np.float32,
+        )
 
 
 def _opened(
-    model: OnnxModel | str | os.PathLike[str], card: ModelCard | None, threads: int | None, kind: str
+    model: OnnxModel | str | os.PathLike[str],
+    card: ModelCard | None,
+    threads: int | None,
+    kind: str,
 ) -> OnnxModel:
     opened = model if isinstance(model, OnnxModel) else OnnxModel(model, card=card, threads=threads)
     if opened.card.kind != kind:
@@ -205,7 +244,11 @@ class OnnxEmbedder:
     """
 
     def __init__(
-        self, model: OnnxModel | str | os.PathLike[str], *, card: ModelCard | None = None, threads: int | None = None
+        self,
+        model: OnnxModel | str | os.PathLike[str],
+        *,
+        card: ModelCard | None = None,
+        threads: int | None = None,
     ) -> None:
         self.model = _opened(model, card, threads, "recognizer")
         self.name = self.model.card.name
@@ -225,7 +268,11 @@ class OnnxScorer(Scorer):
     """
 
     def __init__(
-        self, model: OnnxModel | str | os.PathLike[str], *, card: ModelCard | None = None, threads: int | None = None
+        self,
+        model: OnnxModel | str | os.PathLike[str],
+        *,
+        card: ModelCard | None = None,
+        threads: int | None = None,
     ) -> None:
         self.model = _opened(model, card, threads, "quality")
         card = self.model.card
@@ -239,7 +286,9 @@ class OnnxScorer(Scorer):
             self.raw_range = (card.raw.low, card.raw.high)
             self.label_spread = None if card.raw.labels is None else card.raw.labels.spread()
 
-    def score(self, crops: NDArray[np.uint8] | Faces, *, color: str = "RGB", resize: bool = False) -> FloatArray:
+    def score(
+        self, crops: NDArray[np.uint8] | Faces, *, color: str = "RGB", resize: bool = False
+    ) -> FloatArray:
         """Returns (N,) float32 raw quality, higher is better; NaN where the network gave NaN."""
         return self._quality(self.model.run(self._faces(crops, color=color, resize=resize).crops))
 
@@ -269,13 +318,21 @@ class OnnxScorer(Scorer):
         return _factors(values if output.higher_is_better else 1.0 - values, output, measures)
 
 
-def _factors(values: FloatArray, output: ModelOutput, measures: Mapping[str, FloatArray]) -> Factors:
+def _factors(
+    values: FloatArray, output: ModelOutput, measures: Mapping[str, FloatArray]
+) -> Factors:
     """Factors from (N,F) qualities; a face's reasons are those of its factors below `reason_below`, the lowest first."""
     column: Mapping[str, FloatArray] = {name: values[:, i] for i, name in enumerate(output.factors)}
     missing = np.full(len(values), np.nan, np.float32)
     reasons = []
     for row in values:
-        order = [output.factors[i] for i in np.argsort(row, kind="stable") if row[i] < output.reason_below]
+        order = [
+            output.factors[i]
+            for i in np.argsort(row, kind="stable")
+            if row[i] < output.reason_below
+        ]
         reasons.append(tuple(output.reasons[name] for name in order if name in output.reasons))
     extra = {name: column[name] for name in output.factors if name not in FACTORS}
-    return Factors({name: column.get(name, missing) for name in FACTORS}, {**extra, **measures}, reasons)
+    return Factors(
+        {name: column.get(name, missing) for name in FACTORS}, {**extra, **measures}, reasons
+    )

@@ -33,7 +33,9 @@ def prepare(crops: NDArray[np.uint8], spec: ModelInput) -> NDArray[np.float32]:
     bias = (np.array(spec.mean) / np.array(spec.std)).astype(np.float32)
     side = spec.size
     nchw = spec.layout == "NCHW"
-    result = np.empty((len(pixels), 3, side, side) if nchw else (len(pixels), side, side, 3), np.float32)
+    result = np.empty(
+        (len(pixels), 3, side, side) if nchw else (len(pixels), side, side, 3), np.float32
+    )
     for channel in range(3):
         source = channel if spec.color == "RGB" else 2 - channel
         plane = result[:, channel] if nchw else result[..., channel]
@@ -48,7 +50,9 @@ def resized(crops: NDArray[np.uint8], spec: ModelInput) -> NDArray[np.uint8]:
         return crops
     import cv2
 
-    how = {"bilinear": cv2.INTER_LINEAR, "area": cv2.INTER_AREA, "bicubic": cv2.INTER_CUBIC}[spec.resize]
+    how = {"bilinear": cv2.INTER_LINEAR, "area": cv2.INTER_AREA, "bicubic": cv2.INTER_CUBIC}[
+        spec.resize
+    ]
     result = np.empty((len(crops), spec.size, spec.size, 3), np.uint8)
     for crop, out in zip(crops, result, strict=True):
         out[:] = cv2.resize(crop, (spec.size, spec.size), interpolation=how)

@@ -37,7 +37,9 @@ def model_folder(name: str | os.PathLike[str]) -> Path:
         if (folder / "config.json").is_file():
             return folder
     if given.is_absolute() or text.startswith(".") or text.count("/") != 1:
-        raise WeightsError(f"Model {text!r} must be a folder with a config.json, or a name like organization/model.")
+        raise WeightsError(
+            f"Model {text!r} must be a folder with a config.json, or a name like organization/model."
+        )
     hub = require("huggingface_hub", extra="vlm")
     offline = os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
     try:

@@ -66,7 +66,9 @@ def refuse_external_data(model: bytes, name: str = "model") -> None:
             f"{name} must be an ONNX file; as protobuf it is malformed: {error}.", status="corrupt"
         ) from error
     if not graphs:
-        raise ReadError(f"{name} must be an ONNX file; it holds no graph.", status="unsupported_format")
+        raise ReadError(
+            f"{name} must be an ONNX file; it holds no graph.", status="unsupported_format"
+        )
 
 
 class _MalformedError(ValueError):
@@ -76,11 +78,15 @@ class _MalformedError(ValueError):
 def _walk(message: memoryview, kind: str, name: str, depth: int) -> int:
     """Checks every tensor below `message`, a message of type `kind`; returns how many graphs are its direct fields."""
     if depth > _DEPTH:
-        raise UnsafeFileError(f"{name} must nest its messages at most {_DEPTH} deep, it nests deeper.")
+        raise UnsafeFileError(
+            f"{name} must nest its messages at most {_DEPTH} deep, it nests deeper."
+        )
     children = _CHILDREN[kind]
     graphs = 0
     for number, value in _fields(message):
-        if kind == "TensorProto" and ((number == _DATA_LOCATION and value != 0) or number == _EXTERNAL_DATA):
+        if kind == "TensorProto" and (
+            (number == _DATA_LOCATION and value != 0) or number == _EXTERNAL_DATA
+        ):
             raise UnsafeFileError(
                 f"{name} must hold all its tensors, it names external data for one.",
                 hint="save it as one file: onnx.save_model(onnx.load(path), out, save_as_external_data=False)",

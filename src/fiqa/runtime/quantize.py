@@ -40,9 +40,14 @@ def quantized(model: bytes, crops: NDArray[np.uint8], spec: ModelInput) -> bytes
 
     logger = logging.getLogger()
     level = logger.level
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():  # onnxruntime's own deprecations
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        warnings.catch_warnings(),
+    ):  # onnxruntime's own deprecations
         warnings.simplefilter("ignore")
-        first, plain, small = (Path(folder) / f"{name}.onnx" for name in ("first", "plain", "small"))
+        first, plain, small = (
+            Path(folder) / f"{name}.onnx" for name in ("first", "plain", "small")
+        )
         first.write_bytes(model)
         logger.setLevel(logging.ERROR)
         try:

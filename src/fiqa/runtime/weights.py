@@ -86,9 +86,21 @@ REGISTRY: Mapping[str, Download] = MappingProxyType(
                 summary=f"LightQNet quality, width {width}: fiqa score --model lightqnet --set width={width}",
             )
             for width, size, sha256 in (
-                ("dm025", 298422, "731eade9066ca76c78c9a989dd5d5c73d9dd2dfc3084bdb5fdfb6ad87cac6c10"),
-                ("dm050", 633029, "cf7d045e9c6b7eb99a599d1af9447cab6c23d4d97a2be4738d8279def859c4ac"),
-                ("dm100", 1875662, "057b8ea2714953b70745934bcd7a927f4676a827a55509a2adc64e7282f836f3"),
+                (
+                    "dm025",
+                    298422,
+                    "731eade9066ca76c78c9a989dd5d5c73d9dd2dfc3084bdb5fdfb6ad87cac6c10",
+                ),
+                (
+                    "dm050",
+                    633029,
+                    "cf7d045e9c6b7eb99a599d1af9447cab6c23d4d97a2be4738d8279def859c4ac",
+                ),
+                (
+                    "dm100",
+                    1875662,
+                    "057b8ea2714953b70745934bcd7a927f4676a827a55509a2adc64e7282f836f3",
+                ),
             )
         },
         "ediffiqa_t": Download(
@@ -128,7 +140,9 @@ def find(name: str | os.PathLike[str]) -> Path:
     if place is None:
         raise WeightsError(
             f"Model {text!r} must be a file or a known name; looked for {', '.join(map(str, _places(text)))}.",
-            hint=f"fiqa weights pull {text}" if known else "give the path of a model file, or see: fiqa weights list",
+            hint=f"fiqa weights pull {text}"
+            if known
+            else "give the path of a model file, or see: fiqa weights list",
         )
     if not place.is_file():
         kind = "a folder" if place.is_dir() else "a link that leads nowhere"
@@ -226,7 +240,11 @@ def listing() -> list[Located]:
         for file in sorted(folder.glob("*.onnx")):
             if file.stem not in seen:
                 seen.add(file.stem)
-                rows.append(Located(file.stem, file, "present", file.stat().st_size, "see its card", origin, ""))
+                rows.append(
+                    Located(
+                        file.stem, file, "present", file.stat().st_size, "see its card", origin, ""
+                    )
+                )
     return rows
 
 
@@ -251,7 +269,8 @@ def _prove(place: Path, wanted: str, size: int | None = None) -> None:
     with open(place, "rb") as file:
         kind = mistaken(file.read(64), place.stat().st_size, size)
     raise WeightsError(
-        f"{place} must have sha256 {wanted}, it has {digest}" + (f"; it is {kind}." if kind else "."),
+        f"{place} must have sha256 {wanted}, it has {digest}"
+        + (f"; it is {kind}." if kind else "."),
         hint="delete it and fetch it again; to use another file on purpose, give its path and a card",
     )
 
@@ -262,7 +281,13 @@ def _registered(name: str, known: Download) -> Located:
     if place.is_file():
         state = "present" if sha256_file(place) == known.sha256 else "wrong"
     return Located(
-        name, place if state != "absent" else None, state, known.size, known.license, known.source, known.summary
+        name,
+        place if state != "absent" else None,
+        state,
+        known.size,
+        known.license,
+        known.source,
+        known.summary,
     )
 
 
@@ -274,5 +299,7 @@ def _read_at_most(response: IO[bytes], size: int) -> bytes:
         left -= len(piece)
     content = b"".join(pieces)
     if len(content) != size:
-        raise ValueError(f"it must have {size} bytes, it has {'more' if len(content) > size else len(content)}")
+        raise ValueError(
+            f"it must have {size} bytes, it has {'more' if len(content) > size else len(content)}"
+        )
     return content

@@ -68,7 +68,9 @@ def scales(scorer: Scorer) -> dict[str, Any]:
     if scorer.label_spread is not None:
         raw["labels"] = asdict(scorer.label_spread)
     calibrated = {"score": [0.0, 1.0], "uqs": [0.0, 100.0]}
-    return {"raw": raw} | {name: {"of": "calibration", "range": ends} for name, ends in calibrated.items()}
+    return {"raw": raw} | {
+        name: {"of": "calibration", "range": ends} for name, ends in calibrated.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,9 @@ class FaceScoring:
         from fiqa.methods import load
 
         given = (
-            dict(self.settings) if self.recognizer is None else {"recognizer": self.recognizer, **dict(self.settings)}
+            dict(self.settings)
+            if self.recognizer is None
+            else {"recognizer": self.recognizer, **dict(self.settings)}
         )
         return load(self.model, **given)
 
@@ -196,7 +200,11 @@ class FaceScoring:
         number = np.where(finite, raw, 0.0).astype(np.float64)
         scale = scorer.calibration
         uqs, level, share = scale.unified(number), scale.level(number), scale.unit(number)
-        source = {"model": scorer.name, "model_sha256": scorer.sha256, "preprocess": scorer.preprocess}
+        source = {
+            "model": scorer.name,
+            "model_sha256": scorer.sha256,
+            "preprocess": scorer.preprocess,
+        }
         return [
             {
                 "raw": float(raw[i]),

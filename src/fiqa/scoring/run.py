@@ -13,7 +13,15 @@ from fiqa.data.frames import Frame
 from fiqa.data.guard import guard_outputs
 from fiqa.data.images import Limits
 from fiqa.data.manifest import find
-from fiqa.data.store import file_state, fingerprint, hash_rows, is_current, make_record, sha256_file, write_sidecar
+from fiqa.data.store import (
+    file_state,
+    fingerprint,
+    hash_rows,
+    is_current,
+    make_record,
+    sha256_file,
+    write_sidecar,
+)
 from fiqa.data.tables import TableWriter, table_suffix
 from fiqa.errors import InputError
 from fiqa.execute.local import map_batches
@@ -86,10 +94,16 @@ class Scoring:
 
     def record(self) -> dict[str, Any]:
         """Returns what decides the rows, for the sidecar: settings, versions of method and detector, and path, size and time of every image."""
-        how = {name: value for name, value in asdict(self.how).items() if name != "limits"} | asdict(self.how.limits)
+        how = {
+            name: value for name, value in asdict(self.how).items() if name != "limits"
+        } | asdict(self.how.limits)
         how |= {"model": self.how.scorer.name, "version": self.how.scorer.version, "part": _PART}
         how["detector"] = None if self.how.aligned else self.how.finder.name
-        inputs = {"images": hash_rows((source, file_state(source.path)) for source in sources(self.manifest))}
+        inputs = {
+            "images": hash_rows(
+                (source, file_state(source.path)) for source in sources(self.manifest)
+            )
+        }
         for name, file in (("weights", self.how.weights), ("recognizer", self.how.recognizer)):
             if file is not None:
                 inputs[name] = sha256_file(find_weights(file))
@@ -122,11 +136,23 @@ def plan(
         raise InputError(f"aligned crops are upright already, got orientation={orientation!r}.")
     given = tuple(sorted((settings or {}).items()))
     finder = detector if crops else decided(detector, weights=weights)
-    how = FaceScoring(model, crops, finder, faces, explain, weights, limits or Limits(), recognizer, given, orientation)
+    how = FaceScoring(
+        model,
+        crops,
+        finder,
+        faces,
+        explain,
+        weights,
+        limits or Limits(),
+        recognizer,
+        given,
+        orientation,
+    )
     manifest = paths if isinstance(paths, Manifest) else find(paths)
     if not len(manifest):
         raise InputError(
-            f"paths must lead to at least one image, got none in {paths!r}.", hint="fiqa scan says what a folder holds"
+            f"paths must lead to at least one image, got none in {paths!r}.",
+            hint="fiqa scan says what a folder holds",
         )
     return Scoring(manifest, how, workers, (paths, model, recognizer, weights, settings))
 
@@ -174,7 +200,9 @@ def _summary(path: PathLike, *, current: bool = False) -> Summary:
         table = pl.scan_parquet(file) if suffix == ".parquet" else pl.scan_csv(file)
     counts = table.group_by("status").len().collect()
     failed = table.filter(pl.col("status") != "ok").select("path", "status").head(1).collect()
-    return Summary(dict(counts.iter_rows()), current, failure_line(failed["path"], failed["status"]))
+    return Summary(
+        dict(counts.iter_rows()), current, failure_line(failed["path"], failed["status"])
+    )
 
 
 def _died(source: Source) -> list[Row]:

@@ -72,7 +72,9 @@ def plan(how: Augment, rng: np.random.Generator) -> tuple[tuple[str, float], ...
     if not spoiled:
         return ()
     return tuple(
-        (name, float(draws[name][1] ** 2)) for name in KINDS if name in chances and draws[name][0] < chances[name]
+        (name, float(draws[name][1] ** 2))
+        for name in KINDS
+        if name in chances and draws[name][0] < chances[name]
     )
 
 

@@ -63,14 +63,23 @@ def epoch_batches(data: Examples, recipe: Recipe, epoch: int) -> list[Rows]:
         people = data.identity[order]
         order = order[np.argsort(people, kind="stable")]
         starts = np.flatnonzero(np.diff(np.sort(people), prepend=-1))
-        chunks = [rows[i : i + k] for rows in np.split(order, starts[1:]) for i in range(0, len(rows), k)]
+        chunks = [
+            rows[i : i + k] for rows in np.split(order, starts[1:]) for i in range(0, len(rows), k)
+        ]
         order = np.concatenate([chunks[i] for i in rng.permutation(len(chunks))])
     size = recipe.optim.batch
     return [order[i * size : (i + 1) * size] for i in range(max(1, len(order) // size))]
 
 
 def make_batch(
-    data: Examples, recipe: Recipe, epoch: int, rows: Rows, *, rank: int = 0, world: int = 1, pixels: bool = True
+    data: Examples,
+    recipe: Recipe,
+    epoch: int,
+    rows: Rows,
+    *,
+    rank: int = 0,
+    world: int = 1,
+    pixels: bool = True,
 ) -> Batch:
     """Returns the batch of `rows`, of which the process `rank` of `world` computes its even share;
     without crops where `pixels` is False.
@@ -79,11 +88,17 @@ def make_batch(
         EvidenceError: fewer rows than processes.
     """
     if len(rows) < world:
-        raise EvidenceError(f"a batch must have at least one image per process ({world}), got {len(rows)}.")
+        raise EvidenceError(
+            f"a batch must have at least one image per process ({world}), got {len(rows)}."
+        )
     ends = [len(rows) * part // world for part in range(world + 1)]
     own = slice(ends[rank], ends[rank + 1])
     group = data.group[rows]
-    plans = {int(g): plan(recipe.augment, generator(recipe.seed, 3, epoch, int(g))) for g in np.unique(group) if g >= 0}
+    plans = {
+        int(g): plan(recipe.augment, generator(recipe.seed, 3, epoch, int(g)))
+        for g in np.unique(group)
+        if g >= 0
+    }
     weight = np.array([0.0 if plans.get(int(g)) else 1.0 for g in group], np.float32)
     shown = rows[own] if pixels else rows[:0]
     crops = np.empty((len(shown), *data.crops.shape[1:]), np.uint8)
@@ -121,7 +136,9 @@ class Prefetched(Generic[Task, Item]):
         workers: threads; twice as many items are held ready at most.
     """
 
-    def __init__(self, make: Callable[[Task], Item], tasks: Iterable[Task], *, workers: int) -> None:
+    def __init__(
+        self, make: Callable[[Task], Item], tasks: Iterable[Task], *, workers: int
+    ) -> None:
         self._make, self._tasks, self._workers = make, iter(tasks), workers
         self.waited = 0.0
 

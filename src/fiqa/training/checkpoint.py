@@ -46,7 +46,11 @@ def save_state(
     tensors = {_NET + name: value for name, value in net.state_dict().items()}
     tensors |= {_OBJECTIVE + name: value for name, value in objective.state_dict().items()}
     for index, values in optimizer.state_dict()["state"].items():
-        tensors |= {f"{_OPTIM}{index}.{name}": value for name, value in values.items() if isinstance(value, Tensor)}
+        tensors |= {
+            f"{_OPTIM}{index}.{name}": value
+            for name, value in values.items()
+            if isinstance(value, Tensor)
+        }
     tensors[f"{_RNG}cpu"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors[f"{_RNG}cuda"] = torch.cuda.get_rng_state()
@@ -54,7 +58,12 @@ def save_state(
 
 
 def load_state(
-    folder: str | os.PathLike[str], net: nn.Module, objective: nn.Module, optimizer: torch.optim.Optimizer, *, key: str
+    folder: str | os.PathLike[str],
+    net: nn.Module,
+    objective: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    *,
+    key: str,
 ) -> dict[str, Any] | None:
     """Puts network, objective, optimizer and random generators where the run in `folder` stood, and returns the position; None where it has not begun.
 
@@ -76,7 +85,8 @@ def load_state(
                 torch.cuda.set_rng_state(tensors[f"{_RNG}cuda"])
     except Exception as error:
         raise WeightsError(
-            f"{str(file)!r} must be the state of this run, it cannot be used: {error}.", hint="--force begins again"
+            f"{str(file)!r} must be the state of this run, it cannot be used: {error}.",
+            hint="--force begins again",
         ) from error
     if position["key"] != key:
         raise InputError(
@@ -94,10 +104,14 @@ def objective_state(folder: str | os.PathLike[str]) -> dict[str, Tensor]:
             names = [name for name in opened.keys() if name.startswith(_OBJECTIVE)]  # noqa: SIM118 (it is no mapping)
             return {name.removeprefix(_OBJECTIVE): opened.get_tensor(name) for name in names}
     except Exception as error:
-        raise WeightsError(f"{str(file)!r} must be the state of a run, it cannot be read: {error}.") from error
+        raise WeightsError(
+            f"{str(file)!r} must be the state of a run, it cannot be read: {error}."
+        ) from error
 
 
-def save_best(folder: str | os.PathLike[str], metric: str, net: nn.Module, found: Mapping[str, Any]) -> None:
+def save_best(
+    folder: str | os.PathLike[str], metric: str, net: nn.Module, found: Mapping[str, Any]
+) -> None:
     """Writes the network as the best by `metric`, with what was `found` about it as JSON. Raises WriteError."""
     file = best_path(folder, metric)
     _write(file, net.state_dict(), {})
@@ -112,7 +126,11 @@ def _write(file: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) 
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+    return {
+        name.removeprefix(prefix): value
+        for name, value in tensors.items()
+        if name.startswith(prefix)
+    }
 
 
 def _restore(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
@@ -120,4 +138,6 @@ def _restore(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) ->
     for name, value in tensors.items():
         index, _, key = name.partition(".")
         state.setdefault(int(index), {})[key] = value
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    optimizer.load_state_dict(
+        {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
+    )

@@ -21,7 +21,18 @@ from fiqa.errors import InputError, ReadError, UnknownNameError
 from fiqa.training.settings import OBJECTIVES, Settings
 from fiqa.vocabulary import FACTORS
 
-__all__ = ["Augment", "Data", "Group", "Loss", "Model", "Optim", "Recipe", "Run", "read_recipe", "resolve"]
+__all__ = [
+    "Augment",
+    "Data",
+    "Group",
+    "Loss",
+    "Model",
+    "Optim",
+    "Recipe",
+    "Run",
+    "read_recipe",
+    "resolve",
+]
 
 METRICS = ("mae", "rmse", "spearman", "spearman_identity", "spearman_middle", "step")
 """What a checkpoint can be chosen by; the first two are better when lower. By `step` the last one is kept."""
@@ -121,7 +132,10 @@ class Loss:
     def __post_init__(self) -> None:
         checks.choice(self.objective, "loss.objective", OBJECTIVES)
         plain = Loss.objective, Loss.level_cuts
-        if self.objective != plain[0] and dataclasses.replace(self, objective=plain[0], level_cuts=plain[1]) != Loss():
+        if (
+            self.objective != plain[0]
+            and dataclasses.replace(self, objective=plain[0], level_cuts=plain[1]) != Loss()
+        ):
             raise InputError(
                 f"[loss] must have nothing but objective and level_cuts when the objective is {self.objective}.",
                 hint=f"its settings go into the table [{self.objective}]",
@@ -132,7 +146,9 @@ class Loss:
         if not self.weight + self.ranking + self.factors > 0:
             raise InputError("loss must have a term: weight, ranking and factors are all 0.")
         if sorted(set(self.level_cuts)) != list(self.level_cuts):
-            raise InputError(f"loss.level_cuts must be strictly ascending, got {list(self.level_cuts)}.")
+            raise InputError(
+                f"loss.level_cuts must be strictly ascending, got {list(self.level_cuts)}."
+            )
 
 
 @dataclass(frozen=True)
@@ -240,19 +256,25 @@ class Recipe:
         if self.loss.factors and not self.data.factors:
             raise InputError("data.factors must name a table of factors for a factor loss.")
         if self.augment.degrade and not self.loss.ranking:
-            raise InputError("augment.degrade needs a ranking loss: a degraded crop has no label of its own.")
+            raise InputError(
+                "augment.degrade needs a ranking loss: a degraded crop has no label of its own."
+            )
         if self.model.output != "linear" and self.loss.objective != "regression":
             raise InputError(
                 f"model.output must be linear, as the objective {self.loss.objective} has an end of its own, "
                 f"got {self.model.output}."
             )
         if self.data.confidence and not OBJECTIVES[self.loss.objective].CONFIDENCE:
-            raise InputError(f"data.confidence must be empty: the objective {self.loss.objective} asks for none.")
+            raise InputError(
+                f"data.confidence must be empty: the objective {self.loss.objective} asks for none."
+            )
 
     def own(self, kind: type[Own]) -> Own:
         """Returns the objective's table. Raises InputError where the recipe holds that of another objective."""
         if not isinstance(self.settings, kind):
-            raise InputError(f"settings of the recipe must be {kind.__name__}, got {type(self.settings).__name__}.")
+            raise InputError(
+                f"settings of the recipe must be {kind.__name__}, got {type(self.settings).__name__}."
+            )
         return self.settings
 
     def record(self) -> dict[str, Any]:
@@ -275,7 +297,9 @@ def read_recipe(path: str | os.PathLike[str], settings: Sequence[str] = ()) -> R
     """
     file = Path(path)
     if not file.is_file():
-        raise ReadError(f"A recipe must be a file, and there is none at {str(file)!r}.", status="not_found")
+        raise ReadError(
+            f"A recipe must be a file, and there is none at {str(file)!r}.", status="not_found"
+        )
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -305,7 +329,9 @@ def resolve(content: Mapping[str, Any]) -> Recipe:
 def _apply(content: dict[str, Any], setting: str) -> None:
     name, mark, text = setting.partition("=")
     if not mark or not name.strip():
-        raise InputError(f"A setting must be table.key=value, got {setting!r}.", hint="--set optim.lr=3e-4")
+        raise InputError(
+            f"A setting must be table.key=value, got {setting!r}.", hint="--set optim.lr=3e-4"
+        )
     try:
         value = tomllib.loads(f"v = {text}")["v"]
     except tomllib.TOMLDecodeError:
@@ -314,7 +340,9 @@ def _apply(content: dict[str, Any], setting: str) -> None:
     for table in tables:
         content = content.setdefault(table, {})
         if not isinstance(content, dict):
-            raise InputError(f"A setting must be table.key=value, and {table!r} is no table in {setting!r}.")
+            raise InputError(
+                f"A setting must be table.key=value, and {table!r} is no table in {setting!r}."
+            )
     content[key] = value
 
 
@@ -327,12 +355,20 @@ def _table(kind: type[Table], content: Any, where: str) -> Table:
     known = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
     for key in content:
         if key not in known:
-            raise UnknownNameError(f"key of [{where}]" if where else "table or key of a recipe", str(key), known)
+            raise UnknownNameError(
+                f"key of [{where}]" if where else "table or key of a recipe", str(key), known
+            )
     for name, f in known.items():
-        if name not in content and f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING:
+        if (
+            name not in content
+            and f.default is dataclasses.MISSING
+            and f.default_factory is dataclasses.MISSING
+        ):
             raise InputError(f"{_join(where, name)} must be given.")
     hints = typing.get_type_hints(kind)
-    return kind(**{key: _value(hints[key], value, _join(where, key)) for key, value in content.items()})
+    return kind(
+        **{key: _value(hints[key], value, _join(where, key)) for key, value in content.items()}
+    )
 
 
 def _join(where: str, key: str) -> str:

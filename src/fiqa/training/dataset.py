@@ -104,8 +104,12 @@ def examples(recipe: Recipe, folder: str | os.PathLike[str]) -> Examples:
     if len(rows) < found:
         first = failure_line(manifest.path, status)
         if not len(rows):
-            raise EvidenceError(f"Crops must be readable, {found} of {found} could not be read; {first}.")
-        _log.warning("%d of %d crops could not be read and are left out; %s", found - len(rows), found, first)
+            raise EvidenceError(
+                f"Crops must be readable, {found} of {found} could not be read; {first}."
+            )
+        _log.warning(
+            "%d of %d crops could not be read and are left out; %s", found - len(rows), found, first
+        )
         crops = crops[rows]
     manifest, label = manifest.take(rows), label[rows]
     stated = _ranked(recipe, manifest.id, label)
@@ -130,7 +134,9 @@ def examples(recipe: Recipe, folder: str | os.PathLike[str]) -> Examples:
     )
 
 
-def label_scale(labels: NDArray[np.floating[Any]], declared: tuple[float, float] | None) -> tuple[float, float]:
+def label_scale(
+    labels: NDArray[np.floating[Any]], declared: tuple[float, float] | None
+) -> tuple[float, float]:
     """Returns the ends of the scale of labels (N,): those that their file declares, else 0 and 1 where they lie there, else their least and largest.
 
     >>> label_scale(np.float32([0.2, 0.7]), None), label_scale(np.float32([12, 48]), None), label_scale(np.float32([12]), (0, 100))
@@ -152,7 +158,8 @@ def inputs_digest(recipe: Recipe) -> dict[str, str]:
         if path:
             if not os.path.isfile(path):
                 raise ReadError(
-                    f"{name} of the recipe must be a file, and there is none at {path!r}.", status="not_found"
+                    f"{name} of the recipe must be a file, and there is none at {path!r}.",
+                    status="not_found",
                 )
             result[name] = sha256_file(path)
     return result | {"images": _state(find(recipe.data.faces), recipe.data.size)}
@@ -168,12 +175,16 @@ def _labelled(data: Data) -> tuple[Manifest, NDArray[np.float64], tuple[float, f
             f"labels must name images of {data.faces!r} by their ids; none of {len(quality)} does: {apart}."
         )
     if joined.unmatched:
-        _log.warning("%d of %d labels are of no image of %s", joined.unmatched, len(quality), data.faces)
+        _log.warning(
+            "%d of %d labels are of no image of %s", joined.unmatched, len(quality), data.faces
+        )
     manifest = manifest.take(np.flatnonzero(np.isin(manifest.id, joined.quality.id)))
     label = joined.quality.at(manifest.id)
     if data.rescale:
         if not np.ptp(label) > 0:
-            raise EvidenceError(f"labels must differ to be rescaled, all {len(label)} are {label[0]}.")
+            raise EvidenceError(
+                f"labels must differ to be rescaled, all {len(label)} are {label[0]}."
+            )
         label = (label - label.min()) / np.ptp(label)
     return manifest, label, label_scale(label, None if data.rescale else quality.range)
 
@@ -230,7 +241,9 @@ def _stated_levels(words: Sequence[Any], place: Rows, path: str) -> NDArray[np.i
     for number, row in enumerate(place.tolist()):
         word = str(words[row])
         if word not in code:
-            raise InputError(f"level in {path!r} must be one of {', '.join(LEVELS)} or 0..4, got {words[row]!r}.")
+            raise InputError(
+                f"level in {path!r} must be one of {', '.join(LEVELS)} or 0..4, got {words[row]!r}."
+            )
         result[number] = code[word]
     return result
 
@@ -238,7 +251,9 @@ def _stated_levels(words: Sequence[Any], place: Rows, path: str) -> NDArray[np.i
 def _check_identity(recipe: Recipe, manifest: Manifest) -> None:
     """Raises InputError where people are needed and a column is there that may be meant as identity."""
     needed = recipe.data.split == "identity" or recipe.data.per_identity > 1
-    meant = identity_like(manifest.columns) if needed and not np.any(manifest.identity != "") else []
+    meant = (
+        identity_like(manifest.columns) if needed and not np.any(manifest.identity != "") else []
+    )
     if meant:
         raise identity_missing(meant, f"data.faces ({recipe.data.faces!r})")
 
@@ -289,7 +304,11 @@ def _split(
         step = max(2, round(1 / data.validation))
         held[np.argsort(label, kind="stable")[step // 2 :: step]] = True
     else:
-        people = generator(recipe.seed, 1).permutation(int(identity.max()) + 1) if n else np.empty(0, np.int64)
+        people = (
+            generator(recipe.seed, 1).permutation(int(identity.max()) + 1)
+            if n
+            else np.empty(0, np.int64)
+        )
         held = np.isin(identity, people[: max(1, round(data.validation * len(people)))])
     training, validation = np.flatnonzero(~held), np.flatnonzero(held)
     if min(len(training), len(validation)) < 2:
@@ -312,7 +331,9 @@ def _state(manifest: Manifest, size: int) -> str:
     return digest.hexdigest()
 
 
-def _cached(manifest: Manifest, size: int, folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.str_]]:
+def _cached(
+    manifest: Manifest, size: int, folder: Path
+) -> tuple[NDArray[np.uint8], NDArray[np.str_]]:
     """The crops as a memory map, and the status of each row. The file is whole or absent; which rows failed stands beside it, written last."""
     key = fingerprint({"images": _state(manifest, size), "size": size})[:16]
     file, note = folder / f"crops-{key}.npy", folder / f"crops-{key}.json"
@@ -343,7 +364,9 @@ def _decode(manifest: Manifest, size: int, file: Path) -> dict[str, str]:
         if height != width or height < _LEAST_SIDE:
             return "wrong_size"
         how = cv2.INTER_AREA if height > size else cv2.INTER_LINEAR
-        crops[row] = pixels if height == size else cv2.resize(pixels, (size, size), interpolation=how)
+        crops[row] = (
+            pixels if height == size else cv2.resize(pixels, (size, size), interpolation=how)
+        )
         return "ok"
 
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:

@@ -25,12 +25,18 @@ _BATCH = 64
 def to_input(crops: NDArray[np.uint8], model: Model, device: torch.device) -> Tensor:
     """Returns (N,3,S,S) float32 (x / 255 - mean) / std on `device` for (N,S,S,3) uint8 RGB; the bytes travel, the floats are made there."""
     pixels = torch.from_numpy(crops).to(device, non_blocking=True).permute(0, 3, 1, 2)
-    mean, std = (torch.tensor(values, device=device)[:, None, None] for values in (model.mean, model.std))
+    mean, std = (
+        torch.tensor(values, device=device)[:, None, None] for values in (model.mean, model.std)
+    )
     return (pixels / 255 - mean) / std
 
 
 def outputs(
-    net: nn.Module, data: Examples, rows: Rows, model: Model, frozen: Callable[[Rows], Tensor] | None = None
+    net: nn.Module,
+    data: Examples,
+    rows: Rows,
+    model: Model,
+    frozen: Callable[[Rows], Tensor] | None = None,
 ) -> Iterator[Tensor]:
     """Yields what the network in evaluation mode gives for the crops of `rows` as they are, a batch (n,K) float32 at a time, on the network's device.
 
@@ -41,7 +47,11 @@ def outputs(
     for part in batches(len(rows), _BATCH):
         with torch.no_grad():
             known = rows[part]
-            found = frozen(known) if frozen else net(to_input(np.asarray(data.crops[known]), model, device))
+            found = (
+                frozen(known)
+                if frozen
+                else net(to_input(np.asarray(data.crops[known]), model, device))
+            )
         yield found.float()
     net.train(was)
 
@@ -55,7 +65,9 @@ def predict(
     frozen: Callable[[Rows], Tensor] | None = None,
 ) -> FloatArray:
     """Returns (len(rows), 1 + F) float32: the `scores` in what the network gives (see fiqa.training.objectives.base.Objective)."""
-    return np.concatenate([scores(found).cpu().numpy() for found in outputs(net, data, rows, model, frozen)])
+    return np.concatenate(
+        [scores(found).cpu().numpy() for found in outputs(net, data, rows, model, frozen)]
+    )
 
 
 def agreement(pred: FloatArray, data: Examples, rows: Rows) -> dict[str, float | None]:
@@ -82,7 +94,9 @@ def agreement(pred: FloatArray, data: Examples, rows: Rows) -> dict[str, float |
         "spearman_middle": _or_none(
             lambda: per_identity(spearman, value[middle], data.order[rows][middle], who[middle])[0]
         ),
-        "mae_factors": float(np.abs(pred[:, 1:] - data.factors[rows])[known].mean()) if known.any() else None,
+        "mae_factors": float(np.abs(pred[:, 1:] - data.factors[rows])[known].mean())
+        if known.any()
+        else None,
         "q90_q10": float(high - low),
         "std": float(value.std()),
     }

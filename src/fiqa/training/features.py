@@ -35,23 +35,35 @@ class Frozen:
 
     def __call__(self, rows: Rows) -> Tensor:
         """Returns what the network gives for some rows, on the network's device; gradients reach what stands on the backbone."""
-        return self.net.from_features(torch.from_numpy(self.table[rows]).to(next(self.net.parameters()).device))
+        return self.net.from_features(
+            torch.from_numpy(self.table[rows]).to(next(self.net.parameters()).device)
+        )
 
 
-def frozen(net: nn.Module, recipe: Recipe, data: Examples, folder: str | os.PathLike[str]) -> Frozen | None:
+def frozen(
+    net: nn.Module, recipe: Recipe, data: Examples, folder: str | os.PathLike[str]
+) -> Frozen | None:
     """Returns the network with its backbone's features, computed unless they lie in `folder`; None where they would not be the same in every epoch.
 
     They are where no parameter of the backbone trains, its statistics are frozen and crops are not augmented. The backbone is in evaluation mode.
 
     Raises: WriteError.
     """
-    if not isinstance(net, BackboneNet) or not recipe.model.freeze_batchnorm or recipe.augment != _PLAIN:
+    if (
+        not isinstance(net, BackboneNet)
+        or not recipe.model.freeze_batchnorm
+        or recipe.augment != _PLAIN
+    ):
         return None
     if any(value.requires_grad for value in net.backbone.parameters()):
         return None
     file = Path(folder) / f"features-{_key(net.backbone, recipe, data)}.npy"
     if not file.is_file():
-        _log.info("the backbone is frozen: its features of %d crops are computed once, into %s", len(data.ids), file)
+        _log.info(
+            "the backbone is frozen: its features of %d crops are computed once, into %s",
+            len(data.ids),
+            file,
+        )
         _compute(net.backbone, recipe, data, file)
     with reading(file):
         return Frozen(net, np.load(file, mmap_mode="r"))
@@ -77,6 +89,10 @@ def _key(trunk: nn.Module, recipe: Recipe, data: Examples) -> str:
     for name, value in trunk.state_dict().items():
         weights.update(name.encode())
         weights.update(value.detach().cpu().contiguous().numpy().tobytes())
-    ids = hashlib.sha256("\n".join(data.ids.tolist()).encode("utf-8", "surrogateescape")).hexdigest()
+    ids = hashlib.sha256(
+        "\n".join(data.ids.tolist()).encode("utf-8", "surrogateescape")
+    ).hexdigest()
     made = {"images": inputs_digest(recipe)["images"], "ids": ids, "weights": weights.hexdigest()}
-    return fingerprint(made | {"mean": list(model.mean), "std": list(model.std), "backbone": model.backbone})[:16]
+    return fingerprint(
+        made | {"mean": list(model.mean), "std": list(model.std), "backbone": model.backbone}
+    )[:16]

@@ -30,7 +30,9 @@ def parameter_groups(net: nn.Module, optim: Optim) -> list[dict[str, Any]]:
             names = list(free)[-group.last :] if group.last <= len(free) else []
         if not names:
             wanted = (
-                f"names that begin with {group.prefix!r}" if group.prefix else f"{group.last} tensors that are left"
+                f"names that begin with {group.prefix!r}"
+                if group.prefix
+                else f"{group.last} tensors that are left"
             )
             raise InputError(
                 f"a group of [optim] must find {wanted}; the network has {len(free)} left, the first {next(iter(free), None)!r}."
@@ -49,7 +51,11 @@ def parameter_groups(net: nn.Module, optim: Optim) -> list[dict[str, Any]]:
 def objective_group(objective: nn.Module, optim: Optim) -> list[dict[str, Any]]:
     """Returns the group of what an objective learns for itself; no group where it learns nothing."""
     params = list(objective.parameters())
-    return [_group(params, optim.objective_lr or optim.lr, optim.objective_weight_decay)] if params else []
+    return (
+        [_group(params, optim.objective_lr or optim.lr, optim.objective_weight_decay)]
+        if params
+        else []
+    )
 
 
 def _group(params: list[nn.Parameter], lr: float, weight_decay: float) -> dict[str, Any]:

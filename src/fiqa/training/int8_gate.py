@@ -55,12 +55,17 @@ class Mates:
     def area(self, scores: FloatArray) -> float:
         """Returns the area of the gate for the scores (K,) of `rows`. Raises EvidenceError where no pair fails."""
         mated = np.ones(len(self.index), bool)
-        curve = discard_curve(self.similarity, mated, scores[self.index], protocol="schlett2023", start_fnmr=_START)
+        curve = discard_curve(
+            self.similarity, mated, scores[self.index], protocol="schlett2023", start_fnmr=_START
+        )
         return curve.area(_UPTO, normalize="start")
 
 
 def mates(
-    embeddings: str | os.PathLike[str], manifest: Manifest, ids: NDArray[np.str_], rows: NDArray[np.int64]
+    embeddings: str | os.PathLike[str],
+    manifest: Manifest,
+    ids: NDArray[np.str_],
+    rows: NDArray[np.int64],
 ) -> Mates:
     """Returns the mated pairs among held-out images, with similarities by a recognizer's vectors.
 

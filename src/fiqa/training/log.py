@@ -31,7 +31,11 @@ def metrics_path(folder: str | os.PathLike[str]) -> Path:
     return Path(folder) / "metrics.csv"
 
 
-def write_history(folder: str | os.PathLike[str], history: Sequence[Mapping[str, Any]], terms: Sequence[str]) -> None:
+def write_history(
+    folder: str | os.PathLike[str], history: Sequence[Mapping[str, Any]], terms: Sequence[str]
+) -> None:
     """Writes every row so far, whole or not at all. Raises WriteError."""
     names = columns(terms)
-    write_table(frame_of([{name: row.get(name) for name in names} for row in history]), metrics_path(folder))
+    write_table(
+        frame_of([{name: row.get(name) for name in names} for row in history]), metrics_path(folder)
+    )

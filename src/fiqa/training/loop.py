@@ -78,7 +78,10 @@ def network(recipe: Recipe) -> nn.Module:
 def device_of(recipe: Recipe, place: Place | None = None) -> torch.device:
     """Returns where the recipe trains. Raises InputError where it wants a GPU and there is none."""
     if recipe.run.device == "cuda" and not torch.cuda.is_available():
-        raise InputError("run.device is cuda and there is no GPU that torch can use.", hint="--set run.device=auto")
+        raise InputError(
+            "run.device is cuda and there is no GPU that torch can use.",
+            hint="--set run.device=auto",
+        )
     cuda = recipe.run.device != "cpu" and torch.cuda.is_available()
     return torch.device("cuda", place.local if place else 0) if cuda else torch.device("cpu")
 
@@ -119,7 +122,13 @@ class _Fit:
         place: Place,
         watch: Callable[[Progress], None],
     ) -> None:
-        self.recipe, self.data, self.folder, self.place, self.watch = recipe, data, folder, place, watch
+        self.recipe, self.data, self.folder, self.place, self.watch = (
+            recipe,
+            data,
+            folder,
+            place,
+            watch,
+        )
         if recipe.run.threads:
             torch.set_num_threads(recipe.run.threads)
         torch.manual_seed(recipe.seed)
@@ -130,9 +139,15 @@ class _Fit:
         with torch.random.fork_rng():
             torch.manual_seed(recipe.seed + 1)
             self.objective = objective(recipe)(recipe, data).to(self.device)
-        groups = parameter_groups(self.net, recipe.optim) + objective_group(self.objective, recipe.optim)
+        groups = parameter_groups(self.net, recipe.optim) + objective_group(
+            self.objective, recipe.optim
+        )
         self.optimizer = optimizer(groups, recipe.optim)
-        self.frozen = frozen(self.net, recipe, data, recipe.data.cache or folder) if place.world == 1 else None
+        self.frozen = (
+            frozen(self.net, recipe, data, recipe.data.cache or folder)
+            if place.world == 1
+            else None
+        )
         self.model = self._wrapped()
         self.per_epoch = len(epoch_batches(data, recipe, 0))
         self.total = self.per_epoch * recipe.optim.epochs
@@ -158,7 +173,9 @@ class _Fit:
         self._train_mode()
         begin = self.at.step
         for epoch in range(begin // self.per_epoch, self.recipe.optim.epochs):
-            rows = epoch_batches(self.data, self.recipe, epoch)[max(0, begin - epoch * self.per_epoch) :]
+            rows = epoch_batches(self.data, self.recipe, epoch)[
+                max(0, begin - epoch * self.per_epoch) :
+            ]
             make = partial(self._make, epoch)
             ready = Prefetched(make, rows, workers=self.recipe.run.workers)
             before = self.at.waited
@@ -182,7 +199,9 @@ class _Fit:
 
     def _make(self, epoch: int, rows: Rows) -> Batch:
         place, pixels = self.place, self.frozen is None
-        return make_batch(self.data, self.recipe, epoch, rows, rank=place.rank, world=place.world, pixels=pixels)
+        return make_batch(
+            self.data, self.recipe, epoch, rows, rank=place.rank, world=place.world, pixels=pixels
+        )
 
     def _train_mode(self) -> None:
         self.model.train()
@@ -193,7 +212,12 @@ class _Fit:
 
     def _step(self, batch: Batch) -> None:
         optim, at = self.recipe.optim, self.at
-        factor = rate(at.step, total=self.total, warmup=round(optim.warmup * self.per_epoch), schedule=optim.schedule)
+        factor = rate(
+            at.step,
+            total=self.total,
+            warmup=round(optim.warmup * self.per_epoch),
+            schedule=optim.schedule,
+        )
         for group in self.optimizer.param_groups:
             group["lr"] = group["base_lr"] * factor
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.run.bf16):
@@ -205,7 +229,9 @@ class _Fit:
         (terms["loss"] * self.place.world).backward()  # type: ignore[no-untyped-call]
         for own_param in self.objective.parameters():
             if own_param.grad is not None:
-                own_param.grad.div_(self.place.world)  # these saw the whole batch, in every process alike
+                own_param.grad.div_(
+                    self.place.world
+                )  # these saw the whole batch, in every process alike
         if optim.clip:
             nn.utils.clip_grad_norm_(self.net.parameters(), optim.clip)
         self.optimizer.step()
@@ -233,7 +259,10 @@ class _Fit:
 
     def _due(self) -> bool:
         """After the steps that split an epoch in equal parts; the last of them ends it."""
-        times, step = min(self.recipe.run.evaluate, self.per_epoch), (self.at.step - 1) % self.per_epoch + 1
+        times, step = (
+            min(self.recipe.run.evaluate, self.per_epoch),
+            (self.at.step - 1) % self.per_epoch + 1,
+        )
         return step * times // self.per_epoch != (step - 1) * times // self.per_epoch
 
     def _evaluate(self) -> None:
@@ -253,7 +282,9 @@ class _Fit:
         self.sums, at.count, at.mark = {}, 0, (at.images, at.seconds, at.waited)
         if self.place.first:
             rows = self.data.validation
-            pred = predict(self.net, self.data, rows, self.recipe.model, self.objective.scores, self.frozen)
+            pred = predict(
+                self.net, self.data, rows, self.recipe.model, self.objective.scores, self.frozen
+            )
             row |= agreement(pred, self.data, rows)
             self._train_mode()
             for metric in self.recipe.run.select:
@@ -264,7 +295,11 @@ class _Fit:
 
     def _known_sums(self) -> dict[str, float]:
         """The sums as numbers, which waits for the device, so it is not done at every step."""
-        known = {name: float(self.sums[name]) for name in ("loss", *self.objective.TERMS) if name in self.sums}
+        known = {
+            name: float(self.sums[name])
+            for name in ("loss", *self.objective.TERMS)
+            if name in self.sums
+        }
         if not all(map(math.isfinite, known.values())):
             raise EvidenceError(
                 f"the loss must be finite, it was not before step {self.at.step}.",
@@ -278,7 +313,9 @@ class _Fit:
             return
         if history:
             write_history(self.folder, self.at.history, self.objective.TERMS)
-        checkpoint.save_state(self.folder, self.net, self.objective, self.optimizer, dict(vars(self.at)))
+        checkpoint.save_state(
+            self.folder, self.net, self.objective, self.optimizer, dict(vars(self.at))
+        )
 
     def _progress(self) -> Progress:
         history = self.at.history

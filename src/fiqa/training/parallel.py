@@ -33,7 +33,9 @@ def together(*, cuda: bool) -> Iterator[Place]:
     if "WORLD_SIZE" not in os.environ or int(os.environ["WORLD_SIZE"]) < 2:
         yield Place()
         return
-    place = Place(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), int(os.environ["LOCAL_RANK"]))
+    place = Place(
+        int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), int(os.environ["LOCAL_RANK"])
+    )
     if cuda:
         torch.cuda.set_device(place.local)
     distributed.init_process_group("nccl" if cuda else "gloo")

@@ -209,7 +209,9 @@ class ClibFiqa(Settings):
         for name in self.factors:
             checks.choice(name, "factor of clib_fiqa.factors", CLIB_FACTORS)
         if len(set(self.factors)) != len(self.factors):
-            raise InputError(f"clib_fiqa.factors must name each factor once, got {', '.join(self.factors)}.")
+            raise InputError(
+                f"clib_fiqa.factors must name each factor once, got {', '.join(self.factors)}."
+            )
 
 
 OBJECTIVES: Mapping[str, type[Settings]] = MappingProxyType(

@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fiqa import checks
-from fiqa.data.formats import fiftyone, imagefolder, insightface_bin, lfw_pairs, ofiq, recordio, webdataset
+from fiqa.data.formats import (
+    fiftyone,
+    imagefolder,
+    insightface_bin,
+    lfw_pairs,
+    ofiq,
+    recordio,
+    webdataset,
+)
 from fiqa.data.formats.images_out import Unpacked, unpack
 from fiqa.data.formats.source import read_bytes
 from fiqa.data.guard import guard_outputs
@@ -89,23 +97,38 @@ def convert(
         ReadError: `source` cannot be read, or is refused as unsafe. InputError: a target that `source` cannot become. WriteError: the disk refused.
         WeightsError: weights of another network. MissingExtraError: a model needs fiqa[train,vlm].
     """
-    arguments = {"to": to, "column": column, "tokenizer": None if tokenizer is None else os.fspath(tokenizer)}
+    arguments = {
+        "to": to,
+        "column": column,
+        "tokenizer": None if tokenizer is None else os.fspath(tokenizer),
+    }
     record = make_record("convert", arguments=arguments, inputs={"source": sha256_file(source)})
-    target = _target(Path(source), Path(out)) if to is None else checks.choice(to, "target", TARGETS)
-    beside = [Path(out) / name for name in ("manifest.csv", "pairs.csv")] if target == "images" else []
+    target = (
+        _target(Path(source), Path(out)) if to is None else checks.choice(to, "target", TARGETS)
+    )
+    beside = (
+        [Path(out) / name for name in ("manifest.csv", "pairs.csv")] if target == "images" else []
+    )
     guard_outputs([out], source, Path(source).with_suffix(".idx"), tokenizer, beside=beside)
     if target == "model":
         done = _model(source, out, tokenizer)
     else:
         done = _run(source, out, target, column, teller(progress))
     if target != "table":  # write_quality has written its own
-        counts = {"target": target, "rows": done.rows, "failed": done.failed, "skipped": done.skipped}
+        counts = {
+            "target": target,
+            "rows": done.rows,
+            "failed": done.failed,
+            "skipped": done.skipped,
+        }
         counts |= {"left_out": done.left_out} if done.left_out else {}
         write_sidecar(out, {**record, "result": counts})
     return done
 
 
-def _run(source: PathLike, output: PathLike, target: str, column: str | None, told: Told) -> Conversion:
+def _run(
+    source: PathLike, output: PathLike, target: str, column: str | None, told: Told
+) -> Conversion:
     suffix = Path(source).suffix.lower()
     if target == "images":
         return _images(source, Path(output), suffix, told)
@@ -115,7 +138,9 @@ def _run(source: PathLike, output: PathLike, target: str, column: str | None, to
         found = read_folds(source)
         write_pairs(found.pairs, output, fold=found.fold)
         left_out = sum(found.left_out.values())
-        return Conversion(target, (os.fspath(output),), len(found.pairs), 0, found.skipped, left_out)
+        return Conversion(
+            target, (os.fspath(output),), len(found.pairs), 0, found.skipped, left_out
+        )
     return _scores(source, output, target, column, told)
 
 
@@ -144,7 +169,9 @@ def _model(source: PathLike, output: PathLike, tokenizer: PathLike | None) -> Co
     from fiqa.methods.clib_fiqa.convert import convert_state
     from fiqa.methods.clib_fiqa.towers import TOKENIZER
 
-    convert_state(source, output, tokenizer=TOKENIZER if tokenizer is None else os.fspath(tokenizer))
+    convert_state(
+        source, output, tokenizer=TOKENIZER if tokenizer is None else os.fspath(tokenizer)
+    )
     return Conversion("model", (os.fspath(output), str(card_path(output))), 1, 0, 0)
 
 
@@ -153,7 +180,12 @@ def _images(source: PathLike, folder: Path, suffix: str, told: Told) -> Conversi
     if suffix == ".bin":
         found = insightface_bin.read(source)
         done = unpack(
-            counted((("", content) for content in found.images.values()), told, "convert", len(found.images)),
+            counted(
+                (("", content) for content in found.images.values()),
+                told,
+                "convert",
+                len(found.images),
+            ),
             folder,
         )
         files.append(folder / "pairs.csv")
@@ -180,18 +212,26 @@ def _identity(record: recordio.Record) -> str:
     label = float(record.label[0]) if len(record.label) else float("nan")
     if not (label >= 0 and label == int(label)):
         raise ReadError(
-            f"Record {record.key} must be labeled with the number of an identity, got {label}.", status="corrupt"
+            f"Record {record.key} must be labeled with the number of an identity, got {label}.",
+            status="corrupt",
         )
     return f"{int(label):07d}"
 
 
-def _scores(source: PathLike, output: PathLike, target: str, column: str | None, told: Told) -> Conversion:
+def _scores(
+    source: PathLike, output: PathLike, target: str, column: str | None, told: Told
+) -> Conversion:
     if target == "table":
         quality = read_quality(source, column=column)
         write_quality(quality, output)
-        return Conversion(target, (os.fspath(output),), len(quality), quality.provenance["failed"], 0)
+        return Conversion(
+            target, (os.fspath(output),), len(quality), quality.provenance["failed"], 0
+        )
     table = _table(source, column)
-    guard_outputs([output], [str(place) for path in table["path"] for place in (path, Path(source).parent / path)])
+    guard_outputs(
+        [output],
+        [str(place) for path in table["path"] for place in (path, Path(source).parent / path)],
+    )
     failed = sum(status != "ok" for status in table.get("status", []))
     rows = len(table["path"])
     if target == "ofiq":
@@ -212,14 +252,23 @@ def _scores(source: PathLike, output: PathLike, target: str, column: str | None,
 @reader
 def _table(source: PathLike, column: str | None) -> dict[str, list[Any]]:
     """Returns our table of scores flat, column -> values, text decoded; another tool's scores as path, id, value."""
-    frame: pl.DataFrame | None = read_table(source) if Path(source).suffix.lower() in SUFFIXES else None
+    frame: pl.DataFrame | None = (
+        read_table(source) if Path(source).suffix.lower() in SUFFIXES else None
+    )
     if frame is not None and {"id", "path"} <= set(frame.columns) and column is None:
         values = {name: series.to_list() for name, series in flatten(frame).to_dict().items()}
         for name, cells in values.items():
             _check_cells(name, cells)
-        return {name: [decode_text(v) if isinstance(v, str) else v for v in cells] for name, cells in values.items()}
+        return {
+            name: [decode_text(v) if isinstance(v, str) else v for v in cells]
+            for name, cells in values.items()
+        }
     quality = read_quality(source, column=column)
-    scalar = [100 * float(v) for v in quality.value] if quality.range == (0, 1) else [float(v) for v in quality.value]
+    scalar = (
+        [100 * float(v) for v in quality.value]
+        if quality.range == (0, 1)
+        else [float(v) for v in quality.value]
+    )
     table: dict[str, list[Any]] = {
         "path": quality.id.tolist(),
         "id": quality.id.tolist(),
@@ -250,29 +299,40 @@ def _blocks(table: dict[str, list[Any]]) -> tuple[dict[str, Any], dict[str, Any]
             hint="score with fiqa score",
         )
     factors = {
-        name.removeprefix("factor_"): _numbers(v, name) for name, v in table.items() if name.startswith("factor_")
+        name.removeprefix("factor_"): _numbers(v, name)
+        for name, v in table.items()
+        if name.startswith("factor_")
     }
     return (
         {ofiq.UNIFIED: _numbers(raw, "the raw score"), **factors},
-        {ofiq.UNIFIED: _numbers(table["uqs"], "uqs"), **{name: 100 * values for name, values in factors.items()}},
+        {
+            ofiq.UNIFIED: _numbers(table["uqs"], "uqs"),
+            **{name: 100 * values for name, values in factors.items()},
+        },
     )
 
 
 def _numbers(values: list[Any], name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-    wrong = next(((row, v) for row, v in enumerate(values, 1) if not isinstance(v, int | float | None)), None)
+    wrong = next(
+        ((row, v) for row, v in enumerate(values, 1) if not isinstance(v, int | float | None)), None
+    )
     if wrong:
         raise InputError(f"{name} must hold numbers, row {wrong[0]} has {str(wrong[1])[:40]!r}.")
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
-def _samples(table: dict[str, list[Any]], beside: Path, failed: list[int], told: Told) -> Iterator[dict[str, bytes]]:
+def _samples(
+    table: dict[str, list[Any]], beside: Path, failed: list[int], told: Told
+) -> Iterator[dict[str, bytes]]:
     """Yields image and JSON of each row whose image can be read; the others are counted, since a sample must have an image."""
     count = len(table["path"])
     for row in counted(range(count), told, "convert", count):
         about = {name: values[row] for name, values in table.items()}
         path = table["path"][row]
         try:
-            content = read_bytes(path if os.path.lexists(path) else beside / path, limit=_IMAGE_LIMIT)
+            content = read_bytes(
+                path if os.path.lexists(path) else beside / path, limit=_IMAGE_LIMIT
+            )
         except ReadError:
             content = b""
         form = sniff(content)
@@ -280,4 +340,7 @@ def _samples(table: dict[str, list[Any]], beside: Path, failed: list[int], told:
             failed[0] += 1
             continue
         extension = {"JPEG": "jpg"}.get(form, form.lower())
-        yield {extension: content, "json": json.dumps(about, sort_keys=True, allow_nan=False).encode()}
+        yield {
+            extension: content,
+            "json": json.dumps(about, sort_keys=True, allow_nan=False).encode(),
+        }

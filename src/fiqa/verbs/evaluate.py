@@ -94,7 +94,9 @@ class Run:
 
     def make(self, *, told: Told, command: str = "") -> Evaluation:
         """Returns what it finds; `command` is the line that asked, for the report. Raises as `evaluate`."""
-        return replace(evaluate_evidence(self.request.evidence(), self.how, told=told), command=command)
+        return replace(
+            evaluate_evidence(self.request.evidence(), self.how, told=told), command=command
+        )
 
     def is_current(self, out: PathLike) -> bool:
         """Tells whether `out` holds the report of this run already. Raises InputError where an input lies there."""
@@ -108,7 +110,10 @@ class Run:
 
     @cached_property
     def _record(self) -> dict[str, Any]:
-        how = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self.how).items()}
+        how = {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in asdict(self.how).items()
+        }
         return make_record(
             "evaluate",
             arguments={**self.request.arguments(), "thumbnails": plain(self.thumbnails), **how},
@@ -156,7 +161,9 @@ def evaluate_evidence(evidence: Evidence, how: Setting, *, told: Told) -> Evalua
     settings = {
         "protocol": how.protocol,
         "description": protocol_of(how.protocol).description,
-        "fmr": how.fmr if starting_fnmr(protocol_of(how.protocol), how.start_fnmr) is None else None,
+        "fmr": how.fmr
+        if starting_fnmr(protocol_of(how.protocol), how.start_fnmr) is None
+        else None,
         "start_fnmr": starting_fnmr(protocol_of(how.protocol), how.start_fnmr),
         "limits": list(how.limits),
         "draws": how.draws,
@@ -175,7 +182,9 @@ def _worse_than_random(results: Sequence[RecognizerResult], how: Setting) -> lis
     deviations of the count of errors."""
     notes = []
     for result in results:
-        random = [curve.areas[how.limits[0], "start"] for curve in result.curves if curve.role == "random"]
+        random = [
+            curve.areas[how.limits[0], "start"] for curve in result.curves if curve.role == "random"
+        ]
         least = max([1.0, *(area.value for area in random if area is not None)])
         for curve in result.curves:
             area = curve.areas[how.limits[0], "start"] if curve.role == "method" else None
@@ -198,11 +207,16 @@ def _notes(evidence: Evidence, how: Setting) -> list[str]:
         notes.append(
             f"Protocol {rule.name} sets its threshold again at every step: no bootstrap bands, no differences with intervals."
         )
-        stored = min(evidence.nonmated_total, STORED if evidence.nonmated is None else evidence.nonmated_total)
+        stored = min(
+            evidence.nonmated_total,
+            STORED if evidence.nonmated is None else evidence.nonmated_total,
+        )
         if stored < evidence.nonmated_total:
             notes.append(
                 f"{stored} of {evidence.nonmated_total} non-mated pairs were drawn at random for the curves (seed {how.seed})."
             )
     elif how.draws and evidence.counts["identities"] < 2:
-        notes.append("All mated pairs are of one identity: there are no bands, which resample identities.")
+        notes.append(
+            "All mated pairs are of one identity: there are no bands, which resample identities."
+        )
     return notes

@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 from fiqa import checks
 from fiqa.data.guard import guard_outputs
 from fiqa.data.manifest import find
-from fiqa.data.store import atomic_path, fingerprint, is_current, make_record, read_sidecar, sha256_file, write_sidecar
+from fiqa.data.store import (
+    atomic_path,
+    fingerprint,
+    is_current,
+    make_record,
+    read_sidecar,
+    sha256_file,
+    write_sidecar,
+)
 from fiqa.errors import EvidenceError, InputError
 from fiqa.extras import require
 from fiqa.functional.batches import batches
@@ -95,7 +103,9 @@ def export(
         require(package, extra="train")
     checks.choice(Path(out).suffix.lower(), "suffix of a model", (".onnx",))
     if embeddings and not int8:
-        raise InputError("embeddings are for the gate of an int8 model, and int8 is off.", hint="--int8")
+        raise InputError(
+            "embeddings are for the gate of an int8 model, and int8 is off.", hint="--int8"
+        )
     recipe = open_run(run)
     chosen = checks.choice(metric or recipe.run.select[0], "metric of this run", recipe.run.select)
     weights, row = best_of(run, chosen)
@@ -110,19 +120,29 @@ def export(
     }
     files = {"weights": weights} | ({"embeddings": embeddings} if embeddings else {})
     record = make_record(
-        "export", arguments=arguments, inputs={part: sha256_file(file) for part, file in files.items()}
+        "export",
+        arguments=arguments,
+        inputs={part: sha256_file(file) for part, file in files.items()},
     )
     path = Path(out)
     guard_outputs([path], run, [str(file) for file in Path(run).glob("*")], embeddings)
     if not force and is_current(path, fingerprint(record)):
         from fiqa.runtime.cards import read_card
 
-        return Exported(path, read_card(card_path(path)), (read_sidecar(path) or {}).get("report", {}), current=True)
+        return Exported(
+            path,
+            read_card(card_path(path)),
+            (read_sidecar(path) or {}).get("report", {}),
+            current=True,
+        )
     work = _Work(recipe, Path(run), weights)
     content, report = work.model(int8, gate or Gate(), embeddings)
     held = work.held_scores(content)
     require_spread(held.collapse, allow=allow_collapsed)
-    report |= {"spread": spread_report(held.collapse, work.data.scale), "latency": work.latency(content, runs)}
+    report |= {
+        "spread": spread_report(held.collapse, work.data.scale),
+        "latency": work.latency(content, runs),
+    }
     card = work.card(content, path, name or path.stem, license, held, {**row, **report["numbers"]})
     with atomic_path(path) as aside:
         aside.write_bytes(content)
@@ -151,7 +171,9 @@ def fitted_calibration(scores: FloatArray) -> Calibration:
         raise EvidenceError(f"a calibration needs at least 20 scores, got {len(values)}.")
     low, middle, high = np.percentile(values, (5, 50, 95))
     if not high > low:
-        raise EvidenceError(f"a calibration needs scores that differ, 9 in 10 of {len(values)} are {middle}.")
+        raise EvidenceError(
+            f"a calibration needs scores that differ, 9 in 10 of {len(values)} are {middle}."
+        )
     return Calibration(x0=float(middle), w=_width(low, high))
 
 
@@ -191,22 +213,36 @@ class _Work:
         self.names = [output.name for output in self.deployed.outputs]
         self.data: Examples = examples(recipe, crops_folder(folder))
         self.spec = ModelInput(
-            size=recipe.data.size, color="RGB", layout="NCHW", scale=255, mean=recipe.model.mean, std=recipe.model.std
+            size=recipe.data.size,
+            color="RGB",
+            layout="NCHW",
+            scale=255,
+            mean=recipe.model.mean,
+            std=recipe.model.std,
         )
         self.held = _spread(self.data.validation, _SHOWN)
 
-    def model(self, int8: bool, gate: Gate, embeddings: PathLike | None) -> tuple[bytes, dict[str, Any]]:
+    def model(
+        self, int8: bool, gate: Gate, embeddings: PathLike | None
+    ) -> tuple[bytes, dict[str, Any]]:
         """The bytes to write and what was found about them."""
         full = self._onnx(self.recipe.data.size)
         wanted, got = self._torch(), self._run(full, self.held)
         require_variation(wanted[:, 0])
         parity, span = _agreed(wanted, got), float(np.ptp(wanted[:, 0]))
-        report: dict[str, Any] = {"crops": len(wanted), "parity": parity, "span": span, "bytes": len(full)}
+        report: dict[str, Any] = {
+            "crops": len(wanted),
+            "parity": parity,
+            "span": span,
+            "bytes": len(full),
+        }
         if not int8:
             return full, report | {"numbers": {"largest difference from torch": parity}}
         from fiqa.runtime.quantize import quantized
 
-        small = quantized(full, np.asarray(self.data.crops[_spread(self.data.training, _RANGES)]), self.spec)
+        small = quantized(
+            full, np.asarray(self.data.crops[_spread(self.data.training, _RANGES)]), self.spec
+        )
         areas = self._areas(full, small, embeddings) if embeddings else None
         found = judged(got[:, 0], self._run(small, self.held)[:, 0], gate, areas)
         return small, report | {
@@ -220,7 +256,9 @@ class _Work:
         rows = self.data.validation
         scores = self._run(content, rows)[:, 0]
         judged = self.label_scale and self.data.scale[0] < self.data.scale[1]
-        return _Held(scores, Collapse.of(scores, self.data.label[rows], self.data.scale) if judged else None)
+        return _Held(
+            scores, Collapse.of(scores, self.data.label[rows], self.data.scale) if judged else None
+        )
 
     def latency(self, content: bytes, runs: int) -> list[dict[str, Any]]:
         """Lines of the latency table: this model, and fp32 at 256 pixels where the network takes any size."""
@@ -228,7 +266,11 @@ class _Work:
 
         models = [(self.recipe.data.size, "this model", content)]
         if self.deployed.any_size:
-            models += [(size, "fp32", self._onnx(size)) for size in (112, 256) if size != self.recipe.data.size]
+            models += [
+                (size, "fp32", self._onnx(size))
+                for size in (112, 256)
+                if size != self.recipe.data.size
+            ]
         return [
             {"model": what, **asdict(latency(model, size=size, threads=threads, runs=runs))}
             for size, what, model in models
@@ -236,11 +278,20 @@ class _Work:
         ]
 
     def card(
-        self, content: bytes, path: Path, name: str, license: str, held: _Held, found: dict[str, Any]
+        self,
+        content: bytes,
+        path: Path,
+        name: str,
+        license: str,
+        held: _Held,
+        found: dict[str, Any],
     ) -> ModelCard:
         """The card of the model to write; its calibration is fitted on the scores of this very model."""
         collapse, scale = held.collapse, self.data.scale
-        data, count = self.recipe.data, {part: len(getattr(self.data, part)) for part in ("training", "validation")}
+        data, count = (
+            self.recipe.data,
+            {part: len(getattr(self.data, part)) for part in ("training", "validation")},
+        )
         return ModelCard(
             name=name,
             kind="quality",
@@ -250,11 +301,17 @@ class _Work:
             outputs=self.deployed.outputs,
             calibration=held.calibration(scale),
             raw=raw_scale(collapse, scale),
-            limits=f"Score-range collapse: {collapse.line()}." if collapse and collapse.collapsed else "",
+            limits=f"Score-range collapse: {collapse.line()}."
+            if collapse and collapse.collapsed
+            else "",
             license=license,
             source=f"trained by fiqa train: {self.deployed.about}, seed {self.recipe.seed}",
             training_data=f"{count['training']} images of {data.faces}, labels {data.labels}; {count['validation']} held out ({data.split})",
-            numbers={f"validation {key}": value for key, value in found.items() if isinstance(value, float | str)},
+            numbers={
+                f"validation {key}": value
+                for key, value in found.items()
+                if isinstance(value, float | str)
+            },
         )
 
     def _onnx(self, size: int) -> bytes:
@@ -270,7 +327,9 @@ class _Work:
         net, model, parts = self.deployed.net.eval(), self.recipe.model, []
         for part in batches(len(self.held), _BATCH):
             with torch.no_grad():
-                crops = to_input(np.asarray(self.data.crops[self.held[part]]), model, torch.device("cpu"))
+                crops = to_input(
+                    np.asarray(self.data.crops[self.held[part]]), model, torch.device("cpu")
+                )
                 parts.append(torch.cat(net(crops), dim=1).numpy())
         return np.concatenate(parts)
 
@@ -307,4 +366,6 @@ def _agreed(wanted: FloatArray, got: FloatArray) -> float:
 
 def _spread(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
     """At most `most` of the rows, evenly."""
-    return rows[np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(np.int64))]
+    return rows[
+        np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(np.int64))
+    ]

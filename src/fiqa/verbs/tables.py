@@ -143,12 +143,18 @@ class TableRun:
             owned.append((name, getattr(how, name) != getattr(_DEFAULT, name), areas))
         for name, given, papers in owned:
             if given and paper not in papers:
-                raise InputError(f"{name} belongs to the tables of {' and '.join(papers)}, got it for {paper}.")
+                raise InputError(
+                    f"{name} belongs to the tables of {' and '.join(papers)}, got it for {paper}."
+                )
         named = {
-            part: value for part, value in vars(request).items() if part not in ("match", "flip") and _is_given(value)
+            part: value
+            for part, value in vars(request).items()
+            if part not in ("match", "flip") and _is_given(value)
         }
         if data_set and named:
-            raise InputError(f"data_set names whole data sets; it must not stand beside {', '.join(named)}.")
+            raise InputError(
+                f"data_set names whole data sets; it must not stand beside {', '.join(named)}."
+            )
         if not data_set and not {"quality", "embeddings"} <= set(named):
             raise InputError(
                 "The tables need at least one quality and one file of embeddings.",
@@ -159,11 +165,15 @@ class TableRun:
 
     def make(self, *, told: Told, command: str = "") -> PaperTables:
         """Returns what it finds; `command` is the line that asked for it. Raises as `tables`."""
-        return replace(self._dms(told) if self.paper == "dms" else self._areas(told), command=command)
+        return replace(
+            self._dms(told) if self.paper == "dms" else self._areas(told), command=command
+        )
 
     def _areas(self, told: Told) -> PaperTables:
         sets = self._evaluated(told)
-        notes = [f"{name}: {note}" for name, evaluation in sets.items() for note in evaluation.notes]
+        notes = [
+            f"{name}: {note}" for name, evaluation in sets.items() for note in evaluation.notes
+        ]
         if self.paper == "clib":
             return PaperTables(area_tables(sets, self.how.limits), notes)
         return PaperTables(optimization_tables(sets, max(self.how.limits), same=self.same), notes)
@@ -176,8 +186,18 @@ class TableRun:
     def write(self, found: PaperTables, out: PathLike) -> None:
         """Writes the tables and their sidecar. Raises WriteError, and InputError before anything is written over an input."""
         guard_report(out, self._record["inputs"])
-        about = {"notes": list(found.notes), "tables": {table.name: table.note for table in found.tables}}
-        write_tables(found.tables, out, summary=found.text(), record=self._record, command=found.command, found=about)
+        about = {
+            "notes": list(found.notes),
+            "tables": {table.name: table.note for table in found.tables},
+        }
+        write_tables(
+            found.tables,
+            out,
+            summary=found.text(),
+            record=self._record,
+            command=found.command,
+            found=about,
+        )
 
     def _dms(self, told: Told) -> PaperTables:
         evidence = self.request.evidence()
@@ -186,7 +206,11 @@ class TableRun:
             found.append(agreement_table(evidence, self.target, match=self.request.match))
         for vectors in counted(evidence.recognizers, told, "tables", len(evidence.recognizers)):
             found.append(filter_table(evidence, vectors, self.how))
-        missing = [] if self.target is not None else ["Table 4 (agreement) needs a target: labels in 0..1."]
+        missing = (
+            []
+            if self.target is not None
+            else ["Table 4 (agreement) needs a target: labels in 0..1."]
+        )
         return PaperTables(found, [*evidence.notes, *missing])
 
     def _evaluated(self, told: Told) -> Mapping[str, Evaluation]:
@@ -196,7 +220,9 @@ class TableRun:
         names = [each.name for each in self.sets]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise InputError(f"Each data set must have its own name (that of its folder), got {twice[0]!r} twice.")
+            raise InputError(
+                f"Each data set must have its own name (that of its folder), got {twice[0]!r} twice."
+            )
         found = {}
         for each in counted(self.sets, told, "tables", len(self.sets)):
             asked = replace(
@@ -211,12 +237,19 @@ class TableRun:
 
     @cached_property
     def _record(self) -> dict[str, Any]:
-        how = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self.how).items()}
+        how = {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in asdict(self.how).items()
+        }
         own = {"paper": self.paper, "target": plain(self.target), "same": self.same}
         own["data_set"] = [each.name for each in self.sets]
         inputs = hash_inputs([file for each in self.sets for file in each.files])
         inputs |= input_digests(
-            self.request.quality, self.request.embeddings, self.request.pairs, self.request.faces, self.target
+            self.request.quality,
+            self.request.embeddings,
+            self.request.pairs,
+            self.request.faces,
+            self.target,
         )
         return make_record(
             "tables",

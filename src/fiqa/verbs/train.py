@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fiqa.data.guard import guard_outputs
-from fiqa.data.store import atomic_path, fingerprint, is_current, make_record, read_sidecar, write_sidecar
+from fiqa.data.store import (
+    atomic_path,
+    fingerprint,
+    is_current,
+    make_record,
+    read_sidecar,
+    write_sidecar,
+)
 from fiqa.errors import InputError
 from fiqa.extras import require
 from fiqa.training.run_folder import best_of, crops_folder
@@ -70,12 +77,15 @@ def train(
 
     if isinstance(recipe, Recipe) and settings:
         raise InputError(
-            "settings go with a recipe's file, and the recipe given is a Recipe.", hint="dataclasses.replace"
+            "settings go with a recipe's file, and the recipe given is a Recipe.",
+            hint="dataclasses.replace",
         )
     plan = recipe if isinstance(recipe, Recipe) else read_recipe(recipe, settings)
     folder = Path(out)
     _guard(folder, recipe, plan)
-    record = make_record("train", arguments=plan.record(), inputs=inputs_digest(plan), seed=plan.seed)
+    record = make_record(
+        "train", arguments=plan.record(), inputs=inputs_digest(plan), seed=plan.seed
+    )
     if not force and is_current(folder, fingerprint(record)):
         return _trained(folder, plan, current=True)
     with together(cuda=device_of(plan).type == "cuda") as place:
@@ -92,7 +102,11 @@ def _guard(folder: Path, recipe: PathLike | Recipe, plan: Recipe) -> None:
     from fiqa.training.log import metrics_path
 
     best = best_path(folder, "*")
-    kept = [file for suffix in (".json", best.suffix) for file in folder.glob(best.with_suffix(suffix).name)]
+    kept = [
+        file
+        for suffix in (".json", best.suffix)
+        for file in folder.glob(best.with_suffix(suffix).name)
+    ]
     fixed = [folder / "recipe.json", folder / "run.html", metrics_path(folder), state_path(folder)]
     guard_outputs([folder], recipe, plan.record(), beside=[*fixed, *kept])
 
@@ -116,7 +130,11 @@ def _run(
     if place.first:
         if force:
             best = best_path(folder, "*")
-            for file in (state_path(folder), *folder.glob(best.name), *folder.glob(best.with_suffix(".json").name)):
+            for file in (
+                state_path(folder),
+                *folder.glob(best.name),
+                *folder.glob(best.with_suffix(".json").name),
+            ):
                 file.unlink(missing_ok=True)
         data = examples(plan, crops_folder(folder))
     if place.world > 1:
@@ -127,7 +145,9 @@ def _run(
     if place.first and not state_path(folder).is_file():
         with atomic_path(folder / "recipe.json") as aside:
             aside.write_text(json.dumps(plan.record(), indent=1) + "\n", encoding="utf-8")
-    history = fit(plan, data, folder, key=key, place=place, watch=watch if place.first else lambda _: None)
+    history = fit(
+        plan, data, folder, key=key, place=place, watch=watch if place.first else lambda _: None
+    )
     return history, data.identity_from
 
 
@@ -145,4 +165,6 @@ def _write_page(folder: Path, plan: Recipe, history: list[dict[str, Any]]) -> No
     from fiqa.report.training import run_page
 
     with atomic_path(folder / "run.html") as aside:
-        aside.write_text(run_page(folder.name, plan.record(), history, plan.run.select), encoding="utf-8")
+        aside.write_text(
+            run_page(folder.name, plan.record(), history, plan.run.select), encoding="utf-8"
+        )

@@ -54,7 +54,9 @@ def photos(tmp_path: Path, rng: np.random.Generator) -> Path:
 
 
 def _files(folder: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+    return {
+        str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()
+    }
 
 
 def test_crops_and_failures_keep_their_order(photos: Path, tmp_path: Path) -> None:
@@ -76,7 +78,9 @@ def test_crops_and_failures_keep_their_order(photos: Path, tmp_path: Path) -> No
     assert fiqa.align is align
 
 
-def test_manifest_reads_back_from_the_folder(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_manifest_reads_back_from_the_folder(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = align(photos, out=tmp_path / "crops", detector="none", workers=1)
     monkeypatch.chdir(tmp_path / "crops")
     again = find("faces.parquet")
@@ -114,7 +118,9 @@ class TestPolicies:
         assert found.status.tolist()[:2] == ["multiple_faces", "multiple_faces"]
         assert found.path[0] == str(photos / "ann" / "01.png")
 
-    def test_ids_that_look_like_further_faces_stay_apart(self, photos: Path, tmp_path: Path) -> None:
+    def test_ids_that_look_like_further_faces_stay_apart(
+        self, photos: Path, tmp_path: Path
+    ) -> None:
         path = str(photos / "ann" / "01.png")
         images = Manifest(np.array(["a", "a#1"]), np.array([path, path]), np.array(["x", "x"]))
         found = align(images, out=tmp_path / "crops", faces="all", workers=1)
@@ -125,7 +131,14 @@ class TestPolicies:
 
 @pytest.mark.parametrize(("size", "form"), [(112, "png"), (96, "png"), (224, "jpg")])
 def test_size_and_format(photos: Path, tmp_path: Path, size: int, form: str) -> None:
-    found = align(photos / "bob" / "01.png", out=tmp_path / "crops", detector="none", size=size, format=form, workers=1)
+    found = align(
+        photos / "bob" / "01.png",
+        out=tmp_path / "crops",
+        detector="none",
+        size=size,
+        format=form,
+        workers=1,
+    )
     assert found.path[0].endswith(f"01.{form}")
     image = read_image(found.path[0])
     assert image.pixels.shape == (size, size, 3)
@@ -156,10 +169,14 @@ def test_hostile_names_stay_inside(photos: Path, tmp_path: Path) -> None:
     places = [Path(p).resolve() for p in found.path]
     assert all(place.is_relative_to(out) and place.is_file() for place in places)
     assert len({str(place).casefold() for place in places}) == len(ids)
-    assert not any(part.startswith(".") for place in places for part in place.relative_to(out).parts)
+    assert not any(
+        part.startswith(".") for place in places for part in place.relative_to(out).parts
+    )
 
 
-def test_a_killed_run_goes_on_and_ends_the_same(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_run_goes_on_and_ends_the_same(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "_PART", 2)
     align(photos, out=tmp_path / "whole", detector="none", workers=1)
 
@@ -171,7 +188,13 @@ def test_a_killed_run_goes_on_and_ends_the_same(photos: Path, tmp_path: Path, mo
         align(photos, out=tmp_path / "cut", detector="none", workers=1, progress=dying)
     assert not (tmp_path / "cut" / "faces.parquet").exists()
     seen: list[tuple[str, int, int]] = []
-    align(photos, out=tmp_path / "cut", detector="none", workers=1, progress=lambda *at: seen.append(at))
+    align(
+        photos,
+        out=tmp_path / "cut",
+        detector="none",
+        workers=1,
+        progress=lambda *at: seen.append(at),
+    )
     assert seen == [("align", n, 5) for n in (3, 4, 5)]  # the first part of two images was kept
     assert _files(tmp_path / "cut") == _files(tmp_path / "whole")
 
@@ -203,18 +226,28 @@ def test_a_current_output_is_left_alone(photos: Path, tmp_path: Path) -> None:
 
 
 def test_limits_reach_the_reader(photos: Path, tmp_path: Path) -> None:
-    found = align(photos, out=tmp_path / "crops", detector="none", workers=1, limits=Limits(max_pixels=112 * 112 - 1))
+    found = align(
+        photos,
+        out=tmp_path / "crops",
+        detector="none",
+        workers=1,
+        limits=Limits(max_pixels=112 * 112 - 1),
+    )
     assert found.status.tolist() == ["too_large"] * 2 + ["truncated"] + ["too_large"] * 2
 
 
 def test_a_manifest_without_any_face_can_be_scored(tmp_path: Path) -> None:
     (tmp_path / "empty.png").write_bytes(b"")
     align(tmp_path / "empty.png", out=tmp_path / "crops", detector="none", workers=1)
-    assert score(tmp_path / "crops" / "faces.parquet", aligned=True, workers=1)["status"].to_list() == ["empty_file"]
+    assert score(tmp_path / "crops" / "faces.parquet", aligned=True, workers=1)[
+        "status"
+    ].to_list() == ["empty_file"]
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl"])
-def test_crops_without_landmarks_are_scored_alike_from_any_manifest(photos: Path, tmp_path: Path, suffix: str) -> None:
+def test_crops_without_landmarks_are_scored_alike_from_any_manifest(
+    photos: Path, tmp_path: Path, suffix: str
+) -> None:
     found = align(photos / "ann" / "01.png", out=tmp_path / "crops", detector="none", workers=1)
     assert found.columns["landmarks"].tolist() == [None]
     write_manifest(found, tmp_path / f"again{suffix}")
@@ -223,7 +256,9 @@ def test_crops_without_landmarks_are_scored_alike_from_any_manifest(photos: Path
     assert rows["raw"].to_list() == score(found, aligned=True, workers=1)["raw"].to_list()
 
 
-def test_processes_change_nothing(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_change_nothing(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     paths = [str(photos)] * 9  # more than one batch
     images = find(paths)
     align(images, out=tmp_path / "one", detector="none", workers=1)
@@ -232,7 +267,12 @@ def test_processes_change_nothing(photos: Path, tmp_path: Path, monkeypatch: pyt
 
 
 def test_no_images_is_an_empty_manifest(tmp_path: Path) -> None:
-    found = align(Manifest(np.empty(0, "U1"), np.empty(0, "U1")), out=tmp_path / "crops", detector="none", workers=1)
+    found = align(
+        Manifest(np.empty(0, "U1"), np.empty(0, "U1")),
+        out=tmp_path / "crops",
+        detector="none",
+        workers=1,
+    )
     assert len(found) == 0
     assert not (tmp_path / "crops").exists()
 

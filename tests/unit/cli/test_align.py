@@ -16,7 +16,10 @@ from fiqa.types import Manifest
 @pytest.fixture
 def photos(tmp_path: Path, rng: np.random.Generator) -> Path:
     for name in ("01", "02"):
-        write_image(tmp_path / "photos" / "ann" / f"{name}.png", rng.integers(0, 256, (112, 112, 3), dtype=np.uint8))
+        write_image(
+            tmp_path / "photos" / "ann" / f"{name}.png",
+            rng.integers(0, 256, (112, 112, 3), dtype=np.uint8),
+        )
     return tmp_path / "photos"
 
 
@@ -34,7 +37,9 @@ def test_writes_crops_and_manifest(photos: Path, tmp_path: Path) -> None:
     assert "2 rows, 0 failed" in stderr
     assert read_image(out / "ann" / "01.jpg").pixels.shape == (64, 64, 3)
     assert (out / "faces.parquet").is_file()
-    assert _run(out / "faces.parquet", "-o", tmp_path / "again", "--detector", "none", "--quiet") == (0, "", "")
+    assert _run(
+        out / "faces.parquet", "-o", tmp_path / "again", "--detector", "none", "--quiet"
+    ) == (0, "", "")
 
 
 def test_a_failed_row_is_exit_3(photos: Path, tmp_path: Path) -> None:
@@ -42,7 +47,10 @@ def test_a_failed_row_is_exit_3(photos: Path, tmp_path: Path) -> None:
     code, _, stderr = _run(photos, "-o", tmp_path / "crops", "--detector", "none", "--workers", 1)
     assert code == 3
     assert "3 rows, 1 failed" in stderr
-    assert _run(photos, "-o", tmp_path / "few", "--detector", "none", "--max-pixels", 100, "-q")[0] == 3
+    assert (
+        _run(photos, "-o", tmp_path / "few", "--detector", "none", "--max-pixels", 100, "-q")[0]
+        == 3
+    )
 
 
 @pytest.mark.parametrize(
@@ -55,7 +63,9 @@ def test_a_failed_row_is_exit_3(photos: Path, tmp_path: Path) -> None:
         (["--detector", "none", "--format", "gif"], 2, "Unknown format 'gif'"),
     ],
 )
-def test_wrong_usage(photos: Path, tmp_path: Path, arguments: list[str], code: int, message: str) -> None:
+def test_wrong_usage(
+    photos: Path, tmp_path: Path, arguments: list[str], code: int, message: str
+) -> None:
     result = _run(photos, "-o", tmp_path / "crops", *arguments)
     assert result[0] == code
     assert message in result[2]
@@ -75,8 +85,29 @@ def test_every_option_reaches_the_verb(monkeypatch: pytest.MonkeyPatch) -> None:
         return Manifest(np.empty(0, "U1"), np.empty(0, "U1"))
 
     monkeypatch.setattr("fiqa.verbs.align.align", spy)
-    options = ["--detector", "yunet", "--faces", "all", "--size", 64, "--format", "jpg", "--workers", 3]
-    limits = ["--orientation", "auto", "--weights", "w.onnx", "--max-pixels", 99, "--max-bytes", 88, "--force"]
+    options = [
+        "--detector",
+        "yunet",
+        "--faces",
+        "all",
+        "--size",
+        64,
+        "--format",
+        "jpg",
+        "--workers",
+        3,
+    ]
+    limits = [
+        "--orientation",
+        "auto",
+        "--weights",
+        "w.onnx",
+        "--max-pixels",
+        99,
+        "--max-bytes",
+        88,
+        "--force",
+    ]
     assert _run("a", "b", "-o", "crops", *options, *limits)[0] == 0
     assert seen == {
         "paths": ["a", "b"],

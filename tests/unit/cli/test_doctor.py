@@ -40,12 +40,17 @@ def test_a_model(tiny_recognizer: Maker, tiny_quality: Maker) -> None:
     assert "problem polarity" in stdout
 
 
-def test_a_model_on_the_users_faces(tiny_quality: Maker, tmp_path: Path, rng: np.random.Generator) -> None:
+def test_a_model_on_the_users_faces(
+    tiny_quality: Maker, tmp_path: Path, rng: np.random.Generator
+) -> None:
     for i in range(6):
         write_image(tmp_path / "crops" / f"{i}.png", rng.integers(0, 256, (112, 112, 3), np.uint8))
     model = tiny_quality()
     assert "probed with: 6 faces" in _run(model, "--faces", tmp_path / "crops")[1]
-    assert "probed with: 4 faces" in _run(model, "--faces", tmp_path / "crops", "--most", 4, "--seed", 1)[1]
+    assert (
+        "probed with: 4 faces"
+        in _run(model, "--faces", tmp_path / "crops", "--most", 4, "--seed", 1)[1]
+    )
     code, _, stderr = _run(model, "--faces", tmp_path / "none")
     assert code == 2
     assert "at least 4 faces, got 0" in stderr

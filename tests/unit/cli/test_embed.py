@@ -21,7 +21,10 @@ Maker = Callable[..., Path]
 @pytest.fixture
 def crops(tmp_path: Path, rng: np.random.Generator) -> Path:
     for name in ("01", "02"):
-        write_image(tmp_path / "crops" / "ann" / f"{name}.png", rng.integers(0, 256, (112, 112, 3), np.uint8))
+        write_image(
+            tmp_path / "crops" / "ann" / f"{name}.png",
+            rng.integers(0, 256, (112, 112, 3), np.uint8),
+        )
     return tmp_path / "crops"
 
 
@@ -31,7 +34,9 @@ def _run(*arguments: object) -> tuple[int, str, str]:
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".npy", ".parquet"])
-def test_writes_embeddings(crops: Path, tmp_path: Path, tiny_recognizer: Maker, suffix: str) -> None:
+def test_writes_embeddings(
+    crops: Path, tmp_path: Path, tiny_recognizer: Maker, suffix: str
+) -> None:
     out, model = tmp_path / f"e{suffix}", tiny_recognizer()
     code, stdout, stderr = _run(crops, "--recognizer", model, "-o", out)
     assert (code, stdout) == (0, "")
@@ -42,7 +47,9 @@ def test_writes_embeddings(crops: Path, tmp_path: Path, tiny_recognizer: Maker, 
     assert _run(crops, "--recognizer", model, "-o", out, "-q") == (0, "", "")
 
 
-def test_options_change_what_is_written(crops: Path, tmp_path: Path, tiny_recognizer: Maker) -> None:
+def test_options_change_what_is_written(
+    crops: Path, tmp_path: Path, tiny_recognizer: Maker
+) -> None:
     model, out = tiny_recognizer(), tmp_path / "e.npz"
     assert _run(crops, "--recognizer", model, "-o", out, "--batch", 1, "--threads", 1)[0] == 0
     plain = read_embeddings(out).vector
@@ -83,7 +90,19 @@ def test_every_option_reaches_the_verb(monkeypatch: pytest.MonkeyPatch) -> None:
         return Embedded(empty, Manifest(np.empty(0, "U1"), np.empty(0, "U1")))
 
     monkeypatch.setattr("fiqa.embedding.run.embed_rows", spy)
-    options = ["--flip", "--half", "--batch", 3, "--threads", 2, "--max-pixels", 99, "--max-bytes", 88, "--force"]
+    options = [
+        "--flip",
+        "--half",
+        "--batch",
+        3,
+        "--threads",
+        2,
+        "--max-pixels",
+        99,
+        "--max-bytes",
+        88,
+        "--force",
+    ]
     assert _run("a", "b", "--recognizer", "r.onnx", "-o", "e.npz", *options)[0] == 0
     del seen["progress"]
     assert seen == {

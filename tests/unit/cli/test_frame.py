@@ -36,7 +36,9 @@ def test_every_command_is_documented_and_its_help_ends_with_an_example(name):
         assert f"fiqa {' '.join(path)}" in example
         assert "Options:" in before
         for line in before.splitlines():
-            assert not line.rstrip().endswith(("TEXT", "INTEGER")), f"an option without help: {line}"
+            assert not line.rstrip().endswith(("TEXT", "INTEGER")), (
+                f"an option without help: {line}"
+            )
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -68,7 +70,11 @@ def test_version():
 
 @pytest.mark.parametrize(
     ("arguments", "meant"),
-    [(["scoer"], "'score'"), (["--verison"], "--version"), (["score", "--detectr", "x", "a"], "--detector")],
+    [
+        (["scoer"], "'score'"),
+        (["--verison"], "--version"),
+        (["score", "--detectr", "x", "a"], "--detector"),
+    ],
 )
 def test_a_typing_error_gets_the_closest_match(arguments, meant):
     result = call(*arguments)
@@ -134,7 +140,9 @@ def test_ctrl_c_in_a_real_process():
         "def command() -> None:\n    print('on', flush=True)\n    time.sleep(30)\n"
         "module.command = command\nsys.modules['fiqa.cli.methods'] = module\nsys.argv = ['fiqa', 'methods']\nmain()"
     )
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     assert process.stdout.readline() == "on\n"
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=20)
@@ -148,10 +156,15 @@ def test_a_closed_pipe_is_quiet():
 
 
 def test_python_dash_m_is_the_command():
-    done = subprocess.run([sys.executable, "-m", "fiqa", "--version"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "fiqa", "--version"], capture_output=True, text=True, check=True
+    )
     assert done.stdout.startswith("fiqa ")
 
 
 def test_an_example_keeps_its_lines():
-    assert split_example("A.\n\nB.\n\nExample:\n  x\n  y\n") == ("A.\n\nB.", "\b\nExample:\n  x\n  y")
+    assert split_example("A.\n\nB.\n\nExample:\n  x\n  y\n") == (
+        "A.\n\nB.",
+        "\b\nExample:\n  x\n  y",
+    )
     assert split_example("no such part") == ("no such part", "")

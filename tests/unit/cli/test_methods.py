@@ -25,7 +25,10 @@ def test_every_method_has_a_line_in_aligned_columns():
 def test_one_method_shows_its_whole_card(name):
     text = call(name).stdout
     settings = settings_of(name)
-    assert [line.split()[0] for line in text.splitlines()] == [*vars(card(name)), *(["settings"] if settings else [])]
+    assert [line.split()[0] for line in text.splitlines()] == [
+        *vars(card(name)),
+        *(["settings"] if settings else []),
+    ]
     assert all(key in text.splitlines()[-1] for key in settings)
     assert card(name).paper in text
     assert card(name).limits in text

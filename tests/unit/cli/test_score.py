@@ -20,7 +20,9 @@ from fiqa.data.tables import read_table
 def folder(tmp_path: Path, rng: np.random.Generator) -> Path:
     (tmp_path / "crops").mkdir()
     for i in range(3):
-        cv2.imwrite(str(tmp_path / "crops" / f"{i}.png"), rng.integers(0, 256, (112, 112, 3), np.uint8))
+        cv2.imwrite(
+            str(tmp_path / "crops" / f"{i}.png"), rng.integers(0, 256, (112, 112, 3), np.uint8)
+        )
     return tmp_path / "crops"
 
 
@@ -32,7 +34,19 @@ def test_the_recognizer_and_the_settings_arrive(
     folder: Path, tiny_recognizer: Callable[..., Path], tmp_path: Path
 ) -> None:
     path, out = tiny_recognizer(), tmp_path / "norm.parquet"
-    common = [folder, "--aligned", "--workers", 1, "--quiet", "--model", "norm", "--recognizer", path, "-o", out]
+    common = [
+        folder,
+        "--aligned",
+        "--workers",
+        1,
+        "--quiet",
+        "--model",
+        "norm",
+        "--recognizer",
+        path,
+        "-o",
+        out,
+    ]
     assert call(*common, "--set", "x0=3", "--set", "w=0.5").exit_code == 0
     table = read_table(out)
     crops = np.stack([cv2.imread(name)[..., ::-1] for name in table["path"]])
@@ -40,10 +54,21 @@ def test_the_recognizer_and_the_settings_arrive(
     np.testing.assert_allclose(table["raw"], scorer.score(crops), rtol=1e-5)
     assert table["uqs"].to_list() == scorer.unified(scorer.score(crops)).tolist()
     record = read_sidecar(out)
-    assert record["inputs"]["recognizer"] == scorer.version.split()[-1] or len(record["inputs"]["recognizer"]) == 64
+    assert (
+        record["inputs"]["recognizer"] == scorer.version.split()[-1]
+        or len(record["inputs"]["recognizer"]) == 64
+    )
     assert record["arguments"]["version"] == scorer.version
-    assert "is current" in call(*[a for a in common if a != "--quiet"], "--set", "x0=3", "--set", "w=0.5").stderr
-    assert "is current" not in call(*[a for a in common if a != "--quiet"], "--set", "x0=4", "--set", "w=0.5").stderr
+    assert (
+        "is current"
+        in call(*[a for a in common if a != "--quiet"], "--set", "x0=3", "--set", "w=0.5").stderr
+    )
+    assert (
+        "is current"
+        not in call(
+            *[a for a in common if a != "--quiet"], "--set", "x0=4", "--set", "w=0.5"
+        ).stderr
+    )
 
 
 @pytest.mark.parametrize(
@@ -52,12 +77,18 @@ def test_the_recognizer_and_the_settings_arrive(
         (["--model", "norm"], "norm must be given its recognizer"),
         (["--model", "norm", "--set", "x0"], "--set must be NAME=VALUE, got 'x0'"),
         (["--model", "norm", "--set", "=1"], "--set must be NAME=VALUE, got '=1'"),
-        (["--model", "norm", "--recognizer", "r.onnx", "--set", "size=3"], "Unknown setting of norm 'size'"),
+        (
+            ["--model", "norm", "--recognizer", "r.onnx", "--set", "size=3"],
+            "Unknown setting of norm 'size'",
+        ),
         (
             ["--model", "norm", "--recognizer", "r.onnx", "--set", "x0=high"],
             "x0 of norm must be of type float, got 'high'",
         ),
-        (["--model", "analytic", "--recognizer", "r.onnx"], "Unknown setting of analytic 'recognizer'"),
+        (
+            ["--model", "analytic", "--recognizer", "r.onnx"],
+            "Unknown setting of analytic 'recognizer'",
+        ),
     ],
 )
 def test_wrong_use_is_said(folder: Path, more: list[str], text: str) -> None:

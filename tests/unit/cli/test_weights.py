@@ -79,7 +79,12 @@ def test_card_is_written_beside_the_model(tiny_quality: Maker) -> None:
         "s",
         "t",
     )
-    assert (card.input.color, card.input.scale, card.input.mean[2], card.input.std[0]) == ("BGR", 1, 127.5, 128)
+    assert (card.input.color, card.input.scale, card.input.mean[2], card.input.std[0]) == (
+        "BGR",
+        1,
+        127.5,
+        128,
+    )
     assert not card.outputs[0].higher_is_better
     assert card.calibration is not None
     assert (card.calibration.x0, card.calibration.w) == (0.5, 0.1)
@@ -111,7 +116,12 @@ def test_card_of_torch_weights(tmp_path: Path) -> None:
     code, stdout, _ = _run(*arguments, "--embedding", 8, "--dropout", 0.4, "--objective", "magface")
     assert (code, stdout.strip()) == (0, f"{path}.json")
     card = read_card(f"{path}.json")
-    assert (card.backbone, card.embedding_dim, card.dropout, card.objective) == ("mobilefacenet", 8, 0.4, "magface")
+    assert (card.backbone, card.embedding_dim, card.dropout, card.objective) == (
+        "mobilefacenet",
+        8,
+        0.4,
+        "magface",
+    )
 
 
 def test_the_real_registry_shows_a_license_of_everything() -> None:

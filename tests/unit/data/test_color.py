@@ -139,14 +139,20 @@ def ink_profile() -> bytes:
         body += content
     whole = struct.pack(">I", len(tags)) + index + body
     head = struct.pack(">I4sI4s4s4s", 128 + len(whole), b"", 0x02400000, b"prtr", b"CMYK", b"Lab ")
-    head += struct.pack(">6H4s", 2026, 1, 1, 0, 0, 0, b"acsp") + bytes(28) + struct.pack(">3i", 63190, 65536, 54061)
+    head += (
+        struct.pack(">6H4s", 2026, 1, 1, 0, 0, 0, b"acsp")
+        + bytes(28)
+        + struct.pack(">3i", 63190, 65536, 54061)
+    )
     return head + bytes(128 - len(head)) + whole
 
 
 def test_ink_is_converted_by_its_own_profile() -> None:
     profile = ink_profile()
     for form in ("TIFF", "JPEG"):
-        cyan = decode_image(save(PIL.Image.new("CMYK", (8, 8), (255, 0, 0, 0)), form, icc_profile=profile))
+        cyan = decode_image(
+            save(PIL.Image.new("CMYK", (8, 8), (255, 0, 0, 0)), form, icc_profile=profile)
+        )
         np.testing.assert_allclose(cyan.pixels, 119, atol=3)  # L* 50 is 119 in sRGB
         assert cyan.notes == ("profile_converted=ink",)
     paper = decode_image(save(PIL.Image.new("CMYK", (8, 8)), "TIFF", icc_profile=profile))
@@ -159,11 +165,15 @@ def test_ink_is_converted_by_its_own_profile() -> None:
 def test_color_that_is_told_without_a_profile_is_noted(skin: Any) -> None:
     exif = PIL.Image.Exif()
     exif.get_ifd(0x8769)[0xA001] = 2
-    assert decode_image(save(skin, "JPEG", exif=exif)).notes == ("profile_ignored=Adobe RGB by EXIF",)
+    assert decode_image(save(skin, "JPEG", exif=exif)).notes == (
+        "profile_ignored=Adobe RGB by EXIF",
+    )
     camera = PIL.Image.Exif()
     camera.get_ifd(0x8769)[0xA001] = 65535
     camera.get_ifd(0x8769)[0xA005] = {1: "R03"}
-    assert decode_image(save(skin, "JPEG", exif=camera)).notes == ("profile_ignored=Adobe RGB by EXIF",)
+    assert decode_image(save(skin, "JPEG", exif=camera)).notes == (
+        "profile_ignored=Adobe RGB by EXIF",
+    )
     usual = PIL.Image.Exif()
     usual.get_ifd(0x8769)[0xA001] = 1
     assert decode_image(save(skin, "JPEG", exif=usual)).notes == ()
@@ -171,5 +181,11 @@ def test_color_that_is_told_without_a_profile_is_noted(skin: Any) -> None:
     head = 8 + 25
     for gamma, notes in ((100_000, ("profile_ignored=gamma 1",)), (45_455, ())):
         chunk = b"gAMA" + struct.pack(">I", gamma)
-        told = png[:head] + struct.pack(">I", 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) + png[head:]
+        told = (
+            png[:head]
+            + struct.pack(">I", 4)
+            + chunk
+            + struct.pack(">I", zlib.crc32(chunk))
+            + png[head:]
+        )
         assert decode_image(told).notes == notes

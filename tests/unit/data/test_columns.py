@@ -28,13 +28,17 @@ SPELLINGS = {
     "crlf": lambda text: text.replace("\n", "\r\n").encode(),
     "trailing": lambda text: text.replace("\n", ";;\n").replace(",", ";").encode(),
     "case": lambda text: (text.split("\n")[0].title() + text[text.index("\n") :]).encode(),
-    "quoted": lambda text: ('"' + text.split("\n")[0].replace(",", '","') + '"' + text[text.index("\n") :]).encode(),
+    "quoted": lambda text: (
+        '"' + text.split("\n")[0].replace(",", '","') + '"' + text[text.index("\n") :]
+    ).encode(),
 }
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
 @pytest.mark.parametrize("suffix", [".csv", ".tsv"])
-def test_every_reader_of_tables_reads_every_spelling(tmp_path: Path, spelling: str, suffix: str) -> None:
+def test_every_reader_of_tables_reads_every_spelling(
+    tmp_path: Path, spelling: str, suffix: str
+) -> None:
     if suffix == ".tsv" and spelling not in ("tabs", "utf-16"):
         pytest.skip("a .tsv has tabs")
 
@@ -66,12 +70,16 @@ def test_lists_are_read_in_every_encoding(tmp_path: Path, spelling: str) -> None
     (tmp_path / "é.jpg").touch()
     (tmp_path / "b.jpg").touch()
     (tmp_path / "list.txt").write_bytes(SPELLINGS[spelling]("é.jpg\nb.jpg\n"))
-    assert find(tmp_path / "list.txt").path.tolist() == [str(tmp_path / name) for name in ("é.jpg", "b.jpg")]
+    assert find(tmp_path / "list.txt").path.tolist() == [
+        str(tmp_path / name) for name in ("é.jpg", "b.jpg")
+    ]
     (tmp_path / "pairs.txt").write_bytes(SPELLINGS[spelling]("1\nAé\t1\t2\nAé\t1\tB\t1\n"))
     assert read_folds(tmp_path / "pairs.txt").pairs.ids[0] == "Aé/Aé_0001.jpg"
     (tmp_path / "scores.txt").write_bytes(SPELLINGS[spelling]("é.jpg 0.5\nb.jpg 1\n"))
     assert score_files.read(tmp_path / "scores.txt").name == ["é.jpg", "b.jpg"]
-    (tmp_path / "t.jsonl").write_bytes(SPELLINGS[spelling]('{"Id": "é", "Value": 1}\n{"Id": "b", "Value": 2}\n'))
+    (tmp_path / "t.jsonl").write_bytes(
+        SPELLINGS[spelling]('{"Id": "é", "Value": 1}\n{"Id": "b", "Value": 2}\n')
+    )
     assert read_quality(tmp_path / "t.jsonl").id.tolist() == ["é", "b"]
 
 
@@ -97,7 +105,9 @@ def test_other_names_stay_as_they_are() -> None:
     assert canonical([" Camera", "\ufeffID", "Factor_blur"], "x") == ["Camera", "id", "Factor_blur"]
 
 
-@pytest.mark.parametrize("name", ["person", "Person", "subject", " Subject ID", "people", "label", "Name"])
+@pytest.mark.parametrize(
+    "name", ["person", "Person", "subject", " Subject ID", "people", "label", "Name"]
+)
 def test_a_column_that_may_be_meant_is_named_and_folders_are_not_taken(
     tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:

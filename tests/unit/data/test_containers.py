@@ -36,7 +36,13 @@ class TestAvif:
     def test_it_is_read_as_it_was_written(self, smooth: Any) -> None:
         data = save(smooth, "AVIF", quality=95)
         image, header = decode_image(data), decode_header(data)
-        assert (image.format, image.width, image.height, image.frames, image.grey) == ("AVIF", 60, 40, 1, False)
+        assert (image.format, image.width, image.height, image.frames, image.grey) == (
+            "AVIF",
+            60,
+            40,
+            1,
+            False,
+        )
         assert (header.width, header.height, header.sha256) == (60, 40, image.sha256)
         assert np.abs(image.pixels.astype(int) - smooth).mean() < 3
         assert "AVIF" in FORMATS
@@ -45,15 +51,21 @@ class TestAvif:
     def test_it_is_turned_once(self, smooth: Any, turn: int) -> None:
         exif = PIL.Image.Exif()
         exif[0x0112] = turn
-        wanted = decode_image(save(smooth, "PNG", exif=exif))  # first: AVIF takes the tag out of the block
+        wanted = decode_image(
+            save(smooth, "PNG", exif=exif)
+        )  # first: AVIF takes the tag out of the block
         image = decode_image(save(smooth, "AVIF", exif=exif, quality=95))
         assert image.pixels.shape == wanted.pixels.shape
         assert np.abs(image.pixels.astype(int) - wanted.pixels).mean() < 3
 
-    def test_the_limit_holds_before_decoding(self, smooth: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_limit_holds_before_decoding(
+        self, smooth: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         data = save(smooth, "AVIF")
         assert 2400 in boxes.claimed_pixels(data)
-        monkeypatch.setattr(PIL.AvifImagePlugin.AvifImageFile, "_open", lambda self: pytest.fail("it was opened"))
+        monkeypatch.setattr(
+            PIL.AvifImagePlugin.AvifImageFile, "_open", lambda self: pytest.fail("it was opened")
+        )
         with pytest.raises(UnsafeFileError, match="at most 2399 pixels, got 2400") as caught:
             decode_image(data, limits=Limits(max_pixels=2399))
         assert caught.value.status == "too_large"
@@ -66,10 +78,14 @@ class TestAvif:
                 decode_image(data[:length])
             assert caught.value.status in ("truncated", "corrupt")
 
-    def test_a_pillow_without_it_is_named(self, smooth: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_pillow_without_it_is_named(
+        self, smooth: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         data = save(smooth, "AVIF")
         monkeypatch.setattr(PIL.AvifImagePlugin, "SUPPORTED", False)
-        with pytest.raises(ReadError, match=r"AVIF image, and Pillow .*\n\nhint: .*pillow>=11.3") as caught:
+        with pytest.raises(
+            ReadError, match=r"AVIF image, and Pillow .*\n\nhint: .*pillow>=11.3"
+        ) as caught:
             decode_image(data)
         assert caught.value.status == "unsupported_format"
 
@@ -81,7 +97,9 @@ class TestAvif:
         assert decode_image(told).notes == ("profile_ignored=primaries 12, transfer 16",)
 
 
-@pytest.mark.parametrize(("brand", "named"), [(b"heic", "HEIC"), (b"heix", "HEIC"), (b"crx ", "camera raw")])
+@pytest.mark.parametrize(
+    ("brand", "named"), [(b"heic", "HEIC"), (b"heix", "HEIC"), (b"crx ", "camera raw")]
+)
 @pytest.mark.parametrize("place", ["major", "compatible"])
 def test_other_boxes_are_named(brand: bytes, named: str, place: str) -> None:
     major, other = (brand, b"miaf") if place == "major" else (b"mif1", brand)
@@ -98,7 +116,12 @@ def test_jpeg_xl_and_strange_boxes() -> None:
     video = struct.pack(">I", 16) + b"ftypisom" + bytes(40)
     with pytest.raises(ReadError, match="known format"):
         decode_image(video)
-    loop = struct.pack(">I4s", 16, b"ftyp") + b"avif" + bytes(4) + struct.pack(">I4s", 8, b"meta") * 50_000
+    loop = (
+        struct.pack(">I4s", 16, b"ftyp")
+        + b"avif"
+        + bytes(4)
+        + struct.pack(">I4s", 8, b"meta") * 50_000
+    )
     assert boxes.claimed_pixels(loop) == []
 
 
@@ -112,10 +135,16 @@ def ifd(order: str, entries: dict[int, tuple[int, int]], following: int = 0) -> 
     return struct.pack(order + "H", len(entries)) + body + struct.pack(order + "I", following)
 
 
-def raw_like(order: str, photometric: int, *, below: bool, extra: dict[int, tuple[int, int]] | None = None) -> bytes:
+def raw_like(
+    order: str, photometric: int, *, below: bool, extra: dict[int, tuple[int, int]] | None = None
+) -> bytes:
     """A TIFF whose first picture is a preview of 2 x 2 grey pixels, the main one of `photometric` in a
     directory below it or behind it."""
-    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", 12) + bytes([9, 9, 9, 9])
+    head = (
+        (b"II*\0" if order == "<" else b"MM\0*")
+        + struct.pack(order + "I", 12)
+        + bytes([9, 9, 9, 9])
+    )
     preview = {
         0xFE: (4, 1), 0x100: (3, 2), 0x101: (3, 2), 0x102: (3, 8), 0x103: (3, 1), 0x106: (3, 1),
         0x111: (4, 8), 0x115: (3, 1), 0x116: (3, 2), 0x117: (4, 4), **(extra or {}),
@@ -132,7 +161,9 @@ def raw_like(order: str, photometric: int, *, below: bool, extra: dict[int, tupl
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("below", [True, False])
 @pytest.mark.parametrize("photometric", [32803, 34892])
-def test_a_preview_in_front_of_a_mosaic_is_no_photograph(order: str, below: bool, photometric: int) -> None:
+def test_a_preview_in_front_of_a_mosaic_is_no_photograph(
+    order: str, below: bool, photometric: int
+) -> None:
     data = raw_like(order, photometric, below=below)
     with pytest.raises(ReadError, match=r"camera raw file .*preview") as caught:
         decode_image(data)
@@ -148,7 +179,12 @@ def test_several_directories_below_are_all_looked_at() -> None:
     first = 8 + 2 + 4 * 12 + 4
     places = first + 8
     body = struct.pack("<H", 4)
-    for tag, kind, count, value in ((0x100, 3, 1, 2), (0x101, 3, 1, 2), (0x106, 3, 1, 2), (0x14A, 4, 2, first)):
+    for tag, kind, count, value in (
+        (0x100, 3, 1, 2),
+        (0x101, 3, 1, 2),
+        (0x106, 3, 1, 2),
+        (0x14A, 4, 2, first),
+    ):
         body += struct.pack("<HHII", tag, kind, count, value)
     below = struct.pack("<II", places, places + len(ifd(order, preview)))
     data = b"II*\0" + struct.pack("<I", 8) + body + bytes(4) + below + ifd(order, preview) + second
@@ -184,7 +220,9 @@ class TestMotionPhotos:
     def still(self, smooth: Any) -> bytes:
         return save(smooth, "JPEG")
 
-    def test_a_video_behind_the_image_has_no_scans(self, still: bytes, rng: np.random.Generator) -> None:
+    def test_a_video_behind_the_image_has_no_scans(
+        self, still: bytes, rng: np.random.Generator
+    ) -> None:
         tail = rng.integers(0, 256, 2_000_000, np.uint8).tobytes() + b"\xff\xda" * 300
         image = decode_image(still + tail)
         np.testing.assert_array_equal(image.pixels, decode_image(still).pixels)

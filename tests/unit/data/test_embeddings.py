@@ -26,7 +26,9 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 def made(rng: np.random.Generator) -> Embeddings:
     vectors = rng.normal(size=(9, 16)) * rng.uniform(1, 20, (9, 1))
     ids = np.array([f"p{i}/ä {i}.jpg" for i in range(9)])
-    return Embeddings(ids, _unit(vectors), np.linalg.norm(vectors, axis=1).astype(np.float32), "recognizer_a")
+    return Embeddings(
+        ids, _unit(vectors), np.linalg.norm(vectors, axis=1).astype(np.float32), "recognizer_a"
+    )
 
 
 def _npz(path: Path, **arrays: Any) -> Path:
@@ -86,18 +88,29 @@ def test_without_norm_any_length_is_normalized(tmp_path: Path, made: Embeddings)
 
 def test_with_norm_rows_must_be_unit(tmp_path: Path, made: Embeddings) -> None:
     with pytest.raises(InputError, match="unit length"):
-        read_embeddings(_npz(tmp_path / "e.npz", id=made.id, vector=made.vector * 2, norm=made.norm))
+        read_embeddings(
+            _npz(tmp_path / "e.npz", id=made.id, vector=made.vector * 2, norm=made.norm)
+        )
     with pytest.raises(InputError, match="unit length"):
         read_embeddings(
-            _npz(tmp_path / "e.npz", id=made.id, vector=(made.vector * 2).astype(np.float16), norm=made.norm)
+            _npz(
+                tmp_path / "e.npz",
+                id=made.id,
+                vector=(made.vector * 2).astype(np.float16),
+                norm=made.norm,
+            )
         )
 
 
 @pytest.mark.parametrize("bad", [0.0, np.nan, np.inf])
-def test_rows_that_cannot_be_normalized_are_named(tmp_path: Path, made: Embeddings, bad: float) -> None:
+def test_rows_that_cannot_be_normalized_are_named(
+    tmp_path: Path, made: Embeddings, bad: float
+) -> None:
     vectors = made.vector.copy()
     vectors[4] = bad
-    with pytest.raises(InputError, match=r"1 of 9 are NaN, infinite or zero, the first is of id 'p4/"):
+    with pytest.raises(
+        InputError, match=r"1 of 9 are NaN, infinite or zero, the first is of id 'p4/"
+    ):
         read_embeddings(_npz(tmp_path / "e.npz", id=made.id, vector=vectors))
 
 
@@ -114,7 +127,9 @@ def test_wrong_columns(tmp_path: Path, made: Embeddings) -> None:
     with pytest.raises(InputError, match="must be unique"):
         read_embeddings(_npz(tmp_path / "e.npz", id=np.full(9, "x"), vector=made.vector))
     with pytest.raises(ShapeError, match=r"norm must have shape \(9,\)"):
-        read_embeddings(_npz(tmp_path / "e.npz", id=made.id, vector=made.vector, norm=made.norm[:3]))
+        read_embeddings(
+            _npz(tmp_path / "e.npz", id=made.id, vector=made.vector, norm=made.norm[:3])
+        )
 
 
 def test_objects_are_refused(tmp_path: Path, made: Embeddings) -> None:
@@ -128,7 +143,9 @@ def test_objects_are_refused(tmp_path: Path, made: Embeddings) -> None:
 
 def test_a_header_that_lies_about_its_size_is_refused(tmp_path: Path) -> None:
     header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": (10**12, 512)})
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "<f4", "fortran_order": False, "shape": (10**12, 512)}
+    )
     with zipfile.ZipFile(tmp_path / "e.npz", "w") as archive:
         archive.writestr("vector.npy", header.getvalue())
     with pytest.raises(ReadError, match="says shape"):
@@ -140,14 +157,18 @@ def test_a_header_that_lies_about_its_size_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_zip_bomb_is_refused_from_its_directory(tmp_path: Path) -> None:
-    np.savez_compressed(tmp_path / "e.npz", id=np.array(["a"]), vector=np.zeros((1, 1 << 23), np.float32))
+    np.savez_compressed(
+        tmp_path / "e.npz", id=np.array(["a"]), vector=np.zeros((1, 1 << 23), np.float32)
+    )
     with pytest.raises(UnsafeFileError, match="must unpack to at most 100 times") as caught:
         read_embeddings(tmp_path / "e.npz")
     assert caught.value.status == "too_large"
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 not a zip", b"\x93NUMPY\x01\x00", b"PAR1 nothing PAR1", b"text"])
+@pytest.mark.parametrize(
+    "content", [b"", b"PK\x03\x04 not a zip", b"\x93NUMPY\x01\x00", b"PAR1 nothing PAR1", b"text"]
+)
 def test_rubbish_is_a_read_error(tmp_path: Path, suffix: str, content: bytes) -> None:
     path = tmp_path / f"e{suffix}"
     path.write_bytes(content)
@@ -191,11 +212,15 @@ def test_npy_needs_its_ids(tmp_path: Path, made: Embeddings) -> None:
 def test_odd_ids(tmp_path: Path) -> None:
     ids = np.array(["a;b", "=cmd()", "-x", "line\nbreak", "caf\udce9.jpg"])
     odd = Embeddings(ids, np.eye(5, dtype=np.float32))
-    np.testing.assert_array_equal(read_embeddings(write_embeddings(odd, tmp_path / "e.npz")).id, ids)
+    np.testing.assert_array_equal(
+        read_embeddings(write_embeddings(odd, tmp_path / "e.npz")).id, ids
+    )
     with pytest.raises(InputError, match="must be one line each, got 'line"):
         write_embeddings(odd, tmp_path / "e.npy")
     rest = odd.take([0, 1, 2, 4])
-    np.testing.assert_array_equal(read_embeddings(write_embeddings(rest, tmp_path / "e.npy")).id, rest.id)
+    np.testing.assert_array_equal(
+        read_embeddings(write_embeddings(rest, tmp_path / "e.npy")).id, rest.id
+    )
 
 
 def test_parquet_specials(tmp_path: Path, made: Embeddings) -> None:
@@ -235,7 +260,10 @@ def test_other_files_map_as_they_read(tmp_path, rng):
 
     unit = rng.normal(size=(5, 4))
     known = Embeddings(
-        np.array(list("abcde")), unit / np.linalg.norm(unit, axis=1, keepdims=True), np.arange(5.0) + 1, "r"
+        np.array(list("abcde")),
+        unit / np.linalg.norm(unit, axis=1, keepdims=True),
+        np.arange(5.0) + 1,
+        "r",
     )
     for name in ("e.npz", "e.npy", "e.parquet"):
         write_embeddings(known, tmp_path / name)

@@ -39,7 +39,9 @@ class Index:
 class Pandas:
     """What is used of a pandas DataFrame."""
 
-    def __init__(self, data: dict[str, list[Any]], index: tuple[str, list[Any]] | None = None) -> None:
+    def __init__(
+        self, data: dict[str, list[Any]], index: tuple[str, list[Any]] | None = None
+    ) -> None:
         self._data, self._index = data, index
         self.index = Index([None if index is None else index[0]])
 
@@ -60,18 +62,32 @@ class Pandas:
         return self
 
     def reset_index(self) -> Pandas:
-        return Pandas(self._data if self._index is None else {self._index[0]: self._index[1], **self._data})
+        return Pandas(
+            self._data if self._index is None else {self._index[0]: self._index[1], **self._data}
+        )
 
 
 def test_what_is_a_frame() -> None:
     assert is_frame(Pandas({}))
     assert is_frame(pl.DataFrame())
-    for other in ("a.csv", {"a": [1]}, [1], np.zeros(3), pl.Series([1]), pl.DataFrame, fiqa.Quality, None):
+    for other in (
+        "a.csv",
+        {"a": [1]},
+        [1],
+        np.zeros(3),
+        pl.Series([1]),
+        pl.DataFrame,
+        fiqa.Quality,
+        None,
+    ):
         assert not is_frame(other)
 
 
 def test_missing_values_and_a_named_index() -> None:
-    frame = Pandas({"score": [0.5, math.nan, NAType()], "reasons": [["blurry"], None, None]}, ("id", ["a", "b", "c"]))
+    frame = Pandas(
+        {"score": [0.5, math.nan, NAType()], "reasons": [["blurry"], None, None]},
+        ("id", ["a", "b", "c"]),
+    )
     assert columns_of(frame) == {
         "id": ["a", "b", "c"], "score": [0.5, None, None], "reasons": [["blurry"], None, None]
     }  # fmt: skip
@@ -85,8 +101,14 @@ def people() -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], Embeddings]:
     rng = np.random.default_rng(0)
     value = rng.random(80)
     ids = np.array([f"p{k // 4}/{k}" for k in range(80)])
-    vectors = rng.normal(size=(20, 8)).repeat(4, axis=0) + (2.2 - 2 * value)[:, None] * rng.normal(size=(80, 8))
-    return ids, value, Embeddings(ids, vectors / np.linalg.norm(vectors, axis=1)[:, None], None, "r")  # type: ignore[arg-type]
+    vectors = rng.normal(size=(20, 8)).repeat(4, axis=0) + (2.2 - 2 * value)[:, None] * rng.normal(
+        size=(80, 8)
+    )
+    return (
+        ids,
+        value,
+        Embeddings(ids, vectors / np.linalg.norm(vectors, axis=1)[:, None], None, "r"),
+    )  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("kind", ["polars", "pandas"])
@@ -97,23 +119,36 @@ def test_evaluate_threshold_and_label_take_frames(kind: str) -> None:
         return pl.DataFrame(data) if kind == "polars" else Pandas(data)
 
     scores = frame({"id": ids.tolist(), "raw": value.tolist(), "model": ["mine"] * 80})
-    vectors = frame({"id": ids.tolist(), "vector": embeddings.vector.tolist(), "recognizer": ["r"] * 80})
+    vectors = frame(
+        {"id": ids.tolist(), "vector": embeddings.vector.tolist(), "recognizer": ["r"] * 80}
+    )
     who = [name.split("/")[0] for name in ids.tolist()]
     faces = frame({"id": ids.tolist(), "path": ids.tolist(), "Identity": who})
     index = np.stack(np.triu_indices(80, 1), axis=1)[::7]
     mated = np.array(who)[index[:, 0]] == np.array(who)[index[:, 1]]
     pairs = frame(
-        {"id_a": ids[index[:, 0]].tolist(), "id_b": ids[index[:, 1]].tolist(), "mated": mated.astype(int).tolist()}
+        {
+            "id_a": ids[index[:, 0]].tolist(),
+            "id_b": ids[index[:, 1]].tolist(),
+            "mated": mated.astype(int).tolist(),
+        }
     )
     chosen: dict[str, Any] = {"fmr": 0.1, "draws": 10}
-    plain = fiqa.evaluate(Quality(ids, value, "mine"), embeddings, pairs=Pairs(ids, index, mated), **chosen)
+    plain = fiqa.evaluate(
+        Quality(ids, value, "mine"), embeddings, pairs=Pairs(ids, index, mated), **chosen
+    )
     found = fiqa.evaluate(scores, vectors, pairs=pairs, faces=faces, **chosen)
     assert found.scores[0].name == "mine"
     np.testing.assert_array_equal(found.curve("mine").curve.fnmr, plain.curve("mine").curve.fnmr)
     assert found.notes[0] == "Identities are from column identity of the frame."
     cut = fiqa.threshold(scores, vectors, faces=faces, coverage=0.8, fmr=0.1, draws=10)
     assert cut.method == "mine"
-    assert cut.cut == fiqa.threshold(Quality(ids, value, "mine"), embeddings, coverage=0.8, fmr=0.1, draws=10).cut
+    assert (
+        cut.cut
+        == fiqa.threshold(
+            Quality(ids, value, "mine"), embeddings, coverage=0.8, fmr=0.1, draws=10
+        ).cut
+    )
     for method in ("cr_fiqa", "label_optimization"):
         labels = fiqa.label(method, faces=faces, embeddings=vectors, prior=scores)
         same = fiqa.label(method, embeddings=embeddings, prior=Quality(ids, value, "mine"))

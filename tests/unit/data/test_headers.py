@@ -41,7 +41,13 @@ def test_orientation_in_either_byte_order(order: str) -> None:
 
 def test_big_tiff_directories_are_read() -> None:
     entry = struct.pack("<HHQQ", 0x0100, 3, 1, 77)
-    data = b"II+\0" + struct.pack("<HHQ", 8, 0, 16) + struct.pack("<Q", 1) + entry + struct.pack("<Q", 0)
+    data = (
+        b"II+\0"
+        + struct.pack("<HHQ", 8, 0, 16)
+        + struct.pack("<Q", 1)
+        + entry
+        + struct.pack("<Q", 0)
+    )
     found = headers.directory(data)
     assert found is not None
     assert found.tags == {0x0100: (1, 77)}
@@ -83,9 +89,13 @@ def test_exif_spread_over_segments_is_judged_as_one() -> None:
     whole = io.BytesIO()
     PIL.Image.new("RGB", (8, 8)).save(whole, "JPEG")
     payload = 60_000
-    first = b"II*\0" + struct.pack("<I", 8) + ifd([(0x8000 + i, 1, 5 * payload, 8) for i in range(100)])
+    first = (
+        b"II*\0" + struct.pack("<I", 8) + ifd([(0x8000 + i, 1, 5 * payload, 8) for i in range(100)])
+    )
     blocks = [first, *[bytes(payload)] * 6]
-    parts = [b"\xff\xe1" + struct.pack(">H", len(block) + 8) + b"Exif\0\0" + block for block in blocks]
+    parts = [
+        b"\xff\xe1" + struct.pack(">H", len(block) + 8) + b"Exif\0\0" + block for block in blocks
+    ]
     with pytest.raises(UnsafeFileError, match="Tags must claim at most"):
         decode_image(whole.getvalue()[:2] + b"".join(parts) + whole.getvalue()[2:])
 
@@ -93,7 +103,9 @@ def test_exif_spread_over_segments_is_judged_as_one() -> None:
 def test_a_tile_beyond_the_image_is_refused() -> None:
     entries = [(0x0100, 3, 1, 8), (0x0101, 3, 1, 8), (0x0142, 4, 1, 60_000), (0x0143, 4, 1, 60_000)]
     data = b"II*\0" + struct.pack("<I", 8) + ifd(entries)
-    with pytest.raises(UnsafeFileError, match="TIFF file must claim at most 1000000 pixels, got 3600000000"):
+    with pytest.raises(
+        UnsafeFileError, match="TIFF file must claim at most 1000000 pixels, got 3600000000"
+    ):
         headers.guard(data, "TIFF", max_pixels=10**6)
 
 

@@ -21,7 +21,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fiqa.data.images import Image, Limits, decode_header, decode_image, read_bytes, read_image, upright, write_image
+from fiqa.data.images import (
+    Image,
+    Limits,
+    decode_header,
+    decode_image,
+    read_bytes,
+    read_image,
+    upright,
+    write_image,
+)
 from fiqa.errors import InputError, ReadError, ShapeError, UnknownNameError, UnsafeFileError
 from fiqa.vocabulary import STATUSES
 
@@ -43,7 +52,13 @@ def test_lossless_rgb_comes_back_exactly(rgb: Any, form: str) -> None:
     data = save(rgb, form)
     image = decode_image(data)
     np.testing.assert_array_equal(image.pixels, rgb)
-    assert (image.format, image.bits, image.frames, image.grey, image.orientation) == (form, 8, 1, False, 1)
+    assert (image.format, image.bits, image.frames, image.grey, image.orientation) == (
+        form,
+        8,
+        1,
+        False,
+        1,
+    )
     assert image.sha256 == hashlib.sha256(data).hexdigest()
     assert image.pixels.flags["C_CONTIGUOUS"]
     assert image.pixels.dtype == np.uint8
@@ -71,7 +86,9 @@ def tiff(tags: dict[int, tuple[int, int, int]], body: bytes, order: str = "<") -
     return head + body + struct.pack(order + "H", len(tags)) + entries + bytes(4)
 
 
-def grey_tiff(values: Any, bits: int, body: bytes | None = None, **more: tuple[int, int, int]) -> bytes:
+def grey_tiff(
+    values: Any, bits: int, body: bytes | None = None, **more: tuple[int, int, int]
+) -> bytes:
     height, width = values.shape
     raw = values.tobytes() if body is None else body
     tags = {
@@ -124,7 +141,10 @@ def test_integers_of_32_bits_follow_their_sign() -> None:
     ],
 )
 def test_floats(values: list[float], wanted: list[int]) -> None:
-    assert decode_image(save(np.array([values], np.float32), "TIFF")).pixels[0, :, 0].tolist() == wanted
+    assert (
+        decode_image(save(np.array([values], np.float32), "TIFF")).pixels[0, :, 0].tolist()
+        == wanted
+    )
 
 
 def test_a_float_image_of_nothing_finite_is_corrupt() -> None:
@@ -133,12 +153,22 @@ def test_a_float_image_of_nothing_finite_is_corrupt() -> None:
     assert caught.value.status == "corrupt"
 
 
-@pytest.mark.parametrize(("alpha", "wanted"), [(255, [200, 10, 60]), (0, [128, 128, 128]), (128, [164, 69, 94])])
+@pytest.mark.parametrize(
+    ("alpha", "wanted"), [(255, [200, 10, 60]), (0, [128, 128, 128]), (128, [164, 69, 94])]
+)
 def test_alpha_lies_on_mid_grey(alpha: int, wanted: list[int]) -> None:
     pixels = np.full((2, 2, 4), [200, 10, 60, alpha], np.uint8)
     for form in ("PNG", "TIFF"):
         assert decode_image(save(pixels, form)).pixels[0, 0].tolist() == wanted
-    assert abs(int(decode_image(save(PIL.Image.fromarray(pixels).convert("LA"), "PNG")).pixels[0, 0, 0]) - 128) <= 68
+    assert (
+        abs(
+            int(
+                decode_image(save(PIL.Image.fromarray(pixels).convert("LA"), "PNG")).pixels[0, 0, 0]
+            )
+            - 128
+        )
+        <= 68
+    )
 
 
 def test_palette_and_its_transparency() -> None:
@@ -146,16 +176,19 @@ def test_palette_and_its_transparency() -> None:
     picture.putpalette([255, 0, 0, 0, 0, 255])
     picture.putpixel((1, 0), 1)
     assert decode_image(save(picture, "PNG")).pixels[0].tolist() == [[255, 0, 0], [0, 0, 255]]
-    assert decode_image(save(picture, "PNG", transparency=0)).pixels[0].tolist() == [[128] * 3, [0, 0, 255]]
+    assert decode_image(save(picture, "PNG", transparency=0)).pixels[0].tolist() == [
+        [128] * 3,
+        [0, 0, 255],
+    ]
     assert decode_image(save(picture, "GIF")).pixels[0].tolist() == [[255, 0, 0], [0, 0, 255]]
 
 
 def test_one_bit_and_transparent_color_key() -> None:
     bits = PIL.Image.fromarray(np.array([[0, 255]], np.uint8)).convert("1")
     assert decode_image(save(bits, "PNG")).pixels[0, :, 0].tolist() == [0, 255]
-    assert decode_image(save(np.array([[[1, 2, 3], [9, 9, 9]]], np.uint8), "PNG", transparency=(1, 2, 3))).pixels[
-        0
-    ].tolist() == [[128] * 3, [9, 9, 9]]
+    assert decode_image(
+        save(np.array([[[1, 2, 3], [9, 9, 9]]], np.uint8), "PNG", transparency=(1, 2, 3))
+    ).pixels[0].tolist() == [[128] * 3, [9, 9, 9]]
 
 
 def test_cmyk_and_inverted_adobe_jpeg_look_alike(hostile: ModuleType) -> None:
@@ -255,7 +288,11 @@ def test_permission_denied_is_unreadable(tmp_path: Path, hostile: ModuleType) ->
 
 
 def test_paths_that_are_no_files(tmp_path: Path) -> None:
-    for path, status in [(tmp_path, "unreadable"), (tmp_path / "no", "not_found"), ("a\0b", "not_found")]:
+    for path, status in [
+        (tmp_path, "unreadable"),
+        (tmp_path / "no", "not_found"),
+        ("a\0b", "not_found"),
+    ]:
         with pytest.raises(ReadError) as caught:
             read_image(path)
         assert caught.value.status == status
@@ -319,7 +356,9 @@ for path in sys.argv[1:]:
             raise
 sys.exit(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before > 20_000)
 """
-    done = subprocess.run([sys.executable, "-c", script, *map(str, sorted(tmp_path.iterdir()))], timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", script, *map(str, sorted(tmp_path.iterdir()))], timeout=60
+    )
     assert done.returncode == 0
 
 
@@ -415,9 +454,22 @@ def check_promise(data: bytes) -> None:
 
 
 SLOW = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-MAGIC = [b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"BM", b"II*\0", b"MM\0*", b"II+\0", b"P5 ", b"P6\n"]
+MAGIC = [
+    b"",
+    b"\xff\xd8\xff",
+    b"\x89PNG\r\n\x1a\n",
+    b"GIF89a",
+    b"BM",
+    b"II*\0",
+    b"MM\0*",
+    b"II+\0",
+    b"P5 ",
+    b"P6\n",
+]
 MAGIC += [b"RIFF\x40\0\0\0WEBPVP8X", b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"]
 
 
@@ -430,12 +482,27 @@ def test_random_bytes_give_an_image_or_a_status(magic: bytes, body: bytes) -> No
 @SLOW
 @given(
     kind=st.sampled_from(
-        ["JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "JPEG2000", "P", "I;16", "GIF3", "TIFF3"]
+        [
+            "JPEG",
+            "PNG",
+            "WEBP",
+            "BMP",
+            "GIF",
+            "TIFF",
+            "PPM",
+            "JPEG2000",
+            "P",
+            "I;16",
+            "GIF3",
+            "TIFF3",
+        ]
     ),
     edits=st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=6)), max_size=6),
     cut=st.floats(0, 1) | st.none(),
 )
-def test_mutated_files_give_an_image_or_a_status(hostile: ModuleType, kind: str, edits: Any, cut: float | None) -> None:
+def test_mutated_files_give_an_image_or_a_status(
+    hostile: ModuleType, kind: str, edits: Any, cut: float | None
+) -> None:
     if kind.endswith("3"):
         data = bytearray(hostile.animated(kind[:-1]))
     elif kind in ("P", "I;16"):

@@ -26,15 +26,28 @@ def touch(root: Path, *names: str) -> Path:
 
 
 def test_a_tree_gives_identities(tmp_path: Path) -> None:
-    touch(tmp_path, "bob/2.jpg", "ann/1.png", "ann/10.JPG", "ann/2.jpg", "notes.txt", ".hidden/3.jpg", "ann/.4.jpg")
+    touch(
+        tmp_path,
+        "bob/2.jpg",
+        "ann/1.png",
+        "ann/10.JPG",
+        "ann/2.jpg",
+        "notes.txt",
+        ".hidden/3.jpg",
+        "ann/.4.jpg",
+    )
     found = find(tmp_path)
     assert found.id.tolist() == ["ann/1", "ann/10", "ann/2", "bob/2"]
     assert found.identity.tolist() == ["ann", "ann", "ann", "bob"]
-    assert found.path.tolist() == [str(tmp_path / p) for p in ("ann/1.png", "ann/10.JPG", "ann/2.jpg", "bob/2.jpg")]
+    assert found.path.tolist() == [
+        str(tmp_path / p) for p in ("ann/1.png", "ann/10.JPG", "ann/2.jpg", "bob/2.jpg")
+    ]
     assert set(found.status) == {"ok"}
 
 
-def test_a_flat_folder_has_no_identities_and_paths_as_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_flat_folder_has_no_identities_and_paths_as_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     touch(tmp_path, "faces/a.jpg", "faces/b.jpg")
     monkeypatch.chdir(tmp_path)
     for given, prefix in [("faces", "faces/"), ("./faces", "./faces/"), ("faces/", "faces/")]:
@@ -45,7 +58,9 @@ def test_a_flat_folder_has_no_identities_and_paths_as_given(tmp_path: Path, monk
     assert find(".").id.tolist() == ["faces/a", "faces/b"]
 
 
-def test_content_decides_where_the_suffix_does_not(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_content_decides_where_the_suffix_does_not(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     touch(tmp_path, "readme.md", "a.heic")
     (tmp_path / "face.dat").write_bytes(b"\xff\xd8\xff\xe0")
     (tmp_path / "face").write_bytes(b"GIF89a")
@@ -77,11 +92,24 @@ def test_files_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_list_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     touch(tmp_path, "sub/ann/1.jpg", "sub/bob/1.jpg", "here.jpg")
-    lines = [b"ann/1.jpg", b"bob/1.jpg\r", b"", b"gone/caf\xe9.jpg", b"here.jpg", os.fsencode(tmp_path / "here.jpg")]
+    lines = [
+        b"ann/1.jpg",
+        b"bob/1.jpg\r",
+        b"",
+        b"gone/caf\xe9.jpg",
+        b"here.jpg",
+        os.fsencode(tmp_path / "here.jpg"),
+    ]
     (tmp_path / "sub" / "list.txt").write_bytes(b"\n".join(lines))
     monkeypatch.chdir(tmp_path)
     found = find("sub/list.txt")
-    wanted = ["sub/ann/1.jpg", "sub/bob/1.jpg", "gone/caf\udce9.jpg", "here.jpg", str(tmp_path / "here.jpg")]
+    wanted = [
+        "sub/ann/1.jpg",
+        "sub/bob/1.jpg",
+        "gone/caf\udce9.jpg",
+        "here.jpg",
+        str(tmp_path / "here.jpg"),
+    ]
     assert found.path.tolist() == wanted
     assert found.status.tolist() == ["ok", "ok", "not_found", "ok", "ok"]
     assert found.identity.tolist()[:2] == ["ann", "bob"]
@@ -93,7 +121,9 @@ def test_a_manifest_comes_back(tmp_path: Path, suffix: str) -> None:
     touch(tmp_path, "ann/1.jpg", "caf\udce9.jpg")
     whole = Manifest(
         np.array(["a/1", "caf\udce9", "gone", "007"]),
-        np.array([str(tmp_path / p) for p in ("ann/1.jpg", "caf\udce9.jpg", "gone.jpg", "ann/1.jpg")]),
+        np.array(
+            [str(tmp_path / p) for p in ("ann/1.jpg", "caf\udce9.jpg", "gone.jpg", "ann/1.jpg")]
+        ),
         np.array(["ann", "", "", "7"]),
         np.array(["train", "", "test", ""]),
         np.array(["ok", "truncated", "ok", "ok"]),
@@ -127,7 +157,9 @@ def test_a_foreign_manifest_needs_only_paths(tmp_path: Path) -> None:
 
 def test_lists_stay_objects(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg")
-    frame = pl.DataFrame({"id": ["a", "b"], "path": [str(tmp_path / "a.jpg")] * 2, "bbox": [[1.0, 2, 3, 4], None]})
+    frame = pl.DataFrame(
+        {"id": ["a", "b"], "path": [str(tmp_path / "a.jpg")] * 2, "bbox": [[1.0, 2, 3, 4], None]}
+    )
     write_table(frame, tmp_path / "m.parquet")
     boxes = read_manifest(tmp_path / "m.parquet").columns["bbox"]
     assert boxes.dtype == object
@@ -184,7 +216,10 @@ def test_a_folder_that_cannot_be_listed_is_a_row(tmp_path: Path) -> None:
     finally:
         os.seteuid(user)
         (tmp_path / "shut").chmod(0o755)
-    assert dict(zip(found.id.tolist(), found.status.tolist(), strict=True)) == {"ann/1": "ok", "shut": "unreadable"}
+    assert dict(zip(found.id.tolist(), found.status.tolist(), strict=True)) == {
+        "ann/1": "ok",
+        "shut": "unreadable",
+    }
 
 
 def test_hostile_files_are_all_found(hostile_folder: dict[Path, str]) -> None:

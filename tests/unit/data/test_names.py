@@ -13,7 +13,11 @@ IDS = ["ann/01", "ann/02", "bob/03"]
 @pytest.mark.parametrize(
     ("match", "names", "places"),
     [
-        ("id", ["bob/03", "ann/01.jpg", "ann\\02.PNG", "02", "x/ann/01", "ann/01.txt", ""], [2, 0, 1, -1, -1, -1, -1]),
+        (
+            "id",
+            ["bob/03", "ann/01.jpg", "ann\\02.PNG", "02", "x/ann/01", "ann/01.txt", ""],
+            [2, 0, 1, -1, -1, -1, -1],
+        ),
         ("name", ["bob/03", "x/01", "C:\\02", "y/03.jpg"], [2, 0, 1, -1]),
         ("stem", ["x/01.jpg", "02.webp", "03", "04.jpg", "01.score"], [0, 1, 2, -1, -1]),
     ],

@@ -40,7 +40,9 @@ def test_write_and_read_again(tmp_path: Path, suffix: str) -> None:
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl"])
 def test_no_pairs(tmp_path: Path, suffix: str) -> None:
-    write_pairs(Pairs(np.array([], "U1"), np.zeros((0, 2), int), np.zeros(0, bool)), tmp_path / f"p{suffix}")
+    write_pairs(
+        Pairs(np.array([], "U1"), np.zeros((0, 2), int), np.zeros(0, bool)), tmp_path / f"p{suffix}"
+    )
     if suffix == ".jsonl":
         return  # a file of no lines has no columns either
     assert len(read_pairs(tmp_path / f"p{suffix}")) == 0
@@ -110,7 +112,11 @@ def test_join_pairs() -> None:
 @settings(deadline=None)
 def test_mated_pairs_equal_a_loop(names: list[str], hashes: list[str]) -> None:
     identities, content = np.array(names, "U1"), np.array(hashes[: len(names)], "U1")
-    want = {(i, j) for i, j in itertools.combinations(range(len(names)), 2) if names[i] and names[i] == names[j]}
+    want = {
+        (i, j)
+        for i, j in itertools.combinations(range(len(names)), 2)
+        if names[i] and names[i] == names[j]
+    }
     found = mated_pairs(identities)
     assert {tuple(row) for row in found.index.tolist()} == want
     assert len(found.index) == len(want)

@@ -26,7 +26,9 @@ NESTED = pl.DataFrame(
 )
 
 
-@pytest.mark.parametrize("options", [{}, {"compression": "uncompressed"}, {"statistics": False}, {"row_group_size": 2}])
+@pytest.mark.parametrize(
+    "options", [{}, {"compression": "uncompressed"}, {"statistics": False}, {"row_group_size": 2}]
+)
 @pytest.mark.parametrize("frame", [FRAME, NESTED, FRAME.head(0), pl.DataFrame()])
 def test_whole_files_pass(tmp_path: Path, frame: pl.DataFrame, options: dict[str, Any]) -> None:
     path = tmp_path / "t.parquet"
@@ -88,7 +90,12 @@ def made(
     about = {1: 1, 5: values, 6: len(body), 7: len(body), 9: 4}
     column = chunk or {2: 4, 3: about}
     footer = thrift(
-        {1: 1, 2: schema or [{4: "root", 5: 1}, {1: 1, 4: "a"}], 3: rows, 4: [{1: [column], 2: len(body), 3: group}]}
+        {
+            1: 1,
+            2: schema or [{4: "root", 5: 1}, {1: 1, 4: "a"}],
+            3: rows,
+            4: [{1: [column], 2: len(body), 3: group}],
+        }
     )
     return b"PAR1" + body + footer + struct.pack("<I", len(footer)) + b"PAR1"
 
@@ -116,7 +123,10 @@ def checked(tmp_path: Path, content: bytes) -> None:
         (made(chunk={2: 4, 3: {5: 3, 7: 9_000, 9: 4}}), "a column claims the bytes 4 to 9004"),
         (b"PAR1" + b"\x1c" * 200 + struct.pack("<I", 200) + b"PAR1", "nests more than"),
         (b"PAR1" + b"\x1d" * 4 + struct.pack("<I", 4) + b"PAR1", "unknown kind 13"),
-        (b"PAR1" + b"\x16" + b"\xff" * 11 + struct.pack("<I", 12) + b"PAR1", "a number without end"),
+        (
+            b"PAR1" + b"\x16" + b"\xff" * 11 + struct.pack("<I", 12) + b"PAR1",
+            "a number without end",
+        ),
         (b"PAR1" + b"\x18\x7f\0" + struct.pack("<I", 3) + b"PAR1", "claims 127 at byte"),
     ],
 )
@@ -172,6 +182,8 @@ def test_any_wrong_byte_is_a_read_error_and_leaves_nothing_on_stderr(tmp_path: P
     """With this byte in two of the places polars 2.1 asked for gigabytes and ended the process; in some it panics."""
     path = tmp_path / "t.parquet"
     FRAME.write_parquet(path)
-    done = subprocess.run([sys.executable, "-c", DAMAGE, str(path)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", DAMAGE, str(path)], capture_output=True, text=True, check=False
+    )
     assert done.stderr == "still here"
     assert int(done.stdout) > 50

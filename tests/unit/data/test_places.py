@@ -36,7 +36,9 @@ def test_the_own_folder_comes_first_and_two_files_are_an_error(folders: tuple[Pa
     assert find(own / "list.txt").status.tolist() == ["ok"], "equal bytes: it does not matter which"
     (here / "a.jpg").write_bytes(b"other")
     for name in ("list.txt", "m.csv"):
-        with pytest.raises(InputError, match=r"'a\.jpg' in .* must lead to one file, there are two that differ"):
+        with pytest.raises(
+            InputError, match=r"'a\.jpg' in .* must lead to one file, there are two that differ"
+        ):
             find(own / name)
 
 
@@ -52,14 +54,19 @@ def test_the_known_hash_says_which(folders: tuple[Path, Path]) -> None:
         read_manifest(own / "m.csv")
 
 
-def test_the_working_directory_is_said_aloud(folders: tuple[Path, Path], caplog: pytest.LogCaptureFixture) -> None:
+def test_the_working_directory_is_said_aloud(
+    folders: tuple[Path, Path], caplog: pytest.LogCaptureFixture
+) -> None:
     own, here = folders
     (here / "a.jpg").write_bytes(b"x")
     (own / "list.txt").write_text("a.jpg\ngone.jpg\n")
     found = find(own / "list.txt")
     assert found.path.tolist() == ["a.jpg", "gone.jpg"]
     assert found.status.tolist() == ["ok", "not_found"]
-    assert "1 of 2 paths lead nowhere from its folder and were taken from the working directory" in caplog.text
+    assert (
+        "1 of 2 paths lead nowhere from its folder and were taken from the working directory"
+        in caplog.text
+    )
     caplog.clear()
     (own / "m.csv").write_text(f"path,sha256\na.jpg,{'1' * 64}\n")
     read_manifest(own / "m.csv")

@@ -46,7 +46,10 @@ def test_our_tables(tmp_path: Path, suffix: str) -> None:
     for name in ("s", "t"):
         table = read_table(tmp_path / f"{name}{suffix}")
         assert table["raw"].to_list() == table["score"].to_list() == VALUES.tolist()
-        assert read_quality(tmp_path / f"{name}{suffix}", column="score").value.tolist() == VALUES.tolist()
+        assert (
+            read_quality(tmp_path / f"{name}{suffix}", column="score").value.tolist()
+            == VALUES.tolist()
+        )
     assert read_quality(frame_of(rows)).value.tolist() == VALUES.tolist()
     assert join_quality(quality, IDS[3:]).quality.value.tolist() == VALUES[3:].tolist()
 
@@ -55,11 +58,15 @@ def test_files_of_other_tools(tmp_path: Path) -> None:
     text = [repr(value) for value in VALUES.tolist()]
     pairs = list(zip(IDS.tolist(), text, strict=True))
     (tmp_path / "a.txt").write_text("".join(f"{name} {value}\n" for name, value in pairs))
-    (tmp_path / "b.csv").write_text("path,score\n" + "".join(f"{name},{value}\n" for name, value in pairs))
+    (tmp_path / "b.csv").write_text(
+        "path,score\n" + "".join(f"{name},{value}\n" for name, value in pairs)
+    )
     (tmp_path / "c.csv").write_text(
         f"Filename;{ofiq.UNIFIED}\n" + "".join(f"{name};{value}\n" for name, value in pairs)
     )
-    (tmp_path / "d.pkl").write_bytes(pickle.dumps(dict(zip(IDS.tolist(), VALUES.tolist(), strict=True))))
+    (tmp_path / "d.pkl").write_bytes(
+        pickle.dumps(dict(zip(IDS.tolist(), VALUES.tolist(), strict=True)))
+    )
     for name in ("a.txt", "b.csv", "c.csv", "d.pkl"):
         assert score_files.read(tmp_path / name).value.tolist() == VALUES.tolist(), name
         assert read_quality(tmp_path / name).value.tolist() == VALUES.tolist(), name
@@ -74,18 +81,24 @@ def test_writers_for_other_tools(tmp_path: Path) -> None:
     for target, name in (("ofiq", "o.csv"), ("fiftyone", "f.csv"), ("imagefolder", "metadata.csv")):
         fiqa.convert(tmp_path / "s.parquet", tmp_path / name, to=target)
         column = f"{ofiq.UNIFIED}" if target == "ofiq" else "raw"
-        assert score_files.read(tmp_path / name, column=column).value.tolist() == VALUES.tolist(), name
+        assert score_files.read(tmp_path / name, column=column).value.tolist() == VALUES.tolist(), (
+            name
+        )
 
 
 def test_evidence_and_labels_keep_them(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(len(IDS), 8))
     embeddings = Embeddings(IDS, vectors / np.linalg.norm(vectors, axis=1)[:, None])
-    pl.DataFrame({"id": IDS, "raw": VALUES, "score": abs(VALUES) / VALUES.max()}).write_csv(tmp_path / "q.csv")
+    pl.DataFrame({"id": IDS, "raw": VALUES, "score": abs(VALUES) / VALUES.max()}).write_csv(
+        tmp_path / "q.csv"
+    )
     found = gather(tmp_path / "q.csv", embeddings).scores[0]
     assert found.value.tolist() == VALUES.tolist()
     assert found.unit is None, "a calibrated column is never the scale of the raw one"
-    same = fiqa.label("label_optimization", embeddings=embeddings, prior=Quality(IDS, VALUES, "m"), theta=0.0)
+    same = fiqa.label(
+        "label_optimization", embeddings=embeddings, prior=Quality(IDS, VALUES, "m"), theta=0.0
+    )
     assert sorted(same.value) == sorted(VALUES)
     assert same.at(IDS).tolist() == VALUES.tolist()
 

@@ -84,7 +84,9 @@ def test_table_of_scores(tmp_path: Path, suffix: str) -> None:
 
 def test_other_tools(tmp_path: Path) -> None:
     path = tmp_path / "ofiq.csv"
-    path.write_text("Filename;UnifiedQualityScore;UnifiedQualityScore.scalar\na.jpg;24.1;61\nb.jpg;0;-1\n")
+    path.write_text(
+        "Filename;UnifiedQualityScore;UnifiedQualityScore.scalar\na.jpg;24.1;61\nb.jpg;0;-1\n"
+    )
     found = read_quality(path)
     assert (found.id.tolist(), found.value.tolist(), found.range, found.method) == (
         ["a.jpg"],
@@ -108,8 +110,18 @@ def test_malformed(tmp_path: Path) -> None:
     for name, frame, error, message in (
         ("a.parquet", pl.DataFrame({"x": [1]}), ReadError, "a column `id`"),
         ("b.parquet", pl.DataFrame({"id": ["a"], "x": [1]}), InputError, "column of quality"),
-        ("c.parquet", pl.DataFrame({"id": ["a", "a"], "raw": [1, 2]}), InputError, "each image once, got 'a' twice"),
-        ("d.parquet", pl.DataFrame({"id": ["a"], "raw": [float("nan")]}), InputError, "NaN or infinity for 'a'"),
+        (
+            "c.parquet",
+            pl.DataFrame({"id": ["a", "a"], "raw": [1, 2]}),
+            InputError,
+            "each image once, got 'a' twice",
+        ),
+        (
+            "d.parquet",
+            pl.DataFrame({"id": ["a"], "raw": [float("nan")]}),
+            InputError,
+            "NaN or infinity for 'a'",
+        ),
         ("e.parquet", pl.DataFrame({"id": ["a"], "raw": ["x"]}), ReadError, "must have a number"),
     ):
         frame.write_parquet(tmp_path / name)
@@ -133,14 +145,18 @@ def test_small_counts(tmp_path: Path, n: int) -> None:
 
 
 def test_join_quality() -> None:
-    quality = Quality(np.array(["x/a.jpg", "x/b.jpg", "x/c.jpg"]), np.array([1.0, 2, 3]), "m", range=(0, 9))
+    quality = Quality(
+        np.array(["x/a.jpg", "x/b.jpg", "x/c.jpg"]), np.array([1.0, 2, 3]), "m", range=(0, 9)
+    )
     joined = join_quality(quality, ["p/c", "p/a", "p/d", "p/e"], match="stem")
     assert (joined.quality.id.tolist(), joined.quality.value.tolist()) == (["p/a", "p/c"], [1, 3])
     assert (joined.unmatched, joined.missing) == (1, 2)
     assert (joined.quality.method, joined.quality.range) == ("m", (0, 9))
     assert join_quality(quality, ["p/a"]).unmatched == 3
     with pytest.raises(InputError, match="one name, 'p/a' has 2"):
-        join_quality(Quality(np.array(["x/a.jpg", "y/a.jpg"]), np.ones(2), "m"), ["p/a"], match="stem")
+        join_quality(
+            Quality(np.array(["x/a.jpg", "y/a.jpg"]), np.ones(2), "m"), ["p/a"], match="stem"
+        )
     with pytest.raises(InputError, match="fits 2"):
         join_quality(quality, ["p/a", "q/a"], match="stem")
     with pytest.raises(UnknownNameError, match="match"):

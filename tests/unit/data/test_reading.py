@@ -74,7 +74,9 @@ def test_an_error_of_content_is_both_kinds(error: InputError, kind: type[Content
     assert getattr(caught.value, "closest", None) == getattr(error, "closest", None)
 
 
-@pytest.mark.parametrize("error", [EvidenceError("few"), WriteError("full"), KeyboardInterrupt(), SystemExit(3)])
+@pytest.mark.parametrize(
+    "error", [EvidenceError("few"), WriteError("full"), KeyboardInterrupt(), SystemExit(3)]
+)
 def test_what_is_no_fault_of_the_file_passes(error: BaseException) -> None:
     with pytest.raises(type(error)) as caught, reading("a"):
         raise error
@@ -139,14 +141,18 @@ def test_a_panic_of_native_code_is_a_read_error() -> None:
         pass
 
     with (
-        pytest.raises(ReadError, match=r"'t\.parquet' is damaged: .*PanicException: called unwrap") as caught,
+        pytest.raises(
+            ReadError, match=r"'t\.parquet' is damaged: .*PanicException: called unwrap"
+        ) as caught,
         reading("t.parquet"),
     ):
         raise PanicException("called unwrap\nmore")
     assert caught.value.status == "corrupt"
 
 
-def test_what_others_write_to_stderr_meanwhile_is_not_lost(capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_others_write_to_stderr_meanwhile_is_not_lost(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     inside, leave = threading.Event(), threading.Event()
 
     def other() -> None:
@@ -186,7 +192,9 @@ def test_a_read_without_stderr_works(tmp_path: Path) -> None:
     """Descriptor 2 is then the table itself."""
     path = tmp_path / "t.parquet"
     pl.DataFrame({"a": np.arange(3)}).write_parquet(path)
-    code = "import sys; from fiqa.data.tables import read_table; print(len(read_table(sys.argv[1])))"
+    code = (
+        "import sys; from fiqa.data.tables import read_table; print(len(read_table(sys.argv[1])))"
+    )
     shell = f"{shlex.quote(sys.executable)} -c {shlex.quote(code)} {shlex.quote(str(path))} 2>&-"
     done = subprocess.run(["sh", "-c", shell], stdout=subprocess.PIPE, text=True, check=True)
     assert done.stdout == "3\n"

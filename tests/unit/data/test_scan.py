@@ -36,18 +36,28 @@ def test_hostile_folder_one_row_each(hostile_folder: dict[Path, str]) -> None:
 
 def test_without_decoding_headers_are_enough_for_most(hostile_folder: dict[Path, str]) -> None:
     found = scan(next(iter(hostile_folder)).parent)
-    status = dict(zip((Path(p).name for p in found.path.tolist()), found.status.tolist(), strict=True))
+    status = dict(
+        zip((Path(p).name for p in found.path.tolist()), found.status.tolist(), strict=True)
+    )
     assert status["damaged.png"] == "ok"
     assert status["bomb.png"] == status["65_mib.jpg"] == "too_large"
     assert status["empty.jpg"] == "empty_file"
-    modality = dict(zip((Path(p).name for p in found.path.tolist()), found.columns["modality"].tolist(), strict=True))
+    modality = dict(
+        zip(
+            (Path(p).name for p in found.path.tolist()),
+            found.columns["modality"].tolist(),
+            strict=True,
+        )
+    )
     assert (modality["grey.jpg"], modality["rgb.jpg"]) == ("grey", "")
 
 
 def test_duplicates_name_the_first(tmp_path: Path, hostile: ModuleType) -> None:
     for name in ("ann/1.jpg", "ann/2.jpg", "bob/1.jpg"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(hostile.encoded("JPEG", quality=50 if name == "ann/2.jpg" else 80))
+        (tmp_path / name).write_bytes(
+            hostile.encoded("JPEG", quality=50 if name == "ann/2.jpg" else 80)
+        )
     assert scan(tmp_path).columns["duplicate_of"].tolist() == ["", "", "ann/1"]
 
 
@@ -68,7 +78,9 @@ def test_progress_sees_every_row(tmp_path: Path, hostile: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl"])
-def test_the_artifact_and_its_sidecar(tmp_path: Path, hostile_folder: dict[Path, str], suffix: str) -> None:
+def test_the_artifact_and_its_sidecar(
+    tmp_path: Path, hostile_folder: dict[Path, str], suffix: str
+) -> None:
     output = tmp_path / f"faces{suffix}"
     found = fiqa.scan(next(iter(hostile_folder)).parent, out=output)
     back = read_manifest(output)
@@ -90,7 +102,9 @@ def test_a_wrong_suffix_is_refused_before_reading(tmp_path: Path) -> None:
         scan([])
 
 
-def test_the_command_and_its_exit_codes(tmp_path: Path, hostile_folder: dict[Path, str], hostile: ModuleType) -> None:
+def test_the_command_and_its_exit_codes(
+    tmp_path: Path, hostile_folder: dict[Path, str], hostile: ModuleType
+) -> None:
     run = CliRunner()
     folder = next(iter(hostile_folder)).parent
     some = run.invoke(build(), ["scan", str(folder), "-q"])

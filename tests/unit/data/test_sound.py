@@ -20,14 +20,21 @@ from fiqa.types import Pairs
 Listed = list[tuple[int, int, bool]]
 
 
-def loop(listed: Listed, identity: list[str], content: list[str]) -> tuple[list[bool], dict[str, int]]:
+def loop(
+    listed: Listed, identity: list[str], content: list[str]
+) -> tuple[list[bool], dict[str, int]]:
     """The rules as they are said, one pair after the other."""
     kept, counts, seen = [], dict.fromkeys(REASONS, 0), set()
     for a, b, mated in listed:
         pair = frozenset((a, b))
         labels = {label for x, y, label in listed if frozenset((x, y)) == pair}
         same = a == b or (not mated and content[a] == content[b] != "")
-        reasons = [same, len(labels) == 2, pair in seen, not mated and identity[a] == identity[b] != ""]
+        reasons = [
+            same,
+            len(labels) == 2,
+            pair in seen,
+            not mated and identity[a] == identity[b] != "",
+        ]
         seen.add(pair)
         kept.append(not any(reasons))
         if any(reasons):
@@ -52,7 +59,9 @@ def test_sound_equals_a_loop(listed: Listed, identity: list[str], content: list[
 def test_every_reason_has_its_sentence() -> None:
     told = sentences(dict.fromkeys(REASONS, 2))
     assert len(told) == len(REASONS)
-    assert all(sentence.startswith("2 pairs ") and sentence.endswith("were left out.") for sentence in told)
+    assert all(
+        sentence.startswith("2 pairs ") and sentence.endswith("were left out.") for sentence in told
+    )
 
 
 WANTED = {"self": 1, "both": 2, "repeated": 1}
@@ -63,7 +72,9 @@ NAMED = [("a", "b", 1), ("c", "c", 1), ("a", "c", 1), ("c", "a", 0), ("b", "a", 
 def test_tables(tmp_path: Path, suffix: str, caplog: pytest.LogCaptureFixture) -> None:
     from fiqa.data.tables import write_table
 
-    frame = pl.DataFrame(NAMED, schema=["id_a", "id_b", "mated"], orient="row").with_row_index("fold")
+    frame = pl.DataFrame(NAMED, schema=["id_a", "id_b", "mated"], orient="row").with_row_index(
+        "fold"
+    )
     write_table(frame, tmp_path / f"p{suffix}")
     for found in (read_folds(tmp_path / f"p{suffix}"), read_folds(frame)):
         assert found.left_out == WANTED
@@ -71,7 +82,9 @@ def test_tables(tmp_path: Path, suffix: str, caplog: pytest.LogCaptureFixture) -
         assert (named, found.pairs.mated.tolist()) == ([["a", "b"], ["b", "d"]], [True, False])
         assert found.fold is not None
         assert found.fold.tolist() == [0, 5]
-    assert f"p{suffix}: 2 pairs are listed as mated and as non-mated and were left out." in caplog.text
+    assert (
+        f"p{suffix}: 2 pairs are listed as mated and as non-mated and were left out." in caplog.text
+    )
 
 
 @pytest.mark.parametrize("apart", ["\t", ",", ";", " ", ", "])
@@ -80,7 +93,10 @@ def test_lists_of_three_columns(tmp_path: Path, apart: str, labels: tuple[str, s
     lines = [apart.join((f"p/{a}.jpg", f"p/{b}.jpg", labels[not mated])) for a, b, mated in NAMED]
     (tmp_path / "pairs.txt").write_text("\n".join(lines) + "\n")
     found = read_folds(tmp_path / "pairs.txt")
-    assert found.pairs.ids[found.pairs.index].tolist() == [["p/a.jpg", "p/b.jpg"], ["p/b.jpg", "p/d.jpg"]]
+    assert found.pairs.ids[found.pairs.index].tolist() == [
+        ["p/a.jpg", "p/b.jpg"],
+        ["p/b.jpg", "p/d.jpg"],
+    ]
     assert (found.pairs.mated.tolist(), found.fold, found.left_out) == ([True, False], None, WANTED)
 
 

@@ -64,7 +64,8 @@ def test_a_file_appears_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [ValueError("own"), KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")]
+    "error",
+    [ValueError("own"), KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")],
 )
 def test_a_failure_leaves_what_was_there(tmp_path: Path, error: BaseException) -> None:
     target = tmp_path / "a.txt"
@@ -76,7 +77,10 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path, error: BaseException) -
             raise error
 
     kind = WriteError if isinstance(error, OSError) else type(error)
-    with pytest.raises(kind, match=r"a\.txt' could not be written: No space left" if kind is WriteError else "own|^$"):
+    with pytest.raises(
+        kind,
+        match=r"a\.txt' could not be written: No space left" if kind is WriteError else "own|^$",
+    ):
         write()
     assert target.read_text() == "old"
     assert names(tmp_path) == ["a.txt"]
@@ -84,7 +88,10 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path, error: BaseException) -
 
 def test_a_folder_that_cannot_be_made_is_a_write_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(WriteError, match="could not be written"), atomic_path(tmp_path / "file" / "a.txt"):
+    with (
+        pytest.raises(WriteError, match="could not be written"),
+        atomic_path(tmp_path / "file" / "a.txt"),
+    ):
         pass
 
 
@@ -127,14 +134,19 @@ def test_regular_files_only(tmp_path: Path) -> None:
     with pytest.raises(ReadError, match="cannot be opened"):
         sha256_file(tmp_path / "none")
     (tmp_path / "a").write_bytes(b"abc")
-    assert sha256_file(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert (
+        sha256_file(tmp_path / "a")
+        == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    )
     hashes = store.hash_inputs([tmp_path / "a", tmp_path / "pipe", tmp_path / "none"])
     assert [bool(h) for h in hashes.values()] == [True, False, False]
 
 
 def test_a_sidecar_says_whether_an_artifact_is_current(tmp_path: Path) -> None:
     artifact = tmp_path / "scores.csv"
-    record = make_record("score", arguments={"model": "analytic"}, inputs={"a": "00"}, seed=3, protocol="iso")
+    record = make_record(
+        "score", arguments={"model": "analytic"}, inputs={"a": "00"}, seed=3, protocol="iso"
+    )
     key = fingerprint(record)
     assert {"numpy", "fiqa"} <= set(record["versions"])
     assert read_sidecar(artifact) is None
@@ -145,7 +157,12 @@ def test_a_sidecar_says_whether_an_artifact_is_current(tmp_path: Path) -> None:
     assert found is not None
     assert (found["seed"], found["protocol"], found["inputs"]) == (3, "iso", {"a": "00"})
     assert is_current(artifact, key)
-    for change in ({"arguments": {"model": "other"}}, {"inputs": {"a": "01"}}, {"seed": 4}, {"protocol": "clib"}):
+    for change in (
+        {"arguments": {"model": "other"}},
+        {"inputs": {"a": "01"}},
+        {"seed": 4},
+        {"protocol": "clib"},
+    ):
         assert not is_current(artifact, fingerprint(record | change))
     artifact.write_text("id,\n")
     assert not is_current(artifact, key)
@@ -188,7 +205,12 @@ def work(target: Path, say: Callable[[int], object]) -> None:
         for batch in range(out.done, 12):
             say(batch)
             score = [i / 7 if batch % 3 else None for i in range(50)]
-            out.write([{"id": f"{batch}-{i}", "score": score[i], "reasons": ["blurry"] * (i % 3)} for i in range(50)])
+            out.write(
+                [
+                    {"id": f"{batch}-{i}", "score": score[i], "reasons": ["blurry"] * (i % 3)}
+                    for i in range(50)
+                ]
+            )
         say(12)
 
 
@@ -209,7 +231,9 @@ def test_killed_at_any_moment_and_run_again_ends_byte_identical(
     whole, target = tmp_path / "whole" / f"t{suffix}", tmp_path / "killed" / f"t{suffix}"
     work(whole, lambda _: None)
     for moment in moments:
-        child = subprocess.Popen([sys.executable, "-c", CHILD, __file__, str(target)], stdout=subprocess.PIPE)
+        child = subprocess.Popen(
+            [sys.executable, "-c", CHILD, __file__, str(target)], stdout=subprocess.PIPE
+        )
         assert child.stdout is not None
         with child.stdout:
             while child.stdout.readline().strip() != str(moment).encode():

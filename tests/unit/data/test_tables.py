@@ -37,7 +37,14 @@ KEY = "0" * 64
 
 def score_rows() -> list[dict[str, Any]]:
     """A good face, a bad file, and a face without factors."""
-    blank = {"reasons": [], "score": None, "uqs": None, "factors": None, "bbox": None, "landmarks": None}
+    blank = {
+        "reasons": [],
+        "score": None,
+        "uqs": None,
+        "factors": None,
+        "bbox": None,
+        "landmarks": None,
+    }
     return [
         {"id": "a", "path": "a.jpg", "identity": "007", "status": "ok"}
         | {
@@ -48,7 +55,9 @@ def score_rows() -> list[dict[str, Any]]:
         }
         | {"bbox": [1.0, 2.0, 3.0, 4.5], "landmarks": [float(i) for i in range(10)]},
         {"id": "b", "path": "b.jpg", "identity": "", "status": "truncated"} | blank,
-        {"id": "c", "path": "c.jpg", "identity": "1", "status": "ok"} | blank | {"score": 1.0, "uqs": 100},
+        {"id": "c", "path": "c.jpg", "identity": "1", "status": "ok"}
+        | blank
+        | {"score": 1.0, "uqs": 100},
     ]
 
 
@@ -74,7 +83,10 @@ def test_flat_columns_have_names_a_person_can_read(tmp_path: Path) -> None:
     assert lines[1].startswith('"a","a.jpg","007","ok","blurry;cropped",0.25,25,,,,,0.5,,1.0')
     assert lines[2].startswith('"b","b.jpg","","truncated","",,,')
     write_table(frame_of(score_rows()), tmp_path / "t.jsonl")
-    assert json.loads((tmp_path / "t.jsonl").read_text().splitlines()[0])["reasons"] == ["blurry", "cropped"]
+    assert json.loads((tmp_path / "t.jsonl").read_text().splitlines()[0])["reasons"] == [
+        "blurry",
+        "cropped",
+    ]
 
 
 def test_flatten_and_unflatten_are_inverse_and_nan_is_missing() -> None:
@@ -101,23 +113,40 @@ def test_odd_names_come_back_exactly(tmp_path: Path, hostile: ModuleType, suffix
         "é",
         "\ud800",
     ]
-    write_table(frame_of({"id": str(i), "path": name} for i, name in enumerate(odd[:-1])), tmp_path / f"t{suffix}")
+    write_table(
+        frame_of({"id": str(i), "path": name} for i, name in enumerate(odd[:-1])),
+        tmp_path / f"t{suffix}",
+    )
     assert [decode_text(v) for v in read_table(tmp_path / f"t{suffix}")["path"]] == odd[:-1]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(names=st.lists(st.binary(min_size=1, max_size=12).filter(lambda b: b"\0" not in b), min_size=1, max_size=6))
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    names=st.lists(
+        st.binary(min_size=1, max_size=12).filter(lambda b: b"\0" not in b), min_size=1, max_size=6
+    )
+)
 def test_any_file_name_survives_any_format(tmp_path: Path, names: list[bytes]) -> None:
     paths = [name.decode("utf-8", "surrogateescape") for name in names]
     assert [decode_text(encode_text(path)) for path in paths] == paths
     for suffix in SUFFIXES:
-        write_table(frame_of({"id": str(i), "path": p} for i, p in enumerate(paths)), tmp_path / f"t{suffix}")
+        write_table(
+            frame_of({"id": str(i), "path": p} for i, p in enumerate(paths)),
+            tmp_path / f"t{suffix}",
+        )
         assert [decode_text(v) for v in read_table(tmp_path / f"t{suffix}")["path"]] == paths
 
 
 def test_numpy_values_and_missing_keys() -> None:
-    frame = frame_of([{"a": np.float32(0.5), "b": np.arange(2), "s": np.str_("x")}, {"a": 1, "n": np.int64(3)}])
-    assert frame.to_dicts() == [{"a": 0.5, "b": [0, 1], "s": "x", "n": None}, {"a": 1.0, "b": None, "s": None, "n": 3}]
+    frame = frame_of(
+        [{"a": np.float32(0.5), "b": np.arange(2), "s": np.str_("x")}, {"a": 1, "n": np.int64(3)}]
+    )
+    assert frame.to_dicts() == [
+        {"a": 0.5, "b": [0, 1], "s": "x", "n": None},
+        {"a": 1.0, "b": None, "s": None, "n": 3},
+    ]
     assert frame_of([]).shape == (0, 0)
     assert frame_of([{"i": 2**70}, {"i": 1}])["i"].to_list() == [float(2**70), 1.0]
     assert frame_of([{"f": {"a": 1, "b": None}}, {"f": {"a": 0.5}}])["f"].to_list() == [
@@ -250,9 +279,15 @@ for suffix in (".parquet", ".csv", ".jsonl"):
         refused += "could not be written" in str(error)
 sys.exit(0 if refused == 6 else refused + 10)
 """
-    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], timeout=120, stderr=subprocess.PIPE)
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], timeout=120, stderr=subprocess.PIPE
+    )
     assert done.returncode == 0, done.stderr.decode()[-2000:]
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["w.csv.parts", "w.jsonl.parts", "w.parquet.parts"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "w.csv.parts",
+        "w.jsonl.parts",
+        "w.parquet.parts",
+    ]
 
 
 def test_a_failing_write_is_a_write_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,7 +302,9 @@ def test_a_failing_write_is_a_write_error(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_columns_of_scores_have_their_type_where_nothing_is_known(tmp_path: Path, suffix: str) -> None:
+def test_columns_of_scores_have_their_type_where_nothing_is_known(
+    tmp_path: Path, suffix: str
+) -> None:
     row = {
         "id": "a",
         "raw": None,
@@ -291,7 +328,9 @@ def test_columns_of_scores_have_their_type_where_nothing_is_known(tmp_path: Path
 
 
 def test_empty_lists_and_fields_without_a_number_have_their_type() -> None:
-    frame = frame_of([{"reasons": [], "factors": {"blur": 0.5, "pose": None}, "measures": {"yaw": None}}])
+    frame = frame_of(
+        [{"reasons": [], "factors": {"blur": 0.5, "pose": None}, "measures": {"yaw": None}}]
+    )
     assert frame.schema["reasons"] == pl.List(pl.String)
     assert frame.schema["factors"] == pl.Struct({"blur": pl.Float64, "pose": pl.Float64})
     assert frame.schema["measures"] == pl.Struct({"yaw": pl.Float64})
@@ -308,7 +347,9 @@ def test_an_empty_column_of_a_csv_has_the_type_of_its_name(tmp_path: Path) -> No
     assert found["note"].to_list() == [None, None]
 
 
-def test_json_that_nests_too_deep_is_refused_before_polars_looks_for_its_type(tmp_path: Path) -> None:
+def test_json_that_nests_too_deep_is_refused_before_polars_looks_for_its_type(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "t.jsonl"
     path.write_text('{"a": ' + "[" * 30 + "1" + "]" * 30 + "}\n")
     assert len(read_table(path)) == 1

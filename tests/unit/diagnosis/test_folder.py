@@ -36,7 +36,10 @@ def test_every_count(folder: Path) -> None:
     report = folder_report(folder)
     assert report.images == 8
     assert report.statuses == {"ok": 6, "empty_file": 1, "corrupt": 1}
-    assert report.failed == [(str(folder / "dan/1.jpg"), "empty_file"), (str(folder / "dan/2.png"), "corrupt")]
+    assert report.failed == [
+        (str(folder / "dan/1.jpg"), "empty_file"),
+        (str(folder / "dan/2.png"), "corrupt"),
+    ]
     assert report.duplicates == [("ann/1", "bob/1"), ("cat/1", "cat/2")]
     assert report.conflicts == [("ann/1", "bob/1")]
     assert report.sizes is not None

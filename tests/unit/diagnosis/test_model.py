@@ -97,7 +97,9 @@ def test_a_collapse_is_found_whatever_the_calibration_makes_of_it(tiny_quality: 
     from fiqa.runtime.cards import RawScale, SpreadNumbers
 
     def narrowed(name: str, **card: Any) -> Path:
-        return _edited(tiny_quality(name, **card), lambda graph: _weight(graph, "sign", np.array(1e-3)))
+        return _edited(
+            tiny_quality(name, **card), lambda graph: _weight(graph, "sign", np.array(1e-3))
+        )
 
     stretched = Calibration(x0=1e-4, w=1e-5)
     for faces in (None, drawn_faces(8)):
@@ -108,11 +110,15 @@ def test_a_collapse_is_found_whatever_the_calibration_makes_of_it(tiny_quality: 
     assert "spread" not in _problems(sound)
 
     labels = SpreadNumbers(q90_q10=0.6, std=0.2, entropy=2.5, count=100)
-    judged = _named(model_report(narrowed("wide", raw=RawScale(low=0, high=1, labels=labels))), "spread")
+    judged = _named(
+        model_report(narrowed("wide", raw=RawScale(low=0, high=1, labels=labels))), "spread"
+    )
     assert judged.verdict == "problem"
     assert "(labels 0.2)" in judged.detail
     few = SpreadNumbers(q90_q10=0.01, std=0.003, entropy=0.1, count=100)
-    made = model_report(tiny_quality("made", raw=RawScale(low=0, high=0.1, score=few, labels=labels)))
+    made = model_report(
+        tiny_quality("made", raw=RawScale(low=0, high=0.1, score=few, labels=labels))
+    )
     assert "when it was made: std 0.003 (labels 0.2)" in _named(made, "spread").detail
     assert "spread" in _problems(made), "its card says so, whatever the probe shows"
 
@@ -156,7 +162,9 @@ def test_calibration_that_is_stuck_is_found(tiny_quality: Maker) -> None:
     assert "calibration" not in _problems(model_report(path))
 
 
-def test_no_card_and_wrong_sha_are_problems_not_errors(tiny_recognizer: Maker, tmp_path: Path) -> None:
+def test_no_card_and_wrong_sha_are_problems_not_errors(
+    tiny_recognizer: Maker, tmp_path: Path
+) -> None:
     wrong = model_report(tiny_recognizer(sha256="0" * 64))
     assert _problems(wrong) == {"file and card"}
     assert "must be the file that its card describes" in wrong.lines()[-1]

@@ -71,7 +71,9 @@ def test_vectors_are_normalized_and_keep_their_length(crops: np.ndarray) -> None
     found = embed((ids, crops), recognizer=Means())
     raw = crops.reshape(7, -1, 3).mean(axis=1) - 60
     np.testing.assert_allclose(found.norm, np.linalg.norm(raw, axis=1), rtol=1e-6)
-    np.testing.assert_allclose(found.vector, raw / np.linalg.norm(raw, axis=1, keepdims=True), rtol=1e-5)
+    np.testing.assert_allclose(
+        found.vector, raw / np.linalg.norm(raw, axis=1, keepdims=True), rtol=1e-5
+    )
     assert found.id.tolist() == ids
     assert found.recognizer == "means"
 
@@ -98,15 +100,21 @@ def test_rows_do_not_slip_when_their_neighbors_fail(folder: Path) -> None:
     every = embed(folder, recognizer=Means(), batch=3)
     for name in ("p0/0", "p1/6"):
         alone = embed(folder / f"{name}.png", recognizer=Means())
-        np.testing.assert_allclose(every.vector[every.id.tolist().index(name)], alone.vector[0], atol=1e-6)
+        np.testing.assert_allclose(
+            every.vector[every.id.tolist().index(name)], alone.vector[0], atol=1e-6
+        )
 
 
 @pytest.mark.parametrize("batch", [1, 2, 7, 64])
-def test_batch_is_what_the_recognizer_sees_and_changes_nothing(crops: np.ndarray, batch: int) -> None:
+def test_batch_is_what_the_recognizer_sees_and_changes_nothing(
+    crops: np.ndarray, batch: int
+) -> None:
     means = Means()
     found = embed((np.arange(7).astype(str), crops), recognizer=means, batch=batch)
     assert max(means.calls) == min(batch, 7)
-    np.testing.assert_array_equal(found.vector, embed((np.arange(7).astype(str), crops), recognizer=Means()).vector)
+    np.testing.assert_array_equal(
+        found.vector, embed((np.arange(7).astype(str), crops), recognizer=Means()).vector
+    )
 
 
 def test_flip_is_the_mean_with_the_mirror_image(crops: np.ndarray) -> None:
@@ -129,7 +137,9 @@ def test_all_rows_fail(folder: Path, tmp_path: Path) -> None:
     assert (len(run.embeddings), run.failed) == (0, 5)
 
 
-def test_a_file_a_manifest_and_a_list_are_the_same(folder: Path, tmp_path: Path, tiny_recognizer: Maker) -> None:
+def test_a_file_a_manifest_and_a_list_are_the_same(
+    folder: Path, tmp_path: Path, tiny_recognizer: Maker
+) -> None:
     path = tiny_recognizer()
     whole = embed(folder, recognizer=path)
     np.testing.assert_array_equal(embed(find(folder), recognizer=str(path)).vector, whole.vector)
@@ -159,7 +169,12 @@ def test_out_writes_vectors_failures_and_a_sidecar_last(folder: Path, tmp_path: 
     failed = read_table(failures_path(out))
     assert failed["id"].to_list() == run.manifest.id[run.manifest.status != "ok"].tolist()
     assert set(failed.columns) == {"id", "path", "status"}
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["crops", "e.npz", "e.npz.failed.csv", "e.npz.json"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "crops",
+        "e.npz",
+        "e.npz.failed.csv",
+        "e.npz.json",
+    ]
 
 
 def test_a_rerun_does_nothing_and_tells_the_same(folder: Path, tmp_path: Path) -> None:
@@ -184,7 +199,9 @@ def test_whatever_changes_the_vectors_makes_a_rerun_work(folder: Path, tmp_path:
     assert not embed_rows(folder, recognizer=newer, out=out).current
     assert not embed_rows(folder, recognizer=newer, out=out, flip=True).current
     assert not embed_rows(folder, recognizer=newer, out=out, flip=True, half=True).current
-    tight = embed_rows(folder, recognizer=newer, out=out, flip=True, half=True, limits=Limits(max_pixels=100))
+    tight = embed_rows(
+        folder, recognizer=newer, out=out, flip=True, half=True, limits=Limits(max_pixels=100)
+    )
     assert not tight.current
     assert len(tight.embeddings) == 0
     write_image(folder / "p0" / "0.png", np.full((112, 112, 3), 80, np.uint8))
@@ -229,7 +246,9 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(
 
 
 def test_half_is_stored(crops: np.ndarray, tmp_path: Path) -> None:
-    embed_rows((np.arange(7).astype(str), crops), recognizer=Means(), out=tmp_path / "e.npz", half=True)
+    embed_rows(
+        (np.arange(7).astype(str), crops), recognizer=Means(), out=tmp_path / "e.npz", half=True
+    )
     with np.load(tmp_path / "e.npz") as members:
         assert members["vector"].dtype == np.float16
 
@@ -257,7 +276,9 @@ def test_a_recognizer_that_loses_a_row_is_an_error(crops: np.ndarray) -> None:
         embed((np.arange(7).astype(str), crops), recognizer=Short())
 
 
-def test_threads_reach_the_recognizer(folder: Path, tiny_recognizer: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_reach_the_recognizer(
+    folder: Path, tiny_recognizer: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[int | None] = []
 
     def spy(path: Path, *, threads: int | None) -> OnnxEmbedder:

@@ -23,7 +23,9 @@ def world() -> dict[str, Any]:
     """Images of 25 people, noisier the lower their quality is."""
     rng = np.random.default_rng(5)
     value, who = rng.random(150), np.repeat(np.arange(25), 6)
-    vectors = rng.normal(size=(25, 16))[who] + (2.2 - 2 * value)[:, None] * rng.normal(size=(150, 16))
+    vectors = rng.normal(size=(25, 16))[who] + (2.2 - 2 * value)[:, None] * rng.normal(
+        size=(150, 16)
+    )
     ids = np.array([f"p{p}/{k}" for k, p in enumerate(who)])
     unit = vectors / np.linalg.norm(vectors, axis=1)[:, None]
     return {
@@ -37,7 +39,11 @@ def world() -> dict[str, Any]:
 def flat(world: dict[str, Any]) -> tuple[np.ndarray[Any, Any], Quality, Embeddings]:
     """The same under ids that name nobody."""
     ids = np.char.replace(world["ids"], "/", "_")
-    return ids, Quality(ids, world["good"].value, "good"), Embeddings(ids, world["vectors"].vector, None, "rec")  # type: ignore[arg-type]
+    return (
+        ids,
+        Quality(ids, world["good"].value, "good"),
+        Embeddings(ids, world["vectors"].vector, None, "rec"),
+    )  # type: ignore[arg-type]
 
 
 def all_pairs(world: dict[str, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
@@ -63,14 +69,24 @@ def test_it_is_said_where_identities_come_from(world: dict[str, Any], tmp_path: 
     found = fiqa.evaluate(quality, vectors, faces=table, out=tmp_path / "report", **FAST)
     assert found.settings["identity_from"] == "column identity of faces.csv"
     assert "Identities are from column identity of faces.csv" in found.text()
-    assert "Identities are from column identity of faces.csv" in (tmp_path / "report" / "index.html").read_text()
-    assert "Identities are from" in fiqa.threshold(quality, vectors, faces=table, coverage=0.9, fmr=0.05).text()
+    assert (
+        "Identities are from column identity of faces.csv"
+        in (tmp_path / "report" / "index.html").read_text()
+    )
+    assert (
+        "Identities are from"
+        in fiqa.threshold(quality, vectors, faces=table, coverage=0.9, fmr=0.05).text()
+    )
 
 
 @pytest.mark.parametrize("name", ["person", "Subject", "label"])
-def test_folders_are_not_people_where_a_column_may_be_meant(world: dict[str, Any], tmp_path: Path, name: str) -> None:
+def test_folders_are_not_people_where_a_column_may_be_meant(
+    world: dict[str, Any], tmp_path: Path, name: str
+) -> None:
     table = tmp_path / "faces.csv"
-    lines = [f"{one},photos/{one},{who}" for one, who in zip(world["ids"], world["who"], strict=True)]
+    lines = [
+        f"{one},photos/{one},{who}" for one, who in zip(world["ids"], world["who"], strict=True)
+    ]
     table.write_text(f"id,path,{name}\n" + "\n".join(lines) + "\n")
     with pytest.raises(InputError, match=f"column `identity`; it has none, but '{name}'"):
         fiqa.evaluate(world["good"], world["vectors"], faces=table, **FAST)
@@ -78,11 +94,15 @@ def test_folders_are_not_people_where_a_column_may_be_meant(world: dict[str, Any
         fiqa.threshold(world["good"], world["vectors"], faces=table, coverage=0.9)
     with pytest.raises(InputError, match=f"'{name}'"):
         fiqa.label("cr_fiqa", faces=table, embeddings=world["vectors"])
-    assert len(fiqa.label("norm", faces=table, embeddings=_lengths(world))) == 150, "it needs no identities"
+    assert len(fiqa.label("norm", faces=table, embeddings=_lengths(world))) == 150, (
+        "it needs no identities"
+    )
 
 
 def _lengths(world: dict[str, Any]) -> Embeddings:
-    return Embeddings(world["ids"], world["vectors"].vector, np.arange(1, 151, dtype=np.float32), "rec")
+    return Embeddings(
+        world["ids"], world["vectors"].vector, np.arange(1, 151, dtype=np.float32), "rec"
+    )
 
 
 def test_labels_say_it_too(world: dict[str, Any], tmp_path: Path) -> None:
@@ -118,11 +138,20 @@ def test_impossible_pairs_are_left_out_and_counted(world: dict[str, Any], tmp_pa
         assert {k: v for k, v in found.counts.items() if k.startswith("pairs_")} == {
             "pairs_lost": 0, "pairs_self": 2, "pairs_both": 2, "pairs_repeated": 5
         }  # fmt: skip
-        assert (found.counts["mated"], found.counts["nonmated"]) == (wanted.counts["mated"], wanted.counts["nonmated"])
-        np.testing.assert_array_equal(found.curve("good").curve.fnmr, wanted.curve("good").curve.fnmr)
+        assert (found.counts["mated"], found.counts["nonmated"]) == (
+            wanted.counts["mated"],
+            wanted.counts["nonmated"],
+        )
+        np.testing.assert_array_equal(
+            found.curve("good").curve.fnmr, wanted.curve("good").curve.fnmr
+        )
         assert "2 pairs compare an image with itself and were left out." in found.notes
-        cut = fiqa.threshold(world["good"], world["vectors"], pairs=pairs, coverage=0.9, fmr=0.05, draws=10)
-        assert "5 pairs are listed before, in this or the other order and were left out." in cut.notes
+        cut = fiqa.threshold(
+            world["good"], world["vectors"], pairs=pairs, coverage=0.9, fmr=0.05, draws=10
+        )
+        assert (
+            "5 pairs are listed before, in this or the other order and were left out." in cut.notes
+        )
 
 
 def _possible(listed: Pairs, who: np.ndarray[Any, Any]) -> list[int]:
@@ -131,7 +160,9 @@ def _possible(listed: Pairs, who: np.ndarray[Any, Any]) -> list[int]:
     for (a, b), flag in zip(listed.index.tolist(), listed.mated.tolist(), strict=True):
         labels.setdefault(frozenset((a, b)), set()).add(flag)
     rows, seen = [], set()
-    for row, ((a, b), flag) in enumerate(zip(listed.index.tolist(), listed.mated.tolist(), strict=True)):
+    for row, ((a, b), flag) in enumerate(
+        zip(listed.index.tolist(), listed.mated.tolist(), strict=True)
+    ):
         pair = frozenset((a, b))
         if a != b and len(labels[pair]) == 1 and pair not in seen and (flag or who[a] != who[b]):
             rows.append(row)
@@ -142,7 +173,9 @@ def _possible(listed: Pairs, who: np.ndarray[Any, Any]) -> list[int]:
 def test_one_person_as_non_mated(world: dict[str, Any]) -> None:
     index, mated = all_pairs(world)
     rows = np.concatenate([np.flatnonzero(mated)[1:], np.flatnonzero(~mated)[::20]])
-    pairs = Pairs(world["ids"], np.concatenate([index[rows], [[0, 1]]]), np.append(mated[rows], False))
+    pairs = Pairs(
+        world["ids"], np.concatenate([index[rows], [[0, 1]]]), np.append(mated[rows], False)
+    )
     ids, quality, vectors = flat(world)
     for found in (
         fiqa.evaluate(world["good"], world["vectors"], pairs=pairs, **FAST),
@@ -158,7 +191,13 @@ def test_equal_content_is_one_image(world: dict[str, Any]) -> None:
     sums = np.array([f"sha{k}" for k in range(150)])
     sums[[1, 149]] = "sha0"
     faces = Manifest(world["ids"], world["ids"], world["who"], columns={"sha256": sums})
-    found = fiqa.evaluate(world["good"], world["vectors"], pairs=Pairs(world["ids"], index, mated), faces=faces, **FAST)
+    found = fiqa.evaluate(
+        world["good"],
+        world["vectors"],
+        pairs=Pairs(world["ids"], index, mated),
+        faces=faces,
+        **FAST,
+    )
     assert (found.counts["duplicates"], found.counts["pairs_self"]) == (1, 2)
 
 
@@ -181,12 +220,21 @@ def test_ids_that_do_not_meet_are_shown_with_the_match_that_works(world: dict[st
     with pytest.raises(EvidenceError, match="got 0 of 150") as caught:
         fiqa.evaluate(quality, world["vectors"], **FAST)
     message = str(caught.value)
-    for part in ("'else/where/0.png'", "'else/where/1.png'", "'p0/0'", "'p0/1'", "--match stem finds 150 of 150"):
+    for part in (
+        "'else/where/0.png'",
+        "'else/where/1.png'",
+        "'p0/0'",
+        "'p0/1'",
+        "--match stem finds 150 of 150",
+    ):
         assert part in message
     assert fiqa.evaluate(quality, world["vectors"], match="stem", **FAST).counts["images"] == 150
     mixed = Quality(np.concatenate([world["ids"][:75], theirs[75:]]), world["good"].value, "good")
     found = fiqa.evaluate(mixed, world["vectors"], **FAST)
-    assert any("has nothing for 75 of 150 images (--match stem finds 150 of 150)" in note for note in found.notes)
+    assert any(
+        "has nothing for 75 of 150 images (--match stem finds 150 of 150)" in note
+        for note in found.notes
+    )
     lost = Pairs(np.array(["x/1", "x/2"]), np.array([[0, 1]]), np.array([True]))
     with pytest.raises(EvidenceError, match="the list of pairs has 'x/1', 'x/2'"):
         fiqa.evaluate(world["good"], world["vectors"], pairs=lost, **FAST)
@@ -203,7 +251,11 @@ def test_accents_composed_and_apart_are_one(world: dict[str, Any]) -> None:
     prior = Quality(apart, world["good"].value, "good")
     assert len(fiqa.label("label_optimization", embeddings=vectors, prior=prior)) == 150
     with pytest.raises(InputError, match="prior has 'x'; the images are"):
-        fiqa.label("label_optimization", embeddings=vectors, prior=Quality(np.array(["x"]), np.ones(1), "m"))
+        fiqa.label(
+            "label_optimization",
+            embeddings=vectors,
+            prior=Quality(np.array(["x"]), np.ones(1), "m"),
+        )
 
 
 def test_lower_is_better_is_asked_about_and_flipped(world: dict[str, Any]) -> None:
@@ -220,15 +272,23 @@ def test_lower_is_better_is_asked_about_and_flipped(world: dict[str, Any]) -> No
     np.testing.assert_array_equal(turned.curve("bad").curve.fnmr, turned.curve("good").curve.fnmr)
     with pytest.raises(UnknownNameError, match="did you mean 'bad'"):
         fiqa.evaluate([bad], world["vectors"], flip=["bat"], **FAST)
-    unit = gather(Quality(world["ids"], 1 - world["good"].value, "u"), world["vectors"], flip=["u"]).scores[0]
+    unit = gather(
+        Quality(world["ids"], 1 - world["good"].value, "u"), world["vectors"], flip=["u"]
+    ).scores[0]
     assert unit.unit is not None
     np.testing.assert_allclose(unit.unit, world["good"].value)
     assert unit.scale == "as given, lies in 0..1, flipped"
 
 
-def test_a_list_of_one_fold_is_evaluated_without_folds(world: dict[str, Any], tmp_path: Path) -> None:
+def test_a_list_of_one_fold_is_evaluated_without_folds(
+    world: dict[str, Any], tmp_path: Path
+) -> None:
     names = [f"A{p}/A{p}_{k:04d}" for p in range(25) for k in range(1, 7)]
-    lines = ["24"] + [f"A{p}\t1\t{2 + p % 5}" for p in range(24)] + [f"A{p}\t1\tA{p + 1}\t2" for p in range(24)]
+    lines = (
+        ["24"]
+        + [f"A{p}\t1\t{2 + p % 5}" for p in range(24)]
+        + [f"A{p}\t1\tA{p + 1}\t2" for p in range(24)]
+    )
     (tmp_path / "pairsDevTest.txt").write_text("\n".join(lines) + "\n")
     ids = np.array(names)
     found = fiqa.evaluate(
@@ -252,7 +312,13 @@ def test_the_command_line_flips_too(world: dict[str, Any], tmp_path: Path) -> No
 
     write_quality(Quality(world["ids"], -world["good"].value, "bad"), tmp_path / "bad.csv")
     write_embeddings(world["vectors"], tmp_path / "e.npz")
-    words = ["evaluate", "--quality", str(tmp_path / "bad.csv"), "--embeddings", str(tmp_path / "e.npz")]
+    words = [
+        "evaluate",
+        "--quality",
+        str(tmp_path / "bad.csv"),
+        "--embeddings",
+        str(tmp_path / "e.npz"),
+    ]
     words += ["--fmr", "0.05", "--draws", "20", "-q"]
     asked = CliRunner().invoke(build(), words)
     assert "`--flip bad` turns it" in asked.stdout, asked.output

@@ -18,7 +18,9 @@ IDS = np.array(["a", "b", "c"])
 
 
 def _table(path: Path, raw: list[float], scales: dict[str, Any] | None = None) -> Path:
-    pl.DataFrame({"id": IDS, "raw": raw, "score": [0.1, 0.5, 0.9], "uqs": [10, 50, 90]}).write_parquet(path)
+    pl.DataFrame(
+        {"id": IDS, "raw": raw, "score": [0.1, 0.5, 0.9], "uqs": [10, 50, 90]}
+    ).write_parquet(path)
     if scales is not None:
         path.with_name(f"{path.name}.json").write_text(json.dumps({"scales": scales}))
     return path
@@ -40,8 +42,14 @@ def test_the_sidecar_says_the_ends(tmp_path: Path) -> None:
     unit, told = _scale(_table(tmp_path / "t.parquet", [30.0, 40.0, 70.0], raw))
     assert unit.tolist() == [0.25, 0.5, 1.0]
     assert told == "column raw, 20..60 by its sidecar, 1 beyond its ends"
-    unit, told = _scale(_table(tmp_path / "u.parquet", [0.2, 0.4, 1.1], {"raw": {"of": "model", "range": [0.1, 0.9]}}))
-    np.testing.assert_allclose(unit, [0.2, 0.4, 1.0], atol=1e-6, err_msg="a scale inside 0..1 is not stretched")
+    unit, told = _scale(
+        _table(
+            tmp_path / "u.parquet", [0.2, 0.4, 1.1], {"raw": {"of": "model", "range": [0.1, 0.9]}}
+        )
+    )
+    np.testing.assert_allclose(
+        unit, [0.2, 0.4, 1.0], atol=1e-6, err_msg="a scale inside 0..1 is not stretched"
+    )
 
 
 def test_an_open_scale_has_no_spread(tmp_path: Path) -> None:
@@ -51,7 +59,10 @@ def test_an_open_scale_has_no_spread(tmp_path: Path) -> None:
 
 
 def test_a_calibrated_column_is_never_the_own_scale(tmp_path: Path) -> None:
-    scales = {"score": {"of": "calibration", "range": [0, 1]}, "uqs": {"of": "calibration", "range": [0, 100]}}
+    scales = {
+        "score": {"of": "calibration", "range": [0, 1]},
+        "uqs": {"of": "calibration", "range": [0, 100]},
+    }
     path = _table(tmp_path / "t.parquet", [0.50, 0.51, 0.52], scales)
     for column in ("score", "uqs"):
         unit, told = _scale(path, column)
@@ -60,13 +71,18 @@ def test_a_calibrated_column_is_never_the_own_scale(tmp_path: Path) -> None:
 
 
 def test_labels_are_on_the_scale_that_they_declare(tmp_path: Path) -> None:
-    write_quality(Quality(IDS, np.array([10.0, 20.0, 40.0]), "m", kind="label", range=(0, 50)), tmp_path / "q.parquet")
+    write_quality(
+        Quality(IDS, np.array([10.0, 20.0, 40.0]), "m", kind="label", range=(0, 50)),
+        tmp_path / "q.parquet",
+    )
     unit, told = _scale(tmp_path / "q.parquet")
     np.testing.assert_allclose(unit, [0.2, 0.4, 0.8])
     assert told == "column value, 0..50 as declared"
 
 
-@pytest.mark.parametrize("scales", [[], {"raw": 3}, {"raw": {"of": "x"}}, {"raw": {"of": "model", "range": [1, 0]}}])
+@pytest.mark.parametrize(
+    "scales", [[], {"raw": 3}, {"raw": {"of": "x"}}, {"raw": {"of": "model", "range": [1, 0]}}]
+)
 def test_a_sidecar_that_says_nonsense_says_nothing(tmp_path: Path, scales: Any) -> None:
     path = _table(tmp_path / "t.parquet", [0.50, 0.51, 0.52], scales)
     assert _scale(path)[1] == "column raw, lies in 0..1"

@@ -72,7 +72,9 @@ def no_death(item):
 
 @pytest.mark.parametrize("count", [0, 1, 2, 7, 100])
 def test_inline_gives_every_result_in_order(count):
-    got = map_batches(lambda xs: [x + 1 for x in xs], range(count), died=no_death, workers=1, batch=3)
+    got = map_batches(
+        lambda xs: [x + 1 for x in xs], range(count), died=no_death, workers=1, batch=3
+    )
     assert list(got) == list(range(1, count + 1))
 
 
@@ -88,8 +90,12 @@ def test_order_holds_when_batches_finish_out_of_order(functions):
 
 
 def test_one_batch_stays_in_this_process(functions):
-    assert set(map_batches(functions.process, range(3), died=no_death, workers=2, batch=3)) == {os.getpid()}
-    assert os.getpid() not in set(map_batches(functions.process, range(4), died=no_death, workers=2, batch=3))
+    assert set(map_batches(functions.process, range(3), died=no_death, workers=2, batch=3)) == {
+        os.getpid()
+    }
+    assert os.getpid() not in set(
+        map_batches(functions.process, range(4), died=no_death, workers=2, batch=3)
+    )
 
 
 def test_reads_ahead_no_further_than_the_window(functions):
@@ -112,7 +118,9 @@ def test_an_item_that_kills_its_process_is_one_failed_result(functions):
 
 
 def test_an_error_of_the_function_reaches_the_caller_whole(functions):
-    with pytest.raises(UnknownNameError, match=r"Unknown color 'rde'; must be one of: blue, red") as caught:
+    with pytest.raises(
+        UnknownNameError, match=r"Unknown color 'rde'; must be one of: blue, red"
+    ) as caught:
         list(map_batches(functions.unknown, range(10), died=no_death, workers=2, batch=2))
     assert caught.value.closest == "red"
     assert "unknown" in caught.value.__notes__[0]
@@ -127,7 +135,9 @@ def test_a_function_that_cannot_load_stops_the_run(functions):
 def test_a_slow_batch_holds_the_others_up_at_the_window(functions):
     read = itertools.count()
     source = (next(read) for _ in range(1000))
-    results = map_batches(functions.first_is_slow, source, died=no_death, workers=2, batch=1, window=4)
+    results = map_batches(
+        functions.first_is_slow, source, died=no_death, workers=2, batch=1, window=4
+    )
     assert next(results) == 0
     assert next(read) <= 4
     results.close()
@@ -142,7 +152,9 @@ def test_never_more_processes_than_batches(functions):
 
 def test_workers_use_one_thread_each(functions, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
-    assert set(map_batches(functions.threads, range(4), died=no_death, workers=2, batch=2)) == {("1", 1)}
+    assert set(map_batches(functions.threads, range(4), died=no_death, workers=2, batch=2)) == {
+        ("1", 1)
+    }
 
 
 def test_leaves_no_process_behind(functions):
@@ -173,7 +185,11 @@ def run(script: str, tmp_path: Path) -> subprocess.Popen[str]:
     file = tmp_path / "script.py"
     file.write_text(textwrap.dedent(script))
     return subprocess.Popen(
-        [sys.executable, str(file)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+        [sys.executable, str(file)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
     )
 
 
@@ -206,6 +222,8 @@ def test_workers_end_when_their_parent_is_killed(tmp_path):
     process.stdout.close()
     process.stderr.close()
     end = time.monotonic() + 10
-    while (alive := [pid for pid in workers if Path(f"/proc/{pid}/cmdline").exists()]) and time.monotonic() < end:
+    while (
+        alive := [pid for pid in workers if Path(f"/proc/{pid}/cmdline").exists()]
+    ) and time.monotonic() < end:
         time.sleep(0.05)
     assert not alive

@@ -64,19 +64,31 @@ def test_size_scales_everything(rng: np.random.Generator) -> None:
     assert large.inside.shape == (224, 224)
     assert np.allclose(large.landmarks, small.landmarks * 2, atol=1e-3)
     assert large.eye_distance == pytest.approx(small.eye_distance)
-    assert np.abs(cv2.resize(large.crop, (112, 112), interpolation=cv2.INTER_AREA).astype(int) - small.crop).mean() < 3
+    assert (
+        np.abs(
+            cv2.resize(large.crop, (112, 112), interpolation=cv2.INTER_AREA).astype(int)
+            - small.crop
+        ).mean()
+        < 3
+    )
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.floats(-120, 200), st.floats(-120, 150), st.floats(0.4, 3), st.floats(-180, 180))
-def test_inside_is_where_a_white_frame_stays_white(x: float, y: float, scale: float, degrees: float) -> None:
+def test_inside_is_where_a_white_frame_stays_white(
+    x: float, y: float, scale: float, degrees: float
+) -> None:
     turn = cv2.getRotationMatrix2D((56, 56), degrees, scale)
     points = TEMPLATE @ turn[:, :2].T + turn[:, 2] + [x, y]
     aligned = align(np.full((180, 240, 3), 255, np.uint8), points)
     white = (aligned.crop == 255).all(axis=2)
     differ = white != aligned.inside
-    edge = cv2.dilate(white.astype(np.uint8), np.ones((3, 3))) != cv2.erode(white.astype(np.uint8), np.ones((3, 3)))
-    assert not (differ & ~edge).any()  # OpenCV interpolates in steps of 1/32 pixel, so only the very edge may disagree
+    edge = cv2.dilate(white.astype(np.uint8), np.ones((3, 3))) != cv2.erode(
+        white.astype(np.uint8), np.ones((3, 3))
+    )
+    assert not (
+        differ & ~edge
+    ).any()  # OpenCV interpolates in steps of 1/32 pixel, so only the very edge may disagree
     assert differ.mean() < 0.02
     grid = np.stack(np.meshgrid(np.arange(112), np.arange(112)), axis=-1).reshape(-1, 2)
     source = transform_points(inverse(aligned.matrix), grid).reshape(112, 112, 2)
@@ -115,7 +127,9 @@ class TestFacesFrom:
             assert faces.eye_distance[index] == pytest.approx(35.24, abs=0.01)
 
     def test_estimated_points_say_nothing_of_pose(self, rng: np.random.Generator) -> None:
-        faces = faces_from(_image(_scene(rng)), [_detection(TEMPLATE), _detection(TEMPLATE, "estimated")])
+        faces = faces_from(
+            _image(_scene(rng)), [_detection(TEMPLATE), _detection(TEMPLATE, "estimated")]
+        )
         assert np.allclose(faces.landmarks[0], TEMPLATE, atol=1e-3)
         assert np.isnan(faces.landmarks[1]).all()
         assert np.isfinite(faces.eye_distance).all()

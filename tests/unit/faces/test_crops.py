@@ -36,11 +36,15 @@ def crop(tmp_path: Path) -> Path:
         ("landmarks", 3.0),
     ],
 )
-def test_a_column_of_a_wrong_type_is_named(crop: Path, tmp_path: Path, name: str, value: object) -> None:
+def test_a_column_of_a_wrong_type_is_named(
+    crop: Path, tmp_path: Path, name: str, value: object
+) -> None:
     frame = pl.DataFrame({"id": ["a"], "path": [str(crop)], name: [value]})
     frame.write_parquet(tmp_path / "m.parquet")
     for faces in (tmp_path / "m.parquet", frame):
-        with pytest.raises(InputError, match=rf"Column '{name}' must hold .* row 1 \('a'\) has") as caught:
+        with pytest.raises(
+            InputError, match=rf"Column '{name}' must hold .* row 1 \('a'\) has"
+        ) as caught:
             fiqa.score(faces, model="laplacian", aligned=True, workers=1)
         assert "leave the cell empty" in str(caught.value.hint)
     with pytest.raises(InputError, match=f"Column '{name}'"):

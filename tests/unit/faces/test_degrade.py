@@ -23,11 +23,27 @@ def drawn_face(size: int = 112, tone: float = 1.0) -> NDArray[np.uint8]:
     scale = size / 112
     image = np.full((size, size, 3), (70, 95, 120), np.uint8)
     image[:: max(2, size // 14)] += 40
-    cv2.ellipse(image, (size // 2, int(0.6 * size)), (int(38 * scale), int(52 * scale)), 0, 0, 360, (205, 160, 135), -1)
+    cv2.ellipse(
+        image,
+        (size // 2, int(0.6 * size)),
+        (int(38 * scale), int(52 * scale)),
+        0,
+        0,
+        360,
+        (205, 160, 135),
+        -1,
+    )
     for x, y in TEMPLATE[:2] * scale:
         cv2.circle(image, (int(x), int(y)), int(5 * scale), (40, 30, 30), -1)
     cv2.ellipse(
-        image, (int(56 * scale), int(92 * scale)), (int(15 * scale), int(4 * scale)), 0, 0, 360, (150, 60, 70), -1
+        image,
+        (int(56 * scale), int(92 * scale)),
+        (int(15 * scale), int(4 * scale)),
+        0,
+        0,
+        360,
+        (150, 60, 70),
+        -1,
     )
     return np.clip(image * tone, 0, 255).astype(np.uint8)
 
@@ -47,7 +63,10 @@ def faces() -> Faces:
 
 def same(a: Faces, b: Faces) -> bool:
     pairs = [(getattr(a, f.name), getattr(b, f.name)) for f in fields(Faces)]
-    return all((x is None and y is None) or np.array_equal(x, y, equal_nan=x.dtype.kind == "f") for x, y in pairs)
+    return all(
+        (x is None and y is None) or np.array_equal(x, y, equal_nan=x.dtype.kind == "f")
+        for x, y in pairs
+    )
 
 
 def test_the_table_speaks_the_vocabulary() -> None:
@@ -77,8 +96,12 @@ def test_damage_grows_along_the_ladder_for_every_face(faces: Faces, kind: str) -
     rungs = ladder(faces, kind, steps=5, seed=3)
     assert same(rungs[0], faces)
     assert same(rungs[2], degrade(faces, kind, 0.5, seed=3))
-    clean = degrade(faces, kind, 1e-4).crops if kind == "nir" else faces.crops  # the color goes at once
-    distance = np.array([np.abs(rung.crops - clean.astype(float)).mean(axis=(1, 2, 3)) for rung in rungs])
+    clean = (
+        degrade(faces, kind, 1e-4).crops if kind == "nir" else faces.crops
+    )  # the color goes at once
+    distance = np.array(
+        [np.abs(rung.crops - clean.astype(float)).mean(axis=(1, 2, 3)) for rung in rungs]
+    )
     assert np.all(np.diff(distance.mean(axis=1))[kind == "nir" :] > 0.05)
     assert np.all(distance[-1] > distance[1])
 
@@ -96,7 +119,10 @@ RANDOM = sorted(set(KINDS) - {"blur", "defocus", "jpeg", "low_resolution", "over
 @pytest.mark.parametrize("kind", RANDOM)
 def test_the_seed_changes_what_is_random(faces: Faces, kind: str) -> None:
     first = degrade(faces, kind, 0.7, seed=0)
-    assert any(not np.array_equal(first.crops, degrade(faces, kind, 0.7, seed=s).crops) for s in range(1, 6))
+    assert any(
+        not np.array_equal(first.crops, degrade(faces, kind, 0.7, seed=s).crops)
+        for s in range(1, 6)
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -114,7 +140,9 @@ def test_random_degradation_is_batch_invariant_seeded_and_mixed(faces: Faces, pr
     assert not np.array_equal(whole.crops, random_degradation(faces, preset, seed=5).crops)
     many = Faces(np.stack([drawn_face(tone=t) for t in np.linspace(0.5, 1.2, 60)]))
     spoiled = random_degradation(many, preset, seed=0)
-    untouched = np.mean([np.array_equal(a, b) for a, b in zip(many.crops, spoiled.crops, strict=True)])
+    untouched = np.mean(
+        [np.array_equal(a, b) for a, b in zip(many.crops, spoiled.crops, strict=True)]
+    )
     assert 0 < untouched < 0.5
 
 
@@ -148,7 +176,9 @@ def test_unknown_landmarks_stay_unknown_and_the_template_serves(faces: Faces) ->
     assert np.isnan(turned.landmarks[1]).all()
     assert np.isfinite(turned.landmarks[[0, 2, 3]]).all()
     for kind in ("mask", "hand", "sunglasses"):
-        np.testing.assert_array_equal(degrade(partly, kind, 0.9).crops, degrade(faces, kind, 0.9).crops)
+        np.testing.assert_array_equal(
+            degrade(partly, kind, 0.9).crops, degrade(faces, kind, 0.9).crops
+        )
 
 
 @pytest.mark.parametrize("place", [0.0, -5000.0, 1e6])
@@ -239,7 +269,10 @@ def test_light_goes_where_its_name_says(faces: Faces) -> None:
 
 
 def test_covers_fall_where_their_names_say(faces: Faces) -> None:
-    change = {k: np.abs(degrade(faces, k, 1.0).crops.astype(float) - faces.crops).mean(axis=(0, 3)) for k in KINDS}
+    change = {
+        k: np.abs(degrade(faces, k, 1.0).crops.astype(float) - faces.crops).mean(axis=(0, 3))
+        for k in KINDS
+    }
     for kind in ("mask", "hand"):
         assert change[kind][80:105, 45:68].mean() > 10 * change[kind][:30].mean() + 1
     assert change["sunglasses"][46:60, 30:46].mean() > 10 * change["sunglasses"][85:].mean() + 1
@@ -269,7 +302,9 @@ def test_noise_has_the_variance_of_its_sensor() -> None:
     size=st.sampled_from([24, 61, 112]),
     seed=st.integers(0, 2**40),
 )
-def test_any_strength_size_and_seed_gives_faces(kind: str, strength: float, size: int, seed: int) -> None:
+def test_any_strength_size_and_seed_gives_faces(
+    kind: str, strength: float, size: int, seed: int
+) -> None:
     result = degrade(Faces(drawn_face(size)[None]), kind, strength, seed=seed)
     assert result.crops.shape == (1, size, size, 3)
     assert result.crops.dtype == np.uint8

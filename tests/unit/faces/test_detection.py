@@ -12,7 +12,14 @@ import cv2
 import numpy as np
 import pytest
 
-from fiqa.errors import DetectorError, InputError, MissingExtraError, ShapeError, UnknownNameError, WeightsError
+from fiqa.errors import (
+    DetectorError,
+    InputError,
+    MissingExtraError,
+    ShapeError,
+    UnknownNameError,
+    WeightsError,
+)
 from fiqa.faces.detection import Detection, Detector, choose
 from fiqa.faces.detectors import WholeImage, decided, detector
 from fiqa.faces.detectors import dlib as dlib_detector
@@ -25,7 +32,9 @@ Pixels = np.ndarray
 
 def _found(x: float, size: float, confidence: float = 0.9) -> Detection:
     points = TEMPLATE / 112 * size + [x, 0]
-    return Detection(np.array([x, 0, size, size], np.float32), points.astype(np.float32), confidence)
+    return Detection(
+        np.array([x, 0, size, size], np.float32), points.astype(np.float32), confidence
+    )
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +100,9 @@ class TestTable:
         with pytest.raises(UnknownNameError, match="did you mean 'yunet'"):
             detector("yunt")
 
-    def test_auto_without_anything_names_both_remedies(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_auto_without_anything_names_both_remedies(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(importlib.util, "find_spec", lambda name, package=None: None)
         with pytest.raises(DetectorError, match=r"(?s)weights pull yunet.*fiqa\[dlib\]"):
             detector()
@@ -99,7 +110,10 @@ class TestTable:
     @pytest.mark.parametrize(
         ("content", "told"),
         [
-            (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 322906\n", "Git LFS pointer"),
+            (
+                b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 322906\n",
+                "Git LFS pointer",
+            ),
             (b"\x08\x07" + bytes(1000), "cut off: 1002 of 322906 bytes"),
             (b"", "empty"),
             (b"<!DOCTYPE html><html>", "a web page"),
@@ -107,7 +121,9 @@ class TestTable:
         ],
     )
     @pytest.mark.parametrize("name", ["auto", "yunet"])
-    def test_a_broken_file_is_an_error_and_no_reason_to_take_dlib(self, content: bytes, told: str, name: str) -> None:
+    def test_a_broken_file_is_an_error_and_no_reason_to_take_dlib(
+        self, content: bytes, told: str, name: str
+    ) -> None:
         home = Path(os.environ["FIQA_HOME"])
         (home / "yunet.onnx").write_bytes(content)
         assert decided(name) == "yunet"
@@ -121,20 +137,26 @@ class TestTable:
         with pytest.raises(WeightsError, match=kind):
             detector("auto")
 
-    @pytest.mark.parametrize("content", [b"version https://git-lfs.github.com/spec/v1\n", b"", b"\x08\x07" + bytes(99)])
+    @pytest.mark.parametrize(
+        "content", [b"version https://git-lfs.github.com/spec/v1\n", b"", b"\x08\x07" + bytes(99)]
+    )
     def test_broken_weights_by_path_are_an_error(self, content: bytes, tmp_path: Path) -> None:
         (tmp_path / "mine.onnx").write_bytes(content)
         with pytest.raises(WeightsError, match="must be an ONNX face detector"):
             detector("auto", weights=str(tmp_path / "mine.onnx"))
 
-    def test_auto_falls_back_to_dlib(self, dlib: DlibDetector, caplog: pytest.LogCaptureFixture) -> None:
+    def test_auto_falls_back_to_dlib(
+        self, dlib: DlibDetector, caplog: pytest.LogCaptureFixture
+    ) -> None:
         with caplog.at_level("INFO", logger="fiqa"):
             assert detector("auto").name == "dlib"
         assert "detector auto takes dlib" in caplog.text
 
     @pytest.mark.parametrize("name", ["dlib", "none"])
     def test_weights_of_a_detector_that_has_none(self, name: str) -> None:
-        with pytest.raises(InputError, match=f"weights must be left out with detector '{name}', got 'a.onnx'"):
+        with pytest.raises(
+            InputError, match=f"weights must be left out with detector '{name}', got 'a.onnx'"
+        ):
             detector(name, weights="a.onnx")
 
     def test_yunet_without_weights(self, tmp_path: Path) -> None:
@@ -160,7 +182,12 @@ class TestTable:
 
     @pytest.mark.parametrize(
         "image",
-        [np.zeros((9, 9), np.uint8), np.zeros((9, 9, 4), np.uint8), np.zeros((9, 9, 3)), np.zeros((0, 9, 3), np.uint8)],
+        [
+            np.zeros((9, 9), np.uint8),
+            np.zeros((9, 9, 4), np.uint8),
+            np.zeros((9, 9, 3)),
+            np.zeros((0, 9, 3), np.uint8),
+        ],
     )
     def test_images_of_another_kind_are_refused(self, image: np.ndarray) -> None:
         with pytest.raises(ShapeError, match="image must"):
@@ -175,19 +202,25 @@ class TestDlib:
 
     def test_absent_package_is_a_clear_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(dlib_detector.importlib.util, "find_spec", lambda name: None)
-        with pytest.raises(MissingExtraError, match=r"(?s)five-point model is not found.*fiqa\[dlib\]"):
+        with pytest.raises(
+            MissingExtraError, match=r"(?s)five-point model is not found.*fiqa\[dlib\]"
+        ):
             landmark_file()
 
     def test_finds_the_astronaut(self, dlib: DlibDetector, portrait: Pixels) -> None:
         (face,) = dlib.detect(portrait)
         assert face.points == "estimated"
-        assert np.abs(face.landmarks.mean(0) - [224, 125]).max() < 10  # YuNet's five points have this mean
+        assert (
+            np.abs(face.landmarks.mean(0) - [224, 125]).max() < 10
+        )  # YuNet's five points have this mean
         assert face.confidence > 0.9
         again = dlib.detect(portrait)[0]
         assert np.array_equal(face.landmarks, again.landmarks)
 
     @pytest.mark.parametrize(("zoom", "side"), [(1, 640), (2, 1280)])
-    def test_the_policy_turns_down_the_larger_false_box(self, portrait: Pixels, zoom: int, side: int) -> None:
+    def test_the_policy_turns_down_the_larger_false_box(
+        self, portrait: Pixels, zoom: int, side: int
+    ) -> None:
         pytest.importorskip("dlib")
         image = cv2.resize(portrait, None, fx=zoom, fy=zoom)
         found = DlibDetector(max_side=side, min_score=-0.1).detect(image)
@@ -209,8 +242,14 @@ class TestDlib:
             (face,) = dlib.detect(cv2.resize(head, (side, side), interpolation=cv2.INTER_AREA))
             assert np.abs(face.landmarks * 210 / side - base.landmarks).max() < 8
 
-    def test_no_face_where_there_is_none(self, dlib: DlibDetector, not_faces: dict[str, Pixels]) -> None:
-        assert {name for name, image in not_faces.items() if choose(dlib.detect(image)) != ([], "no_face")} == set()
+    def test_no_face_where_there_is_none(
+        self, dlib: DlibDetector, not_faces: dict[str, Pixels]
+    ) -> None:
+        assert {
+            name
+            for name, image in not_faces.items()
+            if choose(dlib.detect(image)) != ([], "no_face")
+        } == set()
 
     def test_travels_to_another_process(self, portrait: Pixels) -> None:
         pytest.importorskip("dlib")
@@ -220,4 +259,6 @@ class TestDlib:
 
 def test_similarity_of_the_estimated_points_is_that_of_the_template() -> None:
     face = _found(5, 200)
-    assert np.allclose(similarity_transform(face.landmarks, TEMPLATE)[:, :2], np.eye(2) * 112 / 200, atol=1e-5)
+    assert np.allclose(
+        similarity_transform(face.landmarks, TEMPLATE)[:, :2], np.eye(2) * 112 / 200, atol=1e-5
+    )

@@ -18,7 +18,9 @@ class Marked:
     """Finds a face of 112 where the lone bright pixel is, the surer the nearer that is to a corner of
     the picture's upper left; a stand-in that works only upright."""
 
-    def __init__(self, name: str = "yunet", sure: tuple[float, ...] = (0.95, 0.8, 0.85, 0.7)) -> None:
+    def __init__(
+        self, name: str = "yunet", sure: tuple[float, ...] = (0.95, 0.8, 0.85, 0.7)
+    ) -> None:
         self.name = name
         self.sure = sure
         self.looks = 0
@@ -54,7 +56,9 @@ def test_points_come_back_to_where_they_were(quarters: int) -> None:
     grid = np.arange(height * width).reshape(height, width)
     rng = np.random.default_rng(quarters)
     there = np.rot90(grid, -quarters)
-    spots = np.stack([rng.integers(0, there.shape[1], 5), rng.integers(0, there.shape[0], 5)], axis=1)
+    spots = np.stack(
+        [rng.integers(0, there.shape[1], 5), rng.integers(0, there.shape[0], 5)], axis=1
+    )
     face = Detection(np.array([7, 9, 30, 40], np.float32), spots.astype(np.float32), 0.9)
     here = back(face, quarters, height, width)
     for (x, y), (a, b) in zip(spots, here.landmarks.astype(int), strict=True):
@@ -89,7 +93,11 @@ def test_exif_does_not_turn_and_says_that_it_seems_wrong(quarters: int) -> None:
 
 
 def test_a_sure_face_costs_one_look_and_ties_stay_upright() -> None:
-    sure, unsure, equal = Marked(), Marked(sure=(0.7, 0.6, 0.6, 0.6)), Marked(sure=(0.7, 0.705, 0.705, 0.705))
+    sure, unsure, equal = (
+        Marked(),
+        Marked(sure=(0.7, 0.6, 0.6, 0.6)),
+        Marked(sure=(0.7, 0.705, 0.705, 0.705)),
+    )
     for finder, looks in ((sure, 1), (unsure, 4), (equal, 4)):
         assert view(finder, scene(), orientation="auto").turn == 0
         assert finder.looks == looks

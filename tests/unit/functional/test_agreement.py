@@ -7,10 +7,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kendalltau, spearmanr
-from sklearn.metrics import balanced_accuracy_score, f1_score, mean_absolute_error, root_mean_squared_error
+from sklearn.metrics import (
+    balanced_accuracy_score,
+    f1_score,
+    mean_absolute_error,
+    root_mean_squared_error,
+)
 
 from fiqa.errors import EvidenceError, InputError, ShapeError
-from fiqa.functional.agreement import balanced_accuracy, kendall, macro_f1, mae, per_identity, rmse, spearman
+from fiqa.functional.agreement import (
+    balanced_accuracy,
+    kendall,
+    macro_f1,
+    mae,
+    per_identity,
+    rmse,
+    spearman,
+)
 
 rows = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=2, max_size=40).map(
     lambda v: np.array(v, float)
@@ -42,8 +55,12 @@ def test_levels_equal_scikit_learn(values: np.ndarray) -> None:
     pred, target = values.astype(int).T
     # scikit-learn warns of levels that are only predicted, and of a single level
     if np.isin(pred, target).all() and np.ptp(target):
-        assert balanced_accuracy(pred, target) == pytest.approx(balanced_accuracy_score(target, pred))
-    assert macro_f1(pred, target) == pytest.approx(f1_score(target, pred, average="macro", zero_division=0))
+        assert balanced_accuracy(pred, target) == pytest.approx(
+            balanced_accuracy_score(target, pred)
+        )
+    assert macro_f1(pred, target) == pytest.approx(
+        f1_score(target, pred, average="macro", zero_division=0)
+    )
 
 
 def test_levels_by_hand_with_a_level_that_is_only_predicted() -> None:
@@ -59,13 +76,17 @@ def test_tau_b_corrects_for_ties() -> None:
 def test_per_identity_averages_and_counts() -> None:
     pred = [1, 2, 3, 3, 2, 1, 5, 7, 7, 1, 2]
     target = [1, 2, 3, 1, 2, 3, 5, 1, 2, 4, 4]
-    who = ["a"] * 3 + ["b"] * 3 + ["c"] + ["d"] * 2 + ["e"] * 2  # c has one image, d and e are constant on one side
+    who = (
+        ["a"] * 3 + ["b"] * 3 + ["c"] + ["d"] * 2 + ["e"] * 2
+    )  # c has one image, d and e are constant on one side
     mean, used, skipped = per_identity(spearman, pred, target, who)
     assert mean == pytest.approx(0.0, abs=1e-12)  # +1 of a and -1 of b
     assert (used, skipped) == (2, 3)
     assert per_identity(mae, pred, target, who)[0] == pytest.approx((0 + 4 / 3) / 2)
     shuffled = np.random.default_rng(0).permutation(11)
-    again = per_identity(spearman, np.array(pred)[shuffled], np.array(target)[shuffled], np.array(who)[shuffled])
+    again = per_identity(
+        spearman, np.array(pred)[shuffled], np.array(target)[shuffled], np.array(who)[shuffled]
+    )
     assert again == (pytest.approx(mean, abs=1e-12), used, skipped)
 
 
@@ -77,7 +98,9 @@ def test_per_identity_refuses_when_nobody_can_be_used() -> None:
 @pytest.mark.parametrize("metric", [spearman, kendall])
 def test_orders_refuse_constants_and_single_rows(metric: object) -> None:
     assert callable(metric)
-    with pytest.raises(EvidenceError, match=r"needs values that differ, but pred is 1.0 in all 3 rows"):
+    with pytest.raises(
+        EvidenceError, match=r"needs values that differ, but pred is 1.0 in all 3 rows"
+    ):
         metric([1, 1, 1], [1, 2, 3])
     with pytest.raises(EvidenceError, match=r"but target is 2\.0"):
         metric([1, 2], [2, 2])

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from fiqa.errors import EvidenceError, InputError, ShapeError
-from fiqa.functional.bootstrap import GRID, _Ordered, bootstrap_band, identity_weights, mated_codes, paired_difference
+from fiqa.functional.bootstrap import (
+    GRID,
+    _Ordered,
+    bootstrap_band,
+    identity_weights,
+    mated_codes,
+    paired_difference,
+)
 from fiqa.functional.edc import discard_curve
 
 Sample = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
@@ -17,7 +24,10 @@ def sample(seed: int, people: int = 40, each: int = 12, *, levels: int = 0) -> S
     rng = np.random.default_rng(seed)
     who = np.repeat(np.arange(people), each)
     same = np.r_[np.ones(len(who), bool), np.zeros(1500, bool)]
-    identities = np.r_[np.stack([who, who], 1), np.stack([rng.integers(0, 20, 1500), rng.integers(20, 40, 1500)], 1)]
+    identities = np.r_[
+        np.stack([who, who], 1),
+        np.stack([rng.integers(0, 20, 1500), rng.integers(20, 40, 1500)], 1),
+    ]
     quality = rng.random((len(same), 2))
     if levels:
         quality = np.round(quality * levels)
@@ -56,7 +66,9 @@ def test_band_holds_the_curve_and_narrows_with_more_people() -> None:
     for band in (few, many):
         assert band.curve.band is not None
         assert band.curve.band.shape == (2, len(band.curve))
-        inside = (band.curve.band[0] <= band.curve.fnmr + 1e-12) & (band.curve.fnmr <= band.curve.band[1] + 1e-12)
+        inside = (band.curve.band[0] <= band.curve.fnmr + 1e-12) & (
+            band.curve.fnmr <= band.curve.band[1] + 1e-12
+        )
         assert inside[band.curve.discard < 0.9].mean() > 0.95
     a, b = few.area(0.3, normalize="start"), many.area(0.3, normalize="start")
     assert a.low < a.value < a.high
@@ -72,7 +84,9 @@ def test_people_not_pairs_are_resampled() -> None:
     similarity = np.r_[np.where(who < 10, 0.0, 0.9), np.full(200, 0.1)]
     same = np.r_[np.ones(len(who), bool), np.zeros(200, bool)]
     identities = np.r_[np.stack([who, who], 1), np.zeros((200, 2), int)]
-    band = bootstrap_band(similarity, same, np.ones((len(same), 2)), identities, fmr=0.01, draws=400)
+    band = bootstrap_band(
+        similarity, same, np.ones((len(same), 2)), identities, fmr=0.01, draws=400
+    )
     width = np.std(band.fnmr[:, 0])
     assert width == pytest.approx(np.sqrt(0.2 * 0.8 / people), rel=0.15)
 
@@ -101,7 +115,10 @@ def test_paired_difference_sees_what_single_bands_cannot() -> None:
     assert result.low < result.difference < result.high < 0
     assert result.p == pytest.approx(2 / 201)
     back = paired_difference(similarity, same, worse, quality, identities, fmr=0.01)
-    assert (back.difference, back.low) == (pytest.approx(-result.difference), pytest.approx(-result.high))
+    assert (back.difference, back.low) == (
+        pytest.approx(-result.difference),
+        pytest.approx(-result.high),
+    )
     nothing = paired_difference(
         similarity, same, rng.random(quality.shape), rng.random(quality.shape), identities, fmr=0.01
     )
@@ -109,7 +126,9 @@ def test_paired_difference_sees_what_single_bands_cannot() -> None:
     assert nothing.low < 0 < nothing.high
     same_thing = paired_difference(similarity, same, quality, 3 * quality, identities, fmr=0.01)
     assert (same_thing.difference, same_thing.p) == (0.0, 1.0)
-    raw = paired_difference(similarity, same, quality, worse, identities, fmr=0.01, upto=0.6, normalize=None)
+    raw = paired_difference(
+        similarity, same, quality, worse, identities, fmr=0.01, upto=0.6, normalize=None
+    )
     assert raw.area_a != result.area_a
 
 
@@ -119,16 +138,22 @@ def test_a_start_without_errors_has_no_relative_interval() -> None:
     same = np.r_[np.ones(200, bool), np.zeros(200, bool)]
     identities = np.r_[np.stack([who, who], 1), np.zeros((200, 2), int)]
     band = bootstrap_band(similarity, same, np.ones((400, 2)), identities, fmr=0.01)
-    interval = band.area(0.3, normalize="start")  # one person in forty has errors: about 37 % of the draws have none
+    interval = band.area(
+        0.3, normalize="start"
+    )  # one person in forty has errors: about 37 % of the draws have none
     assert interval.draws < 200
-    empty = bootstrap_band(np.where(same, 0.9, similarity), same, np.ones((400, 2)), identities, fmr=0.01)
+    empty = bootstrap_band(
+        np.where(same, 0.9, similarity), same, np.ones((400, 2)), identities, fmr=0.01
+    )
     with pytest.raises(EvidenceError, match="needs an error there, got none"):
         empty.area(0.3, normalize="start")
 
 
 def test_refuses() -> None:
     similarity, same, quality, identities = sample(4)
-    with pytest.raises(InputError, match="needs a protocol with a threshold fixed at discard 0, got 'magface'"):
+    with pytest.raises(
+        InputError, match="needs a protocol with a threshold fixed at discard 0, got 'magface'"
+    ):
         bootstrap_band(similarity, same, quality, identities, fmr=0.01, protocol="magface")
     with pytest.raises(InputError, match="draws must be at least 2, got 1"):
         bootstrap_band(similarity, same, quality, identities, fmr=0.01, draws=1)

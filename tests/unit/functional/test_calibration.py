@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fiqa.errors import InputError, ShapeError
-from fiqa.functional.calibration import LEVEL_CUTS, levels, min_max, raw_at, unified_score, unit_score
+from fiqa.functional.calibration import (
+    LEVEL_CUTS,
+    levels,
+    min_max,
+    raw_at,
+    unified_score,
+    unit_score,
+)
 
 finite = st.floats(-1e6, 1e6, allow_nan=False)
 
@@ -19,7 +26,9 @@ def test_it_is_the_sigmoid_in_percent():
     raw = np.linspace(-5, 5, 41)
     slow = [round(100 / (1 + math.exp(-(x - 0.7) / 1.3))) for x in raw]
     assert unified_score(raw, x0=0.7, w=1.3).tolist() == slow
-    np.testing.assert_allclose(unit_score(raw, x0=0.7, w=1.3), [1 / (1 + math.exp(-(x - 0.7) / 1.3)) for x in raw])
+    np.testing.assert_allclose(
+        unit_score(raw, x0=0.7, w=1.3), [1 / (1 + math.exp(-(x - 0.7) / 1.3)) for x in raw]
+    )
 
 
 @given(st.lists(finite, min_size=1, max_size=20), finite, st.floats(1e-3, 1e3))
@@ -50,7 +59,12 @@ def test_levels_count_the_cuts_that_are_reached():
 
 @pytest.mark.parametrize("empty", [[], np.empty(0, np.float32)])
 def test_no_score_is_no_level(empty):
-    assert unified_score(empty, x0=0, w=1).shape == levels(empty).shape == raw_at(empty, x0=0, w=1).shape == (0,)
+    assert (
+        unified_score(empty, x0=0, w=1).shape
+        == levels(empty).shape
+        == raw_at(empty, x0=0, w=1).shape
+        == (0,)
+    )
 
 
 def test_min_max_spans_zero_to_one_and_leaves_the_unknown_out():

@@ -85,7 +85,9 @@ def test_times_is_what_so_many_more_people_give() -> None:
     failed, total = np.r_[np.full(3, 4.0), np.zeros(57)], np.full(60, 6.0)
     share = clustered_share(failed, total)
     more = clustered_share(np.tile(failed, 5), np.tile(total, 5))
-    assert share.upper(0.9, ahead=True, times=5) == pytest.approx(more.upper(0.9, ahead=True), rel=0.02)
+    assert share.upper(0.9, ahead=True, times=5) == pytest.approx(
+        more.upper(0.9, ahead=True), rel=0.02
+    )
 
 
 def test_the_people_missing_are_enough_and_not_far_too_many() -> None:
@@ -94,8 +96,14 @@ def test_the_people_missing_are_enough_and_not_far_too_many() -> None:
     missing = people_missing([share], 0.03, 0.9)
     assert missing is not None
     times = 1 + missing / 60
-    assert share.upper(0.9, ahead=True, times=times) <= 0.03 < share.upper(0.9, ahead=True, times=times / 1.15)
-    assert people_missing([share], share.value, 0.9) is None, "no number of people brings it below what it is"
+    assert (
+        share.upper(0.9, ahead=True, times=times)
+        <= 0.03
+        < share.upper(0.9, ahead=True, times=times / 1.15)
+    )
+    assert people_missing([share], share.value, 0.9) is None, (
+        "no number of people brings it below what it is"
+    )
     assert people_missing([], 0.1, 0.9) is None
 
 

@@ -10,7 +10,9 @@ from fiqa.functional.clustering import kmeans
 
 
 @pytest.mark.parametrize("clusters", [1, 2, 5])
-def test_equals_lloyd_of_scikit_learn_from_the_same_rows(rng: np.random.Generator, clusters: int) -> None:
+def test_equals_lloyd_of_scikit_learn_from_the_same_rows(
+    rng: np.random.Generator, clusters: int
+) -> None:
     from sklearn.cluster import KMeans
 
     rows = rng.normal(size=(60, 4)).astype(np.float32) + rng.integers(0, 3, (60, 1)) * np.float32(4)
@@ -39,7 +41,9 @@ def test_the_seed_decides_the_start(rng: np.random.Generator) -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 4])
 def test_no_more_rows_than_clusters_are_alone(count: int) -> None:
-    assert kmeans(np.ones((count, 2)), 4, rng=np.random.default_rng(0)).tolist() == list(range(count))
+    assert kmeans(np.ones((count, 2)), 4, rng=np.random.default_rng(0)).tolist() == list(
+        range(count)
+    )
 
 
 def test_iterations_bound_the_passes(rng: np.random.Generator) -> None:

@@ -26,18 +26,27 @@ from fiqa.functional.edc import (
 Sample = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-def sample(seed: int, mated: int = 300, nonmated: int = 2000, *, levels: int | None = None) -> Sample:
+def sample(
+    seed: int, mated: int = 300, nonmated: int = 2000, *, levels: int | None = None
+) -> Sample:
     """Pairs whose mated similarity grows with quality; `levels` makes quality and similarity coarse, so that ties abound."""
     rng = np.random.default_rng(seed)
     same = rng.permutation(np.arange(mated + nonmated) < mated)
     quality = rng.random((len(same), 2))
-    similarity = np.where(same, 0.3 + 0.6 * quality.min(axis=1), 0.0) + rng.normal(scale=0.2, size=len(same))
+    similarity = np.where(same, 0.3 + 0.6 * quality.min(axis=1), 0.0) + rng.normal(
+        scale=0.2, size=len(same)
+    )
     if levels:
-        quality, similarity = np.round(quality * levels) / levels, np.round(similarity * levels) / levels
+        quality, similarity = (
+            np.round(quality * levels) / levels,
+            np.round(similarity * levels) / levels,
+        )
     return similarity, same, quality
 
 
-def slow_iso(similarity: np.ndarray, same: np.ndarray, quality: np.ndarray, fmr: float) -> tuple[Any, ...]:
+def slow_iso(
+    similarity: np.ndarray, same: np.ndarray, quality: np.ndarray, fmr: float
+) -> tuple[Any, ...]:
     """The definition, one threshold at a time."""
     impostor = sorted(similarity[~same], reverse=True)
     threshold = impostor[round(fmr * len(impostor) * 1e6) // 10**6]
@@ -71,10 +80,14 @@ def test_iso_equals_the_loop_over_thresholds(seed: int, levels: int | None) -> N
 
 @settings(max_examples=40, deadline=None)
 @given(
-    st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=25),
+    st.lists(
+        st.tuples(st.integers(0, 5), st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=25
+    ),
     st.lists(st.integers(0, 5), min_size=4, max_size=12),
 )
-def test_iso_equals_the_loop_on_small_tied_sets(mated: list[tuple[int, int, int]], other: list[int]) -> None:
+def test_iso_equals_the_loop_on_small_tied_sets(
+    mated: list[tuple[int, int, int]], other: list[int]
+) -> None:
     similarity = np.array([m[0] for m in mated] + other, float)
     same = np.arange(len(similarity)) < len(mated)
     quality = np.array([m[1:] for m in mated] + [(0, 0)] * len(other), float)
@@ -106,7 +119,9 @@ def test_order_of_pairs_and_of_a_pairs_images_do_not_matter() -> None:
 
 
 def test_float32_input_compares_in_its_own_values() -> None:
-    similarity, same, quality = (np.asarray(x, np.float32) if x.dtype.kind == "f" else x for x in sample(3))
+    similarity, same, quality = (
+        np.asarray(x, np.float32) if x.dtype.kind == "f" else x for x in sample(3)
+    )
     curve = discard_curve(similarity, same, quality, fmr=0.01)
     wide = discard_curve(similarity.astype(np.float64), same, quality.astype(np.float64), fmr=0.01)
     assert curve.threshold == wide.threshold
@@ -127,7 +142,11 @@ def test_one_and_two_mated_pairs() -> None:
     quality = np.ones((12, 2))
     quality[10, 0] = 0.2
     two = discard_curve(np.append(other, [0.1, 0.9]), np.arange(12) >= 10, quality, fmr=0.1)
-    assert (two.discard.tolist(), two.fnmr.tolist(), two.kept.tolist()) == ([0.0, 0.5], [0.5, 0.0], [2, 1])
+    assert (two.discard.tolist(), two.fnmr.tolist(), two.kept.tolist()) == (
+        [0.0, 0.5],
+        [0.5, 0.0],
+        [2, 1],
+    )
 
 
 def test_no_error_gives_a_curve_of_zeros_and_no_normalized_area() -> None:
@@ -145,7 +164,11 @@ def test_no_error_gives_a_curve_of_zeros_and_no_normalized_area() -> None:
 
 def hand_curve(protocol: str = "schlett2023") -> Any:
     return discard_curve(
-        [0.0, 0.9, 0.1, 0.8], [True] * 4, np.array([[1, 9], [9, 2], [3, 9], [4, 4]]), protocol=protocol, start_fnmr=0.5
+        [0.0, 0.9, 0.1, 0.8],
+        [True] * 4,
+        np.array([[1, 9], [9, 2], [3, 9], [4, 4]]),
+        protocol=protocol,
+        start_fnmr=0.5,
     )
 
 
@@ -169,7 +192,9 @@ def test_area_is_the_integral_of_the_step_function() -> None:
 def test_theoretical_best_forms_and_their_integrals() -> None:
     d = (np.arange(100_000) + 0.5) / 100_000 * 0.3
     for form in ("exact", "line"):
-        assert best_area(0.05, 0.3, form) == pytest.approx(theoretical_best(0.05, d, form=form).mean() * 0.3, rel=1e-4)
+        assert best_area(0.05, 0.3, form) == pytest.approx(
+            theoretical_best(0.05, d, form=form).mean() * 0.3, rel=1e-4
+        )
         assert best_area(0.5, 0.2, form) == pytest.approx(
             theoretical_best(0.5, d[d < 0.2], form=form).mean() * 0.2, rel=1e-4
         )
@@ -218,7 +243,9 @@ def test_clib_is_the_iso_curve_under_another_name() -> None:
     np.testing.assert_array_equal(iso.fnmr, clib.fnmr)
     assert PROTOCOLS["clib"].printed == "start"
     assert clib.protocol == "clib"
-    assert clib.area(0.3, normalize=PROTOCOLS["clib"].printed) == pytest.approx(iso.area(0.3) / (0.3 * iso.fnmr[0]))
+    assert clib.area(0.3, normalize=PROTOCOLS["clib"].printed) == pytest.approx(
+        iso.area(0.3) / (0.3 * iso.fnmr[0])
+    )
 
 
 @pytest.mark.parametrize("protocol", ["crfiqa", "magface"])
@@ -248,7 +275,9 @@ def test_re_estimating_protocols_equal_a_slow_loop(protocol: str, levels: int | 
 
 def test_re_estimating_curve_ends_where_a_kind_of_pair_is_gone() -> None:
     quality = np.repeat(np.arange(1.0, 101)[:, None], 2, axis=1)
-    curve = discard_curve(np.linspace(0, 1, 100), np.arange(100) < 50, quality, fmr=0.1, protocol="magface")
+    curve = discard_curve(
+        np.linspace(0, 1, 100), np.arange(100) < 50, quality, fmr=0.1, protocol="magface"
+    )
     assert curve.discard[-1] == pytest.approx(0.45)
     assert np.isfinite(curve.fnmr).all()
     assert curve.area(0.9) > 0
@@ -260,7 +289,9 @@ def test_starting_error_counts_similarities_below_the_quantile() -> None:
     assert curve.counts["errors"] == 1
     assert curve.fmr is None
     assert curve.counts["resolvable_fmr"] == math.inf
-    more = discard_curve(similarity, np.ones(21, bool), np.ones((21, 2)), protocol="schlett2023", start_fnmr=0.5)
+    more = discard_curve(
+        similarity, np.ones(21, bool), np.ones((21, 2)), protocol="schlett2023", start_fnmr=0.5
+    )
     assert more.counts["errors"] == 10
 
 
@@ -270,7 +301,9 @@ def test_comparison_threshold_is_that_of_the_curve() -> None:
         curve = discard_curve(similarity, same, quality, fmr=0.01, protocol=name)
         assert comparison_threshold(similarity, same, fmr=0.01, protocol=name) == curve.threshold
     for name in ("iso", "crfiqa", "magface"):
-        with pytest.raises(EvidenceError, match="needs at least 1000 non-mated pairs, got 0: there is none"):
+        with pytest.raises(
+            EvidenceError, match="needs at least 1000 non-mated pairs, got 0: there is none"
+        ):
             comparison_threshold([0.5], [True], protocol=name)
 
 
@@ -282,7 +315,9 @@ def test_false_match_curve_equals_the_loop() -> None:
     np.testing.assert_allclose(curve.fmr, expected, atol=1e-15)
     assert curve.fmr[0] <= 0.05
     assert curve.counts["errors"] == matched.sum()
-    assert curve.area(0.3, normalize="start") == pytest.approx(curve.area(0.3) / (0.3 * curve.fmr[0]))
+    assert curve.area(0.3, normalize="start") == pytest.approx(
+        curve.area(0.3) / (0.3 * curve.fmr[0])
+    )
 
 
 # --- refusals -----------------------------------------------------------------------------------------------------------------------------------
@@ -323,7 +358,9 @@ def test_refuses_wrong_shapes_and_nan() -> None:
 
 
 def test_refuses_an_unknown_protocol_with_the_closest() -> None:
-    with pytest.raises(UnknownNameError, match=r"(?s)Unknown protocol 'shlett2023'.*did you mean 'schlett2023'"):
+    with pytest.raises(
+        UnknownNameError, match=r"(?s)Unknown protocol 'shlett2023'.*did you mean 'schlett2023'"
+    ):
         discard_curve(*sample(0), protocol="shlett2023")
 
 

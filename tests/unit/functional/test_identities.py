@@ -19,11 +19,15 @@ def test_codes_follow_the_sorted_names() -> None:
 
 def test_groups_hold_every_row_once_in_order(rng: np.random.Generator) -> None:
     code = rng.integers(0, 7, 50)
-    assert [g.tolist() for g in groups(code)] == [np.flatnonzero(code == k).tolist() for k in np.unique(code)]
+    assert [g.tolist() for g in groups(code)] == [
+        np.flatnonzero(code == k).tolist() for k in np.unique(code)
+    ]
     assert groups(np.empty(0, np.int64)) == []
 
 
-def test_centers_are_mean_directions_in_any_block(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_centers_are_mean_directions_in_any_block(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rows = rng.normal(size=(40, 5)).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     code = rng.integers(0, 6, 40)
@@ -35,4 +39,6 @@ def test_centers_are_mean_directions_in_any_block(rng: np.random.Generator, monk
 
 
 def test_vectors_that_cancel_have_no_direction() -> None:
-    assert class_centers(np.array([[1.0, 0], [-1.0, 0]]), np.array([0, 0]), 1).tolist() == [[0.0, 0.0]]
+    assert class_centers(np.array([[1.0, 0], [-1.0, 0]]), np.array([0, 0]), 1).tolist() == [
+        [0.0, 0.0]
+    ]

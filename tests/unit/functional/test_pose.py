@@ -12,7 +12,9 @@ from fiqa.functional.geometry import TEMPLATE
 from fiqa.functional.pose import HEAD, pose_from_points
 
 
-def _render(yaw: float, pitch: float, roll: float, scale: float = 40.0, distance: float | None = None) -> np.ndarray:
+def _render(
+    yaw: float, pitch: float, roll: float, scale: float = 40.0, distance: float | None = None
+) -> np.ndarray:
     """The head turned by Rz(roll) Ry(yaw) Rx(pitch), each written out by hand; in perspective when a distance in head units is given."""
     y, p, r = np.radians([yaw, pitch, roll])
     x, down, near = HEAD.T
@@ -25,15 +27,24 @@ def _render(yaw: float, pitch: float, roll: float, scale: float = 40.0, distance
 
 @settings(max_examples=100, deadline=None)
 @given(st.floats(-80, 80), st.floats(-70, 70), st.floats(-170, 170), st.floats(1, 500))
-def test_exact_for_the_generic_head_from_afar(yaw: float, pitch: float, roll: float, scale: float) -> None:
-    assert pose_from_points(_render(yaw, pitch, roll, scale)[None])[0] == pytest.approx([yaw, pitch, roll], abs=0.05)
+def test_exact_for_the_generic_head_from_afar(
+    yaw: float, pitch: float, roll: float, scale: float
+) -> None:
+    assert pose_from_points(_render(yaw, pitch, roll, scale)[None])[0] == pytest.approx(
+        [yaw, pitch, roll], abs=0.05
+    )
 
 
 @pytest.mark.parametrize("yaw", [-40, -15, 0, 15, 40])
 @pytest.mark.parametrize("pitch", [-20, 0, 20])
 def test_close_in_perspective(yaw: float, pitch: float) -> None:
     """At 20 head units (about 1.3 m) perspective costs less than 3 degrees."""
-    assert np.abs(pose_from_points(_render(yaw, pitch, 0, distance=20.0)[None])[0] - [yaw, pitch, 0]).max() < 3.0
+    assert (
+        np.abs(
+            pose_from_points(_render(yaw, pitch, 0, distance=20.0)[None])[0] - [yaw, pitch, 0]
+        ).max()
+        < 3.0
+    )
 
 
 def test_signs_are_the_documented_ones() -> None:
@@ -79,7 +90,15 @@ def test_missing_and_degenerate_rows_are_nan() -> None:
     missing[4, 1] = np.nan
     line = np.linspace([0, 0], [50, 100], 5)
     result = pose_from_points(
-        np.stack([missing, np.full((5, 2), 3.0), line, np.where(TEMPLATE > 90, np.inf, TEMPLATE), TEMPLATE])
+        np.stack(
+            [
+                missing,
+                np.full((5, 2), 3.0),
+                line,
+                np.where(TEMPLATE > 90, np.inf, TEMPLATE),
+                TEMPLATE,
+            ]
+        )
     )
     assert np.isnan(result[:4]).all()
     assert np.isfinite(result[4]).all()

@@ -26,7 +26,9 @@ def world(seed: int, people: int = 250, each: int = 4) -> Data:
     index = np.r_[mated, other]
     same = np.arange(len(index)) < len(mated)
     odd = rng.random(people) < 0.012
-    chance = np.where(odd[who[mated[:, 0]]], 0.3, 0.12 * np.clip(1 - 2 * quality[mated].min(axis=1), 0, None))
+    chance = np.where(
+        odd[who[mated[:, 0]]], 0.3, 0.12 * np.clip(1 - 2 * quality[mated].min(axis=1), 0, None)
+    )
     similarity = np.zeros(len(index))
     similarity[same] = np.where(rng.random(len(mated)) < chance, -0.1, 0.9)
     similarity[~same] = np.where(rng.random(len(other)) < 0.01, 0.5, 0.0)
@@ -133,13 +135,17 @@ def test_what_is_missing_where_there_is_no_safe_cut() -> None:
     times = -(-(40 + cut.safe.people_missing) // 40)
     assert choose_cut(*copies(data, times), fnmr=0.04, fmr=0.02, draws=2).safe.effect is not None
     if times > 2:
-        assert choose_cut(*copies(data, times - 2), fnmr=0.04, fmr=0.02, draws=2).safe.effect is None
+        assert (
+            choose_cut(*copies(data, times - 2), fnmr=0.04, fmr=0.02, draws=2).safe.effect is None
+        )
 
 
 def test_the_integer_cut_is_chosen_among_integers() -> None:
     similarity, same, index, quality, who = world(5)
     hundred = np.floor(quality * 20) * 5
-    cut = choose_cut(similarity, same, index, quality, who, fnmr=0.04, fmr=0.02, hundred=hundred, draws=10)
+    cut = choose_cut(
+        similarity, same, index, quality, who, fnmr=0.04, fmr=0.02, hundred=hundred, draws=10
+    )
     assert cut.hundred is not None
 
     def fnmr(at: float) -> float:
@@ -163,12 +169,16 @@ def test_the_integer_cut_is_chosen_among_integers() -> None:
 def test_the_lowest_cut_keeps_images_that_cost_nothing() -> None:
     """Images of people without mates lie between two pairs: nothing is lost by keeping them."""
     similarity, same, index, quality, who = world(6)
-    plain = choose_cut(similarity, same, index, quality, who, fnmr=0.04, fmr=0.02, draws=10).cut.value
+    plain = choose_cut(
+        similarity, same, index, quality, who, fnmr=0.04, fmr=0.02, draws=10
+    ).cut.value
     worst = np.unique(quality[index[same]].min(axis=1))
     below = worst[np.searchsorted(worst, plain) - 1]
     lone = (below + plain) / 2
     more = np.append(quality, lone), np.append(who, 10_000)
-    assert choose_cut(similarity, same, index, *more, fnmr=0.04, fmr=0.02, draws=10).cut.value == lone
+    assert (
+        choose_cut(similarity, same, index, *more, fnmr=0.04, fmr=0.02, draws=10).cut.value == lone
+    )
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])

@@ -12,12 +12,16 @@ from fiqa.functional.selection import above, coverage, top_k
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 4), st.sampled_from("abc")), max_size=40), st.integers(1, 5))
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.sampled_from("abc")), max_size=40), st.integers(1, 5)
+)
 def test_top_k_equals_a_loop(rows: list[tuple[int, str]], k: int) -> None:
     quality, groups = [r[0] for r in rows], [r[1] for r in rows]
     keep = [False] * len(rows)
     for name in set(groups):
-        members = sorted((i for i, g in enumerate(groups) if g == name), key=lambda i: (-quality[i], i))
+        members = sorted(
+            (i for i, g in enumerate(groups) if g == name), key=lambda i: (-quality[i], i)
+        )
         for i in members[:k]:
             keep[i] = True
     assert top_k(quality, groups, k).tolist() == keep

@@ -15,10 +15,14 @@ def test_pairs_and_blocks_equal_the_formula(rng: np.random.Generator) -> None:
     index = rng.integers(0, 50, (200, 2))
     expected = (unit[index[:, 0]] * unit[index[:, 1]]).sum(axis=1)
     np.testing.assert_allclose(pair_similarity(vectors, index), expected, atol=1e-6)
-    np.testing.assert_array_equal(pair_similarity(vectors, index, chunk=7), pair_similarity(vectors, index))
+    np.testing.assert_array_equal(
+        pair_similarity(vectors, index, chunk=7), pair_similarity(vectors, index)
+    )
     pieces = list(blocks(vectors, rows=16))
     assert [start for start, _ in pieces] == [0, 16, 32, 48]
-    np.testing.assert_allclose(np.concatenate([block for _, block in pieces]), unit @ unit.T, atol=1e-6)
+    np.testing.assert_allclose(
+        np.concatenate([block for _, block in pieces]), unit @ unit.T, atol=1e-6
+    )
 
 
 def test_normalize_keeps_unit_rows_and_handles_nothing() -> None:

@@ -17,9 +17,14 @@ def test_the_published_example() -> None:
 
 def test_both_distances_and_beta_by_hand() -> None:
     q = 0.62
-    for distance, d in (("squared", (q - np.array(ANCHORS)) ** 2), ("absolute", np.abs(q - np.array(ANCHORS)))):
+    for distance, d in (
+        ("squared", (q - np.array(ANCHORS)) ** 2),
+        ("absolute", np.abs(q - np.array(ANCHORS))),
+    ):
         weight = np.exp(-8 * d)
-        np.testing.assert_allclose(soft_labels([q], beta=8, distance=distance)[0], weight / weight.sum(), atol=1e-12)  # type: ignore[arg-type]
+        np.testing.assert_allclose(
+            soft_labels([q], beta=8, distance=distance)[0], weight / weight.sum(), atol=1e-12
+        )  # type: ignore[arg-type]
     assert soft_labels([0.7], distance="absolute")[0, 3] > 0.99
 
 
@@ -47,7 +52,11 @@ def test_marginals_of_a_product_are_its_factors(rng: np.random.Generator) -> Non
     parts = [rng.dirichlet(np.ones(n), size=4) for n in (3, 2, 3, 2, 2, 5)]
     joint = np.einsum("na,nb,nc,nd,ne,nf->nabcdef", *parts)
     found = marginals(joint)
-    assert tuple(found) == AXES == ("blur", "occlusion", "pose", "expression", "illumination", "quality")
+    assert (
+        tuple(found)
+        == AXES
+        == ("blur", "occlusion", "pose", "expression", "illumination", "quality")
+    )
     for name, part in zip(AXES, parts, strict=True):
         np.testing.assert_allclose(found[name], part, atol=1e-12)
     assert marginals(np.empty((0, 3, 2, 3, 2, 2, 5)))["pose"].shape == (0, 3)

@@ -26,7 +26,9 @@ def test_entropy_runs_from_none_to_the_log_of_the_bins() -> None:
     assert spread([0.4] * 5) == Spread(0.0, 0.0, 0.0, 5)
     even = (np.arange(2000) + 0.5) / 2000
     assert spread(even).entropy == pytest.approx(math.log(20))
-    assert spread([0.01, 0.04, 0.99, 0.96]).entropy == pytest.approx(math.log(2))  # nats, bins of .05
+    assert spread([0.01, 0.04, 0.99, 0.96]).entropy == pytest.approx(
+        math.log(2)
+    )  # nats, bins of .05
     assert spread([0.0, 1.0]).entropy == pytest.approx(math.log(2))
 
 
@@ -37,7 +39,9 @@ def test_one_score() -> None:
 def test_refuses() -> None:
     with pytest.raises(EvidenceError, match="at least one score, got 0"):
         spread([])
-    with pytest.raises(InputError, match=r"(?s)score must lie in \[0, 1\], got 0.5..17.0.*calibrate raw scores"):
+    with pytest.raises(
+        InputError, match=r"(?s)score must lie in \[0, 1\], got 0.5..17.0.*calibrate raw scores"
+    ):
         spread([0.5, 17.0])
     with pytest.raises(InputError, match="score must be finite"):
         spread([np.nan])
@@ -62,7 +66,9 @@ def test_stretched_by_hand() -> None:
     st.integers(-50, 50),
     st.sampled_from([0.25, 2.0, 16.0]),
 )
-def test_the_scale_does_not_matter_and_the_order_stays(score: list[int], shift: int, factor: float) -> None:
+def test_the_scale_does_not_matter_and_the_order_stays(
+    score: list[int], shift: int, factor: float
+) -> None:
     one = stretched(score)
     assert one.min() >= 0
     assert one.max() <= 1

@@ -10,7 +10,13 @@ import pytest
 from fiqa.errors import EvidenceError, InputError
 from fiqa.functional.bootstrap import band_of, bootstrap_band, difference, paired_difference
 from fiqa.functional.edc import curve_at, discard_curve
-from fiqa.functional.streams import Largest, mated_similarities, nonmated_blocks, nonmated_count, nonmated_index
+from fiqa.functional.streams import (
+    Largest,
+    mated_similarities,
+    nonmated_blocks,
+    nonmated_count,
+    nonmated_index,
+)
 from fiqa.functional.verification import all_pairs, of_stream, threshold_at_fmr
 
 
@@ -71,15 +77,24 @@ def pairs(rng: np.random.Generator) -> dict[str, Any]:
     same = rng.random(900) < 0.4
     who = np.repeat(rng.integers(0, 20, 900)[:, None], 2, axis=1)
     similarity = np.where(same, 0.3, 0.0) + 0.3 * rng.normal(size=900)
-    return {"similarity": similarity, "mated": same, "quality": rng.integers(0, 30, (900, 2)) / 30, "who": who}
+    return {
+        "similarity": similarity,
+        "mated": same,
+        "quality": rng.integers(0, 30, (900, 2)) / 30,
+        "who": who,
+    }
 
 
-def test_curve_and_band_at_a_given_threshold_equal_those_of_all_pairs(pairs: dict[str, Any]) -> None:
+def test_curve_and_band_at_a_given_threshold_equal_those_of_all_pairs(
+    pairs: dict[str, Any],
+) -> None:
     score, same, quality = pairs["similarity"], pairs["mated"], pairs["quality"]
     expected = bootstrap_band(score, same, quality, pairs["who"], fmr=0.05, draws=20)
     worst, who = quality.min(axis=1)[same], pairs["who"][same, 0]
     threshold = threshold_at_fmr(score[~same], 0.05)
-    curve = curve_at(score[same], worst, threshold, fmr=0.05, nonmated=int((~same).sum()), protocol="iso")
+    curve = curve_at(
+        score[same], worst, threshold, fmr=0.05, nonmated=int((~same).sum()), protocol="iso"
+    )
     band = band_of(curve, score[same], worst, who, draws=20)
     np.testing.assert_array_equal(band.curve.fnmr, expected.curve.fnmr)
     np.testing.assert_array_equal(band.curve.band, expected.curve.band)
@@ -87,12 +102,17 @@ def test_curve_and_band_at_a_given_threshold_equal_those_of_all_pairs(pairs: dic
     assert band.area(0.3) == expected.area(0.3)
 
 
-def test_difference_of_two_bands_is_the_paired_difference(pairs: dict[str, Any], rng: np.random.Generator) -> None:
+def test_difference_of_two_bands_is_the_paired_difference(
+    pairs: dict[str, Any], rng: np.random.Generator
+) -> None:
     score, same, one = pairs["similarity"], pairs["mated"], pairs["quality"]
     other = rng.random((900, 2))
     given = (score, same)
     expected = paired_difference(*given, one, other, pairs["who"], fmr=0.05, draws=30, upto=0.5)
-    bands = [bootstrap_band(*given, quality, pairs["who"], fmr=0.05, draws=30) for quality in (one, other)]
+    bands = [
+        bootstrap_band(*given, quality, pairs["who"], fmr=0.05, draws=30)
+        for quality in (one, other)
+    ]
     assert difference(*bands, upto=0.5) == expected
     assert expected.difference != 0
 
@@ -103,7 +123,9 @@ def test_what_curve_at_and_difference_refuse(pairs: dict[str, Any]) -> None:
     with pytest.raises(EvidenceError, match="needs mated pairs, got none"):
         curve_at([], [], 0.1, fmr=0.1, nonmated=10, protocol="iso")
     bands = [
-        bootstrap_band(pairs["similarity"], pairs["mated"], pairs["quality"], pairs["who"], fmr=0.05, draws=d)
+        bootstrap_band(
+            pairs["similarity"], pairs["mated"], pairs["quality"], pairs["who"], fmr=0.05, draws=d
+        )
         for d in (5, 6)
     ]
     with pytest.raises(InputError, match="must be of the same draws"):

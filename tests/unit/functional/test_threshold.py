@@ -13,7 +13,9 @@ from fiqa.functional.threshold import choose_cut
 Data = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
-def data(seed: int = 0, people: int = 300, each: int = 4, *, noise: float = 0.15, levels: int = 0) -> Data:
+def data(
+    seed: int = 0, people: int = 300, each: int = 4, *, noise: float = 0.15, levels: int = 0
+) -> Data:
     """(similarity, mated, index, quality, identities) of a recognizer that fails on bad images."""
     rng = np.random.default_rng(seed)
     who = np.repeat(np.arange(people), each)
@@ -116,9 +118,17 @@ def test_groups_are_costed_as_given() -> None:
     alone = np.where(np.arange(len(who)) == 0, "single", names)
     single = {
         g.name: g
-        for g in choose_cut(similarity, same, index, quality, who, coverage=0.7, fmr=0.01, groups=alone).groups
+        for g in choose_cut(
+            similarity, same, index, quality, who, coverage=0.7, fmr=0.01, groups=alone
+        ).groups
     }["single"]
-    assert (single.images, single.mated, single.fnmr, single.fnmr_gap, single.fnmr_start) == (1, 0, None, None, None)
+    assert (single.images, single.mated, single.fnmr, single.fnmr_gap, single.fnmr_start) == (
+        1,
+        0,
+        None,
+        None,
+        None,
+    )
     assert choose_cut(similarity, same, index, quality, who, coverage=0.7, fmr=0.01).groups == ()
 
 
@@ -135,7 +145,8 @@ def test_images_without_a_mate_count_for_coverage() -> None:
 
 def test_refuses_an_fnmr_that_so_few_pairs_cannot_show() -> None:
     with pytest.raises(
-        EvidenceError, match=r"FNMR of 0.001 needs at least 3000 mated pairs \(the rule of three\), got 1800"
+        EvidenceError,
+        match=r"FNMR of 0.001 needs at least 3000 mated pairs \(the rule of three\), got 1800",
     ):
         choose_cut(*data(), fnmr=0.001, fmr=0.01)
 
@@ -175,7 +186,8 @@ def bad(position: int, value: Any) -> tuple[Any, ...]:
 def test_refuses_wrong_input() -> None:
     given = data(people=20)
     with pytest.raises(
-        InputError, match="Exactly one of fnmr and coverage must be given, got fnmr=None and coverage=None"
+        InputError,
+        match="Exactly one of fnmr and coverage must be given, got fnmr=None and coverage=None",
     ):
         choose_cut(*given)
     with pytest.raises(InputError, match=r"Exactly one of fnmr and coverage"):

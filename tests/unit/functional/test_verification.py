@@ -43,7 +43,9 @@ def slow_eer(mated: np.ndarray, nonmated: np.ndarray) -> float:
 @given(tied, tied)
 def test_auc_and_eer_with_ties(mated: np.ndarray, nonmated: np.ndarray) -> None:
     truth = np.r_[np.ones(len(mated)), np.zeros(len(nonmated))]
-    assert roc_auc(mated, nonmated) == pytest.approx(roc_auc_score(truth, np.r_[mated, nonmated]), abs=1e-12)
+    assert roc_auc(mated, nonmated) == pytest.approx(
+        roc_auc_score(truth, np.r_[mated, nonmated]), abs=1e-12
+    )
     assert eer(mated, nonmated) == pytest.approx(slow_eer(mated, nonmated), abs=1e-12)
     assert roc_auc(mated, nonmated) == pytest.approx(1 - roc_auc(nonmated, mated), abs=1e-12)
 
@@ -54,10 +56,14 @@ def test_auc_and_eer_with_ties(mated: np.ndarray, nonmated: np.ndarray) -> None:
     st.lists(st.integers(0, 8), min_size=4, max_size=30).map(lambda v: np.array(v) / 8),
     st.sampled_from([0.25, 0.3, 0.5]),
 )
-def test_tpr_is_the_best_that_the_far_allows(mated: np.ndarray, nonmated: np.ndarray, far: float) -> None:
+def test_tpr_is_the_best_that_the_far_allows(
+    mated: np.ndarray, nonmated: np.ndarray, far: float
+) -> None:
     truth = np.r_[np.ones(len(mated)), np.zeros(len(nonmated))]
     fpr, tpr, _ = roc_curve(truth, np.r_[mated, nonmated], drop_intermediate=False)
-    assert tpr_at_far(mated, nonmated, far) == pytest.approx(tpr[fpr <= far + 1e-12].max(), abs=1e-12)
+    assert tpr_at_far(mated, nonmated, far) == pytest.approx(
+        tpr[fpr <= far + 1e-12].max(), abs=1e-12
+    )
     assert fnmr_at_fmr(mated, nonmated, far) == pytest.approx(1 - tpr_at_far(mated, nonmated, far))
     assert np.mean(nonmated > threshold_at_fmr(nonmated, far)) <= far
 
@@ -71,7 +77,9 @@ def test_perfect_and_hopeless() -> None:
 def test_allowed_false_matches_and_their_refusal() -> None:
     assert [allowed_false_matches(100, f) for f in (0.01, 0.29, 0.295, 0.57)] == [1, 29, 29, 57]
     assert allowed_false_matches(3, 1 - 1e-12) == 2
-    with pytest.raises(EvidenceError, match=r"FMR of 0.0001 needs at least 10000 non-mated pairs, got 9999"):
+    with pytest.raises(
+        EvidenceError, match=r"FMR of 0.0001 needs at least 10000 non-mated pairs, got 9999"
+    ):
         threshold_at_fmr(np.arange(9999.0), 1e-4)
     with pytest.raises(EvidenceError, match="got 0: there is none"):
         tpr_at_far([0.5], [], 0.1)
@@ -105,7 +113,9 @@ def listed(vectors: np.ndarray, identities: np.ndarray) -> tuple[np.ndarray, np.
 
 
 @pytest.mark.parametrize(("n", "people"), [(3, 2), (40, 7), (1500, 3), (1500, 900)])
-def test_all_pairs_equals_the_listed_pairs_with_ties(rng: np.random.Generator, n: int, people: int) -> None:
+def test_all_pairs_equals_the_listed_pairs_with_ties(
+    rng: np.random.Generator, n: int, people: int
+) -> None:
     vectors = exact_vectors(rng, n)
     identities = np.arange(n) % people
     mated, nonmated = listed(vectors, identities)
@@ -113,11 +123,15 @@ def test_all_pairs_equals_the_listed_pairs_with_ties(rng: np.random.Generator, n
     assert (result.mated, result.nonmated) == (len(mated), len(nonmated))
     assert result.auc == pytest.approx(roc_auc(mated, nonmated), abs=1e-12)
     assert result.eer == pytest.approx(eer(mated, nonmated), abs=1e-12)
-    assert result.tpr == {far: pytest.approx(tpr_at_far(mated, nonmated, far), abs=1e-12) for far in (0.5, 0.9)}
+    assert result.tpr == {
+        far: pytest.approx(tpr_at_far(mated, nonmated, far), abs=1e-12) for far in (0.5, 0.9)
+    }
     assert result.resolvable_far == 1 / len(nonmated)
 
 
-def test_all_pairs_when_every_bucket_overlaps(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_pairs_when_every_bucket_overlaps(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Few buckets and small buffers, so that most similarities need the exact comparison, in many rounds."""
     monkeypatch.setattr(verification, "_BUCKETS", 8)
     monkeypatch.setattr(verification, "_CHUNK", 1 << 10)
@@ -197,7 +211,10 @@ def test_lfw_accuracy_equals_a_slow_search(rng: np.random.Generator) -> None:
         rest, best = fold != k, result.thresholds[k]
         right = max(np.mean((similarity[rest] > c) == same[rest]) for c in cuts)
         assert np.mean((similarity[rest] > best) == same[rest]) == pytest.approx(right)
-    accuracy = [np.mean((similarity[fold == k] > result.thresholds[k]) == same[fold == k]) for k in range(10)]
+    accuracy = [
+        np.mean((similarity[fold == k] > result.thresholds[k]) == same[fold == k])
+        for k in range(10)
+    ]
     assert result.mean == pytest.approx(np.mean(accuracy))
     assert result.std == pytest.approx(np.std(accuracy))
     assert lfw_accuracy(similarity, same, fold).mean == result.mean

@@ -31,7 +31,9 @@ def crops(rng):
     texture = cv2.GaussianBlur(rng.normal(size=(112, 112)), (0, 0), 0.9)
     result = np.zeros((PEOPLE * EACH, 112, 112, 3), np.uint8)
     for i in range(len(result)):
-        luma = cv2.GaussianBlur(60 + 3 * (i // EACH) + 110 * drawing() + 14 * texture, (0, 0), 0.3 + 0.5 * (i % EACH))
+        luma = cv2.GaussianBlur(
+            60 + 3 * (i // EACH) + 110 * drawing() + 14 * texture, (0, 0), 0.3 + 0.5 * (i % EACH)
+        )
         result[i] = np.clip(np.stack([luma + 15, luma, luma - 10], axis=-1), 0, 255)
     return result
 
@@ -47,9 +49,16 @@ def folder(tmp_path, crops, rng):
         points = (np.asarray(TEMPLATE) + rng.normal(scale=0.4, size=(5, 2))).ravel().tolist()
         known = None if i % EACH == EACH - 1 else points
         rows.append(
-            {"id": f"p{i // EACH}/{i % EACH}", "path": str(path), "identity": f"p{i // EACH}", "landmarks": known}
+            {
+                "id": f"p{i // EACH}/{i % EACH}",
+                "path": str(path),
+                "identity": f"p{i // EACH}",
+                "landmarks": known,
+            }
         )
-    pl.DataFrame(rows, schema_overrides={"landmarks": pl.List(pl.Float64)}).write_parquet(tmp_path / "faces.parquet")
+    pl.DataFrame(rows, schema_overrides={"landmarks": pl.List(pl.Float64)}).write_parquet(
+        tmp_path / "faces.parquet"
+    )
     return tmp_path
 
 
@@ -72,12 +81,22 @@ def test_dmsfiqa_is_judges_levels_templates_and_fine_labels(folder, vectors):
     found = label_rows("dmsfiqa", out=folder / "l.parquet", **_given(folder, vectors))
     table = read_table(folder / "l.parquet")
     assert table["status"].to_list() == ["ok"] * 36
-    factors = np.stack([table["factors"].struct.field(name).cast(pl.Float64).to_numpy() for name in FACTORS], axis=1)
-    points = np.stack(
-        [np.full(10, np.nan) if p is None else p for p in read_table(folder / "faces.parquet")["landmarks"].to_list()]
+    factors = np.stack(
+        [table["factors"].struct.field(name).cast(pl.Float64).to_numpy() for name in FACTORS],
+        axis=1,
     )
-    stored = np.stack([cv2.imread(p)[:, :, ::-1] for p in read_table(folder / "faces.parquet")["path"]])
-    expected = measure(Faces(stored, landmarks=points.reshape(-1, 5, 2), grey=np.zeros(36, bool))).matrix
+    points = np.stack(
+        [
+            np.full(10, np.nan) if p is None else p
+            for p in read_table(folder / "faces.parquet")["landmarks"].to_list()
+        ]
+    )
+    stored = np.stack(
+        [cv2.imread(p)[:, :, ::-1] for p in read_table(folder / "faces.parquet")["path"]]
+    )
+    expected = measure(
+        Faces(stored, landmarks=points.reshape(-1, 5, 2), grey=np.zeros(36, bool))
+    ).matrix
     np.testing.assert_allclose(factors, expected, atol=1e-6)
     assert np.isnan(factors[:, FACTORS.index("pose")]).sum() == PEOPLE, "no landmarks, no pose"
     coarse = fuse(expected)
@@ -86,7 +105,9 @@ def test_dmsfiqa_is_judges_levels_templates_and_fine_labels(folder, vectors):
     assert found.about["thresholds"] == pytest.approx(cuts.tolist())
     levels = coarse_levels(coarse, cuts)
     assert table["level"].to_list() == [LEVELS[k] for k in levels]
-    assert found.about["levels"] == {name: int(np.sum(levels == k)) for k, name in enumerate(LEVELS)}
+    assert found.about["levels"] == {
+        name: int(np.sum(levels == k)) for k, name in enumerate(LEVELS)
+    }
     row = {name: i for i, name in enumerate(vectors.id)}
     template = np.array([row[name] for name in table["template"]])
     similarity = np.einsum("nd,nd->n", vectors.vector, vectors.vector[template])
@@ -94,10 +115,13 @@ def test_dmsfiqa_is_judges_levels_templates_and_fine_labels(folder, vectors):
     who = np.arange(36) // EACH
     np.testing.assert_allclose(table["value"], fine_labels(levels, similarity, who), atol=1e-6)
     inside = list(zip(table["low"].round(6), table["high"].round(6), strict=True))
-    assert set(inside) <= {(round(a, 6), round(b, 6)) for a, b in np.float32(INTERVALS).tolist()} | {
-        (np.float32(a).round(6), np.float32(b).round(6)) for a, b in INTERVALS
-    }
-    assert all(low <= value <= high for value, (low, high) in zip(table["value"].round(6), inside, strict=True))
+    assert set(inside) <= {
+        (round(a, 6), round(b, 6)) for a, b in np.float32(INTERVALS).tolist()
+    } | {(np.float32(a).round(6), np.float32(b).round(6)) for a, b in INTERVALS}
+    assert all(
+        low <= value <= high
+        for value, (low, high) in zip(table["value"].round(6), inside, strict=True)
+    )
 
 
 def test_dmsfiqa_proposes_templates_and_takes_the_ones_a_person_chose(folder, vectors):
@@ -118,7 +142,9 @@ def test_dmsfiqa_proposes_templates_and_takes_the_ones_a_person_chose(folder, ve
     mine.filter(pl.col("identity") != "p2").write_csv(folder / "mine.csv")
     found = label_rows("dmsfiqa", templates=folder / "mine.csv", out=folder / "m.csv", **given)
     assert not found.current, "the edited table is an input"
-    assert found.table.filter(pl.col("identity") == "p2")["status"].to_list() == ["no_template"] * EACH
+    assert (
+        found.table.filter(pl.col("identity") == "p2")["status"].to_list() == ["no_template"] * EACH
+    )
     assert found.failed == EACH
     assert not (folder / "m.csv.templates.csv").exists()
 
@@ -144,7 +170,11 @@ def test_dmsfiqa_settings_change_the_labels(folder, vectors):
     given = _given(folder, vectors)
     plain = label("dmsfiqa", **given).value
     mine = folder / "mine.toml"
-    mine.write_text(DEFAULT.read_text().replace("percentiles = [10, 35, 65, 90]", "percentiles = [5, 30, 60, 95]"))
+    mine.write_text(
+        DEFAULT.read_text().replace(
+            "percentiles = [10, 35, 65, 90]", "percentiles = [5, 30, 60, 95]"
+        )
+    )
     for change in (
         {"config": str(mine)},
         {"thresholds": [0.2, 0.4, 0.6, 0.7]},
@@ -154,7 +184,8 @@ def test_dmsfiqa_settings_change_the_labels(folder, vectors):
     ):
         assert not np.array_equal(label("dmsfiqa", **given, **change).value, plain), change
     assert not np.array_equal(
-        label("dmsfiqa", **given, epsilon=0.3).value, label("dmsfiqa", **given, epsilon=0.3, seed=1).value
+        label("dmsfiqa", **given, epsilon=0.3).value,
+        label("dmsfiqa", **given, epsilon=0.3, seed=1).value,
     )
     with pytest.raises(UnknownNameError, match=r"option of dmsfiqa 'percentile'"):
         label("dmsfiqa", **given, percentile=3)
@@ -180,8 +211,13 @@ def test_clib_fiqa_gives_anchors_and_factor_words(folder, vectors):
     assert set(table["pose"].drop_nulls()) == {"frontal"}
     assert sum(found.about["factors"]["blur"].values()) == 36
     for change in ({"form": "paper"}, {"percentiles": "0,100"}):
-        assert not np.array_equal(label("clib_fiqa", **_given(folder, vectors), **change).value, found.quality.value)
-    for name, (value, column) in {"blur_measure": ("sobel", "blur"), "cut": (0.99, "occlusion")}.items():
+        assert not np.array_equal(
+            label("clib_fiqa", **_given(folder, vectors), **change).value, found.quality.value
+        )
+    for name, (value, column) in {
+        "blur_measure": ("sobel", "blur"),
+        "cut": (0.99, "occlusion"),
+    }.items():
         change = {name: value}
         other = label_rows("clib_fiqa", **_given(folder, vectors), options=change).table
         assert other[column].to_list() != found.table[column].to_list(), change
@@ -190,11 +226,17 @@ def test_clib_fiqa_gives_anchors_and_factor_words(folder, vectors):
 def test_the_scores_of_a_method_are_labels_too(folder, vectors):
     found = label_rows("analytic", faces=folder / "faces.parquet", workers=1)
     assert found.quality.kind == "label"
-    paths, points = (read_table(folder / "faces.parquet")[name].to_list() for name in ("path", "landmarks"))
+    paths, points = (
+        read_table(folder / "faces.parquet")[name].to_list() for name in ("path", "landmarks")
+    )
     crops = np.stack([cv2.imread(path)[:, :, ::-1] for path in paths])
-    known = np.array([[np.nan] * 10 if p is None else p for p in points], np.float32).reshape(-1, 5, 2)
+    known = np.array([[np.nan] * 10 if p is None else p for p in points], np.float32).reshape(
+        -1, 5, 2
+    )
     np.testing.assert_allclose(
-        found.quality.value, load("analytic").score(Faces(crops, landmarks=known, grey=np.zeros(36, bool))), atol=1e-6
+        found.quality.value,
+        load("analytic").score(Faces(crops, landmarks=known, grey=np.zeros(36, bool))),
+        atol=1e-6,
     )
 
 
@@ -205,8 +247,20 @@ def test_faces_that_cannot_be_read_keep_their_row(folder, vectors):
         path.unlink() if content is None else path.write_bytes(content)
     for method in ("dmsfiqa", "clib_fiqa"):
         found = label_rows(method, **_given(folder, vectors))
-        assert found.table["status"].to_list()[2:6] == ["empty_file", "unsupported_format", "not_found", "ok"]
-        assert found.table["value"].is_null().to_list()[:6] == [False, False, True, True, True, False]
+        assert found.table["status"].to_list()[2:6] == [
+            "empty_file",
+            "unsupported_format",
+            "not_found",
+            "ok",
+        ]
+        assert found.table["value"].is_null().to_list()[:6] == [
+            False,
+            False,
+            True,
+            True,
+            True,
+            False,
+        ]
         assert found.failed == 3
 
 
@@ -239,7 +293,9 @@ def test_an_exaggerated_expression_and_a_turned_head_are_named(folder, vectors):
     points = [None if p is None else np.reshape(p, (5, 2)) for p in table["landmarks"].to_list()]
     points[0][3:, 0] += [-12, 12]  # a mouth drawn wide
     points[1][2, 0] += 14  # the nose far to one side
-    frame = table.with_columns(pl.Series("landmarks", [None if p is None else p.ravel().tolist() for p in points]))
+    frame = table.with_columns(
+        pl.Series("landmarks", [None if p is None else p.ravel().tolist() for p in points])
+    )
     frame.write_parquet(folder / "faces.parquet")
     found = label_rows("clib_fiqa", **_given(folder, vectors)).table
     quality = found["measures"].struct.field("expression")

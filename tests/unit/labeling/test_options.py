@@ -51,7 +51,9 @@ def test_text_that_cannot_be_read_says_what_it_must_be(default, text, kind):
 
 
 def test_an_unknown_option_has_its_closest_match():
-    with pytest.raises(UnknownNameError, match="Unknown option of m 'thet'; must be one of: form, theta") as caught:
+    with pytest.raises(
+        UnknownNameError, match="Unknown option of m 'thet'; must be one of: form, theta"
+    ) as caught:
         checked({"thet": 1}, {"theta": 0.5, "form": "x"}, method="m")
     assert caught.value.closest == "theta"
 

@@ -15,17 +15,23 @@ from fiqa.types import Faces, Factors
 from fiqa.vocabulary import FACTORS
 
 
-def factors(values: list[float], *, structure: float = 0.9, coarse: float = 0.95, eyes: float = np.nan) -> Factors:
+def factors(
+    values: list[float], *, structure: float = 0.9, coarse: float = 0.95, eyes: float = np.nan
+) -> Factors:
     measures = {name: np.zeros(1, np.float32) for name in MEASURES}
     told = {"face_structure": structure, "coarse_share": coarse, "eye_distance": eyes}
     measures |= {name: np.float32([value]) for name, value in told.items()}
-    return Factors({n: np.float32([v]) for n, v in zip(FACTORS, values, strict=True)}, measures, [()])
+    return Factors(
+        {n: np.float32([v]) for n, v in zip(FACTORS, values, strict=True)}, measures, [()]
+    )
 
 
 @pytest.fixture
 def face(rng: np.random.Generator) -> Faces:
     luma = 150 + 100 * drawing() + 5 * rng.normal(size=(112, 112))
-    return Faces(np.clip(np.stack([luma + 15, luma, luma - 10], axis=-1), 0, 255).astype(np.uint8)[None])
+    return Faces(
+        np.clip(np.stack([luma + 15, luma, luma - 10], axis=-1), 0, 255).astype(np.uint8)[None]
+    )
 
 
 def test_it_is_the_mean_of_the_six_where_the_face_is_one():
@@ -33,7 +39,9 @@ def test_it_is_the_mean_of_the_six_where_the_face_is_one():
 
 
 def test_what_is_unknown_is_left_out():
-    assert quality(factors([0.6, 0.8, np.nan, np.nan, np.nan, np.nan]))[0] == pytest.approx(0.7, abs=0.002)
+    assert quality(factors([0.6, 0.8, np.nan, np.nan, np.nan, np.nan]))[0] == pytest.approx(
+        0.7, abs=0.002
+    )
     assert np.isnan(quality(factors([np.nan] * 6))[0])
 
 
@@ -48,7 +56,9 @@ def test_structure_counts_step_by_step():
 
 
 def test_structure_does_not_overrule_a_detector():
-    bare, detected = (quality(factors([0.9] * 6, structure=0.05, eyes=eyes))[0] for eyes in (np.nan, 40.0))
+    bare, detected = (
+        quality(factors([0.9] * 6, structure=0.05, eyes=eyes))[0] for eyes in (np.nan, 40.0)
+    )
     assert bare < 0.1
     assert detected == pytest.approx(0.9, abs=0.002)
 
@@ -57,7 +67,8 @@ def test_landmarks_frame_and_eye_distance_count(face):
     scorer = Analytic()
     known = Faces(
         face.crops,
-        landmarks=np.zeros((1, 5, 2), np.float32) + np.float32([[30, 40], [60, 60], [50, 70], [30, 80], [50, 95]]),
+        landmarks=np.zeros((1, 5, 2), np.float32)
+        + np.float32([[30, 40], [60, 60], [50, 70], [30, 80], [50, 95]]),
         inside=np.ones((1, 112, 112), bool),
         eye_distance=np.float32([5]),
     )

@@ -46,7 +46,9 @@ def test_what_is_in_the_package():
 
 def output(below: float = 0.5, **reasons: str) -> ModelOutput:
     """The card's entry of the factors."""
-    return ModelOutput(name="factors", role="factors", factors=FACTORS, reasons=reasons, reason_below=below)
+    return ModelOutput(
+        name="factors", role="factors", factors=FACTORS, reasons=reasons, reason_below=below
+    )
 
 
 def test_the_card_says_below_what_a_factor_is_bad():
@@ -63,15 +65,22 @@ def test_a_good_factor_has_no_reason_whatever_was_measured():
 
 def test_the_lowest_factor_comes_first_with_its_own_measured_reasons():
     quality = {**GOOD, "blur": 0.3, "illumination": 0.1}
-    assert _reasons(quality, ("motion_blur", "extreme_yaw", "glare"), output()) == ("glare", "motion_blur")
+    assert _reasons(quality, ("motion_blur", "extreme_yaw", "glare"), output()) == (
+        "glare",
+        "motion_blur",
+    )
 
 
 def test_a_factor_without_a_conspicuous_measure_has_the_general_reason():
-    assert _reasons({**GOOD, "blur": 0.3, "crop": 0.2}, ("glare",), output(blur="blurry")) == ("blurry",)
+    assert _reasons({**GOOD, "blur": 0.3, "crop": 0.2}, ("glare",), output(blur="blurry")) == (
+        "blurry",
+    )
 
 
 def test_an_unknown_factor_is_no_reason():
-    assert _reasons({**GOOD, "pose": float("nan")}, ("extreme_yaw",), output(pose="extreme_yaw")) == ()
+    assert (
+        _reasons({**GOOD, "pose": float("nan")}, ("extreme_yaw",), output(pose="extreme_yaw")) == ()
+    )
 
 
 def test_explaining_gives_the_networks_factors_and_the_measures(face):

@@ -7,7 +7,14 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 
 from fiqa.errors import InputError, ShapeError, UnknownNameError
-from fiqa.methods.clib_fiqa import GRID, PROMPTS, confidence, factor_labels, jensen_shannon, quality_anchors
+from fiqa.methods.clib_fiqa import (
+    GRID,
+    PROMPTS,
+    confidence,
+    factor_labels,
+    jensen_shannon,
+    quality_anchors,
+)
 from fiqa.methods.cr_fiqa import relative_classifiability
 
 
@@ -34,7 +41,9 @@ def test_anchors_scale_relative_classifiability(clustered):
     clipped = quality_anchors(vectors, identities, percentiles=(10, 90))
     assert np.sum(clipped == 0) >= 6
     assert np.sum(clipped == 1) >= 6
-    assert not np.array_equal(full, quality_anchors(vectors, identities, percentiles=(0, 100), form="paper"))
+    assert not np.array_equal(
+        full, quality_anchors(vectors, identities, percentiles=(0, 100), form="paper")
+    )
     with pytest.raises(InputError, match="percentiles must ascend"):
         quality_anchors(vectors, identities, percentiles=(90, 10))
 

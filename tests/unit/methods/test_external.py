@@ -31,7 +31,9 @@ def test_lengths_that_were_lost_are_no_quality() -> None:
 def test_a_graph_that_is_not_published_is_refused_before_it_is_read(tmp_path: Path) -> None:
     other = tmp_path / "other.pb"
     other.write_bytes(b"anything")
-    with pytest.raises(WeightsError, match="must be a published LightQNet graph, its sha256 is ee0874170b7f"):
+    with pytest.raises(
+        WeightsError, match="must be a published LightQNet graph, its sha256 is ee0874170b7f"
+    ):
         fiqa.load(other)
     with pytest.raises(WeightsError, match="there is none at"):
         fiqa.load(str(tmp_path / "absent.pb"))

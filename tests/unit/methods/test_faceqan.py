@@ -45,11 +45,19 @@ def test_the_similarities_are_those_of_a_loop(rng: np.random.Generator) -> None:
     noise = rng.uniform(-0.01, 0.01, (3, 4, 3, 2, 2))
     weights = torch.from_numpy(matrix)
     got = explored(
-        lambda p: p.flatten(1) @ weights.T, torch.from_numpy(x), torch.from_numpy(noise), steps=3, epsilon=0.02
+        lambda p: p.flatten(1) @ weights.T,
+        torch.from_numpy(x),
+        torch.from_numpy(noise),
+        steps=3,
+        epsilon=0.02,
     )
-    wanted = [linear_oracle(matrix, x[i].ravel(), noise[i].reshape(4, 12), 3, 0.02) for i in range(3)]
+    wanted = [
+        linear_oracle(matrix, x[i].ravel(), noise[i].reshape(4, 12), 3, 0.02) for i in range(3)
+    ]
     np.testing.assert_allclose(got.numpy(), np.array(wanted).reshape(3, 12), rtol=0, atol=1e-12)
-    assert (np.diff(got.numpy().reshape(3, 3, 4).mean(axis=2), axis=1) < 0).all(), "every step goes away from the face"
+    assert (np.diff(got.numpy().reshape(3, 3, 4).mean(axis=2), axis=1) < 0).all(), (
+        "every step goes away from the face"
+    )
 
 
 def test_quality_is_the_formula() -> None:
@@ -71,16 +79,26 @@ def test_the_score_is_that_of_its_parts(torch_recognizer, rng: np.random.Generat
     wanted = []
     for crop in crops:
         pixels = torch.from_numpy(crop[..., ::-1].copy()).permute(2, 0, 1)[None].float() / 255
-        noise = 2 * torch.rand((3, 3, 112, 112), generator=torch.Generator().manual_seed(content_seed(crop, 7))) - 1
+        noise = (
+            2
+            * torch.rand(
+                (3, 3, 112, 112), generator=torch.Generator().manual_seed(content_seed(crop, 7))
+            )
+            - 1
+        )
         s = explored(vectors, pixels, 0.01 * noise[None], steps=2, epsilon=0.01)
         a, b = vectors(torch.cat([pixels, pixels.flip(3)])).numpy()
         wanted.append(quality(s.numpy(), np.array([cosine(a, b)]))[0])
-    scorer = fiqa.load("faceqan", recognizer=torch_recognizer, copies=3, steps=2, epsilon=0.01, seed=7)
+    scorer = fiqa.load(
+        "faceqan", recognizer=torch_recognizer, copies=3, steps=2, epsilon=0.01, seed=7
+    )
     np.testing.assert_allclose(scorer.score(crops), wanted, rtol=1e-4)
     assert scorer.version.endswith("copies=3, steps=2, epsilon=0.01, seed=7")
 
 
-def test_every_setting_changes_the_score_and_batch_does_not(torch_recognizer, rng: np.random.Generator) -> None:
+def test_every_setting_changes_the_score_and_batch_does_not(
+    torch_recognizer, rng: np.random.Generator
+) -> None:
     crops = rng.integers(0, 256, (2, 112, 112, 3), np.uint8)
 
     def score(**settings: float) -> np.ndarray:
@@ -93,10 +111,14 @@ def test_every_setting_changes_the_score_and_batch_does_not(torch_recognizer, rn
     np.testing.assert_array_equal(score(), plain)
 
 
-def test_the_spread_over_seeds_is_that_of_the_scores(torch_recognizer, rng: np.random.Generator) -> None:
+def test_the_spread_over_seeds_is_that_of_the_scores(
+    torch_recognizer, rng: np.random.Generator
+) -> None:
     crops = rng.integers(0, 256, (2, 112, 112, 3), np.uint8)
     settings = {"copies": 2, "steps": 2, "epsilon": 0.02}
-    found = fiqa.load("faceqan", recognizer=torch_recognizer, **settings).seed_spread(crops, seeds=3)
+    found = fiqa.load("faceqan", recognizer=torch_recognizer, **settings).seed_spread(
+        crops, seeds=3
+    )
     table = np.stack([fiqa.load("faceqan", recognizer=torch_recognizer, seed=s, **settings).score(crops) for s in range(3)]).astype(float)  # fmt: skip
     np.testing.assert_allclose(found.std, table.std(axis=0, ddof=1), rtol=1e-4)
     within = table.var(axis=0, ddof=1).mean()

@@ -19,7 +19,9 @@ torch = pytest.importorskip("torch")
 def crops(rng: np.random.Generator) -> np.ndarray:
     """Thirty crops whose contrast differs."""
     noise = rng.normal(size=(30, 14, 14, 3)).repeat(8, axis=1).repeat(8, axis=2)
-    return np.clip(127 + np.linspace(5, 60, 30)[rng.permutation(30), None, None, None] * noise, 0, 255).astype(np.uint8)
+    return np.clip(
+        127 + np.linspace(5, 60, 30)[rng.permutation(30), None, None, None] * noise, 0, 255
+    ).astype(np.uint8)
 
 
 def by_hand(recognizer, crops: np.ndarray) -> dict[str, np.ndarray]:
@@ -35,7 +37,9 @@ def by_hand(recognizer, crops: np.ndarray) -> dict[str, np.ndarray]:
 def test_lengths_are_those_of_each_face_alone(torch_recognizer, crops) -> None:
     got = layer_norms(torch_recognizer.net, torch_recognizer.tensor(crops[:5]), ["last", "first.0"])
     wanted = by_hand(torch_recognizer, crops[:5])
-    np.testing.assert_allclose(got, np.stack([wanted["last"], wanted["first.0"]], axis=1), rtol=1e-5)
+    np.testing.assert_allclose(
+        got, np.stack([wanted["last"], wanted["first.0"]], axis=1), rtol=1e-5
+    )
     with pytest.raises(UnknownNameError, match="Unknown layer 'third'"):
         layer_norms(torch_recognizer.net, torch_recognizer.tensor(crops[:1]), ["third"])
     unused = torch.nn.Sequential(torch.nn.Linear(2, 2))
@@ -52,8 +56,12 @@ def test_the_layer_that_is_the_reference_is_found(torch_recognizer, crops, sign)
     (layer,) = choose_layers(torch_recognizer, crops, sign * hidden**3, count=1)
     assert isinstance(layer, Layer)
     np.testing.assert_allclose(layer[1:], (sign, hidden.mean(), hidden.std()), rtol=1e-4)
-    scorer = fiqa.load("froq", recognizer=torch_recognizer, reference=(crops, sign * hidden**3), count=1)
-    np.testing.assert_allclose(scorer.score(crops), sign * (hidden - hidden.mean()) / hidden.std(), atol=1e-3)
+    scorer = fiqa.load(
+        "froq", recognizer=torch_recognizer, reference=(crops, sign * hidden**3), count=1
+    )
+    np.testing.assert_allclose(
+        scorer.score(crops), sign * (hidden - hidden.mean()) / hidden.std(), atol=1e-3
+    )
     assert f"layers={layer.name}, reference_faces=30" in scorer.version
 
 
@@ -63,7 +71,9 @@ def test_more_layers_agree_better_and_no_layer_is_taken_twice(torch_recognizer, 
     reference = rank["first.0"] - rank["last"] + 0.1 * rng.normal(size=30)
 
     def agreement(count: int) -> float:
-        score = fiqa.load("froq", recognizer=torch_recognizer, reference=(crops, reference), count=count).score(crops)
+        score = fiqa.load(
+            "froq", recognizer=torch_recognizer, reference=(crops, reference), count=count
+        ).score(crops)
         return spearman(score, reference)
 
     assert agreement(1) < agreement(4)
@@ -104,5 +114,7 @@ def test_references_that_choose_nothing(torch_recognizer, crops) -> None:
         choose_layers(torch_recognizer, crops, np.ones(29))
     with pytest.raises(InputError, match="count must be in"):
         choose_layers(torch_recognizer, crops, np.arange(30), count=0)
-    with pytest.raises(InputError, match="a layer that answers differently to the reference faces, tiny has none"):
+    with pytest.raises(
+        InputError, match="a layer that answers differently to the reference faces, tiny has none"
+    ):
         choose_layers(torch_recognizer, crops[:1].repeat(20, axis=0), np.arange(20))

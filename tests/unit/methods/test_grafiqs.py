@@ -38,7 +38,10 @@ def losses(net: nn.Module, x: torch.Tensor, start: int = 0) -> torch.Tensor:
         x = block[0](x)
         mean = x.mean(dim=(0, 2, 3))
         variance = ((x - mean[None, :, None, None]) ** 2).mean(dim=(0, 2, 3))
-        found.append(((mean - block[1].running_mean) ** 2).mean() + ((variance - block[1].running_var) ** 2).mean())
+        found.append(
+            ((mean - block[1].running_mean) ** 2).mean()
+            + ((variance - block[1].running_var) ** 2).mean()
+        )
         x = block[2](block[1](x))
     return torch.stack(found)
 
@@ -115,11 +118,14 @@ def test_networks_that_cannot_be_asked() -> None:
     x = torch.rand(1, 3, 9, 9)
     with pytest.raises(InputError, match="needs a recognizer with BatchNorm2d layers"):
         gradient_magnitude(nn.Sequential(nn.Conv2d(3, 4, 3)).eval(), x)
-    forgetful = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4, track_running_stats=False)).eval()
+    forgetful = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4, track_running_stats=False)
+    ).eval()
     with pytest.raises(InputError, match="has 1 BatchNorm2d layers, some without"):
         gradient_magnitude(forgetful, x)
     with pytest.raises(
-        InputError, match="must name a module that runs once and has a BatchNorm2d layer after it, got '3'"
+        InputError,
+        match="must name a module that runs once and has a BatchNorm2d layer after it, got '3'",
     ):
         gradient_magnitude(small(), x, at="3")
     with pytest.raises(UnknownNameError, match=r"Unknown at '0\.9'"):
@@ -136,7 +142,9 @@ def test_every_setting_arrives(torch_recognizer, rng: np.random.Generator) -> No
     inner = fiqa.load("grafiqs", recognizer=torch_recognizer, at="first")
     assert (inner.score(crops) != raw).all()
     assert inner.version.endswith("at=first")
-    np.testing.assert_allclose(fiqa.load("grafiqs", recognizer=torch_recognizer, batch=1).score(crops), raw, rtol=1e-5)
+    np.testing.assert_allclose(
+        fiqa.load("grafiqs", recognizer=torch_recognizer, batch=1).score(crops), raw, rtol=1e-5
+    )
     shifted = fiqa.load("grafiqs", recognizer=torch_recognizer, x0=float(raw.max()) + 1, w=0.1)
     assert shifted.unified(raw).max() < 50 < fiqa.load("grafiqs", recognizer=torch_recognizer, x0=float(raw.min()) - 1, w=0.1).unified(raw).min()  # fmt: skip
     with pytest.raises(UnknownNameError, match="Unknown at 'third'"):

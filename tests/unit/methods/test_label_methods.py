@@ -74,7 +74,9 @@ def test_the_length_of_a_vector_does_not_matter(clustered, rng, label):
     vectors, identities = clustered
     longer = vectors * rng.uniform(0.1, 30, (len(vectors), 1)).astype(np.float32)
     np.testing.assert_allclose(label(longer, identities), label(vectors, identities), atol=1e-4)
-    np.testing.assert_allclose(label(vectors.tolist(), identities), label(vectors, identities), atol=1e-6)
+    np.testing.assert_allclose(
+        label(vectors.tolist(), identities), label(vectors, identities), atol=1e-6
+    )
 
 
 @settings(max_examples=30, deadline=None)
@@ -110,7 +112,9 @@ def test_similarity_distribution_distance_parameters_and_missing(clustered):
     reference = similarity_distribution_distance(vectors, identities)
     np.testing.assert_array_equal(reference, similarity_distribution_distance(vectors, identities))
     for change in ({"samples": 3}, {"rounds": 2}, {"seed": 1}):
-        assert not np.array_equal(reference, similarity_distribution_distance(vectors, identities, **change)), change
+        assert not np.array_equal(
+            reference, similarity_distribution_distance(vectors, identities, **change)
+        ), change
     lonely = identities.copy()
     lonely[0] = "z"
     got = similarity_distribution_distance(vectors, lonely)
@@ -131,7 +135,9 @@ def test_no_image_is_its_own_mate():
     vectors = np.eye(6, dtype=np.float32)
     identities = np.array(["a"] * 4 + ["b"] * 2)
     # all cosines are 0 except of an image with itself, so every distance is 0 unless an image met itself
-    np.testing.assert_array_equal(similarity_distribution_distance(vectors, identities), np.zeros(6))
+    np.testing.assert_array_equal(
+        similarity_distribution_distance(vectors, identities), np.zeros(6)
+    )
 
 
 def test_faceqnet_labels(clustered):
@@ -169,7 +175,15 @@ def test_fuse_weights_judges_and_skips_missing():
 
 
 def test_levels():
-    assert coarse_levels([0.19, 0.2, 0.39, 0.4, 0.6, 0.8, 1.0], [0.2, 0.4, 0.6, 0.8]).tolist() == [0, 1, 1, 2, 3, 4, 4]
+    assert coarse_levels([0.19, 0.2, 0.39, 0.4, 0.6, 0.8, 1.0], [0.2, 0.4, 0.6, 0.8]).tolist() == [
+        0,
+        1,
+        1,
+        2,
+        3,
+        4,
+        4,
+    ]
     assert coarse_levels([], [0.2, 0.4, 0.6, 0.8]).tolist() == []
     assert level_thresholds([3.0]).tolist() == [3.0] * 4
     assert level_thresholds(np.arange(101), (0, 1, 2, 100)).tolist() == [0, 1, 2, 100]
@@ -192,12 +206,17 @@ def test_fine_labels_keep_level_and_order(rng):
                 rows = np.flatnonzero((identities == person) & (levels == level))
                 order = rows[np.argsort(similarity[rows])]
                 thirds = (
-                    (3 * (np.arange(len(rows)) + 0.5) / len(rows)).astype(int) if 0 < level < 4 else np.zeros(len(rows))
+                    (3 * (np.arange(len(rows)) + 0.5) / len(rows)).astype(int)
+                    if 0 < level < 4
+                    else np.zeros(len(rows))
                 )
                 rising = (np.diff(got[order]) > 0) | (got[order][1:] == 1.0)
                 # jitter keeps the order inside a third, where none is drawn the whole level keeps it
                 assert np.all(rising[np.diff(thirds) == 0] if options else rising)
-                low, high = INTERVALS[[0, 1, 4, 7, 10][level]][0], INTERVALS[[0, 3, 6, 9, 10][level]][1]
+                low, high = (
+                    INTERVALS[[0, 1, 4, 7, 10][level]][0],
+                    INTERVALS[[0, 3, 6, 9, 10][level]][1],
+                )
                 assert np.all((got[rows] >= low) & (got[rows] <= high + options.get("epsilon", 0)))
 
 
@@ -212,11 +231,17 @@ def test_fine_labels_split_in_thirds():
 def test_fine_labels_parameters():
     levels, similarity, identities = [1, 1, 2, 3, 3, 3], [0.1, 0.2, 0.3, 0.4, 0.5, 0.6], ["a"] * 6
     reference = fine_labels(levels, similarity, identities)
-    assert np.array_equal(reference, fine_labels(levels, similarity, identities, seed=1)), "nothing is drawn by default"
+    assert np.array_equal(reference, fine_labels(levels, similarity, identities, seed=1)), (
+        "nothing is drawn by default"
+    )
     drawn = fine_labels(levels, similarity, identities, within="uniform")
     assert not np.array_equal(reference, drawn)
-    assert not np.array_equal(drawn, fine_labels(levels, similarity, identities, within="uniform", seed=1))
-    assert not np.array_equal(drawn, fine_labels(levels, similarity, identities, within="uniform", epsilon=0.1))
+    assert not np.array_equal(
+        drawn, fine_labels(levels, similarity, identities, within="uniform", seed=1)
+    )
+    assert not np.array_equal(
+        drawn, fine_labels(levels, similarity, identities, within="uniform", epsilon=0.1)
+    )
     assert not np.array_equal(reference, fine_labels(levels, similarity, identities, epsilon=0.1))
     wide = [(0, 0.1)] + [(0.1 * k, 0.1 * k + 0.05) for k in range(1, 10)] + [(0.99, 1.0)]
     assert fine_labels([4], [0], ["a"], intervals=wide)[0] == pytest.approx(0.995)

@@ -12,16 +12,21 @@ from numpy.typing import NDArray
 
 from fiqa.errors import InputError, ShapeError, UnknownNameError
 from fiqa.methods import label_optimization as lo
-from fiqa.methods.label_optimization import LabelOptimizer, mated_agreement, mean_mated_similarity, optimize_labels
+from fiqa.methods.label_optimization import (
+    LabelOptimizer,
+    mated_agreement,
+    mean_mated_similarity,
+    optimize_labels,
+)
 
 
 def _unit(
     rng: np.random.Generator, people: int, images: int, dim: int = 16
 ) -> tuple[NDArray[np.float32], NDArray[np.str_]]:
     centers = rng.normal(size=(people, 1, dim))
-    vectors = (centers + rng.uniform(0.2, 2, (people, images, 1)) * rng.normal(size=(people, images, dim))).reshape(
-        -1, dim
-    )
+    vectors = (
+        centers + rng.uniform(0.2, 2, (people, images, 1)) * rng.normal(size=(people, images, dim))
+    ).reshape(-1, dim)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors.astype(np.float32), np.repeat([f"p{i:02d}" for i in range(people)], images)
 
@@ -57,17 +62,27 @@ def _slow(prior, vectors, identities, theta, unit):
 def test_equals_the_slow_loop(rng, theta, rank_scale):
     vectors, identities = _unit(rng, 5, 6)
     prior = rng.normal(size=30)
-    got = optimize_labels(prior, vectors, identities, clusters=6, theta=theta, repeats=2, rank_scale=rank_scale)
-    np.testing.assert_array_equal(got, _slow(prior, vectors, identities, theta, rank_scale == "unit"))
+    got = optimize_labels(
+        prior, vectors, identities, clusters=6, theta=theta, repeats=2, rank_scale=rank_scale
+    )
+    np.testing.assert_array_equal(
+        got, _slow(prior, vectors, identities, theta, rank_scale == "unit")
+    )
 
 
 def test_pairs_are_ordered_between_different_clusters_of_one_identity(rng):
     vectors, identities = _unit(rng, 3, 40)
     optimizer = LabelOptimizer(rng.normal(size=120), vectors, identities, clusters=5)
     optimizer.cluster()
-    assert all(len(np.unique(optimizer.cluster_of[identities == name])) <= 5 for name in np.unique(identities))
+    assert all(
+        len(np.unique(optimizer.cluster_of[identities == name])) <= 5
+        for name in np.unique(identities)
+    )
     words = optimizer._pair_words(2)
-    expected = sum(40 * (len(np.unique(optimizer.cluster_of[identities == n])) - 1) for n in np.unique(identities))
+    expected = sum(
+        40 * (len(np.unique(optimizer.cluster_of[identities == n])) - 1)
+        for n in np.unique(identities)
+    )
     assert words.shape == (2, expected)
     assert not np.array_equal(words[0], words[1]), "every repeat draws fresh pairs"
 
@@ -87,7 +102,9 @@ def test_recovers_a_corrupted_order(rng):
     truth = mean_mated_similarity(vectors, identities)
     prior = truth + rng.normal(scale=truth.std(), size=len(truth))
     before = mated_agreement(prior, vectors, identities)[0]
-    after = mated_agreement(optimize_labels(prior, vectors, identities, theta=0.05), vectors, identities)[0]
+    after = mated_agreement(
+        optimize_labels(prior, vectors, identities, theta=0.05), vectors, identities
+    )[0]
     assert after > before + 0.05
 
 
@@ -96,8 +113,16 @@ def test_each_parameter_changes_the_result(rng):
     prior = rng.normal(size=180)
     base = {"clusters": 10, "theta": 0.05, "repeats": 3, "rank_scale": "pairs", "seed": 0}
     reference = optimize_labels(prior, vectors, identities, **base)
-    for change in ({"clusters": 4}, {"theta": 0.2}, {"repeats": 1}, {"rank_scale": "unit"}, {"seed": 1}):
-        assert not np.array_equal(reference, optimize_labels(prior, vectors, identities, **(base | change))), change
+    for change in (
+        {"clusters": 4},
+        {"theta": 0.2},
+        {"repeats": 1},
+        {"rank_scale": "unit"},
+        {"seed": 1},
+    ):
+        assert not np.array_equal(
+            reference, optimize_labels(prior, vectors, identities, **(base | change))
+        ), change
     np.testing.assert_array_equal(reference, optimize_labels(prior, vectors, identities, **base))
 
 
@@ -112,13 +137,18 @@ def test_lone_images_and_one_cluster_keep_their_prior(rng):
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 4), st.integers(-3, 3)), min_size=0, max_size=25), st.floats(0, 1))
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.integers(-3, 3)), min_size=0, max_size=25),
+    st.floats(0, 1),
+)
 def test_is_always_a_permutation_of_the_prior(rows, theta):
     rng = np.random.default_rng(len(rows))
     vectors = rng.normal(size=(len(rows), 4))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     prior = np.array([value for _, value in rows], np.float32)
-    got = optimize_labels(prior, vectors, [name for name, _ in rows], clusters=3, theta=theta, repeats=2)
+    got = optimize_labels(
+        prior, vectors, [name for name, _ in rows], clusters=3, theta=theta, repeats=2
+    )
     np.testing.assert_array_equal(np.sort(got), np.sort(prior))
 
 
@@ -146,7 +176,11 @@ def test_resumed_equals_uninterrupted(rng):
     first.advance()
     assert 0 < first.done < 30
     second = LabelOptimizer(prior, vectors, identities, repeats=30)
-    second.cluster_of, second.total, second.done = first.cluster_of.copy(), first.total.copy(), first.done
+    second.cluster_of, second.total, second.done = (
+        first.cluster_of.copy(),
+        first.total.copy(),
+        first.done,
+    )
     second.start()
     while second.done < second.repeats:
         second.advance()

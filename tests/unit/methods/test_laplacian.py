@@ -24,7 +24,9 @@ def test_it_is_the_logarithm_of_the_variance(rng):
 
 
 def test_it_has_no_factors(rng):
-    assert Laplacian().explain(Faces(rng.integers(0, 256, (1, 112, 112, 3), dtype=np.uint8))) is None
+    assert (
+        Laplacian().explain(Faces(rng.integers(0, 256, (1, 112, 112, 3), dtype=np.uint8))) is None
+    )
 
 
 def test_fifty_is_where_its_card_says():

@@ -38,14 +38,17 @@ def slow_ratio(vectors, who, leave_out, least):
             result.append(None)
             continue
         others = [
-            unit(sum(units[j] for j in range(len(who)) if who[j] == other)) for other in sorted(set(who) - {name})
+            unit(sum(units[j] for j in range(len(who)) if who[j] == other))
+            for other in sorted(set(who) - {name})
         ]
         near = max(float(units[i] @ center) for center in others)
         result.append(float(units[i] @ unit(sum(own))) / (near + 1 + 1e-9))
     return result
 
 
-@pytest.mark.parametrize(("leave_out", "least"), [(False, 1), (True, 1), (True, 2), (True, 3), (False, 3)])
+@pytest.mark.parametrize(
+    ("leave_out", "least"), [(False, 1), (True, 1), (True, 2), (True, 3), (False, 3)]
+)
 def test_the_ratio_is_the_slow_loop(vectors, leave_out, least):
     got = relative_classifiability(vectors, WHO, leave_out=leave_out, least=least)
     wanted = slow_ratio(vectors, list(WHO), leave_out, least)
@@ -58,7 +61,9 @@ def test_the_ratio_is_the_slow_loop(vectors, leave_out, least):
 def test_a_lone_image_is_the_best_with_itself_and_nothing_without(vectors):
     plain = relative_classifiability(vectors, WHO)
     alone = int(np.flatnonzero(WHO == "c")[0])
-    assert own_similarity(vectors, np.unique(WHO, return_inverse=True)[1], 4)[alone] == pytest.approx(1)
+    assert own_similarity(vectors, np.unique(WHO, return_inverse=True)[1], 4)[
+        alone
+    ] == pytest.approx(1)
     assert np.isfinite(plain[alone])
     assert np.isnan(relative_classifiability(vectors, WHO, leave_out=True)[alone])
     assert np.isnan(quality_anchors(vectors, WHO, leave_out=True)[alone])
@@ -78,7 +83,9 @@ def test_given_centers_are_used_and_a_missing_one_is_no_label(vectors, rng):
         if name == "c":
             assert np.isnan(got[i])
             continue
-        cosine = {n: float(unit(vectors[i]) @ unit(row)) for n, row in zip(names, table, strict=True)}
+        cosine = {
+            n: float(unit(vectors[i]) @ unit(row)) for n, row in zip(names, table, strict=True)
+        }
         near = max(value for n, value in cosine.items() if n != name)
         assert got[i] == pytest.approx(cosine[name] / (near + 1 + 1e-9), abs=1e-5)
     with pytest.raises(InputError, match="leave_out is for centers of these images"):
@@ -141,7 +148,13 @@ def test_the_verb_leaves_out_and_says_who_has_no_mate(vectors):
     )
     kept = labeled("cr_fiqa", vectors, options={"leave_out": "false"})
     assert kept.failed == 0
-    assert labeled("cr_fiqa", vectors, options={"least": "3"}).table["status"].to_list().count("no_mate") == 6
+    assert (
+        labeled("cr_fiqa", vectors, options={"least": "3"})
+        .table["status"]
+        .to_list()
+        .count("no_mate")
+        == 6
+    )
 
 
 def test_centers_reach_the_verb_and_change_the_record(vectors, rng, tmp_path):

@@ -20,7 +20,9 @@ def pairs() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 def test_squared_loss_is_the_loop(pairs):
     total = sum((s - min(a, b)) ** 2 for s, a, b in zip(*(x.tolist() for x in pairs), strict=True))
     assert squared_loss(*pairs).item() == pytest.approx(total / 9)
-    assert squared_loss(torch.tensor([0.5]), torch.tensor([0.2]), torch.tensor([0.9])).item() == pytest.approx(0.09)
+    assert squared_loss(
+        torch.tensor([0.5]), torch.tensor([0.2]), torch.tensor([0.9])
+    ).item() == pytest.approx(0.09)
 
 
 def test_cross_entropy_loss_is_the_loop(pairs):
@@ -29,7 +31,9 @@ def test_cross_entropy_loss_is_the_loop(pairs):
         return -t * math.log(p) - (1 - t) * math.log(1 - p)
 
     rows = list(zip(*(x.tolist() for x in pairs), strict=True))
-    assert cross_entropy_loss(*pairs).item() == pytest.approx(sum(one(*r, 16, 0.4) for r in rows) / 9)
+    assert cross_entropy_loss(*pairs).item() == pytest.approx(
+        sum(one(*r, 16, 0.4) for r in rows) / 9
+    )
     got = cross_entropy_loss(*pairs, slope=3, middle=0.7)
     assert got.item() == pytest.approx(sum(one(*r, 3, 0.7) for r in rows) / 9)
 

@@ -16,7 +16,10 @@ from fiqa.methods.pfe import mutual_loss, negative_variance  # noqa: E402
 @pytest.fixture
 def pairs() -> list[torch.Tensor]:
     draw = torch.Generator().manual_seed(3)
-    mean = [torch.nn.functional.normalize(torch.randn(5, 4, generator=draw, dtype=torch.float64)) for _ in range(2)]
+    mean = [
+        torch.nn.functional.normalize(torch.randn(5, 4, generator=draw, dtype=torch.float64))
+        for _ in range(2)
+    ]
     return [*mean, *(torch.randn(5, 4, generator=draw, dtype=torch.float64) - 3 for _ in range(2))]
 
 

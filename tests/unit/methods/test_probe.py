@@ -23,7 +23,9 @@ class Plain:
     name = "plain"
 
     def embed(self, crops: np.ndarray) -> np.ndarray:
-        return np.concatenate([crops.mean(axis=(1, 2)), crops.std(axis=(1, 2))], axis=1).astype(np.float32)
+        return np.concatenate([crops.mean(axis=(1, 2)), crops.std(axis=(1, 2))], axis=1).astype(
+            np.float32
+        )
 
 
 @pytest.fixture
@@ -36,7 +38,12 @@ def chance(crops: np.ndarray, seed: int) -> np.ndarray:
 
 
 def probe(**changes: object) -> Probe:
-    settings = {"settings": {"seed": 0}, "calibration": (0.0, 1.0), "batch": 2, "preprocess": "none"}
+    settings = {
+        "settings": {"seed": 0},
+        "calibration": (0.0, 1.0),
+        "batch": 2,
+        "preprocess": "none",
+    }
     return Probe("chance", Plain(), chance, **(settings | changes))
 
 
@@ -47,7 +54,9 @@ def test_draws_depend_on_content_and_seed_alone(crops: np.ndarray) -> None:
     np.testing.assert_array_equal(probe().score(crops[2:3]), raw[2:3])
     assert (probe(settings={"seed": 1}).score(crops) != raw).all()
     assert content_seed(crops[0], 3) == content_seed(np.asfortranarray(crops[0]), 3) < 2**63
-    assert content_seed(np.zeros((4, 4, 3), np.uint8), 0) != content_seed(np.zeros((2, 8, 3), np.uint8), 0)
+    assert content_seed(np.zeros((4, 4, 3), np.uint8), 0) != content_seed(
+        np.zeros((2, 8, 3), np.uint8), 0
+    )
 
 
 def test_pure_chance_is_all_spread_and_no_chance_is_none(crops: np.ndarray) -> None:
@@ -75,7 +84,15 @@ def test_the_share_is_that_of_the_model_of_random_effects() -> None:
         return 2 * own[rows] + np.random.default_rng(seed).normal(size=3000)[rows]
 
     for seeds in (2, 5):  # faces make 4 of the variance, seeds 1
-        found = Probe("two", Plain(), measure, settings={"seed": 0}, calibration=(0, 1), batch=3000, preprocess="")
+        found = Probe(
+            "two",
+            Plain(),
+            measure,
+            settings={"seed": 0},
+            calibration=(0, 1),
+            batch=3000,
+            preprocess="",
+        )
         assert found.seed_spread(many, seeds=seeds).share == pytest.approx(0.2, abs=0.01)
 
 
@@ -91,13 +108,21 @@ def test_version_calibration_and_batch() -> None:
         probe(calibration=(0.0, 0.0))
 
 
-def test_the_norm_of_any_recognizer_is_a_score(crops: np.ndarray, tiny_recognizer: Maker, torch_recognizer) -> None:
+def test_the_norm_of_any_recognizer_is_a_score(
+    crops: np.ndarray, tiny_recognizer: Maker, torch_recognizer
+) -> None:
     from fiqa.runtime.onnx import OnnxEmbedder
 
     path = tiny_recognizer()
-    for given, embedder in ((path, OnnxEmbedder(path)), (Plain(), Plain()), (torch_recognizer, torch_recognizer)):
+    for given, embedder in (
+        (path, OnnxEmbedder(path)),
+        (Plain(), Plain()),
+        (torch_recognizer, torch_recognizer),
+    ):
         scorer = fiqa.load("norm", recognizer=given)
-        np.testing.assert_allclose(scorer.score(crops), np.linalg.norm(embedder.embed(crops), axis=1), rtol=1e-5)
+        np.testing.assert_allclose(
+            scorer.score(crops), np.linalg.norm(embedder.embed(crops), axis=1), rtol=1e-5
+        )
         assert scorer.name == "norm"
     assert fiqa.load("norm", recognizer=path).preprocess.startswith("RGB 112x112")
     assert fiqa.load("norm", recognizer=Plain()).preprocess == "as plain sees it"
@@ -105,7 +130,9 @@ def test_the_norm_of_any_recognizer_is_a_score(crops: np.ndarray, tiny_recognize
     assert shifted.unified(shifted.score(crops)).max() == 0
 
 
-def test_the_norm_of_a_magface_recognizer_has_its_own_name(tiny_recognizer: Maker, crops: np.ndarray) -> None:
+def test_the_norm_of_a_magface_recognizer_has_its_own_name(
+    tiny_recognizer: Maker, crops: np.ndarray
+) -> None:
     assert fiqa.load("norm", recognizer=tiny_recognizer("m", objective="magface")).name == "magface"
     assert fiqa.load("norm", recognizer=tiny_recognizer("n", objective="arcface")).name == "norm"
 
@@ -138,9 +165,13 @@ def test_without_torch_the_error_is_the_install_line(
 def test_settings_are_checked_by_name_and_type() -> None:
     assert dict(settings_of("grafiqs")).keys() == {"recognizer", "at", "x0", "w", "batch"}
     assert settings_of("cr_fiqa") == {}
-    with pytest.raises(InputError, match=r"grafiqs must be given its recognizer(.|\n)*--recognizer FILE"):
+    with pytest.raises(
+        InputError, match=r"grafiqs must be given its recognizer(.|\n)*--recognizer FILE"
+    ):
         fiqa.load("grafiqs")
-    with pytest.raises(InputError, match=r"froq must be given its reference(.|\n)*--set reference="):
+    with pytest.raises(
+        InputError, match=r"froq must be given its reference(.|\n)*--set reference="
+    ):
         fiqa.load("froq", recognizer=Plain())
     with pytest.raises(UnknownNameError, match="Unknown setting of ser_fiq 'pases'") as caught:
         fiqa.load("ser_fiq", recognizer=Plain(), pases=3)
@@ -157,7 +188,9 @@ def test_settings_are_checked_by_name_and_type() -> None:
 
 
 def test_lightqnet_by_name_is_looked_for_and_not_fetched() -> None:
-    with pytest.raises(WeightsError, match=r"lightqnet-dm050(.|\n)*hint: fiqa weights pull lightqnet-dm050"):
+    with pytest.raises(
+        WeightsError, match=r"lightqnet-dm050(.|\n)*hint: fiqa weights pull lightqnet-dm050"
+    ):
         fiqa.load("lightqnet", width="dm050")
     with pytest.raises(UnknownNameError, match="Unknown width 'dm75'"):
         fiqa.load("lightqnet", width="dm75")

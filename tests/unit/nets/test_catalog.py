@@ -16,7 +16,14 @@ from fiqa.nets.mobilefacenet import MobileFaceNet  # noqa: E402
 
 
 @pytest.mark.parametrize(
-    "name", ["mobilenet_v3_small", "mobilenet_v3_large", "mobilefacenet", "mobilefacenet_half", "iresnet18"]
+    "name",
+    [
+        "mobilenet_v3_small",
+        "mobilenet_v3_large",
+        "mobilefacenet",
+        "mobilefacenet_half",
+        "iresnet18",
+    ],
 )
 def test_the_width_is_what_a_backbone_gives(name):
     line = BACKBONES[name]
@@ -50,7 +57,9 @@ def test_weights_come_back_and_the_last_layers_are_passed_over(tmp_path, suffix)
     torch.manual_seed(1)
     whole = MobileFaceNet(16)
     file = tmp_path / f"w{suffix}"
-    save_file(whole.state_dict(), file) if suffix == ".safetensors" else torch.save(whole.state_dict(), file)
+    save_file(whole.state_dict(), file) if suffix == ".safetensors" else torch.save(
+        whole.state_dict(), file
+    )
     again, pooled = MobileFaceNet(16).eval(), MobileFaceNet(0).eval()
     load_weights(again, file)
     load_weights(pooled, file)
@@ -58,7 +67,9 @@ def test_weights_come_back_and_the_last_layers_are_passed_over(tmp_path, suffix)
     whole.eval()
     with torch.no_grad():
         assert torch.equal(again(crops), whole(crops))
-        own = whole.gdconv(whole.conv2(whole.features(whole.dw_conv(whole.conv1(crops))))).flatten(1)
+        own = whole.gdconv(whole.conv2(whole.features(whole.dw_conv(whole.conv1(crops))))).flatten(
+            1
+        )
         assert torch.equal(pooled(crops), own)
 
 
@@ -70,11 +81,14 @@ def test_weights_of_another_network_are_refused_with_the_first_keys(tmp_path):
         del state[name]
     save_file(state, tmp_path / "w.safetensors")
     with pytest.raises(
-        WeightsError, match=r"missing: conv1.0.weight, conv1.1.weight, conv1.1.bias and 2 more; unexpected: extra\."
+        WeightsError,
+        match=r"missing: conv1.0.weight, conv1.1.weight, conv1.1.bias and 2 more; unexpected: extra\.",
     ):
         load_weights(net, tmp_path / "w.safetensors")
     save_file(MobileFaceNet(8).state_dict(), tmp_path / "s.safetensors")
-    with pytest.raises(WeightsError, match=r"of another shape: conv3.weight \(8, 512, 1, 1\) for \(16, 512, 1, 1\)"):
+    with pytest.raises(
+        WeightsError, match=r"of another shape: conv3.weight \(8, 512, 1, 1\) for \(16, 512, 1, 1\)"
+    ):
         load_weights(net, tmp_path / "s.safetensors")
 
 
@@ -95,7 +109,11 @@ def test_a_file_that_is_no_state_dict_is_refused_and_nothing_in_it_runs(tmp_path
     torch.save({"state_dict": {}}, tmp_path / "nested.pt")
     with pytest.raises(WeightsError, match="names and tensors, nothing around it"):
         load_weights(net, tmp_path / "nested.pt")
-    for name, content in {"cut.safetensors": b"\x08", "cut.pt": b"PK\x03\x04", "empty.pt": b""}.items():
+    for name, content in {
+        "cut.safetensors": b"\x08",
+        "cut.pt": b"PK\x03\x04",
+        "empty.pt": b"",
+    }.items():
         (tmp_path / name).write_bytes(content)
         with pytest.raises((WeightsError, UnsafeFileError)):
             load_weights(net, tmp_path / name)

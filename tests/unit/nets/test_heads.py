@@ -44,7 +44,9 @@ def test_a_bounded_quality_is_a_sigmoid_or_is_clipped_after_training(crops):
         assert net(crops).max() <= 1
         assert torch.equal(net(crops) == 1, torch.ones(3, 1, dtype=torch.bool))
     net.train()
-    assert net.from_features(net.backbone(crops)).min() > 50, "training sees the line: a clip has no gradient out there"
+    assert net.from_features(net.backbone(crops)).min() > 50, (
+        "training sees the line: a clip has no gradient out there"
+    )
 
 
 def test_without_factors_there_is_one_column(crops):

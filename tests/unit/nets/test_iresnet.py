@@ -15,10 +15,14 @@ from fiqa.nets.iresnet import IResNet  # noqa: E402
 def test_the_number_of_parameters_is_the_published_one(depth, millions):
     with torch.device("meta"):
         net = IResNet(depth)
-    assert sum(value.numel() for value in net.parameters()) / 1e6 == pytest.approx(millions, abs=0.01)
+    assert sum(value.numel() for value in net.parameters()) / 1e6 == pytest.approx(
+        millions, abs=0.01
+    )
 
 
-@pytest.mark.parametrize(("depth", "blocks"), [(18, (2, 2, 2, 2)), (50, (3, 4, 14, 3)), (100, (3, 13, 30, 3))])
+@pytest.mark.parametrize(
+    ("depth", "blocks"), [(18, (2, 2, 2, 2)), (50, (3, 4, 14, 3)), (100, (3, 13, 30, 3))]
+)
 def test_names_and_shapes_are_insightfaces(depth, blocks):
     with torch.device("meta"):
         state = IResNet(depth).state_dict()
@@ -29,7 +33,9 @@ def test_names_and_shapes_are_insightfaces(depth, blocks):
             head = f"layer{stage}.{k}."
             parts |= {f"{head}{bn}.{what}" for bn in ("bn1", "bn2", "bn3") for what in _BN}
             parts |= {f"{head}{name}.weight" for name in ("conv1", "conv2", "prelu")}
-        parts |= {f"layer{stage}.0.downsample.0.weight"} | {f"layer{stage}.0.downsample.1.{what}" for what in _BN}
+        parts |= {f"layer{stage}.0.downsample.0.weight"} | {
+            f"layer{stage}.0.downsample.1.{what}" for what in _BN
+        }
     assert set(state) == parts
     assert tuple(state["fc.weight"].shape) == (512, 25088)
     assert tuple(state["layer2.0.downsample.0.weight"].shape) == (128, 64, 1, 1)

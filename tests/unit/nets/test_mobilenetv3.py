@@ -72,15 +72,36 @@ def test_without_a_classifier_it_gives_pooled_features_of_any_image_size():
 
 def test_squeeze_and_excitation_and_hard_swish_are_where_the_tables_have_them():
     net = MobileNetV3("large", classes=0)
-    squeezed = [i for i in range(1, 16) if any("fc1" in name for name, _ in net.features[i].named_parameters())]
+    squeezed = [
+        i
+        for i in range(1, 16)
+        if any("fc1" in name for name, _ in net.features[i].named_parameters())
+    ]
     assert squeezed == [4, 5, 6, 11, 12, 13, 14, 15]
-    swished = [i for i in range(1, 16) if any(isinstance(m, torch.nn.Hardswish) for m in net.features[i].modules())]
+    swished = [
+        i
+        for i in range(1, 16)
+        if any(isinstance(m, torch.nn.Hardswish) for m in net.features[i].modules())
+    ]
     assert swished == list(range(7, 16))
-    assert [i for i in range(1, 16) if net.features[i].residual] == [1, 3, 5, 6, 8, 9, 10, 12, 14, 15]
+    assert [i for i in range(1, 16) if net.features[i].residual] == [
+        1,
+        3,
+        5,
+        6,
+        8,
+        9,
+        10,
+        12,
+        14,
+        15,
+    ]
 
 
 def test_a_wrong_argument_says_what_there_is():
-    with pytest.raises(UnknownNameError, match="Unknown variant 'smal'; must be one of: large, small"):
+    with pytest.raises(
+        UnknownNameError, match="Unknown variant 'smal'; must be one of: large, small"
+    ):
         MobileNetV3("smal")
     with pytest.raises(InputError, match=r"classes must be in \[0, inf\], got -1"):
         MobileNetV3(classes=-1)

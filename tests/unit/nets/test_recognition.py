@@ -11,7 +11,9 @@ torch = pytest.importorskip("torch")
 from fiqa.nets.recognition import EmbeddingNet, VarianceNet  # noqa: E402
 
 
-@pytest.mark.parametrize(("embedding", "dim", "width"), [(0, 0, 576), (24, 0, 24), (0, 16, 16), (24, 16, 16)])
+@pytest.mark.parametrize(
+    ("embedding", "dim", "width"), [(0, 0, 576), (24, 0, 24), (0, 16, 16), (24, 16, 16)]
+)
 def test_it_gives_quality_then_vector(embedding, dim, width):
     torch.manual_seed(0)
     net = EmbeddingNet("mobilenet_v3_small", embedding=embedding, dim=dim).eval()

@@ -17,7 +17,9 @@ from fiqa.runtime.cards import ModelInput, card_path, read_card
 from fiqa.runtime.describe import Described
 from fiqa.types import Recognizer
 
-SPEC = ModelInput(size=112, color="BGR", layout="NCHW", scale=255, mean=(0.5, 0.4, 0.3), std=(0.5, 0.6, 0.7))
+SPEC = ModelInput(
+    size=112, color="BGR", layout="NCHW", scale=255, mean=(0.5, 0.4, 0.3), std=(0.5, 0.6, 0.7)
+)
 GIVEN = Described(
     kind="recognizer", color="BGR", mean=".5,.4,.3", std=".5,.6,.7", texts={"license": "MIT", "objective": "arcface"},
     backbone="mobilefacenet", embedding=8,
@@ -42,13 +44,25 @@ def crops(rng: np.random.Generator) -> np.ndarray:
     return rng.integers(0, 256, (3, 112, 112, 3), np.uint8)
 
 
-def test_described_weights_give_the_vectors_of_their_network(weights: Path, net: nn.Module, crops: np.ndarray) -> None:
+def test_described_weights_give_the_vectors_of_their_network(
+    weights: Path, net: nn.Module, crops: np.ndarray
+) -> None:
     assert describe_weights(weights, GIVEN) == card_path(weights) == weights.with_name("r.pt.json")
     card = read_card(card_path(weights))
-    assert (card.backbone, card.embedding_dim, card.objective, card.license) == ("mobilefacenet", 8, "arcface", "MIT")
+    assert (card.backbone, card.embedding_dim, card.objective, card.license) == (
+        "mobilefacenet",
+        8,
+        "arcface",
+        "MIT",
+    )
     found = open_recognizer(weights)
     assert isinstance(found, Recognizer)
-    assert (found.name, found.version, found.objective, found.dropout) == ("r", card.sha256, "arcface", 0.0)
+    assert (found.name, found.version, found.objective, found.dropout) == (
+        "r",
+        card.sha256,
+        "arcface",
+        0.0,
+    )
     x = (crops[..., ::-1] / 255 - np.array(SPEC.mean)) / np.array(SPEC.std)
     with torch.no_grad():
         wanted = net(torch.from_numpy(x.transpose(0, 3, 1, 2).astype(np.float32)))
@@ -78,7 +92,9 @@ def test_a_version_without_a_file_is_of_the_tensors(net: nn.Module) -> None:
 
 
 def test_refused(weights: Path, net: nn.Module, tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match=r"must have a card beside it(.|\n)*fiqa weights card .*r\.pt"):
+    with pytest.raises(
+        WeightsError, match=r"must have a card beside it(.|\n)*fiqa weights card .*r\.pt"
+    ):
         open_recognizer(weights)
     describe_weights(weights, GIVEN)
     with pytest.raises(InputError, match="must not exist yet"):
@@ -92,9 +108,13 @@ def test_refused(weights: Path, net: nn.Module, tmp_path: Path) -> None:
     ):
         with pytest.raises(UnknownNameError, match=text):
             describe_weights(weights, replace(GIVEN, **changes), replace=True)
-    with pytest.raises(InputError, match=r"described with the length of their embedding(.|\n)*--embedding 128"):
+    with pytest.raises(
+        InputError, match=r"described with the length of their embedding(.|\n)*--embedding 128"
+    ):
         describe_weights(weights, replace(GIVEN, embedding=0), replace=True)
-    with pytest.raises(InputError, match=r"described with the size of their input(.|\n)*--size 112"):
+    with pytest.raises(
+        InputError, match=r"described with the size of their input(.|\n)*--size 112"
+    ):
         describe_weights(weights, replace(GIVEN, backbone="mobilenet_v3_small"), replace=True)
     with pytest.raises(WeightsError, match="another backbone or embedding length"):
         describe_weights(weights, replace(GIVEN, embedding=9), replace=True)
@@ -123,7 +143,9 @@ def test_a_card_of_another_kind(weights: Path) -> None:
         open_recognizer(weights)
 
 
-def test_crops_of_another_size_and_the_whole_in_pieces(net: nn.Module, rng: np.random.Generator) -> None:
+def test_crops_of_another_size_and_the_whole_in_pieces(
+    net: nn.Module, rng: np.random.Generator
+) -> None:
     small = rng.integers(0, 256, (2, 56, 56, 3), np.uint8)
     found = TorchRecognizer(net, SPEC)
     assert found.tensor(small).shape == found.pixels(small).shape == (2, 3, 112, 112)

@@ -42,7 +42,9 @@ def test_both_outputs_agree_for_every_batch_size():
         for a, b in zip(got, wanted, strict=True):
             np.testing.assert_allclose(a, b, atol=1e-4)
     assert b".py" not in content
-    assert content == onnx_bytes(net, size=64, outputs=("quality", "factors")), "the same bytes every time"
+    assert content == onnx_bytes(net, size=64, outputs=("quality", "factors")), (
+        "the same bytes every time"
+    )
 
 
 class _Branches(torch.nn.Module):

@@ -47,7 +47,12 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_stays_text_everywhere(text: str) -> None:
-    whole = page(text, figure("data:,", text, alt=text) + table([text], [[text]], caption=text), lead=text, footer=text)
+    whole = page(
+        text,
+        figure("data:,", text, alt=text) + table([text], [[text]], caption=text),
+        lead=text,
+        footer=text,
+    )
     whole.encode("utf-8")
     found = Tags(whole)
     assert not {tag for tag, _ in found.tags} & {"script", "iframe", "object", "link"}
@@ -78,7 +83,9 @@ def test_escaped_text_has_no_markup_and_can_be_written(text: str) -> None:
 def test_colors_are_readable_and_apart() -> None:
     def luminance(color: str) -> float:
         channels = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
-        linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+        linear = np.where(
+            channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4
+        )
         return float(linear @ [0.2126, 0.7152, 0.0722])
 
     assert tuple(LEVEL_COLORS) == LEVELS

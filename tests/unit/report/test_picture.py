@@ -30,7 +30,9 @@ def box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
-@pytest.mark.parametrize(("value", "length"), [(0.25, 25), (0.5, 50), (1.0, 100), (1.7, 100), (0.03, 6)])
+@pytest.mark.parametrize(
+    ("value", "length"), [(0.25, 25), (0.5, 50), (1.0, 100), (1.7, 100), (0.03, 6)]
+)
 def test_a_bar_is_as_long_as_its_value(value: float, length: int) -> None:
     picture = Picture(140, 30)
     picture.bar(20, 10, 100, value, color="cost")
@@ -97,7 +99,14 @@ def test_pixels_are_a_copy() -> None:
 
 
 def row(**values: Any) -> dict[str, Any]:
-    base = {"path": "a.jpg", "status": "ok", "reasons": ["blurry"], "uqs": 42, "level": "medium", "model": "m"}
+    base = {
+        "path": "a.jpg",
+        "status": "ok",
+        "reasons": ["blurry"],
+        "uqs": 42,
+        "level": "medium",
+        "model": "m",
+    }
     return {**base, "factors": {**dict.fromkeys(FACTORS, 0.9), "blur": 0.125}, **values}
 
 
@@ -119,22 +128,33 @@ def test_a_card_of_the_sheet_has_a_bar_for_each_factor_as_long_as_it_is(tmp_path
     assert (cost[0], cost[-1] + 1) == pytest.approx((left, left + 0.125 * 84), abs=2)
     bars = where(drawn, COLORS["bar"])
     assert bars.any()
-    assert not where(pixels(tmp_path / "none.png"), COLORS["bar"])[top:].any(), "no factors, no bars"
-    assert not where(pixels(tmp_path / "good.png"), COLORS["cost"]).any(), "nothing marked on a good face"
+    assert not where(pixels(tmp_path / "none.png"), COLORS["bar"])[top:].any(), (
+        "no factors, no bars"
+    )
+    assert not where(pixels(tmp_path / "good.png"), COLORS["cost"]).any(), (
+        "nothing marked on a good face"
+    )
 
 
 def test_the_worst_rows_come_first_in_the_picture(tmp_path: Path) -> None:
     crops = [np.full((112, 112, 3), shade, np.uint8) for shade in (40, 80, 120)]
-    rows = [row(uqs=uqs, reasons=[], level=level) for uqs, level in ((90, "perfect"), (5, "unusable"), (50, "medium"))]
+    rows = [
+        row(uqs=uqs, reasons=[], level=level)
+        for uqs, level in ((90, "perfect"), (5, "unusable"), (50, "medium"))
+    ]
     save_sheet_png(rows, crops, tmp_path / "w.png", columns=3, limit=2, order="worst")
     save_sheet_png(rows, crops, tmp_path / "g.png", columns=3, limit=2)
-    shades = {name: [int(pixels(tmp_path / f"{name}.png")[150, 60 + k * 392, 0]) for k in (0, 1)] for name in "wg"}
+    shades = {
+        name: [int(pixels(tmp_path / f"{name}.png")[150, 60 + k * 392, 0]) for k in (0, 1)]
+        for name in "wg"
+    }
     assert shades == {"w": [80, 120], "g": [40, 80]}
 
 
 def test_a_ladder_has_its_rungs_in_order(tmp_path: Path) -> None:
     rungs = [
-        (np.full((112, 112, 3), shade, np.uint8), row(level=level)) for shade, level in ((200, "good"), (60, "low"))
+        (np.full((112, 112, 3), shade, np.uint8), row(level=level))
+        for shade, level in ((200, "good"), (60, "low"))
     ]
     file = tmp_path / "l.png"
     save_ladders_png({"Blur\nmore and more": rungs}, file, title="T", lead="L", labels=["0", "1"])

@@ -26,7 +26,9 @@ def row(**given: Any) -> dict[str, Any]:
     return values | given
 
 
-FAILED = row(path="b.jpg", status="no_face", uqs=None, level=None, factors=None, reasons=None, model=None)
+FAILED = row(
+    path="b.jpg", status="no_face", uqs=None, level=None, factors=None, reasons=None, model=None
+)
 
 
 @pytest.fixture
@@ -58,16 +60,24 @@ def test_a_card_says_score_level_reason_and_remedy(crop: NDArray[np.uint8]) -> N
     assert page.count("data:image/jpeg;base64,") == 1
 
 
-def test_six_bars_with_the_reasons_factors_marked_and_the_missing_empty(crop: NDArray[np.uint8]) -> None:
+def test_six_bars_with_the_reasons_factors_marked_and_the_missing_empty(
+    crop: NDArray[np.uint8],
+) -> None:
     page = sheet([row()], [crop])
-    bars = re.findall(r'<div( class="most")?>(\w+)<u><i style="width:(\d+)%"></i></u><em>([^<]+)</em>', page)
+    bars = re.findall(
+        r'<div( class="most")?>(\w+)<u><i style="width:(\d+)%"></i></u><em>([^<]+)</em>', page
+    )
     assert [bar[1] for bar in bars] == list(FACTORS)
-    assert [bar[1] for bar in bars if bar[0]] == ["visibility", "blur"], "noisy is a matter of visibility"
+    assert [bar[1] for bar in bars if bar[0]] == ["visibility", "blur"], (
+        "noisy is a matter of visibility"
+    )
     assert {bar[1]: bar[2:] for bar in bars}["blur"] == ("12", ".12")
     assert {bar[1]: bar[2:] for bar in bars}["pose"] == ("0", "–")
 
 
-def test_every_factor_with_a_reason_is_marked_in_page_and_picture(crop: NDArray[np.uint8], tmp_path: Path) -> None:
+def test_every_factor_with_a_reason_is_marked_in_page_and_picture(
+    crop: NDArray[np.uint8], tmp_path: Path
+) -> None:
     def marked(reasons: list[str]) -> list[str]:
         return re.findall(r'<div class="most">(\w+)<u>', sheet([row(reasons=reasons)], [crop]))
 
@@ -78,7 +88,9 @@ def test_every_factor_with_a_reason_is_marked_in_page_and_picture(crop: NDArray[
     for k, reasons in enumerate((["blurry"], ["blurry", "glare", "occluded_eyes"])):
         save_sheet_png([row(reasons=reasons)], [crop], tmp_path / f"{k}.png")
         counts.append(int((pixels(tmp_path / f"{k}.png") == (0xB8, 0x3A, 0x06)).all(axis=2).sum()))
-    assert counts[1] > 1.5 * counts[0] > 0, "the full bars of two more factors are in the color of cost"
+    assert counts[1] > 1.5 * counts[0] > 0, (
+        "the full bars of two more factors are in the color of cost"
+    )
 
 
 def test_detector_turn_and_notes_are_on_the_page(crop: NDArray[np.uint8]) -> None:
@@ -88,7 +100,11 @@ def test_detector_turn_and_notes_are_on_the_page(crop: NDArray[np.uint8]) -> Non
     ]
     page = sheet(rows, [crop, crop])
     assert "Faces found by dlib, yunet." in page
-    for text in ("profile converted: Display &lt;P3&gt;", "samples narrow: 12", "turned by 90 degrees"):
+    for text in (
+        "profile converted: Display &lt;P3&gt;",
+        "samples narrow: 12",
+        "turned by 90 degrees",
+    ):
         assert page.count(text) == 1
     assert "found by" not in sheet([row()], [crop])
 
@@ -123,7 +139,13 @@ def test_no_rows_is_a_page() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["<script>alert(1)</script>.jpg", '"><img src=x onerror=alert(1)>.jpg', "a\nb.jpg", "\udcff.jpg"]
+    "path",
+    [
+        "<script>alert(1)</script>.jpg",
+        '"><img src=x onerror=alert(1)>.jpg',
+        "a\nb.jpg",
+        "\udcff.jpg",
+    ],
 )
 def test_names_are_escaped(path: str, crop: NDArray[np.uint8], tmp_path: Path) -> None:
     page = sheet([row(path=path), {**FAILED, "path": path}], [crop, None], title=path, footer=path)
@@ -163,8 +185,12 @@ def test_what_is_refused(crop: NDArray[np.uint8], tmp_path: Path) -> None:
         sheet([], [], order="best")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="columns must be in"):
         save_sheet_png([], [], tmp_path / "x.png", columns=0)
-    with pytest.raises(ShapeError, match=r"ladders\['Blur'\] must have 2 crops like the labels, got 1"):
-        save_ladders_png({"Blur": [(crop, row())]}, tmp_path / "x.png", title="", lead="", labels=["a", "b"])
+    with pytest.raises(
+        ShapeError, match=r"ladders\['Blur'\] must have 2 crops like the labels, got 1"
+    ):
+        save_ladders_png(
+            {"Blur": [(crop, row())]}, tmp_path / "x.png", title="", lead="", labels=["a", "b"]
+        )
     assert not list(tmp_path.iterdir())
 
 
@@ -186,15 +212,30 @@ def test_the_sheet_as_a_picture(crop: NDArray[np.uint8], tmp_path: Path) -> None
     assert shows(wide, "medium")
     assert shows(wide, "perfect")
     assert not shows(wide, "low")
-    assert any(np.array_equal(wide[y : y + 112, 24 : 24 + 112], crop) for y in range(100, 130)), "the crop itself"
+    assert any(np.array_equal(wide[y : y + 112, 24 : 24 + 112], crop) for y in range(100, 130)), (
+        "the crop itself"
+    )
     save_sheet_png(rows, crops, tmp_path / "few.png", limit=1)
     assert pixels(tmp_path / "few.png").shape[0] < tall.shape[0]
 
 
 def test_the_ladders_as_a_picture(crop: NDArray[np.uint8], tmp_path: Path) -> None:
     rungs = [(crop, row()), (crop // 2, row(level="low", uqs=30))]
-    save_ladders_png({"Dark\nlowers light": rungs}, tmp_path / "l.png", title="T", lead="L", labels=["clean", "50%"])
-    save_ladders_png({"Dark": rungs}, tmp_path / "small.png", title="T", lead="L", labels=["clean", "50%"], colors=32)
+    save_ladders_png(
+        {"Dark\nlowers light": rungs},
+        tmp_path / "l.png",
+        title="T",
+        lead="L",
+        labels=["clean", "50%"],
+    )
+    save_ladders_png(
+        {"Dark": rungs},
+        tmp_path / "small.png",
+        title="T",
+        lead="L",
+        labels=["clean", "50%"],
+        colors=32,
+    )
     whole = pixels(tmp_path / "l.png")
     assert shows(whole, "medium")
     assert shows(whole, "low")

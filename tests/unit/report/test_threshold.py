@@ -26,7 +26,9 @@ def make() -> Callable[..., CutReport]:
     rng = np.random.default_rng(7)
     people, n = 150, 600
     true, who = rng.random(n), np.repeat(np.arange(people), 4)
-    vectors = rng.normal(size=(people, 16))[who] + np.where(true < 0.15, 4.0, 0.35)[:, None] * rng.normal(size=(n, 16))
+    vectors = rng.normal(size=(people, 16))[who] + np.where(true < 0.15, 4.0, 0.35)[
+        :, None
+    ] * rng.normal(size=(n, 16))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     ids = np.array([f"p{p}/{k}" for k, p in enumerate(who)])
     camera = np.where(np.arange(n) % 3 == 0, "<nir>", "rgb")
@@ -66,14 +68,28 @@ def test_the_plot_holds_the_curve_and_marks_each_cut(two: CutReport, figures: li
     np.testing.assert_allclose(held["these images"], [curve.cut, 100 * curve.fnmr])
     np.testing.assert_allclose(held["other people, at most (90%)"], [curve.cut, 100 * curve.limit])
     assert np.ptp(held["these images"][1]) > 1, "no flat line"
-    np.testing.assert_allclose(np.array(lower.lines[0].get_data()), [curve.cut, 100 * curve.coverage])
-    assert upper.lines[0].get_drawstyle() == "steps-pre", "a cut between two values is the upper one"
+    np.testing.assert_allclose(
+        np.array(lower.lines[0].get_data()), [curve.cut, 100 * curve.coverage]
+    )
+    assert upper.lines[0].get_drawstyle() == "steps-pre", (
+        "a cut between two values is the upper one"
+    )
     seen = marks(upper)
     for point, color in zip(two.points, COLORS, strict=False):
         plain, safe = point.cut.effect, point.cut.safe.effect
-        assert seen[f"plain, {point.wish}"] == (plain.cut, pytest.approx(100 * plain.fnmr), False, color)
+        assert seen[f"plain, {point.wish}"] == (
+            plain.cut,
+            pytest.approx(100 * plain.fnmr),
+            False,
+            color,
+        )
         if safe is not None:
-            assert seen[f"safe, {point.wish}"] == (safe.cut, pytest.approx(100 * safe.fnmr), True, color)
+            assert seen[f"safe, {point.wish}"] == (
+                safe.cut,
+                pytest.approx(100 * safe.fnmr),
+                True,
+                color,
+            )
         wanted = [
             line
             for line in upper.lines
@@ -81,8 +97,12 @@ def test_the_plot_holds_the_curve_and_marks_each_cut(two: CutReport, figures: li
         ]
         assert wanted, "the wanted FNMR is a line"
     assert any(point.cut.safe.effect for point in two.points)
-    coverages = sorted(float(line.get_ydata()[0]) for line in lower.lines if line.get_marker() == "o")
-    effects = [point.cut.effect for point in two.points] + [p.cut.safe.effect for p in two.points if p.cut.safe.effect]
+    coverages = sorted(
+        float(line.get_ydata()[0]) for line in lower.lines if line.get_marker() == "o"
+    )
+    effects = [point.cut.effect for point in two.points] + [
+        p.cut.safe.effect for p in two.points if p.cut.safe.effect
+    ]
     assert coverages == pytest.approx(sorted(100 * effect.coverage for effect in effects))
     low, high = upper.get_xlim()
     assert all(low < effect.cut < high for effect in effects)
@@ -92,14 +112,18 @@ def test_the_plot_holds_the_curve_and_marks_each_cut(two: CutReport, figures: li
     ]
 
 
-def test_a_wanted_coverage_is_a_line_in_its_panel(make: Callable[..., CutReport], figures: list[Any]) -> None:
+def test_a_wanted_coverage_is_a_line_in_its_panel(
+    make: Callable[..., CutReport], figures: list[Any]
+) -> None:
     cut_plot(make(coverage=0.8))
     upper, lower = figures[0].axes
     assert [line for line in lower.lines if set(line.get_ydata()) == {80.0}]
     assert "plain, coverage 0.8" in marks(upper)
 
 
-def test_a_cut_that_rejects_nothing_stands_on_the_edge(make: Callable[..., CutReport], figures: list[Any]) -> None:
+def test_a_cut_that_rejects_nothing_stands_on_the_edge(
+    make: Callable[..., CutReport], figures: list[Any]
+) -> None:
     report = make(fnmr=0.9, lowest=-5.0)
     assert report.cut.coverage.value == 1.0
     cut_plot(report)
@@ -107,7 +131,9 @@ def test_a_cut_that_rejects_nothing_stands_on_the_edge(make: Callable[..., CutRe
     x, y, _, _ = marks(upper)["plain, FNMR 0.9"]
     assert x == upper.get_xlim()[0]
     assert y == pytest.approx(100 * report.cut.fnmr_start)
-    assert {line.get_marker() for line in upper.lines if line.get_label() == "plain, FNMR 0.9"} == {"<"}
+    assert {line.get_marker() for line in upper.lines if line.get_label() == "plain, FNMR 0.9"} == {
+        "<"
+    }
 
 
 def words(page: str) -> str:
@@ -123,14 +149,20 @@ def test_the_page_begins_with_where_to_cut(two: CutReport, figures: list[Any]) -
         large = point.safe_typed if safe.effect is not None else point.typed
         assert f"FNMR of at most {point.wish.fnmr:g}: reject below" in card
         assert f'<p class="cut">{large}<small>' in card
-        assert f"FNMR {cut.fnmr.value:.4g} ({cut.errors_kept:,} errors of {cut.mated_kept:,} pairs)" in card
+        assert (
+            f"FNMR {cut.fnmr.value:.4g} ({cut.errors_kept:,} errors of {cut.mated_kept:,} pairs)"
+            in card
+        )
         assert "a coin toss on other people" in card
         if safe.effect is not None:
             assert f"Plain cut: {point.typed}" in card
             assert f"at most {safe.limit:.4g}, with 90% confidence" in card
             assert f"Keeps {safe.effect.coverage:.1%} of the images" in card
     assert page.index("verdicts") < page.index("<figure>") < page.index("<table>")
-    assert "<b>mine</b> under rec, at a false match rate of 0.01. 600 images, 900 mated pairs of 150 people" in text
+    assert (
+        "<b>mine</b> under rec, at a false match rate of 0.01. 600 images, 900 mated pairs of 150 people"
+        in text
+    )
     assert "What the safe cut promises" in text
     assert two.protocol in text
     assert "<b>mine" not in page
@@ -140,7 +172,9 @@ def test_the_page_begins_with_where_to_cut(two: CutReport, figures: list[Any]) -
 
 def test_the_page_has_every_table_and_note(two: CutReport, figures: list[Any]) -> None:
     changed = replace(
-        two, notes=("one <i>", "warning: the safe cut loses 60% of the images."), command="fiqa threshold x"
+        two,
+        notes=("one <i>", "warning: the safe cut loses 60% of the images."),
+        command="fiqa threshold x",
     )
     page = cut_page(changed)
     text = words(page)
@@ -161,7 +195,10 @@ def test_the_page_says_what_is_missing(make: Callable[..., CutReport], figures: 
     safe = report.cut.safe
     assert safe.effect is None
     text = words(cut_page(report))
-    assert "A cut that holds for other people at 99% confidence needs about" in text or "No cut holds" in text
+    assert (
+        "A cut that holds for other people at 99% confidence needs about" in text
+        or "No cut holds" in text
+    )
     assert f'<p class="cut">{report.points[0].typed}<small>' in cut_page(report)
 
 

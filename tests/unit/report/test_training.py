@@ -30,20 +30,26 @@ ROWS = [
 
 
 def test_best_rows_by_each_metric_and_the_pace():
-    page = run_page("a<b", {"seed": 1, "data": {"faces": "<script>"}}, ROWS, ["mae", "spearman", "rmse"])
+    page = run_page(
+        "a<b", {"seed": 1, "data": {"faces": "<script>"}}, ROWS, ["mae", "spearman", "rmse"]
+    )
     assert "Training run a&lt;b" in page
     assert "<script>" not in page
     assert "3 steps, 30 images in 3 s" in page
     assert "10 images per second, 25% of the time waiting for data" in page
     mae, spearman = re.findall(r"<tr><td>(?:mae|spearman)</td>.*?</tr>", page)
-    assert mae.startswith('<tr><td>mae</td><td class="n">1</td><td class="n">2</td>'), "epoch 1, step 2"
+    assert mae.startswith('<tr><td>mae</td><td class="n">1</td><td class="n">2</td>'), (
+        "epoch 1, step 2"
+    )
     assert '<td class="n">1.5</td><td class="n">3</td>' in spearman
     assert "<td>rmse</td>" not in page, "what was never computed has no best row"
 
 
 def test_the_curves_are_a_picture_that_changes_with_the_numbers():
     def picture(rows: list[dict]) -> np.ndarray:
-        uri = re.search(r'src="data:image/png;base64,([^"]+)"', run_page("a", {}, rows, ["mae"])).group(1)
+        uri = re.search(
+            r'src="data:image/png;base64,([^"]+)"', run_page("a", {}, rows, ["mae"])
+        ).group(1)
         return np.asarray(Image.open(io.BytesIO(base64.b64decode(uri))).convert("RGB"))
 
     first = picture(ROWS)
@@ -54,11 +60,17 @@ def test_the_curves_are_a_picture_that_changes_with_the_numbers():
 
 
 def test_each_panel_holds_what_was_measured(figures):
-    rows = [{**row, "loss_quality": row["loss"] / 2, "rmse": None if row["step"] == 2 else 0.3} for row in ROWS]
+    rows = [
+        {**row, "loss_quality": row["loss"] / 2, "rmse": None if row["step"] == 2 else 0.3}
+        for row in ROWS
+    ]
     run_page("a", {}, rows, ["mae"])
     panels = {axes.get_title(): axes for axes in figures[0].axes}
     held = {
-        title: {line.get_label(): (list(line.get_xdata()), list(line.get_ydata())) for line in axes.lines}
+        title: {
+            line.get_label(): (list(line.get_xdata()), list(line.get_ydata()))
+            for line in axes.lines
+        }
         for title, axes in panels.items()
     }
     epochs = [0.5, 1.0, 1.5]
@@ -74,7 +86,10 @@ def test_each_panel_holds_what_was_measured(figures):
         "Validation order (higher is better)": {"spearman": (epochs, [0.1, 0.2, 0.3])},
         "Learning rate": {"lr": (epochs, [1e-3] * 3)},
     }
-    assert [text.get_text() for text in panels["Training loss"].get_legend().get_texts()] == ["loss", "loss_quality"]
+    assert [text.get_text() for text in panels["Training loss"].get_legend().get_texts()] == [
+        "loss",
+        "loss_quality",
+    ]
 
 
 def test_the_page_has_the_whole_recipe_and_the_best_rows_of_what_is_lower(figures):

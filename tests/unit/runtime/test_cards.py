@@ -11,7 +11,14 @@ import pytest
 from fiqa.errors import InputError, ReadError, UnknownNameError, WeightsError
 from fiqa.runtime.cards import ModelCard, card_path, read_card, write_card
 
-INPUT = {"size": 112, "color": "RGB", "layout": "NCHW", "scale": 255, "mean": [0.5] * 3, "std": [0.5] * 3}
+INPUT = {
+    "size": 112,
+    "color": "RGB",
+    "layout": "NCHW",
+    "scale": 255,
+    "mean": [0.5] * 3,
+    "std": [0.5] * 3,
+}
 RECOGNIZER = {
     "name": "r",
     "kind": "recognizer",
@@ -59,7 +66,11 @@ def test_card_path() -> None:
 
 
 def test_torch_weights_say_what_no_state_dict_holds(tmp_path: Path) -> None:
-    card = read_card(_write(tmp_path, RECOGNIZER | {"backbone": "iresnet50", "dropout": 0.4, "objective": "arcface"}))
+    card = read_card(
+        _write(
+            tmp_path, RECOGNIZER | {"backbone": "iresnet50", "dropout": 0.4, "objective": "arcface"}
+        )
+    )
     assert (card.backbone, card.dropout, card.objective) == ("iresnet50", 0.4, "arcface")
     with pytest.raises(InputError, match=r"dropout: Input should be less than 1"):
         read_card(_write(tmp_path, RECOGNIZER | {"dropout": 1.0}))
@@ -75,9 +86,15 @@ def test_no_card_names_the_remedy(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("place", "key", "closest"),
-    [((), "sha265", "sha256"), (("input",), "colour", "color"), (("outputs", 0), "higher_better", "higher_is_better")],
+    [
+        ((), "sha265", "sha256"),
+        (("input",), "colour", "color"),
+        (("outputs", 0), "higher_better", "higher_is_better"),
+    ],
 )
-def test_unknown_key_names_the_closest(tmp_path: Path, place: tuple[Any, ...], key: str, closest: str) -> None:
+def test_unknown_key_names_the_closest(
+    tmp_path: Path, place: tuple[Any, ...], key: str, closest: str
+) -> None:
     content = json.loads(json.dumps(RECOGNIZER))
     target = content
     for step in place:
@@ -97,12 +114,24 @@ def test_unknown_key_names_the_closest(tmp_path: Path, place: tuple[Any, ...], k
         ({"input": INPUT | {"std": [1, 0, 1]}}, "std must be positive"),
         ({"input": INPUT | {"mean": [0.5]}}, r"input\.mean"),
         ({"input": INPUT | {"scale": 0}}, r"input\.scale"),
-        ({"input": {k: v for k, v in INPUT.items() if k != "color"}}, r"input\.color: Field required"),
+        (
+            {"input": {k: v for k, v in INPUT.items() if k != "color"}},
+            r"input\.color: Field required",
+        ),
         ({"outputs": []}, "outputs"),
-        ({"outputs": [{"name": "e", "role": "embedding"}] * 2}, "exactly one output of role embedding, got 2"),
+        (
+            {"outputs": [{"name": "e", "role": "embedding"}] * 2},
+            "exactly one output of role embedding, got 2",
+        ),
         ({"embedding_dim": None}, "must have embedding_dim"),
-        ({"kind": "quality", "outputs": [{"name": "q", "role": "quality"}]}, "must have calibration"),
-        ({"outputs": [{"name": "e", "role": "embedding", "factors": ["blur"]}]}, "exactly when its role is factors"),
+        (
+            {"kind": "quality", "outputs": [{"name": "q", "role": "quality"}]},
+            "must have calibration",
+        ),
+        (
+            {"outputs": [{"name": "e", "role": "embedding", "factors": ["blur"]}]},
+            "exactly when its role is factors",
+        ),
         ({"numbers": {"a": float("nan")}}, "numbers"),
     ],
 )
@@ -114,22 +143,44 @@ def test_bad_fields_are_named(tmp_path: Path, changes: dict[str, Any], text: str
 @pytest.mark.parametrize(
     ("output", "text"),
     [
-        ({"role": "factors", "factors": ["blur", "blur"]}, "must name each of its factors once, got blur, blur"),
+        (
+            {"role": "factors", "factors": ["blur", "blur"]},
+            "must name each of its factors once, got blur, blur",
+        ),
         ({"role": "measures"}, "has measure names exactly when its role is measures, got measures"),
-        ({"role": "other", "measures": ["p"]}, "has measure names exactly when its role is measures, got other"),
-        ({"role": "measures", "measures": ["p", "expression"]}, "must not be named as a factor is, got expression"),
+        (
+            {"role": "other", "measures": ["p"]},
+            "has measure names exactly when its role is measures, got other",
+        ),
+        (
+            {"role": "measures", "measures": ["p", "expression"]},
+            "must not be named as a factor is, got expression",
+        ),
     ],
 )
 def test_names_of_outputs_are_checked(tmp_path: Path, output: dict[str, Any], text: str) -> None:
     with pytest.raises(InputError, match=text):
-        read_card(_write(tmp_path, RECOGNIZER | {"outputs": [*RECOGNIZER["outputs"], {"name": "f", **output}]}))
+        read_card(
+            _write(
+                tmp_path,
+                RECOGNIZER | {"outputs": [*RECOGNIZER["outputs"], {"name": "f", **output}]},
+            )
+        )
 
 
 def test_cuts_must_ascend_and_w_be_positive(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="strictly ascending"):
-        read_card(_write(tmp_path, QUALITY | {"calibration": {"x0": 0, "w": 1, "level_cuts": [1, 3, 2, 4]}}))
+        read_card(
+            _write(
+                tmp_path, QUALITY | {"calibration": {"x0": 0, "w": 1, "level_cuts": [1, 3, 2, 4]}}
+            )
+        )
     with pytest.raises(UnknownNameError, match="level_cuts"):
-        read_card(_write(tmp_path, QUALITY | {"calibration": {"x0": 0, "w": 1, "level_cut": [1, 2, 3, 4]}}))
+        read_card(
+            _write(
+                tmp_path, QUALITY | {"calibration": {"x0": 0, "w": 1, "level_cut": [1, 2, 3, 4]}}
+            )
+        )
     with pytest.raises(InputError, match=r"calibration: w must be in"):
         read_card(_write(tmp_path, QUALITY | {"calibration": {"x0": 0, "w": 0}}))
 
@@ -138,7 +189,10 @@ def test_cuts_must_ascend_and_w_be_positive(tmp_path: Path) -> None:
     ("output", "text"),
     [
         ({"role": "factors", "factors": ["sharpness"]}, "Unknown factor 'sharpness'"),
-        ({"role": "factors", "factors": ["blur"], "reasons": {"blur": "blury"}}, "Unknown reason code 'blury'"),
+        (
+            {"role": "factors", "factors": ["blur"], "reasons": {"blur": "blury"}},
+            "Unknown reason code 'blury'",
+        ),
     ],
 )
 def test_factor_names_are_checked(tmp_path: Path, output: dict[str, Any], text: str) -> None:

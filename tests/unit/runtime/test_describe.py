@@ -17,7 +17,9 @@ from fiqa.runtime.describe import Described, describe, triple
 from fiqa.runtime.onnx import OnnxEmbedder, OnnxScorer
 
 Maker = Callable[..., Path]
-GIVEN = Described(kind="recognizer", color="rgb", mean=".5", std=".5", texts={"license": "MIT", "paper": ""})
+GIVEN = Described(
+    kind="recognizer", color="rgb", mean=".5", std=".5", texts={"license": "MIT", "paper": ""}
+)
 
 
 def _bare(path: Path) -> Path:
@@ -31,7 +33,12 @@ def test_a_described_recognizer_runs(tiny_recognizer: Maker, rng: np.random.Gene
     wanted = OnnxEmbedder(path).embed(crops)
     assert describe(_bare(path), GIVEN) == card_path(path)
     card = read_card(card_path(path))
-    assert (card.name, card.embedding_dim, card.license, card.input.layout) == ("tiny", 8, "MIT", "NCHW")
+    assert (card.name, card.embedding_dim, card.license, card.input.layout) == (
+        "tiny",
+        8,
+        "MIT",
+        "NCHW",
+    )
     np.testing.assert_array_equal(OnnxEmbedder(path).embed(crops), wanted)
 
 
@@ -42,7 +49,12 @@ def test_every_field_arrives(tiny_quality: Maker) -> None:
     )  # fmt: skip
     describe(path, given)
     card = read_card(card_path(path))
-    assert (card.input.color, card.input.mean, card.input.std, card.input.scale) == ("BGR", (1, 2, 3), (4, 5, 6), 1)
+    assert (card.input.color, card.input.mean, card.input.std, card.input.scale) == (
+        "BGR",
+        (1, 2, 3),
+        (4, 5, 6),
+        1,
+    )
     assert card.name == "n"
     assert OnnxScorer(path).calibration == Calibration(2.0, 3.0)
     assert [(o.name, o.role, o.higher_is_better) for o in card.outputs] == [
@@ -96,7 +108,9 @@ def test_shapes_that_say_nothing(tmp_path: Path) -> None:
         )
         path = tmp_path / "m.onnx"
         path.write_bytes(
-            helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
+            helper.make_model(
+                graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8
+            ).SerializeToString()
         )
         return path
 

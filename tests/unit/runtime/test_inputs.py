@@ -23,7 +23,9 @@ def photo(rng: np.random.Generator) -> Any:
 def test_a_whole_photograph_is_no_crop(photo: Any, method: str) -> None:
     scorer = fiqa.load(method)
     for given in (photo, Faces(photo)):
-        with pytest.raises(ShapeError, match=r"112 x 112 pixels, got 250 x 250.\n\nhint: .*fiqa.score"):
+        with pytest.raises(
+            ShapeError, match=r"112 x 112 pixels, got 250 x 250.\n\nhint: .*fiqa.score"
+        ):
             scorer.score(given)
     small = cv2.resize(photo[0], (112, 112), interpolation=cv2.INTER_AREA)[None]
     np.testing.assert_array_equal(scorer.score(photo, resize=True), scorer.score(small))

@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fiqa.errors import InputError, ReadError, ShapeError, UnknownNameError, UnsafeFileError, WeightsError
+from fiqa.errors import (
+    InputError,
+    ReadError,
+    ShapeError,
+    UnknownNameError,
+    UnsafeFileError,
+    WeightsError,
+)
 from fiqa.functional.calibration import Calibration
 from fiqa.runtime.cards import ModelOutput, card_path, read_card
 from fiqa.runtime.onnx import OnnxEmbedder, OnnxModel, OnnxScorer, open_session, read_model
@@ -25,8 +32,15 @@ def crops(rng: np.random.Generator) -> np.ndarray:
 
 
 def _plain_embedding(crops: np.ndarray) -> np.ndarray:
-    pooled = ((crops / 255 - 0.5) / 0.5).reshape(-1, 7, 16, 7, 16, 3).mean(axis=(2, 4)).transpose(0, 3, 1, 2)
-    return pooled.reshape(len(crops), 147) @ np.random.default_rng(7).normal(size=(147, 8)).astype(np.float32)
+    pooled = (
+        ((crops / 255 - 0.5) / 0.5)
+        .reshape(-1, 7, 16, 7, 16, 3)
+        .mean(axis=(2, 4))
+        .transpose(0, 3, 1, 2)
+    )
+    return pooled.reshape(len(crops), 147) @ np.random.default_rng(7).normal(size=(147, 8)).astype(
+        np.float32
+    )
 
 
 def _plain_sharpness(crops: np.ndarray) -> np.ndarray:
@@ -34,7 +48,9 @@ def _plain_sharpness(crops: np.ndarray) -> np.ndarray:
     return np.abs(np.diff(green, axis=2)).mean(axis=(1, 2))
 
 
-def test_embedder_computes_the_network_on_preprocessed_crops(tiny_recognizer: Maker, crops: np.ndarray) -> None:
+def test_embedder_computes_the_network_on_preprocessed_crops(
+    tiny_recognizer: Maker, crops: np.ndarray
+) -> None:
     embedder = OnnxEmbedder(tiny_recognizer("mine"))
     assert embedder.name == "mine"
     assert isinstance(embedder, Recognizer)
@@ -44,7 +60,9 @@ def test_embedder_computes_the_network_on_preprocessed_crops(tiny_recognizer: Ma
 
 
 @pytest.mark.parametrize("batch", ["N", 1, 4])
-def test_any_batch_gives_the_same_values(tiny_recognizer: Maker, crops: np.ndarray, batch: int | str) -> None:
+def test_any_batch_gives_the_same_values(
+    tiny_recognizer: Maker, crops: np.ndarray, batch: int | str
+) -> None:
     embedder = OnnxEmbedder(tiny_recognizer(batch=batch), threads=1)
     whole = embedder.embed(crops)
     assert whole.std(axis=0).min() > 0.01
@@ -55,7 +73,9 @@ def test_any_batch_gives_the_same_values(tiny_recognizer: Maker, crops: np.ndarr
 
 @pytest.mark.parametrize("batch", ["N", 1, 4])
 @pytest.mark.parametrize("n", [0, 1, 2, 7])
-def test_any_count(tiny_recognizer: Maker, tiny_quality: Maker, crops: np.ndarray, n: int, batch: int | str) -> None:
+def test_any_count(
+    tiny_recognizer: Maker, tiny_quality: Maker, crops: np.ndarray, n: int, batch: int | str
+) -> None:
     assert OnnxEmbedder(tiny_recognizer(batch=batch)).embed(crops[:n]).shape == (n, 8)
     scorer = OnnxScorer(tiny_quality(batch=batch))
     assert scorer.score(crops[:n]).shape == (n,)
@@ -68,7 +88,9 @@ def test_any_count(tiny_recognizer: Maker, tiny_quality: Maker, crops: np.ndarra
 def test_threads_do_not_change_values(tiny_recognizer: Maker, crops: np.ndarray) -> None:
     path = tiny_recognizer()
     np.testing.assert_allclose(
-        OnnxEmbedder(path, threads=2).embed(crops), OnnxEmbedder(path, threads=1).embed(crops), atol=1e-6
+        OnnxEmbedder(path, threads=2).embed(crops),
+        OnnxEmbedder(path, threads=1).embed(crops),
+        atol=1e-6,
     )
     with pytest.raises(InputError, match="threads must be in"):
         OnnxEmbedder(path, threads=0)
@@ -127,7 +149,9 @@ def test_extra_factors_and_named_outputs_are_measures(tiny_quality: Maker) -> No
     np.testing.assert_allclose(factors.measures["green"], 0.098, atol=1e-3)
 
 
-def test_a_score_and_its_reasons_come_from_one_run(tiny_quality: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_score_and_its_reasons_come_from_one_run(
+    tiny_quality: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     scorer, runs = OnnxScorer(tiny_quality()), []
     run = scorer.model.run
     monkeypatch.setattr(scorer.model, "run", lambda crops: runs.append(len(crops)) or run(crops))
@@ -145,14 +169,18 @@ def test_factors_of_the_other_polarity_are_turned(tiny_quality: Maker) -> None:
         ModelOutput(name="q", role="quality"),
         ModelOutput(name="f", role="factors", factors=("blur", "pose"), higher_is_better=False),
     )
-    factors = OnnxScorer(tiny_quality(outputs=outputs)).explain(Faces(np.full((1, 112, 112, 3), 255, np.uint8)))
+    factors = OnnxScorer(tiny_quality(outputs=outputs)).explain(
+        Faces(np.full((1, 112, 112, 3), 255, np.uint8))
+    )
     assert factors is not None
     assert factors.quality["blur"].tolist() == [0.0]
 
 
 def test_no_factor_output_no_factors(tiny_quality: Maker) -> None:
     scorer = OnnxScorer(
-        tiny_quality(outputs=(ModelOutput(name="q", role="quality"), ModelOutput(name="f", role="other")))
+        tiny_quality(
+            outputs=(ModelOutput(name="q", role="quality"), ModelOutput(name="f", role="other"))
+        )
     )
     assert scorer.explain(Faces(np.zeros((1, 112, 112, 3), np.uint8))) is None
 
@@ -166,7 +194,9 @@ def test_color_of_the_card_matters(tiny_recognizer: Maker, crops: np.ndarray) ->
     )
 
 
-def test_crops_of_another_size_are_resized(tiny_recognizer: Maker, rng: np.random.Generator) -> None:
+def test_crops_of_another_size_are_resized(
+    tiny_recognizer: Maker, rng: np.random.Generator
+) -> None:
     big = np.repeat(np.repeat(rng.integers(0, 256, (2, 56, 56, 3), np.uint8), 4, axis=1), 4, axis=2)
     small = big[:, 1::2, 1::2]  # every 2x2 block of the big crops is one color
     embedder = OnnxEmbedder(tiny_recognizer())
@@ -219,7 +249,9 @@ def test_what_the_runtime_cannot_load_is_one_clear_error() -> None:
         open_session(content, "m.onnx")
 
 
-def test_card_must_fit_the_model(tiny_recognizer: Maker, tiny_quality: Maker, crops: np.ndarray) -> None:
+def test_card_must_fit_the_model(
+    tiny_recognizer: Maker, tiny_quality: Maker, crops: np.ndarray
+) -> None:
     with pytest.raises(UnknownNameError, match=r"Unknown output of r\.onnx 'emb'"):
         OnnxModel(tiny_recognizer("r", outputs=(ModelOutput(name="emb", role="embedding"),)))
     path = tiny_recognizer("s")
@@ -246,19 +278,25 @@ def test_input_must_be_one_float_tensor(tmp_path: Path, tiny_recognizer: Maker) 
     model = onnx.load(path)
     model.graph.input.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, [1]))
     path.write_bytes(model.SerializeToString())
-    card = read_card(card_path(path)).model_copy(update={"sha256": hashlib.sha256(path.read_bytes()).hexdigest()})
+    card = read_card(card_path(path)).model_copy(
+        update={"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    )
     with pytest.raises(InputError, match="must have one input of float32"):
         OnnxModel(path, card=card)
 
 
-def test_a_failure_while_running_is_one_clear_error(tiny_recognizer: Maker, crops: np.ndarray) -> None:
+def test_a_failure_while_running_is_one_clear_error(
+    tiny_recognizer: Maker, crops: np.ndarray
+) -> None:
     model = OnnxModel(tiny_recognizer())
     model._input = "nothing"
     with pytest.raises(WeightsError, match="failed on a batch of 2"):
         model.run(crops[:2])
 
 
-def test_an_output_that_forgets_the_batch_is_refused(tiny_quality: Maker, crops: np.ndarray) -> None:
+def test_an_output_that_forgets_the_batch_is_refused(
+    tiny_quality: Maker, crops: np.ndarray
+) -> None:
     import hashlib
 
     import onnx
@@ -274,7 +312,9 @@ def test_an_output_that_forgets_the_batch_is_refused(tiny_quality: Maker, crops:
         "outputs": (ModelOutput(name="all", role="quality"),),
     }
     scorer = OnnxScorer(path, card=read_card(card_path(path)).model_copy(update=update))
-    with pytest.raises(ShapeError, match=r"output 'all' of sharp.onnx must have shape \(2, 1\), got \(\)"):
+    with pytest.raises(
+        ShapeError, match=r"output 'all' of sharp.onnx must have shape \(2, 1\), got \(\)"
+    ):
         scorer.score(crops[:2])
 
 

@@ -33,7 +33,9 @@ def hub(monkeypatch):
             raise ConnectionError("no route")
         return str(client.answer)
 
-    monkeypatch.setitem(sys.modules, "huggingface_hub", types.SimpleNamespace(snapshot_download=snapshot_download))
+    monkeypatch.setitem(
+        sys.modules, "huggingface_hub", types.SimpleNamespace(snapshot_download=snapshot_download)
+    )
     return client
 
 
@@ -47,7 +49,9 @@ def test_a_folder_is_taken_as_it_is_and_a_name_from_fiqa_home(model, tmp_path, m
     assert hub.asked == []
 
 
-def test_the_hub_is_asked_last_for_no_pickle_and_told_when_offline(model, tmp_path, monkeypatch, hub):
+def test_the_hub_is_asked_last_for_no_pickle_and_told_when_offline(
+    model, tmp_path, monkeypatch, hub
+):
     monkeypatch.setenv("FIQA_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "0")
     hub.answer = model
@@ -58,14 +62,18 @@ def test_the_hub_is_asked_last_for_no_pickle_and_told_when_offline(model, tmp_pa
     assert name == "maker/model"
     assert first["cache_dir"] == tmp_path / "home" / "hub"
     assert (first["local_files_only"], second["local_files_only"]) == (False, True)
-    assert not any(pattern.endswith((".bin", ".pt", ".pth", ".pkl", "*")) for pattern in first["allow_patterns"])
+    assert not any(
+        pattern.endswith((".bin", ".pt", ".pth", ".pkl", "*"))
+        for pattern in first["allow_patterns"]
+    )
 
 
 def test_a_model_that_is_nowhere_is_named_with_its_place(tmp_path, monkeypatch, hub):
     monkeypatch.setenv("FIQA_HOME", str(tmp_path))
     monkeypatch.setenv("HF_HUB_OFFLINE", "0")
     with pytest.raises(
-        WeightsError, match=r"Model 'maker/model' is not here \(ConnectionError while fetching it\)\."
+        WeightsError,
+        match=r"Model 'maker/model' is not here \(ConnectionError while fetching it\)\.",
     ) as caught:
         model_folder("maker/model")
     assert str(tmp_path / "models" / "maker" / "model") in caught.value.hint

@@ -53,7 +53,9 @@ def _in_tensors_attribute(t: TensorProto) -> Any:
 
 def _in_graphs_attribute(t: TensorProto) -> Any:
     node = _node()
-    node.attribute.add(name="many", type=onnx.AttributeProto.GRAPHS).graphs.append(_graph(tensors=(t,)))
+    node.attribute.add(name="many", type=onnx.AttributeProto.GRAPHS).graphs.append(
+        _graph(tensors=(t,))
+    )
     return _model(_graph(node))
 
 
@@ -90,7 +92,9 @@ PLACES: dict[str, Callable[[TensorProto], Any]] = {
     "attribute": lambda t: _model(_graph(_node(value=t))),
     "attribute of many": _in_tensors_attribute,
     "subgraph": lambda t: _model(_graph(_node(then_branch=_graph(tensors=(t,))))),
-    "subgraph of a subgraph": lambda t: _model(_graph(_node(body=_graph(_node(body=_graph(_node(value=t))))))),
+    "subgraph of a subgraph": lambda t: _model(
+        _graph(_node(body=_graph(_node(body=_graph(_node(value=t))))))
+    ),
     "graphs": _in_graphs_attribute,
     "sparse values": lambda t: _in_sparse_initializer(t, indices=False),
     "sparse indices": lambda t: _in_sparse_initializer(t, indices=True),

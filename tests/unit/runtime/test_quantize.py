@@ -35,7 +35,10 @@ def model(rng) -> bytes:
         "tiny",
         [helper.make_tensor_value_info("crops", TensorProto.FLOAT, ["N", 3, 16, 16])],
         [helper.make_tensor_value_info("q", TensorProto.FLOAT, ["N", 1])],
-        [numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()],
+        [
+            numpy_helper.from_array(value.astype(np.float32), name)
+            for name, value in weights.items()
+        ],
     )
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     return bytes(made.SerializeToString())
@@ -70,7 +73,9 @@ def test_the_ranges_come_from_the_crops(model, crops):
         for name, m in {"narrow": narrow, "right": quantized(model, crops, SPEC)}.items()
     }
     assert error["narrow"] > 3 * error["right"]
-    with pytest.raises(EvidenceError, match="int8 needs at least one crop to take ranges from, got none"):
+    with pytest.raises(
+        EvidenceError, match="int8 needs at least one crop to take ranges from, got none"
+    ):
         quantized(model, crops[:0], SPEC)
 
 

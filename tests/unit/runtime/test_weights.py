@@ -69,7 +69,9 @@ def test_find_takes_a_path_first(tmp_path: Path) -> None:
     assert weights.find(str(file)) == file
 
 
-def test_find_looks_in_home_then_in_the_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_find_looks_in_home_then_in_the_package(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(weights, "packaged", lambda: tmp_path)
     (tmp_path / "m.onnx").write_bytes(b"packaged")
     assert weights.find("m").read_bytes() == b"packaged"
@@ -79,7 +81,9 @@ def test_find_looks_in_home_then_in_the_package(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_find_says_where_it_looked(served: Path, tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match=r"looked for .*small\.onnx, .*weights/small\.onnx") as caught:
+    with pytest.raises(
+        WeightsError, match=r"looked for .*small\.onnx, .*weights/small\.onnx"
+    ) as caught:
         weights.find("small")
     assert caught.value.hint == "fiqa weights pull small"
     with pytest.raises(WeightsError, match=r"looked for .*gone\.onnx\.") as caught:
@@ -112,7 +116,9 @@ def test_pull_then_find_and_verify(served: Path) -> None:
         (None, "404"),
     ],
 )
-def test_what_is_not_the_pinned_file_is_not_written(served: Path, content: bytes | None, text: str) -> None:
+def test_what_is_not_the_pinned_file_is_not_written(
+    served: Path, content: bytes | None, text: str
+) -> None:
     if content is None:
         (served / "small.onnx").unlink()
     else:
@@ -125,7 +131,9 @@ def test_what_is_not_the_pinned_file_is_not_written(served: Path, content: bytes
 
 def test_no_server(served: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(
-        weights.REGISTRY, "small", replace(weights.REGISTRY["small"], url="http://127.0.0.1:1/small.onnx")
+        weights.REGISTRY,
+        "small",
+        replace(weights.REGISTRY["small"], url="http://127.0.0.1:1/small.onnx"),
     )
     with pytest.raises(WeightsError, match="that failed"):
         weights.pull("small")
@@ -172,6 +180,10 @@ def test_listing_has_the_registry_and_the_users_files(
     rows = {row.name: row for row in weights.listing()}
     assert list(rows) == ["small", "mine", "bundled"]
     assert (rows["small"].state, rows["small"].path) == ("absent", None)
-    assert (rows["mine"].state, rows["mine"].size, rows["mine"].source) == ("present", 3, "FIQA_HOME")
+    assert (rows["mine"].state, rows["mine"].size, rows["mine"].source) == (
+        "present",
+        3,
+        "FIQA_HOME",
+    )
     weights.pull("small")
     assert weights.listing()[0].state == "present"

@@ -136,9 +136,15 @@ def test_the_table_has_one_row_per_crop_in_order(scorer, tmp_path):
     assert rows[1]["raw"] == pytest.approx(128 / 255)
     assert rows[1]["score"] == pytest.approx(1 / (1 + np.exp(-(128 / 255 - 0.5) / 0.1)), abs=1e-6)
     assert {row["identity"] for row in rows} == {"ann"}
-    assert (rows[0]["model"], rows[0]["model_sha256"], rows[0]["preprocess"]) == ("brightness", "f" * 64, "112 RGB")
+    assert (rows[0]["model"], rows[0]["model_sha256"], rows[0]["preprocess"]) == (
+        "brightness",
+        "f" * 64,
+        "112 RGB",
+    )
     assert len(rows[0]["sha256"]) == 64
-    assert [rows[0][name] for name in ("reasons", "factors", "measures", "bbox", "landmarks", "split")] == [None] * 6
+    assert [
+        rows[0][name] for name in ("reasons", "factors", "measures", "bbox", "landmarks", "split")
+    ] == [None] * 6
     assert [rows[0][name] for name in ("detector", "turn", "notes")] == [None] * 3
 
 
@@ -162,7 +168,12 @@ def test_a_method_without_factors_leaves_them_empty(scorer, tmp_path, monkeypatc
 
 @pytest.mark.parametrize(
     ("pixels", "status"),
-    [(flat(9, 26), "ok"), (flat(9, 25), "wrong_size"), (flat(9)[:, :100], "wrong_size"), (flat(9, 200), "ok")],
+    [
+        (flat(9, 26), "ok"),
+        (flat(9, 25), "wrong_size"),
+        (flat(9)[:, :100], "wrong_size"),
+        (flat(9, 200), "ok"),
+    ],
 )
 def test_a_crop_must_be_square_and_not_tiny(scorer, tmp_path, pixels, status):
     (row,) = run(save(tmp_path / "a.png", pixels), aligned=True)
@@ -184,22 +195,36 @@ def test_unreadable_files_are_rows_with_their_status(scorer, tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"")
     (tmp_path / "b.jpg").write_bytes(b"no image")
     rows = run([tmp_path, "nowhere.jpg"], aligned=True)
-    assert [row["status"] for row in rows] == ["empty_file", "unsupported_format", "ok", "not_found"]
+    assert [row["status"] for row in rows] == [
+        "empty_file",
+        "unsupported_format",
+        "ok",
+        "not_found",
+    ]
     assert all(
-        row["uqs"] is None and row["raw"] is None and row["model"] is None for row in rows if row["status"] != "ok"
+        row["uqs"] is None and row["raw"] is None and row["model"] is None
+        for row in rows
+        if row["status"] != "ok"
     )
 
 
 def test_limits_reach_the_reader(scorer, tmp_path):
     path = save(tmp_path / "a.png", flat(9))
-    assert run(path, aligned=True, limits=Limits(max_pixels=112 * 112 - 1))[0]["status"] == "too_large"
+    assert (
+        run(path, aligned=True, limits=Limits(max_pixels=112 * 112 - 1))[0]["status"] == "too_large"
+    )
 
 
 def test_a_row_that_failed_before_is_not_read_again(scorer, tmp_path):
     path = save(tmp_path / "a.png", flat(9))
-    manifest = Manifest(["a", "b"], [str(path)] * 2, status=["ok", "truncated"], split=["train", "test"])
+    manifest = Manifest(
+        ["a", "b"], [str(path)] * 2, status=["ok", "truncated"], split=["train", "test"]
+    )
     rows = run(manifest, aligned=True)
-    assert [(row["status"], row["split"]) for row in rows] == [("ok", "train"), ("truncated", "test")]
+    assert [(row["status"], row["split"]) for row in rows] == [
+        ("ok", "train"),
+        ("truncated", "test"),
+    ]
 
 
 def test_landmarks_of_a_manifest_reach_the_scorer(scorer, tmp_path):
@@ -225,14 +250,19 @@ def test_landmarks_of_a_crop_of_another_size_are_scaled_with_it(scorer, tmp_path
 
 def test_a_crop_that_lay_in_the_frame_has_nothing_outside(scorer, tmp_path):
     path = save(tmp_path / "a.png", flat(9))
-    run(Manifest(["a", "b"], [str(path)] * 2, columns={"inside": np.array([1.0, 0.9])}), aligned=True)
+    run(
+        Manifest(["a", "b"], [str(path)] * 2, columns={"inside": np.array([1.0, 0.9])}),
+        aligned=True,
+    )
     unknown, known = sorted(scorer.seen, key=lambda faces: faces.inside is not None)
     assert known.inside.all()
     assert unknown.inside is None, "which pixels are outside is then read from the crop"
 
 
 def test_the_first_of_several_frames_is_flagged(scorer, tmp_path):
-    Image.fromarray(flat(9)).save(tmp_path / "a.gif", save_all=True, append_images=[Image.fromarray(flat(200))])
+    Image.fromarray(flat(9)).save(
+        tmp_path / "a.gif", save_all=True, append_images=[Image.fromarray(flat(200))]
+    )
     save(tmp_path / "b.png", flat(9))
     assert [row["frame"] for row in run(tmp_path, aligned=True)] == [0, None]
 
@@ -249,10 +279,16 @@ def test_grey_reaches_the_scorer(scorer, tmp_path):
 def test_every_face_of_a_photograph_by_policy(scorer, tmp_path):
     path = save(tmp_path / "a.png", photo(10, 100, 200))
     everyone = run(path, faces="all")
-    assert [row["id"] for row in everyone] == [f"{tmp_path.name}/a", f"{tmp_path.name}/a#1", f"{tmp_path.name}/a#2"]
+    assert [row["id"] for row in everyone] == [
+        f"{tmp_path.name}/a",
+        f"{tmp_path.name}/a#1",
+        f"{tmp_path.name}/a#2",
+    ]
     assert [row["face_index"] for row in everyone] == [0, 1, 2]
     assert [row["bbox"][0] for row in everyone] == [10, 100, 200]
-    assert everyone[1]["landmarks"] == pytest.approx((template(60) + np.array([100, 0])).ravel().tolist(), rel=1e-6)
+    assert everyone[1]["landmarks"] == pytest.approx(
+        (template(60) + np.array([100, 0])).ravel().tolist(), rel=1e-6
+    )
     assert len(run(path, faces="largest")) == 1
     assert run(path, faces="one")[0]["status"] == "multiple_faces"
     assert scorer.seen[0].inside.shape == (3, 112, 112)
@@ -289,7 +325,8 @@ def test_what_breaks_a_detector_or_scorer_is_one_failed_row(scorer, tmp_path, ca
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"), [({"faces": "any"}, "Unknown faces 'any'"), ({"detector": "yunt"}, "'yunet'")]
+    ("settings", "message"),
+    [({"faces": "any"}, "Unknown faces 'any'"), ({"detector": "yunt"}, "'yunet'")],
 )
 def test_a_wrong_name_stops_before_anything_is_read(scorer, tmp_path, settings, message):
     with pytest.raises(UnknownNameError, match=message):
@@ -321,14 +358,21 @@ def test_a_crop_has_one_score_whatever_it_is_batched_with(tmp_path, rng):
     cut = rng.integers(60, 200, (112, 112, 3))
     cut[:, :45] = 0  # what an alignment leaves where the frame ended
     whole = rng.integers(60, 200, (112, 112, 3))
-    paths = [str(save(tmp_path / f"{name}.png", image)) for name, image in (("cut", cut), ("whole", whole))]
+    paths = [
+        str(save(tmp_path / f"{name}.png", image))
+        for name, image in (("cut", cut), ("whole", whole))
+    ]
     columns = {"inside": np.array([0.6, 1.0])}
     manifest = Manifest(["cut", "whole"], paths, columns=columns)
     together = [row["raw"] for row in run(manifest, aligned=True, model="analytic")]
-    alone = [run(manifest.take(np.array([i])), aligned=True, model="analytic")[0]["raw"] for i in (0, 1)]
+    alone = [
+        run(manifest.take(np.array([i])), aligned=True, model="analytic")[0]["raw"] for i in (0, 1)
+    ]
     assert together == alone
     measured = score(manifest, aligned=True, model="analytic", explain=True, workers=1)
-    assert measured["measures"].struct.field("outside_share").to_list() == pytest.approx([45 / 112, 0], abs=0.02)
+    assert measured["measures"].struct.field("outside_share").to_list() == pytest.approx(
+        [45 / 112, 0], abs=0.02
+    )
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl"])
@@ -355,7 +399,9 @@ def test_a_current_table_is_left_alone_and_a_stale_one_made_again(scorer, tmp_pa
     out = tmp_path / "scores.csv"
 
     def write(force: bool = False, **settings) -> bool:
-        return write_scores(plan(tmp_path / "in", aligned=True, workers=1, **settings), out, force=force).current
+        return write_scores(
+            plan(tmp_path / "in", aligned=True, workers=1, **settings), out, force=force
+        ).current
 
     assert not write()
     before = out.stat().st_mtime_ns
@@ -443,20 +489,28 @@ def test_detector_turn_and_notes_are_in_every_form_of_the_table(scorer, tmp_path
     save(tmp_path / "in" / "gone.png", photo(40)).write_bytes(b"no image")
     deep = np.linspace(0, 4095, 80 * 400).astype(np.uint16).reshape(80, 400)
     Image.fromarray(deep).save(tmp_path / "in" / "deep.png")
-    wanted = {"a.png": ("finder", 0, None), "blank.png": ("finder", 0, None), "gone.png": (None, None, None)}
+    wanted = {
+        "a.png": ("finder", 0, None),
+        "blank.png": ("finder", 0, None),
+        "gone.png": (None, None, None),
+    }
     wanted["deep.png"] = ("finder", 0, "samples_narrow=12")
     for suffix in ("parquet", "csv", "jsonl"):
         out = tmp_path / f"scores.{suffix}"
         score(tmp_path / "in", workers=1, out=out)
         rows = read_table(out).to_dicts()
-        found = {Path(row["path"]).name: (row["detector"], row["turn"], row["notes"]) for row in rows}
+        found = {
+            Path(row["path"]).name: (row["detector"], row["turn"], row["notes"]) for row in rows
+        }
         assert found == wanted
         assert read_sidecar(out)["arguments"]["detector"] == "finder"
 
 
 def test_a_broken_detector_file_ends_the_run_and_changes_no_scores(tmp_path):
     save(tmp_path / "in" / "a.png", photo(40))
-    (Path(os.environ["FIQA_HOME"]) / "yunet.onnx").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    (Path(os.environ["FIQA_HOME"]) / "yunet.onnx").write_bytes(
+        b"version https://git-lfs.github.com/spec/v1\n"
+    )
     with pytest.raises(WeightsError, match="Git LFS pointer"):
         score(tmp_path / "in", workers=1)
 

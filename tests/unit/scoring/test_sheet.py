@@ -18,7 +18,12 @@ def scored(folder, number: int, uqs: int | None) -> dict:
     """A row whose crop is flat and as bright as its number says."""
     path = folder / f"{number}.png"
     Image.new("RGB", (112, 112), (20 * number,) * 3).save(path)
-    row = {"id": str(number), "path": str(path), "status": "ok" if uqs is not None else "no_face", "uqs": uqs}
+    row = {
+        "id": str(number),
+        "path": str(path),
+        "status": "ok" if uqs is not None else "no_face",
+        "uqs": uqs,
+    }
     level = None if uqs is None else "medium"
     return row | {"level": level, "model": "m", "bbox": None, "reasons": [], "factors": None}
 
@@ -29,9 +34,13 @@ def cards(page: str) -> list[tuple[str, str | None, int | None]]:
     for card in re.findall(r"<article.*?</article>", page, re.DOTALL):
         score = re.search(r'class="score">(\d+)', card)
         picture = re.search(r"data:image/jpeg;base64,([^\"]+)", card)
-        gray = Image.open(io.BytesIO(base64.b64decode(picture[1]))).convert("L") if picture else None
+        gray = (
+            Image.open(io.BytesIO(base64.b64decode(picture[1]))).convert("L") if picture else None
+        )
         number = None if gray is None else round(float(np.mean(np.asarray(gray))) / 20)
-        result.append((re.search(r'class="name"[^>]*>([^<]+)', card)[1], score and score[1], number))
+        result.append(
+            (re.search(r'class="name"[^>]*>([^<]+)', card)[1], score and score[1], number)
+        )
     return result
 
 
@@ -43,9 +52,15 @@ def test_the_worst_faces_get_the_cards_and_their_own_pictures(tmp_path, monkeypa
     write_sheet(rows, tmp_path / "s.html", footer="fiqa score in")
     page = (tmp_path / "s.html").read_text()
     order = [(4, None), (7, 8), (2, 12), (5, 33), (6, 51)]
-    wanted = [(f"{n}.png", None if uqs is None else str(uqs), None if uqs is None else n) for n, uqs in order]
+    wanted = [
+        (f"{n}.png", None if uqs is None else str(uqs), None if uqs is None else n)
+        for n, uqs in order
+    ]
     assert cards(page) == wanted[:most]
-    assert f"8 rows, 7 scored 0..100 by m. Median 51. {8 - most} left out of this page, the best ones." in page
+    assert (
+        f"8 rows, 7 scored 0..100 by m. Median 51. {8 - most} left out of this page, the best ones."
+        in page
+    )
     assert "fiqa score in" in page
 
 

@@ -52,7 +52,9 @@ def test_one_option_does_not_change_what_another_draws(crop):
 
 def test_probabilities_are_kept(crop):
     how = Augment(**(NONE | {"flip": 0.3}))
-    share = np.mean([not np.array_equal(augmented(crop, how, generator(i)), crop) for i in range(400)])
+    share = np.mean(
+        [not np.array_equal(augmented(crop, how, generator(i)), crop) for i in range(400)]
+    )
     assert 0.22 < share < 0.38
 
 

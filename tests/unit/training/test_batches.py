@@ -29,14 +29,20 @@ def test_every_row_comes_at_most_once_and_epochs_differ(trainable, tmp_path):
     recipe = resolve(trainable(optim__batch=5))
     data = examples(recipe, tmp_path / "c")
     first, second = epoch_batches(data, recipe, 0), epoch_batches(data, recipe, 1)
-    assert [len(rows) for rows in first] == [5, 5, 5], "18 rows, the last three wait for another epoch"
+    assert [len(rows) for rows in first] == [5, 5, 5], (
+        "18 rows, the last three wait for another epoch"
+    )
     flat = np.concatenate(first)
     assert len(set(flat.tolist())) == 15
     assert set(flat.tolist()) <= set(data.training.tolist())
     assert not np.array_equal(flat, np.concatenate(second))
-    assert all(np.array_equal(a, b) for a, b in zip(first, epoch_batches(data, recipe, 0), strict=True))
+    assert all(
+        np.array_equal(a, b) for a, b in zip(first, epoch_batches(data, recipe, 0), strict=True)
+    )
     large = resolve(trainable(optim__batch=100))
-    assert [len(rows) for rows in epoch_batches(data, large, 0)] == [18], "fewer than a batch are one batch"
+    assert [len(rows) for rows in epoch_batches(data, large, 0)] == [18], (
+        "fewer than a batch are one batch"
+    )
 
 
 def test_people_come_together(spoiling):
@@ -62,7 +68,9 @@ def test_a_batch_is_the_same_however_it_is_made(spoiling):
             assert np.array_equal(part.label, whole.label)
             assert np.array_equal(part.weight, whole.weight)
     assert not np.array_equal(make_batch(data, recipe, 3, rows).crops, whole.crops)
-    assert not np.array_equal(make_batch(data, resolve(content | {"seed": 1}), 2, rows).crops, whole.crops)
+    assert not np.array_equal(
+        make_batch(data, resolve(content | {"seed": 1}), 2, rows).crops, whole.crops
+    )
     with pytest.raises(EvidenceError, match=r"at least one image per process \(7\), got 6"):
         make_batch(data, recipe, 2, rows, world=7)
 
@@ -98,7 +106,9 @@ def test_items_come_in_order_and_an_error_comes_through(workers):
             raise ValueError("fifty")
         return value * value
 
-    assert list(Prefetched(square, range(20), workers=workers)) == [value * value for value in range(20)]
+    assert list(Prefetched(square, range(20), workers=workers)) == [
+        value * value for value in range(20)
+    ]
     with pytest.raises(ValueError, match="fifty"):
         list(Prefetched(square, range(45, 60), workers=workers))
     assert list(Prefetched(square, [], workers=workers)) == []

@@ -64,8 +64,14 @@ def test_a_file_that_is_no_recipe(tmp_path):
     ("content", "text"),
     [
         ({"datas": {}}, r"Unknown table or key of a recipe 'datas'.*\n\nhint: did you mean 'data'"),
-        ({"data": DATA | {"face": 1}}, r"Unknown key of \[data\] 'face'.*\n\nhint: did you mean 'faces'"),
-        ({"data": DATA, "optim": {"groups": [{"lr": 1.0, "prefx": "a"}]}}, r"key of \[optim.groups\[0\]\] 'prefx'"),
+        (
+            {"data": DATA | {"face": 1}},
+            r"Unknown key of \[data\] 'face'.*\n\nhint: did you mean 'faces'",
+        ),
+        (
+            {"data": DATA, "optim": {"groups": [{"lr": 1.0, "prefx": "a"}]}},
+            r"key of \[optim.groups\[0\]\] 'prefx'",
+        ),
         ({"data": DATA, "model": {"factors": ["blurr"]}}, "Unknown factor 'blurr'"),
         ({"data": DATA, "run": {"select": ["mea"]}}, "Unknown metric 'mea'"),
         ({"data": DATA, "optim": {"name": "adamm"}}, "Unknown optim.name 'adamm'"),
@@ -103,9 +109,18 @@ def test_an_unknown_name_says_the_closest(content, text):
             {"data": DATA, "model": {"output": "clip"}, "loss": {"objective": "cr_fiqa"}},
             "model.output must be linear, as the objective cr_fiqa has an end of its own, got clip",
         ),
-        ({"data": DATA, "loss": {"level_cuts": [0.1, 0.1, 0.2, 0.3]}}, "loss.level_cuts must be strictly ascending"),
-        ({"data": DATA, "optim": {"groups": [{"lr": 1.0}]}}, "a group must have either a prefix or a number"),
-        ({"data": DATA, "optim": {"groups": [{"lr": 1.0, "last": 1, "prefix": "a"}]}}, "a group must have either"),
+        (
+            {"data": DATA, "loss": {"level_cuts": [0.1, 0.1, 0.2, 0.3]}},
+            "loss.level_cuts must be strictly ascending",
+        ),
+        (
+            {"data": DATA, "optim": {"groups": [{"lr": 1.0}]}},
+            "a group must have either a prefix or a number",
+        ),
+        (
+            {"data": DATA, "optim": {"groups": [{"lr": 1.0, "last": 1, "prefix": "a"}]}},
+            "a group must have either",
+        ),
         ({"data": DATA, "optim": {"groups": [{"lr": 0.0, "last": 1}]}}, "lr of a group must be in"),
         (
             {"data": DATA, "optim": {"groups": [{"lr": 1.0, "last": 1, "weight_decay": -1.0}]}},
@@ -122,10 +137,22 @@ def test_an_unknown_name_says_the_closest(content, text):
         ({"data": DATA, "run": {"save_minutes": -1.0}}, "run.save_minutes must be in"),
         ({"data": DATA, "run": {"select": []}}, "run.select must name at least one of mae"),
         ({"data": DATA, "seed": -1}, "seed must be in"),
-        ({"data": DATA, "loss": {"ranking": 1.0}}, "data.per_identity must be at least 2 for a ranking loss"),
-        ({"data": DATA, "loss": {"factors": 1.0}}, "loss.factors and model.factors must go together"),
-        ({"data": DATA, "model": {"factors": ["blur"]}}, "loss.factors and model.factors must go together"),
-        ({"data": DATA, "model": {"factors": ["blur"]}, "loss": {"factors": 1.0}}, "data.factors must name a table"),
+        (
+            {"data": DATA, "loss": {"ranking": 1.0}},
+            "data.per_identity must be at least 2 for a ranking loss",
+        ),
+        (
+            {"data": DATA, "loss": {"factors": 1.0}},
+            "loss.factors and model.factors must go together",
+        ),
+        (
+            {"data": DATA, "model": {"factors": ["blur"]}},
+            "loss.factors and model.factors must go together",
+        ),
+        (
+            {"data": DATA, "model": {"factors": ["blur"]}, "loss": {"factors": 1.0}},
+            "data.factors must name a table",
+        ),
         ({"data": DATA, "augment": {"degrade": 0.5}}, "augment.degrade needs a ranking loss"),
     ],
 )

@@ -23,7 +23,9 @@ def test_labels_are_joined_by_id_and_crops_are_the_files(trainable, tmp_path):
     assert len(data.ids) == 24
     for row, name in enumerate(data.ids.tolist()):
         assert data.label[row] == pytest.approx(known[name], abs=1e-6)
-        assert np.array_equal(data.crops[row], read_image(tmp_path / "faces" / f"{name}.png").pixels)
+        assert np.array_equal(
+            data.crops[row], read_image(tmp_path / "faces" / f"{name}.png").pixels
+        )
     assert isinstance(data.crops, np.memmap)
     assert len(set(data.identity.tolist())) == 4
     assert (data.unlabelled, data.failed) == (0, 0)
@@ -32,7 +34,9 @@ def test_labels_are_joined_by_id_and_crops_are_the_files(trainable, tmp_path):
 def test_levels_and_groups_follow_the_cuts(trainable, tmp_path):
     recipe = trainable(loss__level_cuts=[0.3, 0.5, 0.7, 0.8])
     data = examples(resolve(recipe), tmp_path / "c")
-    assert data.level.tolist() == [sum(value >= cut for cut in (0.3, 0.5, 0.7, 0.8)) for value in data.label.tolist()]
+    assert data.level.tolist() == [
+        sum(value >= cut for cut in (0.3, 0.5, 0.7, 0.8)) for value in data.label.tolist()
+    ]
     assert np.array_equal(data.group == -1, (data.level == 0) | (data.level == 4))
     for i in range(24):
         for j in range(24):
@@ -80,7 +84,8 @@ def test_whole_people_are_held_out(trainable, tmp_path):
     assert sorted([*data.training, *data.validation]) == list(range(24))
     assert len(data.validation) == 6
     held = {
-        tuple(examples(resolve(trainable() | {"seed": seed}), tmp_path / "c").validation.tolist()) for seed in range(6)
+        tuple(examples(resolve(trainable() | {"seed": seed}), tmp_path / "c").validation.tolist())
+        for seed in range(6)
     }
     assert len(held) > 1, "the seed decides who"
 
@@ -105,14 +110,17 @@ def test_the_split_of_the_manifest(trainable, tmp_path):
     assert data.ids[data.validation].tolist() == ["p0/5", "p1/5", "p2/5", "p3/5"]
     content["data"]["faces"] = str(tmp_path / "faces")
     with pytest.raises(
-        EvidenceError, match="at least 2 images must be left to train on and 2 to validate with, got 24 and 0"
+        EvidenceError,
+        match="at least 2 images must be left to train on and 2 to validate with, got 24 and 0",
     ):
         examples(resolve(content), tmp_path / "c")
 
 
 def test_factors_are_joined_by_id_and_may_be_missing(trainable, tmp_path):
     content = trainable(
-        model__factors=["pose", "blur"], loss__factors=1.0, data__factors=str(tmp_path / "factors.parquet")
+        model__factors=["pose", "blur"],
+        loss__factors=1.0,
+        data__factors=str(tmp_path / "factors.parquet"),
     )
     table = pl.read_parquet(tmp_path / "factors.parquet")
     table.filter(pl.col("id") != "p0/0").write_parquet(tmp_path / "factors.parquet")
@@ -125,14 +133,18 @@ def test_factors_are_joined_by_id_and_may_be_missing(trainable, tmp_path):
     with pytest.raises(InputError, match="must have the columns id and factors, it has id"):
         examples(resolve(content), tmp_path / "c")
     table.with_columns(id=pl.lit("x") + pl.col("id")).write_parquet(tmp_path / "factors.parquet")
-    with pytest.raises(InputError, match="must hold a factor of at least one image, it holds none of pose, blur"):
+    with pytest.raises(
+        InputError, match="must hold a factor of at least one image, it holds none of pose, blur"
+    ):
         examples(resolve(content), tmp_path / "c")
 
 
 def test_labels_of_other_images_are_an_error(trainable, tmp_path):
     content = trainable()
     Path(content["data"]["labels"]).write_text("id,value\nelse/1,0.5\n")
-    with pytest.raises(InputError, match=r"none of 1 does: .* has 'else/1'; the images are 'p0/0', 'p0/1'"):
+    with pytest.raises(
+        InputError, match=r"none of 1 does: .* has 'else/1'; the images are 'p0/0', 'p0/1'"
+    ):
         examples(resolve(content), tmp_path / "c")
     content["data"]["labels"] = str(tmp_path / "none.csv")
     with pytest.raises(ReadError, match="labels of the recipe must be a file"):
@@ -142,7 +154,9 @@ def test_labels_of_other_images_are_an_error(trainable, tmp_path):
 def test_labels_are_rescaled_where_the_recipe_says_so(trainable, tmp_path):
     plain = examples(resolve(trainable()), tmp_path / "c").label
     scaled = examples(resolve(trainable(data__rescale=True)), tmp_path / "c").label
-    np.testing.assert_allclose(scaled, (plain - plain.min()) / (plain.max() - plain.min()), atol=1e-6)
+    np.testing.assert_allclose(
+        scaled, (plain - plain.min()) / (plain.max() - plain.min()), atol=1e-6
+    )
     content = trainable(data__rescale=True)
     pl.read_csv(tmp_path / "labels.csv").with_columns(value=0.5).write_csv(tmp_path / "labels.csv")
     with pytest.raises(EvidenceError, match=r"labels must differ to be rescaled, all 24 are 0\.5"):
@@ -163,9 +177,13 @@ def test_level_and_similarity_of_the_labels_file_are_used(trainable, tmp_path, w
     similarity = rng.random(24)
     intervals = np.stack([np.linspace(0, 0.5, 11), np.linspace(0.3, 0.9, 11)], axis=1)
     who = labels["id"].str.extract("^(p.)").to_numpy()
-    value = fine_labels(levels, similarity, who, within="uniform", epsilon=0.05, intervals=intervals, seed=1)
+    value = fine_labels(
+        levels, similarity, who, within="uniform", epsilon=0.05, intervals=intervals, seed=1
+    )
     stated = pl.Series([LEVELS[level] for level in levels]) if words else pl.Series(levels)
-    frame = labels.with_columns(value=pl.Series(value), level=stated, similarity=pl.Series(similarity))
+    frame = labels.with_columns(
+        value=pl.Series(value), level=stated, similarity=pl.Series(similarity)
+    )
     frame.sample(fraction=1.0, shuffle=True, seed=2).write_csv(tmp_path / "labels.csv")
     data = examples(resolve(recipe), tmp_path / "c")
     place = [labels["id"].to_list().index(name) for name in data.ids.tolist()]

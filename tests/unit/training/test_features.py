@@ -54,7 +54,10 @@ def test_only_what_cannot_change_counts_as_frozen(trainable, tmp_path, change):
 
 def test_a_network_that_cannot_go_on_from_features_is_not_frozen(trainable, tmp_path):
     recipe, net = prepared(trainable(**FROZEN))
-    assert frozen(torch.nn.Sequential(net), recipe, examples(recipe, tmp_path / "crops"), tmp_path) is None
+    assert (
+        frozen(torch.nn.Sequential(net), recipe, examples(recipe, tmp_path / "crops"), tmp_path)
+        is None
+    )
 
 
 def test_features_are_the_backbones_and_computed_once(trainable, tmp_path, monkeypatch):
@@ -73,7 +76,9 @@ def test_features_are_the_backbones_and_computed_once(trainable, tmp_path, monke
     assert list((tmp_path / "crops").glob("features-*.npy")) == files
 
 
-@pytest.mark.parametrize("change", [{"seed": 3}, {"model__mean": [0.4, 0.4, 0.4]}, {"model__embedding": 5}])
+@pytest.mark.parametrize(
+    "change", [{"seed": 3}, {"model__mean": [0.4, 0.4, 0.4]}, {"model__embedding": 5}]
+)
 def test_other_weights_or_pixels_are_other_features(trainable, tmp_path, change):
     recipe, net = prepared(trainable(**FROZEN))
     frozen(net, recipe, examples(recipe, tmp_path / "crops"), tmp_path / "crops")
@@ -102,7 +107,10 @@ def test_a_run_from_features_is_the_run_from_crops(trainable, tmp_path, monkeypa
         assert one["loss"] == pytest.approx(other["loss"], rel=1e-4)
         assert one["mae"] == pytest.approx(other["mae"], rel=1e-3)
     before = network(resolve(trainable(**FROZEN))).state_dict()
-    assert {name for name in slow if not torch.equal(slow[name], before[name])} == {"quality.bias", "quality.weight"}
+    assert {name for name in slow if not torch.equal(slow[name], before[name])} == {
+        "quality.bias",
+        "quality.weight",
+    }
 
 
 def test_crops_are_not_made_where_nobody_looks_at_them(trainable, tmp_path, monkeypatch):

@@ -30,20 +30,26 @@ def test_the_area_is_that_of_a_slow_loop(rng):
     index = np.arange(120).reshape(60, 2)
     scores = rng.random(120).astype(np.float32)
     found = Mates(np.arange(120), index, similarity).area(scores)
-    assert found == pytest.approx(slow_area(similarity.tolist(), scores[index].min(axis=1).tolist()), abs=0.01)
+    assert found == pytest.approx(
+        slow_area(similarity.tolist(), scores[index].min(axis=1).tolist()), abs=0.01
+    )
     assert 0 < found < 2
 
 
 @pytest.fixture
 def table(rng, tmp_path: Path):
     """Six people with five images each and one nobody, and vectors of all but the last two images."""
-    ids = np.array([f"p{person}/{k}" for person in range(6) for k in range(5)] + ["alone", "nobody"])
+    ids = np.array(
+        [f"p{person}/{k}" for person in range(6) for k in range(5)] + ["alone", "nobody"]
+    )
     identity = np.array([name.partition("/")[0] for name in ids[:30]] + ["", ""])
     vector = rng.normal(size=(30, 8)).astype(np.float32)
     norm = np.linalg.norm(vector, axis=1)
     order = rng.permutation(30)
     file = tmp_path / "v.npz"
-    write_embeddings(Embeddings(ids[:30][order], (vector / norm[:, None])[order], norm[order], "r"), file)
+    write_embeddings(
+        Embeddings(ids[:30][order], (vector / norm[:, None])[order], norm[order], "r"), file
+    )
     manifest = Manifest(ids, ids, identity, np.full(32, ""), np.full(32, "ok"))
     return file, manifest, ids, vector / norm[:, None]
 
@@ -75,7 +81,11 @@ def test_each_term_of_the_gate_refuses_with_all_numbers(rng):
     close = full + rng.normal(0, 1e-3, 200).astype(np.float32)
     found = judged(full, close, Gate(), (0.5, 0.51))
     assert found["spearman"] > 0.999
-    assert (found["area"], found["area_fp32"], found["area_int8"]) == (pytest.approx(0.01), 0.5, 0.51)
+    assert (found["area"], found["area_fp32"], found["area_int8"]) == (
+        pytest.approx(0.01),
+        0.5,
+        0.51,
+    )
     assert judged(full, close, Gate())["area"] == "not measured, no embeddings were given"
     with pytest.raises(
         EvidenceError,
@@ -90,7 +100,8 @@ def test_each_term_of_the_gate_refuses_with_all_numbers(rng):
     ):
         judged(full, -full, Gate(), (0.5, 0.5))
     with pytest.raises(
-        EvidenceError, match=r"Spearman against fp32 is 0\.0000 .* changes by -100\.0%.*not measured, no embeddings"
+        EvidenceError,
+        match=r"Spearman against fp32 is 0\.0000 .* changes by -100\.0%.*not measured, no embeddings",
     ):
         judged(full, np.zeros_like(full), Gate())
     with pytest.raises(EvidenceError, match=r"the spread changes by \+100\.0% \(at most 10%\)"):

@@ -41,7 +41,11 @@ def run(recipe: Recipe, folder: Path, *, stop: int | None = None) -> list[dict]:
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
-    return {name: value for name, value in load_file(state_path(folder)).items() if not name.startswith("rng.cuda")}
+    return {
+        name: value
+        for name, value in load_file(state_path(folder)).items()
+        if not name.startswith("rng.cuda")
+    }
 
 
 def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
@@ -49,7 +53,10 @@ def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
 
 
 def numbers(history: list[dict]) -> list[dict]:
-    return [{k: v for k, v in row.items() if k not in ("seconds", "images_per_second", "waiting")} for row in history]
+    return [
+        {k: v for k, v in row.items() if k not in ("seconds", "images_per_second", "waiting")}
+        for row in history
+    ]
 
 
 def test_it_learns_sharpness_and_keeps_the_best(trainable, tmp_path):
@@ -69,7 +76,16 @@ def test_it_learns_sharpness_and_keeps_the_best(trainable, tmp_path):
     assert len(history) == 12
     assert history[-1]["loss"] < 0.9 * history[0]["loss"]
     assert max(row["spearman"] or -1 for row in history) > 0.8
-    for name in ("loss_quality", "loss_ranking", "loss_factors", "mae", "rmse", "mae_factors", "std", "waiting"):
+    for name in (
+        "loss_quality",
+        "loss_ranking",
+        "loss_factors",
+        "mae",
+        "rmse",
+        "mae_factors",
+        "std",
+        "waiting",
+    ):
         assert np.isfinite(history[-1][name])
     assert history[-1]["rmse"] >= history[-1]["mae"]
     assert history[0]["lr"] < history[1]["lr"] > history[-1]["lr"]
@@ -104,7 +120,10 @@ def test_stopped_anywhere_and_resumed_is_bit_for_bit_uninterrupted(trainable, tm
     again = run(recipe, tmp_path / "cut")
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut")), f"stopped at {stops}"
     assert numbers(whole) == numbers(again)
-    assert same(load_file(best_path(tmp_path / "whole", "mae")), load_file(best_path(tmp_path / "cut", "mae")))
+    assert same(
+        load_file(best_path(tmp_path / "whole", "mae")),
+        load_file(best_path(tmp_path / "cut", "mae")),
+    )
 
 
 def test_only_evaluations_are_saved_when_minutes_are_many(trainable, tmp_path):
@@ -112,12 +131,16 @@ def test_only_evaluations_are_saved_when_minutes_are_many(trainable, tmp_path):
     with pytest.raises(_StopError):
         run(recipe, tmp_path / "a", stop=6)
     net = network(recipe)
-    state = load_state(tmp_path / "a", net, torch.nn.Module(), torch.optim.AdamW(net.parameters()), key="k")
+    state = load_state(
+        tmp_path / "a", net, torch.nn.Module(), torch.optim.AdamW(net.parameters()), key="k"
+    )
     assert state["step"] == 4, "the end of the first epoch"
 
 
 @pytest.mark.parametrize(("minutes", "saved"), [(1.0, 8), (2.5, 7), (5.0, 6)])
-def test_a_state_is_saved_when_save_minutes_have_passed(trainable, tmp_path, monkeypatch, minutes, saved):
+def test_a_state_is_saved_when_save_minutes_have_passed(
+    trainable, tmp_path, monkeypatch, minutes, saved
+):
     """A step takes a minute, by the clock that the loop reads: an interval of 2.5 minutes ends with steps 4 and 7."""
     now = 0.0
 
@@ -133,7 +156,9 @@ def test_a_state_is_saved_when_save_minutes_have_passed(trainable, tmp_path, mon
     with pytest.raises(_StopError):
         fit(recipe, examples(recipe, tmp_path / "crops"), tmp_path / "a", key="k", watch=watch)
     net = network(recipe)
-    state = load_state(tmp_path / "a", net, torch.nn.Module(), torch.optim.AdamW(net.parameters()), key="k")
+    state = load_state(
+        tmp_path / "a", net, torch.nn.Module(), torch.optim.AdamW(net.parameters()), key="k"
+    )
     assert state["step"] == saved
 
 
@@ -152,11 +177,22 @@ fit(recipe, examples(recipe, sys.argv[2]), sys.argv[3], key="k", watch=lambda at
 def test_killed_and_resumed_is_bit_for_bit_uninterrupted(trainable, tmp_path):
     import json
 
-    recipe = resolve(trainable(whole=True, optim__epochs=4, optim__batch=4, run__save_minutes=0.0, run__evaluate=2))
+    recipe = resolve(
+        trainable(
+            whole=True, optim__epochs=4, optim__batch=4, run__save_minutes=0.0, run__evaluate=2
+        )
+    )
     whole = run(recipe, tmp_path / "whole")
     (tmp_path / "recipe.json").write_text(json.dumps(recipe.record()))
     child = subprocess.Popen(
-        [sys.executable, "-c", _CHILD, str(tmp_path / "recipe.json"), str(tmp_path / "crops"), str(tmp_path / "cut")]
+        [
+            sys.executable,
+            "-c",
+            _CHILD,
+            str(tmp_path / "recipe.json"),
+            str(tmp_path / "crops"),
+            str(tmp_path / "cut"),
+        ]
     )
     deadline = time.monotonic() + 120
     while not state_path(tmp_path / "cut").is_file() and time.monotonic() < deadline:
@@ -214,7 +250,9 @@ def test_channels_last_changes_the_layout_and_not_the_result(trainable, tmp_path
 def test_frozen_statistics_and_frozen_parameters_stay(trainable, tmp_path):
     recipe = resolve(
         trainable(
-            model__freeze_batchnorm=True, optim__rest="freeze", optim__groups=[{"prefix": "quality.", "lr": 1e-2}]
+            model__freeze_batchnorm=True,
+            optim__rest="freeze",
+            optim__groups=[{"prefix": "quality.", "lr": 1e-2}],
         )
     )
     before = network(recipe).state_dict()
@@ -223,14 +261,19 @@ def test_frozen_statistics_and_frozen_parameters_stay(trainable, tmp_path):
     assert [name for name in before if not torch.equal(before[name], after[name])] == [
         "quality.bias",
         "quality.weight",
-    ] or {name for name in before if not torch.equal(before[name], after[name])} == {"quality.bias", "quality.weight"}
+    ] or {name for name in before if not torch.equal(before[name], after[name])} == {
+        "quality.bias",
+        "quality.weight",
+    }
 
 
 def test_a_folder_of_another_run_is_not_overwritten(trainable, tmp_path):
     recipe = resolve(trainable(optim__epochs=1))
     run(recipe, tmp_path / "a")
     data = examples(recipe, tmp_path / "crops")
-    with pytest.raises(InputError, match="must be empty or hold a run of this recipe and data; it holds another"):
+    with pytest.raises(
+        InputError, match="must be empty or hold a run of this recipe and data; it holds another"
+    ):
         fit(recipe, data, tmp_path / "a", key="other")
     state_path(tmp_path / "a").write_bytes(b"no state")
     with pytest.raises(WeightsError, match="must be the state of this run, it cannot be used"):
@@ -256,7 +299,9 @@ def test_inputs_are_what_a_card_would_make_of_them(rng):
     from fiqa.training.config import Model
 
     model = Model(mean=(0.1, 0.5, 0.7), std=(0.2, 0.3, 0.4))
-    spec = ModelInput(size=32, color="RGB", layout="NCHW", scale=255, mean=model.mean, std=model.std)
+    spec = ModelInput(
+        size=32, color="RGB", layout="NCHW", scale=255, mean=model.mean, std=model.std
+    )
     crops = rng.integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
     ours = to_input(crops, model, torch.device("cpu")).numpy()
     np.testing.assert_allclose(ours, prepare(crops, spec), atol=1e-5)
@@ -304,10 +349,19 @@ def test_two_processes_have_the_loss_of_one(trainable, tmp_path, objective):
     )
     one = run(resolve(content), tmp_path / "one")
     lines = [
-        f"[{table}]\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in keys.items()) for table, keys in content.items()
+        f"[{table}]\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in keys.items())
+        for table, keys in content.items()
     ]
     (tmp_path / "recipe.toml").write_text("\n".join(lines))
-    launch = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "fiqa", "train"]
+    launch = [
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        "-m",
+        "fiqa",
+        "train",
+    ]
     done = subprocess.run(
         [sys.executable, "-m", *launch, str(tmp_path / "recipe.toml"), "-o", str(tmp_path / "two")],
         capture_output=True,
@@ -324,7 +378,9 @@ def test_two_processes_have_the_loss_of_one(trainable, tmp_path, objective):
         torch.testing.assert_close(a[name], b[name], rtol=1e-3, atol=2e-4)
 
 
-def test_a_compiled_network_trains_and_is_saved_under_its_own_names(trainable, tmp_path, monkeypatch):
+def test_a_compiled_network_trains_and_is_saved_under_its_own_names(
+    trainable, tmp_path, monkeypatch
+):
     real = torch.compile
     made = []
 

@@ -12,11 +12,17 @@ from fiqa.training.parallel import synchronize  # noqa: E402
 
 
 def kinds(net):
-    return {name: type(layer).__name__ for name, layer in net.named_modules() if "Norm" in type(layer).__name__}
+    return {
+        name: type(layer).__name__
+        for name, layer in net.named_modules()
+        if "Norm" in type(layer).__name__
+    }
 
 
 def two_parts():
-    return nn.ModuleDict({"backbone": nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3)), "vector": nn.BatchNorm1d(3)})
+    return nn.ModuleDict(
+        {"backbone": nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3)), "vector": nn.BatchNorm1d(3)}
+    )
 
 
 def test_frozen_parts_keep_their_own_statistics():

@@ -37,7 +37,10 @@ def collapsed(trainable, tmp_path):
     """A run whose student gives held-out faces scores of a standard deviation of STD around .525: the middle of a bin of the entropy."""
     from safetensors.torch import load_file, save_file
 
-    recipe, folder = resolve(trainable(people=8, data__validation=0.5, optim__epochs=1)), tmp_path / "run"
+    recipe, folder = (
+        resolve(trainable(people=8, data__validation=0.5, optim__epochs=1)),
+        tmp_path / "run",
+    )
     fiqa.train(recipe, out=folder)
     file, net = best_of(folder, "mae")[0], network(recipe)
     state = load_file(file)
@@ -69,7 +72,9 @@ def test_a_collapsed_student_is_refused_and_where_allowed_told_everywhere(collap
     assert (card.raw.low, card.raw.high) == (0, 1), "the labels lie in 0..1"
     assert card.raw.score.std == pytest.approx(STD, rel=0.2)
     assert card.raw.score.entropy == 0
-    assert card.raw.labels.std == pytest.approx(pl.read_csv(tmp_path / "labels.csv")["value"].std(), rel=0.1)
+    assert card.raw.labels.std == pytest.approx(
+        pl.read_csv(tmp_path / "labels.csv")["value"].std(), rel=0.1
+    )
     assert card.limits.startswith("Score-range collapse: std 0.000")
     assert (card.calibration.x0, card.calibration.w) == (0.5, pytest.approx(1 / (2 * np.log(9))))
     assert done.report["spread"]["collapsed"]
@@ -98,7 +103,9 @@ def _stretched(scores, path):
     raw = table["raw"].to_numpy()
     width = (np.quantile(raw, 0.95) - np.quantile(raw, 0.05)) / (2 * np.log(9))
     unit = 1 / (1 + np.exp(-(raw - np.median(raw)) / width))
-    table.with_columns(score=pl.Series(unit), uqs=pl.Series(np.rint(100 * unit).astype(int))).write_parquet(path)
+    table.with_columns(
+        score=pl.Series(unit), uqs=pl.Series(np.rint(100 * unit).astype(int))
+    ).write_parquet(path)
     assert unit.std() > 0.2
 
 
@@ -139,17 +146,33 @@ def test_labels_on_another_scale_keep_it_from_training_to_the_table(trainable, t
     recipe = trainable(people=8, data__validation=0.5, optim__epochs=1)
     labels = pl.read_csv(tmp_path / "labels.csv")
     scaled = Quality(
-        labels["id"].to_numpy().astype(str), 20 + 30 * labels["value"].to_numpy(), "m", "label", (20.0, 50.0)
+        labels["id"].to_numpy().astype(str),
+        20 + 30 * labels["value"].to_numpy(),
+        "m",
+        "label",
+        (20.0, 50.0),
     )
     write_quality(scaled, tmp_path / "labels.parquet")
     recipe["data"]["labels"] = str(tmp_path / "labels.parquet")
     with pytest.raises(
-        InputError, match=r"(?s)must lie in 0\.\.1 for model\.output = 'sigmoid', got 2[0-9.]*\.\.4[0-9.]+\..*rescale"
+        InputError,
+        match=r"(?s)must lie in 0\.\.1 for model\.output = 'sigmoid', got 2[0-9.]*\.\.4[0-9.]+\..*rescale",
     ):
-        fiqa.train(resolve(recipe | {"model": recipe["model"] | {"output": "sigmoid"}}), out=tmp_path / "refused")
+        fiqa.train(
+            resolve(recipe | {"model": recipe["model"] | {"output": "sigmoid"}}),
+            out=tmp_path / "refused",
+        )
     fiqa.train(resolve(recipe), out=tmp_path / "run")
     done = fiqa.export(tmp_path / "run", tmp_path / "m.onnx", runs=1, allow_collapsed=True)
     assert (done.card.raw.low, done.card.raw.high) == (20, 50)
-    assert done.card.raw.labels.std == pytest.approx(labels["value"].to_numpy().std(), rel=0.1), "brought to 0..1"
-    fiqa.score(tmp_path / "faces", model=str(tmp_path / "m.onnx"), aligned=True, out=tmp_path / "s.csv", workers=1)
+    assert done.card.raw.labels.std == pytest.approx(labels["value"].to_numpy().std(), rel=0.1), (
+        "brought to 0..1"
+    )
+    fiqa.score(
+        tmp_path / "faces",
+        model=str(tmp_path / "m.onnx"),
+        aligned=True,
+        out=tmp_path / "s.csv",
+        workers=1,
+    )
     assert json.loads((tmp_path / "s.csv.json").read_text())["scales"]["raw"]["range"] == [20, 50]

@@ -80,7 +80,9 @@ def test_bin_to_a_folder_and_back(bin_file: Path, tmp_path: Path) -> None:
     done = convert(bin_file, tmp_path / "out")
     assert (done.target, done.rows, done.failed, done.skipped) == ("images", 2, 0, 2)
     assert done.left_out == 1, "the second pair compares an image with itself"
-    assert done.files == tuple(str(tmp_path / "out" / name) for name in ("images", "manifest.csv", "pairs.csv"))
+    assert done.files == tuple(
+        str(tmp_path / "out" / name) for name in ("images", "manifest.csv", "pairs.csv")
+    )
     manifest = read_manifest(tmp_path / "out" / "manifest.csv")
     assert [Path(path).read_bytes() for path in manifest.path] == [JPEG, PNG]
     assert set(manifest.status) == {"ok"}
@@ -97,10 +99,18 @@ def test_a_rerun_gives_the_same_bytes(bin_file: Path, tmp_path: Path) -> None:
     convert(bin_file, tmp_path / "out")
     first = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
     record = json.loads((tmp_path / "out.json").read_text())
-    assert record["result"] == {"target": "images", "rows": 2, "failed": 0, "skipped": 2, "left_out": 1}
+    assert record["result"] == {
+        "target": "images",
+        "rows": 2,
+        "failed": 0,
+        "skipped": 2,
+        "left_out": 1,
+    }
     assert record["inputs"] == {"source": hashlib.sha256(bin_file.read_bytes()).hexdigest()}
     convert(bin_file, tmp_path / "out")
-    assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()} == first
+    assert {
+        path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()
+    } == first
 
 
 @pytest.mark.parametrize("index", [True, False])
@@ -149,7 +159,10 @@ def test_scores_to_ofiq(scores: Path, tmp_path: Path) -> None:
         "UnifiedQualityScore.scalar": ["50", "30", "-1"],
         "blur.scalar": ["25", "50", "-1"],
     }
-    assert read_quality(tmp_path / "o.csv", column="UnifiedQualityScore").value.tolist() == [2.5, 1.5]
+    assert read_quality(tmp_path / "o.csv", column="UnifiedQualityScore").value.tolist() == [
+        2.5,
+        1.5,
+    ]
 
 
 def test_scores_to_fiftyone_and_imagefolder(scores: Path, tmp_path: Path) -> None:
@@ -194,7 +207,9 @@ def test_other_scores_to_ofiq_need_a_scale(tmp_path: Path) -> None:
     (tmp_path / "s.txt").write_text("a.jpg 0.5\n")
     with pytest.raises(InputError, match="uqs"):
         convert(tmp_path / "s.txt", tmp_path / "o.csv", to="ofiq")
-    (tmp_path / "o.csv").write_text("Filename;UnifiedQualityScore;UnifiedQualityScore.scalar\na;24;61\n")
+    (tmp_path / "o.csv").write_text(
+        "Filename;UnifiedQualityScore;UnifiedQualityScore.scalar\na;24;61\n"
+    )
     convert(tmp_path / "o.csv", tmp_path / "p.csv", to="ofiq")
     assert ofiq.read(tmp_path / "p.csv").columns["UnifiedQualityScore.scalar"] == ["61"]
 
@@ -218,7 +233,9 @@ def test_command_line(bin_file: Path, scores: Path, tmp_path: Path) -> None:
     assert done.stdout.splitlines() == [
         str(tmp_path / "out" / name) for name in ("images", "manifest.csv", "pairs.csv")
     ]
-    assert done.stderr == "images: 2 rows, 0 failed, 2 skipped\n1 pairs that cannot be were left out\n"
+    assert (
+        done.stderr == "images: 2 rows, 0 failed, 2 skipped\n1 pairs that cannot be were left out\n"
+    )
     failed = run(scores, tmp_path / "o.csv", "--to", "ofiq")
     assert failed.exit_code == 3
     assert "3 rows, 1 failed" in failed.stderr
@@ -245,7 +262,9 @@ def test_hostile_bin_is_refused_at_the_command_line(tmp_path: Path) -> None:
 
 def test_odd_names_survive(tmp_path: Path) -> None:
     names = ["=cmd()", "a,b", 'q"', "new\nline", "-rf", "x" * 200]
-    rows = [{"id": name, "path": f"{name}.jpg", "status": "ok", "raw": 1.0, "uqs": 5} for name in names]
+    rows = [
+        {"id": name, "path": f"{name}.jpg", "status": "ok", "raw": 1.0, "uqs": 5} for name in names
+    ]
     write_table(frame_of(rows), tmp_path / "s.csv")
     for target, name in (("ofiq", "o.csv"), ("fiftyone", "f.csv")):
         convert(tmp_path / "s.csv", tmp_path / name, to=target)

@@ -29,7 +29,9 @@ def world(people: int = 30, each: int = 6, seed: int = 1) -> dict[str, Any]:
     n = people * each
     true = rng.random(n)
     who = np.repeat(np.arange(people), each)
-    vectors = rng.normal(size=(people, 16))[who] + (2.2 - 2 * true)[:, None] * rng.normal(size=(n, 16))
+    vectors = rng.normal(size=(people, 16))[who] + (2.2 - 2 * true)[:, None] * rng.normal(
+        size=(n, 16)
+    )
     length = np.linalg.norm(vectors, axis=1)
     ids = np.array([f"p{p}/{k}" for p, k in zip(who, range(n), strict=True)])
     return {
@@ -52,11 +54,17 @@ def whole(here: dict[str, Any], quality: Quality) -> dict[str, Any]:
     i, j = np.triu_indices(len(here["ids"]), 1)
     index = np.stack([i, j], axis=1)
     similarity = np.einsum("pd,pd->p", here["vectors"].vector[i], here["vectors"].vector[j])
-    return {"similarity": similarity, "mated": here["who"][i] == here["who"][j], "quality": quality.value[index]}
+    return {
+        "similarity": similarity,
+        "mated": here["who"][i] == here["who"][j],
+        "quality": quality.value[index],
+    }
 
 
 @pytest.mark.parametrize("name", ["good", "noisy", "ties"])
-def test_curves_equal_those_of_the_pure_function_on_all_pairs(here: dict[str, Any], name: str) -> None:
+def test_curves_equal_those_of_the_pure_function_on_all_pairs(
+    here: dict[str, Any], name: str
+) -> None:
     found = fiqa.evaluate([here[name]], here["vectors"], **FAST)
     expected = discard_curve(**whole(here, here[name]), fmr=0.05)
     curve = found.curve(name).curve
@@ -84,7 +92,14 @@ def test_bands_and_differences_equal_those_of_the_pure_functions(here: dict[str,
     assert (ours.low, ours.high) == pytest.approx((area.low, area.high), abs=1e-12)
     other = whole(here, here["good"])["quality"]
     test = paired_difference(
-        pairs["similarity"], pairs["mated"], other, pairs["quality"], who, fmr=0.05, draws=20, seed=3
+        pairs["similarity"],
+        pairs["mated"],
+        other,
+        pairs["quality"],
+        who,
+        fmr=0.05,
+        draws=20,
+        seed=3,
     )
     assert found.curve("good").difference == test
     assert test.difference < 0
@@ -109,7 +124,11 @@ def test_verification_is_that_of_all_pairs(here: dict[str, Any]) -> None:
 
 def test_the_draws_seed_level_limits_and_fmr_change_the_result(here: dict[str, Any]) -> None:
     def band(**changed: Any) -> tuple[Any, ...]:
-        area = fiqa.evaluate(here["noisy"], here["vectors"], **{**FAST, **changed}).curve("noisy").areas
+        area = (
+            fiqa.evaluate(here["noisy"], here["vectors"], **{**FAST, **changed})
+            .curve("noisy")
+            .areas
+        )
         first = area[next(iter(area))]
         return (first.value, first.low, first.high) if first else ()
 
@@ -126,7 +145,9 @@ def test_protocols_that_discard_all_pairs(here: dict[str, Any], protocol: str) -
     expected = discard_curve(**whole(here, here["noisy"]), fmr=0.05, protocol=protocol)
     curve = found.curve("noisy").curve
     assert curve.protocol == protocol
-    np.testing.assert_allclose(curve.fnmr, expected.fnmr, atol=0.05)  # pairs of equal quality come in another order
+    np.testing.assert_allclose(
+        curve.fnmr, expected.fnmr, atol=0.05
+    )  # pairs of equal quality come in another order
     assert curve.band is None
     assert any("sets its threshold again" in note for note in found.notes)
     oracle = found.curve("oracle").areas[0.3, "start"]
@@ -135,7 +156,9 @@ def test_protocols_that_discard_all_pairs(here: dict[str, Any], protocol: str) -
 
 
 def test_schlett2023_starts_from_an_error(here: dict[str, Any]) -> None:
-    found = fiqa.evaluate(here["good"], here["vectors"], protocol="schlett2023", start_fnmr=0.1, draws=0)
+    found = fiqa.evaluate(
+        here["good"], here["vectors"], protocol="schlett2023", start_fnmr=0.1, draws=0
+    )
     assert found.recognizers[0].fnmr == pytest.approx(0.1, abs=0.01)
     assert found.settings["fmr"] is None
 
@@ -155,7 +178,9 @@ def test_ids_join_whatever_the_order_and_what_is_missing_is_counted(here: dict[s
 
 def test_recognizers_join_by_id_too(here: dict[str, Any]) -> None:
     order = np.random.default_rng(0).permutation(len(here["ids"]))
-    turned = Embeddings(here["ids"][order], here["vectors"].vector[order], here["vectors"].norm[order], "turned")
+    turned = Embeddings(
+        here["ids"][order], here["vectors"].vector[order], here["vectors"].norm[order], "turned"
+    )
     found = fiqa.evaluate(here["noisy"], [here["vectors"], turned], **FAST)
     first, second = (found.curve("noisy", name).curve for name in ("rec", "turned"))
     np.testing.assert_array_equal(first.fnmr, second.fnmr)
@@ -170,8 +195,12 @@ def test_a_manifest_says_who_is_who_and_which_images_count(here: dict[str, Any])
     vectors = Embeddings(flat, here["vectors"].vector, None, "rec")  # type: ignore[arg-type]
     found = fiqa.evaluate(quality, vectors, faces=faces, **FAST)
     kept = slice(0, n - 12)
-    expected = fiqa.evaluate(Quality(ids[kept], here["noisy"].value[kept], "noisy"), here["vectors"], **FAST)
-    np.testing.assert_array_equal(found.curve("noisy").curve.fnmr, expected.curve("noisy").curve.fnmr)
+    expected = fiqa.evaluate(
+        Quality(ids[kept], here["noisy"].value[kept], "noisy"), here["vectors"], **FAST
+    )
+    np.testing.assert_array_equal(
+        found.curve("noisy").curve.fnmr, expected.curve("noisy").curve.fnmr
+    )
     with pytest.raises(EvidenceError, match="images that every quality and recognizer has"):
         fiqa.evaluate(quality, vectors, **FAST)
 
@@ -192,7 +221,9 @@ def test_copies_are_left_out_of_mated_pairs_and_counted(here: dict[str, Any]) ->
 def listed(here: dict[str, Any]) -> Pairs:
     rng = np.random.default_rng(4)
     i, j = np.triu_indices(len(here["ids"]), 1)
-    rows = np.concatenate([np.flatnonzero(here["who"][i] == here["who"][j]), rng.choice(len(i), 500, replace=False)])
+    rows = np.concatenate(
+        [np.flatnonzero(here["who"][i] == here["who"][j]), rng.choice(len(i), 500, replace=False)]
+    )
     rows = np.unique(rows)  # a pair that is listed twice is left out
     index = np.stack([i[rows], j[rows]], axis=1)
     return Pairs(here["ids"], index, here["who"][index[:, 0]] == here["who"][index[:, 1]])
@@ -217,7 +248,10 @@ def test_pairs_alone_tell_who_is_who_where_ids_do_not(here: dict[str, Any]) -> N
     flat = np.array([name.replace("/", "_") for name in here["ids"]])
     vectors = Embeddings(flat, here["vectors"].vector, None, "rec")  # type: ignore[arg-type]
     found = fiqa.evaluate(
-        Quality(flat, here["good"].value, "good"), vectors, pairs=Pairs(flat, pairs.index, pairs.mated), **FAST
+        Quality(flat, here["good"].value, "good"),
+        vectors,
+        pairs=Pairs(flat, pairs.index, pairs.mated),
+        **FAST,
     )
     assert found.counts["identities"] == 30
     assert found.curve("good").curve.band is not None
@@ -233,21 +267,33 @@ def test_files_and_names(here: dict[str, Any], tmp_path: Path) -> None:
     write_embeddings(here["vectors"], tmp_path / "emb.npz")
     for name in ("good", "noisy"):
         write_quality(here[name], tmp_path / f"{name}.parquet")
-    pl.DataFrame({"id": here["ids"], "raw": here["noisy"].value, "score": here["good"].value}).write_csv(
-        tmp_path / "table.csv"
-    )
-    given = [str(tmp_path / "good.parquet"), f"mine={tmp_path / 'noisy.parquet'}", tmp_path / "table.csv", "norm"]
+    pl.DataFrame(
+        {"id": here["ids"], "raw": here["noisy"].value, "score": here["good"].value}
+    ).write_csv(tmp_path / "table.csv")
+    given = [
+        str(tmp_path / "good.parquet"),
+        f"mine={tmp_path / 'noisy.parquet'}",
+        tmp_path / "table.csv",
+        "norm",
+    ]
     found = fiqa.evaluate(given, tmp_path / "emb.npz", **FAST)
     assert [scores.name for scores in found.scores] == ["good", "mine", "table", "norm of rec"]
     assert found.scores[0].scale == "column value, lies in 0..1"
     assert found.scores[0].spread == spread(here["good"].value)
-    assert found.scores[2].unit is None, "raw is open; the calibrated score must not stand in for it"
+    assert found.scores[2].unit is None, (
+        "raw is open; the calibrated score must not stand in for it"
+    )
     assert found.scores[2].scale.startswith("open: column raw")
     assert found.scores[1].unit is None
     assert found.scores[1].spread is None
-    assert any(note.startswith("Scales: good: column value, lies in 0..1; mine: open") for note in found.notes)
+    assert any(
+        note.startswith("Scales: good: column value, lies in 0..1; mine: open")
+        for note in found.notes
+    )
     np.testing.assert_allclose(found.scores[3].value, here["vectors"].norm)
-    named = fiqa.evaluate({"a": here["good"], "b": str(tmp_path / "good.parquet")}, here["vectors"], **FAST)
+    named = fiqa.evaluate(
+        {"a": here["good"], "b": str(tmp_path / "good.parquet")}, here["vectors"], **FAST
+    )
     assert named.curve("b").difference is not None
     assert named.curve("b").difference.difference == 0
 
@@ -262,7 +308,11 @@ def test_one_person_has_no_bands(here: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("changed", "kind", "message"),
     [
-        ({"fmr": 1e-9}, EvidenceError, "An FMR of 1e-09 needs at least 1000000000 non-mated pairs, got 15660"),
+        (
+            {"fmr": 1e-9},
+            EvidenceError,
+            "An FMR of 1e-09 needs at least 1000000000 non-mated pairs, got 15660",
+        ),
         ({"fmr": 0.0}, InputError, "fmr must be in"),
         ({"protocol": "isso"}, UnknownNameError, "did you mean 'iso'"),
         ({"start_fnmr": 0.1}, InputError, "start_fnmr must be None under protocol 'iso'"),
@@ -273,7 +323,9 @@ def test_one_person_has_no_bands(here: dict[str, Any]) -> None:
         ({"match": "file"}, UnknownNameError, "Unknown match 'file'"),
     ],
 )
-def test_it_refuses(here: dict[str, Any], changed: dict[str, Any], kind: type[Exception], message: str) -> None:
+def test_it_refuses(
+    here: dict[str, Any], changed: dict[str, Any], kind: type[Exception], message: str
+) -> None:
     with pytest.raises(kind, match=message):
         fiqa.evaluate(here["good"], here["vectors"], **{**FAST, **changed})
 

@@ -77,7 +77,9 @@ def test_the_exported_model_scores_as_the_network_does(finished, tmp_path):
     raw = scorer.score(crops)
     assert np.ptp(wanted[:, 0]) > 1e-3, "a constant would prove nothing"
     np.testing.assert_allclose(raw, wanted[:, 0], atol=1e-4)
-    np.testing.assert_allclose(scorer.explain(Faces(crops)).quality["blur"], wanted[:, 1], atol=1e-4)
+    np.testing.assert_allclose(
+        scorer.explain(Faces(crops)).quality["blur"], wanted[:, 1], atol=1e-4
+    )
     assert np.isnan(scorer.explain(Faces(crops)).quality["pose"]).all()
     assert scorer.name == "tiny"
 
@@ -105,21 +107,35 @@ def test_the_exported_model_scores_as_the_network_does(finished, tmp_path):
     assert again.report == report
     other = fiqa.export(run, tmp_path / "s.onnx", runs=1, metric="spearman")
     assert other.card.name == "s"
-    with pytest.raises(UnknownNameError, match="Unknown metric of this run 'rmse'; must be one of: mae, spearman"):
+    with pytest.raises(
+        UnknownNameError, match="Unknown metric of this run 'rmse'; must be one of: mae, spearman"
+    ):
         fiqa.export(run, tmp_path / "r.onnx", metric="rmse")
 
 
 def test_int8_passes_its_gate_or_is_not_written(finished, tmp_path):
     _, run = finished
     whole = fiqa.export(run, tmp_path / "whole.onnx", runs=1)
-    small = fiqa.export(run, tmp_path / "small.onnx", int8=True, gate=Gate(spearman=-1.0, spread=100.0), runs=1)
-    assert small.report["bytes_int8"] == (tmp_path / "small.onnx").stat().st_size < 0.5 * whole.report["bytes"]
+    small = fiqa.export(
+        run, tmp_path / "small.onnx", int8=True, gate=Gate(spearman=-1.0, spread=100.0), runs=1
+    )
+    assert (
+        small.report["bytes_int8"]
+        == (tmp_path / "small.onnx").stat().st_size
+        < 0.5 * whole.report["bytes"]
+    )
     assert -1 <= small.report["gate"]["spearman"] <= 1
-    assert small.card.numbers["validation int8 against fp32, area"] == "not measured, no embeddings were given"
-    assert fiqa.load(tmp_path / "small.onnx").score(np.zeros((2, 32, 32, 3), np.uint8)).shape == (2,)
+    assert (
+        small.card.numbers["validation int8 against fp32, area"]
+        == "not measured, no embeddings were given"
+    )
+    assert fiqa.load(tmp_path / "small.onnx").score(np.zeros((2, 32, 32, 3), np.uint8)).shape == (
+        2,
+    )
     for gate in (Gate(spearman=1.0, spread=100.0), Gate(spearman=-1.0, spread=0.0)):
         with pytest.raises(
-            EvidenceError, match=r"int8 is refused: on 24 held-out crops Spearman against fp32 is .*\(at least"
+            EvidenceError,
+            match=r"int8 is refused: on 24 held-out crops Spearman against fp32 is .*\(at least",
         ):
             fiqa.export(run, tmp_path / "no.onnx", int8=True, gate=gate, runs=1)
     assert not list(tmp_path.glob("no.*"))
@@ -141,9 +157,13 @@ def test_with_embeddings_the_gate_has_the_discard_curve_of_held_people(finished,
     assert gate["area_int8"] == pytest.approx(held.area(scores))
     assert gate["area"] == pytest.approx(gate["area_int8"] - gate["area_fp32"])
     assert done.card.numbers["validation int8 against fp32, area"] == gate["area"]
-    assert fiqa.export(run, tmp_path / "small.onnx", int8=True, gate=loose, embeddings=file, runs=1).current
+    assert fiqa.export(
+        run, tmp_path / "small.onnx", int8=True, gate=loose, embeddings=file, runs=1
+    ).current
     write_embeddings(Embeddings(data.ids, -raw / norm[:, None], norm, "r"), file)
-    assert not fiqa.export(run, tmp_path / "small.onnx", int8=True, gate=loose, embeddings=file, runs=1).current
+    assert not fiqa.export(
+        run, tmp_path / "small.onnx", int8=True, gate=loose, embeddings=file, runs=1
+    ).current
 
 
 def test_a_constant_or_wrong_network_is_refused(finished, tmp_path, monkeypatch):
@@ -157,14 +177,18 @@ def test_a_constant_or_wrong_network_is_refused(finished, tmp_path, monkeypatch)
         patch.setattr(verb._Work, "_torch", lambda work: torch_gives(work) + 1)
         with pytest.raises(EvidenceError, match="ONNX must give what torch gives to ") as caught:
             fiqa.export(run, tmp_path / "m.onnx")
-    allowed, gap = (float(word) for word in re.findall(r"(?<=to |by )[\d.e-]+(?=,| on)", str(caught.value)))
+    allowed, gap = (
+        float(word) for word in re.findall(r"(?<=to |by )[\d.e-]+(?=,| on)", str(caught.value))
+    )
     assert gap == pytest.approx(1, abs=1e-2)
     assert 0 < allowed < 1e-2
     file = best_of(run, "mae")[0]
     state = load_file(file)
     state["quality.weight"] *= 0
     save_file(state, file)
-    with pytest.raises(EvidenceError, match="the scores of a model must vary, they span 0 on 24 validation crops"):
+    with pytest.raises(
+        EvidenceError, match="the scores of a model must vary, they span 0 on 24 validation crops"
+    ):
         fiqa.export(run, tmp_path / "m.onnx")
     assert not list(tmp_path.glob("m.*"))
 
@@ -174,7 +198,9 @@ def test_what_is_no_run_or_no_place_is_an_error(tmp_path):
         fiqa.export(tmp_path, tmp_path / "m.onnx")
     with pytest.raises(UnknownNameError, match=r"Unknown suffix of a model '\.pt'"):
         fiqa.export(tmp_path, tmp_path / "m.pt")
-    with pytest.raises(InputError, match="embeddings are for the gate of an int8 model, and int8 is off"):
+    with pytest.raises(
+        InputError, match="embeddings are for the gate of an int8 model, and int8 is off"
+    ):
         fiqa.export(tmp_path, tmp_path / "m.onnx", embeddings=tmp_path / "v.npz")
 
 

@@ -66,15 +66,23 @@ def test_each_method_is_its_pure_function(vectors, prior):
 
 def test_options_and_seed_change_the_labels(vectors, prior):
     plain = label("label_optimization", embeddings=vectors, prior=prior, theta=0.5).value
-    for change in ({"clusters": 3}, {"theta": 0.05}, {"repeats": 1, "clusters": 3}, {"rank_scale": "unit"}):
-        other = label("label_optimization", embeddings=vectors, prior=prior, **{"theta": 0.5, **change}).value
+    for change in (
+        {"clusters": 3},
+        {"theta": 0.05},
+        {"repeats": 1, "clusters": 3},
+        {"rank_scale": "unit"},
+    ):
+        other = label(
+            "label_optimization", embeddings=vectors, prior=prior, **{"theta": 0.5, **change}
+        ).value
         assert not np.array_equal(plain, other), change
     few = {"embeddings": vectors, "prior": prior, "clusters": 3, "theta": 0.5, "repeats": 1}
     assert not np.array_equal(
         label("label_optimization", **few).value, label("label_optimization", seed=1, **few).value
     )
     assert not np.array_equal(
-        label("cr_fiqa", embeddings=vectors).value, label("cr_fiqa", embeddings=vectors, form="paper").value
+        label("cr_fiqa", embeddings=vectors).value,
+        label("cr_fiqa", embeddings=vectors, form="paper").value,
     )
     assert not np.array_equal(
         label("sdd_fiqa", embeddings=vectors, samples=4).value,
@@ -95,7 +103,9 @@ def test_rows_are_joined_by_id_whatever_their_order(vectors, prior, rng):
         "clusters start at other rows; the labels agree"
     )
     found = label("cr_fiqa", embeddings=vectors.take(shuffled))
-    np.testing.assert_allclose(found.at(vectors.id), label("cr_fiqa", embeddings=vectors).value, atol=1e-6)
+    np.testing.assert_allclose(
+        found.at(vectors.id), label("cr_fiqa", embeddings=vectors).value, atol=1e-6
+    )
 
 
 def test_what_a_face_lacks_is_its_status(vectors, prior, tmp_path):
@@ -106,12 +116,34 @@ def test_what_a_face_lacks_is_its_status(vectors, prior, tmp_path):
     faces = Manifest(np.array(ids), np.array(ids), np.array(who), status=np.array(status))
     extra = Embeddings(np.array(["lone/1"]), vectors.vector[:1])
     known = Embeddings(np.r_[vectors.id, extra.id], np.r_[vectors.vector, extra.vector])
-    less = Quality(np.array(["p0/00", "p1/10", "lone/1", "p2/20", "p2/21"]), [1.0, 2, 3, 4, 5], "prior")
-    found = label_rows("faceqnet", faces=faces, embeddings=known, prior=less, out=tmp_path / "l.csv")
+    less = Quality(
+        np.array(["p0/00", "p1/10", "lone/1", "p2/20", "p2/21"]), [1.0, 2, 3, 4, 5], "prior"
+    )
+    found = label_rows(
+        "faceqnet", faces=faces, embeddings=known, prior=less, out=tmp_path / "l.csv"
+    )
     table = read_table(tmp_path / "l.csv")
     assert table["id"].to_list() == ids
-    assert table["status"].to_list() == ["ok", "no_embedding", "ok", "no_prior", "ok", "no_identity", "ok", "truncated"]
-    assert table["value"].is_null().to_list() == [False, True, False, True, False, True, False, True]
+    assert table["status"].to_list() == [
+        "ok",
+        "no_embedding",
+        "ok",
+        "no_prior",
+        "ok",
+        "no_identity",
+        "ok",
+        "truncated",
+    ]
+    assert table["value"].is_null().to_list() == [
+        False,
+        True,
+        False,
+        True,
+        False,
+        True,
+        False,
+        True,
+    ]
     assert found.failed == 4
     assert len(found.quality) == 4
     again = read_quality(tmp_path / "l.csv")
@@ -128,7 +160,9 @@ def test_vectors_that_cannot_be_used_are_rows(tmp_path, vectors):
     np.save(tmp_path / "e.npy", raw)
     (tmp_path / "e.ids.txt").write_text("".join(f"{name}\n" for name in vectors.id))
     found = label_rows("cr_fiqa", embeddings=tmp_path / "e.npy")
-    assert found.table["status"].to_list() == ["invalid_embedding" if k in (3, 5) else "ok" for k in range(60)]
+    assert found.table["status"].to_list() == [
+        "invalid_embedding" if k in (3, 5) else "ok" for k in range(60)
+    ]
 
 
 def test_vectors_of_any_length_are_normalized(tmp_path, vectors, rng):
@@ -136,9 +170,13 @@ def test_vectors_of_any_length_are_normalized(tmp_path, vectors, rng):
     np.save(tmp_path / "e.npy", vectors.vector * scale)
     (tmp_path / "e.ids.txt").write_text("".join(f"{name}\n" for name in vectors.id))
     np.testing.assert_allclose(
-        label("cr_fiqa", embeddings=tmp_path / "e.npy").value, label("cr_fiqa", embeddings=vectors).value, atol=1e-5
+        label("cr_fiqa", embeddings=tmp_path / "e.npy").value,
+        label("cr_fiqa", embeddings=vectors).value,
+        atol=1e-5,
     )
-    np.testing.assert_allclose(label("norm", embeddings=tmp_path / "e.npy").value, scale.ravel(), rtol=1e-5)
+    np.testing.assert_allclose(
+        label("norm", embeddings=tmp_path / "e.npy").value, scale.ravel(), rtol=1e-5
+    )
 
 
 def test_mapped_float16_gives_the_labels_of_float32(tmp_path, vectors, prior):
@@ -152,7 +190,10 @@ def test_a_rerun_does_nothing_and_another_setting_does_it_again(tmp_path, vector
     write_embeddings(vectors, tmp_path / "e.npz")
     given = {"embeddings": tmp_path / "e.npz", "prior": prior, "out": tmp_path / "l.parquet"}
     first = label_rows("label_optimization", **given)
-    bytes_, stamp = (tmp_path / "l.parquet").read_bytes(), (tmp_path / "l.parquet").stat().st_mtime_ns
+    bytes_, stamp = (
+        (tmp_path / "l.parquet").read_bytes(),
+        (tmp_path / "l.parquet").stat().st_mtime_ns,
+    )
     again = label_rows("label_optimization", **given)
     assert (first.current, again.current) == (False, True)
     assert (tmp_path / "l.parquet").stat().st_mtime_ns == stamp
@@ -168,7 +209,9 @@ def test_a_rerun_does_nothing_and_another_setting_does_it_again(tmp_path, vector
 
 
 def test_the_sidecar_says_what_made_it(tmp_path, vectors, prior):
-    label("label_optimization", embeddings=vectors, prior=prior, out=tmp_path / "l.parquet", theta=0.3)
+    label(
+        "label_optimization", embeddings=vectors, prior=prior, out=tmp_path / "l.parquet", theta=0.3
+    )
     side = read_sidecar(tmp_path / "l.parquet")
     assert side["arguments"] == {
         "method": "label_optimization",
@@ -180,7 +223,9 @@ def test_the_sidecar_says_what_made_it(tmp_path, vectors, prior):
     assert (side["verb"], side["seed"], "numpy" in side["versions"]) == ("label", 0, True)
     found = side["found"]
     assert found["images"] == 60
-    assert found["mated_agreement_after"] > found["mated_agreement_before"], "the labels come closer to the recognizer"
+    assert found["mated_agreement_after"] > found["mated_agreement_before"], (
+        "the labels come closer to the recognizer"
+    )
     assert 0 < found["mean_absolute_move"] <= found["largest_move"] <= 1
     table = read_table(tmp_path / "l.parquet")
     np.testing.assert_allclose(table["prior"], prior.value)
@@ -193,7 +238,9 @@ def test_what_is_asked_wrong_is_said(vectors, prior, tmp_path):
     with pytest.raises(UnknownNameError, match="Unknown method 'cr_fiqqa'") as caught:
         label("cr_fiqqa", embeddings=vectors)
     assert caught.value.closest == "cr_fiqa"
-    with pytest.raises(InputError, match=r"method must be one that gives labels: .*norm.*; laplacian gives score"):
+    with pytest.raises(
+        InputError, match=r"method must be one that gives labels: .*norm.*; laplacian gives score"
+    ):
         label("laplacian", embeddings=vectors)
     with pytest.raises(UnknownNameError, match="Unknown option of cr_fiqa 'fomr'") as caught:
         label("cr_fiqa", embeddings=vectors, fomr="paper")
@@ -201,7 +248,9 @@ def test_what_is_asked_wrong_is_said(vectors, prior, tmp_path):
     with pytest.raises(InputError, match=r"theta must be a number, got 'much'\."):
         label_rows("label_optimization", embeddings=vectors, prior=prior, options={"theta": "much"})
     with pytest.raises(InputError, match=r"repeats must be a whole number, got '2\.5'\."):
-        label_rows("label_optimization", embeddings=vectors, prior=prior, options={"repeats": "2.5"})
+        label_rows(
+            "label_optimization", embeddings=vectors, prior=prior, options={"repeats": "2.5"}
+        )
     with pytest.raises(InputError, match="not given: prior") as caught:
         label("label_optimization", embeddings=vectors)
     assert "--prior" in caught.value.hint
@@ -225,7 +274,9 @@ def test_what_is_asked_wrong_is_said(vectors, prior, tmp_path):
 
 
 def test_a_table_of_faces_gives_rows_and_identities_without_its_images(vectors, tmp_path):
-    frame = pl.DataFrame({"id": vectors.id.tolist(), "path": "gone.png", "identity": ["a", "b"] * 30, "status": "ok"})
+    frame = pl.DataFrame(
+        {"id": vectors.id.tolist(), "path": "gone.png", "identity": ["a", "b"] * 30, "status": "ok"}
+    )
     frame.write_parquet(tmp_path / "faces.parquet")
     found = label("cr_fiqa", faces=tmp_path / "faces.parquet", embeddings=vectors)
     np.testing.assert_array_equal(
@@ -240,7 +291,9 @@ def test_no_row_at_all(tmp_path):
 
 
 @pytest.mark.parametrize("stop_after", [0, 1, 3])
-def test_label_optimization_goes_on_where_it_stopped(vectors, prior, tmp_path, monkeypatch, stop_after):
+def test_label_optimization_goes_on_where_it_stopped(
+    vectors, prior, tmp_path, monkeypatch, stop_after
+):
     """Stopped after the clusters or some repeats: the rerun finds the parts, does only the rest, and ends with the same bytes."""
     from fiqa.methods.label_optimization import LabelOptimizer
 
@@ -262,8 +315,14 @@ def test_label_optimization_goes_on_where_it_stopped(vectors, prior, tmp_path, m
     assert not (tmp_path / "cut.parquet").exists()
     assert len(list(tmp_path.glob("cut.parquet.optimize.parts/*.npz"))) == 1 + stop_after
     monkeypatch.setattr(LabelOptimizer, "advance", whole)
-    monkeypatch.setattr(LabelOptimizer, "cluster", lambda self, progress=None: pytest.fail("clusters were known"))
+    monkeypatch.setattr(
+        LabelOptimizer, "cluster", lambda self, progress=None: pytest.fail("clusters were known")
+    )
     label_rows("label_optimization", out=tmp_path / "cut.parquet", **given)
     assert (tmp_path / "cut.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
-    assert (tmp_path / "cut.parquet.json").read_bytes() == (tmp_path / "whole.parquet.json").read_bytes()
-    assert [p.name for p in Path(tmp_path).iterdir() if "parts" in p.name or "partial" in p.name] == []
+    assert (tmp_path / "cut.parquet.json").read_bytes() == (
+        tmp_path / "whole.parquet.json"
+    ).read_bytes()
+    assert [
+        p.name for p in Path(tmp_path).iterdir() if "parts" in p.name or "partial" in p.name
+    ] == []

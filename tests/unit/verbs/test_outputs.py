@@ -24,7 +24,18 @@ from fiqa.types import Embeddings, Manifest
 Case = tuple[list[str], str, str]
 """Arguments without the output, the output, and the input that it must not touch."""
 EMBED = ["embed", "crops", "--recognizer", "recognizer.onnx", "-o"]
-EVALUATE = ["evaluate", "--quality", "scores.csv", "--embeddings", "emb.npz", "--fmr", "0.5", "--draws", "0", "-o"]
+EVALUATE = [
+    "evaluate",
+    "--quality",
+    "scores.csv",
+    "--embeddings",
+    "emb.npz",
+    "--fmr",
+    "0.5",
+    "--draws",
+    "0",
+    "-o",
+]
 TABLES = ["tables", "dms", "--quality", "scores.csv", "--embeddings", "emb.npz", "-o"]
 THRESHOLD = [
     "threshold",
@@ -46,7 +57,11 @@ CASES: dict[str, list[Case]] = {
     ],
     "align": [
         (["align", "crops", "--detector", "none", "-o"], "crops", "crops/a/0.png"),
-        (["align", "crops/faces.parquet", "--detector", "none", "-o"], "crops", "crops/faces.parquet"),
+        (
+            ["align", "crops/faces.parquet", "--detector", "none", "-o"],
+            "crops",
+            "crops/faces.parquet",
+        ),
     ],
     "score": [
         (["score", "faces.csv", "--aligned", "-o"], "faces.csv", "faces.csv"),
@@ -77,7 +92,19 @@ CASES: dict[str, list[Case]] = {
     ],
     "weights": [
         (
-            ["weights", "card", "--kind", "recognizer", "--color", "RGB", "--mean", "0", "--std", "1", "--force"],
+            [
+                "weights",
+                "card",
+                "--kind",
+                "recognizer",
+                "--color",
+                "RGB",
+                "--mean",
+                "0",
+                "--std",
+                "1",
+                "--force",
+            ],
             "recognizer.onnx",
             "recognizer.json",
         )
@@ -86,7 +113,9 @@ CASES: dict[str, list[Case]] = {
 
 
 @pytest.fixture
-def work(tmp_path: Path, tiny_recognizer: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Path:
+def work(
+    tmp_path: Path, tiny_recognizer: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """A folder with one input of every kind."""
     import cv2
 
@@ -98,11 +127,18 @@ def work(tmp_path: Path, tiny_recognizer: Callable[..., Path], monkeypatch: pyte
     for person in "ab":
         (tmp_path / "crops" / person).mkdir(parents=True)
         for k in range(3):
-            cv2.imwrite(str(tmp_path / "crops" / person / f"{k}.png"), rng.integers(0, 256, (112, 112, 3), np.uint8))
-            rows.append({"id": f"{person}/{k}", "path": f"crops/{person}/{k}.png", "identity": person})
+            cv2.imwrite(
+                str(tmp_path / "crops" / person / f"{k}.png"),
+                rng.integers(0, 256, (112, 112, 3), np.uint8),
+            )
+            rows.append(
+                {"id": f"{person}/{k}", "path": f"crops/{person}/{k}.png", "identity": person}
+            )
     frame = pl.DataFrame(rows)
     frame.write_csv(tmp_path / "faces.csv")
-    frame.with_columns(pl.col("path").str.replace("crops/", "")).write_parquet(tmp_path / "crops" / "faces.parquet")
+    frame.with_columns(pl.col("path").str.replace("crops/", "")).write_parquet(
+        tmp_path / "crops" / "faces.parquet"
+    )
     (tmp_path / "list.txt").write_text("crops/a/0.png\n")
     scores = frame.select("id", pl.Series("score", rng.random(len(frame))))
     scores.write_csv(tmp_path / "scores.csv")
@@ -110,7 +146,9 @@ def work(tmp_path: Path, tiny_recognizer: Callable[..., Path], monkeypatch: pyte
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     write_embeddings(Embeddings(frame["id"].to_numpy().astype(str), vectors), tmp_path / "emb.npz")
     recipe = {"data": {"faces": "crops", "labels": "scores.csv", "size": 32, "validation": 0.5}}
-    (tmp_path / "recipe.toml").write_text('[data]\nfaces = "crops"\nlabels = "scores.csv"\nsize = 32\n')
+    (tmp_path / "recipe.toml").write_text(
+        '[data]\nfaces = "crops"\nlabels = "scores.csv"\nsize = 32\n'
+    )
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "recipe.json").write_text(json.dumps(resolve(recipe).record()))
     (tmp_path / "run" / "best_mae.safetensors").write_bytes(b"weights")
@@ -145,7 +183,9 @@ ALL = [(name, *case) for name, cases in CASES.items() for case in cases]
 
 
 @pytest.mark.parametrize("link", ["same", "symlink"])
-@pytest.mark.parametrize(("name", "arguments", "output", "victim"), ALL, ids=[f"{n}-{o}-{v}" for n, _, o, v in ALL])
+@pytest.mark.parametrize(
+    ("name", "arguments", "output", "victim"), ALL, ids=[f"{n}-{o}-{v}" for n, _, o, v in ALL]
+)
 def test_an_output_over_an_input_is_refused(
     work: Path, name: str, arguments: list[str], output: str, victim: str, link: str
 ) -> None:
@@ -193,7 +233,9 @@ def test_every_command_that_writes_has_its_cases() -> None:
         if isinstance(command, typer.core.TyperGroup):
             continue  # weights: card writes, pull reads nothing of the user's
         options = {option for parameter in command.params for option in parameter.opts}
-        if {"--output", "--html"} & options or any(p.name in ("output", "out") for p in command.params):
+        if {"--output", "--html"} & options or any(
+            p.name in ("output", "out") for p in command.params
+        ):
             writing.add(name)
     assert writing == set(CASES) - {"weights"}
 

@@ -26,7 +26,9 @@ def here() -> dict[str, Any]:
     n = people * each
     true = rng.random(n).astype(np.float32)
     who = np.repeat(np.arange(people), each)
-    vectors = rng.normal(size=(people, 24))[who] + np.where(true < 0.15, 4.0, 0.35)[:, None] * rng.normal(size=(n, 24))
+    vectors = rng.normal(size=(people, 24))[who] + np.where(true < 0.15, 4.0, 0.35)[
+        :, None
+    ] * rng.normal(size=(n, 24))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     ids = np.array([f"p{p}/{k}" for p, k in zip(who, range(n), strict=True)])
     camera = np.where(rng.random(n) < np.where(true < 0.15, 0.9, 0.3), "nir", "rgb")
@@ -69,7 +71,9 @@ def test_a_wanted_coverage(here: dict[str, Any]) -> None:
 
 
 def test_groups_pay_what_the_cut_costs_them(here: dict[str, Any]) -> None:
-    found = fiqa.threshold(here["quality"], here["vectors"], faces=here["faces"], group="camera", fnmr=0.02, fmr=0.01)
+    found = fiqa.threshold(
+        here["quality"], here["vectors"], faces=here["faces"], group="camera", fnmr=0.02, fmr=0.01
+    )
     nir, rgb = found.cut.groups
     assert (nir.name, rgb.name) == ("nir", "rgb")
     gone = here["quality"].value < found.cut.cut.value
@@ -105,7 +109,9 @@ def write_scores(here: dict[str, Any], path: Path, raw: np.ndarray, uqs: np.ndar
 
 
 @pytest.mark.parametrize("wanted", [0.01, 0.02, 0.03, 0.05, 0.1])
-def test_the_integer_is_the_lowest_that_keeps_the_promise(here: dict[str, Any], tmp_path: Path, wanted: float) -> None:
+def test_the_integer_is_the_lowest_that_keeps_the_promise(
+    here: dict[str, Any], tmp_path: Path, wanted: float
+) -> None:
     """Steps of 7, so that the integer of the cut's own score is often one that breaks the promise."""
     raw = here["quality"].value
     uqs = 7 * np.round(raw * 14).astype(int)
@@ -122,7 +128,9 @@ def test_the_integer_is_the_lowest_that_keeps_the_promise(here: dict[str, Any], 
     assert hundred.effect.coverage == pytest.approx(np.mean(uqs >= good))
 
 
-def test_the_integer_of_a_coverage_is_the_highest_that_keeps_it(here: dict[str, Any], tmp_path: Path) -> None:
+def test_the_integer_of_a_coverage_is_the_highest_that_keeps_it(
+    here: dict[str, Any], tmp_path: Path
+) -> None:
     uqs = np.round(100 * here["quality"].value).astype(int)
     file = write_scores(here, tmp_path / "scores.parquet", here["quality"].value, uqs)
     report = fiqa.threshold(file, here["vectors"], coverage=0.83, fmr=0.01, draws=10)
@@ -149,17 +157,24 @@ def test_more_pairs_than_are_stored_are_drawn_by_seed_and_said(
 ) -> None:
     monkeypatch.setattr("fiqa.evaluation.evidence.STORED", 20_000)
     monkeypatch.setattr("fiqa.evaluation.threshold.STORED", 20_000)
-    found = [fiqa.threshold(here["quality"], here["vectors"], fnmr=0.05, fmr=0.01, seed=s) for s in (0, 0, 1)]
+    found = [
+        fiqa.threshold(here["quality"], here["vectors"], fnmr=0.05, fmr=0.01, seed=s)
+        for s in (0, 0, 1)
+    ]
     assert found[0].cut.nonmated == 20_000
     assert any("20,000 of 318,400 non-mated pairs were drawn" in note for note in found[0].notes)
     assert found[0].cut.threshold == found[1].cut.threshold != found[2].cut.threshold
-    whole = fiqa.threshold(here["quality"], here["vectors"], fnmr=0.05, fmr=0.01, pairs=None, draws=2)
+    whole = fiqa.threshold(
+        here["quality"], here["vectors"], fnmr=0.05, fmr=0.01, pairs=None, draws=2
+    )
     assert found[0].cut.threshold == pytest.approx(whole.cut.threshold, abs=0.03)
 
 
 def test_it_is_written_as_plain_json(here: dict[str, Any], tmp_path: Path) -> None:
     out = tmp_path / "cut.json"
-    report = fiqa.threshold(here["quality"], here["vectors"], fnmr=0.02, fmr=0.01, draws=10, out=out)
+    report = fiqa.threshold(
+        here["quality"], here["vectors"], fnmr=0.02, fmr=0.01, draws=10, out=out
+    )
     read = json.loads(out.read_text())
     assert read["cut"]["cut"]["value"] == report.cut.cut.value
     assert read["points"][0]["cut"] == read["cut"]
@@ -178,7 +193,9 @@ def saved(here: dict[str, Any], folder: Path) -> dict[str, str]:
     from fiqa.data.embeddings import write_embeddings
 
     files = {"quality": folder / "q.csv", "embeddings": folder / "e.npz", "faces": folder / "f.csv"}
-    pl.DataFrame({"id": here["ids"], "score": here["quality"].value.astype(float)}).write_csv(files["quality"])
+    pl.DataFrame({"id": here["ids"], "score": here["quality"].value.astype(float)}).write_csv(
+        files["quality"]
+    )
     write_embeddings(here["vectors"], files["embeddings"])
     camera = [value or None for value in here["faces"].columns["camera"].tolist()]
     faces = {"path": here["ids"], "id": here["ids"], "identity": here["who"], "camera": camera}
@@ -186,7 +203,9 @@ def saved(here: dict[str, Any], folder: Path) -> dict[str, str]:
     return {name: str(path) for name, path in files.items()}
 
 
-def test_the_command_and_the_function_write_the_same_bytes(here: dict[str, Any], tmp_path: Path) -> None:
+def test_the_command_and_the_function_write_the_same_bytes(
+    here: dict[str, Any], tmp_path: Path
+) -> None:
     files = saved(here, tmp_path)
     quality, embeddings, faces = files["quality"], files["embeddings"], files["faces"]
     wish: dict[str, Any] = {"fnmr": [0.02, 0.05], "fmr": 0.01, "draws": 10, "group": "camera"}
@@ -211,9 +230,14 @@ def test_several_wishes_are_the_same_as_each_alone(here: dict[str, Any]) -> None
     both = fiqa.threshold(quality, vectors, fnmr=(0.05, 0.02, 0.05), fmr=0.01, draws=10)
     assert [point.wish.fnmr for point in both.points] == [0.05, 0.02]
     for point in both.points:
-        assert fiqa.threshold(quality, vectors, fnmr=point.wish.fnmr, fmr=0.01, draws=10).cut == point.cut
+        assert (
+            fiqa.threshold(quality, vectors, fnmr=point.wish.fnmr, fmr=0.01, draws=10).cut
+            == point.cut
+        )
     shares = fiqa.threshold(quality, vectors, coverage=[0.9, 0.8], fmr=0.01, draws=10)
-    assert [point.cut.coverage.value for point in shares.points] == pytest.approx([0.9, 0.8], abs=0.002)
+    assert [point.cut.coverage.value for point in shares.points] == pytest.approx(
+        [0.9, 0.8], abs=0.002
+    )
     assert shares.points[0].cut.safe.effect is not None
     assert shares.points[0].cut.safe.effect.coverage > 0.9
     assert shares.points[0].cut.safe.limit >= 0.9
@@ -221,7 +245,9 @@ def test_several_wishes_are_the_same_as_each_alone(here: dict[str, Any]) -> None
 
 def test_confidence_moves_the_safe_cut_and_only_that(here: dict[str, Any]) -> None:
     low, high = (
-        fiqa.threshold(here["quality"], here["vectors"], fnmr=0.05, fmr=0.01, draws=10, confidence=c).cut
+        fiqa.threshold(
+            here["quality"], here["vectors"], fnmr=0.05, fmr=0.01, draws=10, confidence=c
+        ).cut
         for c in (0.6, 0.95)
     )
     assert low.cut == high.cut
@@ -230,25 +256,37 @@ def test_confidence_moves_the_safe_cut_and_only_that(here: dict[str, Any]) -> No
     assert low.cut.value < low.safe.effect.cut < high.safe.effect.cut
 
 
-def test_what_is_printed_keeps_exactly_what_was_promised(here: dict[str, Any], tmp_path: Path) -> None:
+def test_what_is_printed_keeps_exactly_what_was_promised(
+    here: dict[str, Any], tmp_path: Path
+) -> None:
     """Typed back into a table of float32 or of float64, whichever the reader makes of the column."""
     raw = np.float32(0.8) + here["quality"].value * np.float32(1e-3)
     file = write_scores(here, tmp_path / "s.parquet", raw, np.zeros(len(raw), int))
     report = fiqa.threshold(file, here["vectors"], fnmr=0.05, fmr=0.01, draws=10)
     point = report.points[0]
-    for typed, effect in ((point.typed, point.cut.effect), (point.safe_typed, point.cut.safe.effect)):
+    for typed, effect in (
+        (point.typed, point.cut.effect),
+        (point.safe_typed, point.cut.safe.effect),
+    ):
         assert typed is not None
         assert effect is not None
         assert f" {typed} " in report.text()
         for column in (raw, raw.astype(np.float64)):
             frame = pl.DataFrame({"raw": column}).filter(pl.col("raw") >= float(typed))
             assert len(frame) == round(effect.coverage * len(raw))
-            assert kept_fnmr(here, column >= column.dtype.type(typed), point.cut.threshold) == effect.fnmr
+            assert (
+                kept_fnmr(here, column >= column.dtype.type(typed), point.cut.threshold)
+                == effect.fnmr
+            )
 
 
 def test_a_cut_that_loses_more_than_half_is_warned_of(here: dict[str, Any]) -> None:
     report = fiqa.threshold(here["quality"], here["vectors"], coverage=0.3, fmr=0.01, draws=10)
-    warned = [note for note in report.notes if note.startswith("warning: the plain cut for coverage 0.3 loses 70%")]
+    warned = [
+        note
+        for note in report.notes
+        if note.startswith("warning: the plain cut for coverage 0.3 loses 70%")
+    ]
     assert len(warned) == 1
     assert f"note: {warned[0]}" in report.text()
     mild = fiqa.threshold(here["quality"], here["vectors"], coverage=0.9, fmr=0.01, draws=10)
@@ -266,7 +304,9 @@ def few(here: dict[str, Any], people: int) -> dict[str, Any]:
 
 def test_what_is_missing_for_a_safe_cut_is_said(here: dict[str, Any]) -> None:
     small = few(here, 40)
-    report = fiqa.threshold(small["quality"], small["vectors"], fnmr=0.02, fmr=0.01, draws=40, level=0.5)
+    report = fiqa.threshold(
+        small["quality"], small["vectors"], fnmr=0.02, fmr=0.01, draws=40, level=0.5
+    )
     safe = report.cut.safe
     assert safe.effect is None
     assert safe.limit > 0.02
@@ -277,7 +317,9 @@ def test_what_is_missing_for_a_safe_cut_is_said(here: dict[str, Any]) -> None:
     assert "on these images only" in text
 
 
-def test_images_without_a_group_are_a_group_and_cross_pairs_are_counted(here: dict[str, Any]) -> None:
+def test_images_without_a_group_are_a_group_and_cross_pairs_are_counted(
+    here: dict[str, Any],
+) -> None:
     camera = here["faces"].columns["camera"].astype("U6").copy()
     camera[::10] = ""
     faces = Manifest(here["ids"], here["ids"], here["who"], columns={"camera": camera})
@@ -287,7 +329,10 @@ def test_images_without_a_group_are_a_group_and_cross_pairs_are_counted(here: di
     cut = report.cut
     assert [g.name for g in cut.groups] == ["(none)", "nir", "rgb"]
     assert cut.groups[0].images == np.count_nonzero(camera == "")
-    assert f"{cut.groups[0].images} of 800 images have no camera: they are the group (none)." in " ".join(report.notes)
+    assert (
+        f"{cut.groups[0].images} of 800 images have no camera: they are the group (none)."
+        in " ".join(report.notes)
+    )
     assert cut.cross is not None
     i, j = np.triu_indices(len(camera), 1)
     kept = here["quality"].value >= cut.cut.value
@@ -303,7 +348,13 @@ def test_a_missing_group_of_numbers_is_not_group_0(here: dict[str, Any], tmp_pat
     faces = {"path": here["ids"], "id": here["ids"], "identity": here["who"], "site": site}
     pl.DataFrame(faces).write_parquet(tmp_path / "f.parquet")
     report = fiqa.threshold(
-        here["quality"], here["vectors"], faces=tmp_path / "f.parquet", group="site", fnmr=0.05, fmr=0.01, draws=10
+        here["quality"],
+        here["vectors"],
+        faces=tmp_path / "f.parquet",
+        group="site",
+        fnmr=0.05,
+        fmr=0.01,
+        draws=10,
     )
     counts = {group.name: group.images for group in report.cut.groups}
     assert counts == {"(none)": site.count(None)} | {str(k): site.count(k) for k in range(3)}
@@ -320,11 +371,21 @@ def test_a_missing_group_of_numbers_is_not_group_0(here: dict[str, Any], tmp_pat
 def test_a_group_column_that_is_no_group_is_a_clear_error(
     here: dict[str, Any], tmp_path: Path, column: str, values: list[Any], holds: str
 ) -> None:
-    faces = {"path": here["ids"], "id": here["ids"], "identity": here["who"], "site": ["a"] * 800, column: values}
+    faces = {
+        "path": here["ids"],
+        "id": here["ids"],
+        "identity": here["who"],
+        "site": ["a"] * 800,
+        column: values,
+    }
     pl.DataFrame(faces).write_parquet(tmp_path / "f.parquet")
-    message = f"A group column must hold text, whole numbers or true and false; '{column}' holds {holds}"
+    message = (
+        f"A group column must hold text, whole numbers or true and false; '{column}' holds {holds}"
+    )
     with pytest.raises(InputError, match=message) as raised:
-        fiqa.threshold(here["quality"], here["vectors"], faces=tmp_path / "f.parquet", group=column, fnmr=0.05)
+        fiqa.threshold(
+            here["quality"], here["vectors"], faces=tmp_path / "f.parquet", group=column, fnmr=0.05
+        )
     assert "site" in str(raised.value.hint)
 
 
@@ -334,19 +395,36 @@ def test_a_group_column_that_is_no_group_is_a_clear_error(
         ({}, InputError, "Exactly one of fnmr and coverage must be given, got fnmr=None"),
         ({"fnmr": 0.1, "coverage": 0.5}, InputError, "Exactly one of fnmr and coverage"),
         ({"fnmr": 1e-4}, EvidenceError, "needs at least 30000 mated pairs"),
-        ({"fnmr": 0.02, "fmr": 1e-7}, EvidenceError, "An FMR of 1e-07 needs at least 10000000 non-mated pairs"),
+        (
+            {"fnmr": 0.02, "fmr": 1e-7},
+            EvidenceError,
+            "An FMR of 1e-07 needs at least 10000000 non-mated pairs",
+        ),
         ({"fnmr": 0.02, "group": "camera"}, InputError, "must come from a manifest"),
-        ({"fnmr": []}, InputError, r"Exactly one of fnmr and coverage must be given, got fnmr=\[\]"),
+        (
+            {"fnmr": []},
+            InputError,
+            r"Exactly one of fnmr and coverage must be given, got fnmr=\[\]",
+        ),
         ({"fnmr": [0.02, 1.0]}, InputError, "fnmr must be in"),
         ({"fnmr": 0.02, "confidence": 0.5}, InputError, "confidence must be in"),
         ({"fnmr": 0.02, "html": "cut.json"}, InputError, "html must be a file that ends in .html"),
     ],
 )
-def test_it_refuses(here: dict[str, Any], changed: dict[str, Any], kind: type[Exception], message: str) -> None:
+def test_it_refuses(
+    here: dict[str, Any], changed: dict[str, Any], kind: type[Exception], message: str
+) -> None:
     with pytest.raises(kind, match=message):
         fiqa.threshold(here["quality"], here["vectors"], **{"fmr": 0.01, **changed})
 
 
 def test_an_unknown_group_column_gets_the_closest_one(here: dict[str, Any]) -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'camera'"):
-        fiqa.threshold(here["quality"], here["vectors"], faces=here["faces"], group="cammera", fnmr=0.02, fmr=0.01)
+        fiqa.threshold(
+            here["quality"],
+            here["vectors"],
+            faces=here["faces"],
+            group="cammera",
+            fnmr=0.02,
+            fmr=0.01,
+        )

@@ -15,7 +15,9 @@ from fiqa.errors import InputError, ReadError, ShapeError
 __all__ = ["cell", "read", "write"]
 
 
-def write(path: str | os.PathLike[str], filepath: Sequence[str], fields: Mapping[str, Sequence[Any]]) -> None:
+def write(
+    path: str | os.PathLike[str], filepath: Sequence[str], fields: Mapping[str, Sequence[Any]]
+) -> None:
     """Writes one row per image, whole or not at all; a missing value is an empty cell.
 
     Args:
@@ -39,7 +41,9 @@ def table_text(first: str, names: Sequence[str], fields: Mapping[str, Sequence[A
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([first, *fields])
-    writer.writerows([name, *map(cell, row)] for name, *row in zip(names, *fields.values(), strict=True))
+    writer.writerows(
+        [name, *map(cell, row)] for name, *row in zip(names, *fields.values(), strict=True)
+    )
     return text.getvalue()
 
 
@@ -55,12 +59,19 @@ def cell(value: Any) -> str:
 
 
 @reader
-def read(path: str | os.PathLike[str], *, first: str = "filepath") -> tuple[list[str], dict[str, list[str]]]:
+def read(
+    path: str | os.PathLike[str], *, first: str = "filepath"
+) -> tuple[list[str], dict[str, list[str]]]:
     """Returns (paths, field -> cells as text) of such a CSV; raises ReadError when its first column is not `first` or a row has other cells."""
     rows = list(csv.reader(io.StringIO(read_text(path), newline="")))
     if rows[0][:1] != [first] or any(len(row) != len(rows[0]) for row in rows):
         raise ReadError(
-            f"{os.fspath(path)!r} must be a CSV with the column {first!r} first.", status="unsupported_format"
+            f"{os.fspath(path)!r} must be a CSV with the column {first!r} first.",
+            status="unsupported_format",
         )
-    columns = dict(zip(rows[0], map(list, zip(*rows[1:], strict=True)), strict=True)) if len(rows) > 1 else {}
+    columns = (
+        dict(zip(rows[0], map(list, zip(*rows[1:], strict=True)), strict=True))
+        if len(rows) > 1
+        else {}
+    )
     return columns.pop(first, []), columns

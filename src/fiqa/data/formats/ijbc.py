@@ -31,7 +31,9 @@ def read_media(path: str | os.PathLike[str]) -> TemplateMedia:
     """Returns `ijbc_face_tid_mid.txt`: lines `image template media`. Raises ReadError naming the first line that is none."""
     rows = _rows(path, 3, "image template media")
     numbers = _numbers(path, [row[1:] for row in rows])
-    return TemplateMedia(np.array([row[0] for row in rows], dtype=np.str_), numbers[:, 0], numbers[:, 1])
+    return TemplateMedia(
+        np.array([row[0] for row in rows], dtype=np.str_), numbers[:, 0], numbers[:, 1]
+    )
 
 
 @reader
@@ -45,7 +47,9 @@ def read_pairs(path: str | os.PathLike[str]) -> Pairs:
     """
     numbers = _numbers(path, _rows(path, 3, "template template label"))
     if not np.isin(numbers[:, 2], (0, 1)).all():
-        raise ReadError(f"{os.fspath(path)!r} must have labels 0 or 1, it has {np.unique(numbers[:, 2])[:5].tolist()}.")
+        raise ReadError(
+            f"{os.fspath(path)!r} must have labels 0 or 1, it has {np.unique(numbers[:, 2])[:5].tolist()}."
+        )
     templates, place = np.unique(numbers[:, :2], return_inverse=True)
     pairs = Pairs(templates.astype(np.str_), place.reshape(-1, 2), numbers[:, 2] == 1)
     found = sound(pairs)
@@ -75,10 +79,14 @@ def aggregate(
     >>> aggregate(v, np.array([7, 7, 7]), np.array([1, 1, 2]))[1].round(3).tolist()
     [[0.7070000171661377, 0.7070000171661377]]
     """
-    rows = checks.finite(checks.array(vectors, "vectors", shape=("N", "D"), dtype=np.float64), "vectors")
+    rows = checks.finite(
+        checks.array(vectors, "vectors", shape=("N", "D"), dtype=np.float64), "vectors"
+    )
     template = checks.array(template, "template", shape=(len(rows),), dtype=np.int64)
     media = checks.array(media, "media", shape=(len(rows),), dtype=np.int64)
-    groups, group, count = np.unique(np.stack([template, media], 1), axis=0, return_inverse=True, return_counts=True)
+    groups, group, count = np.unique(
+        np.stack([template, media], 1), axis=0, return_inverse=True, return_counts=True
+    )
     means = _sums(rows, group.ravel(), len(groups)) / count[:, None]
     names, owner = np.unique(groups[:, 0], return_inverse=True)
     totals = _sums(means, owner, len(names))
@@ -101,7 +109,9 @@ def _rows(path: str | os.PathLike[str], width: int, form: str) -> list[list[str]
     rows = [line.split() for line in read_text(path).splitlines() if line.strip()]
     wrong = next((i for i, row in enumerate(rows) if len(row) != width), None)
     if wrong is not None:
-        raise ReadError(f"{os.fspath(path)!r} row {wrong + 1} must be `{form}`, got {' '.join(rows[wrong])[:60]!r}.")
+        raise ReadError(
+            f"{os.fspath(path)!r} row {wrong + 1} must be `{form}`, got {' '.join(rows[wrong])[:60]!r}."
+        )
     return rows
 
 

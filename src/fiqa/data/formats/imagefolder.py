@@ -19,7 +19,9 @@ NAMES = ("metadata.csv", "metadata.jsonl")
 """The names that the loader looks for."""
 
 
-def write(path: str | os.PathLike[str], images: Sequence[str], fields: Mapping[str, Sequence[Any]]) -> None:
+def write(
+    path: str | os.PathLike[str], images: Sequence[str], fields: Mapping[str, Sequence[Any]]
+) -> None:
     """Writes the metadata of images, whole or not at all.
 
     Args:
@@ -32,7 +34,9 @@ def write(path: str | os.PathLike[str], images: Sequence[str], fields: Mapping[s
     """
     target = Path(path)
     if target.name not in NAMES:
-        raise InputError(f"The file must be named {' or '.join(NAMES)} for the loader to see it, got {target.name!r}.")
+        raise InputError(
+            f"The file must be named {' or '.join(NAMES)} for the loader to see it, got {target.name!r}."
+        )
     if "file_name" in fields:
         raise InputError("fields must not hold `file_name`, which the images take.")
     names = [_relative(image, target.parent) for image in images]
@@ -41,7 +45,8 @@ def write(path: str | os.PathLike[str], images: Sequence[str], fields: Mapping[s
     else:
         _same_length(names, fields)
         rows = (
-            dict(zip(("file_name", *fields), row, strict=True)) for row in zip(names, *fields.values(), strict=True)
+            dict(zip(("file_name", *fields), row, strict=True))
+            for row in zip(names, *fields.values(), strict=True)
         )
         text = "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows)
     write_whole(target, text.encode("utf-8", "surrogateescape"))
@@ -55,9 +60,15 @@ def read(path: str | os.PathLike[str]) -> tuple[list[str], dict[str, list[Any]]]
     try:
         rows = [json.loads(line) for line in read_text(path).splitlines() if line.strip()]
         names = [str(row["file_name"]) for row in rows]
-        fields = {key: [row.get(key) for row in rows] for key in rows[0] if key != "file_name"} if rows else {}
+        fields = (
+            {key: [row.get(key) for row in rows] for key in rows[0] if key != "file_name"}
+            if rows
+            else {}
+        )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise ReadError(f"{os.fspath(path)!r} must have one JSON object with `file_name` a line: {error}.") from error
+        raise ReadError(
+            f"{os.fspath(path)!r} must have one JSON object with `file_name` a line: {error}."
+        ) from error
     return names, fields
 
 

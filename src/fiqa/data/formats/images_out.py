@@ -50,13 +50,19 @@ def unpack(images: Iterable[tuple[str, bytes]], folder: str | os.PathLike[str]) 
             form = sniff(content)
             path = f"images/{name}{_SUFFIX.get(form, f'.{form.lower()}') if form else '.bin'}"
             _put(root / path, content)
-            rows[name] = (path, identity, "ok" if form else "unsupported_format" if content else "empty_file")
+            rows[name] = (
+                path,
+                identity,
+                "ok" if form else "unsupported_format" if content else "empty_file",
+            )
     if hasattr(os, "sync"):
         os.sync()
     columns = [np.array(column, dtype=np.str_) for column in zip(*rows.values(), strict=True)] or [
         np.array([], "U1")
     ] * 3
-    manifest = Manifest(np.array(list(rows), dtype=np.str_), columns[0], columns[1], status=columns[2])
+    manifest = Manifest(
+        np.array(list(rows), dtype=np.str_), columns[0], columns[1], status=columns[2]
+    )
     return Unpacked(manifest, int(np.sum(manifest.status != "ok")), repeated)
 
 

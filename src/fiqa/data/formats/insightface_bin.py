@@ -37,7 +37,9 @@ class PairImages(NamedTuple):
     left_out: Mapping[str, int] = MappingProxyType({})
 
 
-def read(path: str | os.PathLike[str], *, limits: Limits | None = None, file_limit: int = FILE_LIMIT) -> PairImages:
+def read(
+    path: str | os.PathLike[str], *, limits: Limits | None = None, file_limit: int = FILE_LIMIT
+) -> PairImages:
     """Returns the images and pairs of a .bin file; see `parse`. Raises ReadError also when the file cannot be read."""
     data = read_bytes(path, limit=file_limit)
     with reading(path):
@@ -59,11 +61,17 @@ def parse(data: bytes, *, limits: Limits | None = None) -> PairImages:
     """
     value = load(data, limits=limits)
     if not isinstance(value, tuple | list) or len(value) != 2:
-        raise ReadError("A .bin file must hold (images, flags); it holds something else.", status="unsupported_format")
+        raise ReadError(
+            "A .bin file must hold (images, flags); it holds something else.",
+            status="unsupported_format",
+        )
     bins, flags = value[0], _flags(value[1])
     if not isinstance(bins, list | tuple) or len(bins) != 2 * len(flags):
         count = len(bins) if isinstance(bins, list | tuple) else type(bins).__name__
-        raise ReadError(f"A .bin file must hold two images per flag ({2 * len(flags)}), got {count}.", status="corrupt")
+        raise ReadError(
+            f"A .bin file must hold two images per flag ({2 * len(flags)}), got {count}.",
+            status="corrupt",
+        )
     images: dict[str, bytes] = {}
     named: dict[int, str] = {}  # by object: a file may name one object millions of times
     left = len(data)
@@ -72,7 +80,9 @@ def parse(data: bytes, *, limits: Limits | None = None) -> PairImages:
             content = _content(item)
             left -= len(content)
             if left < 0:
-                raise UnsafeFileError("The images must have at most as many bytes as the file, they claim more.")
+                raise UnsafeFileError(
+                    "The images must have at most as many bytes as the file, they claim more."
+                )
             named[id(item)] = content_id(content)
             images.setdefault(named[id(item)], content)
     names = [named[id(item)] for item in bins]
@@ -89,7 +99,9 @@ def write(path: str | os.PathLike[str], images: Mapping[str, bytes], pairs: Pair
     """Writes pairs as a .bin file, whole or not at all; `images` maps each id of `pairs` to its encoded bytes. Raises InputError when one is missing."""
     missing = [str(name) for name in pairs.ids if str(name) not in images]
     if missing:
-        raise InputError(f"images must hold every id of pairs, {len(missing)} are missing, the first {missing[0]!r}.")
+        raise InputError(
+            f"images must hold every id of pairs, {len(missing)} are missing, the first {missing[0]!r}."
+        )
     bins = [images[str(pairs.ids[i])] for i in pairs.index.ravel()]
     write_whole(path, pickle.dumps((bins, [bool(flag) for flag in pairs.mated]), protocol=4))
 
@@ -99,11 +111,14 @@ def _content(item: Any) -> bytes:
         array = item.array
         if array.dtype != np.uint8 or array.ndim != 1:
             raise ReadError(
-                f"An image must be a row of uint8, got {array.dtype} of shape {array.shape}.", status="corrupt"
+                f"An image must be a row of uint8, got {array.dtype} of shape {array.shape}.",
+                status="corrupt",
             )
         return array.tobytes()
     if not isinstance(item, bytes):
-        raise ReadError(f"An image must be encoded bytes, got {type(item).__name__}.", status="corrupt")
+        raise ReadError(
+            f"An image must be encoded bytes, got {type(item).__name__}.", status="corrupt"
+        )
     return item
 
 
@@ -112,9 +127,14 @@ def _flags(value: Any) -> Sequence[bool]:
         value = value.array.ravel().tolist() if value.array.dtype.kind in "biu" else None
     if not isinstance(value, list | tuple):
         raise ReadError("The flags must be a list of bool; they are not.", status="corrupt")
-    wrong = [flag for flag in value if not isinstance(flag, bool | int | np.bool_ | np.integer) or flag not in (0, 1)]
+    wrong = [
+        flag
+        for flag in value
+        if not isinstance(flag, bool | int | np.bool_ | np.integer) or flag not in (0, 1)
+    ]
     if wrong:
         raise ReadError(
-            f"The flags must be true or false, got {type(wrong[0]).__name__} {str(wrong[0])[:20]}.", status="corrupt"
+            f"The flags must be true or false, got {type(wrong[0]).__name__} {str(wrong[0])[:20]}.",
+            status="corrupt",
         )
     return [bool(flag) for flag in value]

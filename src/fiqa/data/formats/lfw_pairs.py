@@ -77,11 +77,17 @@ def parse(text: str) -> FoldedPairs:
     """
     lines = text.splitlines()
     head = _HEAD.match(lines[0]) if lines else None
-    rows, fold, skipped = _named(lines, head) if head else _labeled(lines) if _has_labels(lines) else _flat(lines)
+    rows, fold, skipped = (
+        _named(lines, head) if head else _labeled(lines) if _has_labels(lines) else _flat(lines)
+    )
     if not rows:
-        raise ReadError("A pair list must hold pairs; none could be read.", status="unsupported_format")
+        raise ReadError(
+            "A pair list must hold pairs; none could be read.", status="unsupported_format"
+        )
     if skipped:
-        warnings.warn(f"{skipped} malformed pairs were skipped, {len(rows)} were read.", stacklevel=2)
+        warnings.warn(
+            f"{skipped} malformed pairs were skipped, {len(rows)} were read.", stacklevel=2
+        )
     pairs = collect([row[:2] for row in rows], [row[2] for row in rows])
     people = None
     if not _has_labels(lines):  # the names of images hold those of people
@@ -109,7 +115,11 @@ def collect(named: list[tuple[str, str]], mated: list[bool]) -> Pairs:
     """
     place: dict[str, int] = {}
     index = [[place.setdefault(name, len(place)) for name in pair] for pair in named]
-    return Pairs(np.array(list(place), dtype=np.str_), np.array(index, np.int64).reshape(-1, 2), np.array(mated, bool))
+    return Pairs(
+        np.array(list(place), dtype=np.str_),
+        np.array(index, np.int64).reshape(-1, 2),
+        np.array(mated, bool),
+    )
 
 
 _Rows = list[tuple[str, str, bool]]
@@ -140,7 +150,9 @@ def _image(name: str, number: str, line: int) -> str:
     try:
         return f"{name}/{name}_{int(number):04d}.jpg"
     except ValueError as error:  # digits without end
-        raise ReadError(f"Line {line} must number an image, got {number[:40]!r}.", status="corrupt") from error
+        raise ReadError(
+            f"Line {line} must number an image, got {number[:40]!r}.", status="corrupt"
+        ) from error
 
 
 def _labels(line: str) -> tuple[str, str, bool] | None:
@@ -172,7 +184,10 @@ def _flat(lines: list[str]) -> tuple[_Rows, None, int]:
             rows.append((first, second, label > 0))
     skipped = (len(body) + 1) // 2 - len(rows)
     if skipped > len(rows):
-        raise ReadError("This is no pair list: most of its lines are not `file number`.", status="unsupported_format")
+        raise ReadError(
+            "This is no pair list: most of its lines are not `file number`.",
+            status="unsupported_format",
+        )
     return rows, None, skipped
 
 

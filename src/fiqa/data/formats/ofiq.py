@@ -47,7 +47,11 @@ class OfiqTable:
         scalar = used if used.endswith(".scalar") else f"{used}.scalar"
         judge = self.columns.get(scalar, self.columns[used])
         failed = [cell.strip() in ("-1", "-1.0") for cell in judge]
-        return self.filename, [None if bad else v for v, bad in zip(self.columns[used], failed, strict=True)], used
+        return (
+            self.filename,
+            [None if bad else v for v, bad in zip(self.columns[used], failed, strict=True)],
+            used,
+        )
 
 
 def is_header(line: str) -> bool:
@@ -80,16 +84,24 @@ def parse(text: str) -> OfiqTable:
     while header and not header[-1]:
         header.pop()
     if not header or header[0].lower() != "filename":
-        raise ReadError("An OFIQ CSV must start with Filename; it starts otherwise.", status="unsupported_format")
+        raise ReadError(
+            "An OFIQ CSV must start with Filename; it starts otherwise.",
+            status="unsupported_format",
+        )
     if len(set(header)) != len(header):
-        raise ReadError("An OFIQ CSV must name each column once; this one does not.", status="corrupt")
+        raise ReadError(
+            "An OFIQ CSV must name each column once; this one does not.", status="corrupt"
+        )
     width = len(header)
     short = next((i for i, row in enumerate(rows) if len(row) < width - 1), None)
     if short is not None:
         raise ReadError(
-            f"Row {short} of the OFIQ CSV must have {width} cells, got {len(rows[short])}.", status="truncated"
+            f"Row {short} of the OFIQ CSV must have {width} cells, got {len(rows[short])}.",
+            status="truncated",
         )
-    cells = {name: [row[i] if i < len(row) else "" for row in rows[1:]] for i, name in enumerate(header)}
+    cells = {
+        name: [row[i] if i < len(row) else "" for row in rows[1:]] for i, name in enumerate(header)
+    }
     return OfiqTable(cells.pop(header[0]), cells)
 
 
@@ -111,7 +123,9 @@ def write(
         InputError: the two blocks have different columns. ShapeError: lengths that differ.
     """
     if list(raw) != list(scalar):
-        raise InputError(f"raw and scalar must have the same columns, got {', '.join(raw)} and {', '.join(scalar)}.")
+        raise InputError(
+            f"raw and scalar must have the same columns, got {', '.join(raw)} and {', '.join(scalar)}."
+        )
     n = len(filename)
     blocks = [
         [_cell(v, whole=whole) for v in checks.array(values, name, shape=(n,), dtype=np.float64)]

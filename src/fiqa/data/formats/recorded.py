@@ -31,18 +31,32 @@ class RecordedArray:
 
     def fill(self, data: Any, dtype: Any, shape: Any, fortran: bool) -> None:
         """Sets the array from its recorded parts; raises ReadError when shape, dtype and byte count do not agree."""
-        whole = isinstance(shape, tuple) and all(type(n) is int and n >= 0 for n in shape) and len(shape) <= 8
-        if not whole or not isinstance(dtype, RecordedDtype) or not isinstance(data, bytes | bytearray):
-            raise ReadError("An array must have a shape of whole numbers, a dtype and bytes; this one has not.")
+        whole = (
+            isinstance(shape, tuple)
+            and all(type(n) is int and n >= 0 for n in shape)
+            and len(shape) <= 8
+        )
+        if (
+            not whole
+            or not isinstance(dtype, RecordedDtype)
+            or not isinstance(data, bytes | bytearray)
+        ):
+            raise ReadError(
+                "An array must have a shape of whole numbers, a dtype and bytes; this one has not."
+            )
         if math.prod(shape) * dtype.value.itemsize != len(data):
-            raise ReadError(f"An array of {shape} {dtype.value} must have as many bytes, got {len(data)}.")
+            raise ReadError(
+                f"An array of {shape} {dtype.value} must have as many bytes, got {len(data)}."
+            )
         self._array = np.frombuffer(data, dtype.value).reshape(shape, order="F" if fortran else "C")
 
     @property
     def array(self) -> NDArray[Any]:
         """The array; raises ReadError when the file never gave its content."""
         if self._array is None:
-            raise ReadError("An array must have content; the file ends without it.", status="truncated")
+            raise ReadError(
+                "An array must have content; the file ends without it.", status="truncated"
+            )
         return self._array
 
 

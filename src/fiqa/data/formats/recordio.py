@@ -55,7 +55,11 @@ class RecordFile:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], index: str | os.PathLike[str] | None = None, *, item_limit: int = ITEM_LIMIT
+        self,
+        path: str | os.PathLike[str],
+        index: str | os.PathLike[str] | None = None,
+        *,
+        item_limit: int = ITEM_LIMIT,
     ) -> None:
         self.path = Path(path)
         self._size = check_file(path, limit=_REC_LIMIT)
@@ -83,7 +87,9 @@ class RecordFile:
     @property
     def keys(self) -> NDArray[np.int64] | None:
         """The keys of the images, ascending; None without an index and without meta, when only reading to the end tells."""
-        if self._meta is not None and (self._offsets is None or self._meta - 1 <= len(self._offsets)):
+        if self._meta is not None and (
+            self._offsets is None or self._meta - 1 <= len(self._offsets)
+        ):
             return np.arange(1, self._meta, dtype=np.int64)
         return None if self._offsets is None else np.array(sorted(self._offsets), dtype=np.int64)
 
@@ -96,7 +102,8 @@ class RecordFile:
         """
         if self._offsets is None or key not in self._offsets:
             raise InputError(
-                f"key must be in the index of {str(self.path)!r}, got {key}.", hint="iterate to read without .idx"
+                f"key must be in the index of {str(self.path)!r}, got {key}.",
+                hint="iterate to read without .idx",
             )
         return self._record(key, self._payload(self._offsets[key])[0])
 
@@ -115,7 +122,9 @@ class RecordFile:
                 yield self._record(key, payload)
             key += 1
         if self._meta is not None and key < self._meta:
-            raise self._bad(f"it must hold {self._meta - 1} images, it ends after {key - 1}", status="truncated")
+            raise self._bad(
+                f"it must hold {self._meta - 1} images, it ends after {key - 1}", status="truncated"
+            )
 
     def _read_meta(self) -> int | None:
         start = 0 if self._offsets is None else self._offsets.get(0)
@@ -150,11 +159,18 @@ class RecordFile:
             raise self._bad(
                 f"the record at byte {place} claims {already + length} bytes, at most {self._limit} are read"
             )
-        return word >> _LENGTH_BITS, self._bytes(place + 8, length), place + 8 + (length + 3) // 4 * 4
+        return (
+            word >> _LENGTH_BITS,
+            self._bytes(place + 8, length),
+            place + 8 + (length + 3) // 4 * 4,
+        )
 
     def _bytes(self, place: int, count: int) -> bytes:
         if place < 0 or place + count > self._size:
-            raise self._bad(f"it has {self._size} bytes and a record claims byte {place + count}", status="truncated")
+            raise self._bad(
+                f"it has {self._size} bytes and a record claims byte {place + count}",
+                status="truncated",
+            )
         try:
             self._file.seek(place)
             data = self._file.read(count)
@@ -166,7 +182,9 @@ class RecordFile:
 
     def _record(self, key: int, payload: bytes) -> Record:
         if len(payload) < _HEADER.size:
-            raise self._bad(f"the record {key} has {len(payload)} bytes, its header alone has {_HEADER.size}")
+            raise self._bad(
+                f"the record {key} has {len(payload)} bytes, its header alone has {_HEADER.size}"
+            )
         flag, label, _, _ = _HEADER.unpack_from(payload)
         body = payload[_HEADER.size :]
         if flag == 0:
@@ -208,7 +226,8 @@ def write(path: str | os.PathLike[str], images: Iterable[tuple[int, bytes]]) -> 
     payloads, ranges = _payloads(images)
     count = len(payloads)
     bounds = [
-        _HEADER.pack(2, 0.0, count + 1 + i, 0) + struct.pack("<2f", *span) for i, span in enumerate(ranges.values())
+        _HEADER.pack(2, 0.0, count + 1 + i, 0) + struct.pack("<2f", *span)
+        for i, span in enumerate(ranges.values())
     ]
     meta = _HEADER.pack(2, 0.0, 0, 0) + struct.pack("<2f", count + 1, count + 1 + len(ranges))
     body = bytearray()
@@ -221,13 +240,17 @@ def write(path: str | os.PathLike[str], images: Iterable[tuple[int, bytes]]) -> 
     return count
 
 
-def _payloads(images: Iterable[tuple[int, bytes]]) -> tuple[list[bytes], dict[int, tuple[int, int]]]:
+def _payloads(
+    images: Iterable[tuple[int, bytes]],
+) -> tuple[list[bytes], dict[int, tuple[int, int]]]:
     payloads: list[bytes] = []
     ranges: dict[int, tuple[int, int]] = {}
     for key, (identity, content) in enumerate(images, 1):
         start, end = ranges.get(identity, (key, key))
         if end != key:
-            raise InputError(f"images must come in order of identity, {identity} comes back at image {key}.")
+            raise InputError(
+                f"images must come in order of identity, {identity} comes back at image {key}."
+            )
         ranges[identity] = (start, key + 1)
         payloads.append(_HEADER.pack(0, float(identity), key, 0) + content)
     return payloads, ranges

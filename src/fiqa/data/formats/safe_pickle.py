@@ -73,7 +73,9 @@ class _Machine:
     def number(self) -> bytes:
         text = self.line()
         if len(text) > _DIGITS:
-            raise UnsafeFileError(f"A number must have at most {_DIGITS} characters, got {len(text)}.")
+            raise UnsafeFileError(
+                f"A number must have at most {_DIGITS} characters, got {len(text)}."
+            )
         return text
 
     def spend(self, count: int) -> None:
@@ -124,7 +126,9 @@ def load(data: bytes, *, limits: Limits | None = None) -> Any:
         try:
             operation(machine)
         except (ValueError, OverflowError, struct.error, IndexError, KeyError) as error:
-            raise ReadError(f"The pickle is malformed near byte {machine.place}: {error}.") from error
+            raise ReadError(
+                f"The pickle is malformed near byte {machine.place}: {error}."
+            ) from error
     raise UnsafeFileError(f"A pickle must have at most {machine.limits.operations} operations.")
 
 
@@ -158,7 +162,9 @@ def _reduce(m: _Machine) -> None:
 def _build(m: _Machine) -> None:
     state, target = m.pop(), m.pop()
     if isinstance(target, RecordedArray) and isinstance(state, tuple) and len(state) == 5:
-        target.fill(state[4], state[2], state[1], bool(state[3]) if isinstance(state[3], int) else False)
+        target.fill(
+            state[4], state[2], state[1], bool(state[3]) if isinstance(state[3], int) else False
+        )
     elif isinstance(target, RecordedDtype) and isinstance(state, tuple) and len(state) >= 2:
         target.set_order(text(state[1]))
     else:
@@ -175,8 +181,14 @@ def _append(m: _Machine, values: list[Any]) -> None:
 
 def _set(m: _Machine, values: list[Any]) -> None:
     target = m.stack[-1] if m.stack else None
-    if not isinstance(target, dict) or len(target) + len(values) // 2 > m.limits.items or len(values) % 2:
-        raise ReadError(f"Keys and values must be put into a dict of at most {m.limits.items} items.")
+    if (
+        not isinstance(target, dict)
+        or len(target) + len(values) // 2 > m.limits.items
+        or len(values) % 2
+    ):
+        raise ReadError(
+            f"Keys and values must be put into a dict of at most {m.limits.items} items."
+        )
     if not all(isinstance(key, str | bytes) for key in values[::2]):
         refuse("a dict key that is no text")
     target.update(zip(values[::2], values[1::2], strict=True))
@@ -225,7 +237,8 @@ def _frame(m: _Machine) -> None:
     length = m.unsigned(8)
     if length > len(m.data) - m.place:
         raise ReadError(
-            f"The file claims a frame of {length} bytes, it has {len(m.data) - m.place}.", status="truncated"
+            f"The file claims a frame of {length} bytes, it has {len(m.data) - m.place}.",
+            status="truncated",
         )
 
 

@@ -75,7 +75,9 @@ def read(path: str | os.PathLike[str], *, column: str | None = None) -> NamedSco
     return _from_lines(text, where)
 
 
-def named_scores(names: Sequence[str], values: Sequence[Any], *, where: str, column: str) -> NamedScores:
+def named_scores(
+    names: Sequence[str], values: Sequence[Any], *, where: str, column: str
+) -> NamedScores:
     """Returns rows of (name, number or nothing) as NamedScores.
 
     Raises:
@@ -87,7 +89,10 @@ def named_scores(names: Sequence[str], values: Sequence[Any], *, where: str, col
     if len(set(names)) != len(names) or "" in names:
         seen: set[str] = set()
         twice = next(name for name in names if name in seen or name == "" or seen.add(name))  # type: ignore[func-returns-value]
-        raise InputError(f"{where!r} must name each image once, got {twice!r} " + ("twice." if twice else "(no name)."))
+        raise InputError(
+            f"{where!r} must name each image once, got {twice!r} "
+            + ("twice." if twice else "(no name).")
+        )
     kept: list[str] = []
     numbers: list[float] = []
     for row, (name, value) in enumerate(zip(names, values, strict=True), 1):
@@ -95,7 +100,10 @@ def named_scores(names: Sequence[str], values: Sequence[Any], *, where: str, col
         if number is not None:
             kept.append(name)
             numbers.append(number)
-    wrong = next((name for name, number in zip(kept, numbers, strict=True) if not math.isfinite(number)), None)
+    wrong = next(
+        (name for name, number in zip(kept, numbers, strict=True) if not math.isfinite(number)),
+        None,
+    )
     if wrong is not None:
         raise InputError(
             f"{where!r} must hold finite numbers in {column!r}, got NaN or infinity for {wrong!r}.",
@@ -104,7 +112,9 @@ def named_scores(names: Sequence[str], values: Sequence[Any], *, where: str, col
     return NamedScores(kept, np.array(numbers, np.float64), len(names) - len(kept), column)
 
 
-def choose_column(columns: Sequence[str], wanted: Sequence[str], given: str | None, where: str) -> str | None:
+def choose_column(
+    columns: Sequence[str], wanted: Sequence[str], given: str | None, where: str
+) -> str | None:
     """Returns the column named `given`, or the first of `wanted` that is there, or None; case and spaces around a name make no difference.
 
     Raises:
@@ -116,7 +126,9 @@ def choose_column(columns: Sequence[str], wanted: Sequence[str], given: str | No
     lower = {plain_name(name): name for name in reversed(columns)}
     if given is not None:
         if given not in columns and plain_name(given) not in lower:
-            raise InputError(f"column must be one of {where!r}: {', '.join(columns)}; got {given!r}.")
+            raise InputError(
+                f"column must be one of {where!r}: {', '.join(columns)}; got {given!r}."
+            )
         return given if given in columns else lower[plain_name(given)]
     return next((lower[name] for name in wanted if name in lower), None)
 
@@ -127,17 +139,26 @@ def _number(value: Any, where: str, row: int, column: str) -> float | None:
     try:
         return float(value)
     except (TypeError, ValueError, OverflowError) as error:
-        raise ReadError(f"{where!r} row {row} must have a number in {column!r}, got {str(value)[:40]!r}.") from error
+        raise ReadError(
+            f"{where!r} row {row} must have a number in {column!r}, got {str(value)[:40]!r}."
+        ) from error
 
 
 def _from_pickle(data: bytes, where: str) -> NamedScores:
     with reading(where):
         value = load(data)
     if not isinstance(value, Mapping):
-        raise ReadError(f"{where!r} must hold a dict of name to number.", status="unsupported_format")
-    names = [key.decode("utf-8", "surrogateescape") if isinstance(key, bytes) else key for key in value]
+        raise ReadError(
+            f"{where!r} must hold a dict of name to number.", status="unsupported_format"
+        )
+    names = [
+        key.decode("utf-8", "surrogateescape") if isinstance(key, bytes) else key for key in value
+    ]
     if any(isinstance(number, str | bytes) for number in value.values()):
-        raise ReadError(f"{where!r} must hold a dict of name to number, it holds text.", status="unsupported_format")
+        raise ReadError(
+            f"{where!r} must hold a dict of name to number, it holds text.",
+            status="unsupported_format",
+        )
     return named_scores(names, list(value.values()), where=where, column="value")
 
 
@@ -152,12 +173,14 @@ def _from_csv(text: str, where: str, column: str | None) -> NamedScores:
         used = others[0]
     if used is None or name is None:
         raise InputError(
-            f"{where!r} must have a column of quality, it has {', '.join(header)}.", hint="say which with column="
+            f"{where!r} must have a column of quality, it has {', '.join(header)}.",
+            hint="say which with column=",
         )
     short = next((i for i, row in enumerate(rows) if len(row) < len(header) - 1), None)
     if short is not None:
         raise ReadError(
-            f"{where!r} row {short} must have {len(header)} cells, got {len(rows[short])}.", status="corrupt"
+            f"{where!r} row {short} must have {len(header)} cells, got {len(rows[short])}.",
+            status="corrupt",
         )
     place, at = header.index(name), header.index(used)
     values = [row[at] if at < len(row) else "" for row in rows[1:]]
@@ -173,12 +196,15 @@ def _from_lines(text: str, where: str) -> NamedScores:
         name, value = _split(line)
         if name is None:
             raise ReadError(
-                f"{where!r} line {number} must be `path score`, got {line[:60]!r}.", status="unsupported_format"
+                f"{where!r} line {number} must be `path score`, got {line[:60]!r}.",
+                status="unsupported_format",
             )
         names.append(name)
         values.append(value)
     if not names:
-        raise ReadError(f"{where!r} must hold `path score` lines, it holds none.", status="unsupported_format")
+        raise ReadError(
+            f"{where!r} must hold `path score` lines, it holds none.", status="unsupported_format"
+        )
     return named_scores(names, values, where=where, column="score")
 
 

@@ -57,9 +57,14 @@ def read_bytes(path: str | os.PathLike[str], *, limit: int) -> bytes:
 def _size(file: BinaryIO, path: str | os.PathLike[str], limit: int) -> int:
     size = os.fstat(file.fileno()).st_size
     if size == 0:
-        raise ReadError(f"{os.fspath(path)!r} must not be empty, it has 0 bytes.", status="empty_file")
+        raise ReadError(
+            f"{os.fspath(path)!r} must not be empty, it has 0 bytes.", status="empty_file"
+        )
     if size > limit:
-        raise ReadError(f"{os.fspath(path)!r} must have at most {limit} bytes, it has {size}.", status="too_large")
+        raise ReadError(
+            f"{os.fspath(path)!r} must have at most {limit} bytes, it has {size}.",
+            status="too_large",
+        )
     return size
 
 

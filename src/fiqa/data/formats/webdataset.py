@@ -36,7 +36,10 @@ def write(path: str | os.PathLike[str], samples: Iterable[Mapping[str, bytes]]) 
         InputError: an extension that is not letters and digits. WriteError: the disk refused.
     """
     count = 0
-    with atomic_path(path) as aside, tarfile.open(aside, "w", format=tarfile.USTAR_FORMAT) as archive:
+    with (
+        atomic_path(path) as aside,
+        tarfile.open(aside, "w", format=tarfile.USTAR_FORMAT) as archive,
+    ):
         for count, sample in enumerate(samples, 1):
             for extension, content in sample.items():
                 if not extension.isalnum():
@@ -47,7 +50,9 @@ def write(path: str | os.PathLike[str], samples: Iterable[Mapping[str, bytes]]) 
     return count
 
 
-def read(path: str | os.PathLike[str], *, item_limit: int = ITEM_LIMIT) -> Iterator[tuple[str, dict[str, bytes]]]:
+def read(
+    path: str | os.PathLike[str], *, item_limit: int = ITEM_LIMIT
+) -> Iterator[tuple[str, dict[str, bytes]]]:
     """Yields (key, extension -> content) of an uncompressed tar, in order. Folders are passed over.
 
     Raises:
@@ -80,7 +85,9 @@ def _members(path: str | os.PathLike[str], limit: int) -> Iterator[tuple[str, by
                 if file is not None:
                     content = file.read()
                     if len(content) != member.size:
-                        raise ReadError(f"{where!r} ends within {member.name!r}.", status="truncated")
+                        raise ReadError(
+                            f"{where!r} ends within {member.name!r}.", status="truncated"
+                        )
                     yield member.name, content
                 archive.members = []  # type: ignore[attr-defined]  # a long archive is not kept in memory
     except ReadError:
@@ -94,6 +101,10 @@ def _refuse_unsafe(member: tarfile.TarInfo, where: str, limit: int) -> None:
     if member.name.startswith(("/", "\\")) or ".." in parts or parts[0].endswith(":"):
         raise UnsafeFileError(f"{where!r} must hold names inside it only, got {member.name!r}.")
     if member.issparse() or not (member.isreg() or member.isdir()):
-        raise UnsafeFileError(f"{where!r} must hold plain files only, {member.name!r} is a link or something else.")
+        raise UnsafeFileError(
+            f"{where!r} must hold plain files only, {member.name!r} is a link or something else."
+        )
     if member.size > limit:
-        raise UnsafeFileError(f"{where!r} must hold files of at most {limit} bytes, {member.name!r} has {member.size}.")
+        raise UnsafeFileError(
+            f"{where!r} must hold files of at most {limit} bytes, {member.name!r} has {member.size}."
+        )

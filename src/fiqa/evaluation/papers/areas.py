@@ -11,10 +11,16 @@ __all__ = ["area_of", "counts_note", "recognizer_names"]
 
 def recognizer_names(sets: Mapping[str, Evaluation]) -> list[str]:
     """Returns the recognizers of all sets, each once, in the order in which they occur."""
-    return list(dict.fromkeys(result.name for evaluation in sets.values() for result in evaluation.recognizers))
+    return list(
+        dict.fromkeys(
+            result.name for evaluation in sets.values() for result in evaluation.recognizers
+        )
+    )
 
 
-def area_of(evaluation: Evaluation, method: str, recognizer: str, limit: float, form: str) -> float | None:
+def area_of(
+    evaluation: Evaluation, method: str, recognizer: str, limit: float, form: str
+) -> float | None:
     """Returns an area in one of its forms, None where the set lacks the method or the recognizer."""
     try:
         area = evaluation.curve(method, recognizer).areas[limit, form]
@@ -30,7 +36,11 @@ def counts_note(sets: Mapping[str, Evaluation], recognizer: str) -> str:
         result = next((r for r in evaluation.recognizers if r.name == recognizer), None)
         parts.append(f"{name}: no embeddings" if result is None else f"{name}: {_counted(result)}")
     settings = next(iter(sets.values())).settings
-    rate = f"FMR {settings['fmr']:g}" if settings["fmr"] is not None else f"starting FNMR {settings['start_fnmr']:g}"
+    rate = (
+        f"FMR {settings['fmr']:g}"
+        if settings["fmr"] is not None
+        else f"starting FNMR {settings['start_fnmr']:g}"
+    )
     return f"Protocol {settings['protocol']}, {rate}. {'; '.join(parts)}. A dash: absent, or no error at discard 0."
 
 

@@ -24,16 +24,22 @@ def area_tables(sets: Mapping[str, Evaluation], limits: Sequence[float]) -> list
             title = f"{name} to {limit:g} under {recognizer}: mean FNMR over [0, {limit:g}] relative to the FNMR at discard 0"
             stem = f"clib_{name}_{limit:g}_{file_stem(recognizer, names)}"
             rows = _grid(sets, recognizer, limit)
-            tables.append(Table(stem, title, ["method", *sets, "Avg."], rows, counts_note(sets, recognizer)))
+            tables.append(
+                Table(stem, title, ["method", *sets, "Avg."], rows, counts_note(sets, recognizer))
+            )
     return tables
 
 
 def _grid(sets: Mapping[str, Evaluation], recognizer: str, limit: float) -> list[list[Any]]:
     """Rows method, one cell per set, average where every set has it; random and oracle come last."""
-    named = dict.fromkeys(scores.name for evaluation in sets.values() for scores in evaluation.scores)
+    named = dict.fromkeys(
+        scores.name for evaluation in sets.values() for scores in evaluation.scores
+    )
     rows: list[list[Any]] = []
     for method in [*named, "random", "oracle"]:
-        cells = [area_of(evaluation, method, recognizer, limit, "start") for evaluation in sets.values()]
+        cells = [
+            area_of(evaluation, method, recognizer, limit, "start") for evaluation in sets.values()
+        ]
         known = [value for value in cells if value is not None]
         rows.append([method, *cells, float(np.mean(known)) if len(known) == len(cells) else None])
     return rows

@@ -32,7 +32,9 @@ TOP = (20, 30, 50, 100)
 THRESHOLDS = (0.2, 0.4, 0.6, 0.8)
 
 
-def agreement_table(evidence: Evidence, target: Quality | PathLike, *, match: Match = "id") -> Table:
+def agreement_table(
+    evidence: Evidence, target: Quality | PathLike, *, match: Match = "id"
+) -> Table:
     """Returns DmsFIQA's Table 4: how each quality agrees with target labels in 0..1, and how widely it is spread.
 
     Errors and spread are on the method's own scale (fiqa.evaluation.scales; a dash where that is
@@ -85,7 +87,13 @@ def agreement_table(evidence: Evidence, target: Quality | PathLike, *, match: Ma
         "each identity, then averaged; identities with fewer than two images or constant scores are skipped. "
         f"{_own(evidence)} A dash: that scale is open.{''.join(collapsed)}"
     )
-    return Table("dms_agreement", "DmsFIQA Table 4: agreement with the labels, and spread", columns, rows, note)
+    return Table(
+        "dms_agreement",
+        "DmsFIQA Table 4: agreement with the labels, and spread",
+        columns,
+        rows,
+        note,
+    )
 
 
 def _errors(unit: NDArray[np.float64] | None, truth: NDArray[np.float64]) -> list[float | None]:
@@ -100,7 +108,9 @@ def _errors(unit: NDArray[np.float64] | None, truth: NDArray[np.float64]) -> lis
     ]
 
 
-def _ranks(value: NDArray[np.float64], truth: NDArray[np.float64], who: NDArray[np.str_]) -> list[Any]:
+def _ranks(
+    value: NDArray[np.float64], truth: NDArray[np.float64], who: NDArray[np.str_]
+) -> list[Any]:
     try:
         spearman, used, skipped = agreement.per_identity(agreement.spearman, value, truth, who)
         kendall, _, _ = agreement.per_identity(agreement.kendall, value, truth, who)
@@ -142,7 +152,9 @@ def filter_table(evidence: Evidence, vectors: Embeddings, how: Setting) -> Table
         masks = [(f"top {k} per identity", top_k(scores.value, evidence.identity, k)) for k in TOP]
         if scores.unit is not None:
             masks += [(f"score >= {cut:g}", above(scores.unit, cut)) for cut in THRESHOLDS]
-        rows += [[scores.name, name, *_filtered(evidence, vectors, mask, how)] for name, mask in masks]
+        rows += [
+            [scores.name, name, *_filtered(evidence, vectors, mask, how)] for name, mask in masks
+        ]
     note = (
         f"Recognizer {vectors.recognizer}, the retained images of the same {len(evidence.ids)}, exact. A dash: no pairs of both kinds are left, or a FAR that "
         f"the non-mated pairs cannot resolve. Thresholds need an own scale with ends. {_own(evidence)}"
@@ -156,7 +168,9 @@ def filter_table(evidence: Evidence, vectors: Embeddings, how: Setting) -> Table
     )
 
 
-def _filtered(evidence: Evidence, vectors: Embeddings, keep: NDArray[np.bool_], how: Setting) -> list[Any]:
+def _filtered(
+    evidence: Evidence, vectors: Embeddings, keep: NDArray[np.bool_], how: Setting
+) -> list[Any]:
     left = [100 * coverage(keep), int(keep.sum()), len(np.unique(evidence.identity[keep]))]
     try:
         found = verification_of(vectors, evidence, keep, how.fars)

@@ -16,7 +16,9 @@ __all__ = ["optimization_tables"]
 _VARIANTS = ("baseline", "optimized", "prior")
 
 
-def optimization_tables(sets: Mapping[str, Evaluation], limit: float, *, same: str | None = None) -> list[Table]:
+def optimization_tables(
+    sets: Mapping[str, Evaluation], limit: float, *, same: str | None = None
+) -> list[Table]:
     """Returns the tables of label optimization: raw area x 10^3, baseline and optimized, for the same recognizer and the others, and the ablation.
 
     Qualities are named METHOD.baseline, METHOD.optimized and, for the ablation, METHOD.prior (a regressor trained on the labels as they were).
@@ -37,9 +39,16 @@ def optimization_tables(sets: Mapping[str, Evaluation], limit: float, *, same: s
         rows: list[list[Any]] = []
         for method in methods:
             for variant in ("baseline", "optimized"):
-                areas = [_raw(evaluation, method, variant, recognizer, limit) for evaluation in sets.values()]
+                areas = [
+                    _raw(evaluation, method, variant, recognizer, limit)
+                    for evaluation in sets.values()
+                ]
                 rows.append([method, variant, *areas])
-        kind = "Table I, the same recognizer" if recognizer == first else "Table II, another recognizer"
+        kind = (
+            "Table I, the same recognizer"
+            if recognizer == first
+            else "Table II, another recognizer"
+        )
         title = f"Label optimization {kind}: area to {limit:g} x 10^3 under {recognizer}"
         tables.append(
             Table(
@@ -57,7 +66,10 @@ def optimization_tables(sets: Mapping[str, Evaluation], limit: float, *, same: s
 
 
 def _ablation(
-    sets: Mapping[str, Evaluation], methods: Mapping[str, set[str]], names: Sequence[str], limit: float
+    sets: Mapping[str, Evaluation],
+    methods: Mapping[str, set[str]],
+    names: Sequence[str],
+    limit: float,
 ) -> Table:
     """Area with labels as they were, and in brackets what optimizing changes: negative is a gain."""
     rows: list[list[Any]] = []
@@ -68,9 +80,14 @@ def _ablation(
         for recognizer in names:
             for evaluation in sets.values():
                 prior, optimized = (
-                    _raw(evaluation, method, variant, recognizer, limit) for variant in ("prior", "optimized")
+                    _raw(evaluation, method, variant, recognizer, limit)
+                    for variant in ("prior", "optimized")
                 )
-                cells.append(None if prior is None or optimized is None else f"{prior:.1f} ({optimized - prior:+.1f})")
+                cells.append(
+                    None
+                    if prior is None or optimized is None
+                    else f"{prior:.1f} ({optimized - prior:+.1f})"
+                )
         rows.append(cells)
     columns = ["method", *(f"{recognizer} {name}" for recognizer in names for name in sets)]
     note = "; ".join(counts_note(sets, recognizer) for recognizer in names)
@@ -98,7 +115,9 @@ def _variants(sets: Mapping[str, Evaluation]) -> dict[str, set[str]]:
             found.setdefault(method, set()).add(variant)
     for method, variants in found.items():
         if not {"baseline", "optimized"} <= variants:
-            raise InputError(f"{method!r} must have both baseline and optimized, got {', '.join(sorted(variants))}.")
+            raise InputError(
+                f"{method!r} must have both baseline and optimized, got {', '.join(sorted(variants))}."
+            )
     return found
 
 
@@ -107,7 +126,9 @@ def _parted(name: str) -> tuple[str, str]:
     return method or "quality", variant
 
 
-def _raw(evaluation: Evaluation, method: str, variant: str, recognizer: str, limit: float) -> float | None:
+def _raw(
+    evaluation: Evaluation, method: str, variant: str, recognizer: str, limit: float
+) -> float | None:
     name = next((s.name for s in evaluation.scores if _parted(s.name) == (method, variant)), None)
     area = None if name is None else area_of(evaluation, name, recognizer, limit, "raw")
     return None if area is None else 1e3 * area

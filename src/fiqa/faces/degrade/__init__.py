@@ -84,7 +84,9 @@ PRESETS: Mapping[str, Mapping[str, float]] = MappingProxyType(
 
 def _generator(seed: int, crop: NDArray[np.uint8], purpose: str) -> np.random.Generator:
     content = zlib.crc32(np.ascontiguousarray(crop).data)
-    return np.random.default_rng(np.random.SeedSequence([seed, content, zlib.crc32(purpose.encode())]))
+    return np.random.default_rng(
+        np.random.SeedSequence([seed, content, zlib.crc32(purpose.encode())])
+    )
 
 
 def _check_side(faces: Faces) -> None:
@@ -120,11 +122,15 @@ def _table(faces: Faces, rows: list[Face], decided: set[str]) -> Faces:
     """The rows as Faces. A field that was unknown stays unknown unless a kind decides it; unknown landmarks of a row stay NaN."""
     values: dict[str, Any] = {"crops": np.stack([row.crop for row in rows]), "roll": faces.roll}
     for field in fields(Faces)[2:]:
-        if field.name != "roll" and (getattr(faces, field.name) is not None or field.name in decided):
+        if field.name != "roll" and (
+            getattr(faces, field.name) is not None or field.name in decided
+        ):
             values[field.name] = np.array([getattr(row, field.name) for row in rows])
     if faces.landmarks is not None:
         known = np.isfinite(faces.landmarks).all(axis=(1, 2), keepdims=True)
-        values["landmarks"] = np.where(known, np.stack([row.points for row in rows]), np.float32(np.nan))
+        values["landmarks"] = np.where(
+            known, np.stack([row.points for row in rows]), np.float32(np.nan)
+        )
     return Faces(**values)
 
 
@@ -166,7 +172,9 @@ def ladder(faces: Faces, kind: str, *, steps: int = 6, seed: int = 0) -> list[Fa
     4
     """
     checks.in_range(steps, "steps", 2, 1000)
-    return [degrade(faces, kind, float(strength), seed=seed) for strength in np.linspace(0, 1, steps)]
+    return [
+        degrade(faces, kind, float(strength), seed=seed) for strength in np.linspace(0, 1, steps)
+    ]
 
 
 def random_degradation(faces: Faces, preset: str, *, seed: int = 0) -> Faces:

@@ -18,7 +18,10 @@ _MASK = np.array(
     [[15, 67], [34, 65], [48, 60], [56, 58], [64, 60], [78, 65], [97, 67], [92, 94], [76, 116], [56, 123], [36, 116], [20, 94]],
     np.float32,
 )  # fmt: skip
-_PLEATS = [np.array([[17, y], [36, y + 3], [56, y + 4], [76, y + 3], [95, y]], np.float32) for y in (76, 86, 96)]
+_PLEATS = [
+    np.array([[17, y], [36, y + 3], [56, y + 4], [76, y + 3], [95, y]], np.float32)
+    for y in (76, 86, 96)
+]
 _STRAPS = [np.array(line, np.float32) for line in ([[16, 68], [-6, 58]], [[96, 68], [118, 58]])]
 _FABRICS = np.array([[150, 190, 216], [214, 218, 222], [44, 46, 52], [140, 188, 166]], np.float32)
 _FINGERS = [
@@ -46,7 +49,9 @@ def _polygon(size: int, points: Floats) -> Floats:
 
 def _stroke(size: int, points: Floats, thickness: float) -> Floats:
     canvas = np.zeros((size, size), np.uint8)
-    cv2.polylines(canvas, [_fixed(points)], False, 255, max(1, round(thickness)), cv2.LINE_AA, _SHIFT)
+    cv2.polylines(
+        canvas, [_fixed(points)], False, 255, max(1, round(thickness)), cv2.LINE_AA, _SHIFT
+    )
     return canvas.astype(np.float32) / 255
 
 
@@ -59,7 +64,9 @@ def mask(face: Face, strength: float, rng: np.random.Generator) -> Face:
     """A surgical mask in one of four colors; it hangs below the chin at first and covers mouth and nose at strength 1."""
     size, unit = face.crop.shape[0], _unit(face)
     down = np.array([0, 46 * (1 - strength)], np.float32)
-    color = (_FABRICS[rng.choice(4, p=(0.5, 0.2, 0.2, 0.1))] * rng.uniform(0.92, 1.04)).astype(np.float32)
+    color = (_FABRICS[rng.choice(4, p=(0.5, 0.2, 0.2, 0.1))] * rng.uniform(0.92, 1.04)).astype(
+        np.float32
+    )
     lit = np.minimum(lighting(face), 1.05)[..., None] * color
     canvas = face.crop.astype(np.float32)
     for strap in _STRAPS:
@@ -69,8 +76,14 @@ def mask(face: Face, strength: float, rng: np.random.Generator) -> Face:
     paint(canvas, lit, sheet)
     paint(canvas, 0.55 * lit, 0.55 * rim)
     for pleat in _PLEATS:
-        paint(canvas, 0.62 * lit, 0.5 * sheet * _stroke(size, frame_points(face, pleat + down), unit))
-        paint(canvas, 1.1 * lit, 0.35 * sheet * _stroke(size, frame_points(face, pleat + down + 1.3), unit))
+        paint(
+            canvas, 0.62 * lit, 0.5 * sheet * _stroke(size, frame_points(face, pleat + down), unit)
+        )
+        paint(
+            canvas,
+            1.1 * lit,
+            0.35 * sheet * _stroke(size, frame_points(face, pleat + down + 1.3), unit),
+        )
     return replace(face, crop=to_uint8(canvas))
 
 
@@ -86,7 +99,9 @@ def _skin(face: Face) -> Floats:
 def _hand_place(rng: np.random.Generator, strength: float) -> Callable[[Floats], Floats]:
     """Where points of the hand (its palm below the origin) lie in the template: turned by up to 30 degrees, left or right, risen by the strength."""
     angle, mirror = rng.uniform(-0.5, 0.5), rng.choice((-1.0, 1.0))
-    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) @ np.diag([mirror, 1.0])
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) @ np.diag(
+        [mirror, 1.0]
+    )
     center = np.array([56 + rng.uniform(-6, 6), 84 + 58 * (1 - strength)])
     return lambda points: points @ turn.T + center
 
@@ -102,17 +117,25 @@ def hand(face: Face, strength: float, rng: np.random.Generator) -> Face:
     for finger, thickness in _FINGERS:
         line = frame_points(face, place(finger))
         paint(
-            canvas, 0.5 * tone, 0.6 * cv2.GaussianBlur(_stroke(size, line, (thickness + 3) * unit), (0, 0), 1.2 * unit)
+            canvas,
+            0.5 * tone,
+            0.6 * cv2.GaussianBlur(_stroke(size, line, (thickness + 3) * unit), (0, 0), 1.2 * unit),
         )
         paint(canvas, 0.86 * tone, _stroke(size, line, thickness * unit))
-        paint(canvas, 1.06 * tone, cv2.GaussianBlur(_stroke(size, line, 0.5 * thickness * unit), (0, 0), 2 * unit))
+        paint(
+            canvas,
+            1.06 * tone,
+            cv2.GaussianBlur(_stroke(size, line, 0.5 * thickness * unit), (0, 0), 2 * unit),
+        )
     paint(canvas, tone, palm)
     return replace(face, crop=to_uint8(canvas))
 
 
 def _lens(center: Floats, width: float) -> Floats:
     cos, sin = np.cos(_ANGLES), np.sin(_ANGLES)
-    outline = np.column_stack([np.sign(cos) * np.abs(cos) ** 0.6, 0.78 * np.sign(sin) * np.abs(sin) ** 0.7])
+    outline = np.column_stack(
+        [np.sign(cos) * np.abs(cos) ** 0.6, 0.78 * np.sign(sin) * np.abs(sin) ** 0.7]
+    )
     return center + width * outline
 
 

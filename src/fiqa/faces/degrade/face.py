@@ -16,7 +16,17 @@ from numpy.typing import NDArray
 
 from fiqa.functional.geometry import TEMPLATE
 
-__all__ = ["Face", "Operation", "encoded", "frame_points", "grid", "lighting", "linear", "paint", "to_uint8"]
+__all__ = [
+    "Face",
+    "Operation",
+    "encoded",
+    "frame_points",
+    "grid",
+    "lighting",
+    "linear",
+    "paint",
+    "to_uint8",
+]
 
 Image = NDArray[Any]
 """uint8 pixels, (S,S,3) RGB. OpenCV's own annotations know no more than that it is an array."""
@@ -82,6 +92,10 @@ def paint(canvas: Floats, color: Floats, alpha: Floats) -> None:
 def lighting(face: Face) -> Floats:
     """Returns how bright the scene is around each pixel, (S,S) float32 about 1 on a well-lit face: what a drawn object must be multiplied with to sit in it."""
     size = face.crop.shape[0]
-    coarse = cv2.resize(cv2.cvtColor(face.crop, cv2.COLOR_RGB2GRAY), (14, 14), interpolation=cv2.INTER_AREA)
+    coarse = cv2.resize(
+        cv2.cvtColor(face.crop, cv2.COLOR_RGB2GRAY), (14, 14), interpolation=cv2.INTER_AREA
+    )
     smooth = cv2.GaussianBlur(coarse.astype(np.float32), (0, 0), 1.7)
-    return np.clip(cv2.resize(smooth, (size, size), interpolation=cv2.INTER_LINEAR) / 135, 0.15, 1.25)
+    return np.clip(
+        cv2.resize(smooth, (size, size), interpolation=cv2.INTER_LINEAR) / 135, 0.15, 1.25
+    )

@@ -39,7 +39,9 @@ def glare(face: Face, strength: float, rng: np.random.Generator) -> Face:
     """Two specular spots on eyes, forehead or cheeks, that grow and brighten until they are white, and the veil that scattered light lays over all."""
     size = face.crop.shape[0]
     places = rng.choice(len(_GLARE_PLACES), 2, replace=False)
-    centers = frame_points(face, _GLARE_PLACES[places] + rng.normal(0, 3, (2, 2)).astype(np.float32))
+    centers = frame_points(
+        face, _GLARE_PLACES[places] + rng.normal(0, 3, (2, 2)).astype(np.float32)
+    )
     light = linear(face.crop) + np.float32(0.10 * strength**2)
     for center, reach, angle in zip(centers, (0.11, 0.07), rng.uniform(-0.6, 0.6, 2), strict=True):
         width = size * reach * (0.4 + 0.9 * strength)
@@ -54,7 +56,9 @@ def side_light(face: Face, strength: float, rng: np.random.Generator) -> Face:
     x, _ = grid(size)
     lit = 0.5 - 0.5 * np.tanh(sign * (x - face.points[2, 0]) / (0.18 * size))
     stops = strength * (7 * lit - 6)
-    return replace(face, crop=encoded(linear(face.crop) * np.exp2(stops, dtype=np.float32)[..., None]))
+    return replace(
+        face, crop=encoded(linear(face.crop) * np.exp2(stops, dtype=np.float32)[..., None])
+    )
 
 
 def nir(face: Face, strength: float, rng: np.random.Generator) -> Face:
@@ -64,7 +68,9 @@ def nir(face: Face, strength: float, rng: np.random.Generator) -> Face:
     """
     size = face.crop.shape[0]
     mix = face.crop.astype(np.float32) @ np.array([0.65, 0.3, 0.05], np.float32)
-    soft = cv2.addWeighted(mix, 1 - 0.7 * strength, cv2.GaussianBlur(mix, (0, 0), 0.012 * size), 0.7 * strength, 0)
+    soft = cv2.addWeighted(
+        mix, 1 - 0.7 * strength, cv2.GaussianBlur(mix, (0, 0), 0.012 * size), 0.7 * strength, 0
+    )
     flat = 118 + (soft - 118) * (1 - 0.7 * strength)
     lamp = 1 - 0.4 * strength * (1 - _blob(size, face.points[2], 0.45 * size, 0.45 * size, 0.0))
     grain = 5 * strength * rng.standard_normal((size, size), dtype=np.float32)

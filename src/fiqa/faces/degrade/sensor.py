@@ -15,7 +15,9 @@ __all__ = ["blur", "defocus", "jpeg", "low_resolution", "motion", "noise", "sens
 def blur(face: Face, strength: float, rng: np.random.Generator) -> Face:
     """Gaussian blur, standard deviation up to 5.4 % of the crop's side (6 px of 112)."""
     sigma = 0.054 * face.crop.shape[0] * strength
-    return replace(face, crop=cv2.GaussianBlur(face.crop, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101))
+    return replace(
+        face, crop=cv2.GaussianBlur(face.crop, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101)
+    )
 
 
 def _antialiased_disc(radius: float) -> Floats:
@@ -41,7 +43,9 @@ def motion(face: Face, strength: float, rng: np.random.Generator) -> Face:
     along = x * np.cos(angle) + y * np.sin(angle)
     across = y * np.cos(angle) - x * np.sin(angle)
     kernel = np.clip(length / 2 + 0.5 - np.abs(along), 0, 1) * np.clip(1 - np.abs(across), 0, 1)
-    light = cv2.filter2D(linear(face.crop), -1, kernel / kernel.sum(), borderType=cv2.BORDER_REFLECT_101)
+    light = cv2.filter2D(
+        linear(face.crop), -1, kernel / kernel.sum(), borderType=cv2.BORDER_REFLECT_101
+    )
     return replace(face, crop=encoded(light))
 
 
@@ -60,7 +64,9 @@ def noise(face: Face, strength: float, rng: np.random.Generator) -> Face:
 def jpeg(face: Face, strength: float, rng: np.random.Generator) -> Face:
     """A real JPEG file, quality 90 down to 2."""
     quality = round(2 + 88 * (1 - strength) ** 2)
-    _, file = cv2.imencode(".jpg", cv2.cvtColor(face.crop, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    _, file = cv2.imencode(
+        ".jpg", cv2.cvtColor(face.crop, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality]
+    )
     decoded = np.asarray(cv2.imdecode(file, cv2.IMREAD_COLOR))
     return replace(face, crop=cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB))
 

@@ -50,7 +50,8 @@ def detector(name: str = "auto", *, weights: str | None = None) -> Detector:
     checks.choice(name, "detector", NAMES)
     if weights is not None and name in ("dlib", "none"):
         raise InputError(
-            f"weights must be left out with detector {name!r}, got {weights!r}.", hint="yunet takes weights"
+            f"weights must be left out with detector {name!r}, got {weights!r}.",
+            hint="yunet takes weights",
         )
     if name == "none":
         return WholeImage()
@@ -83,7 +84,10 @@ def decided(name: str, *, weights: str | None = None) -> str:
             "A face detector must be there for detector='auto'; YuNet's weights are not found and dlib is not installed.",
             hint="run `fiqa weights pull yunet`, or pip install 'fiqa[dlib]', or score aligned crops with --aligned",
         )
-    _log.warning("detector auto takes dlib: YuNet's file is not in %s (fiqa weights pull yunet fetches it)", home())
+    _log.warning(
+        "detector auto takes dlib: YuNet's file is not in %s (fiqa weights pull yunet fetches it)",
+        home(),
+    )
     return "dlib"
 
 
@@ -95,4 +99,6 @@ def _yunet(weights: str | None) -> Detector:
 
 
 def _dlib_installed() -> bool:
-    return all(importlib.util.find_spec(name) is not None for name in ("dlib", "face_recognition_models"))
+    return all(
+        importlib.util.find_spec(name) is not None for name in ("dlib", "face_recognition_models")
+    )

@@ -19,7 +19,9 @@ from fiqa.functional.geometry import TEMPLATE, inverse, similarity_transform, tr
 
 __all__ = ["POINTS", "DlibDetector"]
 
-POINTS: NDArray[np.float64] = np.array([[79.63, 52.88], [65.85, 53.27], [31.05, 52.99], [44.83, 53.37], [55.63, 79.75]])
+POINTS: NDArray[np.float64] = np.array(
+    [[79.63, 52.88], [65.85, 53.27], [31.05, 52.99], [44.83, 53.37], [55.63, 79.75]]
+)
 """(5,2) where dlib's points (image-right eye outer and inner corner, image-left eye outer and inner corner, base of the nose) fall in the 112 template.
 
 Means over the 240 photographs of Labeled Faces in the Wild in the measuring data, each aligned by YuNet's five points; their standard deviations are 1.8 to
@@ -69,12 +71,19 @@ class DlibDetector:
     def _look(self, image: NDArray[np.uint8], scale: float) -> list[Detection]:
         height, width = (max(1, round(n * scale)) for n in image.shape[:2])
         kind = cv2.INTER_AREA if scale < 1.0 else cv2.INTER_LINEAR
-        scaled = np.ascontiguousarray(image if scale == 1.0 else cv2.resize(image, (width, height), interpolation=kind))
+        scaled = np.ascontiguousarray(
+            image if scale == 1.0 else cv2.resize(image, (width, height), interpolation=kind)
+        )
         boxes, scores, _ = self._find.run(scaled, 0, self._min_score)
         back = np.array([image.shape[1] / width, image.shape[0] / height])
-        return [self._detection(scaled, box, score, back) for box, score in zip(boxes, scores, strict=True)]
+        return [
+            self._detection(scaled, box, score, back)
+            for box, score in zip(boxes, scores, strict=True)
+        ]
 
-    def _detection(self, scaled: NDArray[Any], box: Any, score: float, back: NDArray[np.float64]) -> Detection:
+    def _detection(
+        self, scaled: NDArray[Any], box: Any, score: float, back: NDArray[np.float64]
+    ) -> Detection:
         own = np.array([[p.x, p.y] for p in self._points(scaled, box).parts()], np.float64)
         landmarks = transform_points(inverse(similarity_transform(own * back, POINTS)), TEMPLATE)
         corner, size = np.array([box.left(), box.top()]), np.array([box.width(), box.height()])

@@ -41,17 +41,25 @@ class YuNet:
     def __init__(self, weights: str | os.PathLike[str], *, max_side: int = _LOOKS[0][0]) -> None:
         path = Path(weights)
         if not path.is_file():
-            raise WeightsError(f"weights of yunet must be a file, got {path}.", hint="fiqa weights pull yunet")
+            raise WeightsError(
+                f"weights of yunet must be a file, got {path}.", hint="fiqa weights pull yunet"
+            )
         with open(path, "rb") as file:
             kind = mistaken(file.read(64), path.stat().st_size)
         if kind is not None:
             raise WeightsError(f"weights of yunet must be an ONNX face detector, {path} is {kind}.")
         lowest = min(confidence for _, confidence in _LOOKS)
-        level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # OpenCV 5 warns at each construction
+        level = cv2.utils.logging.setLogLevel(
+            cv2.utils.logging.LOG_LEVEL_ERROR
+        )  # OpenCV 5 warns at each construction
         try:
-            self._net = cv2.FaceDetectorYN.create(str(path), "", (max_side, max_side), lowest, 0.3, 5000)
+            self._net = cv2.FaceDetectorYN.create(
+                str(path), "", (max_side, max_side), lowest, 0.3, 5000
+            )
         except cv2.error as error:
-            raise WeightsError(f"weights of yunet must be an ONNX face detector, got {path}: {error.err}.") from error
+            raise WeightsError(
+                f"weights of yunet must be an ONNX face detector, got {path}: {error.err}."
+            ) from error
         finally:
             cv2.utils.logging.setLogLevel(level)
         self._made_by = partial(YuNet, path, max_side=max_side)
@@ -72,7 +80,11 @@ class YuNet:
 
     def _look(self, image: NDArray[np.uint8], scale: float, confidence: float) -> list[Detection]:
         height, width = (max(1, round(n * scale)) for n in image.shape[:2])
-        small = image if scale == 1.0 else cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        small = (
+            image
+            if scale == 1.0
+            else cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        )
         self._net.setInputSize((width, height))
         found: Any = self._net.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))[1]
         if found is None:
@@ -82,7 +94,11 @@ class YuNet:
 
 
 def _plausible(row: NDArray[np.float32]) -> bool:
-    return bool(np.isfinite(row).all() and (row[2:4] > 0).all() and np.ptp(row[4:14].reshape(5, 2), axis=0).max() > 0)
+    return bool(
+        np.isfinite(row).all()
+        and (row[2:4] > 0).all()
+        and np.ptp(row[4:14].reshape(5, 2), axis=0).max() > 0
+    )
 
 
 def _detection(row: NDArray[np.float32], back: NDArray[np.float32]) -> Detection:

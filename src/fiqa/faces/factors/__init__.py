@@ -32,7 +32,11 @@ _FACTORS = {
 }
 
 MEASURES: Mapping[str, str] = MappingProxyType(
-    {name: unit for module in (*_FACTORS.values(), structure) for name, unit in module.UNITS.items()}
+    {
+        name: unit
+        for module in (*_FACTORS.values(), structure)
+        for name, unit in module.UNITS.items()
+    }
 )
 """Every measure and its unit, in the order in which `Factors.measures` has them."""
 
@@ -66,7 +70,10 @@ def measure(faces: Faces) -> Factors:
         reasons=[
             pose.cause_first(codes, roll)
             for codes, roll in zip(
-                _reasons({code: term for group in terms.values() for code, term in group.items()}, len(faces)),
+                _reasons(
+                    {code: term for group in terms.values() for code, term in group.items()},
+                    len(faces),
+                ),
                 table["photo_roll"],
                 strict=True,
             )
@@ -82,12 +89,16 @@ def factor_of_reason() -> Mapping[str, str]:
     'illumination'
     """
     nobody = {name: np.empty(0) for name in MEASURES}
-    return MappingProxyType({code: name for name, module in _FACTORS.items() for code in module.terms(nobody)})
+    return MappingProxyType(
+        {code: name for name, module in _FACTORS.items() for code in module.terms(nobody)}
+    )
 
 
 def _measures(faces: Faces) -> dict[str, NDArray[np.float64]]:
     rows = [_one(faces, i) for i in range(len(faces))]
-    table = {name: np.array([row.get(name, np.nan) for row in rows], np.float64) for name in MEASURES}
+    table = {
+        name: np.array([row.get(name, np.nan) for row in rows], np.float64) for name in MEASURES
+    }
     table |= pose.measure(faces.landmarks, len(faces), faces.roll)
     if faces.eye_distance is not None:
         table["eye_distance"] = faces.eye_distance.astype(np.float64)
@@ -116,5 +127,6 @@ def _reasons(terms: Mapping[str, NDArray[np.float64]], count: int) -> list[tuple
     table = np.stack(list(terms.values()), axis=1) if count else np.empty((0, len(codes)))
     order = np.lexsort((table, np.broadcast_to(np.isin(codes, SYMPTOMS), table.shape)), axis=1)
     return [
-        tuple(str(codes[j]) for j in row if values[j] < REASON_BELOW) for row, values in zip(order, table, strict=True)
+        tuple(str(codes[j]) for j in row if values[j] < REASON_BELOW)
+        for row, values in zip(order, table, strict=True)
     ]

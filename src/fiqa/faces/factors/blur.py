@@ -30,7 +30,11 @@ def measure(face: Planes, noise: float) -> dict[str, float]:
     # white noise of deviation s adds s^2 to the luminance's variance and (4^2 + 4) s^2 to the Laplacian's
     signal, scale = max(variance - 20 * noise**2, 0.0), max(luma_variance - noise**2, 0.0)
     x, y = dx.astype(np.float32), dy.astype(np.float32)
-    xx, yy, xy = cv2.norm(x, cv2.NORM_L2SQR), cv2.norm(y, cv2.NORM_L2SQR), float(np.dot(x.ravel(), y.ravel()))
+    xx, yy, xy = (
+        cv2.norm(x, cv2.NORM_L2SQR),
+        cv2.norm(y, cv2.NORM_L2SQR),
+        float(np.dot(x.ravel(), y.ravel())),
+    )
     return {
         "cpbd": of_gradient(face.luma, dx, dy, block=SIZE // 2),
         "laplacian_variance": variance,

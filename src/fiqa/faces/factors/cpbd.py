@@ -63,7 +63,9 @@ def sobel(luma: NDArray[np.uint8]) -> tuple[NDArray[np.int16], NDArray[np.int16]
     return np.asarray(dx, np.int16), np.asarray(dy, np.int16)
 
 
-def of_gradient(luma: NDArray[np.uint8], dx: NDArray[np.int16], dy: NDArray[np.int16], *, block: int = BLOCK) -> float:
+def of_gradient(
+    luma: NDArray[np.uint8], dx: NDArray[np.int16], dy: NDArray[np.int16], *, block: int = BLOCK
+) -> float:
     """Returns `cpbd` of an image whose Sobel gradient is known already (see there)."""
     limit = _limits(luma, _canny(dx, dy), block)
     place = np.flatnonzero(_vertical_edges(dx, dy) & (limit > 0))
@@ -80,7 +82,9 @@ def _limits(luma: NDArray[np.uint8], edges: NDArray[np.uint8], block: int) -> ND
     blocks = luma[: rows * block, : columns * block].reshape(tiled)
     contrast = blocks.max((1, 3)).astype(np.int32) - blocks.min((1, 3))
     counts = np.count_nonzero(edges[: rows * block, : columns * block].reshape(tiled), axis=(1, 3))
-    width = np.where(contrast <= LOW_CONTRAST, *JUST_NOTICEABLE) * (counts > EDGE_SHARE * block * block)
+    width = np.where(contrast <= LOW_CONTRAST, *JUST_NOTICEABLE) * (
+        counts > EDGE_SHARE * block * block
+    )
     limit = np.zeros(luma.shape, np.uint8)
     limit[: rows * block, : columns * block].reshape(tiled)[...] = width[:, None, :, None]
     return limit
@@ -105,7 +109,9 @@ def _vertical_edges(dx: NDArray[np.int16], dy: NDArray[np.int16]) -> NDArray[np.
     return edge
 
 
-def _widths(luma: NDArray[np.uint8], place: NDArray[np.int64], rising: NDArray[np.bool_]) -> NDArray[np.int64]:
+def _widths(
+    luma: NDArray[np.uint8], place: NDArray[np.int64], rising: NDArray[np.bool_]
+) -> NDArray[np.int64]:
     """Returns (E,) edge widths in pixels, exact up to the largest just noticeable one and some larger number beyond it.
 
     Beyond the image the row stays what it is at its edge, which ends every slope.
@@ -114,7 +120,9 @@ def _widths(luma: NDArray[np.uint8], place: NDArray[np.int64], rising: NDArray[n
     padded = cv2.copyMakeBorder(luma, 0, 0, reach, reach, cv2.BORDER_REPLICATE).astype(np.int16)
     start = place + (2 * reach) * (place // luma.shape[1])
     rows = padded.ravel()[start[:, None] + np.arange(2 * reach + 1)]
-    steps = np.where(rising[:, None], rows[:, 1:] > rows[:, :-1], rows[:, 1:] < rows[:, :-1]).view(np.uint8)
+    steps = np.where(rising[:, None], rows[:, 1:] > rows[:, :-1], rows[:, 1:] < rows[:, :-1]).view(
+        np.uint8
+    )
     before = np.multiply.accumulate(steps[:, reach - 2 :: -1], axis=1)
     after = np.multiply.accumulate(steps[:, reach + 1 :], axis=1)
     return 2 + before.sum(1, dtype=np.int64) + after.sum(1, dtype=np.int64)

@@ -23,7 +23,10 @@ _OVAL = oval()
 def measure(face: Planes) -> dict[str, float]:
     """Returns the measures of UNITS for one face; where the frame's mask is not known, from the flat fill that alignment leaves (see `flat_fill`)."""
     outside = ~face.inside if face.inside is not None else flat_fill(face)
-    return {"outside_share": float(outside.mean()), "face_outside_share": float(outside[_OVAL].mean())}
+    return {
+        "outside_share": float(outside.mean()),
+        "face_outside_share": float(outside[_OVAL].mean()),
+    }
 
 
 def flat_fill(face: Planes) -> NDArray[np.bool_]:
@@ -33,14 +36,17 @@ def flat_fill(face: Planes) -> NDArray[np.bool_]:
     so this finds less than the frame's mask knows.
     """
     kernel = np.ones((3, 3), np.uint8)
-    flat = np.asarray(cv2.subtract(cv2.dilate(face.luma, kernel), cv2.erode(face.luma, kernel))) <= 2
+    flat = (
+        np.asarray(cv2.subtract(cv2.dilate(face.luma, kernel), cv2.erode(face.luma, kernel))) <= 2
+    )
     border = np.concatenate([flat[0], flat[-1], flat[1:-1, 0], flat[1:-1, -1]])
     nothing = np.zeros(flat.shape, np.bool_)
     if np.count_nonzero(border) < _SHORTEST:
         return nothing
     _, labels = cv2.connectedComponents(flat.astype(np.uint8), connectivity=4)
     at_border = np.bincount(
-        np.concatenate([labels[0], labels[-1], labels[1:-1, 0], labels[1:-1, -1]]), minlength=labels.max() + 1
+        np.concatenate([labels[0], labels[-1], labels[1:-1, 0], labels[1:-1, -1]]),
+        minlength=labels.max() + 1,
     )
     in_oval = np.bincount(labels[_OVAL], minlength=labels.max() + 1)
     fills = (at_border >= _SHORTEST) & (in_oval >= _SMALLEST)

@@ -46,7 +46,9 @@ def _imbalance(face: Planes) -> float:
     """Returns |left - right| / (left + right) of the oval's halves; NaN when one of them is out of the frame."""
     half = face.luma.shape[1] // 2
     sides = [
-        cv2.mean(np.ascontiguousarray(face.luma[:, side]), mask=np.ascontiguousarray(face.face[:, side]))[0]
+        cv2.mean(
+            np.ascontiguousarray(face.luma[:, side]), mask=np.ascontiguousarray(face.face[:, side])
+        )[0]
         if face.face[:, side].any()
         else float("nan")
         for side in (slice(0, half), slice(half, None))

@@ -46,7 +46,9 @@ def measure(face: Planes) -> dict[str, float]:
     texture, light = mean[:, 2] + 0.3, mean[:, 3] + 3.0
     bits = np.log2(shape * texture)
     eyes = [bits[eye] - bits[side] for eye, side in zip(_EYES, _SIDES, strict=True)]
-    chroma = float("nan") if face.grey else float(np.hypot(*(mean[_MOUTH, 4:] - mean[_FOREHEAD, 4:])))
+    chroma = (
+        float("nan") if face.grey else float(np.hypot(*(mean[_MOUTH, 4:] - mean[_FOREHEAD, 4:])))
+    )
     return {
         "eyes_structure": float(min(eyes)) if np.isfinite(eyes).all() else float("nan"),
         "mouth_structure": float(bits[_MOUTH] - bits[_FACE]),
@@ -58,7 +60,9 @@ def measure(face: Planes) -> dict[str, float]:
 def _means(face: Planes) -> NDArray[np.float64]:
     """Returns (8,6): the mean in each region of structure, structure^2, texture, luminance, Cr and Cb; NaN in a region that is mostly out of the frame."""
     structure = detrended(face.cells).ravel().astype(np.float64)
-    texture = cv2.resize(np.abs(face.laplacian), (CELLS, CELLS), interpolation=cv2.INTER_AREA).ravel()
+    texture = cv2.resize(
+        np.abs(face.laplacian), (CELLS, CELLS), interpolation=cv2.INTER_AREA
+    ).ravel()
     small = cv2.resize(face.rgb, (CELLS, CELLS), interpolation=cv2.INTER_AREA)
     color = cv2.cvtColor(small, cv2.COLOR_RGB2YCrCb).reshape(-1, 3)[:, 1:]
     planes = np.column_stack([structure, structure**2, texture, face.cells.ravel(), color])
@@ -74,6 +78,8 @@ def terms(m: Measures) -> Terms:
     """Returns the qualities of `occluded_eyes` and `occluded_mouth`; a color that is unknown says nothing against the face."""
     color = falls(m["mouth_chroma"], 30.0, 6.0)
     return {
-        "occluded_eyes": rises(m["eyes_structure"], -2.0, 0.4) * falls(np.nan_to_num(m["eyes_darkness"]), 1.6, 0.2),
-        "occluded_mouth": rises(m["mouth_structure"], -1.5, 0.35) * np.where(np.isnan(color), 1.0, color),
+        "occluded_eyes": rises(m["eyes_structure"], -2.0, 0.4)
+        * falls(np.nan_to_num(m["eyes_darkness"]), 1.6, 0.2),
+        "occluded_mouth": rises(m["mouth_structure"], -1.5, 0.35)
+        * np.where(np.isnan(color), 1.0, color),
     }

@@ -31,7 +31,9 @@ class Planes:
     grey: bool
 
     @classmethod
-    def of(cls, crop: NDArray[np.uint8], inside: NDArray[np.bool_] | None, grey: bool | None) -> Planes:
+    def of(
+        cls, crop: NDArray[np.uint8], inside: NDArray[np.bool_] | None, grey: bool | None
+    ) -> Planes:
         """Returns the planes of one (S,S,3) crop. `grey` None: told from the pixels (mean channel difference under 2 levels)."""
         if crop.shape[0] != SIZE:
             how = cv2.INTER_AREA if crop.shape[0] > SIZE else cv2.INTER_LINEAR
@@ -41,7 +43,10 @@ class Planes:
             inside = _EVERYWHERE
         if grey is None:
             red, green, blue = cv2.split(crop)
-            grey = float(cv2.mean(cv2.absdiff(red, green))[0] + cv2.mean(cv2.absdiff(green, blue))[0]) < 4.0
+            grey = (
+                float(cv2.mean(cv2.absdiff(red, green))[0] + cv2.mean(cv2.absdiff(green, blue))[0])
+                < 4.0
+            )
         return cls(np.ascontiguousarray(crop), inside, grey)
 
     @cached_property
@@ -77,7 +82,9 @@ class Planes:
         """(112,112) bool: inside the frame and not within two pixels of its edge."""
         if not self.partial:
             return _EVERYWHERE
-        return np.asarray(cv2.erode(np.asarray(self.inside, np.uint8), np.ones((5, 5), np.uint8)), bool)
+        return np.asarray(
+            cv2.erode(np.asarray(self.inside, np.uint8), np.ones((5, 5), np.uint8)), bool
+        )
 
     @cached_property
     def face(self) -> NDArray[np.uint8]:
@@ -87,7 +94,9 @@ class Planes:
     @cached_property
     def cells(self) -> NDArray[np.float32]:
         """(28,28) float32 luminance averaged over 4x4 pixels."""
-        return np.asarray(cv2.resize(self.luma, (CELLS, CELLS), interpolation=cv2.INTER_AREA), np.float32)
+        return np.asarray(
+            cv2.resize(self.luma, (CELLS, CELLS), interpolation=cv2.INTER_AREA), np.float32
+        )
 
     @cached_property
     def known_cells(self) -> NDArray[np.bool_] | None:
@@ -110,7 +119,9 @@ def cell_oval() -> NDArray[np.int64]:
     return np.flatnonzero(oval()[1::4, 1::4])
 
 
-def cell_box(points: tuple[int, ...], half_width: float, half_height: float, *, down: float = 0.0) -> NDArray[np.int64]:
+def cell_box(
+    points: tuple[int, ...], half_width: float, half_height: float, *, down: float = 0.0
+) -> NDArray[np.int64]:
     """Returns the flat indices of the cells within a box around the mean of some points of the template, moved `down`; pixels."""
     x, y = TEMPLATE[list(points)].mean(axis=0) + np.array([0.0, down])
     rows, columns = np.mgrid[:CELLS, :CELLS] * 4 + 1.5
@@ -123,7 +134,9 @@ def detrended(cells: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _shrink(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    return np.asarray(cv2.resize(inside.astype(np.uint8), (SIZE, SIZE), interpolation=cv2.INTER_NEAREST), bool)
+    return np.asarray(
+        cv2.resize(inside.astype(np.uint8), (SIZE, SIZE), interpolation=cv2.INTER_NEAREST), bool
+    )
 
 
 _EVERYWHERE = np.ones((SIZE, SIZE), np.bool_)

@@ -37,7 +37,11 @@ def measure(
     landmarks: NDArray[np.float32] | None, count: int, roll: NDArray[np.float32] | None = None
 ) -> dict[str, NDArray[np.float64]]:
     """Returns (N,) yaw, pitch and roll of (N,5,2) landmarks, and the roll in the photograph; NaN where unknown."""
-    angles = np.full((count, 3), np.nan) if landmarks is None else pose_from_points(landmarks).astype(np.float64)
+    angles = (
+        np.full((count, 3), np.nan)
+        if landmarks is None
+        else pose_from_points(landmarks).astype(np.float64)
+    )
     before = np.full(count, np.nan) if roll is None else roll.astype(np.float64)
     return dict(zip(UNITS, [*angles.T, before], strict=True))
 

@@ -47,7 +47,9 @@ def measure(face: Planes) -> dict[str, float]:
     }
 
 
-def _directions(dx: NDArray[np.generic], dy: NDArray[np.generic], *, floor: float) -> NDArray[np.float32]:
+def _directions(
+    dx: NDArray[np.generic], dy: NDArray[np.generic], *, floor: float
+) -> NDArray[np.float32]:
     """Returns (28,28) in -1..1: (|dy| - |dx|) / (|dy| + |dx| + floor) of the mean slopes in each cell; edges that run across are positive."""
     x = cv2.resize(np.abs(dx), (CELLS, CELLS), interpolation=cv2.INTER_AREA).astype(np.float32)
     y = cv2.resize(np.abs(dy), (CELLS, CELLS), interpolation=cv2.INTER_AREA).astype(np.float32)
@@ -69,5 +71,7 @@ _FACE = drawing()
 _CELLS = np.asarray(cv2.resize(_FACE, (CELLS, CELLS), interpolation=cv2.INTER_AREA), np.float32)
 _LUMINANCE = _unit(detrended(_CELLS).ravel()[_OVAL])
 _DIRECTION = _unit(
-    _directions(cv2.Sobel(_FACE, cv2.CV_32F, 1, 0), cv2.Sobel(_FACE, cv2.CV_32F, 0, 1), floor=0.4).ravel()[_OVAL]
+    _directions(
+        cv2.Sobel(_FACE, cv2.CV_32F, 1, 0), cv2.Sobel(_FACE, cv2.CV_32F, 0, 1), floor=0.4
+    ).ravel()[_OVAL]
 )

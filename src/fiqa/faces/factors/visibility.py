@@ -26,7 +26,9 @@ def noise_sigma(face: Planes) -> float:
     response = face.residual if not face.partial else face.residual[face.core]
     if response.size == 0:
         return 0.0
-    counts = np.cumsum(cv2.calcHist([np.ascontiguousarray(response)], [0], None, [_BINS], [0, _BINS / 2]).ravel())
+    counts = np.cumsum(
+        cv2.calcHist([np.ascontiguousarray(response)], [0], None, [_BINS], [0, _BINS / 2]).ravel()
+    )
     half = 0.5 * counts[-1]
     place = int(np.searchsorted(counts, half))
     before = float(counts[place - 1]) if place else 0.0
@@ -68,7 +70,9 @@ def _detail(face: Planes, noise: float) -> float:
     half = cv2.pyrDown(face.luma)
     eighth = cv2.pyrDown(cv2.pyrDown(half))
     fine = _energy(face.luma, cv2.pyrUp(half)) - 0.8 * noise**2
-    coarse = _energy(half, cv2.resize(eighth, (half.shape[1], half.shape[0]), interpolation=cv2.INTER_LINEAR))
+    coarse = _energy(
+        half, cv2.resize(eighth, (half.shape[1], half.shape[0]), interpolation=cv2.INTER_LINEAR)
+    )
     return 0.5 * float(np.log2((max(fine, 0.0) + 0.1) / (coarse + 10.0)))
 
 

@@ -33,21 +33,29 @@ class Bundled(OnnxScorer):
         quality = dict(measured.quality if own is None else own.quality)
         for name, seen in zip(KNOWN, (faces.landmarks, faces.inside), strict=True):
             if seen is not None:
-                quality[name] = np.where(np.isnan(measured.quality[name]), quality[name], measured.quality[name])
+                quality[name] = np.where(
+                    np.isnan(measured.quality[name]), quality[name], measured.quality[name]
+                )
         output = self.model.card.output("factors")
         reasons = [
-            _reasons({name: float(quality[name][i]) for name in quality}, measured.reasons[i], output)
+            _reasons(
+                {name: float(quality[name][i]) for name in quality}, measured.reasons[i], output
+            )
             for i in range(len(faces))
         ]
         return raw, Factors(quality, measured.measures, reasons)
 
 
-def _reasons(quality: Mapping[str, float], measured: tuple[str, ...], output: ModelOutput | None) -> tuple[str, ...]:
+def _reasons(
+    quality: Mapping[str, float], measured: tuple[str, ...], output: ModelOutput | None
+) -> tuple[str, ...]:
     """The reasons of one face: for each factor under the card's `reason_below`, the lowest first, its measured reasons, else the card's own."""
     factor_of = factor_of_reason()
     below, general = (0.0, {}) if output is None else (output.reason_below, output.reasons)
     found: list[str] = []
-    for name in sorted((name for name in quality if quality[name] < below), key=lambda name: quality[name]):
+    for name in sorted(
+        (name for name in quality if quality[name] < below), key=lambda name: quality[name]
+    ):
         own = [code for code in measured if factor_of[code] == name]
         found += own or ([general[name]] if name in general else [])
     return tuple(dict.fromkeys(found))

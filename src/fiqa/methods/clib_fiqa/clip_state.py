@@ -91,7 +91,9 @@ def clip_of(state: Mapping[str, Tensor], origin: str) -> Clip:
     what = f"{origin} must hold the weights of a CLIP"
     if missing := [k for k, rank in _RANKS.items() if k not in found or found[k].ndim != rank]:
         first = ", ".join(list(found)[:3]) or "nothing"
-        raise WeightsError(f"{what}; missing: {', '.join(missing[:3])}. It begins with: {first}.", hint=_HINT)
+        raise WeightsError(
+            f"{what}; missing: {', '.join(missing[:3])}. It begins with: {first}.", hint=_HINT
+        )
     text = _text_config(found)
     with torch.random.fork_rng(devices=[]):  # fresh weights are drawn and replaced
         make = _transformer if "visual.class_embedding" in found else _residual
@@ -132,34 +134,53 @@ def _transformer(found: Mapping[str, Tensor], text: dict[str, Any], what: str) -
         "projection_dim": text["projection_dim"],
         "hidden_act": "quick_gelu",
     }
-    config = transformers.CLIPConfig(text_config=text, vision_config=vision, projection_dim=text["projection_dim"])
+    config = transformers.CLIPConfig(
+        text_config=text, vision_config=vision, projection_dim=text["projection_dim"]
+    )
     model = transformers.CLIPModel._from_config(config, attn_implementation="eager")
     names: Names = {key: (own,) for key, own in (_TEXT | _IMAGE).items()}
     names |= _block_names("transformer.resblocks.", "text_model", text["num_hidden_layers"])
-    names |= _block_names("visual.transformer.resblocks.", "vision_model", vision["num_hidden_layers"])
+    names |= _block_names(
+        "visual.transformer.resblocks.", "vision_model", vision["num_hidden_layers"]
+    )
     names["logit_scale"] = ("logit_scale",)
     _load(model, names, found, {}, what)
-    return Clip(model, model, _scale(found), side * patch, text["max_position_embeddings"], text["vocab_size"])
+    return Clip(
+        model,
+        model,
+        _scale(found),
+        side * patch,
+        text["max_position_embeddings"],
+        text["vocab_size"],
+    )
 
 
 def _residual(found: Mapping[str, Tensor], text: dict[str, Any], what: str) -> Clip:
     """A residual image tower, and a text tower of transformers."""
     transformers = require("transformers", extra="vlm")
     config = transformers.CLIPTextConfig(**text)
-    model = transformers.CLIPTextModelWithProjection._from_config(config, attn_implementation="eager")
+    model = transformers.CLIPTextModelWithProjection._from_config(
+        config, attn_implementation="eager"
+    )
     positions = found.get("visual.attnpool.positional_embedding")
     side = round(max((0 if positions is None else len(positions)) - 1, 1) ** 0.5)
     layers = [_blocks(found, f"visual.layer{stage}.") for stage in (1, 2, 3, 4)]
     width = 2 * len(found["visual.conv1.weight"])
     image = ClipResNet(layers, width=width, size=32 * side, dim=text["projection_dim"])
-    own = {f"visual.{key}": value for key, value in image.state_dict().items() if "num_batches" not in key}
+    own = {
+        f"visual.{key}": value
+        for key, value in image.state_dict().items()
+        if "num_batches" not in key
+    }
     names: Names = {key: (name,) for key, name in _TEXT.items()}
     names |= _block_names("transformer.resblocks.", "text_model", text["num_hidden_layers"])
     rest = {key: value for key, value in found.items() if "num_batches" not in key}
     shapes = {key: tuple(value.shape) for key, value in own.items()} | {"logit_scale": ()}
     _load(model, names, rest, shapes, what)
     image.load_state_dict({key.removeprefix("visual."): found[key] for key in own}, strict=False)
-    return Clip(model, image, _scale(found), 32 * side, text["max_position_embeddings"], text["vocab_size"])
+    return Clip(
+        model, image, _scale(found), 32 * side, text["max_position_embeddings"], text["vocab_size"]
+    )
 
 
 def _load(
@@ -192,20 +213,31 @@ def _block_names(theirs: str, ours: str, count: int) -> Names:
     for i in range(count):
         head, own = f"{theirs}{i}.", f"{ours}.encoder.layers.{i}."
         for what in ("weight", "bias"):
-            names |= {f"{head}{key}.{what}": (f"{own}{name}.{what}",) for key, name in _BLOCK.items()}
-            names[f"{head}attn.in_proj_{what}"] = tuple(f"{own}self_attn.{part}_proj.{what}" for part in "qkv")
+            names |= {
+                f"{head}{key}.{what}": (f"{own}{name}.{what}",) for key, name in _BLOCK.items()
+            }
+            names[f"{head}attn.in_proj_{what}"] = tuple(
+                f"{own}self_attn.{part}_proj.{what}" for part in "qkv"
+            )
     return names
 
 
 def _heads(width: int) -> int:
     if width > _HEAD and width % _HEAD:
-        raise WeightsError(f"A CLIP's transformer must be a multiple of {_HEAD} wide, got {width}.", hint=_HINT)
+        raise WeightsError(
+            f"A CLIP's transformer must be a multiple of {_HEAD} wide, got {width}.", hint=_HINT
+        )
     return max(width // _HEAD, 1)
 
 
 def _blocks(found: Mapping[str, Tensor], prefix: str) -> int:
     """How many numbers follow `prefix` among the keys, at least 1."""
-    return max(len({key.removeprefix(prefix).partition(".")[0] for key in found if key.startswith(prefix)}), 1)
+    return max(
+        len(
+            {key.removeprefix(prefix).partition(".")[0] for key in found if key.startswith(prefix)}
+        ),
+        1,
+    )
 
 
 def _scale(found: Mapping[str, Tensor]) -> float:

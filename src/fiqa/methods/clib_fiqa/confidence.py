@@ -30,7 +30,9 @@ def jensen_shannon(p: ArrayLike, q: ArrayLike) -> NDArray[np.float64]:
     return np.maximum((terms[0] + terms[1]).sum(axis=1) / 2, 0.0)
 
 
-def confidence(p: ArrayLike, q: ArrayLike, *, beta: float = 32.0, softmax_again: bool = False) -> NDArray[np.float64]:
+def confidence(
+    p: ArrayLike, q: ArrayLike, *, beta: float = 32.0, softmax_again: bool = False
+) -> NDArray[np.float64]:
     """Returns rho = 1/(1 + exp(beta JS(p, q))) + 0.5 of every image, in [0.5, 1] [1, Eq. 8 and 9].
 
     Args:

@@ -51,7 +51,9 @@ def convert_state(
     checks.choice(Path(output).suffix.lower(), "suffix of a model", (".onnx",))
     found = state_towers(read_state(source), repr(os.fspath(source)), tokenizer=tokenizer)
     return write_model(
-        found, output, origin=f"converted by fiqa from {Path(source).name}, sha256 {sha256_file(source)}"
+        found,
+        output,
+        origin=f"converted by fiqa from {Path(source).name}, sha256 {sha256_file(source)}",
     )
 
 
@@ -94,17 +96,27 @@ def _prove(model: ClibGraph, content: bytes, crops: NDArray[np.float32]) -> None
         wanted = torch.cat(model(torch.from_numpy(crops)), dim=1).numpy()
     span, parity = float(np.ptp(wanted, axis=0).max()), float(np.abs(wanted - got).max())
     if not span > _VARIES:
-        raise EvidenceError(f"what a model gives must vary, it spans {span:.2g} on {len(crops)} pictures.")
+        raise EvidenceError(
+            f"what a model gives must vary, it spans {span:.2g} on {len(crops)} pictures."
+        )
     if not parity <= _PARITY:
-        raise EvidenceError(f"ONNX must give what torch gives to {_PARITY:g}, they differ by {parity:.3g}.")
+        raise EvidenceError(
+            f"ONNX must give what torch gives to {_PARITY:g}, they differ by {parity:.3g}."
+        )
 
 
 def _pictures() -> NDArray[np.uint8]:
     """(6,112,112,3): flat grey, a slope, noise coarse to fine. No faces: what is proved is arithmetic."""
     rng = np.random.default_rng(0)
     flat = np.full((112, 112, 3), 128, np.uint8)
-    slope = np.repeat(np.linspace(0, 255, 112).astype(np.uint8)[:, None], 112, axis=1)[..., None].repeat(3, axis=2)
+    slope = np.repeat(np.linspace(0, 255, 112).astype(np.uint8)[:, None], 112, axis=1)[
+        ..., None
+    ].repeat(3, axis=2)
     noise = [rng.integers(0, 256, (112 // k, 112 // k, 3), dtype=np.uint8) for k in (1, 4, 14, 28)]
     return np.stack(
-        [flat, slope, *(np.kron(part, np.ones((112 // len(part),) * 2 + (1,), np.uint8)) for part in noise)]
+        [
+            flat,
+            slope,
+            *(np.kron(part, np.ones((112 // len(part),) * 2 + (1,), np.uint8)) for part in noise),
+        ]
     )

@@ -40,7 +40,9 @@ def expression_quality(faces: Faces) -> FloatArray:
     """
     width, dark = mouth_width(faces), mouth_darkness(faces)
     wide = np.exp(-np.log(2.0) * ((width - RELAXED) / WIDTH_SLACK) ** 2)
-    return (wide / (1.0 + np.exp(np.clip((dark - DARK_HALF) / DARK_WIDTH, -60, 60)))).astype(np.float32)
+    return (wide / (1.0 + np.exp(np.clip((dark - DARK_HALF) / DARK_WIDTH, -60, 60)))).astype(
+        np.float32
+    )
 
 
 def mouth_width(faces: Faces) -> NDArray[np.float64]:
@@ -70,7 +72,9 @@ def mouth_darkness(faces: Faces) -> NDArray[np.float64]:
         luma = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
         if len(luma) != _SIZE:
             luma = cv2.resize(
-                luma, (_SIZE, _SIZE), interpolation=cv2.INTER_AREA if len(luma) > _SIZE else cv2.INTER_LINEAR
+                luma,
+                (_SIZE, _SIZE),
+                interpolation=cv2.INTER_AREA if len(luma) > _SIZE else cv2.INTER_LINEAR,
             )
         result[i] = _darkness(cv2.blur(luma, (3, 3)), corners.astype(np.float64))
     return result

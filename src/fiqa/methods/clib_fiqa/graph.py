@@ -29,7 +29,12 @@ OUTPUTS = ("quality", "factors", "measures")
 """The outputs of the network, and of the file that it is exported to."""
 
 _REASONS = MappingProxyType(
-    {"blur": "blurry", "occlusion": "unclear_features", "pose": "extreme_yaw", "illumination": "uneven_light"}
+    {
+        "blur": "blurry",
+        "occlusion": "unclear_features",
+        "pose": "extreme_yaw",
+        "illumination": "uneven_light",
+    }
 )
 
 
@@ -78,7 +83,11 @@ class ClibGraph(nn.Module):
             told = self.merged(factor_joint(p))
             rho = agreement(each["quality"], told, self.beta, softmax_again=self.softmax_again)
             measures.append(rho[:, None])
-        return expected(each["quality"])[:, None], torch.stack(factors, dim=1), torch.cat(measures, dim=1)
+        return (
+            expected(each["quality"])[:, None],
+            torch.stack(factors, dim=1),
+            torch.cat(measures, dim=1),
+        )
 
 
 def agreement(p: Tensor, q: Tensor, beta: float = 32.0, *, softmax_again: bool = False) -> Tensor:
@@ -99,7 +108,9 @@ def agreement(p: Tensor, q: Tensor, beta: float = 32.0, *, softmax_again: bool =
         reverse = (middle * (2 * middle.log() - p.log() - q.log())).sum(dim=1) / 2
         return torch.sigmoid(-beta * reverse) + 0.5
     middle, least = (p + q) / 2, torch.finfo(p.dtype).tiny  # 0 log 0 = 0
-    first, second = ((a * (a.clamp_min(least) / middle.clamp_min(least)).log()).sum(dim=1) for a in (p, q))
+    first, second = (
+        (a * (a.clamp_min(least) / middle.clamp_min(least)).log()).sum(dim=1) for a in (p, q)
+    )
     return torch.sigmoid(-beta * (first + second) / 2) + 0.5
 
 
@@ -118,7 +129,9 @@ def card_outputs(*, confidence: bool) -> tuple[ModelOutput, ...]:
     return (
         ModelOutput(name="quality", role="quality"),
         ModelOutput(name="factors", role="factors", factors=FACTORS, reasons=dict(_REASONS)),
-        ModelOutput(name="measures", role="measures", measures=measure_names(confidence=confidence)),
+        ModelOutput(
+            name="measures", role="measures", measures=measure_names(confidence=confidence)
+        ),
     )
 
 

@@ -47,7 +47,10 @@ def marginals(p: Tensor) -> dict[str, Tensor]:
     {'blur': (2, 3), 'occlusion': (2, 2), 'pose': (2, 3), 'expression': (2, 2), 'illumination': (2, 2), 'quality': (2, 5)}
     """
     grid = p.reshape(-1, *SHAPE)
-    return {name: grid.sum(dim=[other for other in range(1, 7) if other != axis]) for axis, name in enumerate(AXES, 1)}
+    return {
+        name: grid.sum(dim=[other for other in range(1, 7) if other != axis])
+        for axis, name in enumerate(AXES, 1)
+    }
 
 
 def factor_joint(p: Tensor) -> Tensor:

@@ -42,7 +42,11 @@ class _FactorMeasures:
             "illumination": found.quality["illumination"],
         }
         return np.stack(
-            [expression_quality(faces) if name == "expression" else known[name] for name in MEASURES], axis=1
+            [
+                expression_quality(faces) if name == "expression" else known[name]
+                for name in MEASURES
+            ],
+            axis=1,
         )
 
 
@@ -69,7 +73,9 @@ def anchors_and_factors(job: Job, options: dict[str, Any], work: Work) -> Labels
     )
     ok = status == "ok"
     columns: dict[str, Any] = {name: _words(label, GRID[name]) for name, label in labels.items()}
-    columns["measures"] = pl.DataFrame({k: pl.Series(v, nan_to_null=True) for k, v in measured.items()}).to_struct()
+    columns["measures"] = pl.DataFrame(
+        {k: pl.Series(v, nan_to_null=True) for k, v in measured.items()}
+    ).to_struct()
     status[ok & np.isnan(value)] = "no_mate" if job.centers is None else "no_center"
     value = np.where(ok, value, np.float32(np.nan))
     return Labels(value, status, columns, {"factors": _counts(labels)}, (0.0, 1.0))
@@ -83,6 +89,7 @@ def _words(label: NDArray[np.int8], words: tuple[str, ...]) -> pl.Series:
 def _counts(labels: Mapping[str, NDArray[np.int8]]) -> dict[str, dict[str, int]]:
     """Factor -> word -> how many, `missing` among them."""
     return {
-        name: {word: int(np.sum(label == k)) for k, word in enumerate(GRID[name])} | {"missing": int(np.sum(label < 0))}
+        name: {word: int(np.sum(label == k)) for k, word in enumerate(GRID[name])}
+        | {"missing": int(np.sum(label < 0))}
         for name, label in labels.items()
     }

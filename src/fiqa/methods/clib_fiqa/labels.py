@@ -103,7 +103,10 @@ def factor_labels(
     n = len(blur)
     angle = np.abs(checks.array(yaw, "yaw", shape=(n,), dtype=np.float64))
     pairs = {"occlusion": occlusion, "expression": expression, "illumination": illumination}
-    known = {name: checks.array(value, name, shape=(n,), dtype=np.float64) for name, value in pairs.items()}
+    known = {
+        name: checks.array(value, name, shape=(n,), dtype=np.float64)
+        for name, value in pairs.items()
+    }
     scaled = blur * _SOBEL_SCALE if blur_measure == "sobel" else blur
     return {
         "blur": _missing(np.searchsorted(_BLUR_CUTS, scaled, side="right"), scaled),

@@ -20,7 +20,9 @@ Form = Literal["sample", "batch", "double-softmax"]
 _LEAST = 1e-12
 
 
-def soft_label(q: Tensor, beta: Tensor | float, *, distance: Literal["squared", "absolute"] = "squared") -> Tensor:
+def soft_label(
+    q: Tensor, beta: Tensor | float, *, distance: Literal["squared", "absolute"] = "squared"
+) -> Tensor:
     """Returns the soft label of each quality, (N,5): softmax over the levels of -beta d(q, a_n) [1, Eq. 1].
 
     fiqa.functional.soft.soft_labels is the same on numpy, with its checks.
@@ -35,7 +37,9 @@ def soft_label(q: Tensor, beta: Tensor | float, *, distance: Literal["squared", 
     """
     gap = q[:, None] - q.new_tensor(ANCHORS)
     far = gap.square() if distance == "squared" else gap.abs()
-    return torch.softmax(-torch.as_tensor(beta, dtype=q.dtype, device=q.device).reshape(-1, 1) * far, dim=1)
+    return torch.softmax(
+        -torch.as_tensor(beta, dtype=q.dtype, device=q.device).reshape(-1, 1) * far, dim=1
+    )
 
 
 def emd(p: Tensor, q: Tensor) -> Tensor:
@@ -65,7 +69,9 @@ def focal(p: Tensor, level: Tensor, *, gamma: float = 2.0, form: Form = "sample"
     [0.17329999804496765]
     """
     known = level >= 0
-    log_p = functional.log_softmax(p, dim=1) if form == "double-softmax" else p.clamp_min(_LEAST).log()
+    log_p = (
+        functional.log_softmax(p, dim=1) if form == "double-softmax" else p.clamp_min(_LEAST).log()
+    )
     cross = -log_p.gather(1, level.clamp_min(0)[:, None])[:, 0] * known
     weigh = cross if form == "sample" else cross.sum() / known.sum().clamp_min(1)
     return (1 - torch.exp(-weigh)) ** gamma * cross

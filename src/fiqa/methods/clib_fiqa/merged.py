@@ -19,7 +19,12 @@ class MergedFactors(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Linear(72, 128), nn.PReLU(), nn.Linear(128, 64), nn.PReLU(), nn.Linear(64, 5), nn.Softmax(dim=1)
+            nn.Linear(72, 128),
+            nn.PReLU(),
+            nn.Linear(128, 64),
+            nn.PReLU(),
+            nn.Linear(64, 5),
+            nn.Softmax(dim=1),
         )
 
     def forward(self, factors: Tensor) -> Tensor:

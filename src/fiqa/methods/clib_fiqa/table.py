@@ -29,7 +29,9 @@ class PromptTable(nn.Module):
 
     def __init__(self, dim: int) -> None:
         super().__init__()
-        self.levels = nn.ParameterDict({name: torch.randn(len(GRID[name]), dim) / math.sqrt(dim) for name in AXES})
+        self.levels = nn.ParameterDict(
+            {name: torch.randn(len(GRID[name]), dim) / math.sqrt(dim) for name in AXES}
+        )
 
     def forward(self) -> Tensor:
         """Returns the matrix; the order is that of PROMPTS, quality fastest."""
@@ -68,7 +70,9 @@ class JointNet(BackboneNet):
         scale: 1 / temperature at the start; its logarithm is learned.
     """
 
-    def __init__(self, backbone: nn.Module, projection: nn.Module, text: nn.Module, scale: float) -> None:
+    def __init__(
+        self, backbone: nn.Module, projection: nn.Module, text: nn.Module, scale: float
+    ) -> None:
         super().__init__()
         self.backbone, self.projection, self.text = backbone, projection, text
         self.logit_scale = nn.Parameter(torch.tensor(math.log(scale)))
@@ -78,7 +82,9 @@ class JointNet(BackboneNet):
         return joint(self.projection(features), self.text(), self.logit_scale.exp())
 
 
-def table_net(name: str, *, embedding: int = 0, hidden: int = 0, dim: int = 512, scale: float = 100.0) -> JointNet:
+def table_net(
+    name: str, *, embedding: int = 0, hidden: int = 0, dim: int = 512, scale: float = 100.0
+) -> JointNet:
     """Returns the offline form with random weights.
 
     Args:

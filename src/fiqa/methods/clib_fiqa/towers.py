@@ -130,7 +130,8 @@ def text_matrix(text: Any, tokens: Tensor) -> Tensor:
     """Returns unit embeddings (P,D) of tokens (P,T) by a text tower of transformers (text_model and text_projection); no gradient goes through."""
     with torch.no_grad():
         parts = [
-            text.text_projection(text.text_model(input_ids=part).pooler_output) for part in torch.split(tokens, _BATCH)
+            text.text_projection(text.text_model(input_ids=part).pooler_output)
+            for part in torch.split(tokens, _BATCH)
         ]
     return functional.normalize(torch.cat(parts).float(), dim=1)
 
@@ -155,7 +156,10 @@ def _from_open_clip(name: str) -> Towers:
             hint="pip install open_clip_torch; or convert a state dict that you have: fiqa convert FILE.pt model.onnx",
         ) from error
     state = library.create_model(name, pretrained="openai", precision="fp32").state_dict()
-    return _towers(clip_of(state, f"open_clip's {name}"), _without_padding(library.get_tokenizer(name)(list(PROMPTS))))
+    return _towers(
+        clip_of(state, f"open_clip's {name}"),
+        _without_padding(library.get_tokenizer(name)(list(PROMPTS))),
+    )
 
 
 def _without_padding(tokens: Tensor) -> Tensor:

@@ -66,7 +66,9 @@ class Blip2Judge:
             lambda: transformers.BlipImageProcessorPil.from_pretrained(self._folder),
         )
         tokenizer = loading(
-            self._folder, "A BLIP-2 tokenizer", lambda: transformers.AutoTokenizer.from_pretrained(self._folder)
+            self._folder,
+            "A BLIP-2 tokenizer",
+            lambda: transformers.AutoTokenizer.from_pretrained(self._folder),
         )
         return model.eval().to(device), process, tokenizer
 
@@ -75,7 +77,10 @@ class Blip2Judge:
         """First tokens of yes and no, as they follow the prompt."""
         tokenizer = self._loaded[2]
         lead = "" if self._encoder_decoder else " "
-        tokens = [tokenizer(f"{lead}{word}", add_special_tokens=False)["input_ids"] for word in (self.yes, self.no)]
+        tokens = [
+            tokenizer(f"{lead}{word}", add_special_tokens=False)["input_ids"]
+            for word in (self.yes, self.no)
+        ]
         first = [ids[0] if ids else None for ids in tokens]
         if None in first or first[0] == first[1]:
             raise WeightsError(
@@ -97,7 +102,9 @@ class Blip2Judge:
         model, process, _ = self._loaded
         found = [np.empty((0, len(FACTORS)), np.float32)]
         for piece in batches(len(faces), self.batch):
-            pixels = process(images=pictures(faces.take(piece)), return_tensors="pt")["pixel_values"]
+            pixels = process(images=pictures(faces.take(piece)), return_tensors="pt")[
+                "pixel_values"
+            ]
             with torch.inference_mode():
                 image = model.get_image_features(pixels.to(model.device, model.dtype)).pooler_output
                 found.append(np.stack([self._ask(factor, image) for factor in FACTORS], axis=1))
@@ -109,13 +116,20 @@ class Blip2Judge:
         model, _, tokenizer = self._loaded
         language = model.language_model
         asked = self.questions[factor]
-        words = tokenizer(self.template.format(question=asked["question"]), return_tensors="pt")["input_ids"]
+        words = tokenizer(self.template.format(question=asked["question"]), return_tensors="pt")[
+            "input_ids"
+        ]
         text = language.get_input_embeddings()(words.to(model.device)).expand(len(image), -1, -1)
         vectors = torch.cat([image.to(text.dtype), text], dim=1)
-        given = {"inputs_embeds": vectors, "attention_mask": torch.ones(vectors.shape[:2], device=model.device).long()}
+        given = {
+            "inputs_embeds": vectors,
+            "attention_mask": torch.ones(vectors.shape[:2], device=model.device).long(),
+        }
         if self._encoder_decoder:
             first = language.config.decoder_start_token_id
-            given["decoder_input_ids"] = torch.full((len(image), 1), first or 0, device=model.device)
+            given["decoder_input_ids"] = torch.full(
+                (len(image), 1), first or 0, device=model.device
+            )
         log_p = torch.log_softmax(language(**given).logits[:, -1].float(), dim=-1)[:, self._answers]
         p = torch.softmax(log_p, dim=-1)[:, 0 if asked["good"] == "yes" else 1]
         return np.asarray(p.cpu().numpy(), np.float32)

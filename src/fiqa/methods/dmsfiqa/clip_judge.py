@@ -31,8 +31,16 @@ class ClipJudge:
     name = "clip"
     parallel = False
 
-    def __init__(self, *, model: str, tau: float, batch: int, precision: str, prompts: Prompts) -> None:
-        self.model, self.tau, self.batch, self.precision, self.prompts = model, tau, batch, precision, prompts
+    def __init__(
+        self, *, model: str, tau: float, batch: int, precision: str, prompts: Prompts
+    ) -> None:
+        self.model, self.tau, self.batch, self.precision, self.prompts = (
+            model,
+            tau,
+            batch,
+            precision,
+            prompts,
+        )
 
     @cached_property
     def _folder(self) -> Any:
@@ -47,7 +55,9 @@ class ClipJudge:
         model = loading(
             self._folder,
             "A CLIP model",
-            lambda: transformers.CLIPModel.from_pretrained(self._folder, dtype=dtype, local_files_only=True),
+            lambda: transformers.CLIPModel.from_pretrained(
+                self._folder, dtype=dtype, local_files_only=True
+            ),
         )
         model = model.eval().to(device)
         process = loading(
@@ -56,14 +66,21 @@ class ClipJudge:
             lambda: transformers.CLIPImageProcessorPil.from_pretrained(self._folder),
         )
         longest = min(_CONTEXT, model.config.text_config.max_position_embeddings)
-        tokens = clip_tokens(self._folder, self._texts, padding="max_length", max_length=longest, truncation=True)
+        tokens = clip_tokens(
+            self._folder, self._texts, padding="max_length", max_length=longest, truncation=True
+        )
         with torch.inference_mode():
             text = model.get_text_features(**tokens.to(device)).pooler_output
         return model, process, _unit(text)
 
     @cached_property
     def _texts(self) -> list[str]:
-        return [text for factor in FACTORS for side in ("positive", "negative") for text in self.prompts[factor][side]]
+        return [
+            text
+            for factor in FACTORS
+            for side in ("positive", "negative")
+            for text in self.prompts[factor][side]
+        ]
 
     @cached_property
     def _contrast(self) -> NDArray[np.float32]:
@@ -84,7 +101,9 @@ class ClipJudge:
     def judge(self, faces: Faces) -> FloatArray:
         """Returns (N,6) float32 in 0..1."""
         margin = self.embed(faces) @ self._loaded[2].T @ self._contrast
-        return (1.0 / (1.0 + np.exp(-np.clip(margin.astype(np.float64) / self.tau, -60, 60)))).astype(np.float32)
+        return (
+            1.0 / (1.0 + np.exp(-np.clip(margin.astype(np.float64) / self.tau, -60, 60)))
+        ).astype(np.float32)
 
     def embed(self, faces: Faces) -> FloatArray:
         """Returns (N,D) float32 unit image embeddings."""
@@ -92,9 +111,13 @@ class ClipJudge:
         model, process, text = self._loaded
         found = [np.empty((0, text.shape[1]), np.float32)]
         for piece in batches(len(faces), self.batch):
-            pixels = process(images=pictures(faces.take(piece)), return_tensors="pt")["pixel_values"]
+            pixels = process(images=pictures(faces.take(piece)), return_tensors="pt")[
+                "pixel_values"
+            ]
             with torch.inference_mode():
-                image = model.get_image_features(pixel_values=pixels.to(model.device, model.dtype)).pooler_output
+                image = model.get_image_features(
+                    pixel_values=pixels.to(model.device, model.dtype)
+                ).pooler_output
             found.append(_unit(image))
         return np.concatenate(found)
 
@@ -107,12 +130,15 @@ class ClipJudge:
             "tau": self.tau,
             "precision": str(device_and_precision(self.precision)[1]),
             "prompts": {
-                factor: {side: list(texts) for side, texts in self.prompts[factor].items()} for factor in FACTORS
+                factor: {side: list(texts) for side, texts in self.prompts[factor].items()}
+                for factor in FACTORS
             },
         }
 
 
 def _unit(vectors: Any) -> NDArray[np.float32]:
     rows = vectors.float().cpu().numpy()
-    result: NDArray[np.float32] = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    result: NDArray[np.float32] = rows / np.maximum(
+        np.linalg.norm(rows, axis=1, keepdims=True), 1e-12
+    )
     return result

@@ -92,26 +92,41 @@ def _merge(base: dict[str, Any], change: Mapping[str, Any], where: str) -> None:
             raise InputError(f"{key} in {where} must be {_KIND[type(known)]}, got {value!r}.")
 
 
-_KIND = {dict: "a table", list: "a list", float: "a number", int: "a whole number", str: "text", bool: "true or false"}
+_KIND = {
+    dict: "a table",
+    list: "a list",
+    float: "a number",
+    int: "a whole number",
+    str: "text",
+    bool: "true or false",
+}
 
 
 def _valid(config: dict[str, Any]) -> dict[str, Any]:
     judges = config["judges"]
     if not 1 <= len(judges) <= 2 or len(set(judges)) != len(judges):
-        raise InputError(f"judges must be one or two different ones of {', '.join(_JUDGES)}, got {judges}.")
+        raise InputError(
+            f"judges must be one or two different ones of {', '.join(_JUDGES)}, got {judges}."
+        )
     for judge in judges:
         checks.choice(judge, "judge", _JUDGES)
     checks.in_range(config["lambda"], "lambda", 0.0, 1.0)
     for name in ("thresholds", "percentiles"):
         known = config[name]
         numbers = all(isinstance(one, (int, float)) for one in known)
-        if not numbers or len(known) not in ((0, 4) if name == "thresholds" else (4,)) or sorted(known) != known:
+        if (
+            not numbers
+            or len(known) not in ((0, 4) if name == "thresholds" else (4,))
+            or sorted(known) != known
+        ):
             raise InputError(f"{name} must be four ascending numbers, got {known}.")
     checks.in_range(config["clip"]["tau"], "tau", 0.0, float("inf"), open_low=True)
     checks.in_range(config["candidates"], "candidates", 1, float("inf"))
     for part in ("clip", "blip2"):
         checks.in_range(config[part]["batch"], f"{part}.batch", 1, float("inf"))
-        checks.choice(config[part]["precision"], "precision", ("auto", "float32", "float16", "bfloat16"))
+        checks.choice(
+            config[part]["precision"], "precision", ("auto", "float32", "float16", "bfloat16")
+        )
     for factor in FACTORS:
         _valid_factor(config, factor)
     return config
@@ -121,5 +136,9 @@ def _valid_factor(config: Mapping[str, Any], factor: str) -> None:
     for side in ("positive", "negative"):
         prompts = config["clip"]["prompts"][factor][side]
         if not prompts or not all(isinstance(one, str) and one for one in prompts):
-            raise InputError(f"{side} prompts of {factor} must be at least one text, got {prompts}.")
-    checks.choice(config["blip2"]["questions"][factor]["good"], f"good answer of {factor}", ("yes", "no"))
+            raise InputError(
+                f"{side} prompts of {factor} must be at least one text, got {prompts}."
+            )
+    checks.choice(
+        config["blip2"]["questions"][factor]["good"], f"good answer of {factor}", ("yes", "no")
+    )

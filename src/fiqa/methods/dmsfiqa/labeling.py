@@ -18,7 +18,14 @@ from fiqa.data.tables import read_table
 from fiqa.errors import InputError, UnknownNameError
 from fiqa.methods.dmsfiqa.config import read_config, replaced
 from fiqa.methods.dmsfiqa.judges import Judge, judge_of
-from fiqa.methods.dmsfiqa.levels import coarse_levels, fine_labels, fine_positions, fuse, fuse_factors, level_thresholds
+from fiqa.methods.dmsfiqa.levels import (
+    coarse_levels,
+    fine_labels,
+    fine_positions,
+    fuse,
+    fuse_factors,
+    level_thresholds,
+)
 from fiqa.methods.dmsfiqa.templates import candidates, chosen_rows
 from fiqa.methods.labeler import Job, Labels, Work
 from fiqa.types import Faces, FloatArray
@@ -30,7 +37,11 @@ __all__ = ["OPTIONS", "coarse_to_fine", "prepare"]
 def _options(config: Mapping[str, Any], above: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in config.items():
-        flat |= _options(value, f"{above}{key}.") if isinstance(value, dict) else {f"{above}{key}": None}
+        flat |= (
+            _options(value, f"{above}{key}.")
+            if isinstance(value, dict)
+            else {f"{above}{key}": None}
+        )
     return flat
 
 
@@ -94,7 +105,9 @@ def coarse_to_fine(job: Job, options: dict[str, Any], work: Work) -> Labels:
     rows = np.flatnonzero(status == "ok")
     coarse = fuse(factors[rows])
     cuts = config["thresholds"] or (
-        level_thresholds(coarse, tuple(config["percentiles"])).tolist() if len(rows) else [0, 0, 0, 0]
+        level_thresholds(coarse, tuple(config["percentiles"])).tolist()
+        if len(rows)
+        else [0, 0, 0, 0]
     )
     template, proposed = _templates(job, rows, coarse, config, work)
     status[rows[template < 0]] = "no_template"
@@ -120,7 +133,10 @@ def coarse_to_fine(job: Job, options: dict[str, Any], work: Work) -> Labels:
         "high": _wide(n, rows, high),
     }
     counts = np.bincount(levels, minlength=len(LEVELS))
-    about = {"thresholds": list(map(float, cuts)), "levels": dict(zip(LEVELS, map(int, counts), strict=True))}
+    about = {
+        "thresholds": list(map(float, cuts)),
+        "levels": dict(zip(LEVELS, map(int, counts), strict=True)),
+    }
     extra = {} if proposed is None else {".templates.csv": proposed}
     return Labels(_wide(n, rows, value), status, columns, about, (0.0, 1.0), extra)
 
@@ -128,7 +144,11 @@ def coarse_to_fine(job: Job, options: dict[str, Any], work: Work) -> Labels:
 def _judged(job: Job, config: Mapping[str, Any], work: Work) -> tuple[FloatArray, NDArray[np.str_]]:
     """(n,6) fused factors and (n,) statuses."""
     tables, statuses = zip(
-        *(work.per_face(job, _JudgeFaces(name, config), f"judge-{name}") for name in config["judges"]), strict=True
+        *(
+            work.per_face(job, _JudgeFaces(name, config), f"judge-{name}")
+            for name in config["judges"]
+        ),
+        strict=True,
     )
     factors = fuse_factors(*tables, weight=config["lambda"])
     status = statuses[0].copy()
@@ -148,7 +168,9 @@ def _templates(
         local = chosen_rows(names, chosen, code, here, table=work.templates)
         return np.where(local < 0, -1, rows[local]) if len(rows) else local, None
     if job.vectors is None or not len(rows):
-        return np.empty(0, np.int64), _table(job, rows, np.empty(0, np.int64), np.empty(0, np.int64), coarse, coarse)
+        return np.empty(0, np.int64), _table(
+            job, rows, np.empty(0, np.int64), np.empty(0, np.int64), coarse, coarse
+        )
     found = candidates(coarse, job.vectors[rows], code, count=int(config["candidates"]))
     first = np.full(int(code.max()) + 1, -1)
     first[code[found.row[found.rank == 0]]] = rows[found.row[found.rank == 0]]
@@ -185,7 +207,16 @@ def _choice(path: str | os.PathLike[str]) -> tuple[list[str], list[bool]]:
     if "chosen" not in frame.columns:
         return frame["id"].to_list(), [True] * len(frame)
     marks = [str(mark).strip().lower() for mark in frame["chosen"].to_list()]
-    known = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False, "none": False, "": False}
+    known = {
+        "1": True,
+        "1.0": True,
+        "true": True,
+        "0": False,
+        "0.0": False,
+        "false": False,
+        "none": False,
+        "": False,
+    }
     bad = [mark for mark in marks if mark not in known]
     if bad:
         raise InputError(f"chosen in {os.fspath(path)} must be 1 or 0, got {bad[0]!r}.")
@@ -198,7 +229,10 @@ def _cosines(
     result = np.empty(len(rows), np.float32)
     for start in range(0, len(rows), 1 << 14):
         piece = slice(start, start + (1 << 14))
-        own, other = vectors[rows[piece]].astype(np.float32), vectors[template[piece]].astype(np.float32)
+        own, other = (
+            vectors[rows[piece]].astype(np.float32),
+            vectors[template[piece]].astype(np.float32),
+        )
         result[piece] = np.einsum("nd,nd->n", own, other)
     return result
 

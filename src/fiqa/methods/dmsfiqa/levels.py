@@ -13,7 +13,15 @@ from fiqa.errors import InputError, ShapeError
 from fiqa.functional.identities import encode, groups
 from fiqa.vocabulary import FACTORS, LEVELS
 
-__all__ = ["INTERVALS", "coarse_levels", "fine_labels", "fine_positions", "fuse", "fuse_factors", "level_thresholds"]
+__all__ = [
+    "INTERVALS",
+    "coarse_levels",
+    "fine_labels",
+    "fine_positions",
+    "fuse",
+    "fuse_factors",
+    "level_thresholds",
+]
 
 _LOW, _HIGH = 0.2, 0.9
 _THIRDS = 3
@@ -28,7 +36,9 @@ INTERVALS: tuple[tuple[float, float], ...] = (
 The paper states the first and the last; the nine between are ours and tile (0.2, 0.9) evenly."""
 
 
-def fuse_factors(first: ArrayLike, second: ArrayLike | None = None, *, weight: float = 0.5) -> NDArray[np.float32]:
+def fuse_factors(
+    first: ArrayLike, second: ArrayLike | None = None, *, weight: float = 0.5
+) -> NDArray[np.float32]:
     """Returns the six factors of one judge, or of two fused: q_f = weight q_f(first) + (1 - weight) q_f(second).
 
     A factor that one judge leaves missing (NaN) is the other judge's; a factor missing in both stays NaN.
@@ -52,7 +62,9 @@ def fuse_factors(first: ArrayLike, second: ArrayLike | None = None, *, weight: f
     return mixed.astype(np.float32)
 
 
-def fuse(first: ArrayLike, second: ArrayLike | None = None, *, weight: float = 0.5) -> NDArray[np.float32]:
+def fuse(
+    first: ArrayLike, second: ArrayLike | None = None, *, weight: float = 0.5
+) -> NDArray[np.float32]:
     """Returns the coarse quality Q of every image from one or two judges: the mean of the known factors that `fuse_factors` gives.
 
     Args: as `fuse_factors`.
@@ -79,7 +91,9 @@ def level_thresholds(
     >>> level_thresholds(range(101)).tolist()
     [10.0, 35.0, 65.0, 90.0]
     """
-    value = checks.finite(checks.array(quality, "quality", shape=("N",), dtype=np.float64), "quality")
+    value = checks.finite(
+        checks.array(quality, "quality", shape=("N",), dtype=np.float64), "quality"
+    )
     if not len(value):
         raise InputError("quality must have at least one value to take percentiles of, got none.")
     return np.percentile(value, percentiles)
@@ -99,8 +113,12 @@ def coarse_levels(quality: ArrayLike, thresholds: ArrayLike) -> NDArray[np.int64
     >>> coarse_levels([0.1, 0.2, 0.5, 0.95], [0.2, 0.4, 0.6, 0.9]).tolist()
     [0, 1, 2, 4]
     """
-    value = checks.finite(checks.array(quality, "quality", shape=("N",), dtype=np.float64), "quality")
-    cuts = checks.finite(checks.array(thresholds, "thresholds", shape=(4,), dtype=np.float64), "thresholds")
+    value = checks.finite(
+        checks.array(quality, "quality", shape=("N",), dtype=np.float64), "quality"
+    )
+    cuts = checks.finite(
+        checks.array(thresholds, "thresholds", shape=(4,), dtype=np.float64), "thresholds"
+    )
     if np.any(np.diff(cuts) < 0):
         raise InputError(f"thresholds must ascend, got {cuts.tolist()}.")
     return np.searchsorted(cuts, value, side="right").astype(np.int64)
@@ -153,7 +171,9 @@ def fine_labels(
     return np.clip(result, 0.0, 1.0).astype(np.float32)
 
 
-def fine_positions(levels: ArrayLike, similarity: ArrayLike, identities: ArrayLike) -> NDArray[np.int64]:
+def fine_positions(
+    levels: ArrayLike, similarity: ArrayLike, identities: ArrayLike
+) -> NDArray[np.int64]:
     """Returns which of the eleven INTERVALS each image's label lies in (see `fine_labels`): (N,) int 0..10.
 
     Raises: ShapeError, InputError (levels outside 0..4, NaN).
@@ -163,10 +183,14 @@ def fine_positions(levels: ArrayLike, similarity: ArrayLike, identities: ArrayLi
     """
     level = checks.array(levels, "levels", shape=("N",), dtype=np.int64)
     n = len(level)
-    ratio = checks.finite(checks.array(similarity, "similarity", shape=(n,), dtype=np.float64), "similarity")
+    ratio = checks.finite(
+        checks.array(similarity, "similarity", shape=(n,), dtype=np.float64), "similarity"
+    )
     code, _ = encode(identities, n)
     if n and (level.min() < 0 or level.max() > len(LEVELS) - 1):
-        raise InputError(f"levels must be in 0..{len(LEVELS) - 1}, got {level.min()}..{level.max()}.")
+        raise InputError(
+            f"levels must be in 0..{len(LEVELS) - 1}, got {level.min()}..{level.max()}."
+        )
     result = np.where(level == 0, 0, len(INTERVALS) - 1)
     middle = np.flatnonzero((level > 0) & (level < len(LEVELS) - 1))
     for where in groups((code * len(LEVELS) + level)[middle]):
@@ -190,7 +214,10 @@ def _place(
 
 def _intervals(intervals: ArrayLike | None) -> NDArray[np.float64]:
     table = checks.array(
-        INTERVALS if intervals is None else intervals, "intervals", shape=(len(INTERVALS), 2), dtype=np.float64
+        INTERVALS if intervals is None else intervals,
+        "intervals",
+        shape=(len(INTERVALS), 2),
+        dtype=np.float64,
     )
     if not (np.all(table[:, 0] <= table[:, 1]) and table.min() >= 0 and table.max() <= 1):
         raise InputError("intervals must be (low, high) with 0 <= low <= high <= 1 in every row.")
@@ -200,5 +227,7 @@ def _intervals(intervals: ArrayLike | None) -> NDArray[np.float64]:
 def _judged(value: ArrayLike, name: str) -> NDArray[np.float64]:
     result = checks.array(value, name, shape=("N", len(FACTORS)), dtype=np.float64)
     if np.any((result < 0) | (result > 1)):
-        raise InputError(f"{name} must lie in 0..1 (NaN where missing), got {np.nanmin(result)}..{np.nanmax(result)}.")
+        raise InputError(
+            f"{name} must lie in 0..1 (NaN where missing), got {np.nanmin(result)}..{np.nanmax(result)}."
+        )
     return result

@@ -28,7 +28,11 @@ class Candidates:
 
 
 def candidates(
-    quality: ArrayLike, embeddings: NDArray[np.floating[Any]], identities: ArrayLike, *, count: int = 5
+    quality: ArrayLike,
+    embeddings: NDArray[np.floating[Any]],
+    identities: ArrayLike,
+    *,
+    count: int = 5,
 ) -> Candidates:
     """Returns the best images of each identity to choose a template from.
 
@@ -48,12 +52,16 @@ def candidates(
     [1, 2]
     """
     checks.in_range(count, "count", 1, np.inf)
-    value = checks.finite(checks.array(quality, "quality", shape=(len(embeddings),), dtype=np.float64), "quality")
+    value = checks.finite(
+        checks.array(quality, "quality", shape=(len(embeddings),), dtype=np.float64), "quality"
+    )
     code, classes = encode(identities, len(value))
     centers = class_centers(embeddings, code, classes)
     central = np.empty(len(code), np.float32)
     for piece in batches(len(code), _ROWS):
-        central[piece] = np.einsum("nd,nd->n", embeddings[piece].astype(np.float32), centers[code[piece]])
+        central[piece] = np.einsum(
+            "nd,nd->n", embeddings[piece].astype(np.float32), centers[code[piece]]
+        )
     rows, ranks = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for group in groups(code):
         both = _rank(-value[group]) + _rank(-central[group])
@@ -64,7 +72,12 @@ def candidates(
 
 
 def chosen_rows(
-    names: ArrayLike, chosen: ArrayLike, identities: ArrayLike, ids: ArrayLike, *, table: str = "templates"
+    names: ArrayLike,
+    chosen: ArrayLike,
+    identities: ArrayLike,
+    ids: ArrayLike,
+    *,
+    table: str = "templates",
 ) -> NDArray[np.int64]:
     """Returns the template's row for every image, -1 where its identity has none: (N,) int64.
 
@@ -84,7 +97,9 @@ def chosen_rows(
     wanted = np.asarray(names, dtype=np.str_)[np.asarray(chosen, bool)]
     order = np.argsort(known)
     place = (
-        order[np.minimum(np.searchsorted(known, wanted, sorter=order), max(len(known) - 1, 0))] if len(known) else []
+        order[np.minimum(np.searchsorted(known, wanted, sorter=order), max(len(known) - 1, 0))]
+        if len(known)
+        else []
     )
     template = np.full(classes, -1, np.int64)
     for name, row in zip(wanted.tolist(), np.asarray(place, np.int64).tolist(), strict=False):

@@ -53,7 +53,9 @@ def clip_tokens(folder: Path, texts: Sequence[str], **padding: Any) -> Any:
     Raises: WeightsError, also where different texts come out alike: without its files transformers makes a tokenizer that knows no word.
     """
     transformers = require("transformers", extra="vlm")
-    tokenizer = loading(folder, "A CLIP tokenizer", lambda: transformers.CLIPTokenizer.from_pretrained(folder))
+    tokenizer = loading(
+        folder, "A CLIP tokenizer", lambda: transformers.CLIPTokenizer.from_pretrained(folder)
+    )
     tokens = tokenizer(list(texts), return_tensors="pt", **padding)
     known, wanted = len({tuple(row) for row in tokens["input_ids"].tolist()}), len(set(texts))
     if known != wanted:

@@ -32,7 +32,14 @@ from fiqa.functional.similarity import normalize
 from fiqa.methods.labeler import Labeler, needs_of, options_of
 from fiqa.types import MethodCard
 
-__all__ = ["CARD", "LabelOptimizer", "labeler", "mated_agreement", "mean_mated_similarity", "optimize_labels"]
+__all__ = [
+    "CARD",
+    "LabelOptimizer",
+    "labeler",
+    "mated_agreement",
+    "mean_mated_similarity",
+    "optimize_labels",
+]
 
 CARD = MethodCard(
     name="label_optimization",
@@ -127,7 +134,9 @@ class LabelOptimizer:
     done: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        self.quality = checks.finite(checks.array(self.quality, "quality", shape=("N",), dtype=np.float64), "quality")
+        self.quality = checks.finite(
+            checks.array(self.quality, "quality", shape=("N",), dtype=np.float64), "quality"
+        )
         n = len(self.quality)
         self.embeddings = checks.matrix(self.embeddings, "embeddings", rows=n)
         checks.in_range(self.clusters, "clusters", 2, np.inf)
@@ -200,7 +209,11 @@ class LabelOptimizer:
         """Draws fresh pairs for as many repeats as fit in memory and adds their id* to `total` [1, Eq. 2 and 3]."""
         per_repeat = 8 * max(self._pairs, 1)
         fit = int(_WORDS_SHARE * self.embeddings.nbytes // per_repeat)
-        index = self._rank / max(len(self._rows), 1) if self.rank_scale == "unit" else self._rank.astype(np.float64)
+        index = (
+            self._rank / max(len(self._rows), 1)
+            if self.rank_scale == "unit"
+            else self._rank.astype(np.float64)
+        )
         for words in self._pair_words(min(max(fit, 1), self.repeats - self.done)):
             mean, count = self._mean_ranks(words)
             if self.rank_scale == "unit":
@@ -216,14 +229,18 @@ class LabelOptimizer:
         result[self._rows[order]] = self._sorted
         return result
 
-    def _mean_ranks(self, words: NDArray[np.uint64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    def _mean_ranks(
+        self, words: NDArray[np.uint64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Sorts the pairs in place; returns per image the mean of its pair indices (0 without any) and how many pairs count for it."""
         words.sort()
         n = len(self.total)
         rank_sum, count = np.zeros(n), np.zeros(n, np.int64)
         for piece in batches(len(words), max(_SUM_CHUNK, n)):
             image = (words[piece] & np.uint64(0xFFFFFFFF)).view(np.int64)
-            rank_sum += np.bincount(image, weights=np.arange(piece.start, piece.stop, dtype=np.float64), minlength=n)
+            rank_sum += np.bincount(
+                image, weights=np.arange(piece.start, piece.stop, dtype=np.float64), minlength=n
+            )
             count += np.bincount(image, minlength=n)
         return np.divide(rank_sum, count, out=rank_sum, where=count > 0), count
 
@@ -235,7 +252,9 @@ class LabelOptimizer:
             at = self._draw(number, rows, words, at)
         return words
 
-    def _draw(self, number: int, rows: NDArray[np.int64], words: NDArray[np.uint64], at: int) -> int:
+    def _draw(
+        self, number: int, rows: NDArray[np.int64], words: NDArray[np.uint64], at: int
+    ) -> int:
         """Writes one identity's fresh pairs of every repeat into the columns of `words` from `at` on; returns where they end.
 
         The identity's images are taken in the order of their prior, so the lower-quality one of a pair is the one that comes first.
@@ -278,7 +297,9 @@ def _sortable(value: NDArray[np.float32]) -> NDArray[np.uint32]:
     return ordered
 
 
-def mean_mated_similarity(embeddings: NDArray[np.floating[Any]], identities: ArrayLike) -> NDArray[np.float64]:
+def mean_mated_similarity(
+    embeddings: NDArray[np.floating[Any]], identities: ArrayLike
+) -> NDArray[np.float64]:
     """Returns the mean cosine of each image with the other images of its identity, NaN where there is no other.
 
     mean_j cos(e_i, e_j) = (e_i . sum_j e_j - 1) / (n - 1), so it costs one pass. (N,) float64 in [-1, 1].

@@ -42,7 +42,9 @@ def optimized(job: Job, options: dict[str, Any], work: Work) -> Labels:
         "mated_agreement_before": _agreement(job.prior[mated], similarity[mated]),
         "mated_agreement_after": _agreement(value[mated], similarity[mated]),
     }
-    return Labels(value, columns={"prior": job.prior, "moved": moved.astype(np.float32)}, about=about)
+    return Labels(
+        value, columns={"prior": job.prior, "moved": moved.astype(np.float32)}, about=about
+    )
 
 
 def _advance(optimizer: LabelOptimizer, work: Work) -> None:

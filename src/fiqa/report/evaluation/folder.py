@@ -29,7 +29,11 @@ _THUMBNAIL = 112
 
 
 def write_report(
-    found: Evaluation, out: PathLike, *, thumbnails: PathLike | None = None, record: Mapping[str, Any] | None = None
+    found: Evaluation,
+    out: PathLike,
+    *,
+    thumbnails: PathLike | None = None,
+    record: Mapping[str, Any] | None = None,
 ) -> Path:
     """Writes the report and returns its folder; every file is whole or absent, the sidecar `<out>.json` (where a `record` is given) comes last.
 
@@ -51,9 +55,19 @@ def write_report(
         _write(folder / f"{plot.name}.svg", plot.svg.encode())
         _write(folder / f"{plot.name}.png", plot.png)
     _write(folder / "index.html", evaluation_page(found, drawn, version=fiqa.__version__).encode())
-    _write(folder / "numbers.json", (json.dumps(found.json(), indent=1, allow_nan=False) + "\n").encode())
+    _write(
+        folder / "numbers.json",
+        (json.dumps(found.json(), indent=1, allow_nan=False) + "\n").encode(),
+    )
     about = {"identity_from": found.settings.get("identity_from", ""), "notes": list(found.notes)}
-    write_tables(found.tables, folder, summary=found.text(), record=record, command=found.command, found=about)
+    write_tables(
+        found.tables,
+        folder,
+        summary=found.text(),
+        record=record,
+        command=found.command,
+        found=about,
+    )
     return folder
 
 
@@ -89,7 +103,9 @@ def guard_report(out: PathLike, read: Iterable[PathLike]) -> None:
         InputError: such a file is there, or the sidecar of the folder is read.
     """
     kinds = (".csv", ".html", ".json", ".md", ".png", ".svg", ".txt")
-    guard_outputs([out], list(read), beside=[file for file in Path(out).glob("*") if file.suffix in kinds])
+    guard_outputs(
+        [out], list(read), beside=[file for file in Path(out).glob("*") if file.suffix in kinds]
+    )
 
 
 def summary_path(out: PathLike) -> Path:
@@ -111,7 +127,9 @@ def _with_thumbnails(result: RecognizerResult, folder: Path) -> RecognizerResult
     return replace(result, worst=worst)
 
 
-def _pictures(pair: WorstPair, folder: Path) -> tuple[NDArray[np.uint8] | None, NDArray[np.uint8] | None]:
+def _pictures(
+    pair: WorstPair, folder: Path
+) -> tuple[NDArray[np.uint8] | None, NDArray[np.uint8] | None]:
     first, second = (_picture(folder, name) for name in pair.ids)
     return first, second
 

@@ -35,7 +35,10 @@ def evaluation_page(found: Evaluation, plots: Sequence[Plot], *, version: str) -
     """Returns the whole document."""
     names = [result.name for result in found.recognizers]
     stems = [file_stem(name, names) for name in names]
-    sections = [_recognizer(found, result, stem, plots) for result, stem in zip(found.recognizers, stems, strict=True)]
+    sections = [
+        _recognizer(found, result, stem, plots)
+        for result, stem in zip(found.recognizers, stems, strict=True)
+    ]
     general = [plot for plot in plots if not plot.recognizer]
     own = {f"{kind}_{stem}" for stem in stems for kind in ("areas", "errors", "forms")}
     rest = [table for table in found.tables if table.name not in own]
@@ -49,7 +52,13 @@ def evaluation_page(found: Evaluation, plots: Sequence[Plot], *, version: str) -
             _plots(found, general),
         ]
     )
-    return page("Face image quality: evaluation", body, lead=_lead(found), footer=_footer(found, version), style=_STYLE)
+    return page(
+        "Face image quality: evaluation",
+        body,
+        lead=_lead(found),
+        footer=_footer(found, version),
+        style=_STYLE,
+    )
 
 
 def _lead(found: Evaluation) -> str:
@@ -63,7 +72,9 @@ def _lead(found: Evaluation) -> str:
 
 
 def _footer(found: Evaluation, version: str) -> str:
-    return f"{found.command or 'fiqa.evaluate(...)'} · fiqa {version} · seed {found.settings['seed']}"
+    return (
+        f"{found.command or 'fiqa.evaluate(...)'} · fiqa {version} · seed {found.settings['seed']}"
+    )
 
 
 def _notes(found: Evaluation) -> str:
@@ -73,11 +84,16 @@ def _notes(found: Evaluation) -> str:
 
 
 def _nav(names: Sequence[str], stems: Sequence[str]) -> str:
-    links = [f'<a href="#r-{escape(stem)}">{escape(name)}</a>' for name, stem in zip(names, stems, strict=True)]
+    links = [
+        f'<a href="#r-{escape(stem)}">{escape(name)}</a>'
+        for name, stem in zip(names, stems, strict=True)
+    ]
     return f'<nav>{"".join(links)}<a href="#all">all recognizers and scores</a></nav>'
 
 
-def _recognizer(found: Evaluation, result: RecognizerResult, stem: str, plots: Sequence[Plot]) -> str:
+def _recognizer(
+    found: Evaluation, result: RecognizerResult, stem: str, plots: Sequence[Plot]
+) -> str:
     tables = {table.name: table for table in found.tables}
     own = [plot for plot in plots if plot.recognizer == result.name]
     parts = [f'<h2 id="r-{escape(stem)}">Recognizer {escape(result.name)}</h2>']
@@ -112,7 +128,9 @@ def _by(found: Evaluation) -> str:
 
 
 def _worst(found: Evaluation, result: RecognizerResult) -> str:
-    shown = [pair for pair in result.worst if any(picture is not None for picture in pair.thumbnails)]
+    shown = [
+        pair for pair in result.worst if any(picture is not None for picture in pair.thumbnails)
+    ]
     if not shown:
         return ""
     first = found.scores[0].name
@@ -129,5 +147,8 @@ def _pair(pair: WorstPair) -> str:
         "" if picture is None else f'<img src="{image_uri(picture)}" alt="{escape(name)}">'
         for name, picture in zip(pair.ids, pair.thumbnails, strict=True)
     ]
-    lines = [f"{escape(name)} {quality:.4g}" for name, quality in zip(pair.ids, pair.quality, strict=True)]
+    lines = [
+        f"{escape(name)} {quality:.4g}"
+        for name, quality in zip(pair.ids, pair.quality, strict=True)
+    ]
     return f'<div class="pair"><div>{"".join(pictures)}</div>similarity {pair.similarity:.3f}<br>{"<br>".join(lines)}</div>'

@@ -39,7 +39,9 @@ def _of_recognizer(found: Evaluation, result: RecognizerResult, stem: str) -> li
     limits: Sequence[float] = found.settings["limits"]
     line = protocol_line(found, result, short=True)
     methods = sum(curve.role == "method" for curve in result.curves)
-    tall = 4.08 + 0.205 * max((len(result.curves) + 1) // 2, 4)  # curves, and the legend's rows below them
+    tall = 4.08 + 0.205 * max(
+        (len(result.curves) + 1) // 2, 4
+    )  # curves, and the legend's rows below them
     shown = [
         drawn(
             f"edc_{stem}_{round(100 * limit)}", f"Error versus discard, to {percent(limit)}", line,
@@ -62,7 +64,10 @@ def _of_recognizer(found: Evaluation, result: RecognizerResult, stem: str) -> li
         )  # fmt: skip
     similarity = partial(_similarity, result=result)
     alt = "Histograms of similarity with the threshold"
-    return [*shown, drawn(f"similarity_{stem}", "Similarity of the pairs", line, alt, similarity, (WIDTH, 3.2))]
+    return [
+        *shown,
+        drawn(f"similarity_{stem}", "Similarity of the pairs", line, alt, similarity, (WIDTH, 3.2)),
+    ]
 
 
 def _look(curves: Sequence[MethodCurve]) -> dict[str, dict[str, Any]]:
@@ -76,7 +81,9 @@ def _look(curves: Sequence[MethodCurve]) -> dict[str, dict[str, Any]]:
     return look
 
 
-def _line(curve: MethodCurve, upto: float, most: int = _POINTS) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _line(
+    curve: MethodCurve, upto: float, most: int = _POINTS
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Which points of a curve are drawn up to a discard fraction, and their discard in percent."""
     inside = int(np.searchsorted(curve.curve.discard, upto, side="right"))
     rows = thinned(max(inside, 1), most)
@@ -85,7 +92,9 @@ def _line(curve: MethodCurve, upto: float, most: int = _POINTS) -> tuple[NDArray
 
 def _legend(figure: Any, axes: Any) -> None:
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower left", ncols=2, handlelength=2.4, columnspacing=1.2)
+    figure.legend(
+        handles, labels, loc="outside lower left", ncols=2, handlelength=2.4, columnspacing=1.2
+    )
 
 
 def _edc(figure: Any, result: RecognizerResult, limit: float) -> None:
@@ -93,7 +102,13 @@ def _edc(figure: Any, result: RecognizerResult, limit: float) -> None:
     look = _look(result.curves)
     for curve in result.curves:
         rows, x = _line(curve, limit)
-        axes.step(x, 100 * curve.curve.fnmr[rows], where="post", label=short(curve.name), **look[curve.name])
+        axes.step(
+            x,
+            100 * curve.curve.fnmr[rows],
+            where="post",
+            label=short(curve.name),
+            **look[curve.name],
+        )
     axes.set(
         xlim=(0, 100 * limit),
         xlabel="mated pairs discarded (%)",
@@ -106,7 +121,9 @@ def _edc(figure: Any, result: RecognizerResult, limit: float) -> None:
 
 def _bands(figure: Any, result: RecognizerResult, limit: float) -> None:
     methods = [curve for curve in result.curves if curve.role == "method"]
-    grid = figure.subplots((len(methods) + 1) // 2, 2, sharex=True, sharey=True, squeeze=False).ravel()
+    grid = figure.subplots(
+        (len(methods) + 1) // 2, 2, sharex=True, sharey=True, squeeze=False
+    ).ravel()
     look = _look(result.curves)
     for axes, curve in zip(grid, methods, strict=False):
         for other in result.curves:
@@ -116,7 +133,9 @@ def _bands(figure: Any, result: RecognizerResult, limit: float) -> None:
         rows, x = _line(curve, limit, 250)
         if curve.curve.band is not None:
             low, high = 100 * curve.curve.band[:, rows]
-            axes.fill_between(x, low, high, step="post", color=look[curve.name]["color"], alpha=0.22, linewidth=0)
+            axes.fill_between(
+                x, low, high, step="post", color=look[curve.name]["color"], alpha=0.22, linewidth=0
+            )
         axes.step(x, 100 * curve.curve.fnmr[rows], where="post", **look[curve.name])
         axes.set_title(short(curve.name, 25), fontsize=10)
     for axes in grid[len(methods) :]:
@@ -149,9 +168,15 @@ def _forest(figure: Any, result: RecognizerResult, limits: Sequence[float]) -> N
         axes.set_xlim(left=0)
         axes.set_title(f"to {percent(limit)}")
         axes.grid(visible=False, axis="y")
-    panels[0].set_yticks(range(len(result.curves)), [short(curve.name, 22) for curve in result.curves], color=INK)
+    panels[0].set_yticks(
+        range(len(result.curves)), [short(curve.name, 22) for curve in result.curves], color=INK
+    )
     panels[0].invert_yaxis()
-    figure.supxlabel("area relative to the FNMR at discard 0: 1 is no help, lower is better", fontsize=9.5, color=SOFT)
+    figure.supxlabel(
+        "area relative to the FNMR at discard 0: 1 is no help, lower is better",
+        fontsize=9.5,
+        color=SOFT,
+    )
 
 
 def _errors(figure: Any, result: RecognizerResult) -> None:
@@ -161,7 +186,12 @@ def _errors(figure: Any, result: RecognizerResult) -> None:
         rows, x = _line(curve, 1.0)
         left = curve.curve.fnmr[rows] * curve.curve.kept[rows]
         axes.step(x, left, where="post", label=short(curve.name), **look[curve.name])
-    axes.set(xlim=(0, 100), xlabel="mated pairs discarded (%)", ylabel="errors left", title=short(result.name, 44))
+    axes.set(
+        xlim=(0, 100),
+        xlabel="mated pairs discarded (%)",
+        ylabel="errors left",
+        title=short(result.name, 44),
+    )
     axes.set_ylim(bottom=0)
     _legend(figure, axes)
 
@@ -174,7 +204,11 @@ def _similarity(figure: Any, result: RecognizerResult) -> None:
         axes.fill_between(center, share / width, step="mid", color=color, alpha=0.35, linewidth=0)
         axes.step(center, share / width, where="mid", color=color, linewidth=1.4, label=label)
     axes.axvline(
-        result.threshold, color=INK, linewidth=1.2, linestyle=(0, (4, 2)), label=f"threshold {result.threshold:.3f}"
+        result.threshold,
+        color=INK,
+        linewidth=1.2,
+        linestyle=(0, (4, 2)),
+        label=f"threshold {result.threshold:.3f}",
     )
     used = np.flatnonzero((mated > 1e-6) | (other > 1e-6))
     axes.set_xlim(center[used[0]] - width, center[used[-1]] + width)
@@ -194,12 +228,19 @@ def _det(found: Evaluation) -> Plot:
             rate = result.curves[0].curve.fmr
             if rate is not None and result.fnmr > 0:
                 axes.plot([rate], [result.fnmr], "o", color=color, markersize=6)
-        axes.set(xlabel="false match rate", ylabel="false non-match rate", title="Detection error tradeoff")
+        axes.set(
+            xlabel="false match rate",
+            ylabel="false non-match rate",
+            title="Detection error tradeoff",
+        )
         axes.xaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_major_formatter("{x:g}")
         axes.legend(loc="lower left")
 
-    rows = [f"{r.name}: {r.counts['mated']:,} mated, {r.counts['nonmated']:,} non-mated" for r in found.recognizers]
+    rows = [
+        f"{r.name}: {r.counts['mated']:,} mated, {r.counts['nonmated']:,} non-mated"
+        for r in found.recognizers
+    ]
     caption = f"All images, nothing discarded; a dot marks the FMR of the discard curves. {'; '.join(rows)}."
     return drawn(
         "det",
@@ -226,7 +267,9 @@ def _scores(found: Evaluation) -> Plot:
             axes.set_visible(False)
 
     caption = f"How each quality is spread over the same {found.counts['images']:,} images, on its own scale (40 bins)."
-    return drawn("scores", "Scores", caption, "Histograms of each quality", draw, (WIDTH, 0.2 + 1.5 * rows))
+    return drawn(
+        "scores", "Scores", caption, "Histograms of each quality", draw, (WIDTH, 0.2 + 1.5 * rows)
+    )
 
 
 def _scatter(first: Scores, second: Scores) -> Plot:
@@ -247,14 +290,29 @@ def _scatter(first: Scores, second: Scores) -> Plot:
                 rasterized=True,
             )
         else:
-            axes.plot(first.value, second.value, "o", color=COLORS[0], markersize=3, alpha=0.5, rasterized=True)
+            axes.plot(
+                first.value,
+                second.value,
+                "o",
+                color=COLORS[0],
+                markersize=3,
+                alpha=0.5,
+                rasterized=True,
+            )
         axes.set(xlabel=short(first.name, 40), ylabel=short(second.name, 40))
 
     try:
         agreement = f"Spearman {spearman(first.value, second.value):.3f}"
     except EvidenceError:  # one of them is constant
         agreement = "one of them is constant"
-    caption = f"{first.name} and {second.name} on the same {len(first.value):,} images: {agreement}."
+    caption = (
+        f"{first.name} and {second.name} on the same {len(first.value):,} images: {agreement}."
+    )
     return drawn(
-        "scatter", "Two methods", caption, f"Scatter of {first.name} against {second.name}", draw, (WIDTH, 4.4)
+        "scatter",
+        "Two methods",
+        caption,
+        f"Scatter of {first.name} against {second.name}",
+        draw,
+        (WIDTH, 4.4),
     )

@@ -28,7 +28,11 @@ def evaluation_tables(found: Evaluation) -> Evaluation:
 def protocol_line(found: Evaluation, result: RecognizerResult, *, short: bool = False) -> str:
     """Returns one line that says how the numbers of a recognizer were made, and of how many pairs and errors; `short` for under a plot."""
     settings, counts = found.settings, result.counts
-    rate = f"FMR {settings['fmr']:g}" if settings["fmr"] is not None else f"starting FNMR {settings['start_fnmr']:g}"
+    rate = (
+        f"FMR {settings['fmr']:g}"
+        if settings["fmr"] is not None
+        else f"starting FNMR {settings['start_fnmr']:g}"
+    )
     if short:
         return (
             f"protocol {settings['protocol']}, {rate}, {settings['pairs']}; {counts['mated']:,} mated with {counts['errors']:,} errors at discard 0, "
@@ -76,19 +80,22 @@ def _areas(found: Evaluation, result: RecognizerResult) -> Table:
     if compared:
         columns += [f"less {result.curves[0].name}", "interval", "p"]
     rows = [
-        [curve.name, *_area_cells(curve, limits, banded), *(_gap(curve) if compared else [])] for curve in result.curves
+        [curve.name, *_area_cells(curve, limits, banded), *(_gap(curve) if compared else [])]
+        for curve in result.curves
     ]
-    title = (
-        f"{result.name}: area under the discard curve, relative to the FNMR at discard 0 (lower is better, 1: no help)"
+    title = f"{result.name}: area under the discard curve, relative to the FNMR at discard 0 (lower is better, 1: no help)"
+    return Table(
+        f"areas_{_stem(found, result)}", title, columns, rows, protocol_line(found, result)
     )
-    return Table(f"areas_{_stem(found, result)}", title, columns, rows, protocol_line(found, result))
 
 
 def _area_cells(curve: MethodCurve, limits: Sequence[float], banded: bool) -> list[Any]:
     cells: list[Any] = []
     for limit in limits:
         area = curve.areas[limit, "start"]
-        cells += [_value(area)] + ([None if area is None else interval(area.low, area.high)] if banded else [])
+        cells += [_value(area)] + (
+            [None if area is None else interval(area.low, area.high)] if banded else []
+        )
     return cells
 
 
@@ -104,25 +111,42 @@ def _errors(found: Evaluation, result: RecognizerResult) -> Table:
         rows.append([curve.name, *(f"{errors:,} of {kept:,}" for errors, kept in left)])
     columns = ["method", *(f"discard {percent(discard)}" for discard in DISCARDS)]
     title = f"{result.name}: errors left of mated pairs left, when at least so many are discarded"
-    return Table(f"errors_{_stem(found, result)}", title, columns, rows, protocol_line(found, result))
+    return Table(
+        f"errors_{_stem(found, result)}", title, columns, rows, protocol_line(found, result)
+    )
 
 
 def _forms(found: Evaluation, result: RecognizerResult) -> Table:
     limits = found.settings["limits"]
     scale = {"raw": 1e3, "start": 1.0, "best": 1e3}
-    columns = ["method", *(f"{percent(limit)} {_HEADS[form]}" for limit in limits for form in FORMS)]
+    columns = [
+        "method",
+        *(f"{percent(limit)} {_HEADS[form]}" for limit in limits for form in FORMS),
+    ]
     rows = [
-        [curve.name, *(_value(curve.areas[limit, form], scale[form]) for limit in limits for form in FORMS)]
+        [
+            curve.name,
+            *(_value(curve.areas[limit, form], scale[form]) for limit in limits for form in FORMS),
+        ]
         for curve in result.curves
     ]
     title = f"{result.name}: the area in its three forms (raw; relative to the FNMR at discard 0; less the theoretical best)"
-    return Table(f"forms_{_stem(found, result)}", title, columns, rows, protocol_line(found, result))
+    return Table(
+        f"forms_{_stem(found, result)}", title, columns, rows, protocol_line(found, result)
+    )
 
 
 def _verification(found: Evaluation) -> Table:
     fars = next((list(r.verification.tpr) for r in found.recognizers if r.verification), [])
     folds = any(result.accuracy for result in found.recognizers)
-    columns = ["recognizer", "mated", "non-mated", "ROC-AUC", "EER %", *(f"TPR at FAR {far:g}" for far in fars)]
+    columns = [
+        "recognizer",
+        "mated",
+        "non-mated",
+        "ROC-AUC",
+        "EER %",
+        *(f"TPR at FAR {far:g}" for far in fars),
+    ]
     rows: list[list[Any]] = []
     for result in found.recognizers:
         v = result.verification
@@ -132,10 +156,14 @@ def _verification(found: Evaluation) -> Table:
             tpr = [v.tpr[far] if far >= v.resolvable_far else None for far in fars]
             cells = [v.mated, v.nonmated, v.auc, 100 * v.eer, *tpr]
         accuracy = result.accuracy
-        rows.append([result.name, *cells, *([None if accuracy is None else accuracy.mean] if folds else [])])
+        rows.append(
+            [result.name, *cells, *([None if accuracy is None else accuracy.mean] if folds else [])]
+        )
     note = "Exact on these pairs, nothing discarded. A dash: a FAR that the non-mated pairs cannot resolve."
     title = "Verification of all images"
-    return Table("verification", title, [*columns, *(["fold accuracy"] if folds else [])], rows, note, 4)
+    return Table(
+        "verification", title, [*columns, *(["fold accuracy"] if folds else [])], rows, note, 4
+    )
 
 
 def _scores(found: Evaluation) -> Table:
@@ -158,7 +186,9 @@ def _scores(found: Evaluation) -> Table:
         spread = scores.spread
         shape = [None] * 3 if spread is None else [spread.q90_q10, spread.std, spread.entropy]
         ends = [ordered[0], ordered[len(ordered) // 2], ordered[-1]]
-        rows.append([scores.name, scores.kind, len(ordered), scores.absent, *ends, *shape, scores.scale])
+        rows.append(
+            [scores.name, scores.kind, len(ordered), scores.absent, *ends, *shape, scores.scale]
+        )
     note = (
         "Spread on the score's own scale brought to 0..1, entropy in nats of 20 bins (at most 2.996); a dash where that scale is open. "
         f"{found.counts['images']:,} images, "

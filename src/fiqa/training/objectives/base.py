@@ -62,7 +62,12 @@ class Targets:
     @classmethod
     def of(cls, batch: Batch, device: torch.device) -> Self:
         """The targets of a batch, on a device."""
-        return cls(**{name: torch.from_numpy(getattr(batch, name)).to(device) for name in cls.__dataclass_fields__})
+        return cls(
+            **{
+                name: torch.from_numpy(getattr(batch, name)).to(device)
+                for name in cls.__dataclass_fields__
+            }
+        )
 
 
 class Objective(nn.Module):
@@ -99,9 +104,16 @@ class Objective(nn.Module):
         outputs, factors = [ModelOutput(name="quality", role="quality")], recipe.model.factors
         if factors:
             reasons = {factor: _REASONS[factor] for factor in factors if factor in _REASONS}
-            outputs.append(ModelOutput(name="factors", role="factors", factors=factors, reasons=reasons))
+            outputs.append(
+                ModelOutput(name="factors", role="factors", factors=factors, reasons=reasons)
+            )
         served = Served(net, cls, factors=bool(factors))
-        return Deployed(served, tuple(outputs), recipe.model.backbone, BACKBONES[recipe.model.backbone].size is None)
+        return Deployed(
+            served,
+            tuple(outputs),
+            recipe.model.backbone,
+            BACKBONES[recipe.model.backbone].size is None,
+        )
 
     def losses(self, output: Tensor, batch: Targets) -> Mapping[str, Tensor]:
         """Returns "loss", which is minimized, and the TERMS it is made of that apply at this step; each a scalar."""

@@ -74,7 +74,13 @@ class ClibObjective(Objective):
         own = recipe.own(ClibFiqa)
         if not own.tower:
             body = recipe.model
-            return table_net(body.backbone, embedding=body.embedding, hidden=own.hidden, dim=own.dim, scale=own.scale)
+            return table_net(
+                body.backbone,
+                embedding=body.embedding,
+                hidden=own.hidden,
+                dim=own.dim,
+                scale=own.scale,
+            )
         return _clip_net(recipe, own.tower)
 
     @classmethod
@@ -99,7 +105,11 @@ class ClibObjective(Objective):
                 beta=own.beta,
                 softmax_again=own.softmax_again,
             )
-        about = f'{own.tower}, text="clip"' if own.tower else f'{recipe.model.backbone}, text="table" (no CLIP)'
+        about = (
+            f'{own.tower}, text="clip"'
+            if own.tower
+            else f'{recipe.model.backbone}, text="table" (no CLIP)'
+        )
         any_size = not own.tower and BACKBONES[recipe.model.backbone].size is None
         return Deployed(graph, card_outputs(confidence=merged is not None), about, any_size)
 
@@ -114,7 +124,9 @@ class ClibObjective(Objective):
             terms[f"loss_{name}"] = _mean(each, batch.weight * (level >= 0))
         each_factor = 1.0 if own.factor_sum else 1 / max(len(own.factors), 1)
         share = [own.weight] + [each_factor for _ in own.factors]
-        parts = torch.stack([weight * term for weight, term in zip(share, terms.values(), strict=True)])
+        parts = torch.stack(
+            [weight * term for weight, term in zip(share, terms.values(), strict=True)]
+        )
         total = (parts * self._reweighted(parts.detach())).sum()
         if self._stage_1():
             merged = self.merged(factor_joint(output))
@@ -131,20 +143,29 @@ class ClibObjective(Objective):
         if not self._stage_1() or epoch + 1 != self.own.stage1:
             return
         found = [self._opinions(output) for output in give(np.arange(len(self.data.ids)))]
-        quality, merged = (np.concatenate([part[k] for part in found]).astype(np.float64) for k in (0, 1))
-        value = confidence(quality, merged, beta=self.own.beta, softmax_again=self.own.softmax_again)
+        quality, merged = (
+            np.concatenate([part[k] for part in found]).astype(np.float64) for k in (0, 1)
+        )
+        value = confidence(
+            quality, merged, beta=self.own.beta, softmax_again=self.own.softmax_again
+        )
         self.rho.copy_(torch.from_numpy(value))
         self.calibrated.fill_(True)
-        columns = np.stack([value, self.data.label, quality @ ANCHORS, merged @ ANCHORS], axis=1).tolist()
+        columns = np.stack(
+            [value, self.data.label, quality @ ANCHORS, merged @ ANCHORS], axis=1
+        ).tolist()
         names = ("value", "label", "predicted", "merged")
         table = [
-            {"id": one, **dict(zip(names, line, strict=True))} for one, line in zip(self.data.ids, columns, strict=True)
+            {"id": one, **dict(zip(names, line, strict=True))}
+            for one, line in zip(self.data.ids, columns, strict=True)
         ]
         write_table(frame_of(table), confidence_path(folder))
 
     def _opinions(self, output: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         with torch.no_grad():
-            return marginals(output)["quality"].cpu().numpy(), self.merged(factor_joint(output)).cpu().numpy()
+            return marginals(output)["quality"].cpu().numpy(), self.merged(
+                factor_joint(output)
+            ).cpu().numpy()
 
     def _stage_1(self) -> bool:
         return self.own.stage1 > 0 and not bool(self.calibrated)
@@ -169,7 +190,9 @@ def confidence_path(folder: Path) -> Path:
 
 
 @reader
-def factor_levels(labels: str, ids: NDArray[np.str_], factors: tuple[str, ...]) -> NDArray[np.int64]:
+def factor_levels(
+    labels: str, ids: NDArray[np.str_], factors: tuple[str, ...]
+) -> NDArray[np.int64]:
     """Returns (N,F) positions in fiqa.methods.clib_fiqa.GRID of the words in a labels file, -1 where it has none.
 
     Raises: InputError (a column is missing, a word that is none of the factor's, a factor without any label), ReadError.
@@ -181,17 +204,22 @@ def factor_levels(labels: str, ids: NDArray[np.str_], factors: tuple[str, ...]) 
     for column, name in enumerate(factors):
         if name not in frame.columns:
             raise InputError(
-                f"{labels!r} must have a column {name}, it has {', '.join(frame.columns)}.", hint="fiqa label clib_fiqa"
+                f"{labels!r} must have a column {name}, it has {', '.join(frame.columns)}.",
+                hint="fiqa label clib_fiqa",
             )
         code = {word: level for level, word in enumerate(GRID[name])} | {None: -1}
         words = frame[name].to_list()
         unknown = next((word for word in words if word not in code), None)
         if unknown is not None:
-            raise InputError(f"{name} in {labels!r} must be one of {', '.join(GRID[name])}, got {unknown!r}.")
+            raise InputError(
+                f"{name} in {labels!r} must be one of {', '.join(GRID[name])}, got {unknown!r}."
+            )
         known = np.array([code[word] for word in words] + [-1])
         result[:, column] = known[place]
         if not (result[:, column] >= 0).any():
-            raise InputError(f"{labels!r} must hold {name} of at least one image; take it out of clib_fiqa.factors.")
+            raise InputError(
+                f"{labels!r} must hold {name} of at least one image; take it out of clib_fiqa.factors."
+            )
     return result
 
 
@@ -200,7 +228,11 @@ def _clip_net(recipe: Recipe, name: str) -> JointNet:
 
     found = towers(name)
     wanted = clip_input(found.size)
-    if recipe.data.size != found.size or recipe.model.mean != wanted.mean or recipe.model.std != wanted.std:
+    if (
+        recipe.data.size != found.size
+        or recipe.model.mean != wanted.mean
+        or recipe.model.std != wanted.std
+    ):
         raise InputError(
             f"a recipe for {name!r} must have data.size = {found.size}, model.mean = {list(wanted.mean)} and model.std = {list(wanted.std)}."
         )

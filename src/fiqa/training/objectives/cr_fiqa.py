@@ -24,7 +24,9 @@ class CRFIQA(Objective):
 
     def __init__(self, recipe: Recipe, data: Examples) -> None:
         super().__init__(recipe, data)
-        self.centers = ClassCenters(int(data.classes.max()) + 1, vector_length(recipe, recipe.own(settings.CRFIQA).dim))
+        self.centers = ClassCenters(
+            int(data.classes.max()) + 1, vector_length(recipe, recipe.own(settings.CRFIQA).dim)
+        )
 
     @classmethod
     def network(cls, recipe: Recipe) -> EmbeddingNet:
@@ -43,7 +45,11 @@ class CRFIQA(Objective):
         arcface = margin_loss(cosine, batch.identity, margin=own.margin, scale=own.scale)
         wanted = batch_classifiability(cosine, batch.identity)
         quality = functional.smooth_l1_loss(output[:, 0], wanted, beta=own.beta)
-        return {"loss": arcface + own.weight * quality, "loss_arcface": arcface, "loss_quality": quality}
+        return {
+            "loss": arcface + own.weight * quality,
+            "loss_arcface": arcface,
+            "loss_quality": quality,
+        }
 
 
 OBJECTIVE = CRFIQA

@@ -65,7 +65,11 @@ class EDifFIQA(Objective):
             target, rows = (target[counts] - own.strength * far).clamp(0, 1), rows[counts]
         terms = student_loss(quality, target, embedding, self.vectors[rows], share=own.share)
         loss = terms["embedding"] + terms["quality"]
-        return {"loss": loss, "loss_embedding": terms["embedding"], "loss_quality": terms["quality"]}
+        return {
+            "loss": loss,
+            "loss_embedding": terms["embedding"],
+            "loss_quality": terms["quality"],
+        }
 
 
 OBJECTIVE = EDifFIQA

@@ -41,9 +41,15 @@ class MagFace(Objective):
         """Returns both terms."""
         own = self.recipe.own(settings.MagFace)
         length = self.scores(output)[:, 0]
-        softmax = margin_loss(self.centers(output), batch.identity, margin=margin(length), scale=own.scale)
+        softmax = margin_loss(
+            self.centers(output), batch.identity, margin=margin(length), scale=own.scale
+        )
         penalty = length_penalty(length)
-        return {"loss": softmax + own.weight * penalty, "loss_margin": softmax, "loss_length": penalty}
+        return {
+            "loss": softmax + own.weight * penalty,
+            "loss_margin": softmax,
+            "loss_length": penalty,
+        }
 
 
 OBJECTIVE = MagFace

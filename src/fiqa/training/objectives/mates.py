@@ -21,7 +21,9 @@ def mated_pairs(identity: Tensor) -> tuple[Tensor, Tensor]:
 
     `identity` below 0 is nobody's.
     """
-    first, second = torch.triu_indices(len(identity), len(identity), offset=1, device=identity.device)
+    first, second = torch.triu_indices(
+        len(identity), len(identity), offset=1, device=identity.device
+    )
     same = (identity[first] == identity[second]) & (identity[first] >= 0)
     return first[same], second[same]
 
@@ -41,7 +43,9 @@ def recognizer_vectors(path: str | os.PathLike[str], data: Examples) -> Tensor:
     """
     known = read_embeddings(path)
     order = np.argsort(known.id)
-    place = order[np.searchsorted(known.id, data.ids, sorter=order).clip(max=max(len(known) - 1, 0))]
+    place = order[
+        np.searchsorted(known.id, data.ids, sorter=order).clip(max=max(len(known) - 1, 0))
+    ]
     here = known.id[place] == data.ids if len(known) else np.zeros(len(data.ids), bool)
     missing = data.training[~here[data.training]]
     if len(missing):

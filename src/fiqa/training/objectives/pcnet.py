@@ -27,7 +27,9 @@ class MatedQuality(Objective):
         super().__init__(recipe, data)
         require_mates(recipe)
         self.register_buffer(
-            "vectors", recognizer_vectors(recipe.own(settings.PCNet).embeddings, data), persistent=False
+            "vectors",
+            recognizer_vectors(recipe.own(settings.PCNet).embeddings, data),
+            persistent=False,
         )
 
     @classmethod

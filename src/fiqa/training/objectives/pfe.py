@@ -39,7 +39,9 @@ class PFE(Objective):
     def network(cls, recipe: Recipe) -> VarianceNet:
         """Returns a VarianceNet."""
         model, own = recipe.model, recipe.own(settings.PFE)
-        return VarianceNet(model.backbone, embedding=model.embedding, dim=own.dim, hidden=own.hidden)
+        return VarianceNet(
+            model.backbone, embedding=model.embedding, dim=own.dim, hidden=own.hidden
+        )
 
     @classmethod
     def scores(cls, output: Tensor) -> Tensor:

@@ -22,4 +22,6 @@ def vector_length(recipe: Recipe, dim: int) -> int:
 def embedding_net(recipe: Recipe, dim: int, *, quality: bool = True) -> EmbeddingNet:
     """Returns the network of the recipe with a vector of `vector_length`, and a quality that stands on it where wanted. Raises InputError."""
     vector_length(recipe, dim)
-    return EmbeddingNet(recipe.model.backbone, embedding=recipe.model.embedding, dim=dim, quality=quality)
+    return EmbeddingNet(
+        recipe.model.backbone, embedding=recipe.model.embedding, dim=dim, quality=quality
+    )

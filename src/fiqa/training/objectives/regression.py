@@ -43,7 +43,9 @@ class Regression(Objective):
     def network(cls, recipe: Recipe) -> QualityNet:
         """Returns a QualityNet."""
         model = recipe.model
-        return QualityNet(model.backbone, embedding=model.embedding, factors=model.factors, output=model.output)
+        return QualityNet(
+            model.backbone, embedding=model.embedding, factors=model.factors, output=model.output
+        )
 
     def losses(self, output: Tensor, batch: Targets) -> dict[str, Tensor]:
         """Returns the terms whose weight is not 0, and the quality term in any case."""
@@ -51,7 +53,11 @@ class Regression(Objective):
         if loss.quality == "l1":
             terms = {"loss_quality": weighted_l1(quality, batch.label, batch.weight)}
         else:
-            terms = {"loss_quality": weighted_smooth_l1(quality, batch.label, batch.weight, beta=loss.beta)}
+            terms = {
+                "loss_quality": weighted_smooth_l1(
+                    quality, batch.label, batch.weight, beta=loss.beta
+                )
+            }
         total = loss.weight * terms["loss_quality"]
         if loss.ranking:
             terms["loss_ranking"] = ranking(quality, batch.order, batch.group)

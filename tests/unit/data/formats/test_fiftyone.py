@@ -13,11 +13,17 @@ NAMES = ["a,b.jpg", 'q"q.jpg', "new\nline.jpg", "=cmd()", "-x", "caf\udce9.jpg"]
 
 
 def test_write_and_read_again(tmp_path: Path) -> None:
-    fields = {"score": [0.5, None, 1, float("nan"), True, 1e-7], "reasons": [["a", "b"], [], None, "", "x;y", "z"]}
+    fields = {
+        "score": [0.5, None, 1, float("nan"), True, 1e-7],
+        "reasons": [["a", "b"], [], None, "", "x;y", "z"],
+    }
     fiftyone.write(tmp_path / "x.csv", NAMES, fields)
     names, columns = fiftyone.read(tmp_path / "x.csv")
     assert names == NAMES
-    assert columns == {"score": ["0.5", "", "1", "", "True", "1e-07"], "reasons": ["a;b", "", "", "", "x;y", "z"]}
+    assert columns == {
+        "score": ["0.5", "", "1", "", "True", "1e-07"],
+        "reasons": ["a;b", "", "", "", "x;y", "z"],
+    }
     assert (tmp_path / "x.csv").read_bytes().startswith(b"filepath,score,reasons\n")
 
 

@@ -54,7 +54,10 @@ def test_aggregate_equals_a_loop(rng: np.random.Generator) -> None:
     names, rows = ijbc.aggregate(vectors, template, media)
     assert names.tolist() == sorted(set(template.tolist()))
     for name, row in zip(names, rows, strict=True):
-        of = [vectors[(template == name) & (media == m)].mean(0) for m in sorted(set(media[template == name].tolist()))]
+        of = [
+            vectors[(template == name) & (media == m)].mean(0)
+            for m in sorted(set(media[template == name].tolist()))
+        ]
         expected = np.mean(of, axis=0)
         np.testing.assert_allclose(row, expected / np.linalg.norm(expected), atol=1e-6)
 

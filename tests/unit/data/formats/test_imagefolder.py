@@ -23,7 +23,10 @@ def test_write_and_read_again(tmp_path: Path, name: str) -> None:
 
 def test_lists_stay_lists_in_jsonl(tmp_path: Path) -> None:
     imagefolder.write(tmp_path / "metadata.jsonl", [str(tmp_path / "a.jpg")], {"box": [[1, 2]]})
-    assert json.loads((tmp_path / "metadata.jsonl").read_text()) == {"file_name": "a.jpg", "box": [1, 2]}
+    assert json.loads((tmp_path / "metadata.jsonl").read_text()) == {
+        "file_name": "a.jpg",
+        "box": [1, 2],
+    }
 
 
 def test_relative_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,7 +59,9 @@ def test_python_2_file() -> None:
 
 def test_write_and_read_again(tmp_path: Path) -> None:
     images = {"a": A, "b": B, "c": C}
-    pairs = Pairs(np.array(["a", "b", "c"]), np.array([[0, 1], [1, 2], [2, 0]]), np.array([True, True, False]))
+    pairs = Pairs(
+        np.array(["a", "b", "c"]), np.array([[0, 1], [1, 2], [2, 0]]), np.array([True, True, False])
+    )
     insightface_bin.write(tmp_path / "x.bin", images, pairs)
     bins, flags = pickle.loads((tmp_path / "x.bin").read_bytes())
     assert bins == [A, B, B, C, C, A]
@@ -142,7 +144,9 @@ def test_one_image_claimed_many_times_costs_little() -> None:
     """Many references to one object are hashed once; many arrays over the same bytes are refused."""
     image = b"\xff" * 1_000_000
     start = time.process_time()
-    assert insightface_bin.parse(pickle.dumps(([image] * 20_000, [True] * 10_000))).repeated == 19_999
+    assert (
+        insightface_bin.parse(pickle.dumps(([image] * 20_000, [True] * 10_000))).repeated == 19_999
+    )
     assert time.process_time() - start < 5
     content = b"c_codecs\nencode\n(V" + b"x" * 1000 + b"\nVlatin1\ntRp8\n"
     array = (
@@ -162,10 +166,15 @@ def test_truncated_anywhere(cut: int) -> None:
         insightface_bin.parse(data[: len(data) * cut // 60])
 
 
-SAMPLES = [pickle.dumps(([A, row(B)] * 3, [np.bool_(True), False, True]), protocol=p) for p in range(6)]
+SAMPLES = [
+    pickle.dumps(([A, row(B)] * 3, [np.bool_(True), False, True]), protocol=p) for p in range(6)
+]
 
 
-@given(st.sampled_from(SAMPLES), st.lists(st.tuples(st.integers(0, 600), st.integers(0, 255)), max_size=5))
+@given(
+    st.sampled_from(SAMPLES),
+    st.lists(st.tuples(st.integers(0, 600), st.integers(0, 255)), max_size=5),
+)
 @settings(deadline=None)
 def test_mutated_files_give_clean_errors(data: bytes, changes: list[tuple[int, int]]) -> None:
     mutated = bytearray(data)

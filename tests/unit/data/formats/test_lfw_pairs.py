@@ -11,7 +11,9 @@ import pytest
 from fiqa.data.formats import lfw_pairs
 from fiqa.errors import ReadError
 
-FOLDS = "2\t2\nA\t1\t2\nB\t1\t12\nA\t1\tB\t2\nA\t2\tC\t3\nC\t1\t2\nC\t1\t3\nA\t1\tC\t2\nB\t1\tC\t1\n"
+FOLDS = (
+    "2\t2\nA\t1\t2\nB\t1\t12\nA\t1\tB\t2\nA\t2\tC\t3\nC\t1\t2\nC\t1\t3\nA\t1\tC\t2\nB\t1\tC\t1\n"
+)
 
 
 def test_folds() -> None:
@@ -27,7 +29,8 @@ def test_folds() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [lambda t: t.replace("\t", " "), lambda t: t.replace("\n", "\r\n"), lambda t: t + "\n\n"]
+    "change",
+    [lambda t: t.replace("\t", " "), lambda t: t.replace("\n", "\r\n"), lambda t: t + "\n\n"],
 )
 def test_spelling_does_not_matter(change: object) -> None:
     found = lfw_pairs.parse(change(FOLDS))  # type: ignore[operator]
@@ -45,7 +48,9 @@ def test_names_with_spaces_stand_between_tabs() -> None:
     assert lfw_pairs.parse("1\nA b\t1\t2\nA b\t1\tC\t1\n").pairs.ids[0] == "A b/A b_0001.jpg"
 
 
-@pytest.mark.parametrize("text", ["2\nA\t1\t2\n", "1\nA\t1\t2\n", "1\n" + "A\t1\t2\n" * 3, "10\t300\n"])
+@pytest.mark.parametrize(
+    "text", ["2\nA\t1\t2\n", "1\nA\t1\t2\n", "1\n" + "A\t1\t2\n" * 3, "10\t300\n"]
+)
 def test_another_number_of_pairs_than_promised(text: str) -> None:
     with pytest.raises(ReadError, match="as its first line says"):
         lfw_pairs.parse(text)
@@ -71,7 +76,13 @@ def test_flat_lists_of_calfw_and_cplfw() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         found = lfw_pairs.parse(text)
-    assert found.pairs.ids.tolist() == ["A_0001.jpg", "A_0002.jpg", "B b_1.jpg", "B b_2.jpg", "C_3.jpg"]
+    assert found.pairs.ids.tolist() == [
+        "A_0001.jpg",
+        "A_0002.jpg",
+        "B b_1.jpg",
+        "B b_2.jpg",
+        "C_3.jpg",
+    ]
     assert found.pairs.index.tolist() == [[0, 1], [2, 3], [0, 4]]
     assert found.pairs.mated.tolist() == [True, True, False]
     assert found.fold is None
@@ -79,7 +90,12 @@ def test_flat_lists_of_calfw_and_cplfw() -> None:
 
 def test_flat_list_with_malformed_names() -> None:
     good = "".join(f"A_{k}.jpg 1\nA_{k + 1}.jpg 1\n" for k in (1, 2, 3))
-    for bad in ("A.jpg 1\nA_2.jpg 1\n", "A_1.jpg 1\nA_2.jpg 0\n", "A_1.jpg\nA_2.jpg\n", "A_1.jpg 1\n"):
+    for bad in (
+        "A.jpg 1\nA_2.jpg 1\n",
+        "A_1.jpg 1\nA_2.jpg 0\n",
+        "A_1.jpg\nA_2.jpg\n",
+        "A_1.jpg 1\n",
+    ):
         with pytest.warns(UserWarning, match="1 malformed pairs were skipped, 3 were read"):
             found = lfw_pairs.parse(good + bad)
         assert (len(found.pairs), found.skipped) == (3, 1)

@@ -52,12 +52,20 @@ def test_unknown_column_has_a_hint() -> None:
 
 def test_write_and_read_again(tmp_path: Path) -> None:
     names = ["a;b.jpg", 'say "x".jpg', "line\nbreak.jpg", "=cmd()", "caf\udce9.jpg"]
-    raw = {"UnifiedQualityScore": np.array([0.1, np.nan, 3, 1e-9, 1 / 3], np.float32), "Blur": np.arange(5.0)}
+    raw = {
+        "UnifiedQualityScore": np.array([0.1, np.nan, 3, 1e-9, 1 / 3], np.float32),
+        "Blur": np.arange(5.0),
+    }
     scalar = {"UnifiedQualityScore": np.array([10.4, np.nan, 99.6, 0, 50]), "Blur": np.arange(5.0)}
     ofiq.write(tmp_path / "x.csv", names, raw, scalar)
     table = ofiq.read(tmp_path / "x.csv")
     assert table.filename == names
-    assert list(table.columns) == ["UnifiedQualityScore", "Blur", "UnifiedQualityScore.scalar", "Blur.scalar"]
+    assert list(table.columns) == [
+        "UnifiedQualityScore",
+        "Blur",
+        "UnifiedQualityScore.scalar",
+        "Blur.scalar",
+    ]
     assert table.columns["UnifiedQualityScore.scalar"] == ["10", "-1", "100", "0", "50"]
     _, values, _ = table.select("UnifiedQualityScore")
     assert values[1] is None

@@ -23,7 +23,9 @@ IMAGES = [
 
 
 def part(flag: int, payload: bytes) -> bytes:
-    return MAGIC + struct.pack("<I", flag << 29 | len(payload)) + payload + b"\0" * (-len(payload) % 4)
+    return (
+        MAGIC + struct.pack("<I", flag << 29 | len(payload)) + payload + b"\0" * (-len(payload) % 4)
+    )
 
 
 def header(flag: int, label: float) -> bytes:
@@ -34,7 +36,9 @@ def save(path: Path, records: list[bytes], *, index: bool = True) -> Path:
     path.write_bytes(b"".join(records))
     if index:
         starts = np.cumsum([0, *map(len, records)])[:-1]
-        path.with_suffix(".idx").write_text("".join(f"{i}\t{start}\n" for i, start in enumerate(starts)))
+        path.with_suffix(".idx").write_text(
+            "".join(f"{i}\t{start}\n" for i, start in enumerate(starts))
+        )
     return path
 
 
@@ -56,7 +60,11 @@ def test_hand_made_file(tmp_path: Path, index: bool) -> None:
         if index:
             assert file.read(2).content == found[1].content
     assert [record.key for record in found] == [1, 2, 3]
-    assert [record.content for record in found] == [b"first", b"ab12" + MAGIC + b"cd34" + MAGIC + b"e", b"third"]
+    assert [record.content for record in found] == [
+        b"first",
+        b"ab12" + MAGIC + b"cd34" + MAGIC + b"e",
+        b"third",
+    ]
     assert [record.label.tolist() for record in found] == [[4.0], [5.0], [9.0, 0.5, -1.0]]
 
 
@@ -84,7 +92,9 @@ def test_write_and_read_again(tmp_path: Path, index: bool) -> None:
 def test_the_magic_is_cut_out_and_the_ranges_are_written(tmp_path: Path) -> None:
     path = tmp_path / "t.rec"
     recordio.write(path, IMAGES)
-    offsets = [int(line.split("\t")[1]) for line in path.with_suffix(".idx").read_text().splitlines()]
+    offsets = [
+        int(line.split("\t")[1]) for line in path.with_suffix(".idx").read_text().splitlines()
+    ]
     body = path.read_bytes()
     assert len(offsets) == 1 + 4 + 3
     for start, end in zip(offsets, [*offsets[1:], len(body)], strict=True):
@@ -143,7 +153,11 @@ META = part(0, header(2, 0) + struct.pack("<2f", 2, 3))
         ([part(4, header(0, 0))], "flag 4", "corrupt"),
         ([part(1, header(0, 0)), part(0, header(0, 0))], "flag 0", "corrupt"),
         ([part(1, header(0, 0))], "claims byte", "truncated"),
-        ([part(0, header(2, 0) + struct.pack("<2f", float("nan"), 3))], "how many images", "corrupt"),
+        (
+            [part(0, header(2, 0) + struct.pack("<2f", float("nan"), 3))],
+            "how many images",
+            "corrupt",
+        ),
         ([part(0, header(2, 0) + struct.pack("<2f", 1e30, 3))], "how many images", "corrupt"),
         ([part(0, header(2, 0) + struct.pack("<2f", -1, 3))], "how many images", "corrupt"),
         ([META], "must hold 1 images, it ends after 0", "truncated"),
@@ -179,7 +193,10 @@ def test_index_that_is_none(tmp_path: Path) -> None:
 
 def test_item_limit(tmp_path: Path) -> None:
     recordio.write(tmp_path / "t.rec", IMAGES)
-    with RecordFile(tmp_path / "t.rec", item_limit=100) as file, pytest.raises(ReadError, match="at most 100"):
+    with (
+        RecordFile(tmp_path / "t.rec", item_limit=100) as file,
+        pytest.raises(ReadError, match="at most 100"),
+    ):
         list(file)
 
 
@@ -210,7 +227,10 @@ def test_mutated_files_give_clean_errors(
 
 @given(
     st.lists(
-        st.tuples(st.integers(0, 5), st.lists(st.sampled_from([MAGIC, b"\0", b"a", b"\xff\xd8"]), max_size=12)),
+        st.tuples(
+            st.integers(0, 5),
+            st.lists(st.sampled_from([MAGIC, b"\0", b"a", b"\xff\xd8"]), max_size=12),
+        ),
         max_size=6,
     )
 )

@@ -172,7 +172,9 @@ def hostile() -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("name", hostile())
-def test_hostile_files_are_refused(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hostile_files_are_refused(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UnsafeFileError, match="refused before anything ran"):
         load(hostile()[name])
@@ -257,7 +259,9 @@ def reconstruct(shape: Any) -> bytes:
     return good[:state] + pickle.dumps(shape, protocol=2)[2:-1] + good[state + 3 :]
 
 
-@pytest.mark.parametrize("shape", [(4,), (-3,), (2**63, 2), (3, 2**40), 3, (0, 2**70), ("3",), (True,) * 9, (1.0, 3)])
+@pytest.mark.parametrize(
+    "shape", [(4,), (-3,), (2**63, 2), (3, 2**40), 3, (0, 2**70), ("3",), (True,) * 9, (1.0, 3)]
+)
 def test_an_array_must_have_as_many_bytes_as_its_shape(shape: Any) -> None:
     with pytest.raises(ReadError):
         load(reconstruct(shape))
@@ -270,7 +274,9 @@ def test_an_array_without_content() -> None:
 
 
 def test_repeated_encoding_cannot_multiply_bytes() -> None:
-    many = b"(" + b"V" + b"x" * 10_000 + b"\np0\n" + b"c_codecs\nencode\n(g0\nVlatin1\ntR" * 50 + b"l."
+    many = (
+        b"(" + b"V" + b"x" * 10_000 + b"\np0\n" + b"c_codecs\nencode\n(g0\nVlatin1\ntR" * 50 + b"l."
+    )
     with pytest.raises(UnsafeFileError, match="more bytes than it holds"):
         load(many)
 
@@ -304,7 +310,10 @@ def test_random_bytes_give_clean_errors(data: bytes) -> None:
 
 
 SAMPLE = [
-    pickle.dumps(([b"\xff\xd8a", np.arange(5, dtype=np.uint8)], [np.bool_(True), False], {"a": 0.5}), protocol=p)
+    pickle.dumps(
+        ([b"\xff\xd8a", np.arange(5, dtype=np.uint8)], [np.bool_(True), False], {"a": 0.5}),
+        protocol=p,
+    )
     for p in PROTOCOLS
 ]
 
@@ -315,7 +324,9 @@ SAMPLE = [
     st.integers(0, 400),
 )
 @settings(deadline=None)
-def test_mutated_files_give_clean_errors(data: bytes, changes: list[tuple[int, int]], cut: int) -> None:
+def test_mutated_files_give_clean_errors(
+    data: bytes, changes: list[tuple[int, int]], cut: int
+) -> None:
     mutated = bytearray(data)
     for place, value in changes:
         mutated[place % len(mutated)] = value

@@ -17,7 +17,9 @@ from fiqa.data.formats import score_files
 from fiqa.errors import InputError, ReadError, UnsafeFileError
 
 
-def read(tmp_path: Path, text: str | bytes, name: str = "x.txt", **options: Any) -> score_files.NamedScores:
+def read(
+    tmp_path: Path, text: str | bytes, name: str = "x.txt", **options: Any
+) -> score_files.NamedScores:
     path = tmp_path / name
     path.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape"))
     return score_files.read(path, **options)
@@ -34,7 +36,11 @@ def read(tmp_path: Path, text: str | bytes, name: str = "x.txt", **options: Any)
         ("\ufeffimage,score,other\na.jpg,1,2\n", ["a.jpg"], [1]),
         ("=cmd().jpg 1\n-rf.jpg 2\n", ["=cmd().jpg", "-rf.jpg"], [1, 2]),
         ("caf\udce9.jpg 1\n", ["caf\udce9.jpg"], [1]),
-        ("Filename;UnifiedQualityScore;UnifiedQualityScore.scalar\na.jpg;24.5;61\n", ["a.jpg"], [61]),
+        (
+            "Filename;UnifiedQualityScore;UnifiedQualityScore.scalar\na.jpg;24.5;61\n",
+            ["a.jpg"],
+            [61],
+        ),
     ],
 )
 def test_forms(tmp_path: Path, text: str, names: list[str], values: list[float]) -> None:
@@ -96,7 +102,12 @@ def test_hostile_pickle_is_refused(tmp_path: Path, protocol: int) -> None:
         ("path,score\n,2\n", "x.csv", InputError, "no name"),
         ("a nan\n", "x.txt", InputError, "NaN or infinity for 'a'"),
         ("path,score\na,inf\n", "x.csv", InputError, "NaN or infinity for 'a'"),
-        ("path,score\na,good\n", "x.csv", ReadError, "row 1 must have a number in 'score', got 'good'"),
+        (
+            "path,score\na,good\n",
+            "x.csv",
+            ReadError,
+            "row 1 must have a number in 'score', got 'good'",
+        ),
         ("path,a,b,score\nx\n", "x.csv", ReadError, "must have 4 cells, got 1"),
         ("a 1\nb\n", "x.txt", ReadError, "line 2 must be `path score`"),
         ("a 1\n5\n", "x.txt", ReadError, "line 2 must be"),
@@ -111,13 +122,17 @@ def test_hostile_pickle_is_refused(tmp_path: Path, protocol: int) -> None:
         ("Filename;A;A\na;1;2\n", "x.csv", ReadError, r"x\.csv.*each column once"),
     ],
 )
-def test_malformed(tmp_path: Path, text: str | bytes, name: str, error: type[Exception], message: str) -> None:
+def test_malformed(
+    tmp_path: Path, text: str | bytes, name: str, error: type[Exception], message: str
+) -> None:
     with pytest.raises(error, match=message):
         read(tmp_path, text, name)
 
 
 @given(st.binary(max_size=120))
 @settings(deadline=None)
-def test_random_bytes_give_clean_errors(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+def test_random_bytes_give_clean_errors(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes
+) -> None:
     with contextlib.suppress(ReadError, InputError):
         read(tmp_path_factory.mktemp("scores"), data)

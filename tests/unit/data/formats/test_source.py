@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from fiqa.data.formats.source import check_file, content_id, read_bytes, read_text, text_of, write_whole
+from fiqa.data.formats.source import (
+    check_file,
+    content_id,
+    read_bytes,
+    read_text,
+    text_of,
+    write_whole,
+)
 from fiqa.errors import ReadError
 
 

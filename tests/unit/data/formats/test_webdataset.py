@@ -13,7 +13,11 @@ from hypothesis import strategies as st
 from fiqa.data.formats import webdataset
 from fiqa.errors import InputError, ReadError, UnsafeFileError
 
-SAMPLES = [{"jpg": b"\xff\xd8\xffa", "json": b"{}"}, {"png": b"b" * 1000, "json": b'{"a": 1}'}, {"json": b""}]
+SAMPLES = [
+    {"jpg": b"\xff\xd8\xffa", "json": b"{}"},
+    {"png": b"b" * 1000, "json": b'{"a": 1}'},
+    {"json": b""},
+]
 
 
 def test_write_and_read_again(tmp_path: Path) -> None:
@@ -48,17 +52,24 @@ def member(path: Path, name: str, content: bytes = b"x", **fields: object) -> Pa
 
 
 @pytest.mark.parametrize(
-    "name", ["../a.jpg", "a/../../b.jpg", "/etc/passwd", "..", "a\\..\\b.jpg", "\\a.jpg", "C:/a.jpg"]
+    "name",
+    ["../a.jpg", "a/../../b.jpg", "/etc/passwd", "..", "a\\..\\b.jpg", "\\a.jpg", "C:/a.jpg"],
 )
 def test_names_that_point_outside(tmp_path: Path, name: str) -> None:
     with pytest.raises(UnsafeFileError, match="names inside it only"):
         list(webdataset.read(member(tmp_path / "x.tar", name)))
 
 
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE])
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE]
+)
 def test_links_and_devices(tmp_path: Path, kind: bytes) -> None:
     with pytest.raises(UnsafeFileError, match="plain files only"):
-        list(webdataset.read(member(tmp_path / "x.tar", "a.jpg", b"", type=kind, linkname="/etc/passwd")))
+        list(
+            webdataset.read(
+                member(tmp_path / "x.tar", "a.jpg", b"", type=kind, linkname="/etc/passwd")
+            )
+        )
 
 
 def test_too_large_and_sparse(tmp_path: Path) -> None:
@@ -66,7 +77,10 @@ def test_too_large_and_sparse(tmp_path: Path) -> None:
     with pytest.raises(UnsafeFileError, match="at most 4 bytes"):
         list(webdataset.read(path, item_limit=4))
     sparse = member(
-        tmp_path / "s.tar", "a.jpg", b"", pax_headers={"GNU.sparse.size": str(1 << 60), "GNU.sparse.map": "0,0"}
+        tmp_path / "s.tar",
+        "a.jpg",
+        b"",
+        pax_headers={"GNU.sparse.size": str(1 << 60), "GNU.sparse.map": "0,0"},
     )
     with pytest.raises(ReadError):
         list(webdataset.read(sparse))
@@ -78,7 +92,10 @@ def test_folders_are_keys(tmp_path: Path) -> None:
             info = tarfile.TarInfo(name)
             info.type = tarfile.REGTYPE if "." in name else tarfile.DIRTYPE
             archive.addfile(info, io.BytesIO())
-    assert list(webdataset.read(tmp_path / "x.tar")) == [("p/a", {"jpg": b"", "seg.png": b""}), ("q/a", {"jpg": b""})]
+    assert list(webdataset.read(tmp_path / "x.tar")) == [
+        ("p/a", {"jpg": b"", "seg.png": b""}),
+        ("q/a", {"jpg": b""}),
+    ]
 
 
 def test_no_tar_and_truncated(tmp_path: Path) -> None:
@@ -96,7 +113,10 @@ def test_no_tar_and_truncated(tmp_path: Path) -> None:
         list(webdataset.read(tmp_path / "none.tar"))
 
 
-@given(st.lists(st.tuples(st.integers(0, 10240), st.integers(0, 255)), min_size=1, max_size=8), st.integers(1, 10240))
+@given(
+    st.lists(st.tuples(st.integers(0, 10240), st.integers(0, 255)), min_size=1, max_size=8),
+    st.integers(1, 10240),
+)
 @settings(max_examples=60, deadline=None)
 def test_mutated_files_give_clean_errors(
     tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[int, int]], cut: int

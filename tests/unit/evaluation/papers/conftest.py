@@ -23,7 +23,9 @@ def here() -> dict[str, Any]:
     ids = np.array([f"p{p}/{k}" for p, k in zip(who, range(n), strict=True)])
 
     def vectors(name: str) -> Embeddings:
-        rows = rng.normal(size=(15, 16))[who] + (2.5 - 2.2 * true)[:, None] * rng.normal(size=(n, 16))
+        rows = rng.normal(size=(15, 16))[who] + (2.5 - 2.2 * true)[:, None] * rng.normal(
+            size=(n, 16)
+        )
         length = np.linalg.norm(rows, axis=1)
         return Embeddings(ids, rows / length[:, None], length, name)
 
@@ -42,12 +44,17 @@ def here() -> dict[str, Any]:
 def folder(here: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two sets: the second lacks the ablation."""
     root = tmp_path_factory.mktemp("sets")
-    for name, variants in (("one", ("baseline", "optimized", "prior")), ("two", ("baseline", "optimized"))):
+    for name, variants in (
+        ("one", ("baseline", "optimized", "prior")),
+        ("two", ("baseline", "optimized")),
+    ):
         for vectors in here["vectors"]:
             (root / name / "embeddings").mkdir(parents=True, exist_ok=True)
             write_embeddings(vectors, root / name / "embeddings" / f"rec_{vectors.recognizer}.npz")
         (root / name / "quality").mkdir()
         for variant in variants:
-            value = {"baseline": here["open"], "optimized": here["near"], "prior": here["label"]}[variant]
+            value = {"baseline": here["open"], "optimized": here["near"], "prior": here["label"]}[
+                variant
+            ]
             write_quality(value, root / name / "quality" / f"m.{variant}.parquet")
     return root

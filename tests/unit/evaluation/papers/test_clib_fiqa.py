@@ -12,12 +12,25 @@ import fiqa
 
 
 def test_clib_tables_have_methods_by_sets_and_their_average(folder: Path) -> None:
-    done = fiqa.tables("clib", data_set=[folder / "one", folder / "two"], fmr=0.05, out=folder / "out")
-    tables = {table["name"]: table for table in json.loads((folder / "out" / "tables.json").read_text())["tables"]}
-    assert list(tables) == ["clib_pAUC_0.3_rec_a", "clib_AUC_0.95_rec_a", "clib_pAUC_0.3_rec_b", "clib_AUC_0.95_rec_b"]
+    done = fiqa.tables(
+        "clib", data_set=[folder / "one", folder / "two"], fmr=0.05, out=folder / "out"
+    )
+    tables = {
+        table["name"]: table
+        for table in json.loads((folder / "out" / "tables.json").read_text())["tables"]
+    }
+    assert list(tables) == [
+        "clib_pAUC_0.3_rec_a",
+        "clib_AUC_0.95_rec_a",
+        "clib_pAUC_0.3_rec_b",
+        "clib_AUC_0.95_rec_b",
+    ]
     rows = {row[0]: row[1:] for row in tables["clib_pAUC_0.3_rec_b"]["rows"]}
     alone = fiqa.evaluate(
-        {"m": folder / "one/quality/m.optimized.parquet"}, folder / "one/embeddings/rec_b.npz", fmr=0.05, draws=0
+        {"m": folder / "one/quality/m.optimized.parquet"},
+        folder / "one/embeddings/rec_b.npz",
+        fmr=0.05,
+        draws=0,
     )
     area = alone.curve("m").areas[0.3, "start"]
     assert area is not None

@@ -28,9 +28,16 @@ def test_agreement_columns_are_those_of_the_pure_functions(here: dict[str, Any])
     middle = (truth > CUTS[0]) & (truth <= CUTS[-1])
     assert row["MAE"] == pytest.approx(agreement.mae(pred, truth))
     assert row["RMSE"] == pytest.approx(agreement.rmse(pred, truth))
-    assert row["Spearman"] == pytest.approx(agreement.per_identity(agreement.spearman, pred, truth, here["who"])[0])
-    some = agreement.per_identity(agreement.kendall, pred[middle], truth[middle], here["who"][middle])
-    assert (row["middle Kendall"], row["middle used/skipped"]) == (pytest.approx(some[0]), f"{some[1]}/{some[2]}")
+    assert row["Spearman"] == pytest.approx(
+        agreement.per_identity(agreement.spearman, pred, truth, here["who"])[0]
+    )
+    some = agreement.per_identity(
+        agreement.kendall, pred[middle], truth[middle], here["who"][middle]
+    )
+    assert (row["middle Kendall"], row["middle used/skipped"]) == (
+        pytest.approx(some[0]),
+        f"{some[1]}/{some[2]}",
+    )
     assert row["Entropy"] == pytest.approx(spread(pred).entropy)
     other = dict(zip(table.columns, table.rows[1], strict=True))
     assert other["MAE"] is None

@@ -17,7 +17,9 @@ def test_label_optimization_tables(folder: Path) -> None:
     first, second, ablation = json.loads((folder / "lo" / "tables.json").read_text())["tables"]
     assert "Table I, the same recognizer: area to 0.95 x 10^3 under rec_b" in first["title"]
     assert "Table II, another recognizer: area to 0.95 x 10^3 under rec_a" in second["title"]
-    base, better = ({row[1]: row for row in first["rows"]}[name][2] for name in ("baseline", "optimized"))
+    base, better = (
+        {row[1]: row for row in first["rows"]}[name][2] for name in ("baseline", "optimized")
+    )
     assert better < base
     assert ablation["columns"] == ["method", "rec_a one", "rec_a two", "rec_b one", "rec_b two"]
     prior, change = ablation["rows"][0][3].rstrip(")").split(" (")
@@ -32,7 +34,9 @@ def test_names_of_label_optimization_are_checked(folder: Path) -> None:
     file = str(folder / "one/quality/m.optimized.parquet")
     with pytest.raises(InputError, match=r"must be named METHOD.baseline, .* got 'x'"):
         fiqa.tables("label-opt", f"x={file}", vectors, fmr=0.05)
-    with pytest.raises(InputError, match="'x' must have both baseline and optimized, got optimized"):
+    with pytest.raises(
+        InputError, match="'x' must have both baseline and optimized, got optimized"
+    ):
         fiqa.tables("label-opt", f"x.optimized={file}", vectors, fmr=0.05)
     done = fiqa.tables("label-opt", [f"baseline={file}", f"optimized={file}"], vectors, fmr=0.05)
     assert "quality  optimized" in done.text()

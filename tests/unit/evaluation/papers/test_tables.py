@@ -23,14 +23,46 @@ from fiqa.errors import FiqaError, InputError, ReadError, UnknownNameError
         (("dms",), InputError, "need at least one quality and one file of embeddings"),
         (("dms", "q"), InputError, "need at least one quality and one file of embeddings"),
         (("dmsfiqa", "q", "e"), UnknownNameError, "did you mean 'dms'"),
-        (("clib", "q", "e", {"target": "t"}), InputError, "target belongs to the tables of dms, got it for clib"),
-        (("clib", "q", "e", {"same": "a"}), InputError, "same belongs to the tables of label-opt, got it for clib"),
-        (("dms", {"data_set": ["s"]}), InputError, "data_set belongs to the tables of clib and label-opt, got it for"),
-        (("dms", "q", "e", {"fmr": 0.1}), InputError, "fmr belongs to the tables of clib and label-opt, got it for"),
-        (("dms", "q", "e", {"protocol": "clib"}), InputError, "protocol belongs to the tables of clib and label-opt"),
-        (("dms", "q", "e", {"limits": (0.5,)}), InputError, "limits belongs to the tables of clib and label-opt"),
-        (("dms", "q", "e", {"seed": 3}), InputError, "seed belongs to the tables of clib and label-opt"),
-        (("clib", "q", "e", {"data_set": ["s"]}), InputError, "must not stand beside quality, embeddings"),
+        (
+            ("clib", "q", "e", {"target": "t"}),
+            InputError,
+            "target belongs to the tables of dms, got it for clib",
+        ),
+        (
+            ("clib", "q", "e", {"same": "a"}),
+            InputError,
+            "same belongs to the tables of label-opt, got it for clib",
+        ),
+        (
+            ("dms", {"data_set": ["s"]}),
+            InputError,
+            "data_set belongs to the tables of clib and label-opt, got it for",
+        ),
+        (
+            ("dms", "q", "e", {"fmr": 0.1}),
+            InputError,
+            "fmr belongs to the tables of clib and label-opt, got it for",
+        ),
+        (
+            ("dms", "q", "e", {"protocol": "clib"}),
+            InputError,
+            "protocol belongs to the tables of clib and label-opt",
+        ),
+        (
+            ("dms", "q", "e", {"limits": (0.5,)}),
+            InputError,
+            "limits belongs to the tables of clib and label-opt",
+        ),
+        (
+            ("dms", "q", "e", {"seed": 3}),
+            InputError,
+            "seed belongs to the tables of clib and label-opt",
+        ),
+        (
+            ("clib", "q", "e", {"data_set": ["s"]}),
+            InputError,
+            "must not stand beside quality, embeddings",
+        ),
         (("clib", {"data_set": ["absent"]}), ReadError, "must have files in 'absent/embeddings'"),
     ],
 )
@@ -44,7 +76,9 @@ def test_what_a_paper_has_no_use_for_is_refused(
 
 def test_two_sets_of_one_name_are_refused(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder / "one", tmp_path / "one")
-    with pytest.raises(InputError, match=r"Each data set must have its own name .*, got 'one' twice"):
+    with pytest.raises(
+        InputError, match=r"Each data set must have its own name .*, got 'one' twice"
+    ):
         fiqa.tables("clib", data_set=[folder / "one", tmp_path / "one"], fmr=0.05)
 
 
@@ -53,13 +87,20 @@ def test_dms_says_what_is_missing_and_has_a_table_for_each_recognizer(here: dict
     assert [table.name for table in found.tables] == ["dms_filter_a", "dms_filter_b"]
     assert "note: Table 4 (agreement) needs a target: labels in 0..1." in found.text()
     whole = fiqa.tables("dms", here["near"], here["vectors"], target=here["label"])
-    assert [table.name for table in whole.tables] == ["dms_agreement", "dms_filter_a", "dms_filter_b"]
+    assert [table.name for table in whole.tables] == [
+        "dms_agreement",
+        "dms_filter_a",
+        "dms_filter_b",
+    ]
 
 
 def test_the_command_writes_what_the_function_does_and_leaves_alone_what_is_current(
     here: dict[str, Any], folder: Path, tmp_path: Path
 ) -> None:
-    quality, vectors = str(folder / "one/quality/m.optimized.parquet"), str(folder / "one/embeddings/rec_a.npz")
+    quality, vectors = (
+        str(folder / "one/quality/m.optimized.parquet"),
+        str(folder / "one/embeddings/rec_a.npz"),
+    )
     write_quality(here["label"], tmp_path / "labels.parquet")
     target = str(tmp_path / "labels.parquet")
     call = ["tables", "dms", "--quality", quality, "--embeddings", vectors, "--target", target]
@@ -71,13 +112,21 @@ def test_the_command_writes_what_the_function_does_and_leaves_alone_what_is_curr
     assert "is current, nothing to do" in again.stderr
     found = fiqa.tables("dms", [quality], [vectors], target=target, out=tmp_path / "b")
     one, other = (json.loads((tmp_path / f"{name}.json").read_text()) for name in "ab")
-    assert (one["verb"], one["arguments"]["paper"], one["fingerprint"]) == ("tables", "dms", other["fingerprint"])
+    assert (one["verb"], one["arguments"]["paper"], one["fingerprint"]) == (
+        "tables",
+        "dms",
+        other["fingerprint"],
+    )
     assert first.stdout.strip() == found.text()
-    assert "near: column value, lies in 0..1" in one["tables"]["dms_agreement"], "the sidecar says which scale"
+    assert "near: column value, lies in 0..1" in one["tables"]["dms_agreement"], (
+        "the sidecar says which scale"
+    )
     table = (tmp_path / "b" / "dms_agreement.md").read_bytes()
     (tmp_path / "b" / "dms_agreement.md").write_text("edited")
     fiqa.tables("dms", [quality], [vectors], target=target, out=tmp_path / "b")
-    assert (tmp_path / "b" / "dms_agreement.md").read_bytes() == table, "a changed output is not current"
+    assert (tmp_path / "b" / "dms_agreement.md").read_bytes() == table, (
+        "a changed output is not current"
+    )
 
 
 def test_the_command_of_evaluate_has_no_tables_any_more(folder: Path) -> None:
@@ -86,15 +135,22 @@ def test_the_command_of_evaluate_has_no_tables_any_more(folder: Path) -> None:
         assert done.exit_code == 2
         assert "No such option" in done.output
     told = CliRunner().invoke(build(), ["tables", "--help"]).output
-    assert all(option in told for option in ("--data-set", "--target", "--same", "fiqa tables dms --quality"))
-    done = CliRunner().invoke(build(), ["tables", "clib", "--target", "t", "--quality", "q", "--embeddings", "e"])
+    assert all(
+        option in told
+        for option in ("--data-set", "--target", "--same", "fiqa tables dms --quality")
+    )
+    done = CliRunner().invoke(
+        build(), ["tables", "clib", "--target", "t", "--quality", "q", "--embeddings", "e"]
+    )
     assert done.exit_code == 2
     assert "target belongs to the tables of dms" in done.stderr
 
 
 def test_label_opt_by_data_sets_from_the_command(folder: Path) -> None:
     sets = ["--data-set", str(folder / "one"), "--data-set", str(folder / "two")]
-    done = CliRunner().invoke(build(), ["tables", "label-opt", *sets, "--same", "rec_b", "--fmr", "0.05", "-q"])
+    done = CliRunner().invoke(
+        build(), ["tables", "label-opt", *sets, "--same", "rec_b", "--fmr", "0.05", "-q"]
+    )
     assert done.exit_code == 0, done.output
     assert "Table I, the same recognizer" in done.stdout
     assert np.all([f"note: {name}: " in done.stdout for name in ("one", "two")])

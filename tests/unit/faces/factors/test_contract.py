@@ -68,13 +68,17 @@ def test_read_only_and_strided_crops_are_measured_alike():
     faces = drawn(2)
     strided = np.repeat(faces.crops, 2, axis=2)[:, :, ::2]
     strided.flags.writeable = False
-    np.testing.assert_array_equal(measure(Faces(strided)).matrix, measure(Faces(faces.crops)).matrix)
+    np.testing.assert_array_equal(
+        measure(Faces(strided)).matrix, measure(Faces(faces.crops)).matrix
+    )
 
 
 @pytest.mark.parametrize("size", [56, 160, 224])
 def test_another_size_gives_about_the_same(size):
     faces = drawn(2)
-    other = np.stack([cv2.resize(c, (size, size), interpolation=cv2.INTER_CUBIC) for c in faces.crops])
+    other = np.stack(
+        [cv2.resize(c, (size, size), interpolation=cv2.INTER_CUBIC) for c in faces.crops]
+    )
     a, b = measure(Faces(faces.crops)), measure(Faces(other, inside=np.ones((2, size, size), bool)))
     for name in ("luminance_mean", "luminance_range", "face_structure"):
         np.testing.assert_allclose(a.measures[name], b.measures[name], rtol=0.12)
@@ -92,12 +96,17 @@ def test_every_ladder_lowers_its_factor_on_drawn_faces(kind):
 def test_reasons_come_costliest_first():
     found = measure(degrade(degrade(drawn(1), "noise", 1.0), "low_light", 0.8))
     assert len(found.reasons[0]) >= 2
-    assert found.reasons[0] == measure(degrade(degrade(drawn(1), "noise", 1.0), "low_light", 0.8)).reasons[0]
+    assert (
+        found.reasons[0]
+        == measure(degrade(degrade(drawn(1), "noise", 1.0), "low_light", 0.8)).reasons[0]
+    )
 
 
 def test_extreme_crops_are_measured_without_warnings():
     flat = [np.full((112, 112, 3), v, np.uint8) for v in (0, 1, 128, 255)]
-    checker = np.repeat(((np.indices((112, 112)).sum(axis=0) % 2) * 255).astype(np.uint8)[..., None], 3, axis=2)
+    checker = np.repeat(
+        ((np.indices((112, 112)).sum(axis=0) % 2) * 255).astype(np.uint8)[..., None], 3, axis=2
+    )
     crops = np.stack([*flat, checker])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -109,12 +118,18 @@ def test_extreme_crops_are_measured_without_warnings():
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.integers(16, 120), st.sampled_from(["noise", "smooth", "flat", "sparse"]))
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(16, 120),
+    st.sampled_from(["noise", "smooth", "flat", "sparse"]),
+)
 def test_qualities_lie_in_0_to_1_whatever_the_pixels(seed, size, kind):
     rng = np.random.default_rng(seed)
     crop = {
         "noise": lambda: rng.integers(0, 256, (size, size, 3)),
-        "smooth": lambda: cv2.resize(rng.integers(0, 256, (4, 4, 3)).astype(np.uint8), (size, size)),
+        "smooth": lambda: cv2.resize(
+            rng.integers(0, 256, (4, 4, 3)).astype(np.uint8), (size, size)
+        ),
         "flat": lambda: np.broadcast_to(rng.integers(0, 256, 3), (size, size, 3)),
         "sparse": lambda: 255 * (rng.random((size, size, 3)) < 0.01),
     }[kind]()
@@ -131,6 +146,11 @@ def test_qualities_lie_in_0_to_1_whatever_the_pixels(seed, size, kind):
 
 
 def test_reasons_are_named_by_cost_and_symptoms_after_their_causes():
-    terms = {"low_contrast": [0.1, 0.1], "blurry": [0.3, 0.9], "noisy": [0.5, np.nan], "underexposed": [0.2, 0.6]}
+    terms = {
+        "low_contrast": [0.1, 0.1],
+        "blurry": [0.3, 0.9],
+        "noisy": [0.5, np.nan],
+        "underexposed": [0.2, 0.6],
+    }
     found = _reasons({code: np.array(term) for code, term in terms.items()}, 2)
     assert found == [("underexposed", "blurry", "low_contrast"), ("low_contrast",)]

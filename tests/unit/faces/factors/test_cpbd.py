@@ -59,7 +59,9 @@ def picture(seed: int, size: tuple[int, int], sigma: float) -> np.ndarray:
     return cv2.normalize(noise, None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
 
 
-@pytest.mark.parametrize(("size", "block"), [((112, 112), 56), ((112, 112), 64), ((80, 140), 32), ((64, 64), 64)])
+@pytest.mark.parametrize(
+    ("size", "block"), [((112, 112), 56), ((112, 112), 64), ((80, 140), 32), ((64, 64), 64)]
+)
 @pytest.mark.parametrize("sigma", [0.8, 1.4, 2.2])
 def test_equals_a_slow_loop(size, block, sigma):
     image = picture(1, size, sigma)

@@ -35,7 +35,10 @@ def face(rng: np.random.Generator) -> np.ndarray:
 
 @pytest.mark.parametrize("sigma", [3.0, 8.0, 20.0])
 def test_noise_sigma_is_the_deviation_that_was_added(face, rng, sigma):
-    luma = cv2.cvtColor(cv2.GaussianBlur(face[0], (0, 0), 2), cv2.COLOR_RGB2GRAY).astype(float) * 0.5 + 60
+    luma = (
+        cv2.cvtColor(cv2.GaussianBlur(face[0], (0, 0), 2), cv2.COLOR_RGB2GRAY).astype(float) * 0.5
+        + 60
+    )
     noisy = grey(luma + sigma * rng.normal(size=luma.shape))
     assert one(noisy, "noise_sigma") == pytest.approx(sigma, rel=0.06)
 
@@ -62,7 +65,9 @@ def test_sharpness_is_blind_to_contrast_and_to_noise_but_not_to_blur(face, rng):
 
 def test_laplacian_variance_and_sobel_are_what_opencv_says(face):
     luma = cv2.cvtColor(face[0], cv2.COLOR_RGB2GRAY)
-    assert one(face, "laplacian_variance") == pytest.approx(cv2.Laplacian(luma, cv2.CV_64F).var(), rel=1e-5)
+    assert one(face, "laplacian_variance") == pytest.approx(
+        cv2.Laplacian(luma, cv2.CV_64F).var(), rel=1e-5
+    )
     length = np.hypot(cv2.Sobel(luma, cv2.CV_64F, 1, 0), cv2.Sobel(luma, cv2.CV_64F, 0, 1)).mean()
     assert one(face, "sobel") == pytest.approx(length, rel=1e-5)
 
@@ -73,14 +78,20 @@ def test_motion_coherence_tells_motion_from_defocus(face, rng, degrees):
     kernel = np.zeros((21, 21), np.float32)
     kernel[10] = 1 / 21
     kernel = cv2.warpAffine(kernel, cv2.getRotationMatrix2D((10, 10), degrees, 1), (21, 21))
-    moved, defocused = cv2.filter2D(texture, -1, kernel / kernel.sum()), cv2.GaussianBlur(texture, (0, 0), 4)
+    moved, defocused = (
+        cv2.filter2D(texture, -1, kernel / kernel.sum()),
+        cv2.GaussianBlur(texture, (0, 0), 4),
+    )
     assert one(grey(moved), "motion_coherence") > 0.7
     assert one(grey(defocused), "motion_coherence") < 0.35
     reasons = (
         measure(degrade(Faces(face), "motion", 1.0)).reasons[0],
         measure(degrade(Faces(face), "defocus", 1.0)).reasons[0],
     )
-    assert [{"blurry", "motion_blur"} & set(codes) for codes in reasons] == [{"motion_blur"}, {"blurry"}]
+    assert [{"blurry", "motion_blur"} & set(codes) for codes in reasons] == [
+        {"motion_blur"},
+        {"blurry"},
+    ]
 
 
 def test_blockiness_sees_the_jpeg_grid_and_only_where_it_is(face):
@@ -94,7 +105,10 @@ def test_blockiness_sees_the_jpeg_grid_and_only_where_it_is(face):
 def test_detail_falls_when_a_small_face_was_enlarged(rng):
     texture = 128 + 200 * cv2.GaussianBlur(rng.normal(size=(112, 112)), (0, 0), 0.8)
     values = [
-        one(grey(cv2.resize(cv2.resize(texture, (s, s), interpolation=cv2.INTER_AREA), (112, 112))), "detail")
+        one(
+            grey(cv2.resize(cv2.resize(texture, (s, s), interpolation=cv2.INTER_AREA), (112, 112))),
+            "detail",
+        )
         for s in (112, 56, 28)
     ]
     assert values[0] > values[1] + 0.5 > values[2] + 1.0
@@ -122,7 +136,14 @@ def test_glare_is_what_stands_out_of_the_oval(face):
 def test_light_outside_the_oval_does_not_count(face):
     framed = np.where(oval()[..., None], face[0], np.uint8(255))[None]
     light, same = measure(Faces(face)).measures, measure(Faces(framed)).measures
-    for name in ("luminance_mean", "luminance_range", "dark_share", "bright_share", "light_imbalance", "glare_share"):
+    for name in (
+        "luminance_mean",
+        "luminance_range",
+        "dark_share",
+        "bright_share",
+        "light_imbalance",
+        "glare_share",
+    ):
         np.testing.assert_array_equal(light[name], same[name])
 
 
@@ -152,7 +173,9 @@ def test_pose_is_in_degrees_and_unknown_without_landmarks(face):
     turned = TEMPLATE - TEMPLATE.mean(axis=0)
     angle = np.deg2rad(50)
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    landmarks = np.stack([TEMPLATE, turned @ turn + TEMPLATE.mean(axis=0), np.full((5, 2), np.nan)]).astype(np.float32)
+    landmarks = np.stack(
+        [TEMPLATE, turned @ turn + TEMPLATE.mean(axis=0), np.full((5, 2), np.nan)]
+    ).astype(np.float32)
     found = measure(Faces(np.repeat(face, 3, axis=0), landmarks=landmarks))
     assert found.measures["roll"][:2] == pytest.approx([0, 50], abs=1.0)
     assert found.quality["pose"][0] > 0.9
@@ -167,7 +190,9 @@ def test_crop_is_the_share_outside_the_frame(face):
     inside[:, :28] = False
     found = measure(Faces(face, inside=inside))
     assert found.measures["outside_share"][0] == 0.25
-    assert found.measures["face_outside_share"][0] == pytest.approx(oval()[:28].sum() / oval().sum(), abs=1e-6)
+    assert found.measures["face_outside_share"][0] == pytest.approx(
+        oval()[:28].sum() / oval().sum(), abs=1e-6
+    )
 
 
 @pytest.mark.parametrize("fill", [0, 128, 255])
@@ -181,7 +206,9 @@ def test_crop_sees_a_flat_fill_where_the_frame_is_not_known(face, fill):
 
 
 def test_crop_takes_a_flat_background_for_what_it_is(face):
-    studio = np.where(cv2.dilate(oval().astype(np.uint8), np.ones((9, 9)))[..., None] > 0, face[0], np.uint8(255))[None]
+    studio = np.where(
+        cv2.dilate(oval().astype(np.uint8), np.ones((9, 9)))[..., None] > 0, face[0], np.uint8(255)
+    )[None]
     assert one(studio, "outside_share") == 0
 
 
@@ -189,7 +216,9 @@ def test_what_lies_outside_the_frame_changes_no_other_factor(face):
     inside = np.ones((1, 112, 112), bool)
     inside[:, :, :30] = False
     black, bright = np.where(inside[..., None], face, 0), np.where(inside[..., None], face, 255)
-    first, second = (measure(Faces(crop.astype(np.uint8), inside=inside)) for crop in (black, bright))
+    first, second = (
+        measure(Faces(crop.astype(np.uint8), inside=inside)) for crop in (black, bright)
+    )
     for name in ("illumination", "pose", "crop"):
         np.testing.assert_array_equal(first.quality[name], second.quality[name])
     assert first.measures["noise_sigma"] == second.measures["noise_sigma"]
@@ -219,7 +248,8 @@ def test_steps_and_their_product():
     np.testing.assert_allclose(rises(x, 0, 1) + falls(x, 0, 1), [1, 1, 1, 1, 1, np.nan])
     assert rises(x, 0, 1)[2] == 0.5
     np.testing.assert_array_equal(
-        joined([np.array([0.5, np.nan, np.nan]), np.array([0.5, 0.25, np.nan])]), [0.25, 0.25, np.nan]
+        joined([np.array([0.5, np.nan, np.nan]), np.array([0.5, 0.25, np.nan])]),
+        [0.25, 0.25, np.nan],
     )
 
 

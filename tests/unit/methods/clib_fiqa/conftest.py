@@ -53,7 +53,9 @@ def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }  # fmt: skip
     torch.manual_seed(0)
     model = transformers.CLIPModel(
-        transformers.CLIPConfig(text_config=text, vision_config=vision, projection_dim=DIM, logit_scale_init_value=3.0)
+        transformers.CLIPConfig(
+            text_config=text, vision_config=vision, projection_dim=DIM, logit_scale_init_value=3.0
+        )
     )
     with torch.no_grad():
         for weight in model.parameters():
@@ -68,15 +70,29 @@ def _blocks(prefix: str, width: int, count: int) -> dict[str, tuple[int, ...]]:
     for i in range(count):
         head = f"{prefix}transformer.resblocks.{i}."
         shapes |= {f"{head}ln_{k}.{what}": (width,) for k in (1, 2) for what in ("weight", "bias")}
-        shapes |= {f"{head}attn.in_proj_weight": (3 * width, width), f"{head}attn.in_proj_bias": (3 * width,)}
-        shapes |= {f"{head}attn.out_proj.weight": (width, width), f"{head}attn.out_proj.bias": (width,)}
-        shapes |= {f"{head}mlp.c_fc.weight": (4 * width, width), f"{head}mlp.c_fc.bias": (4 * width,)}
-        shapes |= {f"{head}mlp.c_proj.weight": (width, 4 * width), f"{head}mlp.c_proj.bias": (width,)}
+        shapes |= {
+            f"{head}attn.in_proj_weight": (3 * width, width),
+            f"{head}attn.in_proj_bias": (3 * width,),
+        }
+        shapes |= {
+            f"{head}attn.out_proj.weight": (width, width),
+            f"{head}attn.out_proj.bias": (width,),
+        }
+        shapes |= {
+            f"{head}mlp.c_fc.weight": (4 * width, width),
+            f"{head}mlp.c_fc.bias": (4 * width,),
+        }
+        shapes |= {
+            f"{head}mlp.c_proj.weight": (width, 4 * width),
+            f"{head}mlp.c_proj.bias": (width,),
+        }
     return shapes
 
 
 def _norm(name: str, width: int) -> dict[str, tuple[int, ...]]:
-    parts = {f"{name}.{what}": (width,) for what in ("weight", "bias", "running_mean", "running_var")}
+    parts = {
+        f"{name}.{what}": (width,) for what in ("weight", "bias", "running_mean", "running_var")
+    }
     return parts | {f"{name}.num_batches_tracked": ()}
 
 
@@ -94,17 +110,30 @@ def _resnet(width: int, layers: tuple[int, ...], side: int) -> dict[str, tuple[i
         planes = width * 2 ** (stage - 1)
         for block in range(count):
             head = f"visual.layer{stage}.{block}."
-            shapes |= {f"{head}conv1.weight": (planes, inputs, 1, 1), f"{head}conv2.weight": (planes, planes, 3, 3)}
+            shapes |= {
+                f"{head}conv1.weight": (planes, inputs, 1, 1),
+                f"{head}conv2.weight": (planes, planes, 3, 3),
+            }
             shapes |= {f"{head}conv3.weight": (4 * planes, planes, 1, 1)}
-            shapes |= _norm(f"{head}bn1", planes) | _norm(f"{head}bn2", planes) | _norm(f"{head}bn3", 4 * planes)
+            shapes |= (
+                _norm(f"{head}bn1", planes)
+                | _norm(f"{head}bn2", planes)
+                | _norm(f"{head}bn3", 4 * planes)
+            )
             if block == 0:
                 shapes |= {f"{head}downsample.0.weight": (4 * planes, inputs, 1, 1)}
                 shapes |= _norm(f"{head}downsample.1", 4 * planes)
             inputs = 4 * planes
     shapes["visual.attnpool.positional_embedding"] = (side**2 + 1, inputs)
     for part in ("k_proj", "q_proj", "v_proj"):
-        shapes |= {f"visual.attnpool.{part}.weight": (inputs, inputs), f"visual.attnpool.{part}.bias": (inputs,)}
-    return shapes | {"visual.attnpool.c_proj.weight": (DIM, inputs), "visual.attnpool.c_proj.bias": (DIM,)}
+        shapes |= {
+            f"visual.attnpool.{part}.weight": (inputs, inputs),
+            f"visual.attnpool.{part}.bias": (inputs,),
+        }
+    return shapes | {
+        "visual.attnpool.c_proj.weight": (DIM, inputs),
+        "visual.attnpool.c_proj.bias": (DIM,),
+    }
 
 
 def _transformer(width: int, patch: int, grid: int) -> dict[str, tuple[int, ...]]:
@@ -113,7 +142,11 @@ def _transformer(width: int, patch: int, grid: int) -> dict[str, tuple[int, ...]
         "visual.positional_embedding": (grid**2 + 1, width),
         "visual.proj": (width, DIM),
         "visual.conv1.weight": (width, 3, patch, patch),
-        **{f"visual.ln_{where}.{what}": (width,) for where in ("pre", "post") for what in ("weight", "bias")},
+        **{
+            f"visual.ln_{where}.{what}": (width,)
+            for where in ("pre", "post")
+            for what in ("weight", "bias")
+        },
         **_blocks("visual.", width, 2),
     }
 
@@ -139,7 +172,11 @@ def published() -> Callable[..., dict[str, Any]]:
         state: dict[str, Any] = {}
         for name, shape in shapes.items():
             value = torch.randn(shape) / max(shape[1] if len(shape) > 1 else 4, 1) ** 0.5
-            state[name] = value.abs() + 0.5 if name.endswith(("running_var", "weight")) and len(shape) == 1 else value
+            state[name] = (
+                value.abs() + 0.5
+                if name.endswith(("running_var", "weight")) and len(shape) == 1
+                else value
+            )
             if name.endswith("num_batches_tracked"):
                 state[name] = torch.tensor(7)
         state["logit_scale"] = torch.tensor(3.0)

@@ -27,13 +27,19 @@ def _attention(query, others, weight, bias, out, heads, mask=None):
 def _blocks(state, prefix, x, heads, mask=None):
     """(L,N,C) through the residual attention blocks."""
     for i in range(2):
-        p = {k.removeprefix(f"{prefix}{i}."): v for k, v in state.items() if k.startswith(f"{prefix}{i}.")}
+        p = {
+            k.removeprefix(f"{prefix}{i}."): v
+            for k, v in state.items()
+            if k.startswith(f"{prefix}{i}.")
+        }
         y = functional.layer_norm(x, x.shape[-1:], p["ln_1.weight"], p["ln_1.bias"])
         out = (p["attn.out_proj.weight"], p["attn.out_proj.bias"])
         x = x + _attention(y, y, p["attn.in_proj_weight"], p["attn.in_proj_bias"], out, heads, mask)
         y = functional.layer_norm(x, x.shape[-1:], p["ln_2.weight"], p["ln_2.bias"])
         y = functional.linear(y, p["mlp.c_fc.weight"], p["mlp.c_fc.bias"])
-        x = x + functional.linear(y * torch.sigmoid(1.702 * y), p["mlp.c_proj.weight"], p["mlp.c_proj.bias"])
+        x = x + functional.linear(
+            y * torch.sigmoid(1.702 * y), p["mlp.c_proj.weight"], p["mlp.c_proj.bias"]
+        )
     return x
 
 
@@ -53,14 +59,19 @@ def _image_transformer(state, x):
     x = functional.layer_norm(x, (64,), state["visual.ln_pre.weight"], state["visual.ln_pre.bias"])
     x = _blocks(state, "visual.transformer.resblocks.", x, 1)[0]
     return (
-        functional.layer_norm(x, (64,), state["visual.ln_post.weight"], state["visual.ln_post.bias"])
+        functional.layer_norm(
+            x, (64,), state["visual.ln_post.weight"], state["visual.ln_post.bias"]
+        )
         @ state["visual.proj"]
     )
 
 
 def _resnet(state, x):
     def norm(x, name):
-        p = [state[f"visual.{name}.{what}"] for what in ("running_mean", "running_var", "weight", "bias")]
+        p = [
+            state[f"visual.{name}.{what}"]
+            for what in ("running_mean", "running_var", "weight", "bias")
+        ]
         return functional.batch_norm(x, *p, training=False)
 
     def conv(x, name, **how):
@@ -73,20 +84,38 @@ def _resnet(state, x):
         for block in range(count):
             head, step = f"layer{stage}.{block}.", 2 if stage > 1 and block == 0 else 1
             y = functional.relu(norm(conv(x, f"{head}conv1"), f"{head}bn1"))
-            y = functional.avg_pool2d(functional.relu(norm(conv(y, f"{head}conv2", padding=1), f"{head}bn2")), step)
+            y = functional.avg_pool2d(
+                functional.relu(norm(conv(y, f"{head}conv2", padding=1), f"{head}bn2")), step
+            )
             y = norm(conv(y, f"{head}conv3"), f"{head}bn3")
             short = (
-                x if block else norm(conv(functional.avg_pool2d(x, step), f"{head}downsample.0"), f"{head}downsample.1")
+                x
+                if block
+                else norm(
+                    conv(functional.avg_pool2d(x, step), f"{head}downsample.0"),
+                    f"{head}downsample.1",
+                )
             )
             x = functional.relu(y + short)
     x = x.flatten(2).permute(2, 0, 1)
-    x = torch.cat([x.mean(dim=0, keepdim=True), x]) + state["visual.attnpool.positional_embedding"][:, None]
-    p = {part: [state[f"visual.attnpool.{part}_proj.{what}"] for what in ("weight", "bias")] for part in "qkvc"}
-    weight, bias = torch.cat([p[part][0] for part in "qkv"]), torch.cat([p[part][1] for part in "qkv"])
+    x = (
+        torch.cat([x.mean(dim=0, keepdim=True), x])
+        + state["visual.attnpool.positional_embedding"][:, None]
+    )
+    p = {
+        part: [state[f"visual.attnpool.{part}_proj.{what}"] for what in ("weight", "bias")]
+        for part in "qkvc"
+    }
+    weight, bias = (
+        torch.cat([p[part][0] for part in "qkv"]),
+        torch.cat([p[part][1] for part in "qkv"]),
+    )
     return _attention(x[:1], x, weight, bias, p["c"], 2)[0]
 
 
-@pytest.mark.parametrize(("kind", "slow"), [("resnet", _resnet), ("transformer", _image_transformer)])
+@pytest.mark.parametrize(
+    ("kind", "slow"), [("resnet", _resnet), ("transformer", _image_transformer)]
+)
 def test_both_towers_compute_what_clips_own_code_does(kind, slow, published, clip_folder):
     state = published(kind)
     clip = clip_of(state, "a file")
@@ -108,14 +137,18 @@ def test_both_towers_compute_what_clips_own_code_does(kind, slow, published, cli
 def test_what_is_no_weight_is_passed_over_and_halves_become_floats(published):
     state = published("resnet")
     other = {
-        f"module.{k}": v.half() if v.is_floating_point() else v for k, v in state.items() if "num_batches" not in k
+        f"module.{k}": v.half() if v.is_floating_point() else v
+        for k, v in state.items()
+        if "num_batches" not in k
     }
     for name in ("input_resolution", "context_length", "vocab_size"):
         other[f"module.{name}"] = torch.tensor(64)
     clip = clip_of(other, "a file")
     assert {p.dtype for net in (clip.text, clip.image) for p in net.parameters()} == {torch.float32}
     x = torch.rand(1, 3, 64, 64)
-    torch.testing.assert_close(clip.image(x), clip_of(state, "a file").image(x), atol=2e-2, rtol=2e-2)
+    torch.testing.assert_close(
+        clip.image(x), clip_of(state, "a file").image(x), atol=2e-2, rtol=2e-2
+    )
 
 
 @pytest.mark.parametrize("kind", ["resnet", "transformer"])
@@ -127,18 +160,28 @@ def test_keys_that_differ_are_named(kind, published):
             clip_of(state, "'x.pt'")
         assert "whole CLIP" in caught.value.hint
 
-    refused(lambda s: s.pop("ln_final.bias"), r"^'x\.pt' must hold the weights of a CLIP; missing: ln_final\.bias\.")
+    refused(
+        lambda s: s.pop("ln_final.bias"),
+        r"^'x\.pt' must hold the weights of a CLIP; missing: ln_final\.bias\.",
+    )
     refused(lambda s: s.update(fc=torch.zeros(2)), r"CLIP; unexpected: fc\.")
-    refused(lambda s: s.pop("transformer.resblocks.1.attn.in_proj_weight"), r"missing: .*1\.attn\.in_proj_weight")
+    refused(
+        lambda s: s.pop("transformer.resblocks.1.attn.in_proj_weight"),
+        r"missing: .*1\.attn\.in_proj_weight",
+    )
     refused(
         lambda s: s.update({"text_projection": torch.zeros(60, 16)}),
         r"of another shape: text_projection \(60, 16\) for \(64, 16\)",
     )
     refused(
-        lambda s: s.update(logit_scale=torch.zeros(1)), r"missing: logit_scale\. It begins with: positional_embedding"
+        lambda s: s.update(logit_scale=torch.zeros(1)),
+        r"missing: logit_scale\. It begins with: positional_embedding",
     )
     refused(lambda s: s.pop("visual.conv1.weight"), r"missing: visual\.conv1\.weight")
-    where = {"resnet": "visual.attnpool.positional_embedding", "transformer": "visual.positional_embedding"}[kind]
+    where = {
+        "resnet": "visual.attnpool.positional_embedding",
+        "transformer": "visual.positional_embedding",
+    }[kind]
     refused(lambda s: s.pop(where), rf"missing: {where}")
 
 

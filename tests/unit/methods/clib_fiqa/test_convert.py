@@ -35,7 +35,9 @@ def weights(request, published, tmp_path):
 def test_a_published_state_dict_becomes_a_scorer(weights, clip_folder, tmp_path, rng):
     file, state = weights
     model = tmp_path / "clib.onnx"
-    told = CliRunner().invoke(build(), ["convert", str(file), str(model), "--tokenizer", str(clip_folder)])
+    told = CliRunner().invoke(
+        build(), ["convert", str(file), str(model), "--tokenizer", str(clip_folder)]
+    )
     assert told.exit_code == 0, told.output
     assert told.stdout.split() == [str(model), str(card_path(model))]
     assert told.stderr == "model: 1 file, 0 failed, 0 skipped\n"
@@ -79,7 +81,9 @@ def test_what_is_not_such_a_file_is_refused(published, clip_folder, tmp_path):
     ):
         converted("other.pt")
     (tmp_path / "bad.pth").write_bytes(pickle.dumps(print))
-    with pytest.raises(UnsafeFileError, match="must hold tensors only, it holds something that could run code"):
+    with pytest.raises(
+        UnsafeFileError, match="must hold tensors only, it holds something that could run code"
+    ):
         converted("bad.pth")
     torch.save({"state_dict": published("resnet")}, tmp_path / "wrapped.pth")
     with pytest.raises(WeightsError, match="nothing around it"):
@@ -93,14 +97,24 @@ def test_what_is_not_such_a_file_is_refused(published, clip_folder, tmp_path):
     assert not list(tmp_path.glob("x.onnx*"))
 
 
-def test_a_constant_and_a_file_that_differs_are_not_written(published, clip_folder, tmp_path, monkeypatch):
+def test_a_constant_and_a_file_that_differs_are_not_written(
+    published, clip_folder, tmp_path, monkeypatch
+):
     state = published("resnet")
     state["visual.attnpool.c_proj.weight"] *= 0
     torch.save(state, tmp_path / "constant.pth")
-    with pytest.raises(EvidenceError, match=r"what a model gives must vary, it spans \S+ on 6 pictures"):
-        convert.convert_state(tmp_path / "constant.pth", tmp_path / "x.onnx", tokenizer=str(clip_folder))
+    with pytest.raises(
+        EvidenceError, match=r"what a model gives must vary, it spans \S+ on 6 pictures"
+    ):
+        convert.convert_state(
+            tmp_path / "constant.pth", tmp_path / "x.onnx", tokenizer=str(clip_folder)
+        )
     monkeypatch.setattr(convert, "_PARITY", -1.0)
     torch.save(published("resnet"), tmp_path / "good.pth")
-    with pytest.raises(EvidenceError, match="ONNX must give what torch gives to -1, they differ by"):
-        convert.convert_state(tmp_path / "good.pth", tmp_path / "x.onnx", tokenizer=str(clip_folder))
+    with pytest.raises(
+        EvidenceError, match="ONNX must give what torch gives to -1, they differ by"
+    ):
+        convert.convert_state(
+            tmp_path / "good.pth", tmp_path / "x.onnx", tokenizer=str(clip_folder)
+        )
     assert not list(tmp_path.glob("x.*"))

@@ -51,7 +51,9 @@ def _recipe(trainable, tmp_path, tower):
     labels = pl.read_csv(tmp_path / "labels.csv")
     place = ((labels["value"] - 0.2) / 0.7).clip(0, 0.999)
     words = {name: [GRID[name][int(v * len(GRID[name]))] for v in place] for name in AXES[:-1]}
-    labels.with_columns(**{name: pl.Series(value) for name, value in words.items()}).write_csv(tmp_path / "labels.csv")
+    labels.with_columns(**{name: pl.Series(value) for name, value in words.items()}).write_csv(
+        tmp_path / "labels.csv"
+    )
     return resolve(recipe)
 
 
@@ -60,11 +62,16 @@ def test_a_run_becomes_a_file_that_explains_itself(kind, trainable, clip_folder,
     recipe = _recipe(trainable, tmp_path, str(clip_folder) if kind == "clip" else "")
     run, model = tmp_path / "run", tmp_path / "clib.onnx"
     fiqa.train(recipe, out=run)
-    done = fiqa.export(run, model, runs=1, allow_collapsed=True)  # six epochs: its raw std is about .0005
+    done = fiqa.export(
+        run, model, runs=1, allow_collapsed=True
+    )  # six epochs: its raw std is about .0005
     assert done.report["parity"] < 1e-4
     card = read_card(card_path(model))
     assert card.source.endswith(
-        (f'{clip_folder}, text="clip", seed 0', 'mobilenet_v3_small, text="table" (no CLIP), seed 0')
+        (
+            f'{clip_folder}, text="clip", seed 0',
+            'mobilenet_v3_small, text="table" (no CLIP), seed 0',
+        )
     )
     assert card.output("factors").factors == AXES[:-1]
 
@@ -78,11 +85,17 @@ def test_a_run_becomes_a_file_that_explains_itself(kind, trainable, clip_folder,
     assert np.ptp(raw) > 1e-3, "a constant would prove nothing"
     np.testing.assert_allclose(raw, expected(each["quality"]), atol=1e-4)
     why = scorer.explain(Faces(crops))
-    np.testing.assert_allclose(why.quality["blur"], each["blur"] @ torch.tensor([0, 0.5, 1]), atol=1e-4)
+    np.testing.assert_allclose(
+        why.quality["blur"], each["blur"] @ torch.tensor([0, 0.5, 1]), atol=1e-4
+    )
     np.testing.assert_allclose(why.measures["expression"], each["expression"][:, 1], atol=1e-4)
-    np.testing.assert_allclose(why.measures["p_illumination_extreme"], each["illumination"][:, 0], atol=1e-4)
+    np.testing.assert_allclose(
+        why.measures["p_illumination_extreme"], each["illumination"][:, 0], atol=1e-4
+    )
     merged = MergedFactors()
-    merged.load_state_dict({name: objective_state(run)[f"merged.{name}"] for name in merged.state_dict()})
+    merged.load_state_dict(
+        {name: objective_state(run)[f"merged.{name}"] for name in merged.state_dict()}
+    )
     told = merged(factor_joint(p)).detach().double().numpy()
     one = each["quality"].double().numpy()
     wanted = confidence(one / one.sum(1)[:, None], told / told.sum(1)[:, None])
@@ -102,7 +115,9 @@ def _command_line(tmp_path):
     assert [name for name in FACTORS if row["factors"][name] is None] == ["visibility", "crop"]
     assert 0.5 <= row["measures"]["confidence"] <= 1
     assert 0 <= row["measures"]["expression"] <= 1
-    assert sum(v for k, v in row["measures"].items() if k.startswith("p_pose_")) == pytest.approx(1, abs=1e-5)
+    assert sum(v for k, v in row["measures"].items() if k.startswith("p_pose_")) == pytest.approx(
+        1, abs=1e-5
+    )
     crop = cv2.cvtColor(cv2.resize(cv2.imread(str(file)), (112, 112)), cv2.COLOR_BGR2RGB)
     why = fiqa.load(tmp_path / "clib.onnx").explain(Faces(crop[None]))
     assert row["factors"]["blur"] == pytest.approx(float(why.quality["blur"][0]), abs=1e-5)

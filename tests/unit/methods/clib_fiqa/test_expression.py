@@ -42,7 +42,9 @@ def test_darkness_is_a_ratio_that_brightness_and_size_change_little():
         known = mouth_darkness(_face(gap=gap))[0]
         assert mouth_darkness(_face(gap=gap, tone=220))[0] == pytest.approx(known, abs=0.25)
         assert mouth_darkness(_face(gap=gap, size=224))[0] == pytest.approx(known, abs=0.25)
-        np.testing.assert_allclose(mouth_width(_face(gap=gap, size=224)), mouth_width(_face()), rtol=1e-5)
+        np.testing.assert_allclose(
+            mouth_width(_face(gap=gap, size=224)), mouth_width(_face()), rtol=1e-5
+        )
 
 
 def test_what_is_unknown_is_missing():

@@ -13,7 +13,14 @@ from fiqa.runtime.onnx import open_session
 
 torch = pytest.importorskip("torch")
 
-from fiqa.methods.clib_fiqa.graph import FACTORS, OUTPUTS, ClibGraph, agreement, card_outputs, measure_names  # noqa: E402
+from fiqa.methods.clib_fiqa.graph import (
+    FACTORS,
+    OUTPUTS,
+    ClibGraph,
+    agreement,
+    card_outputs,
+    measure_names,
+)  # noqa: E402
 from fiqa.nets.to_onnx import onnx_bytes  # noqa: E402
 
 
@@ -51,14 +58,22 @@ def test_quality_factors_and_measures_are_those_of_the_joint_softmax(made):
     each = marginals(p.reshape(7, 3, 2, 3, 2, 2, 5))
     assert np.ptp(quality.numpy()) > 0.02, "it varies"
     np.testing.assert_allclose(quality[:, 0], expected_score(each["quality"]), atol=1e-5)
-    np.testing.assert_allclose(measures[:, :17], np.concatenate([each[name] for name in AXES], axis=1), atol=1e-5)
+    np.testing.assert_allclose(
+        measures[:, :17], np.concatenate([each[name] for name in AXES], axis=1), atol=1e-5
+    )
     for k, name in enumerate(FACTORS):
         levels = np.linspace(0, 1, len(GRID[name]))
         np.testing.assert_allclose(factors[:, k], each[name] @ levels, atol=1e-5)
     with torch.no_grad():
-        told = merged(torch.tensor(p.reshape(7, 72, 5).sum(axis=2), dtype=torch.float32)).numpy().astype(np.float64)
+        told = (
+            merged(torch.tensor(p.reshape(7, 72, 5).sum(axis=2), dtype=torch.float32))
+            .numpy()
+            .astype(np.float64)
+        )
     told /= told.sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(measures[:, 17], confidence(each["quality"], told, beta=8.0), atol=1e-4)
+    np.testing.assert_allclose(
+        measures[:, 17], confidence(each["quality"], told, beta=8.0), atol=1e-4
+    )
 
 
 def test_agreement_is_the_confidence_of_numpy_and_takes_zeros():
@@ -72,7 +87,10 @@ def test_agreement_is_the_confidence_of_numpy_and_takes_zeros():
 def test_the_form_of_the_confidence_reaches_the_measures(made):
     image, text, merged, x = made
     with torch.no_grad():
-        plain, again = (ClibGraph(image, text, 20.0, merged=merged, softmax_again=s)(x)[2] for s in (False, True))
+        plain, again = (
+            ClibGraph(image, text, 20.0, merged=merged, softmax_again=s)(x)[2]
+            for s in (False, True)
+        )
     assert (again[:, 17] > plain[:, 17]).all()
     np.testing.assert_array_equal(again[:, :17], plain[:, :17])
 
@@ -98,7 +116,9 @@ def test_the_card_names_every_column():
     assert factors.factors == ("blur", "occlusion", "pose", "expression", "illumination")
     assert measures.measures == measure_names(confidence=True)
     assert len(measure_names(confidence=False)) == 17
-    assert {"p_pose_slight_angle", "p_expression_typical", "p_illumination_extreme"} < set(measures.measures)
+    assert {"p_pose_slight_angle", "p_expression_typical", "p_illumination_extreme"} < set(
+        measures.measures
+    )
 
 
 def test_text_and_scale_are_checked(made):

@@ -14,7 +14,9 @@ from fiqa.methods.clib_fiqa.losses import dynamic_weights, emd, focal, soft_labe
 
 
 def rows(n: int, k: int = 5, seed: int = 1) -> torch.Tensor:
-    return torch.softmax(torch.randn(n, k, generator=torch.Generator().manual_seed(seed), dtype=torch.float64), dim=1)
+    return torch.softmax(
+        torch.randn(n, k, generator=torch.Generator().manual_seed(seed), dtype=torch.float64), dim=1
+    )
 
 
 def test_the_soft_label_of_one_half_is_the_known_one():
@@ -32,7 +34,9 @@ def test_soft_labels_agree_with_numpy(n, distance):
     beta = 32 * torch.rand(n, generator=torch.Generator().manual_seed(9), dtype=torch.float64)
     wanted = soft_labels(q.numpy(), beta=beta.numpy(), distance=distance)
     np.testing.assert_allclose(soft_label(q, beta, distance=distance).numpy(), wanted, atol=1e-12)
-    np.testing.assert_allclose(soft_label(q, 5.0).numpy(), soft_labels(q.numpy(), beta=5.0), atol=1e-12)
+    np.testing.assert_allclose(
+        soft_label(q, 5.0).numpy(), soft_labels(q.numpy(), beta=5.0), atol=1e-12
+    )
 
 
 def test_less_confidence_is_a_flatter_label():
@@ -50,7 +54,9 @@ def test_emd_agrees_with_a_loop_and_a_value_by_hand():
             total += (a - b) ** 2
         assert float(emd(p, q)[i]) == pytest.approx(math.sqrt(total / 5))
     ends = torch.eye(5)[[0]], torch.eye(5)[[4]]
-    assert float(emd(*ends)) == pytest.approx(math.sqrt(4 / 5)), "four CDF differences of 1 in five bins"
+    assert float(emd(*ends)) == pytest.approx(math.sqrt(4 / 5)), (
+        "four CDF differences of 1 in five bins"
+    )
     assert float(emd(torch.eye(5)[[0]], torch.eye(5)[[1]])) == pytest.approx(math.sqrt(1 / 5))
 
 

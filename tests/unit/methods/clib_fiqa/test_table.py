@@ -47,7 +47,11 @@ def test_the_net_is_the_one_path_and_its_scale_is_learned():
 def test_a_constant_matrix_is_not_trained():
     text = torch.randn(360, 4)
     net = JointNet(torch.nn.Flatten(), torch.nn.Linear(12, 4), Constant(text), 10.0)
-    assert {name for name, _ in net.named_parameters()} == {"logit_scale", "projection.weight", "projection.bias"}
+    assert {name for name, _ in net.named_parameters()} == {
+        "logit_scale",
+        "projection.weight",
+        "projection.bias",
+    }
     assert "text.text" in net.state_dict()
     assert torch.equal(net.text(), text)
 

@@ -70,13 +70,16 @@ def test_the_whole_crop_is_seen_with_clips_mean_and_std():
 
 def test_a_model_that_is_not_here_and_a_folder_of_something_else(tmp_path):
     with pytest.raises(
-        WeightsError, match=r"Model 'openai/clip-vit-base-patch16' is not here \(HF_HUB_OFFLINE is set\)"
+        WeightsError,
+        match=r"Model 'openai/clip-vit-base-patch16' is not here \(HF_HUB_OFFLINE is set\)",
     ):
         towers("openai/clip-vit-base-patch16")
     (tmp_path / "config.json").write_text('{"model_type": "clip"}')
     with pytest.raises(WeightsError, match=r"A CLIP model could not be loaded from .*"):
         towers(str(tmp_path))
-    with pytest.raises(WeightsError, match=r"The tokenizer in .* must tell the 360 prompts apart, it knows 1\."):
+    with pytest.raises(
+        WeightsError, match=r"The tokenizer in .* must tell the 360 prompts apart, it knows 1\."
+    ):
         prompt_tokens(tmp_path)
     (tmp_path / "tokenizer.json").write_text("{")
     with pytest.raises(WeightsError, match=r"A CLIP tokenizer could not be loaded from .*"):
@@ -86,7 +89,9 @@ def test_a_model_that_is_not_here_and_a_folder_of_something_else(tmp_path):
 def test_a_tokenizer_of_another_model_is_refused(published, clip_folder, tmp_path):
     state = published("resnet")
     state["positional_embedding"] = state["positional_embedding"][:20]
-    with pytest.raises(WeightsError, match=r"takes 20 tokens below (\d+); the prompts have \d\d, the highest \d+"):
+    with pytest.raises(
+        WeightsError, match=r"takes 20 tokens below (\d+); the prompts have \d\d, the highest \d+"
+    ):
         state_towers(state, "a file", tokenizer=str(clip_folder))
     state = published("transformer")
     state["token_embedding.weight"] = state["token_embedding.weight"][:100]
@@ -106,7 +111,9 @@ def test_rn50_needs_open_clip_and_takes_its_weights_and_tokens(published, clip_f
         tokens = prompt_tokens(clip_folder)
         ends = (tokens == tokens.max()).int().argmax(dim=1)
         return torch.where(
-            torch.arange(64) <= ends[:, None], torch.nn.functional.pad(tokens, (0, 64 - tokens.shape[1])), 0
+            torch.arange(64) <= ends[:, None],
+            torch.nn.functional.pad(tokens, (0, 64 - tokens.shape[1])),
+            0,
         )
 
     def create_model(name, **how):

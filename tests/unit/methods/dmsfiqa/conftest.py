@@ -55,7 +55,9 @@ def save_clip(folder: Path) -> Path:
     _shake(model, 0.2)
     model.save_pretrained(folder)
     transformers.CLIPImageProcessorPil(
-        size={"height": 32, "width": 32}, do_center_crop=False, crop_size={"height": 32, "width": 32}
+        size={"height": 32, "width": 32},
+        do_center_crop=False,
+        crop_size={"height": 32, "width": 32},
     ).save_pretrained(folder)
     return folder
 
@@ -118,7 +120,9 @@ def _word_tokenizer(folder: Path) -> int:
     from tokenizers import Tokenizer, models, pre_tokenizers
 
     config = read_config()["blip2"]
-    text = " ".join([config["template"], "yes no", *(q["question"] for q in config["questions"].values())])
+    text = " ".join(
+        [config["template"], "yes no", *(q["question"] for q in config["questions"].values())]
+    )
     split = pre_tokenizers.Whitespace()
     words = sorted({word for word, _ in split.pre_tokenize_str(text)})
     vocab = {word: i for i, word in enumerate(["<pad>", "</s>", "<unk>", *words])}

@@ -14,9 +14,16 @@ from fiqa.vocabulary import FACTORS
 def test_the_shipped_file_has_every_factor_and_the_intervals_of_the_code():
     config = read_config()
     assert tuple(config["clip"]["prompts"]) == tuple(config["blip2"]["questions"]) == FACTORS
-    assert sum(len(s["positive"]) + len(s["negative"]) for s in config["clip"]["prompts"].values()) == 35
+    assert (
+        sum(len(s["positive"]) + len(s["negative"]) for s in config["clip"]["prompts"].values())
+        == 35
+    )
     np.testing.assert_allclose(config["intervals"], INTERVALS, atol=1e-15)
-    assert (config["clip"]["tau"], config["lambda"], config["percentiles"]) == (0.015, 0.5, [10, 35, 65, 90])
+    assert (config["clip"]["tau"], config["lambda"], config["percentiles"]) == (
+        0.015,
+        0.5,
+        [10, 35, 65, 90],
+    )
     assert DEFAULT.read_text().startswith("# Everything that decides")
 
 
@@ -75,7 +82,12 @@ def test_no_toml_and_no_file(tmp_path):
 def test_text_from_a_command_line_becomes_what_the_key_is():
     assert replaced(read_config(), "judges", "clip,blip2")["judges"] == ["clip", "blip2"]
     assert replaced(read_config(), "judges", "clip")["judges"] == ["clip"]
-    assert replaced(read_config(), "percentiles", "[5, 20, 50, 80]")["percentiles"] == [5, 20, 50, 80]
+    assert replaced(read_config(), "percentiles", "[5, 20, 50, 80]")["percentiles"] == [
+        5,
+        20,
+        50,
+        80,
+    ]
     assert replaced(read_config(), "within", "uniform")["within"] == "uniform"
     assert replaced(read_config(), "lambda", 1)["lambda"] == 1.0
     assert replaced(read_config(), "percentiles", (5, 20, 50, 80))["percentiles"] == [5, 20, 50, 80]

@@ -38,7 +38,9 @@ def test_clip_answers_vary_with_the_image_and_not_with_the_batch(clip_folder, se
     config["clip"]["batch"] = 3
     np.testing.assert_allclose(_judged("clip", config, seven), found, atol=1e-5)
     for count in (0, 1, 2):
-        np.testing.assert_allclose(_judged("clip", config, seven.take(slice(count))), found[:count], atol=1e-5)
+        np.testing.assert_allclose(
+            _judged("clip", config, seven.take(slice(count))), found[:count], atol=1e-5
+        )
 
 
 def test_clip_is_the_sigmoid_of_the_margin_of_mean_cosines(clip_folder, seven):
@@ -53,13 +55,19 @@ def test_clip_is_the_sigmoid_of_the_margin_of_mean_cosines(clip_folder, seven):
     pixels = process(images=list(seven.crops), return_tensors="pt")["pixel_values"]
     prompts = config["clip"]["prompts"]["occlusion"]
     texts = [*prompts["positive"], *prompts["negative"]]
-    tokens = tokenizer(texts, padding="max_length", max_length=64, truncation=True, return_tensors="pt")
+    tokens = tokenizer(
+        texts, padding="max_length", max_length=64, truncation=True, return_tensors="pt"
+    )
     with torch.no_grad():
         logits = model(pixel_values=pixels, **tokens).logits_per_image / model.logit_scale.exp()
     cosine = logits.numpy().astype(np.float64)
-    margin = cosine[:, : len(prompts["positive"])].mean(1) - cosine[:, len(prompts["positive"]) :].mean(1)
+    margin = cosine[:, : len(prompts["positive"])].mean(1) - cosine[
+        :, len(prompts["positive"]) :
+    ].mean(1)
     expected = 1 / (1 + np.exp(-margin / 0.015))
-    np.testing.assert_allclose(_judged("clip", config, seven)[:, FACTORS.index("occlusion")], expected, atol=1e-4)
+    np.testing.assert_allclose(
+        _judged("clip", config, seven)[:, FACTORS.index("occlusion")], expected, atol=1e-4
+    )
 
 
 def test_clip_prompts_and_tau_change_their_factor(clip_folder, seven):
@@ -73,9 +81,13 @@ def test_clip_prompts_and_tau_change_their_factor(clip_folder, seven):
     sides = swapped["clip"]["prompts"]["blur"]
     sides["positive"], sides["negative"] = sides["negative"], sides["positive"]
     blur = FACTORS.index("blur")
-    np.testing.assert_allclose(_judged("clip", swapped, seven)[:, blur], 1 - found[:, blur], atol=1e-5)
+    np.testing.assert_allclose(
+        _judged("clip", swapped, seven)[:, blur], 1 - found[:, blur], atol=1e-5
+    )
     config["clip"]["tau"] = 0.8
-    assert np.ptp(_judged("clip", config, seven)) < np.ptp(found), "a large tau makes every answer one half"
+    assert np.ptp(_judged("clip", config, seven)) < np.ptp(found), (
+        "a large tau makes every answer one half"
+    )
 
 
 def test_blip2_answers_vary_with_the_image_and_not_with_the_batch(blip2_folder, seven):
@@ -85,7 +97,9 @@ def test_blip2_answers_vary_with_the_image_and_not_with_the_batch(blip2_folder, 
     config["blip2"]["batch"] = 3
     np.testing.assert_allclose(_judged("blip2", config, seven), found, atol=1e-5)
     for count in (0, 1, 2):
-        np.testing.assert_allclose(_judged("blip2", config, seven.take(slice(count))), found[:count], atol=1e-5)
+        np.testing.assert_allclose(
+            _judged("blip2", config, seven.take(slice(count))), found[:count], atol=1e-5
+        )
 
 
 def test_blip2_agrees_with_the_whole_model_of_transformers(blip2_folder, seven):
@@ -98,14 +112,22 @@ def test_blip2_agrees_with_the_whole_model_of_transformers(blip2_folder, seven):
     tokenizer = transformers.AutoTokenizer.from_pretrained(blip2_folder)
     process = transformers.BlipImageProcessorPil.from_pretrained(blip2_folder)
     pixels = process(images=list(seven.crops), return_tensors="pt")["pixel_values"]
-    asked = config["blip2"]["template"].format(question=config["blip2"]["questions"]["pose"]["question"])
+    asked = config["blip2"]["template"].format(
+        question=config["blip2"]["questions"]["pose"]["question"]
+    )
     ids = [model.config.image_token_id] * 4 + tokenizer(asked)["input_ids"]
-    more = {} if model.config.use_decoder_only_language_model else {"decoder_input_ids": torch.zeros(7, 1).long()}
+    more = (
+        {}
+        if model.config.use_decoder_only_language_model
+        else {"decoder_input_ids": torch.zeros(7, 1).long()}
+    )
     with torch.no_grad():
         logits = model(pixel_values=pixels, input_ids=torch.tensor([ids] * 7), **more).logits[:, -1]
     yes, no = tokenizer("yes")["input_ids"][0], tokenizer("no")["input_ids"][0]
     expected = torch.softmax(logits[:, [yes, no]], dim=-1)[:, 1].numpy()
-    np.testing.assert_allclose(_judged("blip2", config, seven)[:, FACTORS.index("pose")], expected, atol=1e-5)
+    np.testing.assert_allclose(
+        _judged("blip2", config, seven)[:, FACTORS.index("pose")], expected, atol=1e-5
+    )
 
 
 def test_blip2_question_and_polarity_change_their_factor(blip2_folder, seven):
@@ -118,7 +140,9 @@ def test_blip2_question_and_polarity_change_their_factor(blip2_folder, seven):
         place = FACTORS.index(factor)
         flipped = _judged("blip2", other, seven)
         np.testing.assert_allclose(flipped[:, place], 1 - found[:, place], atol=1e-5)
-        np.testing.assert_allclose(np.delete(flipped, place, 1), np.delete(found, place, 1), atol=1e-5)
+        np.testing.assert_allclose(
+            np.delete(flipped, place, 1), np.delete(found, place, 1), atol=1e-5
+        )
     config["blip2"]["questions"]["blur"]["question"] = "Is the face heavily cut?"
     changed = np.abs(_judged("blip2", config, seven) - found).max(axis=0) > 1e-4
     assert changed.tolist() == [name == "blur" for name in FACTORS]
@@ -151,7 +175,9 @@ def test_a_model_that_is_not_here_says_what_to_download_and_where_to(judge, tmp_
     assert "\n" not in caught.value.message
 
 
-def test_a_model_in_fiqa_home_is_found_by_name_and_described_by_hash(clip_folder, tmp_path, monkeypatch, seven):
+def test_a_model_in_fiqa_home_is_found_by_name_and_described_by_hash(
+    clip_folder, tmp_path, monkeypatch, seven
+):
     monkeypatch.setenv("FIQA_HOME", str(tmp_path))
     place = tmp_path / "models" / read_config()["clip"]["model"]
     shutil.copytree(clip_folder, place)
@@ -171,9 +197,17 @@ def test_a_folder_of_something_else_is_refused_by_name(tmp_path, seven):
 
 def test_a_clip_without_its_tokenizer_is_refused(clip_folder, tmp_path):
     bare = shutil.copytree(clip_folder, tmp_path / "bare")
-    for name in ("vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
+    for name in (
+        "vocab.json",
+        "merges.txt",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+    ):
         (bare / name).unlink(missing_ok=True)
-    with pytest.raises(WeightsError, match=r"The tokenizer in .*bare must tell the \d+ prompts apart, it knows 1\."):
+    with pytest.raises(
+        WeightsError, match=r"The tokenizer in .*bare must tell the \d+ prompts apart, it knows 1\."
+    ):
         judge_of("clip", _config(clip=bare)).load()
 
 

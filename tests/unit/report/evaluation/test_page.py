@@ -30,7 +30,15 @@ def found() -> Evaluation:
 
 
 def plot(name: str, recognizer: str = "") -> Plot:
-    return Plot(name, f"title of {name}", f"caption of {name}", f"alt of {name}", f"<svg>{name}</svg>", b"", recognizer)
+    return Plot(
+        name,
+        f"title of {name}",
+        f"caption of {name}",
+        f"alt of {name}",
+        f"<svg>{name}</svg>",
+        b"",
+        recognizer,
+    )
 
 
 def text_of(page: str) -> str:
@@ -58,7 +66,9 @@ def test_the_head_says_of_what_the_numbers_are(found: Evaluation) -> None:
         f"{counts['nonmated']} non-mated pairs. Protocol iso:"
     ) in text
     alone = replace(found, scores=found.scores[:1], recognizers=found.recognizers[:1])
-    assert "1 quality, 1 recognizer, 37 images" in text_of(evaluation_page(alone, PLOTS[:1], version="9"))
+    assert "1 quality, 1 recognizer, 37 images" in text_of(
+        evaluation_page(alone, PLOTS[:1], version="9")
+    )
 
 
 def test_each_table_is_there_with_its_note_and_numbers(found: Evaluation) -> None:
@@ -93,7 +103,9 @@ def test_each_plot_stands_with_its_recognizer(found: Evaluation) -> None:
 def test_the_command_stands_under_everything_and_in_the_foot(found: Evaluation) -> None:
     command = "fiqa evaluate --quality 'a b.csv'"
     page = evaluation_page(replace(found, command=command), PLOTS, version="9.8")
-    assert html.unescape(page).count(f"</summary>{command}</details>") == page.count("<figure>") + page.count("<table>")
+    assert html.unescape(page).count(f"</summary>{command}</details>") == page.count(
+        "<figure>"
+    ) + page.count("<table>")
     assert f"{command} · fiqa 9.8 · seed 0" in html.unescape(page.split("<footer>")[1])
     bare = evaluation_page(found, PLOTS, version="9.8")
     assert "<details" not in bare
@@ -106,7 +118,10 @@ def test_the_worst_pairs_are_shown_with_their_numbers(found: Evaluation) -> None
         WorstPair(("p1/<a>", "p1/b"), 0.125, (0.75, 0.5), (red, None)),
         WorstPair(("p2/a", "p2/b"), 0.1, (0.9, 0.9)),
     ]
-    shown = [replace(found.recognizers[0], worst=pairs), replace(found.recognizers[1], worst=pairs[1:])]
+    shown = [
+        replace(found.recognizers[0], worst=pairs),
+        replace(found.recognizers[1], worst=pairs[1:]),
+    ]
     page = evaluation_page(replace(found, recognizers=shown), PLOTS, version="9")
     assert page.count("Worst pairs") == 1, "a recognizer without pictures shows none"
     card = page.split('<div class="pair">')[1]

@@ -24,7 +24,9 @@ def found() -> Evaluation:
     vectors = rng.normal(size=(12, 8))[who] + (2.0 - 1.8 * true)[:, None] * rng.normal(size=(60, 8))
     length = np.linalg.norm(vectors, axis=1)
     ids = np.array([f"p{p}/{k}" for k, p in enumerate(who)])
-    recognizers = [Embeddings(ids, vectors / length[:, None], length, name) for name in ("first", "second")]
+    recognizers = [
+        Embeddings(ids, vectors / length[:, None], length, name) for name in ("first", "second")
+    ]
     qualities = [Quality(ids, true, "good"), Quality(ids, rng.normal(size=60), "guess")]
     return fiqa.evaluate(qualities, recognizers, fmr=0.05, draws=20, limits=(0.3, 0.9))
 
@@ -47,7 +49,11 @@ def drawn(figures: list[Any]) -> Drawn:
 
 def lines(axes: Any) -> dict[str, np.ndarray]:
     """The labeled lines of a panel: label -> (2,K)."""
-    return {line.get_label(): np.array(line.get_data()) for line in axes.lines if not line.get_label().startswith("_")}
+    return {
+        line.get_label(): np.array(line.get_data())
+        for line in axes.lines
+        if not line.get_label().startswith("_")
+    }
 
 
 def curve_up_to(curve: MethodCurve, limit: float) -> np.ndarray:
@@ -57,7 +63,9 @@ def curve_up_to(curve: MethodCurve, limit: float) -> np.ndarray:
 
 @pytest.mark.parametrize("limit", [0.3, 0.9])
 @pytest.mark.parametrize("place", [0, 1])
-def test_a_discard_plot_holds_every_curve(found: Evaluation, drawn: Drawn, limit: float, place: int) -> None:
+def test_a_discard_plot_holds_every_curve(
+    found: Evaluation, drawn: Drawn, limit: float, place: int
+) -> None:
     result = found.recognizers[place]
     plot, figure = drawn(found)[f"edc_{result.name}_{round(100 * limit)}"]
     axes = figure.axes[0]
@@ -86,7 +94,10 @@ def test_long_curves_are_thinned_but_keep_their_ends(found: Evaluation, drawn: D
     long = DiscardCurve(
         steps[:-1], steps[::-1][:-1] / 2, np.arange(5000, 1, -1), whole.threshold, whole.fmr, whole.protocol, whole.counts
     )  # fmt: skip
-    changed = replace(found, recognizers=[replace(result, curves=[replace(first, curve=long), *result.curves[1:]])])
+    changed = replace(
+        found,
+        recognizers=[replace(result, curves=[replace(first, curve=long), *result.curves[1:]])],
+    )
     shown = lines(drawn(changed)["edc_first_90"][1].axes[0])["good"]
     assert 400 < shown.shape[1] <= 600
     assert shown[0, 0] == 0
@@ -125,10 +136,14 @@ def test_each_curve_stands_in_its_band(found: Evaluation, drawn: Drawn) -> None:
 
 def test_without_resamples_there_are_no_bands(found: Evaluation, drawn: Drawn) -> None:
     bare = [
-        replace(result, curves=[replace(c, curve=replace(c.curve, band=None)) for c in result.curves])
+        replace(
+            result, curves=[replace(c, curve=replace(c.curve, band=None)) for c in result.curves]
+        )
         for result in found.recognizers
     ]
-    assert not [name for name in drawn(replace(found, recognizers=bare)) if name.startswith("bands")]
+    assert not [
+        name for name in drawn(replace(found, recognizers=bare)) if name.startswith("bands")
+    ]
 
 
 def test_the_areas_have_their_intervals(found: Evaluation, drawn: Drawn) -> None:
@@ -136,8 +151,16 @@ def test_the_areas_have_their_intervals(found: Evaluation, drawn: Drawn) -> None
     _, figure = drawn(found)["areas_second"]
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["to 30 %", "to 90 %"]
     for axes, limit in zip(figure.axes, (0.3, 0.9), strict=True):
-        dots = {line.get_ydata()[0]: line.get_xdata()[0] for line in axes.lines if line.get_marker() == "o"}
-        level = [line for line in axes.lines if len(line.get_ydata()) == 2 and np.ptp(line.get_ydata()) == 0]
+        dots = {
+            line.get_ydata()[0]: line.get_xdata()[0]
+            for line in axes.lines
+            if line.get_marker() == "o"
+        }
+        level = [
+            line
+            for line in axes.lines
+            if len(line.get_ydata()) == 2 and np.ptp(line.get_ydata()) == 0
+        ]
         bars = {line.get_ydata()[0]: tuple(line.get_xdata()) for line in level}
         for place, curve in enumerate(result.curves):
             area = curve.areas[limit, "start"]
@@ -146,7 +169,9 @@ def test_the_areas_have_their_intervals(found: Evaluation, drawn: Drawn) -> None
             if area.low is not None:
                 assert bars[place] == (area.low, area.high)
         assert 1.0 in {line.get_xdata()[0] for line in axes.lines}, "the line of no help"
-    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == [c.name for c in result.curves]
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == [
+        c.name for c in result.curves
+    ]
     assert figure.axes[0].yaxis_inverted()
 
 

@@ -34,7 +34,9 @@ def small(draws: int = 10, **changed: Any) -> Evaluation:
     vectors = rng.normal(size=(12, 8))[who] + (2.0 - 1.8 * true)[:, None] * rng.normal(size=(60, 8))
     length = np.linalg.norm(vectors, axis=1)
     ids = np.array([f"p{p}/{k}" for k, p in enumerate(who)])
-    recognizers = [Embeddings(ids, vectors / length[:, None], length, name) for name in ("r", "r_95", "r/95")]
+    recognizers = [
+        Embeddings(ids, vectors / length[:, None], length, name) for name in ("r", "r_95", "r/95")
+    ]
     qualities = [Quality(ids, true, EVIL), Quality(ids, rng.normal(size=60), "guess")]
     return fiqa.evaluate(qualities, recognizers, fmr=0.05, draws=draws, **changed)
 
@@ -65,7 +67,10 @@ def test_a_table_as_text_markdown_csv_json_and_html(table: Table) -> None:
     ]
     assert "| a\\|b | 0.25 | 12,000 | x |" in table.markdown()
     assert "|---|---:|---:|---|" in table.markdown()
-    assert list(csv.reader(io.StringIO(table.csv())))[1:] == [["a|b", "0.25", "12000", "x"], ["=c", "", "3", ""]]
+    assert list(csv.reader(io.StringIO(table.csv())))[1:] == [
+        ["a|b", "0.25", "12000", "x"],
+        ["=c", "", "3", ""],
+    ]
     assert table.json()["rows"][1] == ["=c", None, 3, None]
     assert '<td class="n">0.25</td>' in table_html(table)
 
@@ -79,10 +84,17 @@ def test_every_table_says_its_protocol_and_counts(found: Evaluation) -> None:
     for one in found.tables:
         if one.name.startswith(("areas_", "errors_", "forms_")):
             assert re.search(
-                r"protocol iso, FMR 0.05, threshold .* 120 mated of 12 identities, 1,?650 non-mated", one.note
+                r"protocol iso, FMR 0.05, threshold .* 120 mated of 12 identities, 1,?650 non-mated",
+                one.note,
             )
             assert re.search(r"\d+ errors at discard 0 \(FNMR", one.note)
-    assert {t.name for t in found.tables} >= {"areas_r", "areas_r_95", "areas_r_95-2", "verification", "scores"}
+    assert {t.name for t in found.tables} >= {
+        "areas_r",
+        "areas_r_95",
+        "areas_r_95-2",
+        "verification",
+        "scores",
+    }
 
 
 def test_errors_left_agree_with_the_curve(found: Evaluation) -> None:
@@ -99,7 +111,13 @@ def test_the_json_has_every_number_and_no_nan(found: Evaluation) -> None:
     first = read["recognizers"][0]["methods"][0]
     area = found.curve(EVIL).areas[0.3, "start"]
     assert area is not None
-    assert {"upto": 0.3, "form": "start", "value": area.value, "low": area.low, "high": area.high} in first["areas"]
+    assert {
+        "upto": 0.3,
+        "form": "start",
+        "value": area.value,
+        "low": area.low,
+        "high": area.high,
+    } in first["areas"]
     np.testing.assert_allclose(first["fnmr"], found.curve(EVIL).curve.fnmr)
     assert len(first["band"][0]) == len(first["fnmr"])
     assert read["recognizers"][0]["verification"]["mated"] == 120
@@ -117,7 +135,17 @@ def test_there_is_one_plot_of_each_kind(drawn: list[Plot]) -> None:
     once = drawn
     names = {p.name for p in once}
     assert len(names) == len(once)
-    kinds = {"edc_r_30", "edc_r_95", "areas_r", "errors_r", "bands_r", "similarity_r", "det", "scores", "scatter"}
+    kinds = {
+        "edc_r_30",
+        "edc_r_95",
+        "areas_r",
+        "errors_r",
+        "bands_r",
+        "similarity_r",
+        "det",
+        "scores",
+        "scatter",
+    }
     assert names >= kinds
     for plot in once[:7]:
         assert Image.open(io.BytesIO(plot.png)).size[0] > 900
@@ -131,7 +159,9 @@ def test_without_draws_there_are_no_bands(figures: list[Any]) -> None:
     assert "areas_r" in names
 
 
-def test_the_page_loads_nothing_runs_nothing_and_shows_names_as_text(found: Evaluation, drawn: list[Plot]) -> None:
+def test_the_page_loads_nothing_runs_nothing_and_shows_names_as_text(
+    found: Evaluation, drawn: list[Plot]
+) -> None:
     page = evaluation_page(replace(found, command="fiqa evaluate <&>"), drawn, version="0")
     assert page.count("<details") == page.count("<figure>") + page.count("<table>")
     assert "<summary>command</summary>fiqa evaluate &lt;&amp;&gt;</details>" in page
@@ -146,7 +176,9 @@ def test_the_page_loads_nothing_runs_nothing_and_shows_names_as_text(found: Eval
         assert "Worst pairs" not in section
 
 
-def test_the_report_is_whole_and_shows_faces_only_where_asked(found: Evaluation, tmp_path: Path) -> None:
+def test_the_report_is_whole_and_shows_faces_only_where_asked(
+    found: Evaluation, tmp_path: Path
+) -> None:
     found = replace(found, recognizers=found.recognizers[:1])
     out = write_report(found, tmp_path / "report")
     names = {path.name for path in out.iterdir()}
@@ -162,13 +194,17 @@ def test_the_report_is_whole_and_shows_faces_only_where_asked(found: Evaluation,
     }
     assert "Worst pairs" not in (out / "index.html").read_text()
     faces = tmp_path / "faces"
-    for name in {name for result in found.recognizers for pair in result.worst for name in pair.ids}:
+    for name in {
+        name for result in found.recognizers for pair in result.worst for name in pair.ids
+    }:
         (faces / name).parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (60, 80), (200, 10, 10)).save(faces / f"{name}.png")
     write_report(found, tmp_path / "with", thumbnails=faces)
     page = (tmp_path / "with" / "index.html").read_text()
     assert page.count("Worst pairs") == 1
-    assert page.count("data:image/jpeg") == 2 * sum(len(result.worst) for result in found.recognizers)
+    assert page.count("data:image/jpeg") == 2 * sum(
+        len(result.worst) for result in found.recognizers
+    )
 
 
 def test_worst_pairs_fail_and_are_held_for_good(found: Evaluation) -> None:

@@ -17,7 +17,9 @@ DIM = 6
 
 
 @pytest.fixture
-def rival(trainable: Callable[..., dict[str, Any]], tmp_path: Path) -> Callable[..., dict[str, Any]]:
+def rival(
+    trainable: Callable[..., dict[str, Any]], tmp_path: Path
+) -> Callable[..., dict[str, Any]]:
     """Makes a recipe for an objective: four people with six images each of falling sharpness, whose vectors lie the farther from their person's the less
     sharp the image is; its table holds `own` over what it must hold."""
 
@@ -30,10 +32,14 @@ def rival(trainable: Callable[..., dict[str, Any]], tmp_path: Path) -> Callable[
                 off = rng.normal(size=DIM)
                 off -= off @ center * center
                 angle = 0.12 + 0.2 * k
-                rows[f"p{person}/{k}"] = np.cos(angle) * center + np.sin(angle) * off / np.linalg.norm(off)
+                rows[f"p{person}/{k}"] = np.cos(angle) * center + np.sin(
+                    angle
+                ) * off / np.linalg.norm(off)
         vectors = np.stack(list(rows.values())).astype(np.float32)
         file = tmp_path / "e.npz"
-        write_embeddings(Embeddings(np.array(list(rows)), vectors, np.ones(24, np.float32), "r"), file)
+        write_embeddings(
+            Embeddings(np.array(list(rows)), vectors, np.ones(24, np.float32), "r"), file
+        )
         table: dict[str, Any] = {
             "pcnet": {"embeddings": str(file)},
             "lightqnet": {"embeddings": str(file)},

@@ -111,7 +111,9 @@ def test_the_recipe_holds_the_objectives_table_and_comes_back(own):
     assert recipe.record()["classes"] == {"scale": 4.0, "extra": ""}
     assert "settings" not in recipe.record()
     assert resolve(recipe.record()) == recipe
-    with pytest.raises(UnknownNameError, match=r"(?s)Unknown key of \[classes\] 'scael'.*did you mean 'scale'"):
+    with pytest.raises(
+        UnknownNameError, match=r"(?s)Unknown key of \[classes\] 'scael'.*did you mean 'scale'"
+    ):
         own(classes__scael=1.0)
     with pytest.raises(InputError, match=r"classes\.scale must be a number"):
         own(classes__scale="much")
@@ -124,7 +126,10 @@ def test_a_table_of_another_objective_is_refused(own, trainable):
         resolve(trainable(settings__scale=1.0))
     with pytest.raises(UnknownNameError, match=r"Unknown loss\.objective 'clases'"):
         own(loss__objective="clases")
-    with pytest.raises(InputError, match=r"\[loss\] must have nothing but objective and level_cuts when the objective"):
+    with pytest.raises(
+        InputError,
+        match=r"\[loss\] must have nothing but objective and level_cuts when the objective",
+    ):
         own(loss__ranking=1.0, data__per_identity=2)
     assert own(loss__level_cuts=[0.1, 0.2, 0.3, 0.4]).loss.level_cuts[0] == 0.1
     with pytest.raises(InputError, match="settings of the recipe must be _Table, got Settings"):
@@ -146,12 +151,16 @@ def test_it_learns_with_a_rate_of_its_own_and_says_its_terms(own, tmp_path):
     recipe = own(optim__epochs=12, optim__lr=3e-3)
     history = run(recipe, tmp_path / "a")
     assert history[-1]["loss"] < 0.8 * history[0]["loss"]
-    header = (tmp_path / "a" / "metrics.csv").read_text().splitlines()[0].replace('"', "").split(",")
+    header = (
+        (tmp_path / "a" / "metrics.csv").read_text().splitlines()[0].replace('"', "").split(",")
+    )
     assert header[4:7] == ["loss", "loss_classes", "mae"]
     state = load_file(state_path(tmp_path / "a"))
     assert int(state["objective.epochs"]) == 12
     data = examples(recipe, tmp_path / "crops")
-    assert (state["objective.seen"].numpy() > 0).tolist() == np.isin(np.arange(24), data.training).tolist()
+    assert (state["objective.seen"].numpy() > 0).tolist() == np.isin(
+        np.arange(24), data.training
+    ).tolist()
     assert not [name for name in load_file(best_path(tmp_path / "a", "mae")) if "centers" in name]
     frozen = run(own(optim__epochs=1, optim__objective_lr=1e-12), tmp_path / "b")
     moved = run(own(optim__epochs=1), tmp_path / "c")
@@ -180,7 +189,9 @@ def test_stopped_and_resumed_is_bit_for_bit_uninterrupted(own, tmp_path):
 def test_confidence_comes_by_id_and_must_be_known(own, trainable, tmp_path):
     ids = [f"p{person}/{k}" for person in range(4) for k in range(6)]
     file = tmp_path / "confidence.csv"
-    file.write_text("id,value\n" + "".join(f"{name},{k / 100}\n" for k, name in reversed(list(enumerate(ids)))))
+    file.write_text(
+        "id,value\n" + "".join(f"{name},{k / 100}\n" for k, name in reversed(list(enumerate(ids))))
+    )
     recipe = own(data__confidence=str(file))
     data = examples(recipe, tmp_path / "c")
     np.testing.assert_allclose(data.confidence, np.arange(24) / 100)
@@ -190,9 +201,13 @@ def test_confidence_comes_by_id_and_must_be_known(own, trainable, tmp_path):
     assert targets.row.tolist() == data.training[:6].tolist()
     assert "confidence" in inputs_digest(recipe)
     file.write_text("id,value\np0/1,0.5\n")
-    with pytest.raises(InputError, match=r"must know every image with a label; 23 are missing, the first 'p0/0'"):
+    with pytest.raises(
+        InputError, match=r"must know every image with a label; 23 are missing, the first 'p0/0'"
+    ):
         examples(recipe, tmp_path / "c")
-    with pytest.raises(InputError, match=r"data\.confidence must be empty: the objective regression asks for none"):
+    with pytest.raises(
+        InputError, match=r"data\.confidence must be empty: the objective regression asks for none"
+    ):
         resolve(trainable(data__confidence=str(file)))
 
 

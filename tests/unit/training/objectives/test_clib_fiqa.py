@@ -37,8 +37,17 @@ class _StopError(Exception):
 
 
 def small(cls: type, recipe: Recipe) -> JointNet:
-    layers = nn.AvgPool2d(2), nn.Flatten(), nn.Linear(768, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU()
-    return JointNet(nn.Sequential(*layers), nn.Linear(64, 64), PromptTable(64), recipe.settings.scale)
+    layers = (
+        nn.AvgPool2d(2),
+        nn.Flatten(),
+        nn.Linear(768, 64),
+        nn.ReLU(),
+        nn.Linear(64, 64),
+        nn.ReLU(),
+    )
+    return JointNet(
+        nn.Sequential(*layers), nn.Linear(64, 64), PromptTable(64), recipe.settings.scale
+    )
 
 
 @pytest.fixture
@@ -47,7 +56,9 @@ def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Rec
     monkeypatch.setattr(ClibObjective, "network", classmethod(small))
     rng, rows = np.random.default_rng(0), []
     for person in range(PEOPLE):
-        base = cv2.resize(rng.integers(0, 256, (8, 8, 3), np.uint8), (32, 32), interpolation=cv2.INTER_NEAREST)
+        base = cv2.resize(
+            rng.integers(0, 256, (8, 8, 3), np.uint8), (32, 32), interpolation=cv2.INTER_NEAREST
+        )
         (tmp_path / "faces" / f"p{person:02d}").mkdir(parents=True)
         for k in range(IMAGES):
             blur = k % 3
@@ -62,7 +73,11 @@ def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Rec
 
     def make(**changes: Any) -> Recipe:
         content: dict[str, Any] = {
-            "data": {"faces": str(tmp_path / "faces"), "labels": str(tmp_path / "labels.parquet"), "size": 32},
+            "data": {
+                "faces": str(tmp_path / "faces"),
+                "labels": str(tmp_path / "labels.parquet"),
+                "size": 32,
+            },
             "loss": {"objective": "clib_fiqa"},
             "clib_fiqa": {"factors": ["blur"], "stage1": 1},
             "optim": {"lr": 3e-3, "batch": 20, "epochs": 2, "objective_lr": 1e-2, "clip": 5.0},
@@ -77,7 +92,9 @@ def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Rec
     return make
 
 
-def run(recipe: Recipe, folder: Path, watch: Callable[[Any], None] = lambda _: None) -> list[dict[str, Any]]:
+def run(
+    recipe: Recipe, folder: Path, watch: Callable[[Any], None] = lambda _: None
+) -> list[dict[str, Any]]:
     return fit(recipe, examples(recipe, folder.parent / "crops"), folder, key="k", watch=watch)
 
 
@@ -97,7 +114,9 @@ def test_wrong_labels_get_a_low_confidence(recipe, tmp_path):
     """All five factors have words, as in the paper, and blur alone differs: then what the factors say of quality is what
     blur says, and only the quality itself can learn by heart whose labels are turned round."""
     table = pl.read_parquet(tmp_path / "labels.parquet")
-    same = {name: pl.lit(GRID[name][0]) for name in ("occlusion", "pose", "expression", "illumination")}
+    same = {
+        name: pl.lit(GRID[name][0]) for name in ("occlusion", "pose", "expression", "illumination")
+    }
     table.with_columns(**same).write_parquet(tmp_path / "labels.parquet")
     factors = {"clib_fiqa__factors": ["blur", *same], "clib_fiqa__scale": 30.0}
     run(recipe(optim__epochs=40, optim__batch=40, clib_fiqa__stage1=40, **factors), tmp_path / "a")
@@ -116,7 +135,9 @@ def test_both_stages_in_one_run(recipe, tmp_path):
     plan = recipe(optim__epochs=4, clib_fiqa__stage1=2)
     history = run(plan, tmp_path / "a")
     assert ["loss_merged" in row for row in history] == [True, True, False, False]
-    header = (tmp_path / "a" / "metrics.csv").read_text().splitlines()[0].replace('"', "").split(",")
+    header = (
+        (tmp_path / "a" / "metrics.csv").read_text().splitlines()[0].replace('"', "").split(",")
+    )
     assert header[4:8] == ["loss", "loss_quality", "loss_merged", "loss_blur"]
     state = load_file(state_path(tmp_path / "a"))
     found = pl.read_parquet(confidence_path(tmp_path / "a"))
@@ -124,7 +145,9 @@ def test_both_stages_in_one_run(recipe, tmp_path):
     np.testing.assert_allclose(state["objective.rho"].numpy(), found["value"].to_numpy(), atol=1e-6)
     assert found["value"].std() > 1e-4, "they vary"
     first = run(recipe(optim__epochs=4, clib_fiqa__stage1=4), tmp_path / "b")
-    assert [row["loss_quality"] for row in first[:2]] == [row["loss_quality"] for row in history[:2]]
+    assert [row["loss_quality"] for row in first[:2]] == [
+        row["loss_quality"] for row in history[:2]
+    ]
     assert first[2]["loss_quality"] != history[2]["loss_quality"], "stage 2 has other labels"
 
 
@@ -165,7 +188,9 @@ def test_stopped_in_either_stage_and_resumed_is_bit_for_bit_uninterrupted(recipe
 
 
 def test_the_terms_are_what_a_loop_on_numpy_gives(recipe, tmp_path):
-    made, output, batch = objective(recipe(clib_fiqa__factors=["blur", "pose"], clib_fiqa__weight=7.0), tmp_path)
+    made, output, batch = objective(
+        recipe(clib_fiqa__factors=["blur", "pose"], clib_fiqa__weight=7.0), tmp_path
+    )
     made.rho.copy_(torch.linspace(0.5, 1, len(made.rho)))
     terms = {name: value.item() for name, value in made.losses(output, batch).items()}
     each = marginals(output.double().numpy().reshape(-1, 3, 2, 3, 2, 2, 5))
@@ -189,7 +214,11 @@ def test_the_terms_are_what_a_loop_on_numpy_gives(recipe, tmp_path):
     with torch.no_grad():
         merged = made.merged(output.reshape(-1, 72, 5).sum(2)).double().numpy()
     assert terms["loss_merged"] == pytest.approx(emd(merged), rel=1e-4)
-    total = 7 * terms["loss_quality"] + (terms["loss_blur"] + terms["loss_pose"]) / 2 + terms["loss_merged"]
+    total = (
+        7 * terms["loss_quality"]
+        + (terms["loss_blur"] + terms["loss_pose"]) / 2
+        + terms["loss_merged"]
+    )
     assert terms["loss"] == pytest.approx(total, rel=1e-5)
 
 
@@ -222,7 +251,9 @@ def test_what_has_no_weight_does_not_count(recipe, tmp_path):
 )
 def test_every_setting_changes_the_loss(recipe, tmp_path, changes):
     plain, output, batch = objective(recipe(), tmp_path)
-    other = ClibObjective(recipe(**{f"clib_fiqa__{key}": value for key, value in changes.items()}), plain.data)
+    other = ClibObjective(
+        recipe(**{f"clib_fiqa__{key}": value for key, value in changes.items()}), plain.data
+    )
     other.merged.load_state_dict(plain.merged.state_dict())
     assert plain.losses(output, batch)["loss"].item() != pytest.approx(
         other.losses(output, batch)["loss"].item(), rel=1e-4
@@ -236,7 +267,9 @@ def test_the_dynamic_weights_begin_after_two_epochs(recipe, tmp_path):
     for epoch in range(2):
         assert made.losses(output, batch)["loss"].item() == pytest.approx(plain)
         made.end_epoch(epoch, lambda rows: iter(()), tmp_path)
-    assert made.losses(output, batch)["loss"].item() == pytest.approx(plain), "nothing fell, so all are alike"
+    assert made.losses(output, batch)["loss"].item() == pytest.approx(plain), (
+        "nothing fell, so all are alike"
+    )
     made.means[1, 0] /= 2
     assert made.losses(output, batch)["loss"].item() < plain * 0.99
 
@@ -250,12 +283,16 @@ def test_the_confidence_is_that_of_the_two_opinions(recipe, tmp_path):
         quality = every.reshape(-1, 72, 5).sum(1).double().numpy()
         with torch.no_grad():
             merged = made.merged(every.reshape(-1, 72, 5).sum(2)).double().numpy()
-        np.testing.assert_allclose(made.rho.numpy(), confidence(quality, merged, softmax_again=again), atol=1e-6)
+        np.testing.assert_allclose(
+            made.rho.numpy(), confidence(quality, merged, softmax_again=again), atol=1e-6
+        )
 
 
 def test_labels_that_cannot_be_learned_from_say_why(recipe, tmp_path):
     data = examples(recipe(), tmp_path / "crops")
-    with pytest.raises(InputError, match=r"must have a column expression, it has id, value, blur, pose"):
+    with pytest.raises(
+        InputError, match=r"must have a column expression, it has id, value, blur, pose"
+    ):
         ClibObjective(recipe(clib_fiqa__factors=["expression"]), data)
     with pytest.raises(UnknownNameError, match=r"Unknown factor of clib_fiqa\.factors 'blurr'"):
         recipe(clib_fiqa__factors=["blurr"])
@@ -266,16 +303,27 @@ def test_labels_that_cannot_be_learned_from_say_why(recipe, tmp_path):
     with pytest.raises(InputError, match="must be one of hazy, blurry, clear, got 'sharp'"):
         ClibObjective(recipe(), data)
     table.with_columns(blur=pl.lit(None, pl.String)).write_parquet(tmp_path / "labels.parquet")
-    with pytest.raises(InputError, match=r"must hold blur of at least one image; take it out of clib_fiqa\.factors"):
+    with pytest.raises(
+        InputError, match=r"must hold blur of at least one image; take it out of clib_fiqa\.factors"
+    ):
         ClibObjective(recipe(), data)
 
 
 def test_the_offline_form_is_what_the_recipe_says(trainable):
     plan = resolve(
-        trainable(loss__objective="clib_fiqa", clib_fiqa__dim=24, clib_fiqa__hidden=12, clib_fiqa__scale=50.0)
+        trainable(
+            loss__objective="clib_fiqa",
+            clib_fiqa__dim=24,
+            clib_fiqa__hidden=12,
+            clib_fiqa__scale=50.0,
+        )
     )
     net = network(plan)
-    assert [tuple(value.shape) for value in net.projection.parameters()] == [(12, 576), (12,), (24, 12)]
+    assert [tuple(value.shape) for value in net.projection.parameters()] == [
+        (12, 576),
+        (12,),
+        (24, 12),
+    ]
     assert net.logit_scale.exp().item() == pytest.approx(50)
     scores = ClibObjective.scores(net.eval()(torch.rand(3, 3, 32, 32)))
     assert scores.shape == (3, 1)

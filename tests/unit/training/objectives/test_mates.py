@@ -37,7 +37,9 @@ def data(trainable, tmp_path):
 
 
 def saved(ids, vectors, folder):
-    return write_embeddings(Embeddings(ids, vectors, np.ones(len(ids), np.float32), "r"), folder / "v.npz")
+    return write_embeddings(
+        Embeddings(ids, vectors, np.ones(len(ids), np.float32), "r"), folder / "v.npz"
+    )
 
 
 def test_vectors_are_joined_by_id_in_any_order(data, tmp_path, rng):
@@ -55,7 +57,10 @@ def test_an_image_to_train_on_must_have_a_vector_and_one_to_validate_need_not(da
     np.testing.assert_array_equal(found[keep], eye[keep])
     assert not found[data.validation].any()
     few = np.setdiff1d(np.arange(24), data.training[:2])
-    with pytest.raises(InputError, match=r"embeddings must have every image to train on; 2 of 18 are not in .*v\.npz"):
+    with pytest.raises(
+        InputError,
+        match=r"embeddings must have every image to train on; 2 of 18 are not in .*v\.npz",
+    ):
         recognizer_vectors(saved(data.ids[few], eye[few], tmp_path), data)
     with pytest.raises(InputError, match="18 of 18 are not in"):
         recognizer_vectors(saved(np.array(["x"]), eye[:1], tmp_path), data)

@@ -31,7 +31,9 @@ def test_ranking_is_the_mean_over_pairs_of_one_group_whose_targets_differ(batch)
                 s = 1 if target[i] > target[j] else -1
                 terms.append(math.log(1 + math.exp(-s * (pred[i] - pred[j]))))
     assert len(terms) > 10
-    assert float(ranking(batch["pred"], batch["target"], batch["group"])) == pytest.approx(sum(terms) / len(terms))
+    assert float(ranking(batch["pred"], batch["target"], batch["group"])) == pytest.approx(
+        sum(terms) / len(terms)
+    )
 
 
 def test_ranking_pulls_apart_what_is_in_the_wrong_order():
@@ -46,7 +48,10 @@ def test_ranking_pulls_apart_what_is_in_the_wrong_order():
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_ranking_without_a_pair_is_0_and_keeps_the_gradient(count):
     pred = torch.rand(count, requires_grad=True)
-    for target, group in ((torch.zeros(count), torch.zeros(count)), (torch.arange(count), torch.full((count,), -1))):
+    for target, group in (
+        (torch.zeros(count), torch.zeros(count)),
+        (torch.arange(count), torch.full((count,), -1)),
+    ):
         loss = ranking(pred, target, group)
         assert loss.item() == 0
         loss.backward()
@@ -62,7 +67,9 @@ def test_weighted_losses_agree_with_a_loop(batch):
     for beta in (0.1, 0.5):
         smooth = [d * d / (2 * beta) if d < beta else d - beta / 2 for d in gap]
         wanted = sum(w * d for w, d in zip(weight.tolist(), smooth, strict=True)) / total
-        assert float(weighted_smooth_l1(pred, target, weight, beta=beta)) == pytest.approx(float(wanted))
+        assert float(weighted_smooth_l1(pred, target, weight, beta=beta)) == pytest.approx(
+            float(wanted)
+        )
 
 
 def test_no_weight_at_all_is_0_and_not_nan():
@@ -103,7 +110,9 @@ def test_a_bounded_student_ends_in_0_to_1_in_its_file(output, tmp_path):
         net.quality.bias += 0.5 - net.quality(net.backbone(crops)).mean()
         line = net.quality(net.backbone(crops))
     assert line.min() < -1 < 2 < line.max()
-    content = onnx_bytes(Regression.deployed(recipe, net, tmp_path).net, size=32, outputs=["quality"])
+    content = onnx_bytes(
+        Regression.deployed(recipe, net, tmp_path).net, size=32, outputs=["quality"]
+    )
     raw = open_session(content, "m").run(["quality"], {"crops": crops.numpy()})[0]
     wanted = torch.sigmoid(line) if output == "sigmoid" else line.clamp(0, 1)
     assert abs(raw - wanted.numpy()).max() < 1e-4

@@ -22,7 +22,15 @@ from fiqa.training.loop import fit, network  # noqa: E402
 from fiqa.training.objectives import Targets, objective  # noqa: E402
 
 RIVALS = ("cr_fiqa", "ediffiqa", "faceqnet", "lightqnet", "magface", "pcnet", "pfe")
-LENGTHS = {"cr_fiqa": 17, "ediffiqa": 7, "faceqnet": 1, "lightqnet": 1, "magface": 128, "pcnet": 1, "pfe": 6}
+LENGTHS = {
+    "cr_fiqa": 17,
+    "ediffiqa": 7,
+    "faceqnet": 1,
+    "lightqnet": 1,
+    "magface": 128,
+    "pcnet": 1,
+    "pfe": 6,
+}
 
 
 class _StopError(Exception):
@@ -39,7 +47,11 @@ def run(content: dict, folder: Path, *, stop: int | None = None) -> list[dict]:
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
-    return {name: value for name, value in load_file(state_path(folder)).items() if not name.startswith("rng.cuda")}
+    return {
+        name: value
+        for name, value in load_file(state_path(folder)).items()
+        if not name.startswith("rng.cuda")
+    }
 
 
 def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
@@ -56,9 +68,14 @@ class Case:
         self.rows = np.intersect1d(self.rows, self.data.training)
         torch.manual_seed(3)
         self.objective = objective(self.recipe)(self.recipe, self.data)
-        self.batch = Targets.of(make_batch(self.data, self.recipe, 0, self.rows), torch.device("cpu"))
+        self.batch = Targets.of(
+            make_batch(self.data, self.recipe, 0, self.rows), torch.device("cpu")
+        )
         self.output = torch.randn(len(self.rows), LENGTHS[self.recipe.loss.objective])
-        self.terms = {name: value.item() for name, value in self.objective.losses(self.output, self.batch).items()}
+        self.terms = {
+            name: value.item()
+            for name, value in self.objective.losses(self.output, self.batch).items()
+        }
 
     def pairs(self) -> list[tuple[int, int]]:
         who = self.data.identity[self.rows].tolist()
@@ -74,7 +91,10 @@ def test_pcnet_and_lightqnet_over_the_pairs_of_a_batch(rival, tmp_path):
         total, pairs = 0.0, case.pairs()
         assert len(pairs) >= 4
         for i, j in pairs:
-            cosine, low = case.vectors()[i] @ case.vectors()[j], min(case.output[i, 0].item(), case.output[j, 0].item())
+            cosine, low = (
+                case.vectors()[i] @ case.vectors()[j],
+                min(case.output[i, 0].item(), case.output[j, 0].item()),
+            )
             if name == "pcnet":
                 total += (cosine - low) ** 2
             else:
@@ -95,15 +115,20 @@ def test_pfe_over_the_pairs_of_a_batch(rival, tmp_path):
     mu, v, total = case.vectors(), case.output.exp().numpy().astype(float), 0.0
     for i, j in case.pairs():
         total += sum(
-            (a - b) ** 2 / (x + y) + math.log(x + y) for a, b, x, y in zip(mu[i], mu[j], v[i], v[j], strict=True)
+            (a - b) ** 2 / (x + y) + math.log(x + y)
+            for a, b, x, y in zip(mu[i], mu[j], v[i], v[j], strict=True)
         )
     assert case.terms == {"loss": pytest.approx(total / len(case.pairs()), rel=1e-4)}
-    np.testing.assert_allclose(case.objective.scores(case.output)[:, 0], -1 / (1 / v).mean(axis=1), rtol=1e-5)
+    np.testing.assert_allclose(
+        case.objective.scores(case.output)[:, 0], -1 / (1 / v).mean(axis=1), rtol=1e-5
+    )
 
 
 def angles(case: Case, vectors: torch.Tensor) -> tuple[np.ndarray, list[int]]:
     unit = torch.nn.functional.normalize(vectors).numpy().astype(float)
-    centers = torch.nn.functional.normalize(case.objective.centers.weight.detach()).numpy().astype(float)
+    centers = (
+        torch.nn.functional.normalize(case.objective.centers.weight.detach()).numpy().astype(float)
+    )
     return unit @ centers.T, case.data.classes[case.rows].tolist()
 
 
@@ -142,7 +167,9 @@ def test_magface_is_its_softmax_and_penalty(rival, tmp_path):
     assert case.terms["loss_margin"] == pytest.approx(softmax, rel=1e-4)
     assert case.terms["loss_length"] == pytest.approx(penalty, rel=1e-4)
     assert case.terms["loss"] == pytest.approx(softmax + 35 * penalty, rel=1e-4)
-    np.testing.assert_allclose(case.objective.scores(case.output)[:, 0], case.output.norm(dim=1), rtol=1e-5)
+    np.testing.assert_allclose(
+        case.objective.scores(case.output)[:, 0], case.output.norm(dim=1), rtol=1e-5
+    )
 
 
 def test_ediffiqa_is_half_vector_and_half_quality(rival, tmp_path):
@@ -152,7 +179,9 @@ def test_ediffiqa_is_half_vector_and_half_quality(rival, tmp_path):
     gap = np.abs(out[:, 0] - case.data.label[case.rows])
     assert case.terms["loss_embedding"] == pytest.approx(0.5 * (1 - np.mean(cosine)), rel=1e-4)
     assert case.terms["loss_quality"] == pytest.approx(0.5 * gap.mean(), rel=1e-4)
-    assert case.terms["loss"] == pytest.approx(case.terms["loss_embedding"] + case.terms["loss_quality"])
+    assert case.terms["loss"] == pytest.approx(
+        case.terms["loss_embedding"] + case.terms["loss_quality"]
+    )
     assert torch.equal(case.objective.scores(case.output), case.output[:, :1])
 
 
@@ -181,13 +210,18 @@ def test_it_learns_which_faces_are_sharp(rival, tmp_path, name, seed):
     assert seen[-1] < wanted
     found = kind.scores(output).detach().numpy()
     assert found.shape == (18, 1)
-    if name not in ("magface", "cr_fiqa"):  # theirs follow how sure the softmax is, and three people are easy
+    if name not in (
+        "magface",
+        "cr_fiqa",
+    ):  # theirs follow how sure the softmax is, and three people are easy
         assert spearman(found[:, 0], data.label[data.training]) > 0.5
 
 
 @pytest.mark.parametrize("name", RIVALS)
 def test_stopped_and_resumed_is_bit_for_bit_uninterrupted(rival, tmp_path, name):
-    content = rival(name, optim__epochs=2, optim__batch=6, run__save_minutes=0.0, run__select=["step"])
+    content = rival(
+        name, optim__epochs=2, optim__batch=6, run__save_minutes=0.0, run__select=["step"]
+    )
     run(content, tmp_path / "whole")
     with pytest.raises(_StopError):
         run(content, tmp_path / "cut", stop=2)
@@ -219,7 +253,9 @@ def test_stopped_and_resumed_is_bit_for_bit_uninterrupted(rival, tmp_path, name)
 def test_every_setting_changes_what_is_learned(rival, tmp_path, name, change):
     run(rival(name, optim__epochs=1, run__select=["step"]), tmp_path / "plain")
     run(rival(name, change, optim__epochs=1, run__select=["step"]), tmp_path / "changed")
-    plain, changed = (load_file(best_path(tmp_path / folder, "step")) for folder in ("plain", "changed"))
+    plain, changed = (
+        load_file(best_path(tmp_path / folder, "step")) for folder in ("plain", "changed")
+    )
     assert not same(plain, changed)
 
 
@@ -228,21 +264,31 @@ def test_the_new_layer_is_one_or_the_backbones_own_vector_is_it(rival, tmp_path)
         own = network(resolve(rival(name, {"dim": 0}, model__embedding=6)))
         assert own.width == 6
         assert isinstance(own.vector, torch.nn.Identity)
-        run(rival(name, {"dim": 0}, model__embedding=6, optim__epochs=1, run__select=["step"]), tmp_path / name)
+        run(
+            rival(name, {"dim": 0}, model__embedding=6, optim__epochs=1, run__select=["step"]),
+            tmp_path / name,
+        )
 
 
 def test_what_does_not_fit_is_refused(rival, tmp_path):
     for name in ("pcnet", "lightqnet", "pfe"):
         with pytest.raises(InputError, match=rf"data\.per_identity must be at least 2 for {name}"):
             run(rival(name, data__per_identity=1), tmp_path / "a")
-    with pytest.raises(InputError, match=r"pfe\.dim must be the length of the vectors in .*, 6, got 7"):
+    with pytest.raises(
+        InputError, match=r"pfe\.dim must be the length of the vectors in .*, 6, got 7"
+    ):
         run(rival("pfe", {"dim": 7}), tmp_path / "a")
-    with pytest.raises(InputError, match=r"ediffiqa\.dim \(or model\.embedding where it is 0\) must be .*, 6, got 7"):
+    with pytest.raises(
+        InputError,
+        match=r"ediffiqa\.dim \(or model\.embedding where it is 0\) must be .*, 6, got 7",
+    ):
         run(rival("ediffiqa", {"dim": 7}), tmp_path / "a")
     with pytest.raises(InputError, match=r"ediffiqa\.dim .* 6, got 8"):
         run(rival("ediffiqa", {"dim": 0}, model__embedding=8), tmp_path / "a")
     for name in ("cr_fiqa", "magface", "ediffiqa"):
-        with pytest.raises(InputError, match=rf"{name}\.dim must be at least 1 where model\.embedding is 0"):
+        with pytest.raises(
+            InputError, match=rf"{name}\.dim must be at least 1 where model\.embedding is 0"
+        ):
             run(rival(name, {"dim": 0}), tmp_path / "a")
     with pytest.raises(InputError, match=r"pcnet\.embeddings must be given"):
         resolve(rival("pcnet") | {"pcnet": {}})
