@@ -1,12 +1,14 @@
-"""All benchmarks in one table, and what they share: runs in turns, a limit on every ratio, peak memory, exit 1 beyond a limit.
+"""All benchmarks in one table, and what they share: runs in turns, a limit on every ratio, peak
+memory, exit 1 beyond a limit.
 
     python benchmarks/bench.py                      # everything (`make bench`)
     python benchmarks/bench.py --quick              # tiny sizes: it runs; ratios are not judged
     python benchmarks/score_speed.py --part default # one part of one file
 
-A benchmark is a file with PARTS, name -> function(Setting) -> Result. A part runs in a process of its own, so that its peak
-memory is its own. A ratio is ours over a baseline that the part measures itself, both in turns, the median over the rounds: a
-busy machine slows both. One that comes out beyond its limit is measured again, and the better one counts.
+A benchmark is a file with PARTS, name -> function(Setting) -> Result. A part runs in a process of
+its own, so that its peak memory is its own. A ratio is ours over a baseline that the part measures
+itself, both in turns, the median over the rounds: a busy machine slows both. One that comes out
+beyond its limit is measured again, and the better one counts.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ BEYOND, SKIPPED, OK, UNJUDGED = "beyond", "skipped", "ok", "not judged"
 
 @dataclass(frozen=True)
 class Setting:
-    """How large a part is: `scale` 1 is full size, `quick` means that only its running counts; `data` the folder of measuring data."""
+    """How large a part is: `scale` 1 is full size, `quick` means that only its running counts;
+    `data` the folder of measuring data."""
 
     scale: float = 1.0
     quick: bool = False
@@ -46,7 +49,8 @@ class Setting:
 
 @dataclass(frozen=True)
 class Result:
-    """`what` over which baseline, the `ratio`, and the `limit` that it must not exceed; `details` are lines to print."""
+    """`what` over which baseline, the `ratio`, and the `limit` that it must not exceed; `details`
+    are lines to print."""
 
     what: str
     ratio: float
@@ -70,7 +74,8 @@ Clock = Callable[[], float]
 def in_turns(
     calls: Mapping[str, Callable[[], object]], rounds: int, clock: Clock = time.process_time
 ) -> dict[str, list[float]]:
-    """Seconds of each call in each round, after one round that does not count; in a round the calls take turns."""
+    """Seconds of each call in each round, after one round that does not count; in a round the calls
+    take turns."""
     took: dict[str, list[float]] = {name: [] for name in calls}
     for number in range(rounds + 1):
         for name, call in calls.items():
@@ -152,7 +157,8 @@ def parser(doc: str | None) -> argparse.ArgumentParser:
 
 
 def run(files: Mapping[Path, Iterable[str]], given: argparse.Namespace) -> int:
-    """Runs parts, each in a process of its own, prints the table, and returns the exit code: 1 if any is beyond its limit."""
+    """Runs parts, each in a process of its own, prints the table, and returns the exit code: 1 if
+    any is beyond its limit."""
     arguments = ["--data", str(given.data), *(["--quick"] if given.quick else [])]
     arguments += [] if given.scale is None else ["--scale", str(given.scale)]
     print(f"{'benchmark':<34}{'ratio':>9}{'limit':>9}  {'verdict':<11}{'peak bytes':>14}  of what")
@@ -168,7 +174,8 @@ def run(files: Mapping[Path, Iterable[str]], given: argparse.Namespace) -> int:
 
 
 def main(doc: str | None, parts: Mapping[str, Part], *, apart: Iterable[str] = ()) -> None:
-    """The command line of one benchmark's file; parts that are set `apart` run only where they are named."""
+    """The command line of one benchmark's file; parts that are set `apart` run only where they are
+    named."""
     options = parser(doc)
     usual = [name for name in parts if name not in set(apart)]
     options.add_argument("--part", choices=list(parts), help="only this one")

@@ -1,10 +1,13 @@
-"""CLIB-FIQA's speed, two ratios on one thread, in processor time (another program on the machine changes it little).
+"""CLIB-FIQA's speed, two ratios on one thread, in processor time (another program on the machine
+changes it little).
 
-Scoring: an image with the prompts as a constant matrix, over encoding all 360 prompts beside every image, as the published code
-does. The towers are a CLIP of real size (ViT-B/32) with random weights from its configuration.
+Scoring: an image with the prompts as a constant matrix, over encoding all 360 prompts beside every
+image, as the published code does. The towers are a CLIP of real size (ViT-B/32) with random weights
+from its configuration.
 
-Training: a step of the offline form (batch made, forward, both stages' losses, backward, clip, AdamW), over the backbone's own
-forward and backward on the same batch. Crops are noise, read from files as a run reads them.
+Training: a step of the offline form (batch made, forward, both stages' losses, backward, clip,
+AdamW), over the backbone's own forward and backward on the same batch. Crops are noise, read from
+files as a run reads them.
 
 Usage: python benchmarks/clib_speed.py [--part training] [--quick]
 """

@@ -1,4 +1,5 @@
-"""How much dearer `fiqa --help` is than `import typer`; wall time of fresh interpreters, one after the other, with `import fiqa` beside them.
+"""How much dearer `fiqa --help` is than `import typer`; wall time of fresh interpreters, one after
+the other, with `import fiqa` beside them.
 
 Usage: python benchmarks/import_speed.py [--quick]
 """

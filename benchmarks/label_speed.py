@@ -1,11 +1,14 @@
-"""How fast labels are made: label optimization over the loop that the paper reads as, its memory over its vectors, and CR-FIQA's ratio.
+"""How fast labels are made: label optimization over the loop that the paper reads as, its memory
+over its vectors, and CR-FIQA's ratio.
 
-The loop is written as the paper reads, with scikit-learn's K-Means and NumPy for the cosine of each pair. It is timed on a few
-people and multiplied; that favors it, since its sort grows faster than the number of images. Before anything is timed, both must
-give the same labels where nothing is random (small data, every image its own cluster).
+The loop is written as the paper reads, with scikit-learn's K-Means and NumPy for the cosine of each
+pair. It is timed on a few people and multiplied; that favors it, since its sort grows faster than
+the number of images. Before anything is timed, both must give the same labels where nothing is
+random (small data, every image its own cluster).
 
-At full size: 100,000 x 512 against the loop, 310,000 x 512 mapped float16 for the memory. The part `vggface2` of that data's size,
-3.1 million x 512 of 9,000 people, writes 3.2 GB to the temporary folder; it runs only where it is named.
+At full size: 100,000 x 512 against the loop, 310,000 x 512 mapped float16 for the memory. The part
+`vggface2` of that data's size, 3.1 million x 512 of 9,000 people, writes 3.2 GB to the temporary
+folder; it runs only where it is named.
 
 Usage: python benchmarks/label_speed.py [--part memory] [--scale 0.1] [--quick]
 """
@@ -104,7 +107,8 @@ def as_the_paper_reads(
 
 
 def agree() -> None:
-    """Raises where the two give other labels: every image is its own cluster, so all pairs are drawn and nothing is random."""
+    """Raises where the two give other labels: every image is its own cluster, so all pairs are
+    drawn and nothing is random."""
     vectors, prior, names = people(5, 8)
     for theta in (1e-3, 0.1, 1.0):
         loop = as_the_paper_reads(prior, vectors, names, 8, theta, 2)
@@ -163,7 +167,8 @@ def own_peak() -> int:
 
 
 def mapped(count: int) -> Result:
-    """The peak of label optimization of a mapped float16 file, mapped pages counted, over the size of its vectors."""
+    """The peak of label optimization of a mapped float16 file, mapped pages counted, over the size
+    of its vectors."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-c", WRITE, str(Path(__file__).parent), folder, str(count)]
         subprocess.run(command, check=True)  # apart: writing takes memory too
@@ -184,7 +189,10 @@ def mapped(count: int) -> Result:
         f"{len(prior):,} x {WIDTH} float16, {optimizer.pairs:,} pairs, 10 repeats",
         timed("clusters, processor", [clustered - start], unit="s", factor=1),
         timed("10 repeats, processor", [done - clustered], unit="s", factor=1),
-        f"{vectors.nbytes:,} bytes of vectors, {used:,} bytes of memory beyond the interpreter and the priors",
+        (
+            f"{vectors.nbytes:,} bytes of vectors, {used:,} bytes of memory beyond the interpreter"
+            " and the priors"
+        ),
     )
     return Result(
         "memory of label optimization over its vectors", used / vectors.nbytes, 1.5, details
@@ -202,7 +210,8 @@ def vggface2(setting: Setting) -> Result:
 
 
 def classifiability(setting: Setting) -> Result:
-    """Relative classifiability over the product of embeddings and class centers alone, in the same blocks."""
+    """Relative classifiability over the product of embeddings and class centers alone, in the same
+    blocks."""
     count = setting.count(300, 30)
     rng = np.random.default_rng(0)
     centers = rng.standard_normal((10 * count, WIDTH), np.float32)

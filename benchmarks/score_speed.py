@@ -1,9 +1,12 @@
-"""From JPEG crops on disk to a Parquet table of explained scores: what `fiqa.score` adds to decoding the crops and scoring them.
+"""From JPEG crops on disk to a Parquet table of explained scores: what `fiqa.score` adds to
+decoding the crops and scoring them.
 
-Two methods: the default, whose baseline is a plain loop of decoding, the network's own pass and the factor functions that tell why,
-and `analytic`, whose baseline is a plain loop of decoding and the factor functions. What is bounded is the rest: the share of the
-processor time of one process that is none of these. Then the memory of a run of ten times as many rows, over that of the shorter
-one: flat, or something leaks. Crops are those of DATA/lfw/aligned where they are, else pictures made here.
+Two methods: the default, whose baseline is a plain loop of decoding, the network's own pass and the
+factor functions that tell why, and `analytic`, whose baseline is a plain loop of decoding and the
+factor functions. What is bounded is the rest: the share of the processor time of one process that
+is none of these. Then the memory of a run of ten times as many rows, over that of the shorter one:
+flat, or something leaks. Crops are those of DATA/lfw/aligned where they are, else pictures made
+here.
 
 Usage: python benchmarks/score_speed.py [--part default] [--quick] [--data DATA]
 """
@@ -12,7 +15,8 @@ from __future__ import annotations
 
 import os
 
-# One core: numpy reads these when it is imported, and the processes of fiqa.score set them for themselves.
+# One core: numpy reads these when it is imported, and the processes of fiqa.score set them for
+# themselves.
 os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 import subprocess
@@ -54,7 +58,8 @@ def crops_of(setting: Setting, folder: Path, count: int) -> list[str]:
 
 
 def plain_loop(files: list[str], method: str) -> Callable[[], object]:
-    """Decodes and scores 32 images after 32 in this process, and does nothing else: the baseline."""
+    """Decodes and scores 32 images after 32 in this process, and does nothing else: the
+    baseline."""
     import fiqa
     from fiqa.data.images import read_image
     from fiqa.faces.factors import measure

@@ -1,4 +1,5 @@
-"""A griffe extension: shows the `>>>` lines of a docstring as an example, and keeps `[0, 1] [2]` from being read as a link."""
+"""A griffe extension: shows the `>>>` lines of a docstring as an example, and keeps `[0, 1] [2]`
+from being read as a link."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""A mkdocs hook: the pages that are built from the code itself, so that they cannot say anything else than the code does.
+"""A mkdocs hook: the pages that are built from the code itself, so that they cannot say anything
+else than the code does.
 
-`methods/NAME.md` comes from each method's card, `reference/ROOM.md` from docstrings, `reference/words.md` from the vocabulary,
-`reference/commands.md` from the command line's own help.
+`methods/NAME.md` comes from each method's card, `reference/ROOM.md` from docstrings,
+`reference/words.md` from the vocabulary, `reference/commands.md` from the command line's own help.
 """
 
 from __future__ import annotations
@@ -83,7 +84,10 @@ def _usage(card: MethodCard) -> str:
     }
     lines = "".join(f"| `{key}` | {value} |\n" for key, value in named.items())
     table = f"\n| setting | default |\n|---|---|\n{lines}" if lines else ""
-    return f"```console\nfiqa score crops/ --aligned --model {card.name}{asks} -o scores.parquet\n```\n{table}".rstrip()
+    return (
+        f"```console\nfiqa score crops/ --aligned --model {card.name}{asks} -o"
+        f" scores.parquet\n```\n{table}".rstrip()
+    )
 
 
 def method_list() -> str:
@@ -119,10 +123,11 @@ def words_page() -> str:
     advice = "\n".join(f"| `{k}` | {v} |" for k, v in vocabulary.ADVICE.items())
     notes = "\n".join(f"| `{k}` | {v} |" for k, v in vocabulary.NOTES.items())
     return (
-        "# Words that are interface\n\n"
-        f"Factors, in order: {', '.join(vocabulary.FACTORS)}. Levels, worst to best: {', '.join(vocabulary.LEVELS)}.\n\n"
-        f"## Row statuses\n\n| status | meaning |\n|---|---|\n{status}\n\n## Reason codes\n\n| reason | what to do |\n|---|---|\n{advice}\n"
-        f"\n## Notes on an image\n\n| note | meaning |\n|---|---|\n{notes}\n"
+        f"# Words that are interface\n\nFactors, in order: {', '.join(vocabulary.FACTORS)}. Levels,"
+        f" worst to best: {', '.join(vocabulary.LEVELS)}.\n\n## Row statuses\n\n| status | meaning"
+        f" |\n|---|---|\n{status}\n\n## Reason codes\n\n| reason | what to do"
+        f" |\n|---|---|\n{advice}\n\n## Notes on an image\n\n| note | meaning"
+        f" |\n|---|---|\n{notes}\n"
     )
 
 

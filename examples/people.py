@@ -1,4 +1,5 @@
-"""Stand-ins for your own data, so that the notebooks run anywhere: drawn people and a toy recognizer.
+"""Stand-ins for your own data, so that the notebooks run anywhere: drawn people and a toy
+recognizer.
 
 Set FIQA_EXAMPLE_FACES to a folder `person/image` of aligned crops, and FIQA_EXAMPLE_RECOGNIZER to
 an .onnx file with its card, and the notebooks work on those instead.

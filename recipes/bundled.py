@@ -1,10 +1,10 @@
-"""The parts of recipes/bundled.sh that are more than one command: the teachers' labels, and which images they look at.
+"""The parts of recipes/bundled.sh that are more than one command: the teachers' labels, and which
+images they look at.
 
-python recipes/bundled.py choose runs/bundled
-python recipes/bundled.py targets runs/bundled labels_teacher.parquet [TEACHER=WEIGHT ...]
-python recipes/bundled.py some runs/bundled ablation/all.parquet
-python recipes/bundled.py start RUN_OR_WEIGHTS start.safetensors
-python recipes/bundled.py distil runs/bundled labels_both.parquet teacher.parquet [second.parquet ...]
+python recipes/bundled.py choose runs/bundled python recipes/bundled.py targets runs/bundled
+labels_teacher.parquet [TEACHER=WEIGHT ...] python recipes/bundled.py some runs/bundled
+ablation/all.parquet python recipes/bundled.py start RUN_OR_WEIGHTS start.safetensors python
+recipes/bundled.py distil runs/bundled labels_both.parquet teacher.parquet [second.parquet ...]
 python recipes/bundled.py ship runs/bundled src/fiqa/weights
 """
 
@@ -34,23 +34,27 @@ from fiqa.runtime.cards import card_path, read_card, write_card
 from fiqa.training.run_folder import best_of
 
 WEIGHTS = {"similarity_a": 1.0, "similarity_b": 1.0}
-"""What a rank by each teacher counts in the label: the recognizers' mated similarities alone teach best (recipes/bundled_ablation.sh)."""
+"""What a rank by each teacher counts in the label: the recognizers' mated similarities alone teach
+best (recipes/bundled_ablation.sh)."""
 NOT_A_FACE = "not_a_face"
 FLOOR = 0.1
 """The worst face's label; a picture without a face has 0."""
 SAME = 0.15
-"""A clean image whose similarity to the centre of the others of its person is under this shows somebody else."""
+"""A clean image whose similarity to the centre of the others of its person is under this shows
+somebody else."""
 STEP = 0.1
 """How much a label falls at least over the whole of a ladder."""
 
 MEDIAN, LOW = (0.5, 80.0), (0.02, 25.0)
-"""(quantile of the clean faces held out, what it gets on 0..100): two points decide the calibration."""
+"""(quantile of the clean faces held out, what it gets on 0..100): two points decide the
+calibration."""
 
 Floats = NDArray[np.float64]
 
 
 class Rows:
-    """The ids of all images, taken apart: PERSON/IMAGE~KIND.jpg; `base` the row of the clean image, -1 where there is no face."""
+    """The ids of all images, taken apart: PERSON/IMAGE~KIND.jpg; `base` the row of the clean image,
+    -1 where there is no face."""
 
     def __init__(self, ids: NDArray[np.str_]) -> None:
         self.id = ids
@@ -72,9 +76,11 @@ class Rows:
 
 
 def to_centre(rows: Rows, vector: Floats) -> Floats:
-    """Similarity to the centre of the other clean images of the person, half of the person's own mean taken out; NaN with fewer than two others.
+    """Similarity to the centre of the other clean images of the person, half of the person's own
+    mean taken out; NaN with fewer than two others.
 
-    Clean images that are somebody else's (SAME) are no part of a centre, and have no similarity of their own.
+    Clean images that are somebody else's (SAME) are no part of a centre, and have no similarity of
+    their own.
     """
     people = int(rows.code.max()) + 1
     kept = rows.clean & rows.face & np.isfinite(vector[:, 0])
@@ -98,7 +104,8 @@ def to_centre(rows: Rows, vector: Floats) -> Floats:
 
 
 def filled(rows: Rows, target: Floats, hints: Floats) -> Floats:
-    """Similarities with the missing ones (people with too few images) estimated from what is known of every image."""
+    """Similarities with the missing ones (people with too few images) estimated from what is known
+    of every image."""
     known = np.isfinite(target) & rows.face
     if known[rows.face].all():
         return target
@@ -109,9 +116,11 @@ def filled(rows: Rows, target: Floats, hints: Floats) -> Floats:
 
 
 def targets(out: Path, file: str, weights: dict[str, float]) -> None:
-    """Writes the label of every image that A looked at: the weighted mean of its ranks by the teachers, lower along every ladder.
+    """Writes the label of every image that A looked at: the weighted mean of its ranks by the
+    teachers, lower along every ladder.
 
-    B, which is slow, looked at the clean images alone: what it would say of the copies is estimated.
+    B, which is slow, looked at the clean images alone: what it would say of the copies is
+    estimated.
     """
     a, b = (read_embeddings(out / f"{name}.npz") for name in "ab")
     light = read_quality(out / "lightqnet.parquet")
@@ -143,7 +152,8 @@ def targets(out: Path, file: str, weights: dict[str, float]) -> None:
 def ranked(
     rows: Rows, columns: Sequence[NDArray[np.floating]], weights: Sequence[float] | None = None
 ) -> Floats:
-    """The weighted mean of the faces' ranks by several columns (N,), brought to FLOOR..1; 0 where there is no face."""
+    """The weighted mean of the faces' ranks by several columns (N,), brought to FLOOR..1; 0 where
+    there is no face."""
     mean = np.average([rankdata(column[rows.face]) for column in columns], axis=0, weights=weights)
     label = np.zeros(len(rows.id))
     label[rows.face] = FLOOR + (1 - FLOOR) * (mean - mean.min()) / np.ptp(mean)
@@ -151,7 +161,8 @@ def ranked(
 
 
 def descending(rows: Rows, label: Floats) -> Floats:
-    """Labels that fall along every ladder by at least STEP times the strength; the order of everything else stays."""
+    """Labels that fall along every ladder by at least STEP times the strength; the order of
+    everything else stays."""
     strength = rows.strength()
     result = label.copy()
     steps = np.flatnonzero(np.isfinite(strength) & (strength > 0))
@@ -172,7 +183,8 @@ def save(rows: Rows, label: Floats, file: Path) -> None:
 
 
 def choose(out: Path) -> None:
-    """Lists what the teachers look at: what is no face, every clean image, and two of its copies, drawn."""
+    """Lists what the teachers look at: what is no face, every clean image, and two of its copies,
+    drawn."""
     paths = np.array(sorted(map(str, (out / "faces").resolve().glob("*/*.jpg"))))
     rows = Rows(np.array(["/".join(path.split("/")[-2:]) for path in paths.tolist()]))
     draw = np.where(rows.clean | ~rows.face, -1.0, np.random.default_rng(105).random(len(paths)))
@@ -185,7 +197,8 @@ def choose(out: Path) -> None:
 
 
 def some(file: Path) -> None:
-    """Keeps the labels of a fifth of the people, drawn: for runs that are compared with one another."""
+    """Keeps the labels of a fifth of the people, drawn: for runs that are compared with one
+    another."""
     quality = read_quality(file)
     rows = Rows(quality.id)
     people = np.random.default_rng(0).permutation(np.unique(rows.person))
@@ -198,8 +211,8 @@ KEPT = (0, 1, 2, 5, 6, 7, 8, 9, 12, 13)
 
 
 def start(weights: Path, file: Path) -> None:
-    """Writes where the student begins: the layers of a run or a recognizer, the last depthwise kernel averaged down to the student's smaller map; those of
-    the student's own shape as they are.
+    """Writes where the student begins: the layers of a run or a recognizer, the last depthwise
+    kernel averaged down to the student's smaller map; those of the student's own shape as they are.
     """
     if weights.is_dir():
         state = load_file(best_of(weights, "spearman")[0])
@@ -230,7 +243,8 @@ def start(weights: Path, file: Path) -> None:
 
 
 def distil(out: Path, file: str, scores: list[str]) -> None:
-    """The student's labels: what the teacher says of every image, or the mean rank by several, lower along every ladder, 0 where there is no face."""
+    """The student's labels: what the teacher says of every image, or the mean rank by several,
+    lower along every ladder, 0 where there is no face."""
     said = [read_quality(out / name) for name in scores]
     rows = Rows(said[0].id)
     values = [one.at(rows.id).astype(np.float64) for one in said]
@@ -239,7 +253,8 @@ def distil(out: Path, file: str, scores: list[str]) -> None:
 
 
 def ship(out: Path, package: Path) -> None:
-    """Puts the model into the package, with a card that a user understands: calibrated on clean faces, with data, terms and limits."""
+    """Puts the model into the package, with a card that a user understands: calibrated on clean
+    faces, with data, terms and limits."""
     from fiqa.methods.bundled import CARD
 
     model, card = out / "fiqa.onnx", read_card(card_path(out / "fiqa.onnx"))
@@ -262,11 +277,17 @@ def ship(out: Path, package: Path) -> None:
         "numbers": {name: value for name, value in card.numbers.items() if name in kept},
         "name": "fiqa",
         "calibration": Calibration(x0=median - width * float(log[0]), w=width),
-        "license": "Apache-2.0 (the weights; the images that they were trained on are for research)",
+        "license": (
+            "Apache-2.0 (the weights; the images that they were trained on are for research)"
+        ),
         "paper": CARD.paper,
         "source": f"recipes/bundled.sh of this project; {card.source.removeprefix('trained by ')}",
-        "training_data": "LFW, the people of peopleDevTrain.txt, and a web-collected set of 63 celebrities (pins): 20,089 aligned crops, each with four copies "
-        f"spoiled on purpose, and 1,000 pictures without a face. No image of a person of peopleDevTest.txt. {card.training_data}",
+        "training_data": (
+            "LFW, the people of peopleDevTrain.txt, and a web-collected set of 63 celebrities"
+            " (pins): 20,089 aligned crops, each with four copies spoiled on purpose, and 1,000"
+            " pictures without a face. No image of a person of peopleDevTest.txt."
+            f" {card.training_data}"
+        ),
         "limits": CARD.limits,
     }
     package.mkdir(exist_ok=True)

@@ -1,9 +1,12 @@
-"""The training images of the bundled model: clean crops, spoiled copies of each, pictures without a face, and the six factors of all of them.
+"""The training images of the bundled model: clean crops, spoiled copies of each, pictures without a
+face, and the six factors of all of them.
 
     python recipes/bundled_copies.py ../shared/data runs/bundled
 
-Writes OUT/faces/PERSON/IMAGE~KIND.jpg and OUT/factors.parquet. Every clean crop comes with four copies: as the web and as a cabin would spoil it, and two steps
-of one ladder, whose order is known. Landmarks are found in the clean crop and move with the damage, so a copy's factors know its pose and what left the frame.
+Writes OUT/faces/PERSON/IMAGE~KIND.jpg and OUT/factors.parquet. Every clean crop comes with four
+copies: as the web and as a cabin would spoil it, and two steps of one ladder, whose order is known.
+Landmarks are found in the clean crop and move with the damage, so a copy's factors know its pose
+and what left the frame.
 """
 
 from __future__ import annotations
@@ -106,7 +109,8 @@ def row(name: str, factors: dict[str, float]) -> dict[str, object]:
 
 
 def not_faces(paths: list[Path], out: Path) -> Iterator[dict[str, object]]:
-    """Pictures without a face: flat, noise, smooth clouds, stripes, shuffled tiles, and corners of crops enlarged; every factor 0."""
+    """Pictures without a face: flat, noise, smooth clouds, stripes, shuffled tiles, and corners of
+    crops enlarged; every factor 0."""
     rng = np.random.default_rng(104)
     folder = out / NOT_A_FACE
     folder.mkdir(parents=True, exist_ok=True)

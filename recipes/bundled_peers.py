@@ -2,9 +2,11 @@
 
     python recipes/bundled_peers.py ../shared/data runs/peers [NAME=MODEL.onnx ...]
 
-LFW's people for the test (1,711), clean and spoiled; recognizers A and B; iso, FMR 1e-3, all pairs; areas as mean FNMR / FNMR at discard 0, with the paired
-difference to the first model and its interval over people. Without models it is the bundled one. The spoiled copy is made here: half of the faces get one kind
-of damage, drawn alike from all kinds, strength evenly up to 0.6. The bundled model has learned from these kinds, on other people and with other draws.
+LFW's people for the test (1,711), clean and spoiled; recognizers A and B; iso, FMR 1e-3, all pairs;
+areas as mean FNMR / FNMR at discard 0, with the paired difference to the first model and its
+interval over people. Without models it is the bundled one. The spoiled copy is made here: half of
+the faces get one kind of damage, drawn alike from all kinds, strength evenly up to 0.6. The bundled
+model has learned from these kinds, on other people and with other draws.
 """
 
 from __future__ import annotations
@@ -90,7 +92,8 @@ def qualities(
 
 
 def inside(quality: Quality, vector: Any, template: Any) -> float:
-    """Mean Spearman, inside each person of LEAST images or more, of the score and the mean similarity to the clean images of the others of the person."""
+    """Mean Spearman, inside each person of LEAST images or more, of the score and the mean
+    similarity to the clean images of the others of the person."""
     value = quality.at(vector.id)
     who = np.array([name.split("/")[0] for name in vector.id.tolist()])
     place = {name: row for row, name in enumerate(template.id.tolist())}
@@ -147,7 +150,8 @@ def main(data: Path, out: Path, models: dict[str, str]) -> None:
             for title, chosen in peers.items():
                 print(f"\n**{name}, recognizer {r.upper()}, {title}**\n")
                 print(
-                    "| score | area to .3 | less the first's | area to .95 | less the first's | Spearman inside a person |"
+                    "| score | area to .3 | less the first's | area to .95 | less the first's |"
+                    " Spearman inside a person |"
                 )
                 print("|---|---|---|---|---|---|")
                 table = areas(chosen, vector)

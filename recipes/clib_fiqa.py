@@ -1,9 +1,9 @@
-"""The parts of recipes/clib_fiqa.sh that are more than one command: which images, the ablation's runs, and the tables and pictures at its end.
+"""The parts of recipes/clib_fiqa.sh that are more than one command: which images, the ablation's
+runs, and the tables and pictures at its end.
 
-python recipes/clib_fiqa.py prepare ../shared/data runs/bundled runs/clib_fiqa
-python recipes/clib_fiqa.py ablation runs/clib_fiqa
-python recipes/clib_fiqa.py table runs/peers runs/clib_fiqa
-python recipes/clib_fiqa.py pictures runs/clib_fiqa
+python recipes/clib_fiqa.py prepare ../shared/data runs/bundled runs/clib_fiqa python
+recipes/clib_fiqa.py ablation runs/clib_fiqa python recipes/clib_fiqa.py table runs/peers
+runs/clib_fiqa python recipes/clib_fiqa.py pictures runs/clib_fiqa
 """
 
 from __future__ import annotations
@@ -41,14 +41,19 @@ RUNS = {
     "+ illumination (all)": {"stage1": EPOCHS},
     "with confidence calibration": {},
 }
-"""A run of the ablation -> what differs from recipes/clib_fiqa.toml. Where stage 1 lasts to the end there is a merged-factor network and no stage 2."""
+"""A run of the ablation -> what differs from recipes/clib_fiqa.toml.
+
+Where stage 1 lasts to the end there is a merged-factor network and no stage 2.
+"""
 FULL, ALL, MERGED = "with confidence calibration", "+ illumination (all)", "merged factors alone"
 
 
 def prepare(data: Path, bundled: Path, out: Path) -> None:
-    """Writes OUT/faces.parquet: of every chosen image the crop spoiled as the web does where recognizer A has its vector (half of them), else the clean one.
+    """Writes OUT/faces.parquet: of every chosen image the crop spoiled as the web does where
+    recognizer A has its vector (half of them), else the clean one.
 
-    Pose and expression are read from landmarks. They are found in the clean crop, and move with what is done to it.
+    Pose and expression are read from landmarks. They are found in the clean crop, and move with
+    what is done to it.
     """
     cv2.setNumThreads(1)
     known = set(read_embeddings(bundled / "a.npz").id.tolist())
@@ -75,7 +80,8 @@ def prepare(data: Path, bundled: Path, out: Path) -> None:
 
 
 def chosen(paths: list[Path]) -> list[Path]:
-    """Images of people who have at least 3 (an anchor needs a center that is more than the image itself), at most 80 of each, evenly."""
+    """Images of people who have at least 3 (an anchor needs a center that is more than the image
+    itself), at most 80 of each, evenly."""
     people: dict[Path, list[Path]] = {}
     for path in paths:
         people.setdefault(path.parent, []).append(path)
@@ -90,7 +96,8 @@ def chosen(paths: list[Path]) -> list[Path]:
 
 
 def ablation(out: Path) -> None:
-    """Trains every run of the ablation into OUT/ablation; all share the frozen backbone's features."""
+    """Trains every run of the ablation into OUT/ablation; all share the frozen backbone's
+    features."""
     settings = [
         f"data.faces={out / 'faces.parquet'}",
         f"data.labels={out / 'labels.parquet'}",
@@ -102,7 +109,8 @@ def ablation(out: Path) -> None:
         done = fiqa.train("recipes/clib_fiqa.toml", out=folder(out, name), settings=settings + own)
         last = done.history[-1]
         print(
-            f"{name}: Spearman {last['spearman']:.3f}, MAE {last['mae']:.3f} on people held out, {last['seconds']:.0f} s"
+            f"{name}: Spearman {last['spearman']:.3f}, MAE {last['mae']:.3f} on people held out,"
+            f" {last['seconds']:.0f} s"
         )
 
 
@@ -116,7 +124,11 @@ def folder(out: Path, name: str) -> Path:
 
 
 def scores(run: Path, vectors: Embeddings, name: str, *, merged: bool = False) -> Quality:
-    """The scores of a run's last weights. The frozen backbone gives recognizer A's own vectors, which are known, so no image is read again."""
+    """The scores of a run's last weights.
+
+    The frozen backbone gives recognizer A's own vectors, which are known, so no image is read
+    again.
+    """
     import torch
     from safetensors.torch import load_file
 
@@ -140,7 +152,8 @@ def scores(run: Path, vectors: Embeddings, name: str, *, merged: bool = False) -
 
 
 def table(peers: Path, out: Path) -> None:
-    """Prints a markdown table for LFW's people for the test, clean and spoiled, under recognizers A and B."""
+    """Prints a markdown table for LFW's people for the test, clean and spoiled, under recognizers A
+    and B."""
     for test in ("clean", "spoiled"):
         known = peers / f"scores_{test}"
         vectors = {r: read_embeddings(known / f"{r}.npz") for r in "ab"}
@@ -155,7 +168,8 @@ def table(peers: Path, out: Path) -> None:
         ]
         for r, vector in vectors.items():
             print(
-                f"\n**{test}, recognizer {r.upper()}**\n\n| score | pAUC(.3) | this minus calibrated | AUC(.95) |\n|---|---|---|---|"
+                f"\n**{test}, recognizer {r.upper()}**\n\n| score | pAUC(.3) | this minus"
+                " calibrated | AUC(.95) |\n|---|---|---|---|"
             )
             lines(found, vector, out / f"report_{test}_{r}")
 
@@ -171,7 +185,8 @@ def lines(found: Sequence[Quality], vector: Embeddings, report: Path) -> None:
 
 
 def pictures(out: Path) -> None:
-    """Writes confidence.png, how the confidences of the training images lie, and lowest.png, the images with the lowest (for your eyes: the faces are real)."""
+    """Writes confidence.png, how the confidences of the training images lie, and lowest.png, the
+    images with the lowest (for your eyes: the faces are real)."""
     from matplotlib.figure import Figure
 
     known = pl.read_parquet(folder(out, FULL) / "confidence.parquet").join(
@@ -196,13 +211,15 @@ def pictures(out: Path) -> None:
         some = known.filter(pl.Series(rows))
         gap = (some["predicted"] - some["merged"]).abs().mean()
         print(
-            f"{part}: anchor {some['label'].mean():.3f}, predicted {some['predicted'].mean():.3f}, |predicted - merged| {gap:.3f}"
+            f"{part}: anchor {some['label'].mean():.3f}, predicted {some['predicted'].mean():.3f},"
+            f" |predicted - merged| {gap:.3f}"
         )
     sheet(known.sort("value").head(48), out / "lowest.png")
 
 
 def sheet(rows: pl.DataFrame, file: Path) -> None:
-    """A contact sheet with confidence, anchor, and the qualities that network and factors suggest."""
+    """A contact sheet with confidence, anchor, and the qualities that network and factors
+    suggest."""
     from fiqa.report.picture import Picture
 
     picture = Picture(12 * 118, 4 * 160)

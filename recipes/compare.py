@@ -1,4 +1,5 @@
-"""The parts of recipes/compare.sh: every method on the same crops, under the same recognizers and by the same protocol.
+"""The parts of recipes/compare.sh: every method on the same crops, under the same recognizers and
+by the same protocol.
 
     python recipes/compare.py sets DATA OUT        # test sets clean and spoiled, recognizers A and B, their vectors
     python recipes/compare.py scores DATA OUT      # OUT/scores_{clean,spoiled}/METHOD.parquet; those that are there stay
@@ -6,9 +7,10 @@
     python recipes/compare.py cost DATA OUT        # prints time and memory, all methods in one run, as ratios to LightQNet dm100
     python recipes/compare.py seeds DATA OUT       # prints how much of a random method's score, and of a training's area, is chance
 
-Trained models are OUT/models/NAME.onnx, the same with other seeds OUT/models/seeds/NAME.SEED.onnx. The probes ask OUT/recognizer_a.pt. FROQ chooses its layers
-by SER-FIQ's scores of 240 images of people who are not in the test. FaceQAN takes a second a face: it scores `few` alone, and is compared on those. What label
-optimization does to each is recipes/compare_labels.py.
+Trained models are OUT/models/NAME.onnx, the same with other seeds OUT/models/seeds/NAME.SEED.onnx.
+The probes ask OUT/recognizer_a.pt. FROQ chooses its layers by SER-FIQ's scores of 240 images of
+people who are not in the test. FaceQAN takes a second a face: it scores `few` alone, and is
+compared on those. What label optimization does to each is recipes/compare_labels.py.
 """
 
 from __future__ import annotations
@@ -53,10 +55,14 @@ NAMES = {"norm": "norm of A"}
 """What a file's scores are called in the tables."""
 SETS = ("clean", "spoiled")
 FEW = 240
-"""Faces that FaceQAN scores, at least: about four minutes of one core a set. Fewer than 46 would not resolve an FMR of .001."""
+"""Faces that FaceQAN scores, at least: about four minutes of one core a set.
+
+Fewer than 46 would not resolve an FMR of .001.
+"""
 REFERENCE = 240
 STUDENT = "sdd_fiqa"
-"""Recognizer A with a linear output: what a score costs once its labels are transferred to that network."""
+"""Recognizer A with a linear output: what a score costs once its labels are transferred to that
+network."""
 ROUNDS, FACES = 7, 4
 """Rounds of timing, turn about, and faces of each in a round."""
 SAMPLES = {"ser_fiq": (64, 5), "faceqan": (16, 3)}
@@ -94,7 +100,8 @@ def models(data: Path, out: Path) -> dict[str, dict[str, Any]]:
 
 
 def reference(data: Path, out: Path) -> None:
-    """Scores the faces by which FROQ chooses its layers: every k-th image of people who are not in the test."""
+    """Scores the faces by which FROQ chooses its layers: every k-th image of people who are not in
+    the test."""
     target = out / "froq_reference.parquet"
     if not target.is_file():
         paths = [
@@ -110,7 +117,8 @@ def reference(data: Path, out: Path) -> None:
 
 
 def few(paths: Iterable[Path]) -> list[Path]:
-    """Returns FaceQAN's faces: the images of people with two to six of them, people drawn with seed 0 until there are FEW."""
+    """Returns FaceQAN's faces: the images of people with two to six of them, people drawn with seed
+    0 until there are FEW."""
     people: dict[str, list[Path]] = {}
     for path in sorted(paths):
         people.setdefault(path.parent.name, []).append(path)
@@ -131,7 +139,8 @@ def images(out: Path, name: str) -> list[Path]:
 
 
 def scores(data: Path, out: Path) -> None:
-    """Scores both sets by every method, one file each; what is there stays if it is of the same images, model and settings."""
+    """Scores both sets by every method, one file each; what is there stays if it is of the same
+    images, model and settings."""
     if (out / "recognizer_a.pt").is_file():
         reference(data, out)
     others = {
@@ -150,13 +159,15 @@ def scores(data: Path, out: Path) -> None:
             )
             if not done.current:
                 print(
-                    f"{method}, {name}: {len(chosen)} faces, {time.process_time() - start:.0f} s of CPU",
+                    f"{method}, {name}: {len(chosen)} faces, {time.process_time() - start:.0f} s"
+                    " of CPU",
                     flush=True,
                 )
 
 
 def qualities(data: Path, out: Path, name: str, vectors: Mapping[str, Any]) -> list[Quality]:
-    """Every score of a set, raw, LightQNet's first; with the length of B's vector, and FaceQnet's published scores of the clean images."""
+    """Every score of a set, raw, LightQNet's first; with the length of B's vector, and FaceQnet's
+    published scores of the clean images."""
     files = sorted(
         (out / f"scores_{name}").glob("*.parquet"), key=lambda file: (file.stem != FIRST, file.stem)
     )
@@ -180,7 +191,8 @@ def evaluated(
 
 
 def table(name: str, title: str, result: Evaluation) -> Table:
-    """A row per score: areas under A and B, spread, with a star where the score has no scale and its own percentiles stand in for one."""
+    """A row per score: areas under A and B, spread, with a star where the score has no scale and
+    its own percentiles stand in for one."""
     wide = {
         score.name: (score.spread or spread(stretched(score.value)), "*" * (score.unit is None))
         for score in result.scores
@@ -205,13 +217,15 @@ def counts(result: Evaluation) -> str:
     for letter, recognizer in zip("AB", result.recognizers, strict=False):
         known = recognizer.counts
         told.append(
-            f"{letter}: {known['errors']:.0f} errors of {known['mated']:.0f} mated pairs, threshold {recognizer.threshold:.3f}"
+            f"{letter}: {known['errors']:.0f} errors of {known['mated']:.0f} mated pairs, threshold"
+            f" {recognizer.threshold:.3f}"
         )
     return "; ".join(told)
 
 
 def tables(data: Path, out: Path) -> None:
-    """Prints a table for each set; a score that lacks images gets a table of its own, against the first and the bundled model on the images that it has."""
+    """Prints a table for each set; a score that lacks images gets a table of its own, against the
+    first and the bundled model on the images that it has."""
     for name in SETS:
         vectors = {r: read_embeddings(out / f"scores_{name}" / f"{r}.npz") for r in "ab"}
         found = qualities(data, out, name, vectors)
@@ -238,7 +252,8 @@ def tables(data: Path, out: Path) -> None:
 
 
 def cost(data: Path, out: Path) -> None:
-    """Prints ms per face on one thread (median of rounds, turn about, one face at a time) and the peak memory of a process of its own."""
+    """Prints ms per face on one thread (median of rounds, turn about, one face at a time) and the
+    peak memory of a process of its own."""
     os.environ["OMP_NUM_THREADS"] = "1"
     one_thread()
     if (out / "recognizer_a.pt").is_file():
@@ -322,7 +337,8 @@ def peak(how: str, path: str) -> None:
 
 
 def seeds(data: Path, out: Path) -> None:
-    """Prints what chance does: to a random method's score, and, by training with other seeds, to an area."""
+    """Prints what chance does: to a random method's score, and, by training with other seeds, to an
+    area."""
     one_thread()
     paths = images(out, "clean")
     rows: list[list[Any]] = []

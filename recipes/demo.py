@@ -1,7 +1,9 @@
 """The whole of fiqa on one real photograph, in under a minute: `make demo`.
 
-It takes the portrait that scikit-image carries (Eileen Collins, by NASA, public domain), scores it as `fiqa score` would, then spoils the face on purpose,
-in seven ways and five strengths each, to see whether the score falls and says why. It writes portrait.png, sheet.html (the contact sheet) and ladders.png.
+It takes the portrait that scikit-image carries (Eileen Collins, by NASA, public domain), scores it
+as `fiqa score` would, then spoils the face on purpose, in seven ways and five strengths each, to
+see whether the score falls and says why. It writes portrait.png, sheet.html (the contact sheet) and
+ladders.png.
 """
 
 from __future__ import annotations
@@ -38,7 +40,8 @@ STEPS = 6
 
 
 def explained(scorer: Scorer, face: Faces, name: str) -> dict[str, Any]:
-    """Returns the row of the score table of one face in memory: what `fiqa score --explain` writes for a file."""
+    """Returns the row of the score table of one face in memory: what `fiqa score --explain` writes
+    for a file."""
     raw, why = scorer.assess(face)
     uqs = scorer.unified(raw)
     known = {factor: float(why.quality[factor][0]) for factor in FACTORS} if why else {}
@@ -55,7 +58,8 @@ def explained(scorer: Scorer, face: Faces, name: str) -> dict[str, Any]:
 
 
 def aligned_portrait(path: Path) -> Faces:
-    """Returns the one face of the portrait: found, chosen (dlib also reports a false face here), aligned."""
+    """Returns the one face of the portrait: found, chosen (dlib also reports a false face here),
+    aligned."""
     image = read_image(path)
     chosen, status = choose(detector("dlib").detect(image.pixels))
     if status != "ok":
@@ -103,7 +107,8 @@ def main() -> None:
     command = f"fiqa score {portrait} --detector dlib --explain"
     first = fiqa.score(portrait, detector="dlib", explain=True, workers=1).row(0, named=True)
     print(
-        f"$ {command}\n{first['path']}: {first['uqs']} of 100, {first['level']}, by {first['model']}"
+        f"$ {command}\n{first['path']}: {first['uqs']} of 100, {first['level']}, by"
+        f" {first['model']}"
     )
     print(
         "  "
@@ -139,7 +144,10 @@ def main() -> None:
         for kind in LADDERS
     }
     title = "Does the score see it, and say why?"
-    lead = "One face, spoiled on purpose. Under each: quality 0..100, its level, the first reason given."
+    lead = (
+        "One face, spoiled on purpose. Under each: quality 0..100, its level, the first reason"
+        " given."
+    )
     save_ladders_png(picture, options.out / "ladders.png", labels=labels, title=title, lead=lead)
     if options.readme:
         options.readme.mkdir(parents=True, exist_ok=True)

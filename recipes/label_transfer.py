@@ -1,10 +1,10 @@
-"""The parts of recipes/label_transfer.sh that are more than one command: spoiled test images, and the tables.
+"""The parts of recipes/label_transfer.sh that are more than one command: spoiled test images, and
+the tables.
 
-python recipes/label_transfer.py sets runs/transfer
-python recipes/label_transfer.py labels runs/transfer
-python recipes/label_transfer.py heads runs/transfer
-python recipes/label_transfer.py tables runs/transfer SEED ...
-python recipes/label_transfer.py times runs/transfer ../shared/data/models/lightqnet-dm100.pb
+python recipes/label_transfer.py sets runs/transfer python recipes/label_transfer.py labels
+runs/transfer python recipes/label_transfer.py heads runs/transfer python recipes/label_transfer.py
+tables runs/transfer SEED ... python recipes/label_transfer.py times runs/transfer
+../shared/data/models/lightqnet-dm100.pb
 """
 
 from __future__ import annotations
@@ -39,13 +39,14 @@ RECOGNIZERS = {"a": "same recognizer", "b": "other recognizer"}
 METHODS = ("analytic", "lightqnet", "cr_fiqa")
 THETAS = (0.0, 0.001, 0.005, 0.02)
 OWN_SCORE = ("analytic", "lightqnet")
-"""Methods that score a crop by themselves; the score of another is its student, the regressor on its labels."""
+"""Methods that score a crop by themselves; the score of another is its student, the regressor on
+its labels."""
 
 
 def sets(out: Path) -> None:
-    """Writes the manifests of the two test sets and of their images to score, which are those of people with two or more; and the spoiled copies, made as a
-    camera of the preset web might deliver them.
-    """
+    """Writes the manifests of the two test sets and of their images to score, which are those of
+    people with two or more; and the spoiled copies, made as a camera of the preset web might
+    deliver them."""
     known = pl.read_csv(out / "test.csv")
     paths = []
     for source, name in known.select("path", "id").iter_rows():
@@ -97,9 +98,9 @@ def labels(out: Path) -> None:
 
 
 def read_test(out: Path, name: str, recognizer: str) -> Test:
-    """Reads a set. Its threshold is that of all non-mated pairs of the images as they are: spoiled images are compared at it too, as in use, because between
-    themselves the worst are so alike that no threshold of theirs would let a mated pair pass.
-    """
+    """Reads a set. Its threshold is that of all non-mated pairs of the images as they are: spoiled
+    images are compared at it too, as in use, because between themselves the worst are so alike that
+    no threshold of theirs would let a mated pair pass."""
     faces = pl.read_csv(out / name / "faces.csv")
     clean, vectors = (
         read_embeddings(out / one / "embeddings" / f"{recognizer}.npz") for one in ("lfw", name)
@@ -138,7 +139,8 @@ def curves(folder: Path, test: Test, seeds: Sequence[str]) -> dict[tuple[str, st
 
 
 def heads(out: Path) -> None:
-    """Prints what optimizing is worth where training is cheap: the recognizer stays as it is, a linear output learns from its vectors, with five seeds."""
+    """Prints what optimizing is worth where training is cheap: the recognizer stays as it is, a
+    linear output learns from its vectors, with five seeds."""
     known = read_embeddings(out / "a.npz")
     wanted = pl.read_csv(out / "train.csv").select("id", "identity")
     rows = find_ids(wanted["id"].to_list(), known.id)
@@ -195,8 +197,8 @@ def tables(out: Path, *seeds: str) -> None:
     tests = {(name, r): read_test(out, name, r) for name in SETS for r in RECOGNIZERS}
     bands = {(name, r): curves(out / name, test, seeds) for (name, r), test in tests.items()}
     note = (
-        f"Raw area x 10^3 under the discard curve (iso, FMR {FMR:g}), 95 % intervals over people ({DRAWS} resamples). "
-        + "; ".join(test.note() for test in tests.values())
+        f"Raw area x 10^3 under the discard curve (iso, FMR {FMR:g}), 95 % intervals over people"
+        f" ({DRAWS} resamples). " + "; ".join(test.note() for test in tests.values())
     )
     for limit in LIMITS:
         for table in [*_main_tables(bands, limit), _ablation(bands, limit), _seeds(bands, limit)]:
@@ -232,9 +234,11 @@ def _ablation(bands: Bands, limit: float) -> Table:
     for method in METHODS:
         for kind in ("prior", "change"):
             cells = [
-                area(one[method, "prior"], limit).text()
-                if kind == "prior"
-                else _change(one, method, "optimized", "prior", limit)
+                (
+                    area(one[method, "prior"], limit).text()
+                    if kind == "prior"
+                    else _change(one, method, "optimized", "prior", limit)
+                )
                 for one in bands.values()
             ]
             rows.append([method, kind, *cells])
@@ -274,7 +278,8 @@ def _change(
 
 
 def times(out: Path, lightqnet: str) -> None:
-    """Prints Table IV: time per image of each method and of the regressor, turn about in one process."""
+    """Prints Table IV: time per image of each method and of the regressor, turn about in one
+    process."""
     files = pl.read_csv(out / "test.csv")["path"].to_list()[:32]
     crops = np.stack([read_image(file).pixels for file in files])
     scorers = {

@@ -1,7 +1,8 @@
-"""The parts of recipes/labels.sh that are more than one command: which images, and the tables at its end.
+"""The parts of recipes/labels.sh that are more than one command: which images, and the tables at
+its end.
 
-python recipes/labels.py prepare ../shared/data runs/labels
-python recipes/labels.py table runs/labels
+python recipes/labels.py prepare ../shared/data runs/labels python recipes/labels.py table
+runs/labels
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ SHOWN, CELL = 12, 80
 
 
 def prepare(data: Path, out: Path) -> None:
-    """Writes the list of images, and puts the recognizers with their cards into the output folder."""
+    """Writes the list of images, and puts the recognizers with their cards into the output
+    folder."""
     images = [
         image
         for name in people(data, "Train")
@@ -50,13 +52,16 @@ def table(out: Path) -> None:
     write_report(found, out / "report")
     under = found.recognizers[0]
     print(
-        f"{found.counts['images']} images, {found.counts['identities']} people, recognizer B; iso, FMR 1e-3"
+        f"{found.counts['images']} images, {found.counts['identities']} people, recognizer B; iso,"
+        " FMR 1e-3"
     )
     print(
-        f"FNMR at discard 0: {under.fnmr:.4f} of {int(under.counts['mated'])} mated pairs; {int(under.counts['nonmated'])} non-mated"
+        f"FNMR at discard 0: {under.fnmr:.4f} of {int(under.counts['mated'])} mated pairs;"
+        f" {int(under.counts['nonmated'])} non-mated"
     )
     print(
-        "pAUC(.3), AUC(.95): mean FNMR up to that discard / FNMR at 0, with 95 % intervals over people"
+        "pAUC(.3), AUC(.95): mean FNMR up to that discard / FNMR at 0, with 95 % intervals over"
+        " people"
     )
     print(f"{'labels':<24}{'pAUC(.3)':>24}{'AUC(.95)':>24}{'errors left at .3':>22}")
     for curve in under.curves:
@@ -97,7 +102,8 @@ def agreement(labels: dict[str, Quality]) -> None:
 
 
 def sheet(labels: dict[str, Quality], out: Path) -> None:
-    """Writes sheet.png: for each label set the best, middle and worst faces among people with ten images or more. For your eyes; the faces are real."""
+    """Writes sheet.png: for each label set the best, middle and worst faces among people with ten
+    images or more. For your eyes; the faces are real."""
     from fiqa.data.images import read_image
 
     faces = read_manifest(out / "faces.parquet")

@@ -1,4 +1,6 @@
-"""Does a cut hold on other people? Half of the people choose it, the other half tries it, many times.
+"""Does a cut hold on other people?
+
+Half of the people choose it, the other half tries it, many times.
 
     python recipes/safe_cut.py scores.parquet emb.npz [--fnmr .01 --fnmr .02] [--most 10]
 
@@ -100,10 +102,12 @@ def main() -> None:
                     other = fnmr_on(evidence, taken[~first], quality, cut, ours.threshold)
                     outcomes[rate, kind].append((other, ours.scale.coverage(cut)))
     print(
-        f"{len(taken):,} images of {len(people):,} people, {given.splits} splits in halves, FMR {given.fmr:g}"
+        f"{len(taken):,} images of {len(people):,} people, {given.splits} splits in halves, FMR"
+        f" {given.fmr:g}"
     )
     print(
-        "| wanted FNMR | cut | splits with a cut | misses | median FNMR of the others | images kept |"
+        "| wanted FNMR | cut | splits with a cut | misses | median FNMR of the others | images"
+        " kept |"
     )
     print("|---:|---|---:|---:|---:|---:|")
     for (rate, kind), found in outcomes.items():
@@ -113,7 +117,8 @@ def main() -> None:
         other, kept = np.array(found).T
         misses = int(np.sum(other > rate))
         print(
-            f"| {rate:g} | {kind} | {len(found)} | {misses} | {np.median(other):.4f} | {np.median(kept):.1%} |",
+            f"| {rate:g} | {kind} | {len(found)} | {misses} | {np.median(other):.4f} |"
+            f" {np.median(kept):.1%} |",
             flush=True,
         )
 

@@ -2,9 +2,10 @@
 
     python recipes/splits.py ../shared/data runs/a [--only pins] [--every 2]
 
-Writes runs/a/train.csv: the people of LFW's peopleDevTrain and the pins celebrities, less those whose name is among the people of the test; runs/a/test.csv:
-the people of LFW's peopleDevTest (columns path, id, identity); runs/a/recognizer_{a,b}.onnx with cards. `--only` and `--every` make the training set smaller:
-pins or lfw alone, and every k-th image of each person.
+Writes runs/a/train.csv: the people of LFW's peopleDevTrain and the pins celebrities, less those
+whose name is among the people of the test; runs/a/test.csv: the people of LFW's peopleDevTest
+(columns path, id, identity); runs/a/recognizer_{a,b}.onnx with cards. `--only` and `--every` make
+the training set smaller: pins or lfw alone, and every k-th image of each person.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Shared fixtures: the measuring data beside the checkout (optional), small synthetic faces, a quiet environment."""
+"""Shared fixtures: the measuring data beside the checkout (optional), small synthetic faces, a
+quiet environment."""
 
 from __future__ import annotations
 
@@ -8,7 +9,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-# before anything reads them: two workers on two cores with two threads each only wait for each other
+# before anything reads them: two workers on two cores with two threads each only wait for each
+# other
 for _name, _value in {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "MPLBACKEND": "Agg"}.items():
     os.environ.setdefault(_name, _value)
 
@@ -21,7 +23,8 @@ DATA = Path(os.environ.get("FIQA_TEST_DATA", ROOT.parent / "shared" / "data"))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Everything in tests/realdata needs the measuring data; without it each test is skipped and says why."""
+    """Everything in tests/realdata needs the measuring data; without it each test is skipped and
+    says why."""
     skip = pytest.mark.skip(
         reason=f"needs the measuring data at {DATA} (set FIQA_TEST_DATA to point elsewhere)"
     )
@@ -46,7 +49,8 @@ def root() -> Path:
 
 @pytest.fixture(autouse=True)
 def _home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every test has a FIQA_HOME of its own, so nothing on the developer's machine changes a result."""
+    """Every test has a FIQA_HOME of its own, so nothing on the developer's machine changes a
+    result."""
     monkeypatch.setenv("FIQA_HOME", str(tmp_path_factory.mktemp("home")))
 
 
@@ -58,7 +62,8 @@ def rng() -> np.random.Generator:
 
 @pytest.fixture
 def clustered(rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.str_]]:
-    """(embeddings (60,16) unit rows, identities (60,)): six people with ten images each, of growing noise."""
+    """(embeddings (60,16) unit rows, identities (60,)): six people with ten images each, of growing
+    noise."""
     centers = rng.normal(size=(6, 16))
     noise = np.linspace(0.1, 1.5, 10)
     vectors = (centers[:, None, :] + noise[None, :, None] * rng.normal(size=(6, 10, 16))).reshape(
@@ -88,7 +93,8 @@ def hostile_folder(hostile: ModuleType, tmp_path: Path) -> dict[Path, str]:
 
 @pytest.fixture
 def not_faces(rng: np.random.Generator) -> dict[str, NDArray[np.uint8]]:
-    """Images (H,W,3) uint8 without a face, by name; `car` is a car's front, the likeliest drawing to be taken for one."""
+    """Images (H,W,3) uint8 without a face, by name; `car` is a car's front, the likeliest drawing
+    to be taken for one."""
     import cv2
 
     noise = rng.integers(0, 256, (250, 250, 3), dtype=np.uint8)
@@ -111,7 +117,8 @@ def not_faces(rng: np.random.Generator) -> dict[str, NDArray[np.uint8]]:
 
 @pytest.fixture
 def photo_folder(tmp_path: Path) -> Path:
-    """A working folder as the pages assume it: `photos/astronaut.png`, a real portrait (scikit-image's, public domain)."""
+    """A working folder as the pages assume it: `photos/astronaut.png`, a real portrait
+    (scikit-image's, public domain)."""
     from PIL import Image
     from skimage.data import astronaut
 
@@ -122,7 +129,8 @@ def photo_folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def torch_recognizer() -> Any:
-    """A tiny recognizer in torch with all that probes ask of one (BatchNorm2d, trunk and tail, dropout .3), its statistics those of drawn faces."""
+    """A tiny recognizer in torch with all that probes ask of one (BatchNorm2d, trunk and tail,
+    dropout .3), its statistics those of drawn faces."""
     import cv2
     import torch
 

@@ -1,4 +1,5 @@
-"""Forty files that a folder of images should not hold, and does: made on the spot, none of them copied from anywhere."""
+"""Forty files that a folder of images should not hold, and does: made on the spot, none of them
+copied from anywhere."""
 
 from __future__ import annotations
 
@@ -157,7 +158,8 @@ def _specials() -> dict[str, tuple[Callable[[Path], None], str]]:
 
 
 def make_hostile_folder(folder: Path) -> dict[Path, str]:
-    """Fills `folder` with the files and returns each path with the status that reading it must give ("ok" for the odd but good ones)."""
+    """Fills `folder` with the files and returns each path with the status that reading it must give
+    ("ok" for the odd but good ones)."""
     folder.mkdir(parents=True, exist_ok=True)
     expected: dict[Path, str] = {}
     for name, (data, status) in _contents().items():

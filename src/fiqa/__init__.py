@@ -12,7 +12,8 @@ from fiqa.privacy import keep_private
 
 __version__ = "0.1.0"
 
-keep_private()  # before any module of fiqa can import onnxruntime; worker processes come by here too
+# before any module of fiqa can import onnxruntime; worker processes come by here too
+keep_private()
 
 _HOME = {
     "DiscardCurve": "fiqa.functional.curve",

@@ -1,6 +1,7 @@
 """Checks at the edge of the pure functions: shapes, finiteness, ranges, names.
 
-A check returns the value in the form in which the function needs it, or raises an error that says what must hold and what came.
+A check returns the value in the form in which the function needs it, or raises an error that says
+what must hold and what came.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ def array(
     Args:
         value: anything numpy can read.
         name: the parameter's name, for the message.
-        shape: one entry per axis: a number that must match, or a letter ("N") that matches any length (twice: the same).
+        shape: one entry per axis: a number that must match, or a letter ("N") that matches any
+            length (twice: the same).
         dtype: converted to when given.
 
     Raises:
@@ -51,7 +53,10 @@ def array(
 
 
 def matrix(value: ArrayLike, name: str, *, rows: int | None = None) -> NDArray[Any]:
-    """Returns (N,D) numbers as they are: nothing is copied, a memory map stays one. Raises ShapeError (also for another N than `rows`)."""
+    """Returns (N,D) numbers as they are: nothing is copied, a memory map stays one.
+
+    Raises ShapeError (also for another N than `rows`).
+    """
     result = np.asanyarray(value)
     if result.ndim != 2 or rows not in (None, len(result)):
         raise ShapeError(
@@ -61,7 +66,8 @@ def matrix(value: ArrayLike, name: str, *, rows: int | None = None) -> NDArray[A
 
 
 def finite(value: NDArray[Any], name: str) -> NDArray[Any]:
-    """Returns `value` if it holds neither NaN nor infinity; raises InputError with their count otherwise."""
+    """Returns `value` if it holds neither NaN nor infinity; raises InputError with their count
+    otherwise."""
     bad = int(value.size - np.count_nonzero(np.isfinite(value)))
     if bad:
         raise InputError(
@@ -87,7 +93,8 @@ def ids(value: Iterable[Any], name: str, *, length: int | None = None) -> NDArra
 
 
 def choice(value: str, name: str, options: Iterable[str]) -> str:
-    """Returns `value` if it is one of `options`; raises UnknownNameError with the closest one otherwise."""
+    """Returns `value` if it is one of `options`; raises UnknownNameError with the closest one
+    otherwise."""
     known = list(options)
     if value not in known:
         raise UnknownNameError(name, str(value), known)
@@ -103,19 +110,22 @@ def in_range(
     open_low: bool = False,
     open_high: bool = False,
 ) -> float:
-    """Returns `value` if it lies between `low` and `high`; raises InputError otherwise (also for NaN)."""
+    """Returns `value` if it lies between `low` and `high`; raises InputError otherwise (also for
+    NaN)."""
     inside = (value > low if open_low else value >= low) and (
         value < high if open_high else value <= high
     )
     if not inside:
         raise InputError(
-            f"{name} must be in {'(' if open_low else '['}{low}, {high}{')' if open_high else ']'}, got {value}."
+            f"{name} must be in {'(' if open_low else '['}{low}, {high}{')' if open_high else ']'},"
+            f" got {value}."
         )
     return value
 
 
 def crops(value: ArrayLike, name: str = "crops", *, color: str = "RGB") -> NDArray[np.uint8]:
-    """Returns aligned crops as (N,S,S,3) uint8 RGB; raises ShapeError for anything else (floats are not guessed at).
+    """Returns aligned crops as (N,S,S,3) uint8 RGB; raises ShapeError for anything else (floats are
+    not guessed at).
 
     Args:
         value: the crops.
@@ -135,7 +145,8 @@ def crops(value: ArrayLike, name: str = "crops", *, color: str = "RGB") -> NDArr
 
 
 def unit_rows(value: ArrayLike, name: str, *, tolerance: float = 1e-3) -> NDArray[np.float32]:
-    """Returns (N,D) float32 rows of unit length; raises when a row is not (NaN and zero rows are not)."""
+    """Returns (N,D) float32 rows of unit length; raises when a row is not (NaN and zero rows are
+    not)."""
     result = array(value, name, shape=("N", "D"), dtype=np.float32)
     norms = np.sqrt(np.einsum("nd,nd->n", result, result, dtype=np.float64))
     bad = int(np.count_nonzero(~(np.abs(norms - 1.0) <= tolerance)))

@@ -16,7 +16,8 @@
     ├── WorkerError (RuntimeError)       a worker process ended without an answer: a crash in native code, or killed for its memory
     └── MissingExtraError (ImportError)  an optional dependency is not installed
 
-An error says what must hold, what was given and, where there is one, a remedy on a line that starts with `hint:`.
+An error says what must hold, what was given and, where there is one, a remedy on a line that starts
+with `hint:`.
 """
 
 from __future__ import annotations
@@ -73,7 +74,10 @@ class ShapeError(InputError):
 
 
 class UnknownNameError(InputError):
-    """A name that is in no table. The message lists the table's names and the hint the closest one."""
+    """A name that is in no table.
+
+    The message lists the table's names and the hint the closest one.
+    """
 
     def __init__(self, kind: str, given: str, known: Iterable[str]) -> None:
         names = sorted(known)
@@ -102,7 +106,8 @@ class UnsafeFileError(ReadError):
 
 
 class ContentError(ReadError, InputError):
-    """A file that can be read and holds what it must not, or lacks what it must have: a column, a number, a key."""
+    """A file that can be read and holds what it must not, or lacks what it must have: a column, a
+    number, a key."""
 
 
 class ContentShapeError(ContentError, ShapeError):
@@ -120,7 +125,10 @@ class WeightsError(ReadError):
 
 
 class WriteError(FiqaError, OSError):
-    """A file cannot be written: the disk is full, permission is missing. What was there before is unchanged."""
+    """A file cannot be written: the disk is full, permission is missing.
+
+    What was there before is unchanged.
+    """
 
 
 class DetectorError(FiqaError, RuntimeError):
@@ -132,7 +140,8 @@ class EvidenceError(FiqaError, ValueError):
 
 
 class WorkerError(FiqaError, RuntimeError):
-    """A worker process ended without an answer: a crash in native code, or killed for its memory."""
+    """A worker process ended without an answer: a crash in native code, or killed for its
+    memory."""
 
 
 class MissingExtraError(FiqaError, ImportError):

@@ -15,7 +15,8 @@ def require(package: str, *, extra: str) -> ModuleType:
 
     Args:
         package: import name, dotted names allowed (`"torch"`, `"transformers"`).
-        extra: the extra of the fiqa distribution that brings it (`"train"`, `"vlm"`, `"dlib"`, ...).
+        extra: the extra of the fiqa distribution that brings it (`"train"`, `"vlm"`, `"dlib"`,
+            ...).
 
     Raises:
         MissingExtraError: the package, or something that it imports, is not installed.

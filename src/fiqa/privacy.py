@@ -1,7 +1,8 @@
-"""Nothing leaves the machine: what the packages below fiqa are told about telemetry, and the folder that fiqa keeps files in.
+"""Nothing leaves the machine: what the packages below fiqa are told about telemetry, and the folder
+that fiqa keeps files in.
 
-Imported before anything else of fiqa, in every process: ONNX Runtime 1.29 and later writes a device id into the home folder and begins to
-send when it is imported, and can be stopped only before that.
+Imported before anything else of fiqa, in every process: ONNX Runtime 1.29 and later writes a device
+id into the home folder and begins to send when it is imported, and can be stopped only before that.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ _late = False
 
 
 def keep_private(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Turns the telemetry of every package off, unless the user has set its variable; an empty one counts as not set.
+    """Turns the telemetry of every package off, unless the user has set its variable; an empty one
+    counts as not set.
 
     >>> variables = {"DO_NOT_TRACK": "0", "ORT_DISABLE_TELEMETRY": ""}
     >>> keep_private(variables)
@@ -65,8 +67,8 @@ def telemetry_line(version: str) -> str:
     """
     if _late:
         return (
-            f"onnxruntime {version} was imported before fiqa, so its telemetry began as it does by default: "
-            f"import fiqa first, or set {_ORT}=1"
+            f"onnxruntime {version} was imported before fiqa, so its telemetry began as it does by"
+            f" default: import fiqa first, or set {_ORT}=1"
         )
     if os.environ.get(_ORT, "").lower() in _ORT_OFF_WORDS:
         return f"onnxruntime {version} may send telemetry: {_ORT} is {os.environ.get(_ORT, '')!r}"
@@ -74,7 +76,8 @@ def telemetry_line(version: str) -> str:
 
 
 def home() -> Path:
-    """Returns the folder of the user's model files: the environment variable FIQA_HOME, else ~/.cache/fiqa. It may not exist yet."""
+    """Returns the folder of the user's model files: the environment variable FIQA_HOME, else
+    ~/.cache/fiqa. It may not exist yet."""
     from pathlib import Path
 
     chosen = os.environ.get("FIQA_HOME")
@@ -84,7 +87,8 @@ def home() -> Path:
 def keep_plots_home() -> None:
     """Lets matplotlib keep its list of fonts in fiqa's folder, unless the user has chosen one.
 
-    Only the command line calls this: in a user's own process matplotlib is the user's, with the settings in its usual place.
+    Only the command line calls this: in a user's own process matplotlib is the user's, with the
+    settings in its usual place.
     """
     if not os.environ.get("MPLCONFIGDIR"):
         try:

@@ -36,7 +36,8 @@ class Reporter:
         self._shown = 0
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        """Reports that `done` of `total` are done; a new stage, or fewer than before, begins anew."""
+        """Reports that `done` of `total` are done; a new stage, or fewer than before, begins
+        anew."""
         now = time.monotonic()
         if stage != self._stage or done < self._offset:
             self._end_line()
@@ -68,7 +69,8 @@ class Reporter:
 
 
 def teller(progress: Progress) -> Told:
-    """Returns what a verb calls: a Reporter for True, nothing for False, else the callable itself."""
+    """Returns what a verb calls: a Reporter for True, nothing for False, else the callable
+    itself."""
     if progress is True:
         return Reporter() if sys.stderr is not None else _silent
     return progress if callable(progress) else _silent

@@ -1,7 +1,7 @@
 """The nouns: frozen dataclasses over numpy, checked when they are made.
 
-Each noun checks the shapes of its fields at construction, so a function that receives one need not. Ids join tables; row order never does.
-Higher quality is better, always.
+Each noun checks the shapes of its fields at construction, so a function that receives one need not.
+Ids join tables; row order never does. Higher quality is better, always.
 """
 
 from __future__ import annotations
@@ -48,13 +48,23 @@ def _set(noun: object, **values: Any) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Manifest:
-    """Which images there are, and what is known of each; the only noun that knows paths. Failures stay as rows.
+    """Which images there are, and what is known of each; the only noun that knows paths.
 
-    Fields: `id` (N,) str unique; `path` (N,) str as it was given or found; `identity` (N,) str, "" when unknown; `split` (N,) str; `status` (N,) str from
-    fiqa.vocabulary.STATUSES; `columns` name -> (N,) array of anything more (sha256, width, height, ...); `identity_from` where the identities come from, in
-    words ("column identity of faces.csv"), "" where nobody said.
+    Failures stay as rows.
 
-    Raises: ShapeError, InputError (ids twice), UnknownNameError (a status that is in no table).
+    Attributes:
+        id: (N,) str unique.
+        path: (N,) str as it was given or found.
+        identity: (N,) str, "" when unknown.
+        split: (N,) str.
+        status: (N,) str from fiqa.vocabulary.STATUSES.
+        columns: name -> (N,) array of anything more (sha256, width, height, ...).
+        identity_from: where the identities come from, in words ("column identity of faces.csv"), ""
+            where nobody said.
+
+    Raises:
+        ShapeError, InputError: ids twice.
+        UnknownNameError: a status that is in no table.
     """
 
     id: NDArray[np.str_]
@@ -76,9 +86,11 @@ class Manifest:
         }
         default = {"identity": "", "split": "", "status": "ok"}
         filled = {
-            key: np.full(n, default[key], dtype=object).astype(np.str_)
-            if value is None
-            else checks.array(value, f"Manifest.{key}", shape=(n,), dtype=np.str_)
+            key: (
+                np.full(n, default[key], dtype=object).astype(np.str_)
+                if value is None
+                else checks.array(value, f"Manifest.{key}", shape=(n,), dtype=np.str_)
+            )
             for key, value in text.items()
         }
         for status in np.unique(filled["status"]):
@@ -117,12 +129,19 @@ class Manifest:
 
 @dataclass(frozen=True, eq=False)
 class Faces:
-    """Aligned faces and what their alignment knew. Only `crops` is always there; None means not known, and its factor is then missing.
+    """Aligned faces and what their alignment knew.
 
-    Fields: `crops` (N,S,S,3) uint8 RGB; `landmarks` (N,5,2) float32 crop pixels (left eye, right eye, nose, left and right mouth corner, image-left first; a
-    row of NaN where unknown); `inside` (N,S,S) bool, True where the pixel came from the frame; `eye_distance` (N,) float32 pixels of the source between the
-    eyes (NaN where unknown); `grey` (N,) bool, True where the source has no color (grey or near infrared); `roll` (N,) float32 degrees by which the head was
-    tilted clockwise in the photograph, before it was aligned (NaN where unknown).
+    Only `crops` is always there; None means not known, and its factor is then missing.
+
+    Attributes:
+        crops: (N,S,S,3) uint8 RGB.
+        landmarks: (N,5,2) float32 crop pixels (left eye, right eye, nose, left and right mouth
+            corner, image-left first; a row of NaN where unknown).
+        inside: (N,S,S) bool, True where the pixel came from the frame.
+        eye_distance: (N,) float32 pixels of the source between the eyes (NaN where unknown).
+        grey: (N,) bool, True where the source has no color (grey or near infrared).
+        roll: (N,) float32 degrees by which the head was tilted clockwise in the photograph, before
+            it was aligned (NaN where unknown).
     """
 
     crops: NDArray[np.uint8]
@@ -175,10 +194,15 @@ class Faces:
 
 @dataclass(frozen=True, eq=False)
 class Factors:
-    """Why a face is good or bad: six qualities, the physical measures behind them, and reason codes.
+    """Why a face is good or bad: six qualities, the physical measures behind them, and reason
+    codes.
 
-    Fields: `quality` name -> (N,) float32 in 0..1, keys exactly fiqa.vocabulary.FACTORS, NaN where the factor cannot be measured; `measures` name -> (N,)
-    float32 with the unit in its name or in fiqa.faces.factors.MEASURES, NaN likewise; `reasons` N tuples of reason codes, the costliest first, symptoms last.
+    Attributes:
+        quality: name -> (N,) float32 in 0..1, keys exactly fiqa.vocabulary.FACTORS, NaN where the
+            factor cannot be measured.
+        measures: name -> (N,) float32 with the unit in its name or in fiqa.faces.factors.MEASURES,
+            NaN likewise.
+        reasons: N tuples of reason codes, the costliest first, symptoms last.
     """
 
     quality: Mapping[str, FloatArray]
@@ -188,7 +212,8 @@ class Factors:
     def __post_init__(self) -> None:
         if tuple(self.quality) != FACTORS:
             raise InputError(
-                f"Factors.quality must have the keys {', '.join(FACTORS)} in this order, got {', '.join(self.quality)}."
+                f"Factors.quality must have the keys {', '.join(FACTORS)} in this order, got"
+                f" {', '.join(self.quality)}."
             )
         n = len(self.reasons)
         quality = {
@@ -218,9 +243,11 @@ class Factors:
 
 @dataclass(frozen=True, eq=False)
 class Embeddings:
-    """Recognition vectors: `id` (N,) str unique, `vector` (N,D) float32 of unit norm, `norm` (N,) float32 the length before normalizing, `recognizer` its name.
+    """Recognition vectors: `id` (N,) str unique, `vector` (N,D) float32 of unit norm, `norm` (N,)
+    float32 the length before normalizing, `recognizer` its name.
 
-    The norm is kept apart because some methods read it as quality (MagFace). A vector that could not be normalized is a missing row, not a NaN one.
+    The norm is kept apart because some methods read it as quality (MagFace). A vector that could
+    not be normalized is a missing row, not a NaN one.
     """
 
     id: NDArray[np.str_]
@@ -256,11 +283,17 @@ class Embeddings:
 
 @dataclass(frozen=True, eq=False)
 class Quality:
-    """One number per face, higher is better: a score when a method computed it from the image, a label when it was made from a recognizer or a judge.
+    """One number per face, higher is better: a score when a method computed it from the image, a
+    label when it was made from a recognizer or a judge.
 
-    Fields: `id` (N,) str unique; `value` (N,) float64 finite, so that scores that differ never tie;
-    `method`; `kind` "score" or "label"; `range` (low, high) or None when open; `provenance` whatever
-    made it (arguments, seeds, hashes). NaN is an error and missing is absent, so every id that is here has a number.
+    Attributes:
+        id: (N,) str unique.
+        value: (N,) float64 finite, so that scores that differ never tie.
+        method: .
+        kind: "score" or "label".
+        range: (low, high) or None when open.
+        provenance: whatever made it (arguments, seeds, hashes). NaN is an error and missing is
+            absent, so every id that is here has a number.
     """
 
     id: NDArray[np.str_]
@@ -302,7 +335,10 @@ class Quality:
         return len(self.id)
 
     def at(self, ids: NDArray[np.str_]) -> NDArray[np.float64]:
-        """Returns the values of `ids` in their order, joined by id. Raises InputError naming an id that has none."""
+        """Returns the values of `ids` in their order, joined by id.
+
+        Raises InputError naming an id that has none.
+        """
         order = np.argsort(self.id)
         place = (
             np.searchsorted(self.id, ids, sorter=order)
@@ -317,14 +353,16 @@ class Quality:
         if not np.all(found):
             missing = np.asarray(ids)[~found]
             raise InputError(
-                f"Quality of {self.method} must cover every id, got none for {len(missing)}, the first {missing[0]!r}."
+                f"Quality of {self.method} must cover every id, got none for {len(missing)}, the"
+                f" first {missing[0]!r}."
             )
         return self.value[order[place]]
 
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """Which images are compared: `index` (P,2) int64 into `ids`, `mated` (P,) bool (True: the same person). No similarity inside."""
+    """Which images are compared: `index` (P,2) int64 into `ids`, `mated` (P,) bool (True: the same
+    person). No similarity inside."""
 
     ids: NDArray[np.str_]
     index: NDArray[np.int64]
@@ -354,9 +392,11 @@ class Pairs:
 class MethodCard:
     """What a method is, as plain data; listing the methods imports nothing else.
 
-    `needs` says what it computes from (crops, landmarks, embeddings, identities, prior, templates, recognizer); `gives` is any of score, label, train, probe;
-    `extras` the fiqa extras it imports; `preprocess` the crop it sees; `weights` where its weights come from and under which license; `status` ready, external,
-    or planned; `summary` what it computes, `equation` in plain text, `use` when it is the one to take, `limits` when it fails, `cost` of one face.
+    `needs` says what it computes from (crops, landmarks, embeddings, identities, prior, templates,
+    recognizer); `gives` is any of score, label, train, probe; `extras` the fiqa extras it imports;
+    `preprocess` the crop it sees; `weights` where its weights come from and under which license;
+    `status` ready, external, or planned; `summary` what it computes, `equation` in plain text,
+    `use` when it is the one to take, `limits` when it fails, `cost` of one face.
     """
 
     name: str
@@ -389,7 +429,8 @@ class Recognizer(Protocol):
     name: str
 
     def embed(self, crops: NDArray[np.uint8]) -> FloatArray:
-        """Returns (N,D) float32 vectors as the network gives them (not normalized) for (N,112,112,3) uint8 RGB crops."""
+        """Returns (N,D) float32 vectors as the network gives them (not normalized) for
+        (N,112,112,3) uint8 RGB crops."""
         ...
 
 
@@ -422,12 +463,13 @@ class Scorer(Protocol):
     def score(
         self, crops: NDArray[np.uint8] | Faces, *, color: str = "RGB", resize: bool = False
     ) -> FloatArray:
-        """Returns (N,) float32 raw quality for crops (N,112,112,3) uint8, or for Faces, which know more;
-        `color` and `resize` as in fiqa.runtime.inputs.as_faces."""
+        """Returns (N,) float32 raw quality for crops (N,112,112,3) uint8, or for Faces, which know
+        more; `color` and `resize` as in fiqa.runtime.inputs.as_faces."""
         ...
 
     def assess(self, faces: Faces) -> tuple[FloatArray, Factors | None]:
-        """Returns the raw quality (N,), as `score`, and the factors behind it, None without any: both from one pass."""
+        """Returns the raw quality (N,), as `score`, and the factors behind it, None without any:
+        both from one pass."""
         return self.score(faces), None
 
     def explain(self, faces: Faces) -> Factors | None:

@@ -1,6 +1,8 @@
-"""The strings that are API: factor names, quality levels, row statuses, reason codes with their advice.
+"""The strings that are API: factor names, quality levels, row statuses, reason codes with their
+advice.
 
-Everything here is plain data, written once. Tables, pages and messages take their words from this file.
+Everything here is plain data, written once. Tables, pages and messages take their words from this
+file.
 """
 
 from __future__ import annotations
@@ -10,10 +12,14 @@ from types import MappingProxyType
 __all__ = ["ADVICE", "CLIB_LEVELS", "EXTRA_FACTORS", "FACTORS", "LEVELS", "NOTES", "STATUSES"]
 
 FACTORS = ("visibility", "occlusion", "pose", "illumination", "blur", "crop")
-"""The six factors of DmsFIQA, in their fixed order. Each has a quality in 0..1, higher is better."""
+"""The six factors of DmsFIQA, in their fixed order.
+
+Each has a quality in 0..1, higher is better.
+"""
 
 EXTRA_FACTORS = ("expression",)
-"""Factors beyond the six that a model may have of its own; their qualities in 0..1 stand among the measures of a face."""
+"""Factors beyond the six that a model may have of its own; their qualities in 0..1 stand among the
+measures of a face."""
 
 LEVELS = ("unusable", "low", "medium", "good", "perfect")
 """The five levels, index 0..4, worst to best."""
@@ -31,7 +37,9 @@ STATUSES = MappingProxyType(
         "corrupt": "The file is an image by its first bytes and cannot be decoded.",
         "empty_file": "The file has 0 bytes.",
         "unsupported_format": "The file is not an image of a known format.",
-        "too_large": "The image has more pixels or bytes than the limit allows; nothing was decoded.",
+        "too_large": (
+            "The image has more pixels or bytes than the limit allows; nothing was decoded."
+        ),
         "unreadable": "The file system refused: permission, a broken disk, not a regular file.",
         "not_found": "There is no file at that path (or no longer).",
         "changed": "The file is not the one whose sha256 the table names.",
@@ -59,14 +67,19 @@ ADVICE = MappingProxyType(
         "uneven_light": "Light the face evenly from both sides.",
         "glare": "Move the light, or the glasses, so that nothing shines into the camera.",
         "extreme_yaw": "Turn the face toward the camera.",
-        "extreme_pitch": "Raise or lower the head, or the camera, until the eyes are level with it.",
+        "extreme_pitch": (
+            "Raise or lower the head, or the camera, until the eyes are level with it."
+        ),
         "extreme_roll": "Hold the head upright.",
         "occluded_eyes": "Uncover the eyes: take off sunglasses, move hair or hands away.",
         "occluded_mouth": "Uncover mouth and nose: take off the mask, move the hand away.",
         "cropped": "Move the whole face into the frame.",
         "face_too_small": "Come closer, or use a higher resolution.",
         "low_contrast": "Add light from the front, or remove haze from the lens.",
-        "unclear_features": "Let eyes, nose and mouth be plainly seen: nothing across them, no hard shadow, the face to the front.",
+        "unclear_features": (
+            "Let eyes, nose and mouth be plainly seen: nothing across them, no hard shadow, the"
+            " face to the front."
+        ),
     }
 )
 """Reason codes and the sentence that says what to do about each."""
@@ -74,15 +87,21 @@ ADVICE = MappingProxyType(
 NOTES = MappingProxyType(
     {
         "profile_converted": "The colors were converted to sRGB from the profile that is named.",
-        "profile_ignored": "The file's colors are not sRGB, and they are read as if they were: its "
-        "profile is broken or of another kind, or there is none to convert by.",
-        "samples_narrow": "The largest of the 16-bit samples fits in so many bits: a 10, 12 or 14-bit "
-        "picture that does not say so comes out dark.",
+        "profile_ignored": (
+            "The file's colors are not sRGB, and they are read as if they were: its "
+            "profile is broken or of another kind, or there is none to convert by."
+        ),
+        "samples_narrow": (
+            "The largest of the 16-bit samples fits in so many bits: a 10, 12 or 14-bit "
+            "picture that does not say so comes out dark."
+        ),
         "samples_clipped": "So many float samples lay below black or above white.",
         "samples_stretched": "Float samples on no known scale: the range was stretched to 0..255.",
-        "looks_turned": "A face is better seen when the photograph is turned by so many degrees "
-        "clockwise; it was not: see --orientation auto.",
+        "looks_turned": (
+            "A face is better seen when the photograph is turned by so many degrees "
+            "clockwise; it was not: see --orientation auto."
+        ),
     }
 )
-"""What was converted or had to be guessed on the way from a file to its pixels, and what each means.
-A note in a table is `code`, or `code=detail`."""
+"""What was converted or had to be guessed on the way from a file to its pixels, and what each
+means. A note in a table is `code`, or `code=detail`."""

@@ -22,7 +22,8 @@ SCORERS = [
     for name in methods.names()
     if "score" in methods.card(name).gives and methods.card(name).status == "ready"
 ]
-"""Those that need no file which cannot be made here; what is external is measured in tests/realdata."""
+"""Those that need no file which cannot be made here; what is external is measured in
+tests/realdata."""
 PROBES = [name for name in SCORERS if "recognizer" in methods.card(name).needs]
 LABELERS = [name for name in methods.names() if "score" not in methods.card(name).gives]
 TRAINED = [name for name in methods.names() if methods.card(name).gives == ("train",)]
@@ -41,7 +42,8 @@ def faces(count: int) -> Faces:
 
 @pytest.fixture
 def load(torch_recognizer):
-    """fiqa.load, with a tiny recognizer for the methods that ask one, and a reference for the one that wants that."""
+    """fiqa.load, with a tiny recognizer for the methods that ask one, and a reference for the one
+    that wants that."""
     clean = faces(7)
     crops = np.concatenate(
         [clean.crops, *(degrade(clean, "blur", amount).crops for amount in (0.3, 0.6, 1.0))]
@@ -86,9 +88,9 @@ def test_the_card_is_complete(name):
 
 def test_listing_needs_no_heavy_package():
     code = (
-        "import sys; from fiqa import methods; cards = [methods.card(n) for n in methods.names()]; "
-        "heavy = {'torch', 'scipy', 'sklearn', 'cv2', 'onnxruntime', 'polars', 'matplotlib', 'transformers'}; "
-        "sys.exit(', '.join(heavy & set(sys.modules)) or 0)"
+        "import sys; from fiqa import methods; cards = [methods.card(n) for n in methods.names()];"
+        " heavy = {'torch', 'scipy', 'sklearn', 'cv2', 'onnxruntime', 'polars', 'matplotlib',"
+        " 'transformers'}; sys.exit(', '.join(heavy & set(sys.modules)) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -142,7 +144,8 @@ class TestScorers:
         scorer, clean = load(name), faces(3)
         if name in PROBES and name != "froq":
             pytest.skip(
-                "a recognizer that was never trained prefers nothing: tests/realdata/test_probes.py asks one that was"
+                "a recognizer that was never trained prefers nothing: tests/realdata/test_probes.py"
+                " asks one that was"
             )
         assert (scorer.score(clean) > scorer.score(degrade(clean, "blur", 1.0))).all()
 
@@ -160,7 +163,8 @@ class TestScorers:
             pytest.skip("the classic measure takes noise for sharpness; its card says so")
         if name in PROBES:
             pytest.skip(
-                "a recognizer that was never trained prefers nothing: tests/realdata/test_probes.py asks one that was"
+                "a recognizer that was never trained prefers nothing: tests/realdata/test_probes.py"
+                " asks one that was"
             )
         scorer = load(name)
         noise = np.random.default_rng(0).integers(0, 256, (5, 112, 112, 3), dtype=np.uint8)
@@ -206,7 +210,8 @@ class TestScorers:
 
 @pytest.mark.parametrize("name", [name for name in methods.names() if methods.card(name).extras])
 def test_a_missing_extra_gives_the_install_line(name, monkeypatch):
-    """Of a method that scores; those that are trained or make labels say so where they begin (fiqa.train, the judges)."""
+    """Of a method that scores; those that are trained or make labels say so where they begin
+    (fiqa.train, the judges)."""
     if name not in SCORERS:
         pytest.skip("asks for its extra when it trains or labels")
     for package in ("torch", "transformers"):

@@ -1,4 +1,5 @@
-"""What holds for every quality model that is a file: a CLIB-FIQA one, tiny and untrained, stands for them."""
+"""What holds for every quality model that is a file: a CLIB-FIQA one, tiny and untrained, stands
+for them."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ from fiqa.methods.clib_fiqa.towers import Towers  # noqa: E402
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    """The file: two convolutions, the mean and the deviation of their places, 360 random prompts."""
+    """The file: two convolutions, the mean and the deviation of their places, 360 random
+    prompts."""
 
     class Image(torch.nn.Module):
         def __init__(self):

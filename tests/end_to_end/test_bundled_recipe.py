@@ -1,4 +1,5 @@
-"""The Python parts of the bundled model's recipe: labels for teacher and student, and where the student begins."""
+"""The Python parts of the bundled model's recipe: labels for teacher and student, and where the
+student begins."""
 
 from __future__ import annotations
 

@@ -38,7 +38,8 @@ def part(root, monkeypatch) -> Any:
 
 @pytest.fixture
 def made(root, tmp_path, monkeypatch) -> Path:
-    """A working folder with the recipe, a recognizer without training, faces with labels, and a test set with vectors and two scores."""
+    """A working folder with the recipe, a recognizer without training, faces with labels, and a
+    test set with vectors and two scores."""
     from safetensors.torch import save_file
 
     from fiqa.nets.catalog import backbone

@@ -1,4 +1,5 @@
-"""The Python parts of the comparison: who the slow method scores, which numbers are in the tables."""
+"""The Python parts of the comparison: who the slow method scores, which numbers are in the
+tables."""
 
 from __future__ import annotations
 

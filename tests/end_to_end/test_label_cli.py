@@ -1,4 +1,5 @@
-"""`fiqa label` as its users run it: exit codes, files, words; and a real process killed at random points."""
+"""`fiqa label` as its users run it: exit codes, files, words; and a real process killed at random
+points."""
 
 from __future__ import annotations
 
@@ -195,7 +196,8 @@ main()
 
 @pytest.mark.slow
 def test_killed_at_random_points_the_rerun_ends_with_the_same_bytes(inputs):
-    """SIGKILL to a real process, again and again until one run gets through; what it leaves is that of an uninterrupted run."""
+    """SIGKILL to a real process, again and again until one run gets through; what it leaves is that
+    of an uninterrupted run."""
 
     def command(out):
         given = [

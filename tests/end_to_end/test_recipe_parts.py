@@ -1,4 +1,5 @@
-"""The Python parts of the recipes for DmsFIQA and label transfer: who is trained on, and the numbers of their tables."""
+"""The Python parts of the recipes for DmsFIQA and label transfer: who is trained on, and the
+numbers of their tables."""
 
 from __future__ import annotations
 
@@ -79,7 +80,8 @@ def test_spoiled_copies_keep_their_names(part, data, tmp_path):
 
 @pytest.fixture
 def transfer_run(tmp_path: Path, rng) -> Path:
-    """What recipes/label_transfer.sh leaves for its tables: two sets, two recognizers, scores of baselines and of regressors with two seeds."""
+    """What recipes/label_transfer.sh leaves for its tables: two sets, two recognizers, scores of
+    baselines and of regressors with two seeds."""
     ids = [f"p{person}/{k}" for person in range(20) for k in range(5)]
     for name in ("lfw", "spoiled"):
         folder = tmp_path / name

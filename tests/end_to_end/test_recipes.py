@@ -93,9 +93,14 @@ def test_label_transfer_from_a_recognizer(root, tmp_path, monkeypatch):
     told = command("train", recipe, *small, "-o", "runs/b", "--quiet")
     assert told == ""
     rows = pl.read_csv("runs/b/metrics.csv")
-    assert rows["step"].to_list() == [1, 2, 3, 4, 5, 6], (
-        "evaluated 20 times an epoch, or after every step"
-    )
+    assert rows["step"].to_list() == [
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+    ], "evaluated 20 times an epoch, or after every step"
     from safetensors.torch import load_file
 
     after = load_file("runs/b/best_mae.safetensors")

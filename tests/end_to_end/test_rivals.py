@@ -1,4 +1,5 @@
-"""The recipes of the trained rivals run from crops to a model that scores, on generated data small enough for a test."""
+"""The recipes of the trained rivals run from crops to a model that scores, on generated data small
+enough for a test."""
 
 from __future__ import annotations
 
@@ -29,9 +30,9 @@ DIM = 6
 
 @pytest.fixture
 def crops(tmp_path: Path) -> Path:
-    """Twelve people with four crops each, the later the more blurred and the farther their vector from the person's; labels that say so; weights of a
-    backbone whose statistics are those of the crops.
-    """
+    """Twelve people with four crops each, the later the more blurred and the farther their vector
+    from the person's; labels that say so; weights of a backbone whose statistics are those of the
+    crops."""
     rng = np.random.default_rng(0)
     ids, vectors, values, images = [], [], [], []
     for person in range(12):

@@ -1,5 +1,6 @@
-"""`fiqa score` as a user runs it: hostile folders, equal bytes, kills at any moment, odd names; in a process of its own
-where that can make a difference (crashes, workers, signals, pipes, the names of the system), else in this one."""
+"""`fiqa score` as a user runs it: hostile folders, equal bytes, kills at any moment, odd names; in
+a process of its own where that can make a difference (crashes, workers, signals, pipes, the names
+of the system), else in this one."""
 
 from __future__ import annotations
 

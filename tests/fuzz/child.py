@@ -1,6 +1,8 @@
-"""The process that reads damaged files: `python child.py FOLDER`, work as JSON on stdin, one JSON line per input on stdout.
+"""The process that reads damaged files: `python child.py FOLDER`, work as JSON on stdin, one JSON
+line per input on stdout.
 
-It lives under a limit of address space and names each input before it reads it, so that a crash is known by its seed.
+It lives under a limit of address space and names each input before it reads it, so that a crash is
+known by its seed.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ LIMIT = 1 << 30
 
 
 def limited() -> int:
-    """Sets the limit and returns it: 1 GiB, or half a GiB above what the libraries have taken where that alone comes near it (torch with CUDA)."""
+    """Sets the limit and returns it: 1 GiB, or half a GiB above what the libraries have taken where
+    that alone comes near it (torch with CUDA)."""
     with open("/proc/self/statm") as file:
         taken = int(file.read().split()[0]) * resource.getpagesize()
     most = max(LIMIT, taken + LIMIT // 2)
@@ -30,7 +33,8 @@ def limited() -> int:
 
 
 def faulty(target: Target, path: Path) -> str:
-    """Reads one damaged file; returns "" if it was read or refused as it must be, else what came instead."""
+    """Reads one damaged file; returns "" if it was read or refused as it must be, else what came
+    instead."""
     from fiqa.errors import EvidenceError, InputError, ReadError
     from fiqa.vocabulary import STATUSES
 
@@ -56,7 +60,8 @@ def faulty(target: Target, path: Path) -> str:
 
 
 def main() -> None:
-    """Reads the work (pairs of target and seed, or target and bytes in hex) and reports on each input."""
+    """Reads the work (pairs of target and seed, or target and bytes in hex) and reports on each
+    input."""
     scratch = Path(sys.argv[1])
     table: dict[str, Target] = TARGETS
     if len(sys.argv) > 2:

@@ -1,7 +1,9 @@
-"""Every reader of the project with a whole file for it: what the fuzz damages, and how the file is read.
+"""Every reader of the project with a whole file for it: what the fuzz damages, and how the file is
+read.
 
-A target is a folder of files, the name of the one that is damaged, and a function of its path that reads all of it. A new reader
-gets a line in TARGETS (or TORCH_TARGETS, where reading takes torch); tests/fuzz/test_fuzz.py finds readers that have none.
+A target is a folder of files, the name of the one that is damaged, and a function of its path that
+reads all of it. A new reader gets a line in TARGETS (or TORCH_TARGETS, where reading takes torch);
+tests/fuzz/test_fuzz.py finds readers that have none.
 """
 
 from __future__ import annotations
@@ -24,9 +26,11 @@ IDS = ["a/1", "a/2", "b/1", "b/2", "c/1"]
 
 @dataclass(frozen=True)
 class Target:
-    """`file` is the one that is damaged, `make(folder)` writes it and its neighbors, `read(path)` reads it, raising ReadError or nothing.
+    """`file` is the one that is damaged, `make(folder)` writes it and its neighbors, `read(path)`
+    reads it, raising ReadError or nothing.
 
-    A `verb` does more than read: it may also say that what was read cannot be used as asked (InputError).
+    A `verb` does more than read: it may also say that what was read cannot be used as asked
+    (InputError).
     """
 
     file: str
@@ -350,7 +354,8 @@ def _field(number: int, content: bytes | int) -> bytes:
 
 
 def _onnx(folder: Path) -> None:
-    """A graph of one Identity with a constant beside it, written field by field: ONNX's own package is not needed to run."""
+    """A graph of one Identity with a constant beside it, written field by field: ONNX's own package
+    is not needed to run."""
     shape = _field(2, b"".join(_field(1, _field(1, n)) for n in (1, 3, 8, 8)))
     value = _field(2, _field(1, _field(1, 1) + shape))
     tensor = _field(1, 2) + _field(2, 1) + _field(8, b"w") + _field(9, struct.pack("<2f", 1, 2))

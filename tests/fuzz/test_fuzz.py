@@ -1,7 +1,9 @@
-"""Every reader on damaged files: a ReadError with the file's name and a status, or a result; nothing else, whatever the bytes.
+"""Every reader on damaged files: a ReadError with the file's name and a status, or a result;
+nothing else, whatever the bytes.
 
-The damage is decided by a seed, so a fault that is found is named by its target and seed, and becomes one of CASES. To look for
-more: `FIQA_FUZZ=20000:25000 pytest tests/fuzz -m slow -k thousands` takes other seeds.
+The damage is decided by a seed, so a fault that is found is named by its target and seed, and
+becomes one of CASES. To look for more: `FIQA_FUZZ=20000:25000 pytest tests/fuzz -m slow -k
+thousands` takes other seeds.
 """
 
 from __future__ import annotations
@@ -41,7 +43,8 @@ TORCH_TARGETS = ("state .safetensors", "state .pt", "state .pth of old", "run of
 
 
 def read_all(work: Work, scratch: Path, *, torch: bool = False) -> int:
-    """Has a child read every input and returns how many it read; fails with each fault, named by target and seed."""
+    """Has a child read every input and returns how many it read; fails with each fault, named by
+    target and seed."""
     scratch.mkdir()
     done = subprocess.run(
         [sys.executable, str(HERE / "child.py"), str(scratch), *(["torch"] if torch else [])],
@@ -134,7 +137,9 @@ NOT_FOREIGN = {
     "data/reading.py": "the guard",
     "diagnosis/folder.py": "reads images through data/images",
     "runtime/quantize.py": "reads what it has just written",
-    "scoring/run.py": "counts the rows of a table that it has just written or that its sidecar vouches for",
+    "scoring/run.py": (
+        "counts the rows of a table that it has just written or that its sidecar vouches for"
+    ),
     "embedding/run.py": "its own parts, guarded",
     "verbs/evaluate_run.py": "prints the summary of a report that its sidecar vouches for",
     "evaluation/threshold.py": "JSON of its own making",
@@ -178,7 +183,8 @@ READERS = {
 
 
 def test_no_reader_is_without_a_target(root):
-    """A file that opens or parses something is a reader with a target, or says why it needs none."""
+    """A file that opens or parses something is a reader with a target, or says why it needs
+    none."""
     source = root / "src" / "fiqa"
     found = {
         str(file.relative_to(source))
@@ -190,14 +196,16 @@ def test_no_reader_is_without_a_target(root):
 
 
 def test_the_child_says_what_is_wrong_and_which_input_ended_it(tmp_path):
-    """The fuzz itself can fail: a reader that raises something else, and one that ends the process."""
+    """The fuzz itself can fail: a reader that raises something else, and one that ends the
+    process."""
     module = tmp_path / "targets.py"
     module.write_text(
         (HERE / "targets.py").read_text().split("TARGETS: dict[str, Target] = {")[0]
-        + "def fail(path):\n    if path.read_bytes() == b'bad': raise KeyError('x')\n"
-        "def end(path):\n    if path.read_bytes() == b'bad': __import__('os')._exit(7)\n"
-        "def hoard(path):\n    bytearray(3 << 30) if path.read_bytes() == b'bad' else None\n"
-        "TARGETS = {f.__name__: Target('a.bin', _write('a.bin', 'good'), f) for f in (fail, hoard, end)}\n"
+        + "def fail(path):\n    if path.read_bytes() == b'bad': raise KeyError('x')\ndef"
+        " end(path):\n    if path.read_bytes() == b'bad': __import__('os')._exit(7)\ndef"
+        " hoard(path):\n    bytearray(3 << 30) if path.read_bytes() == b'bad' else None\nTARGETS"
+        " = {f.__name__: Target('a.bin', _write('a.bin', 'good'), f) for f in (fail, hoard,"
+        " end)}\n"
     )
     for name in ("child.py", "mutations.py"):
         (tmp_path / name).write_text((HERE / name).read_text())

@@ -1,4 +1,5 @@
-"""The readers that take torch, as fiqa/tests/fuzz/targets.py has the others; they live in a process of their own."""
+"""The readers that take torch, as fiqa/tests/fuzz/targets.py has the others; they live in a process
+of their own."""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""Scores that must not change unnoticed: one portrait, spoiled in three ways, by the methods that need nothing but the package.
+"""Scores that must not change unnoticed: one portrait, spoiled in three ways, by the methods that
+need nothing but the package.
 
-`python tests/golden/test_scores.py` writes scores.json anew, after a change that was meant to change them.
+`python tests/golden/test_scores.py` writes scores.json anew, after a change that was meant to
+change them.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ from fiqa.types import Faces
 
 GOLDEN = Path(__file__).with_name("scores.json")
 LANDMARKS = [[204.2, 100.3], [247.1, 102.3], [224.5, 125.8], [205.6, 150.1], [241.2, 151.7]]
-"""Eyes, nose and corners of the mouth in scikit-image's portrait, as the dlib detector finds them."""
+"""Eyes, nose and corners of the mouth in scikit-image's portrait, as the dlib detector finds
+them."""
 METHODS = ("fiqa", "analytic", "laplacian")
 SPOILED = {"clean": 0.0, "blur": 0.6, "low_light": 0.6, "jpeg": 0.8}
 

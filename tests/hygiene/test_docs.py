@@ -1,4 +1,5 @@
-"""The pages are true: their Python runs, their commands exist, their links lead somewhere, and they name no private place."""
+"""The pages are true: their Python runs, their commands exist, their links lead somewhere, and they
+name no private place."""
 
 from __future__ import annotations
 

@@ -25,7 +25,10 @@ HEAVY = {
 
 def imported(code: str) -> set[str]:
     """The top-level modules that a fresh interpreter holds after `code`."""
-    report = "import sys, json; sys.stderr.write(json.dumps(sorted({m.partition('.')[0] for m in sys.modules})))"
+    report = (
+        "import sys, json; sys.stderr.write(json.dumps(sorted({m.partition('.')[0] for m in"
+        " sys.modules})))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", f"{code}\n{report}"], capture_output=True, text=True, check=True
     )
@@ -34,8 +37,8 @@ def imported(code: str) -> set[str]:
 
 def command(*arguments: str) -> str:
     return (
-        f"import sys; sys.argv = ['fiqa', *{list(arguments)!r}]\n"
-        "from fiqa.cli import main\ntry:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code"
+        f"import sys; sys.argv = ['fiqa', *{list(arguments)!r}]\nfrom fiqa.cli import main\ntry:\n "
+        "   main()\nexcept SystemExit as end:\n    assert not end.code, end.code"
     )
 
 

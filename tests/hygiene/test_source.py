@@ -28,7 +28,8 @@ def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]
 
 
 def public(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.ClassDef]:
-    """Functions and classes of a module, and the methods of its classes, whose name has no underscore in front."""
+    """Functions and classes of a module, and the methods of its classes, whose name has no
+    underscore in front."""
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
             yield node
@@ -114,7 +115,8 @@ def test_the_examples_in_docstrings_run(file):
 
 
 def test_nothing_names_the_place_where_it_was_made(root):
-    """The measuring data may be named by its relative path; the folder that this checkout lies in, and the home folder, may not be named."""
+    """The measuring data may be named by its relative path; the folder that this checkout lies in,
+    and the home folder, may not be named."""
     places = [f"{place}/" for place in (root.parent, Path.home()) if len(place.parts) > 1]
     for folder in ("src", "tests", "docs", "recipes", "benchmarks"):
         for file in (root / folder).rglob("*"):

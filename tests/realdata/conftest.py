@@ -1,4 +1,5 @@
-"""LFW DevTest as recognizer A and LightQNet see it: computed once, for whichever files and workers ask for it."""
+"""LFW DevTest as recognizer A and LightQNet see it: computed once, for whichever files and workers
+ask for it."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class DevTest:
-    """The 3,708 crops of peopleDevTest, id NAME/NAME_0001, and what the plain runtimes, not fiqa, give for them.
+    """The 3,708 crops of peopleDevTest, id NAME/NAME_0001, and what the plain runtimes, not fiqa,
+    give for them.
 
     `vectors` (N,128) of recognizer A by onnxruntime, `lightqnet` (N,) scores of dm100 by OpenCV.
     """

@@ -33,7 +33,8 @@ def test_auto_is_yunet_when_its_weights_are_in_the_home(data: Path) -> None:
 
 @dataclass(frozen=True)
 class Photo:
-    """One photograph with the points that the reference run of YuNet gave its central face, and the reference crop."""
+    """One photograph with the points that the reference run of YuNet gave its central face, and the
+    reference crop."""
 
     name: str
     pixels: np.ndarray
@@ -88,7 +89,8 @@ def test_detection_is_deterministic(photos: list[Photo], yunet: Detector) -> Non
 
 
 def test_crops_agree_with_the_reference(photos: list[Photo], found: list[Detection]) -> None:
-    """The reference crops were fitted by a robust (least median) estimate, which drops the points that yaw moves; ours by least squares, as specified."""
+    """The reference crops were fitted by a robust (least median) estimate, which drops the points
+    that yaw moves; ours by least squares, as specified."""
     robust = _differences(photos, lambda p: _robust_crop(p))
     ours = _differences(photos, lambda p: align(p.pixels, p.landmarks).crop)
     run = {
@@ -97,7 +99,8 @@ def test_crops_agree_with_the_reference(photos: list[Photo], found: list[Detecti
     }
     own_points = _differences(photos, lambda p: run[p.name])
     print(
-        f"mean absolute pixel difference: robust fit {robust.mean():.2f}, ours {ours.mean():.2f}, own points {own_points.mean():.2f}"
+        f"mean absolute pixel difference: robust fit {robust.mean():.2f}, ours {ours.mean():.2f},"
+        f" own points {own_points.mean():.2f}"
     )
     print(f"median {np.median(ours):.2f}, 95th percentile {np.percentile(ours, 95):.2f}")
     assert robust.mean() < 2.0  # JPEG
@@ -113,7 +116,10 @@ def _robust_crop(photo: Photo) -> np.ndarray:
 
 @pytest.mark.parametrize("side", [60, 120, 500, 1500, 3000])
 def test_yunet_at_other_sizes(photos: list[Photo], yunet: Detector, side: int) -> None:
-    """Sixty pixels for the whole 250-pixel photograph leave faces of 22; their eyes are 10 apart. Errors are in pixels of 250, where eyes are 42 apart."""
+    """Sixty pixels for the whole 250-pixel photograph leave faces of 22; their eyes are 10 apart.
+
+    Errors are in pixels of 250, where eyes are 42 apart.
+    """
     errors = []
     for photo in photos[::12]:
         kind = cv2.INTER_AREA if side < 250 else cv2.INTER_CUBIC
@@ -140,7 +146,8 @@ def _far_away(photo: Photo, side: int) -> np.ndarray:
 def test_yunet_looks_twice_at_a_large_image(
     photos: list[Photo], yunet: Detector, data: Path
 ) -> None:
-    """A face of 60 pixels in 4000 is lost at 640 and found at 1600; one of 37 only if the first look is that fine, as the second asks for more confidence."""
+    """A face of 60 pixels in 4000 is lost at 640 and found at 1600; one of 37 only if the first
+    look is that fine, as the second asks for more confidence."""
     scene = _far_away(photos[5], 160)
     assert yunet.detect(cv2.resize(scene, (640, 480), interpolation=cv2.INTER_AREA)) == []
     (face,) = yunet.detect(scene)
@@ -225,7 +232,8 @@ class TestDlib:
             )
             points.append(np.linalg.norm(moved - ours.landmarks, axis=1).mean())
         print(
-            f"dlib against yunet: {np.mean(pixels):.1f} grey levels, landmarks {np.mean(points):.2f} px, 95th percentile {np.percentile(points, 95):.2f} px"
+            f"dlib against yunet: {np.mean(pixels):.1f} grey levels, landmarks"
+            f" {np.mean(points):.2f} px, 95th percentile {np.percentile(points, 95):.2f} px"
         )
         assert np.mean(points) < 3.0
         assert np.percentile(points, 95) < 6.0

@@ -1,4 +1,5 @@
-"""The bundled model on people that it has not seen: better than its peers, lowest where there is no face, falling along every ladder."""
+"""The bundled model on people that it has not seen: better than its peers, lowest where there is no
+face, falling along every ladder."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ SLACK = 3
 
 @pytest.fixture(scope="module")
 def crops(request: pytest.FixtureRequest) -> tuple[NDArray[np.str_], NDArray[np.uint8]]:
-    """(ids, crops) of every second of the test's people that have two images or more, at most six of each."""
+    """(ids, crops) of every second of the test's people that have two images or more, at most six
+    of each."""
     data: Path = request.getfixturevalue("data")
     people = [
         line.split("\t")
@@ -96,7 +98,8 @@ def test_ladders_fall(kind: str, crops: tuple[NDArray[np.str_], NDArray[np.uint8
         float((np.diff(steps, axis=0) <= slack).all(axis=0).mean()) for slack in range(SLACK + 1)
     ]
     print(
-        f"{kind}: faces whose score never rises by more than 0, 1, ... points: {', '.join(f'{s:.2f}' for s in share)}"
+        f"{kind}: faces whose score never rises by more than 0, 1, ... points:"
+        f" {', '.join(f'{s:.2f}' for s in share)}"
     )
     assert share[SLACK] >= 0.95
 

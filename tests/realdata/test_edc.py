@@ -1,4 +1,5 @@
-"""Discard curves against published golden values, and on LFW DevTest against the figures of the measuring data's README."""
+"""Discard curves against published golden values, and on LFW DevTest against the figures of the
+measuring data's README."""
 
 from __future__ import annotations
 
@@ -22,12 +23,14 @@ from fiqa.functional.verification import all_pairs
 GOLDEN_LIMITS = (0.1, 0.2, 0.3, 0.95)
 
 
-# --- the published golden values ----------------------------------------------------------------------------------------------------------------
+# --- the published golden values
+# ----------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def golden(data: Path) -> tuple[NDArray[Any], dict[str, NDArray[Any]], dict[str, Any]]:
-    """(similarity (10000,), algorithm -> quality (10000,2), golden values by "algorithm|starting error")."""
+    """(similarity (10000,), algorithm -> quality (10000,2), golden values by "algorithm|starting
+    error")."""
     with (data / "edc" / "quality.csv").open(newline="") as file:
         head, *rows = csv.reader(file)
     row_of = {row[0]: k for k, row in enumerate(rows)}
@@ -59,14 +62,16 @@ def test_schlett2023_equals_the_golden_values(golden: Any) -> None:
             assert area(curve, limit) == pytest.approx(raw, abs=1e-12)
             assert best_area(curve.fnmr[0], limit, "line") == pytest.approx(best, abs=1e-12)
             assert area(curve, limit, normalize="best") == pytest.approx(raw - best, abs=1e-12)
-        # The published curve is closed by a point at discard 1, where nothing is left to fail; ours ends with the last pairs.
+        # The published curve is closed by a point at discard 1, where nothing is left to fail; ours
+        # ends with the last pairs.
         points = np.array([point for point in expected["curve"] if point[0] < 1])
         place = np.searchsorted(curve.discard, points[:, 0] - 1e-12)
         np.testing.assert_allclose(curve.discard[place], points[:, 0], atol=1e-12)
         np.testing.assert_allclose(curve.fnmr[place], points[:, 1], atol=1e-12)
 
 
-# --- LFW DevTest --------------------------------------------------------------------------------------------------------------------------------
+# --- LFW DevTest
+# --------------------------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
-"""The ladders on real faces: each degradation lowers the factor that it must, on at least 95 of 100 faces of LFW.
+"""The ladders on real faces: each degradation lowers the factor that it must, on at least 95 of 100
+faces of LFW.
 
-Run as a program it prints the table of docs/concepts/factors.md: `python tests/realdata/test_factors.py [DATA]`.
+Run as a program it prints the table of docs/concepts/factors.md: `python
+tests/realdata/test_factors.py [DATA]`.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ LEAST = 0.95
 
 
 def development_test_faces(data: Path, count: int) -> Faces:
-    """`count` aligned faces of LFW's peopleDevTest, evenly from the list, with landmarks, frame mask and eye distance as aligning the original gave them."""
+    """`count` aligned faces of LFW's peopleDevTest, evenly from the list, with landmarks, frame
+    mask and eye distance as aligning the original gave them."""
     people = {
         line.split()[0]
         for line in (data / "lfw/peopleDevTest.txt").read_text().splitlines()[1:]
@@ -51,7 +54,8 @@ def development_test_faces(data: Path, count: int) -> Faces:
 
 
 def rung_table(faces: Faces, kind: str) -> tuple[float, float, float, float]:
-    """Returns four shares of the faces: factor lower at the worst step than clean, factor falling on average per step, overall score lower, reason named."""
+    """Returns four shares of the faces: factor lower at the worst step than clean, factor falling
+    on average per step, overall score lower, reason named."""
     rungs = [measure(rung) for rung in ladder(faces, kind, steps=STEPS)]
     values = np.stack([rung.quality[KINDS[kind].lowers] for rung in rungs])
     scorer = fiqa.load("analytic")
@@ -102,7 +106,8 @@ def test_clean_faces_are_mostly_good_and_mostly_without_reasons(faces):
 def test_without_landmarks_the_score_is_about_the_same(faces):
     scorer = fiqa.load("analytic")
     known, bare = scorer.score(faces), scorer.score(faces.crops)
-    # a few detected faces that look like none to the drawing are damped only where nothing says that they were detected
+    # a few detected faces that look like none to the drawing are damped only where nothing says
+    # that they were detected
     sure = scorer.explain(faces).measures["face_structure"] > 0.2
     assert np.mean(sure) > 0.95
     assert np.corrcoef(known[sure], bare[sure])[0, 1] > 0.9
@@ -117,7 +122,8 @@ def test_noise_and_backgrounds_lie_below_faces(faces, data):
 
 
 def by_luminance(faces: Faces) -> list[tuple[float, float, float, float]]:
-    """Returns for each fifth of the faces, darkest first: its mean luminance, the shares named occluded_eyes and unclear_features, the median score."""
+    """Returns for each fifth of the faces, darkest first: its mean luminance, the shares named
+    occluded_eyes and unclear_features, the median score."""
     scorer = fiqa.load("analytic")
     unified, why = scorer.unified(scorer.score(faces)), scorer.explain(faces)
     luminance = why.measures["luminance_mean"]
@@ -144,14 +150,16 @@ def test_dark_faces_are_not_taken_for_covered_ones(data):
 def main(data: Path) -> None:
     faces = development_test_faces(data, COUNT)
     print(
-        "| degradation | factor | lowered at the worst step | falls per step | score lower | reason named |"
+        "| degradation | factor | lowered at the worst step | falls per step | score lower | reason"
+        " named |"
     )
     print("|---|---|---|---|---|---|")
     for kind, info in KINDS.items():
         cells = [f"{100 * share:.1f} %" for share in rung_table(faces, kind)]
         print(f"| {kind} | {info.lowers} | " + " | ".join(cells) + f" `{info.reason}` |")
     print(
-        "\n| mean luminance | named occluded_eyes | named unclear_features | median score |\n|---|---|---|---|"
+        "\n| mean luminance | named occluded_eyes | named unclear_features | median score"
+        " |\n|---|---|---|---|"
     )
     for luminance, covered, unclear, median in by_luminance(development_test_faces(data, 1500)):
         print(f"| {luminance:.0f} | {100 * covered:.1f} % | {100 * unclear:.1f} % | {median:.0f} |")

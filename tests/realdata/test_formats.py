@@ -27,7 +27,8 @@ def test_lfw_protocols(data: Path) -> None:
 
 
 def test_lfw_pairs_are_of_the_people_they_say(data: Path) -> None:
-    """mated in the list and the same name in the file name are the same thing; every image is among the aligned ones."""
+    """mated in the list and the same name in the file name are the same thing; every image is among
+    the aligned ones."""
     images = find(data / "lfw" / "aligned")
     assert len(images) == 13_233
     pairs, kept = join_pairs(read_pairs(data / "lfw" / "pairs.txt"), images.id)
@@ -37,7 +38,8 @@ def test_lfw_pairs_are_of_the_people_they_say(data: Path) -> None:
 
 
 def test_all_mated_pairs_of_the_test_people(data: Path) -> None:
-    """24,620 mated comparisons among the 1,711 people of the test list, as the data's README says."""
+    """24,620 mated comparisons among the 1,711 people of the test list, as the data's README
+    says."""
     lines = (data / "lfw" / "peopleDevTest.txt").read_text().splitlines()[1:]
     people = {line.split("\t")[0] for line in lines if line.strip()}
     images = find(data / "lfw" / "aligned")

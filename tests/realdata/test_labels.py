@@ -1,4 +1,5 @@
-"""Labels of real faces: each kind says something of recognizability, and optimizing brings them nearer to it."""
+"""Labels of real faces: each kind says something of recognizability, and optimizing brings them
+nearer to it."""
 
 from __future__ import annotations
 
@@ -56,7 +57,8 @@ def both(
 
 
 def test_every_label_agrees_with_the_other_recognizer(faces, both):
-    """Rank agreement of labels made with A and the mean mated similarity under B; what looks at the crop alone agrees less."""
+    """Rank agreement of labels made with A and the mean mated similarity under B; what looks at the
+    crop alone agrees less."""
     a, b = both
     easy = mean_mated_similarity(b.vector, faces.identity)
     prior = label("analytic", faces=faces, workers=1)

@@ -1,4 +1,5 @@
-"""Our MobileFaceNet is the published one: its PyTorch weights load and give what its ONNX file gives."""
+"""Our MobileFaceNet is the published one: its PyTorch weights load and give what its ONNX file
+gives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Pose from five points against the FSA-Net ensemble on photographs of people that the generic head was not fitted on."""
+"""Pose from five points against the FSA-Net ensemble on photographs of people that the generic head
+was not fitted on."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from fiqa.functional.pose import pose_from_points
 
 
 def _head_crop(pixels: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """The 64x64 input of FSA-Net: the square around the box, 1.4 times its longer side, black outside of the frame, BGR, (x-127.5)/128."""
+    """The 64x64 input of FSA-Net: the square around the box, 1.4 times its longer side, black
+    outside of the frame, BGR, (x-127.5)/128."""
     x, y, width, height = box
     side = 1.4 * max(width, height)
     left, top = round(x + width / 2 - side / 2), round(y + height / 2 - side / 2)
@@ -27,7 +29,8 @@ def _head_crop(pixels: np.ndarray, box: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def poses(data: Path) -> tuple[np.ndarray, np.ndarray]:
-    """(ours, FSA-Net's), each (N,3) degrees: every second person of the photographs in the order of names, the half that was not fitted on."""
+    """(ours, FSA-Net's), each (N,3) degrees: every second person of the photographs in the order of
+    names, the half that was not fitted on."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -64,7 +67,8 @@ def test_pose_agrees_with_fsanet(poses: tuple[np.ndarray, np.ndarray]) -> None:
         ("yaw", "pitch", "roll"), correlation, difference, (ours - theirs).mean(axis=0), strict=True
     ):
         print(
-            f"{name}: r {r:.3f}, mean absolute difference {d:.2f} degrees, bias {bias:+.2f}, {len(ours)} photographs"
+            f"{name}: r {r:.3f}, mean absolute difference {d:.2f} degrees, bias {bias:+.2f},"
+            f" {len(ours)} photographs"
         )
     assert theirs.std(axis=0).min() > 3  # a constant would agree with anything
     assert correlation[0] > 0.93

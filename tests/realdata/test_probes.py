@@ -79,7 +79,8 @@ def test_a_clean_face_beats_its_blurred_copy_and_what_is_no_face(name, recognize
 
 
 def test_froq_carries_its_reference_to_other_faces(recognizer, data: Path, clean) -> None:
-    """Layers chosen on ten photographs, clean and blurred, by the norm; seen on a face of none of them."""
+    """Layers chosen on ten photographs, clean and blurred, by the norm; seen on a face of none of
+    them."""
     faces = Faces(
         np.concatenate([probe_faces(data / "lfw" / "aligned" / "Colin_Powell", 10).crops])
     )

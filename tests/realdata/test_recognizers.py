@@ -1,4 +1,5 @@
-"""The recognizers of the measuring data run from cards written as their terms say, and verify LFW as they should."""
+"""The recognizers of the measuring data run from cards written as their terms say, and verify LFW
+as they should."""
 
 from __future__ import annotations
 
@@ -89,7 +90,8 @@ def test_doctor_finds_nothing_wrong_with_a_recognizer(
 
 
 def _accuracy(data: Path, recognizer: Path, folds: int, **options: bool) -> float:
-    """Accuracy over the first `folds` folds of pairs.txt, each at the threshold best on the others; only the images that they name are embedded."""
+    """Accuracy over the first `folds` folds of pairs.txt, each at the threshold best on the others;
+    only the images that they name are embedded."""
     folded = lfw_pairs.read(data / "lfw" / "pairs.txt")
     index, mated = folded.pairs.index[: 600 * folds], folded.pairs.mated[: 600 * folds]
     names = folded.pairs.ids[np.unique(index)]
@@ -110,7 +112,8 @@ def _accuracy(data: Path, recognizer: Path, folds: int, **options: bool) -> floa
 def test_lfw_accuracy(
     data: Path, recognizer: Callable[[str], Path], name: str, printed: float, folds: int
 ) -> None:
-    """A few of the ten folds keep the suite short, and scatter by half a percent; FIQA_TEST_FOLDS=10 takes all, to within 0.3 %."""
+    """A few of the ten folds keep the suite short, and scatter by half a percent;
+    FIQA_TEST_FOLDS=10 takes all, to within 0.3 %."""
     wanted = int(os.environ.get("FIQA_TEST_FOLDS", folds))
     assert _accuracy(data, recognizer(name), wanted) == pytest.approx(
         printed, abs=0.003 if wanted == 10 else 0.006

@@ -1,4 +1,5 @@
-"""`evaluate` on LFW DevTest: the figures of the measuring data's README, from files, with the published LightQNet graphs and FaceQnet's scores."""
+"""`evaluate` on LFW DevTest: the figures of the measuring data's README, from files, with the
+published LightQNet graphs and FaceQnet's scores."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ A = Described(kind="recognizer", color="RGB", mean=".485,.456,.406", std=".229,.
 
 @pytest.fixture(scope="module")
 def scored(devtest: Any, data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Embeddings of recognizer A and the qualities of all 3,708 images; fiqa gives what the plain runtimes give."""
+    """Embeddings of recognizer A and the qualities of all 3,708 images; fiqa gives what the plain
+    runtimes give."""
     model = tmp_path_factory.mktemp("model") / "recognizer_a.onnx"
     model.write_bytes((data / "models" / "recognizer_a.onnx").read_bytes())
     describe(model, A)

@@ -1,4 +1,5 @@
-"""score on real photographs and crops: every face found, good above bad, the same whether aligned at once or in two steps."""
+"""score on real photographs and crops: every face found, good above bad, the same whether aligned
+at once or in two steps."""
 
 from __future__ import annotations
 

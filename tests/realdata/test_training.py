@@ -1,4 +1,5 @@
-"""A recognizer learns labels of real faces; its ONNX file gives what torch gives on real crops, and int8 keeps their order."""
+"""A recognizer learns labels of real faces; its ONNX file gives what torch gives on real crops, and
+int8 keeps their order."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ pytest.importorskip("onnx")
 
 @pytest.fixture
 def run(data: Path, tmp_path: Path) -> Path:
-    """One short epoch of label transfer on ten images of each of twelve people; labels are the ranks of the variance of Laplacian."""
+    """One short epoch of label transfer on ten images of each of twelve people; labels are the
+    ranks of the variance of Laplacian."""
     people = sorted((data / "pins" / "aligned").iterdir())[:12]
     whole = find(data / "pins" / "aligned")
     rows = np.concatenate([np.flatnonzero(whole.identity == person.name)[:10] for person in people])

@@ -82,7 +82,8 @@ def test_turned_photographs_score_as_upright_ones_or_say_why_not(
     assert (lying["notes"].str.contains("looks_turned")).all()
     scored = lying.filter(pl.col("status") == "ok")
     print(
-        f"of {len(lying)} lying photographs exif finds {len(scored)}, median uqs {scored['uqs'].median()}"
+        f"of {len(lying)} lying photographs exif finds {len(scored)}, median uqs"
+        f" {scored['uqs'].median()}"
     )
     assert [reasons[0] for reasons in scored["reasons"]] == ["extreme_roll"] * len(scored)
 

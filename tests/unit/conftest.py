@@ -57,7 +57,8 @@ def _card(
 
 @pytest.fixture
 def tiny_recognizer(tmp_path: Path) -> Maker:
-    """Makes a recognizer with a card: pooled pixels times a random (147,8) matrix; fields of the card can be changed."""
+    """Makes a recognizer with a card: pooled pixels times a random (147,8) matrix; fields of the
+    card can be changed."""
 
     def make(
         name: str = "tiny", *, batch: int | str = "N", size: int = 112, **changes: Any
@@ -82,7 +83,8 @@ def tiny_recognizer(tmp_path: Path) -> Maker:
 
 @pytest.fixture
 def tiny_quality(tmp_path: Path) -> Maker:
-    """Makes a quality model with a card: mean absolute difference of neighboring green pixels, its negative when `sign` is -1, and two factors."""
+    """Makes a quality model with a card: mean absolute difference of neighboring green pixels, its
+    negative when `sign` is -1, and two factors."""
 
     def make(
         name: str = "sharp",
@@ -122,8 +124,9 @@ def tiny_quality(tmp_path: Path) -> Maker:
 
 @pytest.fixture(scope="session")
 def shrink() -> Callable[[pytest.MonkeyPatch], None]:
-    """Makes mobilenet_v3_small three blocks deep instead of eleven, in this process and until the patch is undone: its
-    kinds of layer, its names of parameters and its width of 576 stay, a step costs a third."""
+    """Makes mobilenet_v3_small three blocks deep instead of eleven, in this process and until the
+    patch is undone: its kinds of layer, its names of parameters and its width of 576 stay, a step
+    costs a third."""
 
     def make(patch: pytest.MonkeyPatch) -> None:
         from fiqa.nets import mobilenetv3
@@ -141,8 +144,8 @@ def trainable(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., dict[str, Any]]:
-    """`trainable_in` the test's own folder, with the backbone shrunk; `whole` leaves it as it is, for what other
-    processes train."""
+    """`trainable_in` the test's own folder, with the backbone shrunk; `whole` leaves it as it is,
+    for what other processes train."""
 
     def make(*counts: int, whole: bool = False, **changes: Any) -> dict[str, Any]:
         if not whole:
@@ -154,8 +157,9 @@ def trainable(
 
 @pytest.fixture(scope="session")
 def trainable_in() -> Callable[..., dict[str, Any]]:
-    """Makes crops of `people` x `images` drawn faces of falling sharpness, their labels and factors in a folder; returns a recipe for a small, quick network,
-    as TOML has it: tables of values, with `changes` (table__key=value) over them."""
+    """Makes crops of `people` x `images` drawn faces of falling sharpness, their labels and factors
+    in a folder; returns a recipe for a small, quick network, as TOML has it: tables of values, with
+    `changes` (table__key=value) over them."""
 
     def make(home: Path, people: int = 4, images: int = 6, **changes: Any) -> dict[str, Any]:
         import cv2

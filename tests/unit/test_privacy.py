@@ -1,4 +1,5 @@
-"""Nothing leaves the machine, and nothing but fiqa's own files is left in the home folder; with CI unset, which telemetry watches."""
+"""Nothing leaves the machine, and nothing but fiqa's own files is left in the home folder; with CI
+unset, which telemetry watches."""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ _OUTSIDE = re.compile(r"sa_family=AF_INET6?\b(?!.*(inet_addr\(\"127\.|\"::1\"))"
 
 
 def _fresh(folder: Path, **more: str) -> dict[str, str]:
-    """An environment of a new user: a home folder of its own, no CI, no XDG_*, no FIQA_HOME, and the spy in every Python process."""
+    """An environment of a new user: a home folder of its own, no CI, no XDG_*, no FIQA_HOME, and
+    the spy in every Python process."""
     (folder / "spy").mkdir(parents=True)
     (folder / "home").mkdir()
     (folder / "spy" / "sitecustomize.py").write_text(
@@ -51,7 +53,8 @@ def _fresh(folder: Path, **more: str) -> dict[str, str]:
 
 
 def _tracer(folder: Path) -> list[str]:
-    """strace before the command, where it is installed and may trace: it sees what native code sends, which no audit hook does."""
+    """strace before the command, where it is installed and may trace: it sees what native code
+    sends, which no audit hook does."""
     if shutil.which("strace") is None:
         return []
     line = [

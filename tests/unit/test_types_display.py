@@ -57,7 +57,8 @@ def test_a_curve_says_its_protocol_and_its_counts_and_draws_itself():
     assert "1 errors of 3 mated pairs" in text
     shown = curve()._repr_html_()
     assert shown.count("<svg") == 1
-    # The first step starts at the top of the drawing (y = 20) and the curve ends on its axis (y = 120).
+    # The first step starts at the top of the drawing (y = 20) and the curve ends on its axis (y =
+    # 120).
     assert 'd="M40.0 20.0H' in shown
     assert "V120.0" in shown
 

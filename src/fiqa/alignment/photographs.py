@@ -1,4 +1,5 @@
-"""From photographs to crops on disk and the rows that describe them, one batch of images at a time; what every worker process of `align` runs."""
+"""From photographs to crops on disk and the rows that describe them, one batch of images at a time;
+what every worker process of `align` runs."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Job:
-    """One image to align: a row of a manifest, the folder `out`, the crop's `name` in it, without suffix, and the `sha256` that the row knows."""
+    """One image to align: a row of a manifest, the folder `out`, the crop's `name` in it, without
+    suffix, and the `sha256` that the row knows."""
 
     id: str
     path: str
@@ -43,7 +45,10 @@ class Job:
 
 
 def blank_row(job: Job, status: str) -> Row:
-    """Returns the row of an image that gave no face: every column of the manifest, in order. Its path is that of the source."""
+    """Returns the row of an image that gave no face: every column of the manifest, in order.
+
+    Its path is that of the source.
+    """
     return {
         "id": job.id,
         "path": job.path,
@@ -68,7 +73,11 @@ def blank_row(job: Job, status: str) -> Row:
 
 @dataclass(frozen=True)
 class FaceAligning:
-    """How photographs become crops, as an object that every process can load its own detector from. Fields: as the arguments of fiqa.align."""
+    """How photographs become crops, as an object that every process can load its own detector from.
+
+    Attributes:
+        as the arguments of fiqa.align.
+    """
 
     detector: str
     faces: str
@@ -91,7 +100,8 @@ class FaceAligning:
         return detector(self.detector, weights=self.weights)
 
     def __call__(self, batch: Sequence[Job]) -> list[list[Row]]:
-        """Writes the crops of each image and returns its rows, at least one each; `[]` loads the detector and returns `[]`."""
+        """Writes the crops of each image and returns its rows, at least one each; `[]` loads the
+        detector and returns `[]`."""
         _ = self.finder
         return [self._rows(job) for job in batch]
 
@@ -137,9 +147,11 @@ class FaceAligning:
             "face_index": i,
             "bbox": detection.box.tolist(),
             "confidence": detection.confidence,
-            "landmarks": known.landmarks.ravel().tolist()
-            if measured and known.landmarks is not None
-            else None,
+            "landmarks": (
+                known.landmarks.ravel().tolist()
+                if measured and known.landmarks is not None
+                else None
+            ),
             "inside": None if known.inside is None else float(known.inside.mean()),
             "eye_distance": None if known.eye_distance is None else float(known.eye_distance[0]),
             "roll": None if known.roll is None or self.detector == "none" else float(known.roll[0]),

@@ -1,4 +1,5 @@
-"""From photographs to aligned crops and the manifest that lists them: the run, its parts and its record."""
+"""From photographs to aligned crops and the manifest that lists them: the run, its parts and its
+record."""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ MANIFEST = "faces.parquet"
 _PART = 512
 """Images per finished part of the manifest: what a kill can cost."""
 _LONGEST_NAME = 200
-"""Bytes of a file's or folder's name that are kept; file systems allow 255, and the suffix, face number and hash need room."""
+"""Bytes of a file's or folder's name that are kept; file systems allow 255, and the suffix, face
+number and hash need room."""
 
 
 def write_crops(
@@ -98,9 +100,11 @@ def _died(job: Job) -> list[Row]:
 
 
 def _jobs(images: Manifest, out: Path) -> list[Job]:
-    """Returns every image with the file its crop goes to: `identity/name`, whatever identity and id hold.
+    """Returns every image with the file its crop goes to: `identity/name`, whatever identity and id
+    hold.
 
-    The name is the last part of the id. Names that meet (also on file systems that ignore case), or that end as those of further faces do, get a hash.
+    The name is the last part of the id. Names that meet (also on file systems that ignore case), or
+    that end as those of further faces do, get a hash.
     """
     folders = [_safe(identity) if identity else "" for identity in images.identity.tolist()]
     names = [_safe(re.split(r"[/\\]", one)[-1]) for one in images.id.tolist()]
@@ -137,7 +141,8 @@ def _crops(jobs: list[Job], out: Path, form: str) -> Iterator[str]:
 
 
 def _safe(name: str) -> str:
-    """Returns `name` as one harmless part of a path: no separator, no NUL, not hidden, not `..`, of bounded length; changed names get a hash of the old one."""
+    """Returns `name` as one harmless part of a path: no separator, no NUL, not hidden, not `..`, of
+    bounded length; changed names get a hash of the old one."""
     safe = re.sub(r"[/\\\0]", "_", name)
     safe = re.sub(r"^\.+", "_", safe) or "_"
     if len(os.fsencode(safe)) > _LONGEST_NAME:
@@ -150,7 +155,8 @@ def _hash(text: str) -> str:
 
 
 def _record(images: Manifest, aligning: FaceAligning) -> dict[str, Any]:
-    """Returns what decides the crops, for the sidecar: settings, detector, its weights, and path, size and time of every image."""
+    """Returns what decides the crops, for the sidecar: settings, detector, its weights, and path,
+    size and time of every image."""
     settings = {
         name: value for name, value in asdict(aligning).items() if name != "limits"
     } | asdict(aligning.limits)

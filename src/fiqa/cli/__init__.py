@@ -1,10 +1,12 @@
 """The command line: one file per verb, loaded when it is called.
 
-`fiqa --help` must cost hardly more than importing typer, so the table below carries each command's line of help and only the command that is
-run gets imported. A file `cli/<verb>.py` defines `command(...)`, or `app`, a typer.Typer of sub-commands. In its docstring the part that starts with a line
-`Example:` is printed last by `--help`.
+`fiqa --help` must cost hardly more than importing typer, so the table below carries each command's
+line of help and only the command that is run gets imported. A file `cli/<verb>.py` defines
+`command(...)`, or `app`, a typer.Typer of sub-commands. In its docstring the part that starts with
+a line `Example:` is printed last by `--help`.
 
-Exit codes: 0 all rows ok, 3 some rows failed (all are written), 2 wrong usage, 1 anything fatal, 130 interrupted.
+Exit codes: 0 all rows ok, 3 some rows failed (all are written), 2 wrong usage, 1 anything fatal,
+130 interrupted.
 """
 
 from __future__ import annotations
@@ -69,7 +71,8 @@ class _Lazy(TyperGroup):
 
 
 def _load(name: str) -> Any:
-    """Returns the command `name` built from its file, with the example of each docstring moved to the end of its help."""
+    """Returns the command `name` built from its file, with the example of each docstring moved to
+    the end of its help."""
     module = importlib.import_module(f"fiqa.cli.{name}")
     nested = hasattr(module, "app")
     app = module.app if nested else typer.Typer()
@@ -115,7 +118,8 @@ def _root(
 
 
 def build() -> typer.Typer:
-    """Returns the application that `main` runs and that tests invoke with typer.testing.CliRunner."""
+    """Returns the application that `main` runs and that tests invoke with
+    typer.testing.CliRunner."""
     app = typer.Typer(
         cls=_Lazy,
         add_completion=False,

@@ -31,9 +31,11 @@ def command(
     force: options.Force = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Detect faces and write aligned crops to DIR/identity/name.png, with DIR/faces.parquet to list them.
+    """Detect faces and write aligned crops to DIR/identity/name.png, with DIR/faces.parquet to list
+    them.
 
-    An image that gives no face keeps its row, with a status. Exit code 3 means that some rows failed. A run that was stopped goes on where it was.
+    An image that gives no face keeps its row, with a status. Exit code 3 means that some rows
+    failed. A run that was stopped goes on where it was.
 
     Example:
       fiqa align faces.parquet -o crops/ --detector yunet

@@ -45,14 +45,15 @@ def command(
     ] = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Convert the field's benchmark files into images and tables, scores into the forms of other tools, and CLIB-FIQA's weights into a model.
+    """Convert the field's benchmark files into images and tables, scores into the forms of other
+    tools, and CLIB-FIQA's weights into a model.
 
-    Pickles (.bin, .pkl, .pth) are read without unpickling: a file that would run code is refused. The names of the files written go to stdout.
+    Pickles (.bin, .pkl, .pth) are read without unpickling: a file that would run code is refused.
+    The names of the files written go to stdout.
 
     Example:
-      fiqa convert lfw.bin lfw/
-      fiqa convert scores.parquet scores.csv --to ofiq
-      fiqa convert CLIB-FIQA_R50.pth clib-fiqa.onnx
+      fiqa convert lfw.bin lfw/ fiqa convert scores.parquet scores.csv --to ofiq fiqa convert
+      CLIB-FIQA_R50.pth clib-fiqa.onnx
     """
     from fiqa.verbs.convert import convert
 

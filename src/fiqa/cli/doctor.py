@@ -23,7 +23,10 @@ def command(
         typer.Option(
             "--faces",
             metavar="DIR",
-            help="Aligned crops to probe a model with. Default: faces drawn by code, which is weaker.",
+            help=(
+                "Aligned crops to probe a model with. Default: faces drawn by code, which is"
+                " weaker."
+            ),
         ),
     ] = None,
     most: Annotated[
@@ -32,11 +35,14 @@ def command(
     seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Say what will go wrong with a folder of images, a model file or a table of scores, before it does.
+    """Say what will go wrong with a folder of images, a model file or a table of scores, before it
+    does.
 
-    Images: unreadable files, duplicates, sizes, bit depth, modality, identities with one image, colors and samples that were converted or guessed, red
-    and blue swapped. Models: card, sha256, polarity on degraded copies, blank and noise probes, color order, batches, scores whose range has collapsed.
-    Tables of scores: a column that has collapsed. Exit code 3 means that problems were found.
+    Images: unreadable files, duplicates, sizes, bit depth, modality, identities with one image,
+    colors and samples that were converted or guessed, red and blue swapped. Models: card, sha256,
+    polarity on degraded copies, blank and noise probes, color order, batches, scores whose range
+    has collapsed. Tables of scores: a column that has collapsed. Exit code 3 means that problems
+    were found.
 
     Example:
       fiqa doctor model.onnx --faces crops/

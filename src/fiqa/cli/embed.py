@@ -48,7 +48,8 @@ def command(
 ) -> None:
     """Compute recognition vectors of aligned crops.
 
-    A crop that cannot be read, or whose vector is NaN or zero, has no vector: it is listed with its status in FILE.failed.csv, and the exit code is 3.
+    A crop that cannot be read, or whose vector is NaN or zero, has no vector: it is listed with its
+    status in FILE.failed.csv, and the exit code is 3.
 
     Example:
       fiqa embed crops/ --recognizer recognizer.onnx -o emb.npz
@@ -71,7 +72,8 @@ def command(
     if not quiet:
         state = "already there, " if run.current else ""
         typer.echo(
-            f"{state}{len(run.embeddings)} vectors of {run.embeddings.vector.shape[1]} numbers, {run.failed} failed",
+            f"{state}{len(run.embeddings)} vectors of {run.embeddings.vector.shape[1]} numbers,"
+            f" {run.failed} failed",
             err=True,
         )
         if run.failed:

@@ -68,8 +68,9 @@ def command(
 ) -> None:
     """Export a trained network as ONNX with its card.
 
-    The file is proved on held-out crops before it is written: it gives what torch gives, its scores are spread at least a tenth as widely as their labels,
-    and an int8 model keeps their order, their spread and, where embeddings are given, their discard curve.
+    The file is proved on held-out crops before it is written: it gives what torch gives, its scores
+    are spread at least a tenth as widely as their labels, and an int8 model keeps their order,
+    their spread and, where embeddings are given, their discard curve.
 
     Example:
       fiqa export runs/a -o model.onnx --int8
@@ -100,7 +101,8 @@ def command(
 def _lines(done: Exported) -> list[str]:
     report = done.report
     lines = [
-        f"{done.path}: {report['bytes'] / 1e6:.2f} MB in fp32, {report['crops']} held-out crops, largest difference from torch {report['parity']:.2g}"
+        f"{done.path}: {report['bytes'] / 1e6:.2f} MB in fp32, {report['crops']} held-out crops,"
+        f" largest difference from torch {report['parity']:.2g}"
     ]
     lines += _spread(done)
     if "gate" in report:
@@ -111,8 +113,9 @@ def _lines(done: Exported) -> list[str]:
             else f"{gate['area_int8']:.4f} against {gate['area_fp32']:.4f}"
         )
         lines.append(
-            f"int8: {report['bytes_int8'] / 1e6:.2f} MB, Spearman against fp32 {gate['spearman']:.4f}, spread {gate['spread']:+.1%}, "
-            f"area under the discard curve {area}"
+            f"int8: {report['bytes_int8'] / 1e6:.2f} MB, Spearman against fp32"
+            f" {gate['spearman']:.4f}, spread {gate['spread']:+.1%}, area under the discard curve"
+            f" {area}"
         )
     lines += ["", f"{'model':<12}{'pixels':>7}{'threads':>9}{'p50 ms':>9}{'p95 ms':>9}"]
     lines += [

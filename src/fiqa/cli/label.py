@@ -14,7 +14,10 @@ def command(
         str,
         typer.Argument(
             metavar="METHOD",
-            help="dmsfiqa, clib_fiqa, label_optimization, cr_fiqa, sdd_fiqa, faceqnet, ediffiqa, norm, or a scoring method.",
+            help=(
+                "dmsfiqa, clib_fiqa, label_optimization, cr_fiqa, sdd_fiqa, faceqnet, ediffiqa,"
+                " norm, or a scoring method."
+            ),
         ),
     ],
     out: Annotated[
@@ -76,12 +79,14 @@ def command(
 ) -> None:
     """Make quality labels without people.
 
-    Inputs are joined by id. A face without a label keeps its row, with a status that says why, and the exit code is 3. Beside the table stands its sidecar:
-    hashes of the inputs, arguments, seed, models, versions, and what the run found.
+    Inputs are joined by id. A face without a label keeps its row, with a status that says why, and
+    the exit code is 3. Beside the table stands its sidecar: hashes of the inputs, arguments, seed,
+    models, versions, and what the run found.
 
     Example:
-      fiqa label cr_fiqa --faces faces.parquet --embeddings emb.npz -o labels.parquet
-      fiqa label label_optimization --embeddings emb.npz --prior labels.parquet --set clusters=20 -o better.parquet
+      fiqa label cr_fiqa --faces faces.parquet --embeddings emb.npz -o labels.parquet fiqa label
+      label_optimization --embeddings emb.npz --prior labels.parquet --set clusters=20 -o
+      better.parquet
     """
     from fiqa.labeling.run import label_rows
 

@@ -32,7 +32,8 @@ __all__ = [
 ]
 
 OK, FATAL, USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
-"""Exit codes: every row ok; anything fatal; wrong usage; rows written, some of them failed; stopped by Ctrl-C."""
+"""Exit codes: every row ok; anything fatal; wrong usage; rows written, some of them failed; stopped
+by Ctrl-C."""
 
 Paths = Annotated[
     list[str],
@@ -117,7 +118,8 @@ def check_page(path: str) -> None:
 
 
 def limits(max_pixels: int | None, max_bytes: int | None) -> Limits:
-    """Returns the limits of reading that the two options give; the defaults of fiqa.data.images where they were not used."""
+    """Returns the limits of reading that the two options give; the defaults of fiqa.data.images
+    where they were not used."""
     from fiqa.data.images import Limits
 
     given = {"max_pixels": max_pixels, "max_bytes": max_bytes}

@@ -1,4 +1,5 @@
-"""What `evaluate` and `tables` share on the command line: a folder that is current is shown again, not made again."""
+"""What `evaluate` and `tables` share on the command line: a folder that is current is shown again,
+not made again."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ __all__ = ["show"]
 
 
 class _Run(Protocol):
-    """A run that is decided and not begun: fiqa.verbs.evaluate.Run or fiqa.verbs.tables.TableRun."""
+    """A run that is decided and not begun: fiqa.verbs.evaluate.Run or
+    fiqa.verbs.tables.TableRun."""
 
     def make(self, *, told: Any, command: str = "") -> Any: ...
     def is_current(self, out: str) -> bool: ...
@@ -20,7 +22,8 @@ class _Run(Protocol):
 
 
 def show(run: _Run, out: str | None, *, force: bool, quiet: bool) -> None:
-    """Prints what the run finds after writing it to `out`, or what `out` holds where that is current."""
+    """Prints what the run finds after writing it to `out`, or what `out` holds where that is
+    current."""
     from fiqa.progress import teller
     from fiqa.report.evaluation.folder import summary_path
 

@@ -22,7 +22,8 @@ def command(
     max_bytes: MaxBytes = None,
     quiet: Quiet = False,
 ) -> None:
-    """List the images of folders as a manifest: id, path, identity, sha256, size, depth, duplicates, and the status of each file.
+    """List the images of folders as a manifest: id, path, identity, sha256, size, depth,
+    duplicates, and the status of each file.
 
     Example:
       fiqa scan faces/ -o faces.parquet

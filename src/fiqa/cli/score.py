@@ -73,12 +73,12 @@ def command(
 ) -> None:
     """Score faces from 0 to 100 and say why.
 
-    Whole photographs: faces are detected, aligned and scored. A face that fails keeps its row, with a status and no numbers. Exit code 3 means that
-    some rows failed.
+    Whole photographs: faces are detected, aligned and scored. A face that fails keeps its row, with
+    a status and no numbers. Exit code 3 means that some rows failed.
 
     Example:
-      fiqa score photos/ --explain -o scores.parquet --html sheet.html
-      fiqa score crops/ --aligned --model grafiqs --recognizer recognizer.pt -o grafiqs.parquet
+      fiqa score photos/ --explain -o scores.parquet --html sheet.html fiqa score crops/ --aligned
+      --model grafiqs --recognizer recognizer.pt -o grafiqs.parquet
     """
     from fiqa.scoring.run import plan
 

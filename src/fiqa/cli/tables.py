@@ -29,7 +29,9 @@ DataSets = Annotated[
     typer.Option(
         "--data-set",
         metavar="DIR",
-        help="clib, label-opt: a data set (quality/, embeddings/, pairs.*, faces.*), again for more.",
+        help=(
+            "clib, label-opt: a data set (quality/, embeddings/, pairs.*, faces.*), again for more."
+        ),
     ),
 ]
 Target = Annotated[
@@ -68,12 +70,14 @@ def command(
 ) -> None:
     """Make the tables of a paper from your own qualities and recognizers.
 
-    dms: DmsFIQA's agreement with labels, spread, and verification under filtering. clib: CLIB-FIQA's areas, methods by data sets. label-opt: what optimizing
-    labels changes; qualities are named METHOD.baseline, METHOD.optimized and, for the ablation, METHOD.prior.
+    dms: DmsFIQA's agreement with labels, spread, and verification under filtering. clib:
+    CLIB-FIQA's areas, methods by data sets. label-opt: what optimizing labels changes; qualities
+    are named METHOD.baseline, METHOD.optimized and, for the ablation, METHOD.prior.
 
     Example:
-      fiqa tables dms --quality scores.parquet --embeddings emb.npz --faces faces.parquet --target labels.parquet -o tables/
-      fiqa tables clib --data-set data/lfw --data-set data/cplfw -o tables/
+      fiqa tables dms --quality scores.parquet --embeddings emb.npz --faces faces.parquet --target
+      labels.parquet -o tables/ fiqa tables clib --data-set data/lfw --data-set data/cplfw -o
+      tables/
     """
     from fiqa.cli.reports import show
     from fiqa.evaluation.request import Request

@@ -29,7 +29,8 @@ def command(
 ) -> None:
     """Train a quality network as a recipe says.
 
-    A finished run is not repeated and an interrupted one goes on. On several devices: torchrun --nproc-per-node N -m fiqa train ...
+    A finished run is not repeated and an interrupted one goes on. On several devices: torchrun
+    --nproc-per-node N -m fiqa train ...
 
     Example:
       fiqa train recipes/dmsfiqa.toml --set optim.lr=3e-4 -o runs/a
@@ -60,7 +61,8 @@ def command(
 
 
 def _watcher(quiet: bool, *, every: float = 5.0) -> Callable[[Progress], None]:
-    """Returns what reports the steps on stderr: at each evaluation, and a line every `every` seconds."""
+    """Returns what reports the steps on stderr: at each evaluation, and a line every `every`
+    seconds."""
     import time
 
     start = last = time.monotonic()

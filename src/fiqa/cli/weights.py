@@ -1,6 +1,7 @@
 """fiqa weights: list, fetch, verify and describe model files.
 
-Models are looked for by path, in FIQA_HOME (default ~/.cache/fiqa), and among those that come with fiqa. Nothing is fetched without being asked.
+Models are looked for by path, in FIQA_HOME (default ~/.cache/fiqa), and among those that come with
+fiqa. Nothing is fetched without being asked.
 
 Example:
   fiqa weights pull yunet
@@ -82,7 +83,8 @@ def verify(
         typer.Argument(metavar="NAME|FILE", help="A name, or a model file.", show_default=False),
     ],
 ) -> None:
-    """Check a model file byte for byte: one that was fetched against the pinned sha256, any other against its card's.
+    """Check a model file byte for byte: one that was fetched against the pinned sha256, any other
+    against its card's.
 
     Example:
       fiqa weights verify yunet
@@ -156,11 +158,13 @@ def card(
 ) -> None:
     """Write the card of a model file beside it: what must be known to run it, with its sha256.
 
-    The input becomes (x / scale - mean) / std. The shape of an ONNX file's input and output is read from it; nothing else is guessed.
+    The input becomes (x / scale - mean) / std. The shape of an ONNX file's input and output is read
+    from it; nothing else is guessed.
 
     Example:
-      fiqa weights card model.onnx --kind recognizer --color RGB --mean .485,.456,.406 --std .229,.224,.225
-      fiqa weights card net.pt --kind recognizer --color RGB --mean .5 --std .5 --backbone mobilefacenet --embedding 128
+      fiqa weights card model.onnx --kind recognizer --color RGB --mean .485,.456,.406 --std
+      .229,.224,.225 fiqa weights card net.pt --kind recognizer --color RGB --mean .5 --std .5
+      --backbone mobilefacenet --embedding 128
     """
     from fiqa.runtime.describe import Described
 

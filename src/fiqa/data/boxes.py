@@ -24,7 +24,8 @@ def brands(data: bytes) -> set[bytes]:
 
 
 def _boxes(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Yields (kind, start, end) of the content of each box, those in _PARENTS before their children."""
+    """Yields (kind, start, end) of the content of each box, those in _PARENTS before their
+    children."""
     stack, left = [(0, len(data))], _MOST_BOXES
     while stack and left:
         place, end = stack.pop()
@@ -61,7 +62,8 @@ def ends_early(data: bytes) -> bool:
 
 
 def numbered_color(data: bytes) -> str | None:
-    """Returns the color that an AVIF declares by numbers, where that is not sRGB's; None otherwise."""
+    """Returns the color that an AVIF declares by numbers, where that is not sRGB's; None
+    otherwise."""
     for kind, start, _ in _boxes(data):
         if kind == b"colr" and data[start : start + 4] == b"nclx" and start + 8 <= len(data):
             primaries, transfer = struct.unpack_from(">HH", data, start + 4)

@@ -1,4 +1,5 @@
-"""The columns of every table: which one a name means, however a foreign tool has spelled it, and what type it has.
+"""The columns of every table: which one a name means, however a foreign tool has spelled it, and
+what type it has.
 
 A byte-order mark, spaces around a name and the case of a name that our tables have make no
 difference; all other names stay as they are. This is the only place that knows this.
@@ -52,7 +53,8 @@ IDENTITY_LIKE = (
 MEASURES: Mapping[str, int] = MappingProxyType(
     {"landmarks": 10, "eye_distance": 0, "inside": 0, "roll": 0}
 )
-"""Columns of a manifest of crops that must be numbers: how many in a cell, 0 for one that is no list."""
+"""Columns of a manifest of crops that must be numbers: how many in a cell, 0 for one that is no
+list."""
 
 TEXT = frozenset(
     (
@@ -92,7 +94,8 @@ def plain_name(name: str) -> str:
 
 
 def typed(column: pl.Series) -> pl.Series:
-    """Returns a column in the type that its name has in our tables where it does not show: no value, only empty lists, a field without a number.
+    """Returns a column in the type that its name has in our tables where it does not show: no
+    value, only empty lists, a field without a number.
 
     >>> typed(pl.Series("score", [None])).dtype, typed(pl.Series("reasons", [[], []])).dtype
     (Float64, List(String))
@@ -213,7 +216,9 @@ def identity_missing(columns: Sequence[str], where: str) -> InputError:
     return InputError(
         f"{where} must say who is on an image in a column `identity`; it has none, but "
         f"{', '.join(map(repr, columns))}.",
-        hint=f"rename {columns[0]!r} to identity, or drop it and give ids of the form identity/name",
+        hint=(
+            f"rename {columns[0]!r} to identity, or drop it and give ids of the form identity/name"
+        ),
     )
 
 

@@ -1,12 +1,16 @@
-"""Reads and writes embeddings: .npz, .npy with an id list beside it, and Parquet. No pickle is ever read.
+"""Reads and writes embeddings: .npz, .npy with an id list beside it, and Parquet.
+
+No pickle is ever read.
 
 - `.npz`: arrays `id` (N,) str, `vector` (N,D), optionally `norm` (N,) and `recognizer` (a str).
-- `.npy`: `x.npy` is the (N,D) array, mapped and not copied into memory when it is float32; `x.ids.txt` has one id a line, in the same order;
-  `x.meta.npz`, optional, has `norm` and `recognizer`.
+- `.npy`: `x.npy` is the (N,D) array, mapped and not copied into memory when it is float32;
+  `x.ids.txt` has one id a line, in the same order; `x.meta.npz`, optional, has `norm` and
+  `recognizer`.
 - `.parquet`: columns `id`, `vector` (a list of fixed length D), optionally `norm` and `recognizer`.
 
-Vectors may be float64, float32 or float16 in the file. Where there is a norm they must be of unit length; where there is none they may have any length,
-which then becomes the norm. Rows with NaN, infinity or zero length are refused: a face without a vector is an absent row.
+Vectors may be float64, float32 or float16 in the file. Where there is a norm they must be of unit
+length; where there is none they may have any length, which then becomes the norm. Rows with NaN,
+infinity or zero length are refused: a face without a vector is an absent row.
 """
 
 from __future__ import annotations
@@ -40,12 +44,15 @@ _SMALL = 1 << 24
 
 @reader
 def read_embeddings(path: str | os.PathLike[str] | Frame) -> Embeddings:
-    """Returns the embeddings in a .npz, .npy or .parquet file, or in a frame with the columns of the last.
+    """Returns the embeddings in a .npz, .npy or .parquet file, or in a frame with the columns of
+    the last.
 
     Raises:
         UnknownNameError: another suffix.
-        ReadError: no such file, or not of the format that its suffix says; UnsafeFileError: it holds Python objects, or unpacks to far more than it is.
-        InputError, ShapeError: a key is missing or unknown, ids repeat, lengths differ, or a row cannot be normalized (the message names its id).
+        ReadError: no such file, or not of the format that its suffix says;
+        UnsafeFileError: it holds Python objects, or unpacks to far more than it is.
+        InputError, ShapeError: a key is missing or unknown, ids repeat, lengths differ, or a row
+            cannot be normalized (the message names its id).
     """
     if not isinstance(path, (str, os.PathLike)):
         from fiqa.data.tables import read_table
@@ -64,7 +71,8 @@ def read_embeddings(path: str | os.PathLike[str] | Frame) -> Embeddings:
 
 @dataclass(frozen=True, eq=False)
 class MappedEmbeddings:
-    """Embeddings as they lie in a file: `id` (N,), `vector` (N,D) of any float type, not looked at yet; `norm` (N,) or None; `recognizer`."""
+    """Embeddings as they lie in a file: `id` (N,), `vector` (N,D) of any float type, not looked at
+    yet; `norm` (N,) or None; `recognizer`."""
 
     id: NDArray[np.str_]
     vector: NDArray[np.floating[Any]]
@@ -74,9 +82,11 @@ class MappedEmbeddings:
 
 @reader
 def map_embeddings(path: str | os.PathLike[str]) -> MappedEmbeddings:
-    """Returns the embeddings in a file without their vectors in memory where they are a .npy, for those who read them block by block; other files are read.
+    """Returns the embeddings in a file without their vectors in memory where they are a .npy, for
+    those who read them block by block; other files are read.
 
-    Raises: as read_embeddings, but the vectors of a .npy are not checked: they may be of any length and hold NaN, and ids may repeat.
+    Raises: as read_embeddings, but the vectors of a .npy are not checked: they may be of any length
+    and hold NaN, and ids may repeat.
     """
     file = Path(path)
     if file.suffix != ".npy" or not file.is_file():
@@ -86,7 +96,8 @@ def map_embeddings(path: str | os.PathLike[str]) -> MappedEmbeddings:
     vector = table["vector"]
     if vector.ndim != 2 or len(vector) != len(table["id"]) or vector.dtype.kind != "f":
         raise ShapeError(
-            f"vector of {file} must be floating point of shape ({len(table['id'])}, D), got {vector.dtype} {vector.shape}."
+            f"vector of {file} must be floating point of shape ({len(table['id'])}, D), got"
+            f" {vector.dtype} {vector.shape}."
         )
     norm = np.asarray(table["norm"], np.float32) if "norm" in table else None
     return MappedEmbeddings(table["id"], vector, norm, str(table.get("recognizer", "")))
@@ -95,15 +106,18 @@ def map_embeddings(path: str | os.PathLike[str]) -> MappedEmbeddings:
 def write_embeddings(
     embeddings: Embeddings, path: str | os.PathLike[str], *, half: bool = False
 ) -> Path:
-    """Writes embeddings whole or not at all, in the format that the suffix says, and returns the path.
+    """Writes embeddings whole or not at all, in the format that the suffix says, and returns the
+    path.
 
     Args:
         embeddings: what to write.
         path: .npz, .npy (with .ids.txt and .meta.npz beside it) or .parquet.
-        half: store the vectors as float16 (half the size, cosines good to about 1e-3); not for .parquet.
+        half: store the vectors as float16 (half the size, cosines good to about 1e-3); not for
+            .parquet.
 
     Raises:
-        UnknownNameError: another suffix. InputError: an id that the format cannot hold, or `half` for .parquet.
+        UnknownNameError: another suffix.
+        InputError: an id that the format cannot hold, or `half` for .parquet.
     """
     file = Path(path)
     writer = _WRITERS[checks.choice(file.suffix, "suffix of an embeddings file", _WRITERS)]
@@ -127,8 +141,8 @@ def _normalized(table: Mapping[str, Any], name: str) -> Embeddings:
     bad = ~(np.isfinite(length) & (length > 0))
     if bad.any():
         raise InputError(
-            f"vector of {name} must have rows that can be normalized; {int(bad.sum())} of {len(ids)} are NaN, infinite or zero, "
-            f"the first is of id {str(ids[bad][0])!r}.",
+            f"vector of {name} must have rows that can be normalized; {int(bad.sum())} of"
+            f" {len(ids)} are NaN, infinite or zero, the first is of id {str(ids[bad][0])!r}.",
             hint="leave failed faces out of the file",
         )
     recognizer = str(table.get("recognizer", ""))
@@ -170,12 +184,14 @@ def _read_npz(file: Path) -> dict[str, Any]:
 
 
 def _check_npz(file: Path) -> None:
-    """Refuses, from the headers alone, members that hold objects, that lie about their size, or that unpack to far more than the file."""
+    """Refuses, from the headers alone, members that hold objects, that lie about their size, or
+    that unpack to far more than the file."""
     with zipfile.ZipFile(file) as archive:
         total = sum(member.file_size for member in archive.infolist())
         if total > _SMALL and total > _MOST_COMPRESSED * file.stat().st_size:
             raise UnsafeFileError(
-                f"{file} must unpack to at most {_MOST_COMPRESSED} times its size, it claims {total} bytes.",
+                f"{file} must unpack to at most {_MOST_COMPRESSED} times its size, it claims"
+                f" {total} bytes.",
                 status="too_large",
             )
         for member in archive.infolist():
@@ -190,7 +206,8 @@ def _check_npz(file: Path) -> None:
                 at = stream.tell()
             if dtype.hasobject:
                 raise UnsafeFileError(
-                    f"{file} must hold plain arrays, {member.filename} holds Python objects, which could run code."
+                    f"{file} must hold plain arrays, {member.filename} holds Python objects, which"
+                    " could run code."
                 )
             if math.prod(shape) * dtype.itemsize != member.file_size - at:
                 raise ValueError(

@@ -1,4 +1,5 @@
-"""Tables that are in memory already: frames of polars and of pandas, and columns of plain values as polars holds them.
+"""Tables that are in memory already: frames of polars and of pandas, and columns of plain values as
+polars holds them.
 
 pandas is no dependency: its frames are known by what they can do.
 """
@@ -76,7 +77,8 @@ def _plain(value: Any) -> Any:
 
 
 def series(name: str, values: list[Any]) -> pl.Series:
-    """Returns plain values as a column; whole numbers among fractions are fractions, what has no common type is text."""
+    """Returns plain values as a column; whole numbers among fractions are fractions, what has no
+    common type is text."""
     try:
         return pl.Series(name, values, dtype=_kind(values), strict=True)
     except (
@@ -88,7 +90,8 @@ def series(name: str, values: list[Any]) -> pl.Series:
 
 
 def _kind(values: Iterable[Any]) -> Any:
-    """The polars type that holds all of these plain values, None where polars has to find out; told, it builds nested columns many times faster."""
+    """The polars type that holds all of these plain values, None where polars has to find out;
+    told, it builds nested columns many times faster."""
     known = [value for value in values if value is not None]
     kinds = set(map(type, known))
     if kinds <= {int, float} and kinds:

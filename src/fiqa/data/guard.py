@@ -23,7 +23,8 @@ def guard_outputs(
     beside: Iterable[PathLike] = (),
     own: bool = True,
 ) -> None:
-    """Refuses outputs that would be written over inputs, under whatever names, before anything is written.
+    """Refuses outputs that would be written over inputs, under whatever names, before anything is
+    written.
 
     Names, symbolic links and hard links of one file are one file. With an output goes its sidecar
     (`OUT.json`), and whatever lies in `OUT.parts/`, which is removed; with an input go its sidecar,
@@ -52,8 +53,8 @@ def guard_outputs(
             clash = written.get(file) or (_holder(path, folders) if folders else None)
             if clash is not None:
                 raise InputError(
-                    f"An output must not be one of the inputs: {os.fspath(clash)!r} would be written over "
-                    f"{path!r}{_same(clash, path)}.",
+                    f"An output must not be one of the inputs: {os.fspath(clash)!r} would be"
+                    f" written over {path!r}{_same(clash, path)}.",
                     hint="nothing was written; choose another output",
                 )
 

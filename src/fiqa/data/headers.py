@@ -1,7 +1,10 @@
-"""What the bytes of an image file say of themselves, read without a decoder: format, orientation, frames, lies, and whether the end is there.
+"""What the bytes of an image file say of themselves, read without a decoder: format, orientation,
+frames, lies, and whether the end is there.
 
-The decoder behind fiqa.data.images refuses most hostile files by itself. This file closes what it leaves open: sizes that are only acted on (a WebP canvas, a
-JPEG 2000 code stream, a TIFF tile), metadata that is copied many times over (TIFF and EXIF tags that share one payload), JPEG files with thousands of scans.
+The decoder behind fiqa.data.images refuses most hostile files by itself. This file closes what it
+leaves open: sizes that are only acted on (a WebP canvas, a JPEG 2000 code stream, a TIFF tile),
+metadata that is copied many times over (TIFF and EXIF tags that share one payload), JPEG files with
+thousands of scans.
 """
 
 from __future__ import annotations
@@ -70,7 +73,8 @@ _SLACK = 1 << 16
 
 
 def sniff(data: bytes) -> str | None:
-    """Returns the name of the image format that the first bytes announce (as Pillow spells it), or None. The suffix of a file plays no part.
+    """Returns the name of the image format that the first bytes announce (as Pillow spells it), or
+    None. The suffix of a file plays no part.
 
     >>> sniff(b"GIF89a..."), sniff(b"hello")
     ('GIF', None)
@@ -98,7 +102,8 @@ class Directory(NamedTuple):
 
 
 def directory(data: bytes, offset: int | None = None) -> Directory | None:
-    """Returns the TIFF directory at `offset` (default: the first), of a TIFF file or an EXIF block; None where there is none or it is cut off."""
+    """Returns the TIFF directory at `offset` (default: the first), of a TIFF file or an EXIF block;
+    None where there is none or it is cut off."""
     order = {b"II": "<", b"MM": ">"}.get(data[:2], "")
     if not order or len(data) < 16:
         return None
@@ -154,7 +159,8 @@ def _first(data: bytes, order: str, kind: int, start: int, apart: bool, word: st
 
 
 def orientation(exif: bytes) -> int:
-    """Returns the EXIF orientation 1..8 in an EXIF block (with or without its `Exif` prefix); 1 where there is none or it makes no sense.
+    """Returns the EXIF orientation 1..8 in an EXIF block (with or without its `Exif` prefix); 1
+    where there is none or it makes no sense.
 
     >>> orientation(b"Exif" + bytes(2) + b"II*" + bytes([0, 8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, 6]) + bytes(7))
     6
@@ -165,8 +171,8 @@ def orientation(exif: bytes) -> int:
 
 
 def is_adobe_rgb(exif: bytes) -> bool:
-    """Tells whether an EXIF block says that its picture is Adobe RGB, as cameras do (DCF 2.0): color
-    space 2, or the interoperability index R03."""
+    """Tells whether an EXIF block says that its picture is Adobe RGB, as cameras do (DCF 2.0):
+    color space 2, or the interoperability index R03."""
     block = exif.removeprefix(b"Exif\0\0")
     main = directory(block)
     inner = directory(block, main.tags.get(0x8769, (1, 0))[1]) if main else None
@@ -179,7 +185,8 @@ def is_adobe_rgb(exif: bytes) -> bool:
 
 
 def frame_count(data: bytes, form: str) -> int | None:
-    """Returns the number of frames of a GIF or pages of a TIFF, counted over at most a million blocks; None for formats whose header says it."""
+    """Returns the number of frames of a GIF or pages of a TIFF, counted over at most a million
+    blocks; None for formats whose header says it."""
     if form == "TIFF":
         return max(1, len(pages(data)))
     return max(1, _gif_frames(data)) if form == "GIF" else None
@@ -258,7 +265,8 @@ def _jpeg(data: bytes) -> _Jpeg:
 
 
 def ends_early(data: bytes, form: str) -> bool:
-    """Tells whether the file announces more bytes than it has; False also where its format does not let one know.
+    """Tells whether the file announces more bytes than it has; False also where its format does not
+    let one know.
 
     >>> ends_early(b"BM" + (100).to_bytes(4, "little"), "BMP")
     True
@@ -292,7 +300,8 @@ def ends_early(data: bytes, form: str) -> bool:
 
 
 def sums_agree(data: bytes, form: str) -> bool:
-    """Tells whether the check sums of the pixel chunks of a PNG are right (the decoder passes over them); True for formats without."""
+    """Tells whether the check sums of the pixel chunks of a PNG are right (the decoder passes over
+    them); True for formats without."""
     view, place = memoryview(data), 8
     while form == "PNG" and place + 12 <= len(data):
         end = place + 8 + int.from_bytes(view[place : place + 4], "big")
@@ -305,7 +314,8 @@ def sums_agree(data: bytes, form: str) -> bool:
 
 
 def unsupported(data: bytes, form: str) -> bool:
-    """Tells whether a file that the decoder does not know is well made all the same: a TIFF of rare layout, a JPEG of 12 bits."""
+    """Tells whether a file that the decoder does not know is well made all the same: a TIFF of rare
+    layout, a JPEG of 12 bits."""
     if form == "TIFF":
         first = directory(data)
         return first is not None and 0x0100 in first.tags and 0x0101 in first.tags
@@ -316,9 +326,9 @@ def guard(data: bytes, form: str, *, max_pixels: int) -> None:
     """Refuses what would make the decoder allocate or work far beyond the size of the image.
 
     Raises:
-        UnsafeFileError: (status too_large) a WebP canvas, AVIF image, JPEG 2000 code stream or TIFF tile
-            of more than `max_pixels`; TIFF or EXIF tags that claim more
-            bytes than there are; a JPEG of more than 100 scans.
+        UnsafeFileError: (status too_large) a WebP canvas, AVIF image, JPEG 2000 code stream or TIFF
+            tile of more than `max_pixels`; TIFF or EXIF tags that claim more bytes than there are;
+            a JPEG of more than 100 scans.
     """
     claims: list[int] = []
     blocks: tuple[bytes, ...] = ()
@@ -351,7 +361,8 @@ def guard(data: bytes, form: str, *, max_pixels: int) -> None:
         found = directory(block)
         if found is not None and found.claimed > len(block) + _SLACK:
             raise UnsafeFileError(
-                f"Tags must claim at most the {len(block)} bytes of their block, got {found.claimed}.",
+                f"Tags must claim at most the {len(block)} bytes of their block, got"
+                f" {found.claimed}.",
                 status="too_large",
             )
 

@@ -53,7 +53,8 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Limits:
-    """What an image may cost: `max_pixels` width times height (at most 178,956,970, where Pillow itself refuses), `max_bytes` of the file."""
+    """What an image may cost: `max_pixels` width times height (at most 178,956,970, where Pillow
+    itself refuses), `max_bytes` of the file."""
 
     max_pixels: int = 40_000_000
     max_bytes: int = 64 * 2**20
@@ -65,9 +66,9 @@ class Limits:
 
 @dataclass(frozen=True)
 class Header:
-    """What is known before decoding: upright `width` and `height`, `grey` (True: one channel; None: decoding will tell), `format`, Pillow's `mode`, declared
-    `bits` per channel, `frames`, `sha256`, EXIF `orientation`.
-    """
+    """What is known before decoding: upright `width` and `height`, `grey` (True: one channel; None:
+    decoding will tell), `format`, Pillow's `mode`, declared `bits` per channel, `frames`, `sha256`,
+    EXIF `orientation`."""
 
     width: int
     height: int
@@ -84,10 +85,12 @@ class Header:
 class Image:
     """One decoded image.
 
-    `pixels` (H,W,3) uint8 RGB, upright; `grey` True where it has no color (one channel, or three that agree, as near infrared saved as RGB); `format`,
-    `mode` and `bits` (per channel) as the file declares them; `frames` above 1 means animated or many pages, and these are the first one's pixels;
-    `sha256` of the file's bytes; `orientation` the EXIF value 1..8 that has been applied; `notes`
-    on what was converted or had to be guessed: codes of fiqa.vocabulary.NOTES, `code` or `code=detail`.
+    `pixels` (H,W,3) uint8 RGB, upright; `grey` True where it has no color (one channel, or three
+    that agree, as near infrared saved as RGB); `format`, `mode` and `bits` (per channel) as the
+    file declares them; `frames` above 1 means animated or many pages, and these are the first one's
+    pixels; `sha256` of the file's bytes; `orientation` the EXIF value 1..8 that has been applied;
+    `notes` on what was converted or had to be guessed: codes of fiqa.vocabulary.NOTES, `code` or
+    `code=detail`.
     """
 
     pixels: Pixels
@@ -112,10 +115,13 @@ class Image:
 
 
 def read_image(path: str | os.PathLike[str], *, limits: Limits | None = None) -> Image:
-    """Returns the image at `path`, decoded as fiqa.data.images says. Never blocks on a FIFO, never warns.
+    """Returns the image at `path`, decoded as fiqa.data.images says.
+
+    Never blocks on a FIFO, never warns.
 
     Raises:
-        ReadError: with `.status` not_found, unreadable, empty_file, too_large, unsupported_format, truncated or corrupt.
+        ReadError: with `.status` not_found, unreadable, empty_file, too_large, unsupported_format,
+            truncated or corrupt.
     """
     with reading(path):
         return decode_image(read_bytes(path, limits=limits), limits=limits)
@@ -125,7 +131,8 @@ def decode_image(data: bytes, *, limits: Limits | None = None) -> Image:
     """Returns the image encoded in `data`.
 
     Raises:
-        ReadError: with `.status` empty_file, too_large, unsupported_format, truncated or corrupt; no other exception, whatever the bytes.
+        ReadError: with `.status` empty_file, too_large, unsupported_format, truncated or corrupt;
+            no other exception, whatever the bytes.
 
     >>> image = decode_image(b"P5 2 1 255 " + bytes([0, 200]))
     >>> image.pixels.shape, image.grey, image.pixels[0, 1].tolist()
@@ -153,7 +160,8 @@ def decode_image(data: bytes, *, limits: Limits | None = None) -> Image:
 
 
 def decode_header(data: bytes, *, limits: Limits | None = None) -> Header:
-    """Returns what the encoded image in `data` says of itself, without decoding pixels, so damage behind the header goes unseen.
+    """Returns what the encoded image in `data` says of itself, without decoding pixels, so damage
+    behind the header goes unseen.
 
     Raises:
         ReadError: as decode_image.
@@ -175,7 +183,9 @@ def write_image(path: str | os.PathLike[str], pixels: Pixels, *, quality: int = 
         quality: 1..100, of JPEG and WebP; PNG is lossless.
 
     Raises:
-        UnknownNameError: another suffix. ShapeError: another shape or type. WriteError: the disk refused.
+        UnknownNameError: another suffix.
+        ShapeError: another shape or type.
+        WriteError: the disk refused.
     """
     import PIL.Image
 
@@ -207,10 +217,12 @@ def upright(pixels: Pixels, orientation: int) -> Pixels:
 
 
 def read_bytes(path: str | os.PathLike[str], *, limits: Limits | None = None) -> bytes:
-    """Returns the bytes of a regular file, at most `limits.max_bytes` of them; opens without blocking, so a FIFO is refused at once.
+    """Returns the bytes of a regular file, at most `limits.max_bytes` of them; opens without
+    blocking, so a FIFO is refused at once.
 
     Raises:
-        ReadError: not_found, unreadable (permission, a folder, a FIFO, a socket, a device, a broken disk), empty_file, too_large.
+        ReadError: not_found, unreadable (permission, a folder, a FIFO, a socket, a device, a broken
+            disk), empty_file, too_large.
     """
     most = (limits or Limits()).max_bytes
     name = os.fspath(path)
@@ -236,7 +248,8 @@ def _too_large(message: str) -> UnsafeFileError:
 
 
 class _Quiet:
-    """Silences Pillow's warnings while any thread decodes; the filters return when the last one has left (catch_warnings alone is not safe in threads)."""
+    """Silences Pillow's warnings while any thread decodes; the filters return when the last one has
+    left (catch_warnings alone is not safe in threads)."""
 
     def __init__(self) -> None:
         self.lock, self.depth, self.saved = threading.Lock(), 0, warnings.catch_warnings()
@@ -261,7 +274,8 @@ _quiet = _Quiet()
 
 @contextmanager
 def _opened(data: bytes, limits: Limits) -> Iterator[tuple[Any, Header]]:
-    """Yields Pillow's lazy picture and its header; any exception on the way, in the body too, becomes a ReadError."""
+    """Yields Pillow's lazy picture and its header; any exception on the way, in the body too,
+    becomes a ReadError."""
     import PIL.Image
 
     if not data:
@@ -283,12 +297,14 @@ def _opened(data: bytes, limits: Limits) -> Iterator[tuple[Any, Header]]:
             width, height = picture.size
             if width * height > limits.max_pixels:
                 raise _too_large(
-                    f"The image must have at most {limits.max_pixels} pixels, got {width} x {height}"
+                    f"The image must have at most {limits.max_pixels} pixels, got {width} x"
+                    f" {height}"
                 )
             yield picture, _header(picture, data, form)
     except ReadError:
         raise
-    # Pillow's decoders meet hostile bytes with any exception there is (struct.error, KeyError, RecursionError, ...): each means this one file is bad
+    # Pillow's decoders meet hostile bytes with any exception there is (struct.error, KeyError,
+    # RecursionError, ...): each means this one file is bad
     except Exception as error:
         raise _refusal(error, data, form) from error
 

@@ -1,11 +1,15 @@
-"""Which images there are: files, folders, list files and manifests become one Manifest; nothing is opened but lists.
+"""Which images there are: files, folders, list files and manifests become one Manifest; nothing is
+opened but lists.
 
-- A folder lists every file with the suffix of an image, whatever it holds, and other files whose first bytes are an image's; hidden files are left out. In a
-  tree `identity/image` the identity is the name of the folder an image lies in; a flat folder has none. Order: sorted by path.
-- A `.txt` file is a list, one path a line. A `.csv`, `.tsv`, `.jsonl` or `.parquet` file, or a frame, is a manifest with a column `path`. Where a relative path
-  in either leads, see fiqa.data.places. Anything else given by name is an image.
-- ids: the path below the folder, without suffix (`ann/01`); of a file given by name, its folder and name. Where two would be equal both keep their suffix, and
-  where that is not enough the later ones end in `#2`, `#3`, ...
+- A folder lists every file with the suffix of an image, whatever it holds, and other files whose
+  first bytes are an image's; hidden files are left out. In a tree `identity/image` the identity is
+  the name of the folder an image lies in; a flat folder has none. Order: sorted by path.
+- A `.txt` file is a list, one path a line. A `.csv`, `.tsv`, `.jsonl` or `.parquet` file, or a
+  frame, is a manifest with a column `path`. Where a relative path in either leads, see
+  fiqa.data.places. Anything else given by name is an image.
+- ids: the path below the folder, without suffix (`ann/01`); of a file given by name, its folder and
+  name. Where two would be equal both keep their suffix, and where that is not enough the later ones
+  end in `#2`, `#3`, ...
 """
 
 from __future__ import annotations
@@ -64,7 +68,10 @@ IMAGE_SUFFIXES = frozenset(
         ".pef",
     )
 )
-"""Suffixes that make a file of a folder a row. Those after AVIF are not decoded: they become rows that say so, and are not passed over in silence."""
+"""Suffixes that make a file of a folder a row.
+
+Those after AVIF are not decoded: they become rows that say so, and are not passed over in silence.
+"""
 
 FOLDERS = "the folder of each path"
 """Where identities come from that no column says."""
@@ -83,14 +90,16 @@ class _Found(NamedTuple):
 
 
 def find(paths: PathLike | Frame | Sequence[PathLike]) -> Manifest:
-    """Returns the images that `paths` name, one row each; nothing is decoded, and a path that leads nowhere is a row with status not_found.
+    """Returns the images that `paths` name, one row each; nothing is decoded, and a path that leads
+    nowhere is a row with status not_found.
 
     Args:
-        paths: one or more of: image file, folder, list file (.txt), manifest (.csv, .jsonl, .parquet); or a frame, a manifest in memory; see the module's
-            docstring.
+        paths: one or more of: image file, folder, list file (.txt), manifest (.csv, .jsonl,
+            .parquet); or a frame, a manifest in memory; see the module's docstring.
 
     Raises:
-        ReadError: a list or manifest cannot be read. InputError: it is no manifest, or no path was given.
+        ReadError: a list or manifest cannot be read.
+        InputError: it is no manifest, or no path was given.
     """
     if is_frame(paths):
         return read_manifest(paths)
@@ -172,7 +181,8 @@ def _tree(folder: str) -> list[_Found]:
 
 
 def _walk(folder: str, above: set[tuple[int, int]]) -> Iterator[tuple[str, str]]:
-    """Yields (path, status) in sorted order: ok for an image, "" for another file, unreadable for a folder that cannot be listed.
+    """Yields (path, status) in sorted order: ok for an image, "" for another file, unreadable for a
+    folder that cannot be listed.
 
     A folder reached again on one way down (a loop of links) is not entered twice.
     """
@@ -263,15 +273,19 @@ def _status(path: str) -> str:
 
 @reader
 def read_manifest(source: PathLike | Frame) -> Manifest:
-    """Returns the manifest in a .csv, .tsv, .jsonl or .parquet table, or in a frame of polars or pandas.
+    """Returns the manifest in a .csv, .tsv, .jsonl or .parquet table, or in a frame of polars or
+    pandas.
 
-    The column `path` must be there; `id`, `identity`, `split` and `status` are taken where they are, any other becomes a column (missing numbers are NaN, or 0
-    in columns of counts; missing text is ""). A row whose file is gone gets status not_found. Without `identity` it is the folder of the path, unless another
-    column may be meant (`person`, `subject`, ...): then it is empty, and a warning names that column.
+    The column `path` must be there; `id`, `identity`, `split` and `status` are taken where they
+    are, any other becomes a column (missing numbers are NaN, or 0 in columns of counts; missing
+    text is ""). A row whose file is gone gets status not_found. Without `identity` it is the folder
+    of the path, unless another column may be meant (`person`, `subject`, ...): then it is empty,
+    and a warning names that column.
 
     Raises:
-        ReadError: not readable as a table. InputError: no column `path`, ids twice, a status that is in no table, a path that leads to two files, or a cell
-            that is no number in a column of fiqa.data.columns.MEASURES.
+        ReadError: not readable as a table.
+        InputError: no column `path`, ids twice, a status that is in no table, a path that leads to
+            two files, or a cell that is no number in a column of fiqa.data.columns.MEASURES.
     """
     from fiqa.data.tables import read_table
 
@@ -279,7 +293,8 @@ def read_manifest(source: PathLike | Frame) -> Manifest:
     where = os.fspath(source) if isinstance(source, (str, os.PathLike)) else ""
     if "path" not in frame.columns:
         raise InputError(
-            f"A manifest must have a column 'path', got the columns {', '.join(frame.columns) or '(none)'}."
+            "A manifest must have a column 'path', got the columns"
+            f" {', '.join(frame.columns) or '(none)'}."
         )
     known = {name: _column(frame[name]) for name in frame.columns}
     hashes = known["sha256"].tolist() if "sha256" in known else []
@@ -312,7 +327,8 @@ def _identity(
 
 
 def _column(series: Any) -> NDArray[Any]:
-    """A table's column as an array: text decoded, lists as objects, missing numbers 0 (whole) or NaN, missing text ""."""
+    """A table's column as an array: text decoded, lists as objects, missing numbers 0 (whole) or
+    NaN, missing text ""."""
     import polars as pl
 
     from fiqa.data.columns import TEXT, typed
@@ -335,14 +351,18 @@ def _column(series: Any) -> NDArray[Any]:
 
 
 def write_manifest(manifest: Manifest, path: PathLike) -> None:
-    """Writes a manifest as .parquet, .csv or .jsonl by suffix; read_manifest takes it back. Raises WriteError, UnknownNameError."""
+    """Writes a manifest as .parquet, .csv or .jsonl by suffix; read_manifest takes it back.
+
+    Raises WriteError, UnknownNameError.
+    """
     from fiqa.data.tables import write_table
 
     write_table(to_frame(manifest), path)
 
 
 def to_frame(manifest: Manifest) -> Any:
-    """Returns a manifest as a polars frame, text encoded (see fiqa.data.tables); a count of 0 (width, height, bits, frames) is missing there."""
+    """Returns a manifest as a polars frame, text encoded (see fiqa.data.tables); a count of 0
+    (width, height, bits, frames) is missing there."""
     import polars as pl
 
     from fiqa.data.columns import typed
@@ -351,9 +371,11 @@ def to_frame(manifest: Manifest) -> Any:
     every = {name: getattr(manifest, name) for name in _FIXED} | dict(manifest.columns)
     frame = pl.DataFrame(
         [
-            pl.Series(name, [encode_text(v) for v in values.tolist()], dtype=pl.String)
-            if values.dtype.kind == "U"
-            else typed(pl.Series(name, values.tolist() if values.dtype.kind == "O" else values))
+            (
+                pl.Series(name, [encode_text(v) for v in values.tolist()], dtype=pl.String)
+                if values.dtype.kind == "U"
+                else typed(pl.Series(name, values.tolist() if values.dtype.kind == "O" else values))
+            )
             for name, values in every.items()
         ]
     )
@@ -364,7 +386,8 @@ def to_frame(manifest: Manifest) -> Any:
 
 
 def _joined(pieces: Sequence[Manifest]) -> Manifest:
-    """One manifest of many: columns that all have, in the order given; ids that clash are an error of the caller's."""
+    """One manifest of many: columns that all have, in the order given; ids that clash are an error
+    of the caller's."""
     shared = [name for name in pieces[0].columns if all(name in piece.columns for piece in pieces)]
     fixed: dict[str, Any] = {
         name: np.concatenate([getattr(piece, name) for piece in pieces]) for name in _FIXED

@@ -18,12 +18,17 @@ from fiqa.errors import InputError
 __all__ = ["Match", "better_match", "find_ids", "strangers"]
 
 Match = Literal["id", "name", "stem"]
-"""How a name finds its id. `id`: they are equal, an image's suffix aside (our ids have none). `name`: the last parts of both paths are equal. `stem`: these are
-equal, an image's suffix aside. Text that looks the same is the same: accents composed (NFC) and apart (NFD) are one."""
+"""How a name finds its id. `id`: they are equal, an image's suffix aside (our ids have none).
+
+`name`: the last parts of both paths are equal. `stem`: these are equal, an image's suffix aside.
+Text that looks the same is the same: accents composed (NFC) and apart (NFD) are one.
+"""
 
 
 def find_ids(names: Iterable[str], ids: Iterable[str], *, match: Match = "id") -> NDArray[np.int64]:
-    r"""Returns the place in `ids` of each name, -1 where there is none. A name that equals an id always finds it; either kind of slash will do.
+    r"""Returns the place in `ids` of each name, -1 where there is none.
+
+    A name that equals an id always finds it; either kind of slash will do.
 
     Args:
         names: (N,) names; one may occur more than once.
@@ -31,7 +36,8 @@ def find_ids(names: Iterable[str], ids: Iterable[str], *, match: Match = "id") -
         match: the rule, never guessed.
 
     Raises:
-        UnknownNameError: another `match`. InputError: a name that fits two ids.
+        UnknownNameError: another `match`.
+        InputError: a name that fits two ids.
 
     >>> find_ids(["p\\a.png", "p/c.png"], ["p/a", "p/b"]).tolist(), find_ids(["x/b.png"], ["p/a", "p/b"], match="stem").tolist()
     ([0, -1], [1])

@@ -30,8 +30,8 @@ __all__ = ["MatedPairs", "join_pairs", "mated_pairs", "read_folds", "read_pairs"
 
 @dataclass(frozen=True, eq=False)
 class MatedPairs:
-    """All mated pairs of some images: `index` (P,2) int64, first < second; `single` identities with one image, which give none;
-    `duplicates` pairs left out as the same image twice."""
+    """All mated pairs of some images: `index` (P,2) int64, first < second; `single` identities with
+    one image, which give none; `duplicates` pairs left out as the same image twice."""
 
     index: NDArray[np.int64]
     single: int
@@ -47,11 +47,14 @@ def read_pairs(path: str | os.PathLike[str] | Frame) -> Pairs:
 def read_folds(path: str | os.PathLike[str] | Frame) -> FoldedPairs:
     """Returns the pairs of a file and their folds (None when it has none).
 
-    By content: a table (.csv, .tsv, .parquet, .jsonl, or a frame) with columns `id_a`, `id_b`, `mated` and perhaps `fold`; the lists of LFW, XQLFW, CALFW,
-    CPLFW; lists of three columns; the template pairs of IJB-C (three whole numbers a line). Pairs that cannot be (fiqa.data.sound) are left out and counted.
+    By content: a table (.csv, .tsv, .parquet, .jsonl, or a frame) with columns `id_a`, `id_b`,
+    `mated` and perhaps `fold`; the lists of LFW, XQLFW, CALFW, CPLFW; lists of three columns; the
+    template pairs of IJB-C (three whole numbers a line). Pairs that cannot be (fiqa.data.sound) are
+    left out and counted.
 
     Raises:
-        ReadError: no such file, or none of these. InputError: `mated` that is neither true nor false, an empty id.
+        ReadError: no such file, or none of these.
+        InputError: `mated` that is neither true nor false, an empty id.
     """
     if not isinstance(path, (str, os.PathLike)):
         return _from_table("the frame of pairs", read_table(path))
@@ -67,10 +70,13 @@ def read_folds(path: str | os.PathLike[str] | Frame) -> FoldedPairs:
 def write_pairs(
     pairs: Pairs, path: str | os.PathLike[str], *, fold: NDArray[Any] | None = None
 ) -> None:
-    """Writes pairs as a table (id_a, id_b, mated 0 or 1, and fold when given), .csv, .parquet or .jsonl by suffix, whole or not at all.
+    """Writes pairs as a table (id_a, id_b, mated 0 or 1, and fold when given), .csv, .parquet or
+    .jsonl by suffix, whole or not at all.
 
     Raises:
-        UnknownNameError: another suffix. WriteError: the disk refused. ShapeError: `fold` of another length.
+        UnknownNameError: another suffix.
+        WriteError: the disk refused.
+        ShapeError: `fold` of another length.
     """
     columns: dict[str, Any] = {
         "id_a": [encode_text(str(name)) for name in pairs.ids[pairs.index[:, 0]]],
@@ -87,7 +93,8 @@ def write_pairs(
 def join_pairs(
     pairs: Pairs, ids: Iterable[str], *, match: Match = "id"
 ) -> tuple[Pairs, NDArray[np.bool_]]:
-    """Returns the pairs whose images both have an id of ours, over our ids, and a mask (P,) of the pairs that were kept.
+    """Returns the pairs whose images both have an id of ours, over our ids, and a mask (P,) of the
+    pairs that were kept.
 
     Args:
         pairs: its ids are names of another tool's making (`name/name_0001.jpg`).
@@ -95,7 +102,8 @@ def join_pairs(
         match: how a name finds its id; see fiqa.data.names.Match.
 
     Raises:
-        UnknownNameError: another `match`. InputError: a name that fits two ids.
+        UnknownNameError: another `match`.
+        InputError: a name that fits two ids.
 
     >>> import numpy as np
     >>> pairs = Pairs(np.array(["a.jpg", "b.jpg", "c.jpg"]), np.array([[0, 1], [0, 2]]), np.array([True, False]))
@@ -112,11 +120,13 @@ def join_pairs(
 def mated_pairs(
     identities: NDArray[np.str_], *, content: NDArray[np.str_] | None = None
 ) -> MatedPairs:
-    """Returns every pair of two images of one person; rows without an identity ("") belong to nobody.
+    """Returns every pair of two images of one person; rows without an identity ("") belong to
+    nobody.
 
     Args:
         identities: (N,) str.
-        content: (N,) str, a hash of each image ("" unknown); a pair of equal hashes compares an image with itself and is left out, counted.
+        content: (N,) str, a hash of each image ("" unknown); a pair of equal hashes compares an
+            image with itself and is left out, counted.
 
     Raises:
         ShapeError: lengths that differ.
@@ -146,7 +156,8 @@ def _from_table(path: str | os.PathLike[str], frame: pl.DataFrame) -> FoldedPair
     missing = [name for name in ("id_a", "id_b", "mated") if name not in frame.columns]
     if missing:
         raise ReadError(
-            f"{os.fspath(path)!r} must have the columns id_a, id_b and mated, it lacks {', '.join(missing)}.",
+            f"{os.fspath(path)!r} must have the columns id_a, id_b and mated, it lacks"
+            f" {', '.join(missing)}.",
             status="unsupported_format",
         )
     named = list(zip(frame["id_a"].to_list(), frame["id_b"].to_list(), strict=True))

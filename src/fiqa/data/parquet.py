@@ -1,10 +1,13 @@
-"""Parquet files: what a file claims is checked before polars believes it, and what polars then makes of damage is an error.
+"""Parquet files: what a file claims is checked before polars believes it, and what polars then
+makes of damage is an error.
 
-One wrong byte in the header of a page can claim gigabytes, and native code that asks for them ends the whole process.
-So the footer and the header of every page are read here first: they are structs of Thrift's compact protocol [1, 2].
+One wrong byte in the header of a page can claim gigabytes, and native code that asks for them ends
+the whole process. So the footer and the header of every page are read here first: they are structs
+of Thrift's compact protocol [1, 2].
 
-[1] https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md
-[2] https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift (the numbers of the fields)
+[1] https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md [2]
+https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift (the numbers of
+the fields)
 """
 
 from __future__ import annotations
@@ -46,8 +49,9 @@ def read_parquet(file: BinaryIO) -> Any:
     """Returns the polars frame in an open Parquet file.
 
     Raises:
-        ValueError, UnsafeFileError: see check_parquet. These, and what polars itself raises, a panic included, are for
-            the guard around the reader (fiqa.data.reading); the report of a panic does not reach stderr.
+        ValueError, UnsafeFileError: see check_parquet. These, and what polars itself raises, a
+            panic included, are for the guard around the reader (fiqa.data.reading); the report of a
+            panic does not reach stderr.
     """
     import polars as pl
 
@@ -85,7 +89,8 @@ def check_parquet(file: BinaryIO) -> None:
 
 
 def _check_depth(schema: list[Struct]) -> None:
-    """Refuses a schema (its tree, flattened from the root) in which native code would recurse without end."""
+    """Refuses a schema (its tree, flattened from the root) in which native code would recurse
+    without end."""
     open_: list[int] = []
     for element in schema:
         while open_ and open_[-1] <= 0:
@@ -114,7 +119,8 @@ def _check_column(data: mmap.mmap, column: Struct, rows: int, end: int) -> None:
 
 
 def _pages(data: mmap.mmap, start: int, stop: int) -> Iterator[int]:
-    """Yields the number of values of each page of a column (0 of a dictionary), after checking what it claims."""
+    """Yields the number of values of each page of a column (0 of a dictionary), after checking what
+    it claims."""
     while start < stop:
         header, start = _Thrift(data, start, stop).struct()
         kind = next(iter(header.keys() & _PAGE_KINDS), -1)
@@ -130,13 +136,15 @@ def _pages(data: mmap.mmap, start: int, stop: int) -> Iterator[int]:
 def _check_claim(claimed: int, packed: int, what: str) -> None:
     if claimed > _SMALL and claimed > _MOST_COMPRESSED * packed:
         raise UnsafeFileError(
-            f"A part of {packed} bytes must hold at most {_MOST_COMPRESSED} times as many {what}, it claims {claimed}.",
+            f"A part of {packed} bytes must hold at most {_MOST_COMPRESSED} times as many {what},"
+            f" it claims {claimed}.",
             status="too_large",
         )
 
 
 class _Thrift:
-    """Reads structs of the compact protocol from `data`, between `place` and `end`; raises ValueError where there is none."""
+    """Reads structs of the compact protocol from `data`, between `place` and `end`; raises
+    ValueError where there is none."""
 
     def __init__(self, data: mmap.mmap, place: int, end: int) -> None:
         if not 0 <= place <= end <= len(data):

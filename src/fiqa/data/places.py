@@ -1,4 +1,5 @@
-"""Where the file is that a table or list names: from the file's own folder, and never another one in silence."""
+"""Where the file is that a table or list names: from the file's own folder, and never another one
+in silence."""
 
 from __future__ import annotations
 
@@ -18,14 +19,15 @@ _log = logging.getLogger(__name__)
 def placed(names: Sequence[str], listing: str, *, sha256: Sequence[str] = ()) -> list[str]:
     r"""Returns the path to open for each name in a list or table.
 
-    A relative name is taken from the folder of the list; where that leads nowhere, from the
-    working directory (a warning says how many, unless their sha256 is known and will be compared).
-    Where both lead to files that differ, the one of the known sha256 is meant. A name with
-    backslashes that leads nowhere is tried with slashes.
+    A relative name is taken from the folder of the list; where that leads nowhere, from the working
+    directory (a warning says how many, unless their sha256 is known and will be compared). Where
+    both lead to files that differ, the one of the known sha256 is meant. A name with backslashes
+    that leads nowhere is tried with slashes.
 
     Args:
         names: as the list has them.
-        listing: the path of the list; "" for one in memory, whose names are of the working directory.
+        listing: the path of the list; "" for one in memory, whose names are of the working
+            directory.
         sha256: of each file, "" where it is not known; or nothing at all.
 
     Raises:
@@ -42,8 +44,8 @@ def placed(names: Sequence[str], listing: str, *, sha256: Sequence[str] = ()) ->
             elsewhere.append(name)
     if elsewhere:
         _log.warning(
-            "%s: %d of %d paths lead nowhere from its folder and were taken from the working directory, "
-            "the first is %r",
+            "%s: %d of %d paths lead nowhere from its folder and were taken from the working"
+            " directory, the first is %r",
             listing,
             len(elsewhere),
             len(names),
@@ -53,7 +55,8 @@ def placed(names: Sequence[str], listing: str, *, sha256: Sequence[str] = ()) ->
 
 
 def _place(name: str, folder: str, listing: str, sha: str) -> tuple[str, bool]:
-    """Returns the path, and whether it is in the working directory although the list is elsewhere."""
+    """Returns the path, and whether it is in the working directory although the list is
+    elsewhere."""
     if not folder or os.path.isabs(name):
         return _turned(name), False
     here, there = _turned(name), _turned(os.path.join(folder, name))
@@ -70,7 +73,10 @@ def _place(name: str, folder: str, listing: str, sha: str) -> tuple[str, bool]:
     raise InputError(
         f"{name!r} in {listing!r} must lead to one file, there are two that differ: {there!r} and "
         f"{os.path.abspath(here)!r}.",
-        hint="paths are taken from the folder of the list: run it from there, or write absolute paths",
+        hint=(
+            "paths are taken from the folder of the list: run it from there, or write absolute"
+            " paths"
+        ),
     )
 
 

@@ -1,4 +1,5 @@
-"""Quality on disk: our own tables of scores and labels, those of other tools, and joining their names to our ids."""
+"""Quality on disk: our own tables of scores and labels, those of other tools, and joining their
+names to our ids."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ __all__ = ["Joined", "join_quality", "read_quality", "write_quality"]
 
 @dataclass(frozen=True, eq=False)
 class Joined:
-    """A quality whose ids are ours: `unmatched` names that no id has, `missing` ids that no name has."""
+    """A quality whose ids are ours: `unmatched` names that no id has, `missing` ids that no name
+    has."""
 
     quality: Quality
     unmatched: int
@@ -46,20 +48,26 @@ class Joined:
 def read_quality(
     path: str | os.PathLike[str] | Frame, *, method: str | None = None, column: str | None = None
 ) -> Quality:
-    """Returns the quality in a file: our own table (.parquet, .csv, .jsonl with a column `id`) or any form that fiqa.data.formats.score_files reads.
+    """Returns the quality in a file: our own table (.parquet, .csv, .jsonl with a column `id`) or
+    any form that fiqa.data.formats.score_files reads.
 
     Numbers stay as exact as they are written, in float64.
 
-    A row without a number is absent; `provenance["failed"]` counts them, `provenance["column"]` says where the numbers stood, `provenance["source"]` the file,
-    `provenance["scale"]` what the sidecar of a table of scores says of the column's scale (fiqa.scoring.rows.scales), None where it says nothing.
+    A row without a number is absent; `provenance["failed"]` counts them, `provenance["column"]`
+    says where the numbers stood, `provenance["source"]` the file, `provenance["scale"]` what the
+    sidecar of a table of scores says of the column's scale (fiqa.scoring.rows.scales), None where
+    it says nothing.
 
     Args:
         path: the file, or a frame of polars or pandas with the same columns.
-        method: the name to give it; None takes it from the table or its sidecar, else the file's name without suffix.
-        column: where the numbers are; None takes the first there is of raw, value, score, quality, quality_score, uqs (OFIQ: the unified score).
+        method: the name to give it; None takes it from the table or its sidecar, else the file's
+            name without suffix.
+        column: where the numbers are; None takes the first there is of raw, value, score, quality,
+            quality_score, uqs (OFIQ: the unified score).
 
     Raises:
-        ReadError: no such file, or not one of these. UnsafeFileError: a pickle of more than names and numbers.
+        ReadError: no such file, or not one of these.
+        UnsafeFileError: a pickle of more than names and numbers.
         InputError: no such column, an id twice, NaN or infinity.
     """
     where = "memory" if is_frame(path) else os.fspath(path)  # type: ignore[arg-type]
@@ -77,20 +85,24 @@ def read_quality(
         value=scores.value,
         method=method or known.get("method") or _single(own, "method", "model") or Path(where).stem,
         kind=known.get("kind") or _single(own, "kind") or "score",
-        range=tuple(bounds)
-        if bounds
-        else (0.0, 100.0)
-        if scores.column == f"{UNIFIED}.scalar"
-        else None,
+        range=(
+            tuple(bounds)
+            if bounds
+            else (0.0, 100.0)
+            if scores.column == f"{UNIFIED}.scalar"
+            else None
+        ),
         provenance={**known.get("provenance", {}), **found},
     )
 
 
 def write_quality(quality: Quality, path: str | os.PathLike[str]) -> None:
-    """Writes a quality as a table (id, value, method, kind), .parquet, .csv or .jsonl, and what made it as `<path>.json`; `read_quality` gives it back.
+    """Writes a quality as a table (id, value, method, kind), .parquet, .csv or .jsonl, and what
+    made it as `<path>.json`; `read_quality` gives it back.
 
     Raises:
-        UnknownNameError: another suffix. WriteError: the disk refused.
+        UnknownNameError: another suffix.
+        WriteError: the disk refused.
     """
     n = len(quality)
     frame = pl.DataFrame(
@@ -121,7 +133,8 @@ def join_quality(quality: Quality, ids: Iterable[str], *, match: Match = "id") -
         match: how a name finds its id; see fiqa.data.names.Match.
 
     Raises:
-        UnknownNameError: another `match`. InputError: a name that fits two ids, or two names of one id.
+        UnknownNameError: another `match`.
+        InputError: a name that fits two ids, or two names of one id.
 
     >>> import numpy as np
     >>> joined = join_quality(Quality(np.array(["x/a.png"]), np.array([0.5]), "m"), ["p/a", "p/b"], match="stem")
@@ -135,7 +148,8 @@ def join_quality(quality: Quality, ids: Iterable[str], *, match: Match = "id") -
     if np.any(times > 1):
         twice = rows[times > 1][0]
         raise InputError(
-            f"Each id must have one name, {str(ours[twice])!r} has {times.max()}: {quality.id[place == twice][0]!r} and another."
+            f"Each id must have one name, {str(ours[twice])!r} has {times.max()}:"
+            f" {quality.id[place == twice][0]!r} and another."
         )
     kept = ours[place[found]]
     return Joined(
@@ -172,7 +186,8 @@ def _own_scores(frame: pl.DataFrame, where: str, column: str | None) -> NamedSco
 
 
 def _scale(scales: Any, column: str) -> dict[str, Any] | None:
-    """The entry of a column among the scales of a sidecar, None where there is none that makes sense."""
+    """The entry of a column among the scales of a sidecar, None where there is none that makes
+    sense."""
     entry = scales.get(column) if isinstance(scales, dict) else None
     if not isinstance(entry, dict) or entry.get("of") not in ("model", "calibration"):
         return None

@@ -1,8 +1,10 @@
-"""The edge of every reader: whatever the bytes of a file do to what reads them, a ReadError comes out.
+"""The edge of every reader: whatever the bytes of a file do to what reads them, a ReadError comes
+out.
 
-Libraries meet hostile bytes with any exception there is (struct.error, zlib.error, IndexError, tokenize.TokenError,
-RecursionError, MemoryError, ...), and polars with a panic, which is no Exception and is reported on stderr. One guard
-stands around each reader and turns all of them into ReadError with the file's name and a status.
+Libraries meet hostile bytes with any exception there is (struct.error, zlib.error, IndexError,
+tokenize.TokenError, RecursionError, MemoryError, ...), and polars with a panic, which is no
+Exception and is reported on stderr. One guard stands around each reader and turns all of them into
+ReadError with the file's name and a status.
 """
 
 from __future__ import annotations
@@ -44,21 +46,25 @@ _CONTENT: tuple[tuple[type[InputError], type[ContentError]], ...] = (
 _REPORT = re.compile(rb"\n?thread '[^\n]*panicked at .*?(?:\nnote: [^\n]*\n?|\Z)", re.DOTALL)
 _SHOWN, _LONGEST = 300, 2000
 _NOTHING_THERE = (None, errno.EINVAL)
-"""Numbers of an OSError that a library raises because of the bytes: none at all, or a seek to where there is nothing."""
+"""Numbers of an OSError that a library raises because of the bytes: none at all, or a seek to where
+there is nothing."""
 
 
 @contextmanager
 def reading(path: PathLike) -> Iterator[None]:
-    """Gives every error in the block the file's name, and makes it a ReadError where a file is to blame.
+    """Gives every error in the block the file's name, and makes it a ReadError where a file is to
+    blame.
 
-    A ReadError keeps its kind and status. An InputError becomes a ContentError, which is both. What says nothing of
-    the file stays as it is: a missing extra, data that cannot support a number, a disk that cannot be written.
+    A ReadError keeps its kind and status. An InputError becomes a ContentError, which is both. What
+    says nothing of the file stays as it is: a missing extra, data that cannot support a number, a
+    disk that cannot be written.
 
     Args:
         path: the file that the block reads.
 
     Raises:
-        ReadError: as above; with status too_large where memory ran out, unreadable where the system refused, else corrupt.
+        ReadError: as above; with status too_large where memory ran out, unreadable where the system
+            refused, else corrupt.
 
     >>> with reading("a.npz"):
     ...     [][1]
@@ -90,7 +96,8 @@ def reading(path: PathLike) -> Iterator[None]:
 
 
 def _named(error: FiqaError, where: str) -> FiqaError:
-    """Returns the error with the file's name before its message, unless it stands there, as the kind that it must have."""
+    """Returns the error with the file's name before its message, unless it stands there, as the
+    kind that it must have."""
     message = error.message if where in error.message else f"{where!r}: {error.message}"
     if len(message) > _LONGEST:  # the header of a damaged table, for one
         message = f"{message[:_LONGEST]} ..."
@@ -141,7 +148,8 @@ def reader(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def read_at_most(file: BinaryIO, most: int) -> bytes:
-    """Returns the rest of a file, at most `most` bytes of it; the memory is that of the bytes there are, not of `most`."""
+    """Returns the rest of a file, at most `most` bytes of it; the memory is that of the bytes there
+    are, not of `most`."""
     pieces: list[bytes] = []
     step, left = os.fstat(file.fileno()).st_size + 1, most
     while left > 0 and (piece := file.read(min(step, left))):
@@ -151,7 +159,8 @@ def read_at_most(file: BinaryIO, most: int) -> bytes:
 
 
 class _NoPanics:
-    """Keeps reports of panics off stderr while any thread reads; what else is written there in that time follows when the last has left."""
+    """Keeps reports of panics off stderr while any thread reads; what else is written there in that
+    time follows when the last has left."""
 
     def __init__(self) -> None:
         self._lock, self._depth, self._panicked = threading.Lock(), 0, False
@@ -202,4 +211,5 @@ def _redirect() -> tuple[int, IO[bytes]]:
 
 
 no_panics = _NoPanics()
-"""A context manager for reads of polars: a damaged file makes its native code panic, which reports on stderr before it can be caught."""
+"""A context manager for reads of polars: a damaged file makes its native code panic, which reports
+on stderr before it can be caught."""

@@ -25,7 +25,10 @@ _DNG_VERSION = 0xC612
 _CFA, _LINEAR_RAW = 32803, 34892
 """PhotometricInterpretation of a sensor's mosaic, and of a demosaiced DNG (TIFF/EP, DNG 1.4)."""
 _HEIC = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs"}
-_HEIC_HINT = "save it as JPEG, or convert it with Pillow and its plug-in pillow-heif: pip install pillow-heif"
+_HEIC_HINT = (
+    "save it as JPEG, or convert it with Pillow and its plug-in pillow-heif: pip install"
+    " pillow-heif"
+)
 
 
 def refused(data: bytes, form: str | None) -> tuple[str, str] | None:

@@ -1,4 +1,5 @@
-"""scan: which images there are, what each file says of itself, and which are the same file twice."""
+"""scan: which images there are, what each file says of itself, and which are the same file
+twice."""
 
 from __future__ import annotations
 
@@ -35,20 +36,26 @@ def scan(
 ) -> Manifest:
     """Returns a manifest of every image below `paths`, each file's header verified.
 
-    Columns: `sha256`, `format`, `mode` (Pillow's), `modality` ("grey", "color", "" where it takes decoding), `duplicate_of` (id of the first file with the same
-    bytes, else ""), `bytes`, `width`, `height` (upright pixels), `bits` (declared, per channel), `frames`, `notes` (what
-    was converted or guessed, `;` between codes of fiqa.vocabulary.NOTES; it takes decoding); counts are 0 where they are not known.
+    Columns: `sha256`, `format`, `mode` (Pillow's), `modality` ("grey", "color", "" where it takes
+    decoding), `duplicate_of` (id of the first file with the same bytes, else ""), `bytes`, `width`,
+    `height` (upright pixels), `bits` (declared, per channel), `frames`, `notes` (what was converted
+    or guessed, `;` between codes of fiqa.vocabulary.NOTES; it takes decoding); counts are 0 where
+    they are not known.
 
     Args:
         paths: files, folders, list files, manifests, as fiqa.data.manifest.find takes them.
         out: write the manifest here (.parquet, .csv or .jsonl), and its sidecar beside it.
-        decode: decode every image, which finds damage behind the header and grey pictures saved as color; about ten times slower.
+        decode: decode every image, which finds damage behind the header and grey pictures saved as
+            color; about ten times slower.
         limits: what an image may cost; larger ones get status too_large.
         progress: True reports on stderr; a callable is told (stage, done, total).
 
     Raises:
-        ReadError: a list file or manifest cannot be read (an image that cannot is a row with a status). InputError: `paths` is empty.
-        UnknownNameError: another suffix of `out`. WriteError: it cannot be written.
+        ReadError: a list file or manifest cannot be read (an image that cannot is a row with a
+            status).
+        InputError: `paths` is empty.
+        UnknownNameError: another suffix of `out`.
+        WriteError: it cannot be written.
     """
     from fiqa.data.tables import encode_text, table_suffix
 

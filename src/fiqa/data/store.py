@@ -1,7 +1,8 @@
 """Artifacts that are whole or absent, and reruns that do only what is missing.
 
-An artifact is a file or a folder. Beside it stands `<artifact>.json`, its sidecar, written last: what it was made from. Long work leaves finished chunks in
-`<artifact>.parts/` until the artifact is whole. One process at a time writes an artifact.
+An artifact is a file or a folder. Beside it stands `<artifact>.json`, its sidecar, written last:
+what it was made from. Long work leaves finished chunks in `<artifact>.parts/` until the artifact is
+whole. One process at a time writes an artifact.
 """
 
 from __future__ import annotations
@@ -45,9 +46,11 @@ _PACKAGES = ("numpy", "pillow", "opencv-python-headless", "onnxruntime", "polars
 
 @contextmanager
 def atomic_path(path: PathLike) -> Iterator[Path]:
-    """Yields a path beside `path` to write to; on success it is synced and renamed to `path`, on any failure it is removed and `path` is as it was.
+    """Yields a path beside `path` to write to; on success it is synced and renamed to `path`, on
+    any failure it is removed and `path` is as it was.
 
-    The aside name is hidden, keeps the suffix and depends on `path` alone, so a rerun after a kill writes over what the kill left.
+    The aside name is hidden, keeps the suffix and depends on `path` alone, so a rerun after a kill
+    writes over what the kill left.
 
     Raises:
         WriteError: the operating system refused (disk full, permission, ...).
@@ -76,7 +79,10 @@ def atomic_path(path: PathLike) -> Iterator[Path]:
         ):
             raise WriteError(
                 f"{str(target)!r} could not be written: {error.strerror or error}.",
-                hint="nothing was left behind; free some space or choose another place, then run it again",
+                hint=(
+                    "nothing was left behind; free some space or choose another place, then run it"
+                    " again"
+                ),
             ) from error
         raise
 
@@ -101,7 +107,8 @@ def open_regular(path: PathLike) -> BufferedReader:
     """Returns a regular file opened for reading bytes; never blocks on a FIFO.
 
     Raises:
-        ReadError: `.status` not_found, or unreadable (permission, a folder, a FIFO, a socket, a device).
+        ReadError: `.status` not_found, or unreadable (permission, a folder, a FIFO, a socket, a
+            device).
     """
     name = os.fspath(path)
     try:
@@ -120,13 +127,17 @@ def open_regular(path: PathLike) -> BufferedReader:
 
 
 def sha256_file(path: PathLike) -> str:
-    """Returns the sha256 of a file's bytes, read in pieces, as 64 hex digits. Raises ReadError as open_regular."""
+    """Returns the sha256 of a file's bytes, read in pieces, as 64 hex digits.
+
+    Raises ReadError as open_regular.
+    """
     with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def hash_inputs(paths: Iterable[PathLike]) -> dict[str, str]:
-    """Returns path -> sha256 of each input file, for a record; a file that cannot be read has "" instead."""
+    """Returns path -> sha256 of each input file, for a record; a file that cannot be read has ""
+    instead."""
     hashes = {}
     for path in paths:
         hashes[os.fspath(path)] = ""
@@ -136,7 +147,8 @@ def hash_inputs(paths: Iterable[PathLike]) -> dict[str, str]:
 
 
 def file_state(path: PathLike) -> tuple[int, int] | None:
-    """Returns size and time of change (ns) of a file, None where it cannot be seen: what tells without reading that it is another one."""
+    """Returns size and time of change (ns) of a file, None where it cannot be seen: what tells
+    without reading that it is another one."""
     try:
         known = os.stat(path)
     except (OSError, ValueError):
@@ -164,7 +176,8 @@ def make_record(
     seed: int | None = None,
     protocol: str | None = None,
 ) -> dict[str, Any]:
-    """Returns what a sidecar says: the verb, its arguments, hashes of its inputs (name -> sha256), seed, protocol, package versions."""
+    """Returns what a sidecar says: the verb, its arguments, hashes of its inputs (name -> sha256),
+    seed, protocol, package versions."""
     versions = {}
     for name in ("fiqa", *_PACKAGES):
         with suppress(metadata.PackageNotFoundError):
@@ -180,7 +193,8 @@ def make_record(
 
 
 def fingerprint(record: Mapping[str, Any]) -> str:
-    """Returns the sha256 of a record in canonical JSON: equal records, whatever the order of their keys, give equal fingerprints.
+    """Returns the sha256 of a record in canonical JSON: equal records, whatever the order of their
+    keys, give equal fingerprints.
 
     >>> fingerprint({"a": 1, "b": [2]}) == fingerprint({"b": [2], "a": 1})
     True
@@ -209,7 +223,8 @@ def _digest(artifact: Path) -> str:
 def write_sidecar(
     artifact: PathLike, record: Mapping[str, Any], *, found: Mapping[str, Any] | None = None
 ) -> Path:
-    """Writes `<artifact>.json` with the record, its fingerprint and the artifact's own digest; call it last. Returns its path. Raises WriteError.
+    """Writes `<artifact>.json` with the record, its fingerprint and the artifact's own digest; call
+    it last. Returns its path. Raises WriteError.
 
     `found` is what the run learned (it goes into the file, not into the fingerprint).
     """
@@ -225,7 +240,8 @@ def write_sidecar(
 
 
 def read_sidecar(artifact: PathLike) -> dict[str, Any] | None:
-    """Returns what `<artifact>.json` holds, or None where there is none; one that cannot be read counts as none, with a word."""
+    """Returns what `<artifact>.json` holds, or None where there is none; one that cannot be read
+    counts as none, with a word."""
     file = sidecar_path(artifact)
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
@@ -242,7 +258,8 @@ def read_sidecar(artifact: PathLike) -> dict[str, Any] | None:
 
 
 def is_current(artifact: PathLike, expected: str) -> bool:
-    """Tells whether the artifact is there, was made from the record with fingerprint `expected`, and has not changed since."""
+    """Tells whether the artifact is there, was made from the record with fingerprint `expected`,
+    and has not changed since."""
     found = read_sidecar(artifact)
     target = Path(artifact)
     return bool(
@@ -254,7 +271,8 @@ def is_current(artifact: PathLike, expected: str) -> bool:
 
 
 class Parts:
-    """Finished chunks of an artifact in `<artifact>.parts/`, kept across a kill; chunks of another fingerprint are discarded when this is made.
+    """Finished chunks of an artifact in `<artifact>.parts/`, kept across a kill; chunks of another
+    fingerprint are discarded when this is made.
 
     >>> import tempfile
     >>> parts = Parts(Path(tempfile.mkdtemp()) / "all.txt", "f" * 64, ".txt")
@@ -282,7 +300,10 @@ class Parts:
 
     @contextmanager
     def writing(self, number: int) -> Iterator[Path]:
-        """Yields the path to write chunk `number` to; it counts as done when the block ends well. Raises WriteError."""
+        """Yields the path to write chunk `number` to; it counts as done when the block ends well.
+
+        Raises WriteError.
+        """
         with atomic_path(self.path(number)) as aside:
             yield aside
         self.done = max(self.done, number + 1) if number <= self.done else self.done

@@ -1,18 +1,22 @@
 """Tables on disk: .parquet, .csv and .jsonl by suffix, the same columns in all three.
 
-In Parquet a row of scores has nested columns; CSV and JSON lines hold them flattened, and reading puts them together again:
+In Parquet a row of scores has nested columns; CSV and JSON lines hold them flattened, and reading
+puts them together again:
 
 - `factors` and `measures` (structs) <-> one column per field, `factor_blur`, `measure_yaw`, ...;
-- `bbox` <-> `bbox_x`, `bbox_y`, `bbox_width`, `bbox_height`; `landmarks` <-> `landmark_0_x`, `landmark_0_y`, ... `landmark_4_y`;
-- `reasons` (list of codes) <-> in CSV the codes joined by `;` (no code holds one; none at all is
-  an empty text); JSON lines keep the list.
+- `bbox` <-> `bbox_x`, `bbox_y`, `bbox_width`, `bbox_height`; `landmarks` <-> `landmark_0_x`,
+  `landmark_0_y`, ... `landmark_4_y`;
+- `reasons` (list of codes) <-> in CSV the codes joined by `;` (no code holds one; none at all is an
+  empty text); JSON lines keep the list.
 
-CSV: comma, every text quoted, an empty cell is a missing number, a text is written unchanged even where it starts with = + - @ (values must come back exactly;
-a spreadsheet program should import such files as text). NaN is written as missing. A column read from CSV becomes numeric only if every cell is written as a
-number is (so identity `007` stays text), and columns in TEXT always stay text.
+CSV: comma, every text quoted, an empty cell is a missing number, a text is written unchanged even
+where it starts with = + - @ (values must come back exactly; a spreadsheet program should import
+such files as text). NaN is written as missing. A column read from CSV becomes numeric only if every
+cell is written as a number is (so identity `007` stays text), and columns in TEXT always stay text.
 
-Text that is no UTF-8 (file names with undecodable bytes) is kept as `bytes:` + percent-encoded bytes; so is text that begins with `bytes:`. A frame holds the
-encoded form; `decode_text` gives the path to open.
+Text that is no UTF-8 (file names with undecodable bytes) is kept as `bytes:` + percent-encoded
+bytes; so is text that begins with `bytes:`. A frame holds the encoded form; `decode_text` gives the
+path to open.
 """
 
 from __future__ import annotations
@@ -72,7 +76,8 @@ _DEEPEST = 32
 
 
 def table_suffix(path: str | os.PathLike[str]) -> str:
-    """Returns the suffix of a table's path in lower case; raises UnknownNameError with the closest one for any other.
+    """Returns the suffix of a table's path in lower case; raises UnknownNameError with the closest
+    one for any other.
 
     >>> table_suffix("scores.CSV")
     '.csv'
@@ -81,7 +86,8 @@ def table_suffix(path: str | os.PathLike[str]) -> str:
 
 
 def encode_text(value: str) -> str:
-    r"""Returns `value` if it is UTF-8 text, otherwise `bytes:` and its bytes percent-encoded; decode_text takes it back exactly.
+    r"""Returns `value` if it is UTF-8 text, otherwise `bytes:` and its bytes percent-encoded;
+    decode_text takes it back exactly.
 
     >>> encode_text("a b.jpg"), encode_text("caf\udce9.jpg")
     ('a b.jpg', 'bytes:caf%E9.jpg')
@@ -109,7 +115,8 @@ def decode_text(value: str) -> str:
 
 
 def frame_of(rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
-    """Returns rows (numpy scalars and arrays, any text) as a frame; a key that a row does not have is missing there.
+    """Returns rows (numpy scalars and arrays, any text) as a frame; a key that a row does not have
+    is missing there.
 
     >>> frame_of([{"id": "a", "score": np.float32(0.5)}, {"id": "b"}])["score"].to_list()
     [0.5, None]
@@ -120,7 +127,8 @@ def frame_of(rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
 
 
 def _plain(values: list[Any]) -> list[Any]:
-    """Values of one column as plain Python with encoded text; looked at by type, because a table has few types and many cells."""
+    """Values of one column as plain Python with encoded text; looked at by type, because a table
+    has few types and many cells."""
     kinds = set(map(type, values))
     if kinds <= {int, float, bool, NoneType}:
         return values
@@ -146,7 +154,8 @@ def _plain_cell(value: Any) -> Any:
 
 
 def _frame(named: Mapping[str, list[Any] | pl.Series]) -> pl.DataFrame:
-    """Columns of mixed int and float are float; a column of our tables has its type even where nothing is known."""
+    """Columns of mixed int and float are float; a column of our tables has its type even where
+    nothing is known."""
     known = {
         name: values if isinstance(values, pl.Series) else series(name, values)
         for name, values in named.items()
@@ -155,7 +164,8 @@ def _frame(named: Mapping[str, list[Any] | pl.Series]) -> pl.DataFrame:
 
 
 def flatten(frame: pl.DataFrame, *, lists: bool = False) -> pl.DataFrame:
-    """Returns the frame with nested columns spread as the module's docstring says, and NaN as missing.
+    """Returns the frame with nested columns spread as the module's docstring says, and NaN as
+    missing.
 
     `lists` leaves `reasons` a list.
     """
@@ -192,7 +202,8 @@ def flatten(frame: pl.DataFrame, *, lists: bool = False) -> pl.DataFrame:
 
 
 def unflatten(frame: pl.DataFrame) -> pl.DataFrame:
-    """Returns the frame with the columns that flatten spread put together again; a row with none of their values has a missing value."""
+    """Returns the frame with the columns that flatten spread put together again; a row with none of
+    their values has a missing value."""
     result: list[pl.Expr] = []
     done: set[str] = set()
     for name in frame.columns:
@@ -229,7 +240,9 @@ def write_table(frame: pl.DataFrame, path: str | os.PathLike[str]) -> None:
     """Writes a frame as its suffix says, whole or not at all.
 
     Raises:
-        UnknownNameError: another suffix. InputError: a nested column that has no flat form. WriteError: the disk refused.
+        UnknownNameError: another suffix.
+        InputError: a nested column that has no flat form.
+        WriteError: the disk refused.
     """
     suffix = table_suffix(path)
     with atomic_path(path) as aside, _refusing(path), open(aside, "wb") as file:
@@ -240,7 +253,8 @@ def write_table(frame: pl.DataFrame, path: str | os.PathLike[str]) -> None:
 
 
 def write_rows(frame: pl.DataFrame, stream: IO[bytes], suffix: str, *, header: bool = True) -> None:
-    """Writes a frame, flattened, to a stream of bytes as `.csv` or `.jsonl`; `header=False` leaves out the line of column names of a CSV."""
+    """Writes a frame, flattened, to a stream of bytes as `.csv` or `.jsonl`; `header=False` leaves
+    out the line of column names of a CSV."""
     lines = checks.choice(suffix, "format of rows", (".csv", ".jsonl")) == ".jsonl"
     flat = flatten(frame, lists=lines)
     if lines:
@@ -313,7 +327,8 @@ def _named(frame: pl.DataFrame, where: str) -> pl.DataFrame:
 
 
 def _parsed(line: bytes) -> Any:
-    """Returns the value of a JSON line; raises ValueError where it nests so deep that polars would take minutes and gigabytes for its type."""
+    """Returns the value of a JSON line; raises ValueError where it nests so deep that polars would
+    take minutes and gigabytes for its type."""
     value = json.loads(line)
     if line.count(b"[") + line.count(b"{") > _DEEPEST and not _shallow(value, _DEEPEST):
         raise ValueError(f"a value nests more than {_DEEPEST} deep")
@@ -355,10 +370,13 @@ def _refusing(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 class TableWriter:
-    """Writes a table batch by batch in bounded memory; what was written survives a kill, and the table appears whole when the block ends well.
+    """Writes a table batch by batch in bounded memory; what was written survives a kill, and the
+    table appears whole when the block ends well.
 
-    Call `write` once per batch, in order. After a kill, the same call with the same `fingerprint` finds `done` batches already there: skip those. The final
-    file is the same, byte for byte, as without the kill. The fingerprint must cover everything that decides the rows, batch size included.
+    Call `write` once per batch, in order. After a kill, the same call with the same `fingerprint`
+    finds `done` batches already there: skip those. The final file is the same, byte for byte, as
+    without the kill. The fingerprint must cover everything that decides the rows, batch size
+    included.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "scores.csv"

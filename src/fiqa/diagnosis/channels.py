@@ -1,4 +1,5 @@
-"""Whether crops have red and blue in each other's place, as OpenCV's BGR does when it is saved as RGB."""
+"""Whether crops have red and blue in each other's place, as OpenCV's BGR does when it is saved as
+RGB."""
 
 from __future__ import annotations
 

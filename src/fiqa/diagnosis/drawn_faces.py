@@ -1,4 +1,7 @@
-"""Faces drawn by code, to probe a model where there are no photographs. They have the layout of an aligned face and little else: real crops probe better."""
+"""Faces drawn by code, to probe a model where there are no photographs.
+
+They have the layout of an aligned face and little else: real crops probe better.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,11 @@ Color = tuple[float, ...]
 
 
 def drawn_faces(count: int, *, seed: int = 0) -> Faces:
-    """Returns `count` different drawn faces, (N,112,112,3), their landmarks those of the alignment template.
+    """Returns `count` different drawn faces, (N,112,112,3), their landmarks those of the alignment
+    template.
 
-    Raises: InputError (a negative count or seed).
+    Raises:
+        InputError: a negative count or seed.
 
     >>> drawn_faces(2).crops.shape
     (2, 112, 112, 3)

@@ -28,12 +28,21 @@ SMALL_SIDE = 112
 class FolderReport:
     """Counts over a folder of images; every image was decoded.
 
-    Fields: `images` rows; `statuses` status -> count, ok included; `failed` (path, status) of each image that cannot be read; `duplicates` groups of ids with
-    equal bytes; `sizes` name -> (smallest, median, largest) of width, height (pixels) and bytes, None where nothing is readable; `small` images with a side
-    below 112 pixels; `formats`, `bits`, `modality` value -> count; `many_frames` animated or multi-page files; `identities` count; `single` identities with
-    one readable image; `conflicts` duplicate groups that lie under more than one identity; `notes`
-    code of fiqa.vocabulary.NOTES -> images whose pixels had to be converted or guessed; `channels`
-    the signs of red and blue swapped.
+    Attributes:
+        images: rows.
+        statuses: status -> count, ok included.
+        failed: (path, status) of each image that cannot be read.
+        duplicates: groups of ids with equal bytes.
+        sizes: name -> (smallest, median, largest) of width, height (pixels) and bytes, None where
+            nothing is readable.
+        small: images with a side below 112 pixels.
+        formats, bits, modality: value -> count.
+        many_frames: animated or multi-page files.
+        identities: count.
+        single: identities with one readable image.
+        conflicts: duplicate groups that lie under more than one identity.
+        notes: code of fiqa.vocabulary.NOTES -> images whose pixels had to be converted or guessed.
+        channels: the signs of red and blue swapped.
     """
 
     images: int
@@ -58,7 +67,8 @@ class FolderReport:
         return not self.failed and not self.conflicts
 
     def lines(self) -> list[str]:
-        """Returns the report as lines of text; long lists are cut after five entries, with their length."""
+        """Returns the report as lines of text; long lists are cut after five entries, with their
+        length."""
         text = [f"images: {self.images} ({_counts(self.statuses)})"]
         text += [
             f"  {status}: {path!r}. {STATUSES[status]}" for path, status in self.failed[:_SHOWN]
@@ -100,7 +110,8 @@ def folder_report(
     limits: Limits | None = None,
     progress: Progress = False,
 ) -> FolderReport:
-    """Returns what there is to know of the images below `paths` before scoring them; decodes each one.
+    """Returns what there is to know of the images below `paths` before scoring them; decodes each
+    one.
 
     Args:
         paths: files, folders, list files, manifests.
@@ -108,7 +119,8 @@ def folder_report(
         progress: True reports on stderr; a callable is told (stage, done, total).
 
     Raises:
-        ReadError: a list file or manifest cannot be read. InputError: `paths` is empty.
+        ReadError: a list file or manifest cannot be read.
+        InputError: `paths` is empty.
     """
     seen = scan(paths, decode=True, limits=limits, progress=progress)
     good = seen.take(seen.status == "ok")

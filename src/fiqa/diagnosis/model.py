@@ -1,7 +1,8 @@
 """What is wrong with a model file: the model part of `fiqa doctor`.
 
-The file is checked against its card, then the model is run on faces, on worse copies of them, and on things that are no faces. A recognizer is judged by how
-its vectors move, a quality model by its scores.
+The file is checked against its card, then the model is run on faces, on worse copies of them, and
+on things that are no faces. A recognizer is judged by how its vectors move, a quality model by its
+scores.
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ Crops = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Check:
-    """One finding. `verdict` is ok, problem, or note (a fact that is not judged); `detail` has what was measured."""
+    """One finding. `verdict` is ok, problem, or note (a fact that is not judged); `detail` has what
+    was measured."""
 
     name: str
     verdict: str
@@ -82,15 +84,16 @@ def model_report(
 ) -> ModelReport:
     """Returns what can be found out about a model file without labels.
 
-    Checks: the file and its card (present, valid, sha256, outputs); values are finite and vary; they are
-    the same for any batch; how far the order of the color channels matters; whether raw scores have
-    collapsed on the model's own scale, beside its labels where the card has their spread (quality);
-    worse copies of a face get worse scores (quality) or farther vectors (recognizer); blank images and
-    noise score below faces (quality).
+    Checks: the file and its card (present, valid, sha256, outputs); values are finite and vary;
+    they are the same for any batch; how far the order of the color channels matters; whether raw
+    scores have collapsed on the model's own scale, beside its labels where the card has their
+    spread (quality); worse copies of a face get worse scores (quality) or farther vectors
+    (recognizer); blank images and noise score below faces (quality).
 
     Args:
         path: an .onnx file; its card is looked for beside it.
-        faces: aligned faces to probe with, at least 4; None draws 16 by code, which is weaker: scores of drawn faces are then noted and not judged.
+        faces: aligned faces to probe with, at least 4; None draws 16 by code, which is weaker:
+            scores of drawn faces are then noted and not judged.
         seed: of the degradations and noise.
 
     Raises:
@@ -126,7 +129,8 @@ def model_report(
 
 
 def probe_faces(paths: str | os.PathLike[str], most: int) -> Faces:
-    """Returns at most `most` aligned crops, taken evenly from those below `paths` that can be read, at 112x112. Raises ReadError as fiqa.scan."""
+    """Returns at most `most` aligned crops, taken evenly from those below `paths` that can be read,
+    at 112x112. Raises ReadError as fiqa.scan."""
     table = CropTable.of(paths, Limits())
     step = max(1.0, len(table) / most)
     read = (table.read(int(i * step))[1] for i in range(min(most, len(table))))
@@ -184,7 +188,8 @@ def _quality(scorer: OnnxScorer, faces: Faces, judged: bool, seed: int) -> list[
 def _spread(scorer: OnnxScorer, scores: FloatArray) -> Check:
     """The spread of raw scores on the model's own scale: a calibrated one would hide a collapse.
 
-    `scores` are of faces, or of drawn faces and their degraded copies, which differ more than faces.
+    `scores` are of faces, or of drawn faces and their degraded copies, which differ more than
+    faces.
     """
     raw, values = scorer.model.card.raw, scores.astype(np.float64)
     if raw is None and not (values.min() >= 0 and values.max() <= 1):
@@ -211,7 +216,10 @@ def _spread(scorer: OnnxScorer, scores: FloatArray) -> Check:
 def _polarity(copies: Mapping[str, FloatArray], clean: FloatArray) -> Check:
     falls = {kind: float(np.mean(scores < clean)) for kind, scores in copies.items()}
     share = float(np.mean(list(falls.values())))
-    detail = f"{share:.0%} of degraded copies score lower ({', '.join(f'{kind} {fall:.0%}' for kind, fall in falls.items())})"
+    detail = (
+        f"{share:.0%} of degraded copies score lower"
+        f" ({', '.join(f'{kind} {fall:.0%}' for kind, fall in falls.items())})"
+    )
     if share >= 0.5:
         return Check("polarity", "ok", detail)
     return Check("polarity", "problem", f"{detail}; is higher_is_better on the card wrong?")
@@ -251,7 +259,8 @@ def _recognizer(embedder: OnnxEmbedder, faces: Faces, seed: int) -> list[Check]:
         Check(
             "color order",
             "note",
-            f"cosine of a face and itself with red and blue swapped {_cosine(embedder, _swapped(faces), clean):.4f}",
+            "cosine of a face and itself with red and blue swapped"
+            f" {_cosine(embedder, _swapped(faces), clean):.4f}",
         ),
         _drift(embedder, faces, clean, seed),
         Check(

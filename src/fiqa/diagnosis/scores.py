@@ -62,11 +62,12 @@ def is_scores(path: PathLike) -> bool:
 
 
 def scores_report(path: PathLike) -> ScoresReport:
-    """Returns what there is to know of a table of scores; names a column whose scores have collapsed.
+    """Returns what there is to know of a table of scores; names a column whose scores have
+    collapsed.
 
     A column is judged on the model's own scale, beside the labels that the model learned where the
-    sidecar has their spread (fiqa.functional.collapse has the rule). A calibrated column is told and not
-    judged: a calibration spreads any score.
+    sidecar has their spread (fiqa.functional.collapse has the rule). A calibrated column is told
+    and not judged: a calibration spreads any score.
 
     Raises:
         ReadError: the table cannot be read.

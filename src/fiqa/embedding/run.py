@@ -1,6 +1,7 @@
 """Recognition vectors of aligned crops.
 
-Crops go through the recognizer in one process (its own threads keep the cores busy), in bounded memory. What has no vector is a row with a status.
+Crops go through the recognizer in one process (its own threads keep the cores busy), in bounded
+memory. What has no vector is a row with a status.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Embedded:
-    """What became of a run: `embeddings` of the rows that are ok; `manifest` of every row with its status; `current` True where `out` was there already."""
+    """What became of a run: `embeddings` of the rows that are ok; `manifest` of every row with its
+    status; `current` True where `out` was there already."""
 
     embeddings: Embeddings
     manifest: Manifest
@@ -61,7 +63,8 @@ def embed_rows(
     force: bool = False,
     progress: Progress = False,
 ) -> Embedded:
-    """Returns what `embed` returns together with the status of every row; with `out`, the failed rows also go to `failures_path(out)`.
+    """Returns what `embed` returns together with the status of every row; with `out`, the failed
+    rows also go to `failures_path(out)`.
 
     Args and Raises as `embed`, and:
         half: write float16 vectors. force: do it again although `out` is current.
@@ -119,7 +122,8 @@ class _Work:
         }
 
     def part(self, rows: Iterable[int]) -> Part:
-        """Returns the status of each row and the raw vectors of those that are ok, reading `batch` crops at a time."""
+        """Returns the status of each row and the raw vectors of those that are ok, reading `batch`
+        crops at a time."""
         statuses: list[str] = []
         vectors = [self._vectors(np.empty((0, ALIGNED_SIZE, ALIGNED_SIZE, 3), np.uint8))]
         held: list[Crops] = []

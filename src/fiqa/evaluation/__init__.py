@@ -1,1 +1,4 @@
-"""Does a quality score help a recognizer? The evidence, the curves, the result, and the papers' tables."""
+"""Does a quality score help a recognizer?
+
+The evidence, the curves, the result, and the papers' tables.
+"""

@@ -1,4 +1,5 @@
-"""The curves of one recognizer: similarities once, then every quality, random and oracle on the same pairs."""
+"""The curves of one recognizer: similarities once, then every quality, random and oracle on the
+same pairs."""
 
 from __future__ import annotations
 
@@ -56,7 +57,11 @@ class Setting:
 
 
 def recognizer_result(evidence: Evidence, vectors: Embeddings, how: Setting) -> RecognizerResult:
-    """Returns everything about one recognizer. Raises EvidenceError where the pairs cannot support the curve (no mated pair, an FMR too fine to resolve)."""
+    """Returns everything about one recognizer.
+
+    Raises EvidenceError where the pairs cannot support the curve (no mated pair, an FMR too fine to
+    resolve).
+    """
     genuine = pair_similarity(vectors.vector, evidence.mated)
     seen = _Seen(evidence, how)
     if not len(genuine):
@@ -92,7 +97,8 @@ def recognizer_result(evidence: Evidence, vectors: Embeddings, how: Setting) -> 
 def verification_of(
     vectors: Embeddings, evidence: Evidence, keep: NDArray[np.bool_], fars: tuple[float, ...]
 ) -> Verification:
-    """Returns the verification accuracy of the images in the mask `keep` (N,), on the pairs of the evidence; raises EvidenceError without both kinds."""
+    """Returns the verification accuracy of the images in the mask `keep` (N,), on the pairs of the
+    evidence; raises EvidenceError without both kinds."""
     mated = evidence.mated[keep[evidence.mated].all(axis=1)]
     genuine = pair_similarity(vectors.vector, mated)
     if evidence.nonmated is None:
@@ -113,7 +119,8 @@ def _blocks(evidence: Evidence, vectors: Embeddings) -> Iterator[NDArray[np.floa
 
 
 class _Seen:
-    """What is kept of the non-mated similarities that stream by: the largest, for the threshold, and a histogram, for plots."""
+    """What is kept of the non-mated similarities that stream by: the largest, for the threshold,
+    and a histogram, for plots."""
 
     def __init__(self, evidence: Evidence, how: Setting) -> None:
         self._how = how
@@ -137,13 +144,15 @@ class _Seen:
             yield block
 
     def threshold(self, genuine: NDArray[np.float32]) -> float:
-        """Returns the threshold at discard 0 of a protocol that keeps it; another protocol sets its own."""
+        """Returns the threshold at discard 0 of a protocol that keeps it; another protocol sets its
+        own."""
         if self._start is not None:
             return start_threshold(genuine, self._start)
         return float(self._largest.values().min()) if self._largest is not None else float("nan")
 
     def roc(self, genuine: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Returns (2,K) FMR and FNMR at thresholds that ascend in steps of 1/8192, thinned for drawing."""
+        """Returns (2,K) FMR and FNMR at thresholds that ascend in steps of 1/8192, thinned for
+        drawing."""
         if not self._total:
             return np.empty((2, 0))
         edges = np.linspace(-1, 1, _BINS + 1)[:-1]
@@ -162,7 +171,8 @@ class _Seen:
         return np.stack([reached[rows], missed[rows]])
 
     def density(self, genuine: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Returns (3,B): middle of each bin of similarity, share of the mated and of the non-mated pairs in it."""
+        """Returns (3,B): middle of each bin of similarity, share of the mated and of the non-mated
+        pairs in it."""
         width = 2 / _SHOWN_BINS
         centers = -1 + width * (np.arange(_SHOWN_BINS) + 0.5)
         mated = np.histogram(np.clip(genuine, -1, 1), bins=_SHOWN_BINS, range=(-1, 1))[0] / len(
@@ -234,7 +244,8 @@ def _re_estimated(stored: _Stored, value: Any, how: Setting) -> DiscardCurve:
     chosen: dict[str, Any] = {"fmr": how.fmr, "protocol": how.protocol}
     if value is not None:
         return edc.discard_curve(stored.similarity, stored.mated, value[stored.index], **chosen)
-    # The errors go first; of all other pairs none is better than another, so that mated ones do not all go before the non-mated ones.
+    # The errors go first; of all other pairs none is better than another, so that mated ones do not
+    # all go before the non-mated ones.
     threshold = edc.comparison_threshold(stored.similarity, stored.mated, **chosen)
     known = np.random.default_rng(how.seed).random(len(stored.similarity))
     known -= stored.mated & (stored.similarity <= np.float64(threshold))
@@ -300,7 +311,8 @@ def _accuracy(
 
 
 def _worst(evidence: Evidence, genuine: NDArray[np.float32], threshold: float) -> list[WorstPair]:
-    """The failing mated pairs that the first method holds for the best: what discarding by it removes last. One of each identity."""
+    """The failing mated pairs that the first method holds for the best: what discarding by it
+    removes last. One of each identity."""
     value = evidence.scores[0].value
     failed = np.flatnonzero(genuine <= threshold)
     worst = value[evidence.mated[failed]].min(axis=1)

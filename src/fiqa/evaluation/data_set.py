@@ -1,4 +1,5 @@
-"""A data set as a folder: `embeddings/*.npz` (a file per recognizer), `quality/*` (a file per method) and, if it has them, `pairs.*` and `faces.*`.
+"""A data set as a folder: `embeddings/*.npz` (a file per recognizer), `quality/*` (a file per
+method) and, if it has them, `pairs.*` and `faces.*`.
 
 Files of one stem in two sets are one recognizer, or one method.
 """
@@ -47,7 +48,10 @@ class DataSet:
         return [*self.quality.values(), *self.embeddings.values(), *others]
 
     def vectors(self) -> list[Embeddings]:
-        """Returns the embeddings, each recognizer named as its file. Raises as fiqa.data.embeddings.read_embeddings."""
+        """Returns the embeddings, each recognizer named as its file.
+
+        Raises as fiqa.data.embeddings.read_embeddings.
+        """
         return [
             replace(read_embeddings(file), recognizer=name)
             for name, file in self.embeddings.items()
@@ -55,7 +59,10 @@ class DataSet:
 
 
 def read_set(folder: PathLike) -> DataSet:
-    """Returns the data set in a folder; see this module's docstring. Raises ReadError where there are no qualities or no embeddings in it."""
+    """Returns the data set in a folder; see this module's docstring.
+
+    Raises ReadError where there are no qualities or no embeddings in it.
+    """
     root = Path(folder)
     found = {kind: _by_stem(root / kind, suffixes) for kind, suffixes in _SUFFIXES.items()}
     for kind, files in found.items():

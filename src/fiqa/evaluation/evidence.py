@@ -1,6 +1,8 @@
-"""What `evaluate` and `threshold` work on: qualities, embeddings and identities of the same images, joined by id, and the pairs to compare.
+"""What `evaluate` and `threshold` work on: qualities, embeddings and identities of the same images,
+joined by id, and the pairs to compare.
 
-An image counts when every quality and every recognizer has it (and the manifest, where one is given): all numbers of a run are of the same images.
+An image counts when every quality and every recognizer has it (and the manifest, where one is
+given): all numbers of a run are of the same images.
 """
 
 from __future__ import annotations
@@ -41,16 +43,25 @@ NORM = "norm"
 """Given as a quality: the embedding norm of each recognizer."""
 
 STORED = 10_000_000
-"""The most non-mated pairs that are stored where a protocol needs each of them; of more, so many are drawn at random."""
+"""The most non-mated pairs that are stored where a protocol needs each of them; of more, so many
+are drawn at random."""
 
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
     """Images that everything is known of, and their pairs.
 
-    Fields: `ids` (N,) str; `identity` (N,) str; `manifest` the rows of these images where one was given; `scores` one per quality; `recognizers` embeddings
-    in the order of `ids`; `mated` (M,2) rows of mated pairs; `nonmated` (Q,2), or None for all pairs of two identities; `fold` (M+Q,) of a pair list with
-    folds, mated pairs first; `counts` and `notes` what was found and what was left out; `identity_from` where the identities come from, in words.
+    Attributes:
+        ids: (N,) str.
+        identity: (N,) str.
+        manifest: the rows of these images where one was given.
+        scores: one per quality.
+        recognizers: embeddings in the order of `ids`.
+        mated: (M,2) rows of mated pairs.
+        nonmated: (Q,2), or None for all pairs of two identities.
+        fold: (M+Q,) of a pair list with folds, mated pairs first.
+        counts and notes: what was found and what was left out.
+        identity_from: where the identities come from, in words.
     """
 
     ids: NDArray[np.str_]
@@ -71,7 +82,8 @@ class Evidence:
         return nonmated_count(self.identity) if self.nonmated is None else len(self.nonmated)
 
     def stored_nonmated(self, seed: int) -> NDArray[np.int64]:
-        """Returns non-mated pairs (Q,2): the list's, or all, or STORED of them drawn by `seed` where all are more."""
+        """Returns non-mated pairs (Q,2): the list's, or all, or STORED of them drawn by `seed`
+        where all are more."""
         return (
             self.nonmated
             if self.nonmated is not None
@@ -88,7 +100,8 @@ def gather(
     match: Match = "id",
     flip: Sequence[str] = (),
 ) -> Evidence:
-    """Returns the evidence of some qualities and recognizers; arguments and Raises as fiqa.evaluate."""
+    """Returns the evidence of some qualities and recognizers; arguments and Raises as
+    fiqa.evaluate."""
     recognizers = embeddings_of(embeddings)
     named = _flipped(_qualities(quality, recognizers), flip)
     manifest = faces if faces is None or isinstance(faces, Manifest) else read_manifest(faces)
@@ -139,11 +152,13 @@ def gather(
         fold = None
     if found.get("duplicates"):
         notes.append(
-            f"{found['duplicates']} mated pairs compare an image with itself (equal content) and were left out."
+            f"{found['duplicates']} mated pairs compare an image with itself (equal content) and"
+            " were left out."
         )
     if found.get("pairs_lost"):
         notes.append(
-            f"{found['pairs_lost']} pairs of the list name an image that is not among those with everything known, and were left out."
+            f"{found['pairs_lost']} pairs of the list name an image that is not among those with"
+            " everything known, and were left out."
         )
     taken = None if manifest is None else manifest.take(keep)
     return Evidence(
@@ -172,10 +187,12 @@ def inputs(quality: Qualities, embeddings: Vectors, *others: Any) -> list[str]:
 
 
 def embeddings_of(embeddings: Vectors) -> list[Embeddings]:
-    """Returns the embeddings that are given or named, their recognizers' names filled in and unique.
+    """Returns the embeddings that are given or named, their recognizers' names filled in and
+    unique.
 
     Raises:
-        InputError: none, or two of one name. ReadError: a file cannot be read.
+        InputError: none, or two of one name.
+        ReadError: a file cannot be read.
     """
     found = []
     for one in _listed_of(embeddings):
@@ -326,7 +343,8 @@ def _missing_notes(
             )
     if len(keep) < len(ours):
         notes.append(
-            f"All numbers are of the {len(keep)} images of {len(ours)} that every quality and recognizer has and whose identity is known."
+            f"All numbers are of the {len(keep)} images of {len(ours)} that every quality and"
+            " recognizer has and whose identity is known."
         )
     return notes
 
@@ -338,7 +356,8 @@ def _nothing_meets(
     listed: PairList | None,
     match: Match,
 ) -> EvidenceError:
-    """The error of images that are not known together: two ids of each side that does not meet ours."""
+    """The error of images that are not known together: two ids of each side that does not meet
+    ours."""
     apart = [
         strangers(theirs, ours, what=name, match=match)
         for name, theirs, rows in sides
@@ -348,12 +367,17 @@ def _nothing_meets(
         apart.append(strangers(listed.names, ours, what="the list of pairs", match=match))
     if not apart:
         apart = [
-            f"an image is {str(ours[0])!r}, which names no identity"
-            if len(ours)
-            else "there is no image"
+            (
+                f"an image is {str(ours[0])!r}, which names no identity"
+                if len(ours)
+                else "there is no image"
+            )
         ]
     return EvidenceError(
-        f"Evaluation needs images that every quality and recognizer has (and whose identity is known), got {len(keep)} of {len(ours)}: "
-        f"{'. '.join(apart)}.",
-        hint="ids must agree, an image's suffix aside; --match says how they are compared, --faces names identities",
+        "Evaluation needs images that every quality and recognizer has (and whose identity is"
+        f" known), got {len(keep)} of {len(ours)}: {'. '.join(apart)}.",
+        hint=(
+            "ids must agree, an image's suffix aside; --match says how they are compared, --faces"
+            " names identities"
+        ),
     )

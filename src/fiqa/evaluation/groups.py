@@ -63,7 +63,8 @@ def group_names(evidence: Evidence, column: str, missing: NDArray[np.str_]) -> N
     names = _names_of(values)
     if names is None:
         raise InputError(
-            f"A group column must hold text, whole numbers or true and false; {column!r} holds {_kind(values)}.",
+            f"A group column must hold text, whole numbers or true and false; {column!r} holds"
+            f" {_kind(values)}.",
             hint=f"text columns of this manifest: {', '.join(_text_columns(columns)) or '(none)'}",
         )
     return np.where((names == "") | np.isin(manifest.id, missing), NO_GROUP, names)

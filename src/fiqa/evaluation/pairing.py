@@ -1,4 +1,5 @@
-"""Who is on an image and which images are compared: identities and pairs of the evidence, and where they come from."""
+"""Who is on an image and which images are compared: identities and pairs of the evidence, and where
+they come from."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ PathLike = str | os.PathLike[str]
 
 @dataclass(frozen=True, eq=False)
 class PairList:
-    """A pair list over our ids; `lost` pairs of images that are not known; `names` the list's own; `left_out` what its reader left out."""
+    """A pair list over our ids; `lost` pairs of images that are not known; `names` the list's own;
+    `left_out` what its reader left out."""
 
     pairs: Pairs
     fold: NDArray[np.int64] | None
@@ -38,7 +40,8 @@ class PairList:
 def listed_pairs(
     pairs: Pairs | PathLike | Frame, ours: NDArray[np.str_], known: NDArray[np.bool_], match: Match
 ) -> PairList:
-    """Returns the pairs of a list over our ids, and takes from `known` (in place) the images that are in none."""
+    """Returns the pairs of a list over our ids, and takes from `known` (in place) the images that
+    are in none."""
     fold, left_out = None, cast("Mapping[str, int]", {})
     if not isinstance(pairs, Pairs):
         read = read_folds(pairs)
@@ -84,7 +87,8 @@ def _overruled(guess: NDArray[np.str_], known: NDArray[np.bool_], pairs: Pairs) 
 
 
 def _from_pairs(pairs: Pairs) -> NDArray[np.str_]:
-    """Identities of images of which only pairs are known: what mated pairs connect is one person."""
+    """Identities of images of which only pairs are known: what mated pairs connect is one
+    person."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -114,7 +118,8 @@ def chosen_pairs(
     dict[str, int],
     dict[str, int],
 ]:
-    """Returns (mated, nonmated or None, fold or None, counts, impossible pairs by reason), pairs as rows of the kept images."""
+    """Returns (mated, nonmated or None, fold or None, counts, impossible pairs by reason), pairs as
+    rows of the kept images."""
     if listed is None:
         mated = mated_pairs(identity, content=content)
         return mated.index, None, None, {"single": mated.single, "duplicates": mated.duplicates}, {}
@@ -132,7 +137,8 @@ def chosen_pairs(
     mixed = same & (identity[index[:, 0]] != identity[index[:, 1]])
     if mixed.any():
         raise InputError(
-            f"A mated pair must be of one identity, got {int(mixed.sum())} of {int(same.sum())} that are of two by their ids.",
+            f"A mated pair must be of one identity, got {int(mixed.sum())} of {int(same.sum())}"
+            " that are of two by their ids.",
             hint="--faces MANIFEST with a column `identity` says who is who",
         )
     order = np.concatenate([np.flatnonzero(same & ~equal), np.flatnonzero(~same)])

@@ -1,4 +1,5 @@
-"""What an evaluation is asked about, as one noun: it becomes the evidence, and it says what the evidence was made from."""
+"""What an evaluation is asked about, as one noun: it becomes the evidence, and it says what the
+evidence was made from."""
 
 from __future__ import annotations
 
@@ -36,7 +37,8 @@ class Request:
         return gather(**named)
 
     def arguments(self) -> dict[str, Any]:
-        """Returns the arguments as a record has them: files by name, what was given in memory by its kind."""
+        """Returns the arguments as a record has them: files by name, what was given in memory by
+        its kind."""
         return {part.name: plain(getattr(self, part.name)) for part in fields(self)}
 
     def digests(self) -> dict[str, str]:

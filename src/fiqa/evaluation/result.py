@@ -27,7 +27,8 @@ __all__ = [
 ]
 
 FORMS = ("raw", "start", "best")
-"""The three forms of an area: raw, relative to the FNMR at discard 0, and less the area under the theoretical best."""
+"""The three forms of an area: raw, relative to the FNMR at discard 0, and less the area under the
+theoretical best."""
 
 _POINTS = 400
 
@@ -70,7 +71,8 @@ class Scores:
 
 @dataclass(frozen=True, eq=False)
 class MethodCurve:
-    """A method under one recognizer: its `curve`, `areas` (limit, form) -> Estimate or None, `difference` to the first method at the first limit."""
+    """A method under one recognizer: its `curve`, `areas` (limit, form) -> Estimate or None,
+    `difference` to the first method at the first limit."""
 
     name: str
     role: Literal["method", "random", "oracle"]
@@ -79,7 +81,8 @@ class MethodCurve:
     difference: Difference | None = None
 
     def errors_left(self, discard: float) -> tuple[int, int]:
-        """Returns (errors, mated pairs) that are left when at least `discard` of the pairs are discarded; a tie goes as a whole."""
+        """Returns (errors, mated pairs) that are left when at least `discard` of the pairs are
+        discarded; a tie goes as a whole."""
         place = min(int(np.searchsorted(self.curve.discard, discard - 1e-12)), len(self.curve) - 1)
         kept = int(self.curve.kept[place])
         return round(float(self.curve.fnmr[place]) * kept), kept
@@ -87,7 +90,8 @@ class MethodCurve:
 
 @dataclass(frozen=True, eq=False)
 class WorstPair:
-    """A mated pair that fails: the ids of its images, their similarity, the quality of each under the method, and their pictures where asked for."""
+    """A mated pair that fails: the ids of its images, their similarity, the quality of each under
+    the method, and their pictures where asked for."""
 
     ids: tuple[str, str]
     similarity: float
@@ -97,9 +101,10 @@ class WorstPair:
 
 @dataclass(frozen=True, eq=False)
 class RecognizerResult:
-    """One recognizer: `threshold` and `counts` (mated, nonmated, errors, resolvable_fmr) at discard 0; `verification` of all images; `accuracy` of the list's
-    folds or None; `roc` (2,K) FMR and FNMR; `density` (3,B) similarity, share of mated, share of non-mated pairs; `curves` of methods, random and oracle.
-    """
+    """One recognizer: `threshold` and `counts` (mated, nonmated, errors, resolvable_fmr) at discard
+    0; `verification` of all images; `accuracy` of the list's folds or None; `roc` (2,K) FMR and
+    FNMR; `density` (3,B) similarity, share of mated, share of non-mated pairs; `curves` of methods,
+    random and oracle."""
 
     name: str
     threshold: float
@@ -115,9 +120,12 @@ class RecognizerResult:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Everything that one run found. `notes` are sentences that a reader must know; `tables` are what is printed.
+    """Everything that one run found.
 
-    `settings` has protocol, fmr, start_fnmr, limits, draws, level, seed; `counts` images, identities, mated, nonmated and what was left out.
+    `notes` are sentences that a reader must know; `tables` are what is printed.
+
+    `settings` has protocol, fmr, start_fnmr, limits, draws, level, seed; `counts` images,
+    identities, mated, nonmated and what was left out.
     """
 
     settings: Mapping[str, Any]
@@ -129,14 +137,16 @@ class Evaluation:
     command: str = ""
 
     def curve(self, method: str, recognizer: str | None = None) -> MethodCurve:
-        """Returns the curve of a method (also "random" and "oracle") under a recognizer, the first when None. Raises KeyError when there is none."""
+        """Returns the curve of a method (also "random" and "oracle") under a recognizer, the first
+        when None. Raises KeyError when there is none."""
         for result in self.recognizers:
             if recognizer in (None, result.name):
                 return {curve.name: curve for curve in result.curves}[method]
         raise KeyError(recognizer)
 
     def text(self) -> str:
-        """Returns what a terminal shows: areas and verification, and the notes; the report has the other tables too."""
+        """Returns what a terminal shows: areas and verification, and the notes; the report has the
+        other tables too."""
         shown = [
             table.text()
             for table in self.tables
@@ -145,7 +155,8 @@ class Evaluation:
         return "\n\n".join([*shown, "\n".join(f"note: {note}" for note in self.notes)]).strip()
 
     def json(self) -> dict[str, Any]:
-        """Returns every number as plain data; curves of more points than 400 are given at 400 of them."""
+        """Returns every number as plain data; curves of more points than 400 are given at 400 of
+        them."""
         return {
             "command": self.command,
             "settings": _plain(dict(self.settings)),
@@ -158,7 +169,8 @@ class Evaluation:
 
 
 def thinned(count: int, most: int = _POINTS) -> NDArray[np.int64]:
-    """Returns at most `most` of the indexes 0..count-1, evenly spread, the first and the last among them.
+    """Returns at most `most` of the indexes 0..count-1, evenly spread, the first and the last among
+    them.
 
     >>> thinned(5, 3).tolist()
     [0, 2, 4]
@@ -185,9 +197,11 @@ def _recognizer_json(result: RecognizerResult) -> dict[str, Any]:
         "threshold": _plain(result.threshold),
         "fnmr": _plain(result.fnmr),
         "counts": _plain(dict(result.counts)),
-        "verification": None
-        if found is None
-        else _plain(asdict(found) | {"tpr": {f"{far:g}": v for far, v in found.tpr.items()}}),
+        "verification": (
+            None
+            if found is None
+            else _plain(asdict(found) | {"tpr": {f"{far:g}": v for far, v in found.tpr.items()}})
+        ),
         "accuracy": None if accuracy is None else _plain(asdict(accuracy)),
         "roc": {"fmr": _plain(result.roc[0]), "fnmr": _plain(result.roc[1])},
         "similarity": dict(

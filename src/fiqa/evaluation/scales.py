@@ -1,4 +1,5 @@
-"""Which scale a quality is on: the method's own, as spread, errors and thresholds need it, never one that was fitted on the scores."""
+"""Which scale a quality is on: the method's own, as spread, errors and thresholds need it, never
+one that was fitted on the scores."""
 
 from __future__ import annotations
 
@@ -17,13 +18,15 @@ __all__ = ["own_scale", "scales_note"]
 def own_scale(
     quality: Quality, value: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64] | None, str]:
-    """Returns the values on the method's own scale brought to 0..1, and in words which that is and why.
+    """Returns the values on the method's own scale brought to 0..1, and in words which that is and
+    why.
 
-    A calibration to 0..1 is fitted on scores: it gives a collapsed score the spread of a good one. So it
-    is never the own scale; the values are None where the own scale is open.
+    A calibration to 0..1 is fitted on scores: it gives a collapsed score the spread of a good one.
+    So it is never the own scale; the values are None where the own scale is open.
 
     Args:
-        quality: where the values come from; its provenance and range say what is known of the scale.
+        quality: where the values come from; its provenance and range say what is known of the
+            scale.
         value: (N,) those that count, finite.
     """
     entry = quality.provenance.get("scale") or {}
@@ -48,5 +51,6 @@ def own_scale(
 
 
 def scales_note(scores: Sequence[Scores]) -> str:
-    """Returns one sentence that says which column of each quality was used, and what is known of its scale."""
+    """Returns one sentence that says which column of each quality was used, and what is known of
+    its scale."""
     return f"Scales: {'; '.join(f'{one.name}: {one.scale}' for one in scores)}."

@@ -184,7 +184,10 @@ class CutReport:
         side = "at least" if point.wish.fnmr is None else "at most"
         level = f"{cut.cut.level:.0%}"
         lines = [
-            f"of others: {side} so much among as many other people, {safe.confidence:.0%} confidence",
+            (
+                f"of others: {side} so much among as many other people, {safe.confidence:.0%}"
+                " confidence"
+            ),
             f"plain cut, {level} by people: cut [{cut.cut.low:.6g}, {cut.cut.high:.6g}], "
             f"images kept [{cut.coverage.low:.4f}, {cut.coverage.high:.4f}], "
             f"FNMR [{cut.fnmr.low:.4g}, {cut.fnmr.high:.4g}]"
@@ -241,7 +244,10 @@ def missing_sentence(safe: SafeCut, wish: Wish) -> str:
         return ""
     best = f"the best limit is {safe.limit:.4g}"
     if safe.people_missing is None:
-        return f"No cut holds for other people at {safe.confidence:.0%} confidence, however many there are ({best})."
+        return (
+            f"No cut holds for other people at {safe.confidence:.0%} confidence, however many there"
+            f" are ({best})."
+        )
     return (
         f"A cut that holds for other people at {safe.confidence:.0%} confidence needs about "
         f"{safe.people_missing:,} more people like these {safe.people:,} ({best})."
@@ -259,8 +265,12 @@ def wishes(fnmr: Rates, coverage: Rates) -> tuple[Wish, ...]:
     ]
     if not wanted or (_rates(fnmr) and _rates(coverage)):
         raise InputError(
-            f"Exactly one of fnmr and coverage must be given, got fnmr={fnmr} and coverage={coverage}.",
-            hint="--fnmr 0.01 asks what cut reaches it, --coverage 0.9 what cut keeps nine images of ten",
+            f"Exactly one of fnmr and coverage must be given, got fnmr={fnmr} and"
+            f" coverage={coverage}.",
+            hint=(
+                "--fnmr 0.01 asks what cut reaches it, --coverage 0.9 what cut keeps nine images"
+                " of ten"
+            ),
         )
     for wish in wanted:
         check_wanted(wish.fnmr, wish.coverage)
@@ -290,7 +300,8 @@ def cut_report(
     told: Told,
     command: str = "",
 ) -> CutReport:
-    """Returns the cuts for each wish; Args and Raises as fiqa.threshold, `told` hears of each wish."""
+    """Returns the cuts for each wish; Args and Raises as fiqa.threshold, `told` hears of each
+    wish."""
     checks.in_range(confidence, "confidence", 0.5, 1.0, open_low=True, open_high=True)
     checks.in_range(level, "level", 0.0, 1.0, open_low=True, open_high=True)
     manifest = faces if faces is None or isinstance(faces, Manifest) else read_manifest(faces)
@@ -351,7 +362,8 @@ def _notes(
     notes = []
     if evidence.nonmated is None and evidence.nonmated_total > STORED:
         notes.append(
-            f"{stored:,} of {evidence.nonmated_total:,} non-mated pairs were drawn at random (seed {seed})."
+            f"{stored:,} of {evidence.nonmated_total:,} non-mated pairs were drawn at random (seed"
+            f" {seed})."
         )
     if groups is not None and np.any(groups == NO_GROUP):
         count = int(np.count_nonzero(groups == NO_GROUP))
@@ -368,8 +380,9 @@ def _losses(points: Sequence[OperatingPoint]) -> list[str]:
         for name, effect in (("plain", point.cut.effect), ("safe", point.cut.safe.effect)):
             if effect is not None and effect.coverage < 0.5:
                 notes.append(
-                    f"warning: the {name} cut for {point.wish} loses {1 - effect.coverage:.0%} of the images. "
-                    "Better pictures, or another score, will do more than a stricter cut."
+                    f"warning: the {name} cut for {point.wish} loses {1 - effect.coverage:.0%} of"
+                    " the images. Better pictures, or another score, will do more than a stricter"
+                    " cut."
                 )
     return notes
 

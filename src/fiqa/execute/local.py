@@ -38,24 +38,28 @@ def map_batches(
     batch: int = 32,
     window: int | None = None,
 ) -> Generator[Result, None, None]:
-    """Yields `function`'s result for every item, in order, computed in batches over local processes.
+    """Yields `function`'s result for every item, in order, computed in batches over local
+    processes.
 
-    The batches are the same whatever `workers` is, so the results are too. At most `window` batches are held, so memory does not grow with the number of
-    items. A process that dies (a crash in native code, killed for its memory) is replaced and its batch done again one item at a time; the item that
-    kills gets `died(item)`.
+    The batches are the same whatever `workers` is, so the results are too. At most `window` batches
+    are held, so memory does not grow with the number of items. A process that dies (a crash in
+    native code, killed for its memory) is replaced and its batch done again one item at a time; the
+    item that kills gets `died(item)`.
 
     Args:
-        function: takes a list of items, returns as many results; importable and picklable (an object with `__call__` that loads what it needs when first
-            called is loaded once per process). It is called with `[]` first, to load.
+        function: takes a list of items, returns as many results; importable and picklable (an
+            object with `__call__` that loads what it needs when first called is loaded once per
+            process). It is called with `[]` first, to load.
         items: any iterable, read as needed.
         died: the result for an item that killed its process.
-        workers: processes at most, >= 1; None is one per core. Never more than there are batches, or than the window holds; instead of a single one, this
-            process does it all.
+        workers: processes at most, >= 1; None is one per core. Never more than there are batches,
+            or than the window holds; instead of a single one, this process does it all.
         batch: items per call, >= 1.
         window: batches held at most, >= 1; None is 4 per worker.
 
     Raises:
-        InputError: a number below 1. WorkerError: processes die before their first item. Whatever `function` raises.
+        InputError: a number below 1.
+        WorkerError: processes die before their first item. Whatever `function` raises.
 
     >>> list(map_batches(lambda numbers: [n * n for n in numbers], range(5), died=lambda n: -1, workers=1, batch=2))
     [0, 1, 4, 9, 16]
@@ -124,7 +128,8 @@ def _collect(
     chunk: list[Item],
     died: Callable[[Item], Result],
 ) -> tuple[list[Result], Worker]:
-    """Returns the results of a batch and a living worker; where the batch killed its worker, item by item in fresh ones."""
+    """Returns the results of a batch and a living worker; where the batch killed its worker, item
+    by item in fresh ones."""
     try:
         return worker.receive(), worker
     except WorkerError:

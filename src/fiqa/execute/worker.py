@@ -1,7 +1,11 @@
-"""One worker process and the pipe to it. It lives as long as its parent, computes one batch at a time, and may die without taking anything along.
+"""One worker process and the pipe to it.
 
-Processes are spawned, not forked: OpenCV and ONNX Runtime threads do not survive a fork. The standard pool is not used because it cannot say which
-batch killed a worker, and because its workers outlive a killed parent.
+It lives as long as its parent, computes one batch at a time, and may die without taking anything
+along.
+
+Processes are spawned, not forked: OpenCV and ONNX Runtime threads do not survive a fork. The
+standard pool is not used because it cannot say which batch killed a worker, and because its workers
+outlive a killed parent.
 """
 
 from __future__ import annotations
@@ -38,7 +42,8 @@ class Worker:
         self.send([])
 
     def ready(self) -> None:
-        """Waits until the function is loaded; raises WorkerError, or what the function raised when it was called with no items."""
+        """Waits until the function is loaded; raises WorkerError, or what the function raised when
+        it was called with no items."""
         try:
             self.receive()
         except WorkerError as error:
@@ -48,12 +53,14 @@ class Worker:
             ) from error
 
     def send(self, message: Any) -> None:
-        """Gives the worker a batch of items; `receive` waits for their results, and finds out when there is nobody any more."""
+        """Gives the worker a batch of items; `receive` waits for their results, and finds out when
+        there is nobody any more."""
         with suppress(OSError):
             self.pipe.send(message)
 
     def receive(self) -> list[Any]:
-        """Returns the results of the batch sent last; raises WorkerError, or what the function raised."""
+        """Returns the results of the batch sent last; raises WorkerError, or what the function
+        raised."""
         try:
             error, results = self.pipe.recv()
         except (EOFError, OSError) as gone:
@@ -73,7 +80,8 @@ class Worker:
 
 
 def compute(function: Callable[[list[Any]], Sequence[Any]], items: list[Any]) -> list[Any]:
-    """Returns the function's results for a batch; raises InputError unless there are as many as items.
+    """Returns the function's results for a batch; raises InputError unless there are as many as
+    items.
 
     >>> compute(sorted, [2, 1])
     [1, 2]
@@ -87,7 +95,8 @@ def compute(function: Callable[[list[Any]], Sequence[Any]], items: list[Any]) ->
 
 
 def _serve(pipe: Connection) -> None:
-    """The life of a worker: the function first, then batches, until the parent closes the pipe or dies."""
+    """The life of a worker: the function first, then batches, until the parent closes the pipe or
+    dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
     try:
@@ -112,9 +121,9 @@ def _answer(
 
 @contextmanager
 def _sheltered() -> Iterator[None]:
-    """A child started in here does not run the caller's script again, which it does if it sees `__main__` (workers need only importable functions), and is not
-    interrupted by a Ctrl-C while it imports: a blocked signal stays blocked in it.
-    """
+    """A child started in here does not run the caller's script again, which it does if it sees
+    `__main__` (workers need only importable functions), and is not interrupted by a Ctrl-C while it
+    imports: a blocked signal stays blocked in it."""
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
     before = (

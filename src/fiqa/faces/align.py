@@ -1,4 +1,5 @@
-"""From landmarks to crops: the similarity warp to the template, and the mask of what lies outside the frame."""
+"""From landmarks to crops: the similarity warp to the template, and the mask of what lies outside
+the frame."""
 
 from __future__ import annotations
 
@@ -30,8 +31,12 @@ __all__ = ["Aligned", "align", "faces_from"]
 class Aligned:
     """One aligned face.
 
-    Fields: `crop` (S,S,3) uint8 RGB; `inside` (S,S) bool, True where every source pixel that the value was interpolated from lies in the frame; `landmarks`
-    (5,2) float32 crop pixels; `matrix` (2,3) float64, source to crop.
+    Attributes:
+        crop: (S,S,3) uint8 RGB.
+        inside: (S,S) bool, True where every source pixel that the value was interpolated from lies
+            in the frame.
+        landmarks: (5,2) float32 crop pixels.
+        matrix: (2,3) float64, source to crop.
     """
 
     crop: NDArray[np.uint8]
@@ -56,18 +61,22 @@ class Aligned:
 
 
 def align(image: NDArray[np.uint8], landmarks: ArrayLike, *, size: int = 112) -> Aligned:
-    """Returns the face of `landmarks`, brought onto the template by a similarity transform and bilinear interpolation.
+    """Returns the face of `landmarks`, brought onto the template by a similarity transform and
+    bilinear interpolation.
 
-    Outside of the frame the crop is black (0), as recognizers of the ArcFace family were trained; `inside` tells black from outside. A face much larger than
-    the crop is sampled without smoothing first, as those recognizers' own pipelines do, so scores stay comparable with theirs.
+    Outside of the frame the crop is black (0), as recognizers of the ArcFace family were trained;
+    `inside` tells black from outside. A face much larger than the crop is sampled without smoothing
+    first, as those recognizers' own pipelines do, so scores stay comparable with theirs.
 
     Args:
         image: (H,W,3) uint8 RGB, upright.
-        landmarks: (5,2) source pixels: left eye, right eye, nose, left mouth corner, right mouth corner, image-left first. They may lie outside of the image.
+        landmarks: (5,2) source pixels: left eye, right eye, nose, left mouth corner, right mouth
+            corner, image-left first. They may lie outside of the image.
         size: side of the crop in pixels, at least 16.
 
     Raises:
-        ShapeError: other shapes. InputError: landmarks that are NaN or all equal, or a size under 16.
+        ShapeError: other shapes.
+        InputError: landmarks that are NaN or all equal, or a size under 16.
 
     >>> import numpy as np
     >>> from fiqa.functional.geometry import TEMPLATE
@@ -89,7 +98,8 @@ def faces_from(
 ) -> Faces:
     """Returns the aligned faces of one image, in the order of `detections`.
 
-    Estimated landmarks become rows of NaN: they are the template again, and a pose read from them would always be frontal.
+    Estimated landmarks become rows of NaN: they are the template again, and a pose read from them
+    would always be frontal.
 
     Args:
         image: as fiqa.data.images.read_image returns it.
@@ -119,7 +129,8 @@ def _upright_range(degrees: float) -> float:
 
 
 def _inside(matrix: NDArray[np.float64], size: int, height: int, width: int) -> NDArray[np.bool_]:
-    """Returns (S,S) True where the source position of a crop pixel lies in [0, width-1] x [0, height-1]: bilinear weights then touch the frame only.
+    """Returns (S,S) True where the source position of a crop pixel lies in [0, width-1] x [0,
+    height-1]: bilinear weights then touch the frame only.
 
     OpenCV rounds positions to 1/32 pixel, so half of that beyond the edge is still on it.
     """

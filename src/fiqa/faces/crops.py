@@ -1,4 +1,5 @@
-"""The only reader of aligned crops: from files or arrays to crops at the size of the template, with a status for what is none.
+"""The only reader of aligned crops: from files or arrays to crops at the size of the template, with
+a status for what is none.
 
 What scores, embeds, labels or shows crops reads them here, so that all of them see the same pixels.
 """
@@ -40,7 +41,8 @@ __all__ = [
 
 Crops = NDArray[np.uint8]
 SMALLEST_CROP = 26
-"""The shortest side of an aligned crop that is scored: its eyes are then 8 pixels apart (fiqa.faces.detection.MIN_EYE_DISTANCE)."""
+"""The shortest side of an aligned crop that is scored: its eyes are then 8 pixels apart
+(fiqa.faces.detection.MIN_EYE_DISTANCE)."""
 
 _SHA256 = 64
 _log = logging.getLogger(__name__)
@@ -48,8 +50,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Source:
-    """One image to score: a row of a manifest. `landmarks` (ten crop coordinates), `eye_distance` (source pixels), `inside` (share of the crop that came
-    from the frame) and `roll` (degrees, of the head in the photograph) where it lists crops that know them; `sha256` of the file, "" where it is not known."""
+    """One image to score: a row of a manifest.
+
+    `landmarks` (ten crop coordinates), `eye_distance` (source pixels), `inside` (share of the crop
+    that came from the frame) and `roll` (degrees, of the head in the photograph) where it lists
+    crops that know them; `sha256` of the file, "" where it is not known.
+    """
 
     id: str
     path: str
@@ -64,7 +70,10 @@ class Source:
 
 
 def sources(manifest: Manifest) -> Iterator[Source]:
-    """Yields the rows of a manifest as they will be scored. Raises InputError for a column that holds no numbers."""
+    """Yields the rows of a manifest as they will be scored.
+
+    Raises InputError for a column that holds no numbers.
+    """
     known = columns.measures(manifest.columns, manifest.id)
     unknown: list[Any] = [None] * len(manifest)
     landmarks, eyes, inside, roll = (known.get(name, unknown) for name in columns.MEASURES)
@@ -90,7 +99,8 @@ def read_row(path: str, sha256: str, *, limits: Limits | None = None) -> Image:
     image = read_image(path, limits=limits)
     if len(sha256) == _SHA256 and image.sha256 != sha256.lower():
         raise ReadError(
-            f"{path!r} must have the sha256 that its table names, {sha256[:12]}..., it has {image.sha256[:12]}...",
+            f"{path!r} must have the sha256 that its table names, {sha256[:12]}..., it has"
+            f" {image.sha256[:12]}...",
             status="changed",
             hint="it is another file, or was changed since: fiqa scan makes a new table",
         )
@@ -122,7 +132,8 @@ class CropTable:
         return list(sources(self.manifest))
 
     def read(self, row: int) -> tuple[str, Crops | None]:
-        """Returns the status of a row and, when that is ok, its crop at the size of the alignment template."""
+        """Returns the status of a row and, when that is ok, its crop at the size of the alignment
+        template."""
         if self.crops is not None:
             return "ok", resized(self.crops[row])
         source = self._sources[row]
@@ -144,7 +155,8 @@ class CropTable:
         )
 
     def digest(self) -> str:
-        """Returns a digest of the ids and of the crops: their pixels, or path, size and time of their files."""
+        """Returns a digest of the ids and of the crops: their pixels, or path, size and time of
+        their files."""
         ids = self.manifest.id.tolist()
         if self.crops is not None:
             pixels = (hashlib.sha256(crop.tobytes()).hexdigest() for crop in self.crops)
@@ -154,7 +166,8 @@ class CropTable:
 
 
 def aligned_face(source: Source, image: Image) -> Faces | None:
-    """Returns an image that is an aligned crop, at 112x112 and with what its manifest knows of it; None when it is not square or under SMALLEST_CROP."""
+    """Returns an image that is an aligned crop, at 112x112 and with what its manifest knows of it;
+    None when it is not square or under SMALLEST_CROP."""
     height, width = image.pixels.shape[:2]
     if height != width or width < SMALLEST_CROP:
         return None
@@ -173,7 +186,8 @@ def aligned_face(source: Source, image: Image) -> Faces | None:
 
 
 def alike(faces: Sequence[Faces]) -> list[list[int]]:
-    """Returns the places of the faces that may be joined: those whose frame's mask is known, and those where it is not (which are measured otherwise).
+    """Returns the places of the faces that may be joined: those whose frame's mask is known, and
+    those where it is not (which are measured otherwise).
 
     >>> one = Faces(np.zeros((1, 112, 112, 3), np.uint8))
     >>> alike([one, Faces(one.crops, inside=np.ones((1, 112, 112), bool)), one])
@@ -185,7 +199,8 @@ def alike(faces: Sequence[Faces]) -> list[list[int]]:
 
 
 def joined(faces: Sequence[Faces]) -> Faces:
-    """Returns one Faces of many that are `alike`; landmarks and eye distances that only some have are NaN for the others."""
+    """Returns one Faces of many that are `alike`; landmarks and eye distances that only some have
+    are NaN for the others."""
     whole: dict[str, Any] = {}
     for field in fields(Faces):
         values = [getattr(face, field.name) for face in faces]

@@ -1,4 +1,7 @@
-"""Where the faces are: one record, one protocol, and the policy that picks among what was found. The detectors are in fiqa.faces.detectors."""
+"""Where the faces are: one record, one protocol, and the policy that picks among what was found.
+
+The detectors are in fiqa.faces.detectors.
+"""
 
 from __future__ import annotations
 
@@ -26,18 +29,22 @@ POLICIES = ("largest", "all", "one")
 """Which faces of an image count: the largest, every one, or exactly one (more is a failure)."""
 
 MIN_EYE_DISTANCE = 8.0
-"""Source pixels between the eyes under which a face is not aligned: a 112 crop would enlarge it more than four times."""
+"""Source pixels between the eyes under which a face is not aligned: a 112 crop would enlarge it
+more than four times."""
 
 _SHARE_OF_BEST = 0.5
-"""A detection of less than this share of the best one's confidence is not a face: on the astronaut portrait that scikit-image carries, dlib's false box, the
-larger one, has 0.23 to 0.38 of the true one's, while of 240 LFW photographs every face that YuNet reports (0.6 and up) stays."""
+"""A detection of less than this share of the best one's confidence is not a face: on the astronaut
+portrait that scikit-image carries, dlib's false box, the larger one, has 0.23 to 0.38 of the true
+one's, while of 240 LFW photographs every face that YuNet reports (0.6 and up) stays."""
 
 
 @dataclass(frozen=True, eq=False)
 class Detection:
-    """One face: `box` (4,) float32 x, y, width, height; `landmarks` (5,2) float32 left eye, right eye, nose, left and right mouth corner, image-left first;
-    both in pixels of the upright image, and both may lie outside of it. `confidence` in 0..1, comparable within one detector only. `points` "measured" when
-    the landmarks were found in the image, "estimated" when they only say where the alignment is (then no pose may be read from them)."""
+    """One face: `box` (4,) float32 x, y, width, height; `landmarks` (5,2) float32 left eye, right
+    eye, nose, left and right mouth corner, image-left first; both in pixels of the upright image,
+    and both may lie outside of it. `confidence` in 0..1, comparable within one detector only.
+    `points` "measured" when the landmarks were found in the image, "estimated" when they only say
+    where the alignment is (then no pose may be read from them)."""
 
     box: NDArray[np.float32]
     landmarks: NDArray[np.float32]
@@ -59,18 +66,24 @@ class Detection:
 
     @property
     def eye_distance(self) -> float:
-        """Source pixels between the eyes, not shortened by yaw (see fiqa.functional.geometry.eye_distance)."""
+        """Source pixels between the eyes, not shortened by yaw (see
+        fiqa.functional.geometry.eye_distance)."""
         return float(eye_distance(similarity_transform(self.landmarks, template())))
 
 
 @runtime_checkable
 class Detector(Protocol):
-    """Anything that finds faces. A detector can be pickled (it is opened anew where it arrives); one object must not be shared between threads."""
+    """Anything that finds faces.
+
+    A detector can be pickled (it is opened anew where it arrives); one object must not be shared
+    between threads.
+    """
 
     name: str
 
     def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
-        """Returns the faces of an upright (H,W,3) uint8 RGB image, largest first; an empty list when there is none. The same image gives the same list."""
+        """Returns the faces of an upright (H,W,3) uint8 RGB image, largest first; an empty list
+        when there is none. The same image gives the same list."""
         ...
 
 
@@ -82,8 +95,9 @@ def choose(
 ) -> tuple[list[Detection], str]:
     """Returns the faces that count, largest first, and the status of the image.
 
-    Detections of under half the confidence of the best are left out first (a larger false box never wins), then faces under `min_eye_distance` source
-    pixels between the eyes; the policy sees what remains.
+    Detections of under half the confidence of the best are left out first (a larger false box never
+    wins), then faces under `min_eye_distance` source pixels between the eyes; the policy sees what
+    remains.
 
     Args:
         detections: of one image, in any order.
@@ -91,7 +105,8 @@ def choose(
         min_eye_distance: source pixels.
 
     Returns:
-        (faces, "ok"), or ([], status) with status no_face, face_too_small, or multiple_faces (policy `one` only).
+        (faces, "ok"), or ([], status) with status no_face, face_too_small, or multiple_faces
+        (policy `one` only).
 
     Raises:
         UnknownNameError: another policy.
@@ -113,15 +128,18 @@ def choose(
 
 
 def ranked(detections: list[Detection]) -> list[Detection]:
-    """Returns the detections largest first; equal areas by confidence, then by place, so that the order is always the same."""
+    """Returns the detections largest first; equal areas by confidence, then by place, so that the
+    order is always the same."""
     return sorted(detections, key=lambda d: (-d.area, -d.confidence, *d.box.tolist()))
 
 
 def check_image(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Returns `image` if it is (H,W,3) uint8 with at least one pixel; raises ShapeError otherwise."""
+    """Returns `image` if it is (H,W,3) uint8 with at least one pixel; raises ShapeError
+    otherwise."""
     checks.array(image, "image", shape=("H", "W", 3))
     if image.dtype != np.uint8 or 0 in image.shape:
         raise ShapeError(
-            f"image must be uint8 RGB in 0..255 with at least one pixel, got {image.dtype} {image.shape}."
+            f"image must be uint8 RGB in 0..255 with at least one pixel, got {image.dtype}"
+            f" {image.shape}."
         )
     return image

@@ -35,9 +35,11 @@ _MARGIN = 0.01
 class View:
     """The faces of one photograph.
 
-    Fields: `faces` that count, largest first, in pixels of the photograph as EXIF turns it; `status`
-    of the image; `turn` degrees clockwise by which it was turned for them; `better` degrees by which
-    it should have been and was not (0: none).
+    Attributes:
+        faces: that count, largest first, in pixels of the photograph as EXIF turns it.
+        status: of the image.
+        turn: degrees clockwise by which it was turned for them.
+        better: degrees by which it should have been and was not (0: none).
     """
 
     faces: list[Detection]

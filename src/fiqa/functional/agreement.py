@@ -1,4 +1,5 @@
-"""How well predictions agree with targets: size of the error, agreement of the order, agreement of the levels."""
+"""How well predictions agree with targets: size of the error, agreement of the order, agreement of
+the levels."""
 
 from __future__ import annotations
 
@@ -54,7 +55,8 @@ def rmse(pred: ArrayLike, target: ArrayLike) -> float:
     """
     first, second = _two(pred, target, 1)
     gap = np.abs(first - second)
-    # Equal gaps can round below their own mean; the inequality of the two errors holds exactly in the result.
+    # Equal gaps can round below their own mean; the inequality of the two errors holds exactly in
+    # the result.
     return float(max(np.sqrt(np.mean(gap**2)), gap.mean()))
 
 
@@ -68,7 +70,8 @@ def _varies(first: NDArray[np.float64], second: NDArray[np.float64], name: str) 
     for which, values in (("pred", first), ("target", second)):
         if values.min() == values.max():
             raise EvidenceError(
-                f"{name} needs values that differ, but {which} is {values[0]} in all {len(values)} rows."
+                f"{name} needs values that differ, but {which} is {values[0]} in all {len(values)}"
+                " rows."
             )
 
 
@@ -111,7 +114,8 @@ def per_identity(
 ) -> tuple[float, int, int]:
     """Returns (mean of the metric over identities, identities used, identities skipped).
 
-    An identity with fewer than two rows, or whose predictions or targets are all equal, says nothing about order: it is skipped and counted.
+    An identity with fewer than two rows, or whose predictions or targets are all equal, says
+    nothing about order: it is skipped and counted.
 
     Args:
         metric: a function of this file, (pred, target) -> float.
@@ -130,7 +134,8 @@ def per_identity(
     usable = [g for g in members if np.ptp(first[g]) > 0 and np.ptp(second[g]) > 0]
     if not usable:
         raise EvidenceError(
-            f"per_identity needs an identity with two or more rows that differ; all {len(members)} have fewer or are constant."
+            f"per_identity needs an identity with two or more rows that differ; all {len(members)}"
+            " have fewer or are constant."
         )
     return (
         float(np.mean([metric(first[g], second[g]) for g in usable])),
@@ -142,7 +147,8 @@ def per_identity(
 def _counts(
     pred: ArrayLike, target: ArrayLike
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Returns per level (of either side): rows right, rows of the target, rows of the prediction."""
+    """Returns per level (of either side): rows right, rows of the target, rows of the
+    prediction."""
     first = checks.array(pred, "pred_levels", shape=("N",))
     second = checks.array(target, "target_levels", shape=(len(first),))
     if not len(first):
@@ -158,7 +164,8 @@ def _counts(
 
 
 def balanced_accuracy(pred_levels: ArrayLike, target_levels: ArrayLike) -> float:
-    """Returns the mean over the target's levels of the share of their rows that is predicted right, in [0,1].
+    """Returns the mean over the target's levels of the share of their rows that is predicted right,
+    in [0,1].
 
     Raises:
         ShapeError: shapes differ.
@@ -173,7 +180,8 @@ def balanced_accuracy(pred_levels: ArrayLike, target_levels: ArrayLike) -> float
 
 
 def macro_f1(pred_levels: ArrayLike, target_levels: ArrayLike) -> float:
-    """Returns the mean F1 over all levels that occur on either side, in [0,1]; a level never predicted right counts 0.
+    """Returns the mean F1 over all levels that occur on either side, in [0,1]; a level never
+    predicted right counts 0.
 
     Raises:
         ShapeError: shapes differ.

@@ -1,10 +1,15 @@
-"""How sure a discard curve is: bands and intervals by resampling identities, and a paired test of two qualities on the same pairs.
+"""How sure a discard curve is: bands and intervals by resampling identities, and a paired test of
+two qualities on the same pairs.
 
-Comparisons of one person fail together, so the identities are resampled, not the pairs: a draw takes as many identities as there are, with replacement, and
-a mated pair weighs as often as its identity was drawn. Every draw is evaluated on one sorted order by cumulative sums of weights; nothing is sorted again.
+Comparisons of one person fail together, so the identities are resampled, not the pairs: a draw
+takes as many identities as there are, with replacement, and a mated pair weighs as often as its
+identity was drawn. Every draw is evaluated on one sorted order by cumulative sums of weights;
+nothing is sorted again.
 
-The comparison threshold stays the point estimate's in every draw: the band is that of the FNMR at this threshold, and says nothing of how sure the threshold
-itself is. So non-mated pairs carry no weight, and only the protocols with a threshold fixed at discard 0 can be resampled (iso, clib, schlett2023).
+The comparison threshold stays the point estimate's in every draw: the band is that of the FNMR at
+this threshold, and says nothing of how sure the threshold itself is. So non-mated pairs carry no
+weight, and only the protocols with a threshold fixed at discard 0 can be resampled (iso, clib,
+schlett2023).
 """
 
 from __future__ import annotations
@@ -40,7 +45,8 @@ GRID = np.arange(201) / 200
 
 @dataclass(frozen=True)
 class Interval:
-    """A `value` with its percentile interval `low`..`high` at confidence `level`, from `draws` resamples (those in which it is defined)."""
+    """A `value` with its percentile interval `low`..`high` at confidence `level`, from `draws`
+    resamples (those in which it is defined)."""
 
     value: float
     low: float
@@ -51,7 +57,8 @@ class Interval:
 
 @dataclass(frozen=True, eq=False)
 class Band:
-    """A discard `curve` with its band, and of every draw (R draws, G fractions of GRID): `fnmr` (R,G) and the raw area up to there `areas` (R,G)."""
+    """A discard `curve` with its band, and of every draw (R draws, G fractions of GRID): `fnmr`
+    (R,G) and the raw area up to there `areas` (R,G)."""
 
     curve: DiscardCurve
     fnmr: NDArray[np.float64]
@@ -59,7 +66,8 @@ class Band:
     level: float
 
     def area(self, upto: float = 0.3, *, normalize: Normalize = None) -> Interval:
-        """Returns DiscardCurve.area with its interval. Raises as that; also EvidenceError when half of the draws have no error to be relative to."""
+        """Returns DiscardCurve.area with its interval. Raises as that; also EvidenceError when half
+        of the draws have no error to be relative to."""
         value = self.curve.area(upto, normalize=normalize)
         drawn = _areas(self, upto, normalize, edc.protocol_of(self.curve.protocol))
         return _interval(value, drawn, self.level)
@@ -67,7 +75,8 @@ class Band:
 
 @dataclass(frozen=True)
 class Difference:
-    """Two qualities on the same pairs: `difference` = `area_a` - `area_b` (negative: a is better) with interval, and two-sided bootstrap `p`."""
+    """Two qualities on the same pairs: `difference` = `area_a` - `area_b` (negative: a is better)
+    with interval, and two-sided bootstrap `p`."""
 
     area_a: float
     area_b: float
@@ -95,14 +104,16 @@ def bootstrap_band(
     """Returns the discard curve with its band by identity bootstrap.
 
     Args:
-        similarity, mated, quality, fmr, protocol, start_fnmr: as edc.discard_curve; a protocol with a fixed threshold.
+        similarity, mated, quality, fmr, protocol, start_fnmr: as edc.discard_curve; a protocol with
+            a fixed threshold.
         identities: (P,2) identity of each pair's two images, any type; integers are fastest.
         draws: resamples, at least 2.
         level: confidence in (0,1).
         seed: of the resampling.
 
     Raises:
-        As edc.discard_curve; InputError for another protocol, for draws or level out of range, or a mated pair of two identities; EvidenceError with fewer
+        As edc.discard_curve; InputError for another protocol, for draws or level out of range, or a
+            mated pair of two identities; EvidenceError with fewer
         than two identities that have mated pairs.
 
     >>> similarity, same = [0.1, 0.9, 0.8, 0.2], [True] * 4
@@ -137,7 +148,8 @@ def band_of(
     level: float = 0.95,
     seed: int = 0,
 ) -> Band:
-    """Returns a curve that edc.curve_at made from the same pairs, with its band by identity bootstrap.
+    """Returns a curve that edc.curve_at made from the same pairs, with its band by identity
+    bootstrap.
 
     Args:
         curve: its threshold decides which pairs fail.
@@ -179,9 +191,11 @@ def paired_difference(
     level: float = 0.95,
     seed: int = 0,
 ) -> Difference:
-    """Returns the difference of the areas of two qualities on the same pairs, with interval and p, from the same resamples for both.
+    """Returns the difference of the areas of two qualities on the same pairs, with interval and p,
+    from the same resamples for both.
 
-    p is twice the smaller share of draws on either side of zero, counting the point estimate as one draw, at most 1: with 200 draws it is 2/201 at least.
+    p is twice the smaller share of draws on either side of zero, counting the point estimate as one
+    draw, at most 1: with 200 draws it is 2/201 at least.
 
     Args:
         quality_a, quality_b: (P,2) each.
@@ -206,7 +220,8 @@ def paired_difference(
 def difference(
     a: Band, b: Band, *, upto: float = 0.3, normalize: Normalize = "start"
 ) -> Difference:
-    """Returns paired_difference of two bands that were drawn on the same pairs with the same draws, level and seed.
+    """Returns paired_difference of two bands that were drawn on the same pairs with the same draws,
+    level and seed.
 
     Raises:
         InputError: bands of different draws. As paired_difference otherwise.
@@ -218,8 +233,8 @@ def difference(
     """
     if a.fnmr.shape != b.fnmr.shape or a.level != b.level or a.curve.protocol != b.curve.protocol:
         raise InputError(
-            f"Bands to compare must be of the same draws, level and protocol, got {len(a.fnmr)}, {a.level}, "
-            f"{a.curve.protocol} and {len(b.fnmr)}, {b.level}, {b.curve.protocol}."
+            f"Bands to compare must be of the same draws, level and protocol, got {len(a.fnmr)},"
+            f" {a.level}, {a.curve.protocol} and {len(b.fnmr)}, {b.level}, {b.curve.protocol}."
         )
     first, second = (band.curve.area(upto, normalize=normalize) for band in (a, b))
     rule = protocol_of(a.curve.protocol)
@@ -236,7 +251,8 @@ def difference(
 def identity_weights(
     count: int, draws: int, level: float, seed: int
 ) -> Iterator[NDArray[np.int64]]:
-    """Yields for each draw how often each of `count` identities is taken, (count,) summing to count.
+    """Yields for each draw how often each of `count` identities is taken, (count,) summing to
+    count.
 
     Raises:
         InputError: draws below 2, level outside (0,1).
@@ -281,7 +297,8 @@ def mated_codes(identities: ArrayLike, same: NDArray[np.bool_]) -> tuple[NDArray
 
 
 class _Ordered:
-    """Mated pairs in the order of their quality; a draw is evaluated from the weights of their identities."""
+    """Mated pairs in the order of their quality; a draw is evaluated from the weights of their
+    identities."""
 
     def __init__(
         self, quality: NDArray[Any], failed: NDArray[np.bool_], code: NDArray[np.int64]
@@ -296,7 +313,8 @@ class _Ordered:
     def evaluate(
         self, weight: NDArray[np.int64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Returns (fnmr (G,), raw area up to there (G,)) on GRID when every identity counts `weight` times."""
+        """Returns (fnmr (G,), raw area up to there (G,)) on GRID when every identity counts
+        `weight` times."""
         upto = np.cumsum(weight[self.code])
         before = np.concatenate([[0], upto])[self.first]
         errors = np.concatenate([[0], np.cumsum(weight[self.code[self.bad]])])
@@ -324,7 +342,8 @@ def _interval(value: float, drawn: NDArray[np.float64], level: float) -> Interva
     used = drawn[np.isfinite(drawn)]
     if 2 * len(used) < len(drawn):
         raise EvidenceError(
-            f"An interval relative to the error at discard 0 needs errors in most draws, got none in {len(drawn) - len(used)} of {len(drawn)}.",
+            "An interval relative to the error at discard 0 needs errors in most draws, got none"
+            f" in {len(drawn) - len(used)} of {len(drawn)}.",
             hint="too few identities have errors; ask for the raw area, or give more pairs",
         )
     low, high = np.quantile(used, ((1 - level) / 2, (1 + level) / 2))

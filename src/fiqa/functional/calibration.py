@@ -1,4 +1,5 @@
-"""One scale for every method: raw scores to integers 0..100 and to five levels (OFIQ-style; no claim of ISO conformance)."""
+"""One scale for every method: raw scores to integers 0..100 and to five levels (OFIQ-style; no
+claim of ISO conformance)."""
 
 from __future__ import annotations
 
@@ -58,7 +59,8 @@ class Calibration:
         return unified_score(raw, x0=self.x0, w=self.w)
 
     def level(self, raw: ArrayLike) -> NDArray[np.int64]:
-        """Returns (N,) indexes into fiqa.vocabulary.LEVELS: the level that the integer of 0..100 has."""
+        """Returns (N,) indexes into fiqa.vocabulary.LEVELS: the level that the integer of 0..100
+        has."""
         return levels(self.unified(raw), self.level_cuts)
 
     def raw_at(self, uqs: ArrayLike) -> NDArray[np.float64]:
@@ -67,7 +69,8 @@ class Calibration:
 
 
 def unit_score(raw: ArrayLike, *, x0: float, w: float) -> NDArray[np.float64]:
-    """Returns sigmoid((raw - x0) / w), (N,) in 0..1: the quality that unified_score rounds; Args and Raises as there.
+    """Returns sigmoid((raw - x0) / w), (N,) in 0..1: the quality that unified_score rounds; Args
+    and Raises as there.
 
     >>> unit_score([0.0, 1.0, 3.0], x0=1.0, w=0.5).round(3).tolist()
     [0.119, 0.5, 0.982]
@@ -98,7 +101,8 @@ def unified_score(raw: ArrayLike, *, x0: float, w: float) -> NDArray[np.int64]:
 
 
 def raw_at(uqs: ArrayLike, *, x0: float, w: float) -> NDArray[np.float64]:
-    """Returns the raw score that `unified_score` maps to `uqs`: x0 + w * ln(p / (1 - p)), p = uqs / 100.
+    """Returns the raw score that `unified_score` maps to `uqs`: x0 + w * ln(p / (1 - p)), p = uqs /
+    100.
 
     Args:
         uqs: (N,) in 0..100; 0 and 100 give minus and plus infinity.
@@ -126,7 +130,8 @@ def raw_at(uqs: ArrayLike, *, x0: float, w: float) -> NDArray[np.float64]:
 
 
 def min_max(values: ArrayLike) -> NDArray[np.float64]:
-    """Returns the values moved and scaled so that the smallest is 0 and the largest 1, (N,) float64; NaN stays NaN, equal values become 0.
+    """Returns the values moved and scaled so that the smallest is 0 and the largest 1, (N,)
+    float64; NaN stays NaN, equal values become 0.
 
     >>> min_max([3.0, float("nan"), 5.0, 4.0]).tolist(), min_max([2.0, 2.0]).tolist()
     ([0.0, nan, 1.0, 0.5], [0.0, 0.0])
@@ -140,7 +145,8 @@ def min_max(values: ArrayLike) -> NDArray[np.float64]:
 
 
 def levels(score: ArrayLike, cuts: ArrayLike = LEVEL_CUTS) -> NDArray[np.int64]:
-    """Returns the level of each score: how many of the four cuts it reaches (a score on a cut has reached it).
+    """Returns the level of each score: how many of the four cuts it reaches (a score on a cut has
+    reached it).
 
     Args:
         score: (N,) finite, on the scale of `cuts`.
@@ -150,7 +156,8 @@ def levels(score: ArrayLike, cuts: ArrayLike = LEVEL_CUTS) -> NDArray[np.int64]:
         (N,) int64 index into fiqa.vocabulary.LEVELS, 0 unusable .. 4 perfect.
 
     Raises:
-        ShapeError: not four cuts. InputError: cuts not ascending, or a score that is not finite.
+        ShapeError: not four cuts.
+        InputError: cuts not ascending, or a score that is not finite.
 
     >>> levels([10, 20, 55, 99]).tolist()
     [0, 1, 2, 4]

@@ -1,4 +1,5 @@
-"""K-Means for many small sets of unit vectors: one identity at a time, seeded, without a library's start-up cost per call."""
+"""K-Means for many small sets of unit vectors: one identity at a time, seeded, without a library's
+start-up cost per call."""
 
 from __future__ import annotations
 
@@ -19,10 +20,12 @@ def kmeans(
     rng: np.random.Generator,
     iterations: int = 25,
 ) -> NDArray[np.int32]:
-    """Returns the cluster (0..clusters-1) of each vector, by Lloyd's iterations from randomly chosen vectors.
+    """Returns the cluster (0..clusters-1) of each vector, by Lloyd's iterations from randomly
+    chosen vectors.
 
-    Centers start at `clusters` different rows drawn at random and move to the mean of their rows until no row changes
-    its cluster. A cluster that loses all its rows stays empty. With no more rows than clusters every row is alone.
+    Centers start at `clusters` different rows drawn at random and move to the mean of their rows
+    until no row changes its cluster. A cluster that loses all its rows stays empty. With no more
+    rows than clusters every row is alone.
 
     Args:
         vectors: (N,D), any float type; computed in float32.
@@ -30,8 +33,12 @@ def kmeans(
         rng: the source of the starting rows.
         iterations: most passes over the rows.
 
-    Returns: (N,) int32.
-    Raises: InputError when `clusters` is below 1, ShapeError when `vectors` is not (N,D).
+    Returns:
+        (N,) int32.
+
+    Raises:
+        InputError: when `clusters` is below 1.
+        ShapeError: when `vectors` is not (N,D).
 
     >>> import numpy as np
     >>> label = kmeans(np.array([[0.0, 1], [0, 1.1], [5, 0], [5, 0.2]]), 2, rng=np.random.default_rng(0))

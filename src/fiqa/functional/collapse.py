@@ -1,21 +1,23 @@
-"""Score-range collapse: a model that gives nearly the same score to every face, whatever its scale makes of it afterwards.
+"""Score-range collapse: a model that gives nearly the same score to every face, whatever its scale
+makes of it afterwards.
 
-The spread of a score is measured on the scale of the labels that it was learned from, never on a scale
-that was fitted on the score itself: such a scale makes any score fill its range.
+The spread of a score is measured on the scale of the labels that it was learned from, never on a
+scale that was fitted on the score itself: such a scale makes any score fill its range.
 
     ratio = min(std(score) / std(labels), (Q90 - Q10)(score) / (Q90 - Q10)(labels))
 
-A score is collapsed where the ratio is under LIMIT. Why: the best least-squares guess of a label is its
-mean given the image, and Var(E[q|x]) = r^2 Var(q), with r the correlation of guess and label. A student
-that has learned anything has therefore a spread of about r times that of its labels, and one below a
-tenth explains less than one hundredth of their variance. The two measures stand for each other's blind
-spots: a few outliers keep a standard deviation up, a coarse label may have no Q90 - Q10.
+A score is collapsed where the ratio is under LIMIT. Why: the best least-squares guess of a label is
+its mean given the image, and Var(E[q|x]) = r^2 Var(q), with r the correlation of guess and label. A
+student that has learned anything has therefore a spread of about r times that of its labels, and
+one below a tenth explains less than one hundredth of their variance. The two measures stand for
+each other's blind spots: a few outliers keep a standard deviation up, a coarse label may have no
+Q90 - Q10.
 
-Where no labels are known, a score on a scale of 0..1 is narrow when Q90 - Q10 is under one of the 20 bins
-of DmsFIQA's entropy: 8 in 10 faces have one score as far as that histogram can tell. It may still order
-faces well, as some published methods do, so that it is collapsed only below a tenth of a bin (.005),
-where a score with two digits is the same for them all. The limits are ours; the paper names the collapse
-and its three measures, and no limit.
+Where no labels are known, a score on a scale of 0..1 is narrow when Q90 - Q10 is under one of the
+20 bins of DmsFIQA's entropy: 8 in 10 faces have one score as far as that histogram can tell. It may
+still order faces well, as some published methods do, so that it is collapsed only below a tenth of
+a bin (.005), where a score with two digits is the same for them all. The limits are ours; the paper
+names the collapse and its three measures, and no limit.
 """
 
 from __future__ import annotations
@@ -41,7 +43,8 @@ class Collapse:
 
     Attributes:
         score: the spread of the score.
-        labels: that of the labels of the same faces, or of the faces it was trained for; None where unknown.
+        labels: that of the labels of the same faces, or of the faces it was trained for; None where
+            unknown.
     """
 
     score: Spread
@@ -68,7 +71,8 @@ class Collapse:
 
     @property
     def narrow(self) -> bool:
-        """True where it is collapsed or, without labels to compare with, within one bin of the entropy."""
+        """True where it is collapsed or, without labels to compare with, within one bin of the
+        entropy."""
         return self.collapsed or (self.ratio is None and self.score.q90_q10 < 1 / BINS)
 
     def line(self) -> str:

@@ -12,7 +12,8 @@ ALIGNED_SIZE = 112
 
 
 def resized(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Returns a square crop (S,S,3) at 112 x 112: averaged when it shrinks, bilinear when it grows, as it is when it fits."""
+    """Returns a square crop (S,S,3) at 112 x 112: averaged when it shrinks, bilinear when it grows,
+    as it is when it fits."""
     import cv2
 
     if len(pixels) == ALIGNED_SIZE:

@@ -1,4 +1,5 @@
-"""The discard curve, the noun that everything here is judged by, and the area under it in its three forms."""
+"""The discard curve, the noun that everything here is judged by, and the area under it in its three
+forms."""
 
 from __future__ import annotations
 
@@ -20,12 +21,19 @@ __all__ = ["DiscardCurve", "area", "best_area", "stepped_area", "theoretical_bes
 
 @dataclass(frozen=True, eq=False)
 class DiscardCurve:
-    """Error versus discard: the share of mated comparisons that fail among those kept, as the worst-quality ones are discarded.
+    """Error versus discard: the share of mated comparisons that fail among those kept, as the
+    worst-quality ones are discarded.
 
-    Fields: `discard` (K,) float64 ascending in [0,1], the fraction discarded; `fnmr` (K,) float64 in [0,1] among what is kept; `kept` (K,) int64 mated pairs
-    left; `threshold` the comparison threshold at discard 0 (accepted is above it); `fmr` its target, or None when it was set from a starting FNMR; `protocol`
-    the name in fiqa.functional.edc.PROTOCOLS; `counts` mated, nonmated, errors, resolvable_fmr (the lowest FMR that the non-mated count can show);
-    `band` (2,K) low and high of a bootstrap, or None.
+    Attributes:
+        discard: (K,) float64 ascending in [0,1], the fraction discarded.
+        fnmr: (K,) float64 in [0,1] among what is kept.
+        kept: (K,) int64 mated pairs left.
+        threshold: the comparison threshold at discard 0 (accepted is above it).
+        fmr: its target, or None when it was set from a starting FNMR.
+        protocol: the name in fiqa.functional.edc.PROTOCOLS.
+        counts: mated, nonmated, errors, resolvable_fmr (the lowest FMR that the non-mated count can
+            show).
+        band: (2,K) low and high of a bootstrap, or None.
     """
 
     discard: NDArray[np.float64]
@@ -73,7 +81,8 @@ class DiscardCurve:
     def area(
         self, upto: float = 0.3, *, normalize: Literal["start", "best"] | None = None
     ) -> float:
-        """Returns the area under the curve over discard fractions [0, upto]; see `area` for the three forms."""
+        """Returns the area under the curve over discard fractions [0, upto]; see `area` for the
+        three forms."""
         return area(self, upto, normalize=normalize)
 
     def with_band(self, band: NDArray[np.float64]) -> Self:
@@ -89,8 +98,9 @@ def theoretical_best(
     Args:
         e0: error at discard 0, in [0,1].
         discard: fractions in [0,1].
-        form: "exact" is (e0-d)/(1-d), every discarded pair an error; "line" is e0-d, what the code published with Schlett et al. 2023 subtracts. The two
-            meet at d = 0 and at d = e0; between them the exact one is the higher, so the line is out of reach.
+        form: "exact" is (e0-d)/(1-d), every discarded pair an error; "line" is e0-d, what the code
+            published with Schlett et al. 2023 subtracts. The two meet at d = 0 and at d = e0;
+            between them the exact one is the higher, so the line is out of reach.
 
     Raises:
         InputError, UnknownNameError.
@@ -108,15 +118,18 @@ def theoretical_best(
 
 
 def area(curve: DiscardCurve, upto: float = 0.3, *, normalize: Normalize = None) -> float:
-    """Returns the area under a discard curve over discard fractions [0, upto], by the rule of its protocol (stepwise or trapezoid).
+    """Returns the area under a discard curve over discard fractions [0, upto], by the rule of its
+    protocol (stepwise or trapezoid).
 
-    After its last point a curve goes on at its last value. The three forms are the same for every protocol; `Protocol.printed` names the one that its
-    publications print (so the clib number is `normalize="start"`, and None is always the raw area).
+    After its last point a curve goes on at its last value. The three forms are the same for every
+    protocol; `Protocol.printed` names the one that its publications print (so the clib number is
+    `normalize="start"`, and None is always the raw area).
 
     Args:
         upto: in (0,1].
-        normalize: None the raw area; "start" the mean FNMR over [0, upto] divided by the FNMR at 0 (1: discarding does not help); "best" the raw area less
-            that under the theoretical best of the protocol (0: nothing better is possible).
+        normalize: None the raw area; "start" the mean FNMR over [0, upto] divided by the FNMR at 0
+            (1: discarding does not help); "best" the raw area less that under the theoretical best
+            of the protocol (0: nothing better is possible).
 
     Raises:
         InputError: upto out of range.
@@ -140,7 +153,8 @@ def stepped_area(
     rule: Literal["step", "trapezoid"],
     best: Literal["exact", "line"],
 ) -> float:
-    """Returns the area under (discard, error), both (K,), up to `upto`, by an area rule and a form of the theoretical best; see `area`."""
+    """Returns the area under (discard, error), both (K,), up to `upto`, by an area rule and a form
+    of the theoretical best; see `area`."""
     checks.in_range(upto, "upto", 0.0, 1.0, open_low=True)
     if normalize is not None:
         checks.choice(normalize, "normalize", ("start", "best"))

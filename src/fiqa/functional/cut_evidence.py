@@ -137,8 +137,8 @@ class CutEvidence:
     Attributes:
         threshold: of the comparison; accepted is above it.
         scale: the mated pairs in the order of `quality`.
-        people: how many have mated pairs; they come first in `image_code` (N,), whose other
-            people have none.
+        people: how many have mated pairs; they come first in `image_code` (N,), whose other people
+            have none.
         nonmated: (Q,2) images of the non-mated pairs; `matched` (Q,) which of them match.
 
     Raises:
@@ -174,7 +174,8 @@ class CutEvidence:
         mixed = int(np.count_nonzero(code[genuine[:, 0]] != code[genuine[:, 1]]))
         if mixed:
             raise InputError(
-                f"A mated pair must be of one identity, got {mixed} of {len(genuine)} that are of two."
+                f"A mated pair must be of one identity, got {mixed} of {len(genuine)} that are of"
+                " two."
             )
         paired = np.unique(code[genuine[:, 0]])
         self.people = len(paired)
@@ -243,11 +244,15 @@ class CutEvidence:
         kept, error = self.scale.curve()
         need = math.ceil(RULE_OF_THREE / fnmr - _ROUNDING)
         if kept[0] < need:
-            return f"An FNMR of {fnmr:g} needs at least {need} mated pairs (the rule of three), got {kept[0]}."
+            return (
+                f"An FNMR of {fnmr:g} needs at least {need} mated pairs (the rule of three), got"
+                f" {kept[0]}."
+            )
         enough = kept >= need
         best = int(np.argmin(np.where(enough, error, 2.0)))
         return (
-            f"No cut that leaves the {need} mated pairs which an FNMR of {fnmr:g} needs reaches it: "
-            f"the lowest FNMR is {error[best]:.4g} at the cut {self.scale.worst[self.scale.first[best]]:g}, "
-            f"with {kept[best]} of {kept[0]} pairs left."
+            f"No cut that leaves the {need} mated pairs which an FNMR of {fnmr:g} needs reaches it:"
+            f" the lowest FNMR is {error[best]:.4g} at the cut"
+            f" {self.scale.worst[self.scale.first[best]]:g}, with {kept[best]} of {kept[0]} pairs"
+            " left."
         )

@@ -108,7 +108,10 @@ def _svg(content: str, right: str, top: str, x_name: str, y_name: str) -> str:
     )
     style = f'font-family="sans-serif" font-size="10" fill="{_SOFT}"'
     box = f'width="{_WIDTH}" height="{_HEIGHT}" viewBox="0 0 {_WIDTH} {_HEIGHT}"'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" {box} role="img">{axes}{content}<g {style}>{words}</g></svg>'
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" {box} role="img">{axes}{content}<g'
+        f" {style}>{words}</g></svg>"
+    )
 
 
 def _text(value: object) -> str:

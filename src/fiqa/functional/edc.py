@@ -1,9 +1,12 @@
-"""Error versus discard: how the recognition error falls as the worst-quality comparisons are left out (EDC; also called ERC or EVRC).
+"""Error versus discard: how the recognition error falls as the worst-quality comparisons are left
+out (EDC; also called ERC or EVRC).
 
-The quality of a pair is the lower of its two. Published evaluations differ in what they discard, how they set the comparison threshold, where they
-evaluate and how they integrate, so each is a named `Protocol`, and every curve carries its name. A comparison is accepted when its similarity is above
-the threshold. Sources: ISO/IEC 29794-1 and Schlett et al., "Considerations on the evaluation of biometric quality assessment algorithms" (2023); the
-evaluation code published with CR-FIQA, MagFace and CLIB-FIQA.
+The quality of a pair is the lower of its two. Published evaluations differ in what they discard,
+how they set the comparison threshold, where they evaluate and how they integrate, so each is a
+named `Protocol`, and every curve carries its name. A comparison is accepted when its similarity is
+above the threshold. Sources: ISO/IEC 29794-1 and Schlett et al., "Considerations on the evaluation
+of biometric quality assessment algorithms" (2023); the evaluation code published with CR-FIQA,
+MagFace and CLIB-FIQA.
 """
 
 from __future__ import annotations
@@ -46,7 +49,8 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class FalseMatchCurve:
-    """The FMR among the non-mated pairs that are kept: `discard`, `fmr`, `kept` (K,), the fixed `threshold`, `counts` nonmated, errors, resolvable_fmr."""
+    """The FMR among the non-mated pairs that are kept: `discard`, `fmr`, `kept` (K,), the fixed
+    `threshold`, `counts` nonmated, errors, resolvable_fmr."""
 
     discard: NDArray[np.float64]
     fmr: NDArray[np.float64]
@@ -55,7 +59,8 @@ class FalseMatchCurve:
     counts: Mapping[str, float]
 
     def area(self, upto: float = 0.3, *, normalize: Normalize = None) -> float:
-        """Returns the stepwise area over discard fractions [0, upto]; see fiqa.functional.curve.area for the three forms."""
+        """Returns the stepwise area over discard fractions [0, upto]; see
+        fiqa.functional.curve.area for the three forms."""
         return stepped_area(self.discard, self.fmr, upto, normalize, "step", "exact")
 
 
@@ -83,14 +88,16 @@ def discard_curve(
 ) -> DiscardCurve:
     """Returns the error-versus-discard curve of a quality over the given pairs.
 
-    With steps at every distinct quality the curve has one point per distinct pair quality, kept pairs being those of at least that quality; it does not
-    end with an empty point at discard 1. Under `crfiqa` and `magface` it ends where no mated or no non-mated pair is left.
+    With steps at every distinct quality the curve has one point per distinct pair quality, kept
+    pairs being those of at least that quality; it does not end with an empty point at discard 1.
+    Under `crfiqa` and `magface` it ends where no mated or no non-mated pair is left.
 
     Args:
         similarity: (P,) higher is more alike.
         mated: (P,) True where both images show the same person.
         quality: (P,2) quality of each pair's two images, higher is better.
-        fmr: the wanted false match rate in (0,1); not used by `schlett2023`, which needs no non-mated pairs.
+        fmr: the wanted false match rate in (0,1); not used by `schlett2023`, which needs no
+            non-mated pairs.
         protocol: a name in PROTOCOLS.
         start_fnmr: `schlett2023` only: the wanted FNMR at discard 0, in (0,1), .05 when None.
 
@@ -138,12 +145,14 @@ def curve_at(
     nonmated: int,
     protocol: str,
 ) -> DiscardCurve:
-    """Returns the discard curve of mated pairs at a comparison threshold that was set elsewhere, as where the non-mated pairs are too many to store.
+    """Returns the discard curve of mated pairs at a comparison threshold that was set elsewhere, as
+    where the non-mated pairs are too many to store.
 
     Args:
         similarity: (M,) of the mated pairs; worst: (M,) the lower quality of each (pair_quality).
         threshold: accepted is above it.
-        fmr, nonmated: the rate that the threshold was set for (None: from a starting FNMR) and the number of non-mated pairs it was set on.
+        fmr, nonmated: the rate that the threshold was set for (None: from a starting FNMR) and the
+            number of non-mated pairs it was set on.
         protocol: one that discards mated pairs only.
 
     Raises:
@@ -175,7 +184,8 @@ def comparison_threshold(
     protocol: str = "iso",
     start_fnmr: float | None = None,
 ) -> float:
-    """Returns the comparison threshold at discard 0 under a protocol (accepted is above it); arguments and Raises as discard_curve.
+    """Returns the comparison threshold at discard 0 under a protocol (accepted is above it);
+    arguments and Raises as discard_curve.
 
     >>> comparison_threshold([0.9, 0.4, 0.3, 0.2], [True, False, False, False], fmr=0.34)
     0.3
@@ -192,7 +202,8 @@ def comparison_threshold(
 def false_match_curve(
     similarity: ArrayLike, mated: ArrayLike, quality: ArrayLike, *, fmr: float = 1e-3
 ) -> FalseMatchCurve:
-    """Returns the FM-EDC: the FMR among the non-mated pairs kept, as those of the lowest quality are discarded; threshold, steps and ties as `iso`.
+    """Returns the FM-EDC: the FMR among the non-mated pairs kept, as those of the lowest quality
+    are discarded; threshold, steps and ties as `iso`.
 
     Args and Raises: as discard_curve, but mated pairs are not needed.
 
@@ -221,7 +232,8 @@ def oracle_curve(
     protocol: str = "iso",
     start_fnmr: float | None = None,
 ) -> DiscardCurve:
-    """Returns the curve of a quality that knows the outcome: the least similar mated pairs go first, non-mated ones last.
+    """Returns the curve of a quality that knows the outcome: the least similar mated pairs go
+    first, non-mated ones last.
 
     No quality of single images can do better on these pairs. Arguments and Raises as discard_curve.
 
@@ -244,7 +256,8 @@ def random_curve(
     start_fnmr: float | None = None,
     seed: int = 0,
 ) -> DiscardCurve:
-    """Returns the curve of a quality drawn at random per image: what discarding without knowledge does to these pairs.
+    """Returns the curve of a quality drawn at random per image: what discarding without knowledge
+    does to these pairs.
 
     Args:
         index: (P,2) which images each pair compares, integers from 0.
@@ -296,7 +309,8 @@ def _counts(mated: int, nonmated: int, errors: int) -> dict[str, float]:
 def _by_quality(
     quality: NDArray[Any], failed: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    """Returns (discard, error, kept) at every distinct quality, from one sort of values: the order of the pairs is never needed."""
+    """Returns (discard, error, kept) at every distinct quality, from one sort of values: the order
+    of the pairs is never needed."""
     count = len(quality)
     ordered = np.sort(quality)
     first = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
@@ -317,7 +331,8 @@ def _by_quality(
 def _re_estimated(
     rule: Protocol, score: NDArray[Any], same: NDArray[np.bool_], worst: NDArray[Any], fmr: float
 ) -> DiscardCurve:
-    """The protocols that discard all kinds of pairs and set the threshold again at every twentieth."""
+    """The protocols that discard all kinds of pairs and set the threshold again at every
+    twentieth."""
     allowed_false_matches(int(np.count_nonzero(~same)), fmr)
     order = np.argsort(worst, kind="stable")
     score, same = score[order], same[order]

@@ -1,7 +1,8 @@
-"""Where a face lies and which way it looks, from five points: similarity transforms to the alignment template, and head pose.
+"""Where a face lies and which way it looks, from five points: similarity transforms to the
+alignment template, and head pose.
 
-The five points are, image-left first: left eye, right eye, nose, left mouth corner, right mouth corner; x to the right, y down, in pixels.
-A pixel's center has whole coordinates, as in OpenCV.
+The five points are, image-left first: left eye, right eye, nose, left mouth corner, right mouth
+corner; x to the right, y down, in pixels. A pixel's center has whole coordinates, as in OpenCV.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ TEMPLATE.setflags(write=False)
 
 
 def template(size: int = 112) -> NDArray[np.float64]:
-    """Returns the (5,2) alignment template for a square crop of `size` pixels: TEMPLATE times size/112.
+    """Returns the (5,2) alignment template for a square crop of `size` pixels: TEMPLATE times
+    size/112.
 
     Raises:
         InputError: `size` is under 16.
@@ -48,10 +50,12 @@ def template(size: int = 112) -> NDArray[np.float64]:
 
 
 def similarity_transform(source: ArrayLike, target: ArrayLike) -> NDArray[np.float64]:
-    """Returns the rotation, uniform scale and shift that bring `source` closest to `target` in least squares; never a reflection.
+    """Returns the rotation, uniform scale and shift that bring `source` closest to `target` in
+    least squares; never a reflection.
 
-    With points as complex numbers, p' = a p + b and a = sum(conj(p - mean) (q - mean)) / sum |p - mean|^2: the planar case of Umeyama (1991), eq. 40-42,
-    where the best proper rotation is found without a decomposition.
+    With points as complex numbers, p' = a p + b and a = sum(conj(p - mean) (q - mean)) / sum |p -
+    mean|^2: the planar case of Umeyama (1991), eq. 40-42, where the best proper rotation is found
+    without a decomposition.
 
     Args:
         source: (..., K, 2) points, K >= 2.
@@ -61,7 +65,9 @@ def similarity_transform(source: ArrayLike, target: ArrayLike) -> NDArray[np.flo
         (..., 2, 3) float64 matrices that map a source point (x, y, 1) to the target.
 
     Raises:
-        ShapeError: other shapes. InputError: NaN or infinite points, all source points equal, or no rotation is better than another.
+        ShapeError: other shapes.
+        InputError: NaN or infinite points, all source points equal, or no rotation is better than
+            another.
 
     >>> similarity_transform([[0, 0], [1, 0]], [[5, 5], [5, 7]]).round(6).tolist()
     [[0.0, -2.0, 5.0], [2.0, 0.0, 5.0]]
@@ -79,7 +85,8 @@ def similarity_transform(source: ArrayLike, target: ArrayLike) -> NDArray[np.flo
 
 
 def transform_points(matrix: ArrayLike, points: ArrayLike) -> NDArray[np.float64]:
-    """Returns (..., K, 2) `points` moved by the (..., 2, 3) affine `matrix`; leading axes broadcast.
+    """Returns (..., K, 2) `points` moved by the (..., 2, 3) affine `matrix`; leading axes
+    broadcast.
 
     >>> transform_points([[2, 0, 1], [0, 2, 0]], [[3, 4]]).tolist()
     [[7.0, 8.0]]
@@ -111,10 +118,12 @@ def inverse(matrix: ArrayLike) -> NDArray[np.float64]:
 
 
 def eye_distance(matrix: ArrayLike, size: int = 112) -> NDArray[np.float64]:
-    """Returns (...,) the inter-eye distance in source pixels of faces that (..., 2, 3) `matrix` aligns to a crop of `size` pixels.
+    """Returns (...,) the inter-eye distance in source pixels of faces that (..., 2, 3) `matrix`
+    aligns to a crop of `size` pixels.
 
-    The template's eye distance over the transform's scale. All five points set the scale, so a turned head is not measured as a smaller one; ISO/IEC
-    29794-5 divides by cos(yaw) to the same end.
+    The template's eye distance over the transform's scale. All five points set the scale, so a
+    turned head is not measured as a smaller one; ISO/IEC 29794-5 divides by cos(yaw) to the same
+    end.
 
     >>> eye_distance([[0.5, 0, 0], [0, 0.5, 0]]).round(2).item()
     70.48

@@ -42,7 +42,8 @@ def groups(code: NDArray[np.int64]) -> list[NDArray[np.int64]]:
 def class_centers(
     embeddings: NDArray[np.floating[Any]], code: NDArray[np.int64], classes: int
 ) -> NDArray[np.float32]:
-    """Returns the mean of each class's vectors, taken at unit length, of unit length again: (K,D) float32. Raises InputError for NaN or zero rows.
+    """Returns the mean of each class's vectors, taken at unit length, of unit length again: (K,D)
+    float32. Raises InputError for NaN or zero rows.
 
     A class whose vectors cancel out has no direction; its center stays the zero vector.
 

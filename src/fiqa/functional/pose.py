@@ -18,10 +18,12 @@ HEAD: NDArray[np.float64] = np.array(
         [0.414, 1.155, 0.10],
     ]
 )
-"""(5,3) the five points of a generic head looking into the camera: x to image right, y down, z toward the camera; unit: the distance between the eyes.
+"""(5,3) the five points of a generic head looking into the camera: x to image right, y down, z
+toward the camera; unit: the distance between the eyes.
 
-x and y of eyes and mouth are the alignment template's proportions. The nose's height and depth were fitted to the pose of the FSA-Net ensemble on the
-photographs of 105 people of Labeled Faces in the Wild (the mouth's depth hardly matters and was set); the other 105 people are the ones reported on.
+x and y of eyes and mouth are the alignment template's proportions. The nose's height and depth were
+fitted to the pose of the FSA-Net ensemble on the photographs of 105 people of Labeled Faces in the
+Wild (the mouth's depth hardly matters and was set); the other 105 people are the ones reported on.
 """
 HEAD.setflags(write=False)
 
@@ -29,16 +31,21 @@ HEAD.setflags(write=False)
 def pose_from_points(points: ArrayLike) -> NDArray[np.float32]:
     """Returns yaw, pitch and roll of each face in degrees.
 
-    The head is seen in scaled orthographic projection, p = s R[:2] X + t. M = (centered p) pinv(centered X) is s R[:2] in least squares, and
-    (M M')^(-1/2) M the nearest pair of orthonormal rows (Schoenemann 1966); R = Rz(roll) Ry(yaw) Rx(pitch) gives the angles. Exact for a head of HEAD's shape
-    seen from afar; another nose tilts the pitch by some degrees, so read pitch as coarse.
+    The head is seen in scaled orthographic projection, p = s R[:2] X + t. M = (centered p)
+    pinv(centered X) is s R[:2] in least squares, and (M M')^(-1/2) M the nearest pair of
+    orthonormal rows (Schoenemann 1966); R = Rz(roll) Ry(yaw) Rx(pitch) gives the angles. Exact for
+    a head of HEAD's shape seen from afar; another nose tilts the pitch by some degrees, so read
+    pitch as coarse.
 
     Args:
-        points: (N,5,2) pixels, image-left first: left eye, right eye, nose, left mouth corner, right mouth corner. NaN where unknown.
+        points: (N,5,2) pixels, image-left first: left eye, right eye, nose, left mouth corner,
+            right mouth corner. NaN where unknown.
 
     Returns:
-        (N,3) float32. Yaw in [-90, 90]: positive when the nose points to image right. Pitch: positive when the face looks up. Roll in (-180, 180]: positive
-        when the head is tilted clockwise as seen in the image (the right eye is lower). A row of NaN where a point is NaN or the points lie on one line.
+        (N,3) float32. Yaw in [-90, 90]: positive when the nose points to image right. Pitch:
+        positive when the face looks up. Roll in (-180, 180]: positive
+        when the head is tilted clockwise as seen in the image (the right eye is lower). A row of
+        NaN where a point is NaN or the points lie on one line.
 
     Raises:
         ShapeError: other than (N,5,2).
@@ -62,9 +69,11 @@ def pose_from_points(points: ArrayLike) -> NDArray[np.float32]:
 
 
 def _orthonormal(m: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Returns the (N,2,3) orthonormal rows nearest to those of `m`; NaN where the two rows are parallel or zero.
+    """Returns the (N,2,3) orthonormal rows nearest to those of `m`; NaN where the two rows are
+    parallel or zero.
 
-    The square root of the 2x2 Gram matrix G is (G + d I) / t with d = sqrt(det G), t = sqrt(trace G + 2 d), and its inverse (adj G + d I) / (d t).
+    The square root of the 2x2 Gram matrix G is (G + d I) / t with d = sqrt(det G), t = sqrt(trace G
+    + 2 d), and its inverse (adj G + d I) / (d t).
     """
     gram = m @ np.swapaxes(m, 1, 2)
     a, b, c = gram[:, 0, 0], gram[:, 0, 1], gram[:, 1, 1]

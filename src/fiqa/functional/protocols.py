@@ -1,6 +1,8 @@
-"""The named protocols of discard curves: what each discards, where its comparison threshold comes from, how it steps and integrates.
+"""The named protocols of discard curves: what each discards, where its comparison threshold comes
+from, how it steps and integrates.
 
-Published evaluations differ in all of these, so none is a default in disguise: a protocol is plain data that a curve carries by name.
+Published evaluations differ in all of these, so none is a default in disguise: a protocol is plain
+data that a curve carries by name.
 """
 
 from __future__ import annotations
@@ -35,9 +37,16 @@ Rule = Callable[[NDArray[Any], NDArray[Any], float], float]
 class Protocol:
     """How a discard curve is made, as plain data.
 
-    Fields: `discards` "mated" or "all"; `threshold` the rule, one of fixed_rank, fixed_start, nearest_fmr, rank; `steps` "distinct" (every distinct quality)
-    or "twentieths" (0, .05 .. .95); `ties` "block" or "order"; `area` "step" or "trapezoid"; `best` the theoretical best that `normalize="best"` subtracts:
-    "exact" (e0-d)/(1-d) or "line" e0-d; `printed` the normalization of the numbers its publications print; `limits` the discard fractions they print them at.
+    Attributes:
+        discards: "mated" or "all".
+        threshold: the rule, one of fixed_rank, fixed_start, nearest_fmr, rank.
+        steps: "distinct" (every distinct quality) or "twentieths" (0, .05 .. .95).
+        ties: "block" or "order".
+        area: "step" or "trapezoid".
+        best: the theoretical best that `normalize="best"` subtracts: "exact" (e0-d)/(1-d) or "line"
+            e0-d.
+        printed: the normalization of the numbers its publications print.
+        limits: the discard fractions they print them at.
     """
 
     name: str
@@ -92,7 +101,8 @@ def protocol_of(name: str) -> Protocol:
 
 
 def starting_fnmr(rule: Protocol, start_fnmr: float | None) -> float | None:
-    """Returns the FNMR that the threshold starts from (.05 when not given), or None under a protocol whose threshold comes from an FMR.
+    """Returns the FNMR that the threshold starts from (.05 when not given), or None under a
+    protocol whose threshold comes from an FMR.
 
     Raises:
         InputError: out of (0,1), or given to a protocol that does not use it.
@@ -105,7 +115,8 @@ def starting_fnmr(rule: Protocol, start_fnmr: float | None) -> float | None:
         return checks.in_range(value, "start_fnmr", 0.0, 1.0, open_low=True, open_high=True)
     if start_fnmr is not None:
         raise InputError(
-            f"start_fnmr must be None under protocol {rule.name!r}, whose threshold comes from fmr; got {start_fnmr}.",
+            f"start_fnmr must be None under protocol {rule.name!r}, whose threshold comes from fmr;"
+            f" got {start_fnmr}.",
             hint="protocol='schlett2023' starts from an FNMR",
         )
     return None
@@ -114,7 +125,8 @@ def starting_fnmr(rule: Protocol, start_fnmr: float | None) -> float | None:
 def start_threshold(genuine: NDArray[Any], start: float) -> float:
     """Returns the threshold that fails a share `start` of the mated similarities (M,).
 
-    An error is a similarity below the quantile (linear), as in the published code; so accepted is above the number just before the quantile.
+    An error is a similarity below the quantile (linear), as in the published code; so accepted is
+    above the number just before the quantile.
 
     >>> round(start_threshold(np.array([0.1, 0.2, 0.3]), 0.5), 6)
     0.2
@@ -123,14 +135,16 @@ def start_threshold(genuine: NDArray[Any], start: float) -> float:
 
 
 def _nearest_fmr(genuine: NDArray[Any], impostor: NDArray[Any], fmr: float) -> float:
-    """The lowest of all similarities whose share of non-mated at or above it is nearest to the target (as CR-FIQA's code chooses)."""
+    """The lowest of all similarities whose share of non-mated at or above it is nearest to the
+    target (as CR-FIQA's code chooses)."""
     values = np.unique(np.concatenate([genuine, impostor]))
     reached = len(impostor) - np.searchsorted(np.sort(impostor), values, side="left")
     return float(values[np.argmin(np.abs(reached / len(impostor) - fmr))])
 
 
 def _rank(genuine: NDArray[Any], impostor: NDArray[Any], fmr: float) -> float:
-    """The non-mated similarity at descending rank floor(fmr (n-1)), counted from 0 (as MagFace's code chooses)."""
+    """The non-mated similarity at descending rank floor(fmr (n-1)), counted from 0 (as MagFace's
+    code chooses)."""
     place = len(impostor) - 1 - int(fmr * (len(impostor) - 1) + 1e-9)
     return float(np.partition(impostor, place)[place])
 
@@ -143,7 +157,8 @@ _RULES: dict[str, Rule] = {"fixed_rank": _fixed_rank, "nearest_fmr": _nearest_fm
 
 
 def threshold_rule(rule: Protocol) -> Rule:
-    """Returns the function (mated (M,), nonmated (Q,), fmr) -> threshold of a protocol whose threshold comes from an FMR.
+    """Returns the function (mated (M,), nonmated (Q,), fmr) -> threshold of a protocol whose
+    threshold comes from an FMR.
 
     >>> threshold_rule(protocol_of("iso"))(np.array([0.9]), np.array([0.1, 0.2]), 0.5)
     0.1

@@ -1,4 +1,5 @@
-"""Which images to keep: the best of each group, or all that reach a threshold, and the share that is left."""
+"""Which images to keep: the best of each group, or all that reach a threshold, and the share that
+is left."""
 
 from __future__ import annotations
 
@@ -12,7 +13,9 @@ __all__ = ["above", "coverage", "top_k"]
 
 
 def top_k(quality: ArrayLike, groups: ArrayLike, k: int) -> NDArray[np.bool_]:
-    """Returns a mask (N,) of the k best rows of each group; a group with fewer keeps all. Among equal qualities the earlier row is kept.
+    """Returns a mask (N,) of the k best rows of each group; a group with fewer keeps all.
+
+    Among equal qualities the earlier row is kept.
 
     Args:
         quality: (N,) higher is better.

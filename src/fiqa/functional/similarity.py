@@ -1,4 +1,5 @@
-"""Cosine similarity of embeddings, for chosen pairs or for all of them in blocks, in bounded memory."""
+"""Cosine similarity of embeddings, for chosen pairs or for all of them in blocks, in bounded
+memory."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ def normalize(vectors: ArrayLike, name: str = "vectors") -> NDArray[np.float32]:
     length = np.sqrt(np.einsum("nd,nd->n", rows, rows, dtype=np.float64))
     if np.any(length == 0):
         raise InputError(
-            f"{name} must have no row of length zero, got {int(np.count_nonzero(length == 0))} of {len(rows)}.",
+            f"{name} must have no row of length zero, got {int(np.count_nonzero(length == 0))} of"
+            f" {len(rows)}.",
             hint="leave these rows out; their status is invalid_embedding",
         )
     return np.asarray(rows / length[:, None].astype(np.float32), dtype=np.float32)
@@ -65,7 +67,8 @@ def pair_similarity(
 
 
 def blocks(embeddings: ArrayLike, *, rows: int = 1024) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Yields (start, similarity (B,N) float32) for the rows start..start+B of the full similarity matrix, `rows` at a time.
+    """Yields (start, similarity (B,N) float32) for the rows start..start+B of the full similarity
+    matrix, `rows` at a time.
 
     Raises:
         ShapeError, InputError: see normalize.

@@ -1,6 +1,7 @@
 """Soft labels over five quality levels and marginals of the joint factor distribution (CLIB-FIQA).
 
-A quality q in [0,1] becomes a distribution over five anchors, worst to best; a joint distribution over six properties is summed down to each of them.
+A quality q in [0,1] becomes a distribution over five anchors, worst to best; a joint distribution
+over six properties is summed down to each of them.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ ANCHORS = (0.1, 0.3, 0.5, 0.7, 0.9)
 """The quality that each of the five levels stands for, worst to best."""
 
 AXES = ("blur", "occlusion", "pose", "expression", "illumination", "quality")
-"""The axes of the joint distribution after the batch axis, in order; their lengths are 3, 2, 3, 2, 2, 5."""
+"""The axes of the joint distribution after the batch axis, in order; their lengths are 3, 2, 3, 2,
+2, 5."""
 
 _LENGTHS = (3, 2, 3, 2, 2, 5)
 
@@ -30,12 +32,14 @@ def soft_labels(
     beta: float | ArrayLike = 32.0,
     distance: Literal["squared", "absolute"] = "squared",
 ) -> NDArray[np.float64]:
-    """Returns the soft label of each quality, (N,5) with rows that sum to 1: p_n proportional to exp(-beta d(q, a_n)).
+    """Returns the soft label of each quality, (N,5) with rows that sum to 1: p_n proportional to
+    exp(-beta d(q, a_n)).
 
     Args:
         q: (N,) quality in [0,1].
         beta: how sharp, one number or (N,) numbers, at least 0 (0 gives the uniform distribution).
-        distance: "squared" is d = (q-a)^2, the published code; "absolute" is d = |q-a|, what the paper prints (nearly one-hot).
+        distance: "squared" is d = (q-a)^2, the published code; "absolute" is d = |q-a|, what the
+            paper prints (nearly one-hot).
 
     Raises:
         ShapeError: q is not (N,), or beta neither a scalar nor (N,).
@@ -66,7 +70,8 @@ def soft_labels(
 
 
 def marginals(joint: ArrayLike) -> dict[str, NDArray[np.floating]]:
-    """Returns each property's own distribution: name of AXES -> (N, its number of levels), summed over all others.
+    """Returns each property's own distribution: name of AXES -> (N, its number of levels), summed
+    over all others.
 
     Args:
         joint: (N,3,2,3,2,2,5), not negative; rows that sum to 1 give marginals that do.

@@ -1,4 +1,5 @@
-"""How far a score uses its range: a score that says the same of every face is of no use, however right."""
+"""How far a score uses its range: a score that says the same of every face is of no use, however
+right."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ ENDS = (0.01, 0.99)
 
 @dataclass(frozen=True)
 class Spread:
-    """`q90_q10` 90th less 10th percentile; `std` population standard deviation; `entropy` in nats of a 20-bin histogram on [0,1]; `count` of scores."""
+    """`q90_q10` 90th less 10th percentile; `std` population standard deviation; `entropy` in nats
+    of a 20-bin histogram on [0,1]; `count` of scores."""
 
     q90_q10: float
     std: float
@@ -63,16 +65,20 @@ def spread(score: ArrayLike) -> Spread:
 
 
 def stretched(score: ArrayLike, ends: tuple[float, float] = ENDS) -> NDArray[np.float64]:
-    """Returns a score without a scale in [0,1]: one quantile at 0, another at 1, what lies beyond at the ends; a constant score at 0.
+    """Returns a score without a scale in [0,1]: one quantile at 0, another at 1, what lies beyond
+    at the ends; a constant score at 0.
 
-    The spread of the result says how evenly the score fills its own range, not how much of a range that a user knows; ours, no paper has it.
+    The spread of the result says how evenly the score fills its own range, not how much of a range
+    that a user knows; ours, no paper has it.
 
     Args:
         score: (N,) any finite scale.
         ends: the two quantiles, ascending in 0..1.
 
     Raises:
-        ShapeError: not one axis. InputError: NaN or infinity. EvidenceError: no score at all.
+        ShapeError: not one axis.
+        InputError: NaN or infinity.
+        EvidenceError: no score at all.
 
     >>> stretched([-30.0, -20.0, -10.0]).round(2).tolist()
     [0.0, 0.5, 1.0]

@@ -1,4 +1,5 @@
-"""The similarities of all pairs of a set as a stream of blocks, and the largest of a stream, in bounded memory."""
+"""The similarities of all pairs of a set as a stream of blocks, and the largest of a stream, in
+bounded memory."""
 
 from __future__ import annotations
 
@@ -40,10 +41,12 @@ def mated_similarities(embeddings: ArrayLike, identities: ArrayLike) -> NDArray[
 def nonmated_blocks(
     embeddings: ArrayLike, identities: ArrayLike, *, part: int = 0, parts: int = 1
 ) -> Iterator[NDArray[np.float32]]:
-    """Yields the cosines of all pairs of two identities, each pair once, in flat blocks of at most about a million.
+    """Yields the cosines of all pairs of two identities, each pair once, in flat blocks of at most
+    about a million.
 
-    A block is valid until the next is asked for: copy what you keep of it. Args and Raises as mated_similarities; of `parts` threads that share the work,
-    number `part` gets every parts-th block.
+    A block is valid until the next is asked for: copy what you keep of it. Args and Raises as
+    mated_similarities; of `parts` threads that share the work, number `part` gets every parts-th
+    block.
 
     >>> sum(len(block) for block in nonmated_blocks([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]], ["a", "a", "b"]))
     2
@@ -83,7 +86,8 @@ class Largest:
             self.values()
 
     def values(self) -> NDArray[Any]:
-        """Returns the largest so far, in no particular order: `count` of them, or all where there were fewer."""
+        """Returns the largest so far, in no particular order: `count` of them, or all where there
+        were fewer."""
         together = np.concatenate(self._kept) if self._kept else np.empty(0, np.float32)
         if len(together) > self._count:
             together = np.partition(together, len(together) - self._count)[
@@ -106,7 +110,8 @@ def nonmated_count(identities: ArrayLike) -> int:
 
 
 def nonmated_index(identities: ArrayLike, *, most: int, seed: int = 0) -> NDArray[np.int64]:
-    """Returns pairs of two identities, (Q,2) with first < second: all of them, or a random `most` of them where there are more.
+    """Returns pairs of two identities, (Q,2) with first < second: all of them, or a random `most`
+    of them where there are more.
 
     Args:
         identities: (N,) of any type.
@@ -114,7 +119,8 @@ def nonmated_index(identities: ArrayLike, *, most: int, seed: int = 0) -> NDArra
         seed: of the sample.
 
     Raises:
-        ShapeError: not (N,). InputError: most below 1.
+        ShapeError: not (N,).
+        InputError: most below 1.
 
     >>> nonmated_index(["a", "a", "b"], most=10).tolist(), len(nonmated_index(range(100), most=10))
     ([[0, 2], [1, 2]], 10)
@@ -157,7 +163,8 @@ def _sorted(
 
 
 def _runs(code: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
-    """Yields [start, stop) of whole identities, at most _ROWS rows together unless one identity has more."""
+    """Yields [start, stop) of whole identities, at most _ROWS rows together unless one identity has
+    more."""
     ends = (
         np.concatenate([np.flatnonzero(np.diff(code)) + 1, [len(code)]])
         if len(code)
@@ -188,7 +195,8 @@ def _diagonal(
 def _beyond(
     unit: NDArray[np.float32], code: NDArray[np.int64], part: int, parts: int
 ) -> Iterator[NDArray[np.float32]]:
-    """Yields flat similarities of each run with all later identities; the buffer is used again for the next block."""
+    """Yields flat similarities of each run with all later identities; the buffer is used again for
+    the next block."""
     buffer = np.empty(_CHUNK, np.float32)
     turn = cycle(range(parts))
     for start, stop in _runs(code):

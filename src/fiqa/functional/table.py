@@ -1,4 +1,6 @@
-"""A table of results, once: as text for a terminal, as Markdown, CSV and JSON. CSV and JSON keep full precision.
+"""A table of results, once: as text for a terminal, as Markdown, CSV and JSON.
+
+CSV and JSON keep full precision.
 
 Its HTML is fiqa.report.page.table_html.
 """
@@ -23,9 +25,11 @@ Cell = str | int | float | None
 
 @dataclass(frozen=True)
 class Table:
-    """`name` (a file stem), `title`, `columns`, `rows` of cells (None: not known), `note` (protocol and counts), `digits` of floats after the point.
+    """`name` (a file stem), `title`, `columns`, `rows` of cells (None: not known), `note` (protocol
+    and counts), `digits` of floats after the point.
 
-    Raises: ShapeError where a row has another number of cells than there are columns.
+    Raises:
+        ShapeError: where a row has another number of cells than there are columns.
 
     >>> print(Table("t", "Areas", ("method", "area"), [["a", 0.25], ["b", None]], note="iso").text())
     Areas
@@ -112,7 +116,8 @@ class Table:
 
 
 def printable(text: str) -> str:
-    """Returns `text` with every character that would not show as itself (control, direction, lone surrogate) written as its escape.
+    """Returns `text` with every character that would not show as itself (control, direction, lone
+    surrogate) written as its escape.
 
     >>> printable("a\\nb\\u202e.jpg")
     'a\\\\nb\\\\u202e.jpg'
@@ -128,7 +133,8 @@ def is_number(value: object) -> bool:
 
 
 def shown(value: object, digits: int | None = None) -> str:
-    """Returns a cell as text: None a dash, a float with `digits` after the point (None: four significant ones), large integers with thousands apart.
+    """Returns a cell as text: None a dash, a float with `digits` after the point (None: four
+    significant ones), large integers with thousands apart.
 
     >>> shown(0.5), shown(0.5, 3), shown(12000), shown(None)
     ('0.5', '0.500', '12,000', '–')
@@ -141,7 +147,8 @@ def shown(value: object, digits: int | None = None) -> str:
 
 
 def file_stem(name: str, names: Sequence[str]) -> str:
-    """Returns `name` with only letters, digits, dot, dash and underscore, numbered where two of `names` would be equal.
+    """Returns `name` with only letters, digits, dot, dash and underscore, numbered where two of
+    `names` would be equal.
 
     >>> file_stem("a b", ["a/b", "a b"]), file_stem("x", ["x"])
     ('a_b-2', 'x')

@@ -134,16 +134,16 @@ def choose_cut(
         confidence: of the safe cut, one-sided, in (0.5,1).
         groups: (N,) group of each image as given by the user ("" is none), or None.
         hundred: (N,) the quality on the scale of 0..100, or None.
-        draws: resamples of people, at least 2; images of an identity without mated pairs count
-            once in every draw.
+        draws: resamples of people, at least 2; images of an identity without mated pairs count once
+            in every draw.
         level: of the intervals.
         seed: of the resampling.
 
     Raises:
         ShapeError, InputError: shapes, NaN, ranges, both or neither of fnmr and coverage.
         EvidenceError: the pairs cannot resolve `fmr`; mated pairs of fewer than two identities; no
-            cut with enough pairs reaches `fnmr`; more than (1-level)/2 of the resamples reach it
-            at no cut, so the cut has no upper limit.
+            cut with enough pairs reaches `fnmr`; more than (1-level)/2 of the resamples reach it at
+            no cut, so the cut has no upper limit.
 
     >>> n = 400
     >>> quality, who, images = np.arange(2 * n) / (2 * n), np.repeat(np.arange(n), 2), np.arange(2 * n).reshape(n, 2)
@@ -227,7 +227,8 @@ def check_wanted(fnmr: float | None, coverage: float | None) -> None:
     """Checks that one of the two is given and in its range. Raises InputError."""
     if (fnmr is None) == (coverage is None):
         raise InputError(
-            f"Exactly one of fnmr and coverage must be given, got fnmr={fnmr} and coverage={coverage}."
+            f"Exactly one of fnmr and coverage must be given, got fnmr={fnmr} and"
+            f" coverage={coverage}."
         )
     if fnmr is not None:
         checks.in_range(fnmr, "fnmr", 0.0, 1.0, open_low=True, open_high=True)
@@ -317,7 +318,8 @@ def _drawn(
 
 def _interval(value: float, drawn: NDArray[np.float64], level: float) -> Interval:
     used = drawn[~np.isnan(drawn)]
-    # The nearest draw, not a mean of two: one of them may be infinite, and a cut is a quality that occurs.
+    # The nearest draw, not a mean of two: one of them may be infinite, and a cut is a quality that
+    # occurs.
     low, high = np.quantile(used, ((1 - level) / 2, (1 + level) / 2), method="nearest")
     return Interval(float(value), float(low), float(high), level, len(used))
 

@@ -1,7 +1,10 @@
-"""Verification accuracy of a recognizer: ROC-AUC, EER, TPR at FAR, FNMR at FMR, exact with ties; all pairs of a set in bounded memory.
+"""Verification accuracy of a recognizer: ROC-AUC, EER, TPR at FAR, FNMR at FMR, exact with ties;
+all pairs of a set in bounded memory.
 
-A comparison is accepted when its similarity is above the threshold. Every number here follows from two counts per mated similarity m: the non-mated
-similarities below m, and those at or below it. `all_pairs` therefore never stores the non-mated similarities; it streams them past the sorted mated ones.
+A comparison is accepted when its similarity is above the threshold. Every number here follows from
+two counts per mated similarity m: the non-mated similarities below m, and those at or below it.
+`all_pairs` therefore never stores the non-mated similarities; it streams them past the sorted mated
+ones.
 """
 
 from __future__ import annotations
@@ -43,7 +46,8 @@ _PENDING = 1 << 22
 class Verification:
     """`auc` and `eer` in [0,1]; `tpr` FAR -> TPR; `mated` and `nonmated` numbers of pairs.
 
-    A FAR below `resolvable_far` was measured with no false accept at all: its TPR is right for these pairs and says little of others.
+    A FAR below `resolvable_far` was measured with no false accept at all: its TPR is right for
+    these pairs and says little of others.
     """
 
     auc: float
@@ -60,7 +64,8 @@ class Verification:
 
 @dataclass(frozen=True, eq=False)
 class Accuracy:
-    """`mean` and `std` (population) of the folds' accuracies in [0,1]; `thresholds` (F,) the threshold used for each fold, from the others."""
+    """`mean` and `std` (population) of the folds' accuracies in [0,1]; `thresholds` (F,) the
+    threshold used for each fold, from the others."""
 
     mean: float
     std: float
@@ -68,7 +73,8 @@ class Accuracy:
 
 
 def allowed_false_matches(count: int, fmr: float) -> int:
-    """Returns floor(fmr * count), a product within 1e-9 of an integer counted as that integer (0.29 * 100 is 29).
+    """Returns floor(fmr * count), a product within 1e-9 of an integer counted as that integer (0.29
+    * 100 is 29).
 
     Raises:
         InputError: fmr outside (0,1).
@@ -82,7 +88,8 @@ def allowed_false_matches(count: int, fmr: float) -> int:
     if allowed < 1:
         lowest = f"the lowest they resolve is {1 / count:.3g}" if count else "there is none"
         raise EvidenceError(
-            f"An FMR of {fmr:g} needs at least {math.ceil(1 / fmr - 1e-9)} non-mated pairs, got {count}: {lowest}.",
+            f"An FMR of {fmr:g} needs at least {math.ceil(1 / fmr - 1e-9)} non-mated pairs, got"
+            f" {count}: {lowest}.",
             hint="give more non-mated pairs, or ask for a higher FMR",
         )
     return min(allowed, count - 1)
@@ -94,7 +101,8 @@ def _floor(product: float) -> int:
 
 
 def threshold_at_fmr(nonmated: ArrayLike, fmr: float) -> float:
-    """Returns the (k+1)-th largest non-mated similarity, k = floor(fmr * count): accepting what is above it keeps the FMR at or below `fmr`.
+    """Returns the (k+1)-th largest non-mated similarity, k = floor(fmr * count): accepting what is
+    above it keeps the FMR at or below `fmr`.
 
     Args:
         nonmated: (Q,) similarities.
@@ -114,7 +122,8 @@ def threshold_at_fmr(nonmated: ArrayLike, fmr: float) -> float:
 
 
 def tpr_at_far(mated: ArrayLike, nonmated: ArrayLike, far: float) -> float:
-    """Returns the share of mated pairs accepted at threshold_at_fmr(nonmated, far); see there for Raises.
+    """Returns the share of mated pairs accepted at threshold_at_fmr(nonmated, far); see there for
+    Raises.
 
     >>> tpr_at_far([0.2, 0.35, 0.9], [0.1, 0.2, 0.3, 0.4], 0.25)
     0.6666666666666666
@@ -123,7 +132,8 @@ def tpr_at_far(mated: ArrayLike, nonmated: ArrayLike, far: float) -> float:
 
 
 def fnmr_at_fmr(mated: ArrayLike, nonmated: ArrayLike, fmr: float) -> float:
-    """Returns the share of mated pairs rejected at threshold_at_fmr(nonmated, fmr); see there for Raises.
+    """Returns the share of mated pairs rejected at threshold_at_fmr(nonmated, fmr); see there for
+    Raises.
 
     >>> fnmr_at_fmr([0.2, 0.35, 0.5, 0.9], [0.1, 0.2, 0.3, 0.4], 0.25)
     0.25
@@ -132,7 +142,8 @@ def fnmr_at_fmr(mated: ArrayLike, nonmated: ArrayLike, fmr: float) -> float:
 
 
 def roc_auc(mated: ArrayLike, nonmated: ArrayLike) -> float:
-    """Returns the probability that a mated similarity exceeds a non-mated one, ties counted half, in [0,1].
+    """Returns the probability that a mated similarity exceeds a non-mated one, ties counted half,
+    in [0,1].
 
     Raises:
         ShapeError, InputError: not (M,) and (Q,), NaN.
@@ -145,7 +156,8 @@ def roc_auc(mated: ArrayLike, nonmated: ArrayLike) -> float:
 
 
 def eer(mated: ArrayLike, nonmated: ArrayLike) -> float:
-    """Returns the error rate where FMR equals FNMR, on the ROC polyline (straight between neighboring thresholds), in [0,1].
+    """Returns the error rate where FMR equals FNMR, on the ROC polyline (straight between
+    neighboring thresholds), in [0,1].
 
     Raises:
         ShapeError, InputError: not (M,) and (Q,), NaN.
@@ -160,11 +172,14 @@ def eer(mated: ArrayLike, nonmated: ArrayLike) -> float:
 def all_pairs(
     embeddings: ArrayLike, identities: ArrayLike, *, fars: Sequence[float] = (1e-3, 1e-4)
 ) -> Verification:
-    """Returns the verification accuracy over all N(N-1)/2 pairs of a set, exact for the float32 cosines, without storing the non-mated ones.
+    """Returns the verification accuracy over all N(N-1)/2 pairs of a set, exact for the float32
+    cosines, without storing the non-mated ones.
 
-    The mated similarities are kept and sorted. Non-mated ones come in blocks of a matrix product and are counted into 2^19 equal buckets; a bucket that
-    holds no mated value needs no more than its count, and the few similarities that share a bucket with a mated one are compared exactly. Memory is the
-    embeddings, the mated similarities and about 50 MB per core, whatever N is. Each core multiplies and counts blocks of its own.
+    The mated similarities are kept and sorted. Non-mated ones come in blocks of a matrix product
+    and are counted into 2^19 equal buckets; a bucket that holds no mated value needs no more than
+    its count, and the few similarities that share a bucket with a mated one are compared exactly.
+    Memory is the embeddings, the mated similarities and about 50 MB per core, whatever N is. Each
+    core multiplies and counts blocks of its own.
 
     Args:
         embeddings: (N,D) vectors; rows are normalized here.
@@ -204,10 +219,12 @@ def of_stream(
     *,
     fars: Sequence[float] = (1e-3, 1e-4),
 ) -> Verification:
-    """Returns the verification accuracy of stored mated similarities (M,) and of non-mated ones that come in flat blocks, which are counted and not kept.
+    """Returns the verification accuracy of stored mated similarities (M,) and of non-mated ones
+    that come in flat blocks, which are counted and not kept.
 
     Args:
-        mated: (M,) cosines; nonmated: blocks (B,) of cosines, as nonmated_blocks yields them. A cosine beyond +-1.0001 is an error of the caller's.
+        mated: (M,) cosines; nonmated: blocks (B,) of cosines, as nonmated_blocks yields them. A
+            cosine beyond +-1.0001 is an error of the caller's.
         fars: false accept rates in (0,1).
 
     Raises:
@@ -242,12 +259,14 @@ def _check_fars(fars: Sequence[float]) -> None:
 
 
 def lfw_accuracy(similarity: ArrayLike, mated: ArrayLike, folds: int | ArrayLike = 10) -> Accuracy:
-    """Returns the accuracy of same/different decisions, each fold at the threshold that is best on all the others (the LFW protocol).
+    """Returns the accuracy of same/different decisions, each fold at the threshold that is best on
+    all the others (the LFW protocol).
 
     Args:
         similarity: (P,) of each pair; accepted when above the threshold.
         mated: (P,) True for the same person.
-        folds: (P,) fold of each pair, or a number of equal consecutive folds (the order of LFW's pairs.txt).
+        folds: (P,) fold of each pair, or a number of equal consecutive folds (the order of LFW's
+            pairs.txt).
 
     Raises:
         ShapeError, InputError: shapes, NaN, fewer than 2 folds or more folds than pairs.
@@ -276,7 +295,8 @@ def lfw_accuracy(similarity: ArrayLike, mated: ArrayLike, folds: int | ArrayLike
 
 
 def _best_threshold(score: NDArray[Any], same: NDArray[np.bool_]) -> float:
-    """Returns the middle of the first gap between neighboring similarities where most decisions are right."""
+    """Returns the middle of the first gap between neighboring similarities where most decisions are
+    right."""
     order = np.argsort(score, kind="stable")
     sorted_score = score[order].astype(np.float64)
     gain = np.concatenate([[0], np.cumsum(np.where(same[order], -1, 1))])
@@ -296,7 +316,8 @@ def _scores(values: ArrayLike, name: str, *, least: int = 1) -> NDArray[Any]:
 
 @dataclass(frozen=True, eq=False)
 class _Ranks:
-    """Per distinct mated similarity, ascending: its `times` (U,), and the non-mated `below` and `upto` (at or below) it (U,)."""
+    """Per distinct mated similarity, ascending: its `times` (U,), and the non-mated `below` and
+    `upto` (at or below) it (U,)."""
 
     times: NDArray[np.int64]
     below: NDArray[np.int64]
@@ -321,13 +342,15 @@ def _auc(ranks: _Ranks) -> float:
 
 
 def _tpr(ranks: _Ranks, allowed: int) -> float:
-    """A mated value is above the (k+1)-th largest non-mated one exactly when at most k non-mated ones reach it."""
+    """A mated value is above the (k+1)-th largest non-mated one exactly when at most k non-mated
+    ones reach it."""
     reached = ranks.nonmated - ranks.below
     return float(ranks.times[reached <= allowed].sum() / ranks.times.sum())
 
 
 def _eer(ranks: _Ranks) -> float:
-    """Walks the ROC polyline from the highest threshold; its corners are just before and just after each mated value."""
+    """Walks the ROC polyline from the highest threshold; its corners are just before and just after
+    each mated value."""
     total = int(ranks.times.sum())
     found = np.cumsum(ranks.times[::-1])
     fmr = np.stack(
@@ -343,7 +366,8 @@ def _eer(ranks: _Ranks) -> float:
 
 
 class _Counter:
-    """Counts how many of a stream of similarities lie below, and at or below, each distinct mated similarity."""
+    """Counts how many of a stream of similarities lie below, and at or below, each distinct mated
+    similarity."""
 
     def __init__(self, mated: NDArray[np.float32]) -> None:
         self.values, self.times = np.unique(mated, return_counts=True)
@@ -386,11 +410,13 @@ class _Counter:
         """Returns the counts; raises EvidenceError when there is no pair of either kind."""
         if not len(self.values) or self.count == 0:
             raise EvidenceError(
-                f"Verification needs mated and non-mated pairs, got {int(self.times.sum())} and {self.count}.",
+                f"Verification needs mated and non-mated pairs, got {int(self.times.sum())} and"
+                f" {self.count}.",
                 hint="two images of one identity make a mated pair, two identities a non-mated one",
             )
         self._settle()
-        # Similarities of a shared bucket are in `near`, all others are ranked by their bucket alone.
+        # Similarities of a shared bucket are in `near`, all others are ranked by their bucket
+        # alone.
         far = np.concatenate([[0], np.cumsum(np.where(self.shared, 0, self.buckets))])[
             _bucket(self.values)
         ]
@@ -398,7 +424,8 @@ class _Counter:
 
 
 def _bucket(values: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Returns buckets that never descend as cosines ascend; the margin keeps rounding above 1 inside."""
+    """Returns buckets that never descend as cosines ascend; the margin keeps rounding above 1
+    inside."""
     half = np.float32(_BUCKETS / 2)
     scaled = np.multiply(values, half * np.float32(0.9999))
     scaled += half

@@ -1,7 +1,9 @@
-"""What `label` works on: the faces, who is on them, their vectors and prior qualities, joined by id.
+"""What `label` works on: the faces, who is on them, their vectors and prior qualities, joined by
+id.
 
-Ids are joined as table columns and vectors stay where they are (a .npy is mapped, not read), so that millions of faces need little more memory than their
-labels. What a face lacks becomes its status.
+Ids are joined as table columns and vectors stay where they are (a .npy is mapped, not read), so
+that millions of faces need little more memory than their labels. What a face lacks becomes its
+status.
 """
 
 from __future__ import annotations
@@ -40,8 +42,9 @@ _UNIT = 1e-2
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """Everything that was given: `table` id, identity, status in the order of the faces; `place` of each face among the vectors, -1
-    without; `identity_from` where the identities come from, in words; `meant` columns that may be meant as identity, where there is none."""
+    """Everything that was given: `table` id, identity, status in the order of the faces; `place` of
+    each face among the vectors, -1 without; `identity_from` where the identities come from, in
+    words; `meant` columns that may be meant as identity, where there is none."""
 
     table: pl.DataFrame
     faces: Manifest | None
@@ -72,7 +75,8 @@ class Inputs:
         return self.embeddings
 
     def statuses(self, needs: tuple[str, ...]) -> pl.Series:
-        """Returns for every face "ok", or what it lacks of what the method needs; raises InputError where an input is absent altogether."""
+        """Returns for every face "ok", or what it lacks of what the method needs; raises InputError
+        where an input is absent altogether."""
         if self.meant and "identities" in needs:
             raise identity_missing(self.meant, "The manifest of the faces")
         lacking = [name for name in needs if name in _GIVEN and self._absent(name)]
@@ -145,7 +149,8 @@ class Inputs:
         return np.full(len(self), -1) if self.place is None else self.place
 
     def _unit(self, place: NDArray[np.int64]) -> NDArray[np.floating[Any]]:
-        """The vectors at `place`; the mapped array itself when that is all of it in order and nothing has to be divided by its length."""
+        """The vectors at `place`; the mapped array itself when that is all of it in order and
+        nothing has to be divided by its length."""
         vector, length = self._known.vector, self._lengths[place]
         unit = bool(np.all(np.abs(length - 1) <= _UNIT))
         if unit and len(place) == len(vector) and np.array_equal(place, np.arange(len(place))):
@@ -171,10 +176,11 @@ def load_inputs(
 ) -> Inputs:
     """Returns the inputs of `label` joined by id; `crops` tells whether the pixels will be read.
 
-    The rows are those of `faces`; without it, those of the embeddings, or else of the prior. Where no identity at all is known, it is what comes before the
-    last / of an id.
+    The rows are those of `faces`; without it, those of the embeddings, or else of the prior. Where
+    no identity at all is known, it is what comes before the last / of an id.
 
-    Raises: ReadError, InputError (nothing given, ids that repeat).
+    Raises:
+        ReadError, InputError: nothing given, ids that repeat.
     """
     known = _embeddings(embeddings)
     quality = prior if prior is None or isinstance(prior, Quality) else read_quality(prior)
@@ -204,8 +210,9 @@ def load_inputs(
 def _faces(
     faces: PathLike | Frame | Manifest | None, crops: bool
 ) -> tuple[Manifest | None, pl.DataFrame | None, str, list[str]]:
-    """The manifest (when the pixels are needed), its table, where identities are from, and columns that may be meant where there are none; a table on disk is
-    not made into a manifest without need."""
+    """The manifest (when the pixels are needed), its table, where identities are from, and columns
+    that may be meant where there are none; a table on disk is not made into a manifest without
+    need."""
     if faces is None:
         return None, None, "", []
     plain = not isinstance(faces, (str, os.PathLike)) or Path(faces).suffix.lower() in READABLE
@@ -243,9 +250,11 @@ def _folders(ids: pl.Series) -> pl.Series:
 
 
 def _places(ours: pl.Series, theirs: NDArray[np.str_], name: str) -> NDArray[np.int64]:
-    """(N,) row of each of our ids among theirs, -1 where it is not; ids that are not equal are compared as find_ids does.
+    """(N,) row of each of our ids among theirs, -1 where it is not; ids that are not equal are
+    compared as find_ids does.
 
-    Raises InputError where none meets."""
+    Raises InputError where none meets.
+    """
     table = pl.DataFrame({"id": _text(theirs)}).with_row_index("place")
     if table["id"].is_duplicated().any():
         twice = table["id"].filter(table["id"].is_duplicated())[0]
@@ -261,13 +270,15 @@ def _places(ours: pl.Series, theirs: NDArray[np.str_], name: str) -> NDArray[np.
         place[lost[row[row >= 0]]] = left[row >= 0]
     if len(place) and len(theirs) and (place < 0).all():
         raise InputError(
-            f"No id of the {name} is one of the faces: {strangers(theirs, map(decode_text, ours), what=name).rsplit(';', 1)[0]}."
+            f"No id of the {name} is one of the faces:"
+            f" {strangers(theirs, map(decode_text, ours), what=name).rsplit(';', 1)[0]}."
         )
     return place
 
 
 def _hash(name: str, given: Any, manifest: Manifest | None = None) -> dict[str, str]:
-    """name -> sha256 of what was given: the bytes of a file; the arrays of a noun; of faces whose pixels are read, also size and time of every crop."""
+    """name -> sha256 of what was given: the bytes of a file; the arrays of a noun; of faces whose
+    pixels are read, also size and time of every crop."""
     from fiqa.data.images import Limits
     from fiqa.faces.crops import CropTable
 

@@ -13,10 +13,12 @@ __all__ = ["checked"]
 def checked(
     given: Mapping[str, Any], defaults: Mapping[str, Any], *, method: str
 ) -> dict[str, Any]:
-    """Returns every option with its given value or its default; text (from a command line) becomes what the default is.
+    """Returns every option with its given value or its default; text (from a command line) becomes
+    what the default is.
 
     Raises:
-        UnknownNameError: no such option, with the closest one. InputError: text that cannot be read as the default's type.
+        UnknownNameError: no such option, with the closest one.
+        InputError: text that cannot be read as the default's type.
 
     >>> checked({"theta": "0.1"}, {"theta": 0.001, "repeats": 10}, method="label_optimization")
     {'theta': 0.1, 'repeats': 10}

@@ -1,4 +1,5 @@
-"""A run of labeling: inputs joined, one method of fiqa.methods asked, the table written with everything that made it."""
+"""A run of labeling: inputs joined, one method of fiqa.methods asked, the table written with
+everything that made it."""
 
 from __future__ import annotations
 
@@ -44,7 +45,8 @@ Prior = PathLike | Frame | Quality | Sequence[PathLike | Frame | Quality] | None
 
 @dataclass(frozen=True, eq=False)
 class Labeled:
-    """What became of a run: `quality` the labels there are, `failed` how many rows have none, `table` all rows (None if `current`), `about` what it found."""
+    """What became of a run: `quality` the labels there are, `failed` how many rows have none,
+    `table` all rows (None if `current`), `about` what it found."""
 
     quality: Quality
     failed: int
@@ -68,7 +70,8 @@ def label_rows(
     force: bool = False,
     progress: Progress = False,
 ) -> Labeled:
-    """Returns what fiqa.label returns together with the row of every face: id, identity, status, value, method, kind, and the method's own columns.
+    """Returns what fiqa.label returns together with the row of every face: id, identity, status,
+    value, method, kind, and the method's own columns.
 
     Args and Raises as fiqa.label, and: options the method's own; and as `label`.
     """
@@ -123,7 +126,8 @@ def labeler_of(method: str) -> Labeler:
     if "label" not in card.gives:
         giving = sorted(name for name in methods.names() if _labels(name))
         raise InputError(
-            f"method must be one that gives labels: {', '.join(giving)}; {method} gives {', '.join(card.gives)}.",
+            f"method must be one that gives labels: {', '.join(giving)}; {method} gives"
+            f" {', '.join(card.gives)}.",
             hint=f"fiqa score --model {method}" if "score" in card.gives else None,
         )
 
@@ -203,7 +207,8 @@ def _labeled(
     work: Work,
     centers: tuple[NDArray[np.str_], NDArray[np.float32]] | None,
 ) -> tuple[pl.DataFrame, Labels]:
-    """Runs the method on the faces that have everything it needs; returns the table of all faces."""
+    """Runs the method on the faces that have everything it needs; returns the table of all
+    faces."""
     status = inputs.statuses(labeler.needs)
     rows = np.flatnonzero((status == "ok").to_numpy())
     labels = labeler.run(inputs.job(rows, labeler.needs, centers), settings, work)

@@ -1,4 +1,5 @@
-"""The long parts of labeling: what is computed face by face, in parts that survive a kill, and how progress is told."""
+"""The long parts of labeling: what is computed face by face, in parts that survive a kill, and how
+progress is told."""
 
 from __future__ import annotations
 
@@ -31,8 +32,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LocalWork:
-    """How a method's work is done: `seed`; `out` the artifact beside which finished parts are kept (None: nowhere), marked with `key`; `workers`; `progress`;
-    `templates` for the one method that takes them."""
+    """How a method's work is done: `seed`; `out` the artifact beside which finished parts are kept
+    (None: nowhere), marked with `key`; `workers`; `progress`; `templates` for the one method that
+    takes them."""
 
     seed: int
     out: str | os.PathLike[str] | None
@@ -50,7 +52,8 @@ class LocalWork:
     def per_face(
         self, job: Job, measure: MeasureFaces, name: str
     ) -> tuple[FloatArray, NDArray[np.str_]]:
-        """Returns (n, columns) numbers of the job's faces and (n,) their statuses; a face that cannot be read or measured is a row of NaN with its status."""
+        """Returns (n, columns) numbers of the job's faces and (n,) their statuses; a face that
+        cannot be read or measured is a row of NaN with its status."""
         if job.faces is None:
             raise InputError("faces must be given.")
         measure.load()
@@ -113,7 +116,8 @@ class _PerFace:
         return result
 
     def _measured(self, faces: list[Faces]) -> Iterable[FloatArray]:
-        """One row of numbers per face; face by face where the batch fails, so that only the culprit is lost."""
+        """One row of numbers per face; face by face where the batch fails, so that only the culprit
+        is lost."""
         try:
             return list(self.measure(joined(faces)))
         except FiqaError:
@@ -126,7 +130,8 @@ class _PerFace:
 
 
 def _read(source: Source) -> tuple[str, Faces | None]:
-    """Returns the status of a crop and, when that is ok, the crop at 112x112 with what the manifest knows of it."""
+    """Returns the status of a crop and, when that is ok, the crop at 112x112 with what the manifest
+    knows of it."""
     if source.status != "ok":
         return source.status, None
     try:

@@ -1,7 +1,8 @@
 """The methods: one file or folder each, importable without torch, and the table that names them.
 
-A module of the table has CARD, plain data. One that scores images has `scorer(...) -> Scorer` too, whose keyword arguments are the method's settings; the label
-methods have `labeler() -> Labeler` (fiqa.methods.labeler), and those that are trained have their losses, functions of tensors.
+A module of the table has CARD, plain data. One that scores images has `scorer(...) -> Scorer` too,
+whose keyword arguments are the method's settings; the label methods have `labeler() -> Labeler`
+(fiqa.methods.labeler), and those that are trained have their losses, functions of tensors.
 """
 
 from __future__ import annotations
@@ -76,18 +77,24 @@ def load(
     recognizer: str | os.PathLike[str] | Recognizer | None = None,
     **settings: Any,
 ) -> Scorer:
-    """Returns a scorer: `.score(crops)` gives (N,) float32 raw quality, higher is better; `.unified(raw)` integers 0..100.
+    """Returns a scorer: `.score(crops)` gives (N,) float32 raw quality, higher is better;
+    `.unified(raw)` integers 0..100.
 
     Args:
-        name_or_path: a method of the table that gives scores; the path of an .onnx model with its card beside it, or its name where it lies in FIQA_HOME
-            (NAME.onnx); the path of a published LightQNet .pb; None the default method.
-        recognizer: for the methods that ask one (their card's `needs`): its file with a card beside it, .onnx or torch weights, or the recognizer itself.
+        name_or_path: a method of the table that gives scores; the path of an .onnx model with its
+            card beside it, or its name where it lies in FIQA_HOME (NAME.onnx); the path of a
+            published LightQNet .pb; None the default method.
+        recognizer: for the methods that ask one (their card's `needs`): its file with a card beside
+            it, .onnx or torch weights, or the recognizer itself.
         settings: of the method, by name; `settings_of` lists them.
 
     Raises:
-        UnknownNameError: neither a name of the table nor a model; a setting that the method does not have.
-        InputError: a method that makes labels or is trained first; a recognizer that is missing or not wanted; a setting of another type.
-        WeightsError: the model file, the recognizer, or a card is absent or wrong. MissingExtraError: the method needs an extra that is not installed.
+        UnknownNameError: neither a name of the table nor a model; a setting that the method does
+            not have.
+        InputError: a method that makes labels or is trained first; a recognizer that is missing or
+            not wanted; a setting of another type.
+        WeightsError: the model file, the recognizer, or a card is absent or wrong.
+        MissingExtraError: the method needs an extra that is not installed.
 
     >>> load("analytic").name
     'analytic'
@@ -103,11 +110,13 @@ def load(
     if not hasattr(method, "scorer"):
         labels = "label" in method.CARD.gives
         raise InputError(
-            f"fiqa.load needs a method that scores images; {text} {'makes labels' if labels else 'is trained'} from "
-            f"{', '.join(method.CARD.needs)}.",
-            hint=f"fiqa label {text} --help"
-            if labels
-            else f"fiqa train recipes/{text}.toml, then give the exported file",
+            f"fiqa.load needs a method that scores images; {text}"
+            f" {'makes labels' if labels else 'is trained'} from {', '.join(method.CARD.needs)}.",
+            hint=(
+                f"fiqa label {text} --help"
+                if labels
+                else f"fiqa train recipes/{text}.toml, then give the exported file"
+            ),
         )
     _check(text, given)
     scorer: Scorer = method.scorer(**given)
@@ -115,7 +124,8 @@ def load(
 
 
 def settings_of(name: str) -> Mapping[str, Any]:
-    """Returns the settings of a method that scores: name -> default, inspect.Parameter.empty where it must be given; empty for other methods.
+    """Returns the settings of a method that scores: name -> default, inspect.Parameter.empty where
+    it must be given; empty for other methods.
 
     Raises:
         UnknownNameError: no such method.
@@ -154,7 +164,8 @@ def _check(name: str, given: Mapping[str, Any]) -> None:
 
 
 def _placed(name: str) -> str:
-    """The path of the model that lies in FIQA_HOME under this name; the name itself where there is none, or where it is no name."""
+    """The path of the model that lies in FIQA_HOME under this name; the name itself where there is
+    none, or where it is no name."""
     from fiqa.runtime.weights import home
 
     place = home() / f"{name}.onnx"

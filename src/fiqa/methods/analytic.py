@@ -1,7 +1,9 @@
-"""Analytic quality: the mean of six measured factors, and next to nothing for a crop that is no face. No weights, no training, every number has a reason.
+"""Analytic quality: the mean of six measured factors, and next to nothing for a crop that is no
+face. No weights, no training, every number has a reason.
 
-X0 and W: the median of 800 faces of LFW's development set (peopleDevTrain) has .930 and gets 75, its lowest hundredth 16 and less. A face that is
-perfect but for one factor that is lost has about .79 and gets 35; one that lost two gets 7.
+X0 and W: the median of 800 faces of LFW's development set (peopleDevTrain) has .930 and gets 75,
+its lowest hundredth 16 and less. A face that is perfect but for one factor that is lost has about
+.79 and gets 35; one that lost two gets 7.
 """
 
 from __future__ import annotations
@@ -25,13 +27,23 @@ CARD = MethodCard(
     gives=("score", "label"),
     preprocess="aligned crop 112x112 RGB uint8; landmarks, frame mask and eye distance where known",
     weights="none",
-    summary="Mean of six factors measured from landmarks and image statistics; next to nothing for a crop that is no face.",
-    equation="q = mean of the known factors * g(coarse_share; .45, .08) * face, g the rising logistic step",
-    use="No weights may be used, or the person in front of the camera must be told what to do: it is the one that says why.",
+    summary=(
+        "Mean of six factors measured from landmarks and image statistics; next to nothing for a"
+        " crop that is no face."
+    ),
+    equation=(
+        "q = mean of the known factors * g(coarse_share; .45, .08) * face, g the rising logistic"
+        " step"
+    ),
+    use=(
+        "No weights may be used, or the person in front of the camera must be told what to do: it"
+        " is the one that says why."
+    ),
     cost="about 2 ms on a core",
     limits=(
-        "Marks some clear dark-skinned faces down (docs/concepts/factors.md has the numbers). Knows nothing of identity: what hurts recognition without a "
-        "trace in these statistics is not seen. Without landmarks the pose is unknown."
+        "Marks some clear dark-skinned faces down (docs/concepts/factors.md has the numbers). Knows"
+        " nothing of identity: what hurts recognition without a trace in these statistics is not"
+        " seen. Without landmarks the pose is unknown."
     ),
 )
 
@@ -42,12 +54,15 @@ COARSE_HALF, COARSE_WIDTH = 0.45, 0.08
 
 
 def quality(factors: Factors) -> FloatArray:
-    """Returns the analytic quality: mean of the known factors * g(coarse_share; .45, .08) * face, g the rising logistic step.
+    """Returns the analytic quality: mean of the known factors * g(coarse_share; .45, .08) * face, g
+    the rising logistic step.
 
-    `face` is 1 where a detector found the face, which is when the eye distance in the source is known, and g(face_structure; .12, .02) for a crop that came
-    without: a face of LFW's development set has a structure above .17 in 99.5 of 100 cases, a corner of its photographs below .11 in 90. The few faces under it
-    (heavy glasses, hard shadows, profiles) lose only a part of their visibility when they were detected, with a reason. White noise has a coarse share of .06,
-    a face of .93.
+    `face` is 1 where a detector found the face, which is when the eye distance in the source is
+    known, and g(face_structure; .12, .02) for a crop that came without: a face of LFW's development
+    set has a structure above .17 in 99.5 of 100 cases, a corner of its photographs below .11 in 90.
+    The few faces under it (heavy glasses, hard shadows, profiles) lose only a part of their
+    visibility when they were detected, with a reason. White noise has a coarse share of .06, a face
+    of .93.
 
     Args:
         factors: as fiqa.faces.factors.measure gives them.
@@ -84,9 +99,11 @@ class Analytic(Scorer):
     def score(
         self, crops: NDArray[np.uint8] | Faces, *, color: str = "RGB", resize: bool = False
     ) -> FloatArray:
-        """Returns (N,) float32 in 0..1 for (N,112,112,3) uint8 crops, or for Faces, whose landmarks, frame mask and eye distance count too.
+        """Returns (N,) float32 in 0..1 for (N,112,112,3) uint8 crops, or for Faces, whose
+        landmarks, frame mask and eye distance count too.
 
-        A face gets the same number, to the bit, in any batch. Raises ShapeError for anything but crops.
+        A face gets the same number, to the bit, in any batch. Raises ShapeError for anything but
+        crops.
         """
         return self.assess(as_faces(crops, color=color, resize=resize))[0]
 

@@ -1,9 +1,12 @@
-"""CR-FIQA: how classifiable a face is, relative to the nearest other person; as a label, and as what a network learns of its own class centers.
+"""CR-FIQA: how classifiable a face is, relative to the nearest other person; as a label, and as
+what a network learns of its own class centers.
 
-[1] Boutros, Fang, Klemt, Fu, Damer: CR-FIQA: Face Image Quality Assessment by Learning Sample Relative Classifiability,
+[1] Boutros, Fang, Klemt, Fu, Damer: CR-FIQA: Face Image Quality Assessment by Learning Sample
+Relative Classifiability,
     CVPR 2023.
 
-The joint training of recognizer and quality is the objective "cr_fiqa" of `fiqa train` (recipes/cr_fiqa.toml).
+The joint training of recognizer and quality is the objective "cr_fiqa" of `fiqa train`
+(recipes/cr_fiqa.toml).
 """
 
 from __future__ import annotations
@@ -35,11 +38,26 @@ CARD = MethodCard(
     needs=("embeddings", "identities"),
     gives=("label", "train"),
     summary="Similarity to the own class center over similarity to the nearest other class center.",
-    preprocess="label: none, it works on vectors; the student: aligned crop 112x112 RGB, mean and std of the recognizer it stands on",
-    weights="train it with recipes/cr_fiqa.toml; the authors' (github.com/fdbtrs/CR-FIQA) come without a license that we know of: ask them",
-    equation="ccs / (nnccs + 1), ccs = cos(e, own class center), nnccs = cos(e, nearest other center); network: ArcFace + 10 SmoothL1(q, its own ratio)",
-    use="You have many people with several images each; the label needs nothing but vectors and who is who.",
-    limits="An identity with one image has no other to make a center from: it gets no label (status no_mate), unless centers are given.",
+    preprocess=(
+        "label: none, it works on vectors; the student: aligned crop 112x112 RGB, mean and std of"
+        " the recognizer it stands on"
+    ),
+    weights=(
+        "train it with recipes/cr_fiqa.toml; the authors' (github.com/fdbtrs/CR-FIQA) come without"
+        " a license that we know of: ask them"
+    ),
+    equation=(
+        "ccs / (nnccs + 1), ccs = cos(e, own class center), nnccs = cos(e, nearest other center);"
+        " network: ArcFace + 10 SmoothL1(q, its own ratio)"
+    ),
+    use=(
+        "You have many people with several images each; the label needs nothing but vectors and who"
+        " is who."
+    ),
+    limits=(
+        "An identity with one image has no other to make a center from: it gets no label (status"
+        " no_mate), unless centers are given."
+    ),
     cost="label: one product with all class centers; network: one forward pass",
 )
 
@@ -76,7 +94,8 @@ def relative_classifiability(
         identities: (N,) who is on the image, at least two people.
         form: "shifted" (default) or "paper".
         leave_out: whether an image is left out of its own center.
-        least: images that make a center (others, with `leave_out`); an identity with fewer has none.
+        least: images that make a center (others, with `leave_out`); an identity with fewer has
+            none.
         centers: (names (K,), vectors (K,D)): the centers to use, at least two; nothing is left out
             of them.
 
@@ -85,7 +104,8 @@ def relative_classifiability(
 
     Raises:
         ShapeError: vectors of another length, or names of another number.
-        InputError: NaN or zero rows, only one identity, `centers` with `leave_out`, `least` below 1.
+        InputError: NaN or zero rows, only one identity, `centers` with `leave_out`, `least` below
+            1.
         UnknownNameError: form.
 
     >>> import numpy as np
@@ -111,7 +131,8 @@ def relative_classifiability(
         if not len(code):
             return np.zeros(0, np.float32)
         raise InputError(
-            f"identities must name at least 2 people, got {len(table)}; there is no other class to compare with."
+            f"identities must name at least 2 people, got {len(table)}; there is no other class to"
+            " compare with."
         )
     shift = (1.0 if form == "shifted" else 0.0) + _EPSILON
     result = np.empty(len(code), np.float32)
@@ -146,16 +167,19 @@ def _given_centers(
 
 
 def batch_classifiability(cosine: Tensor, identity: Tensor) -> Tensor:
-    """Returns the certainty ratio of a batch to the class centers of the moment [1, Eq. 5], without a gradient: what quality learns while they move.
+    """Returns the certainty ratio of a batch to the class centers of the moment [1, Eq. 5], without
+    a gradient: what quality learns while they move.
 
-    The form is "shifted" of `relative_classifiability`, and the centers are those that the recognizer learns. Differs from the published code, which masks the
-    own class with about 0 instead of leaving it out, so that a nearest other center beyond 90 degrees counts as 0 there.
+    The form is "shifted" of `relative_classifiability`, and the centers are those that the
+    recognizer learns. Differs from the published code, which masks the own class with about 0
+    instead of leaving it out, so that a nearest other center beyond 90 degrees counts as 0 there.
 
     Args:
         cosine: (N,K) to every class center, K at least 2.
         identity: (N,) int, 0..K-1.
 
-    Returns: (N,), higher is better, open range.
+    Returns:
+        (N,), higher is better, open range.
     """
     cosine, column = cosine.detach(), identity[:, None]
     others = cosine.scatter(1, column, -float("inf"))

@@ -1,9 +1,10 @@
-"""eDifFIQA: labels of a slow teacher lowered by the distance from the best faces of the person, and a student that learns them together with the embedding.
+"""eDifFIQA: labels of a slow teacher lowered by the distance from the best faces of the person, and
+a student that learns them together with the embedding.
 
     [1] Babnik, Peer, Struc: eDifFIQA: Towards Efficient Face Image Quality Assessment based on Denoising Diffusion Probabilistic Models, IEEE TBIOM 2024.
 
-The teacher's diffusion is no part of this; the prior may be its label file, or any other quality in 0..1. `fiqa train` with the objective "ediffiqa" trains
-the student (recipes/ediffiqa.toml).
+The teacher's diffusion is no part of this; the prior may be its label file, or any other quality in
+0..1. `fiqa train` with the objective "ediffiqa" trains the student (recipes/ediffiqa.toml).
 """
 
 from __future__ import annotations
@@ -33,12 +34,30 @@ CARD = MethodCard(
     family="trained",
     needs=("embeddings", "identities", "prior"),
     gives=("label", "train"),
-    summary="A prior lowered by the distance to the center of the person's best faces; the student keeps a recognizer's vector too.",
-    preprocess="label: none, it works on vectors; the student: aligned crop 112x112 RGB, mean and std of the recognizer it stands on",
-    weights="train it with recipes/ediffiqa.toml; eDifFIQA(T) by OpenCV's zoo (CC-BY-4.0): fiqa weights pull ediffiqa_t; the authors' others name no license",
-    equation="label clamp(q - d / 2, 0, 1), d = 1 - cos(e, center of the person's best fifth); student .5 (1 - cos(e, teacher's e)) + .5 |q^ - label|",
-    use="You have a slow quality that you trust and want a fast network that keeps it, and the vector.",
-    limits="As good as its prior: the diffusion teacher of the paper is not part of fiqa, only its label file could be.",
+    summary=(
+        "A prior lowered by the distance to the center of the person's best faces; the student"
+        " keeps a recognizer's vector too."
+    ),
+    preprocess=(
+        "label: none, it works on vectors; the student: aligned crop 112x112 RGB, mean and std of"
+        " the recognizer it stands on"
+    ),
+    weights=(
+        "train it with recipes/ediffiqa.toml; eDifFIQA(T) by OpenCV's zoo (CC-BY-4.0): fiqa weights"
+        " pull ediffiqa_t; the authors' others name no license"
+    ),
+    equation=(
+        "label clamp(q - d / 2, 0, 1), d = 1 - cos(e, center of the person's best fifth); student"
+        " .5 (1 - cos(e, teacher's e)) + .5 |q^ - label|"
+    ),
+    use=(
+        "You have a slow quality that you trust and want a fast network that keeps it, and the"
+        " vector."
+    ),
+    limits=(
+        "As good as its prior: the diffusion teacher of the paper is not part of fiqa, only its"
+        " label file could be."
+    ),
     cost="one forward pass of the student",
 )
 
@@ -54,14 +73,16 @@ def lowered_quality(
     least: int = 10,
     leave_out: bool = False,
 ) -> NDArray[np.float64]:
-    """Returns clamp(q_i - strength d_i, 0, 1), d_i = 1 - cos(e_i, center of the best of the own identity) [1].
+    """Returns clamp(q_i - strength d_i, 0, 1), d_i = 1 - cos(e_i, center of the best of the own
+    identity) [1].
 
     The center is the mean of the unit vectors of the best images. Which they are:
 
-    - "identity" (ours): the `best` share of each identity's images by the prior, rounded up (equal ones: the first).
-    - "published": the `best` share of all images; an identity with fewer than `least` of them has no label. The
-      authors measure d on the vector of the student as it learns: fiqa train, `ediffiqa.rule = "published"`. Here it
-      is measured on the recognizer's vector.
+    - "identity" (ours): the `best` share of each identity's images by the prior, rounded up (equal
+      ones: the first).
+    - "published": the `best` share of all images; an identity with fewer than `least` of them has
+      no label. The authors measure d on the vector of the student as it learns: fiqa train,
+      `ediffiqa.rule = "published"`. Here it is measured on the recognizer's vector.
 
     Args:
         prior: (N,) quality in 0..1, the teacher's.
@@ -74,7 +95,8 @@ def lowered_quality(
         leave_out: whether an image is left out of its own center.
 
     Returns:
-        (N,) float64 in 0..1; NaN where there is no center. Without `leave_out` an image that is its identity's only
+        (N,) float64 in 0..1; NaN where there is no center. Without `leave_out` an image that is its
+        identity's only
         best one keeps its prior.
 
     Raises:
@@ -119,7 +141,8 @@ def best_rows(
     rule: Literal["identity", "published"],
     least: int,
 ) -> NDArray[np.int64]:
-    """Returns the rows whose vectors make the centers, by a rule of `lowered_quality`; raises as it does."""
+    """Returns the rows whose vectors make the centers, by a rule of `lowered_quality`; raises as it
+    does."""
     checks.in_range(best, "best", 0, 1, open_low=True)
     checks.choice(rule, "rule", ("identity", "published"))
     checks.in_range(least, "least", 1, math.inf)
@@ -137,7 +160,8 @@ def best_rows(
 def student_loss(
     quality: Tensor, target: Tensor, embedding: Tensor, teacher: Tensor, *, share: float = 0.5
 ) -> dict[str, Tensor]:
-    """Returns the two terms of the student's loss [1], each a mean over the faces times its share; their sum is minimized.
+    """Returns the two terms of the student's loss [1], each a mean over the faces times its share;
+    their sum is minimized.
 
         embedding: share (1 - cos(e, teacher e))        quality: (1 - share) |q^ - target|
 

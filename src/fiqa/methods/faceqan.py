@@ -1,6 +1,8 @@
-"""FaceQAN: a face whose vector an adversary cannot move with little noise, and that is like its mirror image, is a good one.
+"""FaceQAN: a face whose vector an adversary cannot move with little noise, and that is like its
+mirror image, is a good one.
 
-[1] Babnik, Peer, Struc: FaceQAN: Face Image Quality Assessment Through Adversarial Noise Exploration, ICPR 2022.
+[1] Babnik, Peer, Struc: FaceQAN: Face Image Quality Assessment Through Adversarial Noise
+Exploration, ICPR 2022.
 """
 
 from __future__ import annotations
@@ -26,7 +28,10 @@ __all__ = ["CARD", "explored", "quality", "scorer"]
 
 CARD = MethodCard(
     name="faceqan",
-    paper="Babnik, Peer, Struc: FaceQAN: Face Image Quality Assessment Through Adversarial Noise Exploration (ICPR 2022)",
+    paper=(
+        "Babnik, Peer, Struc: FaceQAN: Face Image Quality Assessment Through Adversarial Noise"
+        " Exploration (ICPR 2022)"
+    ),
     year=2022,
     family="probe",
     needs=("crops", "recognizer"),
@@ -34,18 +39,32 @@ CARD = MethodCard(
     extras=("train",),
     preprocess="as the recognizer's card says",
     weights="none of its own; any recognizer in torch",
-    summary="How like itself a face stays under adversarial noise, times how like it is to its mirror image.",
-    equation="q = [(1 + mean S)/2 * clip(1 - std S, 0, 1) * cos(f(x), f(flip x))]^5, S: cosines of f(x) and 10 noisy copies before each of 5 gradient steps",
-    use="A slow reference: to score a few thousand faces once, or as the prior of label optimization.",
-    limits=(
-        "Slow. A profile loses by the mirror image, whatever it is worth. A blank crop may keep a stable, symmetric vector: detect first "
-        "(with one MobileFaceNet a white crop beat four of five of LFW's faces)."
+    summary=(
+        "How like itself a face stays under adversarial noise, times how like it is to its mirror"
+        " image."
     ),
-    cost="53 forward and 40 backward passes, about 130 forward passes: 1 to 2 s on a core with a MobileFaceNet",
+    equation=(
+        "q = [(1 + mean S)/2 * clip(1 - std S, 0, 1) * cos(f(x), f(flip x))]^5, S: cosines of f(x)"
+        " and 10 noisy copies before each of 5 gradient steps"
+    ),
+    use=(
+        "A slow reference: to score a few thousand faces once, or as the prior of label"
+        " optimization."
+    ),
+    limits=(
+        "Slow. A profile loses by the mirror image, whatever it is worth. A blank crop may keep a"
+        " stable, symmetric vector: detect first (with one MobileFaceNet a white crop beat four of"
+        " five of LFW's faces)."
+    ),
+    cost=(
+        "53 forward and 40 backward passes, about 130 forward passes: 1 to 2 s on a core with a"
+        " MobileFaceNet"
+    ),
 )
 
 X0, W = 0.54, 0.04
-"""So that the median of 28 faces of LFW gets about 75 and their worst tenth at most 35, with a MobileFaceNet trained by ArcFace."""
+"""So that the median of 28 faces of LFW gets about 75 and their worst tenth at most 35, with a
+MobileFaceNet trained by ArcFace."""
 COPIES, STEPS, EPSILON = 10, 5, 0.001
 _POWER = 5
 
@@ -58,20 +77,25 @@ def explored(
     steps: int = STEPS,
     epsilon: float = EPSILON,
 ) -> Tensor:
-    """Returns the cosines between each face and its noisy copies, recorded before each sign-gradient step on 1 - cos [1].
+    """Returns the cosines between each face and its noisy copies, recorded before each
+    sign-gradient step on 1 - cos [1].
 
-    A copy starts at pixels + noise and moves by epsilon * sign(gradient of its own 1 - cos), away from the face; it stays in 0..1.
+    A copy starts at pixels + noise and moves by epsilon * sign(gradient of its own 1 - cos), away
+    from the face; it stays in 0..1.
 
     Args:
-        embed: (M,3,S,S) pixels in 0..1 -> (M,D) vectors; gradients pass through, samples do not see each other.
+        embed: (M,3,S,S) pixels in 0..1 -> (M,D) vectors; gradients pass through, samples do not see
+            each other.
         pixels: (N,3,S,S) in 0..1.
         noise: (N,K,3,S,S), the K starts of each.
         steps: at least 1.
         epsilon: of a step, in pixel values of 0..1.
 
-    Returns: (N, steps * K) cosines.
+    Returns:
+        (N, steps * K) cosines.
 
-    Differs from the published code: what a copy's pixels would have below 0 or above 1 is cut off; there, black ones may go below 0.
+    Differs from the published code: what a copy's pixels would have below 0 or above 1 is cut off;
+    there, black ones may go below 0.
     """
     import torch
 
@@ -93,7 +117,8 @@ def explored(
 
 
 def quality(similarity: NDArray[np.floating], symmetry: NDArray[np.floating]) -> FloatArray:
-    """Returns [(1 + mean S)/2 * clip(1 - std S, 0, 1) * symmetry]^5 with its sign [1]: (N,) float32 in -1..1.
+    """Returns [(1 + mean S)/2 * clip(1 - std S, 0, 1) * symmetry]^5 with its sign [1]: (N,) float32
+    in -1..1.
 
     Args:
         similarity: (N,M) cosines, S.
@@ -153,10 +178,12 @@ def scorer(
 
     Args:
         recognizer: torch weights with a card, or a TorchRecognizer.
-        copies: k, at least 1. steps: at least 1. epsilon: of the noise and of a step, above 0, in pixel values of 0..1.
+        copies: k, at least 1. steps: at least 1. epsilon: of the noise and of a step, above 0, in
+            pixel values of 0..1.
         seed: of the noise, with the content of the crop.
         x0, w: calibration of the 0..100 scale.
-        batch: faces at once, each with its copies; 1 makes a face's score the same to the last bit in any batch, a GPU wants more.
+        batch: faces at once, each with its copies; 1 makes a face's score the same to the last bit
+            in any batch, a GPU wants more.
 
     Raises: InputError, WeightsError, MissingExtraError.
     """

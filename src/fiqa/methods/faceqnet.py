@@ -1,6 +1,7 @@
 """FaceQnet's label: similarity to the best image of the same person.
 
-[1] Hernandez-Ortega, Galbally, Fierrez, Haraksim, Beslay: FaceQnet: Quality Assessment for Face Recognition based on Deep
+[1] Hernandez-Ortega, Galbally, Fierrez, Haraksim, Beslay: FaceQnet: Quality Assessment for Face
+Recognition based on Deep
     Learning, ICB 2019.
 """
 
@@ -29,17 +30,30 @@ CARD = MethodCard(
     needs=("embeddings", "identities", "prior"),
     gives=("label", "train"),
     summary="Cosine to the identity's best image, which quality factors choose; min-max scaled.",
-    preprocess="label: none, it works on vectors; the student: aligned crop 112x112 RGB, mean and std of the recognizer it stands on",
-    weights="train the student with recipes/faceqnet.toml; the authors' network has no license that we know of; their score files are read",
-    equation="cos(e, vector of the person's best image), min-max over the images; student: mean squared error, new layers on a frozen recognizer",
+    preprocess=(
+        "label: none, it works on vectors; the student: aligned crop 112x112 RGB, mean and std of"
+        " the recognizer it stands on"
+    ),
+    weights=(
+        "train the student with recipes/faceqnet.toml; the authors' network has no license that we"
+        " know of; their score files are read"
+    ),
+    equation=(
+        "cos(e, vector of the person's best image), min-max over the images; student: mean squared"
+        " error, new layers on a frozen recognizer"
+    ),
     use="You know one good image of each person, or trust a prior to choose it.",
-    limits="The best image itself, and an identity with one image, get the highest label by construction.",
+    limits=(
+        "The best image itself, and an identity with one image, get the highest label by"
+        " construction."
+    ),
     cost="label: one similarity; student: one forward pass of the recognizer's trunk",
 )
 
 
 def best_images(prior: ArrayLike, identities: ArrayLike) -> NDArray[np.int64]:
-    """Returns the row of each image's identity with the highest prior (the first of equal ones): (N,) int64.
+    """Returns the row of each image's identity with the highest prior (the first of equal ones):
+    (N,) int64.
 
     >>> best_images([0.1, 0.7, 0.3], ["a", "a", "b"]).tolist()
     [1, 1, 2]
@@ -55,17 +69,22 @@ def best_images(prior: ArrayLike, identities: ArrayLike) -> NDArray[np.int64]:
 def similarity_to_best(
     embeddings: NDArray[np.floating[Any]], identities: ArrayLike, *, prior: ArrayLike
 ) -> NDArray[np.float32]:
-    """Returns the cosine of every image to the best image of its identity, min-max scaled over all images [1, III-A].
+    """Returns the cosine of every image to the best image of its identity, min-max scaled over all
+    images [1, III-A].
 
-    The paper picks the best image with an ICAO compliance tool; here `prior` picks it: any quality, usually `analytic`.
+    The paper picks the best image with an ICAO compliance tool; here `prior` picks it: any quality,
+    usually `analytic`.
 
     Args:
         embeddings: (N,D) of any length.
         identities: (N,) who is on the image.
         prior: (N,) quality that chooses the best image of each identity, higher is better.
 
-    Returns: (N,) float32 in [0, 1]; 1 for the best images themselves.
-    Raises: ShapeError, InputError (NaN or zero rows, NaN in the prior).
+    Returns:
+        (N,) float32 in [0, 1]; 1 for the best images themselves.
+
+    Raises:
+        ShapeError, InputError: NaN or zero rows, NaN in the prior.
 
     >>> import numpy as np
     >>> similarity_to_best(np.array([[1.0, 0], [0.6, 0.8], [0, 1.0]]), ["a"] * 3, prior=[3, 2, 1]).round(1)

@@ -1,9 +1,12 @@
-"""FROQ: how strongly chosen layers inside a recognizer answer to a face; a few faces that were scored before say which layers, and in which direction.
+"""FROQ: how strongly chosen layers inside a recognizer answer to a face; a few faces that were
+scored before say which layers, and in which direction.
 
     [1] Babnik, Jain, Peer, Struc: FROQ: Observing Face Recognition Models for Efficient Quality Assessment, IJCB 2025.
 
-The idea is the paper's: intermediate activations as quality, found by a calibration on pseudo-labels, without training. Ours are: the statistic (length of the
-layer's output), the search (greedy, by rank correlation) and the reference, which is any quality of a few hundred faces (`faceqan` serves; nobody labels).
+The idea is the paper's: intermediate activations as quality, found by a calibration on
+pseudo-labels, without training. Ours are: the statistic (length of the layer's output), the search
+(greedy, by rank correlation) and the reference, which is any quality of a few hundred faces
+(`faceqan` serves; nobody labels).
 """
 
 from __future__ import annotations
@@ -32,20 +35,36 @@ __all__ = ["CARD", "Layer", "choose_layers", "layer_norms", "scorer"]
 
 CARD = MethodCard(
     name="froq",
-    paper="Babnik, Jain, Peer, Struc: FROQ: Observing Face Recognition Models for Efficient Quality Assessment (IJCB 2025)",
+    paper=(
+        "Babnik, Jain, Peer, Struc: FROQ: Observing Face Recognition Models for Efficient Quality"
+        " Assessment (IJCB 2025)"
+    ),
     year=2025,
     family="probe",
     needs=("crops", "recognizer", "prior"),
     gives=("score",),
     extras=("train",),
     preprocess="as the recognizer's card says",
-    weights="none of its own; any recognizer in torch, and scores of some hundred faces to choose its layers by",
-    summary="Lengths of the outputs of a few layers of a recognizer, chosen by their agreement with scores of a few faces.",
-    equation="q = mean over chosen layers of s_l (|a_l(x)| - m_l) / d_l; s sign, m mean, d deviation of the layer's length on the reference faces",
-    use="A slow probe is good and too slow: score some hundred faces with it, and let the layers stand for it on all others.",
+    weights=(
+        "none of its own; any recognizer in torch, and scores of some hundred faces to choose its"
+        " layers by"
+    ),
+    summary=(
+        "Lengths of the outputs of a few layers of a recognizer, chosen by their agreement with"
+        " scores of a few faces."
+    ),
+    equation=(
+        "q = mean over chosen layers of s_l (|a_l(x)| - m_l) / d_l; s sign, m mean, d deviation of"
+        " the layer's length on the reference faces"
+    ),
+    use=(
+        "A slow probe is good and too slow: score some hundred faces with it, and let the layers"
+        " stand for it on all others."
+    ),
     limits=(
-        "Ours, after the paper's idea: the statistic, the greedy search and the free choice of reference; expect other numbers than the paper's. "
-        "Inherits the faults of its reference, and knows nothing of kinds of faces that the reference lacks."
+        "Ours, after the paper's idea: the statistic, the greedy search and the free choice of"
+        " reference; expect other numbers than the paper's. Inherits the faults of its reference,"
+        " and knows nothing of kinds of faces that the reference lacks."
     ),
     cost="one forward pass, that of recognition itself",
 )
@@ -60,7 +79,8 @@ _SEARCHED = 60
 
 
 class Layer(NamedTuple):
-    """A chosen layer: its `name` in the network, the `sign` of its agreement, `mean` and `deviation` of its output's length on the reference faces."""
+    """A chosen layer: its `name` in the network, the `sign` of its agreement, `mean` and
+    `deviation` of its output's length on the reference faces."""
 
     name: str
     sign: float
@@ -69,9 +89,11 @@ class Layer(NamedTuple):
 
 
 def layer_norms(net: nn.Module, x: Tensor, names: list[str]) -> Tensor:
-    """Returns the Euclidean length of the output of each named module (its last call): (N,L) for (N,3,S,S) preprocessed crops.
+    """Returns the Euclidean length of the output of each named module (its last call): (N,L) for
+    (N,3,S,S) preprocessed crops.
 
-    Raises: InputError (a module that did not run, or whose output is no tensor with a row per crop).
+    Raises:
+        InputError: a module that did not run, or whose output is no tensor with a row per crop.
     """
     import torch
 
@@ -105,10 +127,13 @@ def choose_layers(
     *,
     count: int = COUNT,
 ) -> tuple[Layer, ...]:
-    """Returns the layers whose lengths together agree best with `reference`, in the order in which they were taken.
+    """Returns the layers whose lengths together agree best with `reference`, in the order in which
+    they were taken.
 
-    Greedy: first the layer with the largest absolute Spearman correlation; then, again and again, the one that raises the correlation of the mean of the
-    signed, standardized lengths most, until `count` are taken or none raises it by .001. Layers are the modules that hold others or parameters.
+    Greedy: first the layer with the largest absolute Spearman correlation; then, again and again,
+    the one that raises the correlation of the mean of the signed, standardized lengths most, until
+    `count` are taken or none raises it by .001. Layers are the modules that hold others or
+    parameters.
 
     Args:
         recognizer: that is observed.
@@ -140,7 +165,8 @@ def choose_layers(
     able = np.flatnonzero(deviation > 1e-6 * np.abs(mean))
     if not len(able):
         raise InputError(
-            f"FROQ needs a layer that answers differently to the reference faces, {recognizer.name} has none."
+            f"FROQ needs a layer that answers differently to the reference faces, {recognizer.name}"
+            " has none."
         )
     agree = np.zeros(len(names))
     agree[able] = [spearman(length[:, i], target) for i in able]
@@ -184,7 +210,8 @@ def scorer(
 
     Args:
         recognizer: torch weights with a card, or a TorchRecognizer.
-        reference: (crops, scores), see `choose_layers`; or a table that `fiqa score --aligned` wrote, whose `path` leads to the crops.
+        reference: (crops, scores), see `choose_layers`; or a table that `fiqa score --aligned`
+            wrote, whose `path` leads to the crops.
         count: at most so many layers.
         x0, w: calibration of the 0..100 scale.
         batch: faces at once.
@@ -226,7 +253,8 @@ def _read(path: str | os.PathLike[str], size: int) -> tuple[NDArray[np.uint8], N
     frame = read_table(path)
     if lost := {"path", "raw"} - set(frame.columns):
         raise ReadError(
-            f"{os.fspath(path)!r} must have the columns path and raw, it lacks {', '.join(sorted(lost))}."
+            f"{os.fspath(path)!r} must have the columns path and raw, it lacks"
+            f" {', '.join(sorted(lost))}."
         )
     frame = frame.filter(frame["raw"].is_not_null())
     images = [read_image(decode_text(name)).pixels for name in frame["path"].to_list()]

@@ -1,9 +1,11 @@
-"""GraFIQs: how strongly a face's activations would have to change to look like those the recognizer was trained on.
+"""GraFIQs: how strongly a face's activations would have to change to look like those the recognizer
+was trained on.
 
     [1] Kolf, Damer, Boutros: GraFIQs: Face Image Quality Assessment Using Gradient Magnitudes, CVPR Workshops 2024.
 
-Every BatchNorm2d layer remembers the mean and variance that its channels had in training. The distance of one face's own statistics from them is a loss; the
-size of its gradient says how far the face is from what the network knows.
+Every BatchNorm2d layer remembers the mean and variance that its channels had in training. The
+distance of one face's own statistics from them is a loss; the size of its gradient says how far the
+face is from what the network knows.
 """
 
 from __future__ import annotations
@@ -24,7 +26,10 @@ __all__ = ["CARD", "gradient_magnitude", "scorer"]
 
 CARD = MethodCard(
     name="grafiqs",
-    paper="Kolf, Damer, Boutros: GraFIQs: Face Image Quality Assessment Using Gradient Magnitudes (CVPR Workshops 2024)",
+    paper=(
+        "Kolf, Damer, Boutros: GraFIQs: Face Image Quality Assessment Using Gradient Magnitudes"
+        " (CVPR Workshops 2024)"
+    ),
     year=2024,
     family="probe",
     needs=("crops", "recognizer"),
@@ -32,38 +37,56 @@ CARD = MethodCard(
     extras=("train",),
     preprocess="as the recognizer's card says",
     weights="none of its own; a recognizer with BatchNorm2d layers in torch",
-    summary="Minus the size of the gradient that would bring a face's BatchNorm statistics to those of the recognizer's training.",
-    equation="q = - sum |dL/dx|, L = mean over BatchNorm2d layers of MSE(mean, running mean) + MSE(var, running var)",
-    use="No label, no training and nothing random: a first quality for any recognizer that you have as torch weights.",
+    summary=(
+        "Minus the size of the gradient that would bring a face's BatchNorm statistics to those of"
+        " the recognizer's training."
+    ),
+    equation=(
+        "q = - sum |dL/dx|, L = mean over BatchNorm2d layers of MSE(mean, running mean) + MSE(var,"
+        " running var)"
+    ),
+    use=(
+        "No label, no training and nothing random: a first quality for any recognizer that you have"
+        " as torch weights."
+    ),
     limits=(
-        "Knows what the recognizer saw, not what it can tell apart: noise or a blank crop may beat a face (with one MobileFaceNet, white noise beat a fifth of "
-        "LFW's). The scale is the recognizer's own."
+        "Knows what the recognizer saw, not what it can tell apart: noise or a blank crop may beat"
+        " a face (with one MobileFaceNet, white noise beat a fifth of LFW's). The scale is the"
+        " recognizer's own."
     ),
     cost="one forward and one backward pass, about 3 forward passes",
 )
 
 X0, W = -130.0, 46.0
-"""So that a median face of LFW's development set gets about 75 and its worst tenth at most 35, with a MobileFaceNet trained by ArcFace."""
+"""So that a median face of LFW's development set gets about 75 and its worst tenth at most 35, with
+a MobileFaceNet trained by ArcFace."""
 IMAGE = "image"
 _BATCH = 16
 
 
 def gradient_magnitude(net: nn.Module, x: Tensor, *, at: str = IMAGE) -> Tensor:
-    """Returns the sum of absolute gradients of the statistics loss with respect to the image, or to a block's output [1].
+    """Returns the sum of absolute gradients of the statistics loss with respect to the image, or to
+    a block's output [1].
 
         L_i = mean over layers l of MSE(mean_il, running mean_l) + MSE(var_il, running var_l)
         result_i = sum |dL_i / d at_i|
 
-    mean_il and var_il (biased) are those of one face over height and width of the input of layer l, per channel. In evaluation the samples of a batch do not
-    see each other, so one backward pass of the sum of all L_i gives every face its own gradient.
+    mean_il and var_il (biased) are those of one face over height and width of the input of layer l,
+    per channel. In evaluation the samples of a batch do not see each other, so one backward pass of
+    the sum of all L_i gives every face its own gradient.
 
     Args:
         net: in evaluation, with BatchNorm2d layers that keep running statistics.
         x: (N,3,S,S) preprocessed crops; they are left alone.
-        at: "image", or the name of a module of `net` whose output is meant; layers before it do not count then.
+        at: "image", or the name of a module of `net` whose output is meant; layers before it do not
+            count then.
 
-    Returns: (N,), at least 0, lower is better.
-    Raises: InputError (no such layers, or none after `at`), UnknownNameError (at).
+    Returns:
+        (N,), at least 0, lower is better.
+
+    Raises:
+        InputError: no such layers, or none after `at`.
+        UnknownNameError: at.
     """
     import torch
 
@@ -71,8 +94,9 @@ def gradient_magnitude(net: nn.Module, x: Tensor, *, at: str = IMAGE) -> Tensor:
     layers = [layer for layer in named.values() if isinstance(layer, torch.nn.BatchNorm2d)]
     if not layers or any(layer.running_mean is None for layer in layers):
         raise InputError(
-            f"GraFIQs needs a recognizer with BatchNorm2d layers that keep running statistics, {type(net).__name__} has "
-            f"{len(layers)} BatchNorm2d layers{', some without' if layers else ''}.",
+            "GraFIQs needs a recognizer with BatchNorm2d layers that keep running statistics,"
+            f" {type(net).__name__} has {len(layers)} BatchNorm2d"
+            f" layers{', some without' if layers else ''}.",
             hint="take another probe: faceqan, ser_fiq or norm",
         )
     if at != IMAGE:
@@ -105,7 +129,8 @@ def gradient_magnitude(net: nn.Module, x: Tensor, *, at: str = IMAGE) -> Tensor:
         )
         if len(starts) != 1 or gradient is None:
             raise InputError(
-                f"at must name a module that runs once and has a BatchNorm2d layer after it, got {at!r}."
+                "at must name a module that runs once and has a BatchNorm2d layer after it, got"
+                f" {at!r}."
             )
     return gradient.abs().flatten(1).sum(1)
 
@@ -123,7 +148,8 @@ def scorer(
     Args:
         recognizer: torch weights with a card, or a TorchRecognizer.
         at: "image", or the block whose output the gradient is taken of; see `gradient_magnitude`.
-        x0, w: calibration of the 0..100 scale; the default fits one MobileFaceNet, other recognizers need their own.
+        x0, w: calibration of the 0..100 scale; the default fits one MobileFaceNet, other
+            recognizers need their own.
         batch: faces per pass.
 
     Raises: InputError, UnknownNameError, WeightsError, MissingExtraError.

@@ -1,8 +1,9 @@
-"""How a method declares that it makes labels: what it needs, its options, and a function from faces to labels.
+"""How a method declares that it makes labels: what it needs, its options, and a function from faces
+to labels.
 
-A method that makes labels has `labeler() -> Labeler` in its module, as one that scores has `scorer()`.
-The function gets a Job, the faces that have all it needs, and Work, which carries what is long: the
-faces measured one by one, in parts that survive a kill.
+A method that makes labels has `labeler() -> Labeler` in its module, as one that scores has
+`scorer()`. The function gets a Job, the faces that have all it needs, and Work, which carries what
+is long: the faces measured one by one, in parts that survive a kill.
 """
 
 from __future__ import annotations
@@ -32,10 +33,11 @@ STATUS = f"U{max(map(len, STATUSES))}"
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """What a method made of the faces it was given, row by row: `value` (n,) floats, NaN without a label; `status` tells why, where it is NaN.
+    """What a method made of the faces it was given, row by row: `value` (n,) floats, NaN without a
+    label; `status` tells why, where it is NaN.
 
-    `columns` more of the table (arrays or polars series of n rows); `about` what the run found, for the sidecar; `range` of the values; `extra` tables to
-    write beside the labels, by suffix.
+    `columns` more of the table (arrays or polars series of n rows); `about` what the run found, for
+    the sidecar; `range` of the values; `extra` tables to write beside the labels, by suffix.
     """
 
     value: NDArray[np.floating[Any]]
@@ -50,8 +52,9 @@ class Labels:
 class Job:
     """The faces that have everything a method needs: n rows. What the method does not need is None.
 
-    `identities` (n,) codes; `names` of the identities; `vectors` (n,D) unit rows, perhaps mapped or float16; `norm`, `prior` (n,); `faces` their manifest;
-    `centers` names (K,) and vectors (K,D) of class centers that were given.
+    `identities` (n,) codes; `names` of the identities; `vectors` (n,D) unit rows, perhaps mapped or
+    float16; `norm`, `prior` (n,); `faces` their manifest; `centers` names (K,) and vectors (K,D) of
+    class centers that were given.
     """
 
     ids: pl.Series
@@ -184,7 +187,8 @@ _GIVEN = frozenset(
 
 
 def options_of(*functions: Callable[..., Any]) -> dict[str, Any]:
-    """Returns name -> default of every option of the functions: their keyword-only parameters that have a default and are no inputs.
+    """Returns name -> default of every option of the functions: their keyword-only parameters that
+    have a default and are no inputs.
 
     >>> def label(embeddings, *, theta=0.5, seed=0): ...
     >>> options_of(label)

@@ -1,4 +1,5 @@
-"""Variance of the Laplacian: the classic one-line sharpness measure, as the baseline that every method must beat."""
+"""Variance of the Laplacian: the classic one-line sharpness measure, as the baseline that every
+method must beat."""
 
 from __future__ import annotations
 
@@ -14,7 +15,10 @@ __all__ = ["CARD", "Laplacian", "scorer"]
 
 CARD = MethodCard(
     name="laplacian",
-    paper="Pech-Pacheco, Cristobal, Chamorro-Martinez, Fernandez-Valdivia: Diatom autofocusing in brightfield microscopy (ICPR 2000)",
+    paper=(
+        "Pech-Pacheco, Cristobal, Chamorro-Martinez, Fernandez-Valdivia: Diatom autofocusing in"
+        " brightfield microscopy (ICPR 2000)"
+    ),
     year=2000,
     family="classic",
     needs=("crops",),
@@ -23,13 +27,16 @@ CARD = MethodCard(
     weights="none",
     summary="Natural logarithm of 1 + the variance of the 4-neighbor Laplacian of the luminance.",
     equation="q = ln(1 + var(Laplacian(Y)))",
-    use="The baseline that every other method must beat, and a focus check where all else is fixed.",
+    use=(
+        "The baseline that every other method must beat, and a focus check where all else is fixed."
+    ),
     limits="Sees sharpness only; noise counts as sharpness.",
     cost="under a tenth of a millisecond",
 )
 
 X0, W = 5.0, 0.9
-"""So that 50 is a variance of 147 and a median face of LFW's development set (197) gets about 58."""
+"""So that 50 is a variance of 147 and a median face of LFW's development set (197) gets about
+58."""
 
 
 class Laplacian(Scorer):
@@ -43,7 +50,8 @@ class Laplacian(Scorer):
     def score(
         self, crops: NDArray[np.uint8] | Faces, *, color: str = "RGB", resize: bool = False
     ) -> FloatArray:
-        """Returns (N,) float32 ln(1 + variance in levels^2), at least 0, for (N,112,112,3) uint8 crops or Faces."""
+        """Returns (N,) float32 ln(1 + variance in levels^2), at least 0, for (N,112,112,3) uint8
+        crops or Faces."""
         import cv2
 
         images = as_faces(crops, color=color, resize=resize).crops

@@ -1,7 +1,9 @@
-"""LightQNet, an external model: its published frozen TensorFlow graphs, run by OpenCV where a user has the files.
+"""LightQNet, an external model: its published frozen TensorFlow graphs, run by OpenCV where a user
+has the files.
 
-Chen, Yi, Lv, "LightQNet: Lightweight Deep Face Quality Assessment for Risk-Controlled Face Recognition", IEEE Signal Processing Letters 2021. The aligned
-112x112 crop is resized to 96x96, as BGR, (x - 127.5) / 128. The graphs are data for OpenCV's reader, which runs no code of theirs.
+Chen, Yi, Lv, "LightQNet: Lightweight Deep Face Quality Assessment for Risk-Controlled Face
+Recognition", IEEE Signal Processing Letters 2021. The aligned 112x112 crop is resized to 96x96, as
+BGR, (x - 127.5) / 128. The graphs are data for OpenCV's reader, which runs no code of theirs.
 """
 
 from __future__ import annotations
@@ -25,18 +27,32 @@ __all__ = ["CARD", "PUBLISHED", "LightQNet", "scorer"]
 
 CARD = MethodCard(
     name="lightqnet",
-    paper="Chen, Yi, Lv: LightQNet: Lightweight Deep Face Quality Assessment for Risk-Controlled Face Recognition (IEEE SPL 2021)",
+    paper=(
+        "Chen, Yi, Lv: LightQNet: Lightweight Deep Face Quality Assessment for Risk-Controlled Face"
+        " Recognition (IEEE SPL 2021)"
+    ),
     year=2021,
     family="external",
     needs=("crops",),
     gives=("score",),
     preprocess="aligned crop resized to 96x96, BGR, (x - 127.5) / 128",
-    weights="the published lightqnet-dm025.pb, -dm050.pb or -dm100.pb (MIT), by path or by `fiqa weights pull lightqnet-dm100`",
+    weights=(
+        "the published lightqnet-dm025.pb, -dm050.pb or -dm100.pb (MIT), by path or by `fiqa"
+        " weights pull lightqnet-dm100`"
+    ),
     status="external",
-    summary="Small network that regresses the similarity of a face to others of its person; three widths.",
-    equation="q = net(x), trained by BCE(min(q_i, q_j), sigmoid(16 (cos_ij - .4))) over mated pairs",
+    summary=(
+        "Small network that regresses the similarity of a face to others of its person; three"
+        " widths."
+    ),
+    equation=(
+        "q = net(x), trained by BCE(min(q_i, q_j), sigmoid(16 (cos_ij - .4))) over mated pairs"
+    ),
     use="A small and good ready network: the peer to compare with.",
-    limits="Only the published graphs: nothing can be adapted. Four of five faces of LFW lie within .06 of each other.",
+    limits=(
+        "Only the published graphs: nothing can be adapted. Four of five faces of LFW lie within"
+        " .06 of each other."
+    ),
     cost="one pass of a small network: 1 ms (dm025) to 4 ms (dm100) on a core",
 )
 
@@ -50,7 +66,8 @@ PUBLISHED = MappingProxyType(
 """sha256 -> width of the published graphs."""
 
 X0, W = 0.575, 0.02
-"""So that a median face of LFW's development set (.60 to .62) gets about 80 and one of its worst twentieth (.55) about 22."""
+"""So that a median face of LFW's development set (.60 to .62) gets about 80 and one of its worst
+twentieth (.55) about 22."""
 
 _BATCH = 32
 
@@ -78,7 +95,10 @@ class LightQNet(Scorer):
         if self.version not in PUBLISHED:
             raise WeightsError(
                 f"{file} must be a published LightQNet graph, its sha256 is {self.version[:12]}...",
-                hint="a .pb file runs only if its bytes are known; export other models to ONNX with a card",
+                hint=(
+                    "a .pb file runs only if its bytes are known; export other models to ONNX with"
+                    " a card"
+                ),
             )
         self.name = f"lightqnet-{PUBLISHED[self.version]}"
         import cv2
@@ -103,7 +123,10 @@ class LightQNet(Scorer):
 
 
 def scorer(*, width: str = "dm100") -> LightQNet:
-    """Returns the published network of a width, dm025, dm050 or dm100, from FIQA_HOME. Raises UnknownNameError, WeightsError (it is not there)."""
+    """Returns the published network of a width, dm025, dm050 or dm100, from FIQA_HOME.
+
+    Raises UnknownNameError, WeightsError (it is not there).
+    """
     from fiqa.runtime.weights import find
 
     return LightQNet(find(f"lightqnet-{checks.choice(width, 'width', sorted(PUBLISHED.values()))}"))

@@ -1,7 +1,9 @@
-"""Embedding norm as quality: the length of a recognizer's vector before it is normalized, the classic that needs nothing but the recognizer.
+"""Embedding norm as quality: the length of a recognizer's vector before it is normalized, the
+classic that needs nothing but the recognizer.
 
-A recognizer trained with a softmax loss gives hard faces short vectors; MagFace (Meng et al., CVPR 2021) trains it so on purpose. What a MagFace-trained
-recognizer gives is named `magface`, what any other gives `norm`: the recognizer's card says which (its `objective`).
+A recognizer trained with a softmax loss gives hard faces short vectors; MagFace (Meng et al., CVPR
+2021) trains it so on purpose. What a MagFace-trained recognizer gives is named `magface`, what any
+other gives `norm`: the recognizer's card says which (its `objective`).
 """
 
 from __future__ import annotations
@@ -21,22 +23,32 @@ __all__ = ["CARD", "embedding_norm", "labeler", "scorer"]
 
 CARD = MethodCard(
     name="norm",
-    paper="Ranjan, Castillo, Chellappa: L2-constrained Softmax Loss for Discriminative Face Verification (arXiv 2017)",
+    paper=(
+        "Ranjan, Castillo, Chellappa: L2-constrained Softmax Loss for Discriminative Face"
+        " Verification (arXiv 2017)"
+    ),
     year=2017,
     family="classic",
     needs=("crops", "recognizer"),
     gives=("score",),
     preprocess="as the recognizer's card says",
     weights="none of its own; any recognizer, ONNX or torch",
-    summary="Length of the recognizer's vector before it is normalized; called magface where the recognizer was trained by MagFace.",
+    summary=(
+        "Length of the recognizer's vector before it is normalized; called magface where the"
+        " recognizer was trained by MagFace."
+    ),
     equation="q = |f(x)|",
     use="You compute the embedding anyway: the baseline that costs nothing more.",
-    limits="Only as good as the training made it: nothing keeps a recognizer from giving a blank crop a long vector. The scale is the recognizer's own.",
+    limits=(
+        "Only as good as the training made it: nothing keeps a recognizer from giving a blank crop"
+        " a long vector. The scale is the recognizer's own."
+    ),
     cost="one forward pass, that of recognition itself",
 )
 
 X0, W = 16.0, 1.4
-"""So that a median face of LFW's development set gets about 75 and its worst tenth at most 35, with a MobileFaceNet trained by ArcFace."""
+"""So that a median face of LFW's development set gets about 75 and its worst tenth at most 35, with
+a MobileFaceNet trained by ArcFace."""
 MAGFACE = "magface"
 _BATCH = 32
 
@@ -62,8 +74,8 @@ def embedding_norm(embeddings: Embeddings, *, name: str | None = None) -> Qualit
         np.abs(embeddings.norm).max()
     ):
         raise InputError(
-            f"The norm as a quality needs vectors whose lengths were kept, those of {embeddings.recognizer or 'this recognizer'} are all "
-            f"{float(embeddings.norm[0]):g}.",
+            "The norm as a quality needs vectors whose lengths were kept, those of"
+            f" {embeddings.recognizer or 'this recognizer'} are all {float(embeddings.norm[0]):g}.",
             hint="compute the embeddings with `fiqa embed`, which keeps the norm apart",
         )
     method = name if name is not None else f"norm of {embeddings.recognizer or 'the recognizer'}"
@@ -82,14 +94,18 @@ def scorer(
     w: float = W,
     batch: int = _BATCH,
 ) -> Probe:
-    """Returns a scorer by the length of the vector, named "magface" where the recognizer's card says that it was trained so, else "norm".
+    """Returns a scorer by the length of the vector, named "magface" where the recognizer's card
+    says that it was trained so, else "norm".
 
     Args:
-        recognizer: an .onnx file or torch weights with a card, or anything with `name` and `embed(crops)`.
-        x0, w: calibration of the 0..100 scale; the default fits one MobileFaceNet, other recognizers need their own.
+        recognizer: an .onnx file or torch weights with a card, or anything with `name` and
+            `embed(crops)`.
+        x0, w: calibration of the 0..100 scale; the default fits one MobileFaceNet, other
+            recognizers need their own.
         batch: faces at once.
 
-    Raises: InputError, WeightsError, MissingExtraError (torch weights only).
+    Raises:
+        InputError, WeightsError, MissingExtraError: torch weights only.
     """
     found = opened(recognizer)
 
@@ -119,7 +135,10 @@ def labeler() -> Labeler:
         if len(job.norm) > 1 and np.ptp(job.norm) < 1e-3:
             raise InputError(
                 f"norm needs lengths that differ, got {job.norm.min():.4f}..{job.norm.max():.4f}.",
-                hint="these embeddings were normalized and their lengths not kept; make them with fiqa embed",
+                hint=(
+                    "these embeddings were normalized and their lengths not kept; make them with"
+                    " fiqa embed"
+                ),
             )
         return Labels(job.norm.astype(np.float32))
 

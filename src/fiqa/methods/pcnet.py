@@ -1,9 +1,11 @@
-"""PCNet: a confidence per face such that the lower one of two mates says how similar they are; and LightQNet's loss on the same pairs.
+"""PCNet: a confidence per face such that the lower one of two mates says how similar they are; and
+LightQNet's loss on the same pairs.
 
     [1] Xie, Byrne, Zisserman: Inducing Predictive Uncertainty Estimation for Face Recognition, BMVC 2020.
     [2] Chen, Yi, Lv: LightQNet: Lightweight Deep Face Quality Assessment for Risk-Controlled Face Recognition, IEEE Signal Processing Letters 2021.
 
-The losses are functions of tensors; `fiqa train` with the objective "pcnet" minimizes them (recipes/pcnet.toml, recipes/lightqnet.toml).
+The losses are functions of tensors; `fiqa train` with the objective "pcnet" minimizes them
+(recipes/pcnet.toml, recipes/lightqnet.toml).
 """
 
 from __future__ import annotations
@@ -19,18 +21,36 @@ __all__ = ["CARD", "cross_entropy_loss", "squared_loss"]
 
 CARD = MethodCard(
     name="pcnet",
-    paper="Xie, Byrne, Zisserman: Inducing Predictive Uncertainty Estimation for Face Recognition (BMVC 2020)",
+    paper=(
+        "Xie, Byrne, Zisserman: Inducing Predictive Uncertainty Estimation for Face Recognition"
+        " (BMVC 2020)"
+    ),
     year=2020,
     family="trained",
     needs=("crops", "embeddings", "identities"),
     gives=("train",),
     extras=("train",),
     preprocess="the network: aligned crop 112x112 RGB, mean and std of the recognizer it stands on",
-    weights="train it with recipes/pcnet.toml (LightQNet's loss: recipes/lightqnet.toml); we know of none that are published, LightQNet's are (MIT)",
-    summary="The lower confidence of two mates learns their similarity; a head on a frozen recognizer, or a network of its own.",
-    equation="mean over mated pairs of (cos(e_i, e_j) - min(p_i, p_j))^2; LightQNet: BCE(min(p_i, p_j), sigmoid(16 (cos(e_i, e_j) - 0.4)))",
-    use="You have mated pairs and a recognizer, and no idea of quality of your own: the similarity itself is the teacher.",
-    limits="Learns from mated pairs only, so wrong identities in the training images are learned as bad quality.",
+    weights=(
+        "train it with recipes/pcnet.toml (LightQNet's loss: recipes/lightqnet.toml); we know of"
+        " none that are published, LightQNet's are (MIT)"
+    ),
+    summary=(
+        "The lower confidence of two mates learns their similarity; a head on a frozen recognizer,"
+        " or a network of its own."
+    ),
+    equation=(
+        "mean over mated pairs of (cos(e_i, e_j) - min(p_i, p_j))^2; LightQNet: BCE(min(p_i, p_j),"
+        " sigmoid(16 (cos(e_i, e_j) - 0.4)))"
+    ),
+    use=(
+        "You have mated pairs and a recognizer, and no idea of quality of your own: the similarity"
+        " itself is the teacher."
+    ),
+    limits=(
+        "Learns from mated pairs only, so wrong identities in the training images are learned as"
+        " bad quality."
+    ),
     cost="one forward pass of the recognizer's trunk; LightQNet's: of a small network of its own",
 )
 
@@ -44,7 +64,8 @@ def squared_loss(similarity: Tensor, first: Tensor, second: Tensor) -> Tensor:
         similarity: (P,) cosines of the pairs.
         first, second: (P,) confidences of the two faces of each pair.
 
-    Returns: a scalar; 0 without a pair.
+    Returns:
+        a scalar; 0 without a pair.
     """
     return (similarity - first.minimum(second)).square().sum() / max(len(similarity), 1)
 
@@ -57,14 +78,17 @@ def cross_entropy_loss(
     slope: float = _SLOPE,
     middle: float = _MIDDLE,
 ) -> Tensor:
-    """Returns the mean binary cross-entropy between min(p_i, p_j) and sigmoid(slope (cos(e_i, e_j) - middle)) over mated pairs [2].
+    """Returns the mean binary cross-entropy between min(p_i, p_j) and sigmoid(slope (cos(e_i, e_j)
+    - middle)) over mated pairs [2].
 
     Args:
         similarity: (P,) cosines of the pairs.
-        first, second: (P,) logits of the confidences, p = sigmoid(logit): exact where p would be 0 or 1.
+        first, second: (P,) logits of the confidences, p = sigmoid(logit): exact where p would be 0
+            or 1.
         slope, middle: of the target; LightQNet's are 16 and 0.4.
 
-    Returns: a scalar; 0 without a pair.
+    Returns:
+        a scalar; 0 without a pair.
     """
     from torch.nn import functional
 

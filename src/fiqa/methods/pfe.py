@@ -2,8 +2,9 @@
 
     [1] Shi, Jain: Probabilistic Face Embeddings, ICCV 2019.
 
-The mean is the unit vector of a recognizer that stays as it is; a head predicts the logarithm of the variance of every dimension. `fiqa train` with the
-objective "pfe" trains the head (recipes/pfe.toml).
+The mean is the unit vector of a recognizer that stays as it is; a head predicts the logarithm of
+the variance of every dimension. `fiqa train` with the objective "pfe" trains the head
+(recipes/pfe.toml).
 """
 
 from __future__ import annotations
@@ -26,29 +27,46 @@ CARD = MethodCard(
     gives=("train",),
     extras=("train",),
     preprocess="the network: aligned crop 112x112 RGB, mean and std of the recognizer it stands on",
-    weights="train it with recipes/pfe.toml; the authors' (github.com/seasonSH/Probabilistic-Face-Embeddings, MIT) are TensorFlow's, not read here",
-    summary="Variance of the face's embedding, learned from mated pairs by a head on a frozen recognizer; the score is minus its harmonic mean.",
-    equation="mean over mated pairs of sum_d (mu_i - mu_j)^2 / (v_i + v_j) + log(v_i + v_j); q = -1 / mean_d(1 / v_d)",
-    use="You want to know how sure each dimension of a vector is, to compare or to merge vectors with it, and a score besides.",
-    limits="A variance has no natural 0..1 scale: the score is at most 0, often near it, and comparable inside one model only.",
+    weights=(
+        "train it with recipes/pfe.toml; the authors'"
+        " (github.com/seasonSH/Probabilistic-Face-Embeddings, MIT) are TensorFlow's, not read here"
+    ),
+    summary=(
+        "Variance of the face's embedding, learned from mated pairs by a head on a frozen"
+        " recognizer; the score is minus its harmonic mean."
+    ),
+    equation=(
+        "mean over mated pairs of sum_d (mu_i - mu_j)^2 / (v_i + v_j) + log(v_i + v_j); q = -1 /"
+        " mean_d(1 / v_d)"
+    ),
+    use=(
+        "You want to know how sure each dimension of a vector is, to compare or to merge vectors"
+        " with it, and a score besides."
+    ),
+    limits=(
+        "A variance has no natural 0..1 scale: the score is at most 0, often near it, and"
+        " comparable inside one model only."
+    ),
     cost="one forward pass of the recognizer's trunk",
 )
 
 
 def mutual_loss(first: Tensor, second: Tensor, first_log: Tensor, second_log: Tensor) -> Tensor:
-    """Returns the mean over mated pairs of sum_d (mu_i - mu_j)^2 / (v_i + v_j) + log(v_i + v_j): minus twice the mutual likelihood score [1, Eq. 3], its
-    constant left out.
+    """Returns the mean over mated pairs of sum_d (mu_i - mu_j)^2 / (v_i + v_j) + log(v_i + v_j):
+    minus twice the mutual likelihood score [1, Eq. 3], its constant left out.
 
     Args:
         first, second: (P,D) unit vectors of the two faces of each pair.
         first_log, second_log: (P,D) logarithms of their variances.
 
-    Returns: a scalar; 0 without a pair.
+    Returns:
+        a scalar; 0 without a pair.
     """
     width = first_log.logaddexp(second_log)
     return ((first - second).square() * (-width).exp() + width).sum() / max(len(first), 1)
 
 
 def negative_variance(log_variance: Tensor) -> Tensor:
-    """Returns minus the harmonic mean of the variances, -1 / mean_d(1 / v_d): (N,) below 0, higher is better, for (N,D) logarithms of variances [1]."""
+    """Returns minus the harmonic mean of the variances, -1 / mean_d(1 / v_d): (N,) below 0, higher
+    is better, for (N,D) logarithms of variances [1]."""
     return -1 / (-log_variance).exp().mean(dim=1)

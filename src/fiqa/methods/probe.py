@@ -1,6 +1,8 @@
-"""What the training-free probes share: a recognizer is asked about a face, and how it answers is the quality.
+"""What the training-free probes share: a recognizer is asked about a face, and how it answers is
+the quality.
 
-A probe has no weights of its own. What it draws at random is seeded by the content of the crop, so a face has the same score in any batch, on any day.
+A probe has no weights of its own. What it draws at random is seeded by the content of the crop, so
+a face has the same score in any batch, on any day.
 """
 
 from __future__ import annotations
@@ -32,8 +34,10 @@ Crops = NDArray[np.uint8]
 
 
 class SeedSpread(NamedTuple):
-    """How much of a score is chance: `std` (N,) of each face's score over the seeds; `share` of the variance of a score that the seeds make and not the faces,
-    0 (none) to 1 (all of it; the score tells nothing). Both are estimates for any number of seeds (analysis of variance), noisy with few faces."""
+    """How much of a score is chance: `std` (N,) of each face's score over the seeds; `share` of the
+    variance of a score that the seeds make and not the faces, 0 (none) to 1 (all of it; the score
+    tells nothing). Both are estimates for any number of seeds (analysis of variance), noisy with
+    few faces."""
 
     std: FloatArray
     share: float
@@ -42,8 +46,9 @@ class SeedSpread(NamedTuple):
 class Probe(Scorer):
     """Scores faces by a recognizer's own behavior: it knows how a recognizer answers, not why.
 
-    Attributes: those of a Scorer; `settings` what the score depends on besides the recognizer; `seeded` whether it draws anything at random. `version` names
-    fiqa, the recognizer with the start of its sha256, and the settings.
+    Attributes: those of a Scorer; `settings` what the score depends on besides the recognizer;
+    `seeded` whether it draws anything at random. `version` names fiqa, the recognizer with the
+    start of its sha256, and the settings.
 
     Args:
         name: of the method.
@@ -51,10 +56,12 @@ class Probe(Scorer):
         measure: (crops (n,S,S,3), seed) -> (n,) raw quality, higher is better.
         settings: name -> value; those of seeded methods have `seed`.
         calibration: (x0, w) of the 0..100 scale.
-        batch: crops that go through the network at once, at least 1; it decides speed and memory alone.
+        batch: crops that go through the network at once, at least 1; it decides speed and memory
+            alone.
         preprocess: one line on the crop that the recognizer sees.
 
-    Raises: InputError (batch below 1, w not above 0).
+    Raises:
+        InputError: batch below 1, w not above 0.
     """
 
     def __init__(
@@ -86,18 +93,21 @@ class Probe(Scorer):
     def score(
         self, crops: Crops | Faces, *, color: str = "RGB", resize: bool = False
     ) -> FloatArray:
-        """Returns (N,) float32 raw quality, higher is better, for (N,112,112,3) uint8 crops or Faces. Raises ShapeError."""
+        """Returns (N,) float32 raw quality, higher is better, for (N,112,112,3) uint8 crops or
+        Faces. Raises ShapeError."""
         faces = as_faces(crops, color=color, resize=resize, side=self._side)
         return self._scored(faces.crops, int(self.settings.get("seed", 0)))
 
     def seed_spread(self, crops: Crops | Faces, *, seeds: int = 5) -> SeedSpread:
-        """Returns how far the scores of crops move when the random draws are others: seeds 0, 1, ... `seeds` - 1.
+        """Returns how far the scores of crops move when the random draws are others: seeds 0, 1,
+        ... `seeds` - 1.
 
         Raises: InputError (a method that draws nothing, fewer than 2 seeds, no crops), ShapeError.
         """
         if not self.seeded:
             raise InputError(
-                f"Only a method that draws at random has a spread over seeds, {self.name} draws nothing."
+                f"Only a method that draws at random has a spread over seeds, {self.name} draws"
+                " nothing."
             )
         checks.in_range(seeds, "seeds", 2, float("inf"))
         images = as_faces(crops, side=self._side).crops
@@ -118,7 +128,8 @@ class Probe(Scorer):
 
 
 def content_seed(crop: Crops, seed: int) -> int:
-    """Returns a number in 0..2^63-1 that depends on the pixels of a crop and on `seed`, and on nothing else.
+    """Returns a number in 0..2^63-1 that depends on the pixels of a crop and on `seed`, and on
+    nothing else.
 
     >>> one = np.zeros((2, 2, 3), np.uint8)
     >>> content_seed(one, 0) == content_seed(one.copy(), 0), content_seed(one, 0) == content_seed(one, 1)
@@ -131,16 +142,19 @@ def content_seed(crop: Crops, seed: int) -> int:
 
 
 def opened(recognizer: str | os.PathLike[str] | Recognizer) -> Recognizer:
-    """Returns a recognizer for what names it: a path with a card beside it, a name in FIQA_HOME (ONNX), or a recognizer itself.
+    """Returns a recognizer for what names it: a path with a card beside it, a name in FIQA_HOME
+    (ONNX), or a recognizer itself.
 
     Raises:
-        WeightsError, UnsafeFileError, InputError: as OnnxEmbedder and open_recognizer. MissingExtraError: torch weights, and torch is not installed.
+        WeightsError, UnsafeFileError, InputError: as OnnxEmbedder and open_recognizer.
+        MissingExtraError: torch weights, and torch is not installed.
     """
     if not isinstance(recognizer, str | os.PathLike):
         if isinstance(recognizer, Recognizer):
             return recognizer
         raise InputError(
-            f"recognizer must be a path or have `name` and `embed(crops)`, got {type(recognizer).__name__}."
+            "recognizer must be a path or have `name` and `embed(crops)`, got"
+            f" {type(recognizer).__name__}."
         )
     from fiqa.runtime.cards import TORCH_SUFFIXES
 
@@ -158,7 +172,8 @@ def opened(recognizer: str | os.PathLike[str] | Recognizer) -> Recognizer:
 def torch_recognizer(
     recognizer: str | os.PathLike[str] | Recognizer, method: str
 ) -> TorchRecognizer:
-    """Returns a recognizer in torch; raises as `opened`, MissingExtraError, and InputError for one that is not in torch."""
+    """Returns a recognizer in torch; raises as `opened`, MissingExtraError, and InputError for one
+    that is not in torch."""
     require("torch", extra="train")
     from fiqa.nets.recognizer import TorchRecognizer
 
@@ -166,6 +181,9 @@ def torch_recognizer(
     if not isinstance(found, TorchRecognizer):
         raise InputError(
             f"{method} must have a recognizer in torch, {found.name} is a {type(found).__name__}.",
-            hint="give its torch weights (.pt, .pth or .safetensors, described by `fiqa weights card`) or a fiqa.nets.recognizer.TorchRecognizer",
+            hint=(
+                "give its torch weights (.pt, .pth or .safetensors, described by `fiqa weights"
+                " card`) or a fiqa.nets.recognizer.TorchRecognizer"
+            ),
         )
     return found

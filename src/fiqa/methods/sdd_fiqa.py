@@ -1,6 +1,7 @@
 """SDD-FIQA's label: how far a face's mated similarities lie from its non-mated ones.
 
-[1] Ou, Chen, Zhang, Huang, Li, Li, Cao, Xie: SDD-FIQA: Unsupervised Face Image Quality Assessment with Similarity
+[1] Ou, Chen, Zhang, Huang, Li, Li, Cao, Xie: SDD-FIQA: Unsupervised Face Image Quality Assessment
+with Similarity
     Distribution Distance, CVPR 2021.
 """
 
@@ -29,12 +30,27 @@ CARD = MethodCard(
     family="label",
     needs=("embeddings", "identities"),
     gives=("label", "train"),
-    summary="Wasserstein-1 distance between the mated and the non-mated similarities of an image, over random rounds.",
-    preprocess="label: none, it works on vectors; the student: aligned crop 112x112 RGB, mean and std of the recognizer it stands on",
-    weights="train the student with recipes/sdd_fiqa.toml; the authors' (github.com/Tencent/TFace) come without a license of their own that we know of",
-    equation="W1(24 similarities to the own person, 24 to others), mean of 12 draws, min-max over the images; student: SmoothL1",
+    summary=(
+        "Wasserstein-1 distance between the mated and the non-mated similarities of an image, over"
+        " random rounds."
+    ),
+    preprocess=(
+        "label: none, it works on vectors; the student: aligned crop 112x112 RGB, mean and std of"
+        " the recognizer it stands on"
+    ),
+    weights=(
+        "train the student with recipes/sdd_fiqa.toml; the authors' (github.com/Tencent/TFace) come"
+        " without a license of their own that we know of"
+    ),
+    equation=(
+        "W1(24 similarities to the own person, 24 to others), mean of 12 draws, min-max over the"
+        " images; student: SmoothL1"
+    ),
     use="People have many images each: the label uses all of them, not one best image or center.",
-    limits="An image without a mate has no label (NaN); labels of identities with few images are noisy.",
+    limits=(
+        "An image without a mate has no label (NaN); labels of identities with few images are"
+        " noisy."
+    ),
     cost="label: a few hundred similarities; student: one forward pass",
 )
 
@@ -49,14 +65,16 @@ def similarity_distribution_distance(
     rounds: int = 12,
     seed: int = 0,
 ) -> NDArray[np.float32]:
-    """Returns the mean distance of mated and non-mated similarity distributions, min-max scaled [1, Eq. 6-8].
+    """Returns the mean distance of mated and non-mated similarity distributions, min-max scaled [1,
+    Eq. 6-8].
 
-    Each round draws up to `samples` different other images of the same identity and `samples` images of other identities
-    per image, and takes the Wasserstein-1 distance between the two sets of cosines. The mean of the rounds is min-max
-    scaled to [0, 1] over the images.
+    Each round draws up to `samples` different other images of the same identity and `samples`
+    images of other identities per image, and takes the Wasserstein-1 distance between the two sets
+    of cosines. The mean of the rounds is min-max scaled to [0, 1] over the images.
 
-    Cost is linear in N: partners are drawn by random shifts inside a random order of the identity, so no list of all pairs
-    is ever made. The shifts are shared by the images of an identity in one round; each image still gets distinct partners.
+    Cost is linear in N: partners are drawn by random shifts inside a random order of the identity,
+    so no list of all pairs is ever made. The shifts are shared by the images of an identity in one
+    round; each image still gets distinct partners.
 
     Args:
         embeddings: (N,D) of any length, float32, float16 or a memory map of either.
@@ -66,8 +84,10 @@ def similarity_distribution_distance(
         seed: decides the partners.
 
     Returns:
-        (N,) float32 in [0, 1], higher is better; NaN where the image has no mate, which is a missing label: leave it out.
-    Raises: ShapeError, InputError (NaN or zero rows, one identity only, counts below 1).
+        (N,) float32 in [0, 1], higher is better; NaN where the image has no mate, which is a
+        missing label: leave it out.
+    Raises:
+        ShapeError, InputError: NaN or zero rows, one identity only, counts below 1.
 
     >>> import numpy as np
     >>> e = np.array([[1.0, 0], [1.0, 0], [0.6, 0.8], [0, 1.0], [0, 1.0]])
@@ -95,7 +115,8 @@ def similarity_distribution_distance(
 def wasserstein_rows(
     first: NDArray[np.floating[Any]], second: NDArray[np.floating[Any]]
 ) -> NDArray[np.float64]:
-    """Returns the Wasserstein-1 distance between row i of `first` (N,a) and row i of `second` (N,b): (N,) float64.
+    """Returns the Wasserstein-1 distance between row i of `first` (N,a) and row i of `second`
+    (N,b): (N,) float64.
 
     The integral of |F - G| over the merged values, for all rows at once.
 

@@ -1,6 +1,8 @@
-"""SER-FIQ: a face whose vector stays where it is when parts of the network are dropped at random is a good one.
+"""SER-FIQ: a face whose vector stays where it is when parts of the network are dropped at random is
+a good one.
 
-[1] Terhorst, Kolf, Damer, Kirchbuchner, Kuijper: SER-FIQ: Unsupervised Estimation of Face Image Quality Based on Stochastic Embedding Robustness,
+[1] Terhorst, Kolf, Damer, Kirchbuchner, Kuijper: SER-FIQ: Unsupervised Estimation of Face Image
+Quality Based on Stochastic Embedding Robustness,
     CVPR 2020.
 """
 
@@ -33,26 +35,34 @@ CARD = MethodCard(
     gives=("score",),
     extras=("train",),
     preprocess="as the recognizer's card says",
-    weights="none of its own; a recognizer in torch that was trained with dropout before its last layer",
+    weights=(
+        "none of its own; a recognizer in torch that was trained with dropout before its last layer"
+    ),
     summary="How little a face's vector moves over 100 passes of dropout and the last layer.",
     equation="q = 2 / (1 + exp(mean over pairs of passes of |e_s - e_t|)), e unit vectors",
-    use="Your recognizer was trained with dropout: the score is then about that recognizer and needs nothing else.",
+    use=(
+        "Your recognizer was trained with dropout: the score is then about that recognizer and"
+        " needs nothing else."
+    ),
     limits=(
-        "A recognizer without dropout cannot be asked; `dropout=` puts one before the last layer, which the network was not trained for. "
-        "Nothing keeps the vector of a blank crop from being stable. Chance makes 5 % of the variance between faces at 100 passes, 19 % at 25 "
-        "(a MobileFaceNet, dropout .4; `seed_spread` measures it for yours)."
+        "A recognizer without dropout cannot be asked; `dropout=` puts one before the last layer,"
+        " which the network was not trained for. Nothing keeps the vector of a blank crop from"
+        " being stable. Chance makes 5 % of the variance between faces at 100 passes, 19 % at 25 (a"
+        " MobileFaceNet, dropout .4; `seed_spread` measures it for yours)."
     ),
     cost="one forward pass and 100 of the last layer",
 )
 
 X0, W = 0.648, 0.01
-"""So that a median face of LFW's development set gets about 75 and its worst tenth at most 35, with a MobileFaceNet and dropout .4."""
+"""So that a median face of LFW's development set gets about 75 and its worst tenth at most 35, with
+a MobileFaceNet and dropout .4."""
 PASSES = 100
 _BATCH = 32
 
 
 def robustness(vectors: Tensor) -> Tensor:
-    """Returns 2 / (1 + exp(mean Euclidean distance between two of the unit vectors)) [1, Eq. 1]: a scalar in 0..1 for (T,D) vectors of any length, T >= 2."""
+    """Returns 2 / (1 + exp(mean Euclidean distance between two of the unit vectors)) [1, Eq. 1]: a
+    scalar in 0..1 for (T,D) vectors of any length, T >= 2."""
     import torch
 
     unit = torch.nn.functional.normalize(vectors.double(), dim=1)
@@ -62,7 +72,10 @@ def robustness(vectors: Tensor) -> Tensor:
 def _measured(
     recognizer: TorchRecognizer, crops: NDArray[np.uint8], passes: int, dropout: float, seed: int
 ) -> FloatArray:
-    """Robustness of each crop: (n,). The trunk runs once; the masks of a crop come from its content."""
+    """Robustness of each crop: (n,).
+
+    The trunk runs once; the masks of a crop come from its content.
+    """
     import torch
 
     net: Any = recognizer.net
@@ -92,27 +105,32 @@ def scorer(
     """Returns the probe.
 
     Args:
-        recognizer: torch weights with a card, or a TorchRecognizer; its network has `trunk(x)` and `tail(features)`.
+        recognizer: torch weights with a card, or a TorchRecognizer; its network has `trunk(x)` and
+            `tail(features)`.
         passes: T, at least 2.
-        dropout: share that is dropped before the last layer, in [0, 1); 0 takes what the recognizer's card says it was trained with.
+        dropout: share that is dropped before the last layer, in [0, 1); 0 takes what the
+            recognizer's card says it was trained with.
         seed: of the dropped parts, with the content of the crop.
         x0, w: calibration of the 0..100 scale.
         batch: faces per pass of the trunk.
 
-    Raises: InputError (a recognizer without dropout, or not in two pieces; numbers out of range), WeightsError, MissingExtraError.
+    Raises: InputError (a recognizer without dropout, or not in two pieces; numbers out of range),
+    WeightsError, MissingExtraError.
     """
     found = torch_recognizer(recognizer, "SER-FIQ")
     checks.in_range(passes, "passes", 2, float("inf"))
     checks.in_range(dropout, "dropout", 0, 1, open_high=True)
     if not all(hasattr(found.net, piece) for piece in ("trunk", "tail")):
         raise InputError(
-            f"SER-FIQ needs a recognizer in two pieces, trunk(x) and tail(features), {type(found.net).__name__} is not.",
+            "SER-FIQ needs a recognizer in two pieces, trunk(x) and tail(features),"
+            f" {type(found.net).__name__} is not.",
             hint="give the network these two methods; dropout stands between them",
         )
     share = dropout or found.dropout
     if not share:
         raise InputError(
-            f"SER-FIQ needs a recognizer that was trained with dropout before its last layer, {found.name} has none (its card says 0).",
+            "SER-FIQ needs a recognizer that was trained with dropout before its last layer,"
+            f" {found.name} has none (its card says 0).",
             hint="say dropout=0.4 to put one there all the same; the scores then say so",
         )
     return Probe(

@@ -27,7 +27,8 @@ _SHOWN = 3
 
 
 class Backbone(NamedTuple):
-    """A line of the catalog: the `net`, `size` of its input in pixels (None: any of at least 32), `pooled` whether it can stand without its last layers."""
+    """A line of the catalog: the `net`, `size` of its input in pixels (None: any of at least 32),
+    `pooled` whether it can stand without its last layers."""
 
     net: str
     size: int | None
@@ -53,9 +54,12 @@ def backbone(name: str, embedding: int = 0) -> tuple[nn.Module, int]:
 
     Args:
         name: one of BACKBONES.
-        embedding: length of its own last layer (a recognizer's vector, a classifier's outputs); 0 gives the pooled features before it.
+        embedding: length of its own last layer (a recognizer's vector, a classifier's outputs); 0
+            gives the pooled features before it.
 
-    Raises: UnknownNameError (name), InputError (below 0, or 0 where the backbone has no pooled features of its own).
+    Raises:
+        UnknownNameError: name.
+        InputError: below 0, or 0 where the backbone has no pooled features of its own.
     """
     line = BACKBONES[checks.choice(name, "backbone", BACKBONES)]
     checks.in_range(embedding, "embedding", 0, float("inf"))
@@ -75,7 +79,8 @@ def backbone(name: str, embedding: int = 0) -> tuple[nn.Module, int]:
 
 
 def load_weights(net: nn.Module, path: str | os.PathLike[str]) -> None:
-    """Loads a state dict from a local file into `net`; every key must be there, in its shape, and no other.
+    """Loads a state dict from a local file into `net`; every key must be there, in its shape, and
+    no other.
 
     Keys of the last layers that `net` was built without (its LAST) are passed over.
 
@@ -84,8 +89,10 @@ def load_weights(net: nn.Module, path: str | os.PathLike[str]) -> None:
         path: .safetensors, or .pt / .pth, which is read with weights_only: nothing in it runs.
 
     Raises:
-        WeightsError: no such file, not a state dict, or one of another network (the first keys that differ are named).
-        UnsafeFileError: a .pt or .pth that holds more than tensors. UnknownNameError: another suffix.
+        WeightsError: no such file, not a state dict, or one of another network (the first keys that
+            differ are named).
+        UnsafeFileError: a .pt or .pth that holds more than tensors.
+        UnknownNameError: another suffix.
     """
     found = read_state(path)
     own = net.state_dict()
@@ -109,7 +116,8 @@ def load_weights(net: nn.Module, path: str | os.PathLike[str]) -> None:
 def check_state(
     found: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]], what: str, *, hint: str
 ) -> None:
-    """Raises WeightsError, `what` and the first keys that differ, unless `found` has exactly the keys of `shapes` with these shapes."""
+    """Raises WeightsError, `what` and the first keys that differ, unless `found` has exactly the
+    keys of `shapes` with these shapes."""
     other = [k for k, shape in shapes.items() if k in found and tuple(found[k].shape) != shape]
     faults = [
         _listed("missing", [key for key in shapes if key not in found]),
@@ -129,7 +137,8 @@ def _listed(what: str, keys: list[str]) -> str:
 
 @reader
 def read_state(path: str | os.PathLike[str]) -> dict[str, Tensor]:
-    """Returns the names and tensors of a local file, .safetensors or .pt / .pth; nothing in it runs. Raises as load_weights."""
+    """Returns the names and tensors of a local file, .safetensors or .pt / .pth; nothing in it
+    runs. Raises as load_weights."""
     path = Path(path)
     suffix = checks.choice(
         path.suffix.lower(), "suffix of weights", (".safetensors", ".pt", ".pth")

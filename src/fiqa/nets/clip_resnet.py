@@ -1,9 +1,12 @@
-"""The residual image tower of CLIP (RN50 and its like), with the parameter names of its published weights below `visual.`.
+"""The residual image tower of CLIP (RN50 and its like), with the parameter names of its published
+weights below `visual.`.
 
-[1] Radford et al.: Learning Transferable Visual Models From Natural Language Supervision, ICML 2021, section 2.4.
+[1] Radford et al.: Learning Transferable Visual Models From Natural Language Supervision, ICML
+2021, section 2.4.
 
-It differs from the usual ResNet in three places [1]: three convolutions at the beginning instead of one, averaging before every strided step, and attention
-instead of averaging at the end. The transformers library has no such tower.
+It differs from the usual ResNet in three places [1]: three convolutions at the beginning instead of
+one, averaging before every strided step, and attention instead of averaging at the end. The
+transformers library has no such tower.
 """
 
 from __future__ import annotations
@@ -22,7 +25,8 @@ _REDUCTION = 32
 
 
 class _Bottleneck(nn.Module):
-    """1x1, 3x3 and 1x1 convolutions around a shortcut; a stride is an average after the second one, and before the shortcut's."""
+    """1x1, 3x3 and 1x1 convolutions around a shortcut; a stride is an average after the second one,
+    and before the shortcut's."""
 
     def __init__(self, inputs: int, width: int, stride: int) -> None:
         super().__init__()
@@ -53,7 +57,8 @@ class _Bottleneck(nn.Module):
 
 
 class _AttentionPool(nn.Module):
-    """The mean of all places asks, mean and places answer: multi-head attention of one query, (N,C,H,W) -> (N,dim)."""
+    """The mean of all places asks, mean and places answer: multi-head attention of one query,
+    (N,C,H,W) -> (N,dim)."""
 
     def __init__(self, side: int, width: int, heads: int, dim: int) -> None:
         super().__init__()
@@ -80,7 +85,8 @@ class ClipResNet(nn.Module):
 
     Args:
         layers: blocks of the four stages; (3, 4, 6, 3) is RN50.
-        width: channels after the first three convolutions; 64 is RN50. The attention has width / 2 heads.
+        width: channels after the first three convolutions; 64 is RN50. The attention has width / 2
+            heads.
         size: side of the input in pixels, a multiple of 32.
         dim: length of the embedding.
     """

@@ -1,4 +1,5 @@
-"""Quality networks: a backbone, one quality and, where wanted, factor qualities from the same features."""
+"""Quality networks: a backbone, one quality and, where wanted, factor qualities from the same
+features."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ __all__ = ["BackboneNet", "QualityNet", "output_layers"]
 
 
 class BackboneNet(nn.Module):
-    """A `backbone` and what stands on it: what derives from this says how to go on from what the backbone gives."""
+    """A `backbone` and what stands on it: what derives from this says how to go on from what the
+    backbone gives."""
 
     backbone: nn.Module
 
@@ -31,17 +33,20 @@ class BackboneNet(nn.Module):
 
 
 class QualityNet(BackboneNet):
-    """(N,3,S,S) float -> (N, 1 + F): column 0 the quality, the others the factor qualities in 0..1, all from one pass.
+    """(N,3,S,S) float -> (N, 1 + F): column 0 the quality, the others the factor qualities in 0..1,
+    all from one pass.
 
     Args:
         name: of the backbone, see fiqa.nets.catalog.
         embedding: length of the backbone's own vector to stand on, or 0 for its pooled features.
         factors: names from fiqa.vocabulary.FACTORS, each at most once; none is allowed.
         hidden: width of a layer between the features and each output, 0 for none.
-        output: how the quality ends: "linear"; "sigmoid" in 0..1; "clip" linear in training and clipped
-            to 0..1 in evaluation.
+        output: how the quality ends: "linear"; "sigmoid" in 0..1; "clip" linear in training and
+            clipped to 0..1 in evaluation.
 
-    Raises: UnknownNameError (backbone, factor), InputError (a factor twice, hidden below 0, or an embedding that the backbone cannot have).
+    Raises:
+        UnknownNameError: backbone, factor.
+        InputError: a factor twice, hidden below 0, or an embedding that the backbone cannot have.
     """
 
     def __init__(
@@ -81,7 +86,8 @@ class QualityNet(BackboneNet):
 
 
 def output_layers(width: int, outputs: int, *, bias: float, hidden: int = 0) -> nn.Module:
-    """Returns a linear layer that starts near `bias` whatever comes in, after a hidden one with ReLU where `hidden` is its width. Raises InputError."""
+    """Returns a linear layer that starts near `bias` whatever comes in, after a hidden one with
+    ReLU where `hidden` is its width. Raises InputError."""
     checks.in_range(hidden, "hidden", 0, float("inf"))
     layer = nn.Linear(hidden or width, outputs)
     nn.init.normal_(layer.weight, std=0.1 / layer.in_features**0.5)

@@ -3,7 +3,8 @@
     [1] Duta, Liu, Zhu, Shao: Improved Residual Networks for Image and Video Recognition, ICPR 2020.
     [2] Deng, Guo, Xue, Zafeiriou: ArcFace: Additive Angular Margin Loss for Deep Face Recognition, CVPR 2019, section 3.1 (112x112 input, BN-Dropout-FC-BN).
 
-Parameter names are insightface's (`conv1`, `bn1`, `prelu`, `layer1.0.conv1`, ..., `bn2`, `fc`, `features`), so its published state dicts load.
+Parameter names are insightface's (`conv1`, `bn1`, `prelu`, `layer1.0.conv1`, ..., `bn2`, `fc`,
+`features`), so its published state dicts load.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ _SIDE = 7
 
 
 class _Block(nn.Module):
-    """BN, convolution, BN, PReLU, convolution with the stride, BN; the shortcut is a 1x1 convolution where the shape changes."""
+    """BN, convolution, BN, PReLU, convolution with the stride, BN; the shortcut is a 1x1
+    convolution where the shape changes."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
@@ -57,7 +59,8 @@ class IResNet(nn.Module):
         dim: length of the vector, at least 1.
         dropout: share of the last features that training drops (SER-FIQ needs it above 0).
 
-    Raises: InputError (a depth or dim that is none).
+    Raises:
+        InputError: a depth or dim that is none.
     """
 
     LAST = ()

@@ -1,4 +1,5 @@
-"""Class centers that a recognizer learns, and the softmax with an additive angular margin over them.
+"""Class centers that a recognizer learns, and the softmax with an additive angular margin over
+them.
 
     [1] Deng, Guo, Xue, Zafeiriou: ArcFace: Additive Angular Margin Loss for Deep Face Recognition, CVPR 2019.
 
@@ -47,7 +48,8 @@ class ClassCenters(nn.Module):
 def margin_loss(
     cosine: Tensor, identity: Tensor, *, margin: float | Tensor, scale: float
 ) -> Tensor:
-    """Returns the cross-entropy of softmax(scale * c), c the cosines with that of the own class lowered by an angle [1, Eq. 3].
+    """Returns the cross-entropy of softmax(scale * c), c the cosines with that of the own class
+    lowered by an angle [1, Eq. 3].
 
         c_i,own = cos(min(angle_i + margin_i, pi))        c_i,other = cosine as it is        mean over i
 
@@ -57,7 +59,8 @@ def margin_loss(
         margin: in radians, one or (N,).
         scale: at least 0.
 
-    Returns: a scalar; 0 for no rows.
+    Returns:
+        a scalar; 0 for no rows.
     """
     own = cosine.gather(1, identity[:, None])[:, 0]
     angle = torch.acos(own.clamp(-1 + _EDGE, 1 - _EDGE)) + margin

@@ -2,9 +2,10 @@
 
     [1] Howard et al.: Searching for MobileNetV3, ICCV 2019.
 
-Parameter names and shapes are torchvision's (`features.N.block.K...`, `classifier.0`, `classifier.3`), so its published state dicts load.
-Differs from torchvision: running statistics follow with momentum 0.1, not 0.01, and depthwise layers begin at their own scale,
-because runs here are short.
+Parameter names and shapes are torchvision's (`features.N.block.K...`, `classifier.0`,
+`classifier.3`), so its published state dicts load. Differs from torchvision: running statistics
+follow with momentum 0.1, not 0.01, and depthwise layers begin at their own scale, because runs here
+are short.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ __all__ = ["MobileNetV3"]
 
 
 class _Row(NamedTuple):
-    """A line of the tables of [1]: kernel, expanded and output channels, squeeze-and-excitation, hard swish (else ReLU), stride."""
+    """A line of the tables of [1]: kernel, expanded and output channels, squeeze-and-excitation,
+    hard swish (else ReLU), stride."""
 
     kernel: int
     hidden: int
@@ -118,13 +120,17 @@ class _Inverted(nn.Module):
 
 
 class MobileNetV3(nn.Module):
-    """(N,3,H,W) float -> (N, classes), or (N, width) pooled features when `classes` is 0. H and W at least 32; 112, 224 and 256 are usual.
+    """(N,3,H,W) float -> (N, classes), or (N, width) pooled features when `classes` is 0.
+
+    H and W at least 32; 112, 224 and 256 are usual.
 
     Args:
         variant: small (pooled width 576) or large (960).
         classes: outputs of the classifier; 0 leaves it out.
 
-    Raises: UnknownNameError (variant), InputError (classes below 0).
+    Raises:
+        UnknownNameError: variant.
+        InputError: classes below 0.
     """
 
     LAST = ("classifier.",)
@@ -161,7 +167,8 @@ class MobileNetV3(nn.Module):
 
 
 def _initialize(net: nn.Module) -> None:
-    """Kaiming's initialization by outputs, a depthwise convolution counted by its own group, so that activations begin at the scale BatchNorm expects."""
+    """Kaiming's initialization by outputs, a depthwise convolution counted by its own group, so
+    that activations begin at the scale BatchNorm expects."""
     for layer in net.modules():
         if isinstance(layer, nn.Conv2d):
             fan = layer.out_channels // layer.groups * layer.kernel_size[0] * layer.kernel_size[1]

@@ -1,4 +1,5 @@
-"""Networks around a recognizer: one that is trained with a quality on its vector, and one that says how sure each dimension of a vector is."""
+"""Networks around a recognizer: one that is trained with a quality on its vector, and one that says
+how sure each dimension of a vector is."""
 
 from __future__ import annotations
 
@@ -15,15 +16,19 @@ __all__ = ["EmbeddingNet", "VarianceNet"]
 
 
 class EmbeddingNet(BackboneNet):
-    """(N,3,S,S) float -> (N,D) vectors of any length, or (N, 1 + D): a quality before them, a plain linear output of the vector.
+    """(N,3,S,S) float -> (N,D) vectors of any length, or (N, 1 + D): a quality before them, a plain
+    linear output of the vector.
 
     Args:
         name: of the backbone, see fiqa.nets.catalog.
         embedding: length of the backbone's own vector, or 0 for its pooled features.
-        dim: length of a new last layer (linear, then batch normalization) on what the backbone gives, or 0 for none: then that is the vector.
+        dim: length of a new last layer (linear, then batch normalization) on what the backbone
+            gives, or 0 for none: then that is the vector.
         quality: whether there is one.
 
-    Raises: UnknownNameError (backbone), InputError (dim below 0, or an embedding that the backbone cannot have).
+    Raises:
+        UnknownNameError: backbone.
+        InputError: dim below 0, or an embedding that the backbone cannot have.
     """
 
     def __init__(
@@ -48,7 +53,8 @@ class EmbeddingNet(BackboneNet):
 
 
 class VarianceNet(BackboneNet):
-    """(N,3,S,S) float -> (N,dim) logarithms of variances, which start near that of unit vectors in any direction, 1 / dim.
+    """(N,3,S,S) float -> (N,dim) logarithms of variances, which start near that of unit vectors in
+    any direction, 1 / dim.
 
     Args:
         name: of the backbone, see fiqa.nets.catalog.
@@ -56,7 +62,9 @@ class VarianceNet(BackboneNet):
         dim: how many variances.
         hidden: width of a layer between, 0 for none.
 
-    Raises: UnknownNameError (backbone), InputError (dim below 1, hidden below 0, or an embedding that the backbone cannot have).
+    Raises:
+        UnknownNameError: backbone.
+        InputError: dim below 1, hidden below 0, or an embedding that the backbone cannot have.
     """
 
     def __init__(self, name: str, *, embedding: int = 0, dim: int, hidden: int = 0) -> None:

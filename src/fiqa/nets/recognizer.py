@@ -1,6 +1,8 @@
-"""A recognizer in torch: what the probes need that an ONNX file cannot give, gradients and the activations between its layers.
+"""A recognizer in torch: what the probes need that an ONNX file cannot give, gradients and the
+activations between its layers.
 
-Its weights are a state dict of a network of fiqa.nets with a card beside it, or any module that a user has.
+Its weights are a state dict of a network of fiqa.nets with a card beside it, or any module that a
+user has.
 """
 
 from __future__ import annotations
@@ -37,11 +39,14 @@ _BATCH = 32
 class TorchRecognizer:
     """A recognizer that gives gradients; implements fiqa.types.Recognizer.
 
-    Attributes: `net` a copy of the module given, frozen and set to evaluation; `input` how crops become its input; `name`; `version` sha256 of its weights;
-    `dropout` the share that training dropped before the last layer, 0 where none; `objective` the loss it was trained with, "" where unknown.
+    Attributes: `net` a copy of the module given, frozen and set to evaluation; `input` how crops
+    become its input; `name`; `version` sha256 of its weights; `dropout` the share that training
+    dropped before the last layer, 0 where none; `objective` the loss it was trained with, "" where
+    unknown.
 
     Args:
-        net: (N,3,S,S) float -> (N,D) vectors, not normalized. SER-FIQ wants it in two pieces, `trunk(x)` and `tail(features)`, dropout being between them.
+        net: (N,3,S,S) float -> (N,D) vectors, not normalized. SER-FIQ wants it in two pieces,
+            `trunk(x)` and `tail(features)`, dropout being between them.
         spec: the `input` of a card; its layout is NCHW.
         name: in tables and provenance.
         version: sha256 of its file; None computes one of its tensors.
@@ -49,7 +54,8 @@ class TorchRecognizer:
         objective: see above.
         device: where it runs, "cpu" or "cuda".
 
-    Raises: InputError (layout, dropout).
+    Raises:
+        InputError: layout, dropout.
     """
 
     def __init__(
@@ -81,7 +87,8 @@ class TorchRecognizer:
         )
 
     def pixels(self, crops: NDArray[np.uint8]) -> Tensor:
-        """Returns (N,3,size,size) float32 in 0..1, resized and in the card's order of colors, not yet normalized."""
+        """Returns (N,3,size,size) float32 in 0..1, resized and in the card's order of colors, not
+        yet normalized."""
         images = resized(checks.crops(crops), self.input)[
             ..., :: 1 if self.input.color == "RGB" else -1
         ]
@@ -103,7 +110,8 @@ class TorchRecognizer:
         return result
 
     def embed(self, crops: NDArray[np.uint8]) -> FloatArray:
-        """Returns (N,D) float32 vectors as the network gives them (not normalized) for (N,S,S,3) uint8 RGB crops."""
+        """Returns (N,D) float32 vectors as the network gives them (not normalized) for (N,S,S,3)
+        uint8 RGB crops."""
         crops = checks.crops(crops)
         with torch.no_grad():
             parts = [
@@ -115,11 +123,15 @@ class TorchRecognizer:
 
 @reader
 def open_recognizer(path: str | os.PathLike[str], *, device: str = "cpu") -> TorchRecognizer:
-    """Returns the recognizer of a file of torch weights and the card beside it (NAME.pt and NAME.pt.json).
+    """Returns the recognizer of a file of torch weights and the card beside it (NAME.pt and
+    NAME.pt.json).
 
     Raises:
-        WeightsError: no file, no card, another sha256 than the card's, or weights of another network. UnsafeFileError: a pickle of more than tensors.
-        InputError: the card is of another kind, or names no backbone. UnknownNameError: a backbone that is none.
+        WeightsError: no file, no card, another sha256 than the card's, or weights of another
+            network.
+        UnsafeFileError: a pickle of more than tensors.
+        InputError: the card is of another kind, or names no backbone.
+        UnknownNameError: a backbone that is none.
     """
     file = Path(path)
     if not file.is_file():
@@ -128,7 +140,8 @@ def open_recognizer(path: str | os.PathLike[str], *, device: str = "cpu") -> Tor
     digest = sha256_file(file)
     if digest != card.sha256:
         raise WeightsError(
-            f"{file} must be the file that its card describes (sha256 {card.sha256[:12]}...), its sha256 is {digest[:12]}...",
+            f"{file} must be the file that its card describes (sha256 {card.sha256[:12]}...), its"
+            f" sha256 is {digest[:12]}...",
             hint="fetch the weights again, or write a new card if you changed them on purpose",
         )
     return _built(file, card, device)
@@ -137,14 +150,16 @@ def open_recognizer(path: str | os.PathLike[str], *, device: str = "cpu") -> Tor
 def describe_weights(
     model: str | os.PathLike[str], given: Described, *, replace: bool = False
 ) -> Path:
-    """Writes the card of a file of torch weights beside it, proves that they fit the backbone it names, and returns the card's path.
+    """Writes the card of a file of torch weights beside it, proves that they fit the backbone it
+    names, and returns the card's path.
 
     Args:
         model: .pt, .pth or .safetensors.
         given: of kind recognizer, with `backbone` and `embedding`.
         replace: overwrite a card that is there.
 
-    Raises: as open_recognizer, and InputError when a card is there, or the kind, backbone or embedding was not given as it must be.
+    Raises: as open_recognizer, and InputError when a card is there, or the kind, backbone or
+    embedding was not given as it must be.
     """
     file, path = Path(model), card_path(model)
     if path.exists() and not replace:

@@ -18,17 +18,20 @@ _OPSET = 17
 
 
 def onnx_bytes(net: nn.Module, *, size: int, outputs: Sequence[str]) -> bytes:
-    """Returns `net` as ONNX with one input `crops` (N,3,size,size) float32, any N, and the named outputs; every tensor is inside.
+    """Returns `net` as ONNX with one input `crops` (N,3,size,size) float32, any N, and the named
+    outputs; every tensor is inside.
 
-    It is traced (torch's TorchScript exporter): these networks have no branches, and the exporter that captures them would take forty times as long. A branch
-    that depends on the data is an error, not a file that is wrong.
+    It is traced (torch's TorchScript exporter): these networks have no branches, and the exporter
+    that captures them would take forty times as long. A branch that depends on the data is an
+    error, not a file that is wrong.
 
     Args:
         net: gives a tuple of tensors, one per name; it is exported as it is in evaluation mode.
         size: side of the input in pixels.
         outputs: names of what it gives.
 
-    Raises: WeightsError (torch cannot export this network).
+    Raises:
+        WeightsError: torch cannot export this network.
     """
     file = io.BytesIO()
     try:
@@ -46,7 +49,8 @@ def onnx_bytes(net: nn.Module, *, size: int, outputs: Sequence[str]) -> bytes:
             )
     except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
         raise WeightsError(f"{type(net).__name__} cannot be exported to ONNX: {error}.") from error
-    # Of the warnings only these say that the file is wrong; the others are what torch deprecates inside its own exporter.
+    # Of the warnings only these say that the file is wrong; the others are what torch deprecates
+    # inside its own exporter.
     for warning in told:
         if issubclass(warning.category, TracerWarning):
             raise WeightsError(

@@ -1,6 +1,8 @@
-"""The shell of every page that fiqa writes: one HTML file that loads nothing, runs nothing, and reads well on a phone and on a desk, in light and in dark.
+"""The shell of every page that fiqa writes: one HTML file that loads nothing, runs nothing, and
+reads well on a phone and on a desk, in light and in dark.
 
-A page carries its style inline and its images as data URIs, and its Content-Security-Policy forbids everything else, so what a file name holds stays text.
+A page carries its style inline and its images as data URIs, and its Content-Security-Policy forbids
+everything else, so what a file name holds stays text.
 """
 
 from __future__ import annotations
@@ -43,7 +45,8 @@ LEVEL_COLORS: Mapping[str, tuple[str, str]] = MappingProxyType(
         )
     )
 )  # fmt: skip
-"""Per level, the color of its chip and of the text on it: red, orange, yellow, teal, blue differ for every kind of color vision; contrast at least 4.5."""
+"""Per level, the color of its chip and of the text on it: red, orange, yellow, teal, blue differ
+for every kind of color vision; contrast at least 4.5."""
 
 _STYLE = """
 :root{color-scheme:light dark;--bg:#f7f6f3;--card:#fff;--ink:#1b1d21;--soft:#5d626b;--line:#e2e0da;--track:#e9e7e2;--bar:#7d8796;--cost:#c2410c}
@@ -97,9 +100,12 @@ def escape(text: object) -> str:
 def image_uri(
     image: NDArray[np.uint8], form: Literal["jpeg", "png"] = "jpeg", *, quality: int = 82
 ) -> str:
-    """Returns a data URI of an RGB image (H,W,3) uint8: JPEG for photographs (`quality` 1..95), PNG for drawings.
+    """Returns a data URI of an RGB image (H,W,3) uint8: JPEG for photographs (`quality` 1..95), PNG
+    for drawings.
 
-    Raises: ShapeError for another shape or dtype, UnknownNameError for another form.
+    Raises:
+        ShapeError: for another shape or dtype.
+        UnknownNameError: for another form.
     """
     from PIL import Image
 
@@ -115,7 +121,10 @@ def image_uri(
 
 def figure(uri: str, caption: str, *, alt: str) -> str:
     """Returns an image with its caption; `caption` and `alt` are plain text."""
-    return f'<figure><img src="{escape(uri)}" alt="{escape(alt)}"><figcaption>{escape(caption)}</figcaption></figure>'
+    return (
+        f'<figure><img src="{escape(uri)}"'
+        f' alt="{escape(alt)}"><figcaption>{escape(caption)}</figcaption></figure>'
+    )
 
 
 def table(
@@ -125,7 +134,9 @@ def table(
     caption: str = "",
     digits: int | None = None,
 ) -> str:
-    """Returns an HTML table of plain-text cells; a column of numbers stands right. It scrolls by itself where it is too wide.
+    """Returns an HTML table of plain-text cells; a column of numbers stands right.
+
+    It scrolls by itself where it is too wide.
 
     Args:
         columns: the headings.
@@ -133,7 +144,8 @@ def table(
         caption: plain text over the table.
         digits: of floats, after the point.
 
-    Raises: ShapeError where a row has another number of cells than there are columns.
+    Raises:
+        ShapeError: where a row has another number of cells than there are columns.
     """
     cells = [list(row) for row in rows]
     for row in cells:
@@ -155,7 +167,10 @@ def table(
     ]
     body = "".join(f"<tr>{line}</tr>" for line in lines)
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
-    return f'<div class="wide"><table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    return (
+        "<div"
+        f' class="wide"><table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    )
 
 
 def table_html(table_: Table) -> str:

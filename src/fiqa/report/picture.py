@@ -1,6 +1,8 @@
-"""Drawing scores into a PNG: text that fits, level chips, factor bars, crops; and the ladder picture made of them.
+"""Drawing scores into a PNG: text that fits, level chips, factor bars, crops; and the ladder
+picture made of them.
 
-Pillow draws; the typeface is the DejaVu Sans that comes with matplotlib, found without importing it.
+Pillow draws; the typeface is the DejaVu Sans that comes with matplotlib, found without importing
+it.
 """
 
 from __future__ import annotations
@@ -38,7 +40,8 @@ def _font(size: int, bold: bool) -> ImageFont.FreeTypeFont:
 
 
 class Picture:
-    """A white canvas of `width` x `height` pixels; coordinates are the upper left corner of what is drawn."""
+    """A white canvas of `width` x `height` pixels; coordinates are the upper left corner of what is
+    drawn."""
 
     def __init__(self, width: int, height: int) -> None:
         self._image = Image.new("RGB", (width, height), COLORS["page"])
@@ -61,7 +64,8 @@ class Picture:
         width: float = math.inf,
         middle: bool = False,
     ) -> float:
-        """Draws one line, shortened with an ellipsis where it is wider than `width`, about `x` where `middle`; returns how wide it became."""
+        """Draws one line, shortened with an ellipsis where it is wider than `width`, about `x`
+        where `middle`; returns how wide it became."""
         font, line = _font(size, bold), printable(text)
         if font.getlength(line) > width:
             while line and font.getlength(line + "…") > width:
@@ -90,7 +94,8 @@ class Picture:
     def _round(
         self, x: float, y: float, width: float, height: float, radius: float, color: str
     ) -> None:
-        """Draws a rounded rectangle with smooth corners: a mask at four times the size, scaled down."""
+        """Draws a rounded rectangle with smooth corners: a mask at four times the size, scaled
+        down."""
         size = (round(width), round(height))
         mask = Image.new("L", (4 * size[0], 4 * size[1]))
         ImageDraw.Draw(mask).rounded_rectangle(
@@ -105,7 +110,8 @@ class Picture:
     def chip(
         self, x: float, y: float, level: str, *, text: str | None = None, width: float | None = None
     ) -> None:
-        """Draws a rounded chip in the level's color with the level's name or `text`, 20 pixels high."""
+        """Draws a rounded chip in the level's color with the level's name or `text`, 20 pixels
+        high."""
         back, ink = LEVEL_COLORS[level]
         label = level if text is None else text
         wide = _font(12, True).getlength(label) + 18 if width is None else width
@@ -127,14 +133,17 @@ class Picture:
             return
         picture = Image.fromarray(crop)
         self._image.paste(
-            picture
-            if crop.shape[0] == cell
-            else picture.resize((cell, cell), Image.Resampling.LANCZOS),
+            (
+                picture
+                if crop.shape[0] == cell
+                else picture.resize((cell, cell), Image.Resampling.LANCZOS)
+            ),
             (x, y),
         )
 
     def save(self, path: str | Path, *, colors: int | None = None) -> None:
-        """Writes the picture as PNG, whole or not at all; with `colors` (2..256) from a palette, about a third of the size."""
+        """Writes the picture as PNG, whole or not at all; with `colors` (2..256) from a palette,
+        about a third of the size."""
         image = (
             self._image
             if colors is None
@@ -154,7 +163,8 @@ def save_ladders_png(
     cell: int = 112,
     colors: int | None = None,
 ) -> None:
-    """Writes the ladder picture: a row per kind of degradation, a column per strength, each crop with a chip of its score and its first reason.
+    """Writes the ladder picture: a row per kind of degradation, a column per strength, each crop
+    with a chip of its score and its first reason.
 
     Args:
         ladders: heading -> one (crop, row of the score table) per column.
@@ -179,7 +189,8 @@ def save_ladders_png(
     for line, (heading, rungs) in enumerate(ladders.items()):
         if len(rungs) != len(labels):
             raise ShapeError(
-                f"ladders[{heading!r}] must have {len(labels)} crops like the labels, got {len(rungs)}."
+                f"ladders[{heading!r}] must have {len(labels)} crops like the labels, got"
+                f" {len(rungs)}."
             )
         y = top + line * pitch
         first, _, second = heading.partition("\n")

@@ -1,4 +1,5 @@
-"""The contact sheet: one card per face with its score, its level, the factors that cost and what to do about it. As HTML, and as a picture."""
+"""The contact sheet: one card per face with its score, its level, the factors that cost and what to
+do about it. As HTML, and as a picture."""
 
 from __future__ import annotations
 
@@ -53,7 +54,8 @@ line-height:1.35;color:var(--soft)}
 
 
 def name(row: Row) -> str:
-    """Returns what a person calls the row: its file name, with the face's number where it is not the first.
+    """Returns what a person calls the row: its file name, with the face's number where it is not
+    the first.
 
     >>> name({"path": "in/a.jpg", "face_index": 1})
     'a.jpg, face 2'
@@ -137,7 +139,10 @@ def _bars(row: Row) -> str:
 
 
 def _verdict(row: Row) -> tuple[str, str]:
-    """What the row is told: a headline and a sentence. Only a good face without reasons has nothing to correct."""
+    """What the row is told: a headline and a sentence.
+
+    Only a good face without reasons has nothing to correct.
+    """
     reasons, most = list(row.get("reasons") or ()), costliest(row)
     if reasons:
         return ", ".join(map(_words, reasons)), ADVICE.get(reasons[0], "")
@@ -176,7 +181,10 @@ def _card(row: Row, crop: NDArray[np.uint8] | None) -> str:
     picture = (
         '<div class="none">no face<br>to show</div>'
         if crop is None
-        else f'<img src="{image_uri(crop)}" width="112" height="112" loading="lazy" decoding="async" alt="{escape(name(row))}">'
+        else (
+            f'<img src="{image_uri(crop)}" width="112" height="112" loading="lazy" decoding="async"'
+            f' alt="{escape(name(row))}">'
+        )
     )
     if uqs is None:
         why = f'<p class="why"><b>{escape(_words(status))}</b><span>{escape(STATUSES.get(status, ""))}</span></p>'
@@ -188,7 +196,8 @@ def _card(row: Row, crop: NDArray[np.uint8] | None) -> str:
 
 
 def _summary(rows: Sequence[Row]) -> str:
-    """The share of each level as one bar, and its counts in words; failed rows are a grey part of their own, never a score of 0."""
+    """The share of each level as one bar, and its counts in words; failed rows are a grey part of
+    their own, never a score of 0."""
     counts = Counter(str(row["level"]) for row in rows if row.get("uqs") is not None)
     failed = Counter(
         _words(str(row.get("status", "failed"))) for row in rows if row.get("uqs") is None
@@ -235,15 +244,20 @@ def sheet(
     """Returns the contact sheet as one self-contained HTML page.
 
     Args:
-        rows: N rows of the score table, as dicts (fiqa.score lists the columns). A failed row has `uqs` None.
-        crops: N aligned crops (S,S,3) uint8 RGB, None where a row has none. They go in as JPEG thumbnails of their own size.
+        rows: N rows of the score table, as dicts (fiqa.score lists the columns). A failed row has
+            `uqs` None.
+        crops: N aligned crops (S,S,3) uint8 RGB, None where a row has none. They go in as JPEG
+            thumbnails of their own size.
         title: the heading, plain text.
         footer: plain text at the end, best the command that made the rows.
-        limit: the most cards on the page; the summary counts all rows, and the page says how many are left out.
+        limit: the most cards on the page; the summary counts all rows, and the page says how many
+            are left out.
         order: "given", or "worst" for failed rows and low scores first.
 
     Raises:
-        ShapeError: another number of crops than rows. InputError: limit under 1. UnknownNameError: order.
+        ShapeError: another number of crops than rows.
+        InputError: limit under 1.
+        UnknownNameError: order.
 
     >>> "no face" in sheet([{"path": "a.jpg", "status": "no_face", "uqs": None}], [None])
     True
@@ -298,7 +312,8 @@ def save_sheet_png(
     limit: int = 30,
     order: Literal["given", "worst"] = "given",
 ) -> None:
-    """Writes the contact sheet as one PNG picture: the same cards as `sheet`, `columns` beside each other.
+    """Writes the contact sheet as one PNG picture: the same cards as `sheet`, `columns` beside each
+    other.
 
     Args and Raises: as `sheet`; InputError also for fewer than 1 column.
     """

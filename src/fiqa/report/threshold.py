@@ -47,7 +47,7 @@ def cut_plot(report: CutReport) -> Plot:
     """Returns the plot of FNMR and coverage over the cut, with the cuts of each wish marked."""
     curve = report.curve
     caption = (
-        f"Line: the FNMR of the mated pairs kept. Dashes: the FNMR that as many other people will "
+        "Line: the FNMR of the mated pairs kept. Dashes: the FNMR that as many other people will "
         f"not exceed, with {curve.confidence:.0%} confidence. A filled mark is a safe cut, an open "
         f"one the plain cut. Protocol: {report.protocol}."
     )
@@ -105,7 +105,8 @@ def _draw(figure: Any, report: CutReport) -> None:
 def _mark(
     upper: Any, lower: Any, effect: CutEffect, color: str, label: str, *, filled: bool, left: float
 ) -> None:
-    """Marks a cut in both panels; one that lies left of the window stands on its edge as an arrow."""
+    """Marks a cut in both panels; one that lies left of the window stands on its edge as an
+    arrow."""
     place, shape = (left, "<") if effect.cut < left else (effect.cut, "o")
     look = {
         "color": color, "markersize": 6 if filled else 9, "markerfacecolor": color if filled else "none",
@@ -139,7 +140,8 @@ def cut_page(report: CutReport) -> str:
     """Returns the whole document: where to cut first, then why and at what cost."""
     plot = cut_plot(report)
     parts = [
-        f'<section class="verdicts">{"".join(_verdict(report, point) for point in report.points)}</section>'
+        "<section"
+        f' class="verdicts">{"".join(_verdict(report, point) for point in report.points)}</section>'
     ]
     warnings = [note for note in report.notes if note.startswith("warning:")]
     parts += [f"<p><strong>{escape(note)}</strong></p>" for note in warnings]
@@ -184,8 +186,10 @@ def _verdict(report: CutReport, point: OperatingPoint) -> str:
         body = _large(point.safe_typed, None if hundred is None else hundred.safe.effect)
         body += f"<p>{escape(_costs(safe.effect))}.</p>"
         body += (
-            f"<p>As many other people: {side} {safe.limit:.4g}, with {safe.confidence:.0%} confidence.</p>"
-            f'<p class="plain">Plain cut: {escape(point.typed)}{_of_100(whole)}. {escape(plain)}</p>'
+            f"<p>As many other people: {side} {safe.limit:.4g}, with {safe.confidence:.0%}"
+            " confidence.</p>"
+            f'<p class="plain">Plain cut: {escape(point.typed)}{_of_100(whole)}.'
+            f" {escape(plain)}</p>"
         )
     return f'<article class="verdict"><h2>{escape(wish)}: reject below</h2>{body}</article>'
 
@@ -200,7 +204,10 @@ def _of_100(effect: CutEffect | None) -> str:
 
 def _costs(effect: CutEffect) -> str:
     fnmr = "no mated pair kept" if effect.fnmr is None else f"FNMR {effect.fnmr:.4g}"
-    return f"Keeps {effect.coverage:.1%} of the images, {fnmr} ({effect.errors:,} errors of {effect.mated:,} pairs)"
+    return (
+        f"Keeps {effect.coverage:.1%} of the images, {fnmr} ({effect.errors:,} errors of"
+        f" {effect.mated:,} pairs)"
+    )
 
 
 def _table(table: Table) -> str:

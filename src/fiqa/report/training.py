@@ -55,8 +55,9 @@ def run_page(
     ]
     pace = history[-1]
     lead = (
-        f"{pace['step']} steps, {pace['images']} images in {pace['seconds']:.0f} s; "
-        f"at the last evaluation {pace['images_per_second']:.0f} images per second, {pace['waiting']:.0%} of the time waiting for data."
+        f"{pace['step']} steps, {pace['images']} images in {pace['seconds']:.0f} s; at the last"
+        f" evaluation {pace['images_per_second']:.0f} images per second, {pace['waiting']:.0%} of"
+        " the time waiting for data."
     )
     body = "\n".join(
         [
@@ -69,7 +70,9 @@ def run_page(
                 alt="curves of losses, errors, rank correlations and rate",
             ),
             "<h2>Recipe</h2>",
-            f"<pre>{'<br>'.join(escape(line) for line in json.dumps(recipe, indent=1).splitlines())}</pre>",
+            (
+                f"<pre>{'<br>'.join(escape(line) for line in json.dumps(recipe, indent=1).splitlines())}</pre>"
+            ),
         ]
     )
     return page(f"Training run {name}", body, lead=lead, footer="fiqa train")

@@ -1,7 +1,8 @@
 """Model cards: everything that must be known to run a model file, in a JSON file beside it.
 
-Preprocessing, outputs, polarity, calibration, sha256, licence and paper travel with the weights. Nothing is guessed from shapes or node names: a model file
-without a card is an error, and an unknown key in a card is one too.
+Preprocessing, outputs, polarity, calibration, sha256, licence and paper travel with the weights.
+Nothing is guessed from shapes or node names: a model file without a card is an error, and an
+unknown key in a card is one too.
 """
 
 from __future__ import annotations
@@ -53,10 +54,12 @@ class _Strict(BaseModel):
 
 
 class ModelInput(_Strict):
-    """How aligned uint8 crops become the model's input: (x / scale - mean) / std, per channel in the order of `color`.
+    """How aligned uint8 crops become the model's input: (x / scale - mean) / std, per channel in
+    the order of `color`.
 
-    `size` is the square the crops are resized to (by `resize`, only when they have another size). Examples: ArcFace family RGB, scale 255, mean .5, std .5;
-    MagFace BGR, scale 255, mean 0, std 1; LightQNet BGR, scale 1, mean 127.5, std 128.
+    `size` is the square the crops are resized to (by `resize`, only when they have another size).
+    Examples: ArcFace family RGB, scale 255, mean .5, std .5; MagFace BGR, scale 255, mean 0, std 1;
+    LightQNet BGR, scale 1, mean 127.5, std 128.
     """
 
     size: int = Field(ge=8, le=4096)
@@ -81,15 +84,22 @@ class ModelInput(_Strict):
         'RGB 112x112, (x/255 - 0.5 0.5 0.5)/0.5 0.5 0.5, NCHW'
         """
         mean, std = (" ".join(f"{v:g}" for v in values) for values in (self.mean, self.std))
-        return f"{self.color} {self.size}x{self.size}, (x/{self.scale:g} - {mean})/{std}, {self.layout}"
+        return (
+            f"{self.color} {self.size}x{self.size}, (x/{self.scale:g} - {mean})/{std},"
+            f" {self.layout}"
+        )
 
 
 class ModelOutput(_Strict):
-    """One output of the model. `quality` (N,) or (N,1); `embedding` (N,D); `factors` (N,F), each 0..1, named by `factors`; `measures` (N,M), named by
-    `measures`; `other` is not read.
+    """One output of the model.
 
-    `higher_is_better` is the polarity of a quality or factors output. `reasons` gives, for a factor, the reason code of a face whose factor is below
-    `reason_below`. Factors are those of fiqa.vocabulary.FACTORS and EXTRA_FACTORS; a measure (a probability, a confidence) has any name that no factor has.
+    `quality` (N,) or (N,1); `embedding` (N,D); `factors` (N,F), each 0..1, named by `factors`;
+    `measures` (N,M), named by `measures`; `other` is not read.
+
+    `higher_is_better` is the polarity of a quality or factors output. `reasons` gives, for a
+    factor, the reason code of a face whose factor is below `reason_below`. Factors are those of
+    fiqa.vocabulary.FACTORS and EXTRA_FACTORS; a measure (a probability, a confidence) has any name
+    that no factor has.
     """
 
     name: str
@@ -106,7 +116,8 @@ class ModelOutput(_Strict):
         for role, names in (("factors", self.factors), ("measures", self.measures)):
             if (self.role == role) != bool(names):
                 raise InputError(
-                    f"an output has {role[:-1]} names exactly when its role is {role}, got {self.role} with {names}."
+                    f"an output has {role[:-1]} names exactly when its role is {role}, got"
+                    f" {self.role} with {names}."
                 )
             if len(set(names)) != len(names):
                 raise InputError(
@@ -162,11 +173,14 @@ class RawScale(_Strict):
 class ModelCard(_Strict):
     """What a model file is and how to run it.
 
-    A recognizer has exactly one `embedding` output and an `embedding_dim`; a quality model exactly one `quality` output and a `calibration`. `numbers` holds
-    measured results, each under a key that names data, protocol and measure.
+    A recognizer has exactly one `embedding` output and an `embedding_dim`; a quality model exactly
+    one `quality` output and a `calibration`. `numbers` holds measured results, each under a key
+    that names data, protocol and measure.
 
-    Torch weights (.pt, .pth, .safetensors), which have no graph, say their `backbone`, a name of fiqa.nets.catalog.BACKBONES, and the share that training
-    dropped before the last layer, `dropout`, which no state dict holds. `objective` is the loss that a recognizer was trained with, such as arcface or magface.
+    Torch weights (.pt, .pth, .safetensors), which have no graph, say their `backbone`, a name of
+    fiqa.nets.catalog.BACKBONES, and the share that training dropped before the last layer,
+    `dropout`, which no state dict holds. `objective` is the loss that a recognizer was trained
+    with, such as arcface or magface.
 
     `raw` is the own scale of a quality (higher is better), None where it is open or not known.
     """
@@ -223,7 +237,8 @@ class ModelCard(_Strict):
 
 
 def card_path(model: str | os.PathLike[str]) -> Path:
-    """Returns where the card of a model file is: the same name with the suffix .json; for torch weights .json comes after their own suffix.
+    """Returns where the card of a model file is: the same name with the suffix .json; for torch
+    weights .json comes after their own suffix.
 
     >>> card_path("models/small.onnx").as_posix(), card_path("models/small.pt").as_posix()
     ('models/small.json', 'models/small.pt.json')
@@ -269,7 +284,10 @@ def read_card(path: str | os.PathLike[str]) -> ModelCard:
 
 
 def parse_card(content: Any, origin: str) -> ModelCard:
-    """Returns the card of a JSON value; `origin` is where it came from, for messages. Raises as read_card."""
+    """Returns the card of a JSON value; `origin` is where it came from, for messages.
+
+    Raises as read_card.
+    """
     try:
         return ModelCard.model_validate(content)
     except ValidationError as error:
@@ -287,7 +305,10 @@ def parse_card(content: Any, origin: str) -> ModelCard:
 
 
 def write_card(card: ModelCard, path: str | os.PathLike[str]) -> Path:
-    """Writes `card` as JSON to `path`, whole or not at all, and returns the path. Raises WriteError."""
+    """Writes `card` as JSON to `path`, whole or not at all, and returns the path.
+
+    Raises WriteError.
+    """
     with atomic_path(path) as aside:
         aside.write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return Path(path)

@@ -1,4 +1,5 @@
-"""Writes the card of a model file that came without one, from what its user says and what the file itself says."""
+"""Writes the card of a model file that came without one, from what its user says and what the file
+itself says."""
 
 from __future__ import annotations
 
@@ -22,10 +23,14 @@ _ROLES = {"recognizer": "embedding", "quality": "quality", "detector": "other", 
 
 @dataclass(frozen=True)
 class Described:
-    """What a user says of a model file. `mean` and `std` are one number or three, with commas; `size`, `output`, `name` None: as the file has it.
+    """What a user says of a model file.
 
-    `x0` and `w` are the calibration that a quality model must have; `backbone`, `embedding` (the vector's length) and `dropout` are of torch weights, which
-    fiqa.nets.recognizer describes; `texts` are further fields of the card (license, paper, source, training_data, objective).
+    `mean` and `std` are one number or three, with commas; `size`, `output`, `name` None: as the
+    file has it.
+
+    `x0` and `w` are the calibration that a quality model must have; `backbone`, `embedding` (the
+    vector's length) and `dropout` are of torch weights, which fiqa.nets.recognizer describes;
+    `texts` are further fields of the card (license, paper, source, training_data, objective).
     """
 
     kind: str
@@ -46,11 +51,14 @@ class Described:
 
 
 def describe(model: str | os.PathLike[str], given: Described, *, replace: bool = False) -> Path:
-    """Writes the card of the ONNX file `model` beside it, proves that the model runs with it, and returns the card's path.
+    """Writes the card of the ONNX file `model` beside it, proves that the model runs with it, and
+    returns the card's path.
 
     Raises:
-        InputError: a card is there and `replace` is False; something that the file leaves open was not given, or contradicts the file.
-        UnknownNameError: no such kind, color or output. WeightsError, ReadError, UnsafeFileError: as OnnxModel.
+        InputError: a card is there and `replace` is False; something that the file leaves open was
+            not given, or contradicts the file.
+        UnknownNameError: no such kind, color or output.
+        WeightsError, ReadError, UnsafeFileError: as OnnxModel.
     """
     file, path = Path(model), card_path(model)
     if path.exists() and not replace:
@@ -97,7 +105,10 @@ def _fields(file: Path, content: bytes, session: Any, given: Described) -> dict[
         if given.x0 is None or given.w is None:
             raise InputError(
                 "A quality model must have a calibration: x0 and w must be given.",
-                hint="x0: its median on your faces; w: a quarter of the distance between its 10 % and 90 % quantiles",
+                hint=(
+                    "x0: its median on your faces; w: a quarter of the distance between its 10 %"
+                    " and 90 % quantiles"
+                ),
             )
         fields["calibration"] = {"x0": given.x0, "w": given.w}
     return fields

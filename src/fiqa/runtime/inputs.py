@@ -26,7 +26,8 @@ def as_faces(
         side: a size besides 112 that is right too: that of a model's input.
 
     Raises:
-        ShapeError: another shape, type or size. UnknownNameError: another color.
+        ShapeError: another shape, type or size.
+        UnknownNameError: another color.
         InputError: `color` or `resize` with Faces.
     """
     given = isinstance(crops, Faces)
@@ -38,9 +39,12 @@ def as_faces(
         return faces
     if not resize:
         raise ShapeError(
-            f"crops must be aligned faces of {ALIGNED_SIZE} x {ALIGNED_SIZE} pixels, got {size} x {size}.",
-            hint="whole photographs: fiqa.score(paths) or fiqa.align; "
-            "aligned crops of another size: resize=True to a scorer, or bring them to 112 yourself",
+            f"crops must be aligned faces of {ALIGNED_SIZE} x {ALIGNED_SIZE} pixels, got {size} x"
+            f" {size}.",
+            hint=(
+                "whole photographs: fiqa.score(paths) or fiqa.align; aligned crops of another size:"
+                " resize=True to a scorer, or bring them to 112 yourself"
+            ),
         )
     empty = np.empty((0, ALIGNED_SIZE, ALIGNED_SIZE, 3), np.uint8)
     return Faces(np.stack([resized(crop) for crop in faces.crops]) if len(faces) else empty)

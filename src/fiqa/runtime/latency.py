@@ -17,7 +17,8 @@ _WARM = 3
 
 @dataclass(frozen=True)
 class Latency:
-    """Milliseconds for one crop, preprocessing left out: the median `p50` and the 95th percentile `p95` of `runs` calls with `threads` threads."""
+    """Milliseconds for one crop, preprocessing left out: the median `p50` and the 95th percentile
+    `p95` of `runs` calls with `threads` threads."""
 
     size: int
     threads: int
@@ -27,9 +28,12 @@ class Latency:
 
 
 def latency(model: bytes, *, size: int, threads: int, runs: int = 50) -> Latency:
-    """Returns how long an ONNX model takes for one crop of `size` pixels on the CPU with `threads` threads.
+    """Returns how long an ONNX model takes for one crop of `size` pixels on the CPU with `threads`
+    threads.
 
-    Raises: InputError (runs below 1), WeightsError (the runtime cannot load it).
+    Raises:
+        InputError: runs below 1.
+        WeightsError: the runtime cannot load it.
     """
     checks.in_range(runs, "runs", 1, 10**6)
     session = open_session(model, "the model", threads=threads)

@@ -1,4 +1,5 @@
-"""ONNX models run as their cards say: the file checked first, one preprocessing path, the same values for every batch size."""
+"""ONNX models run as their cards say: the file checked first, one preprocessing path, the same
+values for every batch size."""
 
 from __future__ import annotations
 
@@ -70,11 +71,12 @@ def read_model(path: str | os.PathLike[str]) -> bytes:
 def open_session(content: bytes, name: str, *, threads: int | None = None) -> Any:
     """Returns an onnxruntime session on the CPU for checked model bytes.
 
-    `threads` None is one per core, and one in a worker process, whose siblings keep the other cores busy. Threads that wait do not spin: that would take
-    the core from those that work.
+    `threads` None is one per core, and one in a worker process, whose siblings keep the other cores
+    busy. Threads that wait do not spin: that would take the core from those that work.
 
     Raises:
-        WeightsError: the runtime cannot load the model (an operator that it lacks, shapes that contradict).
+        WeightsError: the runtime cannot load the model (an operator that it lacks, shapes that
+            contradict).
     """
     onnxruntime = _runtime()
     options = onnxruntime.SessionOptions()
@@ -129,7 +131,8 @@ class OnnxModel:
 
     Raises:
         WeightsError: no file, no card, or a file whose sha256 is not the card's.
-        ReadError, UnsafeFileError: see read_model. UnknownNameError: the card names an output that the model does not have.
+        ReadError, UnsafeFileError: see read_model.
+        UnknownNameError: the card names an output that the model does not have.
         InputError: the model's input has another type or shape than the card says.
     """
 
@@ -146,8 +149,8 @@ class OnnxModel:
         self.sha256 = hashlib.sha256(content).hexdigest()
         if self.sha256 != self.card.sha256:
             raise WeightsError(
-                f"{self.path} must be the file that its card describes (sha256 {self.card.sha256[:12]}...), "
-                f"its sha256 is {self.sha256[:12]}...",
+                f"{self.path} must be the file that its card describes (sha256"
+                f" {self.card.sha256[:12]}...), its sha256 is {self.sha256[:12]}...",
                 hint="fetch the model again, or write a new card if you changed it on purpose",
             )
         self._session = open_session(content, str(self.path), threads=threads)
@@ -171,14 +174,17 @@ class OnnxModel:
             isinstance(got, int) and got != need for got, need in zip(shape[1:], want, strict=True)
         ):
             raise InputError(
-                f"{self.path} must take (N, {', '.join(map(str, want))}) as its card says, it takes {shape}."
+                f"{self.path} must take (N, {', '.join(map(str, want))}) as its card says, it takes"
+                f" {shape}."
             )
         return inputs[0].name, shape[0] if isinstance(shape[0], int) and shape[0] > 0 else None
 
     def run(self, crops: NDArray[np.uint8]) -> dict[str, FloatArray]:
-        """Returns role -> (N, K) float32 for (N,S,S,3) uint8 RGB crops, one entry per output that the card gives a role to read.
+        """Returns role -> (N, K) float32 for (N,S,S,3) uint8 RGB crops, one entry per output that
+        the card gives a role to read.
 
-        Crops go through in batches of 32, or of the model's own size where it is fixed (the last one padded, one by one for a size of 1).
+        Crops go through in batches of 32, or of the model's own size where it is fixed (the last
+        one padded, one by one for a size of 1).
 
         Raises:
             ShapeError: crops of another shape or dtype, or an output that has not one row per crop.
@@ -257,12 +263,15 @@ class OnnxEmbedder:
         self.objective = self.model.card.objective
 
     def embed(self, crops: NDArray[np.uint8]) -> FloatArray:
-        """Returns (N,D) float32 vectors as the network gives them (not normalized) for (N,S,S,3) uint8 RGB crops."""
+        """Returns (N,D) float32 vectors as the network gives them (not normalized) for (N,S,S,3)
+        uint8 RGB crops."""
         return self.model.run(crops)["embedding"]
 
 
 class OnnxScorer(Scorer):
-    """A quality model from an ONNX file and its card. Higher is better, whatever the file's own polarity.
+    """A quality model from an ONNX file and its card.
+
+    Higher is better, whatever the file's own polarity.
 
     Raises: as OnnxModel, and InputError when the card is of another kind.
     """
@@ -321,7 +330,8 @@ class OnnxScorer(Scorer):
 def _factors(
     values: FloatArray, output: ModelOutput, measures: Mapping[str, FloatArray]
 ) -> Factors:
-    """Factors from (N,F) qualities; a face's reasons are those of its factors below `reason_below`, the lowest first."""
+    """Factors from (N,F) qualities; a face's reasons are those of its factors below `reason_below`,
+    the lowest first."""
     column: Mapping[str, FloatArray] = {name: values[:, i] for i, name in enumerate(output.factors)}
     missing = np.full(len(values), np.nan, np.float32)
     reasons = []

@@ -1,9 +1,12 @@
 """Refuses ONNX files whose tensors live in other files, before any runtime opens them.
 
-ONNX lets a tensor name an external file by path, so a hostile model could make a runtime read any file. This module walks the protobuf wire format of a
-model [1] and looks at every tensor: in the graph, its subgraphs, attributes, sparse tensors, functions and training graphs. It needs no ONNX package.
+ONNX lets a tensor name an external file by path, so a hostile model could make a runtime read any
+file. This module walks the protobuf wire format of a model [1] and looks at every tensor: in the
+graph, its subgraphs, attributes, sparse tensors, functions and training graphs. It needs no ONNX
+package.
 
-[1] https://protobuf.dev/programming-guides/encoding and the field numbers of onnx.proto (ONNX 1.16 and later).
+[1] https://protobuf.dev/programming-guides/encoding and the field numbers of onnx.proto (ONNX 1.16
+and later).
 """
 
 from __future__ import annotations
@@ -38,7 +41,8 @@ _CHILDREN: Mapping[str, Mapping[int, str]] = MappingProxyType(
         "TensorProto": {},
     }
 )
-"""The messages that can hold a tensor: field number -> message, for each message on the way to one."""
+"""The messages that can hold a tensor: field number -> message, for each message on the way to
+one."""
 
 
 def refuse_external_data(model: bytes, name: str = "model") -> None:
@@ -49,8 +53,10 @@ def refuse_external_data(model: bytes, name: str = "model") -> None:
         name: what to call it in a message.
 
     Raises:
-        UnsafeFileError: a tensor names external data, messages are nested deeper than protobuf allows, or the file is in ONNX Runtime's own format.
-        ReadError: it is not an ONNX file: empty, truncated or malformed protobuf, or without a graph.
+        UnsafeFileError: a tensor names external data, messages are nested deeper than protobuf
+            allows, or the file is in ONNX Runtime's own format.
+        ReadError: it is not an ONNX file: empty, truncated or malformed protobuf, or without a
+            graph.
 
     >>> refuse_external_data(bytes([0x3A, 0x00]))  # field 7, the graph, of length 0
     """
@@ -76,7 +82,8 @@ class _MalformedError(ValueError):
 
 
 def _walk(message: memoryview, kind: str, name: str, depth: int) -> int:
-    """Checks every tensor below `message`, a message of type `kind`; returns how many graphs are its direct fields."""
+    """Checks every tensor below `message`, a message of type `kind`; returns how many graphs are
+    its direct fields."""
     if depth > _DEPTH:
         raise UnsafeFileError(
             f"{name} must nest its messages at most {_DEPTH} deep, it nests deeper."
@@ -89,7 +96,10 @@ def _walk(message: memoryview, kind: str, name: str, depth: int) -> int:
         ):
             raise UnsafeFileError(
                 f"{name} must hold all its tensors, it names external data for one.",
-                hint="save it as one file: onnx.save_model(onnx.load(path), out, save_as_external_data=False)",
+                hint=(
+                    "save it as one file: onnx.save_model(onnx.load(path), out,"
+                    " save_as_external_data=False)"
+                ),
             )
         if number in children and isinstance(value, memoryview):
             graphs += children[number] == "GraphProto"
@@ -98,7 +108,8 @@ def _walk(message: memoryview, kind: str, name: str, depth: int) -> int:
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Yields (field number, value) of a message: an int for a varint, the bytes for a length-delimited field (fixed ones hold no tensor)."""
+    """Yields (field number, value) of a message: an int for a varint, the bytes for a
+    length-delimited field (fixed ones hold no tensor)."""
     at, end = 0, len(message)
     while at < end:
         tag, at = _varint(message, at, 5)

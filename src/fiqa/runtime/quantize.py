@@ -1,4 +1,5 @@
-"""int8 models: weights and activations of an ONNX file as bytes, from the ranges that real crops give (static, QDQ)."""
+"""int8 models: weights and activations of an ONNX file as bytes, from the ranges that real crops
+give (static, QDQ)."""
 
 from __future__ import annotations
 
@@ -23,14 +24,17 @@ _BATCH = 16
 
 
 def quantized(model: bytes, crops: NDArray[np.uint8], spec: ModelInput) -> bytes:
-    """Returns the model in int8: per-channel weights, activations in the range that `crops` give them; inputs and outputs stay float32.
+    """Returns the model in int8: per-channel weights, activations in the range that `crops` give
+    them; inputs and outputs stay float32.
 
     Args:
         model: an ONNX file.
         crops: (N,S,S,3) uint8 RGB, at least 1; faces as the model will meet them.
         spec: the `input` of the model's card.
 
-    Raises: MissingExtraError (onnx comes with fiqa[train]), EvidenceError (no crop).
+    Raises:
+        MissingExtraError: onnx comes with fiqa[train].
+        EvidenceError: no crop.
     """
     if not len(crops):
         raise EvidenceError("int8 needs at least one crop to take ranges from, got none.")
@@ -73,7 +77,8 @@ def _input_name(model: bytes) -> str:
 
 
 class _Reader:
-    """Hands out the prepared crops batch by batch: what onnxruntime.quantization calls a calibration data reader."""
+    """Hands out the prepared crops batch by batch: what onnxruntime.quantization calls a
+    calibration data reader."""
 
     def __init__(self, crops: NDArray[np.uint8], spec: ModelInput, name: str) -> None:
         self._parts: Iterator[NDArray[np.float32]] = (

@@ -1,7 +1,9 @@
-"""Model files: where they are looked for, how they are fetched, and how they are proved to be the right ones.
+"""Model files: where they are looked for, how they are fetched, and how they are proved to be the
+right ones.
 
-A model is named by a path or a name. A name is looked for in FIQA_HOME (default ~/.cache/fiqa), then among the files that come with fiqa. Nothing is fetched
-unless `pull` is called, and what it fetches must have the pinned sha256.
+A model is named by a path or a name. A name is looked for in FIQA_HOME (default ~/.cache/fiqa),
+then among the files that come with fiqa. Nothing is fetched unless `pull` is called, and what it
+fetches must have the pinned sha256.
 """
 
 from __future__ import annotations
@@ -40,7 +42,8 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Download:
-    """A model file that can be fetched: its `file` name in FIQA_HOME, `url`, exact `size` in bytes, `sha256`, `license`, `source`, what it is for."""
+    """A model file that can be fetched: its `file` name in FIQA_HOME, `url`, exact `size` in bytes,
+    `sha256`, `license`, `source`, what it is for."""
 
     file: str
     url: str
@@ -53,7 +56,11 @@ class Download:
 
 @dataclass(frozen=True)
 class Located:
-    """One line of the listing. `path` is None when the file is not here; `state` is present, absent, or wrong (its sha256 is not the pinned one)."""
+    """One line of the listing.
+
+    `path` is None when the file is not here; `state` is present, absent, or wrong (its sha256 is
+    not the pinned one).
+    """
 
     name: str
     path: Path | None
@@ -83,7 +90,10 @@ REGISTRY: Mapping[str, Download] = MappingProxyType(
                 sha256=sha256,
                 license="MIT",
                 source="https://github.com/KaenChan/lightqnet",
-                summary=f"LightQNet quality, width {width}: fiqa score --model lightqnet --set width={width}",
+                summary=(
+                    f"LightQNet quality, width {width}: fiqa score --model lightqnet --set"
+                    f" width={width}"
+                ),
             )
             for width, size, sha256 in (
                 (
@@ -105,13 +115,18 @@ REGISTRY: Mapping[str, Download] = MappingProxyType(
         },
         "ediffiqa_t": Download(
             file="ediffiqa_t.onnx",
-            url="https://media.githubusercontent.com/media/opencv/opencv_zoo/85e6d8ff851728d5198efb892f1fdb0c7847d07f/models/"
-            "face_image_quality_assessment_ediffiqa/ediffiqa_tiny_jun2024.onnx",
+            url=(
+                "https://media.githubusercontent.com/media/opencv/opencv_zoo/85e6d8ff851728d5198efb892f1fdb0c7847d07f/models/"
+                "face_image_quality_assessment_ediffiqa/ediffiqa_tiny_jun2024.onnx"
+            ),
             size=7272678,
             sha256="9426c899cc0f01665240cb7d9e7f98e18e24e456c178326c771a43da289bfc6a",
             license="CC-BY-4.0",
             source="https://github.com/opencv/opencv_zoo",
-            summary="eDifFIQA(T) quality; comes without a card: fiqa weights card FILE --kind quality --color RGB --mean .5 --std .5 --x0 X0 --w W",
+            summary=(
+                "eDifFIQA(T) quality; comes without a card: fiqa weights card FILE --kind quality"
+                " --color RGB --mean .5 --std .5 --x0 X0 --w W"
+            ),
         ),
     }
 )
@@ -127,11 +142,13 @@ def find(name: str | os.PathLike[str]) -> Path:
     """Returns the model file of a path or a name.
 
     Args:
-        name: a path to a file; or a name, which stands for NAME.onnx (or the registry's file) in FIQA_HOME and then among the packaged ones.
+        name: a path to a file; or a name, which stands for NAME.onnx (or the registry's file) in
+            FIQA_HOME and then among the packaged ones.
 
     Raises:
-        WeightsError: there is no such file (the message says where it was looked for), or it is not what its name says: a folder, a broken link, a file of the
-            registry that has another sha256 than the pinned one.
+        WeightsError: there is no such file (the message says where it was looked for), or it is not
+            what its name says: a folder, a broken link, a file of the registry that has another
+            sha256 than the pinned one.
     """
     given = Path(name).expanduser()
     if given.is_file():
@@ -139,10 +156,13 @@ def find(name: str | os.PathLike[str]) -> Path:
     text, known, place = str(name), REGISTRY.get(str(name)), located(name)
     if place is None:
         raise WeightsError(
-            f"Model {text!r} must be a file or a known name; looked for {', '.join(map(str, _places(text)))}.",
-            hint=f"fiqa weights pull {text}"
-            if known
-            else "give the path of a model file, or see: fiqa weights list",
+            f"Model {text!r} must be a file or a known name; looked for"
+            f" {', '.join(map(str, _places(text)))}.",
+            hint=(
+                f"fiqa weights pull {text}"
+                if known
+                else "give the path of a model file, or see: fiqa weights list"
+            ),
         )
     if not place.is_file():
         kind = "a folder" if place.is_dir() else "a link that leads nowhere"
@@ -153,7 +173,8 @@ def find(name: str | os.PathLike[str]) -> Path:
 
 
 def located(name: str | os.PathLike[str]) -> Path | None:
-    """Returns where `find` would look at last: the place of a path or a name, None where nothing is.
+    """Returns where `find` would look at last: the place of a path or a name, None where nothing
+    is.
 
     What lies there may still be no model; `find` says so.
     """
@@ -188,11 +209,13 @@ def mistaken(start: bytes, size: int, wanted: int | None = None) -> str | None:
 
 
 def pull(name: str) -> Path:
-    """Fetches the registry's file `name` into FIQA_HOME and returns its path; a file that is there and right is not fetched again.
+    """Fetches the registry's file `name` into FIQA_HOME and returns its path; a file that is there
+    and right is not fetched again.
 
     Raises:
         UnknownNameError: the registry has no such name.
-        WeightsError: it cannot be fetched, or what came is not the pinned file (nothing is written then).
+        WeightsError: it cannot be fetched, or what came is not the pinned file (nothing is written
+            then).
     """
     known, place = _known(name), home() / _file(name)
     if place.is_file() and sha256_file(place) == known.sha256:
@@ -210,7 +233,8 @@ def pull(name: str) -> Path:
     digest = hashlib.sha256(content).hexdigest()
     if digest != known.sha256:
         raise WeightsError(
-            f"{name} must have sha256 {known.sha256}; what {known.url} sent has {digest}, nothing was written.",
+            f"{name} must have sha256 {known.sha256}; what {known.url} sent has {digest}, nothing"
+            " was written.",
             hint=remedy,
         )
     with atomic_path(place) as aside:
@@ -219,10 +243,12 @@ def pull(name: str) -> Path:
 
 
 def verify(name: str | os.PathLike[str]) -> Path:
-    """Returns the path of a model file after checking its sha256: against the registry's for a name in it, against its card's for any other.
+    """Returns the path of a model file after checking its sha256: against the registry's for a name
+    in it, against its card's for any other.
 
     Raises:
-        WeightsError: the file or its card is absent, or its sha256 is another. ReadError, InputError: the card is not one.
+        WeightsError: the file or its card is absent, or its sha256 is another.
+        ReadError, InputError: the card is not one.
     """
     from fiqa.runtime.cards import card_path, read_card
 
@@ -233,7 +259,8 @@ def verify(name: str | os.PathLike[str]) -> Path:
 
 
 def listing() -> list[Located]:
-    """Returns every model that has a name here: the registry's, then the other .onnx files of FIQA_HOME and of the package, by name."""
+    """Returns every model that has a name here: the registry's, then the other .onnx files of
+    FIQA_HOME and of the package, by name."""
     rows = [_registered(name, known) for name, known in sorted(REGISTRY.items())]
     seen = {row.name for row in rows}
     for folder, origin in ((home(), "FIQA_HOME"), (packaged(), "comes with fiqa")):
@@ -271,7 +298,9 @@ def _prove(place: Path, wanted: str, size: int | None = None) -> None:
     raise WeightsError(
         f"{place} must have sha256 {wanted}, it has {digest}"
         + (f"; it is {kind}." if kind else "."),
-        hint="delete it and fetch it again; to use another file on purpose, give its path and a card",
+        hint=(
+            "delete it and fetch it again; to use another file on purpose, give its path and a card"
+        ),
     )
 
 
@@ -292,7 +321,8 @@ def _registered(name: str, known: Download) -> Located:
 
 
 def _read_at_most(response: IO[bytes], size: int) -> bytes:
-    """Reads a body that must have exactly `size` bytes; never holds more than one byte beyond it."""
+    """Reads a body that must have exactly `size` bytes; never holds more than one byte beyond
+    it."""
     pieces, left = [], size + 1
     while left > 0 and (piece := response.read(min(_CHUNK, left))):
         pieces.append(piece)

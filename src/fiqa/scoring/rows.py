@@ -1,6 +1,8 @@
-"""From image files to rows of scores, one batch of images at a time; what every worker process of `score` runs.
+"""From image files to rows of scores, one batch of images at a time; what every worker process of
+`score` runs.
 
-A row never ends the run: what cannot be read, found, aligned or scored becomes a row with a status and no numbers.
+A row never ends the run: what cannot be read, found, aligned or scored becomes a row with a status
+and no numbers.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ _log = logging.getLogger(__name__)
 
 
 def blank_row(source: Source, status: str) -> Row:
-    """Returns the row of an image that has no numbers (yet): every column of the table of scores, in order."""
+    """Returns the row of an image that has no numbers (yet): every column of the table of scores,
+    in order."""
     return {
         "id": source.id,
         "path": source.path,
@@ -59,9 +62,9 @@ def blank_row(source: Source, status: str) -> Row:
 def scales(scorer: Scorer) -> dict[str, Any]:
     """Returns what the sidecar of a table says of its columns of numbers: which scale each is on.
 
-    `of` is "model" for the model's own scale and "calibration" for one that was laid over it; `range`
-    its ends, None where it is open or not known; `labels` the spread of the labels that the model
-    learned, on its own scale brought to 0..1, where its card has it.
+    `of` is "model" for the model's own scale and "calibration" for one that was laid over it;
+    `range` its ends, None where it is open or not known; `labels` the spread of the labels that the
+    model learned, on its own scale brought to 0..1, where its card has it.
     """
     ends = scorer.raw_range
     raw: dict[str, Any] = {"of": "model", "range": None if ends is None else list(ends)}
@@ -75,11 +78,18 @@ def scales(scorer: Scorer) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class FaceScoring:
-    """How faces are scored: `score(images)` as an object that every process can load its own detector and scorer from.
+    """How faces are scored: `score(images)` as an object that every process can load its own
+    detector and scorer from.
 
-    Fields: `model` name or path, None the default; `aligned` whether the images are crops; `detector`, `weights` and `faces` as in fiqa.score; `explain`
-    whether factors and reasons are wanted; `limits` of reading; `recognizer` the file of the method's recognizer, None where it asks none; `settings` of the
-    method, name and value; `orientation` as in fiqa.score.
+    Attributes:
+        model: name or path, None the default.
+        aligned: whether the images are crops.
+        detector, weights and faces: as in fiqa.score.
+        explain: whether factors and reasons are wanted.
+        limits: of reading.
+        recognizer: the file of the method's recognizer, None where it asks none.
+        settings: of the method, name and value.
+        orientation: as in fiqa.score.
     """
 
     model: str | None
@@ -126,7 +136,8 @@ class FaceScoring:
         return detector(self.detector, weights=self.weights)
 
     def __call__(self, batch: Sequence[Source]) -> list[list[Row]]:
-        """Returns the rows of each image, at least one each; `[]` loads what is needed and returns `[]`."""
+        """Returns the rows of each image, at least one each; `[]` loads what is needed and returns
+        `[]`."""
         scorer = self.scorer
         if not self.aligned:
             _ = self.finder
@@ -137,7 +148,8 @@ class FaceScoring:
         return [[row for row, _ in rows] for rows in found]
 
     def _find(self, source: Source) -> list[tuple[Row, Faces | None]]:
-        """Returns the faces of one image with their rows, or one row that says why there is none."""
+        """Returns the faces of one image with their rows, or one row that says why there is
+        none."""
         if source.status != "ok":
             return [(blank_row(source, source.status), None)]
         try:
@@ -181,7 +193,8 @@ class FaceScoring:
         ]
 
     def _fill(self, scorer: Scorer, rows: list[Row], faces: list[Faces]) -> None:
-        """Writes the numbers of all faces into their rows; face by face where the batch fails, so that only the culprit is lost."""
+        """Writes the numbers of all faces into their rows; face by face where the batch fails, so
+        that only the culprit is lost."""
         try:
             numbers = self._numbers(scorer, joined(faces))
         except Exception:  # noqa: BLE001 - as in _find
@@ -206,16 +219,18 @@ class FaceScoring:
             "preprocess": scorer.preprocess,
         }
         return [
-            {
-                "raw": float(raw[i]),
-                "score": float(share[i]),
-                "uqs": int(uqs[i]),
-                "level": LEVELS[level[i]],
-                **_reasons(why, i, faces),
-                **source,
-            }
-            if finite[i]
-            else {"status": "failed"}
+            (
+                {
+                    "raw": float(raw[i]),
+                    "score": float(share[i]),
+                    "uqs": int(uqs[i]),
+                    "level": LEVELS[level[i]],
+                    **_reasons(why, i, faces),
+                    **source,
+                }
+                if finite[i]
+                else {"status": "failed"}
+            )
             for i in range(len(faces))
         ]
 

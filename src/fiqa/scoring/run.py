@@ -42,8 +42,8 @@ _PART = 512
 
 @dataclass(frozen=True)
 class Summary:
-    """What became of a run: `statuses` status -> how many rows, `current` True where the output was there already and nothing was done, `first` the first row
-    that failed, in words."""
+    """What became of a run: `statuses` status -> how many rows, `current` True where the output was
+    there already and nothing was done, `first` the first row that failed, in words."""
 
     statuses: Mapping[str, int]
     current: bool = False
@@ -73,7 +73,8 @@ class Summary:
 
 @dataclass(frozen=True)
 class Scoring:
-    """A run that is decided and not begun: which images, how, on how many processes; `given` whatever it was told to read."""
+    """A run that is decided and not begun: which images, how, on how many processes; `given`
+    whatever it was told to read."""
 
     manifest: Manifest
     how: FaceScoring
@@ -88,12 +89,14 @@ class Scoring:
         guard_outputs(outputs, self.given, self.manifest)
 
     def rows(self, start: int = 0) -> Generator[list[Row], None, None]:
-        """Yields the rows of each image from number `start` on, in the manifest's order, in bounded memory."""
+        """Yields the rows of each image from number `start` on, in the manifest's order, in bounded
+        memory."""
         images = islice(sources(self.manifest), start, None)
         return map_batches(self.how, images, died=_died, workers=self.workers)
 
     def record(self) -> dict[str, Any]:
-        """Returns what decides the rows, for the sidecar: settings, versions of method and detector, and path, size and time of every image."""
+        """Returns what decides the rows, for the sidecar: settings, versions of method and
+        detector, and path, size and time of every image."""
         how = {
             name: value for name, value in asdict(self.how).items() if name != "limits"
         } | asdict(self.how.limits)
@@ -125,7 +128,8 @@ def plan(
     workers: int | None = None,
     orientation: str = "exif",
 ) -> Scoring:
-    """Returns the run that fiqa.score with the same arguments makes, for those who want its rows one by one (`.rows()`); raises as fiqa.score."""
+    """Returns the run that fiqa.score with the same arguments makes, for those who want its rows
+    one by one (`.rows()`); raises as fiqa.score."""
     crops = aligned or detector == "none"
     if aligned and (detector not in ("auto", "none") or weights is not None):
         raise InputError(
@@ -166,7 +170,8 @@ def write_scores(
 ) -> Summary:
     """Writes the table of scores to `path` in bounded memory, with its sidecar.
 
-    A run that was killed goes on where it stopped and ends with the same bytes; one whose output is current does nothing.
+    A run that was killed goes on where it stopped and ends with the same bytes; one whose output is
+    current does nothing.
 
     Args:
         run: what `plan` returned.

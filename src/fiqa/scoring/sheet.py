@@ -1,4 +1,5 @@
-"""The contact sheet of a table of scores: the crops cut again from the files, the rows laid out by fiqa.report.sheet."""
+"""The contact sheet of a table of scores: the crops cut again from the files, the rows laid out by
+fiqa.report.sheet."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ def write_sheet(
     limits: Limits | None = None,
     footer: str = "",
 ) -> None:
-    """Writes one self-contained HTML page with a card per row, the failed and the worst first; of more than 500 rows those are shown, and all are counted.
+    """Writes one self-contained HTML page with a card per row, the failed and the worst first; of
+    more than 500 rows those are shown, and all are counted.
 
     Args:
         rows: of the table of scores, made with `explain`.
@@ -51,7 +53,8 @@ def write_sheet(
 
 
 def _crop(row: Mapping[str, Any], limits: Limits | None) -> NDArray[np.uint8] | None:
-    """The face of a row, as it was scored; None where it has no score or its file has changed since."""
+    """The face of a row, as it was scored; None where it has no score or its file has changed
+    since."""
     if row["uqs"] is None:
         return None
     try:

@@ -1,1 +1,4 @@
-"""The training engine: configuration, data, objectives, one loop, checkpoints. It needs torch; the verb `fiqa.train` drives it."""
+"""The training engine: configuration, data, objectives, one loop, checkpoints.
+
+It needs torch; the verb `fiqa.train` drives it.
+"""

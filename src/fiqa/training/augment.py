@@ -1,4 +1,5 @@
-"""Augmentation of aligned crops, on numpy: each crop's changes depend on the seed, the epoch and its row alone, whoever computes them."""
+"""Augmentation of aligned crops, on numpy: each crop's changes depend on the seed, the epoch and
+its row alone, whoever computes them."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ def generator(*key: int) -> np.random.Generator:
 
 
 def augmented(crop: Crop, how: Augment, rng: np.random.Generator) -> Crop:
-    """Returns one crop (S,S,3) uint8 RGB flipped, tinted, blurred and made noisy, as `how` says; a crop without color keeps none.
+    """Returns one crop (S,S,3) uint8 RGB flipped, tinted, blurred and made noisy, as `how` says; a
+    crop without color keeps none.
 
     Every draw is made whatever the options, so that one option does not change what another draws.
     """
@@ -62,7 +64,8 @@ def _bytes(pixels: NDArray[Any]) -> Crop:
 
 
 def plan(how: Augment, rng: np.random.Generator) -> tuple[tuple[str, float], ...]:
-    """Returns the kinds and strengths of one degradation drawn from the preset, in the order in which they happen; most often none, as `how.degrade` says.
+    """Returns the kinds and strengths of one degradation drawn from the preset, in the order in
+    which they happen; most often none, as `how.degrade` says.
 
     The same plan goes on every crop that a ranking loss compares, so that their order stays true.
     """

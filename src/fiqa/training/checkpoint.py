@@ -1,7 +1,9 @@
-"""Checkpoints: one safetensors file from which a run goes on bit for bit, and the best weights by each metric with a JSON file beside them.
+"""Checkpoints: one safetensors file from which a run goes on bit for bit, and the best weights by
+each metric with a JSON file beside them.
 
-The file to go on from holds the network, what the objective has of its own, the optimizer, the state of the random generators and, as JSON in its header, the
-position and the history. It is written aside, synced and renamed, so a kill leaves the one before.
+The file to go on from holds the network, what the objective has of its own, the optimizer, the
+state of the random generators and, as JSON in its header, the position and the history. It is
+written aside, synced and renamed, so a kill leaves the one before.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ def state_path(folder: str | os.PathLike[str]) -> Path:
 
 
 def best_path(folder: str | os.PathLike[str], metric: str) -> Path:
-    """Returns where the best weights by `metric` are; what is known of them is beside, with the suffix .json."""
+    """Returns where the best weights by `metric` are; what is known of them is beside, with the
+    suffix .json."""
     return Path(folder) / f"best_{metric}.safetensors"
 
 
@@ -65,9 +68,12 @@ def load_state(
     *,
     key: str,
 ) -> dict[str, Any] | None:
-    """Puts network, objective, optimizer and random generators where the run in `folder` stood, and returns the position; None where it has not begun.
+    """Puts network, objective, optimizer and random generators where the run in `folder` stood, and
+    returns the position; None where it has not begun.
 
-    Raises: InputError (the position's `key` is another), WeightsError (the file is no such state).
+    Raises:
+        InputError: the position's `key` is another.
+        WeightsError: the file is no such state.
     """
     file = state_path(folder)
     if not file.is_file():
@@ -90,14 +96,18 @@ def load_state(
         ) from error
     if position["key"] != key:
         raise InputError(
-            f"{os.fspath(folder)!r} must be empty or hold a run of this recipe and data; it holds another.",
+            f"{os.fspath(folder)!r} must be empty or hold a run of this recipe and data; it holds"
+            " another.",
             hint="choose another folder with -o, or use --force to begin again",
         )
     return position
 
 
 def objective_state(folder: str | os.PathLike[str]) -> dict[str, Tensor]:
-    """Returns what the objective of a run had of its own when it was saved last: name -> tensor. Raises WeightsError."""
+    """Returns what the objective of a run had of its own when it was saved last: name -> tensor.
+
+    Raises WeightsError.
+    """
     file = state_path(folder)
     try:
         with safe_open(file, framework="pt") as opened:
@@ -112,7 +122,10 @@ def objective_state(folder: str | os.PathLike[str]) -> dict[str, Tensor]:
 def save_best(
     folder: str | os.PathLike[str], metric: str, net: nn.Module, found: Mapping[str, Any]
 ) -> None:
-    """Writes the network as the best by `metric`, with what was `found` about it as JSON. Raises WriteError."""
+    """Writes the network as the best by `metric`, with what was `found` about it as JSON.
+
+    Raises WriteError.
+    """
     file = best_path(folder, metric)
     _write(file, net.state_dict(), {})
     with atomic_path(file.with_suffix(".json")) as aside:

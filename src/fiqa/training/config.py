@@ -1,6 +1,7 @@
 """Recipes: everything that decides a training run, as frozen dataclasses read from TOML.
 
-A key that no table has is refused with the closest one, and so is a value of another type. Paths are taken from the working directory.
+A key that no table has is refused with the closest one, and so is a value of another type. Paths
+are taken from the working directory.
 """
 
 from __future__ import annotations
@@ -35,17 +36,24 @@ __all__ = [
 ]
 
 METRICS = ("mae", "rmse", "spearman", "spearman_identity", "spearman_middle", "step")
-"""What a checkpoint can be chosen by; the first two are better when lower. By `step` the last one is kept."""
+"""What a checkpoint can be chosen by; the first two are better when lower.
+
+By `step` the last one is kept.
+"""
 
 
 @dataclass(frozen=True)
 class Data:
-    """`faces` what fiqa.scan takes (aligned crops); `labels` a quality file; `factors` a table with factor columns, as `fiqa score --explain` writes it, or "".
+    """`faces` what fiqa.scan takes (aligned crops); `labels` a quality file; `factors` a table with
+    factor columns, as `fiqa score --explain` writes it, or "".
 
-    `split` says how the share `validation` is chosen: "identity" holds out whole people, "stride" every k-th image of the list sorted by label, "column" the
-    rows whose `split` in the manifest is validation. `size` is the side of the crops in pixels. `cache` is a folder for decoded crops, "" the run's own.
-    `per_identity` images of one person come together in a batch (a ranking loss needs at least 2). `rescale` brings the labels to 0..1 by their least and
-    largest. `confidence` is a quality file that says of every image how far its label is to be trusted, for objectives that ask, or "".
+    `split` says how the share `validation` is chosen: "identity" holds out whole people, "stride"
+    every k-th image of the list sorted by label, "column" the rows whose `split` in the manifest is
+    validation. `size` is the side of the crops in pixels. `cache` is a folder for decoded crops, ""
+    the run's own. `per_identity` images of one person come together in a batch (a ranking loss
+    needs at least 2). `rescale` brings the labels to 0..1 by their least and largest. `confidence`
+    is a quality file that says of every image how far its label is to be trusted, for objectives
+    that ask, or "".
     """
 
     faces: str
@@ -67,13 +75,16 @@ class Data:
 
 @dataclass(frozen=True)
 class Model:
-    """`backbone` a name of fiqa.nets.catalog; `embedding` 0 for its pooled features, else the length of its own vector; `weights` a local file for it, or "".
+    """`backbone` a name of fiqa.nets.catalog; `embedding` 0 for its pooled features, else the
+    length of its own vector; `weights` a local file for it, or "".
 
-    `factors` are predicted too. `mean` and `std` are of RGB / 255. `freeze_batchnorm` keeps the running statistics as they are.
+    `factors` are predicted too. `mean` and `std` are of RGB / 255. `freeze_batchnorm` keeps the
+    running statistics as they are.
 
-    `output` says how a regression ends. "linear" may give any number, for labels on any scale. For labels
-    in 0..1 "sigmoid" and "clip" end there: a sigmoid in training and after; or a line in training, as a
-    clip has no gradient beyond its ends, and its clip to 0..1 in validation and in the exported file.
+    `output` says how a regression ends. "linear" may give any number, for labels on any scale. For
+    labels in 0..1 "sigmoid" and "clip" end there: a sigmoid in training and after; or a line in
+    training, as a clip has no gradient beyond its ends, and its clip to 0..1 in validation and in
+    the exported file.
     """
 
     backbone: str = "mobilenet_v3_small"
@@ -94,10 +105,12 @@ class Model:
 
 @dataclass(frozen=True)
 class Augment:
-    """`flip`, `blur`, `noise` and `degrade` are probabilities; `color` is the largest relative change of brightness, contrast and saturation (never on grey).
+    """`flip`, `blur`, `noise` and `degrade` are probabilities; `color` is the largest relative
+    change of brightness, contrast and saturation (never on grey).
 
-    `degrade` spoils crops as the `preset` of fiqa.faces.degrade does, all crops of one person and level alike: such a crop has no label of its own any more,
-    so it counts in the ranking loss alone.
+    `degrade` spoils crops as the `preset` of fiqa.faces.degrade does, all crops of one person and
+    level alike: such a crop has no label of its own any more, so it counts in the ranking loss
+    alone.
     """
 
     flip: float = 0.5
@@ -114,11 +127,15 @@ class Augment:
 
 @dataclass(frozen=True)
 class Loss:
-    """`objective` is a name of fiqa.training.settings. For regression: `quality` times `weight`, plus `ranking` times the pairwise ranking loss, plus `factors`
-    times the mean absolute error of the factors; the other objectives have a table of their own name instead.
+    """`objective` is a name of fiqa.training.settings.
 
-    Ranking compares images of one person inside one of the middle levels; `level_cuts` are the labels between unusable, low, medium, good and perfect,
-    for labels files without a column `level`; a column `similarity` gives the order inside a level, else the label does.
+    For regression: `quality` times `weight`, plus `ranking` times the pairwise ranking loss, plus
+    `factors` times the mean absolute error of the factors; the other objectives have a table of
+    their own name instead.
+
+    Ranking compares images of one person inside one of the middle levels; `level_cuts` are the
+    labels between unusable, low, medium, good and perfect, for labels files without a column
+    `level`; a column `similarity` gives the order inside a level, else the label does.
     """
 
     objective: str = "regression"
@@ -137,7 +154,8 @@ class Loss:
             and dataclasses.replace(self, objective=plain[0], level_cuts=plain[1]) != Loss()
         ):
             raise InputError(
-                f"[loss] must have nothing but objective and level_cuts when the objective is {self.objective}.",
+                "[loss] must have nothing but objective and level_cuts when the objective is"
+                f" {self.objective}.",
                 hint=f"its settings go into the table [{self.objective}]",
             )
         checks.in_range(self.beta, "loss.beta", 0, float("inf"), open_low=True)
@@ -153,7 +171,8 @@ class Loss:
 
 @dataclass(frozen=True)
 class Group:
-    """Parameters with a rate of their own: those whose name begins with `prefix`, or the `last` so many tensors that no earlier group took."""
+    """Parameters with a rate of their own: those whose name begins with `prefix`, or the `last` so
+    many tensors that no earlier group took."""
 
     lr: float
     prefix: str = ""
@@ -169,9 +188,11 @@ class Group:
 
 @dataclass(frozen=True)
 class Optim:
-    """`groups` take their parameters first; the `rest` trains with `lr` and `weight_decay`, or is frozen. `warmup` counts epochs; `clip` 0 is no clipping.
+    """`groups` take their parameters first; the `rest` trains with `lr` and `weight_decay`, or is
+    frozen. `warmup` counts epochs; `clip` 0 is no clipping.
 
-    All of these are the network's; what an objective learns for itself trains with `objective_lr` (0: as `lr`) and `objective_weight_decay`.
+    All of these are the network's; what an objective learns for itself trains with `objective_lr`
+    (0: as `lr`) and `objective_weight_decay`.
     """
 
     name: Literal["adamw", "adam", "sgd"] = "adamw"
@@ -200,10 +221,13 @@ class Optim:
 
 @dataclass(frozen=True)
 class Run:
-    """`evaluate` times an epoch; a checkpoint is kept for each metric in `select`, the first being the one that is exported.
+    """`evaluate` times an epoch; a checkpoint is kept for each metric in `select`, the first being
+    the one that is exported.
 
-    `device` auto takes a GPU where there is one. `bf16`, `channels_last` and `compile` trade exactness for speed. `workers` threads prepare batches ahead;
-    `threads` is torch's own on the CPU, 0 for its default. `save_minutes` lie between two checkpoints to resume from, besides those at each evaluation.
+    `device` auto takes a GPU where there is one. `bf16`, `channels_last` and `compile` trade
+    exactness for speed. `workers` threads prepare batches ahead; `threads` is torch's own on the
+    CPU, 0 for its default. `save_minutes` lie between two checkpoints to resume from, besides those
+    at each evaluation.
     """
 
     evaluate: int = 1
@@ -232,7 +256,10 @@ Own = TypeVar("Own", bound=Settings)
 
 @dataclass(frozen=True)
 class Recipe:
-    """A whole run. `settings` is the objective's table, which has the objective's name in TOML. `seed` decides everything random."""
+    """A whole run. `settings` is the objective's table, which has the objective's name in TOML.
+
+    `seed` decides everything random.
+    """
 
     data: Data
     model: Model = field(default_factory=Model)
@@ -247,11 +274,13 @@ class Recipe:
         checks.in_range(self.seed, "seed", 0, 2**63)
         if self.loss.ranking and self.data.per_identity < 2:
             raise InputError(
-                "data.per_identity must be at least 2 for a ranking loss, which compares images of one person, got 1."
+                "data.per_identity must be at least 2 for a ranking loss, which compares images of"
+                " one person, got 1."
             )
         if bool(self.loss.factors) != bool(self.model.factors):
             raise InputError(
-                "loss.factors and model.factors must go together: a weight and the factors that it is for."
+                "loss.factors and model.factors must go together: a weight and the factors that it"
+                " is for."
             )
         if self.loss.factors and not self.data.factors:
             raise InputError("data.factors must name a table of factors for a factor loss.")
@@ -261,8 +290,8 @@ class Recipe:
             )
         if self.model.output != "linear" and self.loss.objective != "regression":
             raise InputError(
-                f"model.output must be linear, as the objective {self.loss.objective} has an end of its own, "
-                f"got {self.model.output}."
+                f"model.output must be linear, as the objective {self.loss.objective} has an end of"
+                f" its own, got {self.model.output}."
             )
         if self.data.confidence and not OBJECTIVES[self.loss.objective].CONFIDENCE:
             raise InputError(
@@ -270,15 +299,20 @@ class Recipe:
             )
 
     def own(self, kind: type[Own]) -> Own:
-        """Returns the objective's table. Raises InputError where the recipe holds that of another objective."""
+        """Returns the objective's table.
+
+        Raises InputError where the recipe holds that of another objective.
+        """
         if not isinstance(self.settings, kind):
             raise InputError(
-                f"settings of the recipe must be {kind.__name__}, got {type(self.settings).__name__}."
+                f"settings of the recipe must be {kind.__name__}, got"
+                f" {type(self.settings).__name__}."
             )
         return self.settings
 
     def record(self) -> dict[str, Any]:
-        """Returns the recipe as plain JSON values, every default spelled out; `resolve` takes it back."""
+        """Returns the recipe as plain JSON values, every default spelled out; `resolve` takes it
+        back."""
         plain: dict[str, Any] = _plain(self)
         own = plain.pop("settings")
         return plain | ({self.loss.objective: own} if own else {})
@@ -290,10 +324,13 @@ def read_recipe(path: str | os.PathLike[str], settings: Sequence[str] = ()) -> R
 
     Args:
         path: the file.
-        settings: "table.key=value", the value as TOML writes it; a value that is no TOML is taken as text.
+        settings: "table.key=value", the value as TOML writes it; a value that is no TOML is taken
+            as text.
 
     Raises:
-        ReadError: no such file, or not TOML. UnknownNameError: a key that no table has. InputError: a value of another type or out of range.
+        ReadError: no such file, or not TOML.
+        UnknownNameError: a key that no table has.
+        InputError: a value of another type or out of range.
     """
     file = Path(path)
     if not file.is_file():

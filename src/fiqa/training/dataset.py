@@ -1,4 +1,5 @@
-"""What a run learns from: crops joined to labels by id, decoded once into a memory-mapped file, split into training and validation."""
+"""What a run learns from: crops joined to labels by id, decoded once into a memory-mapped file,
+split into training and validation."""
 
 from __future__ import annotations
 
@@ -46,13 +47,13 @@ Rows = NDArray[np.int64]
 class Examples:
     """Labelled crops, N rows.
 
-    `ids` (N,) str; `crops` (N,S,S,3) uint8 RGB, memory-mapped; `label` (N,) float64; `factors` (N,F)
-    float32, NaN where unknown; `confidence` (N,) float32, 1 where the recipe has no file of it;
-    `identity` (N,) int64 code; `level` (N,) int64 0..4; `order` (N,) float32, by which images of one
-    person and level are ranked; `columns` of the labels file that were used beside its values;
-    `training` and `validation` rows; `unlabelled` images without a label and `failed` ones that could
-    not be read, left out of N; `scale` the ends of the labels' scale (see `label_scale`);
-    `identity_from` where the people come from, in words.
+    `ids` (N,) str; `crops` (N,S,S,3) uint8 RGB, memory-mapped; `label` (N,) float64; `factors`
+    (N,F) float32, NaN where unknown; `confidence` (N,) float32, 1 where the recipe has no file of
+    it; `identity` (N,) int64 code; `level` (N,) int64 0..4; `order` (N,) float32, by which images
+    of one person and level are ranked; `columns` of the labels file that were used beside its
+    values; `training` and `validation` rows; `unlabelled` images without a label and `failed` ones
+    that could not be read, left out of N; `scale` the ends of the labels' scale (see
+    `label_scale`); `identity_from` where the people come from, in words.
     """
 
     ids: NDArray[np.str_]
@@ -78,22 +79,26 @@ class Examples:
 
     @property
     def group(self) -> NDArray[np.int64]:
-        """(N,) the person and level inside which a ranking loss compares, -1 outside the middle levels."""
+        """(N,) the person and level inside which a ranking loss compares, -1 outside the middle
+        levels."""
         return np.where(self.middle, self.identity * 5 + self.level, -1)
 
     @cached_property
     def classes(self) -> NDArray[np.int64]:
-        """(N,) code of the person, 0..C-1 over the people who have a training image, -1 for others."""
+        """(N,) code of the person, 0..C-1 over the people who have a training image, -1 for
+        others."""
         known = np.unique(self.identity[self.training])
         place = np.searchsorted(known, self.identity).clip(max=len(known) - 1)
         return np.where(known[place] == self.identity, place, -1)
 
 
 def examples(recipe: Recipe, folder: str | os.PathLike[str]) -> Examples:
-    """Returns what `recipe` learns from; crops are decoded into `recipe.data.cache`, or `folder` where that is "", unless they are there already.
+    """Returns what `recipe` learns from; crops are decoded into `recipe.data.cache`, or `folder`
+    where that is "", unless they are there already.
 
     Raises:
-        ReadError, InputError: labels or factors cannot be read, or have no id of an image. EvidenceError: fewer than 2 rows to train on or to validate with.
+        ReadError, InputError: labels or factors cannot be read, or have no id of an image.
+        EvidenceError: fewer than 2 rows to train on or to validate with.
         WriteError: the cache cannot be written.
     """
     manifest, label, scale = _labelled(recipe.data)
@@ -137,7 +142,8 @@ def examples(recipe: Recipe, folder: str | os.PathLike[str]) -> Examples:
 def label_scale(
     labels: NDArray[np.floating[Any]], declared: tuple[float, float] | None
 ) -> tuple[float, float]:
-    """Returns the ends of the scale of labels (N,): those that their file declares, else 0 and 1 where they lie there, else their least and largest.
+    """Returns the ends of the scale of labels (N,): those that their file declares, else 0 and 1
+    where they lie there, else their least and largest.
 
     >>> label_scale(np.float32([0.2, 0.7]), None), label_scale(np.float32([12, 48]), None), label_scale(np.float32([12]), (0, 100))
     ((0.0, 1.0), (12.0, 48.0), (0, 100))
@@ -149,7 +155,8 @@ def label_scale(
 
 
 def inputs_digest(recipe: Recipe) -> dict[str, str]:
-    """Returns name -> digest of every file that decides a run: labels and all other tables and weights by their bytes, images by path, size and time."""
+    """Returns name -> digest of every file that decides a run: labels and all other tables and
+    weights by their bytes, images by path, size and time."""
     data, own = recipe.data, recipe.settings
     files = {"labels": data.labels, "factors": data.factors, "confidence": data.confidence}
     files |= {"weights": recipe.model.weights} | {key: getattr(own, key) for key in own.FILES}
@@ -172,7 +179,8 @@ def _labelled(data: Data) -> tuple[Manifest, NDArray[np.float64], tuple[float, f
     if not len(joined.quality):
         apart = strangers(quality.id, manifest.id, what="the labels' file").rpartition(";")[0]
         raise InputError(
-            f"labels must name images of {data.faces!r} by their ids; none of {len(quality)} does: {apart}."
+            f"labels must name images of {data.faces!r} by their ids; none of {len(quality)} does:"
+            f" {apart}."
         )
     if joined.unmatched:
         _log.warning(
@@ -249,7 +257,8 @@ def _stated_levels(words: Sequence[Any], place: Rows, path: str) -> NDArray[np.i
 
 
 def _check_identity(recipe: Recipe, manifest: Manifest) -> None:
-    """Raises InputError where people are needed and a column is there that may be meant as identity."""
+    """Raises InputError where people are needed and a column is there that may be meant as
+    identity."""
     needed = recipe.data.split == "identity" or recipe.data.per_identity > 1
     meant = (
         identity_like(manifest.columns) if needed and not np.any(manifest.identity != "") else []
@@ -266,7 +275,8 @@ def _factors(recipe: Recipe, ids: NDArray[np.str_]) -> FloatArray:
     frame = read_table(recipe.data.factors)
     if "id" not in frame.columns or "factors" not in frame.columns:
         raise InputError(
-            f"{recipe.data.factors!r} must have the columns id and factors, it has {', '.join(frame.columns)}.",
+            f"{recipe.data.factors!r} must have the columns id and factors, it has"
+            f" {', '.join(frame.columns)}.",
             hint="fiqa score crops/ --aligned --explain -o factors.parquet",
         )
     place = find_ids([decode_text(str(name)) for name in frame["id"].to_list()], ids)
@@ -276,7 +286,8 @@ def _factors(recipe: Recipe, ids: NDArray[np.str_]) -> FloatArray:
         result[row] = [np.nan if values.get(factor) is None else values[factor] for factor in names]
     if not np.isfinite(result).any():
         raise InputError(
-            f"{recipe.data.factors!r} must hold a factor of at least one image, it holds none of {', '.join(names)}."
+            f"{recipe.data.factors!r} must hold a factor of at least one image, it holds none of"
+            f" {', '.join(names)}."
         )
     return result
 
@@ -288,7 +299,8 @@ def _confidence(data: Data, ids: NDArray[np.str_]) -> FloatArray:
     missing = ids[~np.isin(ids, known.id)]
     if len(missing):
         raise InputError(
-            f"data.confidence must know every image with a label; {len(missing)} are missing, the first {str(missing[0])!r}."
+            f"data.confidence must know every image with a label; {len(missing)} are missing, the"
+            f" first {str(missing[0])!r}."
         )
     return known.at(ids).astype(np.float32)
 
@@ -313,7 +325,8 @@ def _split(
     training, validation = np.flatnonzero(~held), np.flatnonzero(held)
     if min(len(training), len(validation)) < 2:
         raise EvidenceError(
-            f"at least 2 images must be left to train on and 2 to validate with, got {len(training)} and {len(validation)}.",
+            "at least 2 images must be left to train on and 2 to validate with, got"
+            f" {len(training)} and {len(validation)}.",
             hint="data.split and data.validation of the recipe decide it",
         )
     return training, validation
@@ -334,7 +347,10 @@ def _state(manifest: Manifest, size: int) -> str:
 def _cached(
     manifest: Manifest, size: int, folder: Path
 ) -> tuple[NDArray[np.uint8], NDArray[np.str_]]:
-    """The crops as a memory map, and the status of each row. The file is whole or absent; which rows failed stands beside it, written last."""
+    """The crops as a memory map, and the status of each row.
+
+    The file is whole or absent; which rows failed stands beside it, written last.
+    """
     key = fingerprint({"images": _state(manifest, size), "size": size})[:16]
     file, note = folder / f"crops-{key}.npy", folder / f"crops-{key}.json"
     if not (file.is_file() and note.is_file()):

@@ -23,7 +23,8 @@ _BATCH = 64
 
 
 def to_input(crops: NDArray[np.uint8], model: Model, device: torch.device) -> Tensor:
-    """Returns (N,3,S,S) float32 (x / 255 - mean) / std on `device` for (N,S,S,3) uint8 RGB; the bytes travel, the floats are made there."""
+    """Returns (N,3,S,S) float32 (x / 255 - mean) / std on `device` for (N,S,S,3) uint8 RGB; the
+    bytes travel, the floats are made there."""
     pixels = torch.from_numpy(crops).to(device, non_blocking=True).permute(0, 3, 1, 2)
     mean, std = (
         torch.tensor(values, device=device)[:, None, None] for values in (model.mean, model.std)
@@ -38,7 +39,8 @@ def outputs(
     model: Model,
     frozen: Callable[[Rows], Tensor] | None = None,
 ) -> Iterator[Tensor]:
-    """Yields what the network in evaluation mode gives for the crops of `rows` as they are, a batch (n,K) float32 at a time, on the network's device.
+    """Yields what the network in evaluation mode gives for the crops of `rows` as they are, a batch
+    (n,K) float32 at a time, on the network's device.
 
     `frozen` gives it instead, where the backbone's features are known (fiqa.training.features).
     """
@@ -64,23 +66,28 @@ def predict(
     scores: Callable[[Tensor], Tensor] = lambda output: output,
     frozen: Callable[[Rows], Tensor] | None = None,
 ) -> FloatArray:
-    """Returns (len(rows), 1 + F) float32: the `scores` in what the network gives (see fiqa.training.objectives.base.Objective)."""
+    """Returns (len(rows), 1 + F) float32: the `scores` in what the network gives (see
+    fiqa.training.objectives.base.Objective)."""
     return np.concatenate(
         [scores(found).cpu().numpy() for found in outputs(net, data, rows, model, frozen)]
     )
 
 
 def agreement(pred: FloatArray, data: Examples, rows: Rows) -> dict[str, float | None]:
-    """Returns the validation metrics of (len(rows), 1 + F) predictions; None where the rows cannot support one (a constant, no identity with two images).
+    """Returns the validation metrics of (len(rows), 1 + F) predictions; None where the rows cannot
+    support one (a constant, no identity with two images).
 
-    `spearman` over all rows; `spearman_identity` per person, then averaged; `spearman_middle` the same on the levels low, medium and good alone.
+    `spearman` over all rows; `spearman_identity` per person, then averaged; `spearman_middle` the
+    same on the levels low, medium and good alone.
 
-    Raises: EvidenceError (a prediction that is not finite).
+    Raises:
+        EvidenceError: a prediction that is not finite.
     """
     value, label = pred[:, 0], data.label[rows]
     if not np.isfinite(pred).all():
         raise EvidenceError(
-            f"predictions must be finite, got {int((~np.isfinite(pred)).sum())} of {pred.size} that are not; the run has diverged.",
+            f"predictions must be finite, got {int((~np.isfinite(pred)).sum())} of {pred.size} that"
+            " are not; the run has diverged.",
             hint="a lower optim.lr, or optim.clip",
         )
     who, middle = data.identity[rows], data.middle[rows]
@@ -94,16 +101,17 @@ def agreement(pred: FloatArray, data: Examples, rows: Rows) -> dict[str, float |
         "spearman_middle": _or_none(
             lambda: per_identity(spearman, value[middle], data.order[rows][middle], who[middle])[0]
         ),
-        "mae_factors": float(np.abs(pred[:, 1:] - data.factors[rows])[known].mean())
-        if known.any()
-        else None,
+        "mae_factors": (
+            float(np.abs(pred[:, 1:] - data.factors[rows])[known].mean()) if known.any() else None
+        ),
         "q90_q10": float(high - low),
         "std": float(value.std()),
     }
 
 
 def better(metric: str, new: Any, old: Any) -> bool:
-    """Tells whether `new` beats `old`: errors are better when lower, correlations when higher; anything beats None, and None nothing."""
+    """Tells whether `new` beats `old`: errors are better when lower, correlations when higher;
+    anything beats None, and None nothing."""
     if new is None or old is None:
         return new is not None
     return bool(new < old) if metric in ("mae", "rmse") else bool(new > old)

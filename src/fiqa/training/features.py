@@ -1,4 +1,5 @@
-"""What a backbone that does not change gives for crops that do not change: computed once for a run, or for all runs that share a cache."""
+"""What a backbone that does not change gives for crops that do not change: computed once for a run,
+or for all runs that share a cache."""
 
 from __future__ import annotations
 
@@ -28,13 +29,15 @@ _log = logging.getLogger(__name__)
 
 
 class Frozen:
-    """A network whose backbone does not change, with `table` (N,W) of what its backbone gives for every row of the data."""
+    """A network whose backbone does not change, with `table` (N,W) of what its backbone gives for
+    every row of the data."""
 
     def __init__(self, net: BackboneNet, table: FloatArray) -> None:
         self.net, self.table = net, table
 
     def __call__(self, rows: Rows) -> Tensor:
-        """Returns what the network gives for some rows, on the network's device; gradients reach what stands on the backbone."""
+        """Returns what the network gives for some rows, on the network's device; gradients reach
+        what stands on the backbone."""
         return self.net.from_features(
             torch.from_numpy(self.table[rows]).to(next(self.net.parameters()).device)
         )
@@ -43,9 +46,11 @@ class Frozen:
 def frozen(
     net: nn.Module, recipe: Recipe, data: Examples, folder: str | os.PathLike[str]
 ) -> Frozen | None:
-    """Returns the network with its backbone's features, computed unless they lie in `folder`; None where they would not be the same in every epoch.
+    """Returns the network with its backbone's features, computed unless they lie in `folder`; None
+    where they would not be the same in every epoch.
 
-    They are where no parameter of the backbone trains, its statistics are frozen and crops are not augmented. The backbone is in evaluation mode.
+    They are where no parameter of the backbone trains, its statistics are frozen and crops are not
+    augmented. The backbone is in evaluation mode.
 
     Raises: WriteError.
     """

@@ -15,11 +15,14 @@ __all__ = ["objective_group", "optimizer", "parameter_groups", "rate"]
 
 
 def parameter_groups(net: nn.Module, optim: Optim) -> list[dict[str, Any]]:
-    """Returns the groups of an optimizer in the recipe's order, then the rest; what no group holds is frozen (requires_grad off).
+    """Returns the groups of an optimizer in the recipe's order, then the rest; what no group holds
+    is frozen (requires_grad off).
 
-    "The last so many" counts parameter tensors in the order of `net.named_parameters()` among those that no earlier group took and that can train.
+    "The last so many" counts parameter tensors in the order of `net.named_parameters()` among those
+    that no earlier group took and that can train.
 
-    Raises: InputError (a group that takes nothing, or more than there is).
+    Raises:
+        InputError: a group that takes nothing, or more than there is.
     """
     free = {name: value for name, value in net.named_parameters() if value.requires_grad}
     groups = []
@@ -35,7 +38,8 @@ def parameter_groups(net: nn.Module, optim: Optim) -> list[dict[str, Any]]:
                 else f"{group.last} tensors that are left"
             )
             raise InputError(
-                f"a group of [optim] must find {wanted}; the network has {len(free)} left, the first {next(iter(free), None)!r}."
+                f"a group of [optim] must find {wanted}; the network has {len(free)} left, the"
+                f" first {next(iter(free), None)!r}."
             )
         groups.append(_group([free.pop(name) for name in names], group.lr, group.weight_decay))
     if optim.rest == "freeze":
@@ -49,7 +53,8 @@ def parameter_groups(net: nn.Module, optim: Optim) -> list[dict[str, Any]]:
 
 
 def objective_group(objective: nn.Module, optim: Optim) -> list[dict[str, Any]]:
-    """Returns the group of what an objective learns for itself; no group where it learns nothing."""
+    """Returns the group of what an objective learns for itself; no group where it learns
+    nothing."""
     params = list(objective.parameters())
     return (
         [_group(params, optim.objective_lr or optim.lr, optim.objective_weight_decay)]
@@ -71,7 +76,8 @@ def optimizer(groups: list[dict[str, Any]], optim: Optim) -> torch.optim.Optimiz
 
 
 def rate(step: int, *, total: int, warmup: int, schedule: str) -> float:
-    """Returns the factor on every group's rate at `step` (from 0): linear warm-up over `warmup` steps, then cosine to 0 at `total`, or constant.
+    """Returns the factor on every group's rate at `step` (from 0): linear warm-up over `warmup`
+    steps, then cosine to 0 at `total`, or constant.
 
     >>> [round(rate(s, total=6, warmup=2, schedule="cosine"), 3) for s in range(6)]
     [0.5, 1.0, 1.0, 0.854, 0.5, 0.146]

@@ -1,4 +1,5 @@
-"""What an int8 model must hold against fp32 before it is written: order, spread, and the discard curve of held-out people."""
+"""What an int8 model must hold against fp32 before it is written: order, spread, and the discard
+curve of held-out people."""
 
 from __future__ import annotations
 
@@ -29,9 +30,10 @@ _NO_AREA = "not measured, no embeddings were given"
 class Gate:
     """What an int8 model must hold against fp32 on held-out crops.
 
-    `spearman` at least; a standard deviation that differs by at most `spread`, relative; and where embeddings are given, an area under the discard curve that
-    exceeds fp32's by at most `area`. That is the area up to a discard of .3 relative to the FNMR at discard 0 (1: no help), at the threshold where 5 % of the
-    mated pairs fail (protocol schlett2023).
+    `spearman` at least; a standard deviation that differs by at most `spread`, relative; and where
+    embeddings are given, an area under the discard curve that exceeds fp32's by at most `area`.
+    That is the area up to a discard of .3 relative to the FNMR at discard 0 (1: no help), at the
+    threshold where 5 % of the mated pairs fail (protocol schlett2023).
     """
 
     spearman: float = 0.99
@@ -46,14 +48,18 @@ class Gate:
 
 @dataclass(frozen=True, eq=False)
 class Mates:
-    """Mated pairs among held-out images: `rows` (K,) of the images, `index` (P,2) pairs as places in `rows`, their `similarity` (P,)."""
+    """Mated pairs among held-out images: `rows` (K,) of the images, `index` (P,2) pairs as places
+    in `rows`, their `similarity` (P,)."""
 
     rows: NDArray[np.int64]
     index: NDArray[np.int64]
     similarity: FloatArray
 
     def area(self, scores: FloatArray) -> float:
-        """Returns the area of the gate for the scores (K,) of `rows`. Raises EvidenceError where no pair fails."""
+        """Returns the area of the gate for the scores (K,) of `rows`.
+
+        Raises EvidenceError where no pair fails.
+        """
         mated = np.ones(len(self.index), bool)
         curve = discard_curve(
             self.similarity, mated, scores[self.index], protocol="schlett2023", start_fnmr=_START
@@ -85,9 +91,13 @@ def mates(
     least = round(1 / _START)
     if len(pairs) < least:
         raise EvidenceError(
-            f"The area of the int8 gate needs at least {least} mated pairs among the held-out images, got {len(pairs)} "
-            f"({int((vector >= 0).sum())} of {len(rows)} images have a vector).",
-            hint="embed all images of the run, or leave the embeddings out: the gate is then order and spread alone",
+            f"The area of the int8 gate needs at least {least} mated pairs among the held-out"
+            f" images, got {len(pairs)} ({int((vector >= 0).sum())} of {len(rows)} images have a"
+            " vector).",
+            hint=(
+                "embed all images of the run, or leave the embeddings out: the gate is then order"
+                " and spread alone"
+            ),
         )
     used, index = np.unique(pairs, return_inverse=True)
     similarity = pair_similarity(known.vector, vector[pairs])
@@ -104,22 +114,27 @@ def judged(
         gate: what must hold.
         areas: of fp32 and int8 (Mates.area), None where it is not known.
 
-    Returns: spearman, spread (relative change); area (int8 less fp32), area_fp32 and area_int8, or a text that says that the area was not measured.
+    Returns:
+        spearman, spread (relative change); area (int8 less fp32), area_fp32 and area_int8, or a
+        text that says that the area was not measured.
 
-    Raises: EvidenceError (int8 does not pass, with all numbers).
+    Raises:
+        EvidenceError: int8 does not pass, with all numbers.
     """
     order = spearman(small, full) if np.ptp(small) > 0 else 0.0
     change = float(small.std() / full.std() - 1)
     excess = areas[1] - areas[0] if areas else 0.0
     if order < gate.spearman or abs(change) > gate.spread or excess > gate.area:
         curve = (
-            f"the area under the discard curve to {_UPTO} is {areas[1]:.4f} against {areas[0]:.4f} (at most {gate.area} more)"
+            f"the area under the discard curve to {_UPTO} is {areas[1]:.4f} against {areas[0]:.4f}"
+            f" (at most {gate.area} more)"
             if areas
             else f"the area under the discard curve is {_NO_AREA}"
         )
         raise EvidenceError(
-            f"int8 is refused: on {len(full)} held-out crops Spearman against fp32 is {order:.4f} (at least {gate.spearman}), the spread "
-            f"changes by {change:+.1%} (at most {gate.spread:.0%}), and {curve}.",
+            f"int8 is refused: on {len(full)} held-out crops Spearman against fp32 is {order:.4f}"
+            f" (at least {gate.spearman}), the spread changes by {change:+.1%} (at most"
+            f" {gate.spread:.0%}), and {curve}.",
             hint="export without int8, or allow more if the numbers are good enough for you",
         )
     found: dict[str, float | str] = {"spearman": order, "spread": change}

@@ -13,8 +13,9 @@ __all__ = ["columns", "metrics_path", "write_history"]
 
 
 def columns(terms: Sequence[str]) -> tuple[str, ...]:
-    """Returns the columns of a run whose loss has these terms: where it stood; the means of the losses since the row before; what validation gave (missing
-    where it cannot be computed); the pace, and `waiting`, the share of the time in which the device waited for data.
+    """Returns the columns of a run whose loss has these terms: where it stood; the means of the
+    losses since the row before; what validation gave (missing where it cannot be computed); the
+    pace, and `waiting`, the share of the time in which the device waited for data.
 
     >>> columns(["loss_quality"])[:6]
     ('step', 'epoch', 'images', 'lr', 'loss', 'loss_quality')

@@ -1,4 +1,5 @@
-"""The training loop: batches in, steps, evaluations, checkpoints; the same from the beginning and from where a run was cut off."""
+"""The training loop: batches in, steps, evaluations, checkpoints; the same from the beginning and
+from where a run was cut off."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ __all__ = ["Progress", "device_of", "fit", "network"]
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands: `step` done of `total`; `row` the newest row of its history, None before the first; `resumed` the step it went on from."""
+    """Where a run stands: `step` done of `total`; `row` the newest row of its history, None before
+    the first; `resumed` the step it went on from."""
 
     step: int
     total: int
@@ -46,7 +48,8 @@ class Progress:
 class _Position:
     """Everything but tensors that a run needs to go on.
 
-    `sums` of the losses over the `count` steps since the last evaluation; `mark` images, seconds and seconds waited at that evaluation.
+    `sums` of the losses over the `count` steps since the last evaluation; `mark` images, seconds
+    and seconds waited at that evaluation.
     """
 
     key: str
@@ -62,7 +65,8 @@ class _Position:
 
 
 def network(recipe: Recipe) -> nn.Module:
-    """Returns the recipe's network as it is before the first step: random from the seed, with the backbone's weights where the recipe names a file.
+    """Returns the recipe's network as it is before the first step: random from the seed, with the
+    backbone's weights where the recipe names a file.
 
     Raises: WeightsError, UnsafeFileError, UnknownNameError, InputError.
     """
@@ -95,7 +99,8 @@ def fit(
     place: Place | None = None,
     watch: Callable[[Progress], None] = lambda _: None,
 ) -> list[dict[str, Any]]:
-    """Trains to the end and returns the history, one row per evaluation (fiqa.training.log.columns).
+    """Trains to the end and returns the history, one row per evaluation
+    (fiqa.training.log.columns).
 
     Args:
         recipe: what to do.
@@ -106,7 +111,9 @@ def fit(
         watch: called after every step.
 
     Raises:
-        InputError: the folder holds a run of another key. WeightsError: its state cannot be used. EvidenceError: the run has diverged.
+        InputError: the folder holds a run of another key.
+        WeightsError: its state cannot be used.
+        EvidenceError: the run has diverged.
         WriteError: the disk refused.
     """
     return _Fit(recipe, data, folder, key, place or Place(), watch).run()
@@ -225,7 +232,8 @@ class _Fit:
         outputs = gathered(own.float(), self.place, _counts(len(batch.label), self.place.world))
         terms = self.objective.losses(outputs, Targets.of(batch, self.device))
         self.optimizer.zero_grad(set_to_none=True)
-        # Every process holds the loss of the whole batch and the gradient of its share; their mean, times the processes, is the whole gradient.
+        # Every process holds the loss of the whole batch and the gradient of its share; their mean,
+        # times the processes, is the whole gradient.
         (terms["loss"] * self.place.world).backward()  # type: ignore[no-untyped-call]
         for own_param in self.objective.parameters():
             if own_param.grad is not None:

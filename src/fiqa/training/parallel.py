@@ -1,4 +1,5 @@
-"""Several processes, started by torchrun: who this one is, and predictions of all of them as one batch."""
+"""Several processes, started by torchrun: who this one is, and predictions of all of them as one
+batch."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ class Place:
 
 @contextmanager
 def together(*, cuda: bool) -> Iterator[Place]:
-    """Joins the processes that torchrun started (its environment variables say so) and leaves them at the end; alone without torchrun."""
+    """Joins the processes that torchrun started (its environment variables say so) and leaves them
+    at the end; alone without torchrun."""
     if "WORLD_SIZE" not in os.environ or int(os.environ["WORLD_SIZE"]) < 2:
         yield Place()
         return
@@ -47,7 +49,8 @@ def together(*, cuda: bool) -> Iterator[Place]:
 
 
 def gathered(own: Tensor, place: Place, counts: list[int]) -> Tensor:
-    """Returns the rows of all processes in order of rank; the gradient flows through this process's own alone.
+    """Returns the rows of all processes in order of rank; the gradient flows through this process's
+    own alone.
 
     Args:
         own: (counts[rank], K).
@@ -65,9 +68,9 @@ def gathered(own: Tensor, place: Place, counts: list[int]) -> Tensor:
 
 
 def synchronize(net: nn.Module, but: Collection[str] = ()) -> None:
-    """Makes the batch normalization of a network see the batches of all processes, but in the parts named in `but`, whose statistics are frozen. For GPUs:
-    torch has no such layer for CPUs, where every process normalizes by its own share.
-    """
+    """Makes the batch normalization of a network see the batches of all processes, but in the parts
+    named in `but`, whose statistics are frozen. For GPUs: torch has no such layer for CPUs, where
+    every process normalizes by its own share."""
     for name, part in net.named_children():
         if name not in but:
             setattr(net, name, nn.SyncBatchNorm.convert_sync_batchnorm(part))  # type: ignore[no-untyped-call]

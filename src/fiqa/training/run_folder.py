@@ -34,7 +34,8 @@ def open_run(folder: PathLike) -> Recipe:
 
 
 def best_of(folder: PathLike, metric: str) -> tuple[Path, dict[str, Any]]:
-    """Returns the best weights of a run by `metric`, and the row of its history that they come from. Raises WeightsError where there are none."""
+    """Returns the best weights of a run by `metric`, and the row of its history that they come
+    from. Raises WeightsError where there are none."""
     from fiqa.training.checkpoint import best_path
 
     file = best_path(folder, metric)
@@ -42,6 +43,7 @@ def best_of(folder: PathLike, metric: str) -> tuple[Path, dict[str, Any]]:
         row = dict(json.loads(file.with_suffix(".json").read_text(encoding="utf-8")))
     except Exception as error:
         raise WeightsError(
-            f"The run in {os.fspath(folder)!r} must have weights chosen by {metric}, there are none."
+            f"The run in {os.fspath(folder)!r} must have weights chosen by {metric}, there are"
+            " none."
         ) from error
     return file, row

@@ -1,4 +1,5 @@
-"""What the scores of a trained network must hold before it is written: a spread like that of its labels."""
+"""What the scores of a trained network must hold before it is written: a spread like that of its
+labels."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ from fiqa.types import FloatArray
 __all__ = ["raw_scale", "require_spread", "require_variation", "spread_report"]
 
 _VARIES = 1e-5
-"""Of the largest score: below it a standard deviation is the rounding of float32 arithmetic, not a score."""
+"""Of the largest score: below it a standard deviation is the rounding of float32 arithmetic, not a
+score."""
 
 
 def require_variation(scores: FloatArray) -> None:
@@ -23,20 +25,24 @@ def require_variation(scores: FloatArray) -> None:
     values = np.asarray(scores, np.float64)
     if not float(values.std()) > _VARIES * float(np.abs(values).max()):
         raise EvidenceError(
-            f"the scores of a model must vary, they span {float(np.ptp(values)):.2g} on {len(values)} validation crops.",
+            f"the scores of a model must vary, they span {float(np.ptp(values)):.2g} on"
+            f" {len(values)} validation crops.",
             hint="was the run too short, or the rate too high?",
         )
 
 
 def require_spread(collapse: Collapse | None, *, allow: bool) -> None:
-    """Refuses a collapsed score unless that is allowed; None is a score that no labels stand beside. Raises EvidenceError."""
+    """Refuses a collapsed score unless that is allowed; None is a score that no labels stand
+    beside. Raises EvidenceError."""
     if collapse is None or not collapse.collapsed or allow:
         return
     raise EvidenceError(
-        f"the scores of a model must be spread at least {LIMIT:g} times as widely as their labels, those of "
-        f"{collapse.score.count} held-out crops have collapsed: {collapse.line()}.",
-        hint="train longer or at another rate, or look at the labels: what images do not show cannot be learned; "
-        "--allow-collapsed (allow_collapsed=True) writes the model all the same",
+        f"the scores of a model must be spread at least {LIMIT:g} times as widely as their labels,"
+        f" those of {collapse.score.count} held-out crops have collapsed: {collapse.line()}.",
+        hint=(
+            "train longer or at another rate, or look at the labels: what images do not show cannot"
+            " be learned; --allow-collapsed (allow_collapsed=True) writes the model all the same"
+        ),
     )
 
 
@@ -57,7 +63,8 @@ def spread_report(collapse: Collapse | None, scale: tuple[float, float]) -> dict
 
 
 def raw_scale(collapse: Collapse | None, scale: tuple[float, float]) -> RawScale | None:
-    """Returns the own scale of a model for its card, None where its quality is not on that of labels."""
+    """Returns the own scale of a model for its card, None where its quality is not on that of
+    labels."""
     if collapse is None or collapse.labels is None:
         return None
     score, labels = (SpreadNumbers(**asdict(part)) for part in (collapse.score, collapse.labels))

@@ -33,16 +33,20 @@ def align(
     orientation: str = "exif",
     progress: Progress = False,
 ) -> Manifest:
-    """Detects faces, writes each as an aligned crop to `out/identity/name.png`, and returns the manifest of the crops, which is also `out/faces.parquet`.
+    """Detects faces, writes each as an aligned crop to `out/identity/name.png`, and returns the
+    manifest of the crops, which is also `out/faces.parquet`.
 
-    One row per face, and one for each image that gave none, in the order of the images. A run that was killed goes on where it stopped and ends with the
-    same files; one whose output is current does nothing. Crops of an earlier run with other settings stay in the folder and are not listed. Without
-    images nothing is written.
+    One row per face, and one for each image that gave none, in the order of the images. A run that
+    was killed goes on where it stopped and ends with the same files; one whose output is current
+    does nothing. Crops of an earlier run with other settings stay in the folder and are not listed.
+    Without images nothing is written.
 
     Args:
-        paths: an image, a folder, a list file, a manifest (file or fiqa.Manifest), or several of these.
+        paths: an image, a folder, a list file, a manifest (file or fiqa.Manifest), or several of
+            these.
         out: folder of the crops; made when it is not there.
-        detector: auto, yunet, dlib, or none (the images are square crops already and only change their size).
+        detector: auto, yunet, dlib, or none (the images are square crops already and only change
+            their size).
         faces: which faces of an image count: largest, all, or one (more than one is a failure).
         size: side of the crops in pixels, at least 16.
         format: png (lossless) or jpg (quality 95).
@@ -55,15 +59,23 @@ def align(
         progress: True reports on stderr; a callable is told (stage, done, total).
 
     Returns:
-        Manifest with path of each crop (of the source, where there is no crop), identity, split and status, and the columns source (path of the photograph),
-        source_sha256, face_index, bbox (x, y, width, height, pixels of the upright photograph), confidence, landmarks (ten numbers in crop pixels; None where
-        the detector only estimates them), inside (share of the crop that lies in the frame, 0..1), eye_distance (source pixels), grey, detector (its name),
-        turn (degrees clockwise by which the photograph was turned beyond its EXIF), roll (degrees, tilt of the head in the photograph), notes (what was
+        Manifest with path of each crop (of the source, where there is no crop), identity, split and
+        status, and the columns source (path of the photograph),
+        source_sha256, face_index, bbox (x, y, width, height, pixels of the upright photograph),
+        confidence, landmarks (ten numbers in crop pixels; None where
+        the detector only estimates them), inside (share of the crop that lies in the frame, 0..1),
+        eye_distance (source pixels), grey, detector (its name),
+        turn (degrees clockwise by which the photograph was turned beyond its EXIF), roll (degrees,
+        tilt of the head in the photograph), notes (what was
         converted or guessed: `;` between codes of fiqa.vocabulary.NOTES).
 
     Raises:
-        UnknownNameError: no such detector, policy or format. DetectorError, WeightsError, MissingExtraError: the detector cannot be used here. InputError: a
-        size under 16. ReadError: a list or manifest cannot be read (an image that cannot is a row). WriteError: the disk refused.
+        UnknownNameError: no such detector, policy or format.
+        DetectorError, WeightsError, MissingExtraError: the detector cannot be used here.
+        InputError: a
+        size under 16.
+        ReadError: a list or manifest cannot be read (an image that cannot is a row).
+        WriteError: the disk refused.
     """
     if detector == "none" and orientation != "exif":
         raise InputError(f"orientation={orientation!r} needs a detector, got detector='none'.")

@@ -1,4 +1,5 @@
-"""`convert`: the field's benchmark files into images and tables, and tables of scores into the forms of other tools."""
+"""`convert`: the field's benchmark files into images and tables, and tables of scores into the
+forms of other tools."""
 
 from __future__ import annotations
 
@@ -45,15 +46,17 @@ __all__ = ["TARGETS", "Conversion", "convert"]
 
 
 TARGETS = ("images", "pairs", "table", "ofiq", "fiftyone", "imagefolder", "webdataset", "model")
-"""What a file can become; `images` from .bin and .rec, `pairs` from pair lists, `model` from published weights, the others from scores."""
+"""What a file can become; `images` from .bin and .rec, `pairs` from pair lists, `model` from
+published weights, the others from scores."""
 
 _IMAGE_LIMIT = 64 << 20
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """What became of a file: `target` (one of TARGETS), `files` written, `rows` in them, `failed` rows without an image or a number, `skipped` left out
-    (repeated images, malformed pairs), `left_out` pairs that cannot be (fiqa.data.sound)."""
+    """What became of a file: `target` (one of TARGETS), `files` written, `rows` in them, `failed`
+    rows without an image or a number, `skipped` left out (repeated images, malformed pairs),
+    `left_out` pairs that cannot be (fiqa.data.sound)."""
 
     target: str
     files: tuple[str, ...]
@@ -74,28 +77,36 @@ def convert(
 ) -> Conversion:
     """Converts a file and says what was written.
 
-    - InsightFace `.bin` -> a folder: `images/` (each once, named by content), `manifest.csv`, `pairs.csv`.
+    - InsightFace `.bin` -> a folder: `images/` (each once, named by content), `manifest.csv`,
+      `pairs.csv`.
     - RecordIO `.rec` (with its `.idx`, or without) -> a folder: `images/identity/`, `manifest.csv`.
-    - a pair list (LFW, XQLFW, CALFW, CPLFW, IJB-C) -> a table of pairs, with folds where it has them.
-    - scores (ours, or any that fiqa.data.quality.read_quality reads) -> our table of quality, OFIQ's CSV, FiftyOne's CSV, the metadata of a Hugging Face
-      imagefolder, or a WebDataset tar with the images.
+    - a pair list (LFW, XQLFW, CALFW, CPLFW, IJB-C) -> a table of pairs, with folds where it has
+      them.
+    - scores (ours, or any that fiqa.data.quality.read_quality reads) -> our table of quality,
+      OFIQ's CSV, FiftyOne's CSV, the metadata of a Hugging Face imagefolder, or a WebDataset tar
+      with the images.
 
-    - the published weights of CLIB-FIQA, a state dict (.pt, .pth, .safetensors) -> an .onnx model with its card, for `fiqa score --model`.
+    - the published weights of CLIB-FIQA, a state dict (.pt, .pth, .safetensors) -> an .onnx model
+      with its card, for `fiqa score --model`.
 
     What it was made from and its counts stand in `<out>.json`, written last.
 
     Args:
         source: the file.
         out: a folder for images, else a file.
-        to: one of TARGETS; None takes it from the suffix of `source` and the name of `out` (.tar: webdataset; metadata.csv or .jsonl: imagefolder; other
-            tables: table; .onnx: model).
+        to: one of TARGETS; None takes it from the suffix of `source` and the name of `out` (.tar:
+            webdataset; metadata.csv or .jsonl: imagefolder; other tables: table; .onnx: model).
         column: the column of scores, where a table has more than one candidate.
-        tokenizer: for a model, a folder or hub name with CLIP's tokenizer; None is that of openai/clip-vit-base-patch32, which they all share.
+        tokenizer: for a model, a folder or hub name with CLIP's tokenizer; None is that of
+            openai/clip-vit-base-patch32, which they all share.
         progress: True reports on stderr; a callable is told (stage, done, total).
 
     Raises:
-        ReadError: `source` cannot be read, or is refused as unsafe. InputError: a target that `source` cannot become. WriteError: the disk refused.
-        WeightsError: weights of another network. MissingExtraError: a model needs fiqa[train,vlm].
+        ReadError: `source` cannot be read, or is refused as unsafe.
+        InputError: a target that `source` cannot become.
+        WriteError: the disk refused.
+        WeightsError: weights of another network.
+        MissingExtraError: a model needs fiqa[train,vlm].
     """
     arguments = {
         "to": to,
@@ -251,7 +262,8 @@ def _scores(
 
 @reader
 def _table(source: PathLike, column: str | None) -> dict[str, list[Any]]:
-    """Returns our table of scores flat, column -> values, text decoded; another tool's scores as path, id, value."""
+    """Returns our table of scores flat, column -> values, text decoded; another tool's scores as
+    path, id, value."""
     frame: pl.DataFrame | None = (
         read_table(source) if Path(source).suffix.lower() in SUFFIXES else None
     )
@@ -291,11 +303,13 @@ def _without(table: dict[str, list[Any]], name: str) -> dict[str, list[Any]]:
 
 
 def _blocks(table: dict[str, list[Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Returns the raw and the scalar block of OFIQ: the unified score, then the factors (0..1, times 100)."""
+    """Returns the raw and the scalar block of OFIQ: the unified score, then the factors (0..1,
+    times 100)."""
     raw = next((table[name] for name in ("raw", "value") if name in table), None)
     if raw is None or "uqs" not in table:
         raise InputError(
-            "OFIQ's CSV must have a score in 0..100 (uqs) beside the raw one; these scores have none.",
+            "OFIQ's CSV must have a score in 0..100 (uqs) beside the raw one; these scores have"
+            " none.",
             hint="score with fiqa score",
         )
     factors = {
@@ -324,7 +338,8 @@ def _numbers(values: list[Any], name: str) -> np.ndarray[Any, np.dtype[np.float6
 def _samples(
     table: dict[str, list[Any]], beside: Path, failed: list[int], told: Told
 ) -> Iterator[dict[str, bytes]]:
-    """Yields image and JSON of each row whose image can be read; the others are counted, since a sample must have an image."""
+    """Yields image and JSON of each row whose image can be read; the others are counted, since a
+    sample must have an image."""
     count = len(table["path"])
     for row in counted(range(count), told, "convert", count):
         about = {name: values[row] for name, values in table.items()}

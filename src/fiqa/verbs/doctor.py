@@ -26,8 +26,8 @@ def doctor(
     """Returns what is wrong: `.healthy`, and `.lines()` to print.
 
     Args:
-        path: a folder, image, list or manifest; an .onnx file with its card; or a table of scores or
-            labels (.parquet, .csv, .jsonl with `id` and a column of numbers).
+        path: a folder, image, list or manifest; an .onnx file with its card; or a table of scores
+            or labels (.parquet, .csv, .jsonl with `id` and a column of numbers).
         faces: of a model: aligned crops to probe it with. None: 16 faces drawn by code, which is
             weaker.
         most: of a model: use at most so many of these crops, at least 4.

@@ -28,13 +28,17 @@ def embed(
     limits: Limits | None = None,
     progress: Progress = False,
 ) -> Embeddings:
-    """Returns the recognition vectors of aligned crops, of unit length, with their norms; fiqa.embedding.run.embed_rows also tells which rows failed and why.
+    """Returns the recognition vectors of aligned crops, of unit length, with their norms;
+    fiqa.embedding.run.embed_rows also tells which rows failed and why.
 
     Args:
-        source: a folder, list file or manifest of crops, several of these, a fiqa.Manifest; or (ids, crops) with crops (N,S,S,3) uint8 RGB.
-        recognizer: an .onnx file with its card, a name in FIQA_HOME, or any object with `name` and `embed(crops)`.
+        source: a folder, list file or manifest of crops, several of these, a fiqa.Manifest; or
+            (ids, crops) with crops (N,S,S,3) uint8 RGB.
+        recognizer: an .onnx file with its card, a name in FIQA_HOME, or any object with `name` and
+            `embed(crops)`.
         batch: crops that are held and embedded at once, >= 1; vectors do not depend on it.
-        out: write them there too (.npz, .npy or .parquet), with a sidecar; a rerun of the same does nothing, an interrupted one goes on where it stopped.
+        out: write them there too (.npz, .npy or .parquet), with a sidecar; a rerun of the same does
+            nothing, an interrupted one goes on where it stopped.
         flip: embed each crop and its mirror image and take the mean of the two vectors.
         threads: of the recognizer, >= 1; None is one per core.
         half: write float16 vectors: half the size.
@@ -43,8 +47,11 @@ def embed(
         progress: True reports on stderr; a callable is told (stage, done, total).
 
     Raises:
-        WeightsError, UnsafeFileError: the recognizer cannot be used. ReadError: a list cannot be read (an image that cannot is a row).
-        InputError: ids repeat, a number below 1. ShapeError: arrays of another shape. WriteError: the disk refused.
+        WeightsError, UnsafeFileError: the recognizer cannot be used.
+        ReadError: a list cannot be read (an image that cannot is a row).
+        InputError: ids repeat, a number below 1.
+        ShapeError: arrays of another shape.
+        WriteError: the disk refused.
     """
     run = embed_rows(
         source,

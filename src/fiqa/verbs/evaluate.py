@@ -1,4 +1,7 @@
-"""`evaluate`: does a quality score help this recognizer? Error-versus-discard curves of many qualities under many recognizers, and a report."""
+"""`evaluate`: does a quality score help this recognizer?
+
+Error-versus-discard curves of many qualities under many recognizers, and a report.
+"""
 
 from __future__ import annotations
 
@@ -47,34 +50,47 @@ def evaluate(
     force: bool = False,
     progress: Progress = False,
 ) -> Evaluation:
-    """Returns the discard curves of every quality under every recognizer, their areas with intervals, and the recognizers' verification accuracy.
+    """Returns the discard curves of every quality under every recognizer, their areas with
+    intervals, and the recognizers' verification accuracy.
 
-    All numbers are of the images that every quality and every recognizer has; what is left out is counted in `notes`. Curves of a random quality and of an
-    oracle are always there. Non-mated pairs of all-pairs runs stream by in bounded memory, except under `crfiqa` and `magface`, which must store them: at
-    most 10 million, drawn by `seed` where there are more (a note says so).
+    All numbers are of the images that every quality and every recognizer has; what is left out is
+    counted in `notes`. Curves of a random quality and of an oracle are always there. Non-mated
+    pairs of all-pairs runs stream by in bounded memory, except under `crfiqa` and `magface`, which
+    must store them: at most 10 million, drawn by `seed` where there are more (a note says so).
 
     Args:
         quality: one or more of: a fiqa.Quality, a file, a frame (as fiqa.score returns it),
-            "NAME=FILE", or "norm" for the embedding norm of each recognizer; or a mapping name -> quality.
+            "NAME=FILE", or "norm" for the embedding norm of each recognizer; or a mapping name ->
+            quality.
         embeddings: one or more of: fiqa.Embeddings, a file, a frame with columns id and vector.
-        pairs: the pairs to compare (a fiqa.Pairs, or a file or frame that fiqa.data.pairs reads); None is all pairs. Pairs that cannot be (fiqa.data.sound)
-            are left out, and `notes` count them.
-        faces: a manifest; only its images count. Its `identity` says who is who (without it the folder part of an id does, or the list of pairs), and images
-            with equal `sha256` make no mated pair. The first of `notes` says where the identities are from.
+        pairs: the pairs to compare (a fiqa.Pairs, or a file or frame that fiqa.data.pairs reads);
+            None is all pairs. Pairs that cannot be (fiqa.data.sound) are left out, and `notes`
+            count them.
+        faces: a manifest; only its images count. Its `identity` says who is who (without it the
+            folder part of an id does, or the list of pairs), and images with equal `sha256` make no
+            mated pair. The first of `notes` says where the identities are from.
         fmr, protocol, start_fnmr: as fiqa.functional.edc.discard_curve.
-        limits: discard fractions up to which areas are taken, each in (0,1]; differences to the first quality are at the first of them.
-        draws: identity resamples of bands and intervals, 0 for none; level: their confidence; seed: of everything random.
-        match: how names of one file find the ids of another: "id", "name" or "stem"; see fiqa.data.names.
+        limits: discard fractions up to which areas are taken, each in (0,1]; differences to the
+            first quality are at the first of them.
+        draws: identity resamples of bands and intervals, 0 for none; level: their confidence; seed:
+            of everything random.
+        match: how names of one file find the ids of another: "id", "name" or "stem"; see
+            fiqa.data.names.
         flip: names of qualities of which lower is better; their sign is turned.
-        out: write the report there, with its sidecar: a folder with index.html, plots, tables and numbers.json. A report that is current is left alone.
-        thumbnails: folder of images named like the ids; the report then shows the worst pairs. Faces of people go into the page: off by default.
+        out: write the report there, with its sidecar: a folder with index.html, plots, tables and
+            numbers.json. A report that is current is left alone.
+        thumbnails: folder of images named like the ids; the report then shows the worst pairs.
+            Faces of people go into the page: off by default.
         force: write the report again although `out` is current.
         progress: True reports on stderr; a callable is told (stage, done, total).
 
     Raises:
-        InputError: a value out of range, names that are not unique, ids that fit twice, a manifest whose column of people is not called identity.
+        InputError: a value out of range, names that are not unique, ids that fit twice, a manifest
+            whose column of people is not called identity.
         UnknownNameError: no such protocol, match, or quality to flip.
-        EvidenceError: too few images, mated pairs or non-mated pairs for what is asked. ReadError: a file cannot be read. WriteError: the disk refused.
+        EvidenceError: too few images, mated pairs or non-mated pairs for what is asked.
+        ReadError: a file cannot be read.
+        WriteError: the disk refused.
     """
     how = setting(fmr, protocol, start_fnmr, limits, draws, level, seed)
     run = Run(Request(quality, embeddings, pairs, faces, match, flip), how, thumbnails)
@@ -86,25 +102,35 @@ def evaluate(
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """An evaluation that is decided and not begun: about what, how, and whose faces its report may show (a folder, None for none)."""
+    """An evaluation that is decided and not begun: about what, how, and whose faces its report may
+    show (a folder, None for none)."""
 
     request: Request
     how: Setting
     thumbnails: PathLike | None = None
 
     def make(self, *, told: Told, command: str = "") -> Evaluation:
-        """Returns what it finds; `command` is the line that asked, for the report. Raises as `evaluate`."""
+        """Returns what it finds; `command` is the line that asked, for the report.
+
+        Raises as `evaluate`.
+        """
         return replace(
             evaluate_evidence(self.request.evidence(), self.how, told=told), command=command
         )
 
     def is_current(self, out: PathLike) -> bool:
-        """Tells whether `out` holds the report of this run already. Raises InputError where an input lies there."""
+        """Tells whether `out` holds the report of this run already.
+
+        Raises InputError where an input lies there.
+        """
         guard_report(out, self._record["inputs"])
         return is_current(out, fingerprint(self._record)) and summary_path(out).is_file()
 
     def write(self, found: Evaluation, out: PathLike) -> None:
-        """Writes the report and its sidecar. Raises WriteError, and InputError before anything is written over an input."""
+        """Writes the report and its sidecar.
+
+        Raises WriteError, and InputError before anything is written over an input.
+        """
         guard_report(out, self._record["inputs"])
         write_report(found, out, thumbnails=self.thumbnails, record=self._record)
 
@@ -147,7 +173,10 @@ def setting(
 
 
 def evaluate_evidence(evidence: Evidence, how: Setting, *, told: Told) -> Evaluation:
-    """Returns the evaluation of gathered evidence; `told` hears of each recognizer. Raises EvidenceError."""
+    """Returns the evaluation of gathered evidence; `told` hears of each recognizer.
+
+    Raises EvidenceError.
+    """
     results = [
         recognizer_result(evidence, vectors, how)
         for vectors in counted(evidence.recognizers, told, "evaluate", len(evidence.recognizers))
@@ -161,9 +190,9 @@ def evaluate_evidence(evidence: Evidence, how: Setting, *, told: Told) -> Evalua
     settings = {
         "protocol": how.protocol,
         "description": protocol_of(how.protocol).description,
-        "fmr": how.fmr
-        if starting_fnmr(protocol_of(how.protocol), how.start_fnmr) is None
-        else None,
+        "fmr": (
+            how.fmr if starting_fnmr(protocol_of(how.protocol), how.start_fnmr) is None else None
+        ),
         "start_fnmr": starting_fnmr(protocol_of(how.protocol), how.start_fnmr),
         "limits": list(how.limits),
         "draws": how.draws,
@@ -194,8 +223,8 @@ def _worse_than_random(results: Sequence[RecognizerResult], how: Setting) -> lis
             low = area.value - 2 / math.sqrt(errors) if area.low is None else area.low
             if low > least:
                 notes.append(
-                    f"{curve.name} is worse than random under {result.name} (area {area.value:.3f} of "
-                    f"1): is lower better? `--flip {curve.name}` turns it."
+                    f"{curve.name} is worse than random under {result.name} (area {area.value:.3f}"
+                    f" of 1): is lower better? `--flip {curve.name}` turns it."
                 )
     return notes
 
@@ -205,7 +234,8 @@ def _notes(evidence: Evidence, how: Setting) -> list[str]:
     notes = []
     if rule.discards == "all":
         notes.append(
-            f"Protocol {rule.name} sets its threshold again at every step: no bootstrap bands, no differences with intervals."
+            f"Protocol {rule.name} sets its threshold again at every step: no bootstrap bands, no"
+            " differences with intervals."
         )
         stored = min(
             evidence.nonmated_total,
@@ -213,7 +243,8 @@ def _notes(evidence: Evidence, how: Setting) -> list[str]:
         )
         if stored < evidence.nonmated_total:
             notes.append(
-                f"{stored} of {evidence.nonmated_total} non-mated pairs were drawn at random for the curves (seed {how.seed})."
+                f"{stored} of {evidence.nonmated_total} non-mated pairs were drawn at random for"
+                f" the curves (seed {how.seed})."
             )
     elif how.draws and evidence.counts["identities"] < 2:
         notes.append(

@@ -1,4 +1,5 @@
-"""`export`: a trained network as an ONNX file with its card, proved to compute the same before it is written."""
+"""`export`: a trained network as an ONNX file with its card, proved to compute the same before it
+is written."""
 
 from __future__ import annotations
 
@@ -42,7 +43,8 @@ __all__ = ["Exported", "export", "fitted_calibration"]
 
 _PARITY = 1e-4
 _PARITY_SHARE = 1e-2
-"""Of the standard deviation of the scores: what ONNX and torch may differ by where scores lie close together."""
+"""Of the standard deviation of the scores: what ONNX and torch may differ by where scores lie close
+together."""
 _SHOWN = 256
 _RANGES = 200
 _BATCH = 32
@@ -50,7 +52,8 @@ _BATCH = 32
 
 @dataclass(frozen=True)
 class Exported:
-    """What became of an export: `path` of the model, its `card`, `report` of parity, gate, sizes and latency; `current` True where it was there already."""
+    """What became of an export: `path` of the model, its `card`, `report` of parity, gate, sizes
+    and latency; `current` True where it was there already."""
 
     path: Path
     card: ModelCard
@@ -72,32 +75,43 @@ def export(
     allow_collapsed: bool = False,
     force: bool = False,
 ) -> Exported:
-    """Writes the best network of a finished run as ONNX, its card beside it, and a sidecar with the report; `fiqa.load(out)` scores with it.
+    """Writes the best network of a finished run as ONNX, its card beside it, and a sidecar with the
+    report; `fiqa.load(out)` scores with it.
 
-    The card's calibration is fitted on the scores of the run's validation crops (see `fitted_calibration`). The model is compared with torch on those crops:
-    raw outputs must vary, and agree to 1e-4 (of the largest where that is over 1) and to a hundredth of their standard deviation. Where the objective learns
-    labels, the scores of the validation crops must not have collapsed beside their labels (fiqa.functional.collapse has the rule); the card carries both
-    spreads and the labels' scale. The int8 model takes its ranges from training crops and must pass `gate` on validation crops.
+    The card's calibration is fitted on the scores of the run's validation crops (see
+    `fitted_calibration`). The model is compared with torch on those crops: raw outputs must vary,
+    and agree to 1e-4 (of the largest where that is over 1) and to a hundredth of their standard
+    deviation. Where the objective learns labels, the scores of the validation crops must not have
+    collapsed beside their labels (fiqa.functional.collapse has the rule); the card carries both
+    spreads and the labels' scale. The int8 model takes its ranges from training crops and must pass
+    `gate` on validation crops.
 
     Args:
         run: the folder of a run.
         out: where to write, NAME.onnx.
         int8: write the int8 model; nothing is written where it does not pass the gate.
         gate: its thresholds.
-        embeddings: vectors of the run's images by a recognizer, joined by id; with them the gate also compares discard curves on the mated pairs among
-            the validation crops, without them its report and card say that it did not.
+        embeddings: vectors of the run's images by a recognizer, joined by id; with them the gate
+            also compares discard curves on the mated pairs among the validation crops, without them
+            its report and card say that it did not.
         metric: which of the kept weights; None is the recipe's first.
         name: of the model, for its card; None is the file's.
         license: of the model, for its card.
         runs: calls per line of the latency table.
-        allow_collapsed: write a collapsed model too. Its card says so, and its calibration is that of the labels' scale: one that is fitted on collapsed
-            scores would spread them over all of 0..100.
+        allow_collapsed: write a collapsed model too. Its card says so, and its calibration is that
+            of the labels' scale: one that is fitted on collapsed scores would spread them over all
+            of 0..100.
         force: do it again although the output is current.
 
     Raises:
-        MissingExtraError: torch, safetensors or onnx is absent. WeightsError: no such run, or not exportable.
-        UnknownNameError: metric, or a suffix that is not .onnx. InputError: embeddings without int8. ReadError: embeddings that cannot be read.
-        EvidenceError: outputs do not vary, have collapsed, do not agree with torch, or int8 does not pass. WriteError: the disk refused.
+        MissingExtraError: torch, safetensors or onnx is absent.
+        WeightsError: no such run, or not exportable.
+        UnknownNameError: metric, or a suffix that is not .onnx.
+        InputError: embeddings without int8.
+        ReadError: embeddings that cannot be read.
+        EvidenceError: outputs do not vary, have collapsed, do not agree with torch, or int8 does
+            not pass.
+        WriteError: the disk refused.
     """
     for package in ("torch", "safetensors", "onnx"):
         require(package, extra="train")
@@ -154,13 +168,16 @@ def export(
 def fitted_calibration(scores: FloatArray) -> Calibration:
     """Returns the calibration of a model from its raw scores on faces like those that it will meet.
 
-    The median becomes 50 and the width is such that 5th and 95th percentile lie 80 apart if the scores are symmetric (10 and 90). The cuts between levels
-    are those of every model (fiqa.functional.calibration.LEVEL_CUTS), so that a level means one thing.
+    The median becomes 50 and the width is such that 5th and 95th percentile lie 80 apart if the
+    scores are symmetric (10 and 90). The cuts between levels are those of every model
+    (fiqa.functional.calibration.LEVEL_CUTS), so that a level means one thing.
 
     Args:
         scores: (N,) finite raw scores, at least 20.
 
-    Raises: EvidenceError (fewer than 20, or 9 in 10 are equal), InputError (NaN).
+    Raises:
+        EvidenceError: fewer than 20, or 9 in 10 are equal.
+        InputError: NaN.
 
     >>> found = fitted_calibration(np.linspace(0, 1, 101, dtype=np.float32))
     >>> round(found.x0, 3), round(found.w, 3), found.level_cuts
@@ -184,13 +201,15 @@ def _width(low: float, high: float) -> float:
 
 @dataclass(frozen=True, eq=False)
 class _Held:
-    """The raw scores (N,) of the held-out crops by the file to write, and their spread beside that of their labels, None where they are no guess of labels."""
+    """The raw scores (N,) of the held-out crops by the file to write, and their spread beside that
+    of their labels, None where they are no guess of labels."""
 
     scores: FloatArray
     collapse: Collapse | None
 
     def calibration(self, scale: tuple[float, float]) -> Calibration:
-        """The calibration for the card: fitted on the scores, or where they have collapsed that of their labels' scale."""
+        """The calibration for the card: fitted on the scores, or where they have collapsed that of
+        their labels' scale."""
         if self.collapse is None or not self.collapse.collapsed:
             return fitted_calibration(self.scores)
         return Calibration(x0=(scale[0] + scale[1]) / 2, w=_width(*scale))
@@ -261,7 +280,8 @@ class _Work:
         )
 
     def latency(self, content: bytes, runs: int) -> list[dict[str, Any]]:
-        """Lines of the latency table: this model, and fp32 at 256 pixels where the network takes any size."""
+        """Lines of the latency table: this model, and fp32 at 256 pixels where the network takes
+        any size."""
         from fiqa.runtime.latency import latency
 
         models = [(self.recipe.data.size, "this model", content)]
@@ -286,7 +306,8 @@ class _Work:
         held: _Held,
         found: dict[str, Any],
     ) -> ModelCard:
-        """The card of the model to write; its calibration is fitted on the scores of this very model."""
+        """The card of the model to write; its calibration is fitted on the scores of this very
+        model."""
         collapse, scale = held.collapse, self.data.scale
         data, count = (
             self.recipe.data,
@@ -301,12 +322,17 @@ class _Work:
             outputs=self.deployed.outputs,
             calibration=held.calibration(scale),
             raw=raw_scale(collapse, scale),
-            limits=f"Score-range collapse: {collapse.line()}."
-            if collapse and collapse.collapsed
-            else "",
+            limits=(
+                f"Score-range collapse: {collapse.line()}."
+                if collapse and collapse.collapsed
+                else ""
+            ),
             license=license,
             source=f"trained by fiqa train: {self.deployed.about}, seed {self.recipe.seed}",
-            training_data=f"{count['training']} images of {data.faces}, labels {data.labels}; {count['validation']} held out ({data.split})",
+            training_data=(
+                f"{count['training']} images of {data.faces}, labels {data.labels};"
+                f" {count['validation']} held out ({data.split})"
+            ),
             numbers={
                 f"validation {key}": value
                 for key, value in found.items()
@@ -340,7 +366,8 @@ class _Work:
         return one, other
 
     def _run(self, content: bytes, rows: NDArray[np.int64]) -> FloatArray:
-        """(N,K) all outputs of the file's bytes on some rows, the quality first, by the path that users take: prepare, then the session."""
+        """(N,K) all outputs of the file's bytes on some rows, the quality first, by the path that
+        users take: prepare, then the session."""
         from fiqa.runtime.onnx import open_session
 
         session = open_session(content, "the model")
@@ -352,14 +379,18 @@ class _Work:
 
 
 def _agreed(wanted: FloatArray, got: FloatArray) -> float:
-    """The largest difference between what torch (N,K) and ONNX (N,K) give, the quality first. Raises EvidenceError where it is too large."""
+    """The largest difference between what torch (N,K) and ONNX (N,K) give, the quality first.
+
+    Raises EvidenceError where it is too large.
+    """
     difference = np.abs(wanted - got).max(axis=0)
     allowed = np.full(len(difference), _PARITY * max(1.0, float(np.abs(wanted).max())))
     allowed[0] = min(allowed[0], _PARITY_SHARE * float(wanted[:, 0].std()))
     if (difference > allowed).any():
         worst = int(np.argmax(difference / np.abs(allowed)))
         raise EvidenceError(
-            f"ONNX must give what torch gives to {allowed[worst]:g}, they differ by {difference[worst]:.3g} on {len(wanted)} crops."
+            f"ONNX must give what torch gives to {allowed[worst]:g}, they differ by"
+            f" {difference[worst]:.3g} on {len(wanted)} crops."
         )
     return float(difference.max())
 

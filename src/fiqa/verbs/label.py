@@ -27,31 +27,42 @@ def label(
     progress: Progress = False,
     **options: Any,
 ) -> Quality:
-    """Returns quality labels made without people; inputs are joined by id, and a face without a label is absent (fiqa.labeling.run.label_rows tells why).
+    """Returns quality labels made without people; inputs are joined by id, and a face without a
+    label is absent (fiqa.labeling.run.label_rows tells why).
 
     Args:
-        method: dmsfiqa, clib_fiqa, label_optimization, cr_fiqa, sdd_fiqa, faceqnet, ediffiqa, norm, or a scoring method that gives labels.
-        faces: the manifest of the aligned crops (file, folder, frame or fiqa.Manifest): the rows, who is on them, and the pixels for methods that look at them.
-            Without it the rows are those of the embeddings; where no identity is known at all, it is what comes before the last / of an id.
+        method: dmsfiqa, clib_fiqa, label_optimization, cr_fiqa, sdd_fiqa, faceqnet, ediffiqa, norm,
+            or a scoring method that gives labels.
+        faces: the manifest of the aligned crops (file, folder, frame or fiqa.Manifest): the rows,
+            who is on them, and the pixels for methods that look at them. Without it the rows are
+            those of the embeddings; where no identity is known at all, it is what comes before the
+            last / of an id.
         embeddings: vectors of one recognizer; a .npy is mapped and never wholly in memory.
-        prior: any quality, for label_optimization (which improves it) faceqnet (whose best images it chooses) and ediffiqa (which lowers it).
-        templates: dmsfiqa only: "auto", or the edited table of templates that an earlier run wrote beside its labels.
-        centers: cr_fiqa and clib_fiqa only: class centers of a recognizer's training, as embeddings whose ids are the
-            names of the identities. Without them an image is compared with the mean of the other images of its person.
+        prior: any quality, for label_optimization (which improves it) faceqnet (whose best images
+            it chooses) and ediffiqa (which lowers it).
+        templates: dmsfiqa only: "auto", or the edited table of templates that an earlier run wrote
+            beside its labels.
+        centers: cr_fiqa and clib_fiqa only: class centers of a recognizer's training, as embeddings
+            whose ids are the names of the identities. Without them an image is compared with the
+            mean of the other images of its person.
         seed: decides everything random.
-        out: write the table there (.parquet, .csv or .jsonl) with a sidecar; a rerun of the same does nothing, an interrupted one goes on and ends with the
-            same bytes.
+        out: write the table there (.parquet, .csv or .jsonl) with a sidecar; a rerun of the same
+            does nothing, an interrupted one goes on and ends with the same bytes.
         workers: processes for what is measured face by face; None is one per core.
         force: do it again although `out` is current.
         progress: True reports on stderr; a callable is told (stage, done, total).
         options: the method's own, as in the signature of its functions.
 
     Returns:
-        Quality of kind "label"; `provenance` holds arguments, seed, hashes of the inputs, versions, and what the run found.
+        Quality of kind "label"; `provenance` holds arguments, seed, hashes of the inputs, versions,
+        and what the run found.
 
     Raises:
-        UnknownNameError: no such method or option (with the closest one). InputError: a method that gives no label, an input that it needs and was not given,
-        ids that repeat. ReadError, WeightsError, MissingExtraError: a file or model cannot be used. WriteError: the disk refused.
+        UnknownNameError: no such method or option (with the closest one).
+        InputError: a method that gives no label, an input that it needs and was not given,
+        ids that repeat.
+        ReadError, WeightsError, MissingExtraError: a file or model cannot be used.
+        WriteError: the disk refused.
 
     >>> import numpy as np
     >>> e = Embeddings(np.array(["a/1", "a/2", "b/1"]), np.array([[1.0, 0], [0.6, 0.8], [0, 1.0]]))

@@ -38,24 +38,31 @@ def score(
     orientation: str = "exif",
     progress: Progress = False,
 ) -> pl.DataFrame:
-    """Returns the table of scores: one row per face, and one per image that has none, in the order of the images.
+    """Returns the table of scores: one row per face, and one per image that has none, in the order
+    of the images.
 
     Crops that are in memory already need no files: `fiqa.load().score(crops)`.
 
     Args:
-        paths: an image, a folder, a list file, a manifest (file, frame or fiqa.Manifest), or several of these.
-        model: a method's name, or the path of an .onnx file with its card; None is the default method.
-        recognizer: for a method that asks one: the path of its file, .onnx or torch weights, with its card.
+        paths: an image, a folder, a list file, a manifest (file, frame or fiqa.Manifest), or
+            several of these.
+        model: a method's name, or the path of an .onnx file with its card; None is the default
+            method.
+        recognizer: for a method that asks one: the path of its file, .onnx or torch weights, with
+            its card.
         settings: of the method, by name; fiqa.methods.settings_of lists them.
-        aligned: the images are aligned crops: square, brought to 112x112 if they have another size. Otherwise faces are detected and aligned first.
+        aligned: the images are aligned crops: square, brought to 112x112 if they have another size.
+            Otherwise faces are detected and aligned first.
         detector: auto, yunet, dlib, or none (the same as `aligned`).
         faces: which faces of an image count: largest, all, or one (more than one is a failure).
-        explain: fill `factors` (0..1, null where not measurable), `measures` (in units) and `reasons`; otherwise they are null.
+        explain: fill `factors` (0..1, null where not measurable), `measures` (in units) and
+            `reasons`; otherwise they are null.
         weights: path of the detector's model file.
         limits: what an image may cost.
         workers: processes, at least 1; None is one per core. The result is the same.
-        out: write the table there too (.parquet, .csv or .jsonl) with its sidecar, in bounded memory; a rerun of the
-            same does nothing, an interrupted one goes on and ends with the same bytes.
+        out: write the table there too (.parquet, .csv or .jsonl) with its sidecar, in bounded
+            memory; a rerun of the same does nothing, an interrupted one goes on and ends with the
+            same bytes.
         html: write a contact sheet there: crops, scores, what to do. It turns `explain` on.
         force: do it again although `out` is current.
         orientation: exif (photographs are turned as their EXIF says), or auto: then also to where
@@ -63,14 +70,21 @@ def score(
         progress: True reports on stderr; a callable is told (stage, done, total).
 
     Returns:
-        A polars frame: id, path, face_index, sha256, status, reasons, raw (the method's own, higher is better), score (0..1), uqs (0..100), level, factors,
-        measures, bbox (x, y, width, height) and landmarks (ten numbers) in pixels of the upright image, detector (that found it, null for crops), turn
-        (degrees clockwise by which the photograph was turned beyond its EXIF, null for crops), notes (what was converted or guessed: `;` between codes of
-        fiqa.vocabulary.NOTES), identity, track, frame, split, model, model_sha256, preprocess. A row whose status is not "ok" has no numbers.
+        A polars frame: id, path, face_index, sha256, status, reasons, raw (the method's own, higher
+            is better), score (0..1), uqs (0..100), level, factors,
+        measures, bbox (x, y, width, height) and landmarks (ten numbers) in pixels of the upright
+        image, detector (that found it, null for crops), turn
+        (degrees clockwise by which the photograph was turned beyond its EXIF, null for crops),
+        notes (what was converted or guessed: `;` between codes of
+        fiqa.vocabulary.NOTES), identity, track, frame, split, model, model_sha256, preprocess. A
+        row whose status is not "ok" has no numbers.
 
     Raises:
-        UnknownNameError: no such method, detector or policy. DetectorError, WeightsError, MissingExtraError: what is asked for cannot be used here.
-        WriteError: the disk refused. ReadError: a list file or manifest cannot be read (an image that cannot is a row). InputError: there is no image at all.
+        UnknownNameError: no such method, detector or policy.
+        DetectorError, WeightsError, MissingExtraError: what is asked for cannot be used here.
+        WriteError: the disk refused.
+        ReadError: a list file or manifest cannot be read (an image that cannot is a row).
+        InputError: there is no image at all.
     """
     run = plan(
         paths,

@@ -36,7 +36,8 @@ _DEFAULT = Setting(draws=0)
 
 @dataclass(frozen=True)
 class PaperTables:
-    """The `tables` of a paper, `notes`: sentences that a reader must know, and the `command` that asked for them."""
+    """The `tables` of a paper, `notes`: sentences that a reader must know, and the `command` that
+    asked for them."""
 
     tables: Sequence[Table]
     notes: Sequence[str]
@@ -72,13 +73,14 @@ def tables(
     """Returns the tables of a paper, made of these qualities and recognizers.
 
     Args:
-        paper: "dms" is DmsFIQA's Table 4 (agreement with `target`, spread) and 5 (verification under
-            filtering); "clib" CLIB-FIQA's Tables 1 to 3 (areas, methods by data sets); "label-opt"
-            those of label optimization (I to III: METHOD.baseline, METHOD.optimized, METHOD.prior).
+        paper: "dms" is DmsFIQA's Table 4 (agreement with `target`, spread) and 5 (verification
+            under filtering); "clib" CLIB-FIQA's Tables 1 to 3 (areas, methods by data sets);
+            "label-opt" those of label optimization (I to III: METHOD.baseline, METHOD.optimized,
+            METHOD.prior).
         quality: as in fiqa.evaluate.
         embeddings: as in fiqa.evaluate.
-        data_set: clib and label-opt: folders, each a data set (fiqa.evaluation.data_set), in place of
-            quality, embeddings, pairs and faces.
+        data_set: clib and label-opt: folders, each a data set (fiqa.evaluation.data_set), in place
+            of quality, embeddings, pairs and faces.
         target: dms: labels in 0..1 to agree with; without them there is no Table 4.
         same: label-opt: the recognizer that made the labels; None is the first.
         pairs: as in fiqa.evaluate.
@@ -97,9 +99,11 @@ def tables(
 
     Raises:
         UnknownNameError: no such paper, protocol, match or recognizer.
-        InputError: an argument that the paper's tables have no use for, or data named twice or not at all.
+        InputError: an argument that the paper's tables have no use for, or data named twice or not
+            at all.
         ReadError: a file or a data set cannot be read.
-        EvidenceError: too few images or pairs. WriteError: the disk refused.
+        EvidenceError: too few images or pairs.
+        WriteError: the disk refused.
     """
     how = setting(fmr, protocol, start_fnmr, limits, 0, _DEFAULT.level, seed)
     request = Request(quality, embeddings, pairs, faces, match, flip)
@@ -112,7 +116,8 @@ def tables(
 
 @dataclass(frozen=True, eq=False)
 class TableRun:
-    """The tables of a paper, decided and not begun; `sets` in place of the request's data where there are any."""
+    """The tables of a paper, decided and not begun; `sets` in place of the request's data where
+    there are any."""
 
     paper: str
     request: Request
@@ -131,7 +136,8 @@ class TableRun:
         target: Quality | PathLike | None,
         same: str | None,
     ) -> TableRun:
-        """Returns the run after refusing what would be passed over in silence; raises as `tables`."""
+        """Returns the run after refusing what would be passed over in silence; raises as
+        `tables`."""
         checks.choice(paper, "paper", PAPERS)
         areas = ("clib", "label-opt")
         owned: list[tuple[str, bool, tuple[str, ...]]] = [
@@ -179,12 +185,18 @@ class TableRun:
         return PaperTables(optimization_tables(sets, max(self.how.limits), same=self.same), notes)
 
     def is_current(self, out: PathLike) -> bool:
-        """Tells whether `out` holds these tables already. Raises InputError where an input lies there."""
+        """Tells whether `out` holds these tables already.
+
+        Raises InputError where an input lies there.
+        """
         guard_report(out, self._record["inputs"])
         return is_current(out, fingerprint(self._record)) and summary_path(out).is_file()
 
     def write(self, found: PaperTables, out: PathLike) -> None:
-        """Writes the tables and their sidecar. Raises WriteError, and InputError before anything is written over an input."""
+        """Writes the tables and their sidecar.
+
+        Raises WriteError, and InputError before anything is written over an input.
+        """
         guard_report(out, self._record["inputs"])
         about = {
             "notes": list(found.notes),
@@ -214,14 +226,16 @@ class TableRun:
         return PaperTables(found, [*evidence.notes, *missing])
 
     def _evaluated(self, told: Told) -> Mapping[str, Evaluation]:
-        """Set name -> evaluation; the files of a set are named by their stems, so that they mean the same in every set."""
+        """Set name -> evaluation; the files of a set are named by their stems, so that they mean
+        the same in every set."""
         if not self.sets:
             return {"all": evaluate_evidence(self.request.evidence(), self.how, told=told)}
         names = [each.name for each in self.sets]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise InputError(
-                f"Each data set must have its own name (that of its folder), got {twice[0]!r} twice."
+                f"Each data set must have its own name (that of its folder), got {twice[0]!r}"
+                " twice."
             )
         found = {}
         for each in counted(self.sets, told, "tables", len(self.sets)):

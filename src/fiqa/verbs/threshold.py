@@ -99,7 +99,8 @@ def threshold(
 
 
 def _command(nouns: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
-    """The command line of a call, "" where a noun is in memory; what is at its default is left out."""
+    """The command line of a call, "" where a noun is in memory; what is at its default is left
+    out."""
     words = ["fiqa", "threshold"]
     for name, value in nouns.items():
         if value is None:

@@ -32,9 +32,9 @@ __all__ = ["Trained", "train"]
 
 @dataclass(frozen=True)
 class Trained:
-    """A finished run: its `folder`; `best` metric -> the row of the history in which it was best; `history` of all evaluations; `current` True where it was
-    there already; `identity_from` where the people come from, in words ("" where nothing says who is who).
-    """
+    """A finished run: its `folder`; `best` metric -> the row of the history in which it was best;
+    `history` of all evaluations; `current` True where it was there already; `identity_from` where
+    the people come from, in words ("" where nothing says who is who)."""
 
     folder: Path
     best: dict[str, dict[str, Any]]
@@ -53,9 +53,11 @@ def train(
 ) -> Trained:
     """Trains a quality network as a recipe says and returns what became of it.
 
-    The folder `out` gets recipe.json (every setting spelled out), metrics.csv, run.html with the curves, best_METRIC.safetensors with best_METRIC.json
-    for each metric of `run.select`, and state.safetensors to go on from. A finished run is not repeated; an interrupted one goes on and ends with the same
-    weights, bit for bit on a CPU. Under torchrun all processes share the work and the first one writes.
+    The folder `out` gets recipe.json (every setting spelled out), metrics.csv, run.html with the
+    curves, best_METRIC.safetensors with best_METRIC.json for each metric of `run.select`, and
+    state.safetensors to go on from. A finished run is not repeated; an interrupted one goes on and
+    ends with the same weights, bit for bit on a CPU. Under torchrun all processes share the work
+    and the first one writes.
 
     Args:
         recipe: a TOML file (fiqa.training.config says what it may hold), or a Recipe.
@@ -65,8 +67,12 @@ def train(
         watch: called after every step.
 
     Raises:
-        MissingExtraError: torch or safetensors is absent. ReadError, UnknownNameError, InputError: the recipe or what it names cannot be used, or the folder
-        holds another run. EvidenceError: too few images, or the run has diverged. WriteError: the disk refused.
+        MissingExtraError: torch or safetensors is absent.
+        ReadError, UnknownNameError, InputError: the recipe or what it names cannot be used, or the
+            folder
+        holds another run.
+        EvidenceError: too few images, or the run has diverged.
+        WriteError: the disk refused.
     """
     require("torch", extra="train")
     require("safetensors", extra="train")
@@ -97,7 +103,8 @@ def train(
 
 
 def _guard(folder: Path, recipe: PathLike | Recipe, plan: Recipe) -> None:
-    """Refuses a run's folder with files in it that the recipe reads and the run would write over."""
+    """Refuses a run's folder with files in it that the recipe reads and the run would write
+    over."""
     from fiqa.training.checkpoint import best_path, state_path
     from fiqa.training.log import metrics_path
 

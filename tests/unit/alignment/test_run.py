@@ -1,4 +1,5 @@
-"""fiqa.align: crops, the manifest that lists them, failures that keep their row, interrupted runs."""
+"""fiqa.align: crops, the manifest that lists them, failures that keep their row, interrupted
+runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The frame of the command line: help that ends with an example, exit codes, clean errors, quiet pipes."""
+"""The frame of the command line: help that ends with an example, exit codes, clean errors, quiet
+pipes."""
 
 from __future__ import annotations
 
@@ -136,9 +137,9 @@ def test_ctrl_c_ends_quietly_with_130(fake):
 
 def test_ctrl_c_in_a_real_process():
     code = (
-        "import sys, time, types\nfrom fiqa.cli import main\nmodule = types.ModuleType('m')\n"
-        "def command() -> None:\n    print('on', flush=True)\n    time.sleep(30)\n"
-        "module.command = command\nsys.modules['fiqa.cli.methods'] = module\nsys.argv = ['fiqa', 'methods']\nmain()"
+        "import sys, time, types\nfrom fiqa.cli import main\nmodule = types.ModuleType('m')\ndef"
+        " command() -> None:\n    print('on', flush=True)\n    time.sleep(30)\nmodule.command ="
+        " command\nsys.modules['fiqa.cli.methods'] = module\nsys.argv = ['fiqa', 'methods']\nmain()"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -1,4 +1,5 @@
-"""Color profiles: against the colorimetry of a profile worked out by hand, and what cannot be used."""
+"""Color profiles: against the colorimetry of a profile worked out by hand, and what cannot be
+used."""
 
 from __future__ import annotations
 
@@ -117,8 +118,8 @@ def test_a_profile_of_light_on_ink_is_ignored(hostile: ModuleType) -> None:
 
 
 def ink_profile() -> bytes:
-    """An ICC profile of CMYK by a table of its 16 corners: paper white, full cyan a middle grey, any
-    other ink black."""
+    """An ICC profile of CMYK by a table of its 16 corners: paper white, full cyan a middle grey,
+    any other ink black."""
     corners = {(0, 0, 0, 0): 255, (1, 0, 0, 0): 128}
     lab = bytes(
         v for c in range(2) for m in range(2) for y in range(2) for k in range(2)

@@ -1,4 +1,5 @@
-"""Headers: one meaning however they are spelled, in every reader of tables; marks, encodings and separators."""
+"""Headers: one meaning however they are spelled, in every reader of tables; marks, encodings and
+separators."""
 
 from __future__ import annotations
 

@@ -138,8 +138,8 @@ def ifd(order: str, entries: dict[int, tuple[int, int]], following: int = 0) -> 
 def raw_like(
     order: str, photometric: int, *, below: bool, extra: dict[int, tuple[int, int]] | None = None
 ) -> bytes:
-    """A TIFF whose first picture is a preview of 2 x 2 grey pixels, the main one of `photometric` in a
-    directory below it or behind it."""
+    """A TIFF whose first picture is a preview of 2 x 2 grey pixels, the main one of `photometric`
+    in a directory below it or behind it."""
     head = (
         (b"II*\0" if order == "<" else b"MM\0*")
         + struct.pack(order + "I", 12)

@@ -1,4 +1,5 @@
-"""Embeddings on disk: every format round-trips, and what is broken or unsafe is refused with its reason."""
+"""Embeddings on disk: every format round-trips, and what is broken or unsafe is refused with its
+reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Reading images: every conversion against a hand-made oracle, every bad file against its status, random bytes against the promise."""
+"""Reading images: every conversion against a hand-made oracle, every bad file against its status,
+random bytes against the promise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Finding images: what each kind of path becomes, ids and identities, hostile folders, a hundred thousand files."""
+"""Finding images: what each kind of path becomes, ids and identities, hostile folders, a hundred
+thousand files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Claims of a Parquet file are checked before polars believes them; a panic of polars is an error like any other, and silent."""
+"""Claims of a Parquet file are checked before polars believes them; a panic of polars is an error
+like any other, and silent."""
 
 from __future__ import annotations
 
@@ -179,7 +180,8 @@ sys.stderr.write("still here")
 
 
 def test_any_wrong_byte_is_a_read_error_and_leaves_nothing_on_stderr(tmp_path: Path) -> None:
-    """With this byte in two of the places polars 2.1 asked for gigabytes and ended the process; in some it panics."""
+    """With this byte in two of the places polars 2.1 asked for gigabytes and ended the process; in
+    some it panics."""
     path = tmp_path / "t.parquet"
     FRAME.write_parquet(path)
     done = subprocess.run(

@@ -1,4 +1,5 @@
-"""The guard around every reader: what goes in is any error, what comes out is a ReadError with a name and a status."""
+"""The guard around every reader: what goes in is any error, what comes out is a ReadError with a
+name and a status."""
 
 from __future__ import annotations
 
@@ -173,7 +174,10 @@ def test_what_others_write_to_stderr_meanwhile_is_not_lost(
 
 
 def test_only_the_report_is_left_out(capfd: pytest.CaptureFixture[str]) -> None:
-    report = b"\nthread 'x' (7) panicked at crates/a.rs:1:2:\nwhy\nstack backtrace:\n   0: f\nnote: run with it\n"
+    report = (
+        b"\nthread 'x' (7) panicked at crates/a.rs:1:2:\nwhy\nstack backtrace:\n   0: f\nnote: run"
+        b" with it\n"
+    )
 
     def fail() -> None:
         with no_panics:

@@ -1,4 +1,5 @@
-"""Tables: the same rows back from all three formats, whatever text they hold; batches, kills and full disks."""
+"""Tables: the same rows back from all three formats, whatever text they hold; batches, kills and
+full disks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Signs of swapped channels, on drawn faces and on what is no face; real crops are in tests/realdata."""
+"""Signs of swapped channels, on drawn faces and on what is no face; real crops are in
+tests/realdata."""
 
 from __future__ import annotations
 

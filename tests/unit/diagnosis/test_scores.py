@@ -1,4 +1,5 @@
-"""The table part of doctor: a collapsed column is named, a good one is not, a calibrated one is not judged."""
+"""The table part of doctor: a collapsed column is named, a good one is not, a calibrated one is not
+judged."""
 
 from __future__ import annotations
 

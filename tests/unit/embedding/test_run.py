@@ -23,7 +23,8 @@ Maker = Callable[..., Path]
 
 
 class Means:
-    """A recognizer: the mean of each channel less 60, so that a face of grey 60 has a zero vector, and NaN for white."""
+    """A recognizer: the mean of each channel less 60, so that a face of grey 60 has a zero vector,
+    and NaN for white."""
 
     name = "means"
     version = "1"

@@ -1,4 +1,5 @@
-"""The evidence: where identities come from, pairs that cannot be, ids that do not meet, polarity."""
+"""The evidence: where identities come from, pairs that cannot be, ids that do not meet,
+polarity."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Which scale a quality is judged on: the method's own, by its sidecar, as declared, or where it lies; never a calibrated one."""
+"""Which scale a quality is judged on: the method's own, by its sidecar, as declared, or where it
+lies; never a calibrated one."""
 
 from __future__ import annotations
 

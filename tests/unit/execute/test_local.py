@@ -207,7 +207,8 @@ def test_a_script_needs_no_main_guard(tmp_path):
 
 def test_workers_end_when_their_parent_is_killed(tmp_path):
     (tmp_path / "helper.py").write_text(
-        "import os, time\ndef slow(xs):\n    time.sleep(0.2 if xs else 0)\n    return [os.getpid() for _ in xs]\n"
+        "import os, time\ndef slow(xs):\n    time.sleep(0.2 if xs else 0)\n    return [os.getpid()"
+        " for _ in xs]\n"
     )
     script = """
         from helper import slow

@@ -1,4 +1,5 @@
-"""What a manifest says of its crops: columns of a wrong type are named, and so is the first file that cannot be read."""
+"""What a manifest says of its crops: columns of a wrong type are named, and so is the first file
+that cannot be read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Deliberate degradations: identity at 0, the same damage in any batch, growing damage along a ladder, and a Faces that stays true."""
+"""Deliberate degradations: identity at 0, the same damage in any batch, growing damage along a
+ladder, and a Faces that stays true."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""fiqa.faces.detection: the record, the table of detectors, the policy; and dlib on images made or carried by scikit-image."""
+"""fiqa.faces.detection: the record, the table of detectors, the policy; and dlib on images made or
+carried by scikit-image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Which way up: the arithmetic of a turn against numpy's, and the choice with a detector made here."""
+"""Which way up: the arithmetic of a turn against numpy's, and the choice with a detector made
+here."""
 
 from __future__ import annotations
 
@@ -15,8 +16,8 @@ from fiqa.types import Faces
 
 
 class Marked:
-    """Finds a face of 112 where the lone bright pixel is, the surer the nearer that is to a corner of
-    the picture's upper left; a stand-in that works only upright."""
+    """Finds a face of 112 where the lone bright pixel is, the surer the nearer that is to a corner
+    of the picture's upper left; a stand-in that works only upright."""
 
     def __init__(
         self, name: str = "yunet", sure: tuple[float, ...] = (0.95, 0.8, 0.85, 0.7)
@@ -135,7 +136,8 @@ def test_a_head_that_lies_is_named_before_all_else(quarters: int) -> None:
 
 
 def test_the_roll_of_a_photograph_alone_is_no_pose() -> None:
-    """dlib's points say nothing of the pose; that the head stands upright must not make it known."""
+    """dlib's points say nothing of the pose; that the head stands upright must not make it
+    known."""
     crops = np.full((3, 112, 112, 3), 90, np.uint8)
     factors = measure(Faces(crops, roll=np.array([0.0, 30.0, 90.0], np.float32)))
     assert np.isnan(factors.quality["pose"][:2]).all()

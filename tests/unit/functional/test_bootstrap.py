@@ -1,4 +1,5 @@
-"""The weighted evaluation against one that really repeats the pairs; what the band and the paired test say."""
+"""The weighted evaluation against one that really repeats the pairs; what the band and the paired
+test say."""
 
 from __future__ import annotations
 
@@ -78,7 +79,8 @@ def test_band_holds_the_curve_and_narrows_with_more_people() -> None:
 
 
 def test_people_not_pairs_are_resampled() -> None:
-    """The pairs of one person fail together: the band must be as wide as for the persons alone, not for their many pairs."""
+    """The pairs of one person fail together: the band must be as wide as for the persons alone, not
+    for their many pairs."""
     people, each = 50, 40
     who = np.repeat(np.arange(people), each)
     similarity = np.r_[np.where(who < 10, 0.0, 0.9), np.full(200, 0.1)]

@@ -1,4 +1,5 @@
-"""Limits of a share of clustered pairs: against scipy's exact binomial, against simulation, and at the ends."""
+"""Limits of a share of clustered pairs: against scipy's exact binomial, against simulation, and at
+the ends."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from fiqa.functional.clustered import ClusteredShare, clustered_share, people_mi
 
 
 def test_pairs_that_fail_alone_are_nearly_a_plain_binomial() -> None:
-    """One pair a person: the limits are Clopper and Pearson's, widened by Student's quantile only."""
+    """One pair a person: the limits are Clopper and Pearson's, widened by Student's quantile
+    only."""
     failed = np.zeros(2000)
     failed[:40] = 1
     share = clustered_share(failed, np.ones(2000))
@@ -65,7 +67,8 @@ def test_a_limit_for_other_people_lies_above_that_of_the_population() -> None:
 
 
 def test_a_limit_holds_as_often_as_it_says() -> None:
-    """People whose pairs fail together: of 400 groups the limit holds for the truth in 90 % and for other 200 people in 85 % at least."""
+    """People whose pairs fail together: of 400 groups the limit holds for the truth in 90 % and for
+    other 200 people in 85 % at least."""
     rng = np.random.default_rng(11)
 
     def group() -> ClusteredShare:

@@ -24,7 +24,8 @@ def test_equals_lloyd_of_scikit_learn_from_the_same_rows(
 
 
 def test_length_of_a_center_counts() -> None:
-    """(3,0) is nearer to (2,0) than to (9,1), although its product with the longer one is larger."""
+    """(3,0) is nearer to (2,0) than to (9,1), although its product with the longer one is
+    larger."""
     rows = np.array([[2.0, 0], [2.1, 0], [3.0, 0], [9.0, 1], [9.1, 1]])
     for seed in range(20):
         label = kmeans(rows, 2, rng=np.random.default_rng(seed))

@@ -1,4 +1,5 @@
-"""The rule of collapse on paper: which ratio counts, where the limits lie, what a calibration cannot change."""
+"""The rule of collapse on paper: which ratio counts, where the limits lie, what a calibration
+cannot change."""
 
 from __future__ import annotations
 
@@ -45,7 +46,8 @@ def test_without_labels_a_tenth_of_a_bin_is_collapsed_and_a_bin_is_narrow() -> N
 
 @pytest.mark.parametrize("r", [0.05, 0.5])
 def test_a_least_squares_guess_has_the_share_of_its_correlation(r: float) -> None:
-    """Why the limit is one of r: the best guess of a label from what correlates with it by r is r times as wide."""
+    """Why the limit is one of r: the best guess of a label from what correlates with it by r is r
+    times as wide."""
     rng = np.random.default_rng(0)
     label = rng.normal(size=20_000)
     seen = r * label + np.sqrt(1 - r**2) * rng.normal(size=20_000)

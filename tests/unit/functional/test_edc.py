@@ -1,4 +1,5 @@
-"""Discard curves against a slow loop per threshold, against hand-computed values, and at their edges."""
+"""Discard curves against a slow loop per threshold, against hand-computed values, and at their
+edges."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ Sample = tuple[np.ndarray, np.ndarray, np.ndarray]
 def sample(
     seed: int, mated: int = 300, nonmated: int = 2000, *, levels: int | None = None
 ) -> Sample:
-    """Pairs whose mated similarity grows with quality; `levels` makes quality and similarity coarse, so that ties abound."""
+    """Pairs whose mated similarity grows with quality; `levels` makes quality and similarity
+    coarse, so that ties abound."""
     rng = np.random.default_rng(seed)
     same = rng.permutation(np.arange(mated + nonmated) < mated)
     quality = rng.random((len(same), 2))
@@ -159,7 +161,8 @@ def test_no_error_gives_a_curve_of_zeros_and_no_normalized_area() -> None:
         curve.area(normalize="start")
 
 
-# --- areas --------------------------------------------------------------------------------------------------------------------------------------
+# --- areas
+# --------------------------------------------------------------------------------------------------------------------------------------
 
 
 def hand_curve(protocol: str = "schlett2023") -> Any:
@@ -235,7 +238,8 @@ def test_area_refuses_another_normalization() -> None:
         area(hand_curve(), 0.3, normalize="begin")  # type: ignore[arg-type]
 
 
-# --- protocols ----------------------------------------------------------------------------------------------------------------------------------
+# --- protocols
+# ----------------------------------------------------------------------------------------------------------------------------------
 
 
 def test_clib_is_the_iso_curve_under_another_name() -> None:
@@ -320,7 +324,8 @@ def test_false_match_curve_equals_the_loop() -> None:
     )
 
 
-# --- refusals -----------------------------------------------------------------------------------------------------------------------------------
+# --- refusals
+# -----------------------------------------------------------------------------------------------------------------------------------
 
 
 def test_refuses_an_fmr_that_the_pairs_cannot_resolve() -> None:
@@ -328,7 +333,10 @@ def test_refuses_an_fmr_that_the_pairs_cannot_resolve() -> None:
     for protocol in ("iso", "clib", "crfiqa", "magface"):
         with pytest.raises(
             EvidenceError,
-            match=r"FMR of 0.001 needs at least 1000 non-mated pairs, got 999: the lowest they resolve is 0.001",
+            match=(
+                r"FMR of 0.001 needs at least 1000 non-mated pairs, got 999: the lowest they"
+                r" resolve is 0.001"
+            ),
         ):
             discard_curve(*data, protocol=protocol)
     with pytest.raises(EvidenceError, match="got 0: there is none"):

@@ -15,7 +15,8 @@ from fiqa.functional.pose import HEAD, pose_from_points
 def _render(
     yaw: float, pitch: float, roll: float, scale: float = 40.0, distance: float | None = None
 ) -> np.ndarray:
-    """The head turned by Rz(roll) Ry(yaw) Rx(pitch), each written out by hand; in perspective when a distance in head units is given."""
+    """The head turned by Rz(roll) Ry(yaw) Rx(pitch), each written out by hand; in perspective when
+    a distance in head units is given."""
     y, p, r = np.radians([yaw, pitch, roll])
     x, down, near = HEAD.T
     down, near = down * np.cos(p) - near * np.sin(p), down * np.sin(p) + near * np.cos(p)

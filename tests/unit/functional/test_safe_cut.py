@@ -1,4 +1,5 @@
-"""The safe cut: how it is chosen from the limits, how often it holds on other people, and the curve it is chosen from."""
+"""The safe cut: how it is chosen from the limits, how often it holds on other people, and the curve
+it is chosen from."""
 
 from __future__ import annotations
 
@@ -73,7 +74,8 @@ def test_every_cut_from_the_surest_down_to_the_chosen_one_stays_within(wanted: f
 
 
 def test_it_holds_on_other_people_where_the_plain_cut_misses() -> None:
-    """Cuts from 250 people tried on 250 others, 40 times; the margins are far from what chance gives."""
+    """Cuts from 250 people tried on 250 others, 40 times; the margins are far from what chance
+    gives."""
     wanted, plain, safe, chosen = 0.04, 0, 0, 0
     for seed in range(40):
         cut = choose_cut(*world(seed), fnmr=wanted, fmr=0.02, draws=2, level=0.02)

@@ -1,4 +1,5 @@
-"""Streams of similarities and their largest values, against the whole matrix; curves and bands at a threshold set from a stream."""
+"""Streams of similarities and their largest values, against the whole matrix; curves and bands at a
+threshold set from a stream."""
 
 from __future__ import annotations
 

@@ -140,7 +140,8 @@ def test_images_without_a_mate_count_for_coverage() -> None:
     assert np.mean(lone[0] >= cut.cut.value) >= 0.8
 
 
-# --- refusals -----------------------------------------------------------------------------------------------------------------------------------
+# --- refusals
+# -----------------------------------------------------------------------------------------------------------------------------------
 
 
 def test_refuses_an_fnmr_that_so_few_pairs_cannot_show() -> None:
@@ -156,18 +157,25 @@ def test_refuses_an_fnmr_that_no_cut_reaches() -> None:
     unrelated = np.random.default_rng(5).random(len(quality))
     with pytest.raises(
         EvidenceError,
-        match=r"No cut that leaves the 150 mated pairs .* reaches it: the lowest FNMR is 0.\d+ at the cut .* of 1800 pairs left",
+        match=(
+            r"No cut that leaves the 150 mated pairs .* reaches it: the lowest FNMR is 0.\d+ at the"
+            r" cut .* of 1800 pairs left"
+        ),
     ):
         choose_cut(similarity, same, index, unrelated, who, fnmr=0.02, fmr=0.01)
 
 
 def test_refuses_a_cut_without_an_upper_limit() -> None:
-    """One person of ten has all the errors, at every quality: drawn twice, as in a quarter of the resamples, nothing reaches the FNMR."""
+    """One person of ten has all the errors, at every quality: drawn twice, as in a quarter of the
+    resamples, nothing reaches the FNMR."""
     _, same, index, quality, who = data(people=10, each=10)
     similarity = np.where(same, np.where(who[index[:, 0]] == 0, -1.0, 1.0), 0.0)
     with pytest.raises(
         EvidenceError,
-        match=r"In \d+ of 200 resamples .* no cut reaches an FNMR of 0.1, so the cut 1 has no upper limit",
+        match=(
+            r"In \d+ of 200 resamples .* no cut reaches an FNMR of 0.1, so the cut 1 has no upper"
+            r" limit"
+        ),
     ):
         choose_cut(similarity, same, index, np.ones_like(quality), who, fnmr=0.1, fmr=0.01)
 

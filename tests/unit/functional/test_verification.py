@@ -1,4 +1,5 @@
-"""Verification numbers against scikit-learn and slow loops, with ties; streaming against all pairs at once."""
+"""Verification numbers against scikit-learn and slow loops, with ties; streaming against all pairs
+at once."""
 
 from __future__ import annotations
 
@@ -98,11 +99,13 @@ def test_refuses_empty_nan_and_wrong_shapes() -> None:
         roc_auc([0.1], [[0.1]])
 
 
-# --- all pairs ----------------------------------------------------------------------------------------------------------------------------------
+# --- all pairs
+# ----------------------------------------------------------------------------------------------------------------------------------
 
 
 def exact_vectors(rng: np.random.Generator, n: int) -> np.ndarray:
-    """Unit rows of four +-1/2: every cosine is exact in float32 and ties abound, also between mated and non-mated pairs."""
+    """Unit rows of four +-1/2: every cosine is exact in float32 and ties abound, also between mated
+    and non-mated pairs."""
     return rng.choice([-0.5, 0.5], size=(n, 4)).astype(np.float32)
 
 
@@ -132,7 +135,8 @@ def test_all_pairs_equals_the_listed_pairs_with_ties(
 def test_all_pairs_when_every_bucket_overlaps(
     rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Few buckets and small buffers, so that most similarities need the exact comparison, in many rounds."""
+    """Few buckets and small buffers, so that most similarities need the exact comparison, in many
+    rounds."""
     monkeypatch.setattr(verification, "_BUCKETS", 8)
     monkeypatch.setattr(verification, "_CHUNK", 1 << 10)
     monkeypatch.setattr(verification, "_PENDING", 500)
@@ -197,7 +201,8 @@ def test_all_pairs_refuses() -> None:
         all_pairs(square * np.nan, [0, 0, 1, 1])
 
 
-# --- LFW accuracy -------------------------------------------------------------------------------------------------------------------------------
+# --- LFW accuracy
+# -------------------------------------------------------------------------------------------------------------------------------
 
 
 def test_lfw_accuracy_equals_a_slow_search(rng: np.random.Generator) -> None:

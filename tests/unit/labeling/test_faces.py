@@ -1,4 +1,5 @@
-"""`label` of methods that look at the faces: DmsFIQA with its templates, CLIB-FIQA's inputs, scores as labels, and faces that fail."""
+"""`label` of methods that look at the faces: DmsFIQA with its templates, CLIB-FIQA's inputs, scores
+as labels, and faces that fail."""
 
 from __future__ import annotations
 

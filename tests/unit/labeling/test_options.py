@@ -1,4 +1,5 @@
-"""Options are read from signatures: none exists that does nothing, and a wrong one has its closest match."""
+"""Options are read from signatures: none exists that does nothing, and a wrong one has its closest
+match."""
 
 from __future__ import annotations
 

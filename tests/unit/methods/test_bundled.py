@@ -1,4 +1,5 @@
-"""The bundled model: what the package carries, and how its factors and the measures become reasons."""
+"""The bundled model: what the package carries, and how its factors and the measures become
+reasons."""
 
 from __future__ import annotations
 

@@ -21,15 +21,17 @@ from fiqa.methods.cr_fiqa import relative_classifiability
 def test_prompts_are_the_grid_in_order():
     assert len(PROMPTS) == len(set(PROMPTS)) == 360
     assert [len(v) for v in GRID.values()] == [3, 2, 3, 2, 2, 5]
-    assert PROMPTS[0] == (
-        "a photo of a hazy, obstructed, and profile face with exaggerated expression under extreme lighting, "
-        "which is of bad quality"
+    assert (
+        PROMPTS[0]
+        == "a photo of a hazy, obstructed, and profile face with exaggerated expression under"
+        " extreme lighting, which is of bad quality"
     )
     assert PROMPTS[1].endswith("which is of poor quality"), "quality is the fastest axis"
     at = np.ravel_multi_index((2, 1, 0, 1, 0, 3), (3, 2, 3, 2, 2, 5))
-    assert PROMPTS[at] == (
-        "a photo of a clear, unobstructed, and profile face with typical expression under extreme lighting, "
-        "which is of good quality"
+    assert (
+        PROMPTS[at]
+        == "a photo of a clear, unobstructed, and profile face with typical expression under"
+        " extreme lighting, which is of good quality"
     )
 
 

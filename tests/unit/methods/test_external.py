@@ -1,4 +1,5 @@
-"""The embedding norm as a quality, and the edge of the LightQNet adapter (the published graphs themselves are in tests/realdata)."""
+"""The embedding norm as a quality, and the edge of the LightQNet adapter (the published graphs
+themselves are in tests/realdata)."""
 
 from __future__ import annotations
 

@@ -102,7 +102,11 @@ def test_every_setting_changes_the_score_and_batch_does_not(
     crops = rng.integers(0, 256, (2, 112, 112, 3), np.uint8)
 
     def score(**settings: float) -> np.ndarray:
-        return fiqa.load("faceqan", recognizer=torch_recognizer, **{"copies": 2, "steps": 2, "epsilon": 0.01} | settings).score(crops)  # fmt: skip
+        return fiqa.load(
+            "faceqan",
+            recognizer=torch_recognizer,
+            **{"copies": 2, "steps": 2, "epsilon": 0.01} | settings,
+        ).score(crops)
 
     plain = score()
     for changed in ({"copies": 3}, {"steps": 3}, {"epsilon": 0.02}, {"seed": 1}):
@@ -119,7 +123,12 @@ def test_the_spread_over_seeds_is_that_of_the_scores(
     found = fiqa.load("faceqan", recognizer=torch_recognizer, **settings).seed_spread(
         crops, seeds=3
     )
-    table = np.stack([fiqa.load("faceqan", recognizer=torch_recognizer, seed=s, **settings).score(crops) for s in range(3)]).astype(float)  # fmt: skip
+    table = np.stack(
+        [
+            fiqa.load("faceqan", recognizer=torch_recognizer, seed=s, **settings).score(crops)
+            for s in range(3)
+        ]
+    ).astype(float)
     np.testing.assert_allclose(found.std, table.std(axis=0, ddof=1), rtol=1e-4)
     within = table.var(axis=0, ddof=1).mean()
     between = max(table.mean(axis=0).var(ddof=1) - within / 3, 0)

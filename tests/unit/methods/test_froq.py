@@ -1,4 +1,5 @@
-"""FROQ: lengths by hand, layers found where they were hidden, and a table of scores as reference."""
+"""FROQ: lengths by hand, layers found where they were hidden, and a table of scores as
+reference."""
 
 from __future__ import annotations
 
@@ -89,7 +90,13 @@ def test_the_reference_may_be_a_table_of_scores(torch_recognizer, crops, tmp_pat
         cv2.imwrite(str(tmp_path / f"{i}.png"), crop[..., ::-1])
     raw = by_hand(torch_recognizer, crops)["last"]
     table = tmp_path / "reference.parquet"
-    frame = pl.DataFrame({"id": range(31), "path": [str(tmp_path / f"{i}.png") for i in range(30)] + ["gone.png"], "raw": [*raw, None]})  # fmt: skip
+    frame = pl.DataFrame(
+        {
+            "id": range(31),
+            "path": [str(tmp_path / f"{i}.png") for i in range(30)] + ["gone.png"],
+            "raw": [*raw, None],
+        }
+    )
     frame.write_parquet(table)
     by_table = fiqa.load("froq", recognizer=torch_recognizer, reference=str(table))
     by_arrays = fiqa.load("froq", recognizer=torch_recognizer, reference=(crops, raw))

@@ -1,4 +1,5 @@
-"""GraFIQs against one face at a time, against finite differences, and against what each parameter must do."""
+"""GraFIQs against one face at a time, against finite differences, and against what each parameter
+must do."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ nn = torch.nn
 
 
 def small(seed: int = 0) -> nn.Module:
-    """Two blocks with statistics of their own; the activations change in place, as published networks do."""
+    """Two blocks with statistics of their own; the activations change in place, as published
+    networks do."""
     torch.manual_seed(seed)
     net = nn.Sequential(
         nn.Sequential(nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4), nn.ReLU6(inplace=True)),
@@ -32,7 +34,8 @@ def small(seed: int = 0) -> nn.Module:
 
 
 def losses(net: nn.Module, x: torch.Tensor, start: int = 0) -> torch.Tensor:
-    """The loss of one face (1,3,S,S), layer by layer, in double precision; from block `start` on, whose input is `x`."""
+    """The loss of one face (1,3,S,S), layer by layer, in double precision; from block `start` on,
+    whose input is `x`."""
     found = []
     for block in list(net)[start:2]:
         x = block[0](x)
@@ -146,6 +149,12 @@ def test_every_setting_arrives(torch_recognizer, rng: np.random.Generator) -> No
         fiqa.load("grafiqs", recognizer=torch_recognizer, batch=1).score(crops), raw, rtol=1e-5
     )
     shifted = fiqa.load("grafiqs", recognizer=torch_recognizer, x0=float(raw.max()) + 1, w=0.1)
-    assert shifted.unified(raw).max() < 50 < fiqa.load("grafiqs", recognizer=torch_recognizer, x0=float(raw.min()) - 1, w=0.1).unified(raw).min()  # fmt: skip
+    assert (
+        shifted.unified(raw).max()
+        < 50
+        < fiqa.load("grafiqs", recognizer=torch_recognizer, x0=float(raw.min()) - 1, w=0.1)
+        .unified(raw)
+        .min()
+    )
     with pytest.raises(UnknownNameError, match="Unknown at 'third'"):
         fiqa.load("grafiqs", recognizer=torch_recognizer, at="third").score(crops)

@@ -1,4 +1,5 @@
-"""CR-FIQA, SDD-FIQA, FaceQnet and DmsFIQA labels against loops, hand-computed values and their promises."""
+"""CR-FIQA, SDD-FIQA, FaceQnet and DmsFIQA labels against loops, hand-computed values and their
+promises."""
 
 from __future__ import annotations
 
@@ -92,7 +93,8 @@ def test_wasserstein_rows_is_scipy(a, b, seed):
 
 
 def test_similarity_distribution_distance_on_all_pairs_is_the_loop(clustered):
-    """With more samples than mates, the mated side is not random; one round against a very large non-mated sample."""
+    """With more samples than mates, the mated side is not random; one round against a very large
+    non-mated sample."""
     vectors, identities = clustered
     got = similarity_distribution_distance(vectors, identities, samples=400, rounds=8)
     loop = []
@@ -134,7 +136,8 @@ def test_similarity_distribution_distance_parameters_and_missing(clustered):
 def test_no_image_is_its_own_mate():
     vectors = np.eye(6, dtype=np.float32)
     identities = np.array(["a"] * 4 + ["b"] * 2)
-    # all cosines are 0 except of an image with itself, so every distance is 0 unless an image met itself
+    # all cosines are 0 except of an image with itself, so every distance is 0 unless an image met
+    # itself
     np.testing.assert_array_equal(
         similarity_distribution_distance(vectors, identities), np.zeros(6)
     )
@@ -211,7 +214,8 @@ def test_fine_labels_keep_level_and_order(rng):
                     else np.zeros(len(rows))
                 )
                 rising = (np.diff(got[order]) > 0) | (got[order][1:] == 1.0)
-                # jitter keeps the order inside a third, where none is drawn the whole level keeps it
+                # jitter keeps the order inside a third, where none is drawn the whole level keeps
+                # it
                 assert np.all(rising[np.diff(thirds) == 0] if options else rising)
                 low, high = (
                     INTERVALS[[0, 1, 4, 7, 10][level]][0],

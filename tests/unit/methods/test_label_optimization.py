@@ -1,4 +1,5 @@
-"""Label optimization against a loop written as the paper reads, and what it promises for odd input."""
+"""Label optimization against a loop written as the paper reads, and what it promises for odd
+input."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ def _unit(
 
 
 def _slow(prior, vectors, identities, theta, unit):
-    """The paper's loop where every image is a cluster of its own: all pairs are drawn, so nothing is random."""
+    """The paper's loop where every image is a cluster of its own: all pairs are drawn, so nothing
+    is random."""
     n = len(prior)
     pairs = [
         (float(vectors[i] @ vectors[j]), i, j)
@@ -93,7 +95,8 @@ def test_similarity_sorts_through_the_integer_word(rng):
     optimizer.cluster()
     words = np.sort(optimizer._pair_words(1)[0])
     low = (words & np.uint64(0xFFFFFFFF)).astype(int).tolist()
-    # ascending cosines, each pair twice: 01 -1, 23 -.8, 13 -.6, 02 0, 12 0, 03 .6 ; the lower-quality image of each
+    # ascending cosines, each pair twice: 01 -1, 23 -.8, 13 -.6, 02 0, 12 0, 03 .6 ; the
+    # lower-quality image of each
     assert low == [0, 0, 2, 2, 1, 1, 0, 0, 1, 1, 0, 0]
 
 

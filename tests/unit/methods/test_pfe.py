@@ -24,7 +24,8 @@ def pairs() -> list[torch.Tensor]:
 
 
 def test_it_is_minus_twice_the_likelihood_that_both_are_one_point(pairs):
-    """The likelihood of a difference 0 under the difference of two independent Gaussians, its constant left out."""
+    """The likelihood of a difference 0 under the difference of two independent Gaussians, its
+    constant left out."""
     a, b, la, lb = (x.numpy() for x in pairs)
     score = norm.logpdf(a - b, scale=np.sqrt(np.exp(la) + np.exp(lb))).sum(axis=1)
     constant = 4 * math.log(2 * math.pi)

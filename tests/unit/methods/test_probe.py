@@ -1,4 +1,5 @@
-"""What probes share: how a recognizer is given, seeds from content, the spread over seeds; and the norm as a scorer."""
+"""What probes share: how a recognizer is given, seeds from content, the spread over seeds; and the
+norm as a scorer."""
 
 from __future__ import annotations
 
@@ -64,7 +65,15 @@ def test_pure_chance_is_all_spread_and_no_chance_is_none(crops: np.ndarray) -> N
     table = np.stack([chance(crops, seed) for seed in range(40)]).astype(np.float32)
     np.testing.assert_allclose(spread.std, table.std(axis=0, ddof=1), rtol=1e-5)
     assert spread.share > 0.8
-    still = Probe("still", Plain(), lambda c, _: c.mean((1, 2, 3)), settings={"seed": 0}, calibration=(0, 1), batch=2, preprocess="")  # fmt: skip
+    still = Probe(
+        "still",
+        Plain(),
+        lambda c, _: c.mean((1, 2, 3)),
+        settings={"seed": 0},
+        calibration=(0, 1),
+        batch=2,
+        preprocess="",
+    )
     assert still.seed_spread(crops).share == 0
     with pytest.raises(InputError, match="seeds must be in"):
         probe().seed_spread(crops, seeds=1)
@@ -145,7 +154,10 @@ def test_what_names_a_recognizer(tiny_recognizer: Maker, tmp_path: Path) -> None
         fiqa.load("norm", recognizer=tmp_path / "absent.pt")
     with pytest.raises(
         InputError,
-        match=r"GraFIQs must have a recognizer in torch, tiny is a OnnxEmbedder(.|\n)*hint: give its torch weights",
+        match=(
+            r"GraFIQs must have a recognizer in torch, tiny is a OnnxEmbedder(.|\n)*hint: give its"
+            r" torch weights"
+        ),
     ):
         fiqa.load("grafiqs", recognizer=tiny_recognizer())
 

@@ -88,7 +88,10 @@ def test_recognizers_that_cannot_be_asked() -> None:
     mobile = TorchRecognizer(backbone("mobilefacenet", 16)[0], spec, name="mobile")
     with pytest.raises(
         InputError,
-        match=r"trained with dropout before its last layer, mobile has none(.|\n)*hint: say dropout=0.4",
+        match=(
+            r"trained with dropout before its last layer, mobile has none(.|\n)*hint: say"
+            r" dropout=0.4"
+        ),
     ):
         fiqa.load("ser_fiq", recognizer=mobile)
     crop = np.random.default_rng(0).integers(0, 256, (1, 112, 112, 3), np.uint8)

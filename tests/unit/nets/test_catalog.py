@@ -1,4 +1,5 @@
-"""Every backbone can be made and loaded, and a file that is not its own is refused with the keys that differ."""
+"""Every backbone can be made and loaded, and a file that is not its own is refused with the keys
+that differ."""
 
 from __future__ import annotations
 
@@ -57,8 +58,10 @@ def test_weights_come_back_and_the_last_layers_are_passed_over(tmp_path, suffix)
     torch.manual_seed(1)
     whole = MobileFaceNet(16)
     file = tmp_path / f"w{suffix}"
-    save_file(whole.state_dict(), file) if suffix == ".safetensors" else torch.save(
-        whole.state_dict(), file
+    (
+        save_file(whole.state_dict(), file)
+        if suffix == ".safetensors"
+        else torch.save(whole.state_dict(), file)
     )
     again, pooled = MobileFaceNet(16).eval(), MobileFaceNet(0).eval()
     load_weights(again, file)
@@ -82,7 +85,9 @@ def test_weights_of_another_network_are_refused_with_the_first_keys(tmp_path):
     save_file(state, tmp_path / "w.safetensors")
     with pytest.raises(
         WeightsError,
-        match=r"missing: conv1.0.weight, conv1.1.weight, conv1.1.bias and 2 more; unexpected: extra\.",
+        match=(
+            r"missing: conv1.0.weight, conv1.1.weight, conv1.1.bias and 2 more; unexpected: extra\."
+        ),
     ):
         load_weights(net, tmp_path / "w.safetensors")
     save_file(MobileFaceNet(8).state_dict(), tmp_path / "s.safetensors")

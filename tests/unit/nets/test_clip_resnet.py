@@ -1,4 +1,5 @@
-"""CLIP's residual tower has the size of the published RN50; what it computes is compared in tests/unit/methods/clib_fiqa/test_clip_state.py."""
+"""CLIP's residual tower has the size of the published RN50; what it computes is compared in
+tests/unit/methods/clib_fiqa/test_clip_state.py."""
 
 from __future__ import annotations
 

@@ -120,7 +120,11 @@ def test_refused(weights: Path, net: nn.Module, tmp_path: Path) -> None:
         describe_weights(weights, replace(GIVEN, embedding=9), replace=True)
     for name in ("open_recognizer", "describe_weights"):
         with pytest.raises(WeightsError, match="there is none at"):
-            open_recognizer(tmp_path / "absent.pt") if name == "open_recognizer" else describe_weights(tmp_path / "absent.pt", GIVEN)  # fmt: skip
+            (
+                open_recognizer(tmp_path / "absent.pt")
+                if name == "open_recognizer"
+                else describe_weights(tmp_path / "absent.pt", GIVEN)
+            )
     torch.save({k: v + 1 for k, v in net.state_dict().items()}, weights)
     with pytest.raises(WeightsError, match="must be the file that its card describes"):
         open_recognizer(weights)

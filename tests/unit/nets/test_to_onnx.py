@@ -1,4 +1,5 @@
-"""The exported file computes what torch computes, for any batch, and tells nothing of the machine that made it."""
+"""The exported file computes what torch computes, for any batch, and tells nothing of the machine
+that made it."""
 
 from __future__ import annotations
 

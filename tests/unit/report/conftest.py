@@ -1,4 +1,5 @@
-"""Figures as matplotlib holds them: what is drawn is read from its own objects, without rendering."""
+"""Figures as matplotlib holds them: what is drawn is read from its own objects, without
+rendering."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What Picture draws, pixel by pixel: bars as long as their value, chips and panels in their colors, text where it is put."""
+"""What Picture draws, pixel by pixel: bars as long as their value, chips and panels in their
+colors, text where it is put."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The contact sheet: what each card says, what happens with failures, hostile names and very many rows; and the pictures."""
+"""The contact sheet: what each card says, what happens with failures, hostile names and very many
+rows; and the pictures."""
 
 from __future__ import annotations
 
@@ -68,9 +69,10 @@ def test_six_bars_with_the_reasons_factors_marked_and_the_missing_empty(
         r'<div( class="most")?>(\w+)<u><i style="width:(\d+)%"></i></u><em>([^<]+)</em>', page
     )
     assert [bar[1] for bar in bars] == list(FACTORS)
-    assert [bar[1] for bar in bars if bar[0]] == ["visibility", "blur"], (
-        "noisy is a matter of visibility"
-    )
+    assert [bar[1] for bar in bars if bar[0]] == [
+        "visibility",
+        "blur",
+    ], "noisy is a matter of visibility"
     assert {bar[1]: bar[2:] for bar in bars}["blur"] == ("12", ".12")
     assert {bar[1]: bar[2:] for bar in bars}["pose"] == ("0", "–")
 

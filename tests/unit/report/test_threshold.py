@@ -160,8 +160,8 @@ def test_the_page_begins_with_where_to_cut(two: CutReport, figures: list[Any]) -
             assert f"Keeps {safe.effect.coverage:.1%} of the images" in card
     assert page.index("verdicts") < page.index("<figure>") < page.index("<table>")
     assert (
-        "<b>mine</b> under rec, at a false match rate of 0.01. 600 images, 900 mated pairs of 150 people"
-        in text
+        "<b>mine</b> under rec, at a false match rate of 0.01. 600 images, 900 mated pairs of 150"
+        " people" in text
     )
     assert "What the safe cut promises" in text
     assert two.protocol in text

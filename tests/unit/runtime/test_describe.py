@@ -1,4 +1,5 @@
-"""Cards for models that come without one: what the file says is read, everything else must be given."""
+"""Cards for models that come without one: what the file says is read, everything else must be
+given."""
 
 from __future__ import annotations
 

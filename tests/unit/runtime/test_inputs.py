@@ -1,4 +1,5 @@
-"""What a scorer takes as a crop: 112 pixels, or another size that is declared; RGB, or BGR that is."""
+"""What a scorer takes as a crop: 112 pixels, or another size that is declared; RGB, or BGR that
+is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Running models as their cards say: refused when they are not the file described, the same values for every batch."""
+"""Running models as their cards say: refused when they are not the file described, the same values
+for every batch."""
 
 from __future__ import annotations
 

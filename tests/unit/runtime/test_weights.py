@@ -25,7 +25,8 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder behind http://127.0.0.1, with the registry's `small` pointing at its file small.onnx."""
+    """A folder behind http://127.0.0.1, with the registry's `small` pointing at its file
+    small.onnx."""
     folder = tmp_path / "served"
     folder.mkdir()
     (folder / "small.onnx").write_bytes(CONTENT)

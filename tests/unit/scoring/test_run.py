@@ -1,4 +1,5 @@
-"""score: one row per face whatever the image is; the numbers of the scorer in the right row; files that resume."""
+"""score: one row per face whatever the image is; the numbers of the scorer in the right row; files
+that resume."""
 
 from __future__ import annotations
 
@@ -354,7 +355,8 @@ def test_faces_join_with_what_only_some_know(field):
 
 
 def test_a_crop_has_one_score_whatever_it_is_batched_with(tmp_path, rng):
-    """Whether the frame's mask is known decides how a crop is measured; its neighbors in the batch must not decide it."""
+    """Whether the frame's mask is known decides how a crop is measured; its neighbors in the batch
+    must not decide it."""
     cut = rng.integers(60, 200, (112, 112, 3))
     cut[:, :45] = 0  # what an alignment leaves where the frame ended
     whole = rng.integers(60, 200, (112, 112, 3))

@@ -1,4 +1,5 @@
-"""write_sheet: of more faces than a page takes, the failed and the worst get the cards, each with its own picture."""
+"""write_sheet: of more faces than a page takes, the failed and the worst get the cards, each with
+its own picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A frozen backbone's features are computed once, and what is learned is what would be learned without."""
+"""A frozen backbone's features are computed once, and what is learned is what would be learned
+without."""
 
 from __future__ import annotations
 

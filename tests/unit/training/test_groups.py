@@ -73,7 +73,10 @@ def test_what_cannot_train_is_in_no_group(net):
 def test_a_group_that_takes_nothing_or_too_much_is_an_error(net):
     with pytest.raises(
         InputError,
-        match=r"must find names that begin with 'hat'; the network has 10 left, the first 'body.0.weight'",
+        match=(
+            r"must find names that begin with 'hat'; the network has 10 left, the first"
+            r" 'body.0.weight'"
+        ),
     ):
         parameter_groups(net, Optim(groups=(Group(1.0, prefix="hat"),)))
     with pytest.raises(InputError, match="must find 11 tensors that are left; the network has 10"):

@@ -1,4 +1,5 @@
-"""The int8 gate: each of its three terms refuses with all numbers, and the area is that of a slow loop written apart."""
+"""The int8 gate: each of its three terms refuses with all numbers, and the area is that of a slow
+loop written apart."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from fiqa.types import Embeddings, Manifest
 
 
 def slow_area(similarity: list[float], quality: list[float]) -> float:
-    """Mean FNMR over discards 0 to .3 relative to the FNMR at 0: the threshold is where 5 % fail, discarded one by one (no two qualities are equal)."""
+    """Mean FNMR over discards 0 to .3 relative to the FNMR at 0: the threshold is where 5 % fail,
+    discarded one by one (no two qualities are equal)."""
     threshold = sorted(similarity)[round(0.05 * len(similarity)) - 1]
     order = sorted(range(len(similarity)), key=lambda i: quality[i])
     total, n, step = 0.0, len(similarity), 1 / 10_000
@@ -38,7 +40,8 @@ def test_the_area_is_that_of_a_slow_loop(rng):
 
 @pytest.fixture
 def table(rng, tmp_path: Path):
-    """Six people with five images each and one nobody, and vectors of all but the last two images."""
+    """Six people with five images each and one nobody, and vectors of all but the last two
+    images."""
     ids = np.array(
         [f"p{person}/{k}" for person in range(6) for k in range(5)] + ["alone", "nobody"]
     )
@@ -69,7 +72,10 @@ def test_mates_are_the_pairs_of_one_person_joined_by_id(table):
 
 def test_too_few_mates_are_an_error_that_counts_them(table):
     file, manifest, ids, _ = table
-    expected = r"needs at least 20 mated pairs among the held-out images, got 10 \(5 of 6 images have a vector\)"
+    expected = (
+        r"needs at least 20 mated pairs among the held-out images, got 10 \(5 of 6 images have a"
+        r" vector\)"
+    )
     with pytest.raises(EvidenceError, match=expected):
         mates(file, manifest, ids, np.array([0, 1, 2, 3, 4, 31]))
     with pytest.raises(EvidenceError, match=r"got 0 \(0 of 0 images"):
@@ -89,19 +95,27 @@ def test_each_term_of_the_gate_refuses_with_all_numbers(rng):
     assert judged(full, close, Gate())["area"] == "not measured, no embeddings were given"
     with pytest.raises(
         EvidenceError,
-        match=r"the area under the discard curve to 0\.3 is 0\.5300 against 0\.5000 \(at most 0\.02 more\)",
+        match=(
+            r"the area under the discard curve to 0\.3 is 0\.5300 against 0\.5000 \(at most 0\.02"
+            r" more\)"
+        ),
     ):
         judged(full, close, Gate(), (0.5, 0.53))
     judged(full, close, Gate(area=0.04), (0.5, 0.53))
     judged(full, close, Gate(), (0.5, 0.1))
     with pytest.raises(
         EvidenceError,
-        match=r"on 200 held-out crops Spearman against fp32 is -1\.0000 \(at least 0\.99\).*0\.5000 against 0\.5000",
+        match=(
+            r"on 200 held-out crops Spearman against fp32 is -1\.0000 \(at least 0\.99\).*0\.5000"
+            r" against 0\.5000"
+        ),
     ):
         judged(full, -full, Gate(), (0.5, 0.5))
     with pytest.raises(
         EvidenceError,
-        match=r"Spearman against fp32 is 0\.0000 .* changes by -100\.0%.*not measured, no embeddings",
+        match=(
+            r"Spearman against fp32 is 0\.0000 .* changes by -100\.0%.*not measured, no embeddings"
+        ),
     ):
         judged(full, np.zeros_like(full), Gate())
     with pytest.raises(EvidenceError, match=r"the spread changes by \+100\.0% \(at most 10%\)"):

@@ -141,7 +141,8 @@ def test_only_evaluations_are_saved_when_minutes_are_many(trainable, tmp_path):
 def test_a_state_is_saved_when_save_minutes_have_passed(
     trainable, tmp_path, monkeypatch, minutes, saved
 ):
-    """A step takes a minute, by the clock that the loop reads: an interval of 2.5 minutes ends with steps 4 and 7."""
+    """A step takes a minute, by the clock that the loop reads: an interval of 2.5 minutes ends with
+    steps 4 and 7."""
     now = 0.0
 
     def watch(at):

@@ -1,4 +1,5 @@
-"""A student that really has collapsed is told as such at every step: export, card, table, doctor, and the paper's Tables 4 and 5."""
+"""A student that really has collapsed is told as such at every step: export, card, table, doctor,
+and the paper's Tables 4 and 5."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ STD = 3e-4
 
 @pytest.fixture
 def collapsed(trainable, tmp_path):
-    """A run whose student gives held-out faces scores of a standard deviation of STD around .525: the middle of a bin of the entropy."""
+    """A run whose student gives held-out faces scores of a standard deviation of STD around .525:
+    the middle of a bin of the entropy."""
     from safetensors.torch import load_file, save_file
 
     recipe, folder = (
@@ -62,7 +64,10 @@ def test_a_collapsed_student_is_refused_and_where_allowed_told_everywhere(collap
     model = tmp_path / "m.onnx"
     with pytest.raises(
         EvidenceError,
-        match=r"(?s)at least 0\.1 times as widely as their labels, .*24 held-out crops have collapsed: std 0\.000.*--allow-coll",
+        match=(
+            r"(?s)at least 0\.1 times as widely as their labels, .*24 held-out crops have"
+            r" collapsed: std 0\.000.*--allow-coll"
+        ),
     ):
         fiqa.export(collapsed, model, runs=1)
     assert not list(tmp_path.glob("m.*"))
@@ -98,7 +103,8 @@ def test_a_collapsed_student_is_refused_and_where_allowed_told_everywhere(collap
 
 
 def _stretched(scores, path):
-    """The table as an export of old made it: a calibration fitted on the scores, which fills 0..1, and nothing that says so."""
+    """The table as an export of old made it: a calibration fitted on the scores, which fills 0..1,
+    and nothing that says so."""
     table = pl.read_parquet(scores)
     raw = table["raw"].to_numpy()
     width = (np.quantile(raw, 0.95) - np.quantile(raw, 0.05)) / (2 * np.log(9))
@@ -156,7 +162,10 @@ def test_labels_on_another_scale_keep_it_from_training_to_the_table(trainable, t
     recipe["data"]["labels"] = str(tmp_path / "labels.parquet")
     with pytest.raises(
         InputError,
-        match=r"(?s)must lie in 0\.\.1 for model\.output = 'sigmoid', got 2[0-9.]*\.\.4[0-9.]+\..*rescale",
+        match=(
+            r"(?s)must lie in 0\.\.1 for model\.output = 'sigmoid', got"
+            r" 2[0-9.]*\.\.4[0-9.]+\..*rescale"
+        ),
     ):
         fiqa.train(
             resolve(recipe | {"model": recipe["model"] | {"output": "sigmoid"}}),

@@ -1,4 +1,5 @@
-"""convert: benchmark files into images and tables, scores into the forms of other tools, by API and command line."""
+"""convert: benchmark files into images and tables, scores into the forms of other tools, by API and
+command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""`evaluate` against the pure functions on the same pairs, its joins, what it counts and what it refuses."""
+"""`evaluate` against the pure functions on the same pairs, its joins, what it counts and what it
+refuses."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ FAST: dict[str, Any] = {"fmr": 0.05, "draws": 20}
 
 
 def world(people: int = 30, each: int = 6, seed: int = 1) -> dict[str, Any]:
-    """Embeddings of people whose images are noisier the lower their quality is, and three qualities of them."""
+    """Embeddings of people whose images are noisier the lower their quality is, and three qualities
+    of them."""
     rng = np.random.default_rng(seed)
     n = people * each
     true = rng.random(n)

@@ -1,4 +1,5 @@
-"""fiqa.export: the file scores as torch does, its card says how, and a bad int8 model is refused."""
+"""fiqa.export: the file scores as torch does, its card says how, and a bad int8 model is
+refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""`label`: every method through one door; ids join, statuses say what is missing, reruns do nothing, kills cost little."""
+"""`label`: every method through one door; ids join, statuses say what is missing, reruns do
+nothing, kills cost little."""
 
 from __future__ import annotations
 
@@ -294,7 +295,8 @@ def test_no_row_at_all(tmp_path):
 def test_label_optimization_goes_on_where_it_stopped(
     vectors, prior, tmp_path, monkeypatch, stop_after
 ):
-    """Stopped after the clusters or some repeats: the rerun finds the parts, does only the rest, and ends with the same bytes."""
+    """Stopped after the clusters or some repeats: the rerun finds the parts, does only the rest,
+    and ends with the same bytes."""
     from fiqa.methods.label_optimization import LabelOptimizer
 
     given = {"embeddings": vectors, "prior": prior, "options": {"clusters": 3, "theta": 0.5}}

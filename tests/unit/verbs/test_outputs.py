@@ -1,4 +1,5 @@
-"""No verb writes over what it reads: by the same name, through a link, by a hard link, into a sidecar, or into a folder that holds an input."""
+"""No verb writes over what it reads: by the same name, through a link, by a hard link, into a
+sidecar, or into a folder that holds an input."""
 
 from __future__ import annotations
 
@@ -159,7 +160,8 @@ def work(
 
 
 def _placed(work: Path, output: str, victim: str, link: str) -> str:
-    """Puts `output` and `victim` so that they are one file, and returns what is given as the output."""
+    """Puts `output` and `victim` so that they are one file, and returns what is given as the
+    output."""
     out, read = work / output, work / victim
     if read.is_file() and not out.exists() and out.suffix:
         (os.symlink if link == "symlink" else os.link)(read, out)

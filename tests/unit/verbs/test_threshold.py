@@ -1,4 +1,5 @@
-"""`threshold`: the pure function on gathered evidence, the 0..100 scale, groups, what is refused, and what is written."""
+"""`threshold`: the pure function on gathered evidence, the 0..100 scale, groups, what is refused,
+and what is written."""
 
 from __future__ import annotations
 
@@ -112,7 +113,8 @@ def write_scores(here: dict[str, Any], path: Path, raw: np.ndarray, uqs: np.ndar
 def test_the_integer_is_the_lowest_that_keeps_the_promise(
     here: dict[str, Any], tmp_path: Path, wanted: float
 ) -> None:
-    """Steps of 7, so that the integer of the cut's own score is often one that breaks the promise."""
+    """Steps of 7, so that the integer of the cut's own score is often one that breaks the
+    promise."""
     raw = here["quality"].value
     uqs = 7 * np.round(raw * 14).astype(int)
     file = write_scores(here, tmp_path / "scores.parquet", raw, uqs)
@@ -259,7 +261,8 @@ def test_confidence_moves_the_safe_cut_and_only_that(here: dict[str, Any]) -> No
 def test_what_is_printed_keeps_exactly_what_was_promised(
     here: dict[str, Any], tmp_path: Path
 ) -> None:
-    """Typed back into a table of float32 or of float64, whichever the reader makes of the column."""
+    """Typed back into a table of float32 or of float64, whichever the reader makes of the
+    column."""
     raw = np.float32(0.8) + here["quality"].value * np.float32(1e-3)
     file = write_scores(here, tmp_path / "s.parquet", raw, np.zeros(len(raw), int))
     report = fiqa.threshold(file, here["vectors"], fnmr=0.05, fmr=0.01, draws=10)

@@ -26,7 +26,9 @@ def write(
         fields: name -> N values: numbers, text, true or false, None.
 
     Raises:
-        InputError: a field named `filepath`. ShapeError: lengths that differ. WriteError: the disk refused.
+        InputError: a field named `filepath`.
+        ShapeError: lengths that differ.
+        WriteError: the disk refused.
     """
     if "filepath" in fields:
         raise InputError("fields must not hold `filepath`, which the paths take.")
@@ -34,7 +36,8 @@ def write(
 
 
 def table_text(first: str, names: Sequence[str], fields: Mapping[str, Sequence[Any]]) -> str:
-    """Returns a CSV of the column `first` and the fields; raises ShapeError when a field has another length."""
+    """Returns a CSV of the column `first` and the fields; raises ShapeError when a field has
+    another length."""
     for name, values in fields.items():
         if len(values) != len(names):
             raise ShapeError(f"fields[{name!r}] must have {len(names)} values, got {len(values)}.")
@@ -62,7 +65,8 @@ def cell(value: Any) -> str:
 def read(
     path: str | os.PathLike[str], *, first: str = "filepath"
 ) -> tuple[list[str], dict[str, list[str]]]:
-    """Returns (paths, field -> cells as text) of such a CSV; raises ReadError when its first column is not `first` or a row has other cells."""
+    """Returns (paths, field -> cells as text) of such a CSV; raises ReadError when its first column
+    is not `first` or a row has other cells."""
     rows = list(csv.reader(io.StringIO(read_text(path), newline="")))
     if rows[0][:1] != [first] or any(len(row) != len(rows[0]) for row in rows):
         raise ReadError(

@@ -1,4 +1,5 @@
-"""IJB-B and IJB-C protocol lists: which image belongs to which template and medium, which templates are compared, and templates from embeddings."""
+"""IJB-B and IJB-C protocol lists: which image belongs to which template and medium, which templates
+are compared, and templates from embeddings."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ __all__ = ["TemplateMedia", "aggregate", "read_media", "read_pairs"]
 
 
 class TemplateMedia(NamedTuple):
-    """One row per image of a template: `id` (N,) str the image's name, `template` (N,) int64, `media` (N,) int64. An image can be in many templates."""
+    """One row per image of a template: `id` (N,) str the image's name, `template` (N,) int64,
+    `media` (N,) int64. An image can be in many templates."""
 
     id: NDArray[np.str_]
     template: NDArray[np.int64]
@@ -28,7 +30,10 @@ class TemplateMedia(NamedTuple):
 
 @reader
 def read_media(path: str | os.PathLike[str]) -> TemplateMedia:
-    """Returns `ijbc_face_tid_mid.txt`: lines `image template media`. Raises ReadError naming the first line that is none."""
+    """Returns `ijbc_face_tid_mid.txt`: lines `image template media`.
+
+    Raises ReadError naming the first line that is none.
+    """
     rows = _rows(path, 3, "image template media")
     numbers = _numbers(path, [row[1:] for row in rows])
     return TemplateMedia(
@@ -38,7 +43,9 @@ def read_media(path: str | os.PathLike[str]) -> TemplateMedia:
 
 @reader
 def read_pairs(path: str | os.PathLike[str]) -> Pairs:
-    """Returns `ijbc_template_pair_label.txt`: lines `template template label`. Ids are the templates' numbers as text, ascending by number.
+    """Returns `ijbc_template_pair_label.txt`: lines `template template label`.
+
+    Ids are the templates' numbers as text, ascending by number.
 
     Pairs that cannot be (fiqa.data.sound) are left out, and the log says how many.
 
@@ -48,7 +55,8 @@ def read_pairs(path: str | os.PathLike[str]) -> Pairs:
     numbers = _numbers(path, _rows(path, 3, "template template label"))
     if not np.isin(numbers[:, 2], (0, 1)).all():
         raise ReadError(
-            f"{os.fspath(path)!r} must have labels 0 or 1, it has {np.unique(numbers[:, 2])[:5].tolist()}."
+            f"{os.fspath(path)!r} must have labels 0 or 1, it has"
+            f" {np.unique(numbers[:, 2])[:5].tolist()}."
         )
     templates, place = np.unique(numbers[:, :2], return_inverse=True)
     pairs = Pairs(templates.astype(np.str_), place.reshape(-1, 2), numbers[:, 2] == 1)
@@ -60,9 +68,11 @@ def read_pairs(path: str | os.PathLike[str]) -> Pairs:
 def aggregate(
     vectors: NDArray[Any], template: NDArray[np.int64], media: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Returns templates from the embeddings of their images: the mean over media of the means within a medium, normalized.
+    """Returns templates from the embeddings of their images: the mean over media of the means
+    within a medium, normalized.
 
-    t = sum_m mean_{i in m} v_i / |sum_m mean_{i in m} v_i|: a video of many frames counts as much as one photograph.
+    t = sum_m mean_{i in m} v_i / |sum_m mean_{i in m} v_i|: a video of many frames counts as much
+    as one photograph.
 
     Args:
         vectors: (N, D) embeddings as the protocol wants them (usually of unit norm).
@@ -72,7 +82,9 @@ def aggregate(
         (T,) template numbers ascending and (T, D) float32 rows of unit norm.
 
     Raises:
-        ShapeError: lengths that differ. InputError: NaN in `vectors`. EvidenceError: a template whose mean is zero.
+        ShapeError: lengths that differ.
+        InputError: NaN in `vectors`.
+        EvidenceError: a template whose mean is zero.
 
     >>> import numpy as np
     >>> v = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
@@ -93,13 +105,15 @@ def aggregate(
     norms = np.linalg.norm(totals, axis=1)
     if np.any(norms == 0):
         raise EvidenceError(
-            f"A template must have a direction, {int((norms == 0).sum())} of {len(names)} have a zero mean."
+            f"A template must have a direction, {int((norms == 0).sum())} of {len(names)} have a"
+            " zero mean."
         )
     return names, (totals / norms[:, None]).astype(np.float32)
 
 
 def _sums(rows: NDArray[np.float64], group: NDArray[np.int64], count: int) -> NDArray[np.float64]:
-    """Returns the (count, D) sums of rows by group, from one sort instead of a scattered addition."""
+    """Returns the (count, D) sums of rows by group, from one sort instead of a scattered
+    addition."""
     order = np.argsort(group, kind="stable")
     starts = np.searchsorted(group[order], np.arange(count))
     return np.add.reduceat(rows[order], starts, axis=0) if count else np.zeros((0, rows.shape[1]))
@@ -110,7 +124,8 @@ def _rows(path: str | os.PathLike[str], width: int, form: str) -> list[list[str]
     wrong = next((i for i, row in enumerate(rows) if len(row) != width), None)
     if wrong is not None:
         raise ReadError(
-            f"{os.fspath(path)!r} row {wrong + 1} must be `{form}`, got {' '.join(rows[wrong])[:60]!r}."
+            f"{os.fspath(path)!r} row {wrong + 1} must be `{form}`, got"
+            f" {' '.join(rows[wrong])[:60]!r}."
         )
     return rows
 

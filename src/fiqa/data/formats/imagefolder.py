@@ -1,4 +1,5 @@
-"""The metadata file of a Hugging Face imagefolder: `metadata.csv` or `metadata.jsonl` in the folder of images, `file_name` relative to it."""
+"""The metadata file of a Hugging Face imagefolder: `metadata.csv` or `metadata.jsonl` in the folder
+of images, `file_name` relative to it."""
 
 from __future__ import annotations
 
@@ -30,12 +31,15 @@ def write(
         fields: name -> N values: numbers, text, true or false, lists of these, None.
 
     Raises:
-        InputError: another file name, an image outside the folder, a field named `file_name`. ShapeError: lengths that differ. WriteError: the disk refused.
+        InputError: another file name, an image outside the folder, a field named `file_name`.
+        ShapeError: lengths that differ.
+        WriteError: the disk refused.
     """
     target = Path(path)
     if target.name not in NAMES:
         raise InputError(
-            f"The file must be named {' or '.join(NAMES)} for the loader to see it, got {target.name!r}."
+            f"The file must be named {' or '.join(NAMES)} for the loader to see it, got"
+            f" {target.name!r}."
         )
     if "file_name" in fields:
         raise InputError("fields must not hold `file_name`, which the images take.")
@@ -54,7 +58,8 @@ def write(
 
 @reader
 def read(path: str | os.PathLike[str]) -> tuple[list[str], dict[str, list[Any]]]:
-    """Returns (file names, field -> values; text in a CSV) of a metadata file; raises ReadError when it is none."""
+    """Returns (file names, field -> values; text in a CSV) of a metadata file; raises ReadError
+    when it is none."""
     if Path(path).suffix == ".csv":
         return fiftyone.read(path, first="file_name")
     try:

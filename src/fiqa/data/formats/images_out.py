@@ -1,4 +1,5 @@
-"""Images out of a container of another tool, into a folder: each once, named by its content, with a manifest beside them."""
+"""Images out of a container of another tool, into a folder: each once, named by its content, with a
+manifest beside them."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ _SUFFIX = {"JPEG": ".jpg", "TIFF": ".tif", "JPEG2000": ".jp2"}
 
 @dataclass(frozen=True)
 class Unpacked:
-    """`manifest` with paths relative to the folder; `failed` images of no known format; `repeated` images that were there already."""
+    """`manifest` with paths relative to the folder; `failed` images of no known format; `repeated`
+    images that were there already."""
 
     manifest: Manifest
     failed: int
@@ -30,10 +32,12 @@ class Unpacked:
 
 
 def unpack(images: Iterable[tuple[str, bytes]], folder: str | os.PathLike[str]) -> Unpacked:
-    """Writes images as `folder/images/[identity/]<content>.<suffix>` and returns their manifest; a rerun writes only what is missing.
+    """Writes images as `folder/images/[identity/]<content>.<suffix>` and returns their manifest; a
+    rerun writes only what is missing.
 
     Args:
-        images: (identity or "", encoded bytes), taken one at a time. The same bytes of the same identity are written once.
+        images: (identity or "", encoded bytes), taken one at a time. The same bytes of the same
+            identity are written once.
         folder: where; made when absent.
 
     Raises:
@@ -67,7 +71,10 @@ def unpack(images: Iterable[tuple[str, bytes]], folder: str | os.PathLike[str]) 
 
 
 def _put(path: Path, content: bytes) -> None:
-    """Writes one image, whole or not at all. Not synced by itself: `unpack` syncs all of them once, a hundred times faster."""
+    """Writes one image, whole or not at all.
+
+    Not synced by itself: `unpack` syncs all of them once, a hundred times faster.
+    """
     aside = path.with_name(f".partial-{path.name}")
     try:
         if path.is_file() and path.stat().st_size == len(content):

@@ -1,7 +1,8 @@
-"""InsightFace verification files (lfw.bin, cfp_fp.bin, agedb_30.bin, ...): a pickle of (encoded images, same-person flags).
+"""InsightFace verification files (lfw.bin, cfp_fp.bin, agedb_30.bin, ...): a pickle of (encoded
+images, same-person flags).
 
-Pair i compares the images 2i and 2i+1. The same image recurs across pairs, so images are known by their content.
-The pickle is read by fiqa.data.formats.safe_pickle, never loaded.
+Pair i compares the images 2i and 2i+1. The same image recurs across pairs, so images are known by
+their content. The pickle is read by fiqa.data.formats.safe_pickle, never loaded.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ FILE_LIMIT = 4 << 30
 
 
 class PairImages(NamedTuple):
-    """`images` id -> encoded bytes, each once, in order of first use; `pairs` over those ids; `repeated` uses of an image beyond its first;
-    `left_out` reason -> how many pairs that cannot be (fiqa.data.sound)."""
+    """`images` id -> encoded bytes, each once, in order of first use; `pairs` over those ids;
+    `repeated` uses of an image beyond its first; `left_out` reason -> how many pairs that cannot be
+    (fiqa.data.sound)."""
 
     images: dict[str, bytes]
     pairs: Pairs
@@ -40,7 +42,10 @@ class PairImages(NamedTuple):
 def read(
     path: str | os.PathLike[str], *, limits: Limits | None = None, file_limit: int = FILE_LIMIT
 ) -> PairImages:
-    """Returns the images and pairs of a .bin file; see `parse`. Raises ReadError also when the file cannot be read."""
+    """Returns the images and pairs of a .bin file; see `parse`.
+
+    Raises ReadError also when the file cannot be read.
+    """
     data = read_bytes(path, limit=file_limit)
     with reading(path):
         found = parse(data, limits=limits)
@@ -52,7 +57,8 @@ def parse(data: bytes, *, limits: Limits | None = None) -> PairImages:
     """Returns the images and pairs of the content of a .bin file.
 
     Args:
-        data: the whole file: pickle of (bins, issame_list), len(bins) = 2 len(issame_list); a bin is bytes, a Python-2 str or a (L,) numpy uint8 array.
+        data: the whole file: pickle of (bins, issame_list), len(bins) = 2 len(issame_list); a bin
+            is bytes, a Python-2 str or a (L,) numpy uint8 array.
         limits: caps on what the pickle may claim.
 
     Raises:
@@ -96,11 +102,13 @@ def parse(data: bytes, *, limits: Limits | None = None) -> PairImages:
 
 
 def write(path: str | os.PathLike[str], images: Mapping[str, bytes], pairs: Pairs) -> None:
-    """Writes pairs as a .bin file, whole or not at all; `images` maps each id of `pairs` to its encoded bytes. Raises InputError when one is missing."""
+    """Writes pairs as a .bin file, whole or not at all; `images` maps each id of `pairs` to its
+    encoded bytes. Raises InputError when one is missing."""
     missing = [str(name) for name in pairs.ids if str(name) not in images]
     if missing:
         raise InputError(
-            f"images must hold every id of pairs, {len(missing)} are missing, the first {missing[0]!r}."
+            f"images must hold every id of pairs, {len(missing)} are missing, the first"
+            f" {missing[0]!r}."
         )
     bins = [images[str(pairs.ids[i])] for i in pairs.index.ravel()]
     write_whole(path, pickle.dumps((bins, [bool(flag) for flag in pairs.mated]), protocol=4))

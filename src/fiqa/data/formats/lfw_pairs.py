@@ -1,7 +1,10 @@
-"""Pair lists of LFW and its relatives: pairs.txt (10 folds), pairsDev*.txt, XQLFW, the flat lists of CALFW and CPLFW, and lists of three columns.
+"""Pair lists of LFW and its relatives: pairs.txt (10 folds), pairsDev*.txt, XQLFW, the flat lists
+of CALFW and CPLFW, and lists of three columns.
 
-LFW and XQLFW: line 1 is `folds<TAB>n` (Dev files: `n`, one fold); each fold has n lines `name a b` (the same person) and n lines `name1 a name2 b`; image
-`name/name_%04d.jpg`. CALFW and CPLFW have no first line: two lines `file number` make a pair, and the number, the same on both, is 0 when it is non-mated.
+LFW and XQLFW: line 1 is `folds<TAB>n` (Dev files: `n`, one fold); each fold has n lines `name a b`
+(the same person) and n lines `name1 a name2 b`; image `name/name_%04d.jpg`. CALFW and CPLFW have no
+first line: two lines `file number` make a pair, and the number, the same on both, is 0 when it is
+non-mated.
 
 A list of three columns has `file file label` in a line, with tabs, commas, `;` or spaces between
 them; the label is 1 or true, or 0, -1 or false.
@@ -49,7 +52,10 @@ class FoldedPairs(NamedTuple):
 
 
 def read(path: str | os.PathLike[str]) -> FoldedPairs:
-    """Returns the pairs of a list file; see `parse`. Raises ReadError also when the file cannot be read."""
+    """Returns the pairs of a list file; see `parse`.
+
+    Raises ReadError also when the file cannot be read.
+    """
     text = read_text(path)
     with reading(path):
         found = parse(text)
@@ -58,15 +64,19 @@ def read(path: str | os.PathLike[str]) -> FoldedPairs:
 
 
 def is_header(path: str | os.PathLike[str]) -> bool:
-    """Tells whether a file starts as the lists of LFW and XQLFW do: one or two whole numbers alone on line 1. Raises ReadError."""
+    """Tells whether a file starts as the lists of LFW and XQLFW do: one or two whole numbers alone
+    on line 1. Raises ReadError."""
     with open_regular(path) as file:
         return _HEAD.match(file.readline(64).decode("latin-1")) is not None
 
 
 def parse(text: str) -> FoldedPairs:
-    r"""Returns the pairs of the text of a list file. Ids are `name/name_0001.jpg`; file names of CALFW and CPLFW stand as they are.
+    r"""Returns the pairs of the text of a list file.
 
-    A malformed line is skipped with a warning and counted; a file with another number of pairs than its first line says is an error.
+    Ids are `name/name_0001.jpg`; file names of CALFW and CPLFW stand as they are.
+
+    A malformed line is skipped with a warning and counted; a file with another number of pairs than
+    its first line says is an error.
 
     Raises:
         ReadError: not a pair list, or fewer or more pairs than its first line says.
@@ -101,7 +111,8 @@ def folded(
     skipped: int = 0,
     identity: NDArray[np.str_] | None = None,
 ) -> FoldedPairs:
-    """Returns the pairs that can be, with their folds, and what was left out; see fiqa.data.sound."""
+    """Returns the pairs that can be, with their folds, and what was left out; see
+    fiqa.data.sound."""
     found = sound(pairs, identity=identity)
     kept = Pairs(pairs.ids, pairs.index[found.kept], pairs.mated[found.kept])
     return FoldedPairs(kept, None if fold is None else fold[found.kept], skipped, found.left_out)
@@ -130,7 +141,8 @@ def _named(lines: list[str], head: re.Match[str]) -> tuple[_Rows, NDArray[np.int
     body = [(at, line) for at, line in enumerate(lines[1:], 2) if line.strip()]
     if len(body) != 2 * folds * size:
         raise ReadError(
-            f"The list must hold {folds} x {2 * size} pairs as its first line says, got {len(body)}.",
+            f"The list must hold {folds} x {2 * size} pairs as its first line says, got"
+            f" {len(body)}.",
             status="truncated" if len(body) < 2 * folds * size else "corrupt",
         )
     rows: _Rows = []

@@ -1,6 +1,8 @@
-"""The CSV of OFIQ, the reference implementation of ISO/IEC 29794-5: `;` between cells, a block of raw values, then a block of `.scalar` values 0..100.
+"""The CSV of OFIQ, the reference implementation of ISO/IEC 29794-5: `;` between cells, a block of
+raw values, then a block of `.scalar` values 0..100.
 
-A failure is -1 in the scalar block. Some versions end the header with `;` and not the rows, so cells are read by name.
+A failure is -1 in the scalar block. Some versions end the header with `;` and not the rows, so
+cells are read by name.
 """
 
 from __future__ import annotations
@@ -36,7 +38,8 @@ class OfiqTable:
         """Returns (file names, cells or None where OFIQ failed, the column).
 
         Args:
-            column: None takes `UnifiedQualityScore.scalar`, or `UnifiedQualityScore` where there is no scalar block.
+            column: None takes `UnifiedQualityScore.scalar`, or `UnifiedQualityScore` where there is
+                no scalar block.
 
         Raises:
             InputError: no such column.
@@ -64,7 +67,10 @@ def is_header(line: str) -> bool:
 
 
 def read(path: str | os.PathLike[str]) -> OfiqTable:
-    """Returns the cells of an OFIQ CSV. Raises ReadError as `parse`, or when the file cannot be read."""
+    """Returns the cells of an OFIQ CSV.
+
+    Raises ReadError as `parse`, or when the file cannot be read.
+    """
     text = read_text(path)
     with reading(path):
         return parse(text)
@@ -117,14 +123,17 @@ def write(
         path: where.
         filename: N names; a name that holds `;`, a quote or a line break is quoted.
         raw: column -> (N,) the method's own values, NaN for a failure.
-        scalar: the same columns -> (N,) 0..100, NaN for a failure; written as whole numbers. Failures are -1 in both blocks.
+        scalar: the same columns -> (N,) 0..100, NaN for a failure; written as whole numbers.
+            Failures are -1 in both blocks.
 
     Raises:
-        InputError: the two blocks have different columns. ShapeError: lengths that differ.
+        InputError: the two blocks have different columns.
+        ShapeError: lengths that differ.
     """
     if list(raw) != list(scalar):
         raise InputError(
-            f"raw and scalar must have the same columns, got {', '.join(raw)} and {', '.join(scalar)}."
+            f"raw and scalar must have the same columns, got {', '.join(raw)} and"
+            f" {', '.join(scalar)}."
         )
     n = len(filename)
     blocks = [

@@ -1,4 +1,5 @@
-"""Stand-ins for the numpy words of a pickle: they record and check what a file says, and rebuild arrays from its bytes themselves."""
+"""Stand-ins for the numpy words of a pickle: they record and check what a file says, and rebuild
+arrays from its bytes themselves."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ Spend = Callable[[int], None]
 
 
 class RecordedArray:
-    """A numpy array that a pickle describes: `dtype` and bytes are recorded first, `array` is a read-only view of them."""
+    """A numpy array that a pickle describes: `dtype` and bytes are recorded first, `array` is a
+    read-only view of them."""
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -30,7 +32,8 @@ class RecordedArray:
         self._array = array
 
     def fill(self, data: Any, dtype: Any, shape: Any, fortran: bool) -> None:
-        """Sets the array from its recorded parts; raises ReadError when shape, dtype and byte count do not agree."""
+        """Sets the array from its recorded parts; raises ReadError when shape, dtype and byte count
+        do not agree."""
         whole = (
             isinstance(shape, tuple)
             and all(type(n) is int and n >= 0 for n in shape)
@@ -90,7 +93,8 @@ def refuse(what: str) -> NoReturn:
 
 
 def text(value: Any) -> str:
-    """Returns a str that may stand as Python-2 str in the file; raises ReadError for anything else."""
+    """Returns a str that may stand as Python-2 str in the file; raises ReadError for anything
+    else."""
     if isinstance(value, bytes):
         return value.decode("latin-1")
     if not isinstance(value, str):

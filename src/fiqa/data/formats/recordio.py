@@ -1,9 +1,12 @@
-"""RecordIO (train.rec with train.idx), the form of the field's training sets, read and written without mxnet.
+"""RecordIO (train.rec with train.idx), the form of the field's training sets, read and written
+without mxnet.
 
-A record is two little-endian uint32 (the magic 0xced7230a; 3 bits of part flag over 29 bits of length), the payload, and padding to 4 bytes. A payload that
-holds the magic is cut there into parts (flag 1 first, 2 middle, 3 last; 0 is whole) and the reader puts the 4 bytes back. An image's payload is a header
-`<IfQQ` (flag, label, id, id2), `flag` float32 labels when flag > 0, then the encoded image. Key 0 with flag 2 holds [A, B]: images are the keys 1..A-1, and
-A..B-1 hold the range of images of each identity.
+A record is two little-endian uint32 (the magic 0xced7230a; 3 bits of part flag over 29 bits of
+length), the payload, and padding to 4 bytes. A payload that holds the magic is cut there into parts
+(flag 1 first, 2 middle, 3 last; 0 is whole) and the reader puts the 4 bytes back. An image's
+payload is a header `<IfQQ` (flag, label, id, id2), `flag` float32 labels when flag > 0, then the
+encoded image. Key 0 with flag 2 holds [A, B]: images are the keys 1..A-1, and A..B-1 hold the range
+of images of each identity.
 """
 
 from __future__ import annotations
@@ -35,7 +38,8 @@ _LENGTH_BITS = 29
 
 
 class Record(NamedTuple):
-    """One image: its `key` in the file, its `label` (float32 row; the first is the identity's number) and its encoded `content`."""
+    """One image: its `key` in the file, its `label` (float32 row; the first is the identity's
+    number) and its encoded `content`."""
 
     key: int
     label: NDArray[np.float32]
@@ -43,11 +47,14 @@ class Record(NamedTuple):
 
 
 class RecordFile:
-    """A .rec file, read by key through its .idx or from front to back without one. A context manager; iterating yields the images in order of key.
+    """A .rec file, read by key through its .idx or from front to back without one.
+
+    A context manager; iterating yields the images in order of key.
 
     Args:
         path: the .rec file.
-        index: the .idx file, lines of `key<TAB>offset`; None looks beside `path`, and where there is none keys are the places of the records.
+        index: the .idx file, lines of `key<TAB>offset`; None looks beside `path`, and where there
+            is none keys are the places of the records.
         item_limit: bytes that one record may have.
 
     Raises:
@@ -86,7 +93,8 @@ class RecordFile:
 
     @property
     def keys(self) -> NDArray[np.int64] | None:
-        """The keys of the images, ascending; None without an index and without meta, when only reading to the end tells."""
+        """The keys of the images, ascending; None without an index and without meta, when only
+        reading to the end tells."""
         if self._meta is not None and (
             self._offsets is None or self._meta - 1 <= len(self._offsets)
         ):
@@ -157,7 +165,8 @@ class RecordFile:
         length = word & ((1 << _LENGTH_BITS) - 1)
         if already + length > self._limit:
             raise self._bad(
-                f"the record at byte {place} claims {already + length} bytes, at most {self._limit} are read"
+                f"the record at byte {place} claims {already + length} bytes, at most {self._limit}"
+                " are read"
             )
         return (
             word >> _LENGTH_BITS,
@@ -211,7 +220,8 @@ def _read_index(path: str | os.PathLike[str]) -> dict[int, int]:
 
 
 def write(path: str | os.PathLike[str], images: Iterable[tuple[int, bytes]]) -> int:
-    """Writes images as path (.rec) and the .idx beside it, with the meta record and the identity ranges that training code expects.
+    """Writes images as path (.rec) and the .idx beside it, with the meta record and the identity
+    ranges that training code expects.
 
     Args:
         path: the .rec file.

@@ -1,8 +1,9 @@
 """Reads the few pickles that face recognition exchanges, without ever unpickling.
 
-A pickle is a program. This reader knows the words of it that hold plain data (numbers, text, bytes, tuples, lists, dicts of text) and stand-ins for the
-numpy words that the field's files use. The stand-ins only record and check; arrays are rebuilt here from their bytes. Every other word is refused before
-anything runs, and so is every claim of more bytes than the file holds.
+A pickle is a program. This reader knows the words of it that hold plain data (numbers, text, bytes,
+tuples, lists, dicts of text) and stand-ins for the numpy words that the field's files use. The
+stand-ins only record and check; arrays are rebuilt here from their bytes. Every other word is
+refused before anything runs, and so is every claim of more bytes than the file holds.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ _ESCAPED = {b"\\": b"\\", b"'": b"'", b'"': b'"', b"n": b"\n", b"r": b"\r", b"t"
 
 @dataclass(frozen=True)
 class Limits:
-    """What a file may claim: `item_bytes` of one text, bytes or array, `items` of one list, `operations` of the whole program."""
+    """What a file may claim: `item_bytes` of one text, bytes or array, `items` of one list,
+    `operations` of the whole program."""
 
     item_bytes: int = 64 << 20
     items: int = 4_000_000
@@ -47,7 +49,8 @@ class _Machine:
     def take(self, count: int) -> bytes:
         if count > len(self.data) - self.place:
             raise ReadError(
-                f"The file claims {count} bytes at {self.place}, it has {len(self.data) - self.place} left.",
+                f"The file claims {count} bytes at {self.place}, it has"
+                f" {len(self.data) - self.place} left.",
                 status="truncated",
             )
         self.place += count
@@ -66,7 +69,8 @@ class _Machine:
         length = self.unsigned(size)
         if length > self.limits.item_bytes:
             raise UnsafeFileError(
-                f"One item must have at most {self.limits.item_bytes} bytes, the file claims {length}."
+                f"One item must have at most {self.limits.item_bytes} bytes, the file claims"
+                f" {length}."
             )
         return self.take(length)
 
@@ -100,15 +104,17 @@ class _Machine:
 def load(data: bytes, *, limits: Limits | None = None) -> Any:
     """Returns the value that a pickle describes, of protocol 0 to 5, made by Python 2 or 3.
 
-    Numbers, None, text (str), bytes (also Python-2 str), tuples, lists, dicts with text keys; numpy scalars as numpy scalars, numpy arrays as
-    `RecordedArray`. Nothing of the file is imported, called or executed.
+    Numbers, None, text (str), bytes (also Python-2 str), tuples, lists, dicts with text keys; numpy
+    scalars as numpy scalars, numpy arrays as `RecordedArray`. Nothing of the file is imported,
+    called or executed.
 
     Args:
         data: the whole file.
         limits: caps on what it may claim; the default suits the field's files.
 
     Raises:
-        UnsafeFileError: a word (global, opcode, dtype) that is not plain data, or a claim over the limits.
+        UnsafeFileError: a word (global, opcode, dtype) that is not plain data, or a claim over the
+            limits.
         ReadError: truncated or malformed.
 
     >>> import pickle
@@ -132,7 +138,8 @@ def load(data: bytes, *, limits: Limits | None = None) -> Any:
     raise UnsafeFileError(f"A pickle must have at most {machine.limits.operations} operations.")
 
 
-# What the operations mean --------------------------------------------------------------------------------------------
+# What the operations mean
+# --------------------------------------------------------------------------------------------
 
 
 def _find(module: str, name: str) -> Word:

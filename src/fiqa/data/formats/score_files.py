@@ -1,6 +1,8 @@
-"""Score files of other tools: `path score` lines, CSV with a file-name column, OFIQ CSV, and pickled dicts of name to number.
+"""Score files of other tools: `path score` lines, CSV with a file-name column, OFIQ CSV, and
+pickled dicts of name to number.
 
-What a file is shows in its content, not in its suffix. A failure (an empty cell, None, -1 in OFIQ) is absent from the scores and counted.
+What a file is shows in its content, not in its suffix. A failure (an empty cell, None, -1 in OFIQ)
+is absent from the scores and counted.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ _PICKLES = (".pkl", ".pickle", ".p")
 
 
 class NamedScores(NamedTuple):
-    """`name` as the file has them; `value` (N,) float64 finite; `failed` rows without a number; `column` where the numbers stood."""
+    """`name` as the file has them; `value` (N,) float64 finite; `failed` rows without a number;
+    `column` where the numbers stood."""
 
     name: list[str]
     value: NDArray[np.float64]
@@ -81,7 +84,8 @@ def named_scores(
     """Returns rows of (name, number or nothing) as NamedScores.
 
     Raises:
-        ReadError: a value that is no number. InputError: a name twice or empty, NaN or infinity.
+        ReadError: a value that is no number.
+        InputError: a name twice or empty, NaN or infinity.
 
     >>> named_scores(["a", "b"], ["0.5", ""], where="x.csv", column="score")[:1]
     (['a'],)
@@ -115,7 +119,8 @@ def named_scores(
 def choose_column(
     columns: Sequence[str], wanted: Sequence[str], given: str | None, where: str
 ) -> str | None:
-    """Returns the column named `given`, or the first of `wanted` that is there, or None; case and spaces around a name make no difference.
+    """Returns the column named `given`, or the first of `wanted` that is there, or None; case and
+    spaces around a name make no difference.
 
     Raises:
         InputError: `given` is not there.
@@ -209,7 +214,8 @@ def _from_lines(text: str, where: str) -> NamedScores:
 
 
 def _split(line: str) -> tuple[str | None, str]:
-    """Returns (path, number) of a line; the path may hold spaces, the number follows the last space, tab or comma."""
+    """Returns (path, number) of a line; the path may hold spaces, the number follows the last
+    space, tab or comma."""
     for parts in (line.rsplit(None, 1), line.rsplit(",", 1)):
         try:
             float(parts[-1])

@@ -1,4 +1,5 @@
-"""Foreign files at the edge: bounded reading of regular files, writing whole or not at all, names by content."""
+"""Foreign files at the edge: bounded reading of regular files, writing whole or not at all, names
+by content."""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ def check_file(path: str | os.PathLike[str], *, limit: int) -> int:
     """Returns the size of a regular file in bytes, which says nothing yet of its content.
 
     Raises:
-        ReadError: with status not_found, unreadable (a folder, a FIFO, no permission), empty_file or too_large.
+        ReadError: with status not_found, unreadable (a folder, a FIFO, no permission), empty_file
+            or too_large.
 
     >>> check_file(__file__, limit=1 << 20) > 0
     True
@@ -48,7 +50,8 @@ def check_file(path: str | os.PathLike[str], *, limit: int) -> int:
 
 
 def read_bytes(path: str | os.PathLike[str], *, limit: int) -> bytes:
-    """Returns the whole file as bytes; raises ReadError as `check_file` does, or when the file system refuses."""
+    """Returns the whole file as bytes; raises ReadError as `check_file` does, or when the file
+    system refuses."""
     with open_regular(path) as file, reading(path):
         _size(file, path, limit)
         return read_at_most(file, limit)
@@ -69,11 +72,12 @@ def _size(file: BinaryIO, path: str | os.PathLike[str], limit: int) -> int:
 
 
 def read_text(path: str | os.PathLike[str], *, limit: int = TEXT_LIMIT) -> str:
-    """Returns the whole file as text: UTF-8, with or without a byte-order mark, or UTF-16 or
-    UTF-32 with theirs.
+    """Returns the whole file as text: UTF-8, with or without a byte-order mark, or UTF-16 or UTF-32
+    with theirs.
 
     Raises:
-        ReadError: as `check_file`, or a NUL byte (it is not a text file). Bytes that are no UTF-8 are kept as surrogates, as file names are.
+        ReadError: as `check_file`, or a NUL byte (it is not a text file). Bytes that are no UTF-8
+            are kept as surrogates, as file names are.
     """
     return text_of(read_bytes(path, limit=limit), os.fspath(path))
 

@@ -1,6 +1,8 @@
-"""WebDataset: a tar whose neighboring members with one key are one sample, `000000007.jpg` and `000000007.json`.
+"""WebDataset: a tar whose neighboring members with one key are one sample, `000000007.jpg` and
+`000000007.json`.
 
-Written without times and owners, so equal samples give equal bytes. Read without unpacking: a member that points outside, a link or a device is refused.
+Written without times and owners, so equal samples give equal bytes. Read without unpacking: a
+member that points outside, a link or a device is refused.
 """
 
 from __future__ import annotations
@@ -27,13 +29,15 @@ def write(path: str | os.PathLike[str], samples: Iterable[Mapping[str, bytes]]) 
 
     Args:
         path: the .tar.
-        samples: extension without dot ("jpg", "json") -> content, one mapping per sample; taken one at a time.
+        samples: extension without dot ("jpg", "json") -> content, one mapping per sample; taken one
+            at a time.
 
     Returns:
         How many samples were written.
 
     Raises:
-        InputError: an extension that is not letters and digits. WriteError: the disk refused.
+        InputError: an extension that is not letters and digits.
+        WriteError: the disk refused.
     """
     count = 0
     with (
@@ -56,7 +60,8 @@ def read(
     """Yields (key, extension -> content) of an uncompressed tar, in order. Folders are passed over.
 
     Raises:
-        UnsafeFileError: a member with an absolute name or `..`, a link, a device, a sparse file, or one above `item_limit` bytes.
+        UnsafeFileError: a member with an absolute name or `..`, a link, a device, a sparse file, or
+            one above `item_limit` bytes.
         ReadError: no such file, truncated, or no tar.
     """
     check_file(path, limit=_TAR_LIMIT)
@@ -106,5 +111,6 @@ def _refuse_unsafe(member: tarfile.TarInfo, where: str, limit: int) -> None:
         )
     if member.size > limit:
         raise UnsafeFileError(
-            f"{where!r} must hold files of at most {limit} bytes, {member.name!r} has {member.size}."
+            f"{where!r} must hold files of at most {limit} bytes, {member.name!r} has"
+            f" {member.size}."
         )

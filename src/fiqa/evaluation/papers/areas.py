@@ -1,4 +1,5 @@
-"""What the tables of areas have in common: one cell per data set, and a note with protocol and counts."""
+"""What the tables of areas have in common: one cell per data set, and a note with protocol and
+counts."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ def recognizer_names(sets: Mapping[str, Evaluation]) -> list[str]:
 def area_of(
     evaluation: Evaluation, method: str, recognizer: str, limit: float, form: str
 ) -> float | None:
-    """Returns an area in one of its forms, None where the set lacks the method or the recognizer."""
+    """Returns an area in one of its forms, None where the set lacks the method or the
+    recognizer."""
     try:
         area = evaluation.curve(method, recognizer).areas[limit, form]
     except KeyError:
@@ -41,9 +43,15 @@ def counts_note(sets: Mapping[str, Evaluation], recognizer: str) -> str:
         if settings["fmr"] is not None
         else f"starting FNMR {settings['start_fnmr']:g}"
     )
-    return f"Protocol {settings['protocol']}, {rate}. {'; '.join(parts)}. A dash: absent, or no error at discard 0."
+    return (
+        f"Protocol {settings['protocol']}, {rate}. {'; '.join(parts)}. A dash: absent, or no error"
+        " at discard 0."
+    )
 
 
 def _counted(result: RecognizerResult) -> str:
     counts = result.counts
-    return f"{counts['mated']:,} mated with {counts['errors']:,} errors, {counts['nonmated']:,} non-mated"
+    return (
+        f"{counts['mated']:,} mated with {counts['errors']:,} errors, {counts['nonmated']:,}"
+        " non-mated"
+    )

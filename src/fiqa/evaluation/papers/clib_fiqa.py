@@ -15,13 +15,17 @@ __all__ = ["area_tables"]
 
 
 def area_tables(sets: Mapping[str, Evaluation], limits: Sequence[float]) -> list[Table]:
-    """Returns CLIB-FIQA's Tables 1 to 3: per recognizer and limit (.3: pAUC, .95: AUC) the area over the FNMR at 0, methods x data sets and their average."""
+    """Returns CLIB-FIQA's Tables 1 to 3: per recognizer and limit (.3: pAUC, .95: AUC) the area
+    over the FNMR at 0, methods x data sets and their average."""
     tables = []
     names = recognizer_names(sets)
     for recognizer in names:
         for limit in limits:
             name = "pAUC" if limit <= 0.5 else "AUC"
-            title = f"{name} to {limit:g} under {recognizer}: mean FNMR over [0, {limit:g}] relative to the FNMR at discard 0"
+            title = (
+                f"{name} to {limit:g} under {recognizer}: mean FNMR over [0, {limit:g}] relative to"
+                " the FNMR at discard 0"
+            )
             stem = f"clib_{name}_{limit:g}_{file_stem(recognizer, names)}"
             rows = _grid(sets, recognizer, limit)
             tables.append(
@@ -31,7 +35,8 @@ def area_tables(sets: Mapping[str, Evaluation], limits: Sequence[float]) -> list
 
 
 def _grid(sets: Mapping[str, Evaluation], recognizer: str, limit: float) -> list[list[Any]]:
-    """Rows method, one cell per set, average where every set has it; random and oracle come last."""
+    """Rows method, one cell per set, average where every set has it; random and oracle come
+    last."""
     named = dict.fromkeys(
         scores.name for evaluation in sets.values() for scores in evaluation.scores
     )

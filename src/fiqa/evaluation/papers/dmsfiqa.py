@@ -1,4 +1,5 @@
-"""DmsFIQA's tables from any quality files: agreement with target labels and spread (Table 4), verification under filtering (Table 5)."""
+"""DmsFIQA's tables from any quality files: agreement with target labels and spread (Table 4),
+verification under filtering (Table 5)."""
 
 from __future__ import annotations
 
@@ -35,13 +36,14 @@ THRESHOLDS = (0.2, 0.4, 0.6, 0.8)
 def agreement_table(
     evidence: Evidence, target: Quality | PathLike, *, match: Match = "id"
 ) -> Table:
-    """Returns DmsFIQA's Table 4: how each quality agrees with target labels in 0..1, and how widely it is spread.
+    """Returns DmsFIQA's Table 4: how each quality agrees with target labels in 0..1, and how widely
+    it is spread.
 
     Errors and spread are on the method's own scale (fiqa.evaluation.scales; a dash where that is
     open), never on a calibrated one, on which a collapsed score looks like a good one; the note
-    names what has collapsed beside the labels. Rank correlations are per identity, then averaged, on
-    all images and on those of the middle levels (labels in (.2, .9]), with the identities used and
-    skipped. Levels of both are cut at CUTS for balanced accuracy and macro-F1.
+    names what has collapsed beside the labels. Rank correlations are per identity, then averaged,
+    on all images and on those of the middle levels (labels in (.2, .9]), with the identities used
+    and skipped. Levels of both are cut at CUTS for balanced accuracy and macro-F1.
 
     Raises:
         InputError: labels outside 0..1, or none for these images.
@@ -53,8 +55,9 @@ def agreement_table(
     known = np.flatnonzero(np.isfinite(wanted))
     if not len(known):
         raise InputError(
-            f"The target labels must be of these images, got none of {len(evidence.ids)} among {len(labels)}: "
-            f"{strangers(labels.id, evidence.ids, what=labels.method, match=match)}."
+            f"The target labels must be of these images, got none of {len(evidence.ids)} among"
+            f" {len(labels)}:"
+            f" {strangers(labels.id, evidence.ids, what=labels.method, match=match)}."
         )
     truth = wanted[known]
     checks.in_range(float(truth.min()), "target", 0.0, 1.0)
@@ -83,9 +86,10 @@ def agreement_table(
         "middle used/skipped", "Q90-Q10", "Std", "Entropy",
     ]  # fmt: skip
     note = (
-        f"Target: {labels.method} ({labels.kind}), {len(known)} of {len(evidence.ids)} images, {int(middle.sum())} of the middle levels. Correlations within "
-        "each identity, then averaged; identities with fewer than two images or constant scores are skipped. "
-        f"{_own(evidence)} A dash: that scale is open.{''.join(collapsed)}"
+        f"Target: {labels.method} ({labels.kind}), {len(known)} of {len(evidence.ids)} images,"
+        f" {int(middle.sum())} of the middle levels. Correlations within each identity, then"
+        " averaged; identities with fewer than two images or constant scores are skipped."
+        f" {_own(evidence)} A dash: that scale is open.{''.join(collapsed)}"
     )
     return Table(
         "dms_agreement",
@@ -131,7 +135,8 @@ def _own(evidence: Evidence) -> str:
 def filter_table(evidence: Evidence, vectors: Embeddings, how: Setting) -> Table:
     """Returns DmsFIQA's Table 5 for one recognizer: verification of what a filter leaves.
 
-    The filters: none, the best K of each identity, and thresholds on the method's own scale in 0..1.
+    The filters: none, the best K of each identity, and thresholds on the method's own scale in
+    0..1.
     """
     columns = [
         "method",
@@ -156,8 +161,9 @@ def filter_table(evidence: Evidence, vectors: Embeddings, how: Setting) -> Table
             [scores.name, name, *_filtered(evidence, vectors, mask, how)] for name, mask in masks
         ]
     note = (
-        f"Recognizer {vectors.recognizer}, the retained images of the same {len(evidence.ids)}, exact. A dash: no pairs of both kinds are left, or a FAR that "
-        f"the non-mated pairs cannot resolve. Thresholds need an own scale with ends. {_own(evidence)}"
+        f"Recognizer {vectors.recognizer}, the retained images of the same {len(evidence.ids)},"
+        " exact. A dash: no pairs of both kinds are left, or a FAR that the non-mated pairs cannot"
+        f" resolve. Thresholds need an own scale with ends. {_own(evidence)}"
     )
     return Table(
         f"dms_filter_{stem}",

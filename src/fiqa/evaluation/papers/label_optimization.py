@@ -1,4 +1,5 @@
-"""The tables of label optimization (I to III): what optimizing labels changes, under the recognizer that made them and under others."""
+"""The tables of label optimization (I to III): what optimizing labels changes, under the recognizer
+that made them and under others."""
 
 from __future__ import annotations
 
@@ -19,17 +20,22 @@ _VARIANTS = ("baseline", "optimized", "prior")
 def optimization_tables(
     sets: Mapping[str, Evaluation], limit: float, *, same: str | None = None
 ) -> list[Table]:
-    """Returns the tables of label optimization: raw area x 10^3, baseline and optimized, for the same recognizer and the others, and the ablation.
+    """Returns the tables of label optimization: raw area x 10^3, baseline and optimized, for the
+    same recognizer and the others, and the ablation.
 
-    Qualities are named METHOD.baseline, METHOD.optimized and, for the ablation, METHOD.prior (a regressor trained on the labels as they were).
+    Qualities are named METHOD.baseline, METHOD.optimized and, for the ablation, METHOD.prior (a
+    regressor trained on the labels as they were).
 
     Args:
         sets: name -> evaluation.
         limit: discard fraction up to which the area is taken.
-        same: the recognizer that the labels were made with, whose table is the first; None is the first recognizer.
+        same: the recognizer that the labels were made with, whose table is the first; None is the
+            first recognizer.
 
     Raises:
-        InputError: a quality without one of these three names, or a method with baseline or optimized alone. UnknownNameError: no such recognizer.
+        InputError: a quality without one of these three names, or a method with baseline or
+            optimized alone.
+        UnknownNameError: no such recognizer.
     """
     methods = _variants(sets)
     names = recognizer_names(sets)
@@ -71,7 +77,8 @@ def _ablation(
     names: Sequence[str],
     limit: float,
 ) -> Table:
-    """Area with labels as they were, and in brackets what optimizing changes: negative is a gain."""
+    """Area with labels as they were, and in brackets what optimizing changes: negative is a
+    gain."""
     rows: list[list[Any]] = []
     for method, variants in methods.items():
         if "prior" not in variants:
@@ -93,7 +100,8 @@ def _ablation(
     note = "; ".join(counts_note(sets, recognizer) for recognizer in names)
     return Table(
         "label_opt_ablation",
-        f"Label optimization Table III: trained on labels as they were (change by optimizing), area to {limit:g} x 10^3",
+        "Label optimization Table III: trained on labels as they were (change by optimizing), area"
+        f" to {limit:g} x 10^3",
         columns,
         rows,
         note,
@@ -102,21 +110,27 @@ def _ablation(
 
 
 def _variants(sets: Mapping[str, Evaluation]) -> dict[str, set[str]]:
-    """Method -> its variants; a quality named by its variant alone belongs to the method `quality`."""
+    """Method -> its variants; a quality named by its variant alone belongs to the method
+    `quality`."""
     found: dict[str, set[str]] = {}
     for evaluation in sets.values():
         for scores in evaluation.scores:
             method, variant = _parted(scores.name)
             if variant not in _VARIANTS:
                 raise InputError(
-                    f"A quality of this table must be named METHOD.baseline, METHOD.optimized or METHOD.prior, got {scores.name!r}.",
-                    hint="--quality crfiqa.baseline=prior.parquet --quality crfiqa.optimized=optimized.parquet",
+                    "A quality of this table must be named METHOD.baseline, METHOD.optimized or"
+                    f" METHOD.prior, got {scores.name!r}.",
+                    hint=(
+                        "--quality crfiqa.baseline=prior.parquet --quality"
+                        " crfiqa.optimized=optimized.parquet"
+                    ),
                 )
             found.setdefault(method, set()).add(variant)
     for method, variants in found.items():
         if not {"baseline", "optimized"} <= variants:
             raise InputError(
-                f"{method!r} must have both baseline and optimized, got {', '.join(sorted(variants))}."
+                f"{method!r} must have both baseline and optimized, got"
+                f" {', '.join(sorted(variants))}."
             )
     return found
 

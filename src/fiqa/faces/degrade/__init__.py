@@ -1,11 +1,13 @@
-"""Degradations applied on purpose: known damage to a known face, for tests, ladders, factor labels and training augmentation.
+"""Degradations applied on purpose: known damage to a known face, for tests, ladders, factor labels
+and training augmentation.
 
     degrade(faces, "mask", 0.6)            one kind, one strength
     ladder(faces, "blur", steps=6)         one kind, from clean to worst
     random_degradation(faces, "cabin", seed=7)   several kinds, as a camera of that sort would meet them
 
-Randomness is drawn per face from (seed, kind, the crop's own pixels): a face is degraded alike in any batch and place, two copies of a crop alike. Draws do
-not depend on the strength: along a ladder only the strength changes.
+Randomness is drawn per face from (seed, kind, the crop's own pixels): a face is degraded alike in
+any batch and place, two copies of a crop alike. Draws do not depend on the strength: along a ladder
+only the strength changes.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ __all__ = ["KINDS", "PRESETS", "Kind", "degrade", "ladder", "random_degradation"
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of degradation: the factor it must lower, what happens in a sentence, the reason code to expect, and the fields of Faces that it decides."""
+    """A kind of degradation: the factor it must lower, what happens in a sentence, the reason code
+    to expect, and the fields of Faces that it decides."""
 
     name: str
     lowers: str
@@ -61,7 +64,8 @@ _ALL = (
 )  # fmt: skip
 
 KINDS: Mapping[str, Kind] = MappingProxyType({kind.name: kind for kind in _ALL})
-"""Every kind by name, in the order in which they happen to a real image: scene, light, lens, sensor, frame, file."""
+"""Every kind by name, in the order in which they happen to a real image: scene, light, lens,
+sensor, frame, file."""
 
 PRESETS: Mapping[str, Mapping[str, float]] = MappingProxyType(
     {
@@ -79,7 +83,8 @@ PRESETS: Mapping[str, Mapping[str, float]] = MappingProxyType(
         ),
     }
 )  # fmt: skip
-"""Per preset, the probability with which each kind befalls a face, independently: pictures from the web; a camera that watches a driver."""
+"""Per preset, the probability with which each kind befalls a face, independently: pictures from the
+web; a camera that watches a driver."""
 
 
 def _generator(seed: int, crop: NDArray[np.uint8], purpose: str) -> np.random.Generator:
@@ -109,7 +114,8 @@ def _row(faces: Faces, i: int) -> Face:
 
 
 def _apply(face: Face, kind: Kind, strength: float, seed: int) -> Face:
-    """One kind on one face; a grey face stays grey (the green channel serves: a mean would halve its noise), and what lies outside the frame stays black."""
+    """One kind on one face; a grey face stays grey (the green channel serves: a mean would halve
+    its noise), and what lies outside the frame stays black."""
     result = kind.operation(face, strength, _generator(seed, face.crop, kind.name))
     crop = result.crop
     if result.grey and kind.name != "nir":
@@ -119,7 +125,8 @@ def _apply(face: Face, kind: Kind, strength: float, seed: int) -> Face:
 
 
 def _table(faces: Faces, rows: list[Face], decided: set[str]) -> Faces:
-    """The rows as Faces. A field that was unknown stays unknown unless a kind decides it; unknown landmarks of a row stay NaN."""
+    """The rows as Faces. A field that was unknown stays unknown unless a kind decides it; unknown
+    landmarks of a row stay NaN."""
     values: dict[str, Any] = {"crops": np.stack([row.crop for row in rows]), "roll": faces.roll}
     for field in fields(Faces)[2:]:
         if field.name != "roll" and (
@@ -135,19 +142,23 @@ def _table(faces: Faces, rows: list[Face], decided: set[str]) -> Faces:
 
 
 def degrade(faces: Faces, kind: str, strength: float, *, seed: int = 0) -> Faces:
-    """Returns the faces with one kind of damage, everything that Faces knows kept true: landmarks move with the pixels, `inside` shrinks with the frame.
+    """Returns the faces with one kind of damage, everything that Faces knows kept true: landmarks
+    move with the pixels, `inside` shrinks with the frame.
 
     Args:
-        faces: (N,S,S,3) crops of any side; unknown landmarks are taken to be the template's, and stay unknown.
+        faces: (N,S,S,3) crops of any side; unknown landmarks are taken to be the template's, and
+            stay unknown.
         kind: a name in KINDS.
         strength: 0 (the very same faces) .. 1 (worst).
         seed: same seed, same damage; see the module's text for what it is combined with.
 
     Returns:
-        New Faces (N); the input is not changed. nir decides `grey`, low_resolution `eye_distance`, truncation and shift `inside`, also where it was unknown.
+        New Faces (N); the input is not changed. nir decides `grey`, low_resolution `eye_distance`,
+        truncation and shift `inside`, also where it was unknown.
 
     Raises:
-        UnknownNameError: no such kind. InputError: strength outside 0..1, a negative seed, crops under 16 or over 4096 pixels.
+        UnknownNameError: no such kind.
+        InputError: strength outside 0..1, a negative seed, crops under 16 or over 4096 pixels.
 
     >>> faces = Faces(np.full((1, 112, 112, 3), 128, np.uint8))
     >>> float(degrade(faces, "low_light", 1.0).crops.mean()) < 40
@@ -166,7 +177,9 @@ def degrade(faces: Faces, kind: str, strength: float, *, seed: int = 0) -> Faces
 def ladder(faces: Faces, kind: str, *, steps: int = 6, seed: int = 0) -> list[Faces]:
     """Returns `steps` copies of the faces, strengths evenly from 0 (clean) to 1 (worst).
 
-    Raises: UnknownNameError (kind), InputError (fewer than 2 steps).
+    Raises:
+        UnknownNameError: kind.
+        InputError: fewer than 2 steps.
 
     >>> len(ladder(Faces(np.zeros((2, 112, 112, 3), np.uint8)), "blur", steps=4))
     4
@@ -178,11 +191,14 @@ def ladder(faces: Faces, kind: str, *, steps: int = 6, seed: int = 0) -> list[Fa
 
 
 def random_degradation(faces: Faces, preset: str, *, seed: int = 0) -> Faces:
-    """Returns the faces as a camera of that sort might deliver them: each kind of the preset with its probability, in KINDS' order.
+    """Returns the faces as a camera of that sort might deliver them: each kind of the preset with
+    its probability, in KINDS' order.
 
     The strength is u^2 with u uniform in (0, 1): mild more often than severe, a third on average.
 
-    Raises: UnknownNameError (preset), InputError (as degrade).
+    Raises:
+        UnknownNameError: preset.
+        InputError: as degrade.
 
     >>> clean = Faces(np.full((1, 112, 112, 3), 128, np.uint8))
     >>> random_degradation(clean, "web", seed=3).crops.shape

@@ -1,4 +1,7 @@
-"""What stands before a face: a surgical mask, a hand, sunglasses. Drawn where the landmarks say, in the colors and the light of the scene."""
+"""What stands before a face: a surgical mask, a hand, sunglasses.
+
+Drawn where the landmarks say, in the colors and the light of the scene.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +64,8 @@ def _unit(face: Face) -> float:
 
 
 def mask(face: Face, strength: float, rng: np.random.Generator) -> Face:
-    """A surgical mask in one of four colors; it hangs below the chin at first and covers mouth and nose at strength 1."""
+    """A surgical mask in one of four colors; it hangs below the chin at first and covers mouth and
+    nose at strength 1."""
     size, unit = face.crop.shape[0], _unit(face)
     down = np.array([0, 46 * (1 - strength)], np.float32)
     color = (_FABRICS[rng.choice(4, p=(0.5, 0.2, 0.2, 0.1))] * rng.uniform(0.92, 1.04)).astype(
@@ -97,7 +101,8 @@ def _skin(face: Face) -> Floats:
 
 
 def _hand_place(rng: np.random.Generator, strength: float) -> Callable[[Floats], Floats]:
-    """Where points of the hand (its palm below the origin) lie in the template: turned by up to 30 degrees, left or right, risen by the strength."""
+    """Where points of the hand (its palm below the origin) lie in the template: turned by up to 30
+    degrees, left or right, risen by the strength."""
     angle, mirror = rng.uniform(-0.5, 0.5), rng.choice((-1.0, 1.0))
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) @ np.diag(
         [mirror, 1.0]
@@ -107,7 +112,8 @@ def _hand_place(rng: np.random.Generator, strength: float) -> Callable[[Floats],
 
 
 def hand(face: Face, strength: float, rng: np.random.Generator) -> Face:
-    """A hand in the color of the face's own skin, that rises from below until it covers mouth and nose at strength 1."""
+    """A hand in the color of the face's own skin, that rises from below until it covers mouth and
+    nose at strength 1."""
     size, unit = face.crop.shape[0], _unit(face)
     place = _hand_place(rng, strength)
     light = np.clip(lighting(face), 0.3, 1.1)

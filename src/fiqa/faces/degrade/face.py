@@ -1,6 +1,8 @@
-"""One face while it is being degraded: the row of a Faces, with what is unknown filled in, and the helpers the kinds share.
+"""One face while it is being degraded: the row of a Faces, with what is unknown filled in, and the
+helpers the kinds share.
 
-Light is added and multiplied in linear light. The display curve is taken as a square (gamma 2), which is within a few grey levels of sRGB and costs one root.
+Light is added and multiplied in linear light. The display curve is taken as a square (gamma 2),
+which is within a few grey levels of sRGB and costs one root.
 """
 
 from __future__ import annotations
@@ -36,7 +38,8 @@ Floats = NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class Face:
-    """A row of Faces: `points` (5,2) are the landmarks, or the template's where they are unknown; `eye_distance` is NaN where unknown."""
+    """A row of Faces: `points` (5,2) are the landmarks, or the template's where they are unknown;
+    `eye_distance` is NaN where unknown."""
 
     crop: Image
     points: Floats
@@ -46,7 +49,8 @@ class Face:
 
 
 Operation = Callable[[Face, float, np.random.Generator], Face]
-"""A kind of degradation on one face: strength in (0, 1], and a generator whose draws do not depend on the strength."""
+"""A kind of degradation on one face: strength in (0, 1], and a generator whose draws do not depend
+on the strength."""
 
 
 def to_uint8(image: Floats) -> Image:
@@ -74,14 +78,16 @@ def grid(size: int) -> tuple[Floats, Floats]:
 
 
 def frame_points(face: Face, points: Floats) -> Floats:
-    """Returns `points` (K,2), given in pixels of the 112 template, where they lie on this face: the affine map that fits its five points best."""
+    """Returns `points` (K,2), given in pixels of the 112 template, where they lie on this face: the
+    affine map that fits its five points best."""
     source = np.column_stack([np.asarray(TEMPLATE, np.float64), np.ones(5)])
     matrix, *_ = np.linalg.lstsq(source, face.points.astype(np.float64), rcond=None)
     return (np.column_stack([points, np.ones(len(points))]) @ matrix).astype(np.float32)
 
 
 def paint(canvas: Floats, color: Floats, alpha: Floats) -> None:
-    """Covers `canvas` (S,S,3) float32, in place, by `color` (S,S,3) or (3,), 0..255, where `alpha` (S,S) in 0..1 says so."""
+    """Covers `canvas` (S,S,3) float32, in place, by `color` (S,S,3) or (3,), 0..255, where `alpha`
+    (S,S) in 0..1 says so."""
     rows = np.flatnonzero(alpha.any(axis=1))
     if rows.size:
         span = slice(rows[0], rows[-1] + 1)
@@ -90,7 +96,8 @@ def paint(canvas: Floats, color: Floats, alpha: Floats) -> None:
 
 
 def lighting(face: Face) -> Floats:
-    """Returns how bright the scene is around each pixel, (S,S) float32 about 1 on a well-lit face: what a drawn object must be multiplied with to sit in it."""
+    """Returns how bright the scene is around each pixel, (S,S) float32 about 1 on a well-lit face:
+    what a drawn object must be multiplied with to sit in it."""
     size = face.crop.shape[0]
     coarse = cv2.resize(
         cv2.cvtColor(face.crop, cv2.COLOR_RGB2GRAY), (14, 14), interpolation=cv2.INTER_AREA

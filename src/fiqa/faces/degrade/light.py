@@ -1,4 +1,5 @@
-"""What light does to a face: too little, too much, from the side, into the lens, or near infrared."""
+"""What light does to a face: too little, too much, from the side, into the lens, or near
+infrared."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from fiqa.faces.degrade.sensor import sensor_noise
 __all__ = ["glare", "low_light", "nir", "over_exposure", "side_light"]
 
 _GLARE_PLACES = np.array([[38, 50], [74, 50], [56, 34], [40, 70], [72, 70]], np.float32)
-"""Where glare falls, in pixels of the 112 template: the lenses of glasses, the forehead, the cheeks."""
+"""Where glare falls, in pixels of the 112 template: the lenses of glasses, the forehead, the
+cheeks."""
 
 
 def low_light(face: Face, strength: float, rng: np.random.Generator) -> Face:
@@ -36,7 +38,8 @@ def _blob(size: int, center: Floats, width: float, height: float, angle: float) 
 
 
 def glare(face: Face, strength: float, rng: np.random.Generator) -> Face:
-    """Two specular spots on eyes, forehead or cheeks, that grow and brighten until they are white, and the veil that scattered light lays over all."""
+    """Two specular spots on eyes, forehead or cheeks, that grow and brighten until they are white,
+    and the veil that scattered light lays over all."""
     size = face.crop.shape[0]
     places = rng.choice(len(_GLARE_PLACES), 2, replace=False)
     centers = frame_points(
@@ -50,7 +53,8 @@ def glare(face: Face, strength: float, rng: np.random.Generator) -> Face:
 
 
 def side_light(face: Face, strength: float, rng: np.random.Generator) -> Face:
-    """Light from one side: the lit side up to 1 stop brighter, the other up to 6 stops darker, turning over at the nose."""
+    """Light from one side: the lit side up to 1 stop brighter, the other up to 6 stops darker,
+    turning over at the nose."""
     size = face.crop.shape[0]
     sign = rng.choice((-1.0, 1.0))
     x, _ = grid(size)
@@ -62,7 +66,8 @@ def side_light(face: Face, strength: float, rng: np.random.Generator) -> Face:
 
 
 def nir(face: Face, strength: float, rng: np.random.Generator) -> Face:
-    """The look of a near-infrared camera with its own lamp: no color (at any strength), skin bright and soft, contrast lost, dark around the lamp's spot.
+    """The look of a near-infrared camera with its own lamp: no color (at any strength), skin bright
+    and soft, contrast lost, dark around the lamp's spot.
 
     Red counts most in the mix, since skin reflects near infrared as it does red.
     """

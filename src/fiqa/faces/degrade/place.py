@@ -1,4 +1,5 @@
-"""Where the face lies: cut by the edge of the frame, rotated in the image plane, shifted in the crop."""
+"""Where the face lies: cut by the edge of the frame, rotated in the image plane, shifted in the
+crop."""
 
 from __future__ import annotations
 
@@ -13,7 +14,10 @@ __all__ = ["rotation", "shift", "truncation"]
 
 
 def truncation(face: Face, strength: float, rng: np.random.Generator) -> Face:
-    """The frame ends early: up to 60 % of the crop, from one of the four sides, lies outside it. Its edge may tilt by 9 degrees."""
+    """The frame ends early: up to 60 % of the crop, from one of the four sides, lies outside it.
+
+    Its edge may tilt by 9 degrees.
+    """
     size = face.crop.shape[0]
     angle = rng.integers(4) * np.pi / 2 + rng.uniform(-0.16, 0.16)
     x, y = grid(size)
@@ -34,7 +38,10 @@ def _move(face: Face, matrix: Floats, border: int) -> Face:
 
 
 def rotation(face: Face, strength: float, rng: np.random.Generator) -> Face:
-    """The head tilts by up to 60 degrees to either side about the crop's middle. The corners are mirrored, so nothing is missing."""
+    """The head tilts by up to 60 degrees to either side about the crop's middle.
+
+    The corners are mirrored, so nothing is missing.
+    """
     middle = (face.crop.shape[0] - 1) / 2
     degrees = 60 * strength * rng.choice((-1.0, 1.0))
     matrix = cv2.getRotationMatrix2D((middle, middle), degrees, 1.0).astype(np.float32)
@@ -42,7 +49,8 @@ def rotation(face: Face, strength: float, rng: np.random.Generator) -> Face:
 
 
 def shift(face: Face, strength: float, rng: np.random.Generator) -> Face:
-    """The face moves out of the crop by up to 45 % of its side, in a random direction; what comes in has no pixels."""
+    """The face moves out of the crop by up to 45 % of its side, in a random direction; what comes
+    in has no pixels."""
     angle = rng.uniform(0, 2 * np.pi)
     length = 0.45 * face.crop.shape[0] * strength
     matrix = np.array([[1, 0, length * np.cos(angle)], [0, 1, length * np.sin(angle)]], np.float32)

@@ -28,14 +28,16 @@ def _antialiased_disc(radius: float) -> Floats:
 
 
 def defocus(face: Face, strength: float, rng: np.random.Generator) -> Face:
-    """Out of focus: the mean over a disc of linear light, radius up to 8 % of the side (9 px of 112)."""
+    """Out of focus: the mean over a disc of linear light, radius up to 8 % of the side (9 px of
+    112)."""
     kernel = _antialiased_disc(0.08 * face.crop.shape[0] * strength)
     light = cv2.filter2D(linear(face.crop), -1, kernel, borderType=cv2.BORDER_REFLECT_101)
     return replace(face, crop=encoded(light))
 
 
 def motion(face: Face, strength: float, rng: np.random.Generator) -> Face:
-    """Motion in a random direction: the mean along a segment, up to 25 % of the side long (28 px of 112)."""
+    """Motion in a random direction: the mean along a segment, up to 25 % of the side long (28 px of
+    112)."""
     angle = rng.uniform(0, np.pi)
     length = 0.25 * face.crop.shape[0] * strength
     reach = int(np.ceil(length / 2)) + 1
@@ -50,13 +52,15 @@ def motion(face: Face, strength: float, rng: np.random.Generator) -> Face:
 
 
 def sensor_noise(light: Floats, shot: float, read: float, rng: np.random.Generator) -> Floats:
-    """Returns linear light with Poisson-Gaussian noise: variance = shot * light + read^2, drawn as its normal approximation, independent per channel."""
+    """Returns linear light with Poisson-Gaussian noise: variance = shot * light + read^2, drawn as
+    its normal approximation, independent per channel."""
     deviation = np.sqrt(shot * light + read * read)
     return light + deviation * rng.standard_normal(light.shape, dtype=np.float32)
 
 
 def noise(face: Face, strength: float, rng: np.random.Generator) -> Face:
-    """Sensor noise of a high gain: at strength 1 a mid-grey pixel has about 40 electrons and the read noise is 6 % of white."""
+    """Sensor noise of a high gain: at strength 1 a mid-grey pixel has about 40 electrons and the
+    read noise is 6 % of white."""
     light = sensor_noise(linear(face.crop), 0.09 * strength**2, 0.06 * strength, rng)
     return replace(face, crop=encoded(light))
 
@@ -74,7 +78,8 @@ def jpeg(face: Face, strength: float, rng: np.random.Generator) -> Face:
 def low_resolution(face: Face, strength: float, rng: np.random.Generator) -> Face:
     """Scaled down, to a tenth of the side at most, and up again.
 
-    The distance between the eyes becomes what is left of it: that of the source or of the crop, whichever is less, times the scale.
+    The distance between the eyes becomes what is left of it: that of the source or of the crop,
+    whichever is less, times the scale.
     """
     size = face.crop.shape[0]
     small = max(2, round(size * 0.1**strength))

@@ -1,4 +1,7 @@
-"""The detectors by name, one adapter a file. To add one: write its file, name it in NAMES and open it in `detector`."""
+"""The detectors by name, one adapter a file.
+
+To add one: write its file, name it in NAMES and open it in `detector`.
+"""
 
 from __future__ import annotations
 
@@ -16,18 +19,21 @@ from fiqa.functional.geometry import template
 __all__ = ["NAMES", "WholeImage", "decided", "detector"]
 
 NAMES = ("auto", "yunet", "dlib", "none")
-"""What `detector` accepts: `auto` is yunet when its file is there, else dlib; `none` takes each image as an aligned crop."""
+"""What `detector` accepts: `auto` is yunet when its file is there, else dlib; `none` takes each
+image as an aligned crop."""
 
 _log = logging.getLogger(__name__)
 
 
 class WholeImage:
-    """The detector `none`: a square image is itself an aligned crop, with the template's points; any other image has no face."""
+    """The detector `none`: a square image is itself an aligned crop, with the template's points;
+    any other image has no face."""
 
     name = "none"
 
     def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
-        """Returns one Detection of confidence 1 with estimated points, or an empty list when the image is not square or under 16 pixels."""
+        """Returns one Detection of confidence 1 with estimated points, or an empty list when the
+        image is not square or under 16 pixels."""
         height, width = check_image(image).shape[:2]
         if height != width or width < 16:
             return []
@@ -40,11 +46,15 @@ def detector(name: str = "auto", *, weights: str | None = None) -> Detector:
 
     Args:
         name: one of NAMES.
-        weights: path of the YuNet .onnx file; None looks for it in FIQA_HOME. With `auto`, a path means yunet.
+        weights: path of the YuNet .onnx file; None looks for it in FIQA_HOME. With `auto`, a path
+            means yunet.
 
     Raises:
-        UnknownNameError: `name` is not in NAMES. InputError: weights for a detector that takes none. DetectorError: `auto` finds neither detector.
-        WeightsError: yunet's weights are absent (yunet), or there and not the model (yunet and auto).
+        UnknownNameError: `name` is not in NAMES.
+        InputError: weights for a detector that takes none.
+        DetectorError: `auto` finds neither detector.
+        WeightsError: yunet's weights are absent (yunet), or there and not the model (yunet and
+            auto).
         MissingExtraError: dlib is asked for and not installed.
     """
     checks.choice(name, "detector", NAMES)
@@ -66,11 +76,12 @@ def decided(name: str, *, weights: str | None = None) -> str:
     """Returns the name of the detector that `name` stands for here; `auto` is decided, and told in
     the log where it is dlib.
 
-    Only when YuNet's file is absent does `auto` take dlib: crops of the two differ, so a file that is
-    there and is broken must not change the scores in silence.
+    Only when YuNet's file is absent does `auto` take dlib: crops of the two differ, so a file that
+    is there and is broken must not change the scores in silence.
 
     Raises:
-        UnknownNameError: `name` is not in NAMES. DetectorError: `auto` finds neither detector.
+        UnknownNameError: `name` is not in NAMES.
+        DetectorError: `auto` finds neither detector.
     """
     from fiqa.runtime.weights import home, located
 
@@ -81,8 +92,12 @@ def decided(name: str, *, weights: str | None = None) -> str:
         return "yunet"
     if not _dlib_installed():
         raise DetectorError(
-            "A face detector must be there for detector='auto'; YuNet's weights are not found and dlib is not installed.",
-            hint="run `fiqa weights pull yunet`, or pip install 'fiqa[dlib]', or score aligned crops with --aligned",
+            "A face detector must be there for detector='auto'; YuNet's weights are not found and"
+            " dlib is not installed.",
+            hint=(
+                "run `fiqa weights pull yunet`, or pip install 'fiqa[dlib]', or score aligned crops"
+                " with --aligned"
+            ),
         )
     _log.warning(
         "detector auto takes dlib: YuNet's file is not in %s (fiqa weights pull yunet fetches it)",

@@ -1,4 +1,5 @@
-"""The detector `dlib`: its HOG frontal-face detector and five points, which install from the package index alone."""
+"""The detector `dlib`: its HOG frontal-face detector and five points, which install from the
+package index alone."""
 
 from __future__ import annotations
 
@@ -22,23 +23,31 @@ __all__ = ["POINTS", "DlibDetector"]
 POINTS: NDArray[np.float64] = np.array(
     [[79.63, 52.88], [65.85, 53.27], [31.05, 52.99], [44.83, 53.37], [55.63, 79.75]]
 )
-"""(5,2) where dlib's points (image-right eye outer and inner corner, image-left eye outer and inner corner, base of the nose) fall in the 112 template.
+"""(5,2) where dlib's points (image-right eye outer and inner corner, image-left eye outer and inner
+corner, base of the nose) fall in the 112 template.
 
-Means over the 240 photographs of Labeled Faces in the Wild in the measuring data, each aligned by YuNet's five points; their standard deviations are 1.8 to
-3.2 pixels. tests/realdata/test_alignment.py measures how far the resulting crops are from YuNet's."""
+Means over the 240 photographs of Labeled Faces in the Wild in the measuring data, each aligned by
+YuNet's five points; their standard deviations are 1.8 to 3.2 pixels.
+tests/realdata/test_alignment.py measures how far the resulting crops are from YuNet's.
+"""
 POINTS.setflags(write=False)
 
 _LOOKS = (1.0, 2.5)
-"""Scales of the first and second look relative to the image shrunk to `max_side`. HOG sees faces from 80 pixels; the second look, only when the first finds
-nothing, sees them from 32."""
+"""Scales of the first and second look relative to the image shrunk to `max_side`.
+
+HOG sees faces from 80 pixels; the second look, only when the first finds nothing, sees them from
+32.
+"""
 
 
 class DlibDetector:
-    """Finds near-frontal faces. dlib has no mouth points, so the five standard points are estimated: those that the same alignment puts on the template.
+    """Finds near-frontal faces. dlib has no mouth points, so the five standard points are
+    estimated: those that the same alignment puts on the template.
 
-    A similarity brings dlib's points to POINTS; its inverse brings the template back to the image. The points carry place, size and roll, and neither yaw nor
-    pitch. (A linear map from dlib's points to all five, fitted on half of the people, predicts YuNet's yaw on the other half with r = 0.90 and
-    its pitch with r = -0.1: not enough to call it pose.)
+    A similarity brings dlib's points to POINTS; its inverse brings the template back to the image.
+    The points carry place, size and roll, and neither yaw nor pitch. (A linear map from dlib's
+    points to all five, fitted on half of the people, predicts YuNet's yaw on the other half with r
+    = 0.90 and its pitch with r = -0.1: not enough to call it pose.)
 
     Args:
         max_side: longest side in pixels of the first look; larger images are shrunk to it.
@@ -92,18 +101,21 @@ class DlibDetector:
 
 
 def landmark_file() -> Path:
-    """Returns the path of the five-point model, found without importing its package (which fails beside new setuptools); raises MissingExtraError."""
+    """Returns the path of the five-point model, found without importing its package (which fails
+    beside new setuptools); raises MissingExtraError."""
     spec = importlib.util.find_spec("face_recognition_models")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         path = Path(folder) / "models" / "shape_predictor_5_face_landmarks.dat"
         if path.is_file():
             return path
     raise MissingExtraError(
-        "face_recognition_models must be installed for the dlib detector; its five-point model is not found.",
+        "face_recognition_models must be installed for the dlib detector; its five-point model is"
+        " not found.",
         hint="pip install 'fiqa[dlib]'",
     )
 
 
 def _confidence(score: float) -> float:
-    """Maps a HOG score to 0..1, 0.5 at a score of 0.25: LFW's central faces score 0.04 to 3, 95 % of them above 0.48; the astronaut's false box under 0.12."""
+    """Maps a HOG score to 0..1, 0.5 at a score of 0.25: LFW's central faces score 0.04 to 3, 95 %
+    of them above 0.48; the astronaut's false box under 0.12."""
     return 1.0 / (1.0 + math.exp(-4.0 * (score - 0.25)))

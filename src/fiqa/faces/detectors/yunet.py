@@ -18,19 +18,25 @@ from fiqa.runtime.weights import mistaken
 __all__ = ["YuNet"]
 
 _LOOKS = ((640, 0.6), (1600, 0.8))
-"""(longest side in pixels, lowest confidence) of the first look and of the second, which is taken only when the first finds nothing in a larger image.
+"""(longest side in pixels, lowest confidence) of the first look and of the second, which is taken
+only when the first finds nothing in a larger image.
 
-Measured on noise, smooth clouds, drawn cars and the face-free pictures of scikit-image: the first look reports nothing above 0.45. At 2.5 times the size
-textures reach 0.69, so the second look asks for more, and small images are never enlarged (faces of 32 pixels are found as they are). Faces that fill an
-image of 1200 pixels are missed 3 times in 100 at full size and never at 640."""
+Measured on noise, smooth clouds, drawn cars and the face-free pictures of scikit-image: the first
+look reports nothing above 0.45. At 2.5 times the size textures reach 0.69, so the second look asks
+for more, and small images are never enlarged (faces of 32 pixels are found as they are). Faces that
+fill an image of 1200 pixels are missed 3 times in 100 at full size and never at 640.
+"""
 
 
 class YuNet:
-    """Finds faces with five measured points. Wu, Peng, Yu: YuNet, a tiny millisecond-level face detector (2023).
+    """Finds faces with five measured points.
+
+    Wu, Peng, Yu: YuNet, a tiny millisecond-level face detector (2023).
 
     Args:
         weights: path of the .onnx file.
-        max_side: longest side in pixels of the first look; larger images are shrunk to it for detection only, coordinates come back in theirs.
+        max_side: longest side in pixels of the first look; larger images are shrunk to it for
+            detection only, coordinates come back in theirs.
 
     Raises:
         WeightsError: there is no such file, or OpenCV cannot read it.
@@ -69,7 +75,10 @@ class YuNet:
         return self._made_by, ()
 
     def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
-        """Returns the faces of an (H,W,3) uint8 RGB image, largest first. Never raises on an image of the right shape, however small."""
+        """Returns the faces of an (H,W,3) uint8 RGB image, largest first.
+
+        Never raises on an image of the right shape, however small.
+        """
         check_image(image)
         longest = max(image.shape[:2])
         faces: list[Detection] = []

@@ -1,7 +1,10 @@
-"""The six factors of an aligned face, measured: `measure(faces)` says why a face is good or bad, in physical units.
+"""The six factors of an aligned face, measured: `measure(faces)` says why a face is good or bad, in
+physical units.
 
-Each factor is a file with UNITS (what it measures, in what), `measure` (one face) and `terms` (a quality in 0..1 per reason). A factor's quality is the product
-of its terms, a reason is named when its term is under 0.5. The steps' constants stand in `terms`; where they come from is told in docs/concepts/factors.md.
+Each factor is a file with UNITS (what it measures, in what), `measure` (one face) and `terms` (a
+quality in 0..1 per reason). A factor's quality is the product of its terms, a reason is named when
+its term is under 0.5. The steps' constants stand in `terms`; where they come from is told in
+docs/concepts/factors.md.
 """
 
 from __future__ import annotations
@@ -50,12 +53,14 @@ def measure(faces: Faces) -> Factors:
     """Returns the six factors of each face with the measures behind them and the reasons.
 
     Args:
-        faces: (N,S,S,3) aligned crops, measured at 112x112. `landmarks` and `roll`
-            give the pose, `inside` the crop, `eye_distance` a part of visibility; what is None or
-            NaN is left out, and a factor with nothing left is NaN. Where `inside` is None, a constant fill that reaches the face counts as outside.
+        faces: (N,S,S,3) aligned crops, measured at 112x112. `landmarks` and `roll` give the pose,
+            `inside` the crop, `eye_distance` a part of visibility; what is None or NaN is left out,
+            and a factor with nothing left is NaN. Where `inside` is None, a constant fill that
+            reaches the face counts as outside.
 
     Returns:
-        Factors (N): quality in 0..1, measures as in MEASURES, reasons with the costliest first and SYMPTOMS last. A face gets the same numbers in any batch.
+        Factors (N): quality in 0..1, measures as in MEASURES, reasons with the costliest first and
+        SYMPTOMS last. A face gets the same numbers in any batch.
 
     >>> grey = Faces(np.full((1, 112, 112, 3), 128, np.uint8))
     >>> found = measure(grey)

@@ -1,4 +1,5 @@
-"""Blur: how sharp the edges are (CPBD), how much fine detail the contrast carries (variance of the Laplacian), and whether it was lost along one direction."""
+"""Blur: how sharp the edges are (CPBD), how much fine detail the contrast carries (variance of the
+Laplacian), and whether it was lost along one direction."""
 
 from __future__ import annotations
 
@@ -14,20 +15,27 @@ __all__ = ["UNITS", "measure", "terms"]
 UNITS = {
     "cpbd": "share of edges whose blur is not noticed, 0..1, in blocks of 56 pixels",
     "laplacian_variance": "levels^2, of the 4-neighbor Laplacian of the luminance",
-    "sobel": "levels, mean length of the 3x3 Sobel gradient (8 times the slope); CLIB-FIQA's published cuts .35 and .7 are on 0.01 of it",
+    "sobel": (
+        "levels, mean length of the 3x3 Sobel gradient (8 times the slope); CLIB-FIQA's published"
+        " cuts .35 and .7 are on 0.01 of it"
+    ),
     "sharpness": "log2 of the Laplacian's standard deviation over the luminance's, noise taken out",
-    "motion_coherence": "0..1, how much one direction of the gradient outweighs the other (structure tensor)",
+    "motion_coherence": (
+        "0..1, how much one direction of the gradient outweighs the other (structure tensor)"
+    ),
 }
 
 
 def measure(face: Planes, noise: float) -> dict[str, float]:
-    """Returns the measures of UNITS for one face; `noise` is the standard deviation of its noise in levels."""
+    """Returns the measures of UNITS for one face; `noise` is the standard deviation of its noise in
+    levels."""
     dx, dy = face.gradient
     core = face.core.astype(np.uint8) if face.partial else None
     _, spread = cv2.meanStdDev(face.laplacian, mask=core)
     _, contrast = cv2.meanStdDev(face.luma, mask=core)
     variance, luma_variance = float(spread[0, 0]) ** 2, float(contrast[0, 0]) ** 2
-    # white noise of deviation s adds s^2 to the luminance's variance and (4^2 + 4) s^2 to the Laplacian's
+    # white noise of deviation s adds s^2 to the luminance's variance and (4^2 + 4) s^2 to the
+    # Laplacian's
     signal, scale = max(variance - 20 * noise**2, 0.0), max(luma_variance - noise**2, 0.0)
     x, y = dx.astype(np.float32), dy.astype(np.float32)
     xx, yy, xy = (
@@ -47,7 +55,8 @@ def measure(face: Planes, noise: float) -> dict[str, float]:
 
 
 def terms(m: Measures) -> Terms:
-    """Returns the qualities of `blurry` and `motion_blur`: one deficit, given to motion as far as the gradient keeps to one direction."""
+    """Returns the qualities of `blurry` and `motion_blur`: one deficit, given to motion as far as
+    the gradient keeps to one direction."""
     sharp = 0.3 * rises(m["cpbd"], 0.06, 0.03) + 0.7 * rises(m["sharpness"], -2.6, 0.35)
     motion = rises(m["motion_coherence"], 0.42, 0.01)
     return {"blurry": sharp ** (1 - motion), "motion_blur": sharp**motion}

@@ -1,7 +1,8 @@
 """CPBD, the cumulative probability of blur detection, and nothing else by that name.
 
-[1] N. D. Narvekar, L. J. Karam, "A no-reference image blur metric based on the cumulative probability of blur detection (CPBD)", IEEE TIP 20(9), 2011.
-[2] P. Marziliano et al., "A no-reference perceptual blur metric", ICIP 2002: the width of an edge.
+[1] N. D. Narvekar, L. J. Karam, "A no-reference image blur metric based on the cumulative
+probability of blur detection (CPBD)", IEEE TIP 20(9), 2011. [2] P. Marziliano et al., "A
+no-reference perceptual blur metric", ICIP 2002: the width of an edge.
 """
 
 from __future__ import annotations
@@ -26,23 +27,31 @@ _STEEPEST = 2 * 4 * 255 + 1
 
 
 def cpbd(luma: ArrayLike, *, block: int = BLOCK) -> float:
-    """Returns the share of edges whose blur is not noticed, 0 (blurred) to 1 (sharp), of one luminance image.
+    """Returns the share of edges whose blur is not noticed, 0 (blurred) to 1 (sharp), of one
+    luminance image.
 
-    An edge of width w in a block of contrast C is seen as blurred with probability P = 1 - exp(-(w / w_jnb)^3.6), w_jnb = 5 pixels for C <= 50 levels, else 3
-    ([1], eq. 1 and 3); CPBD = Prob(P <= P_jnb), P_jnb = 63 % ([1], eq. 4). P_jnb is P at w = w_jnb and P grows with w, so that is the share of edges with
-    w <= w_jnb: the exponent 3.6 does not change the number. Counted are the vertical edges of the blocks in which more than 0.2 % of the pixels are edges
-    by Canny. The width is the distance between the two local extrema of the row around the edge pixel, at least one pixel each way [2].
+    An edge of width w in a block of contrast C is seen as blurred with probability P = 1 - exp(-(w
+    / w_jnb)^3.6), w_jnb = 5 pixels for C <= 50 levels, else 3 ([1], eq. 1 and 3); CPBD = Prob(P <=
+    P_jnb), P_jnb = 63 % ([1], eq. 4). P_jnb is P at w = w_jnb and P grows with w, so that is the
+    share of edges with w <= w_jnb: the exponent 3.6 does not change the number. Counted are the
+    vertical edges of the blocks in which more than 0.2 % of the pixels are edges by Canny. The
+    width is the distance between the two local extrema of the row around the edge pixel, at least
+    one pixel each way [2].
 
     Args:
         luma: (H,W) uint8 luminance.
-        block: side of the square blocks in pixels; the paper's is 64. Pixels that fill no whole block at the right and bottom are left out, as in the authors'
-            program: on a 112x112 crop only the top left 64x64 would count, so the blur factor calls with 56, which tiles it.
+        block: side of the square blocks in pixels; the paper's is 64. Pixels that fill no whole
+            block at the right and bottom are left out, as in the authors' program: on a 112x112
+            crop only the top left 64x64 would count, so the blur factor calls with 56, which tiles
+            it.
 
     Returns:
-        0..1; 0 where there is no edge at all (nothing shows that the image is sharp). No resampling is done: the widths are pixels of the image as given.
+        0..1; 0 where there is no edge at all (nothing shows that the image is sharp). No resampling
+        is done: the widths are pixels of the image as given.
 
     Raises:
-        ShapeError: not (H,W) uint8. InputError: block under 8.
+        ShapeError: not (H,W) uint8.
+        InputError: block under 8.
 
     >>> step = np.repeat(np.uint8([[30, 220] * 4]), 16, axis=1)
     >>> cpbd(np.repeat(step, 128, axis=0)), cpbd(np.full((128, 128), 7, np.uint8))
@@ -76,7 +85,8 @@ def of_gradient(
 
 
 def _limits(luma: NDArray[np.uint8], edges: NDArray[np.uint8], block: int) -> NDArray[np.uint8]:
-    """Returns (H,W) uint8: the just noticeable width of the pixel's block, 0 where its block is no edge block or not whole."""
+    """Returns (H,W) uint8: the just noticeable width of the pixel's block, 0 where its block is no
+    edge block or not whole."""
     rows, columns = luma.shape[0] // block, luma.shape[1] // block
     tiled = (rows, block, columns, block)
     blocks = luma[: rows * block, : columns * block].reshape(tiled)
@@ -91,7 +101,8 @@ def _limits(luma: NDArray[np.uint8], edges: NDArray[np.uint8], block: int) -> ND
 
 
 def _canny(dx: NDArray[np.int16], dy: NDArray[np.int16]) -> NDArray[np.uint8]:
-    """Returns Canny edges; the upper threshold is the 70th percentile of the gradient, the lower .4 of it, as the authors' program lets them be chosen."""
+    """Returns Canny edges; the upper threshold is the 70th percentile of the gradient, the lower .4
+    of it, as the authors' program lets them be chosen."""
     magnitude = (np.abs(dx) + np.abs(dy)).view(np.uint16)
     counts = cv2.calcHist([magnitude], [0], None, [_STEEPEST], [0, _STEEPEST]).ravel()
     high = max(float(np.searchsorted(np.cumsum(counts), 0.7 * magnitude.size)), 1.0)
@@ -99,7 +110,8 @@ def _canny(dx: NDArray[np.int16], dy: NDArray[np.int16]) -> NDArray[np.uint8]:
 
 
 def _vertical_edges(dx: NDArray[np.int16], dy: NDArray[np.int16]) -> NDArray[np.bool_]:
-    """Returns (H,W) bool: the horizontal slope is a maximum along its row, its square above 4 times the image's mean, its direction within 22.5 degrees."""
+    """Returns (H,W) bool: the horizontal slope is a maximum along its row, its square above 4 times
+    the image's mean, its direction within 22.5 degrees."""
     slope = np.abs(dx)
     edge = slope > 2.0 * cv2.norm(dx, cv2.NORM_L2) / dx.size**0.5
     edge[:, 1:] &= slope[:, 1:] >= slope[:, :-1]
@@ -112,7 +124,8 @@ def _vertical_edges(dx: NDArray[np.int16], dy: NDArray[np.int16]) -> NDArray[np.
 def _widths(
     luma: NDArray[np.uint8], place: NDArray[np.int64], rising: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
-    """Returns (E,) edge widths in pixels, exact up to the largest just noticeable one and some larger number beyond it.
+    """Returns (E,) edge widths in pixels, exact up to the largest just noticeable one and some
+    larger number beyond it.
 
     Beyond the image the row stays what it is at its edge, which ends every slope.
     """

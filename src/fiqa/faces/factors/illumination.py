@@ -1,4 +1,5 @@
-"""Illumination of the face oval: how bright, how much range, what is clipped, whether one side gets less, where something shines."""
+"""Illumination of the face oval: how bright, how much range, what is clipped, whether one side gets
+less, where something shines."""
 
 from __future__ import annotations
 
@@ -15,8 +16,12 @@ UNITS = {
     "luminance_range": "levels, 5th to 95th percentile over the face oval",
     "dark_share": "share of the face oval under 25 levels",
     "bright_share": "share of the face oval over 245 levels",
-    "light_imbalance": "0..1, |left - right| / (left + right) of the mean luminance of the oval's halves",
-    "glare_share": "share of the face oval in bright spots: over 235 levels and 60 over the oval's median",
+    "light_imbalance": (
+        "0..1, |left - right| / (left + right) of the mean luminance of the oval's halves"
+    ),
+    "glare_share": (
+        "share of the face oval in bright spots: over 235 levels and 60 over the oval's median"
+    ),
 }
 
 _OVAL = oval()
@@ -24,7 +29,8 @@ _DARK, _BRIGHT, _SHINES, _ABOVE = 25, 245, 235, 60
 
 
 def measure(face: Planes) -> dict[str, float]:
-    """Returns the measures of UNITS for one face; NaN when under 5 % of the oval lies in the frame."""
+    """Returns the measures of UNITS for one face; NaN when under 5 % of the oval lies in the
+    frame."""
     counts = cv2.calcHist([face.luma], [0], face.face, [256], [0, 256]).ravel()
     total = float(counts.sum())
     if total < 0.05 * np.count_nonzero(_OVAL):
@@ -43,21 +49,29 @@ def measure(face: Planes) -> dict[str, float]:
 
 
 def _imbalance(face: Planes) -> float:
-    """Returns |left - right| / (left + right) of the oval's halves; NaN when one of them is out of the frame."""
+    """Returns |left - right| / (left + right) of the oval's halves; NaN when one of them is out of
+    the frame."""
     half = face.luma.shape[1] // 2
     sides = [
-        cv2.mean(
-            np.ascontiguousarray(face.luma[:, side]), mask=np.ascontiguousarray(face.face[:, side])
-        )[0]
-        if face.face[:, side].any()
-        else float("nan")
+        (
+            cv2.mean(
+                np.ascontiguousarray(face.luma[:, side]),
+                mask=np.ascontiguousarray(face.face[:, side]),
+            )[0]
+            if face.face[:, side].any()
+            else float("nan")
+        )
         for side in (slice(0, half), slice(half, None))
     ]
     return abs(sides[0] - sides[1]) / (sides[0] + sides[1] + 1.0)
 
 
 def terms(m: Measures) -> Terms:
-    """Returns the quality of each reason. What is clipped counts against glare on a face of ordinary brightness, against exposure on a bright one."""
+    """Returns the quality of each reason.
+
+    What is clipped counts against glare on a face of ordinary brightness, against exposure on a
+    bright one.
+    """
     clipped = falls(m["bright_share"], 0.12, 0.03) * falls(m["glare_share"], 0.12, 0.03)
     everywhere = rises(m["luminance_mean"], 200.0, 8.0)
     return {

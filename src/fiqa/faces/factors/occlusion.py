@@ -1,7 +1,8 @@
 """Occlusion: whether the eyes and the mouth show the structure that eyes and mouths have.
 
-Something that covers them is smoother than the face, or of another color. So each region is compared with the whole oval of the same face: the structure of
-its luminance at 4 pixels, its texture at one, and (where there is color) how far its color is from the forehead's.
+Something that covers them is smoother than the face, or of another color. So each region is
+compared with the whole oval of the same face: the structure of its luminance at 4 pixels, its
+texture at one, and (where there is color) how far its color is from the forehead's.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ from fiqa.faces.factors.terms import Measures, Terms, falls, rises
 __all__ = ["UNITS", "measure", "terms"]
 
 UNITS = {
-    "eyes_structure": "bits, log2 of structure and of texture at the lesser eye over that of its side of the face oval, summed",
+    "eyes_structure": (
+        "bits, log2 of structure and of texture at the lesser eye over that of its side of the face"
+        " oval, summed"
+    ),
     "mouth_structure": "bits, the same of the mouth over the whole oval",
     "eyes_darkness": "bits, log2 of the mean luminance of the cheeks over that of the eyes",
     "mouth_chroma": "levels, distance of mean (Cr,Cb) between mouth and forehead; color only",
@@ -40,7 +44,8 @@ for _row, _box in zip(_MEMBERS, _BOXES, strict=True):
 
 
 def measure(face: Planes) -> dict[str, float]:
-    """Returns the measures of UNITS for one face; NaN where a fifth of a region it needs is out of the frame."""
+    """Returns the measures of UNITS for one face; NaN where a fifth of a region it needs is out of
+    the frame."""
     mean = _means(face)
     shape = np.sqrt(np.maximum(mean[:, 1] - mean[:, 0] ** 2, 0.0)) + 0.3
     texture, light = mean[:, 2] + 0.3, mean[:, 3] + 3.0
@@ -58,7 +63,8 @@ def measure(face: Planes) -> dict[str, float]:
 
 
 def _means(face: Planes) -> NDArray[np.float64]:
-    """Returns (8,6): the mean in each region of structure, structure^2, texture, luminance, Cr and Cb; NaN in a region that is mostly out of the frame."""
+    """Returns (8,6): the mean in each region of structure, structure^2, texture, luminance, Cr and
+    Cb; NaN in a region that is mostly out of the frame."""
     structure = detrended(face.cells).ravel().astype(np.float64)
     texture = cv2.resize(
         np.abs(face.laplacian), (CELLS, CELLS), interpolation=cv2.INTER_AREA
@@ -75,11 +81,15 @@ def _means(face: Planes) -> NDArray[np.float64]:
 
 
 def terms(m: Measures) -> Terms:
-    """Returns the qualities of `occluded_eyes` and `occluded_mouth`; a color that is unknown says nothing against the face."""
+    """Returns the qualities of `occluded_eyes` and `occluded_mouth`; a color that is unknown says
+    nothing against the face."""
     color = falls(m["mouth_chroma"], 30.0, 6.0)
     return {
-        "occluded_eyes": rises(m["eyes_structure"], -2.0, 0.4)
-        * falls(np.nan_to_num(m["eyes_darkness"]), 1.6, 0.2),
-        "occluded_mouth": rises(m["mouth_structure"], -1.5, 0.35)
-        * np.where(np.isnan(color), 1.0, color),
+        "occluded_eyes": (
+            rises(m["eyes_structure"], -2.0, 0.4)
+            * falls(np.nan_to_num(m["eyes_darkness"]), 1.6, 0.2)
+        ),
+        "occluded_mouth": (
+            rises(m["mouth_structure"], -1.5, 0.35) * np.where(np.isnan(color), 1.0, color)
+        ),
     }

@@ -1,4 +1,5 @@
-"""What the factors share: one face's luminance, gradients and residuals, each computed once, and the regions of the aligned square."""
+"""What the factors share: one face's luminance, gradients and residuals, each computed once, and
+the regions of the aligned square."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ from fiqa.functional.geometry import TEMPLATE
 __all__ = ["CELLS", "SIZE", "Planes", "cell_box", "cell_oval", "detrended", "oval"]
 
 SIZE = 112
-"""The factors look at the aligned square at this size; another size is resampled to it (area averaging down, bilinear up)."""
+"""The factors look at the aligned square at this size; another size is resampled to it (area
+averaging down, bilinear up)."""
 CELLS = 28
 """The square in cells of 4x4 pixels."""
 
@@ -24,7 +26,8 @@ _NOISE = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 
 @dataclass(frozen=True, eq=False)
 class Planes:
-    """One face. `rgb` (112,112,3) uint8; `inside` (112,112) bool or None; `grey` True where color means nothing. The rest is derived when first used."""
+    """One face. `rgb` (112,112,3) uint8; `inside` (112,112) bool or None; `grey` True where color
+    means nothing. The rest is derived when first used."""
 
     rgb: NDArray[np.uint8]
     inside: NDArray[np.bool_] | None
@@ -34,7 +37,10 @@ class Planes:
     def of(
         cls, crop: NDArray[np.uint8], inside: NDArray[np.bool_] | None, grey: bool | None
     ) -> Planes:
-        """Returns the planes of one (S,S,3) crop. `grey` None: told from the pixels (mean channel difference under 2 levels)."""
+        """Returns the planes of one (S,S,3) crop.
+
+        `grey` None: told from the pixels (mean channel difference under 2 levels).
+        """
         if crop.shape[0] != SIZE:
             how = cv2.INTER_AREA if crop.shape[0] > SIZE else cv2.INTER_LINEAR
             crop = np.asarray(cv2.resize(crop, (SIZE, SIZE), interpolation=how), np.uint8)
@@ -56,7 +62,8 @@ class Planes:
 
     @cached_property
     def gradient(self) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
-        """(d/dx, d/dy) of the luminance by 3x3 Sobel, int16, 8 times the slope in levels per pixel; 0 beside the outside of the frame."""
+        """(d/dx, d/dy) of the luminance by 3x3 Sobel, int16, 8 times the slope in levels per pixel;
+        0 beside the outside of the frame."""
         dx, dy = sobel(self.luma)
         if self.partial:
             dx, dy = np.where(self.core, dx, np.int16(0)), np.where(self.core, dy, np.int16(0))
@@ -69,7 +76,8 @@ class Planes:
 
     @cached_property
     def residual(self) -> NDArray[np.float32]:
-        """(112,112) float32 absolute response of the noise kernel of Immerkaer (1996): blind to planes, edges along the axes and ramps."""
+        """(112,112) float32 absolute response of the noise kernel of Immerkaer (1996): blind to
+        planes, edges along the axes and ramps."""
         return np.abs(cv2.filter2D(self.luma, cv2.CV_32F, _NOISE))
 
     @property
@@ -105,9 +113,11 @@ class Planes:
 
 
 def oval() -> NDArray[np.bool_]:
-    """Returns the (112,112) bool oval of the face in the aligned square: center (56,68), half axes 34 and 44 pixels.
+    """Returns the (112,112) bool oval of the face in the aligned square: center (56,68), half axes
+    34 and 44 pixels.
 
-    It holds brows to chin and leaves most hair and background out; its center lies between the template's nose and mouth.
+    It holds brows to chin and leaves most hair and background out; its center lies between the
+    template's nose and mouth.
     """
     y, x = np.mgrid[:SIZE, :SIZE]
     inside: NDArray[np.bool_] = ((x - 56) / 34) ** 2 + ((y - 68) / 44) ** 2 <= 1
@@ -122,14 +132,16 @@ def cell_oval() -> NDArray[np.int64]:
 def cell_box(
     points: tuple[int, ...], half_width: float, half_height: float, *, down: float = 0.0
 ) -> NDArray[np.int64]:
-    """Returns the flat indices of the cells within a box around the mean of some points of the template, moved `down`; pixels."""
+    """Returns the flat indices of the cells within a box around the mean of some points of the
+    template, moved `down`; pixels."""
     x, y = TEMPLATE[list(points)].mean(axis=0) + np.array([0.0, down])
     rows, columns = np.mgrid[:CELLS, :CELLS] * 4 + 1.5
     return np.flatnonzero((np.abs(columns - x) <= half_width) & (np.abs(rows - y) <= half_height))
 
 
 def detrended(cells: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Returns (28,28) cells less their Gaussian mean of 3.5 cells: what light does slowly is gone, features stay."""
+    """Returns (28,28) cells less their Gaussian mean of 3.5 cells: what light does slowly is gone,
+    features stay."""
     return cells - np.asarray(cv2.GaussianBlur(cells, (0, 0), 3.5), np.float32)
 
 

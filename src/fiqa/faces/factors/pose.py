@@ -36,7 +36,8 @@ def cause_first(reasons: tuple[str, ...], roll: float) -> tuple[str, ...]:
 def measure(
     landmarks: NDArray[np.float32] | None, count: int, roll: NDArray[np.float32] | None = None
 ) -> dict[str, NDArray[np.float64]]:
-    """Returns (N,) yaw, pitch and roll of (N,5,2) landmarks, and the roll in the photograph; NaN where unknown."""
+    """Returns (N,) yaw, pitch and roll of (N,5,2) landmarks, and the roll in the photograph; NaN
+    where unknown."""
     angles = (
         np.full((count, 3), np.nan)
         if landmarks is None
@@ -47,10 +48,12 @@ def measure(
 
 
 def terms(m: Measures) -> Terms:
-    """Returns the qualities of the three angles. Half is lost at 40 degrees of yaw, 28 of pitch and 25 of roll.
+    """Returns the qualities of the three angles.
 
-    Alignment turns a head upright, so a tilt in the photograph counts only where it is so large that
-    detectors misplace the points: half is lost at 60 degrees.
+    Half is lost at 40 degrees of yaw, 28 of pitch and 25 of roll.
+
+    Alignment turns a head upright, so a tilt in the photograph counts only where it is so large
+    that detectors misplace the points: half is lost at 60 degrees.
     """
     before = np.abs(m["photo_roll"])
     # alone, a head that is not turned says nothing of the pose

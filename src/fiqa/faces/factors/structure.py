@@ -1,9 +1,12 @@
-"""Face structure: whether what lies in the square is arranged as a face is. No trained weights: the pattern is drawn.
+"""Face structure: whether what lies in the square is arranged as a face is.
 
-A face in the alignment square has dark brows and eyes, a nose that catches light with dark nostrils under it, and a dark mouth; its edges run across at
-brows, eyes and mouth, and upright along the nose. How bright the skin is beside hair and background is left out: that differs between people. The drawing,
-reduced to 28x28 cells, is correlated with the crop twice: its luminance (less the slow part that light makes) and its edge directions. A car, a wall and
-noise have no such arrangement.
+No trained weights: the pattern is drawn.
+
+A face in the alignment square has dark brows and eyes, a nose that catches light with dark nostrils
+under it, and a dark mouth; its edges run across at brows, eyes and mouth, and upright along the
+nose. How bright the skin is beside hair and background is left out: that differs between people.
+The drawing, reduced to 28x28 cells, is correlated with the crop twice: its luminance (less the slow
+part that light makes) and its edge directions. A car, a wall and noise have no such arrangement.
 """
 
 from __future__ import annotations
@@ -18,12 +21,16 @@ __all__ = ["UNITS", "drawing", "measure"]
 
 UNITS = {
     "face_structure": "-1..1, mean correlation of luminance and edge directions with a drawn face",
-    "coarse_share": "share of the luminance's variance that 4x4 averages keep; a face about .9, white noise 1/16",
+    "coarse_share": (
+        "share of the luminance's variance that 4x4 averages keep; a face about .9, white noise"
+        " 1/16"
+    ),
 }
 
 
 def drawing() -> NDArray[np.float32]:
-    """Returns the drawn face, (112,112) float32, 0 on skin, down to -1 where a face is darker: features at the template's points, their sizes by eye."""
+    """Returns the drawn face, (112,112) float32, 0 on skin, down to -1 where a face is darker:
+    features at the template's points, their sizes by eye."""
     y, x = np.mgrid[:SIZE, :SIZE].astype(np.float64)
 
     def spot(cx: float, cy: float, width: float, height: float) -> NDArray[np.float64]:
@@ -50,7 +57,8 @@ def measure(face: Planes) -> dict[str, float]:
 def _directions(
     dx: NDArray[np.generic], dy: NDArray[np.generic], *, floor: float
 ) -> NDArray[np.float32]:
-    """Returns (28,28) in -1..1: (|dy| - |dx|) / (|dy| + |dx| + floor) of the mean slopes in each cell; edges that run across are positive."""
+    """Returns (28,28) in -1..1: (|dy| - |dx|) / (|dy| + |dx| + floor) of the mean slopes in each
+    cell; edges that run across are positive."""
     x = cv2.resize(np.abs(dx), (CELLS, CELLS), interpolation=cv2.INTER_AREA).astype(np.float32)
     y = cv2.resize(np.abs(dy), (CELLS, CELLS), interpolation=cv2.INTER_AREA).astype(np.float32)
     return np.asarray((y - x) / (y + x + np.float32(floor)), np.float32)

@@ -1,4 +1,5 @@
-"""From a measure to a quality: the two smooth steps that every factor is built of, and the product that joins them."""
+"""From a measure to a quality: the two smooth steps that every factor is built of, and the product
+that joins them."""
 
 from __future__ import annotations
 
@@ -12,11 +13,15 @@ __all__ = ["Measures", "Terms", "falls", "joined", "rises"]
 Measures = Mapping[str, NDArray[np.float64]]
 """name -> (N,) measure, NaN where it could not be taken."""
 Terms = Mapping[str, NDArray[np.float64]]
-"""reason code -> (N,) quality in 0..1 of that one reason; NaN where unknown. A factor is the product of its terms."""
+"""reason code -> (N,) quality in 0..1 of that one reason; NaN where unknown.
+
+A factor is the product of its terms.
+"""
 
 
 def rises(x: NDArray[np.float64], half: float, width: float) -> NDArray[np.float64]:
-    """Returns 1 / (1 + exp(-(x - half) / width)): 0.5 at `half`, 0.95 three widths above it, strictly increasing; NaN stays NaN.
+    """Returns 1 / (1 + exp(-(x - half) / width)): 0.5 at `half`, 0.95 three widths above it,
+    strictly increasing; NaN stays NaN.
 
     >>> rises(np.array([0.0, 3.0]), 0.0, 1.0).round(2).tolist()
     [0.5, 0.95]
@@ -25,7 +30,8 @@ def rises(x: NDArray[np.float64], half: float, width: float) -> NDArray[np.float
 
 
 def falls(x: NDArray[np.float64], half: float, width: float) -> NDArray[np.float64]:
-    """Returns 1 / (1 + exp((x - half) / width)): 0.5 at `half`, 0.95 three widths below it, strictly decreasing; NaN stays NaN.
+    """Returns 1 / (1 + exp((x - half) / width)): 0.5 at `half`, 0.95 three widths below it,
+    strictly decreasing; NaN stays NaN.
 
     >>> falls(np.array([0.0, -3.0]), 0.0, 1.0).round(2).tolist()
     [0.5, 0.95]

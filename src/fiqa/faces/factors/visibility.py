@@ -12,16 +12,23 @@ __all__ = ["UNITS", "measure", "noise_sigma", "terms"]
 
 UNITS = {
     "noise_sigma": "levels, standard deviation of the noise in the flatter half of the pixels",
-    "blockiness": "ratio, luminance steps on the 8x8 grid of a JPEG file over those beside it; 1 is none",
+    "blockiness": (
+        "ratio, luminance steps on the 8x8 grid of a JPEG file over those beside it; 1 is none"
+    ),
     "eye_distance": "pixels of the source between the eyes",
-    "detail": "bits, log2 of the detail finer than 2 pixels over that of 2 to 8 pixels, noise taken out; falls when a small face was enlarged",
+    "detail": (
+        "bits, log2 of the detail finer than 2 pixels over that of 2 to 8 pixels, noise taken out;"
+        " falls when a small face was enlarged"
+    ),
 }
 
 
 def noise_sigma(face: Planes) -> float:
-    """Returns the standard deviation of the noise in levels: the median absolute response of Immerkaer's kernel, whose noise gain is 6, over .6745 * 6.
+    """Returns the standard deviation of the noise in levels: the median absolute response of
+    Immerkaer's kernel, whose noise gain is 6, over .6745 * 6.
 
-    The median, not Immerkaer's mean: half of the pixels of a face are smooth, and edges are not noise. J. Immerkaer, "Fast noise variance estimation", 1996.
+    The median, not Immerkaer's mean: half of the pixels of a face are smooth, and edges are not
+    noise. J. Immerkaer, "Fast noise variance estimation", 1996.
     """
     response = face.residual if not face.partial else face.residual[face.core]
     if response.size == 0:
@@ -45,9 +52,11 @@ def measure(face: Planes, noise: float) -> dict[str, float]:
 
 
 def _blockiness(face: Planes) -> float:
-    """Returns mean |step| across the lines of the 8x8 grid over the mean of the steps just beside them, both directions together.
+    """Returns mean |step| across the lines of the 8x8 grid over the mean of the steps just beside
+    them, both directions together.
 
-    Sees the grid of a crop that was saved itself; that of the source was warped when the face was aligned and shows as lost detail instead.
+    Sees the grid of a crop that was saved itself; that of the source was warped when the face was
+    aligned and shows as lost detail instead.
     """
     luma = face.luma
     across = np.asarray(cv2.absdiff(luma[:, 1:], luma[:, :-1]))
@@ -81,7 +90,8 @@ def _energy(a: object, b: object) -> float:
 
 
 def terms(m: Measures) -> Terms:
-    """Returns the quality of each reason; the size is judged by the source's pixels, or where they are unknown by the detail that is there."""
+    """Returns the quality of each reason; the size is judged by the source's pixels, or where they
+    are unknown by the detail that is there."""
     size = rises(np.log2(np.maximum(m["eye_distance"], 1.0)), np.log2(14.0), 0.25)
     detail = rises(m["detail"], -3.5, 0.35)
     return {

@@ -1,6 +1,8 @@
-"""The bundled model: one small network, trained by this project's own recipe (recipes/bundled.sh), that gives quality and the six factors in one pass.
+"""The bundled model: one small network, trained by this project's own recipe (recipes/bundled.sh),
+that gives quality and the six factors in one pass.
 
-Its card beside the weights (fiqa/weights/fiqa.json) says what it was trained on, under which terms, and what was measured.
+Its card beside the weights (fiqa/weights/fiqa.json) says what it was trained on, under which terms,
+and what was measured.
 """
 
 from __future__ import annotations
@@ -13,21 +15,34 @@ __all__ = ["CARD", "WEIGHTS", "scorer"]
 
 CARD = MethodCard(
     name="fiqa",
-    paper="fiqa (this project): the mated similarities of two recognizers taught a MobileFaceNet, which taught this network",
+    paper=(
+        "fiqa (this project): the mated similarities of two recognizers taught a MobileFaceNet,"
+        " which taught this network"
+    ),
     year=2026,
     family="trained",
     needs=("crops", "landmarks"),
     gives=("score", "label"),
     preprocess="aligned crop 112x112 RGB, x/255 by mean .485 .456 .406 and std .229 .224 .225",
     weights="in the package (Apache-2.0); trained on research data, see its card",
-    summary="The bundled network: how useful a face is for recognition, and the six factors, from one pass.",
-    equation="q = mean rank by two networks: similarity to the person's centre under two recognizers; LightQNet's loss on mated pairs",
+    summary=(
+        "The bundled network: how useful a face is for recognition, and the six factors, from one"
+        " pass."
+    ),
+    equation=(
+        "q = mean rank by two networks: similarity to the person's centre under two recognizers;"
+        " LightQNet's loss on mated pairs"
+    ),
     use="Whenever there is no reason to take another: it is the default.",
     limits=(
-        "Trained on public photographs of well-known adults: children, infrared cameras and faces far from these were not there to learn from, and it has "
-        "not been measured how even-handed it is between groups of people."
+        "Trained on public photographs of well-known adults: children, infrared cameras and faces"
+        " far from these were not there to learn from, and it has not been measured how even-handed"
+        " it is between groups of people."
     ),
-    cost="one pass of a network of 0.7 million parameters; with the reasons also the measures of the six factors",
+    cost=(
+        "one pass of a network of 0.7 million parameters; with the reasons also the measures of the"
+        " six factors"
+    ),
 )
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "fiqa.onnx"
@@ -35,7 +50,8 @@ WEIGHTS = Path(__file__).parents[2] / "weights" / "fiqa.onnx"
 
 
 def scorer() -> Scorer:
-    """Returns the scorer. Raises WeightsError (the file in the package is not the one that its card describes)."""
+    """Returns the scorer. Raises WeightsError (the file in the package is not the one that its card
+    describes)."""
     from fiqa.methods.bundled.model import Bundled
 
     return Bundled(WEIGHTS)

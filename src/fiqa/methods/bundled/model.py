@@ -14,20 +14,24 @@ from fiqa.types import Faces, Factors, FloatArray
 __all__ = ["Bundled"]
 
 KNOWN = ("pose", "crop")
-"""Factors that follow from where the detector found the face; where it is known, the measure is exact and the network's estimate is not asked."""
+"""Factors that follow from where the detector found the face; where it is known, the measure is
+exact and the network's estimate is not asked."""
 
 
 class Bundled(OnnxScorer):
     """Scores by the bundled network and explains by its factor outputs.
 
-    Raises: WeightsError (the file in the package is not the one that its card describes).
+    Raises:
+        WeightsError: the file in the package is not the one that its card describes.
     """
 
     def assess(self, faces: Faces) -> tuple[FloatArray, Factors]:
-        """Returns the raw quality (N,), and the six factors, the measures behind them and the reasons, the costliest factor first.
+        """Returns the raw quality (N,), and the six factors, the measures behind them and the
+        reasons, the costliest factor first.
 
-        Whether a factor is bad is what the network says (pose and crop: what the detection measured, where there is one). Why it is bad is the reason whose
-        measured term is the lowest in that factor, or the card's own reason where no measure is conspicuous.
+        Whether a factor is bad is what the network says (pose and crop: what the detection
+        measured, where there is one). Why it is bad is the reason whose measured term is the lowest
+        in that factor, or the card's own reason where no measure is conspicuous.
         """
         (raw, own), measured = super().assess(faces), measure(faces)
         quality = dict(measured.quality if own is None else own.quality)
@@ -49,7 +53,8 @@ class Bundled(OnnxScorer):
 def _reasons(
     quality: Mapping[str, float], measured: tuple[str, ...], output: ModelOutput | None
 ) -> tuple[str, ...]:
-    """The reasons of one face: for each factor under the card's `reason_below`, the lowest first, its measured reasons, else the card's own."""
+    """The reasons of one face: for each factor under the card's `reason_below`, the lowest first,
+    its measured reasons, else the card's own."""
     factor_of = factor_of_reason()
     below, general = (0.0, {}) if output is None else (output.reason_below, output.reasons)
     found: list[str] = []

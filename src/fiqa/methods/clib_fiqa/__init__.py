@@ -1,9 +1,12 @@
-"""CLIB-FIQA: quality and five quality factors learned together, with the confidence of each label calibrated.
+"""CLIB-FIQA: quality and five quality factors learned together, with the confidence of each label
+calibrated.
 
     [1] Ou, Li, Wang, Kwong: CLIB-FIQA: Face Image Quality Assessment with Confidence Calibration, CVPR 2024.
 
-Here, without torch, is what the labels need: the prompt grid, the quality anchors, the factor labels and the confidence. The other modules of the room (joint,
-losses, merged, table; towers, clip_state, graph, convert) import torch: training learns with them, export and `fiqa convert` make model files.
+Here, without torch, is what the labels need: the prompt grid, the quality anchors, the factor
+labels and the confidence. The other modules of the room (joint, losses, merged, table; towers,
+clip_state, graph, convert) import torch: training learns with them, export and `fiqa convert` make
+model files.
 """
 
 from __future__ import annotations
@@ -34,12 +37,26 @@ CARD = MethodCard(
     needs=("crops", "embeddings", "identities"),
     gives=("label", "train"),
     extras=("train", "vlm"),
-    preprocess="aligned crop; with a CLIP the whole crop resized to 224x224 RGB, CLIP's mean and std",
-    weights="train (recipes/clib_fiqa.toml, any backbone or a CLIP), or fiqa convert a file of the authors' (github.com/oufuzhao/CLIB-FIQA, MIT)",
-    summary="Quality and five factors as marginals of one joint distribution over 360 prompts, each label weighed by its confidence.",
+    preprocess=(
+        "aligned crop; with a CLIP the whole crop resized to 224x224 RGB, CLIP's mean and std"
+    ),
+    weights=(
+        "train (recipes/clib_fiqa.toml, any backbone or a CLIP), or fiqa convert a file of the"
+        " authors' (github.com/oufuzhao/CLIB-FIQA, MIT)"
+    ),
+    summary=(
+        "Quality and five factors as marginals of one joint distribution over 360 prompts, each"
+        " label weighed by its confidence."
+    ),
     equation="P = softmax(scale cos(image, prompts)); quality = sum_n P(n) a_n, a = .1 .3 .5 .7 .9",
-    use="A quality that tells its own reasons, with probabilities, from labels that a recognizer and measures make.",
-    limits="The offline form learns its prompts as a table and is no CLIP. Factors are as good as the measures that labelled them.",
+    use=(
+        "A quality that tells its own reasons, with probabilities, from labels that a recognizer"
+        " and measures make."
+    ),
+    limits=(
+        "The offline form learns its prompts as a table and is no CLIP. Factors are as good as the"
+        " measures that labelled them."
+    ),
     cost="one pass of the image tower; the prompts are a constant matrix",
 )
 

@@ -1,9 +1,12 @@
-"""State dicts of CLIP as its authors named the parameters (`visual.*`, `transformer.*`, `token_embedding.weight`, ...), turned into the networks used here.
+"""State dicts of CLIP as its authors named the parameters (`visual.*`, `transformer.*`,
+`token_embedding.weight`, ...), turned into the networks used here.
 
-[1] Radford et al.: Learning Transferable Visual Models From Natural Language Supervision, ICML 2021.
+[1] Radford et al.: Learning Transferable Visual Models From Natural Language Supervision, ICML
+2021.
 
-Sizes are read from the tensors, as there is nothing else in such a file; then every key must be there, in its shape, and no other. The text tower and image
-transformers become models of the transformers library, residual image towers become fiqa.nets.clip_resnet.
+Sizes are read from the tensors, as there is nothing else in such a file; then every key must be
+there, in its shape, and no other. The text tower and image transformers become models of the
+transformers library, residual image towers become fiqa.nets.clip_resnet.
 """
 
 from __future__ import annotations
@@ -22,10 +25,14 @@ from fiqa.nets.clip_resnet import ClipResNet
 __all__ = ["Clip", "clip_of"]
 
 _NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size", "attn_mask")
-_HINT = "is it a whole CLIP, image and text tower, as OpenAI's code, open_clip or CLIB-FIQA's code save it?"
+_HINT = (
+    "is it a whole CLIP, image and text tower, as OpenAI's code, open_clip or CLIB-FIQA's code"
+    " save it?"
+)
 _HEAD = 64
 _HIGHEST = 2
-"""As the end of a text, this number means to transformers what CLIP's own code does: the highest token is the end."""
+"""As the end of a text, this number means to transformers what CLIP's own code does: the highest
+token is the end."""
 
 _RANKS = {
     "token_embedding.weight": 2, "positional_embedding": 2, "ln_final.weight": 1, "text_projection": 2, "logit_scale": 0,
@@ -64,9 +71,9 @@ Names = dict[str, tuple[str, ...]]
 
 
 class Clip(NamedTuple):
-    """A CLIP in parts. `text` has text_model and text_projection; `image` takes (N,3,size,size) (a model with vision_model and visual_projection where it is a
-    transformer); `scale` is exp of what was learned; `context` the most tokens that a text can have, `vocabulary` how many there are.
-    """
+    """A CLIP in parts. `text` has text_model and text_projection; `image` takes (N,3,size,size) (a
+    model with vision_model and visual_projection where it is a transformer); `scale` is exp of what
+    was learned; `context` the most tokens that a text can have, `vocabulary` how many there are."""
 
     text: Any
     image: nn.Module
@@ -83,7 +90,8 @@ def clip_of(state: Mapping[str, Tensor], origin: str) -> Clip:
         state: names and tensors; `module.` before all names is taken away.
         origin: where it is from, for messages.
 
-    Raises: WeightsError (a key is missing, unexpected or of another shape: the first are named; a width that no CLIP has), MissingExtraError.
+    Raises: WeightsError (a key is missing, unexpected or of another shape: the first are named; a
+    width that no CLIP has), MissingExtraError.
     """
     found = {key.removeprefix("module."): value.float() for key, value in state.items()}
     for name in _NOT_WEIGHTS:
@@ -190,7 +198,8 @@ def _load(
     others: Mapping[str, tuple[int, ...]],
     what: str,
 ) -> None:
-    """Loads what `names` takes from `found` into `model`, after all of `found` has been checked, `others` too."""
+    """Loads what `names` takes from `found` into `model`, after all of `found` has been checked,
+    `others` too."""
     own = model.state_dict()
     shapes = {key: _shape([tuple(own[k].shape) for k in into], key) for key, into in names.items()}
     check_state(found, {**shapes, **others}, what, hint=_HINT)
@@ -208,7 +217,8 @@ def _shape(parts: list[tuple[int, ...]], key: str) -> tuple[int, ...]:
 
 
 def _block_names(theirs: str, ours: str, count: int) -> Names:
-    """Their key -> ours, for the blocks of one tower; query, key and value are one tensor there and three here."""
+    """Their key -> ours, for the blocks of one tower; query, key and value are one tensor there and
+    three here."""
     names: Names = {}
     for i in range(count):
         head, own = f"{theirs}{i}.", f"{ours}.encoder.layers.{i}."

@@ -1,4 +1,5 @@
-"""Confidence of a quality label: how far the quality that the factors suggest is from the quality that was predicted."""
+"""Confidence of a quality label: how far the quality that the factors suggest is from the quality
+that was predicted."""
 
 from __future__ import annotations
 
@@ -16,8 +17,8 @@ def jensen_shannon(p: ArrayLike, q: ArrayLike) -> NDArray[np.float64]:
 
         JS(p, q) = KL(p, m)/2 + KL(q, m)/2,  m = (p + q)/2
 
-    Args: p, q: (N,5) rows that sum to 1.
-    Raises: ShapeError, InputError (negative entries or rows that do not sum to 1).
+    Args: p, q: (N,5) rows that sum to 1. Raises: ShapeError, InputError (negative entries or rows
+    that do not sum to 1).
 
     >>> jensen_shannon([[1, 0, 0, 0, 0]], [[0, 0, 0, 0, 1]]).round(4)
     array([0.6931])
@@ -39,8 +40,9 @@ def confidence(
         p: (N,5) predicted quality distribution (the marginal of the joint softmax).
         q: (N,5) merged-factor distribution (the network's opinion from the factors alone).
         beta: steepness, above 0.
-        softmax_again: what the published code does. It passes both through a second softmax, which flattens them, and
-            takes KL(m, p) for KL(p, m), m their mean: KL(m, p)/2 + KL(m, q)/2. rho then stays above about .60.
+        softmax_again: what the published code does. It passes both through a second softmax, which
+            flattens them, and takes KL(m, p) for KL(p, m), m their mean: KL(m, p)/2 + KL(m, q)/2.
+            rho then stays above about .60.
 
     Raises: ShapeError, InputError.
 

@@ -1,6 +1,8 @@
-"""Published CLIB-FIQA weights, a state dict that a user has, as a model file with its card: image tower, constant text matrix and scale in one ONNX graph.
+"""Published CLIB-FIQA weights, a state dict that a user has, as a model file with its card: image
+tower, constant text matrix and scale in one ONNX graph.
 
-[1] Ou, Li, Wang, Kwong: CLIB-FIQA, CVPR 2024. Its code saves a whole CLIP (RN50), fine-tuned, and nothing of the training's merged-factor network.
+[1] Ou, Li, Wang, Kwong: CLIB-FIQA, CVPR 2024. Its code saves a whole CLIP (RN50), fine-tuned, and
+nothing of the training's merged-factor network.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ from fiqa.runtime.preprocess import prepare
 __all__ = ["CALIBRATION", "convert_state", "write_model"]
 
 CALIBRATION = Calibration(x0=0.5, w=0.1, level_cuts=(4.7, 26.9, 73.1, 95.3))
-"""Nominal, where there are no faces to fit it on: a score of .5 becomes 50, .1 2 and .9 98; the levels are cut at .2, .4, .6 and .8, between their anchors."""
+"""Nominal, where there are no faces to fit it on: a score of .5 becomes 50, .1 2 and .9 98; the
+levels are cut at .2, .4, .6 and .8, between their anchors."""
 
 _PARITY = 1e-4
 _VARIES = 1e-3
@@ -37,16 +40,22 @@ _VARIES = 1e-3
 def convert_state(
     source: str | os.PathLike[str], output: str | os.PathLike[str], *, tokenizer: str = TOKENIZER
 ) -> ModelCard:
-    """Writes the model of a state dict in CLIP's own names, with its card beside it, and returns the card; `fiqa.load(output)` scores with it.
+    """Writes the model of a state dict in CLIP's own names, with its card beside it, and returns
+    the card; `fiqa.load(output)` scores with it.
 
     Args:
-        source: .pt, .pth or .safetensors with the names and tensors of a CLIP (see clip_state); nothing in it runs.
+        source: .pt, .pth or .safetensors with the names and tensors of a CLIP (see clip_state);
+            nothing in it runs.
         output: where to write, NAME.onnx.
-        tokenizer: folder or hub name of a model with CLIP's tokenizer; that of every published CLIP is the same.
+        tokenizer: folder or hub name of a model with CLIP's tokenizer; that of every published CLIP
+            is the same.
 
     Raises:
-        WeightsError: no such file, or the first keys that differ; no tokenizer. UnsafeFileError: `source` holds more than tensors.
-        UnknownNameError: another suffix. EvidenceError: the file would not give what torch gives, or a constant. MissingExtraError. WriteError.
+        WeightsError: no such file, or the first keys that differ; no tokenizer.
+        UnsafeFileError: `source` holds more than tensors.
+        UnknownNameError: another suffix.
+        EvidenceError: the file would not give what torch gives, or a constant. MissingExtraError.
+            WriteError.
     """
     checks.choice(Path(output).suffix.lower(), "suffix of a model", (".onnx",))
     found = state_towers(read_state(source), repr(os.fspath(source)), tokenizer=tokenizer)
@@ -58,14 +67,16 @@ def convert_state(
 
 
 def write_model(towers: Towers, output: str | os.PathLike[str], *, origin: str) -> ModelCard:
-    """Writes towers as one ONNX graph with its card, proved on pictures made by code, and returns the card.
+    """Writes towers as one ONNX graph with its card, proved on pictures made by code, and returns
+    the card.
 
     Args:
         towers: image tower, text matrix, scale and size.
         output: NAME.onnx.
         origin: what the card says of its source.
 
-    Raises: EvidenceError (the file does not give what torch gives to 1e-4, or the same for every picture), WeightsError, WriteError.
+    Raises: EvidenceError (the file does not give what torch gives to 1e-4, or the same for every
+    picture), WeightsError, WriteError.
     """
     path, spec = Path(output), clip_input(towers.size)
     model = ClibGraph(towers.image, towers.text, towers.scale).eval()
@@ -106,7 +117,10 @@ def _prove(model: ClibGraph, content: bytes, crops: NDArray[np.float32]) -> None
 
 
 def _pictures() -> NDArray[np.uint8]:
-    """(6,112,112,3): flat grey, a slope, noise coarse to fine. No faces: what is proved is arithmetic."""
+    """(6,112,112,3): flat grey, a slope, noise coarse to fine.
+
+    No faces: what is proved is arithmetic.
+    """
     rng = np.random.default_rng(0)
     flat = np.full((112, 112, 3), 128, np.uint8)
     slope = np.repeat(np.linspace(0, 255, 112).astype(np.uint8)[:, None], 112, axis=1)[

@@ -1,12 +1,17 @@
-"""Expression of a face from five landmarks and the pixels of its mouth: typical (closed, relaxed) or exaggerated (open, or drawn wide).
+"""Expression of a face from five landmarks and the pixels of its mouth: typical (closed, relaxed)
+or exaggerated (open, or drawn wide).
 
-CLIB-FIQA took its expression labels from a trained classifier that was not published. This is our own measure instead, without training:
+CLIB-FIQA took its expression labels from a trained classifier that was not published. This is our
+own measure instead, without training:
 
-- width: distance of the mouth's corners over that of the eyes. A relaxed mouth has about .87; a wide grin more, a pursed mouth less.
-- darkness: an open mouth shows a dark gap (or bright teeth beside it) where a closed one shows lips. log2 of the mean luminance around the mouth over the
-  dark tenth between its corners, in bits.
+- width: distance of the mouth's corners over that of the eyes. A relaxed mouth has about .87; a
+  wide grin more, a pursed mouth less.
+- darkness: an open mouth shows a dark gap (or bright teeth beside it) where a closed one shows
+  lips. log2 of the mean luminance around the mouth over the dark tenth between its corners, in
+  bits.
 
-What it cannot see: brows, eyes, and an open mouth under a beard, in hard shadow or behind a hand. With neither landmarks nor pixels it is missing.
+What it cannot see: brows, eyes, and an open mouth under a beard, in hard shadow or behind a hand.
+With neither landmarks nor pixels it is missing.
 """
 
 from __future__ import annotations
@@ -20,16 +25,18 @@ from fiqa.types import Faces, FloatArray
 __all__ = ["expression_quality", "mouth_darkness", "mouth_width"]
 
 RELAXED, WIDTH_SLACK = 0.865, 0.12
-"""Ratio of mouth to eyes of a relaxed face (the median of 900 faces of LFW's development set, whose 1st and 99th percentiles are .80 and .93), and how far
-from it half of the quality is lost."""
+"""Ratio of mouth to eyes of a relaxed face (the median of 900 faces of LFW's development set, whose
+1st and 99th percentiles are .80 and .93), and how far from it half of the quality is lost."""
 DARK_HALF, DARK_WIDTH = 1.7, 0.2
-"""Bits of darkness at which half of the quality is lost (of those faces 7 in 100 have more; by eye they shout, speak or laugh), and the width of that step."""
+"""Bits of darkness at which half of the quality is lost (of those faces 7 in 100 have more; by eye
+they shout, speak or laugh), and the width of that step."""
 
 _SIZE = 112
 
 
 def expression_quality(faces: Faces) -> FloatArray:
-    """Returns how typical the expression is: (N,) float32 in 0..1, 1 relaxed, under .5 exaggerated; NaN where landmarks are unknown.
+    """Returns how typical the expression is: (N,) float32 in 0..1, 1 relaxed, under .5 exaggerated;
+    NaN where landmarks are unknown.
 
         q = exp(-ln 2 ((width - .865) / .12)^2) / (1 + exp((darkness - 1.7) / .2))
 
@@ -46,7 +53,8 @@ def expression_quality(faces: Faces) -> FloatArray:
 
 
 def mouth_width(faces: Faces) -> NDArray[np.float64]:
-    """Returns the distance of the mouth's corners over that of the eyes, (N,); NaN without landmarks.
+    """Returns the distance of the mouth's corners over that of the eyes, (N,); NaN without
+    landmarks.
 
     A head that is turned foreshortens both alike.
     """
@@ -59,9 +67,11 @@ def mouth_width(faces: Faces) -> NDArray[np.float64]:
 
 
 def mouth_darkness(faces: Faces) -> NDArray[np.float64]:
-    """Returns, in bits, how much darker the dark tenth between the mouth's corners is than the mean of the lower face: (N,), NaN without landmarks.
+    """Returns, in bits, how much darker the dark tenth between the mouth's corners is than the mean
+    of the lower face: (N,), NaN without landmarks.
 
-    The gap of an open mouth lies between and below its corners: searched are the inner 60 % of its width, from 10 % of it above the corners to 50 % below.
+    The gap of an open mouth lies between and below its corners: searched are the inner 60 % of its
+    width, from 10 % of it above the corners to 50 % below.
     """
     scale = _SIZE / faces.crops.shape[1] if len(faces) else 1.0
     result = np.full(len(faces), np.nan)

@@ -1,4 +1,5 @@
-"""What a CLIB-FIQA model gives, whatever tower it stands on: one network from crops to quality, factors and probabilities, and the card's account of it.
+"""What a CLIB-FIQA model gives, whatever tower it stands on: one network from crops to quality,
+factors and probabilities, and the card's account of it.
 
     [1] Ou, Li, Wang, Kwong: CLIB-FIQA, CVPR 2024.
 
@@ -39,19 +40,24 @@ _REASONS = MappingProxyType(
 
 
 class ClibGraph(nn.Module):
-    """(N,3,S,S) normalized crops -> quality (N,1) in [.1,.9], factors (N,5) in 0..1, measures (N,17): the marginal probabilities in the order of AXES.
+    """(N,3,S,S) normalized crops -> quality (N,1) in [.1,.9], factors (N,5) in 0..1, measures
+    (N,17): the marginal probabilities in the order of AXES.
 
-    A factor's quality is the expected value of its levels, spread evenly over 0..1 from the worst to the best. With `merged` there is an 18th measure, the
-    confidence of the quality: see `agreement`, which `beta` and `softmax_again` are for.
+    A factor's quality is the expected value of its levels, spread evenly over 0..1 from the worst
+    to the best. With `merged` there is an 18th measure, the confidence of the quality: see
+    `agreement`, which `beta` and `softmax_again` are for.
 
     Args:
         image: the image tower, (N,3,S,S) -> (N,D).
         text: (360,D) embeddings of PROMPTS.
         scale: 1 / temperature, above 0.
-        merged: (N,72) joint distribution of the factors -> (N,5) distribution of the quality, or None.
+        merged: (N,72) joint distribution of the factors -> (N,5) distribution of the quality, or
+            None.
         beta, softmax_again: of the confidence.
 
-    Raises: ShapeError (text), InputError (scale, beta).
+    Raises:
+        ShapeError: text.
+        InputError: scale, beta.
     """
 
     def __init__(
@@ -91,7 +97,8 @@ class ClibGraph(nn.Module):
 
 
 def agreement(p: Tensor, q: Tensor, beta: float = 32.0, *, softmax_again: bool = False) -> Tensor:
-    """Returns the confidence 1/(1 + exp(beta JS(p, q))) + 0.5 of every image, (N,) in [0.5, 1], as fiqa.methods.clib_fiqa.confidence does on numpy [1, Eq. 8].
+    """Returns the confidence 1/(1 + exp(beta JS(p, q))) + 0.5 of every image, (N,) in [0.5, 1], as
+    fiqa.methods.clib_fiqa.confidence does on numpy [1, Eq. 8].
 
     Args:
         p: (N,5) quality distribution.
@@ -115,7 +122,8 @@ def agreement(p: Tensor, q: Tensor, beta: float = 32.0, *, softmax_again: bool =
 
 
 def measure_names(*, confidence: bool) -> tuple[str, ...]:
-    """Returns the names of the measures: the probability of every level, p_AXIS_LEVEL, then the confidence.
+    """Returns the names of the measures: the probability of every level, p_AXIS_LEVEL, then the
+    confidence.
 
     >>> measure_names(confidence=True)[:4], measure_names(confidence=True)[-2:]
     (('p_blur_hazy', 'p_blur_blurry', 'p_blur_clear', 'p_occlusion_obstructed'), ('p_quality_perfect', 'confidence'))
@@ -125,7 +133,8 @@ def measure_names(*, confidence: bool) -> tuple[str, ...]:
 
 
 def card_outputs(*, confidence: bool) -> tuple[ModelOutput, ...]:
-    """Returns what a card says of the outputs; `confidence` whether the network has its merged-factor part."""
+    """Returns what a card says of the outputs; `confidence` whether the network has its
+    merged-factor part."""
     return (
         ModelOutput(name="quality", role="quality"),
         ModelOutput(name="factors", role="factors", factors=FACTORS, reasons=dict(_REASONS)),

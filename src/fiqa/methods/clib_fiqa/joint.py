@@ -1,7 +1,9 @@
-"""From an image embedding to the joint distribution over the 360 prompts, its marginals and the score, in torch.
+"""From an image embedding to the joint distribution over the 360 prompts, its marginals and the
+score, in torch.
 
-The one path from embedding to score, whatever tower made it: training, scoring and the ONNX graph all go through it. fiqa.functional.soft has the marginals and
-the score on numpy; these carry gradients.
+The one path from embedding to score, whatever tower made it: training, scoring and the ONNX graph
+all go through it. fiqa.functional.soft has the marginals and the score on numpy; these carry
+gradients.
 
     [1] Ou, Li, Wang, Kwong: CLIB-FIQA, CVPR 2024.
 """
@@ -22,12 +24,14 @@ SHAPE = tuple(len(GRID[name]) for name in AXES)
 
 
 def joint(image: Tensor, text: Tensor, scale: Tensor | float) -> Tensor:
-    """Returns P(prompt | image), (N,360) with rows that sum to 1: softmax over all prompts of scale cos(image, text) [1, Eq. 3].
+    """Returns P(prompt | image), (N,360) with rows that sum to 1: softmax over all prompts of scale
+    cos(image, text) [1, Eq. 3].
 
     Args:
         image: (N,D) embeddings of images, of any length.
         text: (360,D) embeddings of fiqa.methods.clib_fiqa.PROMPTS in their order, of any length.
-        scale: 1 / temperature, a number above 0; CLIP's begins at 100 and is exp of what is learned.
+        scale: 1 / temperature, a number above 0; CLIP's begins at 100 and is exp of what is
+            learned.
 
     >>> text = torch.eye(360)
     >>> joint(text[:2], text, 100.0).argmax(dim=1).tolist()
@@ -38,7 +42,8 @@ def joint(image: Tensor, text: Tensor, scale: Tensor | float) -> Tensor:
 
 
 def marginals(p: Tensor) -> dict[str, Tensor]:
-    """Returns each property's own distribution: name -> (N, its levels), worst level first, summed over all other properties.
+    """Returns each property's own distribution: name -> (N, its levels), worst level first, summed
+    over all other properties.
 
     Args:
         p: (N,360) joint distribution.
@@ -54,12 +59,14 @@ def marginals(p: Tensor) -> dict[str, Tensor]:
 
 
 def factor_joint(p: Tensor) -> Tensor:
-    """Returns the joint distribution of the five factors, (N,72): the quality summed out of (N,360)."""
+    """Returns the joint distribution of the five factors, (N,72): the quality summed out of
+    (N,360)."""
     return p.reshape(-1, 72, 5).sum(dim=2)
 
 
 def expected(quality: Tensor) -> Tensor:
-    """Returns the score of each quality distribution (N,5): (N,) in [.1, .9], sum_n P(n) a_n [1, Eq. 2].
+    """Returns the score of each quality distribution (N,5): (N,) in [.1, .9], sum_n P(n) a_n [1,
+    Eq. 2].
 
     >>> expected(torch.tensor([[0.0, 0.0, 0.0, 0.0, 1.0]])).double().round(decimals=3).tolist()
     [0.9]

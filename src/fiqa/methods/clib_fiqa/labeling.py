@@ -1,4 +1,5 @@
-"""`label clib_fiqa`: quality anchors and the five factor labels, as CLIB-FIQA's training wants them."""
+"""`label clib_fiqa`: quality anchors and the five factor labels, as CLIB-FIQA's training wants
+them."""
 
 from __future__ import annotations
 
@@ -51,8 +52,10 @@ class _FactorMeasures:
 
 
 def anchors_and_factors(job: Job, options: dict[str, Any], work: Work) -> Labels:
-    """Returns quality anchors in 0..1 as labels. Columns: blur, occlusion, pose, expression, illumination (words of the prompts, null where it could not be
-    estimated) and the measures behind them.
+    """Returns quality anchors in 0..1 as labels.
+
+    Columns: blur, occlusion, pose, expression, illumination (words of the prompts, null where it
+    could not be estimated) and the measures behind them.
 
     `about`: how many labels of each factor there are, and how many are missing.
     """

@@ -1,4 +1,5 @@
-"""What CLIB-FIQA learns from: a quality anchor per image and a level of each of the five factors."""
+"""What CLIB-FIQA learns from: a quality anchor per image and a level of each of the five
+factors."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ MISSING = -1
 """Stands where a factor could not be estimated; training leaves it out of the loss."""
 
 FactorLabels = Mapping[str, NDArray[np.int8]]
-"""Factor -> (N,) int8 position in fiqa.methods.clib_fiqa.GRID (worst first), MISSING where unknown."""
+"""Factor -> (N,) int8 position in fiqa.methods.clib_fiqa.GRID (worst first), MISSING where
+unknown."""
 
 _BLUR_CUTS = (0.35, 0.7)
 _YAW_CUTS_DEGREES = (10.0, 25.0)
@@ -36,21 +38,27 @@ def quality_anchors(
     least: int = 1,
     centers: tuple[Sequence[str] | NDArray[np.str_], NDArray[np.floating[Any]]] | None = None,
 ) -> NDArray[np.float32]:
-    """Returns the quality anchor of every image: relative classifiability, min-max scaled to [0, 1] [1, 3.2].
+    """Returns the quality anchor of every image: relative classifiability, min-max scaled to [0, 1]
+    [1, 3.2].
 
-    The scale runs between two percentiles, so that a single outlier does not squeeze all others together; values beyond
-    them are clipped. Differs from the published code, which masks the own class with -1e-12 (so that a negative nearest
-    center is never found) and scales between minimum and maximum: `percentiles=(0, 100)` with `form="paper"` is the paper.
+    The scale runs between two percentiles, so that a single outlier does not squeeze all others
+    together; values beyond them are clipped. Differs from the published code, which masks the own
+    class with -1e-12 (so that a negative nearest center is never found) and scales between minimum
+    and maximum: `percentiles=(0, 100)` with `form="paper"` is the paper.
 
     Args:
         embeddings: (N,D) unit vectors.
         identities: (N,) who is on the image.
         form: see fiqa.methods.cr_fiqa.relative_classifiability.
         percentiles: what becomes 0 and 1.
-        leave_out, least, centers: see fiqa.methods.cr_fiqa.relative_classifiability; the labels of `fiqa label` leave out.
+        leave_out, least, centers: see fiqa.methods.cr_fiqa.relative_classifiability; the labels of
+            `fiqa label` leave out.
 
-    Returns: (N,) float32 in [0, 1], NaN for an image without an own center.
-    Raises: ShapeError, InputError (one identity only, percentiles not ascending in 0..100).
+    Returns:
+        (N,) float32 in [0, 1], NaN for an image without an own center.
+
+    Raises:
+        ShapeError, InputError: one identity only, percentiles not ascending in 0..100.
 
     >>> import numpy as np
     >>> e = np.array([[1.0, 0], [0.8, 0.6], [0, 1.0], [0, 1.0]])
@@ -78,18 +86,25 @@ def factor_labels(
     blur_measure: Literal["cpbd", "sobel"] = "cpbd",
     cut: float = 0.5,
 ) -> FactorLabels:
-    """Returns the five factor labels from measures; NaN in a measure gives MISSING, never the worst class [1, 4.1].
+    """Returns the five factor labels from measures; NaN in a measure gives MISSING, never the worst
+    class [1, 4.1].
 
     Args:
-        sharpness: (N,) CPBD in 0..1, or the mean Sobel magnitude when `blur_measure` is "sobel" (the published code's
-            measure, scaled by .01). Below .35 hazy, below .7 blurry, else clear.
+        sharpness: (N,) CPBD in 0..1, or the mean Sobel magnitude when `blur_measure` is "sobel"
+            (the published code's measure, scaled by .01). Below .35 hazy, below .7 blurry, else
+            clear.
         yaw: (N,) degrees. |yaw| up to 10 frontal, up to 25 slight angle, else profile.
-        occlusion, expression, illumination: (N,) qualities in 0..1; below `cut` obstructed, exaggerated, extreme.
+        occlusion, expression, illumination: (N,) qualities in 0..1; below `cut` obstructed,
+            exaggerated, extreme.
         blur_measure: which measure `sharpness` is.
         cut: where the two-class factors are cut.
 
-    Returns: blur, occlusion, pose, expression, illumination -> (N,) int8.
-    Raises: ShapeError, UnknownNameError (blur_measure), InputError (cut outside 0..1).
+    Returns:
+        blur, occlusion, pose, expression, illumination -> (N,) int8.
+
+    Raises:
+        ShapeError, UnknownNameError: blur_measure.
+        InputError: cut outside 0..1.
 
     >>> import numpy as np
     >>> one = [1.0, 1.0]

@@ -1,7 +1,8 @@
-"""What CLIB-FIQA minimizes, in torch: soft labels, earth mover's distance, focal loss, and the published code's reweighting of terms.
+"""What CLIB-FIQA minimizes, in torch: soft labels, earth mover's distance, focal loss, and the
+published code's reweighting of terms.
 
-[1] Ou, Li, Wang, Kwong: CLIB-FIQA, CVPR 2024.
-[2] Liu, Johns, Davison: End-to-End Multi-Task Learning with Attention, CVPR 2019 (dynamic weight average).
+[1] Ou, Li, Wang, Kwong: CLIB-FIQA, CVPR 2024. [2] Liu, Johns, Davison: End-to-End Multi-Task
+Learning with Attention, CVPR 2019 (dynamic weight average).
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ _LEAST = 1e-12
 def soft_label(
     q: Tensor, beta: Tensor | float, *, distance: Literal["squared", "absolute"] = "squared"
 ) -> Tensor:
-    """Returns the soft label of each quality, (N,5): softmax over the levels of -beta d(q, a_n) [1, Eq. 1].
+    """Returns the soft label of each quality, (N,5): softmax over the levels of -beta d(q, a_n) [1,
+    Eq. 1].
 
     fiqa.functional.soft.soft_labels is the same on numpy, with its checks.
 
@@ -43,9 +45,11 @@ def soft_label(
 
 
 def emd(p: Tensor, q: Tensor) -> Tensor:
-    """Returns sqrt(mean over the bins of (CDF p - CDF q)^2) of matching rows, (N,); the earth mover's distance of the published code.
+    """Returns sqrt(mean over the bins of (CDF p - CDF q)^2) of matching rows, (N,); the earth
+    mover's distance of the published code.
 
-    Differs from [1, Eq. 4], which prints the sum of absolute differences; its own code has the root of the mean square.
+    Differs from [1, Eq. 4], which prints the sum of absolute differences; its own code has the root
+    of the mean square.
 
     Args: p, q: (N,5) rows that sum to 1.
 
@@ -56,14 +60,16 @@ def emd(p: Tensor, q: Tensor) -> Tensor:
 
 
 def focal(p: Tensor, level: Tensor, *, gamma: float = 2.0, form: Form = "sample") -> Tensor:
-    """Returns the focal loss (1 - e^-CE)^gamma CE of a factor, (N,), 0 where its level is unknown [1, Eq. 5 and 6].
+    """Returns the focal loss (1 - e^-CE)^gamma CE of a factor, (N,), 0 where its level is unknown
+    [1, Eq. 5 and 6].
 
     Args:
         p: (N,L) marginal distribution of the factor.
         level: (N,) int64, -1 unknown.
         gamma: how little weight those get that are right already.
-        form: "sample" has CE = -log p of the level and weighs each image by its own CE. "batch" weighs all by their mean CE. "double-softmax" is the
-            published code: `p` goes through a softmax as if it were logits, and the weight is the batch's.
+        form: "sample" has CE = -log p of the level and weighs each image by its own CE. "batch"
+            weighs all by their mean CE. "double-softmax" is the published code: `p` goes through a
+            softmax as if it were logits, and the weight is the batch's.
 
     >>> focal(torch.tensor([[0.5, 0.5]]), torch.tensor([1])).round(decimals=4).tolist()
     [0.17329999804496765]
@@ -78,7 +84,8 @@ def focal(p: Tensor, level: Tensor, *, gamma: float = 2.0, form: Form = "sample"
 
 
 def dynamic_weights(last: Tensor, before: Tensor, *, temperature: float = 2.0) -> Tensor:
-    """Returns the weights of K terms from their means over the last epoch and the one before, (K,) that sum to K [2, Eq. 7].
+    """Returns the weights of K terms from their means over the last epoch and the one before, (K,)
+    that sum to K [2, Eq. 7].
 
         w_k = K softmax_k(last_k / before_k / temperature): a term that falls slowly gets more
 

@@ -11,7 +11,8 @@ __all__ = ["MergedFactors"]
 
 
 class MergedFactors(nn.Module):
-    """(N,72) joint distribution of the five factors -> (N,5) distribution over the levels of quality: 72-128-64-5 with PReLU between, softmax at the end.
+    """(N,72) joint distribution of the five factors -> (N,5) distribution over the levels of
+    quality: 72-128-64-5 with PReLU between, softmax at the end.
 
     Its input is detached: it learns from the factors and teaches them nothing.
     """

@@ -1,4 +1,5 @@
-"""The 360 prompts of CLIB-FIQA: every combination of five factors and five qualities, quality fastest."""
+"""The 360 prompts of CLIB-FIQA: every combination of five factors and five qualities, quality
+fastest."""
 
 from __future__ import annotations
 
@@ -28,4 +29,6 @@ PROMPTS = tuple(
 )
 """(360,) prompts; index = row-major position in the joint distribution.
 
-The paper's sentence names pose before occlusion; its tensor and its published code have the order used here."""
+The paper's sentence names pose before occlusion; its tensor and its published code have the order
+used here.
+"""

@@ -1,7 +1,9 @@
-"""The two towers of CLIB-FIQA: an image tower that runs, and the 360 prompts as a constant matrix that the frozen text tower made once.
+"""The two towers of CLIB-FIQA: an image tower that runs, and the 360 prompts as a constant matrix
+that the frozen text tower made once.
 
-CLIP's image transformers (ViT-B/32, ViT-B/16 and others) come from the transformers library; its residual towers (RN50 and others) from open_clip where the
-user has it, or from a state dict (clip_state).
+CLIP's image transformers (ViT-B/32, ViT-B/16 and others) come from the transformers library; its
+residual towers (RN50 and others) from open_clip where the user has it, or from a state dict
+(clip_state).
 """
 
 from __future__ import annotations
@@ -45,7 +47,8 @@ _BATCH = 60
 
 
 class Towers(NamedTuple):
-    """`image` (N,3,size,size) -> (N,D), trainable; `text` (360,D) unit embeddings of PROMPTS; `scale` 1 / temperature; `size` in pixels."""
+    """`image` (N,3,size,size) -> (N,D), trainable; `text` (360,D) unit embeddings of PROMPTS;
+    `scale` 1 / temperature; `size` in pixels."""
 
     image: nn.Module
     text: Tensor
@@ -54,7 +57,8 @@ class Towers(NamedTuple):
 
 
 class ImageTransformer(nn.Module):
-    """CLIP's image transformer and projection: what `get_image_features` of transformers computes, without its look at the size, which no trace can follow.
+    """CLIP's image transformer and projection: what `get_image_features` of transformers computes,
+    without its look at the size, which no trace can follow.
 
     Args:
         clip: a CLIPModel, or a CLIPVisionModelWithProjection.
@@ -75,7 +79,8 @@ class ImageTransformer(nn.Module):
 
 
 def clip_input(size: int) -> ModelInput:
-    """Returns how crops become CLIP's input: the whole crop resized to the square (bilinear, nothing cut off), CLIP's mean and std.
+    """Returns how crops become CLIP's input: the whole crop resized to the square (bilinear,
+    nothing cut off), CLIP's mean and std.
 
     >>> clip_input(224).line().partition(",")[0]
     'RGB 224x224'
@@ -87,10 +92,12 @@ def towers(name: str) -> Towers:
     """Returns the towers of a pretrained CLIP; the prompts are embedded here, once.
 
     Args:
-        name: a folder or a hub name of transformers, such as openai/clip-vit-base-patch32 or -patch16 (see fiqa.runtime.pretrained); or one of OPEN_CLIP.
+        name: a folder or a hub name of transformers, such as openai/clip-vit-base-patch32 or
+            -patch16 (see fiqa.runtime.pretrained); or one of OPEN_CLIP.
 
     Raises:
-        WeightsError: it is not here and cannot be fetched, or is no CLIP. MissingExtraError: transformers, torch or open_clip is not installed.
+        WeightsError: it is not here and cannot be fetched, or is no CLIP.
+        MissingExtraError: transformers, torch or open_clip is not installed.
     """
     if name in OPEN_CLIP:
         return _from_open_clip(name)
@@ -116,18 +123,21 @@ def towers(name: str) -> Towers:
 
 
 def state_towers(state: dict[str, Tensor], origin: str, *, tokenizer: str = TOKENIZER) -> Towers:
-    """Returns the towers of a state dict in CLIP's own names; `tokenizer` is a folder or hub name with the tokenizer's files. Raises as `towers`."""
+    """Returns the towers of a state dict in CLIP's own names; `tokenizer` is a folder or hub name
+    with the tokenizer's files. Raises as `towers`."""
     return _towers(clip_of(state, origin), prompt_tokens(model_folder(tokenizer)))
 
 
 def prompt_tokens(folder: Path) -> Tensor:
-    """Returns the tokens of the 360 prompts, (360,T) int64, from the tokenizer in `folder`; all are as long as the longest. Raises WeightsError."""
+    """Returns the tokens of the 360 prompts, (360,T) int64, from the tokenizer in `folder`; all are
+    as long as the longest. Raises WeightsError."""
     tokens: Tensor = clip_tokens(folder, PROMPTS, padding=True)["input_ids"]
     return tokens
 
 
 def text_matrix(text: Any, tokens: Tensor) -> Tensor:
-    """Returns unit embeddings (P,D) of tokens (P,T) by a text tower of transformers (text_model and text_projection); no gradient goes through."""
+    """Returns unit embeddings (P,D) of tokens (P,T) by a text tower of transformers (text_model and
+    text_projection); no gradient goes through."""
     with torch.no_grad():
         parts = [
             text.text_projection(text.text_model(input_ids=part).pooler_output)
@@ -139,8 +149,9 @@ def text_matrix(text: Any, tokens: Tensor) -> Tensor:
 def _towers(clip: Clip, tokens: Tensor) -> Towers:
     if tokens.shape[1] > clip.context or int(tokens.max()) >= clip.vocabulary:
         raise WeightsError(
-            f"The tokenizer must fit the text tower, which takes {clip.context} tokens below {clip.vocabulary}; "
-            f"the prompts have {tokens.shape[1]}, the highest {int(tokens.max())}.",
+            f"The tokenizer must fit the text tower, which takes {clip.context} tokens below"
+            f" {clip.vocabulary}; the prompts have {tokens.shape[1]}, the highest"
+            f" {int(tokens.max())}.",
             hint="is it the tokenizer of this model?",
         )
     image = ImageTransformer(clip.image) if hasattr(clip.image, "vision_model") else clip.image
@@ -153,7 +164,10 @@ def _from_open_clip(name: str) -> Towers:
     except ImportError as error:
         raise MissingExtraError(
             f"open_clip must be importable for {name}, and importing it failed: {error}.",
-            hint="pip install open_clip_torch; or convert a state dict that you have: fiqa convert FILE.pt model.onnx",
+            hint=(
+                "pip install open_clip_torch; or convert a state dict that you have: fiqa convert"
+                " FILE.pt model.onnx"
+            ),
         ) from error
     state = library.create_model(name, pretrained="openai", precision="fp32").state_dict()
     return _towers(

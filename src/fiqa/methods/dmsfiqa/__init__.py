@@ -1,6 +1,8 @@
-"""DmsFIQA: coarse levels from judges, then a fine order inside each identity by similarity to one template.
+"""DmsFIQA: coarse levels from judges, then a fine order inside each identity by similarity to one
+template.
 
-[1] Guo, Lin, Luo, Luo, Rambach: DmsFIQA: Dms-Specific Face Image Quality Assessment for In-Cabin Driver Monitoring System.
+[1] Guo, Lin, Luo, Luo, Rambach: DmsFIQA: Dms-Specific Face Image Quality Assessment for In-Cabin
+Driver Monitoring System.
 """
 
 from __future__ import annotations
@@ -37,10 +39,22 @@ CARD = MethodCard(
     needs=("crops", "embeddings", "identities", "templates"),
     gives=("label",),
     extras=("vlm",),
-    preprocess="aligned crop 112x112 RGB; each judge resizes and normalizes it as its model's image processor says",
-    weights="the judges' own (CLIP, BLIP-2), by folder or name, under the terms that their pages state; no student is published",
-    summary="Five coarse levels from two judges over six factors, refined inside each identity by template similarity.",
-    equation="Q = mean over factors of lam q_f(A) + (1 - lam) q_f(B), cut into five levels; inside a level by cos(e, template of the identity)",
+    preprocess=(
+        "aligned crop 112x112 RGB; each judge resizes and normalizes it as its model's image"
+        " processor says"
+    ),
+    weights=(
+        "the judges' own (CLIP, BLIP-2), by folder or name, under the terms that their pages state;"
+        " no student is published"
+    ),
+    summary=(
+        "Five coarse levels from two judges over six factors, refined inside each identity by"
+        " template similarity."
+    ),
+    equation=(
+        "Q = mean over factors of lam q_f(A) + (1 - lam) q_f(B), cut into five levels; inside a"
+        " level by cos(e, template of the identity)"
+    ),
     use="Frames of a camera of your own, one good template per person, and no labels.",
     cost="label: two judges, each a pass of a pretrained model, or 2 ms with the analytic one",
     limits="The judges clip and blip2 need pretrained models; the analytic judge needs none.",

@@ -20,10 +20,12 @@ __all__ = ["Blip2Judge"]
 
 
 class Blip2Judge:
-    """q_f = P(good answer), where P is the softmax over the next-token log-probabilities of "yes" and "no" after the question.
+    """q_f = P(good answer), where P is the softmax over the next-token log-probabilities of "yes"
+    and "no" after the question.
 
-    Works with decoder-only (OPT) and encoder-decoder (T5) language models. An image goes through the vision model once; its query vectors stand before each
-    question. A word of several tokens is compared by its first. Args: as in [blip2] of default.toml.
+    Works with decoder-only (OPT) and encoder-decoder (T5) language models. An image goes through
+    the vision model once; its query vectors stand before each question. A word of several tokens is
+    compared by its first. Args: as in [blip2] of default.toml.
     """
 
     name = "blip2"
@@ -84,7 +86,8 @@ class Blip2Judge:
         first = [ids[0] if ids else None for ids in tokens]
         if None in first or first[0] == first[1]:
             raise WeightsError(
-                f"yes and no must be words that the tokenizer in {self._folder} tells apart, got {self.yes!r} and {self.no!r}."
+                f"yes and no must be words that the tokenizer in {self._folder} tells apart, got"
+                f" {self.yes!r} and {self.no!r}."
             )
         return first  # type: ignore[return-value]
 
@@ -111,7 +114,8 @@ class Blip2Judge:
         return np.concatenate(found)
 
     def _ask(self, factor: str, image: Any) -> FloatArray:
-        """(n,) probability of the good answer to one factor's question, given the images' query vectors (n,Q,D)."""
+        """(n,) probability of the good answer to one factor's question, given the images' query
+        vectors (n,Q,D)."""
         torch = require("torch", extra="vlm")
         model, _, tokenizer = self._loaded
         language = model.language_model
@@ -135,7 +139,8 @@ class Blip2Judge:
         return np.asarray(p.cpu().numpy(), np.float32)
 
     def describe(self) -> dict[str, Any]:
-        """Returns model, sha256 of its files, precision, template, answers and questions with their good answers."""
+        """Returns model, sha256 of its files, precision, template, answers and questions with their
+        good answers."""
         return {
             "judge": self.name,
             "model": self.model,

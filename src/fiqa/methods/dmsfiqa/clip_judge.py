@@ -1,4 +1,5 @@
-"""The CLIP judge: how much closer a face is to the good prompts of a factor than to the bad ones."""
+"""The CLIP judge: how much closer a face is to the good prompts of a factor than to the bad
+ones."""
 
 from __future__ import annotations
 
@@ -23,9 +24,11 @@ _CONTEXT = 77
 
 
 class ClipJudge:
-    """q_f = sigmoid((mean cosine to the positive prompts - mean cosine to the negative prompts) / tau), with any CLIP of transformers.
+    """q_f = sigmoid((mean cosine to the positive prompts - mean cosine to the negative prompts) /
+    tau), with any CLIP of transformers.
 
-    Args: as in [clip] of default.toml. The prompts' embeddings are computed once, when the judge is loaded.
+    Args: as in [clip] of default.toml. The prompts' embeddings are computed once, when the judge is
+    loaded.
     """
 
     name = "clip"
@@ -48,7 +51,8 @@ class ClipJudge:
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any, NDArray[np.float32]]:
-        """(model, image processor, text embeddings (P,D) of all prompts in the order of `_texts`)."""
+        """(model, image processor, text embeddings (P,D) of all prompts in the order of
+        `_texts`)."""
         _ = self._folder  # said first when it is not here: importing takes seconds
         transformers, torch = require("transformers", extra="vlm"), require("torch", extra="vlm")
         device, dtype = device_and_precision(self.precision)

@@ -1,4 +1,5 @@
-"""The settings of DmsFIQA labels: one readable TOML that ships with the package (default.toml) and can be replaced."""
+"""The settings of DmsFIQA labels: one readable TOML that ships with the package (default.toml) and
+can be replaced."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ def read_config(path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
     A file need hold only what it changes; a list (prompts of a side, thresholds) is replaced whole.
 
     Raises:
-        ReadError: not readable, or not TOML. UnknownNameError: a key that the shipped file does not have, with the closest one.
+        ReadError: not readable, or not TOML.
+        UnknownNameError: a key that the shipped file does not have, with the closest one.
         InputError: a value of another kind, or out of its range.
 
     >>> read_config()["clip"]["tau"]
@@ -43,9 +45,12 @@ def read_config(path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
 
 
 def replaced(config: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
-    """Returns the settings with one of them replaced; `key` is dotted, a `value` of text is read as TOML where that can be.
+    """Returns the settings with one of them replaced; `key` is dotted, a `value` of text is read as
+    TOML where that can be.
 
-    Raises: UnknownNameError (no such key), InputError (a value of another kind or out of range).
+    Raises:
+        UnknownNameError: no such key.
+        InputError: a value of another kind or out of range.
 
     >>> replaced(read_config(), "clip.tau", "0.02")["clip"]["tau"]
     0.02

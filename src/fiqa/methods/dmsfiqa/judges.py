@@ -1,4 +1,5 @@
-"""The judges of DmsFIQA's first stage: each looks at faces and gives six factor qualities in 0..1."""
+"""The judges of DmsFIQA's first stage: each looks at faces and gives six factor qualities in
+0..1."""
 
 from __future__ import annotations
 
@@ -13,7 +14,11 @@ __all__ = ["AnalyticJudge", "Judge", "judge_of"]
 
 
 class Judge(Protocol):
-    """Anything that judges faces. `name` is that of the settings; `parallel` False keeps it in one process; `batch` is how many faces it likes at once."""
+    """Anything that judges faces.
+
+    `name` is that of the settings; `parallel` False keeps it in one process; `batch` is how many
+    faces it likes at once.
+    """
 
     name: str
     parallel: bool
@@ -24,16 +29,19 @@ class Judge(Protocol):
         ...
 
     def judge(self, faces: Faces) -> FloatArray:
-        """Returns (N,6) float32 in 0..1, in the order of fiqa.vocabulary.FACTORS, higher is better, NaN where it cannot tell."""
+        """Returns (N,6) float32 in 0..1, in the order of fiqa.vocabulary.FACTORS, higher is better,
+        NaN where it cannot tell."""
         ...
 
     def describe(self) -> dict[str, Any]:
-        """Returns everything that decides its answers, as plain data: model files with their sha256, prompts, constants."""
+        """Returns everything that decides its answers, as plain data: model files with their
+        sha256, prompts, constants."""
         ...
 
 
 class AnalyticJudge:
-    """The six factors from landmarks and image statistics (fiqa.faces.factors); needs no pretrained model, and knows no pose without landmarks.
+    """The six factors from landmarks and image statistics (fiqa.faces.factors); needs no pretrained
+    model, and knows no pose without landmarks.
 
     >>> import numpy as np
     >>> AnalyticJudge().judge(Faces(np.zeros((2, 112, 112, 3), np.uint8))).shape
@@ -59,7 +67,8 @@ class AnalyticJudge:
 
 
 def judge_of(name: str, config: Mapping[str, Any]) -> Judge:
-    """Returns the judge `name` with its settings (fiqa.methods.dmsfiqa.config); nothing is loaded yet.
+    """Returns the judge `name` with its settings (fiqa.methods.dmsfiqa.config); nothing is loaded
+    yet.
 
     Raises: UnknownNameError.
 

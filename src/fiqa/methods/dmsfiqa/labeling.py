@@ -1,4 +1,5 @@
-"""`label dmsfiqa`: judges, levels, templates, fine labels; the two stages of DmsFIQA from crops to a table."""
+"""`label dmsfiqa`: judges, levels, templates, fine labels; the two stages of DmsFIQA from crops to
+a table."""
 
 from __future__ import annotations
 
@@ -50,7 +51,8 @@ OPTIONS: Mapping[str, Any] = MappingProxyType({"config": None, **_options(read_c
 
 
 def prepare(options: dict[str, Any]) -> dict[str, Any]:
-    """Returns the whole settings of the options, with what decides each judge's answers (this loads pretrained models, and raises where there is none)."""
+    """Returns the whole settings of the options, with what decides each judge's answers (this loads
+    pretrained models, and raises where there is none)."""
     config = read_config(options["config"])
     for key, value in options.items():
         if key != "config" and value is not None:
@@ -94,7 +96,10 @@ class _JudgeFaces:
 
 
 def coarse_to_fine(job: Job, options: dict[str, Any], work: Work) -> Labels:
-    """Returns DmsFIQA labels. Columns: coarse quality, level, factors (the fused six), template (id), similarity to it, low and high of its interval.
+    """Returns DmsFIQA labels.
+
+    Columns: coarse quality, level, factors (the fused six), template (id), similarity to it, low
+    and high of its interval.
 
     `about`: thresholds that were used, images per level; `extra`: the table of template candidates.
     """
@@ -160,7 +165,8 @@ def _judged(job: Job, config: Mapping[str, Any], work: Work) -> tuple[FloatArray
 def _templates(
     job: Job, rows: NDArray[np.int64], coarse: FloatArray, config: Mapping[str, Any], work: Work
 ) -> tuple[NDArray[np.int64], pl.DataFrame | None]:
-    """The template's row (of the job) for each of `rows`, -1 without, and the table of candidates where it was made."""
+    """The template's row (of the job) for each of `rows`, -1 without, and the table of candidates
+    where it was made."""
     ids, code = job.ids[rows], job.identities[rows]
     if work.templates != "auto":
         names, chosen = _choice(work.templates)
@@ -185,7 +191,8 @@ def _table(
     coarse: FloatArray,
     central: FloatArray,
 ) -> pl.DataFrame:
-    """The table that a person edits: in the lines of one identity, `chosen` is 1 for its template."""
+    """The table that a person edits: in the lines of one identity, `chosen` is 1 for its
+    template."""
     return pl.DataFrame(
         {
             "identity": job.names.gather(job.identities[rows[row]]),

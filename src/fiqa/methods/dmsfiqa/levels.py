@@ -31,24 +31,32 @@ INTERVALS: tuple[tuple[float, float], ...] = (
     *((float(a), float(b)) for a, b in pairwise(_EDGES)),
     (_HIGH, 1.0),
 )
-"""Eleven label intervals, worst to best: unusable, three of low, three of medium, three of good, perfect.
+"""Eleven label intervals, worst to best: unusable, three of low, three of medium, three of good,
+perfect.
 
-The paper states the first and the last; the nine between are ours and tile (0.2, 0.9) evenly."""
+The paper states the first and the last; the nine between are ours and tile (0.2, 0.9) evenly.
+"""
 
 
 def fuse_factors(
     first: ArrayLike, second: ArrayLike | None = None, *, weight: float = 0.5
 ) -> NDArray[np.float32]:
-    """Returns the six factors of one judge, or of two fused: q_f = weight q_f(first) + (1 - weight) q_f(second).
+    """Returns the six factors of one judge, or of two fused: q_f = weight q_f(first) + (1 - weight)
+    q_f(second).
 
-    A factor that one judge leaves missing (NaN) is the other judge's; a factor missing in both stays NaN.
+    A factor that one judge leaves missing (NaN) is the other judge's; a factor missing in both
+    stays NaN.
 
     Args:
-        first, second: (N,6) factor qualities in 0..1 in the order of fiqa.vocabulary.FACTORS; `second` may be None.
+        first, second: (N,6) factor qualities in 0..1 in the order of fiqa.vocabulary.FACTORS;
+            `second` may be None.
         weight: share of the first judge, 0..1.
 
-    Returns: (N,6) float32 in [0, 1] or NaN.
-    Raises: ShapeError, InputError (outside 0..1).
+    Returns:
+        (N,6) float32 in [0, 1] or NaN.
+
+    Raises:
+        ShapeError, InputError: outside 0..1.
 
     >>> fuse_factors([[1, 1, 1, 1, 1, np.nan]], [[0, 0, 0, 0, 0, 0.4]], weight=0.25).round(2).tolist()[0][-2:]
     [0.25, 0.4000000059604645]
@@ -65,11 +73,11 @@ def fuse_factors(
 def fuse(
     first: ArrayLike, second: ArrayLike | None = None, *, weight: float = 0.5
 ) -> NDArray[np.float32]:
-    """Returns the coarse quality Q of every image from one or two judges: the mean of the known factors that `fuse_factors` gives.
+    """Returns the coarse quality Q of every image from one or two judges: the mean of the known
+    factors that `fuse_factors` gives.
 
-    Args: as `fuse_factors`.
-    Returns: (N,) float32 in [0, 1].
-    Raises: ShapeError, InputError (outside 0..1, or an image for which all factors are missing).
+    Args: as `fuse_factors`. Returns: (N,) float32 in [0, 1]. Raises: ShapeError, InputError
+    (outside 0..1, or an image for which all factors are missing).
 
     >>> fuse([[1, 1, 1, 1, 1, 0.4]], [[0, 0, 0, 0, 0, 0.4]]).round(3).tolist()
     [0.4830000102519989]
@@ -78,7 +86,8 @@ def fuse(
     known = np.count_nonzero(~np.isnan(mixed), axis=1)
     if np.any(known == 0):
         raise InputError(
-            f"every image must have at least one judged factor, got {np.count_nonzero(known == 0)} without any."
+            f"every image must have at least one judged factor, got {np.count_nonzero(known == 0)}"
+            " without any."
         )
     return (np.nansum(mixed, axis=1) / known).astype(np.float32)
 
@@ -86,7 +95,8 @@ def fuse(
 def level_thresholds(
     quality: ArrayLike, percentiles: tuple[float, float, float, float] = (10, 35, 65, 90)
 ) -> NDArray[np.float64]:
-    """Returns four ascending thresholds at the given percentiles of the coarse quality of the target data: (4,).
+    """Returns four ascending thresholds at the given percentiles of the coarse quality of the
+    target data: (4,).
 
     >>> level_thresholds(range(101)).tolist()
     [10.0, 35.0, 65.0, 90.0]
@@ -108,7 +118,8 @@ def coarse_levels(quality: ArrayLike, thresholds: ArrayLike) -> NDArray[np.int64
         quality: (N,) coarse quality, any range.
         thresholds: (4,) ascending.
 
-    Raises: ShapeError, InputError (NaN, or thresholds that do not ascend).
+    Raises:
+        ShapeError, InputError: NaN, or thresholds that do not ascend.
 
     >>> coarse_levels([0.1, 0.2, 0.5, 0.95], [0.2, 0.4, 0.6, 0.9]).tolist()
     [0, 1, 2, 4]
@@ -134,11 +145,13 @@ def fine_labels(
     within: Literal["rank", "uniform"] = "rank",
     seed: int = 0,
 ) -> NDArray[np.float32]:
-    """Returns continuous labels: inside each identity and level, more similar to the template is better [1, 3.3].
+    """Returns continuous labels: inside each identity and level, more similar to the template is
+    better [1, 3.3].
 
-    The images of one identity and one of low, medium, good are ordered by similarity and split in thirds; the best third
-    goes to the level's top interval. Unusable and perfect have one interval each. A third holds the images whose rank
-    fraction (k + 0.5)/n lies in it, so a lone image is in the middle one.
+    The images of one identity and one of low, medium, good are ordered by similarity and split in
+    thirds; the best third goes to the level's top interval. Unusable and perfect have one interval
+    each. A third holds the images whose rank fraction (k + 0.5)/n lies in it, so a lone image is in
+    the middle one.
 
     Args:
         levels: (N,) int 0..4, from `coarse_levels`.
@@ -146,12 +159,17 @@ def fine_labels(
         identities: (N,) who is on the image.
         intervals: (11, 2) low and high, worst to best; default INTERVALS.
         epsilon: width of an added U(0, epsilon) jitter; the paper's smoothing.
-        within: "rank" (default) spaces the images of a group evenly in the order of similarity, and hands jitter out in that
-            order too, so the order inside a third survives; "uniform" is the paper's clip(U(a,b) + U(0,epsilon), 0, 1), which forgets it.
+        within: "rank" (default) spaces the images of a group evenly in the order of similarity, and
+            hands jitter out in that order too, so the order inside a third survives; "uniform" is
+            the paper's clip(U(a,b) + U(0,epsilon), 0, 1), which forgets it.
         seed: decides every draw.
 
-    Returns: (N,) float32 in [0, 1].
-    Raises: ShapeError, InputError (levels outside 0..4, NaN, epsilon outside [0,1], intervals outside [0,1] or reversed).
+    Returns:
+        (N,) float32 in [0, 1].
+
+    Raises:
+        ShapeError, InputError: levels outside 0..4, NaN, epsilon outside [0,1], intervals outside
+            [0,1] or reversed.
 
     >>> fine_labels([3, 3, 3, 0], [0.9, 0.5, 0.7, 0.1], ["a"] * 4).round(3)
     array([0.861, 0.706, 0.783, 0.1  ], dtype=float32)
@@ -174,9 +192,11 @@ def fine_labels(
 def fine_positions(
     levels: ArrayLike, similarity: ArrayLike, identities: ArrayLike
 ) -> NDArray[np.int64]:
-    """Returns which of the eleven INTERVALS each image's label lies in (see `fine_labels`): (N,) int 0..10.
+    """Returns which of the eleven INTERVALS each image's label lies in (see `fine_labels`): (N,)
+    int 0..10.
 
-    Raises: ShapeError, InputError (levels outside 0..4, NaN).
+    Raises:
+        ShapeError, InputError: levels outside 0..4, NaN.
 
     >>> fine_positions([3, 3, 3, 0, 4], [0.9, 0.5, 0.7, 0.1, 1.0], ["a"] * 5).tolist()
     [9, 7, 8, 0, 10]
@@ -228,6 +248,7 @@ def _judged(value: ArrayLike, name: str) -> NDArray[np.float64]:
     result = checks.array(value, name, shape=("N", len(FACTORS)), dtype=np.float64)
     if np.any((result < 0) | (result > 1)):
         raise InputError(
-            f"{name} must lie in 0..1 (NaN where missing), got {np.nanmin(result)}..{np.nanmax(result)}."
+            f"{name} must lie in 0..1 (NaN where missing), got"
+            f" {np.nanmin(result)}..{np.nanmax(result)}."
         )
     return result

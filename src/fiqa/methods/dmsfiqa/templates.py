@@ -20,7 +20,8 @@ _ROWS = 1 << 14
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """Proposed templates, best first inside each identity: `row` of the image (M,), its `rank` 0.., and `centrality` (N,) of every image."""
+    """Proposed templates, best first inside each identity: `row` of the image (M,), its `rank` 0..,
+    and `centrality` (N,) of every image."""
 
     row: NDArray[np.int64]
     rank: NDArray[np.int64]
@@ -36,8 +37,10 @@ def candidates(
 ) -> Candidates:
     """Returns the best images of each identity to choose a template from.
 
-    Inside an identity the images are ranked twice: by the judges' coarse quality, and by centrality, the cosine to the identity's mean vector (a template that
-    is itself far from the rest would order them by the wrong likeness). The lower sum of the two ranks is better; equal sums go by quality, then by row.
+    Inside an identity the images are ranked twice: by the judges' coarse quality, and by
+    centrality, the cosine to the identity's mean vector (a template that is itself far from the
+    rest would order them by the wrong likeness). The lower sum of the two ranks is better; equal
+    sums go by quality, then by row.
 
     Args:
         quality: (N,) coarse quality, higher is better.
@@ -45,7 +48,8 @@ def candidates(
         identities: (N,) who is on the image.
         count: proposals per identity, at least 1; an identity with fewer images has fewer.
 
-    Raises: ShapeError, InputError (NaN, count below 1).
+    Raises:
+        ShapeError, InputError: NaN, count below 1.
 
     >>> e = np.array([[1.0, 0], [0.8, 0.6], [0, 1.0]])
     >>> candidates([0.5, 0.9, 0.7], e, ["a", "a", "a"], count=2).row.tolist()
@@ -84,7 +88,8 @@ def chosen_rows(
     Args:
         names: (M,) ids of the lines of a table of templates.
         chosen: (M,) bool, True for the one line of each identity that is its template.
-        identities: (N,) who is on each image; ids: (N,) unique. An id that is not among them is passed over (a table may serve more data than this).
+        identities: (N,) who is on each image; ids: (N,) unique. An id that is not among them is
+            passed over (a table may serve more data than this).
         table: what to call the table in messages.
 
     Raises: InputError: two templates of one identity.
@@ -107,7 +112,8 @@ def chosen_rows(
             continue
         if template[code[row]] >= 0:
             raise InputError(
-                f"{table} must choose one image per identity, got {str(known[template[code[row]]])!r} and {name!r} of the same one.",
+                f"{table} must choose one image per identity, got"
+                f" {str(known[template[code[row]]])!r} and {name!r} of the same one.",
                 hint="keep chosen = 1 in one of the lines",
             )
         template[code[row]] = row

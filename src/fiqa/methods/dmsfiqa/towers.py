@@ -1,4 +1,5 @@
-"""What the two vision-language judges share: precision, device, pictures for transformers, and loading with one clear error."""
+"""What the two vision-language judges share: precision, device, pictures for transformers, and
+loading with one clear error."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ T = TypeVar("T")
 
 
 def device_and_precision(precision: str) -> tuple[str, Any]:
-    """Returns (device, torch dtype): the GPU where there is one; "auto" is bfloat16 or float16 on it and float32 on a CPU."""
+    """Returns (device, torch dtype): the GPU where there is one; "auto" is bfloat16 or float16 on
+    it and float32 on a CPU."""
     torch = require("torch", extra="vlm")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if precision != "auto":
@@ -43,14 +45,19 @@ def loading(folder: Path, what: str, load: Callable[[], T]) -> T:
         told = str(error).splitlines()[0] if str(error) else ""
         raise WeightsError(
             f"{what} could not be loaded from {folder}: {type(error).__name__}: {told}",
-            hint="the folder must hold config.json, *.safetensors, and the files of tokenizer and image processor, as on the hub",
+            hint=(
+                "the folder must hold config.json, *.safetensors, and the files of tokenizer and"
+                " image processor, as on the hub"
+            ),
         ) from error
 
 
 def clip_tokens(folder: Path, texts: Sequence[str], **padding: Any) -> Any:
-    """Returns what CLIP's tokenizer in `folder` makes of texts (P), a mapping of torch tensors (P,T); `padding` are the tokenizer's own options.
+    """Returns what CLIP's tokenizer in `folder` makes of texts (P), a mapping of torch tensors
+    (P,T); `padding` are the tokenizer's own options.
 
-    Raises: WeightsError, also where different texts come out alike: without its files transformers makes a tokenizer that knows no word.
+    Raises: WeightsError, also where different texts come out alike: without its files transformers
+    makes a tokenizer that knows no word.
     """
     transformers = require("transformers", extra="vlm")
     tokenizer = loading(
@@ -61,6 +68,9 @@ def clip_tokens(folder: Path, texts: Sequence[str], **padding: Any) -> Any:
     if known != wanted:
         raise WeightsError(
             f"The tokenizer in {folder} must tell the {wanted} prompts apart, it knows {known}.",
-            hint="the folder must hold vocab.json and merges.txt, or tokenizer.json, as on the hub; prompts must not differ beyond their 77th token",
+            hint=(
+                "the folder must hold vocab.json and merges.txt, or tokenizer.json, as on the hub;"
+                " prompts must not differ beyond their 77th token"
+            ),
         )
     return tokens

@@ -2,7 +2,8 @@
 
     [1] Babnik, Damer, Struc: Optimization-Based Improvement of Face Image Quality Assessment Techniques, IWBF 2023.
 
-The sorted label values stay exactly what they were; only who has which value changes. Steps, with the paper's equations:
+The sorted label values stay exactly what they were; only who has which value changes. Steps, with
+the paper's equations:
 
     1. K-Means per identity on unit embeddings; every image meets one random image of every other cluster of its identity.
     2. All pairs are sorted by cosine similarity (Eq. 1). The index of a pair counts for its lower-quality image; s_i is the
@@ -10,8 +11,8 @@ The sorted label values stay exactly what they were; only who has which value ch
     3. id*_i = id_i + theta (s_i - id_i), id_i the index of image i among the sorted labels (Eq. 3).
     4. The mean of id* over `repeats` draws of fresh pairs is sorted, and the sorted labels are handed out in that order.
 
-Made for millions of images: clusters are found once, the pairs of one repeat are 8 bytes each (similarity and image in one
-sortable word), and the embeddings may be a memory-mapped float16 file.
+Made for millions of images: clusters are found once, the pairs of one repeat are 8 bytes each
+(similarity and image in one sortable word), and the embeddings may be a memory-mapped float16 file.
 """
 
 from __future__ import annotations
@@ -43,17 +44,29 @@ __all__ = [
 
 CARD = MethodCard(
     name="label_optimization",
-    paper="Babnik, Damer, Struc: Optimization-Based Improvement of Face Image Quality Assessment Techniques (IWBF 2023)",
+    paper=(
+        "Babnik, Damer, Struc: Optimization-Based Improvement of Face Image Quality Assessment"
+        " Techniques (IWBF 2023)"
+    ),
     year=2023,
     family="label",
     needs=("prior", "embeddings", "identities"),
     gives=("label",),
     preprocess="none: it works on labels and vectors",
     weights="none; its students are trained with recipes/label_optimization.toml",
-    summary="Reorders any method's labels by the similarity of mated pairs; the label distribution is kept exactly.",
-    equation="id* = id + .001 (s - id), id the rank of the prior, s the mean rank of the mated pairs in which the image is the worse one; 10 times, averaged",
+    summary=(
+        "Reorders any method's labels by the similarity of mated pairs; the label distribution is"
+        " kept exactly."
+    ),
+    equation=(
+        "id* = id + .001 (s - id), id the rank of the prior, s the mean rank of the mated pairs in"
+        " which the image is the worse one; 10 times, averaged"
+    ),
     use="You have labels or scores of any method and a recognizer: one more command, no training.",
-    limits="Needs identities with several images; the paper's theta acts on pair ranks, about 19 times longer than image ranks.",
+    limits=(
+        "Needs identities with several images; the paper's theta acts on pair ranks, about 19 times"
+        " longer than image ranks."
+    ),
     cost="label: 10 draws of at most 19 similarities",
 )
 
@@ -64,7 +77,8 @@ _SUM_CHUNK = 1 << 19
 _GRAM_ROWS = 2048
 _MEAN_ROWS = 1 << 12
 _WORDS_SHARE = 0.4
-"""The pairs of several repeats are drawn from one Gram matrix while they fit in this share of the embeddings' size."""
+"""The pairs of several repeats are drawn from one Gram matrix while they fit in this share of the
+embeddings' size."""
 
 
 def optimize_labels(
@@ -78,24 +92,31 @@ def optimize_labels(
     rank_scale: RankScale = "pairs",
     seed: int = 0,
 ) -> NDArray[np.float64]:
-    """Returns the prior labels, handed out anew in the order that mated similarities suggest [1, Eq. 1-3].
+    """Returns the prior labels, handed out anew in the order that mated similarities suggest [1,
+    Eq. 1-3].
 
     Args:
         quality: (N,) prior labels of any method, higher is better.
-        embeddings: (N,D) vectors of one recognizer, of any length; float32, float16 or a memory map of either.
+        embeddings: (N,D) vectors of one recognizer, of any length; float32, float16 or a memory map
+            of either.
         identities: (N,) who is on the image.
-        clusters: K-Means clusters per identity; an identity with fewer images has one cluster per image.
-        theta: step toward the similarity order, 0 keeps the prior. .001 for `rank_scale="pairs"`, about .02 for "unit".
+        clusters: K-Means clusters per identity; an identity with fewer images has one cluster per
+            image.
+        theta: step toward the similarity order, 0 keeps the prior. .001 for `rank_scale="pairs"`,
+            about .02 for "unit".
         repeats: draws of fresh pairs whose results are averaged.
-        rank_scale: "pairs" is the paper's arithmetic, in which pair indices run to the number of pairs and image indices to
-            the number of images; "unit" divides both by their length.
+        rank_scale: "pairs" is the paper's arithmetic, in which pair indices run to the number of
+            pairs and image indices to the number of images; "unit" divides both by their length.
         seed: decides clusters and pairs; the same seed gives the same bytes.
 
     Returns:
-        (N,) float64, a permutation of `quality`. Identities with one image (or whose images all fall into one cluster) have
+        (N,) float64, a permutation of `quality`. Identities with one image (or whose images all
+        fall into one cluster) have
         no mated pair: their images keep their prior exactly and take no part in the exchange.
 
-    Raises: ShapeError, InputError (NaN, zero rows, theta outside [0, 1], counts below 1), UnknownNameError (rank_scale).
+    Raises:
+        ShapeError, InputError: NaN, zero rows, theta outside [0, 1], counts below 1.
+        UnknownNameError: rank_scale.
 
     >>> import numpy as np
     >>> e = np.array([[1.0, 0], [0.96, 0.28], [0, 1.0]])
@@ -119,8 +140,9 @@ def optimize_labels(
 class LabelOptimizer:
     """The same computation in steps, for long runs that show progress and resume.
 
-    `cluster()` first, then `advance()` until `done` equals `repeats`, then `labels()`; `run()` does all of it. The state worth
-    keeping between processes is `cluster_of`, `total` and `done`; after restoring it call `start()` instead of `cluster()`.
+    `cluster()` first, then `advance()` until `done` equals `repeats`, then `labels()`; `run()` does
+    all of it. The state worth keeping between processes is `cluster_of`, `total` and `done`; after
+    restoring it call `start()` instead of `cluster()`.
     """
 
     quality: ArrayLike
@@ -155,14 +177,16 @@ class LabelOptimizer:
         """Returns what `restore` needs to go on, as arrays by name.
 
         Args:
-            of: "clusters" after `cluster`, which never change again; "repeats" after `advance`: their sum so far.
+            of: "clusters" after `cluster`, which never change again; "repeats" after `advance`:
+                their sum so far.
         """
         if of == "clusters":
             return {"cluster_of": self.cluster_of}
         return {"total": self.total, "done": np.array(self.done)}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Goes on from a state of an optimizer with the same arguments: its clusters first, then its repeats."""
+        """Goes on from a state of an optimizer with the same arguments: its clusters first, then
+        its repeats."""
         if "cluster_of" in state:
             self.cluster_of = state["cluster_of"]
             self.start()
@@ -170,7 +194,8 @@ class LabelOptimizer:
             self.total, self.done = state["total"], int(state["done"])
 
     def run(self, progress: Progress | None = None) -> NDArray[np.float64]:
-        """Returns the optimized labels after all steps; `progress(step, done, total)` is called now and then."""
+        """Returns the optimized labels after all steps; `progress(step, done, total)` is called now
+        and then."""
         self.cluster(progress)
         while self.done < self.repeats:
             self.advance()
@@ -193,7 +218,8 @@ class LabelOptimizer:
         return self._pairs
 
     def start(self) -> None:
-        """Ranks the images that take part, once `cluster_of` is known (found by `cluster` or restored)."""
+        """Ranks the images that take part, once `cluster_of` is known (found by `cluster` or
+        restored)."""
         found = {number: len(np.unique(self.cluster_of[rows])) for number, rows in self._groups}
         self._groups = [(number, rows) for number, rows in self._groups if found[number] > 1]
         self._pairs = sum(len(rows) * (found[number] - 1) for number, rows in self._groups)
@@ -206,7 +232,8 @@ class LabelOptimizer:
         self._sorted = self.quality[order]  # type: ignore[index]
 
     def advance(self) -> None:
-        """Draws fresh pairs for as many repeats as fit in memory and adds their id* to `total` [1, Eq. 2 and 3]."""
+        """Draws fresh pairs for as many repeats as fit in memory and adds their id* to `total` [1,
+        Eq. 2 and 3]."""
         per_repeat = 8 * max(self._pairs, 1)
         fit = int(_WORDS_SHARE * self.embeddings.nbytes // per_repeat)
         index = (
@@ -222,7 +249,8 @@ class LabelOptimizer:
             self.done += 1
 
     def labels(self) -> NDArray[np.float64]:
-        """Returns the labels of the repeats done so far: sorted priors in the order of the mean id*."""
+        """Returns the labels of the repeats done so far: sorted priors in the order of the mean
+        id*."""
         result = np.array(self.quality, np.float64)
         # equal id* keep the order of the prior
         order = np.lexsort((self._rank[self._rows], self.total[self._rows]))
@@ -232,7 +260,8 @@ class LabelOptimizer:
     def _mean_ranks(
         self, words: NDArray[np.uint64]
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Sorts the pairs in place; returns per image the mean of its pair indices (0 without any) and how many pairs count for it."""
+        """Sorts the pairs in place; returns per image the mean of its pair indices (0 without any)
+        and how many pairs count for it."""
         words.sort()
         n = len(self.total)
         rank_sum, count = np.zeros(n), np.zeros(n, np.int64)
@@ -245,7 +274,8 @@ class LabelOptimizer:
         return np.divide(rank_sum, count, out=rank_sum, where=count > 0), count
 
     def _pair_words(self, repeats: int) -> NDArray[np.uint64]:
-        """(repeats, L) pairs as words: sortable similarity in the high half, lower-quality image in the low half."""
+        """(repeats, L) pairs as words: sortable similarity in the high half, lower-quality image in
+        the low half."""
         words = np.empty((repeats, self._pairs), np.uint64)
         at = 0
         for number, rows in self._groups:
@@ -255,9 +285,11 @@ class LabelOptimizer:
     def _draw(
         self, number: int, rows: NDArray[np.int64], words: NDArray[np.uint64], at: int
     ) -> int:
-        """Writes one identity's fresh pairs of every repeat into the columns of `words` from `at` on; returns where they end.
+        """Writes one identity's fresh pairs of every repeat into the columns of `words` from `at`
+        on; returns where they end.
 
-        The identity's images are taken in the order of their prior, so the lower-quality one of a pair is the one that comes first.
+        The identity's images are taken in the order of their prior, so the lower-quality one of a
+        pair is the one that comes first.
         """
         order = np.argsort(self._rank[rows], kind="stable")
         vectors = normalize(self.embeddings[rows][order], "embeddings")
@@ -290,7 +322,8 @@ class LabelOptimizer:
 
 
 def _sortable(value: NDArray[np.float32]) -> NDArray[np.uint32]:
-    """Floats as integers of the same order: negative ones are inverted, positive ones get the sign bit."""
+    """Floats as integers of the same order: negative ones are inverted, positive ones get the sign
+    bit."""
     bits = value.view(np.uint32)
     sign = (value.view(np.int32) >> 31).view(np.uint32)
     ordered: NDArray[np.uint32] = bits ^ (sign | np.uint32(0x80000000))
@@ -300,9 +333,11 @@ def _sortable(value: NDArray[np.float32]) -> NDArray[np.uint32]:
 def mean_mated_similarity(
     embeddings: NDArray[np.floating[Any]], identities: ArrayLike
 ) -> NDArray[np.float64]:
-    """Returns the mean cosine of each image with the other images of its identity, NaN where there is no other.
+    """Returns the mean cosine of each image with the other images of its identity, NaN where there
+    is no other.
 
-    mean_j cos(e_i, e_j) = (e_i . sum_j e_j - 1) / (n - 1), so it costs one pass. (N,) float64 in [-1, 1].
+    mean_j cos(e_i, e_j) = (e_i . sum_j e_j - 1) / (n - 1), so it costs one pass. (N,) float64 in
+    [-1, 1].
 
     >>> import numpy as np
     >>> mean_mated_similarity(np.array([[1.0, 0], [0, 1.0], [1.0, 0]]), ["a", "a", "a"]).tolist()
@@ -326,9 +361,11 @@ def mean_mated_similarity(
 def mated_agreement(
     quality: ArrayLike, embeddings: NDArray[np.floating[Any]], identities: ArrayLike
 ) -> tuple[float, int]:
-    """Returns (Spearman's rho of labels and mean mated similarity over all images that have a mate, how many those are).
+    """Returns (Spearman's rho of labels and mean mated similarity over all images that have a mate,
+    how many those are).
 
-    It says how well the order of the labels is the order in which the recognizer finds the images easy; optimization raises it.
+    It says how well the order of the labels is the order in which the recognizer finds the images
+    easy; optimization raises it.
     """
     from fiqa.functional.agreement import spearman
 

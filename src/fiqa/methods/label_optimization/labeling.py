@@ -19,10 +19,12 @@ STAGE = "optimize"
 
 
 def optimized(job: Job, options: dict[str, Any], work: Work) -> Labels:
-    """Returns the prior labels handed out anew (fiqa.methods.label_optimization), and how far they moved.
+    """Returns the prior labels handed out anew (fiqa.methods.label_optimization), and how far they
+    moved.
 
-    `columns`: prior, moved (new rank less old rank, as a fraction of the images). `about`: mean and largest absolute move, Spearman's rho of old and new
-    labels, and of each with the mean mated similarity.
+    `columns`: prior, moved (new rank less old rank, as a fraction of the images). `about`: mean and
+    largest absolute move, Spearman's rho of old and new labels, and of each with the mean mated
+    similarity.
     """
     if job.prior is None or job.vectors is None:
         raise InputError("label_optimization needs a prior and embeddings.")
@@ -48,7 +50,8 @@ def optimized(job: Job, options: dict[str, Any], work: Work) -> Labels:
 
 
 def _advance(optimizer: LabelOptimizer, work: Work) -> None:
-    """Runs the optimizer to its end; part 0 holds the clusters, part k the sum after k repeats, and the last of them is where a rerun goes on."""
+    """Runs the optimizer to its end; part 0 holds the clusters, part k the sum after k repeats, and
+    the last of them is where a rerun goes on."""
     parts = work.parts(STAGE)
     saved = parts.paths() if parts else []
     for path in saved[:1] + saved[1:][-1:]:

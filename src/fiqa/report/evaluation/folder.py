@@ -1,4 +1,5 @@
-"""Writing an evaluation as a folder: index.html, plots (.svg, .png), tables (.csv, .md), numbers.json, summary.txt."""
+"""Writing an evaluation as a folder: index.html, plots (.svg, .png), tables (.csv, .md),
+numbers.json, summary.txt."""
 
 from __future__ import annotations
 
@@ -35,12 +36,14 @@ def write_report(
     thumbnails: PathLike | None = None,
     record: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Writes the report and returns its folder; every file is whole or absent, the sidecar `<out>.json` (where a `record` is given) comes last.
+    """Writes the report and returns its folder; every file is whole or absent, the sidecar
+    `<out>.json` (where a `record` is given) comes last.
 
     Args:
         found: what `evaluate` returned.
         out: the folder; files of the same names in it are written over.
-        thumbnails: folder of images named like the ids, with or without suffix, for the worst pairs; None shows no faces.
+        thumbnails: folder of images named like the ids, with or without suffix, for the worst
+            pairs; None shows no faces.
         record: what made it; see fiqa.data.store.make_record.
 
     Raises:
@@ -80,7 +83,8 @@ def write_tables(
     command: str = "",
     found: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Writes tables as .csv and .md, all of them as tables.json, and summary.txt; then the sidecar, with what the run `found`. Raises WriteError."""
+    """Writes tables as .csv and .md, all of them as tables.json, and summary.txt; then the sidecar,
+    with what the run `found`. Raises WriteError."""
     folder = Path(out)
     for table in tables:
         _write(folder / f"{table.name}.csv", table.csv().encode())
@@ -95,7 +99,8 @@ def write_tables(
 
 
 def guard_report(out: PathLike, read: Iterable[PathLike]) -> None:
-    """Refuses a folder in which a file that is read may be written over: one directly in it, of a kind that reports have.
+    """Refuses a folder in which a file that is read may be written over: one directly in it, of a
+    kind that reports have.
 
     Which tables and plots there will be is known only when they are made.
 
@@ -135,7 +140,8 @@ def _pictures(
 
 
 def _picture(folder: Path, name: str) -> NDArray[np.uint8] | None:
-    """The image of an id below the folder, None where there is none that can be read; an id cannot lead out of the folder."""
+    """The image of an id below the folder, None where there is none that can be read; an id cannot
+    lead out of the folder."""
     import cv2
 
     inside = folder.resolve()

@@ -1,4 +1,7 @@
-"""The evaluation as one HTML file: plots, tables, the protocol and the command under each. It loads nothing and runs nothing."""
+"""The evaluation as one HTML file: plots, tables, the protocol and the command under each.
+
+It loads nothing and runs nothing.
+"""
 
 from __future__ import annotations
 
@@ -65,9 +68,11 @@ def _lead(found: Evaluation) -> str:
     methods, recognizers = len(found.scores), len(found.recognizers)
     counts = found.counts
     return (
-        f"{methods} {'quality' if methods == 1 else 'qualities'}, {recognizers} recognizer{'s' if recognizers > 1 else ''}, {counts['images']:,} images, "
-        f"{counts['mated']:,} mated pairs of {counts['identities']:,} identities, {counts['nonmated']:,} non-mated pairs. "
-        f"Protocol {found.settings['protocol']}: {found.settings['description']}"
+        f"{methods} {'quality' if methods == 1 else 'qualities'}, {recognizers}"
+        f" recognizer{'s' if recognizers > 1 else ''}, {counts['images']:,} images,"
+        f" {counts['mated']:,} mated pairs of {counts['identities']:,} identities,"
+        f" {counts['nonmated']:,} non-mated pairs. Protocol {found.settings['protocol']}:"
+        f" {found.settings['description']}"
     )
 
 
@@ -117,7 +122,10 @@ def _figure(found: Evaluation, plot: Plot) -> str:
 
 def _table(found: Evaluation, table: Table) -> str:
     note = f'<p class="note">{escape(table.note)}</p>' if table.note else ""
-    return f'<div class="table"><h3>{escape(table.title)}</h3>{table_html(table)}{note}{_by(found)}</div>'
+    return (
+        "<div"
+        f' class="table"><h3>{escape(table.title)}</h3>{table_html(table)}{note}{_by(found)}</div>'
+    )
 
 
 def _by(found: Evaluation) -> str:
@@ -135,11 +143,15 @@ def _worst(found: Evaluation, result: RecognizerResult) -> str:
         return ""
     first = found.scores[0].name
     lead = (
-        f"Mated pairs that fail although {first} holds both images for good: what discarding removes last. "
-        f"Similarity at or below the threshold {result.threshold:.3f}; wrong identities show up here too."
+        f"Mated pairs that fail although {first} holds both images for good: what discarding"
+        f" removes last. Similarity at or below the threshold {result.threshold:.3f}; wrong"
+        " identities show up here too."
     )
     cards = "".join(_pair(pair) for pair in shown)
-    return f'<div class="table"><h3>Worst pairs</h3><p>{escape(lead)}</p><div class="pairs">{cards}</div>{_by(found)}</div>'
+    return (
+        f'<div class="table"><h3>Worst pairs</h3><p>{escape(lead)}</p><div'
+        f' class="pairs">{cards}</div>{_by(found)}</div>'
+    )
 
 
 def _pair(pair: WorstPair) -> str:
@@ -151,4 +163,7 @@ def _pair(pair: WorstPair) -> str:
         f"{escape(name)} {quality:.4g}"
         for name, quality in zip(pair.ids, pair.quality, strict=True)
     ]
-    return f'<div class="pair"><div>{"".join(pictures)}</div>similarity {pair.similarity:.3f}<br>{"<br>".join(lines)}</div>'
+    return (
+        f'<div class="pair"><div>{"".join(pictures)}</div>similarity'
+        f" {pair.similarity:.3f}<br>{'<br>'.join(lines)}</div>"
+    )

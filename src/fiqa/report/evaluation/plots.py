@@ -1,4 +1,5 @@
-"""The plots of an evaluation: discard curves with bands, areas, errors left, similarities, scores."""
+"""The plots of an evaluation: discard curves with bands, areas, errors left, similarities,
+scores."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ _POINTS = 600
 
 
 def plots(found: Evaluation) -> list[Plot]:
-    """Returns the plots of an evaluation, those of each recognizer together, in the order of the page."""
+    """Returns the plots of an evaluation, those of each recognizer together, in the order of the
+    page."""
     names = [result.name for result in found.recognizers]
     with style():
         made: list[Plot] = []
@@ -57,7 +59,10 @@ def _of_recognizer(found: Evaluation, result: RecognizerResult, stem: str) -> li
               partial(_errors, result=result), (WIDTH, tall)),
     ]  # fmt: skip
     if any(curve.curve.band is not None for curve in result.curves):
-        note = f"Each method before the others in grey, with its {found.settings['level']:.0%} band by identity bootstrap; {line}"
+        note = (
+            f"Each method before the others in grey, with its {found.settings['level']:.0%} band by"
+            f" identity bootstrap; {line}"
+        )
         shown.append(
             drawn(f"bands_{stem}", "Each curve with its band", note, "Small discard curves, one per method, with a confidence band",
                   partial(_bands, result=result, limit=limits[0]), (WIDTH, 0.5 + 2.1 * ((methods + 1) // 2)))
@@ -241,7 +246,10 @@ def _det(found: Evaluation) -> Plot:
         f"{r.name}: {r.counts['mated']:,} mated, {r.counts['nonmated']:,} non-mated"
         for r in found.recognizers
     ]
-    caption = f"All images, nothing discarded; a dot marks the FMR of the discard curves. {'; '.join(rows)}."
+    caption = (
+        "All images, nothing discarded; a dot marks the FMR of the discard curves."
+        f" {'; '.join(rows)}."
+    )
     return drawn(
         "det",
         "Recognition errors of all images",
@@ -266,7 +274,10 @@ def _scores(found: Evaluation) -> Plot:
         for axes in grid[len(found.scores) :]:
             axes.set_visible(False)
 
-    caption = f"How each quality is spread over the same {found.counts['images']:,} images, on its own scale (40 bins)."
+    caption = (
+        f"How each quality is spread over the same {found.counts['images']:,} images, on its own"
+        " scale (40 bins)."
+    )
     return drawn(
         "scores", "Scores", caption, "Histograms of each quality", draw, (WIDTH, 0.2 + 1.5 * rows)
     )

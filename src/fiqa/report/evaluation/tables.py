@@ -1,4 +1,7 @@
-"""The tables of an evaluation: areas with intervals, errors left, verification, scores. Every one says its protocol and its counts."""
+"""The tables of an evaluation: areas with intervals, errors left, verification, scores.
+
+Every one says its protocol and its counts.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,8 @@ def evaluation_tables(found: Evaluation) -> Evaluation:
 
 
 def protocol_line(found: Evaluation, result: RecognizerResult, *, short: bool = False) -> str:
-    """Returns one line that says how the numbers of a recognizer were made, and of how many pairs and errors; `short` for under a plot."""
+    """Returns one line that says how the numbers of a recognizer were made, and of how many pairs
+    and errors; `short` for under a plot."""
     settings, counts = found.settings, result.counts
     rate = (
         f"FMR {settings['fmr']:g}"
@@ -35,19 +39,24 @@ def protocol_line(found: Evaluation, result: RecognizerResult, *, short: bool = 
     )
     if short:
         return (
-            f"protocol {settings['protocol']}, {rate}, {settings['pairs']}; {counts['mated']:,} mated with {counts['errors']:,} errors at discard 0, "
-            f"{counts['nonmated']:,} non-mated."
+            f"protocol {settings['protocol']}, {rate}, {settings['pairs']}; {counts['mated']:,}"
+            f" mated with {counts['errors']:,} errors at discard 0, {counts['nonmated']:,}"
+            " non-mated."
         )
     parts = [
         f"protocol {settings['protocol']}, {rate}, threshold {result.threshold:.4g} at discard 0",
-        f"{settings['pairs']}: {counts['mated']:,} mated of {found.counts['identities']:,} identities, {counts['nonmated']:,} non-mated",
+        (
+            f"{settings['pairs']}: {counts['mated']:,} mated of {found.counts['identities']:,}"
+            f" identities, {counts['nonmated']:,} non-mated"
+        ),
         f"{counts['errors']:,} errors at discard 0 (FNMR {result.fnmr:.4g})",
     ]
     if counts["nonmated"]:
         parts.append(f"lowest FMR these pairs resolve {counts['resolvable_fmr']:.2g}")
     if settings["draws"] and any(curve.curve.band is not None for curve in result.curves):
         parts.append(
-            f"[ ] {settings['level']:.0%} by {settings['draws']} resamples of identities, seed {settings['seed']}"
+            f"[ ] {settings['level']:.0%} by {settings['draws']} resamples of identities, seed"
+            f" {settings['seed']}"
         )
     return "; ".join(parts) + "."
 
@@ -83,7 +92,10 @@ def _areas(found: Evaluation, result: RecognizerResult) -> Table:
         [curve.name, *_area_cells(curve, limits, banded), *(_gap(curve) if compared else [])]
         for curve in result.curves
     ]
-    title = f"{result.name}: area under the discard curve, relative to the FNMR at discard 0 (lower is better, 1: no help)"
+    title = (
+        f"{result.name}: area under the discard curve, relative to the FNMR at discard 0 (lower is"
+        " better, 1: no help)"
+    )
     return Table(
         f"areas_{_stem(found, result)}", title, columns, rows, protocol_line(found, result)
     )
@@ -130,7 +142,10 @@ def _forms(found: Evaluation, result: RecognizerResult) -> Table:
         ]
         for curve in result.curves
     ]
-    title = f"{result.name}: the area in its three forms (raw; relative to the FNMR at discard 0; less the theoretical best)"
+    title = (
+        f"{result.name}: the area in its three forms (raw; relative to the FNMR at discard 0; less"
+        " the theoretical best)"
+    )
     return Table(
         f"forms_{_stem(found, result)}", title, columns, rows, protocol_line(found, result)
     )
@@ -159,7 +174,10 @@ def _verification(found: Evaluation) -> Table:
         rows.append(
             [result.name, *cells, *([None if accuracy is None else accuracy.mean] if folds else [])]
         )
-    note = "Exact on these pairs, nothing discarded. A dash: a FAR that the non-mated pairs cannot resolve."
+    note = (
+        "Exact on these pairs, nothing discarded. A dash: a FAR that the non-mated pairs cannot"
+        " resolve."
+    )
     title = "Verification of all images"
     return Table(
         "verification", title, [*columns, *(["fold accuracy"] if folds else [])], rows, note, 4
@@ -190,9 +208,9 @@ def _scores(found: Evaluation) -> Table:
             [scores.name, scores.kind, len(ordered), scores.absent, *ends, *shape, scores.scale]
         )
     note = (
-        "Spread on the score's own scale brought to 0..1, entropy in nats of 20 bins (at most 2.996); a dash where that scale is open. "
-        f"{found.counts['images']:,} images, "
-        f"{found.counts['left_out']:,} left out."
+        "Spread on the score's own scale brought to 0..1, entropy in nats of 20 bins (at most"
+        f" 2.996); a dash where that scale is open. {found.counts['images']:,} images,"
+        f" {found.counts['left_out']:,} left out."
     )
     return Table("scores", "The scores", columns, rows, note)
 

@@ -31,9 +31,9 @@ _REASONS = MappingProxyType(
 
 
 class Deployed(NamedTuple):
-    """What becomes of a trained network in a model file: `net` (N,3,S,S) -> one tensor (N,K) for each of `outputs`, the quality first; `about` what it is, in a
-    few words for its card; `any_size` whether it takes other sizes of crops than it was trained with.
-    """
+    """What becomes of a trained network in a model file: `net` (N,3,S,S) -> one tensor (N,K) for
+    each of `outputs`, the quality first; `about` what it is, in a few words for its card;
+    `any_size` whether it takes other sizes of crops than it was trained with."""
 
     net: nn.Module
     outputs: tuple[ModelOutput, ...]
@@ -45,9 +45,11 @@ class Deployed(NamedTuple):
 class Targets:
     """What is known of the B rows of a batch, as tensors on the device of training.
 
-    `label` (B,) float; `factors` (B,F) float, NaN where unknown; `weight` (B,) float, 0 where an augmentation has made the label void; `confidence` (B,) float
-    in the label, 1 unless the recipe has data.confidence; `identity` (B,) int64, 0..C-1 over the people to train on; `group` (B,) int64, the person and level
-    inside which labels have an order, -1 in none; `order` (B,) float, that order; `row` (B,) int64, the row in Examples.
+    `label` (B,) float; `factors` (B,F) float, NaN where unknown; `weight` (B,) float, 0 where an
+    augmentation has made the label void; `confidence` (B,) float in the label, 1 unless the recipe
+    has data.confidence; `identity` (B,) int64, 0..C-1 over the people to train on; `group` (B,)
+    int64, the person and level inside which labels have an order, -1 in none; `order` (B,) float,
+    that order; `row` (B,) int64, the row in Examples.
     """
 
     label: Tensor
@@ -71,7 +73,8 @@ class Targets:
 
 
 class Objective(nn.Module):
-    """What is minimized. Parameters and buffers are checkpointed with the run and are no part of the exported weights.
+    """What is minimized. Parameters and buffers are checkpointed with the run and are no part of
+    the exported weights.
 
     Args:
         recipe: of the run.
@@ -79,10 +82,12 @@ class Objective(nn.Module):
     """
 
     TERMS: ClassVar[tuple[str, ...]] = ()
-    """Names of the terms beside "loss", each beginning with loss_, in the order of the columns in metrics.csv."""
+    """Names of the terms beside "loss", each beginning with loss_, in the order of the columns in
+    metrics.csv."""
 
     LABEL_SCALE: ClassVar[bool] = False
-    """Whether the quality is a guess of the labels, on their scale: its spread is then compared with theirs."""
+    """Whether the quality is a guess of the labels, on their scale: its spread is then compared
+    with theirs."""
 
     def __init__(self, recipe: Recipe, data: Examples) -> None:
         super().__init__()
@@ -90,17 +95,22 @@ class Objective(nn.Module):
 
     @classmethod
     def network(cls, recipe: Recipe) -> nn.Module:
-        """Returns the network with random weights: (N,3,S,S) float -> (N,K) float; its `backbone` takes `model.weights`."""
+        """Returns the network with random weights: (N,3,S,S) float -> (N,K) float; its `backbone`
+        takes `model.weights`."""
         raise NotImplementedError
 
     @classmethod
     def scores(cls, output: Tensor) -> Tensor:
-        """Returns the quality and the factors (N, 1 + F) in what the network gave, F the factors of `model.factors`."""
+        """Returns the quality and the factors (N, 1 + F) in what the network gave, F the factors of
+        `model.factors`."""
         return output
 
     @classmethod
     def deployed(cls, recipe: Recipe, net: nn.Module, folder: Path) -> Deployed:
-        """Returns what `fiqa export` writes of the trained network; `folder` is the run's. Here: the `scores`, quality and factors apart."""
+        """Returns what `fiqa export` writes of the trained network; `folder` is the run's.
+
+        Here: the `scores`, quality and factors apart.
+        """
         outputs, factors = [ModelOutput(name="quality", role="quality")], recipe.model.factors
         if factors:
             reasons = {factor: _REASONS[factor] for factor in factors if factor in _REASONS}
@@ -116,22 +126,26 @@ class Objective(nn.Module):
         )
 
     def losses(self, output: Tensor, batch: Targets) -> Mapping[str, Tensor]:
-        """Returns "loss", which is minimized, and the TERMS it is made of that apply at this step; each a scalar."""
+        """Returns "loss", which is minimized, and the TERMS it is made of that apply at this step;
+        each a scalar."""
         raise NotImplementedError
 
     def end_epoch(self, epoch: int, give: Callable[[Rows], Iterator[Tensor]], folder: Path) -> None:
-        """Called after the last step of `epoch` (from 0) and before it is evaluated and saved. With several processes each calls it, and all then go on with
-        the buffers of the first.
+        """Called after the last step of `epoch` (from 0) and before it is evaluated and saved.
+
+        With several processes each calls it, and all then go on with the buffers of the first.
 
         Args:
             epoch: which one is done.
-            give: yields what the network in evaluation mode gives for some rows of the data, as they are, a batch (n,K) at a time.
+            give: yields what the network in evaluation mode gives for some rows of the data, as
+                they are, a batch (n,K) at a time.
             folder: the run's.
         """
 
 
 class Served(nn.Module):
-    """A trained network as a model file has it: (quality (N,1), factors (N,F)), quality alone where there are no factors."""
+    """A trained network as a model file has it: (quality (N,1), factors (N,F)), quality alone where
+    there are no factors."""
 
     def __init__(self, net: nn.Module, kind: type[Objective], *, factors: bool) -> None:
         super().__init__()

@@ -1,9 +1,11 @@
-"""CLIB-FIQA: quality and five factors learned together as marginals of one joint distribution, with the confidence of each label calibrated half-way.
+"""CLIB-FIQA: quality and five factors learned together as marginals of one joint distribution, with
+the confidence of each label calibrated half-way.
 
     [1] Ou, Li, Wang, Kwong: CLIB-FIQA, CVPR 2024.
 
-One run has both stages. Stage 1 fits quality and factors, and the merged-factor network beside them. At its end the confidence of every image is computed and
-written to confidence.parquet; stage 2 goes on with soft labels as sharp as their confidence.
+One run has both stages. Stage 1 fits quality and factors, and the merged-factor network beside
+them. At its end the confidence of every image is computed and written to confidence.parquet; stage
+2 goes on with soft labels as sharp as their confidence.
 """
 
 from __future__ import annotations
@@ -42,7 +44,8 @@ class ClibObjective(Objective):
 
     That is their mean (or sum), and in stage 1 the merged-factor network's own EMD comes to it.
 
-    The labels file must have the columns of `fiqa label clib_fiqa`: value, and a word of the prompts for each factor. The network gives (N,360).
+    The labels file must have the columns of `fiqa label clib_fiqa`: value, and a word of the
+    prompts for each factor. The network gives (N,360).
     """
 
     LABEL_SCALE = True
@@ -70,7 +73,8 @@ class ClibObjective(Objective):
 
     @classmethod
     def network(cls, recipe: Recipe) -> JointNet:
-        """Returns the offline form, or CLIP's image tower before a constant text matrix where `tower` names a CLIP."""
+        """Returns the offline form, or CLIP's image tower before a constant text matrix where
+        `tower` names a CLIP."""
         own = recipe.own(ClibFiqa)
         if not own.tower:
             body = recipe.model
@@ -90,7 +94,8 @@ class ClibObjective(Objective):
 
     @classmethod
     def deployed(cls, recipe: Recipe, net: nn.Module, folder: Path) -> Deployed:
-        """Returns quality, the five factors and the probabilities behind them, before a constant text matrix; where there was a stage 1, the confidence too."""
+        """Returns quality, the five factors and the probabilities behind them, before a constant
+        text matrix; where there was a stage 1, the confidence too."""
         own, joint, merged = recipe.own(ClibFiqa), cast("JointNet", net), None
         if own.stage1 and not recipe.data.confidence:
             merged = MergedFactors()
@@ -135,7 +140,8 @@ class ClibObjective(Objective):
         return {"loss": total, **terms}
 
     def end_epoch(self, epoch: int, give: Callable[[Rows], Iterator[Tensor]], folder: Path) -> None:
-        """Computes the confidence of every image at the end of stage 1 and writes it to confidence.parquet: id, value, and the three opinions it weighs."""
+        """Computes the confidence of every image at the end of stage 1 and writes it to
+        confidence.parquet: id, value, and the three opinions it weighs."""
         if self.own.dynamic:
             self.means = torch.stack([self.means[1], self.sums / self.steps.clamp_min(1)])
             self.sums.zero_()
@@ -163,15 +169,17 @@ class ClibObjective(Objective):
 
     def _opinions(self, output: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         with torch.no_grad():
-            return marginals(output)["quality"].cpu().numpy(), self.merged(
-                factor_joint(output)
-            ).cpu().numpy()
+            return (
+                marginals(output)["quality"].cpu().numpy(),
+                self.merged(factor_joint(output)).cpu().numpy(),
+            )
 
     def _stage_1(self) -> bool:
         return self.own.stage1 > 0 and not bool(self.calibrated)
 
     def _reweighted(self, parts: Tensor) -> Tensor:
-        """The weights of the dynamic weight average, all 1 where it is off or there are not two epochs to compare yet."""
+        """The weights of the dynamic weight average, all 1 where it is off or there are not two
+        epochs to compare yet."""
         if not self.own.dynamic:
             return torch.ones_like(parts)
         self.sums += parts
@@ -193,9 +201,11 @@ def confidence_path(folder: Path) -> Path:
 def factor_levels(
     labels: str, ids: NDArray[np.str_], factors: tuple[str, ...]
 ) -> NDArray[np.int64]:
-    """Returns (N,F) positions in fiqa.methods.clib_fiqa.GRID of the words in a labels file, -1 where it has none.
+    """Returns (N,F) positions in fiqa.methods.clib_fiqa.GRID of the words in a labels file, -1
+    where it has none.
 
-    Raises: InputError (a column is missing, a word that is none of the factor's, a factor without any label), ReadError.
+    Raises: InputError (a column is missing, a word that is none of the factor's, a factor without
+    any label), ReadError.
     """
     result = np.full((len(ids), len(factors)), -1, np.int64)
     frame = read_table(labels)
@@ -218,7 +228,8 @@ def factor_levels(
         result[:, column] = known[place]
         if not (result[:, column] >= 0).any():
             raise InputError(
-                f"{labels!r} must hold {name} of at least one image; take it out of clib_fiqa.factors."
+                f"{labels!r} must hold {name} of at least one image; take it out of"
+                " clib_fiqa.factors."
             )
     return result
 
@@ -234,7 +245,8 @@ def _clip_net(recipe: Recipe, name: str) -> JointNet:
         or recipe.model.std != wanted.std
     ):
         raise InputError(
-            f"a recipe for {name!r} must have data.size = {found.size}, model.mean = {list(wanted.mean)} and model.std = {list(wanted.std)}."
+            f"a recipe for {name!r} must have data.size = {found.size}, model.mean ="
+            f" {list(wanted.mean)} and model.std = {list(wanted.std)}."
         )
     return JointNet(found.image, nn.Identity(), Constant(found.text), found.scale)
 

@@ -1,4 +1,5 @@
-"""CR-FIQA: a recognizer and a quality learned together, the quality from how classifiable each face is at the moment; see fiqa.methods.cr_fiqa."""
+"""CR-FIQA: a recognizer and a quality learned together, the quality from how classifiable each face
+is at the moment; see fiqa.methods.cr_fiqa."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ __all__ = ["CRFIQA", "OBJECTIVE"]
 
 
 class CRFIQA(Objective):
-    """ArcFace over the people to train on, plus `weight` times smooth L1 between the quality and their classifiability; the network gives (N, 1 + D)."""
+    """ArcFace over the people to train on, plus `weight` times smooth L1 between the quality and
+    their classifiability; the network gives (N, 1 + D)."""
 
     TERMS = ("loss_arcface", "loss_quality")
 

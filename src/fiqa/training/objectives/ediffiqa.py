@@ -1,4 +1,5 @@
-"""eDifFIQA's student: the teacher's quality and a recognizer's vector, from one network; see fiqa.methods.ediffiqa."""
+"""eDifFIQA's student: the teacher's quality and a recognizer's vector, from one network; see
+fiqa.methods.ediffiqa."""
 
 from __future__ import annotations
 
@@ -21,9 +22,11 @@ __all__ = ["OBJECTIVE", "EDifFIQA"]
 
 
 class EDifFIQA(Objective):
-    """The labels are those of `fiqa label ediffiqa`; the network gives (N, 1 + D), D that of the recognizer.
+    """The labels are those of `fiqa label ediffiqa`; the network gives (N, 1 + D), D that of the
+    recognizer.
 
-    Raises: InputError (vectors of another length than the network's, or that lack an image to train on), ReadError.
+    Raises: InputError (vectors of another length than the network's, or that lack an image to train
+    on), ReadError.
     """
 
     TERMS = ("loss_embedding", "loss_quality")
@@ -37,7 +40,8 @@ class EDifFIQA(Objective):
         found, dim = recognizer_vectors(own.embeddings, data), vector_length(recipe, own.dim)
         if found.shape[1] != dim:
             raise InputError(
-                f"ediffiqa.dim (or model.embedding where it is 0) must be the length of the vectors in {own.embeddings!r}, {found.shape[1]}, got {dim}."
+                "ediffiqa.dim (or model.embedding where it is 0) must be the length of the vectors"
+                f" in {own.embeddings!r}, {found.shape[1]}, got {dim}."
             )
         self.register_buffer("vectors", found, persistent=False)
         self.register_buffer("centers", _centers(own, data, found), persistent=False)
@@ -76,7 +80,8 @@ OBJECTIVE = EDifFIQA
 
 
 def _centers(own: settings.EDifFIQA, data: Examples, vectors: Tensor) -> Tensor:
-    """Returns (C,D) the sum of the best training images of each person, 0 where there are too few."""
+    """Returns (C,D) the sum of the best training images of each person, 0 where there are too
+    few."""
     people = int(data.classes.max(initial=-1)) + 1
     total = torch.zeros(people, vectors.shape[1])
     if own.rule != "published":

@@ -1,4 +1,5 @@
-"""MagFace: a recognizer whose vector is the longer the easier the face; see fiqa.methods.magface."""
+"""MagFace: a recognizer whose vector is the longer the easier the face; see
+fiqa.methods.magface."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ __all__ = ["OBJECTIVE", "MagFace"]
 
 
 class MagFace(Objective):
-    """The margin softmax with a margin that grows with the length, plus `weight` times the penalty of short vectors; the network gives (N,D) vectors."""
+    """The margin softmax with a margin that grows with the length, plus `weight` times the penalty
+    of short vectors; the network gives (N,D) vectors."""
 
     TERMS = ("loss_margin", "loss_length")
 

@@ -1,4 +1,5 @@
-"""What several objectives need: the mated pairs inside a batch, and a recognizer's vectors by row."""
+"""What several objectives need: the mated pairs inside a batch, and a recognizer's vectors by
+row."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ __all__ = ["mated_pairs", "recognizer_vectors", "require_mates"]
 
 
 def mated_pairs(identity: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns the rows (P,) and (P,) of every two faces of one person, the first before the second, for (N,) int codes.
+    """Returns the rows (P,) and (P,) of every two faces of one person, the first before the second,
+    for (N,) int codes.
 
     `identity` below 0 is nobody's.
     """
@@ -32,14 +34,17 @@ def require_mates(recipe: Recipe) -> None:
     """Raises InputError where the recipe does not bring mates together in a batch."""
     if recipe.data.per_identity < 2:
         raise InputError(
-            f"data.per_identity must be at least 2 for {recipe.loss.objective}, which compares images of one person, got 1."
+            f"data.per_identity must be at least 2 for {recipe.loss.objective}, which compares"
+            " images of one person, got 1."
         )
 
 
 def recognizer_vectors(path: str | os.PathLike[str], data: Examples) -> Tensor:
-    """Returns the unit vectors (N,D) float32 of the rows of `data`, from a file of embeddings, joined by id.
+    """Returns the unit vectors (N,D) float32 of the rows of `data`, from a file of embeddings,
+    joined by id.
 
-    Raises: ReadError, InputError (the file cannot be used, or lacks an image to train on).
+    Raises:
+        ReadError, InputError: the file cannot be used, or lacks an image to train on.
     """
     known = read_embeddings(path)
     order = np.argsort(known.id)
@@ -50,7 +55,7 @@ def recognizer_vectors(path: str | os.PathLike[str], data: Examples) -> Tensor:
     missing = data.training[~here[data.training]]
     if len(missing):
         raise InputError(
-            f"embeddings must have every image to train on; {len(missing)} of {len(data.training)} are not in {os.fspath(path)!r}, the "
-            f"first is {str(data.ids[missing[0]])!r}."
+            f"embeddings must have every image to train on; {len(missing)} of {len(data.training)}"
+            f" are not in {os.fspath(path)!r}, the first is {str(data.ids[missing[0]])!r}."
         )
     return torch.from_numpy(np.where(here[:, None], known.vector[place], np.float32(0)))

@@ -1,4 +1,5 @@
-"""PFE: the variance of each dimension of an embedding, learned from mated pairs; see fiqa.methods.pfe."""
+"""PFE: the variance of each dimension of an embedding, learned from mated pairs; see
+fiqa.methods.pfe."""
 
 from __future__ import annotations
 
@@ -17,9 +18,11 @@ __all__ = ["OBJECTIVE", "PFE"]
 
 
 class PFE(Objective):
-    """The network gives (N,D) logarithms of variances; the means are the vectors of a recognizer, from a file.
+    """The network gives (N,D) logarithms of variances; the means are the vectors of a recognizer,
+    from a file.
 
-    Raises: InputError (no mates in a batch, vectors of another length than pfe.dim, or that lack an image to train on), ReadError.
+    Raises: InputError (no mates in a batch, vectors of another length than pfe.dim, or that lack an
+    image to train on), ReadError.
     """
 
     vectors: Tensor
@@ -31,7 +34,8 @@ class PFE(Objective):
         found = recognizer_vectors(own.embeddings, data)
         if found.shape[1] != own.dim:
             raise InputError(
-                f"pfe.dim must be the length of the vectors in {own.embeddings!r}, {found.shape[1]}, got {own.dim}."
+                f"pfe.dim must be the length of the vectors in {own.embeddings!r},"
+                f" {found.shape[1]}, got {own.dim}."
             )
         self.register_buffer("vectors", found, persistent=False)
 

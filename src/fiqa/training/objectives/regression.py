@@ -1,4 +1,5 @@
-"""A quality (and factors) learned from labels directly: L1 or smooth L1, the pairwise ranking loss, the factors.
+"""A quality (and factors) learned from labels directly: L1 or smooth L1, the pairwise ranking loss,
+the factors.
 
 The terms are pure functions on tensors, each a scalar that carries the gradient of its predictions.
 
@@ -21,7 +22,8 @@ __all__ = ["OBJECTIVE", "Regression", "factor_l1", "ranking", "weighted_l1", "we
 
 
 class Regression(Objective):
-    """`loss.weight` times the quality term, plus `loss.ranking` and `loss.factors` times theirs; the network gives (N, 1 + F).
+    """`loss.weight` times the quality term, plus `loss.ranking` and `loss.factors` times theirs;
+    the network gives (N, 1 + F).
 
     Raises:
         InputError: labels outside 0..1 and a model.output that ends there.
@@ -35,8 +37,12 @@ class Regression(Objective):
         low, high = float(data.label.min()), float(data.label.max())
         if recipe.model.output != "linear" and not (low >= 0 and high <= 1):
             raise InputError(
-                f"labels must lie in 0..1 for model.output = {recipe.model.output!r}, got {low:g}..{high:g}.",
-                hint='data.rescale = true brings them there; model.output = "linear" keeps their scale',
+                f"labels must lie in 0..1 for model.output = {recipe.model.output!r}, got"
+                f" {low:g}..{high:g}.",
+                hint=(
+                    'data.rescale = true brings them there; model.output = "linear" keeps their'
+                    " scale"
+                ),
             )
 
     @classmethod
@@ -82,18 +88,21 @@ def weighted_l1(pred: Tensor, target: Tensor, weight: Tensor) -> Tensor:
 
 
 def weighted_smooth_l1(pred: Tensor, target: Tensor, weight: Tensor, *, beta: float) -> Tensor:
-    """Returns the weighted mean of d^2 / (2 beta) where d = |pred - target| is below `beta`, else d - beta / 2. Args as weighted_l1; beta > 0."""
+    """Returns the weighted mean of d^2 / (2 beta) where d = |pred - target| is below `beta`, else d
+    - beta / 2. Args as weighted_l1; beta > 0."""
     return _mean(functional.smooth_l1_loss(pred, target, reduction="none", beta=beta), weight)
 
 
 def ranking(pred: Tensor, target: Tensor, group: Tensor) -> Tensor:
-    """Returns the mean of log(1 + exp(-s_ij (pred_i - pred_j))) over the pairs of one group whose targets differ, s_ij = sign(target_i - target_j) [1].
+    """Returns the mean of log(1 + exp(-s_ij (pred_i - pred_j))) over the pairs of one group whose
+    targets differ, s_ij = sign(target_i - target_j) [1].
 
     Args:
         pred, target: (N,) float.
         group: (N,) int; images of one group are compared, and -1 is in none.
 
-    Returns: a scalar; 0 where there is no pair.
+    Returns:
+        a scalar; 0 where there is no pair.
     """
     i, j = torch.triu_indices(len(pred), len(pred), offset=1, device=pred.device)
     sign = torch.sign(target[i] - target[j])

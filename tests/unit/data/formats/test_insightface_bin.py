@@ -1,4 +1,5 @@
-"""InsightFace .bin: every form of item and flag that the field's files have, and clean errors for the rest."""
+"""InsightFace .bin: every form of item and flag that the field's files have, and clean errors for
+the rest."""
 
 from __future__ import annotations
 
@@ -141,7 +142,8 @@ def test_files_that_are_none(tmp_path: Path) -> None:
 
 
 def test_one_image_claimed_many_times_costs_little() -> None:
-    """Many references to one object are hashed once; many arrays over the same bytes are refused."""
+    """Many references to one object are hashed once; many arrays over the same bytes are
+    refused."""
     image = b"\xff" * 1_000_000
     start = time.process_time()
     assert (

@@ -40,7 +40,8 @@ class Calls:
 
 
 class State:
-    """Pickles as NEWOBJ (protocol 2 up) or copyreg._reconstructor (below), then BUILD with __setstate__."""
+    """Pickles as NEWOBJ (protocol 2 up) or copyreg._reconstructor (below), then BUILD with
+    __setstate__."""
 
     def __init__(self) -> None:
         self.x = 1

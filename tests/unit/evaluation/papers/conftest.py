@@ -15,7 +15,8 @@ from fiqa.types import Embeddings, Quality
 
 @pytest.fixture(scope="package")
 def here() -> dict[str, Any]:
-    """15 people with 25 images each, a label in 0..1, a score near it, and one on another scale; two recognizers."""
+    """15 people with 25 images each, a label in 0..1, a score near it, and one on another scale;
+    two recognizers."""
     rng = np.random.default_rng(3)
     n = 375
     true = rng.random(n)

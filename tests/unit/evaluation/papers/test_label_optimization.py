@@ -1,4 +1,5 @@
-"""The tables of label optimization: the recognizer that made the labels first, and the ablation where there is one."""
+"""The tables of label optimization: the recognizer that made the labels first, and the ablation
+where there is one."""
 
 from __future__ import annotations
 

@@ -13,7 +13,8 @@ from fiqa.faces.factors import cpbd
 
 
 def slow_cpbd(image: np.ndarray, block: int) -> float:
-    """Narvekar and Karam, pixel by pixel, with the exponent 3.6 and the histogram in whole percent that the authors' program uses."""
+    """Narvekar and Karam, pixel by pixel, with the exponent 3.6 and the histogram in whole percent
+    that the authors' program uses."""
     height, width = image.shape
     padded = np.pad(image.astype(int), 1, mode="reflect")
     dx, dy = np.zeros((height, width), np.int16), np.zeros((height, width), np.int16)

@@ -1,4 +1,5 @@
-"""Tiny CLIPs: a folder as the hub has it, and state dicts with the names and shapes of the published ones; random weights, the prompts' words."""
+"""Tiny CLIPs: a folder as the hub has it, and state dicts with the names and shapes of the
+published ones; random weights, the prompts' words."""
 
 from __future__ import annotations
 
@@ -153,7 +154,8 @@ def _transformer(width: int, patch: int, grid: int) -> dict[str, tuple[int, ...]
 
 @pytest.fixture(scope="session")
 def published() -> Callable[..., dict[str, Any]]:
-    """Makes a state dict of CLIP in its authors' names: `kind` resnet (two by two places for the attention) or transformer, both for 64 x 64 pixels."""
+    """Makes a state dict of CLIP in its authors' names: `kind` resnet (two by two places for the
+    attention) or transformer, both for 64 x 64 pixels."""
 
     def make(kind: str, *, width: int = WIDTH) -> dict[str, Any]:
         import torch

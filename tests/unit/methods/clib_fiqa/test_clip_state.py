@@ -1,4 +1,5 @@
-"""A state dict in CLIP's own names becomes networks that compute what CLIP's own code does, written apart here; anything else is refused by its keys."""
+"""A state dict in CLIP's own names becomes networks that compute what CLIP's own code does, written
+apart here; anything else is refused by its keys."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ from fiqa.methods.clib_fiqa.towers import ImageTransformer, prompt_tokens, text_
 
 
 def _attention(query, others, weight, bias, out, heads, mask=None):
-    """(Q,N,C) asks (L,N,C), by torch's own multi-head attention; `weight` and `bias` of query, key and value one above the other."""
+    """(Q,N,C) asks (L,N,C), by torch's own multi-head attention; `weight` and `bias` of query, key
+    and value one above the other."""
     return functional.multi_head_attention_forward(
         query, others, others, query.shape[-1], heads, weight, bias, None, None, False, 0.0, out[0], out[1],
         training=False, need_weights=False, attn_mask=mask,
@@ -188,7 +190,10 @@ def test_keys_that_differ_are_named(kind, published):
 def test_a_state_of_something_else_and_odd_widths_are_refused(published):
     with pytest.raises(
         WeightsError,
-        match=r"missing: token_embedding.weight, positional_embedding, ln_final.weight. It begins with: nothing",
+        match=(
+            r"missing: token_embedding.weight, positional_embedding, ln_final.weight. It begins"
+            r" with: nothing"
+        ),
     ):
         clip_of({}, "'x.pt'")
     with pytest.raises(WeightsError, match=r"must be a multiple of 64 wide, got 100"):

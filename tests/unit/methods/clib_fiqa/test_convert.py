@@ -77,7 +77,10 @@ def test_what_is_not_such_a_file_is_refused(published, clip_folder, tmp_path):
     torch.save(state, tmp_path / "other.pt")
     with pytest.raises(
         WeightsError,
-        match=r"other\.pt' must hold the weights of a CLIP; missing: visual\.conv2\.weight; unexpected: visual\.fc\.weight",
+        match=(
+            r"other\.pt' must hold the weights of a CLIP; missing: visual\.conv2\.weight;"
+            r" unexpected: visual\.fc\.weight"
+        ),
     ):
         converted("other.pt")
     (tmp_path / "bad.pth").write_bytes(pickle.dumps(print))

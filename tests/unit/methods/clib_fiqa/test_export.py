@@ -1,4 +1,5 @@
-"""A CLIB-FIQA run, from its recipe to a file that scores and explains with its own factors: the offline form and a CLIP's tower."""
+"""A CLIB-FIQA run, from its recipe to a file that scores and explains with its own factors: the
+offline form and a CLIP's tower."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Expression: an open or a wide mouth is exaggerated, a closed one is not, and an unknown one is missing."""
+"""Expression: an open or a wide mouth is exaggerated, a closed one is not, and an unknown one is
+missing."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from fiqa.types import Faces
 
 
 def _face(*, gap: int = 0, wide: float = 0.0, size: int = 112, tone: int = 150) -> Faces:
-    """Skin with lips, a dark gap of some rows between them, and landmarks at the template's points."""
+    """Skin with lips, a dark gap of some rows between them, and landmarks at the template's
+    points."""
     crop = np.full((112, 112, 3), tone, np.uint8)
     cv2.ellipse(crop, (56, 93 + gap // 2), (15, 4 + gap), 0, 0, 360, (int(0.8 * tone),) * 3, -1)
     if gap:

@@ -1,4 +1,5 @@
-"""The network of a CLIB-FIQA model, against numpy: marginals, factor qualities, confidence; the file gives what it gives."""
+"""The network of a CLIB-FIQA model, against numpy: marginals, factor qualities, confidence; the
+file gives what it gives."""
 
 from __future__ import annotations
 
@@ -13,14 +14,14 @@ from fiqa.runtime.onnx import open_session
 
 torch = pytest.importorskip("torch")
 
-from fiqa.methods.clib_fiqa.graph import (
+from fiqa.methods.clib_fiqa.graph import (  # noqa: E402
     FACTORS,
     OUTPUTS,
     ClibGraph,
     agreement,
     card_outputs,
     measure_names,
-)  # noqa: E402
+)
 from fiqa.nets.to_onnx import onnx_bytes  # noqa: E402
 
 

@@ -43,7 +43,8 @@ def test_lengths_do_not_matter_and_the_scale_does():
 
 
 def test_marginals_read_the_words_of_the_prompts():
-    """Mass on prompt k must appear at the words that prompt k says: an oracle that knows nothing of axes."""
+    """Mass on prompt k must appear at the words that prompt k says: an oracle that knows nothing of
+    axes."""
     found = marginals(torch.eye(360))
     for name, words in GRID.items():
         for k, prompt in enumerate(PROMPTS):

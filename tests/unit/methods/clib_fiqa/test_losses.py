@@ -1,4 +1,5 @@
-"""The losses of CLIB-FIQA against loops, the other implementation, and values worked out by hand."""
+"""The losses of CLIB-FIQA against loops, the other implementation, and values worked out by
+hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""CLIP's towers with tiny models of the real classes: what transformers computes, the prompts once, and clear errors."""
+"""CLIP's towers with tiny models of the real classes: what transformers computes, the prompts once,
+and clear errors."""
 
 from __future__ import annotations
 
@@ -17,7 +18,12 @@ transformers = pytest.importorskip("transformers")
 
 from fiqa.methods.clib_fiqa.graph import OUTPUTS, ClibGraph  # noqa: E402
 from fiqa.methods.clib_fiqa.joint import marginals  # noqa: E402
-from fiqa.methods.clib_fiqa.towers import clip_input, prompt_tokens, state_towers, towers  # noqa: E402
+from fiqa.methods.clib_fiqa.towers import (  # noqa: E402
+    clip_input,
+    prompt_tokens,
+    state_towers,
+    towers,
+)
 from fiqa.nets.to_onnx import onnx_bytes  # noqa: E402
 from fiqa.runtime.onnx import open_session  # noqa: E402
 from fiqa.runtime.preprocess import prepare  # noqa: E402
@@ -29,7 +35,8 @@ def found(clip_folder):
 
 
 def test_a_folder_gives_what_transformers_own_model_gives(clip_folder, found):
-    """The whole model of transformers, prompts and all, against image tower, constant text and scale; and the exported file."""
+    """The whole model of transformers, prompts and all, against image tower, constant text and
+    scale; and the exported file."""
     model = transformers.CLIPModel.from_pretrained(clip_folder).eval()
     tokenizer = transformers.CLIPTokenizer.from_pretrained(clip_folder)
     crops = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)

@@ -1,4 +1,5 @@
-"""Makers of tiny models of the real classes, saved as the hub's folders are: random weights, tokenizers over the words of the prompts."""
+"""Makers of tiny models of the real classes, saved as the hub's folders are: random weights,
+tokenizers over the words of the prompts."""
 
 from __future__ import annotations
 
@@ -27,12 +28,14 @@ def blip2_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 
 @pytest.fixture
 def seven() -> Faces:
-    """Seven pictures that differ; no faces, which the tiny models would not know from faces anyway."""
+    """Seven pictures that differ; no faces, which the tiny models would not know from faces
+    anyway."""
     return Faces(np.random.default_rng(3).integers(0, 256, (7, 112, 112, 3), dtype=np.uint8))
 
 
 def save_clip(folder: Path) -> Path:
-    """A CLIP of 32 dimensions that sees 32 x 32 pixels; its merges are empty, so each letter is a token."""
+    """A CLIP of 32 dimensions that sees 32 x 32 pixels; its merges are empty, so each letter is a
+    token."""
     import torch
     import transformers
 
@@ -92,7 +95,8 @@ def save_blip2(folder: Path, language: str) -> Path:
 
 
 def _shake(model: Any, scale: float) -> None:
-    """Adds noise to every weight: fresh weights are so small that a BLIP-2 ignores its image, and queries start at zero."""
+    """Adds noise to every weight: fresh weights are so small that a BLIP-2 ignores its image, and
+    queries start at zero."""
     import torch
 
     with torch.no_grad():
@@ -116,7 +120,8 @@ def _t5(vocab: int) -> dict[str, Any]:
 
 
 def _word_tokenizer(folder: Path) -> int:
-    """Saves a tokenizer with a token per word of the shipped questions; returns the size of its vocabulary, one more for the image."""
+    """Saves a tokenizer with a token per word of the shipped questions; returns the size of its
+    vocabulary, one more for the image."""
     from tokenizers import Tokenizer, models, pre_tokenizers
 
     config = read_config()["blip2"]

@@ -1,4 +1,5 @@
-"""The judges, with tiny models of the real classes: what must change an answer changes it, and nothing else does."""
+"""The judges, with tiny models of the real classes: what must change an answer changes it, and
+nothing else does."""
 
 from __future__ import annotations
 
@@ -169,8 +170,10 @@ def test_a_model_that_is_not_here_says_what_to_download_and_where_to(judge, tmp_
     name = read_config()[judge]["model"]
     with pytest.raises(WeightsError, match=r"is not here \(HF_HUB_OFFLINE is set\)") as caught:
         judge_of(judge, read_config()).load()
-    assert caught.value.hint == (
-        f"download https://huggingface.co/{name} (json, txt, safetensors files) into the folder {tmp_path / 'models' / name}"
+    assert (
+        caught.value.hint
+        == f"download https://huggingface.co/{name} (json, txt, safetensors files) into the folder"
+        f" {tmp_path / 'models' / name}"
     )
     assert "\n" not in caught.value.message
 

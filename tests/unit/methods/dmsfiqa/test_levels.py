@@ -1,4 +1,5 @@
-"""What the label table needs of the levels beyond the labels themselves: fused factors, and the interval of each label."""
+"""What the label table needs of the levels beyond the labels themselves: fused factors, and the
+interval of each label."""
 
 from __future__ import annotations
 

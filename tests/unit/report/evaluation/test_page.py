@@ -1,4 +1,5 @@
-"""What the page of an evaluation says: counts, notes, tables, captions and commands, each where it belongs."""
+"""What the page of an evaluation says: counts, notes, tables, captions and commands, each where it
+belongs."""
 
 from __future__ import annotations
 
@@ -62,9 +63,10 @@ def test_the_head_says_of_what_the_numbers_are(found: Evaluation) -> None:
     text = text_of(evaluation_page(found, PLOTS, version="9"))
     counts = found.counts
     assert (
-        f"2 qualities, 2 recognizers, 37 images, {counts['mated']} mated pairs of {counts['identities']} identities, "
-        f"{counts['nonmated']} non-mated pairs. Protocol iso:"
-    ) in text
+        f"2 qualities, 2 recognizers, 37 images, {counts['mated']} mated pairs of"
+        f" {counts['identities']} identities, {counts['nonmated']} non-mated pairs. Protocol iso:"
+        in text
+    )
     alone = replace(found, scores=found.scores[:1], recognizers=found.recognizers[:1])
     assert "1 quality, 1 recognizer, 37 images" in text_of(
         evaluation_page(alone, PLOTS[:1], version="9")

@@ -1,4 +1,5 @@
-"""What each plot of an evaluation holds, read from matplotlib's own objects and compared with the numbers it is of."""
+"""What each plot of an evaluation holds, read from matplotlib's own objects and compared with the
+numbers it is of."""
 
 from __future__ import annotations
 

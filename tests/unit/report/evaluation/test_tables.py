@@ -1,4 +1,5 @@
-"""The report of an evaluation: tables in every form, plots that hold no state, a page that loads nothing, numbers that are all in the JSON."""
+"""The report of an evaluation: tables in every form, plots that hold no state, a page that loads
+nothing, numbers that are all in the JSON."""
 
 from __future__ import annotations
 
@@ -84,7 +85,8 @@ def test_every_table_says_its_protocol_and_counts(found: Evaluation) -> None:
     for one in found.tables:
         if one.name.startswith(("areas_", "errors_", "forms_")):
             assert re.search(
-                r"protocol iso, FMR 0.05, threshold .* 120 mated of 12 identities, 1,?650 non-mated",
+                r"protocol iso, FMR 0.05, threshold .* 120 mated of 12 identities, 1,?650"
+                r" non-mated",
                 one.note,
             )
             assert re.search(r"\d+ errors at discard 0 \(FNMR", one.note)

@@ -20,8 +20,9 @@ DIM = 6
 def rival(
     trainable: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> Callable[..., dict[str, Any]]:
-    """Makes a recipe for an objective: four people with six images each of falling sharpness, whose vectors lie the farther from their person's the less
-    sharp the image is; its table holds `own` over what it must hold."""
+    """Makes a recipe for an objective: four people with six images each of falling sharpness, whose
+    vectors lie the farther from their person's the less sharp the image is; its table holds `own`
+    over what it must hold."""
 
     def make(objective: str, own: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
         rng = np.random.default_rng(1)

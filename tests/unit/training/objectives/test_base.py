@@ -1,4 +1,5 @@
-"""An objective of one's own: it is found, learns, is checkpointed with what it has of its own, and exports."""
+"""An objective of one's own: it is found, learns, is checkpointed with what it has of its own, and
+exports."""
 
 from __future__ import annotations
 

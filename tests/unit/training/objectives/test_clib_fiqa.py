@@ -1,4 +1,5 @@
-"""CLIB-FIQA's objective: its terms, its two stages in one run, and whether wrong labels get a low confidence."""
+"""CLIB-FIQA's objective: its terms, its two stages in one run, and whether wrong labels get a low
+confidence."""
 
 from __future__ import annotations
 
@@ -52,7 +53,8 @@ def small(cls: type, recipe: Recipe) -> JointNet:
 
 @pytest.fixture
 def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Recipe]:
-    """A recipe over 20 people whose 12 images are hazy, blurry or clear and labelled so; of one person, 5 % of the data, the labels are turned round."""
+    """A recipe over 20 people whose 12 images are hazy, blurry or clear and labelled so; of one
+    person, 5 % of the data, the labels are turned round."""
     monkeypatch.setattr(ClibObjective, "network", classmethod(small))
     rng, rows = np.random.default_rng(0), []
     for person in range(PEOPLE):
@@ -111,8 +113,9 @@ def objective(recipe: Recipe, folder: Path) -> tuple[ClibObjective, torch.Tensor
 
 
 def test_wrong_labels_get_a_low_confidence(recipe, tmp_path):
-    """All five factors have words, as in the paper, and blur alone differs: then what the factors say of quality is what
-    blur says, and only the quality itself can learn by heart whose labels are turned round."""
+    """All five factors have words, as in the paper, and blur alone differs: then what the factors
+    say of quality is what blur says, and only the quality itself can learn by heart whose labels
+    are turned round."""
     table = pl.read_parquet(tmp_path / "labels.parquet")
     same = {
         name: pl.lit(GRID[name][0]) for name in ("occlusion", "pose", "expression", "illumination")

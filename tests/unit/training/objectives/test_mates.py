@@ -13,7 +13,11 @@ from fiqa.types import Embeddings
 torch = pytest.importorskip("torch")
 
 from fiqa.training.dataset import examples  # noqa: E402
-from fiqa.training.objectives.mates import mated_pairs, recognizer_vectors, require_mates  # noqa: E402
+from fiqa.training.objectives.mates import (  # noqa: E402
+    mated_pairs,
+    recognizer_vectors,
+    require_mates,
+)
 
 
 def test_mated_pairs_are_the_loop():

@@ -8,7 +8,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from fiqa.training.objectives.regression import factor_l1, ranking, weighted_l1, weighted_smooth_l1  # noqa: E402
+from fiqa.training.objectives.regression import (  # noqa: E402
+    factor_l1,
+    ranking,
+    weighted_l1,
+    weighted_smooth_l1,
+)
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
-"""The trained rivals: each loss is its paper's over the batch, learns, resumes bit for bit, and every setting of its table changes what is learned."""
+"""The trained rivals: each loss is its paper's over the batch, learns, resumes bit for bit, and
+every setting of its table changes what is learned."""
 
 from __future__ import annotations
 
