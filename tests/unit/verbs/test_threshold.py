@@ -368,7 +368,7 @@ def test_a_missing_group_of_numbers_is_not_group_0(here: dict[str, Any], tmp_pat
     [
         ("bbox", [[1.0, 2.0, 3.0, 4.0]] * 800, "values of type list"),
         ("sharpness", np.linspace(0, 1, 800).tolist(), "fractions"),
-        ("landmarks", [{"x": 1.0}] * 800, "values of type dict"),
+        ("camera_settings", [{"x": 1.0}] * 800, "values of type dict"),
     ],
 )
 def test_a_group_column_that_is_no_group_is_a_clear_error(

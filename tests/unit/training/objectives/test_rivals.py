@@ -186,6 +186,9 @@ def test_ediffiqa_is_half_vector_and_half_quality(rival, tmp_path):
     assert torch.equal(case.objective.scores(case.output), case.output[:, :1])
 
 
+@pytest.mark.parametrize(
+    "seed", [3, *(pytest.param(k, marks=pytest.mark.slow) for k in range(4, 8))]
+)
 @pytest.mark.parametrize("name", RIVALS)
 def test_it_learns_which_faces_are_sharp(rival, tmp_path, name, seed):
     recipe = resolve(rival(name, augment__flip=0.0) | {"seed": seed})
