@@ -84,9 +84,8 @@ def command(
     models, versions, and what the run found.
 
     Example:
-      fiqa label cr_fiqa --faces faces.parquet --embeddings emb.npz -o labels.parquet fiqa label
-      label_optimization --embeddings emb.npz --prior labels.parquet --set clusters=20 -o
-      better.parquet
+      fiqa label cr_fiqa --faces faces.parquet --embeddings emb.npz -o labels.csv
+      fiqa label label_optimization --embeddings emb.npz --prior labels.csv -o better.csv
     """
     from fiqa.labeling.run import label_rows
 
