@@ -64,14 +64,7 @@ def command(
             help="cr_fiqa, clib_fiqa: class centers, ids are the people.",
         ),
     ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="An option of the method; may be given several times.",
-        ),
-    ] = None,
+    settings: options.Settings = None,
     seed: options.Seed = 0,
     workers: options.Workers = None,
     force: options.Force = False,
@@ -88,6 +81,7 @@ def command(
       fiqa label label_optimization --embeddings emb.npz --prior labels.csv -o better.csv
     """
     from fiqa.labeling.run import label_rows
+    from fiqa.settings import assignments
 
     run = label_rows(
         method,
@@ -99,7 +93,7 @@ def command(
         seed=seed,
         out=out,
         workers=workers,
-        options=dict(_pair(text) for text in set_ or []),
+        options=assignments(settings or ()),
         force=force,
         progress=not quiet,
     )
@@ -109,10 +103,3 @@ def command(
         for name, value in run.about.items():
             typer.echo(f"  {name}: {value}", err=True)
     raise typer.Exit(options.SOME_FAILED if run.failed else options.OK)
-
-
-def _pair(text: str) -> tuple[str, str]:
-    key, mark, value = text.partition("=")
-    if not mark or not key:
-        raise typer.BadParameter(f"--set must be KEY=VALUE, got {text!r}.")
-    return key.strip(), value.strip()

@@ -25,6 +25,7 @@ __all__ = [
     "Paths",
     "Quiet",
     "Seed",
+    "Settings",
     "Weights",
     "Workers",
     "check_page",
@@ -104,9 +105,11 @@ MaxBytes = Annotated[
     int | None,
     typer.Option("--max-bytes", metavar="N", min=1, help="Refuse larger files. Default: 64 MiB."),
 ]
-Force = Annotated[
-    bool, typer.Option("--force", help="Do it again, although the output is current.")
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Method option, NAME=VALUE; repeatable."),
 ]
+Force = Annotated[bool, typer.Option("--force", help="Recompute even if the output is up to date.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
 
 

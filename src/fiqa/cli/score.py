@@ -6,15 +6,13 @@ import shlex
 import sys
 from collections import Counter
 from contextlib import closing
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from fiqa.cli import options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from fiqa.scoring.rows import Row
     from fiqa.scoring.run import Scoring, Summary
 
@@ -44,12 +42,7 @@ def command(
             help="Of a method that asks one: .onnx or torch weights, with a card.",
         ),
     ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="NAME=VALUE", help="A setting of the method; again for more."
-        ),
-    ] = None,
+    settings: options.Settings = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Add the six factors and the reasons.")
     ] = False,
@@ -81,6 +74,7 @@ def command(
       fiqa score crops/ --aligned --model grafiqs --recognizer recognizer.pt -o scores.csv
     """
     from fiqa.scoring.run import plan
+    from fiqa.settings import assignments
 
     if html is not None:
         options.check_page(html)
@@ -88,7 +82,7 @@ def command(
         paths,
         model=model,
         recognizer=recognizer,
-        settings=_settings(settings or ()),
+        settings=assignments(settings or ()),
         aligned=aligned,
         detector=detector,
         faces=faces,
@@ -110,28 +104,6 @@ def command(
     if not quiet:
         typer.echo(summary.line(), err=True)
     raise typer.Exit(options.SOME_FAILED if summary.failed else options.OK)
-
-
-def _settings(texts: Iterable[str]) -> dict[str, Any]:
-    """The settings in NAME=VALUE texts; a value that is a number is one, all else is text."""
-    import json
-
-    from fiqa.errors import InputError
-
-    found: dict[str, Any] = {}
-    for text in texts:
-        name, sign, value = text.partition("=")
-        if not (name and sign):
-            raise InputError(
-                f"--set must be NAME=VALUE, got {text!r}.",
-                hint="fiqa methods NAME lists the settings",
-            )
-        try:
-            number = json.loads(value)
-        except ValueError:
-            number = None
-        found[name] = number if isinstance(number, int | float) else value
-    return found
 
 
 def _to_file(

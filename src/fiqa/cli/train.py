@@ -22,7 +22,9 @@ def command(
     out: Annotated[str, typer.Option("-o", "--out", metavar="DIR", help="The run's folder.")],
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="TABLE.KEY=VALUE", help="Over the recipe's; again for more."),
+        typer.Option(
+            "--set", metavar="TABLE.KEY=VALUE", help="Recipe setting, TABLE.KEY=VALUE; repeatable."
+        ),
     ] = None,
     force: Force = False,
     quiet: Quiet = False,

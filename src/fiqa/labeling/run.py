@@ -32,10 +32,10 @@ from fiqa.data.store import (
 from fiqa.data.tables import decode_text, read_table, table_suffix, write_table
 from fiqa.errors import InputError
 from fiqa.labeling.inputs import Inputs, load_inputs
-from fiqa.labeling.options import checked
 from fiqa.labeling.work import LocalWork, ScoreFaces
 from fiqa.methods.labeler import Job, Labeler, Labels, Work
 from fiqa.progress import Progress, teller
+from fiqa.settings import settings as checked_settings
 from fiqa.types import Embeddings, Manifest, PathLike, Quality
 
 __all__ = ["Labeled", "Prior", "label_rows", "labeler_of"]
@@ -76,7 +76,7 @@ def label_rows(
     Args and Raises as fiqa.label, and: options the method's own; and as `label`.
     """
     labeler = labeler_of(method)
-    settings = labeler.prepare(checked(options or {}, labeler.options, method=method))
+    settings = labeler.prepare(checked_settings(options or {}, labeler.options, owner=method))
     prior = _single_prior(prior)
     names_and_centers = _centers(centers, method, labeler)
     if out is not None:

@@ -16,6 +16,7 @@ from types import MappingProxyType, ModuleType
 from typing import Any
 
 from fiqa.errors import InputError, UnknownNameError
+from fiqa.settings import settings as checked_settings
 from fiqa.types import MethodCard, Recognizer, Scorer
 
 __all__ = ["DEFAULT", "TABLE", "card", "load", "module", "names", "settings_of"]
@@ -118,8 +119,7 @@ def load(
                 else f"fiqa train recipes/{text}.toml, then give the exported file"
             ),
         )
-    _check(text, given)
-    scorer: Scorer = method.scorer(**given)
+    scorer: Scorer = method.scorer(**_checked(text, given))
     return scorer
 
 
@@ -141,19 +141,10 @@ def settings_of(name: str) -> Mapping[str, Any]:
     )
 
 
-def _check(name: str, given: Mapping[str, Any]) -> None:
+def _checked(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The given settings of a method that scores, each in the type of its default."""
     known = settings_of(name)
-    for key, value in given.items():
-        if key not in known:
-            raise UnknownNameError(f"setting of {name}", key, known)
-        default = known[key]
-        wanted: tuple[type, ...] = (int, float) if isinstance(default, float) else (type(default),)
-        if isinstance(default, int | float | str) and (
-            isinstance(value, bool) or not isinstance(value, wanted)
-        ):
-            raise InputError(
-                f"{key} of {name} must be of type {wanted[-1].__name__}, got {value!r}."
-            )
+    values = checked_settings(given, known, owner=name)
     for key, default in known.items():
         if default is inspect.Parameter.empty and key not in given:
             raise InputError(
@@ -161,6 +152,7 @@ def _check(name: str, given: Mapping[str, Any]) -> None:
                 hint=f'fiqa.load("{name}", {key}=...), or fiqa score --model {name} '
                 + ("--recognizer FILE" if key == "recognizer" else f"--set {key}=..."),
             )
+    return {key: values[key] for key in given}
 
 
 def _placed(name: str) -> str:

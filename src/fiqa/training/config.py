@@ -19,6 +19,7 @@ from typing import Any, Literal, TypeVar
 from fiqa import checks
 from fiqa.data.reading import reader
 from fiqa.errors import InputError, ReadError, UnknownNameError
+from fiqa.settings import assignments
 from fiqa.training.settings import OBJECTIVES, Settings
 from fiqa.vocabulary import FACTORS
 
@@ -318,32 +319,37 @@ class Recipe:
         return plain | ({self.loss.objective: own} if own else {})
 
 
-@reader
 def read_recipe(path: str | os.PathLike[str], settings: Sequence[str] = ()) -> Recipe:
     """Returns the recipe of a TOML file with `settings` applied over it.
 
     Args:
         path: the file.
-        settings: "table.key=value", the value as TOML writes it; a value that is no TOML is taken
-            as text.
+        settings: "TABLE.KEY=VALUE", as fiqa.settings.assignment reads it.
 
     Raises:
         ReadError: no such file, or not TOML.
         UnknownNameError: a key that no table has.
         InputError: a value of another type or out of range.
     """
+    values = assignments(settings)
+    content = _content(path)
+    for name, value in values.items():
+        _apply(content, name, value)
+    return resolve(content)
+
+
+@reader
+def _content(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What a TOML file holds."""
     file = Path(path)
     if not file.is_file():
         raise ReadError(
             f"A recipe must be a file, and there is none at {str(file)!r}.", status="not_found"
         )
     try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ReadError(f"{str(file)!r} must be TOML: {error}.", status="corrupt") from error
-    for setting in settings:
-        _apply(content, setting)
-    return resolve(content)
 
 
 def resolve(content: Mapping[str, Any]) -> Recipe:
@@ -363,22 +369,14 @@ def resolve(content: Mapping[str, Any]) -> Recipe:
     return dataclasses.replace(_table(Recipe, rest, ""), settings=_table(kind, content[name], name))
 
 
-def _apply(content: dict[str, Any], setting: str) -> None:
-    name, mark, text = setting.partition("=")
-    if not mark or not name.strip():
-        raise InputError(
-            f"A setting must be table.key=value, got {setting!r}.", hint="--set optim.lr=3e-4"
-        )
-    try:
-        value = tomllib.loads(f"v = {text}")["v"]
-    except tomllib.TOMLDecodeError:
-        value = text
+def _apply(content: dict[str, Any], name: str, value: Any) -> None:
+    """Puts the value at its dotted name into the content of a recipe."""
     *tables, key = [part.strip() for part in name.split(".")]
     for table in tables:
         content = content.setdefault(table, {})
         if not isinstance(content, dict):
             raise InputError(
-                f"A setting must be table.key=value, and {table!r} is no table in {setting!r}."
+                f"A setting must be TABLE.KEY=VALUE, and {table!r} is no table in {name!r}."
             )
     content[key] = value
 

@@ -60,20 +60,18 @@ def align(
 
     Returns:
         Manifest with path of each crop (of the source, where there is no crop), identity, split and
-        status, and the columns source (path of the photograph),
-        source_sha256, face_index, bbox (x, y, width, height, pixels of the upright photograph),
-        confidence, landmarks (ten numbers in crop pixels; None where
-        the detector only estimates them), inside (share of the crop that lies in the frame, 0..1),
-        eye_distance (source pixels), grey, detector (its name),
-        turn (degrees clockwise by which the photograph was turned beyond its EXIF), roll (degrees,
-        tilt of the head in the photograph), notes (what was
-        converted or guessed: `;` between codes of fiqa.vocabulary.NOTES).
+        status, and the columns source (path of the photograph), source_sha256, face_index, bbox (x,
+        y, width, height, pixels of the upright photograph), confidence, landmarks (ten numbers in
+        crop pixels; None where the detector only estimates them), inside (share of the crop that
+        lies in the frame, 0..1), eye_distance (source pixels), grey, detector (its name), turn
+        (degrees clockwise by which the photograph was turned beyond its EXIF), roll (degrees, tilt
+        of the head in the photograph), notes (what was converted or guessed: `;` between codes of
+        fiqa.vocabulary.NOTES).
 
     Raises:
         UnknownNameError: no such detector, policy or format.
         DetectorError, WeightsError, MissingExtraError: the detector cannot be used here.
-        InputError: a
-        size under 16.
+        InputError: a size under 16.
         ReadError: a list or manifest cannot be read (an image that cannot is a row).
         WriteError: the disk refused.
     """

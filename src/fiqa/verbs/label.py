@@ -59,8 +59,8 @@ def label(
 
     Raises:
         UnknownNameError: no such method or option (with the closest one).
-        InputError: a method that gives no label, an input that it needs and was not given,
-        ids that repeat.
+        InputError: a method that gives no label, an input that it needs and was not given, ids that
+            repeat.
         ReadError, WeightsError, MissingExtraError: a file or model cannot be used.
         WriteError: the disk refused.
 

@@ -69,8 +69,7 @@ def train(
     Raises:
         MissingExtraError: torch or safetensors is absent.
         ReadError, UnknownNameError, InputError: the recipe or what it names cannot be used, or the
-            folder
-        holds another run.
+            folder holds another run.
         EvidenceError: too few images, or the run has diverged.
         WriteError: the disk refused.
     """

@@ -75,15 +75,15 @@ def test_the_recognizer_and_the_settings_arrive(
     ("more", "text"),
     [
         (["--model", "norm"], "norm must be given its recognizer"),
-        (["--model", "norm", "--set", "x0"], "--set must be NAME=VALUE, got 'x0'"),
-        (["--model", "norm", "--set", "=1"], "--set must be NAME=VALUE, got '=1'"),
+        (["--model", "norm", "--set", "x0"], "A setting must be NAME=VALUE, got 'x0'"),
+        (["--model", "norm", "--set", "=1"], "A setting must be NAME=VALUE, got '=1'"),
         (
             ["--model", "norm", "--recognizer", "r.onnx", "--set", "size=3"],
             "Unknown setting of norm 'size'",
         ),
         (
             ["--model", "norm", "--recognizer", "r.onnx", "--set", "x0=high"],
-            "x0 of norm must be of type float, got 'high'",
+            "x0 of norm must be a number, got 'high'",
         ),
         (
             ["--model", "analytic", "--recognizer", "r.onnx"],

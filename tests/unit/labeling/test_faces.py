@@ -181,14 +181,14 @@ def test_dmsfiqa_settings_change_the_labels(folder, vectors):
         {"thresholds": [0.2, 0.4, 0.6, 0.7]},
         {"within": "uniform"},
         {"epsilon": 0.3},
-        {"percentiles": "[1, 2, 3, 4]"},
+        {"percentiles": [1, 2, 3, 4]},
     ):
         assert not np.array_equal(label("dmsfiqa", **given, **change).value, plain), change
     assert not np.array_equal(
         label("dmsfiqa", **given, epsilon=0.3).value,
         label("dmsfiqa", **given, epsilon=0.3, seed=1).value,
     )
-    with pytest.raises(UnknownNameError, match=r"option of dmsfiqa 'percentile'"):
+    with pytest.raises(UnknownNameError, match=r"setting of dmsfiqa 'percentile'"):
         label("dmsfiqa", **given, percentile=3)
 
 
@@ -198,7 +198,7 @@ def test_clib_fiqa_gives_anchors_and_factor_words(folder, vectors):
     anchors = quality_anchors(vectors.vector, np.arange(36) // EACH, leave_out=True)
     np.testing.assert_allclose(table["value"], anchors, atol=1e-6)
     # Training makes the soft labels, with its own beta and distance: they are no option here.
-    with pytest.raises(UnknownNameError, match="option of clib_fiqa 'beta'"):
+    with pytest.raises(UnknownNameError, match="setting of clib_fiqa 'beta'"):
         label("clib_fiqa", **_given(folder, vectors), beta=4.0)
     blur = table["measures"].struct.field("cpbd").to_numpy()
     words = np.array(GRID["blur"])[np.searchsorted([0.35, 0.7], blur, side="right")]

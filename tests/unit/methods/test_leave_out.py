@@ -146,13 +146,10 @@ def test_the_verb_leaves_out_and_says_who_has_no_mate(vectors):
         [v for v in slow_ratio(vectors, list(WHO), True, 1) if v is not None],
         atol=1e-5,
     )
-    kept = labeled("cr_fiqa", vectors, options={"leave_out": "false"})
+    kept = labeled("cr_fiqa", vectors, options={"leave_out": False})
     assert kept.failed == 0
     assert (
-        labeled("cr_fiqa", vectors, options={"least": "3"})
-        .table["status"]
-        .to_list()
-        .count("no_mate")
+        labeled("cr_fiqa", vectors, options={"least": 3}).table["status"].to_list().count("no_mate")
         == 6
     )
 

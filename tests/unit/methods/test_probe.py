@@ -189,9 +189,9 @@ def test_settings_are_checked_by_name_and_type() -> None:
         fiqa.load("ser_fiq", recognizer=Plain(), pases=3)
     assert caught.value.closest == "passes"
     for wrong in ("many", 2.5, True):
-        with pytest.raises(InputError, match="passes of ser_fiq must be of type int"):
+        with pytest.raises(InputError, match="passes of ser_fiq must be a whole number"):
             fiqa.load("ser_fiq", recognizer=Plain(), passes=wrong)
-    with pytest.raises(InputError, match="at of grafiqs must be of type str, got 3"):
+    with pytest.raises(InputError, match="at of grafiqs must be text, got 3"):
         fiqa.load("grafiqs", recognizer=Plain(), at=3)
     with pytest.raises(UnknownNameError, match="Unknown setting of analytic 'recognizer'"):
         fiqa.load("analytic", recognizer=Plain())

@@ -41,7 +41,7 @@ def test_settings_go_over_the_file(tmp_path):
     assert recipe.data.per_identity == 4
     assert recipe.model.freeze_batchnorm
     assert recipe.seed == 9
-    with pytest.raises(InputError, match=r"A setting must be table.key=value, got 'optim.lr'"):
+    with pytest.raises(InputError, match=r"A setting must be NAME=VALUE, got 'optim.lr'"):
         read_recipe(file, ["optim.lr"])
     with pytest.raises(InputError, match="'lr' is no table in"):
         read_recipe(file, ["optim.lr.x=1"])

@@ -14,6 +14,7 @@ from fiqa import checks
 from fiqa.data.reading import reader
 from fiqa.data.store import open_regular
 from fiqa.errors import InputError, ReadError
+from fiqa.settings import fitted
 from fiqa.vocabulary import FACTORS
 
 __all__ = ["DEFAULT", "read_config", "replaced"]
@@ -45,31 +46,21 @@ def read_config(path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
 
 
 def replaced(config: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
-    """Returns the settings with one of them replaced; `key` is dotted, a `value` of text is read as
-    TOML where that can be.
+    """Returns the settings with one of them replaced; `key` is dotted.
 
     Raises:
         UnknownNameError: no such key.
         InputError: a value of another kind or out of range.
 
-    >>> replaced(read_config(), "clip.tau", "0.02")["clip"]["tau"]
+    >>> replaced(read_config(), "clip.tau", 0.02)["clip"]["tau"]
     0.02
     """
-    change: Any = _value(value)
+    change: Any = value
     for name in reversed(key.split(".")):
         change = {name: change}
     result = copy.deepcopy(dict(config))
     _merge(result, change, "options of dmsfiqa")
     return _valid(result)
-
-
-def _value(value: Any) -> Any:
-    if not isinstance(value, str):
-        return list(value) if isinstance(value, tuple) else value
-    try:
-        return tomllib.loads(f"x = {value}")["x"]
-    except tomllib.TOMLDecodeError:
-        return value
 
 
 def _toml(path: Path) -> dict[str, Any]:
@@ -84,27 +75,14 @@ def _merge(base: dict[str, Any], change: Mapping[str, Any], where: str) -> None:
     """Puts the values of `change` into `base`, which has every key there is."""
     for key, value in change.items():
         checks.choice(key, f"key in {where}", base)
-        known = base[key]
-        if isinstance(known, dict) and isinstance(value, Mapping):
-            _merge(known, value, f"{where}, [{key}]")
-        elif isinstance(known, list) and isinstance(value, str):
-            base[key] = value.split(",")
-        elif isinstance(known, float) and isinstance(value, int) and not isinstance(value, bool):
-            base[key] = float(value)
-        elif type(known) is type(value):
-            base[key] = value
+        if isinstance(base[key], dict):
+            if not isinstance(value, Mapping):
+                raise InputError(f"{key} in {where} must be a table, got {value!r}.")
+            _merge(base[key], value, f"{where}, [{key}]")
+        elif isinstance(base[key], list):
+            base[key] = fitted(value, [], f"{key} in {where}")
         else:
-            raise InputError(f"{key} in {where} must be {_KIND[type(known)]}, got {value!r}.")
-
-
-_KIND = {
-    dict: "a table",
-    list: "a list",
-    float: "a number",
-    int: "a whole number",
-    str: "text",
-    bool: "true or false",
-}
+            base[key] = fitted(value, base[key], f"{key} in {where}")
 
 
 def _valid(config: dict[str, Any]) -> dict[str, Any]:
