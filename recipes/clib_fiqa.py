@@ -98,15 +98,15 @@ def chosen(paths: list[Path]) -> list[Path]:
 def ablation(out: Path) -> None:
     """Trains every run of the ablation into OUT/ablation; all share the frozen backbone's
     features."""
-    settings = [
-        f"data.faces={out / 'faces.parquet'}",
-        f"data.labels={out / 'labels.parquet'}",
-        f"data.cache={out / 'cache'}",
-        f"optim.epochs={EPOCHS}",
-    ]
+    settings = {
+        "data.faces": str(out / "faces.parquet"),
+        "data.labels": str(out / "labels.parquet"),
+        "data.cache": str(out / "cache"),
+        "optim.epochs": EPOCHS,
+    }
     for name, changes in RUNS.items():
-        own = [f"clib_fiqa.{key}={value!r}".replace("'", '"') for key, value in changes.items()]
-        done = fiqa.train("recipes/clib_fiqa.toml", out=folder(out, name), settings=settings + own)
+        own = {f"clib_fiqa.{key}": value for key, value in changes.items()}
+        done = fiqa.train("recipes/clib_fiqa.toml", out=folder(out, name), settings=settings | own)
         last = done.history[-1]
         print(
             f"{name}: Spearman {last['spearman']:.3f}, MAE {last['mae']:.3f} on people held out,"

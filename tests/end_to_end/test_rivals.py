@@ -74,7 +74,9 @@ def test_from_crops_to_scores(root, crops, monkeypatch, name):
     recipe = root / "recipes" / f"{name}.toml"
     plan = read_recipe(recipe)
     monkeypatch.chdir(crops)
-    monkeypatch.setattr("fiqa.verbs.export._Work.latency", lambda *_: [])  # its own tests have it
+    monkeypatch.setattr(
+        "fiqa.training.model_file.ModelFile.latency", lambda *_: []
+    )  # its own tests have it
     settings = [
         "data.faces=crops", "data.labels=labels.parquet", "data.cache=cache", "data.size=32", "data.validation=0.5", "optim.batch=8", "optim.epochs=2",
         "model.backbone=mobilenet_v3_small", "model.embedding=0", "model.weights=backbone.pt", "run.device=cpu", "run.threads=1", "run.workers=1",

@@ -150,7 +150,7 @@ NOT_FOREIGN = {
     "methods/lightqnet.py": "the file's sha256 is one of three",
     "cli/reports.py": "the text of a report of its own making",
     "cli/score.py": "an option of the command line",
-    "verbs/convert.py": "images of a table, and targets of convert",
+    "conversion/scores.py": "images of a table, and targets of convert",
 }
 READERS = {
     "data/columns.py": "quality .csv",

@@ -107,13 +107,15 @@ def command(
     from fiqa.cli.reports import show
     from fiqa.errors import InputError
     from fiqa.evaluation.request import Request
-    from fiqa.verbs.evaluate import Run, setting
+    from fiqa.evaluation.setting import Setting
+    from fiqa.report.evaluation.run import EvaluationRun
 
     if not quality or not embeddings:
         raise InputError(
             "Evaluation needs at least one --quality and one --embeddings.",
             hint="see the example of fiqa evaluate --help",
         )
-    how = setting(fmr, protocol, start_fnmr, limit or (0.3, 0.95), draws, level, seed)
-    run = Run(Request(quality, embeddings, pairs, faces, match, flip or ()), how, thumbnails)
+    how = Setting(fmr, protocol, start_fnmr, limit or Setting.limits, draws, level, seed)
+    request = Request(quality, embeddings, pairs, faces, match, flip or ())
+    run = EvaluationRun(request, how, thumbnails)
     show(run, out, force=force, quiet=quiet)

@@ -90,6 +90,7 @@ def command(
         runs=runs,
         allow_collapsed=allow_collapsed,
         force=force,
+        progress=not quiet,
     )
     if not quiet:
         if done.current:

@@ -13,8 +13,7 @@ __all__ = ["show"]
 
 
 class _Run(Protocol):
-    """A run that is decided and not begun: fiqa.verbs.evaluate.Run or
-    fiqa.verbs.tables.TableRun."""
+    """A run that is decided and not begun: an EvaluationRun or a TableRun."""
 
     def make(self, *, told: Any, command: str = "") -> Any: ...
     def is_current(self, out: str) -> bool: ...

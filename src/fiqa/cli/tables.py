@@ -80,10 +80,10 @@ def command(
     """
     from fiqa.cli.reports import show
     from fiqa.evaluation.request import Request
-    from fiqa.verbs.evaluate import setting
-    from fiqa.verbs.tables import TableRun
+    from fiqa.evaluation.setting import Setting
+    from fiqa.report.evaluation.paper_tables import TableRun
 
-    how = setting(fmr, protocol, start_fnmr, limit or (0.3, 0.95), 0, 0.95, seed)
+    how = Setting(fmr, protocol, start_fnmr, limit or Setting.limits, 0, seed=seed)
     request = Request(quality or (), embeddings or (), pairs, faces, match, flip or ())
     show(
         TableRun.of(paper, request, how, data_set or (), target, same),

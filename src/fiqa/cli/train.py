@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from fiqa.cli.options import OK, Force, Quiet
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from fiqa.training.loop import Progress
 
 
 def command(
@@ -39,12 +34,13 @@ def command(
     """
     import os
 
+    from fiqa.settings import assignments
     from fiqa.verbs.train import train
 
-    quiet = (
-        quiet or os.environ.get("RANK", "0") != "0"
-    )  # of torchrun's processes the first one speaks
-    run = train(recipe, out=out, settings=settings or (), force=force, watch=_watcher(quiet))
+    # of torchrun's processes the first one speaks
+    quiet = quiet or os.environ.get("RANK", "0") != "0"
+    values = assignments(settings or ())
+    run = train(recipe, out=out, settings=values, force=force, progress=not quiet)
     if not quiet:
         if run.current:
             typer.echo(f"{out} is current, nothing to do; --force does it again", err=True)
@@ -60,43 +56,3 @@ def command(
             )
             typer.echo(f"best {metric}: {told}", err=True)
     raise typer.Exit(OK)
-
-
-def _watcher(quiet: bool, *, every: float = 5.0) -> Callable[[Progress], None]:
-    """Returns what reports the steps on stderr: at each evaluation, and a line every `every`
-    seconds."""
-    import time
-
-    start = last = time.monotonic()
-    told = -1
-    first = True
-
-    def watch(at: Progress) -> None:
-        nonlocal last, told, first
-        if quiet:
-            return
-        if first and at.resumed:
-            typer.echo(f"train: going on from step {at.resumed}", err=True)
-        first = False
-        now = time.monotonic()
-        if at.row is not None and at.row["step"] == at.step != told:
-            told, last = at.step, now
-            typer.echo(_line(at), err=True)
-        elif now - last >= every:
-            last = now
-            pace = (at.step - at.resumed) / (now - start)
-            typer.echo(
-                f"train: step {at.step} of {at.total}, {pace:.2g} steps per second", err=True
-            )
-
-    return watch
-
-
-def _line(at: Progress) -> str:
-    row = at.row or {}
-    shown = ("loss", "mae", "spearman", "spearman_identity", "spearman_middle")
-    numbers = " ".join(f"{name} {row[name]:.4f}" for name in shown if row.get(name) is not None)
-    return (
-        f"train: step {at.step} of {at.total}, epoch {row['epoch']:.2f}: {numbers}; "
-        f"{row['images_per_second']:.0f} images per second, waiting {row['waiting']:.0%}"
-    )

@@ -20,6 +20,7 @@ from fiqa.evaluation.result import (
     WorstPair,
     thinned,
 )
+from fiqa.evaluation.setting import Setting
 from fiqa.functional import edc
 from fiqa.functional.bootstrap import Band, Difference, Interval, band_of, difference
 from fiqa.functional.curve import DiscardCurve
@@ -35,25 +36,11 @@ from fiqa.functional.verification import (
 )
 from fiqa.types import Embeddings
 
-__all__ = ["Setting", "recognizer_result", "verification_of"]
+__all__ = ["recognizer_result", "verification_of"]
 
 _BINS = 1 << 14
 _SHOWN_BINS = 128
 _WORST = 12
-
-
-@dataclass(frozen=True)
-class Setting:
-    """How curves are made: the arguments of fiqa.evaluate of the same names."""
-
-    fmr: float = 1e-3
-    protocol: str = "iso"
-    start_fnmr: float | None = None
-    limits: tuple[float, ...] = (0.3, 0.95)
-    draws: int = 200
-    level: float = 0.95
-    seed: int = 0
-    fars: tuple[float, ...] = (1e-3, 1e-4)
 
 
 def recognizer_result(evidence: Evidence, vectors: Embeddings, how: Setting) -> RecognizerResult:

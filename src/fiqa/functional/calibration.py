@@ -9,16 +9,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fiqa import checks
-from fiqa.errors import InputError
+from fiqa.errors import EvidenceError, InputError
 
 __all__ = [
     "LEVEL_CUTS",
     "Calibration",
+    "fitted_calibration",
     "levels",
     "min_max",
     "raw_at",
     "unified_score",
     "unit_score",
+    "width_between",
 ]
 
 LEVEL_CUTS = (20.0, 40.0, 60.0, 80.0)
@@ -164,6 +166,44 @@ def levels(score: ArrayLike, cuts: ArrayLike = LEVEL_CUTS) -> NDArray[np.int64]:
     """
     values = checks.finite(checks.array(score, "score", shape=("N",), dtype=np.float64), "score")
     return np.searchsorted(_ascending(cuts, "cuts"), values, side="right").astype(np.int64)
+
+
+def fitted_calibration(scores: ArrayLike) -> Calibration:
+    """Returns the calibration of a model from its raw scores on faces like those it will meet.
+
+    The median becomes 50 and the width is such that 5th and 95th percentile lie 80 apart if the
+    scores are symmetric (10 and 90). The cuts between levels are those of every model
+    (LEVEL_CUTS), so that a level means one thing.
+
+    Args:
+        scores: (N,) finite raw scores, at least 20.
+
+    Raises:
+        EvidenceError: fewer than 20, or 9 in 10 are equal.
+        InputError: NaN.
+
+    >>> calibration = fitted_calibration(np.linspace(0, 1, 101, dtype=np.float32))
+    >>> round(calibration.x0, 3), round(calibration.w, 3), calibration.level_cuts
+    (0.5, 0.205, (20.0, 40.0, 60.0, 80.0))
+    """
+    values = checks.finite(checks.array(scores, "scores", shape=("N",), dtype=np.float64), "scores")
+    if len(values) < 20:
+        raise EvidenceError(f"a calibration needs at least 20 scores, got {len(values)}.")
+    low, middle, high = np.percentile(values, (5, 50, 95))
+    if not high > low:
+        raise EvidenceError(
+            f"a calibration needs scores that differ, 9 in 10 of {len(values)} are {middle}."
+        )
+    return Calibration(x0=float(middle), w=width_between(low, high))
+
+
+def width_between(low: float, high: float) -> float:
+    """Returns the width of a calibration that lays two raw scores 80 apart.
+
+    >>> round(width_between(0.0, 1.0), 3)
+    0.228
+    """
+    return float((high - low) / (2 * raw_at([90], x0=0.0, w=1.0)[0]))
 
 
 def _ascending(cuts: ArrayLike, name: str) -> NDArray[np.float64]:

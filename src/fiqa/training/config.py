@@ -9,17 +9,15 @@ from __future__ import annotations
 import dataclasses
 import os
 import tomllib
-import types
-import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from fiqa import checks
 from fiqa.data.reading import reader
-from fiqa.errors import InputError, ReadError, UnknownNameError
-from fiqa.settings import assignments
+from fiqa.errors import InputError, ReadError
+from fiqa.training.plain import from_plain, to_plain
 from fiqa.training.settings import OBJECTIVES, Settings
 from fiqa.vocabulary import FACTORS
 
@@ -314,26 +312,25 @@ class Recipe:
     def record(self) -> dict[str, Any]:
         """Returns the recipe as plain JSON values, every default spelled out; `resolve` takes it
         back."""
-        plain: dict[str, Any] = _plain(self)
+        plain: dict[str, Any] = to_plain(self)
         own = plain.pop("settings")
         return plain | ({self.loss.objective: own} if own else {})
 
 
-def read_recipe(path: str | os.PathLike[str], settings: Sequence[str] = ()) -> Recipe:
+def read_recipe(path: str | os.PathLike[str], settings: Mapping[str, Any] | None = None) -> Recipe:
     """Returns the recipe of a TOML file with `settings` applied over it.
 
     Args:
         path: the file.
-        settings: "TABLE.KEY=VALUE", as fiqa.settings.assignment reads it.
+        settings: "TABLE.KEY" -> value, over those of the file.
 
     Raises:
         ReadError: no such file, or not TOML.
         UnknownNameError: a key that no table has.
         InputError: a value of another type or out of range.
     """
-    values = assignments(settings)
     content = _content(path)
-    for name, value in values.items():
+    for name, value in (settings or {}).items():
         _apply(content, name, value)
     return resolve(content)
 
@@ -364,9 +361,13 @@ def resolve(content: Mapping[str, Any]) -> Recipe:
     name = loss.get("objective", Loss.objective) if isinstance(loss, Mapping) else Loss.objective
     kind = OBJECTIVES[checks.choice(name, "loss.objective", OBJECTIVES)]
     if name not in content:
-        return dataclasses.replace(_table(Recipe, content, ""), settings=_table(kind, {}, name))
+        return dataclasses.replace(
+            from_plain(Recipe, content, ""), settings=from_plain(kind, {}, name)
+        )
     rest = {key: value for key, value in content.items() if key != name}
-    return dataclasses.replace(_table(Recipe, rest, ""), settings=_table(kind, content[name], name))
+    return dataclasses.replace(
+        from_plain(Recipe, rest, ""), settings=from_plain(kind, content[name], name)
+    )
 
 
 def _apply(content: dict[str, Any], name: str, value: Any) -> None:
@@ -379,65 +380,3 @@ def _apply(content: dict[str, Any], name: str, value: Any) -> None:
                 f"A setting must be TABLE.KEY=VALUE, and {table!r} is no table in {name!r}."
             )
     content[key] = value
-
-
-Table = TypeVar("Table")
-
-
-def _table(kind: type[Table], content: Any, where: str) -> Table:
-    if not isinstance(content, Mapping):
-        raise InputError(f"{where or 'a recipe'} must be a table, got {content!r}.")
-    known = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    for key in content:
-        if key not in known:
-            raise UnknownNameError(
-                f"key of [{where}]" if where else "table or key of a recipe", str(key), known
-            )
-    for name, f in known.items():
-        if (
-            name not in content
-            and f.default is dataclasses.MISSING
-            and f.default_factory is dataclasses.MISSING
-        ):
-            raise InputError(f"{_join(where, name)} must be given.")
-    hints = typing.get_type_hints(kind)
-    return kind(
-        **{key: _value(hints[key], value, _join(where, key)) for key, value in content.items()}
-    )
-
-
-def _join(where: str, key: str) -> str:
-    return f"{where}.{key}" if where else key
-
-
-def _value(kind: Any, value: Any, where: str) -> Any:
-    if dataclasses.is_dataclass(kind):
-        return _table(typing.cast("type[Any]", kind), value, where)
-    origin, inner = typing.get_origin(kind), typing.get_args(kind)
-    if origin is Literal:
-        return checks.choice(value if isinstance(value, str) else repr(value), where, inner)
-    if origin is tuple:
-        return _items(inner, value, where)
-    fits = isinstance(value, int | float) if kind is float else isinstance(value, kind)
-    if not fits or (isinstance(value, bool) and kind is not bool):
-        raise InputError(f"{where} must be {_NAMES[kind]}, got {value!r}.")
-    return kind(value)
-
-
-_NAMES = types.MappingProxyType(
-    {bool: "true or false", int: "a whole number", float: "a number", str: "text in quotes"}
-)
-
-
-def _items(inner: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
-    if not isinstance(value, list | tuple):
-        raise InputError(f"{where} must be a list, got {value!r}.")
-    if inner[-1] is not Ellipsis and len(value) != len(inner):
-        raise InputError(f"{where} must have {len(inner)} values, got {len(value)}.")
-    return tuple(_value(inner[0], item, f"{where}[{i}]") for i, item in enumerate(value))
-
-
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    return [_plain(item) for item in value] if isinstance(value, tuple) else value

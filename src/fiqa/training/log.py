@@ -1,15 +1,21 @@
-"""What a run writes down while it goes: one row per evaluation, as CSV."""
+"""What a run says and writes down while it goes: steps, and one row per evaluation, as CSV."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fiqa.data.tables import frame_of, write_table
+from fiqa.progress import Progress, teller
 
-__all__ = ["columns", "metrics_path", "write_history"]
+if TYPE_CHECKING:
+    from fiqa.training.loop import Step
+
+__all__ = ["columns", "metrics_path", "watcher", "write_history"]
 
 
 def columns(terms: Sequence[str]) -> tuple[str, ...]:
@@ -39,4 +45,52 @@ def write_history(
     names = columns(terms)
     write_table(
         frame_of([{name: row.get(name) for name in names} for row in history]), metrics_path(folder)
+    )
+
+
+def watcher(progress: Progress) -> Callable[[Step], None]:
+    """Returns what a run calls after every step: lines on stderr for True, nothing for False, else
+    the callable is told ("train", step, steps)."""
+    if progress is True and sys.stderr is not None:
+        return _Lines()
+    told = teller(progress)
+    return lambda at: told("train", at.step, at.total)
+
+
+class _Lines:
+    """Lines on stderr: at each evaluation, and now and then between two."""
+
+    EVERY = 5.0
+
+    def __init__(self) -> None:
+        self._start = self._last = time.monotonic()
+        self._evaluated = -1
+        self._first = True
+
+    def __call__(self, at: Step) -> None:
+        """Writes a line where one is due."""
+        if self._first and at.resumed:
+            self._write(f"going on from step {at.resumed}")
+        self._first = False
+        now = time.monotonic()
+        if at.row is not None and at.row["step"] == at.step != self._evaluated:
+            self._evaluated, self._last = at.step, now
+            self._write(_evaluation(at))
+        elif now - self._last >= self.EVERY:
+            self._last = now
+            pace = (at.step - at.resumed) / (now - self._start)
+            self._write(f"step {at.step} of {at.total}, {pace:.2g} steps per second")
+
+    def _write(self, text: str) -> None:
+        sys.stderr.write(f"train: {text}\n")
+        sys.stderr.flush()
+
+
+def _evaluation(at: Step) -> str:
+    row = at.row or {}
+    shown = ("loss", "mae", "spearman", "spearman_identity", "spearman_middle")
+    numbers = " ".join(f"{name} {row[name]:.4f}" for name in shown if row.get(name) is not None)
+    return (
+        f"step {at.step} of {at.total}, epoch {row['epoch']:.2f}: {numbers};"
+        f" {row['images_per_second']:.0f} images per second, waiting {row['waiting']:.0%}"
     )

@@ -30,13 +30,19 @@ from fiqa.training.log import write_history
 from fiqa.training.objectives import Targets, objective
 from fiqa.training.parallel import Place, first_buffers, gathered, synchronize
 
-__all__ = ["Progress", "device_of", "fit", "network"]
+__all__ = ["Step", "device_of", "fit", "network"]
 
 
 @dataclass(frozen=True)
-class Progress:
-    """Where a run stands: `step` done of `total`; `row` the newest row of its history, None before
-    the first; `resumed` the step it went on from."""
+class Step:
+    """Where a run stands after a step.
+
+    Attributes:
+        step: its number, from 1.
+        total: steps of the whole run.
+        row: the newest row of the history, None before the first.
+        resumed: the step that the run went on from, 0 for a new one.
+    """
 
     step: int
     total: int
@@ -97,7 +103,7 @@ def fit(
     *,
     key: str,
     place: Place | None = None,
-    watch: Callable[[Progress], None] = lambda _: None,
+    watch: Callable[[Step], None] = lambda _: None,
 ) -> list[dict[str, Any]]:
     """Trains to the end and returns the history, one row per evaluation
     (fiqa.training.log.columns).
@@ -127,7 +133,7 @@ class _Fit:
         folder: str | os.PathLike[str],
         key: str,
         place: Place,
-        watch: Callable[[Progress], None],
+        watch: Callable[[Step], None],
     ) -> None:
         self.recipe, self.data, self.folder, self.place, self.watch = (
             recipe,
@@ -325,9 +331,9 @@ class _Fit:
             self.folder, self.net, self.objective, self.optimizer, dict(vars(self.at))
         )
 
-    def _progress(self) -> Progress:
+    def _progress(self) -> Step:
         history = self.at.history
-        return Progress(self.at.step, self.total, history[-1] if history else None, self.resumed)
+        return Step(self.at.step, self.total, history[-1] if history else None, self.resumed)
 
 
 def _counts(rows: int, world: int) -> list[int]:

@@ -15,9 +15,9 @@ from fiqa.cli import build
 from fiqa.data.quality import read_quality, write_quality
 from fiqa.data.store import read_sidecar
 from fiqa.errors import EvidenceError, InputError
-from fiqa.evaluation.curves import Setting
 from fiqa.evaluation.evidence import gather
 from fiqa.evaluation.papers.dmsfiqa import agreement_table, filter_table
+from fiqa.evaluation.setting import Setting
 from fiqa.runtime.cards import card_path, read_card
 from fiqa.training.config import resolve
 from fiqa.types import Embeddings, Quality

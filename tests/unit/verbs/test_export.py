@@ -24,12 +24,12 @@ from fiqa.types import Embeddings, Faces
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
+from fiqa.functional.calibration import fitted_calibration  # noqa: E402
 from fiqa.training.dataset import examples  # noqa: E402
 from fiqa.training.evaluation import predict  # noqa: E402
 from fiqa.training.int8_gate import Gate, mates  # noqa: E402
 from fiqa.training.loop import network  # noqa: E402
 from fiqa.training.run_folder import best_of, crops_folder  # noqa: E402
-from fiqa.verbs.export import fitted_calibration  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -170,12 +170,12 @@ def test_with_embeddings_the_gate_has_the_discard_curve_of_held_people(finished,
 def test_a_constant_or_wrong_network_is_refused(finished, tmp_path, monkeypatch):
     from safetensors.torch import load_file, save_file
 
-    from fiqa.verbs import export as verb
+    from fiqa.training.model_file import ModelFile
 
     _, run = finished
-    torch_gives = verb._Work._torch
+    torch_gives = ModelFile._torch
     with monkeypatch.context() as patch:
-        patch.setattr(verb._Work, "_torch", lambda work: torch_gives(work) + 1)
+        patch.setattr(ModelFile, "_torch", lambda work: torch_gives(work) + 1)
         with pytest.raises(EvidenceError, match="ONNX must give what torch gives to ") as caught:
             fiqa.export(run, tmp_path / "m.onnx")
     allowed, gap = (

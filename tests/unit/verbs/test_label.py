@@ -243,10 +243,10 @@ def test_what_is_asked_wrong_is_said(vectors, prior, tmp_path):
         InputError, match=r"method must be one that gives labels: .*norm.*; laplacian gives score"
     ):
         label("laplacian", embeddings=vectors)
-    with pytest.raises(UnknownNameError, match="Unknown option of cr_fiqa 'fomr'") as caught:
+    with pytest.raises(UnknownNameError, match="Unknown setting of cr_fiqa 'fomr'") as caught:
         label("cr_fiqa", embeddings=vectors, fomr="paper")
     assert caught.value.closest == "form"
-    with pytest.raises(InputError, match=r"theta must be a number, got 'much'\."):
+    with pytest.raises(InputError, match=r"theta of label_optimization must be a number, got 'much'\."):
         label_rows("label_optimization", embeddings=vectors, prior=prior, options={"theta": "much"})
     with pytest.raises(InputError, match=r"repeats must be a whole number, got '2\.5'\."):
         label_rows(

@@ -32,8 +32,8 @@ def test_the_verb_is_the_public_name_whatever_was_imported():
 def test_a_run_leaves_all_that_it_says_and_is_not_repeated(recipe, tmp_path):
     out = tmp_path / "runs" / "a"
     seen = []
-    done = fiqa.train(recipe, out=out, watch=lambda at: seen.append((at.step, at.total)))
-    assert seen == [(step, 6) for step in range(1, 7)]
+    done = fiqa.train(recipe, out=out, progress=lambda *at: seen.append(at))
+    assert seen == [("train", step, 6) for step in range(1, 7)]
     assert not done.current
     assert [row["step"] for row in done.history] == [3, 6]
     assert done.best["mae"]["mae"] == min(row["mae"] for row in done.history)
@@ -52,7 +52,7 @@ def test_a_run_leaves_all_that_it_says_and_is_not_repeated(recipe, tmp_path):
     assert "data:image/png" in page
     assert "<th" in page
 
-    again = fiqa.train(recipe, out=out, watch=lambda at: pytest.fail("it trained again"))
+    again = fiqa.train(recipe, out=out, progress=lambda *_: pytest.fail("it trained again"))
     assert again.current
     assert again.history == done.history
     assert not fiqa.train(recipe, out=out, force=True).current
@@ -78,7 +78,7 @@ def test_another_recipe_or_other_labels_do_not_overwrite_a_run(recipe, trainable
 
 def test_settings_go_with_a_file_alone(recipe, tmp_path):
     with pytest.raises(InputError, match="settings go with a recipe's file"):
-        fiqa.train(recipe, out=tmp_path / "a", settings=["seed=1"])
+        fiqa.train(recipe, out=tmp_path / "a", settings={"seed": 1})
 
 
 def test_a_folder_without_a_run_says_so(tmp_path):

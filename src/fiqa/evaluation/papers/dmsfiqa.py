@@ -12,9 +12,10 @@ from fiqa import checks
 from fiqa.data.names import Match, find_ids, strangers
 from fiqa.data.quality import read_quality
 from fiqa.errors import EvidenceError, InputError
-from fiqa.evaluation.curves import Setting, verification_of
+from fiqa.evaluation.curves import verification_of
 from fiqa.evaluation.evidence import Evidence
 from fiqa.evaluation.scales import scales_note
+from fiqa.evaluation.setting import Setting
 from fiqa.functional import agreement
 from fiqa.functional.calibration import levels
 from fiqa.functional.collapse import Collapse

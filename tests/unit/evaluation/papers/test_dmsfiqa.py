@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from fiqa.errors import InputError
-from fiqa.evaluation.curves import Setting
 from fiqa.evaluation.evidence import gather
 from fiqa.evaluation.papers.dmsfiqa import CUTS, agreement_table, filter_table
+from fiqa.evaluation.setting import Setting
 from fiqa.functional import agreement
 from fiqa.functional.selection import top_k
 from fiqa.functional.spread import spread

@@ -1,0 +1,155 @@
+"""An evaluation from its request to its report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from fiqa.data.store import fingerprint, is_current, make_record
+from fiqa.evaluation.curves import recognizer_result
+from fiqa.evaluation.evidence import STORED, Evidence
+from fiqa.evaluation.request import Request, plain
+from fiqa.evaluation.result import Evaluation, RecognizerResult
+from fiqa.evaluation.scales import scales_note
+from fiqa.evaluation.setting import Setting
+from fiqa.functional.protocols import protocol_of, starting_fnmr
+from fiqa.progress import Told, counted
+from fiqa.report.evaluation.folder import guard_report, summary_path, write_report
+from fiqa.report.evaluation.tables import evaluation_tables
+from fiqa.types import PathLike
+
+__all__ = ["EvaluationRun", "evaluate_evidence"]
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluationRun:
+    """An evaluation that is decided and not begun.
+
+    Attributes:
+        request: about what.
+        how: the curves are made.
+        thumbnails: folder with the faces that the report may show, None for none.
+    """
+
+    request: Request
+    how: Setting
+    thumbnails: PathLike | None = None
+
+    def make(self, *, told: Told, command: str = "") -> Evaluation:
+        """Returns what it finds; `command` is the line that asked, for the report.
+
+        Raises as fiqa.evaluate.
+        """
+        return replace(
+            evaluate_evidence(self.request.evidence(), self.how, told=told), command=command
+        )
+
+    def is_current(self, out: PathLike) -> bool:
+        """Tells whether `out` holds the report of this run already.
+
+        Raises InputError where an input lies there.
+        """
+        guard_report(out, self._record["inputs"])
+        return is_current(out, fingerprint(self._record)) and summary_path(out).is_file()
+
+    def write(self, evaluation: Evaluation, out: PathLike) -> None:
+        """Writes the report and its sidecar.
+
+        Raises WriteError, and InputError before anything is written over an input.
+        """
+        guard_report(out, self._record["inputs"])
+        write_report(evaluation, out, thumbnails=self.thumbnails, record=self._record)
+
+    @cached_property
+    def _record(self) -> dict[str, Any]:
+        arguments = {**self.request.arguments(), "thumbnails": plain(self.thumbnails)}
+        return make_record(
+            "evaluate",
+            arguments=arguments | self.how.record(),
+            inputs=self.request.digests(),
+            seed=self.how.seed,
+            protocol=self.how.protocol,
+        )
+
+
+def evaluate_evidence(evidence: Evidence, how: Setting, *, told: Told) -> Evaluation:
+    """Returns the evaluation of gathered evidence; `told` hears of each recognizer.
+
+    Raises EvidenceError.
+    """
+    results = [
+        recognizer_result(evidence, vectors, how)
+        for vectors in counted(evidence.recognizers, told, "evaluate", len(evidence.recognizers))
+    ]
+    notes = [
+        *evidence.notes,
+        scales_note(evidence.scores),
+        *_notes(evidence, how),
+        *_worse_than_random(results, how),
+    ]
+    settings = {
+        "protocol": how.protocol,
+        "description": protocol_of(how.protocol).description,
+        "fmr": (
+            how.fmr if starting_fnmr(protocol_of(how.protocol), how.start_fnmr) is None else None
+        ),
+        "start_fnmr": starting_fnmr(protocol_of(how.protocol), how.start_fnmr),
+        "limits": list(how.limits),
+        "draws": how.draws,
+        "level": how.level,
+        "seed": how.seed,
+        "pairs": "all pairs" if evidence.nonmated is None else "a list of pairs",
+        "identity_from": evidence.identity_from,
+    }
+    return evaluation_tables(Evaluation(settings, evidence.counts, evidence.scores, results, notes))
+
+
+def _worse_than_random(results: Sequence[RecognizerResult], how: Setting) -> list[str]:
+    """A sentence for each quality whose area is above that of discarding at random (1, or the
+    random curve's own where that is more) beyond its interval; without one, beyond two standard
+    deviations of the count of errors."""
+    notes = []
+    for result in results:
+        random = [
+            curve.areas[how.limits[0], "start"] for curve in result.curves if curve.role == "random"
+        ]
+        least = max([1.0, *(area.value for area in random if area is not None)])
+        for curve in result.curves:
+            area = curve.areas[how.limits[0], "start"] if curve.role == "method" else None
+            if area is None:
+                continue
+            errors = max(result.counts.get("errors", 0), 1)
+            low = area.value - 2 / math.sqrt(errors) if area.low is None else area.low
+            if low > least:
+                notes.append(
+                    f"{curve.name} is worse than random under {result.name} (area {area.value:.3f}"
+                    f" of 1): is lower better? `--flip {curve.name}` turns it."
+                )
+    return notes
+
+
+def _notes(evidence: Evidence, how: Setting) -> list[str]:
+    rule = protocol_of(how.protocol)
+    notes = []
+    if rule.discards == "all":
+        notes.append(
+            f"Protocol {rule.name} sets its threshold again at every step: no bootstrap bands, no"
+            " differences with intervals."
+        )
+        stored = min(
+            evidence.nonmated_total,
+            STORED if evidence.nonmated is None else evidence.nonmated_total,
+        )
+        if stored < evidence.nonmated_total:
+            notes.append(
+                f"{stored} of {evidence.nonmated_total} non-mated pairs were drawn at random for"
+                f" the curves (seed {how.seed})."
+            )
+    elif how.draws and evidence.counts["identities"] < 2:
+        notes.append(
+            "All mated pairs are of one identity: there are no bands, which resample identities."
+        )
+    return notes
