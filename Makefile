@@ -34,6 +34,7 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check src tests benchmarks recipes docs examples
 	$(BIN)/ruff format --check --quiet src tests benchmarks recipes docs examples
 	$(BIN)/mypy
+	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.dev

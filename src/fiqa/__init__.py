@@ -41,7 +41,7 @@ _HOME = {
     "train": "fiqa.verbs.train",
 }
 
-__all__ = sorted([*_HOME, "__version__"])
+__all__ = sorted([*_HOME, "__version__"])  # pyright: ignore[reportUnsupportedDunderAll]
 
 if TYPE_CHECKING:
     # What type checkers see; at run time __getattr__ resolves the same names when they are used.

@@ -47,10 +47,10 @@ def to_srgb(rgb: Pixels, profile: bytes | None) -> tuple[Pixels, tuple[str, ...]
         The pixels as they are where the profile is sRGB, is absent, or cannot be used.
     """
     way = _way(profile) if profile else None
-    if way is None or (way.transform is None and way.mode != "CMYK"):
-        return rgb, (way.note,) if way and way.note else ()
-    if way.mode == "CMYK":
+    if way is not None and way.mode == "CMYK":
         return rgb, ("profile_ignored=of ink, not of light",)
+    if way is None or way.transform is None:
+        return rgb, (way.note,) if way and way.note else ()
     import PIL.Image
     import PIL.ImageCms
 
@@ -107,7 +107,7 @@ def _way(profile: bytes) -> _Way:
 
     try:
         opened = cms.ImageCmsProfile(io.BytesIO(profile))
-        space = str(opened.profile.xcolor_space)
+        space = str(opened.profile.xcolor_space)  # pyright: ignore[reportAttributeAccessIssue]
         mode = _MODES.get(space, "")
         if not mode:
             return _Way("", None, f"profile_ignored=of {_plain(space)} samples")

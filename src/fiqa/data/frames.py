@@ -53,8 +53,9 @@ def columns_of(frame: Frame) -> dict[str, list[Any] | pl.Series]:
     named = [
         name for name in getattr(getattr(frame, "index", None), "names", ()) if name is not None
     ]
-    if named and hasattr(frame, "reset_index"):
-        frame = frame.reset_index()
+    index_to_columns = getattr(frame, "reset_index", None)
+    if named and index_to_columns is not None:
+        frame = index_to_columns()
     found: dict[str, list[Any] | pl.Series] = {}
     for name in frame.columns:
         values = [None if _missing(value) else _plain(value) for value in frame[name].tolist()]

@@ -111,13 +111,15 @@ def directory(data: bytes, offset: int | None = None) -> Directory | None:
     width, step, head, number, place = (20, 12, 8, "Q", 16) if big else (12, 8, 2, "H", 8)
     word = "Q" if big else "I"
     try:
-        if offset is None:
-            (offset,) = struct.unpack_from(order + word, data, 8 if big else 4)
-        (entries,) = struct.unpack_from(order + number, data, offset)
+        place_of_first = 8 if big else 4
+        begin = (
+            struct.unpack_from(order + word, data, place_of_first)[0] if offset is None else offset
+        )
+        (entries,) = struct.unpack_from(order + number, data, begin)
         tags: dict[int, tuple[int, int]] = {}
         claimed = 0
         below: tuple[int, ...] = ()
-        for start in range(offset + head, offset + head + min(entries, 1 << 16) * width, width):
+        for start in range(begin + head, begin + head + min(entries, 1 << 16) * width, width):
             tag, kind, count = struct.unpack_from(order + "HH" + word, data, start)
             size = _TYPE_SIZE.get(kind, 1) * count
             claimed += min(size, len(data)) if size > width - step else 0
@@ -132,7 +134,7 @@ def directory(data: bytes, offset: int | None = None) -> Directory | None:
                     size > width - step,
                     word,
                 )
-        (following,) = struct.unpack_from(order + word, data, offset + head + entries * width)
+        (following,) = struct.unpack_from(order + word, data, begin + head + entries * width)
     except (struct.error, OverflowError):  # cut off, or an offset of 64 bits that leads nowhere
         return None
     return Directory(tags, claimed, following, below)

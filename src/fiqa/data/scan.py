@@ -93,7 +93,10 @@ def _scanned(found: Manifest, decode: bool, limits: Limits, told: Told) -> Manif
         except ReadError as error:
             status[row], known = error.status, {"bytes": _size(str(found.path[row]))}
         for name, value in known.items():
-            (counts if name in counts else words)[name][row] = value
+            if name in counts:
+                counts[name][row] = value
+            else:
+                words[name][row] = str(value)
         sha = words["sha256"][row]
         if sha and first.setdefault(sha, str(found.id[row])) != found.id[row]:
             words["duplicate_of"][row] = first[sha]

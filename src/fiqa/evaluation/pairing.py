@@ -95,7 +95,8 @@ def _from_pairs(pairs: Pairs) -> NDArray[np.str_]:
     edges = pairs.index[pairs.mated]
     n = len(pairs.ids)
     graph = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(n, n))
-    return np.char.add("person ", connected_components(graph, directed=False)[1].astype(np.str_))
+    person = connected_components(graph, directed=False)[1]
+    return np.array([f"person {number}" for number in person.tolist()], dtype=np.str_)
 
 
 def content_of(manifest: Manifest, keep: NDArray[np.int64]) -> NDArray[np.str_] | None:

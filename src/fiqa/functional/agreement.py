@@ -105,7 +105,7 @@ def kendall(pred: ArrayLike, target: ArrayLike) -> float:
 
     first, second = _two(pred, target, 2)
     _varies(first, second, "kendall")
-    statistic, _ = kendalltau(first, second, variant="b")
+    statistic: float = kendalltau(first, second, variant="b")[0]  # pyright: ignore[reportAssignmentType]
     return float(statistic)
 
 

@@ -59,7 +59,7 @@ def quantized(model: bytes, crops: NDArray[np.uint8], spec: ModelInput) -> bytes
             quantize_static(
                 str(plain),
                 str(small),
-                _Reader(crops, spec, _input_name(model)),
+                _Reader(crops, spec, _input_name(model)),  # pyright: ignore[reportArgumentType]
                 quant_format=QuantFormat.QDQ,
                 per_channel=True,
                 activation_type=QuantType.QUInt8,

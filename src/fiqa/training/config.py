@@ -317,6 +317,7 @@ class Recipe:
         return plain | ({self.loss.objective: own} if own else {})
 
 
+@reader
 def read_recipe(path: str | os.PathLike[str], settings: Mapping[str, Any] | None = None) -> Recipe:
     """Returns the recipe of a TOML file with `settings` applied over it.
 
@@ -329,16 +330,14 @@ def read_recipe(path: str | os.PathLike[str], settings: Mapping[str, Any] | None
         UnknownNameError: a key that no table has.
         InputError: a value of another type or out of range.
     """
-    content = _content(path)
+    content = _content(Path(path))
     for name, value in (settings or {}).items():
         _apply(content, name, value)
     return resolve(content)
 
 
-@reader
-def _content(path: str | os.PathLike[str]) -> dict[str, Any]:
+def _content(file: Path) -> dict[str, Any]:
     """What a TOML file holds."""
-    file = Path(path)
     if not file.is_file():
         raise ReadError(
             f"A recipe must be a file, and there is none at {str(file)!r}.", status="not_found"

@@ -84,20 +84,20 @@ def carry_out(
     Raises:
         As fiqa.train.
     """
-    if place.first:
-        if force:
-            best = best_path(folder, "*")
-            for file in (
-                state_path(folder),
-                *folder.glob(best.name),
-                *folder.glob(best.with_suffix(".json").name),
-            ):
-                file.unlink(missing_ok=True)
-        data = examples(plan, crops_folder(folder))
-    if place.world > 1:
-        distributed.barrier()
+    if place.first and force:
+        best = best_path(folder, "*")
+        for file in (
+            state_path(folder),
+            *folder.glob(best.name),
+            *folder.glob(best.with_suffix(".json").name),
+        ):
+            file.unlink(missing_ok=True)
+    # the first process decodes the crops; the others then find them
     if not place.first:
-        data = examples(plan, crops_folder(folder))
+        distributed.barrier()
+    data = examples(plan, crops_folder(folder))
+    if place.first and place.world > 1:
+        distributed.barrier()
     key = fingerprint({name: record[name] for name in ("arguments", "inputs")})
     if place.first and not state_path(folder).is_file():
         with atomic_path(folder / "recipe.json") as aside:
