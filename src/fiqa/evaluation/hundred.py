@@ -11,7 +11,8 @@ from fiqa.data.frames import Frame, is_frame
 from fiqa.data.names import Match
 from fiqa.data.quality import join_quality, read_quality
 from fiqa.errors import InputError
-from fiqa.evaluation.evidence import Evidence, inputs
+from fiqa.evaluation.evidence import Evidence
+from fiqa.evaluation.sources import inputs
 from fiqa.functional.calibration import Calibration
 from fiqa.types import PathLike, Quality
 

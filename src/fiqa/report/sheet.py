@@ -66,7 +66,7 @@ def name(row: Row) -> str:
     return f"{base}, face {index + 1}" if index else base
 
 
-def _known(row: Row) -> dict[str, float]:
+def _factor_qualities(row: Row) -> dict[str, float]:
     """The factors of a row that have a number, by name, in the order of FACTORS."""
     factors = row.get("factors") or {}
     return {
@@ -82,8 +82,8 @@ def costliest(row: Row) -> str | None:
     >>> costliest({"factors": {"blur": 0.9, "pose": 0.4, "crop": None}})
     'pose'
     """
-    known = _known(row)
-    return min(known, key=known.__getitem__) if known else None
+    qualities = _factor_qualities(row)
+    return min(qualities, key=qualities.__getitem__) if qualities else None
 
 
 def _marked(row: Row) -> set[str]:
@@ -123,12 +123,12 @@ def _chosen(
 
 
 def _bars(row: Row) -> str:
-    known, marked = _known(row), _marked(row)
-    if not known:
+    qualities, marked = _factor_qualities(row), _marked(row)
+    if not qualities:
         return ""
     cells = []
     for factor in FACTORS:
-        value = known.get(factor)
+        value = qualities.get(factor)
         mark = ' class="most"' if factor in marked else ""
         width = 0 if value is None else round(100 * min(max(value, 0), 1))
         shown = "–" if value is None else f".{width:02d}" if width < 100 else "1"
@@ -291,15 +291,19 @@ def _draw_card(
             width=room,
         )
         picture.paragraph(right, y + 61, advice, 13, width=room)
-    known, marked = _known(row), _marked(row)
-    for k, factor in enumerate(FACTORS if known else ()):
+    qualities, marked = _factor_qualities(row), _marked(row)
+    for k, factor in enumerate(FACTORS if qualities else ()):
         left, top = x + (k % 2) * 190, y + cell + 12 + (k // 2) * 19
         color: Literal["cost", "soft"] = "cost" if factor in marked else "soft"
         picture.text(left, top, factor, 12, color=color)
         picture.bar(
-            left + 82, top + 5, 84, known.get(factor), color="cost" if factor in marked else "bar"
+            left + 82,
+            top + 5,
+            84,
+            qualities.get(factor),
+            color="cost" if factor in marked else "bar",
         )
-    picture.text(x, y + cell + (73 if known else 12), name(row), 12, color="soft", width=360)
+    picture.text(x, y + cell + (73 if qualities else 12), name(row), 12, color="soft", width=360)
 
 
 def save_sheet_png(

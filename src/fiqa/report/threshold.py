@@ -10,7 +10,7 @@ from typing import Any
 
 import fiqa
 from fiqa.data.store import atomic_path, write_sidecar
-from fiqa.evaluation.threshold import CutReport, OperatingPoint, missing_sentence
+from fiqa.evaluation.cut_report import CutReport, OperatingPoint, missing_sentence
 from fiqa.functional.cut_evidence import CutEffect
 from fiqa.functional.table import Table
 from fiqa.report.drawing import COLORS, INK, WIDTH, Plot, drawn, short, style
@@ -177,9 +177,9 @@ def _verdict(report: CutReport, point: OperatingPoint) -> str:
         else f"at least {point.wish.coverage:g} of the images kept"
     )  # fmt: skip
     plain = f"{_costs(cut.effect)}. Right on these images; a coin toss on other people."
-    whole = None if hundred is None else hundred.effect
+    plain_100 = None if hundred is None else hundred.effect
     if safe.effect is None or point.safe_typed is None:
-        body = _large(point.typed, whole) + f"<p>{escape(plain)}</p>"
+        body = _large(point.typed, plain_100) + f"<p>{escape(plain)}</p>"
         body += f'<p class="lack">{escape(missing_sentence(safe, point.wish))}</p>'
     else:
         side = "at least" if point.wish.fnmr is None else "at most"
@@ -188,14 +188,14 @@ def _verdict(report: CutReport, point: OperatingPoint) -> str:
         body += (
             f"<p>As many other people: {side} {safe.limit:.4g}, with {safe.confidence:.0%}"
             " confidence.</p>"
-            f'<p class="plain">Plain cut: {escape(point.typed)}{_of_100(whole)}.'
+            f'<p class="plain">Plain cut: {escape(point.typed)}{_of_100(plain_100)}.'
             f" {escape(plain)}</p>"
         )
     return f'<article class="verdict"><h2>{escape(wish)}: reject below</h2>{body}</article>'
 
 
-def _large(typed: str, whole: CutEffect | None) -> str:
-    return f'<p class="cut">{escape(typed)}<small>{_of_100(whole)}</small></p>'
+def _large(typed: str, hundred: CutEffect | None) -> str:
+    return f'<p class="cut">{escape(typed)}<small>{_of_100(hundred)}</small></p>'
 
 
 def _of_100(effect: CutEffect | None) -> str:

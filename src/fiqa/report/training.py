@@ -79,9 +79,9 @@ def run_page(
 
 
 def _best(history: Sequence[Mapping[str, Any]], metric: str) -> Mapping[str, Any] | None:
-    known = [row for row in history if row.get(metric) is not None]
+    rows = [row for row in history if row.get(metric) is not None]
     sign = 1 if metric in _LOWER else -1
-    return min(known, key=lambda row: sign * row[metric], default=None)
+    return min(rows, key=lambda row: sign * row[metric], default=None)
 
 
 def _curves(history: Sequence[Mapping[str, Any]]) -> NDArray[np.uint8]:

@@ -17,10 +17,11 @@ from fiqa.data.names import Match
 from fiqa.data.store import fingerprint, is_current, make_record
 from fiqa.errors import InputError
 from fiqa.evaluation.curves import Setting, recognizer_result
-from fiqa.evaluation.evidence import STORED, Evidence, Qualities, Vectors
+from fiqa.evaluation.evidence import STORED, Evidence
 from fiqa.evaluation.request import Request, plain
 from fiqa.evaluation.result import Evaluation, RecognizerResult
 from fiqa.evaluation.scales import scales_note
+from fiqa.evaluation.sources import Qualities, Vectors
 from fiqa.functional.protocols import protocol_of, starting_fnmr
 from fiqa.progress import Progress, Told, counted, teller
 from fiqa.report.evaluation.folder import guard_report, summary_path, write_report

@@ -14,12 +14,12 @@ from fiqa.data.store import fingerprint, hash_inputs, is_current, make_record
 from fiqa.errors import InputError
 from fiqa.evaluation.curves import Setting
 from fiqa.evaluation.data_set import DataSet, read_set
-from fiqa.evaluation.evidence import Qualities, Vectors
 from fiqa.evaluation.papers.clib_fiqa import area_tables
 from fiqa.evaluation.papers.dmsfiqa import agreement_table, filter_table
 from fiqa.evaluation.papers.label_optimization import optimization_tables
 from fiqa.evaluation.request import Request, input_digests, plain
 from fiqa.evaluation.result import Evaluation
+from fiqa.evaluation.sources import Qualities, Vectors
 from fiqa.functional.table import Table
 from fiqa.progress import Progress, Told, counted, teller
 from fiqa.report.evaluation.folder import guard_report, summary_path, write_tables

@@ -1,5 +1,4 @@
-"""DmsFIQA's tables from any quality files: agreement with target labels and spread (Table 4),
-verification under filtering (Table 5)."""
+"""DmsFIQA's tables: agreement with labels and spread (4), verification under filtering (5)."""
 
 from __future__ import annotations
 
@@ -29,15 +28,23 @@ __all__ = ["CUTS", "THRESHOLDS", "TOP", "agreement_table", "filter_table"]
 CUTS = tuple(high for _, high in (INTERVALS[0], INTERVALS[3], INTERVALS[6], INTERVALS[9]))
 """Where DmsFIQA's labels are cut into unusable, low, medium, good and perfect."""
 
+# The filters of the paper's Table 5.
 TOP = (20, 30, 50, 100)
 THRESHOLDS = (0.2, 0.4, 0.6, 0.8)
+
+_AGREEMENT = (
+    "method", "images",
+    "MAE", "RMSE", "balanced acc.", "macro-F1",
+    "Spearman", "Kendall", "ids used/skipped",
+    "middle Spearman", "middle Kendall", "middle used/skipped",
+    "Q90-Q10", "Std", "Entropy",
+)  # fmt: skip
 
 
 def agreement_table(
     evidence: Evidence, target: Quality | PathLike, *, match: Match = "id"
 ) -> Table:
-    """Returns DmsFIQA's Table 4: how each quality agrees with target labels in 0..1, and how widely
-    it is spread.
+    """Returns DmsFIQA's Table 4: how each quality agrees with labels, and how it is spread.
 
     Errors and spread are on the method's own scale (fiqa.evaluation.scales; a dash where that is
     open), never on a calibrated one, on which a collapsed score looks like a good one; the note
@@ -45,48 +52,49 @@ def agreement_table(
     on all images and on those of the middle levels (labels in (.2, .9]), with the identities used
     and skipped. Levels of both are cut at CUTS for balanced accuracy and macro-F1.
 
+    Args:
+        evidence: the images and their qualities.
+        target: labels in 0..1.
+        match: how the names of the labels find the ids.
+
     Raises:
         InputError: labels outside 0..1, or none for these images.
     """
     labels = target if isinstance(target, Quality) else read_quality(target)
     place = find_ids(labels.id, evidence.ids, match=match)
-    wanted = np.full(len(evidence.ids), np.nan)
-    wanted[place[place >= 0]] = labels.value[place >= 0]
-    known = np.flatnonzero(np.isfinite(wanted))
-    if not len(known):
+    label = np.full(len(evidence.ids), np.nan)
+    label[place[place >= 0]] = labels.value[place >= 0]
+    labelled = np.flatnonzero(np.isfinite(label))
+    if not len(labelled):
         raise InputError(
             f"The target labels must be of these images, got none of {len(evidence.ids)} among"
             f" {len(labels)}:"
             f" {strangers(labels.id, evidence.ids, what=labels.method, match=match)}."
         )
-    truth = wanted[known]
+    truth = label[labelled]
     checks.in_range(float(truth.min()), "target", 0.0, 1.0)
     checks.in_range(float(truth.max()), "target", 0.0, 1.0)
-    who = evidence.identity[known]
+    who = evidence.identity[labelled]
     middle = (truth > CUTS[0]) & (truth <= CUTS[-1])
     rows, collapsed = [], []
     for scores in evidence.scores:
-        unit = None if scores.unit is None else scores.unit[known]
-        value = scores.value[known]
+        unit = None if scores.unit is None else scores.unit[labelled]
+        value = scores.value[labelled]
         measured = None if unit is None else Collapse.of(unit, truth, (0.0, 1.0))
         if measured is not None and measured.collapsed:
             collapsed.append(f" {scores.name} has collapsed: {measured.line()}.")
         rows.append(
             [
                 scores.name,
-                len(known),
+                len(labelled),
                 *_errors(unit, truth),
                 *_ranks(value, truth, who),
                 *_ranks(value[middle], truth[middle], who[middle]),
                 *_shape(None if measured is None else measured.score),
             ]
         )
-    columns = [
-        "method", "images", "MAE", "RMSE", "balanced acc.", "macro-F1", "Spearman", "Kendall", "ids used/skipped", "middle Spearman", "middle Kendall",
-        "middle used/skipped", "Q90-Q10", "Std", "Entropy",
-    ]  # fmt: skip
     note = (
-        f"Target: {labels.method} ({labels.kind}), {len(known)} of {len(evidence.ids)} images,"
+        f"Target: {labels.method} ({labels.kind}), {len(labelled)} of {len(evidence.ids)} images,"
         f" {int(middle.sum())} of the middle levels. Correlations within each identity, then"
         " averaged; identities with fewer than two images or constant scores are skipped."
         f" {_own(evidence)} A dash: that scale is open.{''.join(collapsed)}"
@@ -94,7 +102,7 @@ def agreement_table(
     return Table(
         "dms_agreement",
         "DmsFIQA Table 4: agreement with the labels, and spread",
-        columns,
+        _AGREEMENT,
         rows,
         note,
     )
@@ -103,12 +111,12 @@ def agreement_table(
 def _errors(unit: NDArray[np.float64] | None, truth: NDArray[np.float64]) -> list[float | None]:
     if unit is None:
         return [None] * 4
-    given, wanted = levels(unit, CUTS), levels(truth, CUTS)
+    level, true_level = levels(unit, CUTS), levels(truth, CUTS)
     return [
         agreement.mae(unit, truth),
         agreement.rmse(unit, truth),
-        agreement.balanced_accuracy(given, wanted),
-        agreement.macro_f1(given, wanted),
+        agreement.balanced_accuracy(level, true_level),
+        agreement.macro_f1(level, true_level),
     ]
 
 
@@ -132,11 +140,16 @@ def _own(evidence: Evidence) -> str:
     return f"On each method's own scale brought to 0..1. {scales_note(evidence.scores)}"
 
 
-def filter_table(evidence: Evidence, vectors: Embeddings, how: Setting) -> Table:
+def filter_table(evidence: Evidence, vectors: Embeddings, setting: Setting) -> Table:
     """Returns DmsFIQA's Table 5 for one recognizer: verification of what a filter leaves.
 
     The filters: none, the best K of each identity, and thresholds on the method's own scale in
     0..1.
+
+    Args:
+        evidence: the images and their qualities.
+        vectors: the recognizer's embeddings.
+        setting: its `fars` are the columns.
     """
     columns = [
         "method",
@@ -147,18 +160,19 @@ def filter_table(evidence: Evidence, vectors: Embeddings, how: Setting) -> Table
         "mated",
         "non-mated",
         "ROC-AUC",
-        *(f"TPR@{far:g}" for far in how.fars),
+        *(f"TPR@{far:g}" for far in setting.fars),
         "EER %",
     ]
     stem = file_stem(vectors.recognizer, [other.recognizer for other in evidence.recognizers])
     everything = np.ones(len(evidence.ids), bool)
-    rows = [["-", "none", *_filtered(evidence, vectors, everything, how)]]
+    rows = [["-", "none", *_filtered(evidence, vectors, everything, setting)]]
     for scores in evidence.scores:
         masks = [(f"top {k} per identity", top_k(scores.value, evidence.identity, k)) for k in TOP]
         if scores.unit is not None:
             masks += [(f"score >= {cut:g}", above(scores.unit, cut)) for cut in THRESHOLDS]
         rows += [
-            [scores.name, name, *_filtered(evidence, vectors, mask, how)] for name, mask in masks
+            [scores.name, name, *_filtered(evidence, vectors, mask, setting)]
+            for name, mask in masks
         ]
     note = (
         f"Recognizer {vectors.recognizer}, the retained images of the same {len(evidence.ids)},"
@@ -175,12 +189,14 @@ def filter_table(evidence: Evidence, vectors: Embeddings, how: Setting) -> Table
 
 
 def _filtered(
-    evidence: Evidence, vectors: Embeddings, keep: NDArray[np.bool_], how: Setting
+    evidence: Evidence, vectors: Embeddings, keep: NDArray[np.bool_], setting: Setting
 ) -> list[Any]:
     left = [100 * coverage(keep), int(keep.sum()), len(np.unique(evidence.identity[keep]))]
     try:
-        found = verification_of(vectors, evidence, keep, how.fars)
+        verification = verification_of(vectors, evidence, keep, setting.fars)
     except EvidenceError:
-        return [*left, None, None, None, *([None] * len(how.fars)), None]
-    tpr = [found.tpr[far] if far >= found.resolvable_far else None for far in how.fars]
-    return [*left, found.mated, found.nonmated, found.auc, *tpr, 100 * found.eer]
+        return [*left, None, None, None, *([None] * len(setting.fars)), None]
+    exact = verification.resolvable_far
+    tpr = [verification.tpr[far] if far >= exact else None for far in setting.fars]
+    counts = [verification.mated, verification.nonmated]
+    return [*left, *counts, verification.auc, *tpr, 100 * verification.eer]

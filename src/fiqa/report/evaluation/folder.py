@@ -30,7 +30,7 @@ _THUMBNAIL = 112
 
 
 def write_report(
-    found: Evaluation,
+    evaluation: Evaluation,
     out: PathLike,
     *,
     thumbnails: PathLike | None = None,
@@ -51,24 +51,29 @@ def write_report(
     """
     folder = Path(out)
     if thumbnails is not None:
-        shown = [_with_thumbnails(result, Path(thumbnails)) for result in found.recognizers]
-        found = replace(found, recognizers=shown)
-    drawn = plots(found)
+        shown = [_with_thumbnails(result, Path(thumbnails)) for result in evaluation.recognizers]
+        evaluation = replace(evaluation, recognizers=shown)
+    drawn = plots(evaluation)
     for plot in drawn:
         _write(folder / f"{plot.name}.svg", plot.svg.encode())
         _write(folder / f"{plot.name}.png", plot.png)
-    _write(folder / "index.html", evaluation_page(found, drawn, version=fiqa.__version__).encode())
+    _write(
+        folder / "index.html", evaluation_page(evaluation, drawn, version=fiqa.__version__).encode()
+    )
     _write(
         folder / "numbers.json",
-        (json.dumps(found.json(), indent=1, allow_nan=False) + "\n").encode(),
+        (json.dumps(evaluation.json(), indent=1, allow_nan=False) + "\n").encode(),
     )
-    about = {"identity_from": found.settings.get("identity_from", ""), "notes": list(found.notes)}
+    about = {
+        "identity_from": evaluation.settings.get("identity_from", ""),
+        "notes": list(evaluation.notes),
+    }
     write_tables(
-        found.tables,
+        evaluation.tables,
         folder,
-        summary=found.text(),
+        summary=evaluation.text(),
         record=record,
-        command=found.command,
+        command=evaluation.command,
         found=about,
     )
     return folder
@@ -90,8 +95,8 @@ def write_tables(
         _write(folder / f"{table.name}.csv", table.csv().encode())
         by = f"\n`{command}`\n" if command else ""
         _write(folder / f"{table.name}.md", (table.markdown() + by).encode())
-    whole = {"command": command, "tables": [table.json() for table in tables]}
-    _write(folder / "tables.json", (json.dumps(whole, indent=1, allow_nan=False) + "\n").encode())
+    content = {"command": command, "tables": [table.json() for table in tables]}
+    _write(folder / "tables.json", (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
     _write(summary_path(folder), (summary + "\n").encode())
     if record is not None:
         write_sidecar(folder, record, found=found)
