@@ -113,7 +113,7 @@ def _measure(part: Part, setting: Setting) -> dict[str, object]:
         for _ in range(1, TRIES):
             if setting.quick or result.within:
                 break
-            result = min(result, part(setting), key=lambda one: one.ratio)
+            result = min(result, part(setting), key=lambda attempt: attempt.ratio)
     except Skip as why:
         return {"verdict": SKIPPED, "what": str(why), "peak": peak_bytes()}
     verdict = UNJUDGED if setting.quick else OK if result.within else BEYOND
@@ -126,8 +126,8 @@ def _apart(file: Path, part: str, arguments: list[str]) -> dict[str, object]:
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode or not done.stdout:
         return {"verdict": BEYOND, "what": f"it ended with {done.returncode}", "peak": 0}
-    found: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    row: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    return row
 
 
 def _shown(name: str, row: Mapping[str, object], details: bool) -> None:
@@ -156,18 +156,18 @@ def parser(doc: str | None) -> argparse.ArgumentParser:
     return result
 
 
-def run(files: Mapping[Path, Iterable[str]], given: argparse.Namespace) -> int:
+def run(files: Mapping[Path, Iterable[str]], options: argparse.Namespace) -> int:
     """Runs parts, each in a process of its own, prints the table, and returns the exit code: 1 if
     any is beyond its limit."""
-    arguments = ["--data", str(given.data), *(["--quick"] if given.quick else [])]
-    arguments += [] if given.scale is None else ["--scale", str(given.scale)]
+    arguments = ["--data", str(options.data), *(["--quick"] if options.quick else [])]
+    arguments += [] if options.scale is None else ["--scale", str(options.scale)]
     print(f"{'benchmark':<34}{'ratio':>9}{'limit':>9}  {'verdict':<11}{'peak bytes':>14}  of what")
     beyond = 0
     for file, parts in files.items():
         for part in parts:
             row = _apart(file, part, arguments)
             beyond += row["verdict"] == BEYOND
-            _shown(f"{file.stem} {part}", row, given.details)
+            _shown(f"{file.stem} {part}", row, options.details)
     if beyond:
         print(f"{beyond} beyond their limits")
     return 1 if beyond else 0
@@ -176,30 +176,30 @@ def run(files: Mapping[Path, Iterable[str]], given: argparse.Namespace) -> int:
 def main(doc: str | None, parts: Mapping[str, Part], *, apart: Iterable[str] = ()) -> None:
     """The command line of one benchmark's file; parts that are set `apart` run only where they are
     named."""
-    options = parser(doc)
+    arguments = parser(doc)
     usual = [name for name in parts if name not in set(apart)]
-    options.add_argument("--part", choices=list(parts), help="only this one")
-    options.add_argument("--list", action="store_true", help="print the parts that run")
-    options.add_argument(
+    arguments.add_argument("--part", choices=list(parts), help="only this one")
+    arguments.add_argument("--list", action="store_true", help="print the parts that run")
+    arguments.add_argument(
         "--json",
         action="store_true",
         help="measure --part in this process and print its result as JSON",
     )
-    given = options.parse_args()
+    options = arguments.parse_args()
     file = Path(sys.modules["__main__"].__file__ or "").resolve()
-    if given.list:
+    if options.list:
         print(*usual)
         return
-    if given.json:
+    if options.json:
         setting = Setting(
-            given.scale or (0.01 if given.quick else 1.0), given.quick, given.data.resolve()
+            options.scale or (0.01 if options.quick else 1.0), options.quick, options.data.resolve()
         )
         output, sys.stdout = sys.stdout, sys.stderr  # what is printed on the way is no result
-        row = _measure(parts[given.part], setting)
+        row = _measure(parts[options.part], setting)
         print(json.dumps(row), file=output)
         return
-    given.details = True
-    sys.exit(run({file: [given.part] if given.part else usual}, given))
+    options.details = True
+    sys.exit(run({file: [options.part] if options.part else usual}, options))
 
 
 def every(folder: Path = HERE) -> dict[Path, list[str]]:
@@ -214,7 +214,7 @@ def every(folder: Path = HERE) -> dict[Path, list[str]]:
 
 
 if __name__ == "__main__":
-    wanted = parser(__doc__)
-    wanted.add_argument("--folder", type=Path, default=HERE, help="where the benchmarks are")
-    chosen = wanted.parse_args()
+    options = parser(__doc__)
+    options.add_argument("--folder", type=Path, default=HERE, help="where the benchmarks are")
+    chosen = options.parse_args()
     sys.exit(run(every(chosen.folder), chosen))

@@ -35,8 +35,8 @@ def _curve(setting: Setting) -> tuple[dict[str, list[float]], tuple[str, ...]]:
     mated = rng.random(setting.count(10_000_000, 10_000)) < 0.5
     similarity, quality = scores(rng, mated)
     worst = pair_quality(quality)[mated]
-    found = discard_curve(similarity, mated, quality)
-    failed, cuts = similarity[mated] <= np.float64(found.threshold), np.unique(worst)
+    result = discard_curve(similarity, mated, quality)
+    failed, cuts = similarity[mated] <= np.float64(result.threshold), np.unique(worst)
 
     def loop() -> None:
         for cut in cuts[:: max(1, len(cuts) // PIECE)][:PIECE]:
@@ -49,7 +49,7 @@ def _curve(setting: Setting) -> tuple[dict[str, list[float]], tuple[str, ...]]:
         f"{PIECE} of 1,000 thresholds of the loop": loop,
     }
     took = in_turns(calls, setting.rounds(5))
-    counts = f"{len(mated):,} pairs, {len(worst):,} mated, {len(found):,} distinct qualities"
+    counts = f"{len(mated):,} pairs, {len(worst):,} mated, {len(result):,} distinct qualities"
     return took, (
         counts,
         *(timed(name, seconds, unit="s", factor=1) for name, seconds in took.items()),
@@ -117,14 +117,14 @@ def bootstrap(setting: Setting) -> Result:
         "one curve": lambda: discard_curve(similarity, mated, quality),
     }
     took = in_turns(calls, setting.rounds(3))
-    band, one = took.values()
+    band, curve_anew = took.values()
     details = (
         f"{count:,} mated pairs",
         *(timed(name, seconds, unit="s", factor=1) for name, seconds in took.items()),
     )
     return Result(
         f"a bootstrap of {draws} draws over {draws} curves anew",
-        ratio(band, one) / draws,
+        ratio(band, curve_anew) / draws,
         1.0,
         details,
     )

@@ -47,10 +47,10 @@ def drawn_files(count: int) -> list[bytes]:
 
 def crop_files(setting: Setting, count: int) -> list[bytes]:
     """JPEG files of crops: real ones where there are some."""
-    found = sorted((setting.data / "lfw" / "aligned").rglob("*.jpg"))
-    if len(found) < count:
+    paths = sorted((setting.data / "lfw" / "aligned").rglob("*.jpg"))
+    if len(paths) < count:
         return drawn_files(count)
-    return [path.read_bytes() for path in found[:: len(found) // count][:count]]
+    return [path.read_bytes() for path in paths[:: len(paths) // count][:count]]
 
 
 def steps(faces: Faces, files: list[bytes]) -> dict[str, Callable[[], object]]:

@@ -50,10 +50,10 @@ def people(
     count: int, images: int = EACH
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
     rng = np.random.default_rng(0)
-    found = [person(rng, images) for _ in range(count)]
+    parts = [person(rng, images) for _ in range(count)]
     return (
-        np.concatenate([vectors for vectors, _ in found]),
-        np.concatenate([prior for _, prior in found]),
+        np.concatenate([vectors for vectors, _ in parts]),
+        np.concatenate([prior for _, prior in parts]),
         np.repeat(np.arange(count), images),
     )
 
@@ -95,11 +95,11 @@ def as_the_paper_reads(
                                 )
                             )
         pairs.sort(key=lambda pair: pair[0])
-        seen: dict[int, list[int]] = {}
+        places: dict[int, list[int]] = {}
         for index, (_, lower) in enumerate(pairs):
-            seen.setdefault(int(lower), []).append(index)
+            places.setdefault(int(lower), []).append(index)
         for i in range(len(prior)):
-            mean = np.mean(seen[i]) if i in seen else place[i]
+            mean = np.mean(places[i]) if i in places else place[i]
             total[i] += place[i] + theta * (mean - place[i])
     result = np.empty(len(prior), np.float32)
     result[np.lexsort((place, total))] = np.sort(prior)
@@ -132,13 +132,15 @@ def loop(setting: Setting) -> Result:
         ),
     }
     ours, slow = in_turns(calls, 1).values()
-    whole = [seconds * len(prior) / few.sum() for seconds in slow]
+    complete = [seconds * len(prior) / few.sum() for seconds in slow]
     details = (
         f"{len(prior):,} x {WIDTH} float32, 20 clusters, 10 repeats",
         timed("optimize_labels", ours, len(prior), "us an image", 1e6),
-        timed("the paper's loop (baseline)", whole, len(prior), "us an image", 1e6),
+        timed("the paper's loop (baseline)", complete, len(prior), "us an image", 1e6),
     )
-    return Result("label optimization over the paper's loop", ratio(ours, whole), 1 / 15, details)
+    return Result(
+        "label optimization over the paper's loop", ratio(ours, complete), 1 / 15, details
+    )
 
 
 def mapped_file(folder: Path, count: int) -> Path:

@@ -109,12 +109,12 @@ def rest(setting: Setting, method: str) -> Result:
             ),
         }
         took = in_turns(calls, setting.rounds(5))
-    loop, whole = took.values()
+    loop, total = took.values()
     details = tuple(
         timed(name, seconds, len(files), "ms an image") for name, seconds in took.items()
     )
     return Result(
-        f"rest of fiqa.score's time over all of it, {method}", 1 - ratio(loop, whole), 0.2, details
+        f"rest of fiqa.score's time over all of it, {method}", 1 - ratio(loop, total), 0.2, details
     )
 
 
@@ -141,11 +141,11 @@ def cores(setting: Setting) -> Result:
             f"fiqa.score, {count} cores": lambda: table(files, DEFAULT, out, None),
         }
         took = in_turns(calls, setting.rounds(3), time.perf_counter)
-    one, every = took.values()
+    single, every = took.values()
     details = tuple(
         timed(name, seconds, len(files), "ms an image") for name, seconds in took.items()
     )
-    return Result(f"fiqa.score on {count} cores over one", ratio(every, one), 1.0, details)
+    return Result(f"fiqa.score on {count} cores over one", ratio(every, single), 1.0, details)
 
 
 PEAK = """
@@ -184,7 +184,7 @@ def memory(setting: Setting) -> Result:
         f"{n:,} rows: main {own:.0f} MiB, largest worker {child:.0f} MiB"
         for n, (own, child) in peaks.items()
     )
-    short, long = (sum(both) for both in peaks.values())
+    short, long = (sum(sizes) for sizes in peaks.values())
     return Result(
         "peak memory of fiqa.score, ten times the rows over once", long / short, 1.25, details
     )

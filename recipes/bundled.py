@@ -96,23 +96,23 @@ def to_centre(rows: Rows, vector: Floats) -> Floats:
         )
         kept = kept & ~(similarity < SAME)
     similarity[~kept[rows.base] | ~vector.any(1)] = np.nan
-    known = rows.clean & np.isfinite(similarity)
-    mean = np.bincount(rows.code[known], similarity[known], people) / np.maximum(
-        np.bincount(rows.code[known], minlength=people), 1
+    measured = rows.clean & np.isfinite(similarity)
+    mean = np.bincount(rows.code[measured], similarity[measured], people) / np.maximum(
+        np.bincount(rows.code[measured], minlength=people), 1
     )
-    return similarity - 0.5 * (mean[rows.code] - similarity[known].mean())
+    return similarity - 0.5 * (mean[rows.code] - similarity[measured].mean())
 
 
 def filled(rows: Rows, target: Floats, hints: Floats) -> Floats:
     """Similarities with the missing ones (people with too few images) estimated from what is known
     of every image."""
-    known = np.isfinite(target) & rows.face
-    if known[rows.face].all():
+    measured = np.isfinite(target) & rows.face
+    if measured[rows.face].all():
         return target
     model = HistGradientBoostingRegressor(max_iter=200, random_state=0).fit(
-        hints[known], target[known]
+        hints[measured], target[measured]
     )
-    return np.where(known, target, model.predict(hints))
+    return np.where(measured, target, model.predict(hints))
 
 
 def targets(out: Path, file: str, weights: dict[str, float]) -> None:
@@ -127,12 +127,12 @@ def targets(out: Path, file: str, weights: dict[str, float]) -> None:
     rows = Rows(a.id)
     place = {name: row for row, name in enumerate(b.id.tolist())}
     at = np.array([place.get(name, -1) for name in a.id.tolist()])
-    seen = np.where(at >= 0, 1.0, np.nan)
-    vectors = {"a": a.vector.astype(np.float64), "b": b.vector[at] * seen[:, None]}
-    norms = {"a": a.norm.astype(np.float64), "b": b.norm[at] * seen}
+    gap = np.where(at >= 0, 1.0, np.nan)
+    vectors = {"a": a.vector.astype(np.float64), "b": b.vector[at] * gap[:, None]}
+    norms = {"a": a.norm.astype(np.float64), "b": b.norm[at] * gap}
     said = {"norm": norms.get, "similarity": lambda name: to_centre(rows, vectors[name])}
     own = (vectors["a"] * vectors["a"][rows.base]).sum(1)
-    known = [
+    hints = [
         light.at(rows.id),
         light.at(rows.id[rows.base]),
         norms["a"],
@@ -145,7 +145,7 @@ def targets(out: Path, file: str, weights: dict[str, float]) -> None:
             columns.append(read_quality(out / "lightqnet_optimized.parquet").at(rows.id))
         else:
             kind, name = teacher.split("_")
-            columns.append(filled(rows, said[kind](name), np.stack(known, 1)))
+            columns.append(filled(rows, said[kind](name), np.stack(hints, 1)))
     save(rows, descending(rows, ranked(rows, columns, list(weights.values()))), out / file)
 
 
@@ -226,11 +226,11 @@ def start(weights: Path, file: Path) -> None:
         layers = {
             name: value for name, value in state.items() if not name.startswith(MobileFaceNet.LAST)
         }
-    whole = layers["gdconv.depthwise.weight"]
-    if whole.shape[-1] == 4:
+    kernel = layers["gdconv.depthwise.weight"]
+    if kernel.shape[-1] == 4:
         save_file(layers, file)
         return
-    layers["gdconv.depthwise.weight"] = adaptive_avg_pool2d(whole, 4) * (whole.shape[-1] / 4) ** 2
+    layers["gdconv.depthwise.weight"] = adaptive_avg_pool2d(kernel, 4) * (kernel.shape[-1] / 4) ** 2
     names = {f"features.{old}.": f"features.{new}." for new, old in enumerate(KEPT)}
     kept = {}
     for name, value in layers.items():
@@ -247,7 +247,7 @@ def distil(out: Path, file: str, scores: list[str]) -> None:
     lower along every ladder, 0 where there is no face."""
     said = [read_quality(out / name) for name in scores]
     rows = Rows(said[0].id)
-    values = [one.at(rows.id).astype(np.float64) for one in said]
+    values = [quality.at(rows.id).astype(np.float64) for quality in said]
     label = values[0] if len(values) == 1 else ranked(rows, values)
     save(rows, np.where(rows.face, descending(rows, label), 0.0), out / file)
 
@@ -269,8 +269,10 @@ def ship(out: Path, package: Path) -> None:
         "validation mae_factors",
     )
     outputs = [
-        one.model_copy(update={"reason_below": REASON_BELOW}) if one.role == "factors" else one
-        for one in card.outputs
+        output.model_copy(update={"reason_below": REASON_BELOW})
+        if output.role == "factors"
+        else output
+        for output in card.outputs
     ]
     told = {
         "outputs": tuple(outputs),
@@ -284,7 +286,7 @@ def ship(out: Path, package: Path) -> None:
         "source": f"recipes/bundled.sh of this project; {card.source.removeprefix('trained by ')}",
         "training_data": (
             "LFW, the people of peopleDevTrain.txt, and a web-collected set of 63 celebrities"
-            " (pins): 20,089 aligned crops, each with four copies spoiled on purpose, and 1,000"
+            " (pins): 20,089 aligned crops, each with four copies degraded on purpose, and 1,000"
             " pictures without a face. No image of a person of peopleDevTest.txt."
             f" {card.training_data}"
         ),

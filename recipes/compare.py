@@ -1,9 +1,9 @@
 """The parts of recipes/compare.sh: every method on the same crops, under the same recognizers and
 by the same protocol.
 
-    python recipes/compare.py sets DATA OUT        # test sets clean and spoiled, recognizers A and B, their vectors
-    python recipes/compare.py scores DATA OUT      # OUT/scores_{clean,spoiled}/METHOD.parquet; those that are there stay
-    python recipes/compare.py tables DATA OUT      # prints the tables, writes OUT/report_{clean,spoiled}/index.html
+    python recipes/compare.py sets DATA OUT        # test sets clean and degraded, recognizers A and B, their vectors
+    python recipes/compare.py scores DATA OUT      # OUT/scores_{clean,degraded}/METHOD.parquet; those that are there stay
+    python recipes/compare.py tables DATA OUT      # prints the tables, writes OUT/report_{clean,degraded}/index.html
     python recipes/compare.py cost DATA OUT        # prints time and memory, all methods in one run, as ratios to LightQNet dm100
     python recipes/compare.py seeds DATA OUT       # prints how much of a random method's score, and of a training's area, is chance
 
@@ -53,7 +53,7 @@ PROBES: dict[str, dict[str, Any]] = {
 }
 NAMES = {"norm": "norm of A"}
 """What a file's scores are called in the tables."""
-SETS = ("clean", "spoiled")
+SETS = ("clean", "degraded")
 FEW = 240
 """Faces that FaceQAN scores, at least: about four minutes of one core a set.
 
@@ -82,21 +82,21 @@ def sets(data: Path, out: Path) -> None:
 
 def models(data: Path, out: Path) -> dict[str, dict[str, Any]]:
     """Name -> what fiqa.load takes, for every method that can be scored here; the slow one last."""
-    found: dict[str, dict[str, Any]] = {
+    ways: dict[str, dict[str, Any]] = {
         FIRST: {"model": str(data / "models/lightqnet-dm100.pb")},
         "fiqa": {"model": "fiqa"},
         "analytic": {"model": "analytic"},
         "laplacian": {"model": "laplacian"},
     }
-    found |= {path.stem: {"model": str(path)} for path in sorted((out / "models").glob("*.onnx"))}
+    ways |= {path.stem: {"model": str(path)} for path in sorted((out / "models").glob("*.onnx"))}
     probe = out / "recognizer_a.pt"
     if probe.is_file():
-        found |= {
+        ways |= {
             name: {"model": name, "recognizer": str(probe), "settings": dict(more)}
             for name, more in PROBES.items()
         }
-        found["froq"]["settings"]["reference"] = str(out / "froq_reference.parquet")
-    return found
+        ways["froq"]["settings"]["reference"] = str(out / "froq_reference.parquet")
+    return ways
 
 
 def reference(data: Path, out: Path) -> None:
@@ -147,7 +147,7 @@ def scores(data: Path, out: Path) -> None:
         f"seeds/{file.stem}": {"model": str(file)}
         for file in sorted((out / "models/seeds").glob("*.onnx"))
     }
-    for method, how in (models(data, out) | others).items():
+    for method, way in (models(data, out) | others).items():
         for name in SETS:
             target = out / f"scores_{name}" / f"{method}.parquet"
             target.parent.mkdir(exist_ok=True)
@@ -155,7 +155,7 @@ def scores(data: Path, out: Path) -> None:
             paths = images(out, name)
             chosen = few(paths) if method == "faceqan" else paths
             done = write_scores(
-                plan([str(path) for path in chosen], aligned=True, workers=1, **how), target
+                plan([str(path) for path in chosen], aligned=True, workers=1, **way), target
             )
             if not done.current:
                 print(
@@ -171,23 +171,25 @@ def qualities(data: Path, out: Path, name: str, vectors: Mapping[str, Any]) -> l
     files = sorted(
         (out / f"scores_{name}").glob("*.parquet"), key=lambda file: (file.stem != FIRST, file.stem)
     )
-    found = [read_quality(file, method=NAMES.get(file.stem, file.stem)) for file in files]
-    found.append(Quality(vectors["b"].id, vectors["b"].norm, "norm of B"))
+    scores = [read_quality(file, method=NAMES.get(file.stem, file.stem)) for file in files]
+    scores.append(Quality(vectors["b"].id, vectors["b"].norm, "norm of B"))
     published = data / "lfw/faceqnet_v1_scores.csv"
     if name == "clean" and published.is_file():
-        scores = read_quality(published, method="FaceQnet v1, published")
-        found.append(join_quality(scores, vectors["a"].id, match="stem").quality)
-    return found
+        table = read_quality(published, method="FaceQnet v1, published")
+        scores.append(join_quality(table, vectors["a"].id, match="stem").quality)
+    return scores
 
 
 def evaluated(
-    found: list[Quality], vectors: Mapping[str, Any], out: Path | None, draws: int = 200
+    scores: list[Quality], vectors: Mapping[str, Any], out: Path | None, draws: int = 200
 ) -> Evaluation:
     """What evaluate says of the images that all have, people being the folders of the ids."""
-    common = set.intersection(*(set(quality.id.tolist()) for quality in found))
+    common = set.intersection(*(set(quality.id.tolist()) for quality in scores))
     ids = np.array([name for name in vectors["a"].id.tolist() if name in common])
     faces = Manifest(ids, ids, np.array([name.split("/")[0] for name in ids.tolist()]))
-    return fiqa.evaluate(found, list(vectors.values()), faces=faces, fmr=1e-3, draws=draws, out=out)
+    return fiqa.evaluate(
+        scores, list(vectors.values()), faces=faces, fmr=1e-3, draws=draws, out=out
+    )
 
 
 def table(name: str, title: str, result: Evaluation) -> Table:
@@ -215,9 +217,9 @@ def counts(result: Evaluation) -> str:
     """What the areas stand on."""
     told = [f"{result.counts['images']} images"]
     for letter, recognizer in zip("AB", result.recognizers, strict=False):
-        known = recognizer.counts
+        numbers = recognizer.counts
         told.append(
-            f"{letter}: {known['errors']:.0f} errors of {known['mated']:.0f} mated pairs, threshold"
+            f"{letter}: {numbers['errors']:.0f} errors of {numbers['mated']:.0f} mated pairs, threshold"
             f" {recognizer.threshold:.3f}"
         )
     return "; ".join(told)
@@ -228,12 +230,12 @@ def tables(data: Path, out: Path) -> None:
     first and the bundled model on the images that it has."""
     for name in SETS:
         vectors = {r: read_embeddings(out / f"scores_{name}" / f"{r}.npz") for r in "ab"}
-        found = qualities(data, out, name, vectors)
-        whole = [quality for quality in found if len(quality) == len(vectors["a"].id)]
-        groups = {name: whole}
-        for quality in found:
+        scores = qualities(data, out, name, vectors)
+        complete = [quality for quality in scores if len(quality) == len(vectors["a"].id)]
+        groups = {name: complete}
+        for quality in scores:
             if len(quality) < len(vectors["a"].id):
-                peers = [one for one in whole if one.method in (FIRST, "fiqa")]
+                peers = [quality for quality in complete if quality.method in (FIRST, "fiqa")]
                 groups[f"{name}, {len(quality)} images that {quality.method} has"] = [
                     *peers,
                     quality,
@@ -260,7 +262,7 @@ def cost(data: Path, out: Path) -> None:
         reference(data, out)
     ways = models(data, out)
     faces = np.stack([read_image(path).pixels for path in images(out, "clean")[:FACES]])
-    loaded = {name: loader(how) for name, how in ways.items()}
+    loaded = {name: loader(way) for name, way in ways.items()}
     took: dict[str, list[float]] = {name: [] for name in loaded}
     for round_ in range(ROUNDS):
         for name, scorer in loaded.items():
@@ -274,7 +276,7 @@ def cost(data: Path, out: Path) -> None:
     middle = {name: float(np.median(values[1:])) for name, values in took.items()}
     ratios = ", ".join(f"{name} {ms / middle[FIRST]:.2f}" for name, ms in middle.items())
     print(f"LightQNet dm100: {middle[FIRST]:.2f} ms a face; ratios: {ratios}\n", flush=True)
-    peak = {name: memory(how, out) for name, how in ways.items()}
+    peak = {name: memory(way, out) for name, way in ways.items()}
     student = middle.get(STUDENT, float("nan"))
     rows = [
         [name, ms / middle[FIRST], ms / student, peak[name], peak[name] / peak[FIRST]]
@@ -303,29 +305,29 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def loader(how: Mapping[str, Any]) -> Any:
+def loader(way: Mapping[str, Any]) -> Any:
     """The scorer, on one thread."""
-    model = str(how["model"])
+    model = str(way["model"])
     if model.endswith(".onnx"):
         return OnnxScorer(model, threads=1)
     if model == "fiqa":
         return Bundled(WEIGHTS, threads=1)
-    asked = {"recognizer": how["recognizer"]} if "recognizer" in how else {}
-    return fiqa.load(how["model"], **asked, **how.get("settings", {}))
+    asked = {"recognizer": way["recognizer"]} if "recognizer" in way else {}
+    return fiqa.load(way["model"], **asked, **way.get("settings", {}))
 
 
-def memory(how: Mapping[str, Any], out: Path) -> float:
+def memory(way: Mapping[str, Any], out: Path) -> float:
     """Peak resident MiB of a process that loads a method and scores one face four times."""
-    words = [sys.executable, __file__, "peak", json.dumps(dict(how)), str(images(out, "clean")[0])]
+    words = [sys.executable, __file__, "peak", json.dumps(dict(way)), str(images(out, "clean")[0])]
     return float(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
 
 
-def peak(how: str, path: str) -> None:
+def peak(way: str, path: str) -> None:
     """Prints that of this process."""
     one_thread()
-    scorer = loader(json.loads(how))
+    scorer = loader(json.loads(way))
     crop = read_image(path).pixels[None]
-    for _ in range(1 if "faceqan" in how else 4):
+    for _ in range(1 if "faceqan" in way else 4):
         scorer.score(Faces(crop))
     # not getrusage: on Linux its peak is handed on from the process that started this one
     line = next(
@@ -346,8 +348,8 @@ def seeds(data: Path, out: Path) -> None:
         crops = np.stack(
             [read_image(path).pixels for path in paths[:: len(paths) // count][:count]]
         )
-        found = loader(models(data, out)[name]).seed_spread(crops, seeds=tries)
-        rows.append([name, len(crops), tries, f"{found.share:.3f}"])
+        spread = loader(models(data, out)[name]).seed_spread(crops, seeds=tries)
+        rows.append([name, len(crops), tries, f"{spread.share:.3f}"])
     print(
         Table(
             "seeds", "Seeds", ["method", "faces", "seeds", "share of the variance"], rows
@@ -365,18 +367,18 @@ def trainings(out: Path, name: str) -> Table:
     others = sorted((folder / "seeds").glob("*.parquet"))
     methods = sorted({file.stem.split(".")[0] for file in others})
     files = [*(folder / f"{method}.parquet" for method in methods), *others]
-    known = [read_quality(file, method=file.stem) for file in files]
+    runs = [read_quality(file, method=file.stem) for file in files]
     columns = [(r, limit) for r in vectors for limit in (0.3, 0.95)]
     heads = ["method", *(f"{r.upper()}, to {limit:g}" for r, limit in columns)]
     rows: list[list[Any]] = []
-    result = evaluated(known, vectors, None, draws=0) if known else None
+    result = evaluated(runs, vectors, None, draws=0) if runs else None
     for method in methods if result else []:
-        runs = [one.method for one in known if one.method.split(".")[0] == method]
+        names = [run.method for run in runs if run.method.split(".")[0] == method]
         areas = [
-            [result.curve(run, vectors[r].recognizer).areas[limit, "start"] for run in runs]
+            [result.curve(run, vectors[r].recognizer).areas[limit, "start"] for run in names]
             for r, limit in columns
         ]
-        rows.append([method, *(" / ".join(interval(area) for area in one) for one in areas)])
+        rows.append([method, *(" / ".join(interval(area) for area in column) for column in areas)])
     return Table("trainings", f"{name}, by the seed of the training", heads, rows)
 
 

@@ -133,7 +133,7 @@ def raw_vectors(vectors: Embeddings, ids: NDArray[np.str_]) -> Floats:
 def lower_in(new: list[Band], old: list[Band]) -> str:
     """In how many of the seeds the area to .95 falls."""
     falls = sum(
-        one.curve.area(0.95) < other.curve.area(0.95) for one, other in zip(new, old, strict=True)
+        band.curve.area(0.95) < other.curve.area(0.95) for band, other in zip(new, old, strict=True)
     )
     return f"{falls} of {len(new)} seeds"
 
@@ -160,4 +160,4 @@ def head(vectors: Floats, label: Floats, seed: int) -> Callable[[Floats], Floats
         (layer(inputs[batch])[:, 0] - target[batch]).abs().mean().backward()
         optimizer.step()
     weight, bias = layer.weight.detach().numpy()[0], float(layer.bias.detach())
-    return lambda given: np.asarray((given - mean) / std @ weight + bias, np.float32)
+    return lambda x: np.asarray((x - mean) / std @ weight + bias, np.float32)

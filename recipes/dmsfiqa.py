@@ -14,8 +14,8 @@ from fiqa.data.store import read_sidecar
 def thresholds(labels: str) -> None:
     """Prints the thresholds between the levels that a run of `fiqa label dmsfiqa` found, as its
     option takes them."""
-    found = (read_sidecar(labels) or {})["found"]["thresholds"]
-    print(json.dumps(found))
+    cuts = (read_sidecar(labels) or {})["found"]["thresholds"]
+    print(json.dumps(cuts))
 
 
 if __name__ == "__main__":

@@ -20,8 +20,11 @@ Color = tuple[float, ...]
 
 
 def drawn_faces(count: int, *, seed: int = 0) -> Faces:
-    """Returns `count` different drawn faces, (N,112,112,3), their landmarks those of the alignment
-    template.
+    """Returns different drawn faces, (N,112,112,3), with the landmarks of the alignment template.
+
+    Args:
+        count: how many.
+        seed: of everything that differs.
 
     Raises:
         InputError: a negative count or seed.

@@ -67,8 +67,8 @@ def card(name: str) -> MethodCard:
     >>> card("analytic").gives
     ('score', 'label')
     """
-    found: MethodCard = module(name).CARD
-    return found
+    description: MethodCard = module(name).CARD
+    return description
 
 
 def load(
@@ -100,11 +100,11 @@ def load(
     'analytic'
     """
     text = str(DEFAULT if name_or_path is None else name_or_path)
-    given = settings if recognizer is None else {"recognizer": recognizer, **settings}
+    options = settings if recognizer is None else {"recognizer": recognizer, **settings}
     text = text if text in TABLE else _placed(text)
     if text.lower().endswith((".onnx", ".pb")):
-        if given:
-            raise InputError(f"A model file has no settings, got {', '.join(given)} for {text}.")
+        if options:
+            raise InputError(f"A model file has no settings, got {', '.join(options)} for {text}.")
         return _model(text)
     method = module(text)
     if not hasattr(method, "scorer"):
@@ -118,8 +118,8 @@ def load(
                 else f"fiqa train recipes/{text}.toml, then give the exported file"
             ),
         )
-    _check(text, given)
-    scorer: Scorer = method.scorer(**given)
+    _check(text, options)
+    scorer: Scorer = method.scorer(**options)
     return scorer
 
 
@@ -141,21 +141,21 @@ def settings_of(name: str) -> Mapping[str, Any]:
     )
 
 
-def _check(name: str, given: Mapping[str, Any]) -> None:
-    known = settings_of(name)
-    for key, value in given.items():
-        if key not in known:
-            raise UnknownNameError(f"setting of {name}", key, known)
-        default = known[key]
-        wanted: tuple[type, ...] = (int, float) if isinstance(default, float) else (type(default),)
+def _check(name: str, options: Mapping[str, Any]) -> None:
+    defaults = settings_of(name)
+    for key, value in options.items():
+        if key not in defaults:
+            raise UnknownNameError(f"setting of {name}", key, defaults)
+        default = defaults[key]
+        types: tuple[type, ...] = (int, float) if isinstance(default, float) else (type(default),)
         if isinstance(default, int | float | str) and (
-            isinstance(value, bool) or not isinstance(value, wanted)
+            isinstance(value, bool) or not isinstance(value, types)
         ):
             raise InputError(
-                f"{key} of {name} must be of type {wanted[-1].__name__}, got {value!r}."
+                f"{key} of {name} must be of type {types[-1].__name__}, got {value!r}."
             )
-    for key, default in known.items():
-        if default is inspect.Parameter.empty and key not in given:
+    for key, default in defaults.items():
+        if default is inspect.Parameter.empty and key not in options:
             raise InputError(
                 f"{name} must be given its {key}.",
                 hint=f'fiqa.load("{name}", {key}=...), or fiqa score --model {name} '

@@ -73,9 +73,9 @@ def quality(factors: Factors) -> FloatArray:
     from fiqa.faces.factors.terms import rises
 
     table = factors.matrix.astype(np.float64)
-    known = ~np.isnan(table)
-    count = known.sum(axis=1)
-    mean = np.where(known, table, 0.0).sum(axis=1) / np.where(count, count, np.nan)
+    measured = ~np.isnan(table)
+    count = measured.sum(axis=1)
+    mean = np.where(measured, table, 0.0).sum(axis=1) / np.where(count, count, np.nan)
     measures = {
         name: factors.measures[name].astype(np.float64)
         for name in ("eye_distance", "face_structure", "coarse_share")

@@ -103,17 +103,17 @@ def explored(
     with torch.no_grad():
         target = embed(pixels).repeat_interleave(copies, 0)
     moved = (pixels[:, None] + noise).flatten(0, 1).clamp(0, 1)
-    found = []
+    cosines = []
     for step in range(steps):
         last = step == steps - 1
         moved = moved.detach().requires_grad_(not last)
         with torch.set_grad_enabled(not last):
             cosine = torch.nn.functional.cosine_similarity(embed(moved), target)
-        found.append(cosine.detach().view(count, copies))
+        cosines.append(cosine.detach().view(count, copies))
         if not last:
             (gradient,) = torch.autograd.grad(-cosine.sum(), moved)
             moved = (moved + epsilon * gradient.sign()).clamp(0, 1)
-    return torch.cat(found, 1)
+    return torch.cat(cosines, 1)
 
 
 def quality(similarity: NDArray[np.floating], symmetry: NDArray[np.floating]) -> FloatArray:

@@ -98,12 +98,12 @@ def layer_norms(net: nn.Module, x: Tensor, names: list[str]) -> Tensor:
     import torch
 
     named = dict(net.named_modules())
-    found: dict[str, Tensor] = {}
+    lengths: dict[str, Tensor] = {}
 
     def watch(name: str) -> Any:
         def keep(_: nn.Module, __: Any, output: Any) -> None:
             if isinstance(output, torch.Tensor) and output.ndim > 1 and len(output) == len(x):
-                found[name] = output.flatten(1).double().norm(dim=1)
+                lengths[name] = output.flatten(1).double().norm(dim=1)
 
         return keep
 
@@ -113,11 +113,11 @@ def layer_norms(net: nn.Module, x: Tensor, names: list[str]) -> Tensor:
                 named[checks.choice(name, "layer", named)].register_forward_hook(watch(name))
             )
         net(x)
-    if lost := [name for name in names if name not in found]:
+    if lost := [name for name in names if name not in lengths]:
         raise InputError(
             f"A layer must give a tensor with a row per crop, {', '.join(lost)} did not."
         )
-    return torch.stack([found[name] for name in names], 1)
+    return torch.stack([lengths[name] for name in names], 1)
 
 
 def choose_layers(

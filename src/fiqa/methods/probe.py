@@ -177,13 +177,13 @@ def torch_recognizer(
     require("torch", extra="train")
     from fiqa.nets.recognizer import TorchRecognizer
 
-    found = opened(recognizer)
-    if not isinstance(found, TorchRecognizer):
+    opened_recognizer = opened(recognizer)
+    if not isinstance(opened_recognizer, TorchRecognizer):
         raise InputError(
-            f"{method} must have a recognizer in torch, {found.name} is a {type(found).__name__}.",
+            f"{method} must have a recognizer in torch, {opened_recognizer.name} is a {type(opened_recognizer).__name__}.",
             hint=(
                 "give its torch weights (.pt, .pth or .safetensors, described by `fiqa weights"
                 " card`) or a fiqa.nets.recognizer.TorchRecognizer"
             ),
         )
-    return found
+    return opened_recognizer

@@ -22,8 +22,16 @@ __all__ = ["MobileNetV3"]
 
 
 class _Row(NamedTuple):
-    """A line of the tables of [1]: kernel, expanded and output channels, squeeze-and-excitation,
-    hard swish (else ReLU), stride."""
+    """A line of the tables of [1].
+
+    Attributes:
+        kernel: side of the depthwise convolution.
+        hidden: expanded channels.
+        outputs: channels that go out.
+        squeeze: squeeze-and-excitation.
+        swish: hard swish, else ReLU.
+        stride: of the depthwise convolution.
+    """
 
     kernel: int
     hidden: int

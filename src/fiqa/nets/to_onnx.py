@@ -18,8 +18,9 @@ _OPSET = 17
 
 
 def onnx_bytes(net: nn.Module, *, size: int, outputs: Sequence[str]) -> bytes:
-    """Returns `net` as ONNX with one input `crops` (N,3,size,size) float32, any N, and the named
-    outputs; every tensor is inside.
+    """Returns `net` as ONNX: one input `crops` (N,3,size,size) float32, any N, and named outputs.
+
+    Every tensor is inside.
 
     It is traced (torch's TorchScript exporter): these networks have no branches, and the exporter
     that captures them would take forty times as long. A branch that depends on the data is an

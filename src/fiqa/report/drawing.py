@@ -30,7 +30,8 @@ _RC = {
     "axes.grid": True, "grid.color": "#e2e0da", "grid.linewidth": 0.8,
     "xtick.color": SOFT, "ytick.color": SOFT, "text.color": INK, "text.parse_math": False,
     "legend.frameon": False, "legend.fontsize": 9.5, "lines.linewidth": 1.9,
-    "svg.hashsalt": "fiqa", "figure.facecolor": "white",
+    "figure.facecolor": "white",
+    "svg.hashsalt": "fiqa",  # the same ids in every run, so that equal plots are equal files
 }  # fmt: skip
 
 

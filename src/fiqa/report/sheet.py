@@ -1,5 +1,7 @@
-"""The contact sheet: one card per face with its score, its level, the factors that cost and what to
-do about it. As HTML, and as a picture."""
+"""The contact sheet: a card per face with score, level, what costs and what to do about it.
+
+As HTML, and as a picture.
+"""
 
 from __future__ import annotations
 
@@ -50,12 +52,11 @@ line-height:1.35;color:var(--soft)}
 .name{grid-column:1/-1;margin:12px 0 0;font-size:12.5px;color:var(--soft);white-space:nowrap;overflow:hidden;text-overflow:ellipsis}
 .note{margin-top:2px}
 @media (max-width:400px){.card{grid-template-columns:96px minmax(0,1fr);gap:0 14px}.card img,.none{width:96px;height:96px}.bars{gap:5px 14px}}
-"""
+"""  # noqa: E501
 
 
 def name(row: Row) -> str:
-    """Returns what a person calls the row: its file name, with the face's number where it is not
-    the first.
+    """Returns what a person calls the row: its file, and which face where it is not the first.
 
     >>> name({"path": "in/a.jpg", "face_index": 1})
     'a.jpg, face 2'
@@ -102,6 +103,7 @@ def _words(code: str) -> str:
 def _score_order(row: Row) -> tuple[bool, float]:
     """Failed rows first, then the lowest score."""
     uqs = row.get("uqs")
+    # False sorts before True.
     return (uqs is not None, float(uqs) if uqs is not None else 0.0)
 
 
@@ -187,7 +189,8 @@ def _card(row: Row, crop: NDArray[np.uint8] | None) -> str:
         )
     )
     if uqs is None:
-        why = f'<p class="why"><b>{escape(_words(status))}</b><span>{escape(STATUSES.get(status, ""))}</span></p>'
+        advice = escape(STATUSES.get(status, ""))
+        why = f'<p class="why"><b>{escape(_words(status))}</b><span>{advice}</span></p>'
         return f'<article class="card">{picture}<div>{why}</div>{label}</article>'
     score = f'<div class="score">{int(uqs)}{_chip(str(row["level"]))}</div>'
     return (
@@ -316,8 +319,7 @@ def save_sheet_png(
     limit: int = 30,
     order: Literal["given", "worst"] = "given",
 ) -> None:
-    """Writes the contact sheet as one PNG picture: the same cards as `sheet`, `columns` beside each
-    other.
+    """Writes the contact sheet as one PNG picture, `columns` of its cards beside each other.
 
     Args and Raises: as `sheet`; InputError also for fewer than 1 column.
     """

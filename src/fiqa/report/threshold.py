@@ -32,7 +32,7 @@ figure img{width:100%;max-width:720px;background:#fff;border:1px solid var(--lin
 .note{font-size:13.5px;color:var(--soft);max-width:110ch;overflow-wrap:anywhere}
 ul.notes{padding-left:20px;max-width:85ch}
 td{white-space:nowrap}
-"""
+"""  # noqa: E501
 
 _PROMISE = (
     "The safe cut is chosen so that as many other people as these will stay within what is wanted, "
@@ -54,7 +54,8 @@ def cut_plot(report: CutReport) -> Plot:
     with style():
         return drawn(
             "cut", "What every cut does", caption,
-            f"FNMR among the pairs kept and share of images kept, against the cut on {report.method}",
+            "FNMR among the pairs kept and share of images kept, against the cut on "
+            f"{report.method}",
             partial(_draw, report=report), (WIDTH, 5.4),
         )  # fmt: skip
 
@@ -109,7 +110,8 @@ def _mark(
     arrow."""
     place, shape = (left, "<") if effect.cut < left else (effect.cut, "o")
     look = {
-        "color": color, "markersize": 6 if filled else 9, "markerfacecolor": color if filled else "none",
+        "color": color,
+        "markersize": 6 if filled else 9, "markerfacecolor": color if filled else "none",
         "zorder": 5, "clip_on": False,
     }  # fmt: skip
     if effect.fnmr is not None:
@@ -131,6 +133,7 @@ def _window(report: CutReport) -> tuple[float, float]:
     marks = [effect.cut for effect in effects if effect.coverage < 0.995]
     first = curve.cut[curve.coverage >= 0.995]
     half = curve.cut[curve.coverage >= 0.5]
+    # A cut beyond the window would be drawn nowhere, so the window reaches to every one.
     low, high = min([float(first[-1]), *marks]), max([float(half[-1]), *marks])
     room = 0.03 * (high - low) or 0.5
     return low - room, high + room
@@ -216,7 +219,11 @@ def _table(table: Table) -> str:
 
 
 def write_cut_page(report: CutReport, path: PathLike) -> None:
-    """Writes the page, whole or not at all. Raises WriteError."""
+    """Writes the page, whole or not at all.
+
+    Raises:
+        WriteError: the disk refused.
+    """
     with atomic_path(path) as aside:
         aside.write_text(cut_page(report), encoding="utf-8")
 

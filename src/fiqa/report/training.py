@@ -70,9 +70,7 @@ def run_page(
                 alt="curves of losses, errors, rank correlations and rate",
             ),
             "<h2>Recipe</h2>",
-            (
-                f"<pre>{'<br>'.join(escape(line) for line in json.dumps(recipe, indent=1).splitlines())}</pre>"
-            ),
+            f"<pre>{'<br>'.join(map(escape, json.dumps(recipe, indent=1).splitlines()))}</pre>",
         ]
     )
     return page(f"Training run {name}", body, lead=lead, footer="fiqa train")

@@ -35,8 +35,8 @@ class Bundled(OnnxScorer):
         """
         (raw, own), measured = super().assess(faces), measure(faces)
         quality = dict(measured.quality if own is None else own.quality)
-        for name, seen in zip(KNOWN, (faces.landmarks, faces.inside), strict=True):
-            if seen is not None:
+        for name, picture in zip(KNOWN, (faces.landmarks, faces.inside), strict=True):
+            if picture is not None:
                 quality[name] = np.where(
                     np.isnan(measured.quality[name]), quality[name], measured.quality[name]
                 )
@@ -57,10 +57,10 @@ def _reasons(
     its measured reasons, else the card's own."""
     factor_of = factor_of_reason()
     below, general = (0.0, {}) if output is None else (output.reason_below, output.reasons)
-    found: list[str] = []
+    reasons: list[str] = []
     for name in sorted(
         (name for name in quality if quality[name] < below), key=lambda name: quality[name]
     ):
         own = [code for code in measured if factor_of[code] == name]
-        found += own or ([general[name]] if name in general else [])
-    return tuple(dict.fromkeys(found))
+        reasons += own or ([general[name]] if name in general else [])
+    return tuple(dict.fromkeys(reasons))

@@ -58,9 +58,9 @@ def convert_state(
             WriteError.
     """
     checks.choice(Path(output).suffix.lower(), "suffix of a model", (".onnx",))
-    found = state_towers(read_state(source), repr(os.fspath(source)), tokenizer=tokenizer)
+    towers = state_towers(read_state(source), repr(os.fspath(source)), tokenizer=tokenizer)
     return write_model(
-        found,
+        towers,
         output,
         origin=f"converted by fiqa from {Path(source).name}, sha256 {sha256_file(source)}",
     )
@@ -102,10 +102,10 @@ def write_model(towers: Towers, output: str | os.PathLike[str], *, origin: str) 
 
 def _prove(model: ClibGraph, content: bytes, crops: NDArray[np.float32]) -> None:
     session = open_session(content, "the model")
-    got = np.concatenate(session.run(list(OUTPUTS), {"crops": crops}), axis=1)
+    exported = np.concatenate(session.run(list(OUTPUTS), {"crops": crops}), axis=1)
     with torch.no_grad():
-        wanted = torch.cat(model(torch.from_numpy(crops)), dim=1).numpy()
-    span, parity = float(np.ptp(wanted, axis=0).max()), float(np.abs(wanted - got).max())
+        expected = torch.cat(model(torch.from_numpy(crops)), dim=1).numpy()
+    span, parity = float(np.ptp(expected, axis=0).max()), float(np.abs(expected - exported).max())
     if not span > _VARIES:
         raise EvidenceError(
             f"what a model gives must vary, it spans {span:.2g} on {len(crops)} pictures."

@@ -36,15 +36,15 @@ class _FactorMeasures:
         from fiqa.faces.factors import measure
         from fiqa.methods.clib_fiqa.expression import expression_quality
 
-        found = measure(faces)
-        known = {
-            **found.measures,
-            "occlusion": found.quality["occlusion"],
-            "illumination": found.quality["illumination"],
+        factors = measure(faces)
+        measures = {
+            **factors.measures,
+            "occlusion": factors.quality["occlusion"],
+            "illumination": factors.quality["illumination"],
         }
         return np.stack(
             [
-                expression_quality(faces) if name == "expression" else known[name]
+                expression_quality(faces) if name == "expression" else measures[name]
                 for name in MEASURES
             ],
             axis=1,

@@ -118,17 +118,17 @@ def factor_labels(
     n = len(blur)
     angle = np.abs(checks.array(yaw, "yaw", shape=(n,), dtype=np.float64))
     pairs = {"occlusion": occlusion, "expression": expression, "illumination": illumination}
-    known = {
+    qualities = {
         name: checks.array(value, name, shape=(n,), dtype=np.float64)
         for name, value in pairs.items()
     }
     scaled = blur * _SOBEL_SCALE if blur_measure == "sobel" else blur
     return {
         "blur": _missing(np.searchsorted(_BLUR_CUTS, scaled, side="right"), scaled),
-        "occlusion": _missing(known["occlusion"] >= cut, known["occlusion"]),
+        "occlusion": _missing(qualities["occlusion"] >= cut, qualities["occlusion"]),
         "pose": _missing(2 - np.searchsorted(_YAW_CUTS_DEGREES, angle, side="left"), angle),
-        "expression": _missing(known["expression"] >= cut, known["expression"]),
-        "illumination": _missing(known["illumination"] >= cut, known["illumination"]),
+        "expression": _missing(qualities["expression"] >= cut, qualities["expression"]),
+        "illumination": _missing(qualities["illumination"] >= cut, qualities["illumination"]),
     }
 
 

@@ -74,12 +74,12 @@ def focal(p: Tensor, level: Tensor, *, gamma: float = 2.0, form: Form = "sample"
     >>> focal(torch.tensor([[0.5, 0.5]]), torch.tensor([1])).round(decimals=4).tolist()
     [0.17329999804496765]
     """
-    known = level >= 0
+    labelled = level >= 0
     log_p = (
         functional.log_softmax(p, dim=1) if form == "double-softmax" else p.clamp_min(_LEAST).log()
     )
-    cross = -log_p.gather(1, level.clamp_min(0)[:, None])[:, 0] * known
-    weigh = cross if form == "sample" else cross.sum() / known.sum().clamp_min(1)
+    cross = -log_p.gather(1, level.clamp_min(0)[:, None])[:, 0] * labelled
+    weigh = cross if form == "sample" else cross.sum() / labelled.sum().clamp_min(1)
     return (1 - torch.exp(-weigh)) ** gamma * cross
 
 

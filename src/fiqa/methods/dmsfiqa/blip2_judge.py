@@ -103,15 +103,15 @@ class Blip2Judge:
         """Returns (N,6) float32 in 0..1."""
         torch = require("torch", extra="vlm")
         model, process, _ = self._loaded
-        found = [np.empty((0, len(FACTORS)), np.float32)]
+        parts = [np.empty((0, len(FACTORS)), np.float32)]
         for piece in batches(len(faces), self.batch):
             pixels = process(images=pictures(faces.take(piece)), return_tensors="pt")[
                 "pixel_values"
             ]
             with torch.inference_mode():
                 image = model.get_image_features(pixels.to(model.device, model.dtype)).pooler_output
-                found.append(np.stack([self._ask(factor, image) for factor in FACTORS], axis=1))
-        return np.concatenate(found)
+                parts.append(np.stack([self._ask(factor, image) for factor in FACTORS], axis=1))
+        return np.concatenate(parts)
 
     def _ask(self, factor: str, image: Any) -> FloatArray:
         """(n,) probability of the good answer to one factor's question, given the images' query
@@ -125,16 +125,18 @@ class Blip2Judge:
         ]
         text = language.get_input_embeddings()(words.to(model.device)).expand(len(image), -1, -1)
         vectors = torch.cat([image.to(text.dtype), text], dim=1)
-        given = {
+        inputs = {
             "inputs_embeds": vectors,
             "attention_mask": torch.ones(vectors.shape[:2], device=model.device).long(),
         }
         if self._encoder_decoder:
             first = language.config.decoder_start_token_id
-            given["decoder_input_ids"] = torch.full(
+            inputs["decoder_input_ids"] = torch.full(
                 (len(image), 1), first or 0, device=model.device
             )
-        log_p = torch.log_softmax(language(**given).logits[:, -1].float(), dim=-1)[:, self._answers]
+        log_p = torch.log_softmax(language(**inputs).logits[:, -1].float(), dim=-1)[
+            :, self._answers
+        ]
         p = torch.softmax(log_p, dim=-1)[:, 0 if asked["good"] == "yes" else 1]
         return np.asarray(p.cpu().numpy(), np.float32)
 

@@ -113,7 +113,7 @@ class ClipJudge:
         """Returns (N,D) float32 unit image embeddings."""
         torch = require("torch", extra="vlm")
         model, process, text = self._loaded
-        found = [np.empty((0, text.shape[1]), np.float32)]
+        parts = [np.empty((0, text.shape[1]), np.float32)]
         for piece in batches(len(faces), self.batch):
             pixels = process(images=pictures(faces.take(piece)), return_tensors="pt")[
                 "pixel_values"
@@ -122,8 +122,8 @@ class ClipJudge:
                 image = model.get_image_features(
                     pixel_values=pixels.to(model.device, model.dtype)
                 ).pooler_output
-            found.append(_unit(image))
-        return np.concatenate(found)
+            parts.append(_unit(image))
+        return np.concatenate(parts)
 
     def describe(self) -> dict[str, Any]:
         """Returns model, sha256 of its files, tau, precision and prompts."""

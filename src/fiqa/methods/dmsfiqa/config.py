@@ -84,17 +84,17 @@ def _merge(base: dict[str, Any], change: Mapping[str, Any], where: str) -> None:
     """Puts the values of `change` into `base`, which has every key there is."""
     for key, value in change.items():
         checks.choice(key, f"key in {where}", base)
-        known = base[key]
-        if isinstance(known, dict) and isinstance(value, Mapping):
-            _merge(known, value, f"{where}, [{key}]")
-        elif isinstance(known, list) and isinstance(value, str):
+        present = base[key]
+        if isinstance(present, dict) and isinstance(value, Mapping):
+            _merge(present, value, f"{where}, [{key}]")
+        elif isinstance(present, list) and isinstance(value, str):
             base[key] = value.split(",")
-        elif isinstance(known, float) and isinstance(value, int) and not isinstance(value, bool):
+        elif isinstance(present, float) and isinstance(value, int) and not isinstance(value, bool):
             base[key] = float(value)
-        elif type(known) is type(value):
+        elif type(present) is type(value):
             base[key] = value
         else:
-            raise InputError(f"{key} in {where} must be {_KIND[type(known)]}, got {value!r}.")
+            raise InputError(f"{key} in {where} must be {_KIND[type(present)]}, got {value!r}.")
 
 
 _KIND = {
@@ -117,14 +117,14 @@ def _valid(config: dict[str, Any]) -> dict[str, Any]:
         checks.choice(judge, "judge", _JUDGES)
     checks.in_range(config["lambda"], "lambda", 0.0, 1.0)
     for name in ("thresholds", "percentiles"):
-        known = config[name]
-        numbers = all(isinstance(one, (int, float)) for one in known)
+        numbers = config[name]
+        numeric = all(isinstance(number, (int, float)) for number in numbers)
         if (
-            not numbers
-            or len(known) not in ((0, 4) if name == "thresholds" else (4,))
-            or sorted(known) != known
+            not numeric
+            or len(numbers) not in ((0, 4) if name == "thresholds" else (4,))
+            or sorted(numbers) != numbers
         ):
-            raise InputError(f"{name} must be four ascending numbers, got {known}.")
+            raise InputError(f"{name} must be four ascending numbers, got {numbers}.")
     checks.in_range(config["clip"]["tau"], "tau", 0.0, float("inf"), open_low=True)
     checks.in_range(config["candidates"], "candidates", 1, float("inf"))
     for part in ("clip", "blip2"):
@@ -140,7 +140,7 @@ def _valid(config: dict[str, Any]) -> dict[str, Any]:
 def _valid_factor(config: Mapping[str, Any], factor: str) -> None:
     for side in ("positive", "negative"):
         prompts = config["clip"]["prompts"][factor][side]
-        if not prompts or not all(isinstance(one, str) and one for one in prompts):
+        if not prompts or not all(isinstance(prompt, str) and prompt for prompt in prompts):
             raise InputError(
                 f"{side} prompts of {factor} must be at least one text, got {prompts}."
             )

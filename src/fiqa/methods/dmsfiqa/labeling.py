@@ -121,8 +121,8 @@ def coarse_to_fine(job: Job, options: dict[str, Any], work: Work) -> Labels:
     levels = coarse_levels(coarse, cuts)
     similarity = _cosines(job.vectors, rows, template)
     code = job.identities[rows]
-    how = {name: config[name] for name in ("intervals", "epsilon", "within")}
-    value = fine_labels(levels, similarity, code, seed=work.seed, **how)
+    settings = {name: config[name] for name in ("intervals", "epsilon", "within")}
+    value = fine_labels(levels, similarity, code, seed=work.seed, **settings)
     low, high = np.asarray(config["intervals"]).T[:, fine_positions(levels, similarity, code)]
     n = len(job.ids)
     names = pl.Series(LEVELS).gather(levels)
@@ -177,10 +177,12 @@ def _templates(
         return np.empty(0, np.int64), _table(
             job, rows, np.empty(0, np.int64), np.empty(0, np.int64), coarse, coarse
         )
-    found = candidates(coarse, job.vectors[rows], code, count=int(config["candidates"]))
+    proposals = candidates(coarse, job.vectors[rows], code, count=int(config["candidates"]))
     first = np.full(int(code.max()) + 1, -1)
-    first[code[found.row[found.rank == 0]]] = rows[found.row[found.rank == 0]]
-    return first[code], _table(job, rows, found.row, found.rank, coarse, found.centrality)
+    first[code[proposals.row[proposals.rank == 0]]] = rows[proposals.row[proposals.rank == 0]]
+    return first[code], _table(
+        job, rows, proposals.row, proposals.rank, coarse, proposals.centrality
+    )
 
 
 def _table(
@@ -214,7 +216,7 @@ def _choice(path: str | os.PathLike[str]) -> tuple[list[str], list[bool]]:
     if "chosen" not in frame.columns:
         return frame["id"].to_list(), [True] * len(frame)
     marks = [str(mark).strip().lower() for mark in frame["chosen"].to_list()]
-    known = {
+    meanings = {
         "1": True,
         "1.0": True,
         "true": True,
@@ -224,10 +226,10 @@ def _choice(path: str | os.PathLike[str]) -> tuple[list[str], list[bool]]:
         "none": False,
         "": False,
     }
-    bad = [mark for mark in marks if mark not in known]
+    bad = [mark for mark in marks if mark not in meanings]
     if bad:
         raise InputError(f"chosen in {os.fspath(path)} must be 1 or 0, got {bad[0]!r}.")
-    return frame["id"].to_list(), [known[mark] for mark in marks]
+    return frame["id"].to_list(), [meanings[mark] for mark in marks]
 
 
 def _cosines(

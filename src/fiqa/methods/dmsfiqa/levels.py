@@ -83,13 +83,13 @@ def fuse(
     [0.4830000102519989]
     """
     mixed = fuse_factors(first, second, weight=weight).astype(np.float64)
-    known = np.count_nonzero(~np.isnan(mixed), axis=1)
-    if np.any(known == 0):
+    judged = np.count_nonzero(~np.isnan(mixed), axis=1)
+    if np.any(judged == 0):
         raise InputError(
-            f"every image must have at least one judged factor, got {np.count_nonzero(known == 0)}"
+            f"every image must have at least one judged factor, got {np.count_nonzero(judged == 0)}"
             " without any."
         )
-    return (np.nansum(mixed, axis=1) / known).astype(np.float32)
+    return (np.nansum(mixed, axis=1) / judged).astype(np.float32)
 
 
 def level_thresholds(

@@ -68,8 +68,8 @@ def candidates(
         )
     rows, ranks = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for group in groups(code):
-        both = _rank(-value[group]) + _rank(-central[group])
-        best = group[np.lexsort((group, -value[group], both))][:count]
+        rank_sum = _rank(-value[group]) + _rank(-central[group])
+        best = group[np.lexsort((group, -value[group], rank_sum))][:count]
         rows.append(best)
         ranks.append(np.arange(len(best)))
     return Candidates(np.concatenate(rows), np.concatenate(ranks), central)
@@ -97,23 +97,27 @@ def chosen_rows(
     >>> chosen_rows(["a/2"], [True], ["a", "a", "b"], ["a/1", "a/2", "b/1"]).tolist()
     [1, 1, -1]
     """
-    known = checks.ids(np.asarray(ids), "ids")
-    code, classes = encode(identities, len(known))
-    wanted = np.asarray(names, dtype=np.str_)[np.asarray(chosen, bool)]
-    order = np.argsort(known)
+    image_ids = checks.ids(np.asarray(ids), "ids")
+    code, classes = encode(identities, len(image_ids))
+    template_ids = np.asarray(names, dtype=np.str_)[np.asarray(chosen, bool)]
+    order = np.argsort(image_ids)
     place = (
-        order[np.minimum(np.searchsorted(known, wanted, sorter=order), max(len(known) - 1, 0))]
-        if len(known)
+        order[
+            np.minimum(
+                np.searchsorted(image_ids, template_ids, sorter=order), max(len(image_ids) - 1, 0)
+            )
+        ]
+        if len(image_ids)
         else []
     )
     template = np.full(classes, -1, np.int64)
-    for name, row in zip(wanted.tolist(), np.asarray(place, np.int64).tolist(), strict=False):
-        if known[row] != name:
+    for name, row in zip(template_ids.tolist(), np.asarray(place, np.int64).tolist(), strict=False):
+        if image_ids[row] != name:
             continue
         if template[code[row]] >= 0:
             raise InputError(
                 f"{table} must choose one image per identity, got"
-                f" {str(known[template[code[row]]])!r} and {name!r} of the same one.",
+                f" {str(image_ids[template[code[row]]])!r} and {name!r} of the same one.",
                 hint="keep chosen = 1 in one of the lines",
             )
         template[code[row]] = row

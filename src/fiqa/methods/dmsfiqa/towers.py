@@ -64,10 +64,10 @@ def clip_tokens(folder: Path, texts: Sequence[str], **padding: Any) -> Any:
         folder, "A CLIP tokenizer", lambda: transformers.CLIPTokenizer.from_pretrained(folder)
     )
     tokens = tokenizer(list(texts), return_tensors="pt", **padding)
-    known, wanted = len({tuple(row) for row in tokens["input_ids"].tolist()}), len(set(texts))
-    if known != wanted:
+    apart, total = len({tuple(row) for row in tokens["input_ids"].tolist()}), len(set(texts))
+    if apart != total:
         raise WeightsError(
-            f"The tokenizer in {folder} must tell the {wanted} prompts apart, it knows {known}.",
+            f"The tokenizer in {folder} must tell the {total} prompts apart, it knows {apart}.",
             hint=(
                 "the folder must hold vocab.json and merges.txt, or tokenizer.json, as on the hub;"
                 " prompts must not differ beyond their 77th token"

@@ -220,9 +220,13 @@ class LabelOptimizer:
     def start(self) -> None:
         """Ranks the images that take part, once `cluster_of` is known (found by `cluster` or
         restored)."""
-        found = {number: len(np.unique(self.cluster_of[rows])) for number, rows in self._groups}
-        self._groups = [(number, rows) for number, rows in self._groups if found[number] > 1]
-        self._pairs = sum(len(rows) * (found[number] - 1) for number, rows in self._groups)
+        cluster_count = {
+            number: len(np.unique(self.cluster_of[rows])) for number, rows in self._groups
+        }
+        self._groups = [
+            (number, rows) for number, rows in self._groups if cluster_count[number] > 1
+        ]
+        self._pairs = sum(len(rows) * (cluster_count[number] - 1) for number, rows in self._groups)
         taking_part = np.zeros(len(self.total), bool)
         for _, rows in self._groups:
             taking_part[rows] = True
@@ -301,8 +305,8 @@ class LabelOptimizer:
         draws = [self._rng(number, self.done + 1 + r) for r in range(len(words))]
         for piece in batches(len(rows), _GRAM_ROWS):
             # the product of a matrix with its own transpose costs half
-            whole = piece.stop - piece.start == len(rows)
-            gram = (vectors @ vectors.T if whole else vectors[piece] @ vectors.T).ravel()
+            complete = piece.stop - piece.start == len(rows)
+            gram = (vectors @ vectors.T if complete else vectors[piece] @ vectors.T).ravel()
             mine, cluster = np.nonzero(np.arange(len(size)) != local[piece, None])
             start, many = first[cluster], size[cluster]
             line = mine * len(rows)
@@ -371,8 +375,8 @@ def mated_agreement(
 
     value = checks.array(quality, "quality", shape=(len(embeddings),), dtype=np.float64)
     similarity = mean_mated_similarity(embeddings, identities)
-    known = np.isfinite(similarity)
-    return float(spearman(value[known], similarity[known])), int(known.sum())
+    mated = np.isfinite(similarity)
+    return float(spearman(value[mated], similarity[mated])), int(mated.sum())
 
 
 def labeler() -> Labeler:

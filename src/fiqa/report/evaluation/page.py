@@ -31,7 +31,7 @@ figcaption{font-size:13px}
 .pair{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:12px;font-size:13.5px;overflow-wrap:anywhere}
 .pair div{display:flex;gap:8px;margin-bottom:8px}
 .pair img{width:calc(50% - 4px);max-width:112px;border-radius:6px}
-"""
+"""  # noqa: E501
 
 
 def evaluation_page(evaluation: Evaluation, plots: Sequence[Plot], *, version: str) -> str:
@@ -77,7 +77,8 @@ def _lead(evaluation: Evaluation) -> str:
 
 
 def _footer(evaluation: Evaluation, version: str) -> str:
-    return f"{evaluation.command or 'fiqa.evaluate(...)'} · fiqa {version} · seed {evaluation.settings['seed']}"
+    command, seed = evaluation.command or "fiqa.evaluate(...)", evaluation.settings["seed"]
+    return f"{command} · fiqa {version} · seed {seed}"
 
 
 def _notes(evaluation: Evaluation) -> str:
@@ -123,8 +124,8 @@ def _figure(evaluation: Evaluation, plot: Plot) -> str:
 def _table(evaluation: Evaluation, table: Table) -> str:
     note = f'<p class="note">{escape(table.note)}</p>' if table.note else ""
     return (
-        "<div"
-        f' class="table"><h3>{escape(table.title)}</h3>{table_html(table)}{note}{_by(evaluation)}</div>'
+        f'<div class="table"><h3>{escape(table.title)}</h3>'
+        f"{table_html(table)}{note}{_by(evaluation)}</div>"
     )
 
 

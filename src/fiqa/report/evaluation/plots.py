@@ -1,5 +1,4 @@
-"""The plots of an evaluation: discard curves with bands, areas, errors left, similarities,
-scores."""
+"""The plots of an evaluation: discard curves with bands, areas, errors, similarities, scores."""
 
 from __future__ import annotations
 
@@ -19,12 +18,12 @@ from fiqa.report.evaluation.tables import percent, protocol_line
 __all__ = ["COLORS", "Plot", "plots"]
 
 _DASHES = ("-", (0, (5, 2)), (0, (5, 1.5, 1, 1.5)), (0, (1.5, 1.5)))
+# More points than pixels would only make the SVG larger.
 _POINTS = 600
 
 
 def plots(evaluation: Evaluation) -> list[Plot]:
-    """Returns the plots of an evaluation, those of each recognizer together, in the order of the
-    page."""
+    """Returns the plots of an evaluation, by recognizer, in the order of the page."""
     names = [result.name for result in evaluation.recognizers]
     with style():
         made: list[Plot] = []
@@ -41,31 +40,42 @@ def _of_recognizer(evaluation: Evaluation, result: RecognizerResult, stem: str) 
     limits: Sequence[float] = evaluation.settings["limits"]
     line = protocol_line(evaluation, result, short=True)
     methods = sum(curve.role == "method" for curve in result.curves)
-    tall = 4.08 + 0.205 * max(
-        (len(result.curves) + 1) // 2, 4
-    )  # curves, and the legend's rows below them
+    # The curves, and the legend's rows below them.
+    tall = 4.08 + 0.205 * max((len(result.curves) + 1) // 2, 4)
     shown = [
         drawn(
             f"edc_{stem}_{round(100 * limit)}", f"Error versus discard, to {percent(limit)}", line,
-            f"FNMR against the share of mated pairs discarded, one line per method, recognizer {result.name}",
+            "FNMR against the share of mated pairs discarded, one line per method, recognizer "
+            f"{result.name}",
             partial(_edc, result=result, limit=limit), (WIDTH, tall),
         )
         for limit in limits
     ]  # fmt: skip
     shown += [
-        drawn(f"areas_{stem}", "Areas with intervals", line, "Area under each discard curve with its interval",
-              partial(_forest, result=result, limits=limits), (WIDTH, 1.3 + 0.34 * len(result.curves))),
-        drawn(f"errors_{stem}", "Errors left among the pairs kept", line, "Number of errors left against the share discarded",
-              partial(_errors, result=result), (WIDTH, tall)),
+        drawn(
+            f"areas_{stem}", "Areas with intervals", line,
+            "Area under each discard curve with its interval",
+            partial(_forest, result=result, limits=limits),
+            (WIDTH, 1.3 + 0.34 * len(result.curves)),
+        ),
+        drawn(
+            f"errors_{stem}", "Errors left among the pairs kept", line,
+            "Number of errors left against the share discarded",
+            partial(_errors, result=result), (WIDTH, tall),
+        ),
     ]  # fmt: skip
     if any(curve.curve.band is not None for curve in result.curves):
         note = (
-            f"Each method before the others in grey, with its {evaluation.settings['level']:.0%} band by"
-            f" identity bootstrap; {line}"
+            f"Each method before the others in grey, with its {evaluation.settings['level']:.0%}"
+            f" band by identity bootstrap; {line}"
         )
         shown.append(
-            drawn(f"bands_{stem}", "Each curve with its band", note, "Small discard curves, one per method, with a confidence band",
-                  partial(_bands, result=result, limit=limits[0]), (WIDTH, 0.5 + 2.1 * ((methods + 1) // 2)))
+            drawn(
+                f"bands_{stem}", "Each curve with its band", note,
+                "Small discard curves, one per method, with a confidence band",
+                partial(_bands, result=result, limit=limits[0]),
+                (WIDTH, 0.5 + 2.1 * ((methods + 1) // 2)),
+            )
         )  # fmt: skip
     similarity = partial(_similarity, result=result)
     alt = "Histograms of similarity with the threshold"
@@ -120,6 +130,7 @@ def _edc(figure: Any, result: RecognizerResult, limit: float) -> None:
         ylabel="FNMR among those kept (%)",
         title=short(result.name, 44),
     )
+    # A curve that rises far above its start would flatten all others.
     axes.set_ylim(0, max(125 * result.fnmr, 1e-4))
     _legend(figure, axes)
 
@@ -275,8 +286,8 @@ def _scores(evaluation: Evaluation) -> Plot:
             axes.set_visible(False)
 
     caption = (
-        f"How each quality is spread over the same {evaluation.counts['images']:,} images, on its own"
-        " scale (40 bins)."
+        f"How each quality is spread over the same {evaluation.counts['images']:,} images, on its"
+        " own scale (40 bins)."
     )
     return drawn(
         "scores", "Scores", caption, "Histograms of each quality", draw, (WIDTH, 0.2 + 1.5 * rows)
@@ -289,6 +300,7 @@ def _scatter(first: Scores, second: Scores) -> Plot:
 
     def draw(figure: Any) -> None:
         axes = figure.add_subplot()
+        # So many points cover each other; density shows where they are.
         if len(first.value) > 2000:
             axes.hexbin(
                 first.value,

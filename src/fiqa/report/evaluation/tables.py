@@ -29,8 +29,13 @@ def evaluation_tables(evaluation: Evaluation) -> Evaluation:
 
 
 def protocol_line(evaluation: Evaluation, result: RecognizerResult, *, short: bool = False) -> str:
-    """Returns one line that says how the numbers of a recognizer were made, and of how many pairs
-    and errors; `short` for under a plot."""
+    """Returns how the numbers of a recognizer were made, and of how many pairs and errors.
+
+    Args:
+        evaluation: with its settings.
+        result: of the recognizer.
+        short: for under a plot.
+    """
     settings, counts = evaluation.settings, result.counts
     rate = (
         f"FMR {settings['fmr']:g}"
