@@ -77,8 +77,10 @@ def load(
     recognizer: str | os.PathLike[str] | Recognizer | None = None,
     **settings: Any,
 ) -> Scorer:
-    """Returns a scorer: `.score(crops)` gives (N,) float32 raw quality, higher is better;
-    `.unified(raw)` integers 0..100.
+    """Returns a scorer by its name, its file, or by default.
+
+    `.score(crops)` gives (N,) float32 raw quality, higher is better; `.unified(raw)` gives integers
+    0..100.
 
     Args:
         name_or_path: a method of the table that gives scores; the path of an .onnx model with its
@@ -124,8 +126,9 @@ def load(
 
 
 def settings_of(name: str) -> Mapping[str, Any]:
-    """Returns the settings of a method that scores: name -> default, inspect.Parameter.empty where
-    it must be given; empty for other methods.
+    """Returns the settings of a method that scores: name -> default; empty for other methods.
+
+    A setting that must be given has the default inspect.Parameter.empty.
 
     Raises:
         UnknownNameError: no such method.
@@ -183,7 +186,11 @@ def _model(path: str) -> Scorer:
 
 
 def module(name: str) -> ModuleType:
-    """Returns the module of a method. Raises UnknownNameError."""
+    """Returns the module of a method.
+
+    Raises:
+        UnknownNameError: no such method.
+    """
     if name not in TABLE:
         raise UnknownNameError("method", name, TABLE)
     return importlib.import_module(TABLE[name])

@@ -1,5 +1,6 @@
-"""LightQNet, an external model: its published frozen TensorFlow graphs, run by OpenCV where a user
-has the files.
+"""LightQNet, an external model: its published frozen TensorFlow graphs, run by OpenCV.
+
+A user has the files.
 
 Chen, Yi, Lv, "LightQNet: Lightweight Deep Face Quality Assessment for Risk-Controlled Face
 Recognition", IEEE Signal Processing Letters 2021. The aligned 112x112 crop is resized to 96x96, as
@@ -125,7 +126,9 @@ class LightQNet(Scorer):
 def scorer(*, width: str = "dm100") -> LightQNet:
     """Returns the published network of a width, dm025, dm050 or dm100, from FIQA_HOME.
 
-    Raises UnknownNameError, WeightsError (it is not there).
+    Raises:
+        UnknownNameError: another width.
+        WeightsError: it is not there.
     """
     from fiqa.runtime.weights import find
 

@@ -1,9 +1,7 @@
-"""SER-FIQ: a face whose vector stays where it is when parts of the network are dropped at random is
-a good one.
+"""SER-FIQ: a good face is one whose vector stays when parts of the network are dropped.
 
 [1] Terhorst, Kolf, Damer, Kirchbuchner, Kuijper: SER-FIQ: Unsupervised Estimation of Face Image
-Quality Based on Stochastic Embedding Robustness,
-    CVPR 2020.
+    Quality Based on Stochastic Embedding Robustness, CVPR 2020.
 """
 
 from __future__ import annotations
@@ -61,8 +59,10 @@ _BATCH = 32
 
 
 def robustness(vectors: Tensor) -> Tensor:
-    """Returns 2 / (1 + exp(mean Euclidean distance between two of the unit vectors)) [1, Eq. 1]: a
-    scalar in 0..1 for (T,D) vectors of any length, T >= 2."""
+    """Returns 2 / (1 + exp(mean distance between two of the unit vectors)) [1, Eq. 1]: in 0..1.
+
+    It is a scalar for (T,D) vectors of any length, T at least 2; the distance is Euclidean.
+    """
     import torch
 
     unit = torch.nn.functional.normalize(vectors.double(), dim=1)

@@ -278,11 +278,11 @@ class _Fit:
         return result
 
     def _end_epoch(self, epoch: int) -> None:
-        self.objective.end_epoch(epoch, self._given, Path(self.folder))
+        self.objective.end_epoch(epoch, self._outputs_of, Path(self.folder))
         first_buffers(self.objective, self.place)
         self._train_mode()
 
-    def _given(self, rows: Rows) -> Iterator[Tensor]:
+    def _outputs_of(self, rows: Rows) -> Iterator[Tensor]:
         return outputs(self.net, self.data, rows, self.recipe.model, self.frozen)
 
     def _due(self) -> bool:
@@ -303,7 +303,7 @@ class _Fit:
             "epoch": at.step / self.per_epoch,
             "images": at.images,
             "lr": max(group["lr"] for group in self.optimizer.param_groups),
-            **{name: value / at.count for name, value in self._known_sums().items()},
+            **{name: value / at.count for name, value in self._finite_sums().items()},
             "seconds": at.seconds,
             "images_per_second": (at.images - images) / passed,
             "waiting": (at.waited - waited) / passed,
@@ -322,7 +322,7 @@ class _Fit:
                     checkpoint.save_best(self.folder, metric, self.net, row)
         at.history.append(row)
 
-    def _known_sums(self) -> dict[str, float]:
+    def _finite_sums(self) -> dict[str, float]:
         """The sums as numbers, which waits for the device, so it is not done at every step."""
         sums = {
             name: float(self.sums[name])
@@ -337,7 +337,7 @@ class _Fit:
         return sums
 
     def _save(self, *, history: bool) -> None:
-        self.at.sums = self._known_sums()
+        self.at.sums = self._finite_sums()
         if not self.place.first:
             return
         if history:

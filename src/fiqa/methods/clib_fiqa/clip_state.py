@@ -1,5 +1,6 @@
-"""State dicts of CLIP as its authors named the parameters (`visual.*`, `transformer.*`,
-`token_embedding.weight`, ...), turned into the networks used here.
+"""State dicts of CLIP in its authors' own names, turned into the networks used here.
+
+The names are `visual.*`, `transformer.*`, `token_embedding.weight` and so on.
 
 [1] Radford et al.: Learning Transferable Visual Models From Natural Language Supervision, ICML
 2021.
@@ -29,14 +30,15 @@ _HINT = (
     "is it a whole CLIP, image and text tower, as OpenAI's code, open_clip or CLIB-FIQA's code"
     " save it?"
 )
+# The width of an attention head in every published CLIP.
 _HEAD = 64
 _HIGHEST = 2
 """As the end of a text, this number means to transformers what CLIP's own code does: the highest
 token is the end."""
 
 _RANKS = {
-    "token_embedding.weight": 2, "positional_embedding": 2, "ln_final.weight": 1, "text_projection": 2, "logit_scale": 0,
-    "visual.conv1.weight": 4,
+    "token_embedding.weight": 2, "positional_embedding": 2, "ln_final.weight": 1,
+    "text_projection": 2, "logit_scale": 0, "visual.conv1.weight": 4,
 }  # fmt: skip
 """Keys that tell sizes, and how many axes they have."""
 
@@ -71,9 +73,17 @@ Names = dict[str, tuple[str, ...]]
 
 
 class Clip(NamedTuple):
-    """A CLIP in parts. `text` has text_model and text_projection; `image` takes (N,3,size,size) (a
-    model with vision_model and visual_projection where it is a transformer); `scale` is exp of what
-    was learned; `context` the most tokens that a text can have, `vocabulary` how many there are."""
+    """A CLIP in parts.
+
+    Attributes:
+        text: has text_model and text_projection.
+        image: takes (N,3,size,size); a model with vision_model and visual_projection where it is a
+            transformer.
+        scale: exp of what was learned.
+        size: of the images, in pixels.
+        context: the most tokens that a text can have.
+        vocabulary: how many tokens there are.
+    """
 
     text: Any
     image: nn.Module
@@ -90,8 +100,10 @@ def clip_of(state: Mapping[str, Tensor], origin: str) -> Clip:
         state: names and tensors; `module.` before all names is taken away.
         origin: where it is from, for messages.
 
-    Raises: WeightsError (a key is missing, unexpected or of another shape: the first are named; a
-    width that no CLIP has), MissingExtraError.
+    Raises:
+        WeightsError: a key is missing, unexpected or of another shape (the first are named), or a
+            width is one that no CLIP has.
+        MissingExtraError: transformers is not installed.
     """
     state = {key.removeprefix("module."): value.float() for key, value in state.items()}
     for name in _NOT_WEIGHTS:
@@ -131,6 +143,7 @@ def _transformer(state: Mapping[str, Tensor], text: dict[str, Any], what: str) -
     transformers = require("transformers", extra="vlm")
     width, _, patch, _ = state["visual.conv1.weight"].shape
     positions = state.get("visual.positional_embedding")
+    # One position is the class token's.
     side = round(max((0 if positions is None else len(positions)) - 1, 1) ** 0.5)
     vision = {
         "hidden_size": width,
@@ -173,6 +186,7 @@ def _residual(state: Mapping[str, Tensor], text: dict[str, Any], what: str) -> C
     positions = state.get("visual.attnpool.positional_embedding")
     side = round(max((0 if positions is None else len(positions)) - 1, 1) ** 0.5)
     layers = [_blocks(state, f"visual.layer{stage}.") for stage in (1, 2, 3, 4)]
+    # The first convolution has half of the channels that the stages begin with.
     width = 2 * len(state["visual.conv1.weight"])
     image = ClipResNet(layers, width=width, size=32 * side, dim=text["projection_dim"])
     own = {

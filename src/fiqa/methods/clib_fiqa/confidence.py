@@ -1,5 +1,4 @@
-"""Confidence of a quality label: how far the quality that the factors suggest is from the quality
-that was predicted."""
+"""Confidence of a quality label: how far it is from the quality that the factors suggest."""
 
 from __future__ import annotations
 
@@ -17,11 +16,15 @@ def jensen_shannon(p: ArrayLike, q: ArrayLike) -> NDArray[np.float64]:
 
         JS(p, q) = KL(p, m)/2 + KL(q, m)/2,  m = (p + q)/2
 
-    Args: p, q: (N,5) rows that sum to 1. Raises: ShapeError, InputError (negative entries or rows
-    that do not sum to 1).
-
     >>> jensen_shannon([[1, 0, 0, 0, 0]], [[0, 0, 0, 0, 1]]).round(4)
     array([0.6931])
+
+    Args:
+        p, q: (N,5) rows that sum to 1.
+
+    Raises:
+        ShapeError: another shape.
+        InputError: negative entries, or rows that do not sum to 1.
     """
     a = _distribution(p, "p", "N")
     b = _distribution(q, "q", len(a))

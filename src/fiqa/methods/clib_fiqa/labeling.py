@@ -1,5 +1,4 @@
-"""`label clib_fiqa`: quality anchors and the five factor labels, as CLIB-FIQA's training wants
-them."""
+"""`label clib_fiqa`: quality anchors and the five factor labels that CLIB-FIQA's training wants."""
 
 from __future__ import annotations
 
@@ -23,7 +22,13 @@ MEASURES = ("cpbd", "sobel", "yaw", "occlusion", "expression", "illumination")
 
 @dataclass(frozen=True)
 class _FactorMeasures:
-    """The measures of MEASURES, as MeasureFaces."""
+    """The measures of MEASURES, as MeasureFaces.
+
+    Attributes:
+        columns: how many there are.
+        parallel: several processes may each have one.
+        batch: faces at once.
+    """
 
     columns: int = len(MEASURES)
     parallel: bool = True

@@ -1,5 +1,6 @@
-"""The offline form of CLIB-FIQA's towers: any image backbone, and a table in place of the text
-tower. It is no CLIP and is not called so.
+"""The offline form of CLIB-FIQA's towers: any image backbone, and a table for the text tower.
+
+It is no CLIP and is not called so.
 
 The 360 prompt embeddings are built from one learnable vector per level, 17 in all: a prompt's is
 the sum of the vectors of its six levels, normalized.
@@ -63,7 +64,8 @@ class Constant(nn.Module):
 
 
 class JointNet(BackboneNet):
-    """(N,3,S,S) normalized crops -> (N,360) joint distribution over PROMPTS, for training;
+    """(N,3,S,S) normalized crops -> (N,360) joint distribution over PROMPTS, for training.
+
     fiqa.methods.clib_fiqa.graph has what is left of it to score with.
 
     Args:

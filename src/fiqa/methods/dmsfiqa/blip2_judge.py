@@ -20,12 +20,13 @@ __all__ = ["Blip2Judge"]
 
 
 class Blip2Judge:
-    """q_f = P(good answer), where P is the softmax over the next-token log-probabilities of "yes"
-    and "no" after the question.
+    """q_f = P(good answer): the softmax over "yes" and "no" as the next token after a question.
 
     Works with decoder-only (OPT) and encoder-decoder (T5) language models. An image goes through
     the vision model once; its query vectors stand before each question. A word of several tokens is
-    compared by its first. Args: as in [blip2] of default.toml.
+    compared by its first.
+
+    Args: as in [blip2] of default.toml.
     """
 
     name = "blip2"
@@ -78,6 +79,7 @@ class Blip2Judge:
     def _answers(self) -> list[int]:
         """First tokens of yes and no, as they follow the prompt."""
         tokenizer = self._loaded[2]
+        # After a prompt the word begins with a space; a decoder of its own begins with the word.
         lead = "" if self._encoder_decoder else " "
         tokens = [
             tokenizer(f"{lead}{word}", add_special_tokens=False)["input_ids"]
@@ -96,7 +98,12 @@ class Blip2Judge:
         return not self._loaded[0].config.use_decoder_only_language_model
 
     def load(self) -> None:
-        """Loads the model; raises WeightsError, MissingExtraError."""
+        """Loads the model.
+
+        Raises:
+            WeightsError: it is not here, or cannot be loaded.
+            MissingExtraError: transformers or torch is not installed.
+        """
         _ = self._answers
 
     def judge(self, faces: Faces) -> FloatArray:
@@ -141,8 +148,7 @@ class Blip2Judge:
         return np.asarray(p.cpu().numpy(), np.float32)
 
     def describe(self) -> dict[str, Any]:
-        """Returns model, sha256 of its files, precision, template, answers and questions with their
-        good answers."""
+        """Returns model, sha256 of its files, precision, template, answers and questions."""
         return {
             "judge": self.name,
             "model": self.model,

@@ -1,5 +1,7 @@
-"""The settings of DmsFIQA labels: one readable TOML that ships with the package (default.toml) and
-can be replaced."""
+"""The settings of DmsFIQA labels: a TOML that ships with the package and can be replaced.
+
+That is default.toml beside this file.
+"""
 
 from __future__ import annotations
 
@@ -45,8 +47,12 @@ def read_config(path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
 
 
 def replaced(config: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
-    """Returns the settings with one of them replaced; `key` is dotted, a `value` of text is read as
-    TOML where that can be.
+    """Returns the settings with one of them replaced.
+
+    Args:
+        config: the settings.
+        key: dotted.
+        value: a text is read as TOML where that can be.
 
     Raises:
         UnknownNameError: no such key.

@@ -1,5 +1,4 @@
-"""`label dmsfiqa`: judges, levels, templates, fine labels; the two stages of DmsFIQA from crops to
-a table."""
+"""`label dmsfiqa`: judges, levels, templates, fine labels; from crops to a table in two stages."""
 
 from __future__ import annotations
 
@@ -51,8 +50,12 @@ OPTIONS: Mapping[str, Any] = MappingProxyType({"config": None, **_options(read_c
 
 
 def prepare(options: dict[str, Any]) -> dict[str, Any]:
-    """Returns the whole settings of the options, with what decides each judge's answers (this loads
-    pretrained models, and raises where there is none)."""
+    """Returns the whole settings of the options, and what decides each judge's answers.
+
+    This loads pretrained models.
+
+    Raises: as Judge.load.
+    """
     config = read_config(options["config"])
     for key, value in options.items():
         if key != "config" and value is not None:
@@ -67,7 +70,13 @@ def prepare(options: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _JudgeFaces:
-    """A judge as a measure of six numbers, as MeasureFaces."""
+    """A judge as a measure of six numbers, as MeasureFaces.
+
+    Attributes:
+        name: of the judge.
+        config: its settings.
+        columns: how many numbers there are.
+    """
 
     name: str
     config: Mapping[str, Any]

@@ -20,8 +20,13 @@ _ROWS = 1 << 14
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """Proposed templates, best first inside each identity: `row` of the image (M,), its `rank` 0..,
-    and `centrality` (N,) of every image."""
+    """Proposed templates, best first inside each identity.
+
+    Attributes:
+        row: (M,) of the image.
+        rank: (M,) from 0 inside the identity.
+        centrality: (N,) of every image.
+    """
 
     row: NDArray[np.int64]
     rank: NDArray[np.int64]
@@ -85,17 +90,19 @@ def chosen_rows(
 ) -> NDArray[np.int64]:
     """Returns the template's row for every image, -1 where its identity has none: (N,) int64.
 
+    >>> chosen_rows(["a/2"], [True], ["a", "a", "b"], ["a/1", "a/2", "b/1"]).tolist()
+    [1, 1, -1]
+
     Args:
         names: (M,) ids of the lines of a table of templates.
         chosen: (M,) bool, True for the one line of each identity that is its template.
-        identities: (N,) who is on each image; ids: (N,) unique. An id that is not among them is
-            passed over (a table may serve more data than this).
+        identities: (N,) who is on each image.
+        ids: (N,) unique. A name that is not among them is passed over (a table may serve more data
+            than this).
         table: what to call the table in messages.
 
-    Raises: InputError: two templates of one identity.
-
-    >>> chosen_rows(["a/2"], [True], ["a", "a", "b"], ["a/1", "a/2", "b/1"]).tolist()
-    [1, 1, -1]
+    Raises:
+        InputError: two templates of one identity.
     """
     image_ids = checks.ids(np.asarray(ids), "ids")
     code, classes = encode(identities, len(image_ids))

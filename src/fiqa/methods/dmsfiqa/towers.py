@@ -1,5 +1,4 @@
-"""What the two vision-language judges share: precision, device, pictures for transformers, and
-loading with one clear error."""
+"""What the two vision-language judges share: precision, device, pictures, and safe loading."""
 
 from __future__ import annotations
 
@@ -19,8 +18,10 @@ T = TypeVar("T")
 
 
 def device_and_precision(precision: str) -> tuple[str, Any]:
-    """Returns (device, torch dtype): the GPU where there is one; "auto" is bfloat16 or float16 on
-    it and float32 on a CPU."""
+    """Returns (device, torch dtype): the GPU where there is one.
+
+    "auto" is bfloat16 or float16 on a GPU and float32 on a CPU.
+    """
     torch = require("torch", extra="vlm")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if precision != "auto":
@@ -38,7 +39,11 @@ def pictures(faces: Faces) -> list[Any]:
 
 
 def loading(folder: Path, what: str, load: Callable[[], T]) -> T:
-    """Returns `load()`; raises WeightsError that names the folder where the library cannot."""
+    """Returns `load()`.
+
+    Raises:
+        WeightsError: the library cannot load it; the folder is named.
+    """
     try:
         return load()
     except Exception as error:  # whatever the library makes of a damaged file
@@ -53,11 +58,16 @@ def loading(folder: Path, what: str, load: Callable[[], T]) -> T:
 
 
 def clip_tokens(folder: Path, texts: Sequence[str], **padding: Any) -> Any:
-    """Returns what CLIP's tokenizer in `folder` makes of texts (P), a mapping of torch tensors
-    (P,T); `padding` are the tokenizer's own options.
+    """Returns what a CLIP's tokenizer makes of texts (P), a mapping of torch tensors (P,T).
 
-    Raises: WeightsError, also where different texts come out alike: without its files transformers
-    makes a tokenizer that knows no word.
+    Args:
+        folder: of the tokenizer.
+        texts: all different.
+        padding: the tokenizer's own options.
+
+    Raises:
+        WeightsError: it cannot be loaded, or different texts come out alike: without its files
+            transformers makes a tokenizer that knows no word.
     """
     transformers = require("transformers", extra="vlm")
     tokenizer = loading(

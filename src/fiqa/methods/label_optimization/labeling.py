@@ -19,8 +19,7 @@ STAGE = "optimize"
 
 
 def optimized(job: Job, options: dict[str, Any], work: Work) -> Labels:
-    """Returns the prior labels handed out anew (fiqa.methods.label_optimization), and how far they
-    moved.
+    """Returns the prior labels handed out anew, and how far they moved.
 
     `columns`: prior, moved (new rank less old rank, as a fraction of the images). `about`: mean and
     largest absolute move, Spearman's rho of old and new labels, and of each with the mean mated
