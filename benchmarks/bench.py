@@ -1,5 +1,4 @@
-"""All benchmarks in one table, and what they share: runs in turns, a limit on every ratio, peak
-memory, exit 1 beyond a limit.
+"""All benchmarks in one table, and what they share: turns, limits, peak memory, exit codes.
 
     python benchmarks/bench.py                      # everything (`make bench`)
     python benchmarks/bench.py --quick              # tiny sizes: it runs; ratios are not judged
@@ -31,8 +30,13 @@ BEYOND, SKIPPED, OK, UNJUDGED = "beyond", "skipped", "ok", "not judged"
 
 @dataclass(frozen=True)
 class Setting:
-    """How large a part is: `scale` 1 is full size, `quick` means that only its running counts;
-    `data` the folder of measuring data."""
+    """How large a part is.
+
+    Attributes:
+        scale: 1 is full size.
+        quick: only that it runs counts.
+        data: the folder of measuring data.
+    """
 
     scale: float = 1.0
     quick: bool = False
@@ -49,8 +53,14 @@ class Setting:
 
 @dataclass(frozen=True)
 class Result:
-    """`what` over which baseline, the `ratio`, and the `limit` that it must not exceed; `details`
-    are lines to print."""
+    """What a part measured.
+
+    Attributes:
+        what: over which baseline.
+        ratio: of the two.
+        limit: that it must not exceed.
+        details: lines to print.
+    """
 
     what: str
     ratio: float
@@ -74,8 +84,10 @@ Clock = Callable[[], float]
 def in_turns(
     calls: Mapping[str, Callable[[], object]], rounds: int, clock: Clock = time.process_time
 ) -> dict[str, list[float]]:
-    """Seconds of each call in each round, after one round that does not count; in a round the calls
-    take turns."""
+    """Seconds of each call in each round; in a round the calls take turns.
+
+    The first round does not count.
+    """
     took: dict[str, list[float]] = {name: [] for name in calls}
     for number in range(rounds + 1):
         for name, call in calls.items():
@@ -157,8 +169,10 @@ def parser(doc: str | None) -> argparse.ArgumentParser:
 
 
 def run(files: Mapping[Path, Iterable[str]], options: argparse.Namespace) -> int:
-    """Runs parts, each in a process of its own, prints the table, and returns the exit code: 1 if
-    any is beyond its limit."""
+    """Runs parts, each in a process of its own, prints the table, and returns the exit code.
+
+    That is 1 if any is beyond its limit.
+    """
     arguments = ["--data", str(options.data), *(["--quick"] if options.quick else [])]
     arguments += [] if options.scale is None else ["--scale", str(options.scale)]
     print(f"{'benchmark':<34}{'ratio':>9}{'limit':>9}  {'verdict':<11}{'peak bytes':>14}  of what")
@@ -174,8 +188,7 @@ def run(files: Mapping[Path, Iterable[str]], options: argparse.Namespace) -> int
 
 
 def main(doc: str | None, parts: Mapping[str, Part], *, apart: Iterable[str] = ()) -> None:
-    """The command line of one benchmark's file; parts that are set `apart` run only where they are
-    named."""
+    """The command line of one benchmark's file; parts that are `apart` run only where named."""
     arguments = parser(doc)
     usual = [name for name in parts if name not in set(apart)]
     arguments.add_argument("--part", choices=list(parts), help="only this one")

@@ -1,5 +1,4 @@
-"""How fast the evaluation is: discard curves over one sort, all pairs over the matrix product
-alone, a bootstrap over curves anew.
+"""How fast the evaluation is: curves over a sort, pairs over a product, bootstrap over curves.
 
 At full size: 10 million pairs, 20,000 x 512 embeddings, 500,000 mated pairs. The loop over
 thresholds is too slow to run whole: it is timed on a few of its thresholds, evenly spread, and
@@ -23,8 +22,7 @@ Array = np.ndarray
 
 
 def scores(rng: np.random.Generator, mated: Array) -> tuple[Array, Array]:
-    """Similarities (P,) and qualities (P,2) of pairs, the mated ones better where both images are
-    good."""
+    """Similarities (P,) and qualities (P,2) of pairs, the mated ones better by both images."""
     quality = rng.random((len(mated), 2), dtype=np.float32)
     noise = rng.normal(scale=0.12, size=len(mated)).astype(np.float32)
     return np.where(mated, 0.55 + 0.4 * quality.min(axis=1), np.float32(0)) + noise, quality
@@ -72,8 +70,7 @@ def loop(setting: Setting) -> Result:
 
 
 def pairs(setting: Setting) -> Result:
-    """All pairs of embeddings over the matrix product alone, in the same blocks of the upper
-    triangle."""
+    """All pairs of embeddings over the matrix product alone, in the same upper blocks."""
     rng = np.random.default_rng(0)
     width = 512
     centers = rng.normal(size=(max(round(2_000 * np.sqrt(setting.scale)), 20), width)).astype(

@@ -1,5 +1,6 @@
-"""How fast labels are made: label optimization over the loop that the paper reads as, its memory
-over its vectors, and CR-FIQA's ratio.
+"""How fast labels are made: label optimization over the paper's loop, and its memory.
+
+CR-FIQA's ratio is here too.
 
 The loop is written as the paper reads, with scikit-learn's K-Means and NumPy for the cosine of each
 pair. It is timed on a few people and multiplied; that favors it, since its sort grows faster than
@@ -49,6 +50,7 @@ def person(
 def people(
     count: int, images: int = EACH
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
+    """Vectors, priors and identities of `count` people."""
     rng = np.random.default_rng(0)
     parts = [person(rng, images) for _ in range(count)]
     return (
@@ -107,8 +109,13 @@ def as_the_paper_reads(
 
 
 def agree() -> None:
-    """Raises where the two give other labels: every image is its own cluster, so all pairs are
-    drawn and nothing is random."""
+    """Refuses to go on where the two give other labels.
+
+    Every image is its own cluster, so all pairs are drawn and nothing is random.
+
+    Raises:
+        RuntimeError: they do.
+    """
     vectors, prior, names = people(5, 8)
     for theta in (1e-3, 0.1, 1.0):
         loop = as_the_paper_reads(prior, vectors, names, 8, theta, 2)
@@ -169,8 +176,10 @@ def own_peak() -> int:
 
 
 def mapped(count: int) -> Result:
-    """The peak of label optimization of a mapped float16 file, mapped pages counted, over the size
-    of its vectors."""
+    """The peak of label optimization of a mapped float16 file, over the size of its vectors.
+
+    Mapped pages are counted.
+    """
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-c", WRITE, str(Path(__file__).parent), folder, str(count)]
         subprocess.run(command, check=True)  # apart: writing takes memory too
@@ -212,8 +221,7 @@ def vggface2(setting: Setting) -> Result:
 
 
 def classifiability(setting: Setting) -> Result:
-    """Relative classifiability over the product of embeddings and class centers alone, in the same
-    blocks."""
+    """Relative classifiability over the product with the class centers, in the same blocks."""
     count = setting.count(300, 30)
     rng = np.random.default_rng(0)
     centers = rng.standard_normal((10 * count, WIDTH), np.float32)

@@ -1,5 +1,4 @@
-"""From JPEG crops on disk to a Parquet table of explained scores: what `fiqa.score` adds to
-decoding the crops and scoring them.
+"""From JPEG crops to a Parquet table: what `fiqa.score` adds to decoding and scoring.
 
 Two methods: the default, whose baseline is a plain loop of decoding, the network's own pass and the
 factor functions that tell why, and `analytic`, whose baseline is a plain loop of decoding and the
@@ -58,8 +57,7 @@ def crops_of(setting: Setting, folder: Path, count: int) -> list[str]:
 
 
 def plain_loop(files: list[str], method: str) -> Callable[[], object]:
-    """Decodes and scores 32 images after 32 in this process, and does nothing else: the
-    baseline."""
+    """Decodes and scores 32 images after 32 in this process, and nothing else: the baseline."""
     import fiqa
     from fiqa.data.images import read_image
     from fiqa.faces.factors import measure
@@ -154,7 +152,8 @@ sys.path.insert(0, sys.argv[1])
 import score_speed
 from pathlib import Path
 score_speed.table(json.load(sys.stdin), score_speed.DEFAULT, Path(sys.argv[2]), None)
-print(*(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
+both = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
+print(*(resource.getrusage(who).ru_maxrss for who in both))
 """
 
 

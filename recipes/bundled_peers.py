@@ -2,8 +2,8 @@
 
     python recipes/bundled_peers.py ../shared/data runs/peers [NAME=MODEL.onnx ...]
 
-LFW's people for the test (1,711), clean and degraded; recognizers A and B; iso, FMR 1e-3, all pairs;
-areas as mean FNMR / FNMR at discard 0, with the paired difference to the first model and its
+LFW's people for the test (1,711), clean and degraded; recognizers A and B; iso, FMR 1e-3, all
+pairs; areas as mean FNMR / FNMR at discard 0, with the paired difference to the first model and its
 interval over people. Without models it is the bundled one. The degraded copy is made here: half of
 the faces get one kind of damage, drawn alike from all kinds, strength evenly up to 0.6. The bundled
 model has learned from these kinds, on other people and with other draws.
@@ -32,6 +32,7 @@ from fiqa.functional.agreement import per_identity, spearman
 from fiqa.scoring.run import plan, write_scores
 from fiqa.types import Faces, Quality
 
+# Of the copies: half of the faces, at strengths that leave most of them recognizable.
 SEED, SHARE, MOST = 7001, 0.5, 0.6
 LEAST = 5
 """Images of a person from which a rank correlation inside the person means something."""
@@ -92,8 +93,10 @@ def qualities(
 
 
 def inside(quality: Quality, vector: Any, template: Any) -> float:
-    """Mean Spearman, inside each person of LEAST images or more, of the score and the mean
-    similarity to the clean images of the others of the person."""
+    """Mean Spearman, inside each person of LEAST images or more, of score and mated similarity.
+
+    That is the mean similarity to the clean images of the others of the person.
+    """
     value = quality.at(vector.id)
     who = np.array([name.split("/")[0] for name in vector.id.tolist()])
     place = {name: row for row, name in enumerate(template.id.tolist())}
@@ -112,6 +115,7 @@ def inside(quality: Quality, vector: Any, template: Any) -> float:
 def areas(scores: list[Quality], vector: Any) -> dict[str, list[str]]:
     """Name -> texts: area, interval and paired difference to the first, for each limit."""
     texts: dict[str, list[str]] = {quality.method: [] for quality in scores}
+    # The paired difference is of the first limit alone, so each limit comes first once.
     for limits in ((0.3, 0.95), (0.95, 0.3)):
         result = fiqa.evaluate(scores, vector, fmr=1e-3, limits=limits, draws=500).recognizers[0]
         for curve in result.curves:

@@ -1,9 +1,9 @@
-"""The parts of recipes/clib_fiqa.sh that are more than one command: which images, the ablation's
-runs, and the tables and pictures at its end.
+"""The parts of recipes/clib_fiqa.sh that are more than one command: images, ablation, tables.
 
-python recipes/clib_fiqa.py prepare ../shared/data runs/bundled runs/clib_fiqa python
-recipes/clib_fiqa.py ablation runs/clib_fiqa python recipes/clib_fiqa.py table runs/peers
-runs/clib_fiqa python recipes/clib_fiqa.py pictures runs/clib_fiqa
+python recipes/clib_fiqa.py prepare ../shared/data runs/bundled runs/clib_fiqa
+python recipes/clib_fiqa.py ablation runs/clib_fiqa
+python recipes/clib_fiqa.py table runs/peers runs/clib_fiqa
+python recipes/clib_fiqa.py pictures runs/clib_fiqa
 """
 
 from __future__ import annotations
@@ -49,8 +49,9 @@ FULL, ALL, MERGED = "with confidence calibration", "+ illumination (all)", "merg
 
 
 def prepare(data: Path, bundled: Path, out: Path) -> None:
-    """Writes OUT/faces.parquet: of every chosen image the crop degraded as the web does where
-    recognizer A has its vector (half of them), else the clean one.
+    """Writes OUT/faces.parquet: every chosen image, about half of them degraded as the web does.
+
+    They are degraded where recognizer A has the vector of that copy, else clean.
 
     Pose and expression are read from landmarks. They are found in the clean crop, and move with
     what is done to it.
@@ -80,8 +81,10 @@ def prepare(data: Path, bundled: Path, out: Path) -> None:
 
 
 def chosen(paths: list[Path]) -> list[Path]:
-    """Images of people who have at least 3 (an anchor needs a center that is more than the image
-    itself), at most 80 of each, evenly."""
+    """Images of people who have at least 3, at most 80 of each, evenly.
+
+    An anchor needs a center that is more than the image itself.
+    """
     people: dict[Path, list[Path]] = {}
     for path in paths:
         people.setdefault(path.parent, []).append(path)
@@ -96,8 +99,7 @@ def chosen(paths: list[Path]) -> list[Path]:
 
 
 def ablation(out: Path) -> None:
-    """Trains every run of the ablation into OUT/ablation; all share the frozen backbone's
-    features."""
+    """Trains every run of the ablation into OUT/ablation, on the same frozen features."""
     settings = [
         f"data.faces={out / 'faces.parquet'}",
         f"data.labels={out / 'labels.parquet'}",
@@ -152,8 +154,7 @@ def scores(run: Path, vectors: Embeddings, name: str, *, merged: bool = False) -
 
 
 def table(peers: Path, out: Path) -> None:
-    """Prints a markdown table for LFW's people for the test, clean and degraded, under recognizers A
-    and B."""
+    """Prints a markdown table for LFW's people for the test, clean and degraded, under A and B."""
     for test in ("clean", "degraded"):
         source = peers / f"scores_{test}"
         vectors = {r: read_embeddings(source / f"{r}.npz") for r in "ab"}
@@ -185,8 +186,10 @@ def lines(qualities: Sequence[Quality], vector: Embeddings, report: Path) -> Non
 
 
 def pictures(out: Path) -> None:
-    """Writes confidence.png, how the confidences of the training images lie, and lowest.png, the
-    images with the lowest (for your eyes: the faces are real)."""
+    """Writes confidence.png, how the confidences of the training images lie, and lowest.png.
+
+    That shows the images with the lowest, for your eyes: the faces are real.
+    """
     from matplotlib.figure import Figure
 
     table = pl.read_parquet(folder(out, FULL) / "confidence.parquet").join(
@@ -218,8 +221,7 @@ def pictures(out: Path) -> None:
 
 
 def sheet(rows: pl.DataFrame, file: Path) -> None:
-    """A contact sheet with confidence, anchor, and the qualities that network and factors
-    suggest."""
+    """A contact sheet with confidence, anchor, and the qualities by network and by factors."""
     from fiqa.report.picture import Picture
 
     picture = Picture(12 * 118, 4 * 160)

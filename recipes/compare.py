@@ -1,11 +1,16 @@
-"""The parts of recipes/compare.sh: every method on the same crops, under the same recognizers and
-by the same protocol.
+"""The parts of recipes/compare.sh: every method on the same crops, by the same protocol.
 
-    python recipes/compare.py sets DATA OUT        # test sets clean and degraded, recognizers A and B, their vectors
-    python recipes/compare.py scores DATA OUT      # OUT/scores_{clean,degraded}/METHOD.parquet; those that are there stay
-    python recipes/compare.py tables DATA OUT      # prints the tables, writes OUT/report_{clean,degraded}/index.html
-    python recipes/compare.py cost DATA OUT        # prints time and memory, all methods in one run, as ratios to LightQNet dm100
-    python recipes/compare.py seeds DATA OUT       # prints how much of a random method's score, and of a training's area, is chance
+    python recipes/compare.py sets DATA OUT
+    python recipes/compare.py scores DATA OUT
+    python recipes/compare.py tables DATA OUT
+    python recipes/compare.py cost DATA OUT
+    python recipes/compare.py seeds DATA OUT
+
+- sets: the test sets clean and degraded, recognizers A and B, and their vectors.
+- scores: OUT/scores_{clean,degraded}/METHOD.parquet; those that are there stay.
+- tables: prints the tables and writes OUT/report_{clean,degraded}/index.html.
+- cost: prints time and memory, all methods in one run, as ratios to LightQNet dm100.
+- seeds: prints how much of a random method's score, and of a training's area, is chance.
 
 Trained models are OUT/models/NAME.onnx, the same with other seeds OUT/models/seeds/NAME.SEED.onnx.
 The probes ask OUT/recognizer_a.pt. FROQ chooses its layers by SER-FIQ's scores of 240 images of
@@ -15,9 +20,7 @@ compared on those. What label optimization does to each is recipes/compare_label
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -26,6 +29,7 @@ from typing import Any
 
 import numpy as np
 from bundled_peers import crops as test_sets
+from cost_of import loader, memory, one_thread
 from curves import interval
 from splits import training, write_recognizers
 
@@ -37,9 +41,6 @@ from fiqa.errors import FiqaError
 from fiqa.evaluation.result import Evaluation
 from fiqa.functional.spread import spread, stretched
 from fiqa.functional.table import Table
-from fiqa.methods.bundled import WEIGHTS
-from fiqa.methods.bundled.model import Bundled
-from fiqa.runtime.onnx import OnnxScorer
 from fiqa.scoring.run import plan, write_scores
 from fiqa.types import Faces, Manifest, Quality
 
@@ -100,8 +101,10 @@ def models(data: Path, out: Path) -> dict[str, dict[str, Any]]:
 
 
 def reference(data: Path, out: Path) -> None:
-    """Scores the faces by which FROQ chooses its layers: every k-th image of people who are not in
-    the test."""
+    """Scores the faces by which FROQ chooses its layers.
+
+    They are every k-th image of people who are not in the test.
+    """
     target = out / "froq_reference.parquet"
     if not target.is_file():
         paths = [
@@ -117,8 +120,10 @@ def reference(data: Path, out: Path) -> None:
 
 
 def few(paths: Iterable[Path]) -> list[Path]:
-    """Returns FaceQAN's faces: the images of people with two to six of them, people drawn with seed
-    0 until there are FEW."""
+    """Returns FaceQAN's faces: the images of people with two to six of them.
+
+    People are drawn with seed 0 until there are FEW images.
+    """
     people: dict[str, list[Path]] = {}
     for path in sorted(paths):
         people.setdefault(path.parent.name, []).append(path)
@@ -139,8 +144,10 @@ def images(out: Path, name: str) -> list[Path]:
 
 
 def scores(data: Path, out: Path) -> None:
-    """Scores both sets by every method, one file each; what is there stays if it is of the same
-    images, model and settings."""
+    """Scores both sets by every method, one file each.
+
+    What is there stays if it is of the same images, model and settings.
+    """
     if (out / "recognizer_a.pt").is_file():
         reference(data, out)
     others = {
@@ -166,8 +173,10 @@ def scores(data: Path, out: Path) -> None:
 
 
 def qualities(data: Path, out: Path, name: str, vectors: Mapping[str, Any]) -> list[Quality]:
-    """Every score of a set, raw, LightQNet's first; with the length of B's vector, and FaceQnet's
-    published scores of the clean images."""
+    """Every score of a set, raw, LightQNet's first.
+
+    With the length of B's vector, and FaceQnet's published scores of the clean images.
+    """
     files = sorted(
         (out / f"scores_{name}").glob("*.parquet"), key=lambda file: (file.stem != FIRST, file.stem)
     )
@@ -193,8 +202,10 @@ def evaluated(
 
 
 def table(name: str, title: str, result: Evaluation) -> Table:
-    """A row per score: areas under A and B, spread, with a star where the score has no scale and
-    its own percentiles stand in for one."""
+    """A row per score: areas under A and B, and spread.
+
+    A star marks a score without a scale: its own percentiles stand in for one.
+    """
     wide = {
         score.name: (score.spread or spread(stretched(score.value)), "*" * (score.unit is None))
         for score in result.scores
@@ -219,15 +230,18 @@ def counts(result: Evaluation) -> str:
     for letter, recognizer in zip("AB", result.recognizers, strict=False):
         numbers = recognizer.counts
         told.append(
-            f"{letter}: {numbers['errors']:.0f} errors of {numbers['mated']:.0f} mated pairs, threshold"
-            f" {recognizer.threshold:.3f}"
+            f"{letter}: {numbers['errors']:.0f} errors of {numbers['mated']:.0f} mated pairs,"
+            f" threshold {recognizer.threshold:.3f}"
         )
     return "; ".join(told)
 
 
 def tables(data: Path, out: Path) -> None:
-    """Prints a table for each set; a score that lacks images gets a table of its own, against the
-    first and the bundled model on the images that it has."""
+    """Prints a table for each set.
+
+    A score that lacks images gets a table of its own, against the first and the bundled model on
+    the images that it has.
+    """
     for name in SETS:
         vectors = {r: read_embeddings(out / f"scores_{name}" / f"{r}.npz") for r in "ab"}
         scores = qualities(data, out, name, vectors)
@@ -254,8 +268,10 @@ def tables(data: Path, out: Path) -> None:
 
 
 def cost(data: Path, out: Path) -> None:
-    """Prints ms per face on one thread (median of rounds, turn about, one face at a time) and the
-    peak memory of a process of its own."""
+    """Prints ms per face on one thread, and the peak memory of a process of its own.
+
+    Time is the median of rounds, turn about, one face at a time.
+    """
     os.environ["OMP_NUM_THREADS"] = "1"
     one_thread()
     if (out / "recognizer_a.pt").is_file():
@@ -267,16 +283,18 @@ def cost(data: Path, out: Path) -> None:
     for round_ in range(ROUNDS):
         for name, scorer in loaded.items():
             many = faces[:1] if name == "faceqan" else faces
+            # Seconds a face: three rounds of one are enough, the others would take minutes.
             if name == "faceqan" and round_ > 2:
                 continue
             start = time.perf_counter()
             for crop in many:
                 scorer.score(Faces(crop[None]))
             took[name].append(1000 * (time.perf_counter() - start) / len(many))
+    # The first round warms caches up.
     middle = {name: float(np.median(values[1:])) for name, values in took.items()}
     ratios = ", ".join(f"{name} {ms / middle[FIRST]:.2f}" for name, ms in middle.items())
     print(f"LightQNet dm100: {middle[FIRST]:.2f} ms a face; ratios: {ratios}\n", flush=True)
-    peak = {name: memory(way, out) for name, way in ways.items()}
+    peak = {name: memory(way, images(out, "clean")[0]) for name, way in ways.items()}
     student = middle.get(STUDENT, float("nan"))
     rows = [
         [name, ms / middle[FIRST], ms / student, peak[name], peak[name] / peak[FIRST]]
@@ -293,54 +311,8 @@ def cost(data: Path, out: Path) -> None:
     print(Table("cost", "Cost", heads, rows, digits=2).markdown())
 
 
-def one_thread() -> None:
-    """One thread for OpenCV and, where it is there, torch; `loader` has one for ONNX Runtime."""
-    import cv2
-
-    cv2.setNumThreads(1)
-    try:
-        import torch
-    except ImportError:
-        return
-    torch.set_num_threads(1)
-
-
-def loader(way: Mapping[str, Any]) -> Any:
-    """The scorer, on one thread."""
-    model = str(way["model"])
-    if model.endswith(".onnx"):
-        return OnnxScorer(model, threads=1)
-    if model == "fiqa":
-        return Bundled(WEIGHTS, threads=1)
-    asked = {"recognizer": way["recognizer"]} if "recognizer" in way else {}
-    return fiqa.load(way["model"], **asked, **way.get("settings", {}))
-
-
-def memory(way: Mapping[str, Any], out: Path) -> float:
-    """Peak resident MiB of a process that loads a method and scores one face four times."""
-    words = [sys.executable, __file__, "peak", json.dumps(dict(way)), str(images(out, "clean")[0])]
-    return float(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
-
-
-def peak(way: str, path: str) -> None:
-    """Prints that of this process."""
-    one_thread()
-    scorer = loader(json.loads(way))
-    crop = read_image(path).pixels[None]
-    for _ in range(1 if "faceqan" in way else 4):
-        scorer.score(Faces(crop))
-    # not getrusage: on Linux its peak is handed on from the process that started this one
-    line = next(
-        line
-        for line in Path("/proc/self/status").read_text().splitlines()
-        if line.startswith("VmHWM")
-    )
-    print(int(line.split()[1]) / 1024)
-
-
 def seeds(data: Path, out: Path) -> None:
-    """Prints what chance does: to a random method's score, and, by training with other seeds, to an
-    area."""
+    """Prints what chance does to a random method's score, and other seeds to an area."""
     one_thread()
     paths = images(out, "clean")
     rows: list[list[Any]] = []
@@ -383,9 +355,7 @@ def trainings(out: Path, name: str) -> Table:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["peak"]:
-        peak(*sys.argv[2:])
-    elif len(sys.argv) == 4:
+    if len(sys.argv) == 4:
         parts = {"sets": sets, "scores": scores, "tables": tables, "cost": cost, "seeds": seeds}
         parts[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]))
     else:

@@ -1,8 +1,10 @@
-"""What label optimization is worth to every method of the comparison: its scores as labels, as they
-are and optimized, and a head that learns them.
+"""What label optimization is worth to every method: its scores as labels, and a head of them.
 
-    python recipes/compare_labels.py scores DATA OUT     # OUT/labels/METHOD.parquet of images that are in no test, and recognizer A's vectors of them
-    python recipes/compare_labels.py tables DATA OUT     # prints a table for each test set and recognizer
+    python recipes/compare_labels.py scores DATA OUT
+    python recipes/compare_labels.py tables DATA OUT
+
+`scores` writes OUT/labels/METHOD.parquet of images that are in no test, and recognizer A's vectors
+of them; `tables` prints a table for each test set and recognizer.
 
 After recipes/compare.py has scored the test sets. The labels are of SHARE of the people of the
 training sets; the head is a linear output on recognizer A's vector, HEADS seeds of it. FaceQAN is
@@ -40,8 +42,7 @@ LIMIT = 0.95
 
 
 def people(data: Path) -> list[Path]:
-    """Folders of those who are labelled: drawn from the people of the training sets with two images
-    or more."""
+    """Folders of those who are labelled: drawn from the training people with two images or more."""
     many = [folder for folder in training(data) if len(list(folder.glob("*.jpg"))) > 1]
     rows = np.random.default_rng(0).permutation(len(many))[: round(SHARE * len(many))]
     return [many[row] for row in sorted(rows.tolist())]
@@ -78,8 +79,7 @@ def read_test(out: Path, name: str, recognizer: str) -> Test:
 
 
 def tables(data: Path, out: Path) -> None:
-    """Prints, for each set and recognizer: the method's own area, that of heads on its scores, and
-    what optimizing changes."""
+    """Prints, for each set and recognizer, the areas of methods, of heads, and of optimizing."""
     tests = {(name, r): read_test(out, name, r) for name in SETS for r in "ab"}
     inputs = {
         key: raw_vectors(read_embeddings(out / f"scores_{key[0]}/a.npz"), test.ids)
@@ -101,8 +101,8 @@ def tables(data: Path, out: Path) -> None:
     for key, test in tests.items():
         lines = sorted((result[key] for result in results), key=lambda line: str(line[1]))
         title = (
-            f"{test.name} ({len(embeddings.id)} labels; {HEADS} seeds; area to {LIMIT:g} over the FNMR"
-            f" of {test.fnmr:.4f})"
+            f"{test.name} ({len(embeddings.id)} labels; {HEADS} seeds; area to {LIMIT:g} over the"
+            f" FNMR of {test.fnmr:.4f})"
         )
         print(f"\n{Table('labels', title, heads, lines).markdown()}\n", flush=True)
 

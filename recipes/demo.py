@@ -40,8 +40,7 @@ STEPS = 6
 
 
 def explained(scorer: Scorer, face: Faces, name: str) -> dict[str, Any]:
-    """Returns the row of the score table of one face in memory: what `fiqa score --explain` writes
-    for a file."""
+    """Returns the row of the score table of one face in memory, as `fiqa score --explain` does."""
     raw, why = scorer.assess(face)
     uqs = scorer.unified(raw)
     qualities = {factor: float(why.quality[factor][0]) for factor in FACTORS} if why else {}
@@ -60,8 +59,7 @@ def explained(scorer: Scorer, face: Faces, name: str) -> dict[str, Any]:
 
 
 def aligned_portrait(path: Path) -> Faces:
-    """Returns the one face of the portrait: found, chosen (dlib also reports a false face here),
-    aligned."""
+    """Returns the one face of the portrait, aligned; dlib also reports a false face here."""
     image = read_image(path)
     chosen, status = choose(detector("dlib").detect(image.pixels))
     if status != "ok":

@@ -12,8 +12,7 @@ from fiqa.data.store import read_sidecar
 
 
 def thresholds(labels: str) -> None:
-    """Prints the thresholds between the levels that a run of `fiqa label dmsfiqa` found, as its
-    option takes them."""
+    """Prints the thresholds that a run of `fiqa label dmsfiqa` found, as its option takes them."""
     cuts = (read_sidecar(labels) or {})["found"]["thresholds"]
     print(json.dumps(cuts))
 

@@ -1,10 +1,10 @@
-"""The parts of recipes/label_transfer.sh that are more than one command: degraded test images, and
-the tables.
+"""The parts of recipes/label_transfer.sh that are more than one command: test images, tables.
 
-python recipes/label_transfer.py sets runs/transfer python recipes/label_transfer.py labels
-runs/transfer python recipes/label_transfer.py heads runs/transfer python recipes/label_transfer.py
-tables runs/transfer SEED ... python recipes/label_transfer.py times runs/transfer
-../shared/data/models/lightqnet-dm100.pb
+python recipes/label_transfer.py sets runs/transfer
+python recipes/label_transfer.py labels runs/transfer
+python recipes/label_transfer.py heads runs/transfer
+python recipes/label_transfer.py tables runs/transfer SEED ...
+python recipes/label_transfer.py times runs/transfer ../shared/data/models/lightqnet-dm100.pb
 """
 
 from __future__ import annotations
@@ -44,9 +44,11 @@ its labels."""
 
 
 def sets(out: Path) -> None:
-    """Writes the manifests of the two test sets and of their images to score, which are those of
-    people with two or more; and the degraded copies, made as a camera of the preset web might
-    deliver them."""
+    """Writes the manifests of the two test sets and of their scored images; makes the copies.
+
+    Scored are people with two images or more; the degraded copies are as a camera of the preset
+    web might deliver them.
+    """
     table = pl.read_csv(out / "test.csv")
     paths = []
     for source, name in table.select("path", "id").iter_rows():
@@ -98,9 +100,11 @@ def labels(out: Path) -> None:
 
 
 def read_test(out: Path, name: str, recognizer: str) -> Test:
-    """Reads a set. Its threshold is that of all non-mated pairs of the images as they are: degraded
-    images are compared at it too, as in use, because between themselves the worst are so alike that
-    no threshold of theirs would let a mated pair pass."""
+    """Reads a set, with the threshold of all non-mated pairs of the images as they are.
+
+    Degraded images are compared at it too, as in use: between themselves the worst are so alike
+    that no threshold of theirs would let a mated pair pass.
+    """
     faces = pl.read_csv(out / name / "faces.csv")
     clean, vectors = (
         read_embeddings(out / folder / "embeddings" / f"{recognizer}.npz")
@@ -140,8 +144,10 @@ def curves(folder: Path, test: Test, seeds: Sequence[str]) -> dict[tuple[str, st
 
 
 def heads(out: Path) -> None:
-    """Prints what optimizing is worth where training is cheap: the recognizer stays as it is, a
-    linear output learns from its vectors, with five seeds."""
+    """Prints what optimizing is worth where training is cheap.
+
+    The recognizer stays as it is, and a linear output learns from its vectors, with five seeds.
+    """
     embeddings = read_embeddings(out / "a.npz")
     people = pl.read_csv(out / "train.csv").select("id", "identity")
     rows = find_ids(people["id"].to_list(), embeddings.id)
@@ -279,8 +285,7 @@ def _change(
 
 
 def times(out: Path, lightqnet: str) -> None:
-    """Prints Table IV: time per image of each method and of the regressor, turn about in one
-    process."""
+    """Prints Table IV: time per image of each method and of the regressor, in one process."""
     files = pl.read_csv(out / "test.csv")["path"].to_list()[:32]
     crops = np.stack([read_image(file).pixels for file in files])
     scorers = {

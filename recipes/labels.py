@@ -1,8 +1,7 @@
-"""The parts of recipes/labels.sh that are more than one command: which images, and the tables at
-its end.
+"""The parts of recipes/labels.sh that are more than one command: which images, and the tables.
 
-python recipes/labels.py prepare ../shared/data runs/labels python recipes/labels.py table
-runs/labels
+python recipes/labels.py prepare ../shared/data runs/labels
+python recipes/labels.py table runs/labels
 """
 
 from __future__ import annotations
@@ -28,8 +27,7 @@ SHOWN, CELL = 12, 80
 
 
 def prepare(data: Path, out: Path) -> None:
-    """Writes the list of images, and puts the recognizers with their cards into the output
-    folder."""
+    """Writes the list of images, and puts the recognizers with their cards beside it."""
     images = [
         image
         for name in people(data, "Train")
@@ -52,8 +50,8 @@ def table(out: Path) -> None:
     write_report(numbers, out / "report")
     under = numbers.recognizers[0]
     print(
-        f"{numbers.counts['images']} images, {numbers.counts['identities']} people, recognizer B; iso,"
-        " FMR 1e-3"
+        f"{numbers.counts['images']} images, {numbers.counts['identities']} people, recognizer B;"
+        " iso, FMR 1e-3"
     )
     print(
         f"FNMR at discard 0: {under.fnmr:.4f} of {int(under.counts['mated'])} mated pairs;"
@@ -103,8 +101,10 @@ def agreement(labels: dict[str, Quality]) -> None:
 
 
 def sheet(labels: dict[str, Quality], out: Path) -> None:
-    """Writes sheet.png: for each label set the best, middle and worst faces among people with ten
-    images or more. For your eyes; the faces are real."""
+    """Writes sheet.png: for each label set the best, middle and worst faces.
+
+    They are of people with ten images or more. For your eyes; the faces are real.
+    """
     from fiqa.data.images import read_image
 
     faces = read_manifest(out / "faces.parquet")

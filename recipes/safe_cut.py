@@ -99,6 +99,7 @@ def main() -> None:
             cuts = {"plain": ours.scale.lowest(rate), "safe": np.inf if safe is None else safe.cut}
             for kind, cut in cuts.items():
                 if np.isfinite(cut):
+                    # At the threshold of the half that chose: in use nobody sets it anew.
                     other = fnmr_on(evidence, taken[~first], quality, cut, ours.threshold)
                     outcomes[rate, kind].append((other, ours.scale.coverage(cut)))
     print(

@@ -50,6 +50,7 @@ def people(data: Path, part: str) -> list[str]:
 
 def training(data: Path, only: str | None = None) -> list[Path]:
     """Folders of the people to train on, none of whom is in the test."""
+    # The two sets spell some names in other cases.
     held = {name.lower() for name in people(data, "Test")}
     parts = {
         "lfw": [data / "lfw/aligned" / name for name in people(data, "Train")],
