@@ -135,6 +135,7 @@ def _measure(part: Part, setting: Setting) -> dict[str, object]:
 def _apart(file: Path, part: str, arguments: list[str]) -> dict[str, object]:
     """One part in a process of its own."""
     command = [sys.executable, str(file), "--part", part, "--json", *arguments]
+    # What it says on stderr goes to the terminal; its result is the last line of stdout.
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode or not done.stdout:
         return {"verdict": BEYOND, "what": f"it ended with {done.returncode}", "peak": 0}

@@ -64,6 +64,7 @@ def prepare(data: Path, bundled: Path, out: Path) -> None:
         face = Faces(crop[None], landmarks=landmarks(detector, crop))
         name = f"{path.parent.name}/{path.stem}~web"
         if name in names:
+            # The same draw as that of the copy on disk, so that the landmarks are its own.
             face = random_degradation(face, "web", seed=SEEDS["web"])
         else:
             name = name.replace("~web", "~clean")

@@ -134,6 +134,7 @@ def area(bands: list[Band], upto: float, *, relative: bool = False) -> Area:
 
     The latter is of each draw its own; a band's areas are at every 200th.
     """
+    # A band's areas stand at every 200th of the discard fraction.
     place = round(200 * upto)
     values = [band.curve.area(upto, normalize="start" if relative else None) for band in bands]
     drawn = [band.areas[:, place] / (upto * band.fnmr[:, 0] if relative else 1) for band in bands]

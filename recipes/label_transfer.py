@@ -172,6 +172,7 @@ def heads(out: Path) -> None:
                 [test.band_of(layer(inputs[name])[test.mated]) for layer in layers]
                 for name, test in tests.items()
             ]
+            # The first theta is 0, the labels as they are: what all others are compared with.
             before = bands if not theta else before
             cells = [area(new, 0.95).text() for new in bands]
             change = [

@@ -29,7 +29,7 @@ class FolderReport:
     """Counts over a folder of images; every image was decoded.
 
     Attributes:
-        images: rows.
+        images: how many there are.
         statuses: status -> count, ok included.
         failed: (path, status) of each image that cannot be read.
         duplicates: groups of ids with equal bytes.
@@ -38,7 +38,7 @@ class FolderReport:
         small: images with a side below 112 pixels.
         formats, bits, modality: value -> count.
         many_frames: animated or multi-page files.
-        identities: count.
+        identities: how many there are.
         single: identities with one readable image.
         conflicts: duplicate groups that lie under more than one identity.
         notes: code of fiqa.vocabulary.NOTES -> images whose pixels had to be converted or guessed.
@@ -123,6 +123,7 @@ def folder_report(
         InputError: `paths` is empty.
     """
     images = scan(paths, decode=True, limits=limits, progress=progress)
+    # Sizes, formats and duplicates are of what can be read; a broken file has none.
     good = images.take(images.status == "ok")
     groups = _duplicates(good)
     owner = dict(zip(good.id.tolist(), good.identity.tolist(), strict=True))

@@ -183,6 +183,7 @@ def _quality(scorer: OnnxScorer, faces: Faces, judged: bool, seed: int) -> list[
         return findings
     copies = {kind: scorer.score(degrade(faces, kind, _STRONG, seed=seed)) for kind in PROBE_KINDS}
     findings.append(_spread(scorer, clean if judged else np.concatenate([clean, *copies.values()])))
+    # In standard deviations of the faces: the scale of a raw score says nothing.
     swapped = float(np.abs(scorer.score(_swapped(faces)) - clean).mean()) / deviation
     findings.append(
         Check(
@@ -301,6 +302,7 @@ def _drift(embedder: OnnxEmbedder, faces: Faces, clean: FloatArray, seed: int) -
         told.append(f"{kind} {mild:.3f} to {strong:.3f}")
         if not strong < mild:
             wrong.append(kind)
+    # Half of the kinds must do so: a recognizer may be indifferent to some of them.
     verdict = "ok" if 2 * len(wrong) < len(PROBE_KINDS) else "problem"
     return Check(
         "degraded copies", verdict, f"cosine to the clean face, mild to strong: {', '.join(told)}"

@@ -94,6 +94,7 @@ def _column(path: PathLike, name: str, has_raw: bool) -> Check:
     value = quality.value.astype(np.float64)
     if not len(value):
         return Check(f"column {name}", "problem", "no row has a number")
+    # Beside a raw column the others are its calibration, whether a sidecar says so or not.
     entry = quality.provenance["scale"] or {}
     if entry.get("of") == "calibration" or (has_raw and name in ("score", "uqs")):
         ends = (0.0, 100.0) if name == "uqs" else (0.0, 1.0)

@@ -157,6 +157,8 @@ class _NonmatedStream:
         self._rule = protocol_of(setting.protocol)
         self._start = starting_fnmr(self._rule, setting.start_fnmr)
         self._total = evidence.nonmated_total
+        # Only so many of the largest decide the threshold; a protocol that starts at an FNMR
+        # takes it from the mated pairs.
         self._largest: Largest | None = None
         if self._start is None:
             self._largest = Largest(allowed_false_matches(self._total, setting.fmr) + 1)
@@ -266,6 +268,7 @@ def _curves(
         )
         band = _band(curve, genuine, worst, code, setting)
         gap = None if first is None or band is None else _difference(band, first, setting)
+        # Differences are to the first method, resample by resample.
         first = band if not curves else first
         shown = curve if band is None else band.curve
         curves.append(MethodCurve(name, role, shown, _areas(curve, band, setting), gap))

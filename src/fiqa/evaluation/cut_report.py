@@ -116,6 +116,7 @@ class CutReport:
             "curve": curve,
             "command": self.command,
         }
+        # There and back turns tuples into lists and what JSON cannot say (NaN, infinity) into None.
         plain: dict[str, Any] = json.loads(json.dumps(content), parse_constant=lambda _: None)
         return plain
 
@@ -146,6 +147,7 @@ class CutReport:
     def effects_table(self, point: OperatingPoint) -> Table:
         """Returns what no cut, the plain cut and the safe cut do, on each scale."""
         cut = point.cut
+        # No cut as a row like the others: everything is kept, at the numbers of the start.
         start = CutEffect(
             float("nan"), 1.0, cut.fnmr_start, cut.mated, cut.errors,
             cut.matches / cut.nonmated, cut.nonmated, cut.matches,

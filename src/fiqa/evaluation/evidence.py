@@ -51,14 +51,14 @@ class Evidence:
     """Images that everything is known of, and their pairs.
 
     Attributes:
-        ids: (N,) str.
-        identity: (N,) str.
+        ids: (N,) of the images.
+        identity: (N,) who is on each.
         manifest: the rows of these images where one was given.
         scores: one per quality.
         recognizers: embeddings in the order of `ids`.
         mated: (M,2) rows of mated pairs.
         nonmated: (Q,2), or None for all pairs of two identities.
-        fold: (M+Q,) of a pair list with folds, mated pairs first.
+        fold: (M+Q,) of a pair list with folds, mated pairs first; None without.
         counts: how many images, identities and pairs there are, and how many were left out.
         notes: sentences on what was left out, and why.
         identity_from: where the identities come from, in words.
@@ -212,6 +212,7 @@ def _rows(theirs: NDArray[np.str_], ours: NDArray[np.str_], match: Match) -> NDA
     """For each of our ids the row of theirs, -1 where there is none."""
     place = find_ids(theirs, ours, match=match)
     rows = np.full(len(ours), -1)
+    # Two of their names may stand for one of our ids (a.jpg and a.png): nobody knows which counts.
     matched = np.flatnonzero(place >= 0)
     if len(np.unique(place[matched])) < len(matched):
         taken, times = np.unique(place[matched], return_counts=True)

@@ -75,6 +75,7 @@ def _names_of(values: NDArray[Any]) -> NDArray[np.str_] | None:
     if values.dtype.kind in "Ubiu":
         return values.astype(np.str_)
     if values.dtype.kind == "f":
+        # Whole numbers with gaps come as floats; fractions are measurements and no groups.
         numbers = values[np.isfinite(values)]
         if not len(numbers) or np.any(numbers != np.round(numbers)):
             return None

@@ -50,6 +50,7 @@ def _uqs_column(
     """The column uqs of a table for the images at hand, None where it lacks one of them."""
     sources: list[Any] = [quality] if is_frame(quality) else list(inputs(quality, ()))
     for file in sources:
+        # Of several sources the first that has the column counts.
         try:
             read = read_quality(file, column="uqs")
         except InputError:  # the table has no such column

@@ -117,6 +117,7 @@ def people(
 def _overruled(guess: NDArray[np.str_], complete: NDArray[np.bool_], pairs: Pairs) -> bool:
     if len(np.unique(guess[complete])) < 2:
         return True
+    # Non-mated pairs of one folder say that folders are no people.
     other = guess[pairs.index[~pairs.mated]]
     return len(other) > 0 and bool(2 * np.count_nonzero(other[:, 0] == other[:, 1]) > len(other))
 
@@ -126,6 +127,7 @@ def _from_pairs(pairs: Pairs) -> NDArray[np.str_]:
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
+    # Mated is transitive: a with b and b with c makes all three one person.
     edges = pairs.index[pairs.mated]
     n = len(pairs.ids)
     graph = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(n, n))

@@ -30,6 +30,7 @@ FORMS = ("raw", "start", "best")
 """The three forms of an area: raw, relative to the FNMR at discard 0, and less the area under the
 theoretical best."""
 
+# As many as a plot can show; a curve of all pairs may have millions.
 _POINTS = 400
 
 

@@ -95,6 +95,7 @@ def cut_report(
     evidence = gather(quality, embeddings, pairs=pairs, faces=manifest, match=match)
     scores, vectors = evidence.scores[0], evidence.recognizers[0]
     groups = None if group is None else group_names(evidence, group, missing)
+    # A cut discards non-mated pairs too, so each must be there, not only the largest.
     other = evidence.stored_nonmated(seed)
     index = np.concatenate([evidence.mated, other])
     pool = CutEvidence(

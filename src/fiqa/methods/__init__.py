@@ -149,6 +149,7 @@ def _check(name: str, options: Mapping[str, Any]) -> None:
     for key, value in options.items():
         if key not in defaults:
             raise UnknownNameError(f"setting of {name}", key, defaults)
+        # The default's type is the setting's; a whole number will do for a float.
         default = defaults[key]
         types: tuple[type, ...] = (int, float) if isinstance(default, float) else (type(default),)
         if isinstance(default, int | float | str) and (

@@ -74,6 +74,7 @@ def quality(factors: Factors) -> FloatArray:
     """
     from fiqa.faces.factors.terms import rises
 
+    # The mean of what is known: a factor that cannot be measured must not count as a bad one.
     table = factors.matrix.astype(np.float64)
     measured = ~np.isnan(table)
     count = measured.sum(axis=1)

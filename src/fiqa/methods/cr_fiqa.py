@@ -199,6 +199,7 @@ def batch_classifiability(cosine: Tensor, identity: Tensor) -> Tensor:
         (N,), higher is better, open range.
     """
     cosine, column = cosine.detach(), identity[:, None]
+    # Left out, not masked with 0: cosines of other centers may all be below 0.
     others = cosine.scatter(1, column, -float("inf"))
     return cosine.gather(1, column)[:, 0] / (others.amax(dim=1) + 1 + _EPSILON)
 

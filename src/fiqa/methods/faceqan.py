@@ -107,6 +107,7 @@ def explored(
     moved = (pixels[:, None] + noise).flatten(0, 1).clamp(0, 1)
     cosines = []
     for step in range(steps):
+        # Nothing is recorded after the last step, so it needs no gradient.
         last = step == steps - 1
         moved = moved.detach().requires_grad_(not last)
         with torch.set_grad_enabled(not last):

@@ -197,6 +197,7 @@ def _watched(module: nn.Module) -> bool:
 def _greedy(
     standard: NDArray[np.float64], target: NDArray[np.float64], pool: list[int], count: int
 ) -> list[int]:
+    # The pool is in the order of agreement: its first layer is the best one alone.
     taken, best = [pool[0]], spearman(standard[:, pool[0]], target)
     while len(taken) < count:
         rest = [i for i in pool if i not in taken]

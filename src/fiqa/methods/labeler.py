@@ -121,7 +121,8 @@ class MeasureFaces(Protocol):
     def load(self) -> None:
         """Loads what is needed.
 
-        Raises: where that cannot be.
+        Raises:
+            FiqaError: that cannot be.
         """
         ...
 

@@ -93,6 +93,7 @@ class LightQNet(Scorer):
             raise WeightsError(f"A model must be a file, and there is none at {file}.")
         content = file.read_bytes()
         self.version = self.sha256 = hashlib.sha256(content).hexdigest()
+        # OpenCV's reader of these files is not made for hostile ones: only known bytes reach it.
         if self.version not in PUBLISHED:
             raise WeightsError(
                 f"{file} must be a published LightQNet graph, its sha256 is {self.version[:12]}...",

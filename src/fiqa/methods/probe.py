@@ -127,6 +127,7 @@ class Probe(Scorer):
         table = np.stack([self._scored(images, seed) for seed in range(seeds)]).astype(np.float64)
         if not table.size:
             raise InputError("The spread over seeds needs at least 1 crop, got 0.")
+        # Analysis of variance: the variance of the means holds a share of that inside a face.
         within = float(table.var(axis=0, ddof=1).mean())
         means = table.mean(axis=0)
         between = max(float(means.var(ddof=1)) - within / seeds, 0.0) if len(means) > 1 else 0.0

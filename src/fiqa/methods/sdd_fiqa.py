@@ -129,6 +129,7 @@ def wasserstein_rows(
             np.full(second.shape[1], -1 / second.shape[1]),
         ]
     )
+    # The height between two neighbors is the difference of the two distribution functions there.
     order = np.argsort(values, axis=1)
     height = np.cumsum(step[order], axis=1)[:, :-1]
     return np.sum(

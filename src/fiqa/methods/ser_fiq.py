@@ -65,6 +65,7 @@ def robustness(vectors: Tensor) -> Tensor:
     """
     import torch
 
+    # In float64: with nearly equal vectors the distances are differences of almost the same.
     unit = torch.nn.functional.normalize(vectors.double(), dim=1)
     return 2 / (1 + torch.nn.functional.pdist(unit).mean().exp())
 
@@ -88,6 +89,7 @@ def _measured(
                 torch.rand((passes, *features.shape[1:]), generator=draw).to(features.device)
                 >= dropout
             )
+            # As dropout does: what is kept is scaled up, so that the mean stays.
             result[i] = float(robustness(net.tail(features[i] * kept / (1 - dropout))))
     return result
 

@@ -102,6 +102,7 @@ def load_weights(net: nn.Module, path: str | os.PathLike[str]) -> None:
     """
     state = read_state(path)
     own = net.state_dict()
+    # Published weights have their last layers, which a backbone for features does not.
     spare = tuple(
         prefix
         for prefix in getattr(net, "LAST", ())

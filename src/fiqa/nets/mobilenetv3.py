@@ -180,6 +180,7 @@ def _initialize(net: nn.Module) -> None:
     for layer in net.modules():
         if isinstance(layer, nn.Conv2d):
             fan = layer.out_channels // layer.groups * layer.kernel_size[0] * layer.kernel_size[1]
+            # Counted by all groups a depthwise layer would begin near 0, and what follows with it.
             nn.init.normal_(layer.weight, std=(2 / fan) ** 0.5)
         elif isinstance(layer, nn.Linear):
             nn.init.normal_(layer.weight, std=0.01)

@@ -140,6 +140,7 @@ def open_recognizer(path: str | os.PathLike[str], *, device: str = "cpu") -> Tor
     if not file.is_file():
         raise WeightsError(f"Weights must be a file, and there is none at {str(file)!r}.")
     card = read_card(card_path(file))
+    # Scores and vectors carry the card's sha256: it must be that of these very weights.
     digest = sha256_file(file)
     if digest != card.sha256:
         raise WeightsError(
@@ -172,6 +173,7 @@ def describe_weights(
     if not file.is_file():
         raise WeightsError(f"Weights must be a file, and there is none at {str(file)!r}.")
     guard_outputs([path], file, own=False)
+    # Built before the card is written: a card of weights that do not fit would only fail later.
     card = parse_card(_fields(file, described), "the new card")
     _built(file, card, "cpu")
     return write_card(card, path)

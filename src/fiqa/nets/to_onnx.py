@@ -40,6 +40,7 @@ def onnx_bytes(net: nn.Module, *, size: int, outputs: Sequence[str]) -> bytes:
             warnings.simplefilter("always")
             torch.onnx.export(
                 net.eval(),
+                # Two rows: a trace with one may take the number of rows for a constant.
                 (torch.zeros(2, 3, size, size),),
                 file,  # type: ignore[arg-type]
                 dynamo=False,

@@ -42,11 +42,11 @@ class Plot:
     Attributes:
         name: a file stem.
         title: for a heading.
-        caption: plain text.
-        alt: plain text.
+        caption: plain text under it.
+        alt: plain text for those who do not see it.
         svg: the drawing as text.
         png: the drawing as bytes.
-        recognizer: it is of, "" for all.
+        recognizer: whose plot it is, "" for one of all recognizers.
     """
 
     name: str
@@ -87,6 +87,7 @@ def drawn(
     figure = Figure(figsize=size, layout="constrained")
     draw(figure)
     svg, png = io.BytesIO(), io.BytesIO()
+    # No date and no version of matplotlib: equal plots are equal files.
     figure.savefig(svg, format="svg", metadata={"Date": None})
     figure.savefig(png, format="png", dpi=180, metadata={"Software": None})
     return Plot(name, title, caption, alt, svg.getvalue().decode(), png.getvalue())

@@ -78,6 +78,7 @@ def run_page(
 
 def _best(history: Sequence[Mapping[str, Any]], metric: str) -> Mapping[str, Any] | None:
     rows = [row for row in history if row.get(metric) is not None]
+    # Errors are better when lower, correlations when higher.
     sign = 1 if metric in _LOWER else -1
     return min(rows, key=lambda row: sign * row[metric], default=None)
 

@@ -47,6 +47,7 @@ def outputs(
 
     `frozen` gives it instead, where the backbone's features are known (fiqa.training.features).
     """
+    # Left as it was: validation in the middle of an epoch must not change how it goes on.
     was, device = net.training, next(net.parameters()).device
     net.eval()
     for part in batches(len(rows), _BATCH):

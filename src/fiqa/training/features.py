@@ -70,6 +70,7 @@ def frozen(
         or recipe.augment != _PLAIN
     ):
         return None
+    # A layer that learns gives other features in every epoch.
     if any(value.requires_grad for value in net.backbone.parameters()):
         return None
     file = Path(folder) / f"features-{_key(net.backbone, recipe, data)}.npy"

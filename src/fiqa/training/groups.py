@@ -64,6 +64,7 @@ def objective_group(objective: nn.Module, optim: Optim) -> list[dict[str, Any]]:
 
 
 def _group(params: list[nn.Parameter], lr: float, weight_decay: float) -> dict[str, Any]:
+    # `lr` moves with the schedule; `base_lr` is what it moves from.
     return {"params": params, "lr": lr, "base_lr": lr, "weight_decay": weight_decay}
 
 

@@ -45,6 +45,7 @@ def best_of(folder: PathLike, metric: str) -> tuple[Path, dict[str, Any]]:
     """
     from fiqa.training.checkpoint import best_path
 
+    # The row is written after the weights: where it is, they are whole.
     file = best_path(folder, metric)
     try:
         row = dict(json.loads(file.with_suffix(".json").read_text(encoding="utf-8")))

@@ -134,6 +134,7 @@ def _variants(sets: Mapping[str, Evaluation]) -> dict[str, set[str]]:
 
 
 def _parted(name: str) -> tuple[str, str]:
+    # From the right: a method's name may have points of its own.
     method, _, variant = name.rpartition(".")
     return method or "quality", variant
 

@@ -38,6 +38,7 @@ class Bundled(OnnxScorer):
         quality = dict(measured.quality if own is None else own.quality)
         for name, picture in zip(DETECTED, (faces.landmarks, faces.inside), strict=True):
             if picture is not None:
+                # A face of a batch may have been given without landmarks: then the network decides.
                 quality[name] = np.where(
                     np.isnan(measured.quality[name]), quality[name], measured.quality[name]
                 )

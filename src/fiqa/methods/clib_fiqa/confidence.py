@@ -29,7 +29,7 @@ def jensen_shannon(p: ArrayLike, q: ArrayLike) -> NDArray[np.float64]:
     a = _distribution(p, "p", "N")
     b = _distribution(q, "q", len(a))
     middle = (a + b) / 2
-    # 0 log 0 = 0, and the middle is positive wherever a or b is
+    # 0 log 0 = 0, and the middle is positive wherever a or b is.
     terms = [x * np.log(np.where(x > 0, x, 1.0) / np.where(x > 0, middle, 1.0)) for x in (a, b)]
     return np.maximum((terms[0] + terms[1]).sum(axis=1) / 2, 0.0)
 
@@ -47,7 +47,9 @@ def confidence(
             flattens them, and takes KL(m, p) for KL(p, m), m their mean: KL(m, p)/2 + KL(m, q)/2.
             rho then stays above about .60.
 
-    Raises: ShapeError, InputError.
+    Raises:
+        ShapeError: another shape.
+        InputError: rows that are no distribution, or `beta` not above 0.
 
     >>> confidence([[0, 0, 1, 0, 0]], [[0, 0, 1, 0, 0]]).tolist()
     [1.0]

@@ -67,6 +67,7 @@ def anchors_and_factors(job: Job, options: dict[str, Any], work: Work) -> Labels
     table, status = work.per_face(job, _FactorMeasures(), "factors")
     anchor = {name: options[name] for name in ("form", "percentiles", "leave_out", "least")}
     if job.centers is not None:
+        # Centers of a recognizer's own training do not hold these images.
         anchor |= {"leave_out": False, "centers": job.centers}
     value = quality_anchors(job.needed_vectors(), job.names_of_rows(), **anchor)
     measured = dict(zip(MEASURES, table.T, strict=True))

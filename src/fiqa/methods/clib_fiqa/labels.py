@@ -22,9 +22,9 @@ FactorLabels = Mapping[str, NDArray[np.int8]]
 """Factor -> (N,) int8 position in fiqa.methods.clib_fiqa.GRID (worst first), MISSING where
 unknown."""
 
-# All three are the published code's.
 _BLUR_CUTS = (0.35, 0.7)
 _YAW_CUTS_DEGREES = (10.0, 25.0)
+# As in the published code: it brings a mean Sobel magnitude to where the same cuts fit it.
 _SOBEL_SCALE = 0.01
 
 

@@ -41,6 +41,7 @@ class PromptTable(nn.Module):
         total: Tensor | None = None
         for name in AXES:
             rows = self.levels[name]
+            # Each axis multiplies the rows; the last one, the quality, runs fastest.
             total = rows if total is None else (total[:, None] + rows[None]).flatten(0, 1)
         return functional.normalize(torch.empty(0) if total is None else total, dim=1)
 
@@ -98,7 +99,9 @@ def table_net(
         dim: D, length of image and prompt embeddings.
         scale: 1 / temperature at the start.
 
-    Raises: UnknownNameError, InputError.
+    Raises:
+        UnknownNameError: no such backbone.
+        InputError: an embedding that it cannot have.
     """
     body, width = backbone(name, embedding)
     last = nn.Linear(hidden or width, dim, bias=False)

@@ -79,6 +79,7 @@ class ImageTransformer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns (N,D) embeddings of (N,3,S,S) normalized pixels."""
+        # The class token goes first: its place is the only one that is read at the end.
         embed = self.vision.embeddings
         patches = embed.patch_embedding(x).flatten(2).transpose(1, 2)
         tokens = torch.cat([embed.class_embedding.expand(x.shape[0], 1, -1), patches], dim=1)
@@ -196,6 +197,7 @@ def _from_open_clip(name: str) -> Towers:
                 " FILE.pt model.onnx"
             ),
         ) from error
+    # Its state dict goes the way of one that a user has: the same checks, the same networks.
     state = library.create_model(name, pretrained="openai", precision="fp32").state_dict()
     return _towers(
         clip_of(state, f"open_clip's {name}"),

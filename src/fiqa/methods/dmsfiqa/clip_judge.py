@@ -86,6 +86,7 @@ class ClipJudge:
     def _contrast(self) -> NDArray[np.float32]:
         """(P,6): what takes the cosines to all prompts to the margin of each factor."""
         table = np.zeros((len(self._texts), len(FACTORS)), np.float32)
+        # Rows are in the order of `_texts`; each side's weights sum to 1 or -1.
         at = 0
         for k, factor in enumerate(FACTORS):
             for side, sign in (("positive", 1.0), ("negative", -1.0)):

@@ -95,6 +95,7 @@ def _merge(base: dict[str, Any], change: Mapping[str, Any], where: str) -> None:
             _merge(present, value, f"{where}, [{key}]")
         elif isinstance(present, list) and isinstance(value, str):
             base[key] = value.split(",")
+        # To Python True is an int; to a reader of settings it is no number.
         elif isinstance(present, float) and isinstance(value, int) and not isinstance(value, bool):
             base[key] = float(value)
         elif type(present) is type(value):

@@ -124,6 +124,7 @@ def coarse_to_fine(job: Job, options: dict[str, Any], work: Work) -> Labels:
         else [0, 0, 0, 0]
     )
     template, proposed = _templates(job, rows, coarse, config, work)
+    # Without a template there is nothing to be like: a coarse level alone is no label.
     status[rows[template < 0]] = "no_template"
     used = template >= 0
     rows, coarse, template = rows[used], coarse[used], template[used]
@@ -245,6 +246,7 @@ def _cosines(
     vectors: NDArray[np.floating[Any]], rows: NDArray[np.int64], template: NDArray[np.int64]
 ) -> NDArray[np.float32]:
     result = np.empty(len(rows), np.float32)
+    # In blocks: the vectors may be a mapped file larger than the memory.
     for start in range(0, len(rows), 1 << 14):
         piece = slice(start, start + (1 << 14))
         own, other = (

@@ -68,6 +68,7 @@ def fuse_factors(
     b = a if second is None else _judged(second, "second")
     if len(a) != len(b):
         raise ShapeError(f"second must have shape ({len(a)}, {len(FACTORS)}), got {b.shape}.")
+    # A weighted sum with NaN is NaN: where one judge is silent the other decides alone.
     mixed = np.where(np.isnan(a), b, np.where(np.isnan(b), a, weight * a + (1 - weight) * b))
     return mixed.astype(np.float32)
 
@@ -237,6 +238,7 @@ def _place(
     jitter = rng.uniform(0.0, epsilon, count)
     if within == "uniform":
         return rng.uniform(low, high, count) + jitter
+    # Jitter that ascends with the labels cannot change their order.
     return low + (high - low) * (np.arange(count) + 0.5) / count + np.sort(jitter)
 
 

@@ -74,6 +74,7 @@ def candidates(
     rows, ranks = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for group in groups(code):
         rank_sum = _rank(-value[group]) + _rank(-central[group])
+        # lexsort takes its last key first: rank sum, then quality, then row.
         best = group[np.lexsort((group, -value[group], rank_sum))][:count]
         rows.append(best)
         ranks.append(np.arange(len(best)))

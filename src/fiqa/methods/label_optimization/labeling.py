@@ -53,6 +53,7 @@ def _advance(optimizer: LabelOptimizer, work: Work) -> None:
     the last of them is where a rerun goes on."""
     parts = work.parts(STAGE)
     saved = parts.paths() if parts else []
+    # The sums of the parts between are contained in the last one.
     for path in saved[:1] + saved[1:][-1:]:
         with reading(path), np.load(path, allow_pickle=False) as state:
             optimizer.restore(state)

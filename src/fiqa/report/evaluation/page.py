@@ -43,6 +43,7 @@ def evaluation_page(evaluation: Evaluation, plots: Sequence[Plot], *, version: s
         for result, stem in zip(evaluation.recognizers, stems, strict=True)
     ]
     general = [plot for plot in plots if not plot.recognizer]
+    # What stands under its recognizer is not repeated at the end.
     own = {f"{kind}_{stem}" for stem in stems for kind in ("areas", "errors", "forms")}
     rest = [table for table in evaluation.tables if table.name not in own]
     body = "".join(

@@ -185,6 +185,7 @@ def _verification(evaluation: Evaluation) -> Table:
         if v is None:
             cells: list[Any] = [None] * (4 + len(fars))
         else:
+            # Finer than one in all non-mated pairs is a guess, so no number is shown.
             tpr = [v.tpr[far] if far >= v.resolvable_far else None for far in fars]
             cells = [v.mated, v.nonmated, v.auc, 100 * v.eer, *tpr]
         accuracy = result.accuracy
