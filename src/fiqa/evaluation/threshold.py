@@ -121,15 +121,15 @@ def cut_report(
         f"(lowest they resolve {1 / len(other):.2g}); {draws} resamples of identities, seed {seed}"
     )
     return CutReport(
-        tuple(points),
-        curve,
-        scores.name,
-        vectors.recognizer,
-        line,
-        tuple(notes),
-        source,
-        group,
-        command,
+        points=tuple(points),
+        curve=curve,
+        method=scores.name,
+        recognizer=vectors.recognizer,
+        protocol=line,
+        notes=tuple(notes),
+        uqs_from=source,
+        group=group,
+        command=command,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from fiqa.data.quality import read_quality
 from fiqa.errors import EvidenceError, InputError
 from fiqa.evaluation.curves import Setting, verification_of
 from fiqa.evaluation.evidence import Evidence
+from fiqa.evaluation.result import Scores
 from fiqa.evaluation.scales import scales_note
 from fiqa.functional import agreement
 from fiqa.functional.calibration import levels
@@ -41,6 +43,60 @@ _AGREEMENT = (
 )  # fmt: skip
 
 
+@dataclass(frozen=True, eq=False)
+class _Target:
+    """The images that have a target label.
+
+    Attributes:
+        rows: (n,) of them in the evidence.
+        truth: (n,) their labels in 0..1.
+        who: (n,) their identities.
+        middle: (n,) those of the middle levels, labels in (.2, .9].
+    """
+
+    rows: NDArray[np.int64]
+    truth: NDArray[np.float64]
+    who: NDArray[np.str_]
+    middle: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, labels: Quality, evidence: Evidence, match: Match) -> _Target:
+        place = find_ids(labels.id, evidence.ids, match=match)
+        label = np.full(len(evidence.ids), np.nan)
+        label[place[place >= 0]] = labels.value[place >= 0]
+        rows = np.flatnonzero(np.isfinite(label))
+        if not len(rows):
+            raise InputError(
+                f"The target labels must be of these images, got none of {len(evidence.ids)} among"
+                f" {len(labels)}:"
+                f" {strangers(labels.id, evidence.ids, what=labels.method, match=match)}."
+            )
+        truth = label[rows]
+        checks.in_range(float(truth.min()), "target", 0.0, 1.0)
+        checks.in_range(float(truth.max()), "target", 0.0, 1.0)
+        middle = (truth > CUTS[0]) & (truth <= CUTS[-1])
+        return cls(rows, truth, evidence.identity[rows], middle)
+
+    def collapse(self, scores: Scores) -> Collapse | None:
+        """How the scores are spread beside these labels, None where their scale is open."""
+        if scores.unit is None:
+            return None
+        return Collapse.of(scores.unit[self.rows], self.truth, (0.0, 1.0))
+
+    def row(self, scores: Scores) -> list[Any]:
+        """The cells of one method."""
+        unit = None if scores.unit is None else scores.unit[self.rows]
+        value, middle, collapse = scores.value[self.rows], self.middle, self.collapse(scores)
+        return [
+            scores.name,
+            len(self.rows),
+            *_errors(unit, self.truth),
+            *_ranks(value, self.truth, self.who),
+            *_ranks(value[middle], self.truth[middle], self.who[middle]),
+            *_shape(None if collapse is None else collapse.score),
+        ]
+
+
 def agreement_table(
     evidence: Evidence, target: Quality | PathLike, *, match: Match = "id"
 ) -> Table:
@@ -61,49 +117,24 @@ def agreement_table(
         InputError: labels outside 0..1, or none for these images.
     """
     labels = target if isinstance(target, Quality) else read_quality(target)
-    place = find_ids(labels.id, evidence.ids, match=match)
-    label = np.full(len(evidence.ids), np.nan)
-    label[place[place >= 0]] = labels.value[place >= 0]
-    labelled = np.flatnonzero(np.isfinite(label))
-    if not len(labelled):
-        raise InputError(
-            f"The target labels must be of these images, got none of {len(evidence.ids)} among"
-            f" {len(labels)}:"
-            f" {strangers(labels.id, evidence.ids, what=labels.method, match=match)}."
-        )
-    truth = label[labelled]
-    checks.in_range(float(truth.min()), "target", 0.0, 1.0)
-    checks.in_range(float(truth.max()), "target", 0.0, 1.0)
-    who = evidence.identity[labelled]
-    middle = (truth > CUTS[0]) & (truth <= CUTS[-1])
-    rows, collapsed = [], []
-    for scores in evidence.scores:
-        unit = None if scores.unit is None else scores.unit[labelled]
-        value = scores.value[labelled]
-        measured = None if unit is None else Collapse.of(unit, truth, (0.0, 1.0))
-        if measured is not None and measured.collapsed:
-            collapsed.append(f" {scores.name} has collapsed: {measured.line()}.")
-        rows.append(
-            [
-                scores.name,
-                len(labelled),
-                *_errors(unit, truth),
-                *_ranks(value, truth, who),
-                *_ranks(value[middle], truth[middle], who[middle]),
-                *_shape(None if measured is None else measured.score),
-            ]
-        )
+    images = _Target.of(labels, evidence, match)
+    measured = [(scores.name, images.collapse(scores)) for scores in evidence.scores]
+    collapsed = "".join(
+        f" {name} has collapsed: {collapse.line()}."
+        for name, collapse in measured
+        if collapse is not None and collapse.collapsed
+    )
     note = (
-        f"Target: {labels.method} ({labels.kind}), {len(labelled)} of {len(evidence.ids)} images,"
-        f" {int(middle.sum())} of the middle levels. Correlations within each identity, then"
-        " averaged; identities with fewer than two images or constant scores are skipped."
-        f" {_own(evidence)} A dash: that scale is open.{''.join(collapsed)}"
+        f"Target: {labels.method} ({labels.kind}), {len(images.rows)} of {len(evidence.ids)}"
+        f" images, {int(images.middle.sum())} of the middle levels. Correlations within each"
+        " identity, then averaged; identities with fewer than two images or constant scores are"
+        f" skipped. {_own(evidence)} A dash: that scale is open.{collapsed}"
     )
     return Table(
         "dms_agreement",
         "DmsFIQA Table 4: agreement with the labels, and spread",
         _AGREEMENT,
-        rows,
+        [images.row(scores) for scores in evidence.scores],
         note,
     )
 
