@@ -1,5 +1,4 @@
-"""All benchmarks in one table, and what they share: runs in turns, a limit on every ratio, peak
-memory, exit 1 beyond a limit.
+"""All benchmarks in one table, and what they share: turns, limits, peak memory, exit codes.
 
     python benchmarks/bench.py                      # everything (`make bench`)
     python benchmarks/bench.py --quick              # tiny sizes: it runs; ratios are not judged
@@ -31,8 +30,13 @@ BEYOND, SKIPPED, OK, UNJUDGED = "beyond", "skipped", "ok", "not judged"
 
 @dataclass(frozen=True)
 class Setting:
-    """How large a part is: `scale` 1 is full size, `quick` means that only its running counts;
-    `data` the folder of measuring data."""
+    """How large a part is.
+
+    Attributes:
+        scale: 1 is full size.
+        quick: only that it runs counts.
+        data: the folder of measuring data.
+    """
 
     scale: float = 1.0
     quick: bool = False
@@ -49,8 +53,14 @@ class Setting:
 
 @dataclass(frozen=True)
 class Result:
-    """`what` over which baseline, the `ratio`, and the `limit` that it must not exceed; `details`
-    are lines to print."""
+    """What a part measured.
+
+    Attributes:
+        what: over which baseline.
+        ratio: of the two.
+        limit: that it must not exceed.
+        details: lines to print.
+    """
 
     what: str
     ratio: float
@@ -74,8 +84,10 @@ Clock = Callable[[], float]
 def in_turns(
     calls: Mapping[str, Callable[[], object]], rounds: int, clock: Clock = time.process_time
 ) -> dict[str, list[float]]:
-    """Seconds of each call in each round, after one round that does not count; in a round the calls
-    take turns."""
+    """Seconds of each call in each round; in a round the calls take turns.
+
+    The first round does not count.
+    """
     took: dict[str, list[float]] = {name: [] for name in calls}
     for number in range(rounds + 1):
         for name, call in calls.items():
@@ -113,7 +125,7 @@ def _measure(part: Part, setting: Setting) -> dict[str, object]:
         for _ in range(1, TRIES):
             if setting.quick or result.within:
                 break
-            result = min(result, part(setting), key=lambda one: one.ratio)
+            result = min(result, part(setting), key=lambda attempt: attempt.ratio)
     except Skip as why:
         return {"verdict": SKIPPED, "what": str(why), "peak": peak_bytes()}
     verdict = UNJUDGED if setting.quick else OK if result.within else BEYOND
@@ -123,11 +135,12 @@ def _measure(part: Part, setting: Setting) -> dict[str, object]:
 def _apart(file: Path, part: str, arguments: list[str]) -> dict[str, object]:
     """One part in a process of its own."""
     command = [sys.executable, str(file), "--part", part, "--json", *arguments]
+    # What it says on stderr goes to the terminal; its result is the last line of stdout.
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode or not done.stdout:
         return {"verdict": BEYOND, "what": f"it ended with {done.returncode}", "peak": 0}
-    found: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    row: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    return row
 
 
 def _shown(name: str, row: Mapping[str, object], details: bool) -> None:
@@ -156,50 +169,51 @@ def parser(doc: str | None) -> argparse.ArgumentParser:
     return result
 
 
-def run(files: Mapping[Path, Iterable[str]], given: argparse.Namespace) -> int:
-    """Runs parts, each in a process of its own, prints the table, and returns the exit code: 1 if
-    any is beyond its limit."""
-    arguments = ["--data", str(given.data), *(["--quick"] if given.quick else [])]
-    arguments += [] if given.scale is None else ["--scale", str(given.scale)]
+def run(files: Mapping[Path, Iterable[str]], options: argparse.Namespace) -> int:
+    """Runs parts, each in a process of its own, prints the table, and returns the exit code.
+
+    That is 1 if any is beyond its limit.
+    """
+    arguments = ["--data", str(options.data), *(["--quick"] if options.quick else [])]
+    arguments += [] if options.scale is None else ["--scale", str(options.scale)]
     print(f"{'benchmark':<34}{'ratio':>9}{'limit':>9}  {'verdict':<11}{'peak bytes':>14}  of what")
     beyond = 0
     for file, parts in files.items():
         for part in parts:
             row = _apart(file, part, arguments)
             beyond += row["verdict"] == BEYOND
-            _shown(f"{file.stem} {part}", row, given.details)
+            _shown(f"{file.stem} {part}", row, options.details)
     if beyond:
         print(f"{beyond} beyond their limits")
     return 1 if beyond else 0
 
 
 def main(doc: str | None, parts: Mapping[str, Part], *, apart: Iterable[str] = ()) -> None:
-    """The command line of one benchmark's file; parts that are set `apart` run only where they are
-    named."""
-    options = parser(doc)
+    """The command line of one benchmark's file; parts that are `apart` run only where named."""
+    arguments = parser(doc)
     usual = [name for name in parts if name not in set(apart)]
-    options.add_argument("--part", choices=list(parts), help="only this one")
-    options.add_argument("--list", action="store_true", help="print the parts that run")
-    options.add_argument(
+    arguments.add_argument("--part", choices=list(parts), help="only this one")
+    arguments.add_argument("--list", action="store_true", help="print the parts that run")
+    arguments.add_argument(
         "--json",
         action="store_true",
         help="measure --part in this process and print its result as JSON",
     )
-    given = options.parse_args()
+    options = arguments.parse_args()
     file = Path(sys.modules["__main__"].__file__ or "").resolve()
-    if given.list:
+    if options.list:
         print(*usual)
         return
-    if given.json:
+    if options.json:
         setting = Setting(
-            given.scale or (0.01 if given.quick else 1.0), given.quick, given.data.resolve()
+            options.scale or (0.01 if options.quick else 1.0), options.quick, options.data.resolve()
         )
         output, sys.stdout = sys.stdout, sys.stderr  # what is printed on the way is no result
-        row = _measure(parts[given.part], setting)
+        row = _measure(parts[options.part], setting)
         print(json.dumps(row), file=output)
         return
-    given.details = True
-    sys.exit(run({file: [given.part] if given.part else usual}, given))
+    options.details = True
+    sys.exit(run({file: [options.part] if options.part else usual}, options))
 
 
 def every(folder: Path = HERE) -> dict[Path, list[str]]:
@@ -214,7 +228,7 @@ def every(folder: Path = HERE) -> dict[Path, list[str]]:
 
 
 if __name__ == "__main__":
-    wanted = parser(__doc__)
-    wanted.add_argument("--folder", type=Path, default=HERE, help="where the benchmarks are")
-    chosen = wanted.parse_args()
+    options = parser(__doc__)
+    options.add_argument("--folder", type=Path, default=HERE, help="where the benchmarks are")
+    chosen = options.parse_args()
     sys.exit(run(every(chosen.folder), chosen))

@@ -1,5 +1,4 @@
-"""The bundled model over LightQNet dm100 on one thread, and what scoring adds to the network's own
-pass.
+"""The bundled model over LightQNet dm100 on one thread, and scoring over the network's own pass.
 
 LightQNet runs in OpenCV's DNN module, the bundled model both there and as it ships, in ONNX
 Runtime. DATA/models must hold lightqnet-dm100.pb (`fiqa weights pull lightqnet-dm100` fetches it)

@@ -1,5 +1,6 @@
-"""CLIB-FIQA's speed, two ratios on one thread, in processor time (another program on the machine
-changes it little).
+"""CLIB-FIQA's speed, two ratios on one thread, in processor time.
+
+Another program on the machine changes that little.
 
 Scoring: an image with the prompts as a constant matrix, over encoding all 360 prompts beside every
 image, as the published code does. The towers are a CLIP of real size (ViT-B/32) with random weights

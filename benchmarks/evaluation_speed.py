@@ -1,5 +1,4 @@
-"""How fast the evaluation is: discard curves over one sort, all pairs over the matrix product
-alone, a bootstrap over curves anew.
+"""How fast the evaluation is: curves over a sort, pairs over a product, bootstrap over curves.
 
 At full size: 10 million pairs, 20,000 x 512 embeddings, 500,000 mated pairs. The loop over
 thresholds is too slow to run whole: it is timed on a few of its thresholds, evenly spread, and
@@ -23,8 +22,7 @@ Array = np.ndarray
 
 
 def scores(rng: np.random.Generator, mated: Array) -> tuple[Array, Array]:
-    """Similarities (P,) and qualities (P,2) of pairs, the mated ones better where both images are
-    good."""
+    """Similarities (P,) and qualities (P,2) of pairs, the mated ones better by both images."""
     quality = rng.random((len(mated), 2), dtype=np.float32)
     noise = rng.normal(scale=0.12, size=len(mated)).astype(np.float32)
     return np.where(mated, 0.55 + 0.4 * quality.min(axis=1), np.float32(0)) + noise, quality
@@ -35,8 +33,8 @@ def _curve(setting: Setting) -> tuple[dict[str, list[float]], tuple[str, ...]]:
     mated = rng.random(setting.count(10_000_000, 10_000)) < 0.5
     similarity, quality = scores(rng, mated)
     worst = pair_quality(quality)[mated]
-    found = discard_curve(similarity, mated, quality)
-    failed, cuts = similarity[mated] <= np.float64(found.threshold), np.unique(worst)
+    result = discard_curve(similarity, mated, quality)
+    failed, cuts = similarity[mated] <= np.float64(result.threshold), np.unique(worst)
 
     def loop() -> None:
         for cut in cuts[:: max(1, len(cuts) // PIECE)][:PIECE]:
@@ -49,7 +47,7 @@ def _curve(setting: Setting) -> tuple[dict[str, list[float]], tuple[str, ...]]:
         f"{PIECE} of 1,000 thresholds of the loop": loop,
     }
     took = in_turns(calls, setting.rounds(5))
-    counts = f"{len(mated):,} pairs, {len(worst):,} mated, {len(found):,} distinct qualities"
+    counts = f"{len(mated):,} pairs, {len(worst):,} mated, {len(result):,} distinct qualities"
     return took, (
         counts,
         *(timed(name, seconds, unit="s", factor=1) for name, seconds in took.items()),
@@ -72,8 +70,7 @@ def loop(setting: Setting) -> Result:
 
 
 def pairs(setting: Setting) -> Result:
-    """All pairs of embeddings over the matrix product alone, in the same blocks of the upper
-    triangle."""
+    """All pairs of embeddings over the matrix product alone, in the same upper blocks."""
     rng = np.random.default_rng(0)
     width = 512
     centers = rng.normal(size=(max(round(2_000 * np.sqrt(setting.scale)), 20), width)).astype(
@@ -117,14 +114,14 @@ def bootstrap(setting: Setting) -> Result:
         "one curve": lambda: discard_curve(similarity, mated, quality),
     }
     took = in_turns(calls, setting.rounds(3))
-    band, one = took.values()
+    band, curve_anew = took.values()
     details = (
         f"{count:,} mated pairs",
         *(timed(name, seconds, unit="s", factor=1) for name, seconds in took.items()),
     )
     return Result(
         f"a bootstrap of {draws} draws over {draws} curves anew",
-        ratio(band, one) / draws,
+        ratio(band, curve_anew) / draws,
         1.0,
         details,
     )

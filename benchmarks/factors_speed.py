@@ -1,5 +1,4 @@
-"""All six factors of a face on one core, over decoding the crop's JPEG file, with each factor
-beside it.
+"""All six factors of a face on one core, over decoding the crop's JPEG file.
 
 Times are of the processor; faces are those of DATA/lfw/aligned where it is there, else drawn ones.
 
@@ -47,15 +46,14 @@ def drawn_files(count: int) -> list[bytes]:
 
 def crop_files(setting: Setting, count: int) -> list[bytes]:
     """JPEG files of crops: real ones where there are some."""
-    found = sorted((setting.data / "lfw" / "aligned").rglob("*.jpg"))
-    if len(found) < count:
+    paths = sorted((setting.data / "lfw" / "aligned").rglob("*.jpg"))
+    if len(paths) < count:
         return drawn_files(count)
-    return [path.read_bytes() for path in found[:: len(found) // count][:count]]
+    return [path.read_bytes() for path in paths[:: len(paths) // count][:count]]
 
 
 def steps(faces: Faces, files: list[bytes]) -> dict[str, Callable[[], object]]:
-    """What is timed: the baseline, the shared planes, each factor on planes that are there,
-    everything together."""
+    """What is timed: the baseline, the shared planes, each factor on them, all together."""
     ready = [
         Planes.of(image, inside, None)
         for image, inside in zip(faces.crops, faces.inside, strict=True)

@@ -1,5 +1,6 @@
-"""How much dearer `fiqa --help` is than `import typer`; wall time of fresh interpreters, one after
-the other, with `import fiqa` beside them.
+"""How much dearer `fiqa --help` is than `import typer`: wall time of fresh interpreters.
+
+They run one after the other, with `import fiqa` beside them.
 
 Usage: python benchmarks/import_speed.py [--quick]
 """

@@ -1,5 +1,6 @@
-"""How fast labels are made: label optimization over the loop that the paper reads as, its memory
-over its vectors, and CR-FIQA's ratio.
+"""How fast labels are made: label optimization over the paper's loop, and its memory.
+
+CR-FIQA's ratio is here too.
 
 The loop is written as the paper reads, with scikit-learn's K-Means and NumPy for the cosine of each
 pair. It is timed on a few people and multiplied; that favors it, since its sort grows faster than
@@ -49,11 +50,12 @@ def person(
 def people(
     count: int, images: int = EACH
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
+    """Vectors, priors and identities of `count` people."""
     rng = np.random.default_rng(0)
-    found = [person(rng, images) for _ in range(count)]
+    parts = [person(rng, images) for _ in range(count)]
     return (
-        np.concatenate([vectors for vectors, _ in found]),
-        np.concatenate([prior for _, prior in found]),
+        np.concatenate([vectors for vectors, _ in parts]),
+        np.concatenate([prior for _, prior in parts]),
         np.repeat(np.arange(count), images),
     )
 
@@ -95,11 +97,11 @@ def as_the_paper_reads(
                                 )
                             )
         pairs.sort(key=lambda pair: pair[0])
-        seen: dict[int, list[int]] = {}
+        places: dict[int, list[int]] = {}
         for index, (_, lower) in enumerate(pairs):
-            seen.setdefault(int(lower), []).append(index)
+            places.setdefault(int(lower), []).append(index)
         for i in range(len(prior)):
-            mean = np.mean(seen[i]) if i in seen else place[i]
+            mean = np.mean(places[i]) if i in places else place[i]
             total[i] += place[i] + theta * (mean - place[i])
     result = np.empty(len(prior), np.float32)
     result[np.lexsort((place, total))] = np.sort(prior)
@@ -107,8 +109,13 @@ def as_the_paper_reads(
 
 
 def agree() -> None:
-    """Raises where the two give other labels: every image is its own cluster, so all pairs are
-    drawn and nothing is random."""
+    """Refuses to go on where the two give other labels.
+
+    Every image is its own cluster, so all pairs are drawn and nothing is random.
+
+    Raises:
+        RuntimeError: they do.
+    """
     vectors, prior, names = people(5, 8)
     for theta in (1e-3, 0.1, 1.0):
         loop = as_the_paper_reads(prior, vectors, names, 8, theta, 2)
@@ -132,13 +139,15 @@ def loop(setting: Setting) -> Result:
         ),
     }
     ours, slow = in_turns(calls, 1).values()
-    whole = [seconds * len(prior) / few.sum() for seconds in slow]
+    complete = [seconds * len(prior) / few.sum() for seconds in slow]
     details = (
         f"{len(prior):,} x {WIDTH} float32, 20 clusters, 10 repeats",
         timed("optimize_labels", ours, len(prior), "us an image", 1e6),
-        timed("the paper's loop (baseline)", whole, len(prior), "us an image", 1e6),
+        timed("the paper's loop (baseline)", complete, len(prior), "us an image", 1e6),
     )
-    return Result("label optimization over the paper's loop", ratio(ours, whole), 1 / 15, details)
+    return Result(
+        "label optimization over the paper's loop", ratio(ours, complete), 1 / 15, details
+    )
 
 
 def mapped_file(folder: Path, count: int) -> Path:
@@ -167,8 +176,10 @@ def own_peak() -> int:
 
 
 def mapped(count: int) -> Result:
-    """The peak of label optimization of a mapped float16 file, mapped pages counted, over the size
-    of its vectors."""
+    """The peak of label optimization of a mapped float16 file, over the size of its vectors.
+
+    Mapped pages are counted.
+    """
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-c", WRITE, str(Path(__file__).parent), folder, str(count)]
         subprocess.run(command, check=True)  # apart: writing takes memory too
@@ -210,8 +221,7 @@ def vggface2(setting: Setting) -> Result:
 
 
 def classifiability(setting: Setting) -> Result:
-    """Relative classifiability over the product of embeddings and class centers alone, in the same
-    blocks."""
+    """Relative classifiability over the product with the class centers, in the same blocks."""
     count = setting.count(300, 30)
     rng = np.random.default_rng(0)
     centers = rng.standard_normal((10 * count, WIDTH), np.float32)

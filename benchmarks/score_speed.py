@@ -1,5 +1,4 @@
-"""From JPEG crops on disk to a Parquet table of explained scores: what `fiqa.score` adds to
-decoding the crops and scoring them.
+"""From JPEG crops to a Parquet table: what `fiqa.score` adds to decoding and scoring.
 
 Two methods: the default, whose baseline is a plain loop of decoding, the network's own pass and the
 factor functions that tell why, and `analytic`, whose baseline is a plain loop of decoding and the
@@ -58,8 +57,7 @@ def crops_of(setting: Setting, folder: Path, count: int) -> list[str]:
 
 
 def plain_loop(files: list[str], method: str) -> Callable[[], object]:
-    """Decodes and scores 32 images after 32 in this process, and does nothing else: the
-    baseline."""
+    """Decodes and scores 32 images after 32 in this process, and nothing else: the baseline."""
     import fiqa
     from fiqa.data.images import read_image
     from fiqa.faces.factors import measure
@@ -109,12 +107,12 @@ def rest(setting: Setting, method: str) -> Result:
             ),
         }
         took = in_turns(calls, setting.rounds(5))
-    loop, whole = took.values()
+    loop, total = took.values()
     details = tuple(
         timed(name, seconds, len(files), "ms an image") for name, seconds in took.items()
     )
     return Result(
-        f"rest of fiqa.score's time over all of it, {method}", 1 - ratio(loop, whole), 0.2, details
+        f"rest of fiqa.score's time over all of it, {method}", 1 - ratio(loop, total), 0.2, details
     )
 
 
@@ -141,11 +139,11 @@ def cores(setting: Setting) -> Result:
             f"fiqa.score, {count} cores": lambda: table(files, DEFAULT, out, None),
         }
         took = in_turns(calls, setting.rounds(3), time.perf_counter)
-    one, every = took.values()
+    single, every = took.values()
     details = tuple(
         timed(name, seconds, len(files), "ms an image") for name, seconds in took.items()
     )
-    return Result(f"fiqa.score on {count} cores over one", ratio(every, one), 1.0, details)
+    return Result(f"fiqa.score on {count} cores over one", ratio(every, single), 1.0, details)
 
 
 PEAK = """
@@ -154,7 +152,8 @@ sys.path.insert(0, sys.argv[1])
 import score_speed
 from pathlib import Path
 score_speed.table(json.load(sys.stdin), score_speed.DEFAULT, Path(sys.argv[2]), None)
-print(*(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
+both = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
+print(*(resource.getrusage(who).ru_maxrss for who in both))
 """
 
 
@@ -184,7 +183,7 @@ def memory(setting: Setting) -> Result:
         f"{n:,} rows: main {own:.0f} MiB, largest worker {child:.0f} MiB"
         for n, (own, child) in peaks.items()
     )
-    short, long = (sum(both) for both in peaks.values())
+    short, long = (sum(sizes) for sizes in peaks.values())
     return Result(
         "peak memory of fiqa.score, ten times the rows over once", long / short, 1.25, details
     )

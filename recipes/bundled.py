@@ -1,10 +1,10 @@
-"""The parts of recipes/bundled.sh that are more than one command: the teachers' labels, and which
-images they look at.
+"""The parts of recipes/bundled.sh that are more than one command: labels, images, the card.
 
-python recipes/bundled.py choose runs/bundled python recipes/bundled.py targets runs/bundled
-labels_teacher.parquet [TEACHER=WEIGHT ...] python recipes/bundled.py some runs/bundled
-ablation/all.parquet python recipes/bundled.py start RUN_OR_WEIGHTS start.safetensors python
-recipes/bundled.py distil runs/bundled labels_both.parquet teacher.parquet [second.parquet ...]
+python recipes/bundled.py choose runs/bundled
+python recipes/bundled.py targets runs/bundled labels_teacher.parquet [TEACHER=WEIGHT ...]
+python recipes/bundled.py some runs/bundled ablation/all.parquet
+python recipes/bundled.py start RUN_OR_WEIGHTS start.safetensors
+python recipes/bundled.py distil runs/bundled labels_both.parquet teacher.parquet [MORE ...]
 python recipes/bundled.py ship runs/bundled src/fiqa/weights
 """
 
@@ -53,8 +53,10 @@ Floats = NDArray[np.float64]
 
 
 class Rows:
-    """The ids of all images, taken apart: PERSON/IMAGE~KIND.jpg; `base` the row of the clean image,
-    -1 where there is no face."""
+    """The ids of all images, taken apart: PERSON/IMAGE~KIND.jpg.
+
+    `base` is the row of the clean image, -1 where there is no face.
+    """
 
     def __init__(self, ids: NDArray[np.str_]) -> None:
         self.id = ids
@@ -76,8 +78,9 @@ class Rows:
 
 
 def to_centre(rows: Rows, vector: Floats) -> Floats:
-    """Similarity to the centre of the other clean images of the person, half of the person's own
-    mean taken out; NaN with fewer than two others.
+    """Similarity to the centre of the other clean images of the person; NaN with fewer than two.
+
+    Half of the person's own mean is taken out.
 
     Clean images that are somebody else's (SAME) are no part of a centre, and have no similarity of
     their own.
@@ -85,6 +88,7 @@ def to_centre(rows: Rows, vector: Floats) -> Floats:
     people = int(rows.code.max()) + 1
     kept = rows.clean & rows.face & np.isfinite(vector[:, 0])
     vector = np.nan_to_num(vector)
+    # Twice: the second centre is made without the images that the first showed to be others'.
     for _ in range(2):
         total = np.zeros((people, vector.shape[1]))
         np.add.at(total, rows.code[kept], vector[kept])
@@ -96,28 +100,31 @@ def to_centre(rows: Rows, vector: Floats) -> Floats:
         )
         kept = kept & ~(similarity < SAME)
     similarity[~kept[rows.base] | ~vector.any(1)] = np.nan
-    known = rows.clean & np.isfinite(similarity)
-    mean = np.bincount(rows.code[known], similarity[known], people) / np.maximum(
-        np.bincount(rows.code[known], minlength=people), 1
+    measured = rows.clean & np.isfinite(similarity)
+    mean = np.bincount(rows.code[measured], similarity[measured], people) / np.maximum(
+        np.bincount(rows.code[measured], minlength=people), 1
     )
-    return similarity - 0.5 * (mean[rows.code] - similarity[known].mean())
+    return similarity - 0.5 * (mean[rows.code] - similarity[measured].mean())
 
 
 def filled(rows: Rows, target: Floats, hints: Floats) -> Floats:
-    """Similarities with the missing ones (people with too few images) estimated from what is known
-    of every image."""
-    known = np.isfinite(target) & rows.face
-    if known[rows.face].all():
+    """Similarities, the missing ones estimated from what is known of every image.
+
+    Missing are those of people with too few images.
+    """
+    measured = np.isfinite(target) & rows.face
+    if measured[rows.face].all():
         return target
     model = HistGradientBoostingRegressor(max_iter=200, random_state=0).fit(
-        hints[known], target[known]
+        hints[measured], target[measured]
     )
-    return np.where(known, target, model.predict(hints))
+    return np.where(measured, target, model.predict(hints))
 
 
 def targets(out: Path, file: str, weights: dict[str, float]) -> None:
-    """Writes the label of every image that A looked at: the weighted mean of its ranks by the
-    teachers, lower along every ladder.
+    """Writes the label of every image that A looked at.
+
+    It is the weighted mean of its ranks by the teachers, lower along every ladder.
 
     B, which is slow, looked at the clean images alone: what it would say of the copies is
     estimated.
@@ -127,12 +134,12 @@ def targets(out: Path, file: str, weights: dict[str, float]) -> None:
     rows = Rows(a.id)
     place = {name: row for row, name in enumerate(b.id.tolist())}
     at = np.array([place.get(name, -1) for name in a.id.tolist()])
-    seen = np.where(at >= 0, 1.0, np.nan)
-    vectors = {"a": a.vector.astype(np.float64), "b": b.vector[at] * seen[:, None]}
-    norms = {"a": a.norm.astype(np.float64), "b": b.norm[at] * seen}
+    gap = np.where(at >= 0, 1.0, np.nan)
+    vectors = {"a": a.vector.astype(np.float64), "b": b.vector[at] * gap[:, None]}
+    norms = {"a": a.norm.astype(np.float64), "b": b.norm[at] * gap}
     said = {"norm": norms.get, "similarity": lambda name: to_centre(rows, vectors[name])}
     own = (vectors["a"] * vectors["a"][rows.base]).sum(1)
-    known = [
+    hints = [
         light.at(rows.id),
         light.at(rows.id[rows.base]),
         norms["a"],
@@ -145,15 +152,17 @@ def targets(out: Path, file: str, weights: dict[str, float]) -> None:
             columns.append(read_quality(out / "lightqnet_optimized.parquet").at(rows.id))
         else:
             kind, name = teacher.split("_")
-            columns.append(filled(rows, said[kind](name), np.stack(known, 1)))
+            columns.append(filled(rows, said[kind](name), np.stack(hints, 1)))
     save(rows, descending(rows, ranked(rows, columns, list(weights.values()))), out / file)
 
 
 def ranked(
     rows: Rows, columns: Sequence[NDArray[np.floating]], weights: Sequence[float] | None = None
 ) -> Floats:
-    """The weighted mean of the faces' ranks by several columns (N,), brought to FLOOR..1; 0 where
-    there is no face."""
+    """The weighted mean of the faces' ranks by several columns (N,), brought to FLOOR..1.
+
+    It is 0 where there is no face.
+    """
     mean = np.average([rankdata(column[rows.face]) for column in columns], axis=0, weights=weights)
     label = np.zeros(len(rows.id))
     label[rows.face] = FLOOR + (1 - FLOOR) * (mean - mean.min()) / np.ptp(mean)
@@ -161,8 +170,10 @@ def ranked(
 
 
 def descending(rows: Rows, label: Floats) -> Floats:
-    """Labels that fall along every ladder by at least STEP times the strength; the order of
-    everything else stays."""
+    """Labels that fall along every ladder by at least STEP times the strength.
+
+    The order of everything else stays.
+    """
     strength = rows.strength()
     result = label.copy()
     steps = np.flatnonzero(np.isfinite(strength) & (strength > 0))
@@ -170,6 +181,7 @@ def descending(rows: Rows, label: Floats) -> Floats:
     for row in steps[np.lexsort((strength[steps], rows.base[steps]))].tolist():
         base = int(rows.base[row])
         before = last.get(base, base)
+        # Never under half of FLOOR: a face, however degraded, is more than no face.
         result[row] = max(
             min(result[row], result[before] - STEP * (strength[row] - strength[before])), FLOOR / 2
         )
@@ -183,8 +195,7 @@ def save(rows: Rows, label: Floats, file: Path) -> None:
 
 
 def choose(out: Path) -> None:
-    """Lists what the teachers look at: what is no face, every clean image, and two of its copies,
-    drawn."""
+    """Lists what the teachers look at: no faces, clean images, and two copies of each, drawn."""
     paths = np.array(sorted(map(str, (out / "faces").resolve().glob("*/*.jpg"))))
     rows = Rows(np.array(["/".join(path.split("/")[-2:]) for path in paths.tolist()]))
     draw = np.where(rows.clean | ~rows.face, -1.0, np.random.default_rng(105).random(len(paths)))
@@ -197,8 +208,7 @@ def choose(out: Path) -> None:
 
 
 def some(file: Path) -> None:
-    """Keeps the labels of a fifth of the people, drawn: for runs that are compared with one
-    another."""
+    """Keeps the labels of a fifth of the people, drawn, for runs that are compared."""
     quality = read_quality(file)
     rows = Rows(quality.id)
     people = np.random.default_rng(0).permutation(np.unique(rows.person))
@@ -211,8 +221,10 @@ KEPT = (0, 1, 2, 5, 6, 7, 8, 9, 12, 13)
 
 
 def start(weights: Path, file: Path) -> None:
-    """Writes where the student begins: the layers of a run or a recognizer, the last depthwise
-    kernel averaged down to the student's smaller map; those of the student's own shape as they are.
+    """Writes where the student begins: the layers of a run or a recognizer.
+
+    The last depthwise kernel is averaged down to the student's smaller map; layers of the student's
+    own shape stay as they are.
     """
     if weights.is_dir():
         state = load_file(best_of(weights, "spearman")[0])
@@ -226,11 +238,12 @@ def start(weights: Path, file: Path) -> None:
         layers = {
             name: value for name, value in state.items() if not name.startswith(MobileFaceNet.LAST)
         }
-    whole = layers["gdconv.depthwise.weight"]
-    if whole.shape[-1] == 4:
+    kernel = layers["gdconv.depthwise.weight"]
+    if kernel.shape[-1] == 4:
         save_file(layers, file)
         return
-    layers["gdconv.depthwise.weight"] = adaptive_avg_pool2d(whole, 4) * (whole.shape[-1] / 4) ** 2
+    # A sum over fewer places keeps its size when each weight grows by as much.
+    layers["gdconv.depthwise.weight"] = adaptive_avg_pool2d(kernel, 4) * (kernel.shape[-1] / 4) ** 2
     names = {f"features.{old}.": f"features.{new}." for new, old in enumerate(KEPT)}
     kept = {}
     for name, value in layers.items():
@@ -243,18 +256,22 @@ def start(weights: Path, file: Path) -> None:
 
 
 def distil(out: Path, file: str, scores: list[str]) -> None:
-    """The student's labels: what the teacher says of every image, or the mean rank by several,
-    lower along every ladder, 0 where there is no face."""
+    """The student's labels: what the teacher says of every image, or the mean rank by several.
+
+    They fall along every ladder, and are 0 where there is no face.
+    """
     said = [read_quality(out / name) for name in scores]
     rows = Rows(said[0].id)
-    values = [one.at(rows.id).astype(np.float64) for one in said]
+    values = [quality.at(rows.id).astype(np.float64) for quality in said]
     label = values[0] if len(values) == 1 else ranked(rows, values)
     save(rows, np.where(rows.face, descending(rows, label), 0.0), out / file)
 
 
 def ship(out: Path, package: Path) -> None:
-    """Puts the model into the package, with a card that a user understands: calibrated on clean
-    faces, with data, terms and limits."""
+    """Puts the model into the package, with a card that a user understands.
+
+    It is calibrated on clean faces; the card says data, terms and limits.
+    """
     from fiqa.methods.bundled import CARD
 
     model, card = out / "fiqa.onnx", read_card(card_path(out / "fiqa.onnx"))
@@ -269,8 +286,10 @@ def ship(out: Path, package: Path) -> None:
         "validation mae_factors",
     )
     outputs = [
-        one.model_copy(update={"reason_below": REASON_BELOW}) if one.role == "factors" else one
-        for one in card.outputs
+        output.model_copy(update={"reason_below": REASON_BELOW})
+        if output.role == "factors"
+        else output
+        for output in card.outputs
     ]
     told = {
         "outputs": tuple(outputs),
@@ -284,7 +303,7 @@ def ship(out: Path, package: Path) -> None:
         "source": f"recipes/bundled.sh of this project; {card.source.removeprefix('trained by ')}",
         "training_data": (
             "LFW, the people of peopleDevTrain.txt, and a web-collected set of 63 celebrities"
-            " (pins): 20,089 aligned crops, each with four copies spoiled on purpose, and 1,000"
+            " (pins): 20,089 aligned crops, each with four copies degraded on purpose, and 1,000"
             " pictures without a face. No image of a person of peopleDevTest.txt."
             f" {card.training_data}"
         ),

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# From images to the bundled model: spoiled copies, what the teachers say, a strong teacher, the small student, its file, and the table of peers.
+# From images to the bundled model: degraded copies, what the teachers say, a strong teacher, the small student, its file, and the table of peers.
 #
 #     bash recipes/bundled.sh [../shared/data] [runs/bundled]
 #
@@ -12,7 +12,7 @@ python=${PYTHON:-python}
 fiqa() { "$python" -m fiqa "$@" || [ $? -eq 3 ]; }
 mkdir -p "$out"
 
-# Images: LFW's people for development and pins, clean and four spoiled copies of each, with their factors; pictures without a face.
+# Images: LFW's people for development and pins, clean and four degraded copies of each, with their factors; pictures without a face.
 [ -f "$out/factors.parquet" ] || "$python" recipes/bundled_copies.py "$data" "$out"
 
 # What the teachers say: the mated similarities of two recognizers. B, which is slow, sees the clean images alone; LightQNet helps to guess the rest.
@@ -40,8 +40,8 @@ student() {
 student start student
 
 # A second teacher: the same network by LightQNet's loss, on clean faces alone. The student goes on for an epoch with what both say.
-FORMS=network bash recipes/rivals.sh "$data" "$out/rivals" lightqnet
-fiqa score "$out/faces" --aligned --model "$out/rivals/lightqnet_network.onnx" -o "$out/second.parquet"
+FORMS=network bash recipes/peers.sh "$data" "$out/trained_peers" lightqnet
+fiqa score "$out/faces" --aligned --model "$out/trained_peers/lightqnet_network.onnx" -o "$out/second.parquet"
 "$python" recipes/bundled.py distil "$out" labels_both.parquet teacher.parquet second.parquet
 "$python" recipes/bundled.py start "$out/student" "$out/student.safetensors"
 student student both --set optim.epochs=1
@@ -50,4 +50,4 @@ student student both --set optim.epochs=1
 fiqa export "$out/both" --name fiqa -o "$out/fiqa.onnx"
 fiqa score "$out/clean.txt" --aligned --model "$out/fiqa.onnx" -o "$out/fiqa_clean.parquet"
 "$python" recipes/bundled.py ship "$out" "$out/package"     # src/fiqa/weights in place of the last word ships it
-"$python" recipes/bundled_peers.py "$data" "$out/peers" "fiqa=$out/fiqa.onnx" "teacher=$out/models/teacher.onnx" "second=$out/rivals/lightqnet_network.onnx"
+"$python" recipes/bundled_peers.py "$data" "$out/peers" "fiqa=$out/fiqa.onnx" "teacher=$out/models/teacher.onnx" "second=$out/trained_peers/lightqnet_network.onnx"

@@ -1,10 +1,12 @@
-"""The training images of the bundled model: clean crops, spoiled copies of each, pictures without a
-face, and the six factors of all of them.
+"""The training images of the bundled model: clean crops, degraded copies, pictures without a face.
+
+The six factors of all of them are here too.
 
     python recipes/bundled_copies.py ../shared/data runs/bundled
 
 Writes OUT/faces/PERSON/IMAGE~KIND.jpg and OUT/factors.parquet. Every clean crop comes with four
-copies: as the web and as a cabin would spoil it, and two steps of one ladder, whose order is known.
+copies: as the web and as a cabin would degrade it, and two steps of one ladder, whose order is
+known.
 Landmarks are found in the clean crop and move with the damage, so a copy's factors know its pose
 and what left the frame.
 """
@@ -49,6 +51,7 @@ def copies(face: Faces) -> Iterator[tuple[str, Faces]]:
     yield "clean", face
     for preset in ("web", "cabin"):
         yield preset, random_degradation(face, preset, seed=SEEDS[preset])
+    # Seeded by the pixels, so that a copy does not depend on which images are processed before.
     rng = np.random.default_rng([SEEDS["ladder"], zlib.crc32(face.crops.data)])
     kind = list(KINDS)[int(rng.integers(len(KINDS)))]
     low = float(rng.uniform(0.05, 0.6))
@@ -64,10 +67,11 @@ def landmarks(detector: YuNet, crop: Crop) -> NDArray[np.float32]:
     wide = np.asarray(
         cv2.copyMakeBorder(crop, BORDER, BORDER, BORDER, BORDER, cv2.BORDER_REFLECT), np.uint8
     )
-    found = detector.detect(wide)
-    if not found or np.abs(found[0].landmarks.mean(0) - BORDER - (56, 70)).max() > 20:
+    faces = detector.detect(wide)
+    # An aligned face has its landmarks around (56, 70); one elsewhere is somebody behind it.
+    if not faces or np.abs(faces[0].landmarks.mean(0) - BORDER - (56, 70)).max() > 20:
         return np.full((1, 5, 2), np.nan, np.float32)
-    return (found[0].landmarks - BORDER).astype(np.float32)[None]
+    return (faces[0].landmarks - BORDER).astype(np.float32)[None]
 
 
 def write(path: Path, crop: Crop) -> None:
@@ -77,7 +81,7 @@ def write(path: Path, crop: Crop) -> None:
     )
 
 
-def spoil(paths: list[Path], out: Path, weights: Path) -> list[dict[str, object]]:
+def write_copies(paths: list[Path], out: Path, weights: Path) -> list[dict[str, object]]:
     """Writes the copies of some crops and returns the rows of their factors."""
     cv2.setNumThreads(1)
     detector, rows = YuNet(weights), []
@@ -89,11 +93,11 @@ def spoil(paths: list[Path], out: Path, weights: Path) -> list[dict[str, object]
         for name, copy in copies(face):
             target = folder / f"{path.stem}~{name}.jpg"
             write(target, copy.crops[0])
-            found = measure(copy)
+            factors = measure(copy)
             rows.append(
                 row(
                     f"{path.parent.name}/{target.stem}",
-                    {f: float(found.quality[f][0]) for f in FACTORS},
+                    {f: float(factors.quality[f][0]) for f in FACTORS},
                 )
             )
     return rows
@@ -109,8 +113,10 @@ def row(name: str, factors: dict[str, float]) -> dict[str, object]:
 
 
 def not_faces(paths: list[Path], out: Path) -> Iterator[dict[str, object]]:
-    """Pictures without a face: flat, noise, smooth clouds, stripes, shuffled tiles, and corners of
-    crops enlarged; every factor 0."""
+    """Pictures without a face; every factor 0.
+
+    Flat, noise, smooth clouds, stripes, shuffled tiles, and corners of crops enlarged.
+    """
     rng = np.random.default_rng(104)
     folder = out / NOT_A_FACE
     folder.mkdir(parents=True, exist_ok=True)
@@ -162,9 +168,9 @@ def main(data: Path, out: Path) -> None:
     parts = [paths[i : i + 200] for i in range(0, len(paths), 200)]
     rows = list(not_faces(paths, out / "faces"))
     with ProcessPoolExecutor(2) as pool:
-        work = partial(spoil, out=out / "faces", weights=data / "models/yunet.onnx")
-        for done, found in enumerate(pool.map(work, parts), 1):
-            rows += found
+        work = partial(write_copies, out=out / "faces", weights=data / "models/yunet.onnx")
+        for done, part in enumerate(pool.map(work, parts), 1):
+            rows += part
             sys.stderr.write(f"\r{min(done * 200, len(paths))} of {len(paths)} crops")
     write_table(frame_of(rows), out / "factors.parquet")
     sys.stderr.write("\n")

@@ -2,9 +2,9 @@
 
     python recipes/bundled_peers.py ../shared/data runs/peers [NAME=MODEL.onnx ...]
 
-LFW's people for the test (1,711), clean and spoiled; recognizers A and B; iso, FMR 1e-3, all pairs;
-areas as mean FNMR / FNMR at discard 0, with the paired difference to the first model and its
-interval over people. Without models it is the bundled one. The spoiled copy is made here: half of
+LFW's people for the test (1,711), clean and degraded; recognizers A and B; iso, FMR 1e-3, all
+pairs; areas as mean FNMR / FNMR at discard 0, with the paired difference to the first model and its
+interval over people. Without models it is the bundled one. The degraded copy is made here: half of
 the faces get one kind of damage, drawn alike from all kinds, strength evenly up to 0.6. The bundled
 model has learned from these kinds, on other people and with other draws.
 """
@@ -32,14 +32,15 @@ from fiqa.functional.agreement import per_identity, spearman
 from fiqa.scoring.run import plan, write_scores
 from fiqa.types import Faces, Quality
 
+# Of the copies: half of the faces, at strengths that leave most of them recognizable.
 SEED, SHARE, MOST = 7001, 0.5, 0.6
 LEAST = 5
 """Images of a person from which a rank correlation inside the person means something."""
 METHODS = ("analytic", "laplacian")
 
 
-def spoil(path: Path, out: Path) -> None:
-    """Writes one crop, spoiled or as it is."""
+def write_copy(path: Path, out: Path) -> None:
+    """Writes one crop, degraded or as it is."""
     cv2.setNumThreads(1)
     face = Faces(read_image(path).pixels[None])
     rng = np.random.default_rng([SEED, *path.name.encode()])
@@ -62,13 +63,13 @@ def crops(data: Path, out: Path) -> dict[str, Path]:
         for name in people(data, "Test")
         for path in sorted((data / "lfw/aligned" / name).glob("*.jpg"))
     ]
-    clean, spoiled = out / "clean.txt", out / "spoiled"
+    clean, degraded = out / "clean.txt", out / "degraded"
     clean.write_text("".join(f"{path}\n" for path in paths))
-    missing = [path for path in paths if not (spoiled / path.parent.name / path.name).is_file()]
+    missing = [path for path in paths if not (degraded / path.parent.name / path.name).is_file()]
     if missing:
         with ProcessPoolExecutor(2) as pool:
-            list(pool.map(partial(spoil, out=spoiled), missing, chunksize=64))
-    return {"clean": clean, "spoiled": spoiled}
+            list(pool.map(partial(write_copy, out=degraded), missing, chunksize=64))
+    return {"clean": clean, "degraded": degraded}
 
 
 def scored(name: str, crops: Path, model: str, out: Path) -> Quality:
@@ -83,17 +84,19 @@ def qualities(
 ) -> list[Quality]:
     """Every quality of one set, the models first."""
     lightqnet = str(data / "models/lightqnet-dm100.pb")
-    found = [
+    scores = [
         scored(name, crops, model, out)
         for name, model in {**models, "lightqnet-dm100": lightqnet}.items()
     ]
-    found += [Quality(v.id, v.norm, f"norm of {name.upper()}") for name, v in vectors.items()]
-    return found + [scored(name, crops, name, out) for name in METHODS]
+    scores += [Quality(v.id, v.norm, f"norm of {name.upper()}") for name, v in vectors.items()]
+    return scores + [scored(name, crops, name, out) for name in METHODS]
 
 
 def inside(quality: Quality, vector: Any, template: Any) -> float:
-    """Mean Spearman, inside each person of LEAST images or more, of the score and the mean
-    similarity to the clean images of the others of the person."""
+    """Mean Spearman, inside each person of LEAST images or more, of score and mated similarity.
+
+    That is the mean similarity to the clean images of the others of the person.
+    """
     value = quality.at(vector.id)
     who = np.array([name.split("/")[0] for name in vector.id.tolist()])
     place = {name: row for row, name in enumerate(template.id.tolist())}
@@ -109,11 +112,12 @@ def inside(quality: Quality, vector: Any, template: Any) -> float:
     return per_identity(spearman, value[many], mated[many], who[many])[0]
 
 
-def areas(found: list[Quality], vector: Any) -> dict[str, list[str]]:
+def areas(scores: list[Quality], vector: Any) -> dict[str, list[str]]:
     """Name -> texts: area, interval and paired difference to the first, for each limit."""
-    texts: dict[str, list[str]] = {quality.method: [] for quality in found}
+    texts: dict[str, list[str]] = {quality.method: [] for quality in scores}
+    # The paired difference is of the first limit alone, so each limit comes first once.
     for limits in ((0.3, 0.95), (0.95, 0.3)):
-        result = fiqa.evaluate(found, vector, fmr=1e-3, limits=limits, draws=500).recognizers[0]
+        result = fiqa.evaluate(scores, vector, fmr=1e-3, limits=limits, draws=500).recognizers[0]
         for curve in result.curves:
             if curve.name not in texts:
                 continue
@@ -138,12 +142,12 @@ def main(data: Path, out: Path, models: dict[str, str]) -> None:
             fiqa.embed(source, recognizer=out / f"recognizer_{r}.onnx", out=folder / f"{r}.npz")
         vectors = {r: read_embeddings(folder / f"{r}.npz") for r in "ab"}
         template = template or vectors
-        found = qualities(data, source, models, vectors, folder)
-        peers = {"all": found}
+        scores = qualities(data, source, models, vectors, folder)
+        peers = {"all": scores}
         if name == "clean":
             file = read_quality(data / "lfw/faceqnet_v1_scores.csv", method="FaceQnet")
             peers["with FaceQnet"] = [
-                found[0],
+                scores[0],
                 join_quality(file, vectors["a"].id, match="stem").quality,
             ]
         for r, vector in vectors.items():

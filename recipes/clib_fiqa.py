@@ -1,9 +1,9 @@
-"""The parts of recipes/clib_fiqa.sh that are more than one command: which images, the ablation's
-runs, and the tables and pictures at its end.
+"""The parts of recipes/clib_fiqa.sh that are more than one command: images, ablation, tables.
 
-python recipes/clib_fiqa.py prepare ../shared/data runs/bundled runs/clib_fiqa python
-recipes/clib_fiqa.py ablation runs/clib_fiqa python recipes/clib_fiqa.py table runs/peers
-runs/clib_fiqa python recipes/clib_fiqa.py pictures runs/clib_fiqa
+python recipes/clib_fiqa.py prepare ../shared/data runs/bundled runs/clib_fiqa
+python recipes/clib_fiqa.py ablation runs/clib_fiqa
+python recipes/clib_fiqa.py table runs/peers runs/clib_fiqa
+python recipes/clib_fiqa.py pictures runs/clib_fiqa
 """
 
 from __future__ import annotations
@@ -49,20 +49,22 @@ FULL, ALL, MERGED = "with confidence calibration", "+ illumination (all)", "merg
 
 
 def prepare(data: Path, bundled: Path, out: Path) -> None:
-    """Writes OUT/faces.parquet: of every chosen image the crop spoiled as the web does where
-    recognizer A has its vector (half of them), else the clean one.
+    """Writes OUT/faces.parquet: every chosen image, about half of them degraded as the web does.
+
+    They are degraded where recognizer A has the vector of that copy, else clean.
 
     Pose and expression are read from landmarks. They are found in the clean crop, and move with
     what is done to it.
     """
     cv2.setNumThreads(1)
-    known = set(read_embeddings(bundled / "a.npz").id.tolist())
+    names = set(read_embeddings(bundled / "a.npz").id.tolist())
     detector, rows = YuNet(data / "models/yunet.onnx"), []
     for path in chosen(images(data)):
         crop = read_image(path).pixels
         face = Faces(crop[None], landmarks=landmarks(detector, crop))
         name = f"{path.parent.name}/{path.stem}~web"
-        if name in known:
+        if name in names:
+            # The same draw as that of the copy on disk, so that the landmarks are its own.
             face = random_degradation(face, "web", seed=SEEDS["web"])
         else:
             name = name.replace("~web", "~clean")
@@ -80,8 +82,10 @@ def prepare(data: Path, bundled: Path, out: Path) -> None:
 
 
 def chosen(paths: list[Path]) -> list[Path]:
-    """Images of people who have at least 3 (an anchor needs a center that is more than the image
-    itself), at most 80 of each, evenly."""
+    """Images of people who have at least 3, at most 80 of each, evenly.
+
+    An anchor needs a center that is more than the image itself.
+    """
     people: dict[Path, list[Path]] = {}
     for path in paths:
         people.setdefault(path.parent, []).append(path)
@@ -145,25 +149,24 @@ def scores(run: Path, vectors: Embeddings, name: str, *, merged: bool = False) -
         value = ClibObjective.scores(p)[:, 0]
         if merged:
             layers = MergedFactors()
-            known = objective_state(run)
-            layers.load_state_dict({key: known[f"merged.{key}"] for key in layers.state_dict()})
+            state = objective_state(run)
+            layers.load_state_dict({key: state[f"merged.{key}"] for key in layers.state_dict()})
             value = expected(layers(factor_joint(p)))
     return Quality(vectors.id, value.numpy(), name)
 
 
 def table(peers: Path, out: Path) -> None:
-    """Prints a markdown table for LFW's people for the test, clean and spoiled, under recognizers A
-    and B."""
-    for test in ("clean", "spoiled"):
-        known = peers / f"scores_{test}"
-        vectors = {r: read_embeddings(known / f"{r}.npz") for r in "ab"}
-        found = [
+    """Prints a markdown table for LFW's people for the test, clean and degraded, under A and B."""
+    for test in ("clean", "degraded"):
+        source = peers / f"scores_{test}"
+        vectors = {r: read_embeddings(source / f"{r}.npz") for r in "ab"}
+        qualities = [
             scores(folder(out, name), vectors["a"], name)
             for name in (FULL, *(n for n in RUNS if n != FULL))
         ]
-        found.append(scores(folder(out, ALL), vectors["a"], MERGED, merged=True))
-        found += [
-            read_quality(known / f"{name}.parquet", method=name)
+        qualities.append(scores(folder(out, ALL), vectors["a"], MERGED, merged=True))
+        qualities += [
+            read_quality(source / f"{name}.parquet", method=name)
             for name in ("analytic", "laplacian")
         ]
         for r, vector in vectors.items():
@@ -171,12 +174,12 @@ def table(peers: Path, out: Path) -> None:
                 f"\n**{test}, recognizer {r.upper()}**\n\n| score | pAUC(.3) | this minus"
                 " calibrated | AUC(.95) |\n|---|---|---|---|"
             )
-            lines(found, vector, out / f"report_{test}_{r}")
+            lines(qualities, vector, out / f"report_{test}_{r}")
 
 
-def lines(found: Sequence[Quality], vector: Embeddings, report: Path) -> None:
+def lines(qualities: Sequence[Quality], vector: Embeddings, report: Path) -> None:
     """Prints the rows of one table and writes the page with the curves."""
-    result = fiqa.evaluate(found, vector, fmr=1e-3, limits=(0.3, 0.95), draws=200, out=report)
+    result = fiqa.evaluate(qualities, vector, fmr=1e-3, limits=(0.3, 0.95), draws=200, out=report)
     for curve in result.recognizers[0].curves:
         near, far = curve.areas[0.3, "start"], curve.areas[0.95, "start"]
         gap = curve.difference
@@ -185,19 +188,21 @@ def lines(found: Sequence[Quality], vector: Embeddings, report: Path) -> None:
 
 
 def pictures(out: Path) -> None:
-    """Writes confidence.png, how the confidences of the training images lie, and lowest.png, the
-    images with the lowest (for your eyes: the faces are real)."""
+    """Writes confidence.png, how the confidences of the training images lie, and lowest.png.
+
+    That shows the images with the lowest, for your eyes: the faces are real.
+    """
     from matplotlib.figure import Figure
 
-    known = pl.read_parquet(folder(out, FULL) / "confidence.parquet").join(
+    table = pl.read_parquet(folder(out, FULL) / "confidence.parquet").join(
         pl.read_parquet(out / "faces.parquet"), on="id"
     )
-    value = known["value"].to_numpy()
+    value = table["value"].to_numpy()
     drawing = Figure(figsize=(7, 3.5), layout="constrained")
     axes = drawing.subplots()
     for kind in ("clean", "web"):
         axes.hist(
-            value[known["id"].str.ends_with(f"~{kind}").to_numpy()],
+            value[table["id"].str.ends_with(f"~{kind}").to_numpy()],
             bins=np.linspace(0.5, 1, 51),
             alpha=0.6,
             label=kind,
@@ -208,18 +213,17 @@ def pictures(out: Path) -> None:
     quantiles = np.percentile(value, [1, 10, 50, 90])
     print("confidence: 1st, 10th, 50th, 90th percentile", quantiles.round(3).tolist())
     for part, rows in (("lowest tenth", value <= quantiles[1]), ("all", value > 0)):
-        some = known.filter(pl.Series(rows))
+        some = table.filter(pl.Series(rows))
         gap = (some["predicted"] - some["merged"]).abs().mean()
         print(
             f"{part}: anchor {some['label'].mean():.3f}, predicted {some['predicted'].mean():.3f},"
             f" |predicted - merged| {gap:.3f}"
         )
-    sheet(known.sort("value").head(48), out / "lowest.png")
+    sheet(table.sort("value").head(48), out / "lowest.png")
 
 
 def sheet(rows: pl.DataFrame, file: Path) -> None:
-    """A contact sheet with confidence, anchor, and the qualities that network and factors
-    suggest."""
+    """A contact sheet with confidence, anchor, and the qualities by network and by factors."""
     from fiqa.report.picture import Picture
 
     picture = Picture(12 * 118, 4 * 160)

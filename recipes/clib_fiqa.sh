@@ -3,7 +3,7 @@
 #
 #     bash recipes/clib_fiqa.sh [../shared/data] [runs/bundled] [runs/peers] [runs/clib_fiqa]
 #
-# It takes the spoiled copies and recognizer A's vectors of them that recipes/bundled.sh makes, and the test sets of recipes/bundled_peers.py. Stopped and run
+# It takes the degraded copies and recognizer A's vectors of them that recipes/bundled.sh makes, and the test sets of recipes/bundled_peers.py. Stopped and run
 # again, it goes on where it was.
 set -euo pipefail
 data=${1:-../shared/data}
@@ -12,7 +12,7 @@ peers=${3:-runs/peers}
 out=${4:-runs/clib_fiqa}
 python=${PYTHON:-python}
 
-# Images, half of them spoiled, with the landmarks that pose and expression are read from; quality anchors and factor labels.
+# Images, half of them degraded, with the landmarks that pose and expression are read from; quality anchors and factor labels.
 [ -f "$out/faces.parquet" ] || $python recipes/clib_fiqa.py prepare "$data" "$bundled" "$out"
 $python -m fiqa label clib_fiqa --faces "$out/faces.parquet" --embeddings "$bundled/a.npz" -o "$out/labels.parquet"
 

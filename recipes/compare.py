@@ -1,11 +1,16 @@
-"""The parts of recipes/compare.sh: every method on the same crops, under the same recognizers and
-by the same protocol.
+"""The parts of recipes/compare.sh: every method on the same crops, by the same protocol.
 
-    python recipes/compare.py sets DATA OUT        # test sets clean and spoiled, recognizers A and B, their vectors
-    python recipes/compare.py scores DATA OUT      # OUT/scores_{clean,spoiled}/METHOD.parquet; those that are there stay
-    python recipes/compare.py tables DATA OUT      # prints the tables, writes OUT/report_{clean,spoiled}/index.html
-    python recipes/compare.py cost DATA OUT        # prints time and memory, all methods in one run, as ratios to LightQNet dm100
-    python recipes/compare.py seeds DATA OUT       # prints how much of a random method's score, and of a training's area, is chance
+    python recipes/compare.py sets DATA OUT
+    python recipes/compare.py scores DATA OUT
+    python recipes/compare.py tables DATA OUT
+    python recipes/compare.py cost DATA OUT
+    python recipes/compare.py seeds DATA OUT
+
+- sets: the test sets clean and degraded, recognizers A and B, and their vectors.
+- scores: OUT/scores_{clean,degraded}/METHOD.parquet; those that are there stay.
+- tables: prints the tables and writes OUT/report_{clean,degraded}/index.html.
+- cost: prints time and memory, all methods in one run, as ratios to LightQNet dm100.
+- seeds: prints how much of a random method's score, and of a training's area, is chance.
 
 Trained models are OUT/models/NAME.onnx, the same with other seeds OUT/models/seeds/NAME.SEED.onnx.
 The probes ask OUT/recognizer_a.pt. FROQ chooses its layers by SER-FIQ's scores of 240 images of
@@ -15,9 +20,7 @@ compared on those. What label optimization does to each is recipes/compare_label
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -26,6 +29,7 @@ from typing import Any
 
 import numpy as np
 from bundled_peers import crops as test_sets
+from cost_of import loader, memory, one_thread
 from curves import interval
 from splits import training, write_recognizers
 
@@ -37,9 +41,6 @@ from fiqa.errors import FiqaError
 from fiqa.evaluation.result import Evaluation
 from fiqa.functional.spread import spread, stretched
 from fiqa.functional.table import Table
-from fiqa.methods.bundled import WEIGHTS
-from fiqa.methods.bundled.model import Bundled
-from fiqa.runtime.onnx import OnnxScorer
 from fiqa.scoring.run import plan, write_scores
 from fiqa.types import Faces, Manifest, Quality
 
@@ -53,7 +54,7 @@ PROBES: dict[str, dict[str, Any]] = {
 }
 NAMES = {"norm": "norm of A"}
 """What a file's scores are called in the tables."""
-SETS = ("clean", "spoiled")
+SETS = ("clean", "degraded")
 FEW = 240
 """Faces that FaceQAN scores, at least: about four minutes of one core a set.
 
@@ -82,26 +83,28 @@ def sets(data: Path, out: Path) -> None:
 
 def models(data: Path, out: Path) -> dict[str, dict[str, Any]]:
     """Name -> what fiqa.load takes, for every method that can be scored here; the slow one last."""
-    found: dict[str, dict[str, Any]] = {
+    ways: dict[str, dict[str, Any]] = {
         FIRST: {"model": str(data / "models/lightqnet-dm100.pb")},
         "fiqa": {"model": "fiqa"},
         "analytic": {"model": "analytic"},
         "laplacian": {"model": "laplacian"},
     }
-    found |= {path.stem: {"model": str(path)} for path in sorted((out / "models").glob("*.onnx"))}
+    ways |= {path.stem: {"model": str(path)} for path in sorted((out / "models").glob("*.onnx"))}
     probe = out / "recognizer_a.pt"
     if probe.is_file():
-        found |= {
+        ways |= {
             name: {"model": name, "recognizer": str(probe), "settings": dict(more)}
             for name, more in PROBES.items()
         }
-        found["froq"]["settings"]["reference"] = str(out / "froq_reference.parquet")
-    return found
+        ways["froq"]["settings"]["reference"] = str(out / "froq_reference.parquet")
+    return ways
 
 
 def reference(data: Path, out: Path) -> None:
-    """Scores the faces by which FROQ chooses its layers: every k-th image of people who are not in
-    the test."""
+    """Scores the faces by which FROQ chooses its layers.
+
+    They are every k-th image of people who are not in the test.
+    """
     target = out / "froq_reference.parquet"
     if not target.is_file():
         paths = [
@@ -117,8 +120,10 @@ def reference(data: Path, out: Path) -> None:
 
 
 def few(paths: Iterable[Path]) -> list[Path]:
-    """Returns FaceQAN's faces: the images of people with two to six of them, people drawn with seed
-    0 until there are FEW."""
+    """Returns FaceQAN's faces: the images of people with two to six of them.
+
+    People are drawn with seed 0 until there are FEW images.
+    """
     people: dict[str, list[Path]] = {}
     for path in sorted(paths):
         people.setdefault(path.parent.name, []).append(path)
@@ -139,15 +144,17 @@ def images(out: Path, name: str) -> list[Path]:
 
 
 def scores(data: Path, out: Path) -> None:
-    """Scores both sets by every method, one file each; what is there stays if it is of the same
-    images, model and settings."""
+    """Scores both sets by every method, one file each.
+
+    What is there stays if it is of the same images, model and settings.
+    """
     if (out / "recognizer_a.pt").is_file():
         reference(data, out)
     others = {
         f"seeds/{file.stem}": {"model": str(file)}
         for file in sorted((out / "models/seeds").glob("*.onnx"))
     }
-    for method, how in (models(data, out) | others).items():
+    for method, way in (models(data, out) | others).items():
         for name in SETS:
             target = out / f"scores_{name}" / f"{method}.parquet"
             target.parent.mkdir(exist_ok=True)
@@ -155,7 +162,7 @@ def scores(data: Path, out: Path) -> None:
             paths = images(out, name)
             chosen = few(paths) if method == "faceqan" else paths
             done = write_scores(
-                plan([str(path) for path in chosen], aligned=True, workers=1, **how), target
+                plan([str(path) for path in chosen], aligned=True, workers=1, **way), target
             )
             if not done.current:
                 print(
@@ -166,33 +173,39 @@ def scores(data: Path, out: Path) -> None:
 
 
 def qualities(data: Path, out: Path, name: str, vectors: Mapping[str, Any]) -> list[Quality]:
-    """Every score of a set, raw, LightQNet's first; with the length of B's vector, and FaceQnet's
-    published scores of the clean images."""
+    """Every score of a set, raw, LightQNet's first.
+
+    With the length of B's vector, and FaceQnet's published scores of the clean images.
+    """
     files = sorted(
         (out / f"scores_{name}").glob("*.parquet"), key=lambda file: (file.stem != FIRST, file.stem)
     )
-    found = [read_quality(file, method=NAMES.get(file.stem, file.stem)) for file in files]
-    found.append(Quality(vectors["b"].id, vectors["b"].norm, "norm of B"))
+    scores = [read_quality(file, method=NAMES.get(file.stem, file.stem)) for file in files]
+    scores.append(Quality(vectors["b"].id, vectors["b"].norm, "norm of B"))
     published = data / "lfw/faceqnet_v1_scores.csv"
     if name == "clean" and published.is_file():
-        scores = read_quality(published, method="FaceQnet v1, published")
-        found.append(join_quality(scores, vectors["a"].id, match="stem").quality)
-    return found
+        table = read_quality(published, method="FaceQnet v1, published")
+        scores.append(join_quality(table, vectors["a"].id, match="stem").quality)
+    return scores
 
 
 def evaluated(
-    found: list[Quality], vectors: Mapping[str, Any], out: Path | None, draws: int = 200
+    scores: list[Quality], vectors: Mapping[str, Any], out: Path | None, draws: int = 200
 ) -> Evaluation:
     """What evaluate says of the images that all have, people being the folders of the ids."""
-    common = set.intersection(*(set(quality.id.tolist()) for quality in found))
+    common = set.intersection(*(set(quality.id.tolist()) for quality in scores))
     ids = np.array([name for name in vectors["a"].id.tolist() if name in common])
     faces = Manifest(ids, ids, np.array([name.split("/")[0] for name in ids.tolist()]))
-    return fiqa.evaluate(found, list(vectors.values()), faces=faces, fmr=1e-3, draws=draws, out=out)
+    return fiqa.evaluate(
+        scores, list(vectors.values()), faces=faces, fmr=1e-3, draws=draws, out=out
+    )
 
 
 def table(name: str, title: str, result: Evaluation) -> Table:
-    """A row per score: areas under A and B, spread, with a star where the score has no scale and
-    its own percentiles stand in for one."""
+    """A row per score: areas under A and B, and spread.
+
+    A star marks a score without a scale: its own percentiles stand in for one.
+    """
     wide = {
         score.name: (score.spread or spread(stretched(score.value)), "*" * (score.unit is None))
         for score in result.scores
@@ -215,25 +228,28 @@ def counts(result: Evaluation) -> str:
     """What the areas stand on."""
     told = [f"{result.counts['images']} images"]
     for letter, recognizer in zip("AB", result.recognizers, strict=False):
-        known = recognizer.counts
+        numbers = recognizer.counts
         told.append(
-            f"{letter}: {known['errors']:.0f} errors of {known['mated']:.0f} mated pairs, threshold"
-            f" {recognizer.threshold:.3f}"
+            f"{letter}: {numbers['errors']:.0f} errors of {numbers['mated']:.0f} mated pairs,"
+            f" threshold {recognizer.threshold:.3f}"
         )
     return "; ".join(told)
 
 
 def tables(data: Path, out: Path) -> None:
-    """Prints a table for each set; a score that lacks images gets a table of its own, against the
-    first and the bundled model on the images that it has."""
+    """Prints a table for each set.
+
+    A score that lacks images gets a table of its own, against the first and the bundled model on
+    the images that it has.
+    """
     for name in SETS:
         vectors = {r: read_embeddings(out / f"scores_{name}" / f"{r}.npz") for r in "ab"}
-        found = qualities(data, out, name, vectors)
-        whole = [quality for quality in found if len(quality) == len(vectors["a"].id)]
-        groups = {name: whole}
-        for quality in found:
+        scores = qualities(data, out, name, vectors)
+        complete = [quality for quality in scores if len(quality) == len(vectors["a"].id)]
+        groups = {name: complete}
+        for quality in scores:
             if len(quality) < len(vectors["a"].id):
-                peers = [one for one in whole if one.method in (FIRST, "fiqa")]
+                peers = [quality for quality in complete if quality.method in (FIRST, "fiqa")]
                 groups[f"{name}, {len(quality)} images that {quality.method} has"] = [
                     *peers,
                     quality,
@@ -252,29 +268,33 @@ def tables(data: Path, out: Path) -> None:
 
 
 def cost(data: Path, out: Path) -> None:
-    """Prints ms per face on one thread (median of rounds, turn about, one face at a time) and the
-    peak memory of a process of its own."""
+    """Prints ms per face on one thread, and the peak memory of a process of its own.
+
+    Time is the median of rounds, turn about, one face at a time.
+    """
     os.environ["OMP_NUM_THREADS"] = "1"
     one_thread()
     if (out / "recognizer_a.pt").is_file():
         reference(data, out)
     ways = models(data, out)
     faces = np.stack([read_image(path).pixels for path in images(out, "clean")[:FACES]])
-    loaded = {name: loader(how) for name, how in ways.items()}
+    loaded = {name: loader(way) for name, way in ways.items()}
     took: dict[str, list[float]] = {name: [] for name in loaded}
     for round_ in range(ROUNDS):
         for name, scorer in loaded.items():
             many = faces[:1] if name == "faceqan" else faces
+            # Seconds a face: three rounds of one are enough, the others would take minutes.
             if name == "faceqan" and round_ > 2:
                 continue
             start = time.perf_counter()
             for crop in many:
                 scorer.score(Faces(crop[None]))
             took[name].append(1000 * (time.perf_counter() - start) / len(many))
+    # The first round warms caches up.
     middle = {name: float(np.median(values[1:])) for name, values in took.items()}
     ratios = ", ".join(f"{name} {ms / middle[FIRST]:.2f}" for name, ms in middle.items())
     print(f"LightQNet dm100: {middle[FIRST]:.2f} ms a face; ratios: {ratios}\n", flush=True)
-    peak = {name: memory(how, out) for name, how in ways.items()}
+    peak = {name: memory(way, images(out, "clean")[0]) for name, way in ways.items()}
     student = middle.get(STUDENT, float("nan"))
     rows = [
         [name, ms / middle[FIRST], ms / student, peak[name], peak[name] / peak[FIRST]]
@@ -291,54 +311,8 @@ def cost(data: Path, out: Path) -> None:
     print(Table("cost", "Cost", heads, rows, digits=2).markdown())
 
 
-def one_thread() -> None:
-    """One thread for OpenCV and, where it is there, torch; `loader` has one for ONNX Runtime."""
-    import cv2
-
-    cv2.setNumThreads(1)
-    try:
-        import torch
-    except ImportError:
-        return
-    torch.set_num_threads(1)
-
-
-def loader(how: Mapping[str, Any]) -> Any:
-    """The scorer, on one thread."""
-    model = str(how["model"])
-    if model.endswith(".onnx"):
-        return OnnxScorer(model, threads=1)
-    if model == "fiqa":
-        return Bundled(WEIGHTS, threads=1)
-    asked = {"recognizer": how["recognizer"]} if "recognizer" in how else {}
-    return fiqa.load(how["model"], **asked, **how.get("settings", {}))
-
-
-def memory(how: Mapping[str, Any], out: Path) -> float:
-    """Peak resident MiB of a process that loads a method and scores one face four times."""
-    words = [sys.executable, __file__, "peak", json.dumps(dict(how)), str(images(out, "clean")[0])]
-    return float(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
-
-
-def peak(how: str, path: str) -> None:
-    """Prints that of this process."""
-    one_thread()
-    scorer = loader(json.loads(how))
-    crop = read_image(path).pixels[None]
-    for _ in range(1 if "faceqan" in how else 4):
-        scorer.score(Faces(crop))
-    # not getrusage: on Linux its peak is handed on from the process that started this one
-    line = next(
-        line
-        for line in Path("/proc/self/status").read_text().splitlines()
-        if line.startswith("VmHWM")
-    )
-    print(int(line.split()[1]) / 1024)
-
-
 def seeds(data: Path, out: Path) -> None:
-    """Prints what chance does: to a random method's score, and, by training with other seeds, to an
-    area."""
+    """Prints what chance does to a random method's score, and other seeds to an area."""
     one_thread()
     paths = images(out, "clean")
     rows: list[list[Any]] = []
@@ -346,8 +320,8 @@ def seeds(data: Path, out: Path) -> None:
         crops = np.stack(
             [read_image(path).pixels for path in paths[:: len(paths) // count][:count]]
         )
-        found = loader(models(data, out)[name]).seed_spread(crops, seeds=tries)
-        rows.append([name, len(crops), tries, f"{found.share:.3f}"])
+        spread = loader(models(data, out)[name]).seed_spread(crops, seeds=tries)
+        rows.append([name, len(crops), tries, f"{spread.share:.3f}"])
     print(
         Table(
             "seeds", "Seeds", ["method", "faces", "seeds", "share of the variance"], rows
@@ -365,25 +339,23 @@ def trainings(out: Path, name: str) -> Table:
     others = sorted((folder / "seeds").glob("*.parquet"))
     methods = sorted({file.stem.split(".")[0] for file in others})
     files = [*(folder / f"{method}.parquet" for method in methods), *others]
-    known = [read_quality(file, method=file.stem) for file in files]
+    runs = [read_quality(file, method=file.stem) for file in files]
     columns = [(r, limit) for r in vectors for limit in (0.3, 0.95)]
     heads = ["method", *(f"{r.upper()}, to {limit:g}" for r, limit in columns)]
     rows: list[list[Any]] = []
-    result = evaluated(known, vectors, None, draws=0) if known else None
+    result = evaluated(runs, vectors, None, draws=0) if runs else None
     for method in methods if result else []:
-        runs = [one.method for one in known if one.method.split(".")[0] == method]
+        names = [run.method for run in runs if run.method.split(".")[0] == method]
         areas = [
-            [result.curve(run, vectors[r].recognizer).areas[limit, "start"] for run in runs]
+            [result.curve(run, vectors[r].recognizer).areas[limit, "start"] for run in names]
             for r, limit in columns
         ]
-        rows.append([method, *(" / ".join(interval(area) for area in one) for one in areas)])
+        rows.append([method, *(" / ".join(interval(area) for area in column) for column in areas)])
     return Table("trainings", f"{name}, by the seed of the training", heads, rows)
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["peak"]:
-        peak(*sys.argv[2:])
-    elif len(sys.argv) == 4:
+    if len(sys.argv) == 4:
         parts = {"sets": sets, "scores": scores, "tables": tables, "cost": cost, "seeds": seeds}
         parts[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]))
     else:

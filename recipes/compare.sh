@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# The comparison: every method on the same crops (LFW's 1,711 people for the test, clean and spoiled), under recognizers A and B, by the same protocol.
+# The comparison: every method on the same crops (LFW's 1,711 people for the test, clean and degraded), under recognizers A and B, by the same protocol.
 #
 #     bash recipes/compare.sh [../shared/data] [runs/compare]
 #
-# What other recipes train is made by them, or taken from where they left it: RIVALS (recipes/rivals.sh), CLIB (recipes/clib_fiqa.sh), DMS
+# What other recipes train is made by them, or taken from where they left it: PEERS (recipes/peers.sh), CLIB (recipes/clib_fiqa.sh), DMS
 # (recipes/dmsfiqa.sh), BUNDLED (recipes/bundled.sh). Hours without these, about an hour and a half of one core with them. Stopped and run again, it goes on where it was.
 set -euo pipefail
 data=${1:-../shared/data}
@@ -27,11 +27,11 @@ fi
 
 # Trained models: the heads with three seeds, the network form of those whose papers train a network, and what other recipes train. LightQNet's loss is not the
 # published network.
-if [ -z "${RIVALS:-}" ]; then
-  SEEDS="0 1 2" bash recipes/rivals.sh "$data" "$out/rivals"
-  FORMS=network bash recipes/rivals.sh "$data" "$out/rivals" ediffiqa cr_fiqa magface sdd_fiqa lightqnet
+if [ -z "${PEERS:-}" ]; then
+  SEEDS="0 1 2" bash recipes/peers.sh "$data" "$out/trained_peers"
+  FORMS=network bash recipes/peers.sh "$data" "$out/trained_peers" ediffiqa cr_fiqa magface sdd_fiqa lightqnet
 fi
-for file in "${RIVALS:-$out/rivals}"/*.onnx; do
+for file in "${PEERS:-$out/trained_peers}"/*.onnx; do
   name=$(basename "$file" .onnx)
   case $name in recognizer_*) continue ;; *.*) to=models/seeds ;; *) to=models ;; esac
   for end in json onnx; do cp "${file%.onnx}.$end" "$out/$to/${name/#lightqnet/lightqnet_loss}.$end"; done

@@ -1,8 +1,10 @@
-"""What label optimization is worth to every method of the comparison: its scores as labels, as they
-are and optimized, and a head that learns them.
+"""What label optimization is worth to every method: its scores as labels, and a head of them.
 
-    python recipes/compare_labels.py scores DATA OUT     # OUT/labels/METHOD.parquet of images that are in no test, and recognizer A's vectors of them
-    python recipes/compare_labels.py tables DATA OUT     # prints a table for each test set and recognizer
+    python recipes/compare_labels.py scores DATA OUT
+    python recipes/compare_labels.py tables DATA OUT
+
+`scores` writes OUT/labels/METHOD.parquet of images that are in no test, and recognizer A's vectors
+of them; `tables` prints a table for each test set and recognizer.
 
 After recipes/compare.py has scored the test sets. The labels are of SHARE of the people of the
 training sets; the head is a linear output on recognizer A's vector, HEADS seeds of it. FaceQAN is
@@ -40,8 +42,7 @@ LIMIT = 0.95
 
 
 def people(data: Path) -> list[Path]:
-    """Folders of those who are labelled: drawn from the people of the training sets with two images
-    or more."""
+    """Folders of those who are labelled: drawn from the training people with two images or more."""
     many = [folder for folder in training(data) if len(list(folder.glob("*.jpg"))) > 1]
     rows = np.random.default_rng(0).permutation(len(many))[: round(SHARE * len(many))]
     return [many[row] for row in sorted(rows.tolist())]
@@ -55,10 +56,10 @@ def scores(data: Path, out: Path) -> None:
     write_faces(people(data), faces)
     fiqa.embed(faces, recognizer=out / "recognizer_a.onnx", out=folder / "a.npz")
     reference(data, out)
-    for method, how in models(data, out).items():
+    for method, way in models(data, out).items():
         target = folder / f"{method}.parquet"
         if method != "faceqan" and not method.endswith("_network"):
-            done = write_scores(plan(faces, aligned=True, workers=1, **how), target)
+            done = write_scores(plan(faces, aligned=True, workers=1, **way), target)
             if not done.current:
                 print(f"{method}: {done.rows} labels", flush=True)
 
@@ -66,32 +67,31 @@ def scores(data: Path, out: Path) -> None:
 def read_test(out: Path, name: str, recognizer: str) -> Test:
     """A test set as the comparison has it: people are folders, the threshold is the set's own."""
     vectors = read_embeddings(out / f"scores_{name}" / f"{recognizer}.npz")
-    who = np.array([one.split("/")[0] for one in vectors.id.tolist()])
-    found = fiqa.evaluate("norm", vectors, fmr=FMR, draws=0).recognizers[0]
+    who = np.array([name.split("/")[0] for name in vectors.id.tolist()])
+    result = fiqa.evaluate("norm", vectors, fmr=FMR, draws=0).recognizers[0]
     return Test.of(
         f"{name}, {recognizer.upper()}",
         vectors,
         who,
-        found.threshold,
-        int(found.counts["nonmated"]),
+        result.threshold,
+        int(result.counts["nonmated"]),
     )
 
 
 def tables(data: Path, out: Path) -> None:
-    """Prints, for each set and recognizer: the method's own area, that of heads on its scores, and
-    what optimizing changes."""
+    """Prints, for each set and recognizer, the areas of methods, of heads, and of optimizing."""
     tests = {(name, r): read_test(out, name, r) for name in SETS for r in "ab"}
-    given = {
+    inputs = {
         key: raw_vectors(read_embeddings(out / f"scores_{key[0]}/a.npz"), test.ids)
         for key, test in tests.items()
     }
-    known = read_embeddings(out / "labels/a.npz")
+    embeddings = read_embeddings(out / "labels/a.npz")
     methods = sorted(file.stem for file in (out / "labels").glob("*.parquet"))
-    ask = partial(rows, out, known=known, tests=tests, given=given)
+    ask = partial(rows, out, embeddings=embeddings, tests=tests, inputs=inputs)
     with ProcessPoolExecutor(
         min(os.cpu_count() or 1, len(methods) or 1), mp_context=get_context("spawn")
     ) as pool:
-        found = list(pool.map(ask, methods))
+        results = list(pool.map(ask, methods))
     heads = [
         "prior",
         "itself",
@@ -99,10 +99,10 @@ def tables(data: Path, out: Path) -> None:
         *(f"change, theta {theta:g}" for theta in THETAS),
     ]
     for key, test in tests.items():
-        lines = sorted((one[key] for one in found), key=lambda line: str(line[1]))
+        lines = sorted((result[key] for result in results), key=lambda line: str(line[1]))
         title = (
-            f"{test.name} ({len(known.id)} labels; {HEADS} seeds; area to {LIMIT:g} over the FNMR"
-            f" of {test.fnmr:.4f})"
+            f"{test.name} ({len(embeddings.id)} labels; {HEADS} seeds; area to {LIMIT:g} over the"
+            f" FNMR of {test.fnmr:.4f})"
         )
         print(f"\n{Table('labels', title, heads, lines).markdown()}\n", flush=True)
 
@@ -110,24 +110,27 @@ def tables(data: Path, out: Path) -> None:
 def rows(
     out: Path,
     method: str,
-    known: Embeddings,
+    embeddings: Embeddings,
     tests: dict[tuple[str, str], Test],
-    given: dict[tuple[str, str], Floats],
+    inputs: dict[tuple[str, str], Floats],
 ) -> dict[tuple[str, str], list[Any]]:
     """A method's line under every test."""
-    label = read_quality(out / "labels" / f"{method}.parquet").at(known.id)
-    who = np.array([name.split("/")[0] for name in known.id.tolist()])
-    vectors = raw_vectors(known, known.id)
-    values = [label, *(optimize_labels(label, known.vector, who, theta=theta) for theta in THETAS)]
+    label = read_quality(out / "labels" / f"{method}.parquet").at(embeddings.id)
+    who = np.array([name.split("/")[0] for name in embeddings.id.tolist()])
+    vectors = raw_vectors(embeddings, embeddings.id)
+    values = [
+        label,
+        *(optimize_labels(label, embeddings.vector, who, theta=theta) for theta in THETAS),
+    ]
     layers = [[head(vectors, value, seed) for seed in range(HEADS)] for value in values]
     lines = {}
     for (name, r), test in tests.items():
         curves = [
-            [test.band_of(layer(given[name, r])[test.mated]) for layer in each] for each in layers
+            [test.band_of(layer(inputs[name, r])[test.mated]) for layer in each] for each in layers
         ]
         own = test.band(out / f"scores_{name}" / f"{method}.parquet")
         before = area(curves[0], LIMIT, relative=True)
-        changes = [change(one, curves[0]) for one in curves[1:]]
+        changes = [change(curve, curves[0]) for curve in curves[1:]]
         lines[name, r] = [
             method,
             area([own], LIMIT, relative=True).text(digits=3),

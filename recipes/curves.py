@@ -1,5 +1,7 @@
-"""For recipes that compare many labels: discard curves on one set of mated pairs with the same
-resamples of people, and heads that learn in a second."""
+"""For recipes that compare many labels: discard curves on the same pairs and resamples of people.
+
+And heads that learn in a second.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,12 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Area:
-    """An area (mean over the seeds of a regressor) and its resamples (R,)."""
+    """An area, the mean over the seeds of a regressor.
+
+    Attributes:
+        value: the area.
+        drawn: (R,) the same of each resample.
+    """
 
     value: float
     drawn: NDArray[np.float64]
@@ -45,8 +52,18 @@ class Area:
 
 @dataclass(frozen=True)
 class Test:
-    """One set under one recognizer: the ids, the mated pairs, their people and similarities, and
-    the threshold."""
+    """One set under one recognizer.
+
+    Attributes:
+        name: of the set.
+        ids: (N,) of its images.
+        mated: (P,2) rows of the mated pairs.
+        code: (P,) whose they are.
+        similarity: (P,) of the pairs.
+        threshold: at which they fail.
+        nonmated: how many non-mated pairs set it.
+        errors: pairs that fail.
+    """
 
     name: str
     ids: NDArray[np.str_]
@@ -61,8 +78,15 @@ class Test:
     def of(
         cls, name: str, vectors: Embeddings, who: NDArray[np.str_], threshold: float, nonmated: int
     ) -> Test:
-        """A set as a recognizer sees it: vectors, whose they are (N,), and a threshold with the
-        number of non-mated pairs that it was set on."""
+        """A set as a recognizer sees it.
+
+        Args:
+            name: of the set.
+            vectors: of its images.
+            who: (N,) whose they are.
+            threshold: to compare at.
+            nonmated: how many pairs it was set on.
+        """
         mated = mated_pairs(who).index
         similarity = pair_similarity(vectors.vector, mated)
         code = np.unique(who[mated[:, 0]], return_inverse=True)[1]
@@ -83,8 +107,7 @@ class Test:
         return self.errors / len(self.mated)
 
     def band(self, scores: Path) -> Band:
-        """The discard curve of a file of scores, with its resamples; the same resamples for every
-        file."""
+        """The discard curve of a file of scores; its resamples are the same for every file."""
         rows, place = np.unique(self.mated, return_inverse=True)
         return self.band_of(
             read_quality(scores).at(self.ids[rows])[place.reshape(self.mated.shape)]
@@ -107,8 +130,11 @@ class Test:
 
 
 def area(bands: list[Band], upto: float, *, relative: bool = False) -> Area:
-    """The mean area of some curves, x 10^3, or as the mean FNMR over that at discard 0, of each
-    draw its own; a band's areas are at every 200th."""
+    """The mean area of some curves, x 10^3, or as the mean FNMR over that at discard 0.
+
+    The latter is of each draw its own; a band's areas are at every 200th.
+    """
+    # A band's areas stand at every 200th of the discard fraction.
     place = round(200 * upto)
     values = [band.curve.area(upto, normalize="start" if relative else None) for band in bands]
     drawn = [band.areas[:, place] / (upto * band.fnmr[:, 0] if relative else 1) for band in bands]
@@ -133,14 +159,16 @@ def raw_vectors(vectors: Embeddings, ids: NDArray[np.str_]) -> Floats:
 def lower_in(new: list[Band], old: list[Band]) -> str:
     """In how many of the seeds the area to .95 falls."""
     falls = sum(
-        one.curve.area(0.95) < other.curve.area(0.95) for one, other in zip(new, old, strict=True)
+        band.curve.area(0.95) < other.curve.area(0.95) for band, other in zip(new, old, strict=True)
     )
     return f"{falls} of {len(new)} seeds"
 
 
 def head(vectors: Floats, label: Floats, seed: int) -> Callable[[Floats], Floats]:
-    """A linear output that has learned labels (N,), brought to 0..1, from vectors (N,D) by L1 and
-    Adam in batches of 128, at a rate that falls to 0."""
+    """A linear output that has learned labels (N,), brought to 0..1, from vectors (N,D).
+
+    By L1 and Adam in batches of 128, at a rate that falls to 0.
+    """
     import torch
 
     torch.manual_seed(seed)
@@ -160,4 +188,4 @@ def head(vectors: Floats, label: Floats, seed: int) -> Callable[[Floats], Floats
         (layer(inputs[batch])[:, 0] - target[batch]).abs().mean().backward()
         optimizer.step()
     weight, bias = layer.weight.detach().numpy()[0], float(layer.bias.detach())
-    return lambda given: np.asarray((given - mean) / std @ weight + bias, np.float32)
+    return lambda x: np.asarray((x - mean) / std @ weight + bias, np.float32)

@@ -1,7 +1,7 @@
 """The whole of fiqa on one real photograph, in under a minute: `make demo`.
 
 It takes the portrait that scikit-image carries (Eileen Collins, by NASA, public domain), scores it
-as `fiqa score` would, then spoils the face on purpose, in seven ways and five strengths each, to
+as `fiqa score` would, then degrades the face on purpose, in seven ways and five strengths each, to
 see whether the score falls and says why. It writes portrait.png, sheet.html (the contact sheet) and
 ladders.png.
 """
@@ -40,11 +40,10 @@ STEPS = 6
 
 
 def explained(scorer: Scorer, face: Faces, name: str) -> dict[str, Any]:
-    """Returns the row of the score table of one face in memory: what `fiqa score --explain` writes
-    for a file."""
+    """Returns the row of the score table of one face in memory, as `fiqa score --explain` does."""
     raw, why = scorer.assess(face)
     uqs = scorer.unified(raw)
-    known = {factor: float(why.quality[factor][0]) for factor in FACTORS} if why else {}
+    qualities = {factor: float(why.quality[factor][0]) for factor in FACTORS} if why else {}
     return {
         "path": name,
         "status": "ok",
@@ -52,14 +51,15 @@ def explained(scorer: Scorer, face: Faces, name: str) -> dict[str, Any]:
         "raw": float(raw[0]),
         "uqs": int(uqs[0]),
         "level": LEVELS[scorer.calibration.level(raw)[0]],
-        "factors": {factor: None if np.isnan(value) else value for factor, value in known.items()},
+        "factors": {
+            factor: None if np.isnan(value) else value for factor, value in qualities.items()
+        },
         "model": scorer.name,
     }
 
 
 def aligned_portrait(path: Path) -> Faces:
-    """Returns the one face of the portrait: found, chosen (dlib also reports a false face here),
-    aligned."""
+    """Returns the one face of the portrait, aligned; dlib also reports a false face here."""
     image = read_image(path)
     chosen, status = choose(detector("dlib").detect(image.pixels))
     if status != "ok":
@@ -81,7 +81,7 @@ def write_sheet(path: Path, cards: list[dict[str, Any]], crops: list[Any], comma
     page = sheet(
         cards,
         crops,
-        title="One portrait, and seven ways to spoil it",
+        title="One portrait, and seven ways to degrade it",
         footer=f"{command}; fiqa {fiqa.__version__}, recipes/demo.py",
     )
     with atomic_path(path) as aside:
@@ -117,7 +117,7 @@ def main() -> None:
         )
     )
 
-    # The same face, spoiled on purpose: the ladders.
+    # The same face, degraded on purpose: the ladders.
     face, scorer = aligned_portrait(portrait), fiqa.load()
     labels = ["clean", *(f"{strength:.0%}" for strength in np.linspace(0, 1, STEPS)[1:])]
     rungs = {kind: ladder(face, kind, steps=STEPS) for kind in LADDERS}
@@ -145,7 +145,7 @@ def main() -> None:
     }
     title = "Does the score see it, and say why?"
     lead = (
-        "One face, spoiled on purpose. Under each: quality 0..100, its level, the first reason"
+        "One face, degraded on purpose. Under each: quality 0..100, its level, the first reason"
         " given."
     )
     save_ladders_png(picture, options.out / "ladders.png", labels=labels, title=title, lead=lead)

@@ -12,10 +12,9 @@ from fiqa.data.store import read_sidecar
 
 
 def thresholds(labels: str) -> None:
-    """Prints the thresholds between the levels that a run of `fiqa label dmsfiqa` found, as its
-    option takes them."""
-    found = (read_sidecar(labels) or {})["found"]["thresholds"]
-    print(json.dumps(found))
+    """Prints the thresholds that a run of `fiqa label dmsfiqa` found, as its option takes them."""
+    cuts = (read_sidecar(labels) or {})["found"]["thresholds"]
+    print(json.dumps(cuts))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""The parts of recipes/label_transfer.sh that are more than one command: spoiled test images, and
-the tables.
+"""The parts of recipes/label_transfer.sh that are more than one command: test images, tables.
 
-python recipes/label_transfer.py sets runs/transfer python recipes/label_transfer.py labels
-runs/transfer python recipes/label_transfer.py heads runs/transfer python recipes/label_transfer.py
-tables runs/transfer SEED ... python recipes/label_transfer.py times runs/transfer
-../shared/data/models/lightqnet-dm100.pb
+python recipes/label_transfer.py sets runs/transfer
+python recipes/label_transfer.py labels runs/transfer
+python recipes/label_transfer.py heads runs/transfer
+python recipes/label_transfer.py tables runs/transfer SEED ...
+python recipes/label_transfer.py times runs/transfer ../shared/data/models/lightqnet-dm100.pb
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from fiqa.functional.table import Table
 from fiqa.methods.label_optimization import optimize_labels
 from fiqa.types import Faces
 
-SPOIL_SEED = 7
+DEGRADE_SEED = 7
 LIMITS = (0.3, 0.95)
-SETS = ("lfw", "spoiled")
+SETS = ("lfw", "degraded")
 RECOGNIZERS = {"a": "same recognizer", "b": "other recognizer"}
 METHODS = ("analytic", "lightqnet", "cr_fiqa")
 THETAS = (0.0, 0.001, 0.005, 0.02)
@@ -44,22 +44,24 @@ its labels."""
 
 
 def sets(out: Path) -> None:
-    """Writes the manifests of the two test sets and of their images to score, which are those of
-    people with two or more; and the spoiled copies, made as a camera of the preset web might
-    deliver them."""
-    known = pl.read_csv(out / "test.csv")
+    """Writes the manifests of the two test sets and of their scored images; makes the copies.
+
+    Scored are people with two images or more; the degraded copies are as a camera of the preset
+    web might deliver them.
+    """
+    table = pl.read_csv(out / "test.csv")
     paths = []
-    for source, name in known.select("path", "id").iter_rows():
-        place = out / "spoiled/faces" / f"{name}.png"
+    for source, name in table.select("path", "id").iter_rows():
+        place = out / "degraded/faces" / f"{name}.png"
         paths.append(str(place))
         if not place.is_file():
             place.parent.mkdir(parents=True, exist_ok=True)
             clean = Faces(read_image(source).pixels[None])
             write_image(
-                place, np.asarray(random_degradation(clean, "web", seed=SPOIL_SEED).crops[0])
+                place, np.asarray(random_degradation(clean, "web", seed=DEGRADE_SEED).crops[0])
             )
     mated = pl.col("identity").is_duplicated()
-    for folder, faces in (("lfw", known), ("spoiled", known.with_columns(path=pl.Series(paths)))):
+    for folder, faces in (("lfw", table), ("degraded", table.with_columns(path=pl.Series(paths)))):
         faces.write_csv(out / folder / "faces.csv")
         faces.filter(mated).write_csv(out / folder / "scored.csv")
 
@@ -68,7 +70,7 @@ def labels(out: Path) -> None:
     """Prints how far optimizing has moved the labels."""
     rows = []
     for method in METHODS:
-        found = (read_sidecar(out / "optimized" / f"{method}.parquet") or {})["found"]
+        numbers = (read_sidecar(out / "optimized" / f"{method}.parquet") or {})["found"]
         keys = (
             "mean_absolute_move",
             "largest_move",
@@ -76,7 +78,7 @@ def labels(out: Path) -> None:
             "mated_agreement_before",
             "mated_agreement_after",
         )
-        rows.append([method, found["images"], *(found[key] for key in keys)])
+        rows.append([method, numbers["images"], *(numbers[key] for key in keys)])
     columns = [
         "prior",
         "images",
@@ -98,20 +100,23 @@ def labels(out: Path) -> None:
 
 
 def read_test(out: Path, name: str, recognizer: str) -> Test:
-    """Reads a set. Its threshold is that of all non-mated pairs of the images as they are: spoiled
-    images are compared at it too, as in use, because between themselves the worst are so alike that
-    no threshold of theirs would let a mated pair pass."""
+    """Reads a set, with the threshold of all non-mated pairs of the images as they are.
+
+    Degraded images are compared at it too, as in use: between themselves the worst are so alike
+    that no threshold of theirs would let a mated pair pass.
+    """
     faces = pl.read_csv(out / name / "faces.csv")
     clean, vectors = (
-        read_embeddings(out / one / "embeddings" / f"{recognizer}.npz") for one in ("lfw", name)
+        read_embeddings(out / folder / "embeddings" / f"{recognizer}.npz")
+        for folder in ("lfw", name)
     )
-    found = fiqa.evaluate("norm", clean, faces=out / "lfw/faces.csv", fmr=FMR, draws=0).recognizers[
-        0
-    ]
+    result = fiqa.evaluate(
+        "norm", clean, faces=out / "lfw/faces.csv", fmr=FMR, draws=0
+    ).recognizers[0]
     person = dict(faces.select("id", "identity").iter_rows())
     who = np.array([person[name] for name in vectors.id.tolist()])
     return Test.of(
-        f"{name} {recognizer}", vectors, who, found.threshold, int(found.counts["nonmated"])
+        f"{name} {recognizer}", vectors, who, result.threshold, int(result.counts["nonmated"])
     )
 
 
@@ -123,56 +128,59 @@ def regressors(quality: Path, method: str, kind: str, seeds: Sequence[str]) -> l
 def curves(folder: Path, test: Test, seeds: Sequence[str]) -> dict[tuple[str, str], list[Band]]:
     """(method, baseline, prior or optimized) -> its curves."""
     quality = folder / "quality"
-    found = {}
+    bands = {}
     for method in METHODS:
         for kind in ("prior", "optimized"):
-            found[method, kind] = [
+            bands[method, kind] = [
                 test.band(path) for path in regressors(quality, method, kind, seeds)
             ]
         own = (
             [test.band(quality / f"{method}.baseline.parquet")]
             if method in OWN_SCORE
-            else found[method, "prior"]
+            else bands[method, "prior"]
         )
-        found[method, "baseline"] = own
-    return found
+        bands[method, "baseline"] = own
+    return bands
 
 
 def heads(out: Path) -> None:
-    """Prints what optimizing is worth where training is cheap: the recognizer stays as it is, a
-    linear output learns from its vectors, with five seeds."""
-    known = read_embeddings(out / "a.npz")
-    wanted = pl.read_csv(out / "train.csv").select("id", "identity")
-    rows = find_ids(wanted["id"].to_list(), known.id)
-    vectors = raw_vectors(known, known.id[rows])
+    """Prints what optimizing is worth where training is cheap.
+
+    The recognizer stays as it is, and a linear output learns from its vectors, with five seeds.
+    """
+    embeddings = read_embeddings(out / "a.npz")
+    people = pl.read_csv(out / "train.csv").select("id", "identity")
+    rows = find_ids(people["id"].to_list(), embeddings.id)
+    vectors = raw_vectors(embeddings, embeddings.id[rows])
     tests = {name: read_test(out, name, "b") for name in SETS}
-    given = {
+    inputs = {
         name: raw_vectors(read_embeddings(out / name / "embeddings/a.npz"), test.ids)
         for name, test in tests.items()
     }
     lines = []
     for method in METHODS:
-        label = read_quality(out / "prior" / f"{method}.parquet").at(known.id[rows])
+        label = read_quality(out / "prior" / f"{method}.parquet").at(embeddings.id[rows])
         before: list[list[Band]] = []
         for theta in THETAS:
             value = (
-                optimize_labels(label, vectors, wanted["identity"].to_numpy(), theta=theta)
+                optimize_labels(label, vectors, people["identity"].to_numpy(), theta=theta)
                 if theta
                 else label
             )
             layers = [head(vectors, value, seed) for seed in range(HEADS)]
             bands = [
-                [test.band_of(layer(given[name])[test.mated]) for layer in layers]
+                [test.band_of(layer(inputs[name])[test.mated]) for layer in layers]
                 for name, test in tests.items()
             ]
+            # The first theta is 0, the labels as they are: what all others are compared with.
             before = bands if not theta else before
-            cells = [area(one, 0.95).text() for one in bands]
+            cells = [area(new, 0.95).text() for new in bands]
             change = [
-                (area(one, 0.95) - area(old, 0.95)).text("+") if theta else ""
-                for one, old in zip(bands, before, strict=True)
+                (area(new, 0.95) - area(old, 0.95)).text("+") if theta else ""
+                for new, old in zip(bands, before, strict=True)
             ]
             lower = [
-                lower_in(one, old) if theta else "" for one, old in zip(bands, before, strict=True)
+                lower_in(new, old) if theta else "" for new, old in zip(bands, before, strict=True)
             ]
             lines.append(
                 [
@@ -235,11 +243,11 @@ def _ablation(bands: Bands, limit: float) -> Table:
         for kind in ("prior", "change"):
             cells = [
                 (
-                    area(one[method, "prior"], limit).text()
+                    area(methods[method, "prior"], limit).text()
                     if kind == "prior"
-                    else _change(one, method, "optimized", "prior", limit)
+                    else _change(methods, method, "optimized", "prior", limit)
                 )
-                for one in bands.values()
+                for methods in bands.values()
             ]
             rows.append([method, kind, *cells])
     columns = ["method", "regressor on prior labels", *(" ".join(key) for key in bands)]
@@ -256,8 +264,8 @@ def _seeds(bands: Bands, limit: float) -> Table:
     for method in METHODS:
         for kind in ("prior", "optimized"):
             values = [
-                [1000 * band.curve.area(limit) for band in one[method, kind]]
-                for one in bands.values()
+                [1000 * band.curve.area(limit) for band in methods[method, kind]]
+                for methods in bands.values()
             ]
             rows.append(
                 [method, kind, *(" / ".join(f"{value:.2f}" for value in each) for each in values)]
@@ -272,14 +280,13 @@ def _seeds(bands: Bands, limit: float) -> Table:
 
 
 def _change(
-    one: Mapping[tuple[str, str], list[Band]], method: str, new: str, old: str, limit: float
+    methods: Mapping[tuple[str, str], list[Band]], method: str, new: str, old: str, limit: float
 ) -> str:
-    return (area(one[method, new], limit) - area(one[method, old], limit)).text("+")
+    return (area(methods[method, new], limit) - area(methods[method, old], limit)).text("+")
 
 
 def times(out: Path, lightqnet: str) -> None:
-    """Prints Table IV: time per image of each method and of the regressor, turn about in one
-    process."""
+    """Prints Table IV: time per image of each method and of the regressor, in one process."""
     files = pl.read_csv(out / "test.csv")["path"].to_list()[:32]
     crops = np.stack([read_image(file).pixels for file in files])
     scorers = {

@@ -17,12 +17,12 @@ if [ ! -d "$data/lfw" ]; then
   exit 0
 fi
 
-# Images: pins to train on, the people of LFW's peopleDevTest to report on, once as they are and once spoiled as the web would (for want of XQLFW).
+# Images: pins to train on, the people of LFW's peopleDevTest to report on, once as they are and once degraded as the web would (for want of XQLFW).
 $py recipes/splits.py "$data" "$out" --only pins --every "$every"
-mkdir -p "$out"/{prior,optimized,runs,models} "$out"/{lfw,spoiled}/{quality,embeddings}
+mkdir -p "$out"/{prior,optimized,runs,models} "$out"/{lfw,degraded}/{quality,embeddings}
 $py recipes/label_transfer.py sets "$out"
 fiqa embed "$out/train.csv" --recognizer "$out/recognizer_a.onnx" -o "$out/a.npz"
-for set in lfw spoiled; do
+for set in lfw degraded; do
   for r in a b; do
     fiqa embed "$out/$set/faces.csv" --recognizer "$out/recognizer_$r.onnx" -o "$out/$set/embeddings/$r.npz"
   done
@@ -47,7 +47,7 @@ for seed in ${SEEDS:-0 1}; do
         --set "data.cache=$out" --set "model.weights=$data/models/recognizer_a.pt" --set "seed=$seed" \
         --set optim.batch=32 --set run.evaluate=5 -o "$out/runs/$name"
       fiqa export "$out/runs/$name" --runs 5 -o "$out/models/$name.onnx"
-      for set in lfw spoiled; do
+      for set in lfw degraded; do
         fiqa score "$out/$set/scored.csv" --aligned --model "$out/models/$name.onnx" -o "$out/$set/quality/$name.parquet"
       done
     done
@@ -55,7 +55,7 @@ for seed in ${SEEDS:-0 1}; do
 done
 
 # The methods themselves on the test, where they need no more than the crop. A student of CR-FIQA's labels is CR-FIQA, so there the regressor is the baseline.
-for set in lfw spoiled; do
+for set in lfw degraded; do
   fiqa score "$out/$set/scored.csv" --aligned --model analytic -o "$out/$set/quality/analytic.baseline.parquet"
   fiqa score "$out/$set/scored.csv" --aligned --model "$lightqnet" -o "$out/$set/quality/lightqnet.baseline.parquet"
 done

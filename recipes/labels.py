@@ -1,8 +1,7 @@
-"""The parts of recipes/labels.sh that are more than one command: which images, and the tables at
-its end.
+"""The parts of recipes/labels.sh that are more than one command: which images, and the tables.
 
-python recipes/labels.py prepare ../shared/data runs/labels python recipes/labels.py table
-runs/labels
+python recipes/labels.py prepare ../shared/data runs/labels
+python recipes/labels.py table runs/labels
 """
 
 from __future__ import annotations
@@ -28,8 +27,7 @@ SHOWN, CELL = 12, 80
 
 
 def prepare(data: Path, out: Path) -> None:
-    """Writes the list of images, and puts the recognizers with their cards into the output
-    folder."""
+    """Writes the list of images, and puts the recognizers with their cards beside it."""
     images = [
         image
         for name in people(data, "Train")
@@ -48,12 +46,12 @@ def table(out: Path) -> None:
         for path in sorted((out / kind).glob("*.parquet"))
     }
     b = read_embeddings(out / "b.npz")
-    found = fiqa.evaluate(labels, b, faces=out / "faces.parquet", draws=100, limits=(0.3, 0.95))
-    write_report(found, out / "report")
-    under = found.recognizers[0]
+    numbers = fiqa.evaluate(labels, b, faces=out / "faces.parquet", draws=100, limits=(0.3, 0.95))
+    write_report(numbers, out / "report")
+    under = numbers.recognizers[0]
     print(
-        f"{found.counts['images']} images, {found.counts['identities']} people, recognizer B; iso,"
-        " FMR 1e-3"
+        f"{numbers.counts['images']} images, {numbers.counts['identities']} people, recognizer B;"
+        " iso, FMR 1e-3"
     )
     print(
         f"FNMR at discard 0: {under.fnmr:.4f} of {int(under.counts['mated'])} mated pairs;"
@@ -70,8 +68,8 @@ def table(out: Path) -> None:
         print(f"{curve.name:<24}{areas[0]:>24}{areas[1]:>24}{f'{left} of {kept}':>22}")
     agreement(
         {
-            name.removesuffix(".baseline"): one
-            for name, one in labels.items()
+            name.removesuffix(".baseline"): quality
+            for name, quality in labels.items()
             if name.endswith(".baseline")
         }
     )
@@ -89,21 +87,24 @@ def interval(area: object) -> str:
 
 def agreement(labels: dict[str, Quality]) -> None:
     """Prints Spearman's rho between every two label sets, over the images that all have."""
-    shared = sorted(set.intersection(*(set(one.id.tolist()) for one in labels.values())))
-    values = {name: one.at(np.array(shared)) for name, one in labels.items()}
+    shared = sorted(set.intersection(*(set(quality.id.tolist()) for quality in labels.values())))
+    values = {name: quality.at(np.array(shared)) for name, quality in labels.items()}
     print(
         f"\nSpearman's rho between labels, {len(shared)} images\n{'':<12}"
         + "".join(f"{name:>11}" for name in values)
     )
-    for name, one in values.items():
+    for name, quality in values.items():
         print(
-            f"{name:<12}" + "".join(f"{spearman(one, other):>11.2f}" for other in values.values())
+            f"{name:<12}"
+            + "".join(f"{spearman(quality, other):>11.2f}" for other in values.values())
         )
 
 
 def sheet(labels: dict[str, Quality], out: Path) -> None:
-    """Writes sheet.png: for each label set the best, middle and worst faces among people with ten
-    images or more. For your eyes; the faces are real."""
+    """Writes sheet.png: for each label set the best, middle and worst faces.
+
+    They are of people with ten images or more. For your eyes; the faces are real.
+    """
     from fiqa.data.images import read_image
 
     faces = read_manifest(out / "faces.parquet")
@@ -114,25 +115,25 @@ def sheet(labels: dict[str, Quality], out: Path) -> None:
         for i, p, who in zip(faces.id, faces.path, faces.identity, strict=True)
         if str(who) in many
     }
-    chosen = {name: one for name, one in labels.items() if name.endswith(".baseline")}
+    chosen = {name: quality for name, quality in labels.items() if name.endswith(".baseline")}
     picture = Picture(140 + 3 * (SHOWN * CELL + 30), 50 + len(chosen) * (CELL + 12))
     for k, part in enumerate(("worst", "middle", "best")):
         picture.text(140 + k * (SHOWN * CELL + 30), 14, part, 18, bold=True)
-    for line, (name, one) in enumerate(chosen.items()):
+    for line, (name, quality) in enumerate(chosen.items()):
         top = 50 + line * (CELL + 12)
         picture.text(8, top + 30, name.removesuffix(".baseline"), 16)
-        for k, rows in enumerate(strips(one, paths)):
+        for k, rows in enumerate(strips(quality, paths)):
             for at, row in enumerate(rows):
-                crop = read_image(paths[str(one.id[row])]).pixels
+                crop = read_image(paths[str(quality.id[row])]).pixels
                 picture.crop(140 + k * (SHOWN * CELL + 30) + at * CELL, top, crop, CELL - 2)
     picture.save(out / "sheet.png")
     print(f"\n{out / 'sheet.png'}: worst, middle and best faces by each label")
 
 
-def strips(one: Quality, known: dict[str, str]) -> list[NDArray[np.int64]]:
+def strips(quality: Quality, paths: dict[str, str]) -> list[NDArray[np.int64]]:
     """Rows of the worst, the middle and the best faces."""
-    rows = np.array([row for row, name in enumerate(one.id.tolist()) if name in known])
-    order = rows[np.argsort(one.value[rows], kind="stable")]
+    rows = np.array([row for row, name in enumerate(quality.id.tolist()) if name in paths])
+    order = rows[np.argsort(quality.value[rows], kind="stable")]
     half = (len(order) - SHOWN) // 2
     return [order[:SHOWN], order[half : half + SHOWN], order[-SHOWN:]]
 

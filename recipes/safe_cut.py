@@ -81,43 +81,44 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=1_000_000)
     parser.add_argument("--people", type=int, default=1_000_000)
     parser.add_argument("--splits", type=int, default=30)
-    given = parser.parse_args()
-    wanted = given.fnmr or [0.01, 0.02]
-    evidence = gather(given.quality, given.embeddings)
+    options = parser.parse_args()
+    rates = options.fnmr or [0.01, 0.02]
+    evidence = gather(options.quality, options.embeddings)
     quality, rng = evidence.scores[0].value, np.random.default_rng(0)
-    taken = chosen(evidence.identity, given.most, given.people, rng)
+    taken = chosen(evidence.identity, options.most, options.people, rng)
     people = np.unique(evidence.identity[taken])
     outcomes: dict[tuple[float, str], list[tuple[float, float]]] = {
-        (w, k): [] for w in wanted for k in ("plain", "safe")
+        (w, k): [] for w in rates for k in ("plain", "safe")
     }
-    for split in range(given.splits):
+    for split in range(options.splits):
         first = np.isin(evidence.identity[taken], rng.permutation(people)[: len(people) // 2])
-        ours = half(evidence, taken[first], quality, given.fmr, split)
-        curve = cut_curve(ours, given.confidence)
-        for rate in wanted:
+        ours = half(evidence, taken[first], quality, options.fmr, split)
+        curve = cut_curve(ours, options.confidence)
+        for rate in rates:
             safe = safe_cut(ours, curve, fnmr=rate).effect
             cuts = {"plain": ours.scale.lowest(rate), "safe": np.inf if safe is None else safe.cut}
             for kind, cut in cuts.items():
                 if np.isfinite(cut):
+                    # At the threshold of the half that chose: in use nobody sets it anew.
                     other = fnmr_on(evidence, taken[~first], quality, cut, ours.threshold)
                     outcomes[rate, kind].append((other, ours.scale.coverage(cut)))
     print(
-        f"{len(taken):,} images of {len(people):,} people, {given.splits} splits in halves, FMR"
-        f" {given.fmr:g}"
+        f"{len(taken):,} images of {len(people):,} people, {options.splits} splits in halves, FMR"
+        f" {options.fmr:g}"
     )
     print(
         "| wanted FNMR | cut | splits with a cut | misses | median FNMR of the others | images"
         " kept |"
     )
     print("|---:|---|---:|---:|---:|---:|")
-    for (rate, kind), found in outcomes.items():
-        if not found:
+    for (rate, kind), results in outcomes.items():
+        if not results:
             print(f"| {rate:g} | {kind} | 0 | – | – | – |")
             continue
-        other, kept = np.array(found).T
+        other, kept = np.array(results).T
         misses = int(np.sum(other > rate))
         print(
-            f"| {rate:g} | {kind} | {len(found)} | {misses} | {np.median(other):.4f} |"
+            f"| {rate:g} | {kind} | {len(results)} | {misses} | {np.median(other):.4f} |"
             f" {np.median(kept):.1%} |",
             flush=True,
         )

@@ -50,6 +50,7 @@ def people(data: Path, part: str) -> list[str]:
 
 def training(data: Path, only: str | None = None) -> list[Path]:
     """Folders of the people to train on, none of whom is in the test."""
+    # The two sets spell some names in other cases.
     held = {name.lower() for name in people(data, "Test")}
     parts = {
         "lfw": [data / "lfw/aligned" / name for name in people(data, "Train")],
@@ -74,11 +75,11 @@ def write_faces(folders: Iterable[Path], file: Path, every: int = 1) -> int:
 
 def write_recognizers(data: Path, out: Path) -> None:
     """Puts the recognizers with their cards into the output folder."""
-    for name, known in CARDS.items():
+    for name, card in CARDS.items():
         place = out / f"recognizer_{name}.onnx"
         if not place.is_file():
             shutil.copyfile(data / "models" / place.name, place)
-            describe(place, known)
+            describe(place, card)
 
 
 def main() -> None:
@@ -90,10 +91,10 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--only", choices=("lfw", "pins"))
     parser.add_argument("--every", type=int, default=1)
-    given = parser.parse_args()
-    data, out = given.data, given.out
+    options = parser.parse_args()
+    data, out = options.data, options.out
     out.mkdir(parents=True, exist_ok=True)
-    count = write_faces(training(data, given.only), out / "train.csv", given.every)
+    count = write_faces(training(data, options.only), out / "train.csv", options.every)
     held = write_faces(
         [data / "lfw/aligned" / name for name in people(data, "Test")], out / "test.csv"
     )

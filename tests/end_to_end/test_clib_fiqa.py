@@ -69,7 +69,7 @@ def made(root, tmp_path, monkeypatch) -> Path:
     faces.select("id").with_columns(
         value=value, **{k: pl.Series(v) for k, v in words.items()}
     ).write_parquet(out / "labels.parquet")
-    for test in ("clean", "spoiled"):
+    for test in ("clean", "degraded"):
         folder = tmp_path / "peers" / f"scores_{test}"
         folder.mkdir(parents=True)
         for r in "ab":

@@ -58,23 +58,23 @@ def test_nobody_of_the_test_is_trained_on(part, data, tmp_path):
     ]  # fmt: skip
 
 
-def test_spoiled_copies_keep_their_names(part, data, tmp_path):
+def test_degraded_copies_keep_their_names(part, data, tmp_path):
     splits, transfer = part("splits"), part("label_transfer")
     splits.write_faces(
         [data / "lfw/aligned" / name for name in ("Ada", "Bob")], tmp_path / "test.csv"
     )
-    for name in ("lfw", "spoiled"):
+    for name in ("lfw", "degraded"):
         (tmp_path / name).mkdir(exist_ok=True)
     transfer.sets(tmp_path)
-    spoiled, clean = (fiqa.scan(tmp_path / name) for name in ("spoiled/faces.csv", "test.csv"))
-    assert spoiled.id.tolist() == clean.id.tolist()
-    assert (spoiled.status == "ok").all()
-    for name in ("lfw", "spoiled"):
+    degraded, clean = (fiqa.scan(tmp_path / name) for name in ("degraded/faces.csv", "test.csv"))
+    assert degraded.id.tolist() == clean.id.tolist()
+    assert (degraded.status == "ok").all()
+    for name in ("lfw", "degraded"):
         assert fiqa.scan(tmp_path / name / "scored.csv").id.tolist() == clean.id.tolist()[1:], (
             "Ada has no mate"
         )
     assert any(
-        a != b for a, b in zip(spoiled.columns["sha256"], clean.columns["sha256"], strict=True)
+        a != b for a, b in zip(degraded.columns["sha256"], clean.columns["sha256"], strict=True)
     )
 
 
@@ -83,7 +83,7 @@ def transfer_run(tmp_path: Path, rng) -> Path:
     """What recipes/label_transfer.sh leaves for its tables: two sets, two recognizers, scores of
     baselines and of regressors with two seeds."""
     ids = [f"p{person}/{k}" for person in range(20) for k in range(5)]
-    for name in ("lfw", "spoiled"):
+    for name in ("lfw", "degraded"):
         folder = tmp_path / name
         (folder / "embeddings").mkdir(parents=True)
         (folder / "quality").mkdir()

@@ -1,4 +1,4 @@
-"""Scores that must not change unnoticed: one portrait, spoiled in three ways, by the methods that
+"""Scores that must not change unnoticed: one portrait, degraded in three ways, by the methods that
 need nothing but the package.
 
 `python tests/golden/test_scores.py` writes scores.json anew, after a change that was meant to
@@ -24,7 +24,7 @@ LANDMARKS = [[204.2, 100.3], [247.1, 102.3], [224.5, 125.8], [205.6, 150.1], [24
 """Eyes, nose and corners of the mouth in scikit-image's portrait, as the dlib detector finds
 them."""
 METHODS = ("fiqa", "analytic", "laplacian")
-SPOILED = {"clean": 0.0, "blur": 0.6, "low_light": 0.6, "jpeg": 0.8}
+DEGRADED = {"clean": 0.0, "blur": 0.6, "low_light": 0.6, "jpeg": 0.8}
 
 
 def computed() -> dict[str, dict[str, dict[str, float]]]:
@@ -35,7 +35,7 @@ def computed() -> dict[str, dict[str, dict[str, float]]]:
     for method in METHODS:
         scorer = fiqa.load(method)
         found[method] = {}
-        for kind, strength in SPOILED.items():
+        for kind, strength in DEGRADED.items():
             face = degrade(clean, kind, strength, seed=0) if strength else clean
             numbers = {"score": float(scorer.score(face)[0])}
             if method != "laplacian":
@@ -51,7 +51,7 @@ def computed() -> dict[str, dict[str, dict[str, float]]]:
 def test_scores_are_those_that_were_written() -> None:
     wanted, found = json.loads(GOLDEN.read_text()), computed()
     assert found.keys() == wanted.keys() == set(METHODS)
-    for method, kind in product(METHODS, SPOILED):
+    for method, kind in product(METHODS, DEGRADED):
         # another build of OpenCV may round a pixel otherwise
         assert found[method][kind] == pytest.approx(wanted[method][kind], rel=0.01, abs=0.005), (
             method,

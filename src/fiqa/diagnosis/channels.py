@@ -1,5 +1,4 @@
-"""Whether crops have red and blue in each other's place, as OpenCV's BGR does when it is saved as
-RGB."""
+"""Whether crops have red and blue swapped, as OpenCV's BGR does when it is saved as RGB."""
 
 from __future__ import annotations
 
@@ -23,10 +22,12 @@ _MIDDLE = (slice(40, 90), slice(30, 82))
 
 @dataclass(frozen=True)
 class Channels:
-    """Two signs of swapped channels, over `crops` faces of color.
+    """Two signs of swapped channels.
 
-    `bluer` is the share of the crops whose middle is bluer than red: of no skin it is, under white
-    light. `better` is the share whose score rises when red and blue change places.
+    Attributes:
+        crops: faces of color that were looked at.
+        bluer: share of them whose middle is bluer than red: of no skin it is, under white light.
+        better: share of them whose score rises when red and blue change places.
     """
 
     crops: int
@@ -76,6 +77,7 @@ def channels(images: Manifest, *, limits: Limits | None = None) -> Channels:
         return Channels(len(read), 0.0, 0.0)
     crops, scorer = np.stack(read), load()
     plain, swapped = scorer.score(crops), scorer.score(crops, color="BGR")
+    # The better of the two orders: in the wrong one a face may look like none.
     face = scorer.unified(np.maximum(plain, swapped)) >= _FACE_UQS
     middle = crops[face][:, _MIDDLE[0], _MIDDLE[1]].astype(np.float64).mean(axis=(1, 2))
     if not len(middle):

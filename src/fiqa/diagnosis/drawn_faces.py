@@ -20,8 +20,11 @@ Color = tuple[float, ...]
 
 
 def drawn_faces(count: int, *, seed: int = 0) -> Faces:
-    """Returns `count` different drawn faces, (N,112,112,3), their landmarks those of the alignment
-    template.
+    """Returns different drawn faces, (N,112,112,3), with the landmarks of the alignment template.
+
+    Args:
+        count: how many.
+        seed: of everything that differs.
 
     Raises:
         InputError: a negative count or seed.
@@ -60,6 +63,7 @@ def _face(rng: np.random.Generator) -> NDArray[np.uint8]:
     mouth, half = (corner_left + corner_right) / 2, (corner_right[0] - corner_left[0]) / 2
     _ellipse(image, mouth, (half, rng.uniform(3.0, 5.5)), tuple(skin * (0.85, 0.5, 0.5)))
     _ellipse(image, mouth, (half * 0.95, 0.8), tuple(skin * 0.3))
+    # Light from one side, softened edges and grain: without them every face is equally sharp.
     light = 1.0 + rng.uniform(-0.12, 0.12) * np.linspace(-1, 1, _SIZE)[None, :, None]
     lit = cv2.GaussianBlur(image, (0, 0), 0.6) * light + rng.normal(0, 3, image.shape)
     return np.clip(np.rint(lit), 0, 255).astype(np.uint8)

@@ -29,7 +29,7 @@ class FolderReport:
     """Counts over a folder of images; every image was decoded.
 
     Attributes:
-        images: rows.
+        images: how many there are.
         statuses: status -> count, ok included.
         failed: (path, status) of each image that cannot be read.
         duplicates: groups of ids with equal bytes.
@@ -38,7 +38,7 @@ class FolderReport:
         small: images with a side below 112 pixels.
         formats, bits, modality: value -> count.
         many_frames: animated or multi-page files.
-        identities: count.
+        identities: how many there are.
         single: identities with one readable image.
         conflicts: duplicate groups that lie under more than one identity.
         notes: code of fiqa.vocabulary.NOTES -> images whose pixels had to be converted or guessed.
@@ -67,8 +67,7 @@ class FolderReport:
         return not self.failed and not self.conflicts
 
     def lines(self) -> list[str]:
-        """Returns the report as lines of text; long lists are cut after five entries, with their
-        length."""
+        """Returns the report as lines of text; long lists are cut after five entries."""
         text = [f"images: {self.images} ({_counts(self.statuses)})"]
         text += [
             f"  {status}: {path!r}. {STATUSES[status]}" for path, status in self.failed[:_SHOWN]
@@ -110,8 +109,9 @@ def folder_report(
     limits: Limits | None = None,
     progress: Progress = False,
 ) -> FolderReport:
-    """Returns what there is to know of the images below `paths` before scoring them; decodes each
-    one.
+    """Returns what there is to know of the images below `paths` before scoring them.
+
+    Each image is decoded.
 
     Args:
         paths: files, folders, list files, manifests.
@@ -122,16 +122,19 @@ def folder_report(
         ReadError: a list file or manifest cannot be read.
         InputError: `paths` is empty.
     """
-    seen = scan(paths, decode=True, limits=limits, progress=progress)
-    good = seen.take(seen.status == "ok")
+    images = scan(paths, decode=True, limits=limits, progress=progress)
+    # Sizes, formats and duplicates are of what can be read; a broken file has none.
+    good = images.take(images.status == "ok")
     groups = _duplicates(good)
     owner = dict(zip(good.id.tolist(), good.identity.tolist(), strict=True))
     people = Counter(name for name in good.identity.tolist() if name)
     width, height = good.columns["width"], good.columns["height"]
     return FolderReport(
-        images=len(seen),
-        statuses=_tally(seen.status),
-        failed=[(str(p), str(s)) for p, s in zip(seen.path, seen.status, strict=True) if s != "ok"],
+        images=len(images),
+        statuses=_tally(images.status),
+        failed=[
+            (str(p), str(s)) for p, s in zip(images.path, images.status, strict=True) if s != "ok"
+        ],
         duplicates=groups,
         conflicts=[group for group in groups if len({owner[name] for name in group}) > 1],
         sizes={name: _range(good.columns[name]) for name in ("width", "height", "bytes")}

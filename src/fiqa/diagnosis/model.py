@@ -41,14 +41,20 @@ PROBE_KINDS = (
 """The degradations that must lower a quality and move a recognizer's vector."""
 _MILD, _STRONG = 0.3, 1.0
 _DRAWN = 16
+# Ten times the rounding of float32: another batch size may change the order of sums, no more.
 _SAME = 1e-6
 Crops = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Check:
-    """One finding. `verdict` is ok, problem, or note (a fact that is not judged); `detail` has what
-    was measured."""
+    """One finding.
+
+    Attributes:
+        name: what was looked at.
+        verdict: ok, problem, or note (a fact that is not judged).
+        detail: what was measured.
+    """
 
     name: str
     verdict: str
@@ -57,7 +63,13 @@ class Check:
 
 @dataclass(frozen=True)
 class ModelReport:
-    """Every check of a model file; `probe` says which faces it was run on."""
+    """Every check of a model file.
+
+    Attributes:
+        path: of the file.
+        probe: which faces it was run on, in words.
+        checks: the findings.
+    """
 
     path: str
     probe: str
@@ -110,27 +122,31 @@ def model_report(
             "nothing",
             [Check("file and card", "problem", str(error).replace("\n\n", " "))],
         )
-    found = [
+    findings = [
         Check(
             "file and card",
             "ok",
             f"{model.card.kind} {model.card.name!r}, sha256 {model.sha256[:12]}... as on its card",
         )
     ]
-    found.append(Check("telemetry", "note", telemetry_line(runtime_version())))
+    findings.append(Check("telemetry", "note", telemetry_line(runtime_version())))
     if not model.card.license:
-        found.append(Check("license", "note", "the card names none"))
+        findings.append(Check("license", "note", "the card names none"))
     shown = drawn_faces(_DRAWN) if faces is None else faces
     try:
-        found += _probed(model, shown, judged=faces is not None, seed=seed)
+        findings += _probed(model, shown, judged=faces is not None, seed=seed)
     except FiqaError as error:
-        found.append(Check("running it", "problem", str(error).replace("\n\n", " ")))
-    return ModelReport(os.fspath(path), probe, found)
+        findings.append(Check("running it", "problem", str(error).replace("\n\n", " ")))
+    return ModelReport(os.fspath(path), probe, findings)
 
 
 def probe_faces(paths: str | os.PathLike[str], most: int) -> Faces:
-    """Returns at most `most` aligned crops, taken evenly from those below `paths` that can be read,
-    at 112x112. Raises ReadError as fiqa.scan."""
+    """Returns at most `most` aligned crops at 112x112, taken evenly from those below `paths`.
+
+    Crops that cannot be read are left out.
+
+    Raises: as fiqa.scan.
+    """
     table = CropTable.of(paths, Limits())
     step = max(1.0, len(table) / most)
     read = (table.read(int(i * step))[1] for i in range(min(most, len(table))))
@@ -153,7 +169,7 @@ def _quality(scorer: OnnxScorer, faces: Faces, judged: bool, seed: int) -> list[
         return [finite]
     deviation = float(clean.std())
     varies = deviation > _SAME * max(1.0, float(np.abs(clean).max()))
-    found = [
+    findings = [
         finite,
         Check(
             "output varies",
@@ -162,27 +178,30 @@ def _quality(scorer: OnnxScorer, faces: Faces, judged: bool, seed: int) -> list[
         ),
         _batches(scorer.score, faces.crops, clean[:, None]),
     ]
+    # What follows divides by the deviation, and compares scores that are all the same.
     if not varies:
-        return found
+        return findings
     copies = {kind: scorer.score(degrade(faces, kind, _STRONG, seed=seed)) for kind in PROBE_KINDS}
-    found.append(_spread(scorer, clean if judged else np.concatenate([clean, *copies.values()])))
+    findings.append(_spread(scorer, clean if judged else np.concatenate([clean, *copies.values()])))
+    # In standard deviations of the faces: the scale of a raw score says nothing.
     swapped = float(np.abs(scorer.score(_swapped(faces)) - clean).mean()) / deviation
-    found.append(
+    findings.append(
         Check(
             "color order",
             "note",
             f"swapping red and blue moves the score by {swapped:.2f} standard deviations",
         )
     )
-    found.append(_polarity(copies, clean))
-    found.append(_non_faces(scorer, clean, judged, seed))
+    findings.append(_polarity(copies, clean))
+    findings.append(_non_faces(scorer, clean, judged, seed))
     uqs = scorer.unified(clean)
     low, high = int(uqs.min()), int(uqs.max())
+    # All at one end of the scale: the calibration belongs to other scores.
     stuck = "problem" if low == high and low in (0, 100) else "ok"
-    found.append(
+    findings.append(
         Check("calibration", stuck if judged else "note", f"the faces score {low} .. {high} of 100")
     )
-    return found
+    return findings
 
 
 def _spread(scorer: OnnxScorer, scores: FloatArray) -> Check:
@@ -248,6 +267,7 @@ def _recognizer(embedder: OnnxEmbedder, faces: Faces, seed: int) -> list[Check]:
             else [Check("vectors", "problem", "a face has a vector of zeros")]
         )
     clean = _unit(raw)
+    # The mean cosine of two different faces: the diagonal, each with itself, is taken out.
     alike = clean @ clean.T
     between = float((alike.sum() - np.trace(alike)) / (len(clean) * (len(clean) - 1)))
     varies = "ok" if between < 1 - 1e-4 else "problem"
@@ -282,6 +302,7 @@ def _drift(embedder: OnnxEmbedder, faces: Faces, clean: FloatArray, seed: int) -
         told.append(f"{kind} {mild:.3f} to {strong:.3f}")
         if not strong < mild:
             wrong.append(kind)
+    # Half of the kinds must do so: a recognizer may be indifferent to some of them.
     verdict = "ok" if 2 * len(wrong) < len(PROBE_KINDS) else "problem"
     return Check(
         "degraded copies", verdict, f"cosine to the clean face, mild to strong: {', '.join(told)}"
@@ -295,18 +316,18 @@ def _finite(values: FloatArray) -> Check:
     )
 
 
-def _batches(run: Callable[[Crops], FloatArray], crops: Crops, whole: FloatArray) -> Check:
+def _batches(run: Callable[[Crops], FloatArray], crops: Crops, together: FloatArray) -> Check:
     """One by one and in threes must give what all at once gave, relative to the largest value."""
-    scale = max(1.0, float(np.abs(whole).max()))
+    scale = max(1.0, float(np.abs(together).max()))
     worst = 0.0
     for size in (1, 3):
         parts = np.concatenate(
             [
-                run(crops[i : i + size]).reshape(-1, whole.shape[1])
+                run(crops[i : i + size]).reshape(-1, together.shape[1])
                 for i in range(0, len(crops), size)
             ]
         )
-        worst = max(worst, float(np.abs(parts - whole).max()) / scale)
+        worst = max(worst, float(np.abs(parts - together).max()) / scale)
     return Check(
         "any batch",
         "ok" if worst <= _SAME else "problem",

@@ -28,7 +28,14 @@ COLUMNS = ("raw", "value", "score", "uqs")
 
 @dataclass(frozen=True)
 class ScoresReport:
-    """Every check of a table of scores; `rows` and their `statuses` in words."""
+    """Every check of a table of scores.
+
+    Attributes:
+        path: of the table.
+        rows: how many there are.
+        statuses: how many of each, in words.
+        checks: the findings.
+    """
 
     path: str
     rows: int
@@ -62,8 +69,7 @@ def is_scores(path: PathLike) -> bool:
 
 
 def scores_report(path: PathLike) -> ScoresReport:
-    """Returns what there is to know of a table of scores; names a column whose scores have
-    collapsed.
+    """Returns what there is to know of a table of scores, and which column has collapsed.
 
     A column is judged on the model's own scale, beside the labels that the model learned where the
     sidecar has their spread (fiqa.functional.collapse has the rule). A calibrated column is told
@@ -76,8 +82,8 @@ def scores_report(path: PathLike) -> ScoresReport:
     table = read_table(path)
     columns = [name for name in COLUMNS if name in table.columns]
     statuses = counts_line(table["status"].cast(str).to_list()) if "status" in table.columns else ""
-    found = [_column(path, name, "raw" in columns) for name in columns]
-    return ScoresReport(os.fspath(path), len(table), statuses, found)
+    findings = [_column(path, name, "raw" in columns) for name in columns]
+    return ScoresReport(os.fspath(path), len(table), statuses, findings)
 
 
 def _column(path: PathLike, name: str, has_raw: bool) -> Check:
@@ -88,6 +94,7 @@ def _column(path: PathLike, name: str, has_raw: bool) -> Check:
     value = quality.value.astype(np.float64)
     if not len(value):
         return Check(f"column {name}", "problem", "no row has a number")
+    # Beside a raw column the others are its calibration, whether a sidecar says so or not.
     entry = quality.provenance["scale"] or {}
     if entry.get("of") == "calibration" or (has_raw and name in ("score", "uqs")):
         ends = (0.0, 100.0) if name == "uqs" else (0.0, 1.0)

@@ -1,5 +1,4 @@
-"""The curves of one recognizer: similarities once, then every quality, random and oracle on the
-same pairs."""
+"""The curves of one recognizer: every quality, random and oracle on the same similarities."""
 
 from __future__ import annotations
 
@@ -38,44 +37,56 @@ from fiqa.types import Embeddings
 
 __all__ = ["recognizer_result", "verification_of"]
 
+# Bins of similarity over -1..1: fine enough to read the ROC from, in 128 kB however many pairs.
 _BINS = 1 << 14
+# As many as a plot can show; they must divide _BINS.
 _SHOWN_BINS = 128
 _WORST = 12
 
 
-def recognizer_result(evidence: Evidence, vectors: Embeddings, how: Setting) -> RecognizerResult:
+def recognizer_result(
+    evidence: Evidence, vectors: Embeddings, setting: Setting
+) -> RecognizerResult:
     """Returns everything about one recognizer.
 
-    Raises EvidenceError where the pairs cannot support the curve (no mated pair, an FMR too fine to
-    resolve).
+    Args:
+        evidence: the images and their pairs.
+        vectors: the recognizer's embeddings of these images.
+        setting: how curves are made.
+
+    Raises:
+        EvidenceError: the pairs cannot support the curve (no mated pair, an FMR too fine to
+            resolve).
     """
     genuine = pair_similarity(vectors.vector, evidence.mated)
-    seen = _Seen(evidence, how)
+    stream = _NonmatedStream(evidence, setting)
     if not len(genuine):
         raise EvidenceError(
             f"Evaluation needs mated pairs, got none among {len(evidence.ids)} images.",
             hint="two images of one identity make a mated pair; --faces MANIFEST names identities",
         )
     blocks = _blocks(evidence, vectors)
-    found = (
-        of_stream(genuine, seen.watch(blocks), fars=how.fars) if evidence.nonmated_total else None
-    )
-    stored = (
-        _Stored.of(evidence, vectors, genuine, how)
-        if protocol_of(how.protocol).discards == "all"
+    verification = (
+        of_stream(genuine, stream.watch(blocks), fars=setting.fars)
+        if evidence.nonmated_total
         else None
     )
-    curves = _curves(evidence, genuine, seen.threshold(genuine), stored, how)
+    stored = (
+        _Stored.of(evidence, vectors, genuine, setting)
+        if protocol_of(setting.protocol).discards == "all"
+        else None
+    )
+    curves = _curves(evidence, genuine, stream.threshold(genuine), stored, setting)
     first = curves[0].curve
     return RecognizerResult(
         name=vectors.recognizer,
         threshold=first.threshold,
         fnmr=float(first.fnmr[0]),
         counts=first.counts,
-        verification=found,
+        verification=verification,
         accuracy=_accuracy(evidence, vectors, genuine),
-        roc=seen.roc(genuine),
-        density=seen.density(genuine),
+        roc=stream.roc(genuine),
+        density=stream.density(genuine),
         curves=curves,
         worst=_worst(evidence, genuine, first.threshold),
     )
@@ -84,8 +95,17 @@ def recognizer_result(evidence: Evidence, vectors: Embeddings, how: Setting) -> 
 def verification_of(
     vectors: Embeddings, evidence: Evidence, keep: NDArray[np.bool_], fars: tuple[float, ...]
 ) -> Verification:
-    """Returns the verification accuracy of the images in the mask `keep` (N,), on the pairs of the
-    evidence; raises EvidenceError without both kinds."""
+    """Returns the verification accuracy of some of the images, on the pairs of the evidence.
+
+    Args:
+        vectors: the recognizer's embeddings of all images.
+        evidence: the images and their pairs.
+        keep: (N,) mask of the images that count.
+        fars: false accept rates at which the true accept rate is told.
+
+    Raises:
+        EvidenceError: mated or non-mated pairs are missing.
+    """
     mated = evidence.mated[keep[evidence.mated].all(axis=1)]
     genuine = pair_similarity(vectors.vector, mated)
     if evidence.nonmated is None:
@@ -105,18 +125,19 @@ def _blocks(evidence: Evidence, vectors: Embeddings) -> Iterator[NDArray[np.floa
         yield pair_similarity(vectors.vector, evidence.nonmated)
 
 
-class _Seen:
-    """What is kept of the non-mated similarities that stream by: the largest, for the threshold,
-    and a histogram, for plots."""
+class _NonmatedStream:
+    """What is kept of non-mated similarities: the largest, for the threshold, and a histogram."""
 
-    def __init__(self, evidence: Evidence, how: Setting) -> None:
-        self._how = how
-        self._rule = protocol_of(how.protocol)
-        self._start = starting_fnmr(self._rule, how.start_fnmr)
+    def __init__(self, evidence: Evidence, setting: Setting) -> None:
+        self._how = setting
+        self._rule = protocol_of(setting.protocol)
+        self._start = starting_fnmr(self._rule, setting.start_fnmr)
         self._total = evidence.nonmated_total
+        # Only so many of the largest decide the threshold; a protocol that starts at an FNMR
+        # takes it from the mated pairs.
         self._largest: Largest | None = None
         if self._start is None:
-            self._largest = Largest(allowed_false_matches(self._total, how.fmr) + 1)
+            self._largest = Largest(allowed_false_matches(self._total, setting.fmr) + 1)
         self._counts = np.zeros(_BINS, np.int64)
 
     def watch(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
@@ -124,22 +145,19 @@ class _Seen:
         for block in blocks:
             if self._largest is not None:
                 self._largest.add(block)
-            place = np.clip((block + np.float32(1)) * np.float32(_BINS / 2), 0, _BINS - 1).astype(
-                np.int64
-            )
-            self._counts += np.bincount(place, minlength=_BINS)
+            # In float32 like the block: a copy in float64 would double the memory of the stream.
+            bins = np.clip((block + np.float32(1)) * np.float32(_BINS / 2), 0, _BINS - 1)
+            self._counts += np.bincount(bins.astype(np.int64), minlength=_BINS)
             yield block
 
     def threshold(self, genuine: NDArray[np.float32]) -> float:
-        """Returns the threshold at discard 0 of a protocol that keeps it; another protocol sets its
-        own."""
+        """Returns the threshold at discard 0 of a protocol that keeps it; others set their own."""
         if self._start is not None:
             return start_threshold(genuine, self._start)
         return float(self._largest.values().min()) if self._largest is not None else float("nan")
 
     def roc(self, genuine: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Returns (2,K) FMR and FNMR at thresholds that ascend in steps of 1/8192, thinned for
-        drawing."""
+        """Returns (2,K) FMR and FNMR at thresholds that ascend by 1/8192, thinned for drawing."""
         if not self._total:
             return np.empty((2, 0))
         edges = np.linspace(-1, 1, _BINS + 1)[:-1]
@@ -158,20 +176,24 @@ class _Seen:
         return np.stack([reached[rows], missed[rows]])
 
     def density(self, genuine: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Returns (3,B): middle of each bin of similarity, share of the mated and of the non-mated
-        pairs in it."""
+        """Returns (3,B): middle of each bin, share of the mated and of the non-mated pairs."""
         width = 2 / _SHOWN_BINS
         centers = -1 + width * (np.arange(_SHOWN_BINS) + 0.5)
-        mated = np.histogram(np.clip(genuine, -1, 1), bins=_SHOWN_BINS, range=(-1, 1))[0] / len(
-            genuine
-        )
+        # Rounding leaves a cosine a hair beyond 1, which a histogram would leave out.
+        counts = np.histogram(np.clip(genuine, -1, 1), bins=_SHOWN_BINS, range=(-1, 1))[0]
         other = self._counts.reshape(_SHOWN_BINS, -1).sum(axis=1) / max(self._total, 1)
-        return np.stack([centers, mated, other]).astype(np.float64)
+        return np.stack([centers, counts / len(genuine), other]).astype(np.float64)
 
 
 @dataclass(frozen=True, eq=False)
 class _Stored:
-    """All pairs side by side, for the protocols that discard non-mated pairs too."""
+    """All pairs side by side, for the protocols that discard non-mated pairs too.
+
+    Attributes:
+        similarity: (P,) mated pairs first.
+        mated: (P,) which are mated.
+        index: (P,2) rows of their images.
+    """
 
     similarity: NDArray[np.float32]
     mated: NDArray[np.bool_]
@@ -179,9 +201,9 @@ class _Stored:
 
     @classmethod
     def of(
-        cls, evidence: Evidence, vectors: Embeddings, genuine: NDArray[np.float32], how: Setting
+        cls, evidence: Evidence, vectors: Embeddings, genuine: NDArray[np.float32], setting: Setting
     ) -> _Stored:
-        other = evidence.stored_nonmated(how.seed)
+        other = evidence.stored_nonmated(setting.seed)
         similarity = np.concatenate([genuine, pair_similarity(vectors.vector, other)])
         mated = np.arange(len(similarity)) < len(genuine)
         return cls(similarity, mated, np.concatenate([evidence.mated, other]))
@@ -192,10 +214,10 @@ def _curves(
     genuine: NDArray[np.float32],
     threshold: float,
     stored: _Stored | None,
-    how: Setting,
+    setting: Setting,
 ) -> list[MethodCurve]:
     n = len(evidence.ids)
-    random = np.random.default_rng(how.seed).permutation(n).astype(np.float64)
+    random = np.random.default_rng(setting.seed).permutation(n).astype(np.float64)
     kinds: list[tuple[str, Literal["method", "random", "oracle"], Any]] = [
         *((scores.name, "method", scores.value) for scores in evidence.scores),
         ("random", "random", random),
@@ -203,41 +225,43 @@ def _curves(
     ]
     curves: list[MethodCurve] = []
     first: Band | None = None
+    # Resamples are of identities, not of pairs: the pairs of one person fail together.
     code = np.unique(evidence.identity[evidence.mated[:, 0]], return_inverse=True)[1]
     for name, role, value in kinds:
         if stored is not None:
-            curve = _re_estimated(stored, value, how)
-            curves.append(MethodCurve(name, role, curve, _areas(curve, None, how)))
+            curve = _re_estimated(stored, value, setting)
+            curves.append(MethodCurve(name, role, curve, _areas(curve, None, setting)))
             continue
         worst = genuine if value is None else edc.pair_quality(value[evidence.mated])
-        start = starting_fnmr(protocol_of(how.protocol), how.start_fnmr)
+        start = starting_fnmr(protocol_of(setting.protocol), setting.start_fnmr)
         curve = edc.curve_at(
             genuine,
             worst,
             threshold,
-            fmr=None if start else how.fmr,
+            fmr=None if start else setting.fmr,
             nonmated=evidence.nonmated_total,
-            protocol=how.protocol,
+            protocol=setting.protocol,
         )
-        band = _band(curve, genuine, worst, code, how)
-        gap = None if first is None or band is None else _difference(band, first, how)
+        band = _band(curve, genuine, worst, code, setting)
+        gap = None if first is None or band is None else _difference(band, first, setting)
+        # Differences are to the first method, resample by resample.
         first = band if not curves else first
         shown = curve if band is None else band.curve
-        curves.append(MethodCurve(name, role, shown, _areas(curve, band, how), gap))
+        curves.append(MethodCurve(name, role, shown, _areas(curve, band, setting), gap))
     return curves
 
 
-def _re_estimated(stored: _Stored, value: Any, how: Setting) -> DiscardCurve:
-    chosen: dict[str, Any] = {"fmr": how.fmr, "protocol": how.protocol}
+def _re_estimated(stored: _Stored, value: Any, setting: Setting) -> DiscardCurve:
+    chosen: dict[str, Any] = {"fmr": setting.fmr, "protocol": setting.protocol}
     if value is not None:
         return edc.discard_curve(stored.similarity, stored.mated, value[stored.index], **chosen)
     # The errors go first; of all other pairs none is better than another, so that mated ones do not
     # all go before the non-mated ones.
     threshold = edc.comparison_threshold(stored.similarity, stored.mated, **chosen)
-    known = np.random.default_rng(how.seed).random(len(stored.similarity))
-    known -= stored.mated & (stored.similarity <= np.float64(threshold))
+    order = np.random.default_rng(setting.seed).random(len(stored.similarity))
+    order -= stored.mated & (stored.similarity <= np.float64(threshold))
     return edc.discard_curve(
-        stored.similarity, stored.mated, np.stack([known, known], axis=1), **chosen
+        stored.similarity, stored.mated, np.stack([order, order], axis=1), **chosen
     )
 
 
@@ -246,29 +270,31 @@ def _band(
     genuine: NDArray[np.float32],
     worst: Any,
     code: NDArray[np.int64],
-    how: Setting,
+    setting: Setting,
 ) -> Band | None:
     """None without resamples, or where all mated pairs are of one identity."""
-    if not how.draws or code.max(initial=0) < 1:
+    if not setting.draws or code.max(initial=0) < 1:
         return None
-    return band_of(curve, genuine, worst, code, draws=how.draws, level=how.level, seed=how.seed)
+    return band_of(
+        curve, genuine, worst, code, draws=setting.draws, level=setting.level, seed=setting.seed
+    )
 
 
-def _difference(band: Band, first: Band, how: Setting) -> Difference | None:
+def _difference(band: Band, first: Band, setting: Setting) -> Difference | None:
     try:
-        return difference(band, first, upto=how.limits[0], normalize="start")
+        return difference(band, first, upto=setting.limits[0], normalize="start")
     except EvidenceError:  # no error at discard 0 to be relative to
         return None
 
 
 def _areas(
-    curve: DiscardCurve, band: Band | None, how: Setting
+    curve: DiscardCurve, band: Band | None, setting: Setting
 ) -> dict[tuple[float, str], Estimate | None]:
-    found: dict[tuple[float, str], Estimate | None] = {}
-    for upto in how.limits:
+    areas: dict[tuple[float, str], Estimate | None] = {}
+    for upto in setting.limits:
         for form in FORMS:
-            found[upto, form] = _area(curve, band, upto, form)
-    return found
+            areas[upto, form] = _area(curve, band, upto, form)
+    return areas
 
 
 def _area(curve: DiscardCurve, band: Band | None, upto: float, form: str) -> Estimate | None:
@@ -298,8 +324,7 @@ def _accuracy(
 
 
 def _worst(evidence: Evidence, genuine: NDArray[np.float32], threshold: float) -> list[WorstPair]:
-    """The failing mated pairs that the first method holds for the best: what discarding by it
-    removes last. One of each identity."""
+    """The failing mated pairs that the first method discards last, one of each identity."""
     value = evidence.scores[0].value
     failed = np.flatnonzero(genuine <= threshold)
     worst = value[evidence.mated[failed]].min(axis=1)

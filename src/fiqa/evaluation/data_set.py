@@ -1,7 +1,7 @@
-"""A data set as a folder: `embeddings/*.npz` (a file per recognizer), `quality/*` (a file per
-method) and, if it has them, `pairs.*` and `faces.*`.
+"""A data set as a folder of files.
 
-Files of one stem in two sets are one recognizer, or one method.
+`embeddings/*.npz` has a file per recognizer, `quality/*` a file per method; `pairs.*` and `faces.*`
+are there if the set has them. Files of one stem in two sets are one recognizer, or one method.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class DataSet:
     def vectors(self) -> list[Embeddings]:
         """Returns the embeddings, each recognizer named as its file.
 
-        Raises as fiqa.data.embeddings.read_embeddings.
+        Raises: as fiqa.data.embeddings.read_embeddings.
         """
         return [
             replace(read_embeddings(file), recognizer=name)
@@ -61,20 +61,21 @@ class DataSet:
 def read_set(folder: PathLike) -> DataSet:
     """Returns the data set in a folder; see this module's docstring.
 
-    Raises ReadError where there are no qualities or no embeddings in it.
+    Raises:
+        ReadError: there are no qualities or no embeddings in it.
     """
     root = Path(folder)
-    found = {kind: _by_stem(root / kind, suffixes) for kind, suffixes in _SUFFIXES.items()}
-    for kind, files in found.items():
-        if not files:
+    files = {kind: _by_stem(root / kind, suffixes) for kind, suffixes in _SUFFIXES.items()}
+    for kind, paths in files.items():
+        if not paths:
             raise ReadError(
                 f"A set of data must have files in {os.fspath(root / kind)!r}, there are none.",
                 status="not_found",
             )
     return DataSet(
         root.resolve().name,
-        found["quality"],
-        found["embeddings"],
+        files["quality"],
+        files["embeddings"],
         _one(root, "pairs"),
         _one(root, "faces"),
     )
@@ -90,9 +91,9 @@ def _by_stem(folder: Path, suffixes: Sequence[str]) -> dict[str, str]:
 
 
 def _one(root: Path, stem: str) -> str | None:
-    found = [
+    files = [
         root / f"{stem}{suffix}"
         for suffix in (".parquet", ".csv", ".jsonl", ".txt")
         if (root / f"{stem}{suffix}").is_file()
     ]
-    return os.fspath(found[0]) if found else None
+    return os.fspath(files[0]) if files else None

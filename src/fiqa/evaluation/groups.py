@@ -75,8 +75,9 @@ def _names_of(values: NDArray[Any]) -> NDArray[np.str_] | None:
     if values.dtype.kind in "Ubiu":
         return values.astype(np.str_)
     if values.dtype.kind == "f":
-        whole = values[np.isfinite(values)]
-        if not len(whole) or np.any(whole != np.round(whole)):
+        # Whole numbers with gaps come as floats; fractions are measurements and no groups.
+        numbers = values[np.isfinite(values)]
+        if not len(numbers) or np.any(numbers != np.round(numbers)):
             return None
         return np.array(["" if np.isnan(value) else f"{value:.0f}" for value in values], np.str_)
     if values.dtype.kind == "O" and all(

@@ -11,7 +11,8 @@ from fiqa.data.frames import Frame, is_frame
 from fiqa.data.names import Match
 from fiqa.data.quality import join_quality, read_quality
 from fiqa.errors import InputError
-from fiqa.evaluation.evidence import Evidence, inputs
+from fiqa.evaluation.evidence import Evidence
+from fiqa.evaluation.sources import inputs
 from fiqa.functional.calibration import Calibration
 from fiqa.types import PathLike, Quality
 
@@ -49,6 +50,7 @@ def _uqs_column(
     """The column uqs of a table for the images at hand, None where it lacks one of them."""
     sources: list[Any] = [quality] if is_frame(quality) else list(inputs(quality, ()))
     for file in sources:
+        # Of several sources the first that has the column counts.
         try:
             read = read_quality(file, column="uqs")
         except InputError:  # the table has no such column

@@ -1,5 +1,4 @@
-"""Who is on an image and which images are compared: identities and pairs of the evidence, and where
-they come from."""
+"""Who is on an image and which images are compared: identities and pairs, and their origin."""
 
 from __future__ import annotations
 
@@ -20,15 +19,22 @@ from fiqa.data.sound import sound
 from fiqa.errors import InputError
 from fiqa.types import Manifest, Pairs
 
-__all__ = ["PairList", "chosen_pairs", "content_of", "listed_pairs", "people"]
+__all__ = ["ChosenPairs", "PairList", "chosen_pairs", "content_of", "listed_pairs", "people"]
 
 PathLike = str | os.PathLike[str]
 
 
 @dataclass(frozen=True, eq=False)
 class PairList:
-    """A pair list over our ids; `lost` pairs of images that are not known; `names` the list's own;
-    `left_out` what its reader left out."""
+    """A pair list over our ids.
+
+    Attributes:
+        pairs: those of images that are known.
+        fold: of each pair, None for a list without folds.
+        lost: how many pairs name an image that is not known.
+        names: the list's own ids.
+        left_out: reason -> how many pairs its reader left out.
+    """
 
     pairs: Pairs
     fold: NDArray[np.int64] | None
@@ -37,26 +43,55 @@ class PairList:
     left_out: Mapping[str, int]
 
 
+@dataclass(frozen=True, eq=False)
+class ChosenPairs:
+    """The pairs that are compared, as rows of the kept images.
+
+    Attributes:
+        mated: (M,2).
+        nonmated: (Q,2), None for all pairs of two identities.
+        fold: (M+Q,) mated pairs first, None without folds.
+        counts: name -> how many pairs or images, for the record.
+        impossible: reason -> how many pairs of the list cannot be.
+    """
+
+    mated: NDArray[np.int64]
+    nonmated: NDArray[np.int64] | None
+    fold: NDArray[np.int64] | None
+    counts: dict[str, int]
+    impossible: dict[str, int]
+
+
 def listed_pairs(
-    pairs: Pairs | PathLike | Frame, ours: NDArray[np.str_], known: NDArray[np.bool_], match: Match
+    pairs: Pairs | PathLike | Frame,
+    ours: NDArray[np.str_],
+    complete: NDArray[np.bool_],
+    match: Match,
 ) -> PairList:
-    """Returns the pairs of a list over our ids, and takes from `known` (in place) the images that
-    are in none."""
+    """Returns the pairs of a list over our ids.
+
+    Args:
+        pairs: the list.
+        ours: (N,) ids.
+        complete: (N,) images of which everything is known; those in no pair are taken from it, in
+            place.
+        match: how the names of the list find the ids.
+    """
     fold, left_out = None, cast("Mapping[str, int]", {})
     if not isinstance(pairs, Pairs):
         read = read_folds(pairs)
         pairs, fold, left_out = read.pairs, read.fold, read.left_out
     joined, kept = join_pairs(pairs, ours, match=match)
-    whole = known[joined.index].all(axis=1)
-    fold = None if fold is None else fold[kept][whole]
-    known &= np.isin(np.arange(len(ours)), joined.index[whole])
-    ours_alone = Pairs(ours, joined.index[whole], joined.mated[whole])
-    return PairList(ours_alone, fold, len(pairs) - int(whole.sum()), pairs.ids, left_out)
+    usable = complete[joined.index].all(axis=1)
+    fold = None if fold is None else fold[kept][usable]
+    complete &= np.isin(np.arange(len(ours)), joined.index[usable])
+    ours_alone = Pairs(ours, joined.index[usable], joined.mated[usable])
+    return PairList(ours_alone, fold, len(pairs) - int(usable.sum()), pairs.ids, left_out)
 
 
 def people(
     ours: NDArray[np.str_],
-    known: NDArray[np.bool_],
+    complete: NDArray[np.bool_],
     manifest: Manifest | None,
     listed: PairList | None,
 ) -> tuple[NDArray[np.str_], str]:
@@ -74,24 +109,25 @@ def people(
     if meant:
         raise identity_missing(meant, "The manifest")
     guess = _identities(ours)
-    if listed is None or not _overruled(guess, known, listed.pairs):
+    if listed is None or not _overruled(guess, complete, listed.pairs):
         return guess, "the folder part of each id"
     return _from_pairs(listed.pairs), "the list of pairs: whom mated pairs connect is one person"
 
 
-def _overruled(guess: NDArray[np.str_], known: NDArray[np.bool_], pairs: Pairs) -> bool:
-    if len(np.unique(guess[known])) < 2:
+def _overruled(guess: NDArray[np.str_], complete: NDArray[np.bool_], pairs: Pairs) -> bool:
+    if len(np.unique(guess[complete])) < 2:
         return True
+    # Non-mated pairs of one folder say that folders are no people.
     other = guess[pairs.index[~pairs.mated]]
     return len(other) > 0 and bool(2 * np.count_nonzero(other[:, 0] == other[:, 1]) > len(other))
 
 
 def _from_pairs(pairs: Pairs) -> NDArray[np.str_]:
-    """Identities of images of which only pairs are known: what mated pairs connect is one
-    person."""
+    """Identities where only pairs are known: what mated pairs connect is one person."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
+    # Mated is transitive: a with b and b with c makes all three one person.
     edges = pairs.index[pairs.mated]
     n = len(pairs.ids)
     graph = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(n, n))
@@ -112,25 +148,31 @@ def chosen_pairs(
     content: NDArray[np.str_] | None,
     keep: NDArray[np.int64],
     total: int,
-) -> tuple[
-    NDArray[np.int64],
-    NDArray[np.int64] | None,
-    NDArray[np.int64] | None,
-    dict[str, int],
-    dict[str, int],
-]:
-    """Returns (mated, nonmated or None, fold or None, counts, impossible pairs by reason), pairs as
-    rows of the kept images."""
+) -> ChosenPairs:
+    """Returns the pairs that are compared.
+
+    Args:
+        listed: the list of pairs, None for all pairs.
+        identity: (N,) of the kept images.
+        content: (N,) hashes of their files, None where there are none.
+        keep: (N,) rows of the kept images among all.
+        total: how many images there are in all.
+
+    Raises:
+        InputError: a mated pair is of two identities.
+    """
     if listed is None:
         mated = mated_pairs(identity, content=content)
-        return mated.index, None, None, {"single": mated.single, "duplicates": mated.duplicates}, {}
+        counts = {"single": mated.single, "duplicates": mated.duplicates}
+        return ChosenPairs(mated.index, None, None, counts, {})
+    # Positions of the list's pairs are among all images; from here on they are among the kept.
     place = np.full(total, -1)
     place[keep] = np.arange(len(keep))
-    whole = Pairs(
+    kept_pairs = Pairs(
         np.arange(len(keep)).astype(np.str_), place[listed.pairs.index], listed.pairs.mated
     )
-    possible = sound(whole, identity=identity, content=content)
-    index, same = whole.index[possible.kept], whole.mated[possible.kept]
+    possible = sound(kept_pairs, identity=identity, content=content)
+    index, same = kept_pairs.index[possible.kept], kept_pairs.mated[possible.kept]
     left_out = dict(Counter(listed.left_out) + Counter(possible.left_out))
     equal = np.zeros(len(index), bool)
     if content is not None and len(index):
@@ -142,17 +184,13 @@ def chosen_pairs(
             " that are of two by their ids.",
             hint="--faces MANIFEST with a column `identity` says who is who",
         )
+    # Mated pairs first: the order that `fold` and every reader of these pairs rely on.
     order = np.concatenate([np.flatnonzero(same & ~equal), np.flatnonzero(~same)])
     genuine = int(np.count_nonzero(same & ~equal))
     fold = None if listed.fold is None else listed.fold[possible.kept][order]
-    return (
-        index[order[:genuine]],
-        index[order[genuine:]],
-        fold,
-        {"duplicates": int(equal.sum()), "pairs_lost": listed.lost}
-        | {f"pairs_{reason}": count for reason, count in left_out.items()},
-        left_out,
-    )
+    counts = {"duplicates": int(equal.sum()), "pairs_lost": listed.lost}
+    counts |= {f"pairs_{reason}": count for reason, count in left_out.items()}
+    return ChosenPairs(index[order[:genuine]], index[order[genuine:]], fold, counts, left_out)
 
 
 def _identities(ids: NDArray[np.str_]) -> NDArray[np.str_]:

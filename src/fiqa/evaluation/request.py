@@ -1,5 +1,4 @@
-"""What an evaluation is asked about, as one noun: it becomes the evidence, and it says what the
-evidence was made from."""
+"""What an evaluation is asked about, as one noun: it becomes evidence, and says of what."""
 
 from __future__ import annotations
 
@@ -14,7 +13,8 @@ import numpy as np
 from fiqa.data.frames import Frame, columns_of, is_frame
 from fiqa.data.names import Match
 from fiqa.data.store import hash_inputs
-from fiqa.evaluation.evidence import Evidence, Qualities, Vectors, gather, inputs
+from fiqa.evaluation.evidence import Evidence, gather
+from fiqa.evaluation.sources import Qualities, Vectors, inputs
 from fiqa.types import Embeddings, Manifest, Pairs, PathLike, Quality
 
 __all__ = ["Request", "input_digests", "plain"]
@@ -22,7 +22,16 @@ __all__ = ["Request", "input_digests", "plain"]
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """The arguments of `fiqa.evaluate` that name data; see there."""
+    """The arguments of `fiqa.evaluate` that name data; see there.
+
+    Attributes:
+        quality: scores or labels.
+        embeddings: of one recognizer or more.
+        pairs: to compare, None for all.
+        faces: a manifest that names identities.
+        match: how names find ids.
+        flip: names of qualities that are better when lower.
+    """
 
     quality: Qualities
     embeddings: Vectors
@@ -32,13 +41,15 @@ class Request:
     flip: Sequence[str] = ()
 
     def evidence(self) -> Evidence:
-        """Returns the evidence; raises as fiqa.evaluation.evidence.gather."""
+        """Returns the evidence.
+
+        Raises: as fiqa.evaluation.evidence.gather.
+        """
         named = {part.name: getattr(self, part.name) for part in fields(self)}
         return gather(**named)
 
     def arguments(self) -> dict[str, Any]:
-        """Returns the arguments as a record has them: files by name, what was given in memory by
-        its kind."""
+        """Returns the arguments as a record has them: files by name, what is in memory by kind."""
         return {part.name: plain(getattr(self, part.name)) for part in fields(self)}
 
     def digests(self) -> dict[str, str]:
@@ -63,15 +74,15 @@ def plain(value: Any) -> Any:
 
 def input_digests(quality: Qualities, embeddings: Vectors, *others: Any) -> dict[str, str]:
     """Returns name -> sha256 of the files among the arguments, and of what was given in memory."""
-    given = list(quality.values()) if isinstance(quality, Mapping) else [quality]
-    found = hash_inputs(inputs(quality, embeddings, *others))
-    for each in _flat([given, embeddings, *others]):
+    qualities = list(quality.values()) if isinstance(quality, Mapping) else [quality]
+    digests = hash_inputs(inputs(quality, embeddings, *others))
+    for each in _flat([qualities, embeddings, *others]):
         if not isinstance(each, str | os.PathLike):
             name = f"{_name(each)} in memory"
-            while name in found:
+            while name in digests:
                 name += ", another"
-            found[name] = _digest(each)
-    return found
+            digests[name] = _digest(each)
+    return digests
 
 
 def _flat(values: Any) -> list[Any]:
@@ -105,6 +116,7 @@ def _digest(value: Any) -> str:
         for name, column in columns.items():
             digest.update(f"{part} {name}\n".encode("utf-8", "surrogateescape"))
             array = np.asarray(column)
+            # Bytes of other kinds depend on their width or are pointers; their text does not.
             number = array.dtype.kind in "biuf"
             digest.update(
                 array.tobytes()

@@ -30,12 +30,18 @@ FORMS = ("raw", "start", "best")
 """The three forms of an area: raw, relative to the FNMR at discard 0, and less the area under the
 theoretical best."""
 
+# As many as a plot can show; a curve of all pairs may have millions.
 _POINTS = 400
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number and its interval, None where there is none."""
+    """A number and its interval.
+
+    Attributes:
+        value: the number.
+        low, high: the ends of the interval, None where there is none.
+    """
 
     value: float
     low: float | None = None
@@ -71,8 +77,15 @@ class Scores:
 
 @dataclass(frozen=True, eq=False)
 class MethodCurve:
-    """A method under one recognizer: its `curve`, `areas` (limit, form) -> Estimate or None,
-    `difference` to the first method at the first limit."""
+    """A method under one recognizer.
+
+    Attributes:
+        name: of the method.
+        role: a method, or one of the two curves to compare with.
+        curve: FNMR over what is discarded.
+        areas: (limit, form) -> its area, None where it is relative to an error of 0.
+        difference: to the first method at the first limit, None for that one.
+    """
 
     name: str
     role: Literal["method", "random", "oracle"]
@@ -81,8 +94,11 @@ class MethodCurve:
     difference: Difference | None = None
 
     def errors_left(self, discard: float) -> tuple[int, int]:
-        """Returns (errors, mated pairs) that are left when at least `discard` of the pairs are
-        discarded; a tie goes as a whole."""
+        """Returns (errors, mated pairs) left when at least a share of the pairs is discarded.
+
+        A tie goes as a whole.
+        """
+        # A hair less: 0.3 asked for and 0.3 as a quotient of counts differ in the last bit.
         place = min(int(np.searchsorted(self.curve.discard, discard - 1e-12)), len(self.curve) - 1)
         kept = int(self.curve.kept[place])
         return round(float(self.curve.fnmr[place]) * kept), kept
@@ -90,8 +106,14 @@ class MethodCurve:
 
 @dataclass(frozen=True, eq=False)
 class WorstPair:
-    """A mated pair that fails: the ids of its images, their similarity, the quality of each under
-    the method, and their pictures where asked for."""
+    """A mated pair that fails.
+
+    Attributes:
+        ids: of its images.
+        similarity: of the two.
+        quality: of each under the first method.
+        thumbnails: pictures of both where asked for.
+    """
 
     ids: tuple[str, str]
     similarity: float
@@ -101,10 +123,20 @@ class WorstPair:
 
 @dataclass(frozen=True, eq=False)
 class RecognizerResult:
-    """One recognizer: `threshold` and `counts` (mated, nonmated, errors, resolvable_fmr) at discard
-    0; `verification` of all images; `accuracy` of the list's folds or None; `roc` (2,K) FMR and
-    FNMR; `density` (3,B) similarity, share of mated, share of non-mated pairs; `curves` of methods,
-    random and oracle."""
+    """One recognizer, and every method under it.
+
+    Attributes:
+        name: of the recognizer.
+        threshold: at discard 0.
+        fnmr: at discard 0.
+        counts: mated, nonmated, errors, resolvable_fmr, at discard 0.
+        verification: of all images, None without non-mated pairs.
+        accuracy: over the list's folds, None without folds.
+        roc: (2,K) FMR and FNMR.
+        density: (3,B) similarity, share of mated, share of non-mated pairs.
+        curves: of the methods, random and oracle.
+        worst: failing pairs that the first method holds for good.
+    """
 
     name: str
     threshold: float
@@ -122,10 +154,14 @@ class RecognizerResult:
 class Evaluation:
     """Everything that one run found.
 
-    `notes` are sentences that a reader must know; `tables` are what is printed.
-
-    `settings` has protocol, fmr, start_fnmr, limits, draws, level, seed; `counts` images,
-    identities, mated, nonmated and what was left out.
+    Attributes:
+        settings: protocol, fmr, start_fnmr, limits, draws, level, seed.
+        counts: images, identities, mated, nonmated, and what was left out.
+        scores: the qualities.
+        recognizers: each with the curves of all qualities.
+        notes: sentences that a reader must know.
+        tables: what is printed.
+        command: the line that made it, "" for nouns in memory.
     """
 
     settings: Mapping[str, Any]
@@ -137,16 +173,22 @@ class Evaluation:
     command: str = ""
 
     def curve(self, method: str, recognizer: str | None = None) -> MethodCurve:
-        """Returns the curve of a method (also "random" and "oracle") under a recognizer, the first
-        when None. Raises KeyError when there is none."""
+        """Returns the curve of a method under a recognizer.
+
+        Args:
+            method: its name, or "random" or "oracle".
+            recognizer: its name, None for the first.
+
+        Raises:
+            KeyError: there is none.
+        """
         for result in self.recognizers:
             if recognizer in (None, result.name):
                 return {curve.name: curve for curve in result.curves}[method]
         raise KeyError(recognizer)
 
     def text(self) -> str:
-        """Returns what a terminal shows: areas and verification, and the notes; the report has the
-        other tables too."""
+        """Returns what a terminal shows: areas, verification and notes; a report has more."""
         shown = [
             table.text()
             for table in self.tables
@@ -155,8 +197,7 @@ class Evaluation:
         return "\n\n".join([*shown, "\n".join(f"note: {note}" for note in self.notes)]).strip()
 
     def json(self) -> dict[str, Any]:
-        """Returns every number as plain data; curves of more points than 400 are given at 400 of
-        them."""
+        """Returns every number as plain data; longer curves are given at 400 of their points."""
         return {
             "command": self.command,
             "settings": _plain(dict(self.settings)),
@@ -169,8 +210,7 @@ class Evaluation:
 
 
 def thinned(count: int, most: int = _POINTS) -> NDArray[np.int64]:
-    """Returns at most `most` of the indexes 0..count-1, evenly spread, the first and the last among
-    them.
+    """Returns at most `most` of the indexes 0..count-1, evenly spread, both ends among them.
 
     >>> thinned(5, 3).tolist()
     [0, 2, 4]
@@ -183,7 +223,8 @@ def _scores_json(scores: Scores) -> dict[str, Any]:
         np.histogram(scores.value, bins=40) if len(scores.value) else (np.empty(0), np.empty(0))
     )
     return {
-        "name": scores.name, "kind": scores.kind, "source": scores.source, "scale": scores.scale, "absent": scores.absent, "unmatched": scores.unmatched,
+        "name": scores.name, "kind": scores.kind, "source": scores.source, "scale": scores.scale,
+        "absent": scores.absent, "unmatched": scores.unmatched,
         "count": len(scores.value), "histogram": {"edges": _plain(edges), "counts": _plain(share)},
         "spread": None if scores.spread is None else _plain(asdict(scores.spread)),
     }  # fmt: skip
@@ -191,7 +232,7 @@ def _scores_json(scores: Scores) -> dict[str, Any]:
 
 def _recognizer_json(result: RecognizerResult) -> dict[str, Any]:
     accuracy = result.accuracy
-    found = result.verification
+    verification = result.verification
     return {
         "name": result.name,
         "threshold": _plain(result.threshold),
@@ -199,8 +240,11 @@ def _recognizer_json(result: RecognizerResult) -> dict[str, Any]:
         "counts": _plain(dict(result.counts)),
         "verification": (
             None
-            if found is None
-            else _plain(asdict(found) | {"tpr": {f"{far:g}": v for far, v in found.tpr.items()}})
+            if verification is None
+            else _plain(
+                asdict(verification)
+                | {"tpr": {f"{far:g}": v for far, v in verification.tpr.items()}}
+            )
         ),
         "accuracy": None if accuracy is None else _plain(asdict(accuracy)),
         "roc": {"fmr": _plain(result.roc[0]), "fnmr": _plain(result.roc[1])},
@@ -215,21 +259,21 @@ def _recognizer_json(result: RecognizerResult) -> dict[str, Any]:
     }
 
 
-def _curve_json(found: MethodCurve) -> dict[str, Any]:
-    rows = thinned(len(found.curve))
-    band = found.curve.band
+def _curve_json(method: MethodCurve) -> dict[str, Any]:
+    rows = thinned(len(method.curve))
+    band = method.curve.band
     return {
-        "name": found.name,
-        "role": found.role,
+        "name": method.name,
+        "role": method.role,
         "areas": [
             {"upto": upto, "form": form}
             | (_plain(asdict(area)) if area else {"value": None, "low": None, "high": None})
-            for (upto, form), area in found.areas.items()
+            for (upto, form), area in method.areas.items()
         ],
-        "difference": None if found.difference is None else _plain(asdict(found.difference)),
-        "discard": _plain(found.curve.discard[rows]),
-        "fnmr": _plain(found.curve.fnmr[rows]),
-        "kept": _plain(found.curve.kept[rows]),
+        "difference": None if method.difference is None else _plain(asdict(method.difference)),
+        "discard": _plain(method.curve.discard[rows]),
+        "fnmr": _plain(method.curve.fnmr[rows]),
+        "kept": _plain(method.curve.kept[rows]),
         "band": None if band is None else _plain(band[:, rows]),
     }
 
@@ -237,9 +281,11 @@ def _curve_json(found: MethodCurve) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     """Numbers as JSON has them: numpy unwrapped, what is not finite None."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
+        return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray | list | tuple):
-        return [_plain(one) for one in (value.tolist() if isinstance(value, np.ndarray) else value)]
+        return [
+            _plain(item) for item in (value.tolist() if isinstance(value, np.ndarray) else value)
+        ]
     if isinstance(value, np.generic):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value

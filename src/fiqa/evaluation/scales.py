@@ -1,5 +1,4 @@
-"""Which scale a quality is on: the method's own, as spread, errors and thresholds need it, never
-one that was fitted on the scores."""
+"""Which scale a quality is on: the method's own, never one that was fitted on the scores."""
 
 from __future__ import annotations
 
@@ -18,8 +17,7 @@ __all__ = ["own_scale", "scales_note"]
 def own_scale(
     quality: Quality, value: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64] | None, str]:
-    """Returns the values on the method's own scale brought to 0..1, and in words which that is and
-    why.
+    """Returns the values on the method's own scale brought to 0..1, and which that is in words.
 
     A calibration to 0..1 is fitted on scores: it gives a collapsed score the spread of a good one.
     So it is never the own scale; the values are None where the own scale is open.
@@ -45,12 +43,11 @@ def own_scale(
     inside = low >= 0 and high <= 1
     beyond = int(np.count_nonzero((value < low) | (value > high)))
     clipped = f", {beyond} beyond its ends" if beyond else ""
-    return on_scale(
-        value, (0.0, 1.0) if inside else (low, high)
-    ), f"{source}, {low:g}..{high:g} {why}{clipped}"
+    # Ends inside 0..1 are those of a score that is on 0..1 already: stretching them would widen it.
+    unit = on_scale(value, (0.0, 1.0) if inside else (low, high))
+    return unit, f"{source}, {low:g}..{high:g} {why}{clipped}"
 
 
 def scales_note(scores: Sequence[Scores]) -> str:
-    """Returns one sentence that says which column of each quality was used, and what is known of
-    its scale."""
-    return f"Scales: {'; '.join(f'{one.name}: {one.scale}' for one in scores)}."
+    """Returns one sentence: which column of each quality was used, and which scale it is on."""
+    return f"Scales: {'; '.join(f'{quality.name}: {quality.scale}' for quality in scores)}."

@@ -15,7 +15,18 @@ __all__ = ["Setting"]
 
 @dataclass(frozen=True)
 class Setting:
-    """How curves are made: the arguments of fiqa.evaluate of the same names, checked."""
+    """How curves are made; its fields are arguments of fiqa.evaluate.
+
+    Attributes:
+        fmr: the false match rate that sets the threshold.
+        protocol: what is discarded, and whether the threshold follows.
+        start_fnmr: for protocols that start at an FNMR; None is the protocol's own.
+        limits: discard fractions up to which areas are taken.
+        draws: resamples of identities; 0 for no intervals.
+        level: of the intervals.
+        seed: of everything that is drawn.
+        fars: false accept rates of the table of verification.
+    """
 
     fmr: float = 1e-3
     protocol: str = "iso"

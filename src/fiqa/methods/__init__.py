@@ -68,8 +68,8 @@ def card(name: str) -> MethodCard:
     >>> card("analytic").gives
     ('score', 'label')
     """
-    found: MethodCard = module(name).CARD
-    return found
+    description: MethodCard = module(name).CARD
+    return description
 
 
 def load(
@@ -78,8 +78,10 @@ def load(
     recognizer: str | os.PathLike[str] | Recognizer | None = None,
     **settings: Any,
 ) -> Scorer:
-    """Returns a scorer: `.score(crops)` gives (N,) float32 raw quality, higher is better;
-    `.unified(raw)` integers 0..100.
+    """Returns a scorer by its name, its file, or by default.
+
+    `.score(crops)` gives (N,) float32 raw quality, higher is better; `.unified(raw)` gives integers
+    0..100.
 
     Args:
         name_or_path: a method of the table that gives scores; the path of an .onnx model with its
@@ -101,11 +103,11 @@ def load(
     'analytic'
     """
     text = str(DEFAULT if name_or_path is None else name_or_path)
-    given = settings if recognizer is None else {"recognizer": recognizer, **settings}
+    options = settings if recognizer is None else {"recognizer": recognizer, **settings}
     text = text if text in TABLE else _placed(text)
     if text.lower().endswith((".onnx", ".pb")):
-        if given:
-            raise InputError(f"A model file has no settings, got {', '.join(given)} for {text}.")
+        if options:
+            raise InputError(f"A model file has no settings, got {', '.join(options)} for {text}.")
         return _model(text)
     method = module(text)
     if not hasattr(method, "scorer"):
@@ -119,13 +121,14 @@ def load(
                 else f"fiqa train recipes/{text}.toml, then give the exported file"
             ),
         )
-    scorer: Scorer = method.scorer(**_checked(text, given))
+    scorer: Scorer = method.scorer(**_checked(text, options))
     return scorer
 
 
 def settings_of(name: str) -> Mapping[str, Any]:
-    """Returns the settings of a method that scores: name -> default, inspect.Parameter.empty where
-    it must be given; empty for other methods.
+    """Returns the settings of a method that scores: name -> default; empty for other methods.
+
+    A setting that must be given has the default inspect.Parameter.empty.
 
     Raises:
         UnknownNameError: no such method.
@@ -141,18 +144,18 @@ def settings_of(name: str) -> Mapping[str, Any]:
     )
 
 
-def _checked(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+def _checked(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """The given settings of a method that scores, each in the type of its default."""
-    known = settings_of(name)
-    values = checked_settings(given, known, owner=name)
-    for key, default in known.items():
-        if default is inspect.Parameter.empty and key not in given:
+    defaults = settings_of(name)
+    values = checked_settings(options, defaults, owner=name)
+    for key, default in defaults.items():
+        if default is inspect.Parameter.empty and key not in options:
             raise InputError(
                 f"{name} must be given its {key}.",
                 hint=f'fiqa.load("{name}", {key}=...), or fiqa score --model {name} '
                 + ("--recognizer FILE" if key == "recognizer" else f"--set {key}=..."),
             )
-    return {key: values[key] for key in given}
+    return {key: values[key] for key in options}
 
 
 def _placed(name: str) -> str:
@@ -175,7 +178,11 @@ def _model(path: str) -> Scorer:
 
 
 def module(name: str) -> ModuleType:
-    """Returns the module of a method. Raises UnknownNameError."""
+    """Returns the module of a method.
+
+    Raises:
+        UnknownNameError: no such method.
+    """
     if name not in TABLE:
         raise UnknownNameError("method", name, TABLE)
     return importlib.import_module(TABLE[name])

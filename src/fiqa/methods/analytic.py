@@ -1,5 +1,6 @@
-"""Analytic quality: the mean of six measured factors, and next to nothing for a crop that is no
-face. No weights, no training, every number has a reason.
+"""Analytic quality: the mean of six measured factors, next to nothing for what is no face.
+
+No weights, no training, every number has a reason.
 
 X0 and W: the median of 800 faces of LFW's development set (peopleDevTrain) has .930 and gets 75,
 its lowest hundredth 16 and less. A face that is perfect but for one factor that is lost has about
@@ -54,8 +55,9 @@ COARSE_HALF, COARSE_WIDTH = 0.45, 0.08
 
 
 def quality(factors: Factors) -> FloatArray:
-    """Returns the analytic quality: mean of the known factors * g(coarse_share; .45, .08) * face, g
-    the rising logistic step.
+    """Returns the analytic quality: mean of the known factors * g(coarse_share; .45, .08) * face.
+
+    g is the rising logistic step.
 
     `face` is 1 where a detector found the face, which is when the eye distance in the source is
     known, and g(face_structure; .12, .02) for a crop that came without: a face of LFW's development
@@ -72,10 +74,11 @@ def quality(factors: Factors) -> FloatArray:
     """
     from fiqa.faces.factors.terms import rises
 
+    # The mean of what is known: a factor that cannot be measured must not count as a bad one.
     table = factors.matrix.astype(np.float64)
-    known = ~np.isnan(table)
-    count = known.sum(axis=1)
-    mean = np.where(known, table, 0.0).sum(axis=1) / np.where(count, count, np.nan)
+    measured = ~np.isnan(table)
+    count = measured.sum(axis=1)
+    mean = np.where(measured, table, 0.0).sum(axis=1) / np.where(count, count, np.nan)
     measures = {
         name: factors.measures[name].astype(np.float64)
         for name in ("eye_distance", "face_structure", "coarse_share")
@@ -99,11 +102,13 @@ class Analytic(Scorer):
     def score(
         self, crops: NDArray[np.uint8] | Faces, *, color: str = "RGB", resize: bool = False
     ) -> FloatArray:
-        """Returns (N,) float32 in 0..1 for (N,112,112,3) uint8 crops, or for Faces, whose
-        landmarks, frame mask and eye distance count too.
+        """Returns (N,) float32 in 0..1 for (N,112,112,3) uint8 crops, or for Faces.
 
-        A face gets the same number, to the bit, in any batch. Raises ShapeError for anything but
-        crops.
+        Of Faces their landmarks, frame mask and eye distance count too. A face gets the same
+        number, to the bit, in any batch.
+
+        Raises:
+            ShapeError: these are no crops.
         """
         return self.assess(as_faces(crops, color=color, resize=resize))[0]
 

@@ -1,9 +1,9 @@
-"""CR-FIQA: how classifiable a face is, relative to the nearest other person; as a label, and as
-what a network learns of its own class centers.
+"""CR-FIQA: how classifiable a face is, relative to the nearest other person.
 
-[1] Boutros, Fang, Klemt, Fu, Damer: CR-FIQA: Face Image Quality Assessment by Learning Sample
-Relative Classifiability,
-    CVPR 2023.
+It is a label, and what a network learns of its own class centers.
+
+    [1] Boutros, Fang, Klemt, Fu, Damer: CR-FIQA: Face Image Quality Assessment by Learning Sample
+        Relative Classifiability, CVPR 2023.
 
 The joint training of recognizer and quality is the objective "cr_fiqa" of `fiqa train`
 (recipes/cr_fiqa.toml).
@@ -121,8 +121,8 @@ def relative_classifiability(
     if centers is not None:
         if leave_out:
             raise InputError("leave_out is for centers of these images; `centers` are given ones.")
-        code, table = _given_centers(identities, centers, embeddings)
-        own = np.full(len(code), np.nan, np.float32)
+        code, table = _trained_centers(identities, centers, embeddings)
+        own = None
     else:
         code, classes = encode(identities, len(embeddings))
         table = class_centers(embeddings, code, classes)
@@ -135,21 +135,37 @@ def relative_classifiability(
             " compare with."
         )
     shift = (1.0 if form == "shifted" else 0.0) + _EPSILON
+    return _ratios(embeddings, code, table, own, shift)
+
+
+def _ratios(
+    embeddings: NDArray[np.floating[Any]],
+    code: NDArray[np.int64],
+    table: NDArray[np.float32],
+    own: NDArray[np.float32] | None,
+    shift: float,
+) -> NDArray[np.float32]:
+    """(N,) own over nearest other similarity; `own` None takes it from the centers in `table`."""
     result = np.empty(len(code), np.float32)
+    # One buffer for all blocks: with many classes a block is what takes the memory.
     buffer = np.empty((min(_ROWS, len(code)), len(table)), np.float32)
     for piece in batches(len(code), _ROWS):
         rows = normalize(embeddings[piece], "embeddings")
         cosine = np.matmul(rows, table.T, out=buffer[: len(rows)])
         here = np.flatnonzero(code[piece] >= 0)
-        if centers is not None:
-            own[piece][here] = cosine[here, code[piece][here]]
-        cosine[here, code[piece][here]] = -np.inf
+        column = code[piece][here]
+        if own is None:
+            mine = np.full(len(rows), np.nan, np.float32)
+            mine[here] = cosine[here, column]
+        else:
+            mine = own[piece]
+        cosine[here, column] = -np.inf
         near = cosine.max(axis=1).astype(np.float64)
-        result[piece] = own[piece].astype(np.float64) / (near + shift)
+        result[piece] = mine.astype(np.float64) / (near + shift)
     return result
 
 
-def _given_centers(
+def _trained_centers(
     identities: ArrayLike,
     centers: tuple[Sequence[str] | NDArray[np.str_], NDArray[np.floating[Any]]],
     embeddings: NDArray[np.floating[Any]],
@@ -167,8 +183,9 @@ def _given_centers(
 
 
 def batch_classifiability(cosine: Tensor, identity: Tensor) -> Tensor:
-    """Returns the certainty ratio of a batch to the class centers of the moment [1, Eq. 5], without
-    a gradient: what quality learns while they move.
+    """Returns the certainty ratio of a batch to the class centers of the moment [1, Eq. 5].
+
+    It carries no gradient: it is what quality learns while the centers move.
 
     The form is "shifted" of `relative_classifiability`, and the centers are those that the
     recognizer learns. Differs from the published code, which masks the own class with about 0
@@ -182,6 +199,7 @@ def batch_classifiability(cosine: Tensor, identity: Tensor) -> Tensor:
         (N,), higher is better, open range.
     """
     cosine, column = cosine.detach(), identity[:, None]
+    # Left out, not masked with 0: cosines of other centers may all be below 0.
     others = cosine.scatter(1, column, -float("inf"))
     return cosine.gather(1, column)[:, 0] / (others.amax(dim=1) + 1 + _EPSILON)
 

@@ -1,7 +1,9 @@
-"""eDifFIQA: labels of a slow teacher lowered by the distance from the best faces of the person, and
-a student that learns them together with the embedding.
+"""eDifFIQA: labels of a slow teacher, lowered by the distance from the person's best faces.
 
-    [1] Babnik, Peer, Struc: eDifFIQA: Towards Efficient Face Image Quality Assessment based on Denoising Diffusion Probabilistic Models, IEEE TBIOM 2024.
+A student learns them together with the embedding.
+
+    [1] Babnik, Peer, Struc: eDifFIQA: Towards Efficient Face Image Quality Assessment based on
+        Denoising Diffusion Probabilistic Models, IEEE TBIOM 2024.
 
 The teacher's diffusion is no part of this; the prior may be its label file, or any other quality in
 0..1. `fiqa train` with the objective "ediffiqa" trains the student (recipes/ediffiqa.toml).
@@ -73,8 +75,9 @@ def lowered_quality(
     least: int = 10,
     leave_out: bool = False,
 ) -> NDArray[np.float64]:
-    """Returns clamp(q_i - strength d_i, 0, 1), d_i = 1 - cos(e_i, center of the best of the own
-    identity) [1].
+    """Returns clamp(q_i - strength d_i, 0, 1), d_i the distance from the person's best faces [1].
+
+        d_i = 1 - cos(e_i, center of the best of the own identity)
 
     The center is the mean of the unit vectors of the best images. Which they are:
 
@@ -96,8 +99,7 @@ def lowered_quality(
 
     Returns:
         (N,) float64 in 0..1; NaN where there is no center. Without `leave_out` an image that is its
-        identity's only
-        best one keeps its prior.
+        identity's only best one keeps its prior.
 
     Raises:
         ShapeError: arrays of other lengths.
@@ -124,6 +126,7 @@ def lowered_quality(
     np.add.at(total, code[top], unit[top].astype(np.float64))
     count, member = np.bincount(code[top], minlength=classes)[code], np.zeros(len(code), bool)
     center, member[top] = total[code], True
+    # The direction of a sum without one of its vectors is that of the mean without it.
     if leave_out:
         center[top] -= unit[top]
         count = count - member
@@ -141,11 +144,14 @@ def best_rows(
     rule: Literal["identity", "published"],
     least: int,
 ) -> NDArray[np.int64]:
-    """Returns the rows whose vectors make the centers, by a rule of `lowered_quality`; raises as it
-    does."""
+    """Returns the rows whose vectors make the centers, by a rule of `lowered_quality`.
+
+    Raises: as lowered_quality.
+    """
     checks.in_range(best, "best", 0, 1, open_low=True)
     checks.choice(rule, "rule", ("identity", "published"))
     checks.in_range(least, "least", 1, math.inf)
+    # A hair less before rounding up: a fifth of 10 is 2, and not 3 by the last bit of .2.
     if rule == "published":
         order = np.argsort(-quality, kind="stable")[: math.ceil(best * len(quality) - 1e-9)]
         enough = np.bincount(code[order], minlength=int(code.max(initial=-1)) + 1) >= least
@@ -160,8 +166,9 @@ def best_rows(
 def student_loss(
     quality: Tensor, target: Tensor, embedding: Tensor, teacher: Tensor, *, share: float = 0.5
 ) -> dict[str, Tensor]:
-    """Returns the two terms of the student's loss [1], each a mean over the faces times its share;
-    their sum is minimized.
+    """Returns the two terms of the student's loss [1]; their sum is minimized.
+
+    Each is a mean over the faces times its share.
 
         embedding: share (1 - cos(e, teacher e))        quality: (1 - share) |q^ - target|
 

@@ -1,5 +1,6 @@
-"""FaceQAN: a face whose vector an adversary cannot move with little noise, and that is like its
-mirror image, is a good one.
+"""FaceQAN: a good face is one that little noise cannot move and that is like its mirror image.
+
+It is its vector that an adversary moves.
 
 [1] Babnik, Peer, Struc: FaceQAN: Face Image Quality Assessment Through Adversarial Noise
 Exploration, ICPR 2022.
@@ -77,11 +78,15 @@ def explored(
     steps: int = STEPS,
     epsilon: float = EPSILON,
 ) -> Tensor:
-    """Returns the cosines between each face and its noisy copies, recorded before each
-    sign-gradient step on 1 - cos [1].
+    """Returns the cosines between each face and its noisy copies, step by step [1].
+
+    They are recorded before each sign-gradient step on 1 - cos.
 
     A copy starts at pixels + noise and moves by epsilon * sign(gradient of its own 1 - cos), away
     from the face; it stays in 0..1.
+
+    Differs from the published code: what a copy's pixels would have below 0 or above 1 is cut off;
+    there, black ones may go below 0.
 
     Args:
         embed: (M,3,S,S) pixels in 0..1 -> (M,D) vectors; gradients pass through, samples do not see
@@ -93,9 +98,6 @@ def explored(
 
     Returns:
         (N, steps * K) cosines.
-
-    Differs from the published code: what a copy's pixels would have below 0 or above 1 is cut off;
-    there, black ones may go below 0.
     """
     import torch
 
@@ -103,22 +105,24 @@ def explored(
     with torch.no_grad():
         target = embed(pixels).repeat_interleave(copies, 0)
     moved = (pixels[:, None] + noise).flatten(0, 1).clamp(0, 1)
-    found = []
+    cosines = []
     for step in range(steps):
+        # Nothing is recorded after the last step, so it needs no gradient.
         last = step == steps - 1
         moved = moved.detach().requires_grad_(not last)
         with torch.set_grad_enabled(not last):
             cosine = torch.nn.functional.cosine_similarity(embed(moved), target)
-        found.append(cosine.detach().view(count, copies))
+        cosines.append(cosine.detach().view(count, copies))
         if not last:
             (gradient,) = torch.autograd.grad(-cosine.sum(), moved)
             moved = (moved + epsilon * gradient.sign()).clamp(0, 1)
-    return torch.cat(found, 1)
+    return torch.cat(cosines, 1)
 
 
 def quality(similarity: NDArray[np.floating], symmetry: NDArray[np.floating]) -> FloatArray:
-    """Returns [(1 + mean S)/2 * clip(1 - std S, 0, 1) * symmetry]^5 with its sign [1]: (N,) float32
-    in -1..1.
+    """Returns the quality of cosines and symmetry, (N,) float32 in -1..1.
+
+        [(1 + mean S)/2 * clip(1 - std S, 0, 1) * symmetry]^5 with its sign [1]
 
     Args:
         similarity: (N,M) cosines, S.

@@ -1,8 +1,7 @@
 """FaceQnet's label: similarity to the best image of the same person.
 
 [1] Hernandez-Ortega, Galbally, Fierrez, Haraksim, Beslay: FaceQnet: Quality Assessment for Face
-Recognition based on Deep
-    Learning, ICB 2019.
+    Recognition based on Deep Learning, ICB 2019.
 """
 
 from __future__ import annotations
@@ -52,8 +51,7 @@ CARD = MethodCard(
 
 
 def best_images(prior: ArrayLike, identities: ArrayLike) -> NDArray[np.int64]:
-    """Returns the row of each image's identity with the highest prior (the first of equal ones):
-    (N,) int64.
+    """Returns the row of each image's identity with the highest prior, the first of equal ones.
 
     >>> best_images([0.1, 0.7, 0.3], ["a", "a", "b"]).tolist()
     [1, 1, 2]
@@ -69,8 +67,7 @@ def best_images(prior: ArrayLike, identities: ArrayLike) -> NDArray[np.int64]:
 def similarity_to_best(
     embeddings: NDArray[np.floating[Any]], identities: ArrayLike, *, prior: ArrayLike
 ) -> NDArray[np.float32]:
-    """Returns the cosine of every image to the best image of its identity, min-max scaled over all
-    images [1, III-A].
+    """Returns the cosine of every image to the best one of its identity, min-max scaled [1, III-A].
 
     The paper picks the best image with an ICAO compliance tool; here `prior` picks it: any quality,
     usually `analytic`.
@@ -87,7 +84,8 @@ def similarity_to_best(
         ShapeError, InputError: NaN or zero rows, NaN in the prior.
 
     >>> import numpy as np
-    >>> similarity_to_best(np.array([[1.0, 0], [0.6, 0.8], [0, 1.0]]), ["a"] * 3, prior=[3, 2, 1]).round(1)
+    >>> e = np.array([[1.0, 0], [0.6, 0.8], [0, 1.0]])
+    >>> similarity_to_best(e, ["a"] * 3, prior=[3, 2, 1]).round(1)
     array([1. , 0.6, 0. ], dtype=float32)
     """
     rows = normalize(embeddings, "embeddings")

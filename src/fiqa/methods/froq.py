@@ -1,7 +1,9 @@
-"""FROQ: how strongly chosen layers inside a recognizer answer to a face; a few faces that were
-scored before say which layers, and in which direction.
+"""FROQ: how strongly chosen layers inside a recognizer answer to a face.
 
-    [1] Babnik, Jain, Peer, Struc: FROQ: Observing Face Recognition Models for Efficient Quality Assessment, IJCB 2025.
+A few faces that were scored before say which layers, and in which direction.
+
+    [1] Babnik, Jain, Peer, Struc: FROQ: Observing Face Recognition Models for Efficient Quality
+        Assessment, IJCB 2025.
 
 The idea is the paper's: intermediate activations as quality, found by a calibration on
 pseudo-labels, without training. Ours are: the statistic (length of the layer's output), the search
@@ -75,12 +77,18 @@ COUNT = 4
 _FEWEST = 20
 _GAIN = 1e-3
 _BATCH = 32
+# Greedy search tries each layer at every step: those that agree least alone are not worth it.
 _SEARCHED = 60
 
 
 class Layer(NamedTuple):
-    """A chosen layer: its `name` in the network, the `sign` of its agreement, `mean` and
-    `deviation` of its output's length on the reference faces."""
+    """A chosen layer.
+
+    Attributes:
+        name: in the network.
+        sign: of its agreement.
+        mean, deviation: of its output's length on the reference faces.
+    """
 
     name: str
     sign: float
@@ -89,8 +97,9 @@ class Layer(NamedTuple):
 
 
 def layer_norms(net: nn.Module, x: Tensor, names: list[str]) -> Tensor:
-    """Returns the Euclidean length of the output of each named module (its last call): (N,L) for
-    (N,3,S,S) preprocessed crops.
+    """Returns the Euclidean length of the output of each named module, (N,L) for (N,3,S,S) crops.
+
+    A module that runs several times is measured at its last call.
 
     Raises:
         InputError: a module that did not run, or whose output is no tensor with a row per crop.
@@ -98,12 +107,12 @@ def layer_norms(net: nn.Module, x: Tensor, names: list[str]) -> Tensor:
     import torch
 
     named = dict(net.named_modules())
-    found: dict[str, Tensor] = {}
+    lengths: dict[str, Tensor] = {}
 
     def watch(name: str) -> Any:
         def keep(_: nn.Module, __: Any, output: Any) -> None:
             if isinstance(output, torch.Tensor) and output.ndim > 1 and len(output) == len(x):
-                found[name] = output.flatten(1).double().norm(dim=1)
+                lengths[name] = output.flatten(1).double().norm(dim=1)
 
         return keep
 
@@ -113,11 +122,11 @@ def layer_norms(net: nn.Module, x: Tensor, names: list[str]) -> Tensor:
                 named[checks.choice(name, "layer", named)].register_forward_hook(watch(name))
             )
         net(x)
-    if lost := [name for name in names if name not in found]:
+    if lost := [name for name in names if name not in lengths]:
         raise InputError(
             f"A layer must give a tensor with a row per crop, {', '.join(lost)} did not."
         )
-    return torch.stack([found[name] for name in names], 1)
+    return torch.stack([lengths[name] for name in names], 1)
 
 
 def choose_layers(
@@ -127,8 +136,7 @@ def choose_layers(
     *,
     count: int = COUNT,
 ) -> tuple[Layer, ...]:
-    """Returns the layers whose lengths together agree best with `reference`, in the order in which
-    they were taken.
+    """Returns the layers whose lengths together agree best with `reference`, as they were taken.
 
     Greedy: first the layer with the largest absolute Spearman correlation; then, again and again,
     the one that raises the correlation of the mean of the signed, standardized lengths most, until
@@ -141,7 +149,9 @@ def choose_layers(
         reference: (N,) their quality by another method, higher is better, not constant.
         count: at most so many layers, at least 1.
 
-    Raises: InputError (too few crops, NaN or constant reference, no layer that varies), ShapeError.
+    Raises:
+        InputError: too few crops, NaN or constant reference, no layer that varies.
+        ShapeError: crops or reference.
     """
     crops = checks.crops(crops)
     target = checks.finite(
@@ -162,6 +172,7 @@ def choose_layers(
         ]
     )
     mean, deviation = length.mean(axis=0), length.std(axis=0)
+    # What varies by less is the rounding of float32 and agrees with anything.
     able = np.flatnonzero(deviation > 1e-6 * np.abs(mean))
     if not len(able):
         raise InputError(
@@ -186,6 +197,7 @@ def _watched(module: nn.Module) -> bool:
 def _greedy(
     standard: NDArray[np.float64], target: NDArray[np.float64], pool: list[int], count: int
 ) -> list[int]:
+    # The pool is in the order of agreement: its first layer is the best one alone.
     taken, best = [pool[0]], spearman(standard[:, pool[0]], target)
     while len(taken) < count:
         rest = [i for i in pool if i not in taken]

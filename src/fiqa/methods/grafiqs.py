@@ -1,7 +1,9 @@
-"""GraFIQs: how strongly a face's activations would have to change to look like those the recognizer
-was trained on.
+"""GraFIQs: how strongly a face would have to change to look like what the recognizer knows.
 
-    [1] Kolf, Damer, Boutros: GraFIQs: Face Image Quality Assessment Using Gradient Magnitudes, CVPR Workshops 2024.
+What changes are its activations, toward those of the training.
+
+    [1] Kolf, Damer, Boutros: GraFIQs: Face Image Quality Assessment Using Gradient Magnitudes, CVPR
+        Workshops 2024.
 
 Every BatchNorm2d layer remembers the mean and variance that its channels had in training. The
 distance of one face's own statistics from them is a loss; the size of its gradient says how far the
@@ -65,8 +67,9 @@ _BATCH = 16
 
 
 def gradient_magnitude(net: nn.Module, x: Tensor, *, at: str = IMAGE) -> Tensor:
-    """Returns the sum of absolute gradients of the statistics loss with respect to the image, or to
-    a block's output [1].
+    """Returns the sum of absolute gradients of the statistics loss [1].
+
+    They are with respect to the image, or to a block's output.
 
         L_i = mean over layers l of MSE(mean_il, running mean_l) + MSE(var_il, running var_l)
         result_i = sum |dL_i / d at_i|

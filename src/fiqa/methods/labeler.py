@@ -1,5 +1,4 @@
-"""How a method declares that it makes labels: what it needs, its options, and a function from faces
-to labels.
+"""How a method declares that it makes labels: its needs, its options, and its function.
 
 A method that makes labels has `labeler() -> Labeler` in its module, as one that scores has
 `scorer()`. The function gets a Job, the faces that have all it needs, and Work, which carries what
@@ -33,11 +32,15 @@ STATUS = f"U{max(map(len, STATUSES))}"
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """What a method made of the faces it was given, row by row: `value` (n,) floats, NaN without a
-    label; `status` tells why, where it is NaN.
+    """What a method made of the faces it was given, row by row.
 
-    `columns` more of the table (arrays or polars series of n rows); `about` what the run found, for
-    the sidecar; `range` of the values; `extra` tables to write beside the labels, by suffix.
+    Attributes:
+        value: (n,) floats, NaN without a label.
+        status: why there is none, of all or (n,).
+        columns: more of the table, arrays or polars series of n rows.
+        about: what the run found, for the sidecar.
+        range: of the values.
+        extra: tables to write beside the labels, by suffix.
     """
 
     value: NDArray[np.floating[Any]]
@@ -50,11 +53,17 @@ class Labels:
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """The faces that have everything a method needs: n rows. What the method does not need is None.
+    """The faces that have everything a method needs: n rows. What it does not need is None.
 
-    `identities` (n,) codes; `names` of the identities; `vectors` (n,D) unit rows, perhaps mapped or
-    float16; `norm`, `prior` (n,); `faces` their manifest; `centers` names (K,) and vectors (K,D) of
-    class centers that were given.
+    Attributes:
+        ids: (n,) of the faces.
+        identities: (n,) codes.
+        names: of the identities.
+        vectors: (n,D) unit rows, perhaps mapped or float16.
+        norm: (n,) lengths of the vectors as the network gave them.
+        prior: (n,) quality that was given.
+        faces: their manifest.
+        centers: names (K,) and vectors (K,D) of class centers that were given.
     """
 
     ids: pl.Series
@@ -71,13 +80,21 @@ class Job:
         return np.asarray(self.names.gather(self.identities).to_list(), np.str_)
 
     def needed_vectors(self) -> NDArray[np.floating[Any]]:
-        """Returns the vectors. Raises InputError where there are none."""
+        """Returns the vectors.
+
+        Raises:
+            InputError: there are none.
+        """
         if self.vectors is None:
             raise InputError("embeddings must be given.")
         return self.vectors
 
     def needed_prior(self) -> NDArray[np.float64]:
-        """Returns the prior. Raises InputError where there is none."""
+        """Returns the prior.
+
+        Raises:
+            InputError: there is none.
+        """
         if self.prior is None:
             raise InputError("a prior must be given.")
         return self.prior
@@ -102,7 +119,11 @@ class MeasureFaces(Protocol):
         ...
 
     def load(self) -> None:
-        """Loads what is needed; raises where that cannot be."""
+        """Loads what is needed.
+
+        Raises:
+            FiqaError: that cannot be.
+        """
         ...
 
     def __call__(self, faces: Faces) -> FloatArray:
@@ -170,7 +191,7 @@ def needs_of(card: MethodCard) -> tuple[str, ...]:
     return tuple(name for name in card.needs if name != "templates")
 
 
-_GIVEN = frozenset(
+_INPUTS = frozenset(
     (
         "embeddings",
         "identities",
@@ -187,8 +208,9 @@ _GIVEN = frozenset(
 
 
 def options_of(*functions: Callable[..., Any]) -> dict[str, Any]:
-    """Returns name -> default of every option of the functions: their keyword-only parameters that
-    have a default and are no inputs.
+    """Returns name -> default of every option of the functions.
+
+    Options are keyword-only parameters that have a default and are no inputs.
 
     >>> def label(embeddings, *, theta=0.5, seed=0): ...
     >>> options_of(label)
@@ -199,6 +221,6 @@ def options_of(*functions: Callable[..., Any]) -> dict[str, Any]:
         for function in functions
         for name, parameter in inspect.signature(function).parameters.items()
         if parameter.kind is parameter.KEYWORD_ONLY
-        and name not in _GIVEN
+        and name not in _INPUTS
         and parameter.default is not parameter.empty
     }

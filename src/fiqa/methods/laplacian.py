@@ -1,5 +1,4 @@
-"""Variance of the Laplacian: the classic one-line sharpness measure, as the baseline that every
-method must beat."""
+"""Variance of the Laplacian: the classic sharpness measure, the baseline to beat."""
 
 from __future__ import annotations
 
@@ -50,8 +49,10 @@ class Laplacian(Scorer):
     def score(
         self, crops: NDArray[np.uint8] | Faces, *, color: str = "RGB", resize: bool = False
     ) -> FloatArray:
-        """Returns (N,) float32 ln(1 + variance in levels^2), at least 0, for (N,112,112,3) uint8
-        crops or Faces."""
+        """Returns (N,) float32 ln(1 + variance in levels^2), at least 0, for uint8 crops or Faces.
+
+        Crops are (N,112,112,3).
+        """
         import cv2
 
         images = as_faces(crops, color=color, resize=resize).crops

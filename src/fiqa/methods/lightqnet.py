@@ -1,5 +1,6 @@
-"""LightQNet, an external model: its published frozen TensorFlow graphs, run by OpenCV where a user
-has the files.
+"""LightQNet, an external model: its published frozen TensorFlow graphs, run by OpenCV.
+
+A user has the files.
 
 Chen, Yi, Lv, "LightQNet: Lightweight Deep Face Quality Assessment for Risk-Controlled Face
 Recognition", IEEE Signal Processing Letters 2021. The aligned 112x112 crop is resized to 96x96, as
@@ -92,6 +93,7 @@ class LightQNet(Scorer):
             raise WeightsError(f"A model must be a file, and there is none at {file}.")
         content = file.read_bytes()
         self.version = self.sha256 = hashlib.sha256(content).hexdigest()
+        # OpenCV's reader of these files is not made for hostile ones: only known bytes reach it.
         if self.version not in PUBLISHED:
             raise WeightsError(
                 f"{file} must be a published LightQNet graph, its sha256 is {self.version[:12]}...",
@@ -125,7 +127,9 @@ class LightQNet(Scorer):
 def scorer(*, width: str = "dm100") -> LightQNet:
     """Returns the published network of a width, dm025, dm050 or dm100, from FIQA_HOME.
 
-    Raises UnknownNameError, WeightsError (it is not there).
+    Raises:
+        UnknownNameError: another width.
+        WeightsError: it is not there.
     """
     from fiqa.runtime.weights import find
 

@@ -1,7 +1,7 @@
-"""MagFace: a recognizer trained so that the length of its vector, before it is normalized, is the
-quality.
+"""MagFace: a recognizer trained so that the length of its raw vector is the quality.
 
-    [1] Meng, Zhao, Huang, Zhou: MagFace: A Universal Representation for Face Recognition and Quality Assessment, CVPR 2021.
+    [1] Meng, Zhao, Huang, Zhou: MagFace: A Universal Representation for Face Recognition and
+        Quality Assessment, CVPR 2021.
 
 `fiqa train` with the objective "magface" trains one (recipes/magface.toml). The length of a vector
 of any other recognizer is another method: `norm`.
@@ -54,15 +54,18 @@ _LEAST, _MOST = 0.45, 0.8
 
 
 def margin(length: Tensor) -> Tensor:
-    """Returns the margin in radians, .45 at length 10, .8 at 110, linear between and constant
-    outside: (N,) for (N,) lengths [1, Eq. 4 and 4.1]."""
+    """Returns the margin in radians of lengths: (N,) for (N,) [1, Eq. 4 and 4.1].
+
+    It is .45 at length 10, .8 at 110, linear between and constant outside.
+    """
     share = (length.clamp(SHORTEST, LONGEST) - SHORTEST) / (LONGEST - SHORTEST)
     return _LEAST + (_MOST - _LEAST) * share
 
 
 def length_penalty(length: Tensor) -> Tensor:
-    """Returns the mean of a / 110^2 + 1 / a, a the length kept in 10..110: what pulls lengths up
-    where the face is easy [1, Eq. 5].
+    """Returns the mean of a / 110^2 + 1 / a, a the length kept in 10..110 [1, Eq. 5].
+
+    It pulls lengths up where the face is easy.
 
     Args:
         length: (N,), above 0.
@@ -75,8 +78,9 @@ def length_penalty(length: Tensor) -> Tensor:
 
 
 def percent(length: ArrayLike) -> NDArray[np.float64]:
-    """Returns 100 / (1 + exp((23 - length) / 2.6)): (N,) in 0..100 for the lengths of the authors'
-    iResNet50; other networks need other numbers.
+    """Returns 100 / (1 + exp((23 - length) / 2.6)): (N,) in 0..100.
+
+    It is for the lengths of the authors' iResNet50; other networks need other numbers.
 
     Raises:
         ShapeError, InputError: NaN.

@@ -1,5 +1,6 @@
-"""Embedding norm as quality: the length of a recognizer's vector before it is normalized, the
-classic that needs nothing but the recognizer.
+"""Embedding norm as quality: the length of a recognizer's vector before it is normalized.
+
+It is the classic that needs nothing but the recognizer.
 
 A recognizer trained with a softmax loss gives hard faces short vectors; MagFace (Meng et al., CVPR
 2021) trains it so on purpose. What a MagFace-trained recognizer gives is named `magface`, what any
@@ -64,8 +65,8 @@ def embedding_norm(embeddings: Embeddings, *, name: str | None = None) -> Qualit
         InputError: every norm is the same, as of vectors that were stored after normalizing.
 
     >>> import numpy as np
-    >>> vectors = Embeddings(np.array(["a", "b"]), np.eye(2, dtype=np.float32), np.float32([9, 12]), "r")
-    >>> quality = embedding_norm(vectors)
+    >>> ids, unit = np.array(["a", "b"]), np.eye(2, dtype=np.float32)
+    >>> quality = embedding_norm(Embeddings(ids, unit, np.float32([9, 12]), "r"))
     >>> quality.method, quality.value.tolist()
     ('norm of r', [9.0, 12.0])
     """
@@ -94,8 +95,9 @@ def scorer(
     w: float = W,
     batch: int = _BATCH,
 ) -> Probe:
-    """Returns a scorer by the length of the vector, named "magface" where the recognizer's card
-    says that it was trained so, else "norm".
+    """Returns a scorer by the length of the vector.
+
+    It is named "magface" where the recognizer's card says that it was trained so, else "norm".
 
     Args:
         recognizer: an .onnx file or torch weights with a card, or anything with `name` and

@@ -1,8 +1,11 @@
-"""PCNet: a confidence per face such that the lower one of two mates says how similar they are; and
-LightQNet's loss on the same pairs.
+"""PCNet: a confidence per face such that the lower one of two mates is their similarity.
 
-    [1] Xie, Byrne, Zisserman: Inducing Predictive Uncertainty Estimation for Face Recognition, BMVC 2020.
-    [2] Chen, Yi, Lv: LightQNet: Lightweight Deep Face Quality Assessment for Risk-Controlled Face Recognition, IEEE Signal Processing Letters 2021.
+LightQNet's loss on the same pairs is here too.
+
+    [1] Xie, Byrne, Zisserman: Inducing Predictive Uncertainty Estimation for Face Recognition, BMVC
+        2020.
+    [2] Chen, Yi, Lv: LightQNet: Lightweight Deep Face Quality Assessment for Risk-Controlled Face
+        Recognition, IEEE Signal Processing Letters 2021.
 
 The losses are functions of tensors; `fiqa train` with the objective "pcnet" minimizes them
 (recipes/pcnet.toml, recipes/lightqnet.toml).
@@ -78,8 +81,9 @@ def cross_entropy_loss(
     slope: float = _SLOPE,
     middle: float = _MIDDLE,
 ) -> Tensor:
-    """Returns the mean binary cross-entropy between min(p_i, p_j) and sigmoid(slope (cos(e_i, e_j)
-    - middle)) over mated pairs [2].
+    """Returns the mean binary cross-entropy of the lower confidence of each mated pair [2].
+
+    It is that of min(p_i, p_j) and sigmoid(slope (cos(e_i, e_j) - middle)).
 
     Args:
         similarity: (P,) cosines of the pairs.
@@ -94,6 +98,9 @@ def cross_entropy_loss(
 
     target = (slope * (similarity - middle)).sigmoid()
     total = functional.binary_cross_entropy_with_logits(
-        first.minimum(second), target, reduction="sum"
+        # The lower logit is that of the lower confidence: the sigmoid ascends.
+        first.minimum(second),
+        target,
+        reduction="sum",
     )
     return total / max(len(similarity), 1)

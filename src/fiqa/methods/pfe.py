@@ -52,8 +52,11 @@ CARD = MethodCard(
 
 
 def mutual_loss(first: Tensor, second: Tensor, first_log: Tensor, second_log: Tensor) -> Tensor:
-    """Returns the mean over mated pairs of sum_d (mu_i - mu_j)^2 / (v_i + v_j) + log(v_i + v_j):
-    minus twice the mutual likelihood score [1, Eq. 3], its constant left out.
+    """Returns minus twice the mutual likelihood score of mated pairs, its constant left out.
+
+    See [1, Eq. 3].
+
+    It is the mean over the pairs of sum_d (mu_i - mu_j)^2 / (v_i + v_j) + log(v_i + v_j).
 
     Args:
         first, second: (P,D) unit vectors of the two faces of each pair.
@@ -62,11 +65,14 @@ def mutual_loss(first: Tensor, second: Tensor, first_log: Tensor, second_log: Te
     Returns:
         a scalar; 0 without a pair.
     """
+    # log(v_i + v_j) from the logarithms: the variances themselves may overflow.
     width = first_log.logaddexp(second_log)
     return ((first - second).square() * (-width).exp() + width).sum() / max(len(first), 1)
 
 
 def negative_variance(log_variance: Tensor) -> Tensor:
-    """Returns minus the harmonic mean of the variances, -1 / mean_d(1 / v_d): (N,) below 0, higher
-    is better, for (N,D) logarithms of variances [1]."""
+    """Returns minus the harmonic mean of the variances: (N,) below 0, higher is better [1].
+
+    It is -1 / mean_d(1 / v_d), for (N,D) logarithms of variances.
+    """
     return -1 / (-log_variance).exp().mean(dim=1)

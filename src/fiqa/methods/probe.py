@@ -1,5 +1,4 @@
-"""What the training-free probes share: a recognizer is asked about a face, and how it answers is
-the quality.
+"""What the training-free probes share: how a recognizer answers to a face is the quality.
 
 A probe has no weights of its own. What it draws at random is seeded by the content of the crop, so
 a face has the same score in any batch, on any day.
@@ -34,10 +33,15 @@ Crops = NDArray[np.uint8]
 
 
 class SeedSpread(NamedTuple):
-    """How much of a score is chance: `std` (N,) of each face's score over the seeds; `share` of the
-    variance of a score that the seeds make and not the faces, 0 (none) to 1 (all of it; the score
-    tells nothing). Both are estimates for any number of seeds (analysis of variance), noisy with
-    few faces."""
+    """How much of a score is chance.
+
+    Both numbers are estimates for any number of seeds (analysis of variance), noisy with few faces.
+
+    Attributes:
+        std: (N,) of each face's score over the seeds.
+        share: of the variance of a score that the seeds make and not the faces, 0 (none) to 1 (all
+            of it; the score tells nothing).
+    """
 
     std: FloatArray
     share: float
@@ -46,9 +50,10 @@ class SeedSpread(NamedTuple):
 class Probe(Scorer):
     """Scores faces by a recognizer's own behavior: it knows how a recognizer answers, not why.
 
-    Attributes: those of a Scorer; `settings` what the score depends on besides the recognizer;
-    `seeded` whether it draws anything at random. `version` names fiqa, the recognizer with the
-    start of its sha256, and the settings.
+    Attributes:
+        settings: what the score depends on besides the recognizer.
+        seeded: whether it draws anything at random.
+        version: names fiqa, the recognizer with the start of its sha256, and the settings.
 
     Args:
         name: of the method.
@@ -93,16 +98,24 @@ class Probe(Scorer):
     def score(
         self, crops: Crops | Faces, *, color: str = "RGB", resize: bool = False
     ) -> FloatArray:
-        """Returns (N,) float32 raw quality, higher is better, for (N,112,112,3) uint8 crops or
-        Faces. Raises ShapeError."""
+        """Returns (N,) float32 raw quality, higher is better, for uint8 crops or Faces.
+
+        Crops are (N,112,112,3).
+
+        Raises:
+            ShapeError: these are no crops.
+        """
         faces = as_faces(crops, color=color, resize=resize, side=self._side)
         return self._scored(faces.crops, int(self.settings.get("seed", 0)))
 
     def seed_spread(self, crops: Crops | Faces, *, seeds: int = 5) -> SeedSpread:
-        """Returns how far the scores of crops move when the random draws are others: seeds 0, 1,
-        ... `seeds` - 1.
+        """Returns how far the scores of crops move when the random draws are others.
 
-        Raises: InputError (a method that draws nothing, fewer than 2 seeds, no crops), ShapeError.
+        The seeds are 0, 1, ... `seeds` - 1.
+
+        Raises:
+            InputError: a method that draws nothing, fewer than 2 seeds, no crops.
+            ShapeError: these are no crops.
         """
         if not self.seeded:
             raise InputError(
@@ -114,6 +127,7 @@ class Probe(Scorer):
         table = np.stack([self._scored(images, seed) for seed in range(seeds)]).astype(np.float64)
         if not table.size:
             raise InputError("The spread over seeds needs at least 1 crop, got 0.")
+        # Analysis of variance: the variance of the means holds a share of that inside a face.
         within = float(table.var(axis=0, ddof=1).mean())
         means = table.mean(axis=0)
         between = max(float(means.var(ddof=1)) - within / seeds, 0.0) if len(means) > 1 else 0.0
@@ -128,22 +142,25 @@ class Probe(Scorer):
 
 
 def content_seed(crop: Crops, seed: int) -> int:
-    """Returns a number in 0..2^63-1 that depends on the pixels of a crop and on `seed`, and on
-    nothing else.
+    """Returns a number in 0..2^63-1 that depends on a crop's pixels and `seed`, and nothing else.
 
-    >>> one = np.zeros((2, 2, 3), np.uint8)
-    >>> content_seed(one, 0) == content_seed(one.copy(), 0), content_seed(one, 0) == content_seed(one, 1)
-    (True, False)
+    >>> crop = np.zeros((2, 2, 3), np.uint8)
+    >>> content_seed(crop, 0) == content_seed(crop.copy(), 0)
+    True
+    >>> content_seed(crop, 0) == content_seed(crop, 1)
+    False
     """
     digest = hashlib.sha256(
         f"{seed} {crop.shape} ".encode() + np.ascontiguousarray(crop).tobytes()
     ).digest()
+    # torch's generators take 63 bits.
     return int.from_bytes(digest[:8], "big") >> 1
 
 
 def opened(recognizer: str | os.PathLike[str] | Recognizer) -> Recognizer:
-    """Returns a recognizer for what names it: a path with a card beside it, a name in FIQA_HOME
-    (ONNX), or a recognizer itself.
+    """Returns a recognizer for what names it.
+
+    That is a path with a card beside it, a name in FIQA_HOME (ONNX), or a recognizer itself.
 
     Raises:
         WeightsError, UnsafeFileError, InputError: as OnnxEmbedder and open_recognizer.
@@ -172,18 +189,23 @@ def opened(recognizer: str | os.PathLike[str] | Recognizer) -> Recognizer:
 def torch_recognizer(
     recognizer: str | os.PathLike[str] | Recognizer, method: str
 ) -> TorchRecognizer:
-    """Returns a recognizer in torch; raises as `opened`, MissingExtraError, and InputError for one
-    that is not in torch."""
+    """Returns a recognizer in torch.
+
+    Raises:
+        InputError: it is not in torch.
+        MissingExtraError: torch is not installed.
+        WeightsError, UnsafeFileError: as `opened`.
+    """
     require("torch", extra="train")
     from fiqa.nets.recognizer import TorchRecognizer
 
-    found = opened(recognizer)
-    if not isinstance(found, TorchRecognizer):
+    model = opened(recognizer)
+    if not isinstance(model, TorchRecognizer):
         raise InputError(
-            f"{method} must have a recognizer in torch, {found.name} is a {type(found).__name__}.",
+            f"{method} must have a recognizer in torch, {model.name} is a {type(model).__name__}.",
             hint=(
                 "give its torch weights (.pt, .pth or .safetensors, described by `fiqa weights"
                 " card`) or a fiqa.nets.recognizer.TorchRecognizer"
             ),
         )
-    return found
+    return model

@@ -1,8 +1,7 @@
 """SDD-FIQA's label: how far a face's mated similarities lie from its non-mated ones.
 
-[1] Ou, Chen, Zhang, Huang, Li, Li, Cao, Xie: SDD-FIQA: Unsupervised Face Image Quality Assessment
-with Similarity
-    Distribution Distance, CVPR 2021.
+[1] Ou, Chen, Zhang, Huang, Li, Li, Cao, Xie: SDD-FIQA: Unsupervised Face Image Quality
+    Assessment with Similarity Distribution Distance, CVPR 2021.
 """
 
 from __future__ import annotations
@@ -65,8 +64,7 @@ def similarity_distribution_distance(
     rounds: int = 12,
     seed: int = 0,
 ) -> NDArray[np.float32]:
-    """Returns the mean distance of mated and non-mated similarity distributions, min-max scaled [1,
-    Eq. 6-8].
+    """Returns the mean distance of mated and non-mated similarities, min-max scaled [1, Eq. 6-8].
 
     Each round draws up to `samples` different other images of the same identity and `samples`
     images of other identities per image, and takes the Wasserstein-1 distance between the two sets
@@ -86,6 +84,7 @@ def similarity_distribution_distance(
     Returns:
         (N,) float32 in [0, 1], higher is better; NaN where the image has no mate, which is a
         missing label: leave it out.
+
     Raises:
         ShapeError, InputError: NaN or zero rows, one identity only, counts below 1.
 
@@ -115,8 +114,7 @@ def similarity_distribution_distance(
 def wasserstein_rows(
     first: NDArray[np.floating[Any]], second: NDArray[np.floating[Any]]
 ) -> NDArray[np.float64]:
-    """Returns the Wasserstein-1 distance between row i of `first` (N,a) and row i of `second`
-    (N,b): (N,) float64.
+    """Returns the Wasserstein-1 distance of row i of `first` (N,a) and of `second` (N,b): (N,).
 
     The integral of |F - G| over the merged values, for all rows at once.
 
@@ -131,6 +129,7 @@ def wasserstein_rows(
             np.full(second.shape[1], -1 / second.shape[1]),
         ]
     )
+    # The height between two neighbors is the difference of the two distribution functions there.
     order = np.argsort(values, axis=1)
     height = np.cumsum(step[order], axis=1)[:, :-1]
     return np.sum(
@@ -155,8 +154,10 @@ def _round(
         shuffled = rng.permutation(rows)
         for piece in batches(len(rows), _ROWS):
             place = np.arange(piece.start, piece.stop)
+            # A shift of 1 or more never meets the image itself, and different shifts never agree.
             shifts = 1 + rng.permutation(len(rows) - 1)[:samples]
             mates = shuffled[(place[:, None] + shifts) % len(rows)]
+            # Rows are in the order of their identity: a draw of the others skips its own stretch.
             draw = rng.integers(0, len(code) - len(rows), (len(place), samples))
             others = order[draw + len(rows) * (draw >= start)]
             own = shuffled[place]

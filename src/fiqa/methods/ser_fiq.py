@@ -1,9 +1,7 @@
-"""SER-FIQ: a face whose vector stays where it is when parts of the network are dropped at random is
-a good one.
+"""SER-FIQ: a good face is one whose vector stays when parts of the network are dropped.
 
 [1] Terhorst, Kolf, Damer, Kirchbuchner, Kuijper: SER-FIQ: Unsupervised Estimation of Face Image
-Quality Based on Stochastic Embedding Robustness,
-    CVPR 2020.
+    Quality Based on Stochastic Embedding Robustness, CVPR 2020.
 """
 
 from __future__ import annotations
@@ -61,10 +59,13 @@ _BATCH = 32
 
 
 def robustness(vectors: Tensor) -> Tensor:
-    """Returns 2 / (1 + exp(mean Euclidean distance between two of the unit vectors)) [1, Eq. 1]: a
-    scalar in 0..1 for (T,D) vectors of any length, T >= 2."""
+    """Returns 2 / (1 + exp(mean distance between two of the unit vectors)) [1, Eq. 1]: in 0..1.
+
+    It is a scalar for (T,D) vectors of any length, T at least 2; the distance is Euclidean.
+    """
     import torch
 
+    # In float64: with nearly equal vectors the distances are differences of almost the same.
     unit = torch.nn.functional.normalize(vectors.double(), dim=1)
     return 2 / (1 + torch.nn.functional.pdist(unit).mean().exp())
 
@@ -88,6 +89,7 @@ def _measured(
                 torch.rand((passes, *features.shape[1:]), generator=draw).to(features.device)
                 >= dropout
             )
+            # As dropout does: what is kept is scaled up, so that the mean stays.
             result[i] = float(robustness(net.tail(features[i] * kept / (1 - dropout))))
     return result
 

@@ -27,8 +27,13 @@ _SHOWN = 3
 
 
 class Backbone(NamedTuple):
-    """A line of the catalog: the `net`, `size` of its input in pixels (None: any of at least 32),
-    `pooled` whether it can stand without its last layers."""
+    """A line of the catalog.
+
+    Attributes:
+        net: name of the class.
+        size: of its input in pixels; None for any of at least 32.
+        pooled: whether it can stand without its last layers.
+    """
 
     net: str
     size: int | None
@@ -79,8 +84,9 @@ def backbone(name: str, embedding: int = 0) -> tuple[nn.Module, int]:
 
 
 def load_weights(net: nn.Module, path: str | os.PathLike[str]) -> None:
-    """Loads a state dict from a local file into `net`; every key must be there, in its shape, and
-    no other.
+    """Loads a state dict from a local file into `net`.
+
+    Every key must be there, in its shape, and no other.
 
     Keys of the last layers that `net` was built without (its LAST) are passed over.
 
@@ -94,36 +100,46 @@ def load_weights(net: nn.Module, path: str | os.PathLike[str]) -> None:
         UnsafeFileError: a .pt or .pth that holds more than tensors.
         UnknownNameError: another suffix.
     """
-    found = read_state(path)
+    state = read_state(path)
     own = net.state_dict()
+    # Published weights have their last layers, which a backbone for features does not.
     spare = tuple(
         prefix
         for prefix in getattr(net, "LAST", ())
         if not any(key.startswith(prefix) for key in own)
     )
-    found = {key: value for key, value in found.items() if not (spare and key.startswith(spare))}
+    state = {key: value for key, value in state.items() if not (spare and key.startswith(spare))}
     shapes = {key: tuple(value.shape) for key, value in own.items()}
     hint = "is it the weights of another backbone or embedding length?"
     check_state(
-        found,
+        state,
         shapes,
         f"{os.fspath(path)!r} must hold the weights of {type(net).__name__}",
         hint=hint,
     )
-    net.load_state_dict(found)
+    net.load_state_dict(state)
 
 
 def check_state(
-    found: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]], what: str, *, hint: str
+    state: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]], what: str, *, hint: str
 ) -> None:
-    """Raises WeightsError, `what` and the first keys that differ, unless `found` has exactly the
-    keys of `shapes` with these shapes."""
-    other = [k for k, shape in shapes.items() if k in found and tuple(found[k].shape) != shape]
+    """Refuses a state that does not have exactly these keys with these shapes.
+
+    Args:
+        state: name -> tensor.
+        shapes: name -> shape.
+        what: how the message begins.
+        hint: of the message.
+
+    Raises:
+        WeightsError: `what`, and the first keys that differ.
+    """
+    other = [k for k, shape in shapes.items() if k in state and tuple(state[k].shape) != shape]
     faults = [
-        _listed("missing", [key for key in shapes if key not in found]),
-        _listed("unexpected", [key for key in found if key not in shapes]),
+        _listed("missing", [key for key in shapes if key not in state]),
+        _listed("unexpected", [key for key in state if key not in shapes]),
         _listed(
-            "of another shape", [f"{k} {tuple(found[k].shape)} for {shapes[k]}" for k in other]
+            "of another shape", [f"{k} {tuple(state[k].shape)} for {shapes[k]}" for k in other]
         ),
     ]
     if any(faults):
@@ -137,8 +153,10 @@ def _listed(what: str, keys: list[str]) -> str:
 
 @reader
 def read_state(path: str | os.PathLike[str]) -> dict[str, Tensor]:
-    """Returns the names and tensors of a local file, .safetensors or .pt / .pth; nothing in it
-    runs. Raises as load_weights."""
+    """Returns the names and tensors of a file, .safetensors or .pt / .pth; nothing in it runs.
+
+    Raises: as load_weights.
+    """
     path = Path(path)
     suffix = checks.choice(
         path.suffix.lower(), "suffix of weights", (".safetensors", ".pt", ".pth")
@@ -146,23 +164,24 @@ def read_state(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     if not path.is_file():
         raise WeightsError(f"Weights must be a file, and there is none at {str(path)!r}.")
     try:
-        found: Any = load_file(path) if suffix == ".safetensors" else _load_pt(path)
+        state: Any = load_file(path) if suffix == ".safetensors" else _load_pt(path)
     except pickle.UnpicklingError as error:
         raise UnsafeFileError(
             f"{str(path)!r} must hold tensors only, it holds something that could run code.",
             hint="save net.state_dict(), best as .safetensors",
         ) from error
-    except Exception as error:  # torch reads what torch of old wrote with unchecked steps: any error means this file is bad
+    # torch reads what torch of old wrote with unchecked steps: any error means a bad file.
+    except Exception as error:
         raise WeightsError(
             f"{str(path)!r} must be a state dict, it cannot be read: {error}."
         ) from error
-    if not isinstance(found, dict) or not all(
-        isinstance(value, Tensor) for value in found.values()
+    if not isinstance(state, dict) or not all(
+        isinstance(value, Tensor) for value in state.values()
     ):
         raise WeightsError(
             f"{str(path)!r} must be a state dict: names and tensors, nothing around it."
         )
-    return cast("dict[str, Tensor]", found)
+    return cast("dict[str, Tensor]", state)
 
 
 def _load_pt(path: Path) -> Any:

@@ -1,5 +1,6 @@
-"""The residual image tower of CLIP (RN50 and its like), with the parameter names of its published
-weights below `visual.`.
+"""The residual image tower of CLIP (RN50 and its like).
+
+Parameter names are those of its published weights below `visual.`.
 
 [1] Radford et al.: Learning Transferable Visual Models From Natural Language Supervision, ICML
 2021, section 2.4.

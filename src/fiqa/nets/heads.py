@@ -1,5 +1,4 @@
-"""Quality networks: a backbone, one quality and, where wanted, factor qualities from the same
-features."""
+"""Quality networks: a backbone, one quality and, where wanted, factor qualities of one pass."""
 
 from __future__ import annotations
 
@@ -18,8 +17,7 @@ __all__ = ["BackboneNet", "QualityNet", "output_layers"]
 
 
 class BackboneNet(nn.Module):
-    """A `backbone` and what stands on it: what derives from this says how to go on from what the
-    backbone gives."""
+    """A `backbone` and what stands on it; what derives from this says how to go on from there."""
 
     backbone: nn.Module
 
@@ -33,8 +31,7 @@ class BackboneNet(nn.Module):
 
 
 class QualityNet(BackboneNet):
-    """(N,3,S,S) float -> (N, 1 + F): column 0 the quality, the others the factor qualities in 0..1,
-    all from one pass.
+    """(N,3,S,S) float -> (N, 1 + F): the quality, then the factor qualities in 0..1, of one pass.
 
     Args:
         name: of the backbone, see fiqa.nets.catalog.
@@ -65,7 +62,7 @@ class QualityNet(BackboneNet):
             raise InputError(f"factors must be named at most once, got {', '.join(factors)}.")
         self.factor_names, self.output = tuple(factors), output
         self.backbone, width = backbone(name, embedding)
-        # each starts at .5, the middle of the labels: sigmoid(0) is .5
+        # Each starts at .5, the middle of the labels: sigmoid(0) is .5.
         self.quality = output_layers(
             width, 1, bias=0.0 if output == "sigmoid" else 0.5, hidden=hidden
         )
@@ -86,10 +83,20 @@ class QualityNet(BackboneNet):
 
 
 def output_layers(width: int, outputs: int, *, bias: float, hidden: int = 0) -> nn.Module:
-    """Returns a linear layer that starts near `bias` whatever comes in, after a hidden one with
-    ReLU where `hidden` is its width. Raises InputError."""
+    """Returns a linear layer that starts near `bias` whatever comes in.
+
+    Args:
+        width: of what comes in.
+        outputs: of what goes out.
+        bias: near which it starts.
+        hidden: width of a layer with ReLU before it, 0 for none.
+
+    Raises:
+        InputError: `hidden` below 0.
+    """
     checks.in_range(hidden, "hidden", 0, float("inf"))
     layer = nn.Linear(hidden or width, outputs)
+    # So small that the bias alone decides at the start, whatever the scale of the features.
     nn.init.normal_(layer.weight, std=0.1 / layer.in_features**0.5)
     nn.init.constant_(layer.bias, bias)
     return nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), layer) if hidden else layer

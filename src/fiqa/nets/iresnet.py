@@ -1,7 +1,8 @@
 """iResNet 18, 50 and 100: the recognizers of the ArcFace family.
 
     [1] Duta, Liu, Zhu, Shao: Improved Residual Networks for Image and Video Recognition, ICPR 2020.
-    [2] Deng, Guo, Xue, Zafeiriou: ArcFace: Additive Angular Margin Loss for Deep Face Recognition, CVPR 2019, section 3.1 (112x112 input, BN-Dropout-FC-BN).
+    [2] Deng, Guo, Xue, Zafeiriou: ArcFace: Additive Angular Margin Loss for Deep Face Recognition,
+        CVPR 2019, section 3.1 (112x112 input, BN-Dropout-FC-BN).
 
 Parameter names are insightface's (`conv1`, `bn1`, `prelu`, `layer1.0.conv1`, ..., `bn2`, `fc`,
 `features`), so its published state dicts load.
@@ -81,6 +82,7 @@ class IResNet(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(512 * _SIDE**2, dim)
         self.features = nn.BatchNorm1d(dim)
+        # As insightface does: the last layer shifts and does not scale.
         self.features.weight.requires_grad = False
 
     def forward(self, x: Tensor) -> Tensor:

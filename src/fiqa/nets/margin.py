@@ -1,7 +1,7 @@
-"""Class centers that a recognizer learns, and the softmax with an additive angular margin over
-them.
+"""Class centers that a recognizer learns, and the softmax with an additive angular margin.
 
-    [1] Deng, Guo, Xue, Zafeiriou: ArcFace: Additive Angular Margin Loss for Deep Face Recognition, CVPR 2019.
+    [1] Deng, Guo, Xue, Zafeiriou: ArcFace: Additive Angular Margin Loss for Deep Face Recognition,
+        CVPR 2019.
 
 Centers belong to training alone: the model that is exported has none.
 """
@@ -29,7 +29,8 @@ class ClassCenters(nn.Module):
         classes: at least 2.
         dim: length of the embeddings.
 
-    Raises: InputError.
+    Raises:
+        InputError: fewer than two classes, or `dim` below 1.
     """
 
     def __init__(self, classes: int, dim: int) -> None:
@@ -48,10 +49,11 @@ class ClassCenters(nn.Module):
 def margin_loss(
     cosine: Tensor, identity: Tensor, *, margin: float | Tensor, scale: float
 ) -> Tensor:
-    """Returns the cross-entropy of softmax(scale * c), c the cosines with that of the own class
-    lowered by an angle [1, Eq. 3].
+    """Returns the cross-entropy of cosines, that of the own class lowered by an angle [1, Eq. 3].
 
-        c_i,own = cos(min(angle_i + margin_i, pi))        c_i,other = cosine as it is        mean over i
+    It is that of softmax(scale * c), c the cosines with the margin.
+
+        c_i,own = cos(min(angle_i + margin_i, pi))    c_i,other = cosine as it is    mean over i
 
     Args:
         cosine: (N,K) in -1..1.
@@ -64,6 +66,7 @@ def margin_loss(
     """
     own = cosine.gather(1, identity[:, None])[:, 0]
     angle = torch.acos(own.clamp(-1 + _EDGE, 1 - _EDGE)) + margin
+    # Beyond pi the cosine would rise again, and a worse face would be punished less.
     lowered = cosine.scatter(1, identity[:, None], torch.cos(angle.clamp(max=math.pi))[:, None])
     return functional.cross_entropy(scale * lowered, identity, reduction="sum") / max(
         len(cosine), 1

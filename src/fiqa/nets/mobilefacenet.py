@@ -1,7 +1,7 @@
-"""MobileFaceNet: a recognizer of one million parameters, also the backbone of the quality networks
-here.
+"""MobileFaceNet: a recognizer of one million parameters, also the backbone of the quality networks.
 
-    [1] Chen, Liu, Gao, Han: MobileFaceNets: Efficient CNNs for Accurate Real-Time Face Verification on Mobile Devices, CCBR 2018.
+    [1] Chen, Liu, Gao, Han: MobileFaceNets: Efficient CNNs for Accurate Real-Time Face Verification
+        on Mobile Devices, CCBR 2018.
 
 Parameter names are those of the common PyTorch state dict (`conv1`, `dw_conv`, `features.N.conv`,
 `conv2`, `gdconv`, `conv3`, `bn`), whose activation is ReLU6.
@@ -20,8 +20,13 @@ __all__ = ["MobileFaceNet"]
 
 
 class _Shape(NamedTuple):
-    """`stages` of (expansion, channels, repeats, stride of the first); `early` the stride of the
-    separable convolution before them, `side` of the last map."""
+    """The sizes of a variant.
+
+    Attributes:
+        stages: (expansion, channels, repeats, stride of the first) of each.
+        early: stride of the separable convolution before them.
+        side: of the last map.
+    """
 
     stages: tuple[tuple[int, int, int, int], ...]
     early: int
@@ -89,8 +94,7 @@ class _Bottleneck(nn.Module):
 
 
 class MobileFaceNet(nn.Module):
-    """(N,3,112,112) float -> (N,dim) recognition vectors, not normalized, or (N,512) pooled
-    features when `dim` is 0.
+    """(N,3,112,112) float -> (N,dim) vectors, not normalized, or (N,512) features when `dim` is 0.
 
     Args:
         dim: length of the vector; 0 leaves the embedding layer out.
@@ -124,8 +128,7 @@ class MobileFaceNet(nn.Module):
         self.bn = nn.BatchNorm2d(dim) if dim else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Returns (N,dim) vectors, or the features before them, for (N,3,112,112) preprocessed
-        crops."""
+        """Returns (N,dim) vectors, or the features before them, for (N,3,112,112) crops."""
         return self.tail(self.trunk(x))
 
     def trunk(self, x: Tensor) -> Tensor:
@@ -133,8 +136,10 @@ class MobileFaceNet(nn.Module):
         return self.gdconv(self.conv2(self.features(self.dw_conv(self.conv1(x)))))
 
     def tail(self, features: Tensor) -> Tensor:
-        """Returns (N,dim) vectors for (N,512,1,1) pooled features: the last layer, or nothing but
-        another shape where `dim` is 0."""
+        """Returns (N,dim) vectors for (N,512,1,1) pooled features.
+
+        That is the last layer, or nothing but another shape where `dim` is 0.
+        """
         if self.conv3 is not None and self.bn is not None:
             features = self.bn(self.conv3(features))
         return features.flatten(1)

@@ -22,8 +22,16 @@ __all__ = ["MobileNetV3"]
 
 
 class _Row(NamedTuple):
-    """A line of the tables of [1]: kernel, expanded and output channels, squeeze-and-excitation,
-    hard swish (else ReLU), stride."""
+    """A line of the tables of [1].
+
+    Attributes:
+        kernel: side of the depthwise convolution.
+        hidden: expanded channels.
+        outputs: channels that go out.
+        squeeze: squeeze-and-excitation.
+        swish: hard swish, else ReLU.
+        stride: of the depthwise convolution.
+    """
 
     kernel: int
     hidden: int
@@ -172,6 +180,7 @@ def _initialize(net: nn.Module) -> None:
     for layer in net.modules():
         if isinstance(layer, nn.Conv2d):
             fan = layer.out_channels // layer.groups * layer.kernel_size[0] * layer.kernel_size[1]
+            # Counted by all groups a depthwise layer would begin near 0, and what follows with it.
             nn.init.normal_(layer.weight, std=(2 / fan) ** 0.5)
         elif isinstance(layer, nn.Linear):
             nn.init.normal_(layer.weight, std=0.01)

@@ -1,5 +1,4 @@
-"""Networks around a recognizer: one that is trained with a quality on its vector, and one that says
-how sure each dimension of a vector is."""
+"""Networks around a recognizer: a vector with a quality on it, and the variances of a vector."""
 
 from __future__ import annotations
 
@@ -16,8 +15,9 @@ __all__ = ["EmbeddingNet", "VarianceNet"]
 
 
 class EmbeddingNet(BackboneNet):
-    """(N,3,S,S) float -> (N,D) vectors of any length, or (N, 1 + D): a quality before them, a plain
-    linear output of the vector.
+    """(N,3,S,S) float -> (N,D) vectors of any length, or (N, 1 + D) with a quality before them.
+
+    The quality is a plain linear output of the vector.
 
     Args:
         name: of the backbone, see fiqa.nets.catalog.
@@ -53,8 +53,9 @@ class EmbeddingNet(BackboneNet):
 
 
 class VarianceNet(BackboneNet):
-    """(N,3,S,S) float -> (N,dim) logarithms of variances, which start near that of unit vectors in
-    any direction, 1 / dim.
+    """(N,3,S,S) float -> (N,dim) logarithms of variances.
+
+    They start near that of unit vectors in any direction, 1 / dim.
 
     Args:
         name: of the backbone, see fiqa.nets.catalog.

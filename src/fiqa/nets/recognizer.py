@@ -1,5 +1,6 @@
-"""A recognizer in torch: what the probes need that an ONNX file cannot give, gradients and the
-activations between its layers.
+"""A recognizer in torch: it gives gradients and the activations between its layers.
+
+That is what the probes need and an ONNX file cannot give.
 
 Its weights are a state dict of a network of fiqa.nets with a card beside it, or any module that a
 user has.
@@ -39,10 +40,13 @@ _BATCH = 32
 class TorchRecognizer:
     """A recognizer that gives gradients; implements fiqa.types.Recognizer.
 
-    Attributes: `net` a copy of the module given, frozen and set to evaluation; `input` how crops
-    become its input; `name`; `version` sha256 of its weights; `dropout` the share that training
-    dropped before the last layer, 0 where none; `objective` the loss it was trained with, "" where
-    unknown.
+    Attributes:
+        net: a copy of the module, frozen and set to evaluation.
+        input: how crops become its input.
+        name: in tables and provenance.
+        version: sha256 of its weights.
+        dropout: the share that training dropped before the last layer, 0 where none.
+        objective: the loss it was trained with, "" where unknown.
 
     Args:
         net: (N,3,S,S) float -> (N,D) vectors, not normalized. SER-FIQ wants it in two pieces,
@@ -71,8 +75,10 @@ class TorchRecognizer:
     ) -> None:
         if spec.layout != "NCHW":
             raise InputError(f"A torch recognizer must take NCHW, its card says {spec.layout}.")
+        # A copy: freezing must not reach a network that the caller goes on training.
         self.net = copy.deepcopy(net).eval().requires_grad_(False).to(torch.device(device))
-        self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's own signatures leave it out
+        # torch's own signatures leave memory_format out
+        self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.input = spec
         self.name = name
         self.version = _digest(net) if version is None else version
@@ -87,8 +93,7 @@ class TorchRecognizer:
         )
 
     def pixels(self, crops: NDArray[np.uint8]) -> Tensor:
-        """Returns (N,3,size,size) float32 in 0..1, resized and in the card's order of colors, not
-        yet normalized."""
+        """Returns (N,3,size,size) float32 in 0..1, colors in the card's order, not normalized."""
         images = resized(checks.crops(crops), self.input)[
             ..., :: 1 if self.input.color == "RGB" else -1
         ]
@@ -110,8 +115,7 @@ class TorchRecognizer:
         return result
 
     def embed(self, crops: NDArray[np.uint8]) -> FloatArray:
-        """Returns (N,D) float32 vectors as the network gives them (not normalized) for (N,S,S,3)
-        uint8 RGB crops."""
+        """Returns (N,D) float32 vectors, not normalized, for (N,S,S,3) uint8 RGB crops."""
         crops = checks.crops(crops)
         with torch.no_grad():
             parts = [
@@ -123,8 +127,7 @@ class TorchRecognizer:
 
 @reader
 def open_recognizer(path: str | os.PathLike[str], *, device: str = "cpu") -> TorchRecognizer:
-    """Returns the recognizer of a file of torch weights and the card beside it (NAME.pt and
-    NAME.pt.json).
+    """Returns the recognizer of a file of torch weights and its card (NAME.pt and NAME.pt.json).
 
     Raises:
         WeightsError: no file, no card, another sha256 than the card's, or weights of another
@@ -137,6 +140,7 @@ def open_recognizer(path: str | os.PathLike[str], *, device: str = "cpu") -> Tor
     if not file.is_file():
         raise WeightsError(f"Weights must be a file, and there is none at {str(file)!r}.")
     card = read_card(card_path(file))
+    # Scores and vectors carry the card's sha256: it must be that of these very weights.
     digest = sha256_file(file)
     if digest != card.sha256:
         raise WeightsError(
@@ -148,18 +152,20 @@ def open_recognizer(path: str | os.PathLike[str], *, device: str = "cpu") -> Tor
 
 
 def describe_weights(
-    model: str | os.PathLike[str], given: Described, *, replace: bool = False
+    model: str | os.PathLike[str], described: Described, *, replace: bool = False
 ) -> Path:
-    """Writes the card of a file of torch weights beside it, proves that they fit the backbone it
-    names, and returns the card's path.
+    """Writes the card of a file of torch weights beside it and returns the card's path.
+
+    It proves that the weights fit the backbone that the card names.
 
     Args:
         model: .pt, .pth or .safetensors.
-        given: of kind recognizer, with `backbone` and `embedding`.
+        described: of kind recognizer, with `backbone` and `embedding`.
         replace: overwrite a card that is there.
 
-    Raises: as open_recognizer, and InputError when a card is there, or the kind, backbone or
-    embedding was not given as it must be.
+    Raises:
+        InputError: a card is there, or kind, backbone or embedding is not as it must be.
+        WeightsError, UnsafeFileError, UnknownNameError: as open_recognizer.
     """
     file, path = Path(model), card_path(model)
     if path.exists() and not replace:
@@ -167,39 +173,40 @@ def describe_weights(
     if not file.is_file():
         raise WeightsError(f"Weights must be a file, and there is none at {str(file)!r}.")
     guard_outputs([path], file, own=False)
-    card = parse_card(_fields(file, given), "the new card")
+    # Built before the card is written: a card of weights that do not fit would only fail later.
+    card = parse_card(_fields(file, described), "the new card")
     _built(file, card, "cpu")
     return write_card(card, path)
 
 
-def _fields(file: Path, given: Described) -> Mapping[str, Any]:
-    checks.choice(given.kind, "kind of torch weights", ("recognizer",))
-    line = BACKBONES[checks.choice(given.backbone, "backbone", BACKBONES)]
-    size = given.size or line.size
-    if size is None or not given.embedding:
+def _fields(file: Path, described: Described) -> Mapping[str, Any]:
+    checks.choice(described.kind, "kind of torch weights", ("recognizer",))
+    line = BACKBONES[checks.choice(described.backbone, "backbone", BACKBONES)]
+    size = described.size or line.size
+    if size is None or not described.embedding:
         raise InputError(
-            f"Torch weights of {given.backbone} must be described with "
+            f"Torch weights of {described.backbone} must be described with "
             f"{'the size of their input' if size is None else 'the length of their embedding'}.",
             hint="--size 112" if size is None else "--embedding 128",
         )
     return {
-        "name": given.name or file.stem,
-        "kind": given.kind,
+        "name": described.name or file.stem,
+        "kind": described.kind,
         "file": file.name,
         "sha256": sha256_file(file),
         "input": {
             "size": size,
-            "color": checks.choice(given.color.upper(), "color", ("RGB", "BGR")),
+            "color": checks.choice(described.color.upper(), "color", ("RGB", "BGR")),
             "layout": "NCHW",
-            "scale": given.scale,
-            "mean": triple(given.mean, "mean"),
-            "std": triple(given.std, "std"),
+            "scale": described.scale,
+            "mean": triple(described.mean, "mean"),
+            "std": triple(described.std, "std"),
         },
         "outputs": [{"name": "embedding", "role": "embedding"}],
-        "embedding_dim": given.embedding,
-        "backbone": given.backbone,
-        "dropout": given.dropout,
-        **{key: text for key, text in given.texts.items() if text},
+        "embedding_dim": described.embedding,
+        "backbone": described.backbone,
+        "dropout": described.dropout,
+        **{key: text for key, text in described.texts.items() if text},
     }
 
 

@@ -18,8 +18,9 @@ _OPSET = 17
 
 
 def onnx_bytes(net: nn.Module, *, size: int, outputs: Sequence[str]) -> bytes:
-    """Returns `net` as ONNX with one input `crops` (N,3,size,size) float32, any N, and the named
-    outputs; every tensor is inside.
+    """Returns `net` as ONNX: one input `crops` (N,3,size,size) float32, any N, and named outputs.
+
+    Every tensor is inside.
 
     It is traced (torch's TorchScript exporter): these networks have no branches, and the exporter
     that captures them would take forty times as long. A branch that depends on the data is an
@@ -39,6 +40,7 @@ def onnx_bytes(net: nn.Module, *, size: int, outputs: Sequence[str]) -> bytes:
             warnings.simplefilter("always")
             torch.onnx.export(
                 net.eval(),
+                # Two rows: a trace with one may take the number of rows for a constant.
                 (torch.zeros(2, 3, size, size),),
                 file,  # type: ignore[arg-type]
                 dynamo=False,

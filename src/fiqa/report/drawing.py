@@ -30,7 +30,8 @@ _RC = {
     "axes.grid": True, "grid.color": "#e2e0da", "grid.linewidth": 0.8,
     "xtick.color": SOFT, "ytick.color": SOFT, "text.color": INK, "text.parse_math": False,
     "legend.frameon": False, "legend.fontsize": 9.5, "lines.linewidth": 1.9,
-    "svg.hashsalt": "fiqa", "figure.facecolor": "white",
+    "figure.facecolor": "white",
+    "svg.hashsalt": "fiqa",  # the same ids in every run, so that equal plots are equal files
 }  # fmt: skip
 
 
@@ -41,11 +42,11 @@ class Plot:
     Attributes:
         name: a file stem.
         title: for a heading.
-        caption: plain text.
-        alt: plain text.
+        caption: plain text under it.
+        alt: plain text for those who do not see it.
         svg: the drawing as text.
         png: the drawing as bytes.
-        recognizer: it is of, "" for all.
+        recognizer: whose plot it is, "" for one of all recognizers.
     """
 
     name: str
@@ -86,6 +87,7 @@ def drawn(
     figure = Figure(figsize=size, layout="constrained")
     draw(figure)
     svg, png = io.BytesIO(), io.BytesIO()
+    # No date and no version of matplotlib: equal plots are equal files.
     figure.savefig(svg, format="svg", metadata={"Date": None})
     figure.savefig(png, format="png", dpi=180, metadata={"Software": None})
     return Plot(name, title, caption, alt, svg.getvalue().decode(), png.getvalue())

@@ -1,5 +1,6 @@
-"""The shell of every page that fiqa writes: one HTML file that loads nothing, runs nothing, and
-reads well on a phone and on a desk, in light and in dark.
+"""The shell of every page that fiqa writes: one HTML file that loads nothing and runs nothing.
+
+It reads well on a phone and on a desk, in light and in dark.
 
 A page carries its style inline and its images as data URIs, and its Content-Security-Policy forbids
 everything else, so what a file name holds stays text.
@@ -40,7 +41,10 @@ LEVEL_COLORS: Mapping[str, tuple[str, str]] = MappingProxyType(
     dict(
         zip(
             LEVELS,
-            (("#a3122a", "#ffffff"), ("#bd5209", "#ffffff"), ("#e9bd3a", "#1b1d21"), ("#14786b", "#ffffff"), ("#1e5cab", "#ffffff")),
+            (
+                ("#a3122a", "#ffffff"), ("#bd5209", "#ffffff"), ("#e9bd3a", "#1b1d21"),
+                ("#14786b", "#ffffff"), ("#1e5cab", "#ffffff"),
+            ),
             strict=True,
         )
     )
@@ -74,7 +78,7 @@ th.n,.n{text-align:right}
 footer{margin-top:48px;padding-top:16px;border-top:1px solid var(--line);font-size:14px;overflow-wrap:anywhere}
 @media (max-width:600px){main{padding:24px 16px 40px}h1{font-size:25px}.lead{font-size:16px}}
 @media print{body{background:#fff}}
-"""
+"""  # noqa: E501
 
 
 def check_page(path: PathLike, name: str = "html") -> None:
@@ -100,8 +104,12 @@ def escape(text: object) -> str:
 def image_uri(
     image: NDArray[np.uint8], form: Literal["jpeg", "png"] = "jpeg", *, quality: int = 82
 ) -> str:
-    """Returns a data URI of an RGB image (H,W,3) uint8: JPEG for photographs (`quality` 1..95), PNG
-    for drawings.
+    """Returns a data URI of an RGB image (H,W,3) uint8.
+
+    Args:
+        image: the pixels.
+        form: "jpeg" for photographs, "png" for drawings.
+        quality: of JPEG, 1..95.
 
     Raises:
         ShapeError: for another shape or dtype.
@@ -168,8 +176,8 @@ def table(
     body = "".join(f"<tr>{line}</tr>" for line in lines)
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
     return (
-        "<div"
-        f' class="wide"><table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        f'<div class="wide"><table>{title}<thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
     )
 
 
@@ -208,4 +216,4 @@ def page(title: str, body: str, *, lead: str = "", footer: str = "", style: str 
 </main>
 </body>
 </html>
-"""
+"""  # noqa: E501

@@ -1,5 +1,4 @@
-"""Drawing scores into a PNG: text that fits, level chips, factor bars, crops; and the ladder
-picture made of them.
+"""Drawing scores into a PNG: text that fits, level chips, factor bars, crops; the ladder picture.
 
 Pillow draws; the typeface is the DejaVu Sans that comes with matplotlib, found without importing
 it.
@@ -26,7 +25,8 @@ from fiqa.report.page import LEVEL_COLORS
 __all__ = ["COLORS", "Picture", "save_ladders_png"]
 
 COLORS = {
-    "page": "#ffffff", "panel": "#f6f5f2", "ink": "#1b1d21", "soft": "#5d626b", "track": "#e2e0da", "bar": "#7d8796", "cost": "#b83a06",
+    "page": "#ffffff", "panel": "#f6f5f2", "ink": "#1b1d21", "soft": "#5d626b",
+    "track": "#e2e0da", "bar": "#7d8796", "cost": "#b83a06",
 }  # fmt: skip
 """The light colors of report/page.py, by what they are for."""
 
@@ -40,8 +40,10 @@ def _font(size: int, bold: bool) -> ImageFont.FreeTypeFont:
 
 
 class Picture:
-    """A white canvas of `width` x `height` pixels; coordinates are the upper left corner of what is
-    drawn."""
+    """A white canvas of `width` x `height` pixels.
+
+    Coordinates are the upper left corner of what is drawn.
+    """
 
     def __init__(self, width: int, height: int) -> None:
         self._image = Image.new("RGB", (width, height), COLORS["page"])
@@ -64,8 +66,11 @@ class Picture:
         width: float = math.inf,
         middle: bool = False,
     ) -> float:
-        """Draws one line, shortened with an ellipsis where it is wider than `width`, about `x`
-        where `middle`; returns how wide it became."""
+        """Draws one line and returns how wide it became.
+
+        It is shortened with an ellipsis where it is wider than `width`, and stands about `x` where
+        `middle`.
+        """
         font, line = _font(size, bold), printable(text)
         if font.getlength(line) > width:
             while line and font.getlength(line + "…") > width:
@@ -96,6 +101,7 @@ class Picture:
     ) -> None:
         """Draws a rounded rectangle with smooth corners: a mask at four times the size, scaled
         down."""
+        # Pillow draws edges without smoothing: scaling down makes it.
         size = (round(width), round(height))
         mask = Image.new("L", (4 * size[0], 4 * size[1]))
         ImageDraw.Draw(mask).rounded_rectangle(
@@ -110,8 +116,7 @@ class Picture:
     def chip(
         self, x: float, y: float, level: str, *, text: str | None = None, width: float | None = None
     ) -> None:
-        """Draws a rounded chip in the level's color with the level's name or `text`, 20 pixels
-        high."""
+        """Draws a rounded chip, 20 pixels high, in the level's color with its name or `text`."""
         back, ink = LEVEL_COLORS[level]
         label = level if text is None else text
         wide = _font(12, True).getlength(label) + 18 if width is None else width
@@ -142,8 +147,12 @@ class Picture:
         )
 
     def save(self, path: str | Path, *, colors: int | None = None) -> None:
-        """Writes the picture as PNG, whole or not at all; with `colors` (2..256) from a palette,
-        about a third of the size."""
+        """Writes the picture as PNG, whole or not at all.
+
+        Args:
+            path: the file.
+            colors: 2..256 for a palette, which makes about a third of the size; None for all.
+        """
         image = (
             self._image
             if colors is None
@@ -163,8 +172,9 @@ def save_ladders_png(
     cell: int = 112,
     colors: int | None = None,
 ) -> None:
-    """Writes the ladder picture: a row per kind of degradation, a column per strength, each crop
-    with a chip of its score and its first reason.
+    """Writes the ladder picture: a row per kind of degradation, a column per strength.
+
+    Under each crop stand a chip of its score and its first reason.
 
     Args:
         ladders: heading -> one (crop, row of the score table) per column.

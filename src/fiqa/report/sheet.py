@@ -1,5 +1,7 @@
-"""The contact sheet: one card per face with its score, its level, the factors that cost and what to
-do about it. As HTML, and as a picture."""
+"""The contact sheet: a card per face with score, level, what costs and what to do about it.
+
+As HTML, and as a picture.
+"""
 
 from __future__ import annotations
 
@@ -50,12 +52,11 @@ line-height:1.35;color:var(--soft)}
 .name{grid-column:1/-1;margin:12px 0 0;font-size:12.5px;color:var(--soft);white-space:nowrap;overflow:hidden;text-overflow:ellipsis}
 .note{margin-top:2px}
 @media (max-width:400px){.card{grid-template-columns:96px minmax(0,1fr);gap:0 14px}.card img,.none{width:96px;height:96px}.bars{gap:5px 14px}}
-"""
+"""  # noqa: E501
 
 
 def name(row: Row) -> str:
-    """Returns what a person calls the row: its file name, with the face's number where it is not
-    the first.
+    """Returns what a person calls the row: its file, and which face where it is not the first.
 
     >>> name({"path": "in/a.jpg", "face_index": 1})
     'a.jpg, face 2'
@@ -66,7 +67,7 @@ def name(row: Row) -> str:
     return f"{base}, face {index + 1}" if index else base
 
 
-def _known(row: Row) -> dict[str, float]:
+def _factor_qualities(row: Row) -> dict[str, float]:
     """The factors of a row that have a number, by name, in the order of FACTORS."""
     factors = row.get("factors") or {}
     return {
@@ -82,8 +83,8 @@ def costliest(row: Row) -> str | None:
     >>> costliest({"factors": {"blur": 0.9, "pose": 0.4, "crop": None}})
     'pose'
     """
-    known = _known(row)
-    return min(known, key=known.__getitem__) if known else None
+    qualities = _factor_qualities(row)
+    return min(qualities, key=qualities.__getitem__) if qualities else None
 
 
 def _marked(row: Row) -> set[str]:
@@ -102,6 +103,7 @@ def _words(code: str) -> str:
 def _score_order(row: Row) -> tuple[bool, float]:
     """Failed rows first, then the lowest score."""
     uqs = row.get("uqs")
+    # False sorts before True.
     return (uqs is not None, float(uqs) if uqs is not None else 0.0)
 
 
@@ -123,12 +125,12 @@ def _chosen(
 
 
 def _bars(row: Row) -> str:
-    known, marked = _known(row), _marked(row)
-    if not known:
+    qualities, marked = _factor_qualities(row), _marked(row)
+    if not qualities:
         return ""
     cells = []
     for factor in FACTORS:
-        value = known.get(factor)
+        value = qualities.get(factor)
         mark = ' class="most"' if factor in marked else ""
         width = 0 if value is None else round(100 * min(max(value, 0), 1))
         shown = "–" if value is None else f".{width:02d}" if width < 100 else "1"
@@ -187,7 +189,8 @@ def _card(row: Row, crop: NDArray[np.uint8] | None) -> str:
         )
     )
     if uqs is None:
-        why = f'<p class="why"><b>{escape(_words(status))}</b><span>{escape(STATUSES.get(status, ""))}</span></p>'
+        advice = escape(STATUSES.get(status, ""))
+        why = f'<p class="why"><b>{escape(_words(status))}</b><span>{advice}</span></p>'
         return f'<article class="card">{picture}<div>{why}</div>{label}</article>'
     score = f'<div class="score">{int(uqs)}{_chip(str(row["level"]))}</div>'
     return (
@@ -291,15 +294,19 @@ def _draw_card(
             width=room,
         )
         picture.paragraph(right, y + 61, advice, 13, width=room)
-    known, marked = _known(row), _marked(row)
-    for k, factor in enumerate(FACTORS if known else ()):
+    qualities, marked = _factor_qualities(row), _marked(row)
+    for k, factor in enumerate(FACTORS if qualities else ()):
         left, top = x + (k % 2) * 190, y + cell + 12 + (k // 2) * 19
         color: Literal["cost", "soft"] = "cost" if factor in marked else "soft"
         picture.text(left, top, factor, 12, color=color)
         picture.bar(
-            left + 82, top + 5, 84, known.get(factor), color="cost" if factor in marked else "bar"
+            left + 82,
+            top + 5,
+            84,
+            qualities.get(factor),
+            color="cost" if factor in marked else "bar",
         )
-    picture.text(x, y + cell + (73 if known else 12), name(row), 12, color="soft", width=360)
+    picture.text(x, y + cell + (73 if qualities else 12), name(row), 12, color="soft", width=360)
 
 
 def save_sheet_png(
@@ -312,8 +319,7 @@ def save_sheet_png(
     limit: int = 30,
     order: Literal["given", "worst"] = "given",
 ) -> None:
-    """Writes the contact sheet as one PNG picture: the same cards as `sheet`, `columns` beside each
-    other.
+    """Writes the contact sheet as one PNG picture, `columns` of its cards beside each other.
 
     Args and Raises: as `sheet`; InputError also for fewer than 1 column.
     """

@@ -10,7 +10,7 @@ from typing import Any
 
 import fiqa
 from fiqa.data.store import atomic_path, write_sidecar
-from fiqa.evaluation.threshold import CutReport, OperatingPoint, missing_sentence
+from fiqa.evaluation.cut_report import CutReport, OperatingPoint, missing_sentence
 from fiqa.functional.cut_evidence import CutEffect
 from fiqa.functional.table import Table
 from fiqa.report.drawing import COLORS, INK, WIDTH, Plot, drawn, short, style
@@ -32,7 +32,7 @@ figure img{width:100%;max-width:720px;background:#fff;border:1px solid var(--lin
 .note{font-size:13.5px;color:var(--soft);max-width:110ch;overflow-wrap:anywhere}
 ul.notes{padding-left:20px;max-width:85ch}
 td{white-space:nowrap}
-"""
+"""  # noqa: E501
 
 _PROMISE = (
     "The safe cut is chosen so that as many other people as these will stay within what is wanted, "
@@ -54,7 +54,8 @@ def cut_plot(report: CutReport) -> Plot:
     with style():
         return drawn(
             "cut", "What every cut does", caption,
-            f"FNMR among the pairs kept and share of images kept, against the cut on {report.method}",
+            "FNMR among the pairs kept and share of images kept, against the cut on "
+            f"{report.method}",
             partial(_draw, report=report), (WIDTH, 5.4),
         )  # fmt: skip
 
@@ -109,7 +110,8 @@ def _mark(
     arrow."""
     place, shape = (left, "<") if effect.cut < left else (effect.cut, "o")
     look = {
-        "color": color, "markersize": 6 if filled else 9, "markerfacecolor": color if filled else "none",
+        "color": color,
+        "markersize": 6 if filled else 9, "markerfacecolor": color if filled else "none",
         "zorder": 5, "clip_on": False,
     }  # fmt: skip
     if effect.fnmr is not None:
@@ -131,6 +133,7 @@ def _window(report: CutReport) -> tuple[float, float]:
     marks = [effect.cut for effect in effects if effect.coverage < 0.995]
     first = curve.cut[curve.coverage >= 0.995]
     half = curve.cut[curve.coverage >= 0.5]
+    # A cut beyond the window would be drawn nowhere, so the window reaches to every one.
     low, high = min([float(first[-1]), *marks]), max([float(half[-1]), *marks])
     room = 0.03 * (high - low) or 0.5
     return low - room, high + room
@@ -177,9 +180,9 @@ def _verdict(report: CutReport, point: OperatingPoint) -> str:
         else f"at least {point.wish.coverage:g} of the images kept"
     )  # fmt: skip
     plain = f"{_costs(cut.effect)}. Right on these images; a coin toss on other people."
-    whole = None if hundred is None else hundred.effect
+    plain_100 = None if hundred is None else hundred.effect
     if safe.effect is None or point.safe_typed is None:
-        body = _large(point.typed, whole) + f"<p>{escape(plain)}</p>"
+        body = _large(point.typed, plain_100) + f"<p>{escape(plain)}</p>"
         body += f'<p class="lack">{escape(missing_sentence(safe, point.wish))}</p>'
     else:
         side = "at least" if point.wish.fnmr is None else "at most"
@@ -188,14 +191,14 @@ def _verdict(report: CutReport, point: OperatingPoint) -> str:
         body += (
             f"<p>As many other people: {side} {safe.limit:.4g}, with {safe.confidence:.0%}"
             " confidence.</p>"
-            f'<p class="plain">Plain cut: {escape(point.typed)}{_of_100(whole)}.'
+            f'<p class="plain">Plain cut: {escape(point.typed)}{_of_100(plain_100)}.'
             f" {escape(plain)}</p>"
         )
     return f'<article class="verdict"><h2>{escape(wish)}: reject below</h2>{body}</article>'
 
 
-def _large(typed: str, whole: CutEffect | None) -> str:
-    return f'<p class="cut">{escape(typed)}<small>{_of_100(whole)}</small></p>'
+def _large(typed: str, hundred: CutEffect | None) -> str:
+    return f'<p class="cut">{escape(typed)}<small>{_of_100(hundred)}</small></p>'
 
 
 def _of_100(effect: CutEffect | None) -> str:
@@ -216,7 +219,11 @@ def _table(table: Table) -> str:
 
 
 def write_cut_page(report: CutReport, path: PathLike) -> None:
-    """Writes the page, whole or not at all. Raises WriteError."""
+    """Writes the page, whole or not at all.
+
+    Raises:
+        WriteError: the disk refused.
+    """
     with atomic_path(path) as aside:
         aside.write_text(cut_page(report), encoding="utf-8")
 

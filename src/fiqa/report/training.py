@@ -70,18 +70,17 @@ def run_page(
                 alt="curves of losses, errors, rank correlations and rate",
             ),
             "<h2>Recipe</h2>",
-            (
-                f"<pre>{'<br>'.join(escape(line) for line in json.dumps(recipe, indent=1).splitlines())}</pre>"
-            ),
+            f"<pre>{'<br>'.join(map(escape, json.dumps(recipe, indent=1).splitlines()))}</pre>",
         ]
     )
     return page(f"Training run {name}", body, lead=lead, footer="fiqa train")
 
 
 def _best(history: Sequence[Mapping[str, Any]], metric: str) -> Mapping[str, Any] | None:
-    known = [row for row in history if row.get(metric) is not None]
+    rows = [row for row in history if row.get(metric) is not None]
+    # Errors are better when lower, correlations when higher.
     sign = 1 if metric in _LOWER else -1
-    return min(known, key=lambda row: sign * row[metric], default=None)
+    return min(rows, key=lambda row: sign * row[metric], default=None)
 
 
 def _curves(history: Sequence[Mapping[str, Any]]) -> NDArray[np.uint8]:

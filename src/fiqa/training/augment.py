@@ -1,5 +1,7 @@
-"""Augmentation of aligned crops, on numpy: each crop's changes depend on the seed, the epoch and
-its row alone, whoever computes them."""
+"""Augmentation of aligned crops, on numpy.
+
+Each crop's changes depend on the seed, the epoch and its row alone, whoever computes them.
+"""
 
 from __future__ import annotations
 
@@ -28,21 +30,27 @@ def generator(*key: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(key))
 
 
-def augmented(crop: Crop, how: Augment, rng: np.random.Generator) -> Crop:
-    """Returns one crop (S,S,3) uint8 RGB flipped, tinted, blurred and made noisy, as `how` says; a
-    crop without color keeps none.
+def augmented(crop: Crop, settings: Augment, rng: np.random.Generator) -> Crop:
+    """Returns one crop (S,S,3) uint8 RGB flipped, tinted, blurred and made noisy.
+
+    A crop without color keeps none.
 
     Every draw is made whatever the options, so that one option does not change what another draws.
+
+    Args:
+        crop: as it is on disk.
+        settings: the recipe's.
+        rng: of this crop in this epoch.
     """
     flip, blur, noise, sigma, level = rng.random(5)
-    color = 1 + how.color * rng.uniform(-1, 1, 3)
-    field = rng.standard_normal(crop.shape, np.float32) if noise < how.noise else None
+    color = 1 + settings.color * rng.uniform(-1, 1, 3)
+    field = rng.standard_normal(crop.shape, np.float32) if noise < settings.noise else None
     grey = bool(np.all(crop == crop[..., :1]))
-    if flip < how.flip:
+    if flip < settings.flip:
         crop = crop[:, ::-1]
-    if how.color and not grey:
+    if settings.color and not grey:
         crop = _tinted(crop, *color)
-    if blur < how.blur:
+    if blur < settings.blur:
         width = _BLUR[0] + sigma * (_BLUR[1] - _BLUR[0])
         crop = np.asarray(cv2.GaussianBlur(crop, (0, 0), width * len(crop) / 112), np.uint8)
     if field is not None:
@@ -63,18 +71,21 @@ def _bytes(pixels: NDArray[Any]) -> Crop:
     return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
 
 
-def plan(how: Augment, rng: np.random.Generator) -> tuple[tuple[str, float], ...]:
-    """Returns the kinds and strengths of one degradation drawn from the preset, in the order in
-    which they happen; most often none, as `how.degrade` says.
+def plan(settings: Augment, rng: np.random.Generator) -> tuple[tuple[str, float], ...]:
+    """Returns the kinds and strengths of one degradation, in the order in which they happen.
+
+    It is drawn from the preset; most often it is none, as `settings.degrade` says.
 
     The same plan goes on every crop that a ranking loss compares, so that their order stays true.
     """
-    chances = PRESETS[how.preset]
-    spoiled = rng.random() < how.degrade
+    chances = PRESETS[settings.preset]
+    chosen = rng.random() < settings.degrade
+    # Drawn whether needed or not, so that `degrade` does not change which kinds are drawn.
     draws = {name: rng.random(2) for name in chances}
-    if not spoiled:
+    if not chosen:
         return ()
     return tuple(
+        # The square of an even draw: mild degradations are more frequent than strong ones.
         (name, float(draws[name][1] ** 2))
         for name in KINDS
         if name in chances and draws[name][0] < chances[name]

@@ -1,5 +1,4 @@
-"""Batches: who is in which, what happens to each crop, and threads that prepare them ahead of the
-device.
+"""Batches: who is in which, what happens to each crop, and threads that prepare them ahead.
 
 Everything is a function of (seed, epoch, number of the batch), so neither the number of threads nor
 of processes nor a restart changes a batch.
@@ -29,11 +28,19 @@ __all__ = ["Batch", "Prefetched", "epoch_batches", "make_batch"]
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """A batch of B rows, of which this process computes `own` (a slice).
+    """A batch of B rows, of which this process computes its share.
 
-    `crops` (own,S,S,3) uint8; of all B rows `label`, `factors` (B,F), `group`, `order`, and
-    `weight`, 0 where a degradation has made the label void, `confidence` in the label, `identity`
-    from 0 over the people to train on, and `row` in Examples.
+    Attributes:
+        crops: (own,S,S,3) uint8.
+        own: the rows of this process, a slice of B.
+        label: (B,).
+        factors: (B,F), NaN where unknown.
+        group: (B,) person and level inside which labels have an order, -1 in none.
+        order: (B,) that order.
+        weight: (B,) 0 where a degradation has made the label void.
+        confidence: (B,) in the label.
+        identity: (B,) from 0 over the people to train on.
+        row: (B,) in Examples.
     """
 
     crops: NDArray[np.uint8]
@@ -61,6 +68,7 @@ def epoch_batches(data: Examples, recipe: Recipe, epoch: int) -> list[Rows]:
     k = recipe.data.per_identity
     if k > 1:
         people = data.identity[order]
+        # Sorted by person the random order stays inside each person: `stable` is what keeps it.
         order = order[np.argsort(people, kind="stable")]
         starts = np.flatnonzero(np.diff(np.sort(people), prepend=-1))
         chunks = [
@@ -81,8 +89,16 @@ def make_batch(
     world: int = 1,
     pixels: bool = True,
 ) -> Batch:
-    """Returns the batch of `rows`, of which the process `rank` of `world` computes its even share;
-    without crops where `pixels` is False.
+    """Returns the batch of some rows, with the crops of this process's share.
+
+    Args:
+        data: what the recipe learns from.
+        recipe: what happens to each crop.
+        epoch: decides the draws.
+        rows: of the whole batch.
+        rank: which process this is.
+        world: how many there are.
+        pixels: False leaves the crops out.
 
     Raises:
         EvidenceError: fewer rows than processes.
@@ -99,6 +115,7 @@ def make_batch(
         for g in np.unique(group)
         if g >= 0
     }
+    # A degraded crop keeps its order inside the group, but no longer has the value of its label.
     weight = np.array([0.0 if plans.get(int(g)) else 1.0 for g in group], np.float32)
     shown = rows[own] if pixels else rows[:0]
     crops = np.empty((len(shown), *data.crops.shape[1:]), np.uint8)
@@ -127,8 +144,9 @@ Task = TypeVar("Task")
 
 
 class Prefetched(Generic[Task, Item]):
-    """Yields make(task) in the order of the tasks, prepared ahead by threads; `waited` is the
-    seconds that the taker spent waiting.
+    """Yields make(task) in the order of the tasks, prepared ahead by threads.
+
+    `waited` is the seconds that the taker spent waiting.
 
     Args:
         make: called in threads.

@@ -1,5 +1,4 @@
-"""Checkpoints: one safetensors file from which a run goes on bit for bit, and the best weights by
-each metric with a JSON file beside them.
+"""Checkpoints: a file from which a run goes on bit for bit, and the best weights by each metric.
 
 The file to go on from holds the network, what the objective has of its own, the optimizer, the
 state of the random generators and, as JSON in its header, the position and the history. It is
@@ -33,8 +32,7 @@ def state_path(folder: str | os.PathLike[str]) -> Path:
 
 
 def best_path(folder: str | os.PathLike[str], metric: str) -> Path:
-    """Returns where the best weights by `metric` are; what is known of them is beside, with the
-    suffix .json."""
+    """Returns where the best weights by `metric` are; a file beside them, .json, says more."""
     return Path(folder) / f"best_{metric}.safetensors"
 
 
@@ -45,7 +43,11 @@ def save_state(
     optimizer: torch.optim.Optimizer,
     position: Mapping[str, Any],
 ) -> None:
-    """Writes the file to go on from; `position` is JSON values. Raises WriteError."""
+    """Writes the file to go on from; `position` is JSON values.
+
+    Raises:
+        WriteError: the disk refused.
+    """
     tensors = {_NET + name: value for name, value in net.state_dict().items()}
     tensors |= {_OBJECTIVE + name: value for name, value in objective.state_dict().items()}
     for index, values in optimizer.state_dict()["state"].items():
@@ -68,8 +70,9 @@ def load_state(
     *,
     key: str,
 ) -> dict[str, Any] | None:
-    """Puts network, objective, optimizer and random generators where the run in `folder` stood, and
-    returns the position; None where it has not begun.
+    """Returns the position of the run in `folder`, None where it has not begun.
+
+    Network, objective, optimizer and random generators are put where the run stood.
 
     Raises:
         InputError: the position's `key` is another.
@@ -106,7 +109,8 @@ def load_state(
 def objective_state(folder: str | os.PathLike[str]) -> dict[str, Tensor]:
     """Returns what the objective of a run had of its own when it was saved last: name -> tensor.
 
-    Raises WeightsError.
+    Raises:
+        WeightsError: there is no such state.
     """
     file = state_path(folder)
     try:
@@ -120,19 +124,21 @@ def objective_state(folder: str | os.PathLike[str]) -> dict[str, Tensor]:
 
 
 def save_best(
-    folder: str | os.PathLike[str], metric: str, net: nn.Module, found: Mapping[str, Any]
+    folder: str | os.PathLike[str], metric: str, net: nn.Module, row: Mapping[str, Any]
 ) -> None:
-    """Writes the network as the best by `metric`, with what was `found` about it as JSON.
+    """Writes the network as the best by `metric`, and the row of the history behind it as JSON.
 
-    Raises WriteError.
+    Raises:
+        WriteError: the disk refused.
     """
     file = best_path(folder, metric)
     _write(file, net.state_dict(), {})
     with atomic_path(file.with_suffix(".json")) as aside:
-        aside.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", encoding="ascii")
+        aside.write_text(json.dumps(row, indent=1, allow_nan=False) + "\n", encoding="ascii")
 
 
 def _write(file: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
+    # safetensors refuses tensors that share memory, as tied weights do.
     plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
     with atomic_path(file) as aside:
         save_file(plain, aside, metadata={"format": "pt", **metadata})

@@ -23,8 +23,10 @@ _BATCH = 64
 
 
 def to_input(crops: NDArray[np.uint8], model: Model, device: torch.device) -> Tensor:
-    """Returns (N,3,S,S) float32 (x / 255 - mean) / std on `device` for (N,S,S,3) uint8 RGB; the
-    bytes travel, the floats are made there."""
+    """Returns (N,3,S,S) float32 (x / 255 - mean) / std for (N,S,S,3) uint8 RGB.
+
+    The bytes travel to `device`, and the floats are made there.
+    """
     pixels = torch.from_numpy(crops).to(device, non_blocking=True).permute(0, 3, 1, 2)
     mean, std = (
         torch.tensor(values, device=device)[:, None, None] for values in (model.mean, model.std)
@@ -39,22 +41,24 @@ def outputs(
     model: Model,
     frozen: Callable[[Rows], Tensor] | None = None,
 ) -> Iterator[Tensor]:
-    """Yields what the network in evaluation mode gives for the crops of `rows` as they are, a batch
-    (n,K) float32 at a time, on the network's device.
+    """Yields what the network in evaluation mode gives for some crops as they are.
+
+    Each is a batch (n,K) float32, on the network's device.
 
     `frozen` gives it instead, where the backbone's features are known (fiqa.training.features).
     """
+    # Left as it was: validation in the middle of an epoch must not change how it goes on.
     was, device = net.training, next(net.parameters()).device
     net.eval()
     for part in batches(len(rows), _BATCH):
         with torch.no_grad():
-            known = rows[part]
-            found = (
-                frozen(known)
+            chunk = rows[part]
+            output = (
+                frozen(chunk)
                 if frozen
-                else net(to_input(np.asarray(data.crops[known]), model, device))
+                else net(to_input(np.asarray(data.crops[chunk]), model, device))
             )
-        yield found.float()
+        yield output.float()
     net.train(was)
 
 
@@ -66,16 +70,19 @@ def predict(
     scores: Callable[[Tensor], Tensor] = lambda output: output,
     frozen: Callable[[Rows], Tensor] | None = None,
 ) -> FloatArray:
-    """Returns (len(rows), 1 + F) float32: the `scores` in what the network gives (see
-    fiqa.training.objectives.base.Objective)."""
+    """Returns (len(rows), 1 + F) float32: the `scores` in what the network gives.
+
+    See fiqa.training.objectives.base.Objective.
+    """
     return np.concatenate(
-        [scores(found).cpu().numpy() for found in outputs(net, data, rows, model, frozen)]
+        [scores(output).cpu().numpy() for output in outputs(net, data, rows, model, frozen)]
     )
 
 
 def agreement(pred: FloatArray, data: Examples, rows: Rows) -> dict[str, float | None]:
-    """Returns the validation metrics of (len(rows), 1 + F) predictions; None where the rows cannot
-    support one (a constant, no identity with two images).
+    """Returns the validation metrics of (len(rows), 1 + F) predictions.
+
+    A metric is None where the rows cannot support it (a constant, no identity with two images).
 
     `spearman` over all rows; `spearman_identity` per person, then averaged; `spearman_middle` the
     same on the levels low, medium and good alone.
@@ -92,7 +99,7 @@ def agreement(pred: FloatArray, data: Examples, rows: Rows) -> dict[str, float |
         )
     who, middle = data.identity[rows], data.middle[rows]
     low, high = np.quantile(value, (0.1, 0.9))
-    known = np.isfinite(data.factors[rows])
+    labelled = np.isfinite(data.factors[rows])
     return {
         "mae": mae(value, label),
         "rmse": rmse(value, label),
@@ -102,7 +109,9 @@ def agreement(pred: FloatArray, data: Examples, rows: Rows) -> dict[str, float |
             lambda: per_identity(spearman, value[middle], data.order[rows][middle], who[middle])[0]
         ),
         "mae_factors": (
-            float(np.abs(pred[:, 1:] - data.factors[rows])[known].mean()) if known.any() else None
+            float(np.abs(pred[:, 1:] - data.factors[rows])[labelled].mean())
+            if labelled.any()
+            else None
         ),
         "q90_q10": float(high - low),
         "std": float(value.std()),
@@ -110,8 +119,10 @@ def agreement(pred: FloatArray, data: Examples, rows: Rows) -> dict[str, float |
 
 
 def better(metric: str, new: Any, old: Any) -> bool:
-    """Tells whether `new` beats `old`: errors are better when lower, correlations when higher;
-    anything beats None, and None nothing."""
+    """Tells whether `new` beats `old` by a metric.
+
+    Errors are better when lower, correlations when higher; anything beats None, and None nothing.
+    """
     if new is None or old is None:
         return new is not None
     return bool(new < old) if metric in ("mae", "rmse") else bool(new > old)

@@ -1,5 +1,7 @@
-"""What a backbone that does not change gives for crops that do not change: computed once for a run,
-or for all runs that share a cache."""
+"""What a frozen backbone gives for crops that do not change, computed once.
+
+Once for a run, or for all runs that share a cache.
+"""
 
 from __future__ import annotations
 
@@ -29,15 +31,21 @@ _log = logging.getLogger(__name__)
 
 
 class Frozen:
-    """A network whose backbone does not change, with `table` (N,W) of what its backbone gives for
-    every row of the data."""
+    """A network whose backbone does not change.
+
+    Attributes:
+        net: the network.
+        table: (N,W) what its backbone gives for every row of the data.
+    """
 
     def __init__(self, net: BackboneNet, table: FloatArray) -> None:
         self.net, self.table = net, table
 
     def __call__(self, rows: Rows) -> Tensor:
-        """Returns what the network gives for some rows, on the network's device; gradients reach
-        what stands on the backbone."""
+        """Returns what the network gives for some rows, on the network's device.
+
+        Gradients reach what stands on the backbone.
+        """
         return self.net.from_features(
             torch.from_numpy(self.table[rows]).to(next(self.net.parameters()).device)
         )
@@ -46,13 +54,15 @@ class Frozen:
 def frozen(
     net: nn.Module, recipe: Recipe, data: Examples, folder: str | os.PathLike[str]
 ) -> Frozen | None:
-    """Returns the network with its backbone's features, computed unless they lie in `folder`; None
-    where they would not be the same in every epoch.
+    """Returns the network with its backbone's features; None where epochs would change them.
+
+    The features are computed unless they lie in `folder`.
 
     They are where no parameter of the backbone trains, its statistics are frozen and crops are not
     augmented. The backbone is in evaluation mode.
 
-    Raises: WriteError.
+    Raises:
+        WriteError: the disk refused.
     """
     if (
         not isinstance(net, BackboneNet)
@@ -60,6 +70,7 @@ def frozen(
         or recipe.augment != _PLAIN
     ):
         return None
+    # A layer that learns gives other features in every epoch.
     if any(value.requires_grad for value in net.backbone.parameters()):
         return None
     file = Path(folder) / f"features-{_key(net.backbone, recipe, data)}.npy"
@@ -78,11 +89,13 @@ def _compute(trunk: nn.Module, recipe: Recipe, data: Examples, file: Path) -> No
     done, count = 0, len(data.ids)
     table: np.memmap[Any, np.dtype[np.float32]] | None = None
     with atomic_path(file) as aside:
-        for found in outputs(trunk, data, np.arange(count), recipe.model):
+        for features in outputs(trunk, data, np.arange(count), recipe.model):
             if table is None:
-                table = np.lib.format.open_memmap(aside, "w+", np.float32, (count, found.shape[1]))
-            table[done : done + len(found)] = found.cpu().numpy()
-            done += len(found)
+                table = np.lib.format.open_memmap(
+                    aside, "w+", np.float32, (count, features.shape[1])
+                )
+            table[done : done + len(features)] = features.cpu().numpy()
+            done += len(features)
         if table is None:
             raise EvidenceError("A frozen backbone needs at least one crop, got none.")
         table.flush()

@@ -15,8 +15,9 @@ __all__ = ["objective_group", "optimizer", "parameter_groups", "rate"]
 
 
 def parameter_groups(net: nn.Module, optim: Optim) -> list[dict[str, Any]]:
-    """Returns the groups of an optimizer in the recipe's order, then the rest; what no group holds
-    is frozen (requires_grad off).
+    """Returns the groups of an optimizer in the recipe's order, then the rest.
+
+    What no group holds is frozen (requires_grad off).
 
     "The last so many" counts parameter tensors in the order of `net.named_parameters()` among those
     that no earlier group took and that can train.
@@ -32,13 +33,13 @@ def parameter_groups(net: nn.Module, optim: Optim) -> list[dict[str, Any]]:
         else:
             names = list(free)[-group.last :] if group.last <= len(free) else []
         if not names:
-            wanted = (
+            condition = (
                 f"names that begin with {group.prefix!r}"
                 if group.prefix
                 else f"{group.last} tensors that are left"
             )
             raise InputError(
-                f"a group of [optim] must find {wanted}; the network has {len(free)} left, the"
+                f"a group of [optim] must find {condition}; the network has {len(free)} left, the"
                 f" first {next(iter(free), None)!r}."
             )
         groups.append(_group([free.pop(name) for name in names], group.lr, group.weight_decay))
@@ -53,8 +54,7 @@ def parameter_groups(net: nn.Module, optim: Optim) -> list[dict[str, Any]]:
 
 
 def objective_group(objective: nn.Module, optim: Optim) -> list[dict[str, Any]]:
-    """Returns the group of what an objective learns for itself; no group where it learns
-    nothing."""
+    """Returns the group of what an objective learns for itself, none where it learns nothing."""
     params = list(objective.parameters())
     return (
         [_group(params, optim.objective_lr or optim.lr, optim.objective_weight_decay)]
@@ -64,6 +64,7 @@ def objective_group(objective: nn.Module, optim: Optim) -> list[dict[str, Any]]:
 
 
 def _group(params: list[nn.Parameter], lr: float, weight_decay: float) -> dict[str, Any]:
+    # `lr` moves with the schedule; `base_lr` is what it moves from.
     return {"params": params, "lr": lr, "base_lr": lr, "weight_decay": weight_decay}
 
 
@@ -76,8 +77,9 @@ def optimizer(groups: list[dict[str, Any]], optim: Optim) -> torch.optim.Optimiz
 
 
 def rate(step: int, *, total: int, warmup: int, schedule: str) -> float:
-    """Returns the factor on every group's rate at `step` (from 0): linear warm-up over `warmup`
-    steps, then cosine to 0 at `total`, or constant.
+    """Returns the factor on every group's rate at `step` (from 0).
+
+    Linear warm-up over `warmup` steps, then cosine to 0 at `total`, or constant.
 
     >>> [round(rate(s, total=6, warmup=2, schedule="cosine"), 3) for s in range(6)]
     [0.5, 1.0, 1.0, 0.854, 0.5, 0.146]

@@ -1,5 +1,4 @@
-"""What an int8 model must hold against fp32 before it is written: order, spread, and the discard
-curve of held-out people."""
+"""What an int8 model must hold against fp32: order, spread, and the curve of held-out people."""
 
 from __future__ import annotations
 
@@ -22,6 +21,7 @@ from fiqa.types import FloatArray, Manifest
 __all__ = ["Gate", "Mates", "judged", "mates"]
 
 _UPTO = 0.3
+# With few held-out people 5 % of the mated pairs are errors enough for a curve.
 _START = 0.05
 _NO_AREA = "not measured, no embeddings were given"
 
@@ -30,10 +30,13 @@ _NO_AREA = "not measured, no embeddings were given"
 class Gate:
     """What an int8 model must hold against fp32 on held-out crops.
 
-    `spearman` at least; a standard deviation that differs by at most `spread`, relative; and where
-    embeddings are given, an area under the discard curve that exceeds fp32's by at most `area`.
-    That is the area up to a discard of .3 relative to the FNMR at discard 0 (1: no help), at the
-    threshold where 5 % of the mated pairs fail (protocol schlett2023).
+    The area is that under the discard curve up to .3, relative to the FNMR at discard 0 (1: no
+    help), at the threshold where 5 % of the mated pairs fail (protocol schlett2023).
+
+    Attributes:
+        spearman: at least so high.
+        spread: a standard deviation that differs by at most so much, relative.
+        area: exceeds fp32's by at most so much, where embeddings are given.
     """
 
     spearman: float = 0.99
@@ -48,8 +51,13 @@ class Gate:
 
 @dataclass(frozen=True, eq=False)
 class Mates:
-    """Mated pairs among held-out images: `rows` (K,) of the images, `index` (P,2) pairs as places
-    in `rows`, their `similarity` (P,)."""
+    """Mated pairs among held-out images.
+
+    Attributes:
+        rows: (K,) of the images.
+        index: (P,2) pairs as places in `rows`.
+        similarity: (P,) of the pairs.
+    """
 
     rows: NDArray[np.int64]
     index: NDArray[np.int64]
@@ -58,7 +66,8 @@ class Mates:
     def area(self, scores: FloatArray) -> float:
         """Returns the area of the gate for the scores (K,) of `rows`.
 
-        Raises EvidenceError where no pair fails.
+        Raises:
+            EvidenceError: no pair fails.
         """
         mated = np.ones(len(self.index), bool)
         curve = discard_curve(
@@ -84,8 +93,8 @@ def mates(
     Raises:
         As read_embeddings; EvidenceError (too few mated pairs for 5 % of them to be one).
     """
-    known = read_embeddings(embeddings)
-    vector = find_ids(ids[rows].tolist(), known.id)
+    vectors = read_embeddings(embeddings)
+    vector = find_ids(ids[rows].tolist(), vectors.id)
     person = manifest.identity[find_ids(ids[rows].tolist(), manifest.id)]
     pairs = mated_pairs(np.where(vector >= 0, person, "")).index
     least = round(1 / _START)
@@ -100,7 +109,7 @@ def mates(
             ),
         )
     used, index = np.unique(pairs, return_inverse=True)
-    similarity = pair_similarity(known.vector, vector[pairs])
+    similarity = pair_similarity(vectors.vector, vector[pairs])
     return Mates(rows[used], index.reshape(-1, 2).astype(np.int64), similarity)
 
 
@@ -137,7 +146,7 @@ def judged(
             f" {gate.spread:.0%}), and {curve}.",
             hint="export without int8, or allow more if the numbers are good enough for you",
         )
-    found: dict[str, float | str] = {"spearman": order, "spread": change}
+    measures: dict[str, float | str] = {"spearman": order, "spread": change}
     if areas is None:
-        return found | {"area": _NO_AREA}
-    return found | {"area": excess, "area_fp32": areas[0], "area_int8": areas[1]}
+        return measures | {"area": _NO_AREA}
+    return measures | {"area": excess, "area_fp32": areas[0], "area_int8": areas[1]}

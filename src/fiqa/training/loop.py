@@ -1,5 +1,7 @@
-"""The training loop: batches in, steps, evaluations, checkpoints; the same from the beginning and
-from where a run was cut off."""
+"""The training loop: batches in, steps, evaluations, checkpoints.
+
+It is the same from the beginning and from where a run was cut off.
+"""
 
 from __future__ import annotations
 
@@ -54,8 +56,17 @@ class Step:
 class _Position:
     """Everything but tensors that a run needs to go on.
 
-    `sums` of the losses over the `count` steps since the last evaluation; `mark` images, seconds
-    and seconds waited at that evaluation.
+    Attributes:
+        key: digest of what the run is made from.
+        step: done so far.
+        sums: of the losses over the `count` steps since the last evaluation.
+        count: see `sums`.
+        images: seen so far.
+        seconds: of training so far.
+        mark: images, seconds and seconds waited at the last evaluation.
+        waited: seconds in which the device waited for data.
+        best: metric -> its best value.
+        history: one row per evaluation.
     """
 
     key: str
@@ -71,10 +82,13 @@ class _Position:
 
 
 def network(recipe: Recipe) -> nn.Module:
-    """Returns the recipe's network as it is before the first step: random from the seed, with the
-    backbone's weights where the recipe names a file.
+    """Returns the recipe's network as it is before the first step.
 
-    Raises: WeightsError, UnsafeFileError, UnknownNameError, InputError.
+    It is random from the seed, with the backbone's weights where the recipe names a file.
+
+    Raises:
+        WeightsError, UnsafeFileError, UnknownNameError, InputError: as load_weights and the
+            objective's network.
     """
     kind = objective(recipe)
     with torch.random.fork_rng():
@@ -86,7 +100,11 @@ def network(recipe: Recipe) -> nn.Module:
 
 
 def device_of(recipe: Recipe, place: Place | None = None) -> torch.device:
-    """Returns where the recipe trains. Raises InputError where it wants a GPU and there is none."""
+    """Returns where the recipe trains.
+
+    Raises:
+        InputError: it wants a GPU and there is none.
+    """
     if recipe.run.device == "cuda" and not torch.cuda.is_available():
         raise InputError(
             "run.device is cuda and there is no GPU that torch can use.",
@@ -105,8 +123,7 @@ def fit(
     place: Place | None = None,
     watch: Callable[[Step], None] = lambda _: None,
 ) -> list[dict[str, Any]]:
-    """Trains to the end and returns the history, one row per evaluation
-    (fiqa.training.log.columns).
+    """Trains to the end and returns the history, one row per evaluation (fiqa.training.log).
 
     Args:
         recipe: what to do.
@@ -135,13 +152,8 @@ class _Fit:
         place: Place,
         watch: Callable[[Step], None],
     ) -> None:
-        self.recipe, self.data, self.folder, self.place, self.watch = (
-            recipe,
-            data,
-            folder,
-            place,
-            watch,
-        )
+        self.recipe, self.data, self.folder = recipe, data, folder
+        self.place, self.watch = place, watch
         if recipe.run.threads:
             torch.set_num_threads(recipe.run.threads)
         torch.manual_seed(recipe.seed)
@@ -149,6 +161,7 @@ class _Fit:
         self.net = network(recipe).to(self.device)
         if recipe.run.channels_last:
             self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        # Draws of its own, so that an objective with layers does not change those of the network.
         with torch.random.fork_rng():
             torch.manual_seed(recipe.seed + 1)
             self.objective = objective(recipe)(recipe, data).to(self.device)
@@ -164,8 +177,8 @@ class _Fit:
         self.model = self._wrapped()
         self.per_epoch = len(epoch_batches(data, recipe, 0))
         self.total = self.per_epoch * recipe.optim.epochs
-        found = checkpoint.load_state(folder, self.net, self.objective, self.optimizer, key=key)
-        self.at = _Position(**found) if found else _Position(key)
+        position = checkpoint.load_state(folder, self.net, self.objective, self.optimizer, key=key)
+        self.at = _Position(**position) if position else _Position(key)
         self.resumed = self.at.step
         self.sums: dict[str, Any] = dict(self.at.sums)
 
@@ -186,6 +199,7 @@ class _Fit:
         self._train_mode()
         begin = self.at.step
         for epoch in range(begin // self.per_epoch, self.recipe.optim.epochs):
+            # Batches are a function of seed and epoch: those that are done are passed over.
             rows = epoch_batches(self.data, self.recipe, epoch)[
                 max(0, begin - epoch * self.per_epoch) :
             ]
@@ -243,14 +257,14 @@ class _Fit:
         (terms["loss"] * self.place.world).backward()  # type: ignore[no-untyped-call]
         for own_param in self.objective.parameters():
             if own_param.grad is not None:
-                own_param.grad.div_(
-                    self.place.world
-                )  # these saw the whole batch, in every process alike
+                # These saw the whole batch, in every process alike.
+                own_param.grad.div_(self.place.world)
         if optim.clip:
             nn.utils.clip_grad_norm_(self.net.parameters(), optim.clip)
         self.optimizer.step()
         at.step, at.images, at.count = at.step + 1, at.images + len(batch.label), at.count + 1
         for name, value in terms.items():
+            # Kept on the device: reading a number would make every step wait for it.
             self.sums[name] = self.sums.get(name, 0.0) + value.detach().double()
 
     def _outputs(self, batch: Batch) -> Tensor:
@@ -264,11 +278,11 @@ class _Fit:
         return result
 
     def _end_epoch(self, epoch: int) -> None:
-        self.objective.end_epoch(epoch, self._given, Path(self.folder))
+        self.objective.end_epoch(epoch, self._outputs_of, Path(self.folder))
         first_buffers(self.objective, self.place)
         self._train_mode()
 
-    def _given(self, rows: Rows) -> Iterator[Tensor]:
+    def _outputs_of(self, rows: Rows) -> Iterator[Tensor]:
         return outputs(self.net, self.data, rows, self.recipe.model, self.frozen)
 
     def _due(self) -> bool:
@@ -282,13 +296,14 @@ class _Fit:
     def _evaluate(self) -> None:
         at = self.at
         images, seconds, waited = at.mark
+        # A resumed run may be evaluated in the tick of the clock in which it began.
         passed = max(at.seconds - seconds, 1e-9)
         row = {
             "step": at.step,
             "epoch": at.step / self.per_epoch,
             "images": at.images,
             "lr": max(group["lr"] for group in self.optimizer.param_groups),
-            **{name: value / at.count for name, value in self._known_sums().items()},
+            **{name: value / at.count for name, value in self._finite_sums().items()},
             "seconds": at.seconds,
             "images_per_second": (at.images - images) / passed,
             "waiting": (at.waited - waited) / passed,
@@ -307,22 +322,22 @@ class _Fit:
                     checkpoint.save_best(self.folder, metric, self.net, row)
         at.history.append(row)
 
-    def _known_sums(self) -> dict[str, float]:
+    def _finite_sums(self) -> dict[str, float]:
         """The sums as numbers, which waits for the device, so it is not done at every step."""
-        known = {
+        sums = {
             name: float(self.sums[name])
             for name in ("loss", *self.objective.TERMS)
             if name in self.sums
         }
-        if not all(map(math.isfinite, known.values())):
+        if not all(map(math.isfinite, sums.values())):
             raise EvidenceError(
                 f"the loss must be finite, it was not before step {self.at.step}.",
                 hint="a lower optim.lr, or optim.clip",
             )
-        return known
+        return sums
 
     def _save(self, *, history: bool) -> None:
-        self.at.sums = self._known_sums()
+        self.at.sums = self._finite_sums()
         if not self.place.first:
             return
         if history:

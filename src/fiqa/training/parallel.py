@@ -1,5 +1,4 @@
-"""Several processes, started by torchrun: who this one is, and predictions of all of them as one
-batch."""
+"""Several processes, started by torchrun: who this one is, and their predictions as one batch."""
 
 from __future__ import annotations
 
@@ -16,7 +15,13 @@ __all__ = ["Place", "first_buffers", "gathered", "synchronize", "together"]
 
 @dataclass(frozen=True)
 class Place:
-    """This process: `rank` of `world`, `local` its number on this machine."""
+    """This process.
+
+    Attributes:
+        rank: which one it is.
+        world: how many there are.
+        local: its number on this machine.
+    """
 
     rank: int = 0
     world: int = 1
@@ -30,8 +35,10 @@ class Place:
 
 @contextmanager
 def together(*, cuda: bool) -> Iterator[Place]:
-    """Joins the processes that torchrun started (its environment variables say so) and leaves them
-    at the end; alone without torchrun."""
+    """Joins the processes that torchrun started and leaves them at the end; alone without torchrun.
+
+    torchrun's environment variables say who is who.
+    """
     if "WORLD_SIZE" not in os.environ or int(os.environ["WORLD_SIZE"]) < 2:
         yield Place()
         return
@@ -49,8 +56,9 @@ def together(*, cuda: bool) -> Iterator[Place]:
 
 
 def gathered(own: Tensor, place: Place, counts: list[int]) -> Tensor:
-    """Returns the rows of all processes in order of rank; the gradient flows through this process's
-    own alone.
+    """Returns the rows of all processes in order of rank.
+
+    The gradient flows through this process's own rows alone.
 
     Args:
         own: (counts[rank], K).
@@ -58,19 +66,26 @@ def gathered(own: Tensor, place: Place, counts: list[int]) -> Tensor:
     """
     if place.world == 1:
         return own
+    # all_gather wants equal shapes; the padding is cut off again.
     padded = torch.zeros(max(counts), own.shape[1], dtype=own.dtype, device=own.device)
     padded[: len(own)] = own.detach()
     parts = [torch.empty_like(padded) for _ in counts]
     distributed.all_gather(parts, padded)
     rows = [part[:count] for part, count in zip(parts, counts, strict=True)]
+    # all_gather carries no gradient, so the own rows go back in with theirs.
     rows[place.rank] = own
     return torch.cat(rows)
 
 
 def synchronize(net: nn.Module, but: Collection[str] = ()) -> None:
-    """Makes the batch normalization of a network see the batches of all processes, but in the parts
-    named in `but`, whose statistics are frozen. For GPUs: torch has no such layer for CPUs, where
-    every process normalizes by its own share."""
+    """Makes the batch normalization of a network see the batches of all processes.
+
+    For GPUs: torch has no such layer for CPUs, where every process normalizes by its own share.
+
+    Args:
+        net: is changed.
+        but: names of parts whose statistics are frozen.
+    """
     for name, part in net.named_children():
         if name not in but:
             setattr(net, name, nn.SyncBatchNorm.convert_sync_batchnorm(part))  # type: ignore[no-untyped-call]

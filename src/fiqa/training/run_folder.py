@@ -20,7 +20,11 @@ def crops_folder(folder: PathLike) -> Path:
 
 
 def open_run(folder: PathLike) -> Recipe:
-    """Returns the recipe of the run in `folder`. Raises WeightsError where there is no run."""
+    """Returns the recipe of the run in `folder`.
+
+    Raises:
+        WeightsError: there is no run.
+    """
     from fiqa.training.config import resolve
 
     file = Path(folder) / "recipe.json"
@@ -34,10 +38,14 @@ def open_run(folder: PathLike) -> Recipe:
 
 
 def best_of(folder: PathLike, metric: str) -> tuple[Path, dict[str, Any]]:
-    """Returns the best weights of a run by `metric`, and the row of its history that they come
-    from. Raises WeightsError where there are none."""
+    """Returns the best weights of a run by `metric`, and their row of the history.
+
+    Raises:
+        WeightsError: there are none.
+    """
     from fiqa.training.checkpoint import best_path
 
+    # The row is written after the weights: where it is, they are whole.
     file = best_path(folder, metric)
     try:
         row = dict(json.loads(file.with_suffix(".json").read_text(encoding="utf-8")))

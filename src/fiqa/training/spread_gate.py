@@ -1,5 +1,4 @@
-"""What the scores of a trained network must hold before it is written: a spread like that of its
-labels."""
+"""What the scores of a trained network must hold: a spread like that of its labels."""
 
 from __future__ import annotations
 
@@ -21,7 +20,11 @@ score."""
 
 
 def require_variation(scores: FloatArray) -> None:
-    """Refuses scores (N,) that are one number but for rounding. Raises EvidenceError."""
+    """Refuses scores (N,) that are one number but for rounding.
+
+    Raises:
+        EvidenceError: they are.
+    """
     values = np.asarray(scores, np.float64)
     if not float(values.std()) > _VARIES * float(np.abs(values).max()):
         raise EvidenceError(
@@ -32,8 +35,15 @@ def require_variation(scores: FloatArray) -> None:
 
 
 def require_spread(collapse: Collapse | None, *, allow: bool) -> None:
-    """Refuses a collapsed score unless that is allowed; None is a score that no labels stand
-    beside. Raises EvidenceError."""
+    """Refuses a collapsed score unless that is allowed.
+
+    Args:
+        collapse: None for a score that no labels stand beside.
+        allow: let it pass.
+
+    Raises:
+        EvidenceError: the score has collapsed.
+    """
     if collapse is None or not collapse.collapsed or allow:
         return
     raise EvidenceError(
@@ -63,8 +73,7 @@ def spread_report(collapse: Collapse | None, scale: tuple[float, float]) -> dict
 
 
 def raw_scale(collapse: Collapse | None, scale: tuple[float, float]) -> RawScale | None:
-    """Returns the own scale of a model for its card, None where its quality is not on that of
-    labels."""
+    """Returns the own scale of a model for its card, None where no labels are on it."""
     if collapse is None or collapse.labels is None:
         return None
     score, labels = (SpreadNumbers(**asdict(part)) for part in (collapse.score, collapse.labels))

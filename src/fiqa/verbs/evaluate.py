@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from fiqa.data.frames import Frame
 from fiqa.data.names import Match
-from fiqa.evaluation.evidence import Qualities, Vectors
+from fiqa.evaluation.sources import Qualities, Vectors
 from fiqa.evaluation.request import Request
 from fiqa.evaluation.result import Evaluation
 from fiqa.evaluation.setting import Setting

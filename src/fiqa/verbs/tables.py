@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from fiqa.data.frames import Frame
 from fiqa.data.names import Match
-from fiqa.evaluation.evidence import Qualities, Vectors
+from fiqa.evaluation.sources import Qualities, Vectors
 from fiqa.evaluation.request import Request
 from fiqa.evaluation.setting import Setting
 from fiqa.progress import Progress, teller

@@ -12,8 +12,9 @@ from fiqa.data.frames import Frame
 from fiqa.data.guard import guard_outputs
 from fiqa.data.names import Match
 from fiqa.data.store import hash_inputs, make_record
-from fiqa.evaluation.evidence import inputs
-from fiqa.evaluation.threshold import CutReport, Rates, cut_report, wishes
+from fiqa.evaluation.cut_report import CutReport
+from fiqa.evaluation.sources import inputs
+from fiqa.evaluation.threshold import Rates, cut_report, wishes
 from fiqa.functional.threshold import CONFIDENCE
 from fiqa.progress import Progress, teller
 from fiqa.types import Embeddings, Manifest, Pairs, PathLike, Quality

@@ -14,7 +14,7 @@ import pytest
 
 import fiqa
 from fiqa.errors import InputError
-from fiqa.evaluation.threshold import CutReport
+from fiqa.evaluation.cut_report import CutReport
 from fiqa.report.drawing import COLORS
 from fiqa.report.page import check_page
 from fiqa.report.threshold import cut_page, cut_plot

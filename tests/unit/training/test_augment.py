@@ -70,7 +70,7 @@ def test_a_plan_is_drawn_as_often_as_asked_from_the_kinds_of_the_preset():
 
 
 def test_a_plan_goes_on_crops_in_order(crop):
-    spoiled = degraded(crop, (("low_light", 0.9),), seed=1)
-    assert spoiled.mean() < crop.mean() / 2
-    assert np.array_equal(spoiled, degraded(crop, (("low_light", 0.9),), seed=1))
+    dark = degraded(crop, (("low_light", 0.9),), seed=1)
+    assert dark.mean() < crop.mean() / 2
+    assert np.array_equal(dark, degraded(crop, (("low_light", 0.9),), seed=1))
     assert np.array_equal(degraded(crop, (), seed=1), crop)

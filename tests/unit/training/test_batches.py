@@ -14,7 +14,7 @@ from fiqa.training.dataset import Examples, examples
 
 
 @pytest.fixture
-def spoiling(trainable, tmp_path) -> tuple[dict, Examples]:
+def degrading(trainable, tmp_path) -> tuple[dict, Examples]:
     content = trainable(
         data__per_identity=3,
         loss__ranking=1.0,
@@ -45,8 +45,8 @@ def test_every_row_comes_at_most_once_and_epochs_differ(trainable, tmp_path):
     )
 
 
-def test_people_come_together(spoiling):
-    content, data = spoiling
+def test_people_come_together(degrading):
+    content, data = degrading
     recipe = resolve(content)
     for epoch in range(3):
         batches = epoch_batches(data, recipe, epoch)
@@ -56,8 +56,8 @@ def test_people_come_together(spoiling):
             assert (who == who[:, :1]).all()
 
 
-def test_a_batch_is_the_same_however_it_is_made(spoiling):
-    content, data = spoiling
+def test_a_batch_is_the_same_however_it_is_made(degrading):
+    content, data = degrading
     recipe = resolve(content)
     rows = epoch_batches(data, recipe, 2)[1]
     whole = make_batch(data, recipe, 2, rows)
@@ -75,8 +75,8 @@ def test_a_batch_is_the_same_however_it_is_made(spoiling):
         make_batch(data, recipe, 2, rows, world=7)
 
 
-def test_what_is_compared_is_degraded_alike_and_loses_its_label(spoiling):
-    content, data = spoiling
+def test_what_is_compared_is_degraded_alike_and_loses_its_label(degrading):
+    content, data = degrading
     recipe = resolve(content)
     seen = set()
     for epoch in range(6):

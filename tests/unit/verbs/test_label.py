@@ -246,7 +246,9 @@ def test_what_is_asked_wrong_is_said(vectors, prior, tmp_path):
     with pytest.raises(UnknownNameError, match="Unknown setting of cr_fiqa 'fomr'") as caught:
         label("cr_fiqa", embeddings=vectors, fomr="paper")
     assert caught.value.closest == "form"
-    with pytest.raises(InputError, match=r"theta of label_optimization must be a number, got 'much'\."):
+    with pytest.raises(
+        InputError, match=r"theta of label_optimization must be a number, got 'much'\."
+    ):
         label_rows("label_optimization", embeddings=vectors, prior=prior, options={"theta": "much"})
     with pytest.raises(InputError, match=r"repeats must be a whole number, got '2\.5'\."):
         label_rows(

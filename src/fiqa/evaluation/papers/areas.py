@@ -1,5 +1,4 @@
-"""What the tables of areas have in common: one cell per data set, and a note with protocol and
-counts."""
+"""What the tables of areas have in common: a cell per data set, a note with protocol and counts."""
 
 from __future__ import annotations
 
@@ -22,8 +21,7 @@ def recognizer_names(sets: Mapping[str, Evaluation]) -> list[str]:
 def area_of(
     evaluation: Evaluation, method: str, recognizer: str, limit: float, form: str
 ) -> float | None:
-    """Returns an area in one of its forms, None where the set lacks the method or the
-    recognizer."""
+    """Returns an area in one of its forms, None where the set lacks method or recognizer."""
     try:
         area = evaluation.curve(method, recognizer).areas[limit, form]
     except KeyError:

@@ -15,8 +15,15 @@ __all__ = ["area_tables"]
 
 
 def area_tables(sets: Mapping[str, Evaluation], limits: Sequence[float]) -> list[Table]:
-    """Returns CLIB-FIQA's Tables 1 to 3: per recognizer and limit (.3: pAUC, .95: AUC) the area
-    over the FNMR at 0, methods x data sets and their average."""
+    """Returns CLIB-FIQA's Tables 1 to 3: areas over the FNMR at 0, methods x data sets.
+
+    Args:
+        sets: name -> evaluation.
+        limits: discard fractions; the paper's are .3 (pAUC) and .95 (AUC).
+
+    Returns:
+        A table per recognizer and limit, with the average over the sets.
+    """
     tables = []
     names = recognizer_names(sets)
     for recognizer in names:
@@ -35,8 +42,7 @@ def area_tables(sets: Mapping[str, Evaluation], limits: Sequence[float]) -> list
 
 
 def _grid(sets: Mapping[str, Evaluation], recognizer: str, limit: float) -> list[list[Any]]:
-    """Rows method, one cell per set, average where every set has it; random and oracle come
-    last."""
+    """Rows method, one cell per set, average where every set has it; random and oracle last."""
     named = dict.fromkeys(
         scores.name for evaluation in sets.values() for scores in evaluation.scores
     )
@@ -45,6 +51,6 @@ def _grid(sets: Mapping[str, Evaluation], recognizer: str, limit: float) -> list
         cells = [
             area_of(evaluation, method, recognizer, limit, "start") for evaluation in sets.values()
         ]
-        known = [value for value in cells if value is not None]
-        rows.append([method, *cells, float(np.mean(known)) if len(known) == len(cells) else None])
+        areas = [value for value in cells if value is not None]
+        rows.append([method, *cells, float(np.mean(areas)) if len(areas) == len(cells) else None])
     return rows

@@ -1,8 +1,8 @@
-"""DmsFIQA's tables from any quality files: agreement with target labels and spread (Table 4),
-verification under filtering (Table 5)."""
+"""DmsFIQA's tables: agreement with labels and spread (4), verification under filtering (5)."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from fiqa.data.quality import read_quality
 from fiqa.errors import EvidenceError, InputError
 from fiqa.evaluation.curves import verification_of
 from fiqa.evaluation.evidence import Evidence
+from fiqa.evaluation.result import Scores
 from fiqa.evaluation.scales import scales_note
 from fiqa.evaluation.setting import Setting
 from fiqa.functional import agreement
@@ -30,15 +31,77 @@ __all__ = ["CUTS", "THRESHOLDS", "TOP", "agreement_table", "filter_table"]
 CUTS = tuple(high for _, high in (INTERVALS[0], INTERVALS[3], INTERVALS[6], INTERVALS[9]))
 """Where DmsFIQA's labels are cut into unusable, low, medium, good and perfect."""
 
+# The filters of the paper's Table 5.
 TOP = (20, 30, 50, 100)
 THRESHOLDS = (0.2, 0.4, 0.6, 0.8)
+
+_AGREEMENT = (
+    "method", "images",
+    "MAE", "RMSE", "balanced acc.", "macro-F1",
+    "Spearman", "Kendall", "ids used/skipped",
+    "middle Spearman", "middle Kendall", "middle used/skipped",
+    "Q90-Q10", "Std", "Entropy",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class _Target:
+    """The images that have a target label.
+
+    Attributes:
+        rows: (n,) of them in the evidence.
+        truth: (n,) their labels in 0..1.
+        who: (n,) their identities.
+        middle: (n,) those of the middle levels, labels in (.2, .9].
+    """
+
+    rows: NDArray[np.int64]
+    truth: NDArray[np.float64]
+    who: NDArray[np.str_]
+    middle: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, labels: Quality, evidence: Evidence, match: Match) -> _Target:
+        place = find_ids(labels.id, evidence.ids, match=match)
+        label = np.full(len(evidence.ids), np.nan)
+        label[place[place >= 0]] = labels.value[place >= 0]
+        rows = np.flatnonzero(np.isfinite(label))
+        if not len(rows):
+            raise InputError(
+                f"The target labels must be of these images, got none of {len(evidence.ids)} among"
+                f" {len(labels)}:"
+                f" {strangers(labels.id, evidence.ids, what=labels.method, match=match)}."
+            )
+        truth = label[rows]
+        checks.in_range(float(truth.min()), "target", 0.0, 1.0)
+        checks.in_range(float(truth.max()), "target", 0.0, 1.0)
+        middle = (truth > CUTS[0]) & (truth <= CUTS[-1])
+        return cls(rows, truth, evidence.identity[rows], middle)
+
+    def collapse(self, scores: Scores) -> Collapse | None:
+        """How the scores are spread beside these labels, None where their scale is open."""
+        if scores.unit is None:
+            return None
+        return Collapse.of(scores.unit[self.rows], self.truth, (0.0, 1.0))
+
+    def row(self, scores: Scores) -> list[Any]:
+        """The cells of one method."""
+        unit = None if scores.unit is None else scores.unit[self.rows]
+        value, middle, collapse = scores.value[self.rows], self.middle, self.collapse(scores)
+        return [
+            scores.name,
+            len(self.rows),
+            *_errors(unit, self.truth),
+            *_ranks(value, self.truth, self.who),
+            *_ranks(value[middle], self.truth[middle], self.who[middle]),
+            *_shape(None if collapse is None else collapse.score),
+        ]
 
 
 def agreement_table(
     evidence: Evidence, target: Quality | PathLike, *, match: Match = "id"
 ) -> Table:
-    """Returns DmsFIQA's Table 4: how each quality agrees with target labels in 0..1, and how widely
-    it is spread.
+    """Returns DmsFIQA's Table 4: how each quality agrees with labels, and how it is spread.
 
     Errors and spread are on the method's own scale (fiqa.evaluation.scales; a dash where that is
     open), never on a calibrated one, on which a collapsed score looks like a good one; the note
@@ -46,57 +109,33 @@ def agreement_table(
     on all images and on those of the middle levels (labels in (.2, .9]), with the identities used
     and skipped. Levels of both are cut at CUTS for balanced accuracy and macro-F1.
 
+    Args:
+        evidence: the images and their qualities.
+        target: labels in 0..1.
+        match: how the names of the labels find the ids.
+
     Raises:
         InputError: labels outside 0..1, or none for these images.
     """
     labels = target if isinstance(target, Quality) else read_quality(target)
-    place = find_ids(labels.id, evidence.ids, match=match)
-    wanted = np.full(len(evidence.ids), np.nan)
-    wanted[place[place >= 0]] = labels.value[place >= 0]
-    known = np.flatnonzero(np.isfinite(wanted))
-    if not len(known):
-        raise InputError(
-            f"The target labels must be of these images, got none of {len(evidence.ids)} among"
-            f" {len(labels)}:"
-            f" {strangers(labels.id, evidence.ids, what=labels.method, match=match)}."
-        )
-    truth = wanted[known]
-    checks.in_range(float(truth.min()), "target", 0.0, 1.0)
-    checks.in_range(float(truth.max()), "target", 0.0, 1.0)
-    who = evidence.identity[known]
-    middle = (truth > CUTS[0]) & (truth <= CUTS[-1])
-    rows, collapsed = [], []
-    for scores in evidence.scores:
-        unit = None if scores.unit is None else scores.unit[known]
-        value = scores.value[known]
-        measured = None if unit is None else Collapse.of(unit, truth, (0.0, 1.0))
-        if measured is not None and measured.collapsed:
-            collapsed.append(f" {scores.name} has collapsed: {measured.line()}.")
-        rows.append(
-            [
-                scores.name,
-                len(known),
-                *_errors(unit, truth),
-                *_ranks(value, truth, who),
-                *_ranks(value[middle], truth[middle], who[middle]),
-                *_shape(None if measured is None else measured.score),
-            ]
-        )
-    columns = [
-        "method", "images", "MAE", "RMSE", "balanced acc.", "macro-F1", "Spearman", "Kendall", "ids used/skipped", "middle Spearman", "middle Kendall",
-        "middle used/skipped", "Q90-Q10", "Std", "Entropy",
-    ]  # fmt: skip
+    images = _Target.of(labels, evidence, match)
+    measured = [(scores.name, images.collapse(scores)) for scores in evidence.scores]
+    collapsed = "".join(
+        f" {name} has collapsed: {collapse.line()}."
+        for name, collapse in measured
+        if collapse is not None and collapse.collapsed
+    )
     note = (
-        f"Target: {labels.method} ({labels.kind}), {len(known)} of {len(evidence.ids)} images,"
-        f" {int(middle.sum())} of the middle levels. Correlations within each identity, then"
-        " averaged; identities with fewer than two images or constant scores are skipped."
-        f" {_own(evidence)} A dash: that scale is open.{''.join(collapsed)}"
+        f"Target: {labels.method} ({labels.kind}), {len(images.rows)} of {len(evidence.ids)}"
+        f" images, {int(images.middle.sum())} of the middle levels. Correlations within each"
+        " identity, then averaged; identities with fewer than two images or constant scores are"
+        f" skipped. {_own(evidence)} A dash: that scale is open.{collapsed}"
     )
     return Table(
         "dms_agreement",
         "DmsFIQA Table 4: agreement with the labels, and spread",
-        columns,
-        rows,
+        _AGREEMENT,
+        [images.row(scores) for scores in evidence.scores],
         note,
     )
 
@@ -104,12 +143,12 @@ def agreement_table(
 def _errors(unit: NDArray[np.float64] | None, truth: NDArray[np.float64]) -> list[float | None]:
     if unit is None:
         return [None] * 4
-    given, wanted = levels(unit, CUTS), levels(truth, CUTS)
+    level, true_level = levels(unit, CUTS), levels(truth, CUTS)
     return [
         agreement.mae(unit, truth),
         agreement.rmse(unit, truth),
-        agreement.balanced_accuracy(given, wanted),
-        agreement.macro_f1(given, wanted),
+        agreement.balanced_accuracy(level, true_level),
+        agreement.macro_f1(level, true_level),
     ]
 
 
@@ -133,11 +172,16 @@ def _own(evidence: Evidence) -> str:
     return f"On each method's own scale brought to 0..1. {scales_note(evidence.scores)}"
 
 
-def filter_table(evidence: Evidence, vectors: Embeddings, how: Setting) -> Table:
+def filter_table(evidence: Evidence, vectors: Embeddings, setting: Setting) -> Table:
     """Returns DmsFIQA's Table 5 for one recognizer: verification of what a filter leaves.
 
     The filters: none, the best K of each identity, and thresholds on the method's own scale in
     0..1.
+
+    Args:
+        evidence: the images and their qualities.
+        vectors: the recognizer's embeddings.
+        setting: its `fars` are the columns.
     """
     columns = [
         "method",
@@ -148,18 +192,19 @@ def filter_table(evidence: Evidence, vectors: Embeddings, how: Setting) -> Table
         "mated",
         "non-mated",
         "ROC-AUC",
-        *(f"TPR@{far:g}" for far in how.fars),
+        *(f"TPR@{far:g}" for far in setting.fars),
         "EER %",
     ]
     stem = file_stem(vectors.recognizer, [other.recognizer for other in evidence.recognizers])
     everything = np.ones(len(evidence.ids), bool)
-    rows = [["-", "none", *_filtered(evidence, vectors, everything, how)]]
+    rows = [["-", "none", *_filtered(evidence, vectors, everything, setting)]]
     for scores in evidence.scores:
         masks = [(f"top {k} per identity", top_k(scores.value, evidence.identity, k)) for k in TOP]
         if scores.unit is not None:
             masks += [(f"score >= {cut:g}", above(scores.unit, cut)) for cut in THRESHOLDS]
         rows += [
-            [scores.name, name, *_filtered(evidence, vectors, mask, how)] for name, mask in masks
+            [scores.name, name, *_filtered(evidence, vectors, mask, setting)]
+            for name, mask in masks
         ]
     note = (
         f"Recognizer {vectors.recognizer}, the retained images of the same {len(evidence.ids)},"
@@ -176,12 +221,14 @@ def filter_table(evidence: Evidence, vectors: Embeddings, how: Setting) -> Table
 
 
 def _filtered(
-    evidence: Evidence, vectors: Embeddings, keep: NDArray[np.bool_], how: Setting
+    evidence: Evidence, vectors: Embeddings, keep: NDArray[np.bool_], setting: Setting
 ) -> list[Any]:
     left = [100 * coverage(keep), int(keep.sum()), len(np.unique(evidence.identity[keep]))]
     try:
-        found = verification_of(vectors, evidence, keep, how.fars)
+        verification = verification_of(vectors, evidence, keep, setting.fars)
     except EvidenceError:
-        return [*left, None, None, None, *([None] * len(how.fars)), None]
-    tpr = [found.tpr[far] if far >= found.resolvable_far else None for far in how.fars]
-    return [*left, found.mated, found.nonmated, found.auc, *tpr, 100 * found.eer]
+        return [*left, None, None, None, *([None] * len(setting.fars)), None]
+    exact = verification.resolvable_far
+    tpr = [verification.tpr[far] if far >= exact else None for far in setting.fars]
+    counts = [verification.mated, verification.nonmated]
+    return [*left, *counts, verification.auc, *tpr, 100 * verification.eer]

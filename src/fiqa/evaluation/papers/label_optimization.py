@@ -1,5 +1,4 @@
-"""The tables of label optimization (I to III): what optimizing labels changes, under the recognizer
-that made them and under others."""
+"""The tables of label optimization (I to III): what it changes, under each recognizer."""
 
 from __future__ import annotations
 
@@ -20,8 +19,7 @@ _VARIANTS = ("baseline", "optimized", "prior")
 def optimization_tables(
     sets: Mapping[str, Evaluation], limit: float, *, same: str | None = None
 ) -> list[Table]:
-    """Returns the tables of label optimization: raw area x 10^3, baseline and optimized, for the
-    same recognizer and the others, and the ablation.
+    """Returns the tables of label optimization: raw areas x 10^3, and the ablation.
 
     Qualities are named METHOD.baseline, METHOD.optimized and, for the ablation, METHOD.prior (a
     regressor trained on the labels as they were).
@@ -112,7 +110,7 @@ def _ablation(
 def _variants(sets: Mapping[str, Evaluation]) -> dict[str, set[str]]:
     """Method -> its variants; a quality named by its variant alone belongs to the method
     `quality`."""
-    found: dict[str, set[str]] = {}
+    variants_of: dict[str, set[str]] = {}
     for evaluation in sets.values():
         for scores in evaluation.scores:
             method, variant = _parted(scores.name)
@@ -125,17 +123,18 @@ def _variants(sets: Mapping[str, Evaluation]) -> dict[str, set[str]]:
                         " crfiqa.optimized=optimized.parquet"
                     ),
                 )
-            found.setdefault(method, set()).add(variant)
-    for method, variants in found.items():
+            variants_of.setdefault(method, set()).add(variant)
+    for method, variants in variants_of.items():
         if not {"baseline", "optimized"} <= variants:
             raise InputError(
                 f"{method!r} must have both baseline and optimized, got"
                 f" {', '.join(sorted(variants))}."
             )
-    return found
+    return variants_of
 
 
 def _parted(name: str) -> tuple[str, str]:
+    # From the right: a method's name may have points of its own.
     method, _, variant = name.rpartition(".")
     return method or "quality", variant
 

@@ -1,5 +1,6 @@
-"""The bundled model: one small network, trained by this project's own recipe (recipes/bundled.sh),
-that gives quality and the six factors in one pass.
+"""The bundled model: one small network that gives quality and the six factors in one pass.
+
+It was trained by this project's own recipe (recipes/bundled.sh).
 
 Its card beside the weights (fiqa/weights/fiqa.json) says what it was trained on, under which terms,
 and what was measured.
@@ -50,8 +51,11 @@ WEIGHTS = Path(__file__).parents[2] / "weights" / "fiqa.onnx"
 
 
 def scorer() -> Scorer:
-    """Returns the scorer. Raises WeightsError (the file in the package is not the one that its card
-    describes)."""
+    """Returns the scorer.
+
+    Raises:
+        WeightsError: the file in the package is not the one that its card describes.
+    """
     from fiqa.methods.bundled.model import Bundled
 
     return Bundled(WEIGHTS)

@@ -13,7 +13,7 @@ from fiqa.types import Faces, Factors, FloatArray
 
 __all__ = ["Bundled"]
 
-KNOWN = ("pose", "crop")
+DETECTED = ("pose", "crop")
 """Factors that follow from where the detector found the face; where it is known, the measure is
 exact and the network's estimate is not asked."""
 
@@ -26,8 +26,9 @@ class Bundled(OnnxScorer):
     """
 
     def assess(self, faces: Faces) -> tuple[FloatArray, Factors]:
-        """Returns the raw quality (N,), and the six factors, the measures behind them and the
-        reasons, the costliest factor first.
+        """Returns the raw quality (N,), and the factors with their measures and reasons.
+
+        The reasons of the costliest factor come first.
 
         Whether a factor is bad is what the network says (pose and crop: what the detection
         measured, where there is one). Why it is bad is the reason whose measured term is the lowest
@@ -35,8 +36,9 @@ class Bundled(OnnxScorer):
         """
         (raw, own), measured = super().assess(faces), measure(faces)
         quality = dict(measured.quality if own is None else own.quality)
-        for name, seen in zip(KNOWN, (faces.landmarks, faces.inside), strict=True):
-            if seen is not None:
+        for name, picture in zip(DETECTED, (faces.landmarks, faces.inside), strict=True):
+            if picture is not None:
+                # A face of a batch may have been given without landmarks: then the network decides.
                 quality[name] = np.where(
                     np.isnan(measured.quality[name]), quality[name], measured.quality[name]
                 )
@@ -57,10 +59,10 @@ def _reasons(
     its measured reasons, else the card's own."""
     factor_of = factor_of_reason()
     below, general = (0.0, {}) if output is None else (output.reason_below, output.reasons)
-    found: list[str] = []
+    reasons: list[str] = []
     for name in sorted(
         (name for name in quality if quality[name] < below), key=lambda name: quality[name]
     ):
         own = [code for code in measured if factor_of[code] == name]
-        found += own or ([general[name]] if name in general else [])
-    return tuple(dict.fromkeys(found))
+        reasons += own or ([general[name]] if name in general else [])
+    return tuple(dict.fromkeys(reasons))

@@ -1,7 +1,7 @@
-"""CLIB-FIQA: quality and five quality factors learned together, with the confidence of each label
-calibrated.
+"""CLIB-FIQA: quality and five factors learned together, the confidence of each label calibrated.
 
-    [1] Ou, Li, Wang, Kwong: CLIB-FIQA: Face Image Quality Assessment with Confidence Calibration, CVPR 2024.
+    [1] Ou, Li, Wang, Kwong: CLIB-FIQA: Face Image Quality Assessment with Confidence Calibration,
+        CVPR 2024.
 
 Here, without torch, is what the labels need: the prompt grid, the quality anchors, the factor
 labels and the confidence. The other modules of the room (joint, losses, merged, table; towers,

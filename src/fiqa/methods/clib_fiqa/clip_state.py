@@ -1,5 +1,6 @@
-"""State dicts of CLIP as its authors named the parameters (`visual.*`, `transformer.*`,
-`token_embedding.weight`, ...), turned into the networks used here.
+"""State dicts of CLIP in its authors' own names, turned into the networks used here.
+
+The names are `visual.*`, `transformer.*`, `token_embedding.weight` and so on.
 
 [1] Radford et al.: Learning Transferable Visual Models From Natural Language Supervision, ICML
 2021.
@@ -29,14 +30,15 @@ _HINT = (
     "is it a whole CLIP, image and text tower, as OpenAI's code, open_clip or CLIB-FIQA's code"
     " save it?"
 )
+# The width of an attention head in every published CLIP.
 _HEAD = 64
 _HIGHEST = 2
 """As the end of a text, this number means to transformers what CLIP's own code does: the highest
 token is the end."""
 
 _RANKS = {
-    "token_embedding.weight": 2, "positional_embedding": 2, "ln_final.weight": 1, "text_projection": 2, "logit_scale": 0,
-    "visual.conv1.weight": 4,
+    "token_embedding.weight": 2, "positional_embedding": 2, "ln_final.weight": 1,
+    "text_projection": 2, "logit_scale": 0, "visual.conv1.weight": 4,
 }  # fmt: skip
 """Keys that tell sizes, and how many axes they have."""
 
@@ -71,9 +73,17 @@ Names = dict[str, tuple[str, ...]]
 
 
 class Clip(NamedTuple):
-    """A CLIP in parts. `text` has text_model and text_projection; `image` takes (N,3,size,size) (a
-    model with vision_model and visual_projection where it is a transformer); `scale` is exp of what
-    was learned; `context` the most tokens that a text can have, `vocabulary` how many there are."""
+    """A CLIP in parts.
+
+    Attributes:
+        text: has text_model and text_projection.
+        image: takes (N,3,size,size); a model with vision_model and visual_projection where it is a
+            transformer.
+        scale: exp of what was learned.
+        size: of the images, in pixels.
+        context: the most tokens that a text can have.
+        vocabulary: how many tokens there are.
+    """
 
     text: Any
     image: nn.Module
@@ -90,52 +100,55 @@ def clip_of(state: Mapping[str, Tensor], origin: str) -> Clip:
         state: names and tensors; `module.` before all names is taken away.
         origin: where it is from, for messages.
 
-    Raises: WeightsError (a key is missing, unexpected or of another shape: the first are named; a
-    width that no CLIP has), MissingExtraError.
+    Raises:
+        WeightsError: a key is missing, unexpected or of another shape (the first are named), or a
+            width is one that no CLIP has.
+        MissingExtraError: transformers is not installed.
     """
-    found = {key.removeprefix("module."): value.float() for key, value in state.items()}
+    state = {key.removeprefix("module."): value.float() for key, value in state.items()}
     for name in _NOT_WEIGHTS:
-        found.pop(name, None)
+        state.pop(name, None)
     what = f"{origin} must hold the weights of a CLIP"
-    if missing := [k for k, rank in _RANKS.items() if k not in found or found[k].ndim != rank]:
-        first = ", ".join(list(found)[:3]) or "nothing"
+    if missing := [k for k, rank in _RANKS.items() if k not in state or state[k].ndim != rank]:
+        first = ", ".join(list(state)[:3]) or "nothing"
         raise WeightsError(
             f"{what}; missing: {', '.join(missing[:3])}. It begins with: {first}.", hint=_HINT
         )
-    text = _text_config(found)
+    text = _text_config(state)
     with torch.random.fork_rng(devices=[]):  # fresh weights are drawn and replaced
-        make = _transformer if "visual.class_embedding" in found else _residual
-        clip = make(found, text, what)
+        make = _transformer if "visual.class_embedding" in state else _residual
+        clip = make(state, text, what)
     for net in (clip.text, clip.image):
         net.eval().requires_grad_(False)
     return clip
 
 
-def _text_config(found: Mapping[str, Tensor]) -> dict[str, Any]:
-    width = len(found["ln_final.weight"])
+def _text_config(state: Mapping[str, Tensor]) -> dict[str, Any]:
+    width = len(state["ln_final.weight"])
     return {
-        "vocab_size": len(found["token_embedding.weight"]),
+        "vocab_size": len(state["token_embedding.weight"]),
         "hidden_size": width,
         "intermediate_size": 4 * width,
-        "num_hidden_layers": _blocks(found, "transformer.resblocks."),
+        "num_hidden_layers": _blocks(state, "transformer.resblocks."),
         "num_attention_heads": _heads(width),
-        "max_position_embeddings": len(found["positional_embedding"]),
-        "projection_dim": found["text_projection"].shape[1],
+        "max_position_embeddings": len(state["positional_embedding"]),
+        "projection_dim": state["text_projection"].shape[1],
         "eos_token_id": _HIGHEST,
         "hidden_act": "quick_gelu",
     }
 
 
-def _transformer(found: Mapping[str, Tensor], text: dict[str, Any], what: str) -> Clip:
+def _transformer(state: Mapping[str, Tensor], text: dict[str, Any], what: str) -> Clip:
     """An image transformer and its text tower: one CLIPModel."""
     transformers = require("transformers", extra="vlm")
-    width, _, patch, _ = found["visual.conv1.weight"].shape
-    positions = found.get("visual.positional_embedding")
+    width, _, patch, _ = state["visual.conv1.weight"].shape
+    positions = state.get("visual.positional_embedding")
+    # One position is the class token's.
     side = round(max((0 if positions is None else len(positions)) - 1, 1) ** 0.5)
     vision = {
         "hidden_size": width,
         "intermediate_size": 4 * width,
-        "num_hidden_layers": _blocks(found, "visual.transformer.resblocks."),
+        "num_hidden_layers": _blocks(state, "visual.transformer.resblocks."),
         "num_attention_heads": _heads(width),
         "image_size": side * patch,
         "patch_size": patch,
@@ -152,28 +165,29 @@ def _transformer(found: Mapping[str, Tensor], text: dict[str, Any], what: str) -
         "visual.transformer.resblocks.", "vision_model", vision["num_hidden_layers"]
     )
     names["logit_scale"] = ("logit_scale",)
-    _load(model, names, found, {}, what)
+    _load(model, names, state, {}, what)
     return Clip(
         model,
         model,
-        _scale(found),
+        _scale(state),
         side * patch,
         text["max_position_embeddings"],
         text["vocab_size"],
     )
 
 
-def _residual(found: Mapping[str, Tensor], text: dict[str, Any], what: str) -> Clip:
+def _residual(state: Mapping[str, Tensor], text: dict[str, Any], what: str) -> Clip:
     """A residual image tower, and a text tower of transformers."""
     transformers = require("transformers", extra="vlm")
     config = transformers.CLIPTextConfig(**text)
     model = transformers.CLIPTextModelWithProjection._from_config(
         config, attn_implementation="eager"
     )
-    positions = found.get("visual.attnpool.positional_embedding")
+    positions = state.get("visual.attnpool.positional_embedding")
     side = round(max((0 if positions is None else len(positions)) - 1, 1) ** 0.5)
-    layers = [_blocks(found, f"visual.layer{stage}.") for stage in (1, 2, 3, 4)]
-    width = 2 * len(found["visual.conv1.weight"])
+    layers = [_blocks(state, f"visual.layer{stage}.") for stage in (1, 2, 3, 4)]
+    # The first convolution has half of the channels that the stages begin with.
+    width = 2 * len(state["visual.conv1.weight"])
     image = ClipResNet(layers, width=width, size=32 * side, dim=text["projection_dim"])
     own = {
         f"visual.{key}": value
@@ -182,19 +196,19 @@ def _residual(found: Mapping[str, Tensor], text: dict[str, Any], what: str) -> C
     }
     names: Names = {key: (name,) for key, name in _TEXT.items()}
     names |= _block_names("transformer.resblocks.", "text_model", text["num_hidden_layers"])
-    rest = {key: value for key, value in found.items() if "num_batches" not in key}
+    rest = {key: value for key, value in state.items() if "num_batches" not in key}
     shapes = {key: tuple(value.shape) for key, value in own.items()} | {"logit_scale": ()}
     _load(model, names, rest, shapes, what)
-    image.load_state_dict({key.removeprefix("visual."): found[key] for key in own}, strict=False)
+    image.load_state_dict({key.removeprefix("visual."): state[key] for key in own}, strict=False)
     return Clip(
-        model, image, _scale(found), 32 * side, text["max_position_embeddings"], text["vocab_size"]
+        model, image, _scale(state), 32 * side, text["max_position_embeddings"], text["vocab_size"]
     )
 
 
 def _load(
     model: nn.Module,
     names: Names,
-    found: Mapping[str, Tensor],
+    state: Mapping[str, Tensor],
     others: Mapping[str, tuple[int, ...]],
     what: str,
 ) -> None:
@@ -202,10 +216,10 @@ def _load(
     `others` too."""
     own = model.state_dict()
     shapes = {key: _shape([tuple(own[k].shape) for k in into], key) for key, into in names.items()}
-    check_state(found, {**shapes, **others}, what, hint=_HINT)
+    check_state(state, {**shapes, **others}, what, hint=_HINT)
     taken: dict[str, Tensor] = {}
     for key, into in names.items():
-        value = found[key].T if key in _TRANSPOSED else found[key]
+        value = state[key].T if key in _TRANSPOSED else state[key]
         taken |= zip(into, value.chunk(len(into)) if len(into) > 1 else (value,), strict=True)
     model.load_state_dict(taken)
 
@@ -240,15 +254,15 @@ def _heads(width: int) -> int:
     return max(width // _HEAD, 1)
 
 
-def _blocks(found: Mapping[str, Tensor], prefix: str) -> int:
+def _blocks(state: Mapping[str, Tensor], prefix: str) -> int:
     """How many numbers follow `prefix` among the keys, at least 1."""
     return max(
         len(
-            {key.removeprefix(prefix).partition(".")[0] for key in found if key.startswith(prefix)}
+            {key.removeprefix(prefix).partition(".")[0] for key in state if key.startswith(prefix)}
         ),
         1,
     )
 
 
-def _scale(found: Mapping[str, Tensor]) -> float:
-    return float(found["logit_scale"].exp())
+def _scale(state: Mapping[str, Tensor]) -> float:
+    return float(state["logit_scale"].exp())

@@ -1,5 +1,4 @@
-"""Confidence of a quality label: how far the quality that the factors suggest is from the quality
-that was predicted."""
+"""Confidence of a quality label: how far it is from the quality that the factors suggest."""
 
 from __future__ import annotations
 
@@ -17,16 +16,20 @@ def jensen_shannon(p: ArrayLike, q: ArrayLike) -> NDArray[np.float64]:
 
         JS(p, q) = KL(p, m)/2 + KL(q, m)/2,  m = (p + q)/2
 
-    Args: p, q: (N,5) rows that sum to 1. Raises: ShapeError, InputError (negative entries or rows
-    that do not sum to 1).
-
     >>> jensen_shannon([[1, 0, 0, 0, 0]], [[0, 0, 0, 0, 1]]).round(4)
     array([0.6931])
+
+    Args:
+        p, q: (N,5) rows that sum to 1.
+
+    Raises:
+        ShapeError: another shape.
+        InputError: negative entries, or rows that do not sum to 1.
     """
     a = _distribution(p, "p", "N")
     b = _distribution(q, "q", len(a))
     middle = (a + b) / 2
-    # 0 log 0 = 0, and the middle is positive wherever a or b is
+    # 0 log 0 = 0, and the middle is positive wherever a or b is.
     terms = [x * np.log(np.where(x > 0, x, 1.0) / np.where(x > 0, middle, 1.0)) for x in (a, b)]
     return np.maximum((terms[0] + terms[1]).sum(axis=1) / 2, 0.0)
 
@@ -44,7 +47,9 @@ def confidence(
             flattens them, and takes KL(m, p) for KL(p, m), m their mean: KL(m, p)/2 + KL(m, q)/2.
             rho then stays above about .60.
 
-    Raises: ShapeError, InputError.
+    Raises:
+        ShapeError: another shape.
+        InputError: rows that are no distribution, or `beta` not above 0.
 
     >>> confidence([[0, 0, 1, 0, 0]], [[0, 0, 1, 0, 0]]).tolist()
     [1.0]

@@ -1,5 +1,6 @@
-"""Published CLIB-FIQA weights, a state dict that a user has, as a model file with its card: image
-tower, constant text matrix and scale in one ONNX graph.
+"""Published CLIB-FIQA weights, a state dict that a user has, as a model file with its card.
+
+Image tower, constant text matrix and scale are one ONNX graph.
 
 [1] Ou, Li, Wang, Kwong: CLIB-FIQA, CVPR 2024. Its code saves a whole CLIP (RN50), fine-tuned, and
 nothing of the training's merged-factor network.
@@ -33,6 +34,7 @@ CALIBRATION = Calibration(x0=0.5, w=0.1, level_cuts=(4.7, 26.9, 73.1, 95.3))
 """Nominal, where there are no faces to fit it on: a score of .5 becomes 50, .1 2 and .9 98; the
 levels are cut at .2, .4, .6 and .8, between their anchors."""
 
+# Far above what the order of float32 sums makes in a network so deep, far below a level's width.
 _PARITY = 1e-4
 _VARIES = 1e-3
 
@@ -40,8 +42,9 @@ _VARIES = 1e-3
 def convert_state(
     source: str | os.PathLike[str], output: str | os.PathLike[str], *, tokenizer: str = TOKENIZER
 ) -> ModelCard:
-    """Writes the model of a state dict in CLIP's own names, with its card beside it, and returns
-    the card; `fiqa.load(output)` scores with it.
+    """Writes the model of a state dict in CLIP's own names and returns its card.
+
+    The card is beside the model; `fiqa.load(output)` scores with it.
 
     Args:
         source: .pt, .pth or .safetensors with the names and tensors of a CLIP (see clip_state);
@@ -54,29 +57,32 @@ def convert_state(
         WeightsError: no such file, or the first keys that differ; no tokenizer.
         UnsafeFileError: `source` holds more than tensors.
         UnknownNameError: another suffix.
-        EvidenceError: the file would not give what torch gives, or a constant. MissingExtraError.
-            WriteError.
+        EvidenceError: the file would not give what torch gives, or a constant.
+        MissingExtraError: transformers is not installed.
+        WriteError: the disk refused.
     """
     checks.choice(Path(output).suffix.lower(), "suffix of a model", (".onnx",))
-    found = state_towers(read_state(source), repr(os.fspath(source)), tokenizer=tokenizer)
+    towers = state_towers(read_state(source), repr(os.fspath(source)), tokenizer=tokenizer)
     return write_model(
-        found,
+        towers,
         output,
         origin=f"converted by fiqa from {Path(source).name}, sha256 {sha256_file(source)}",
     )
 
 
 def write_model(towers: Towers, output: str | os.PathLike[str], *, origin: str) -> ModelCard:
-    """Writes towers as one ONNX graph with its card, proved on pictures made by code, and returns
-    the card.
+    """Writes towers as one ONNX graph and returns its card; pictures made by code prove it.
 
     Args:
         towers: image tower, text matrix, scale and size.
         output: NAME.onnx.
         origin: what the card says of its source.
 
-    Raises: EvidenceError (the file does not give what torch gives to 1e-4, or the same for every
-    picture), WeightsError, WriteError.
+    Raises:
+        EvidenceError: the file does not give what torch gives to 1e-4, or the same for every
+            picture.
+        WeightsError: torch cannot export the towers.
+        WriteError: the disk refused.
     """
     path, spec = Path(output), clip_input(towers.size)
     model = ClibGraph(towers.image, towers.text, towers.scale).eval()
@@ -102,10 +108,10 @@ def write_model(towers: Towers, output: str | os.PathLike[str], *, origin: str) 
 
 def _prove(model: ClibGraph, content: bytes, crops: NDArray[np.float32]) -> None:
     session = open_session(content, "the model")
-    got = np.concatenate(session.run(list(OUTPUTS), {"crops": crops}), axis=1)
+    exported = np.concatenate(session.run(list(OUTPUTS), {"crops": crops}), axis=1)
     with torch.no_grad():
-        wanted = torch.cat(model(torch.from_numpy(crops)), dim=1).numpy()
-    span, parity = float(np.ptp(wanted, axis=0).max()), float(np.abs(wanted - got).max())
+        expected = torch.cat(model(torch.from_numpy(crops)), dim=1).numpy()
+    span, parity = float(np.ptp(expected, axis=0).max()), float(np.abs(expected - exported).max())
     if not span > _VARIES:
         raise EvidenceError(
             f"what a model gives must vary, it spans {span:.2g} on {len(crops)} pictures."

@@ -1,5 +1,6 @@
-"""Expression of a face from five landmarks and the pixels of its mouth: typical (closed, relaxed)
-or exaggerated (open, or drawn wide).
+"""Expression of a face from landmarks and the pixels of its mouth: typical or exaggerated.
+
+Typical is closed and relaxed; exaggerated is open, or drawn wide.
 
 CLIB-FIQA took its expression labels from a trained classifier that was not published. This is our
 own measure instead, without training:
@@ -35,8 +36,9 @@ _SIZE = 112
 
 
 def expression_quality(faces: Faces) -> FloatArray:
-    """Returns how typical the expression is: (N,) float32 in 0..1, 1 relaxed, under .5 exaggerated;
-    NaN where landmarks are unknown.
+    """Returns how typical the expression is: (N,) float32 in 0..1, 1 relaxed, under .5 exaggerated.
+
+    It is NaN where landmarks are unknown.
 
         q = exp(-ln 2 ((width - .865) / .12)^2) / (1 + exp((darkness - 1.7) / .2))
 
@@ -53,8 +55,7 @@ def expression_quality(faces: Faces) -> FloatArray:
 
 
 def mouth_width(faces: Faces) -> NDArray[np.float64]:
-    """Returns the distance of the mouth's corners over that of the eyes, (N,); NaN without
-    landmarks.
+    """Returns the distance of the mouth's corners over that of the eyes, (N,); NaN if unknown.
 
     A head that is turned foreshortens both alike.
     """
@@ -67,8 +68,9 @@ def mouth_width(faces: Faces) -> NDArray[np.float64]:
 
 
 def mouth_darkness(faces: Faces) -> NDArray[np.float64]:
-    """Returns, in bits, how much darker the dark tenth between the mouth's corners is than the mean
-    of the lower face: (N,), NaN without landmarks.
+    """Returns by how many bits the dark tenth between the mouth's corners is darker: (N,).
+
+    That is, than the mean of the lower face; NaN without landmarks.
 
     The gap of an open mouth lies between and below its corners: searched are the inner 60 % of its
     width, from 10 % of it above the corners to 50 % below.
@@ -97,6 +99,7 @@ def _darkness(luma: NDArray[np.uint8], corners: NDArray[np.float64]) -> float:
     if inner.size < 4 or around.size < 4:
         return float("nan")
     dark = np.partition(inner.ravel(), inner.size // 10)[: max(inner.size // 10, 1)].mean()
+    # Three levels on both: in an image that is almost black the ratio would be that of noise.
     return float(np.log2((around.mean() + 3.0) / (dark + 3.0)))
 
 

@@ -1,5 +1,6 @@
-"""What a CLIB-FIQA model gives, whatever tower it stands on: one network from crops to quality,
-factors and probabilities, and the card's account of it.
+"""What a CLIB-FIQA model gives, whatever tower it stands on, and the card's account of it.
+
+It is one network from crops to quality, factors and probabilities.
 
     [1] Ou, Li, Wang, Kwong: CLIB-FIQA, CVPR 2024.
 
@@ -40,8 +41,10 @@ _REASONS = MappingProxyType(
 
 
 class ClibGraph(nn.Module):
-    """(N,3,S,S) normalized crops -> quality (N,1) in [.1,.9], factors (N,5) in 0..1, measures
-    (N,17): the marginal probabilities in the order of AXES.
+    """(N,3,S,S) normalized crops -> quality (N,1), factors (N,5), measures (N,17).
+
+    Quality lies in [.1,.9], factors in 0..1; the measures are the marginal probabilities in the
+    order of AXES.
 
     A factor's quality is the expected value of its levels, spread evenly over 0..1 from the worst
     to the best. With `merged` there is an 18th measure, the confidence of the quality: see
@@ -97,8 +100,9 @@ class ClibGraph(nn.Module):
 
 
 def agreement(p: Tensor, q: Tensor, beta: float = 32.0, *, softmax_again: bool = False) -> Tensor:
-    """Returns the confidence 1/(1 + exp(beta JS(p, q))) + 0.5 of every image, (N,) in [0.5, 1], as
-    fiqa.methods.clib_fiqa.confidence does on numpy [1, Eq. 8].
+    """Returns the confidence 1/(1 + exp(beta JS(p, q))) + 0.5 of every image, (N,) in [0.5, 1].
+
+    It is what fiqa.methods.clib_fiqa.confidence gives on numpy [1, Eq. 8].
 
     Args:
         p: (N,5) quality distribution.
@@ -122,19 +126,23 @@ def agreement(p: Tensor, q: Tensor, beta: float = 32.0, *, softmax_again: bool =
 
 
 def measure_names(*, confidence: bool) -> tuple[str, ...]:
-    """Returns the names of the measures: the probability of every level, p_AXIS_LEVEL, then the
-    confidence.
+    """Returns the names of the measures: p_AXIS_LEVEL of every level, then the confidence.
 
-    >>> measure_names(confidence=True)[:4], measure_names(confidence=True)[-2:]
-    (('p_blur_hazy', 'p_blur_blurry', 'p_blur_clear', 'p_occlusion_obstructed'), ('p_quality_perfect', 'confidence'))
+    >>> measure_names(confidence=True)[:3]
+    ('p_blur_hazy', 'p_blur_blurry', 'p_blur_clear')
+    >>> measure_names(confidence=True)[-2:]
+    ('p_quality_perfect', 'confidence')
     """
     names = [f"p_{axis}_{_short(level)}" for axis in AXES for level in GRID[axis]]
     return (*names, "confidence") if confidence else tuple(names)
 
 
 def card_outputs(*, confidence: bool) -> tuple[ModelOutput, ...]:
-    """Returns what a card says of the outputs; `confidence` whether the network has its
-    merged-factor part."""
+    """Returns what a card says of the outputs.
+
+    Args:
+        confidence: whether the network has its merged-factor part.
+    """
     return (
         ModelOutput(name="quality", role="quality"),
         ModelOutput(name="factors", role="factors", factors=FACTORS, reasons=dict(_REASONS)),

@@ -1,5 +1,4 @@
-"""From an image embedding to the joint distribution over the 360 prompts, its marginals and the
-score, in torch.
+"""From an image embedding to the joint distribution over the 360 prompts and the score, in torch.
 
 The one path from embedding to score, whatever tower made it: training, scoring and the ONNX graph
 all go through it. fiqa.functional.soft has the marginals and the score on numpy; these carry
@@ -24,8 +23,9 @@ SHAPE = tuple(len(GRID[name]) for name in AXES)
 
 
 def joint(image: Tensor, text: Tensor, scale: Tensor | float) -> Tensor:
-    """Returns P(prompt | image), (N,360) with rows that sum to 1: softmax over all prompts of scale
-    cos(image, text) [1, Eq. 3].
+    """Returns P(prompt | image), (N,360) with rows that sum to 1 [1, Eq. 3].
+
+    It is the softmax over all prompts of scale cos(image, text).
 
     Args:
         image: (N,D) embeddings of images, of any length.
@@ -42,14 +42,15 @@ def joint(image: Tensor, text: Tensor, scale: Tensor | float) -> Tensor:
 
 
 def marginals(p: Tensor) -> dict[str, Tensor]:
-    """Returns each property's own distribution: name -> (N, its levels), worst level first, summed
-    over all other properties.
+    """Returns each property's own distribution: name -> (N, its levels), worst level first.
+
+    All other properties are summed out.
 
     Args:
         p: (N,360) joint distribution.
 
-    >>> {name: tuple(one.shape) for name, one in marginals(torch.full((2, 360), 1 / 360)).items()}
-    {'blur': (2, 3), 'occlusion': (2, 2), 'pose': (2, 3), 'expression': (2, 2), 'illumination': (2, 2), 'quality': (2, 5)}
+    >>> [tuple(table.shape) for table in marginals(torch.full((2, 360), 1 / 360)).values()]
+    [(2, 3), (2, 2), (2, 3), (2, 2), (2, 2), (2, 5)]
     """
     grid = p.reshape(-1, *SHAPE)
     return {
@@ -59,14 +60,14 @@ def marginals(p: Tensor) -> dict[str, Tensor]:
 
 
 def factor_joint(p: Tensor) -> Tensor:
-    """Returns the joint distribution of the five factors, (N,72): the quality summed out of
-    (N,360)."""
+    """Returns the joint distribution of the factors, (N,72): the quality summed out of (N,360)."""
     return p.reshape(-1, 72, 5).sum(dim=2)
 
 
 def expected(quality: Tensor) -> Tensor:
-    """Returns the score of each quality distribution (N,5): (N,) in [.1, .9], sum_n P(n) a_n [1,
-    Eq. 2].
+    """Returns the score of each quality distribution (N,5): (N,) in [.1, .9] [1, Eq. 2].
+
+    It is sum_n P(n) a_n.
 
     >>> expected(torch.tensor([[0.0, 0.0, 0.0, 0.0, 1.0]])).double().round(decimals=3).tolist()
     [0.9]

@@ -1,5 +1,4 @@
-"""`label clib_fiqa`: quality anchors and the five factor labels, as CLIB-FIQA's training wants
-them."""
+"""`label clib_fiqa`: quality anchors and the five factor labels that CLIB-FIQA's training wants."""
 
 from __future__ import annotations
 
@@ -23,7 +22,13 @@ MEASURES = ("cpbd", "sobel", "yaw", "occlusion", "expression", "illumination")
 
 @dataclass(frozen=True)
 class _FactorMeasures:
-    """The measures of MEASURES, as MeasureFaces."""
+    """The measures of MEASURES, as MeasureFaces.
+
+    Attributes:
+        columns: how many there are.
+        parallel: several processes may each have one.
+        batch: faces at once.
+    """
 
     columns: int = len(MEASURES)
     parallel: bool = True
@@ -36,15 +41,15 @@ class _FactorMeasures:
         from fiqa.faces.factors import measure
         from fiqa.methods.clib_fiqa.expression import expression_quality
 
-        found = measure(faces)
-        known = {
-            **found.measures,
-            "occlusion": found.quality["occlusion"],
-            "illumination": found.quality["illumination"],
+        factors = measure(faces)
+        measures = {
+            **factors.measures,
+            "occlusion": factors.quality["occlusion"],
+            "illumination": factors.quality["illumination"],
         }
         return np.stack(
             [
-                expression_quality(faces) if name == "expression" else known[name]
+                expression_quality(faces) if name == "expression" else measures[name]
                 for name in MEASURES
             ],
             axis=1,
@@ -62,6 +67,7 @@ def anchors_and_factors(job: Job, options: dict[str, Any], work: Work) -> Labels
     table, status = work.per_face(job, _FactorMeasures(), "factors")
     anchor = {name: options[name] for name in ("form", "percentiles", "leave_out", "least")}
     if job.centers is not None:
+        # Centers of a recognizer's own training do not hold these images.
         anchor |= {"leave_out": False, "centers": job.centers}
     value = quality_anchors(job.needed_vectors(), job.names_of_rows(), **anchor)
     measured = dict(zip(MEASURES, table.T, strict=True))

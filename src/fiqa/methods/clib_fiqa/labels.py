@@ -1,5 +1,4 @@
-"""What CLIB-FIQA learns from: a quality anchor per image and a level of each of the five
-factors."""
+"""What CLIB-FIQA learns from: a quality anchor per image and a level of each of five factors."""
 
 from __future__ import annotations
 
@@ -25,6 +24,7 @@ unknown."""
 
 _BLUR_CUTS = (0.35, 0.7)
 _YAW_CUTS_DEGREES = (10.0, 25.0)
+# As in the published code: it brings a mean Sobel magnitude to where the same cuts fit it.
 _SOBEL_SCALE = 0.01
 
 
@@ -38,8 +38,7 @@ def quality_anchors(
     least: int = 1,
     centers: tuple[Sequence[str] | NDArray[np.str_], NDArray[np.floating[Any]]] | None = None,
 ) -> NDArray[np.float32]:
-    """Returns the quality anchor of every image: relative classifiability, min-max scaled to [0, 1]
-    [1, 3.2].
+    """Returns the quality anchor of every image: classifiability, scaled to [0, 1] [1, 3.2].
 
     The scale runs between two percentiles, so that a single outlier does not squeeze all others
     together; values beyond them are clipped. Differs from the published code, which masks the own
@@ -86,8 +85,7 @@ def factor_labels(
     blur_measure: Literal["cpbd", "sobel"] = "cpbd",
     cut: float = 0.5,
 ) -> FactorLabels:
-    """Returns the five factor labels from measures; NaN in a measure gives MISSING, never the worst
-    class [1, 4.1].
+    """Returns the five factor labels from measures; NaN gives MISSING, never the worst [1, 4.1].
 
     Args:
         sharpness: (N,) CPBD in 0..1, or the mean Sobel magnitude when `blur_measure` is "sobel"
@@ -107,8 +105,8 @@ def factor_labels(
         InputError: cut outside 0..1.
 
     >>> import numpy as np
-    >>> one = [1.0, 1.0]
-    >>> labels = factor_labels(sharpness=[0.2, 0.8], yaw=[np.nan, -30], occlusion=one, expression=one, illumination=one)
+    >>> best = dict.fromkeys(("occlusion", "expression", "illumination"), [1.0, 1.0])
+    >>> labels = factor_labels(sharpness=[0.2, 0.8], yaw=[np.nan, -30], **best)
     >>> labels["blur"].tolist(), labels["pose"].tolist()
     ([0, 2], [-1, 0])
     """
@@ -118,17 +116,17 @@ def factor_labels(
     n = len(blur)
     angle = np.abs(checks.array(yaw, "yaw", shape=(n,), dtype=np.float64))
     pairs = {"occlusion": occlusion, "expression": expression, "illumination": illumination}
-    known = {
+    qualities = {
         name: checks.array(value, name, shape=(n,), dtype=np.float64)
         for name, value in pairs.items()
     }
     scaled = blur * _SOBEL_SCALE if blur_measure == "sobel" else blur
     return {
         "blur": _missing(np.searchsorted(_BLUR_CUTS, scaled, side="right"), scaled),
-        "occlusion": _missing(known["occlusion"] >= cut, known["occlusion"]),
+        "occlusion": _missing(qualities["occlusion"] >= cut, qualities["occlusion"]),
         "pose": _missing(2 - np.searchsorted(_YAW_CUTS_DEGREES, angle, side="left"), angle),
-        "expression": _missing(known["expression"] >= cut, known["expression"]),
-        "illumination": _missing(known["illumination"] >= cut, known["illumination"]),
+        "expression": _missing(qualities["expression"] >= cut, qualities["expression"]),
+        "illumination": _missing(qualities["illumination"] >= cut, qualities["illumination"]),
     }
 
 

@@ -1,5 +1,6 @@
-"""What CLIB-FIQA minimizes, in torch: soft labels, earth mover's distance, focal loss, and the
-published code's reweighting of terms.
+"""What CLIB-FIQA minimizes, in torch: soft labels, earth mover's distance, focal loss.
+
+The published code's reweighting of terms is here too.
 
 [1] Ou, Li, Wang, Kwong: CLIB-FIQA, CVPR 2024. [2] Liu, Johns, Davison: End-to-End Multi-Task
 Learning with Attention, CVPR 2019 (dynamic weight average).
@@ -18,14 +19,16 @@ from fiqa.functional.soft import ANCHORS
 __all__ = ["dynamic_weights", "emd", "focal", "soft_label"]
 
 Form = Literal["sample", "batch", "double-softmax"]
+# Below it a logarithm or a root is cut off: their slopes at 0 are infinite.
 _LEAST = 1e-12
 
 
 def soft_label(
     q: Tensor, beta: Tensor | float, *, distance: Literal["squared", "absolute"] = "squared"
 ) -> Tensor:
-    """Returns the soft label of each quality, (N,5): softmax over the levels of -beta d(q, a_n) [1,
-    Eq. 1].
+    """Returns the soft label of each quality, (N,5) [1, Eq. 1].
+
+    It is the softmax over the levels of -beta d(q, a_n).
 
     fiqa.functional.soft.soft_labels is the same on numpy, with its checks.
 
@@ -45,23 +48,25 @@ def soft_label(
 
 
 def emd(p: Tensor, q: Tensor) -> Tensor:
-    """Returns sqrt(mean over the bins of (CDF p - CDF q)^2) of matching rows, (N,); the earth
-    mover's distance of the published code.
+    """Returns the earth mover's distance of the published code between matching rows, (N,).
+
+        sqrt(mean over the bins of (CDF p - CDF q)^2)
 
     Differs from [1, Eq. 4], which prints the sum of absolute differences; its own code has the root
     of the mean square.
 
-    Args: p, q: (N,5) rows that sum to 1.
-
     >>> float(emd(torch.tensor([[1.0, 0, 0, 0, 0]]), torch.tensor([[0.0, 1, 0, 0, 0]]))) == 0.2**0.5
     False
+
+    Args:
+        p, q: (N,5) rows that sum to 1.
     """
+    # The root has no slope at 0, where the two distributions are the same.
     return (p - q).cumsum(dim=1).square().mean(dim=1).clamp_min(_LEAST).sqrt()
 
 
 def focal(p: Tensor, level: Tensor, *, gamma: float = 2.0, form: Form = "sample") -> Tensor:
-    """Returns the focal loss (1 - e^-CE)^gamma CE of a factor, (N,), 0 where its level is unknown
-    [1, Eq. 5 and 6].
+    """Returns the focal loss (1 - e^-CE)^gamma CE of a factor, (N,), 0 where unknown [1, Eq. 5, 6].
 
     Args:
         p: (N,L) marginal distribution of the factor.
@@ -74,18 +79,17 @@ def focal(p: Tensor, level: Tensor, *, gamma: float = 2.0, form: Form = "sample"
     >>> focal(torch.tensor([[0.5, 0.5]]), torch.tensor([1])).round(decimals=4).tolist()
     [0.17329999804496765]
     """
-    known = level >= 0
+    labelled = level >= 0
     log_p = (
         functional.log_softmax(p, dim=1) if form == "double-softmax" else p.clamp_min(_LEAST).log()
     )
-    cross = -log_p.gather(1, level.clamp_min(0)[:, None])[:, 0] * known
-    weigh = cross if form == "sample" else cross.sum() / known.sum().clamp_min(1)
+    cross = -log_p.gather(1, level.clamp_min(0)[:, None])[:, 0] * labelled
+    weigh = cross if form == "sample" else cross.sum() / labelled.sum().clamp_min(1)
     return (1 - torch.exp(-weigh)) ** gamma * cross
 
 
 def dynamic_weights(last: Tensor, before: Tensor, *, temperature: float = 2.0) -> Tensor:
-    """Returns the weights of K terms from their means over the last epoch and the one before, (K,)
-    that sum to K [2, Eq. 7].
+    """Returns the weights of K terms, (K,) that sum to K, from their last two epochs [2, Eq. 7].
 
         w_k = K softmax_k(last_k / before_k / temperature): a term that falls slowly gets more
 

@@ -11,8 +11,9 @@ __all__ = ["MergedFactors"]
 
 
 class MergedFactors(nn.Module):
-    """(N,72) joint distribution of the five factors -> (N,5) distribution over the levels of
-    quality: 72-128-64-5 with PReLU between, softmax at the end.
+    """(N,72) joint distribution of the factors -> (N,5) distribution over the levels of quality.
+
+    72-128-64-5 with PReLU between, softmax at the end.
 
     Its input is detached: it learns from the factors and teaches them nothing.
     """
@@ -30,5 +31,6 @@ class MergedFactors(nn.Module):
 
     def forward(self, factors: Tensor) -> Tensor:
         """Returns (N,5) rows that sum to 1."""
+        # It must not teach the factors to please it: its error would then reach the backbone.
         merged: Tensor = self.layers(factors.detach())
         return merged

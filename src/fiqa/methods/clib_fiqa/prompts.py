@@ -1,5 +1,4 @@
-"""The 360 prompts of CLIB-FIQA: every combination of five factors and five qualities, quality
-fastest."""
+"""The 360 prompts of CLIB-FIQA: all combinations of factors and qualities, quality fastest."""
 
 from __future__ import annotations
 

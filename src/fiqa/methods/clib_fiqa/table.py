@@ -1,5 +1,6 @@
-"""The offline form of CLIB-FIQA's towers: any image backbone, and a table in place of the text
-tower. It is no CLIP and is not called so.
+"""The offline form of CLIB-FIQA's towers: any image backbone, and a table for the text tower.
+
+It is no CLIP and is not called so.
 
 The 360 prompt embeddings are built from one learnable vector per level, 17 in all: a prompt's is
 the sum of the vectors of its six levels, normalized.
@@ -40,6 +41,7 @@ class PromptTable(nn.Module):
         total: Tensor | None = None
         for name in AXES:
             rows = self.levels[name]
+            # Each axis multiplies the rows; the last one, the quality, runs fastest.
             total = rows if total is None else (total[:, None] + rows[None]).flatten(0, 1)
         return functional.normalize(torch.empty(0) if total is None else total, dim=1)
 
@@ -63,7 +65,8 @@ class Constant(nn.Module):
 
 
 class JointNet(BackboneNet):
-    """(N,3,S,S) normalized crops -> (N,360) joint distribution over PROMPTS, for training;
+    """(N,3,S,S) normalized crops -> (N,360) joint distribution over PROMPTS, for training.
+
     fiqa.methods.clib_fiqa.graph has what is left of it to score with.
 
     Args:
@@ -96,7 +99,9 @@ def table_net(
         dim: D, length of image and prompt embeddings.
         scale: 1 / temperature at the start.
 
-    Raises: UnknownNameError, InputError.
+    Raises:
+        UnknownNameError: no such backbone.
+        InputError: an embedding that it cannot have.
     """
     body, width = backbone(name, embedding)
     last = nn.Linear(hidden or width, dim, bias=False)

@@ -1,5 +1,6 @@
-"""The two towers of CLIB-FIQA: an image tower that runs, and the 360 prompts as a constant matrix
-that the frozen text tower made once.
+"""The two towers of CLIB-FIQA: an image tower that runs, and the prompts as a constant matrix.
+
+The frozen text tower made that matrix once.
 
 CLIP's image transformers (ViT-B/32, ViT-B/16 and others) come from the transformers library; its
 residual towers (RN50 and others) from open_clip where the user has it, or from a state dict
@@ -41,14 +42,21 @@ OPEN_CLIP = ("RN50", "RN101", "RN50x4", "RN50x16", "RN50x64")
 TOKENIZER = "openai/clip-vit-base-patch32"
 """A model whose tokenizer every published CLIP shares."""
 
+# CLIP's own numbers, over the images that it was trained on.
 _MEAN = (0.48145466, 0.4578275, 0.40821073)
 _STD = (0.26862954, 0.26130258, 0.27577711)
 _BATCH = 60
 
 
 class Towers(NamedTuple):
-    """`image` (N,3,size,size) -> (N,D), trainable; `text` (360,D) unit embeddings of PROMPTS;
-    `scale` 1 / temperature; `size` in pixels."""
+    """An image tower and the text beside it.
+
+    Attributes:
+        image: (N,3,size,size) -> (N,D), trainable.
+        text: (360,D) unit embeddings of PROMPTS.
+        scale: 1 / temperature.
+        size: in pixels.
+    """
 
     image: nn.Module
     text: Tensor
@@ -57,8 +65,9 @@ class Towers(NamedTuple):
 
 
 class ImageTransformer(nn.Module):
-    """CLIP's image transformer and projection: what `get_image_features` of transformers computes,
-    without its look at the size, which no trace can follow.
+    """CLIP's image transformer and projection, as `get_image_features` of transformers computes it.
+
+    Its look at the size is left out: no trace can follow that.
 
     Args:
         clip: a CLIPModel, or a CLIPVisionModelWithProjection.
@@ -70,6 +79,7 @@ class ImageTransformer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns (N,D) embeddings of (N,3,S,S) normalized pixels."""
+        # The class token goes first: its place is the only one that is read at the end.
         embed = self.vision.embeddings
         patches = embed.patch_embedding(x).flatten(2).transpose(1, 2)
         tokens = torch.cat([embed.class_embedding.expand(x.shape[0], 1, -1), patches], dim=1)
@@ -79,8 +89,9 @@ class ImageTransformer(nn.Module):
 
 
 def clip_input(size: int) -> ModelInput:
-    """Returns how crops become CLIP's input: the whole crop resized to the square (bilinear,
-    nothing cut off), CLIP's mean and std.
+    """Returns how crops become CLIP's input: the whole crop resized, with CLIP's mean and std.
+
+    The crop is resized to the square (bilinear), nothing is cut off.
 
     >>> clip_input(224).line().partition(",")[0]
     'RGB 224x224'
@@ -123,21 +134,38 @@ def towers(name: str) -> Towers:
 
 
 def state_towers(state: dict[str, Tensor], origin: str, *, tokenizer: str = TOKENIZER) -> Towers:
-    """Returns the towers of a state dict in CLIP's own names; `tokenizer` is a folder or hub name
-    with the tokenizer's files. Raises as `towers`."""
+    """Returns the towers of a state dict in CLIP's own names.
+
+    Args:
+        state: names and tensors.
+        origin: where it is from, for messages.
+        tokenizer: folder or hub name with the tokenizer's files.
+
+    Raises: as `towers`.
+    """
     return _towers(clip_of(state, origin), prompt_tokens(model_folder(tokenizer)))
 
 
 def prompt_tokens(folder: Path) -> Tensor:
-    """Returns the tokens of the 360 prompts, (360,T) int64, from the tokenizer in `folder`; all are
-    as long as the longest. Raises WeightsError."""
+    """Returns the tokens of the 360 prompts, (360,T) int64; all are as long as the longest.
+
+    Args:
+        folder: of the tokenizer.
+
+    Raises:
+        WeightsError: there is no tokenizer in it.
+    """
     tokens: Tensor = clip_tokens(folder, PROMPTS, padding=True)["input_ids"]
     return tokens
 
 
 def text_matrix(text: Any, tokens: Tensor) -> Tensor:
-    """Returns unit embeddings (P,D) of tokens (P,T) by a text tower of transformers (text_model and
-    text_projection); no gradient goes through."""
+    """Returns unit embeddings (P,D) of tokens (P,T); no gradient goes through.
+
+    Args:
+        text: a text tower of transformers (text_model and text_projection).
+        tokens: of the texts.
+    """
     with torch.no_grad():
         parts = [
             text.text_projection(text.text_model(input_ids=part).pooler_output)
@@ -169,6 +197,7 @@ def _from_open_clip(name: str) -> Towers:
                 " FILE.pt model.onnx"
             ),
         ) from error
+    # Its state dict goes the way of one that a user has: the same checks, the same networks.
     state = library.create_model(name, pretrained="openai", precision="fp32").state_dict()
     return _towers(
         clip_of(state, f"open_clip's {name}"),

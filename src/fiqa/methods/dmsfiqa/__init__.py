@@ -1,5 +1,4 @@
-"""DmsFIQA: coarse levels from judges, then a fine order inside each identity by similarity to one
-template.
+"""DmsFIQA: coarse levels from judges, then a fine order inside each identity by a template.
 
 [1] Guo, Lin, Luo, Luo, Rambach: DmsFIQA: Dms-Specific Face Image Quality Assessment for In-Cabin
 Driver Monitoring System.

@@ -20,12 +20,13 @@ __all__ = ["Blip2Judge"]
 
 
 class Blip2Judge:
-    """q_f = P(good answer), where P is the softmax over the next-token log-probabilities of "yes"
-    and "no" after the question.
+    """q_f = P(good answer): the softmax over "yes" and "no" as the next token after a question.
 
     Works with decoder-only (OPT) and encoder-decoder (T5) language models. An image goes through
     the vision model once; its query vectors stand before each question. A word of several tokens is
-    compared by its first. Args: as in [blip2] of default.toml.
+    compared by its first.
+
+    Args: as in [blip2] of default.toml.
     """
 
     name = "blip2"
@@ -78,6 +79,7 @@ class Blip2Judge:
     def _answers(self) -> list[int]:
         """First tokens of yes and no, as they follow the prompt."""
         tokenizer = self._loaded[2]
+        # After a prompt the word begins with a space; a decoder of its own begins with the word.
         lead = "" if self._encoder_decoder else " "
         tokens = [
             tokenizer(f"{lead}{word}", add_special_tokens=False)["input_ids"]
@@ -96,22 +98,27 @@ class Blip2Judge:
         return not self._loaded[0].config.use_decoder_only_language_model
 
     def load(self) -> None:
-        """Loads the model; raises WeightsError, MissingExtraError."""
+        """Loads the model.
+
+        Raises:
+            WeightsError: it is not here, or cannot be loaded.
+            MissingExtraError: transformers or torch is not installed.
+        """
         _ = self._answers
 
     def judge(self, faces: Faces) -> FloatArray:
         """Returns (N,6) float32 in 0..1."""
         torch = require("torch", extra="vlm")
         model, process, _ = self._loaded
-        found = [np.empty((0, len(FACTORS)), np.float32)]
+        parts = [np.empty((0, len(FACTORS)), np.float32)]
         for piece in batches(len(faces), self.batch):
             pixels = process(images=pictures(faces.take(piece)), return_tensors="pt")[
                 "pixel_values"
             ]
             with torch.inference_mode():
                 image = model.get_image_features(pixels.to(model.device, model.dtype)).pooler_output
-                found.append(np.stack([self._ask(factor, image) for factor in FACTORS], axis=1))
-        return np.concatenate(found)
+                parts.append(np.stack([self._ask(factor, image) for factor in FACTORS], axis=1))
+        return np.concatenate(parts)
 
     def _ask(self, factor: str, image: Any) -> FloatArray:
         """(n,) probability of the good answer to one factor's question, given the images' query
@@ -125,22 +132,23 @@ class Blip2Judge:
         ]
         text = language.get_input_embeddings()(words.to(model.device)).expand(len(image), -1, -1)
         vectors = torch.cat([image.to(text.dtype), text], dim=1)
-        given = {
+        inputs = {
             "inputs_embeds": vectors,
             "attention_mask": torch.ones(vectors.shape[:2], device=model.device).long(),
         }
         if self._encoder_decoder:
             first = language.config.decoder_start_token_id
-            given["decoder_input_ids"] = torch.full(
+            inputs["decoder_input_ids"] = torch.full(
                 (len(image), 1), first or 0, device=model.device
             )
-        log_p = torch.log_softmax(language(**given).logits[:, -1].float(), dim=-1)[:, self._answers]
+        log_p = torch.log_softmax(language(**inputs).logits[:, -1].float(), dim=-1)[
+            :, self._answers
+        ]
         p = torch.softmax(log_p, dim=-1)[:, 0 if asked["good"] == "yes" else 1]
         return np.asarray(p.cpu().numpy(), np.float32)
 
     def describe(self) -> dict[str, Any]:
-        """Returns model, sha256 of its files, precision, template, answers and questions with their
-        good answers."""
+        """Returns model, sha256 of its files, precision, template, answers and questions."""
         return {
             "judge": self.name,
             "model": self.model,

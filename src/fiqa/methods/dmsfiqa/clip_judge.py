@@ -1,5 +1,4 @@
-"""The CLIP judge: how much closer a face is to the good prompts of a factor than to the bad
-ones."""
+"""The CLIP judge: how much closer a face is to a factor's good prompts than to the bad ones."""
 
 from __future__ import annotations
 
@@ -20,15 +19,17 @@ from fiqa.vocabulary import FACTORS
 __all__ = ["ClipJudge"]
 
 Prompts = Mapping[str, Mapping[str, Sequence[str]]]
+# The most tokens that CLIP's text tower takes.
 _CONTEXT = 77
 
 
 class ClipJudge:
-    """q_f = sigmoid((mean cosine to the positive prompts - mean cosine to the negative prompts) /
-    tau), with any CLIP of transformers.
+    """q_f = sigmoid((mean cosine to positive prompts - mean cosine to negative prompts) / tau).
 
-    Args: as in [clip] of default.toml. The prompts' embeddings are computed once, when the judge is
+    Any CLIP of transformers will do. The prompts' embeddings are computed once, when the judge is
     loaded.
+
+    Args: as in [clip] of default.toml.
     """
 
     name = "clip"
@@ -37,13 +38,8 @@ class ClipJudge:
     def __init__(
         self, *, model: str, tau: float, batch: int, precision: str, prompts: Prompts
     ) -> None:
-        self.model, self.tau, self.batch, self.precision, self.prompts = (
-            model,
-            tau,
-            batch,
-            precision,
-            prompts,
-        )
+        self.model, self.tau, self.batch = model, tau, batch
+        self.precision, self.prompts = precision, prompts
 
     @cached_property
     def _folder(self) -> Any:
@@ -90,6 +86,7 @@ class ClipJudge:
     def _contrast(self) -> NDArray[np.float32]:
         """(P,6): what takes the cosines to all prompts to the margin of each factor."""
         table = np.zeros((len(self._texts), len(FACTORS)), np.float32)
+        # Rows are in the order of `_texts`; each side's weights sum to 1 or -1.
         at = 0
         for k, factor in enumerate(FACTORS):
             for side, sign in (("positive", 1.0), ("negative", -1.0)):
@@ -99,7 +96,12 @@ class ClipJudge:
         return table
 
     def load(self) -> None:
-        """Loads the model and embeds the prompts; raises WeightsError, MissingExtraError."""
+        """Loads the model and embeds the prompts.
+
+        Raises:
+            WeightsError: the model is not here, or cannot be loaded.
+            MissingExtraError: transformers or torch is not installed.
+        """
         _ = self._loaded
 
     def judge(self, faces: Faces) -> FloatArray:
@@ -113,7 +115,7 @@ class ClipJudge:
         """Returns (N,D) float32 unit image embeddings."""
         torch = require("torch", extra="vlm")
         model, process, text = self._loaded
-        found = [np.empty((0, text.shape[1]), np.float32)]
+        parts = [np.empty((0, text.shape[1]), np.float32)]
         for piece in batches(len(faces), self.batch):
             pixels = process(images=pictures(faces.take(piece)), return_tensors="pt")[
                 "pixel_values"
@@ -122,8 +124,8 @@ class ClipJudge:
                 image = model.get_image_features(
                     pixel_values=pixels.to(model.device, model.dtype)
                 ).pooler_output
-            found.append(_unit(image))
-        return np.concatenate(found)
+            parts.append(_unit(image))
+        return np.concatenate(parts)
 
     def describe(self) -> dict[str, Any]:
         """Returns model, sha256 of its files, tau, precision and prompts."""

@@ -1,5 +1,7 @@
-"""The settings of DmsFIQA labels: one readable TOML that ships with the package (default.toml) and
-can be replaced."""
+"""The settings of DmsFIQA labels: a TOML that ships with the package and can be replaced.
+
+That is default.toml beside this file.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,12 @@ def read_config(path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
 
 
 def replaced(config: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
-    """Returns the settings with one of them replaced; `key` is dotted.
+    """Returns the settings with one of them replaced.
+
+    Args:
+        config: the settings.
+        key: dotted.
+        value: of the type that the key has.
 
     Raises:
         UnknownNameError: no such key.
@@ -95,14 +102,14 @@ def _valid(config: dict[str, Any]) -> dict[str, Any]:
         checks.choice(judge, "judge", _JUDGES)
     checks.in_range(config["lambda"], "lambda", 0.0, 1.0)
     for name in ("thresholds", "percentiles"):
-        known = config[name]
-        numbers = all(isinstance(one, (int, float)) for one in known)
+        numbers = config[name]
+        numeric = all(isinstance(number, (int, float)) for number in numbers)
         if (
-            not numbers
-            or len(known) not in ((0, 4) if name == "thresholds" else (4,))
-            or sorted(known) != known
+            not numeric
+            or len(numbers) not in ((0, 4) if name == "thresholds" else (4,))
+            or sorted(numbers) != numbers
         ):
-            raise InputError(f"{name} must be four ascending numbers, got {known}.")
+            raise InputError(f"{name} must be four ascending numbers, got {numbers}.")
     checks.in_range(config["clip"]["tau"], "tau", 0.0, float("inf"), open_low=True)
     checks.in_range(config["candidates"], "candidates", 1, float("inf"))
     for part in ("clip", "blip2"):
@@ -118,7 +125,7 @@ def _valid(config: dict[str, Any]) -> dict[str, Any]:
 def _valid_factor(config: Mapping[str, Any], factor: str) -> None:
     for side in ("positive", "negative"):
         prompts = config["clip"]["prompts"][factor][side]
-        if not prompts or not all(isinstance(one, str) and one for one in prompts):
+        if not prompts or not all(isinstance(prompt, str) and prompt for prompt in prompts):
             raise InputError(
                 f"{side} prompts of {factor} must be at least one text, got {prompts}."
             )

@@ -1,5 +1,4 @@
-"""The judges of DmsFIQA's first stage: each looks at faces and gives six factor qualities in
-0..1."""
+"""The judges of DmsFIQA's first stage: each gives a face six factor qualities in 0..1."""
 
 from __future__ import annotations
 
@@ -16,8 +15,10 @@ __all__ = ["AnalyticJudge", "Judge", "judge_of"]
 class Judge(Protocol):
     """Anything that judges faces.
 
-    `name` is that of the settings; `parallel` False keeps it in one process; `batch` is how many
-    faces it likes at once.
+    Attributes:
+        name: that of the settings.
+        parallel: False keeps it in one process.
+        batch: how many faces it likes at once.
     """
 
     name: str
@@ -25,23 +26,26 @@ class Judge(Protocol):
     batch: int
 
     def load(self) -> None:
-        """Loads what it needs; raises WeightsError or MissingExtraError where that is not here."""
+        """Loads what it needs.
+
+        Raises:
+            WeightsError, MissingExtraError: that is not here.
+        """
         ...
 
     def judge(self, faces: Faces) -> FloatArray:
-        """Returns (N,6) float32 in 0..1, in the order of fiqa.vocabulary.FACTORS, higher is better,
-        NaN where it cannot tell."""
+        """Returns (N,6) float32 in 0..1 in the order of FACTORS, NaN where it cannot tell."""
         ...
 
     def describe(self) -> dict[str, Any]:
-        """Returns everything that decides its answers, as plain data: model files with their
-        sha256, prompts, constants."""
+        """Returns everything that decides its answers: files with sha256, prompts, constants."""
         ...
 
 
 class AnalyticJudge:
-    """The six factors from landmarks and image statistics (fiqa.faces.factors); needs no pretrained
-    model, and knows no pose without landmarks.
+    """The six factors from landmarks and image statistics (fiqa.faces.factors).
+
+    It needs no pretrained model, and knows no pose without landmarks.
 
     >>> import numpy as np
     >>> AnalyticJudge().judge(Faces(np.zeros((2, 112, 112, 3), np.uint8))).shape
@@ -67,10 +71,14 @@ class AnalyticJudge:
 
 
 def judge_of(name: str, config: Mapping[str, Any]) -> Judge:
-    """Returns the judge `name` with its settings (fiqa.methods.dmsfiqa.config); nothing is loaded
-    yet.
+    """Returns the judge of a name with its settings; nothing is loaded yet.
 
-    Raises: UnknownNameError.
+    Args:
+        name: of the judge.
+        config: see fiqa.methods.dmsfiqa.config.
+
+    Raises:
+        UnknownNameError: no such judge.
 
     >>> from fiqa.methods.dmsfiqa.config import read_config
     >>> judge_of("clip", read_config()).name

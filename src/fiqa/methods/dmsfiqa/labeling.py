@@ -1,5 +1,4 @@
-"""`label dmsfiqa`: judges, levels, templates, fine labels; the two stages of DmsFIQA from crops to
-a table."""
+"""`label dmsfiqa`: judges, levels, templates, fine labels; from crops to a table in two stages."""
 
 from __future__ import annotations
 
@@ -51,8 +50,12 @@ OPTIONS: Mapping[str, Any] = MappingProxyType({"config": None, **_options(read_c
 
 
 def prepare(options: dict[str, Any]) -> dict[str, Any]:
-    """Returns the whole settings of the options, with what decides each judge's answers (this loads
-    pretrained models, and raises where there is none)."""
+    """Returns the whole settings of the options, and what decides each judge's answers.
+
+    This loads pretrained models.
+
+    Raises: as Judge.load.
+    """
     config = read_config(options["config"])
     for key, value in options.items():
         if key != "config" and value is not None:
@@ -67,7 +70,13 @@ def prepare(options: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _JudgeFaces:
-    """A judge as a measure of six numbers, as MeasureFaces."""
+    """A judge as a measure of six numbers, as MeasureFaces.
+
+    Attributes:
+        name: of the judge.
+        config: its settings.
+        columns: how many numbers there are.
+    """
 
     name: str
     config: Mapping[str, Any]
@@ -115,14 +124,15 @@ def coarse_to_fine(job: Job, options: dict[str, Any], work: Work) -> Labels:
         else [0, 0, 0, 0]
     )
     template, proposed = _templates(job, rows, coarse, config, work)
+    # Without a template there is nothing to be like: a coarse level alone is no label.
     status[rows[template < 0]] = "no_template"
     used = template >= 0
     rows, coarse, template = rows[used], coarse[used], template[used]
     levels = coarse_levels(coarse, cuts)
     similarity = _cosines(job.vectors, rows, template)
     code = job.identities[rows]
-    how = {name: config[name] for name in ("intervals", "epsilon", "within")}
-    value = fine_labels(levels, similarity, code, seed=work.seed, **how)
+    settings = {name: config[name] for name in ("intervals", "epsilon", "within")}
+    value = fine_labels(levels, similarity, code, seed=work.seed, **settings)
     low, high = np.asarray(config["intervals"]).T[:, fine_positions(levels, similarity, code)]
     n = len(job.ids)
     names = pl.Series(LEVELS).gather(levels)
@@ -177,10 +187,12 @@ def _templates(
         return np.empty(0, np.int64), _table(
             job, rows, np.empty(0, np.int64), np.empty(0, np.int64), coarse, coarse
         )
-    found = candidates(coarse, job.vectors[rows], code, count=int(config["candidates"]))
+    proposals = candidates(coarse, job.vectors[rows], code, count=int(config["candidates"]))
     first = np.full(int(code.max()) + 1, -1)
-    first[code[found.row[found.rank == 0]]] = rows[found.row[found.rank == 0]]
-    return first[code], _table(job, rows, found.row, found.rank, coarse, found.centrality)
+    first[code[proposals.row[proposals.rank == 0]]] = rows[proposals.row[proposals.rank == 0]]
+    return first[code], _table(
+        job, rows, proposals.row, proposals.rank, coarse, proposals.centrality
+    )
 
 
 def _table(
@@ -214,7 +226,7 @@ def _choice(path: str | os.PathLike[str]) -> tuple[list[str], list[bool]]:
     if "chosen" not in frame.columns:
         return frame["id"].to_list(), [True] * len(frame)
     marks = [str(mark).strip().lower() for mark in frame["chosen"].to_list()]
-    known = {
+    meanings = {
         "1": True,
         "1.0": True,
         "true": True,
@@ -224,16 +236,17 @@ def _choice(path: str | os.PathLike[str]) -> tuple[list[str], list[bool]]:
         "none": False,
         "": False,
     }
-    bad = [mark for mark in marks if mark not in known]
+    bad = [mark for mark in marks if mark not in meanings]
     if bad:
         raise InputError(f"chosen in {os.fspath(path)} must be 1 or 0, got {bad[0]!r}.")
-    return frame["id"].to_list(), [known[mark] for mark in marks]
+    return frame["id"].to_list(), [meanings[mark] for mark in marks]
 
 
 def _cosines(
     vectors: NDArray[np.floating[Any]], rows: NDArray[np.int64], template: NDArray[np.int64]
 ) -> NDArray[np.float32]:
     result = np.empty(len(rows), np.float32)
+    # In blocks: the vectors may be a mapped file larger than the memory.
     for start in range(0, len(rows), 1 << 14):
         piece = slice(start, start + (1 << 14))
         own, other = (

@@ -41,8 +41,9 @@ The paper states the first and the last; the nine between are ours and tile (0.2
 def fuse_factors(
     first: ArrayLike, second: ArrayLike | None = None, *, weight: float = 0.5
 ) -> NDArray[np.float32]:
-    """Returns the six factors of one judge, or of two fused: q_f = weight q_f(first) + (1 - weight)
-    q_f(second).
+    """Returns the six factors of one judge, or of two fused.
+
+        q_f = weight q_f(first) + (1 - weight) q_f(second)
 
     A factor that one judge leaves missing (NaN) is the other judge's; a factor missing in both
     stays NaN.
@@ -58,14 +59,16 @@ def fuse_factors(
     Raises:
         ShapeError, InputError: outside 0..1.
 
-    >>> fuse_factors([[1, 1, 1, 1, 1, np.nan]], [[0, 0, 0, 0, 0, 0.4]], weight=0.25).round(2).tolist()[0][-2:]
-    [0.25, 0.4000000059604645]
+    >>> first, second = [[1, 1, 1, 1, 1, np.nan]], [[0, 0, 0, 0, 0, 0.4]]
+    >>> fuse_factors(first, second, weight=0.25)[0, -2:].round(2)
+    array([0.25, 0.4 ], dtype=float32)
     """
     checks.in_range(weight, "weight", 0.0, 1.0)
     a = _judged(first, "first")
     b = a if second is None else _judged(second, "second")
     if len(a) != len(b):
         raise ShapeError(f"second must have shape ({len(a)}, {len(FACTORS)}), got {b.shape}.")
+    # A weighted sum with NaN is NaN: where one judge is silent the other decides alone.
     mixed = np.where(np.isnan(a), b, np.where(np.isnan(b), a, weight * a + (1 - weight) * b))
     return mixed.astype(np.float32)
 
@@ -73,30 +76,34 @@ def fuse_factors(
 def fuse(
     first: ArrayLike, second: ArrayLike | None = None, *, weight: float = 0.5
 ) -> NDArray[np.float32]:
-    """Returns the coarse quality Q of every image from one or two judges: the mean of the known
-    factors that `fuse_factors` gives.
+    """Returns the coarse quality Q of every image, (N,) float32 in [0, 1].
 
-    Args: as `fuse_factors`. Returns: (N,) float32 in [0, 1]. Raises: ShapeError, InputError
-    (outside 0..1, or an image for which all factors are missing).
+    It is the mean of the known factors that `fuse_factors` gives of one or two judges.
 
     >>> fuse([[1, 1, 1, 1, 1, 0.4]], [[0, 0, 0, 0, 0, 0.4]]).round(3).tolist()
     [0.4830000102519989]
+
+    Args:
+        first, second, weight: as `fuse_factors`.
+
+    Raises:
+        ShapeError: as `fuse_factors`.
+        InputError: outside 0..1, or an image for which all factors are missing.
     """
     mixed = fuse_factors(first, second, weight=weight).astype(np.float64)
-    known = np.count_nonzero(~np.isnan(mixed), axis=1)
-    if np.any(known == 0):
+    judged = np.count_nonzero(~np.isnan(mixed), axis=1)
+    if np.any(judged == 0):
         raise InputError(
-            f"every image must have at least one judged factor, got {np.count_nonzero(known == 0)}"
+            f"every image must have at least one judged factor, got {np.count_nonzero(judged == 0)}"
             " without any."
         )
-    return (np.nansum(mixed, axis=1) / known).astype(np.float32)
+    return (np.nansum(mixed, axis=1) / judged).astype(np.float32)
 
 
 def level_thresholds(
     quality: ArrayLike, percentiles: tuple[float, float, float, float] = (10, 35, 65, 90)
 ) -> NDArray[np.float64]:
-    """Returns four ascending thresholds at the given percentiles of the coarse quality of the
-    target data: (4,).
+    """Returns four ascending thresholds at percentiles of the target data's coarse quality: (4,).
 
     >>> level_thresholds(range(101)).tolist()
     [10.0, 35.0, 65.0, 90.0]
@@ -145,8 +152,9 @@ def fine_labels(
     within: Literal["rank", "uniform"] = "rank",
     seed: int = 0,
 ) -> NDArray[np.float32]:
-    """Returns continuous labels: inside each identity and level, more similar to the template is
-    better [1, 3.3].
+    """Returns continuous labels: in an identity and level, more like the template is better.
+
+    See [1, 3.3].
 
     The images of one identity and one of low, medium, good are ordered by similarity and split in
     thirds; the best third goes to the level's top interval. Unusable and perfect have one interval
@@ -192,8 +200,9 @@ def fine_labels(
 def fine_positions(
     levels: ArrayLike, similarity: ArrayLike, identities: ArrayLike
 ) -> NDArray[np.int64]:
-    """Returns which of the eleven INTERVALS each image's label lies in (see `fine_labels`): (N,)
-    int 0..10.
+    """Returns which of the eleven INTERVALS each image's label lies in: (N,) int 0..10.
+
+    See `fine_labels`.
 
     Raises:
         ShapeError, InputError: levels outside 0..4, NaN.
@@ -229,6 +238,7 @@ def _place(
     jitter = rng.uniform(0.0, epsilon, count)
     if within == "uniform":
         return rng.uniform(low, high, count) + jitter
+    # Jitter that ascends with the labels cannot change their order.
     return low + (high - low) * (np.arange(count) + 0.5) / count + np.sort(jitter)
 
 

@@ -20,8 +20,13 @@ _ROWS = 1 << 14
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """Proposed templates, best first inside each identity: `row` of the image (M,), its `rank` 0..,
-    and `centrality` (N,) of every image."""
+    """Proposed templates, best first inside each identity.
+
+    Attributes:
+        row: (M,) of the image.
+        rank: (M,) from 0 inside the identity.
+        centrality: (N,) of every image.
+    """
 
     row: NDArray[np.int64]
     rank: NDArray[np.int64]
@@ -68,8 +73,9 @@ def candidates(
         )
     rows, ranks = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for group in groups(code):
-        both = _rank(-value[group]) + _rank(-central[group])
-        best = group[np.lexsort((group, -value[group], both))][:count]
+        rank_sum = _rank(-value[group]) + _rank(-central[group])
+        # lexsort takes its last key first: rank sum, then quality, then row.
+        best = group[np.lexsort((group, -value[group], rank_sum))][:count]
         rows.append(best)
         ranks.append(np.arange(len(best)))
     return Candidates(np.concatenate(rows), np.concatenate(ranks), central)
@@ -85,35 +91,41 @@ def chosen_rows(
 ) -> NDArray[np.int64]:
     """Returns the template's row for every image, -1 where its identity has none: (N,) int64.
 
+    >>> chosen_rows(["a/2"], [True], ["a", "a", "b"], ["a/1", "a/2", "b/1"]).tolist()
+    [1, 1, -1]
+
     Args:
         names: (M,) ids of the lines of a table of templates.
         chosen: (M,) bool, True for the one line of each identity that is its template.
-        identities: (N,) who is on each image; ids: (N,) unique. An id that is not among them is
-            passed over (a table may serve more data than this).
+        identities: (N,) who is on each image.
+        ids: (N,) unique. A name that is not among them is passed over (a table may serve more data
+            than this).
         table: what to call the table in messages.
 
-    Raises: InputError: two templates of one identity.
-
-    >>> chosen_rows(["a/2"], [True], ["a", "a", "b"], ["a/1", "a/2", "b/1"]).tolist()
-    [1, 1, -1]
+    Raises:
+        InputError: two templates of one identity.
     """
-    known = checks.ids(np.asarray(ids), "ids")
-    code, classes = encode(identities, len(known))
-    wanted = np.asarray(names, dtype=np.str_)[np.asarray(chosen, bool)]
-    order = np.argsort(known)
+    image_ids = checks.ids(np.asarray(ids), "ids")
+    code, classes = encode(identities, len(image_ids))
+    template_ids = np.asarray(names, dtype=np.str_)[np.asarray(chosen, bool)]
+    order = np.argsort(image_ids)
     place = (
-        order[np.minimum(np.searchsorted(known, wanted, sorter=order), max(len(known) - 1, 0))]
-        if len(known)
+        order[
+            np.minimum(
+                np.searchsorted(image_ids, template_ids, sorter=order), max(len(image_ids) - 1, 0)
+            )
+        ]
+        if len(image_ids)
         else []
     )
     template = np.full(classes, -1, np.int64)
-    for name, row in zip(wanted.tolist(), np.asarray(place, np.int64).tolist(), strict=False):
-        if known[row] != name:
+    for name, row in zip(template_ids.tolist(), np.asarray(place, np.int64).tolist(), strict=False):
+        if image_ids[row] != name:
             continue
         if template[code[row]] >= 0:
             raise InputError(
                 f"{table} must choose one image per identity, got"
-                f" {str(known[template[code[row]]])!r} and {name!r} of the same one.",
+                f" {str(image_ids[template[code[row]]])!r} and {name!r} of the same one.",
                 hint="keep chosen = 1 in one of the lines",
             )
         template[code[row]] = row

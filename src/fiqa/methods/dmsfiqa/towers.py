@@ -1,5 +1,4 @@
-"""What the two vision-language judges share: precision, device, pictures for transformers, and
-loading with one clear error."""
+"""What the two vision-language judges share: precision, device, pictures, and safe loading."""
 
 from __future__ import annotations
 
@@ -19,8 +18,10 @@ T = TypeVar("T")
 
 
 def device_and_precision(precision: str) -> tuple[str, Any]:
-    """Returns (device, torch dtype): the GPU where there is one; "auto" is bfloat16 or float16 on
-    it and float32 on a CPU."""
+    """Returns (device, torch dtype): the GPU where there is one.
+
+    "auto" is bfloat16 or float16 on a GPU and float32 on a CPU.
+    """
     torch = require("torch", extra="vlm")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if precision != "auto":
@@ -38,7 +39,11 @@ def pictures(faces: Faces) -> list[Any]:
 
 
 def loading(folder: Path, what: str, load: Callable[[], T]) -> T:
-    """Returns `load()`; raises WeightsError that names the folder where the library cannot."""
+    """Returns `load()`.
+
+    Raises:
+        WeightsError: the library cannot load it; the folder is named.
+    """
     try:
         return load()
     except Exception as error:  # whatever the library makes of a damaged file
@@ -53,21 +58,26 @@ def loading(folder: Path, what: str, load: Callable[[], T]) -> T:
 
 
 def clip_tokens(folder: Path, texts: Sequence[str], **padding: Any) -> Any:
-    """Returns what CLIP's tokenizer in `folder` makes of texts (P), a mapping of torch tensors
-    (P,T); `padding` are the tokenizer's own options.
+    """Returns what a CLIP's tokenizer makes of texts (P), a mapping of torch tensors (P,T).
 
-    Raises: WeightsError, also where different texts come out alike: without its files transformers
-    makes a tokenizer that knows no word.
+    Args:
+        folder: of the tokenizer.
+        texts: all different.
+        padding: the tokenizer's own options.
+
+    Raises:
+        WeightsError: it cannot be loaded, or different texts come out alike: without its files
+            transformers makes a tokenizer that knows no word.
     """
     transformers = require("transformers", extra="vlm")
     tokenizer = loading(
         folder, "A CLIP tokenizer", lambda: transformers.CLIPTokenizer.from_pretrained(folder)
     )
     tokens = tokenizer(list(texts), return_tensors="pt", **padding)
-    known, wanted = len({tuple(row) for row in tokens["input_ids"].tolist()}), len(set(texts))
-    if known != wanted:
+    apart, total = len({tuple(row) for row in tokens["input_ids"].tolist()}), len(set(texts))
+    if apart != total:
         raise WeightsError(
-            f"The tokenizer in {folder} must tell the {wanted} prompts apart, it knows {known}.",
+            f"The tokenizer in {folder} must tell the {total} prompts apart, it knows {apart}.",
             hint=(
                 "the folder must hold vocab.json and merges.txt, or tokenizer.json, as on the hub;"
                 " prompts must not differ beyond their 77th token"

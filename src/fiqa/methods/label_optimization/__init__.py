@@ -1,15 +1,18 @@
 """Label optimization: reorders the labels of any method by a recognizer's mated similarities.
 
-    [1] Babnik, Damer, Struc: Optimization-Based Improvement of Face Image Quality Assessment Techniques, IWBF 2023.
+    [1] Babnik, Damer, Struc: Optimization-Based Improvement of Face Image Quality Assessment
+        Techniques, IWBF 2023.
 
 The sorted label values stay exactly what they were; only who has which value changes. Steps, with
 the paper's equations:
 
-    1. K-Means per identity on unit embeddings; every image meets one random image of every other cluster of its identity.
-    2. All pairs are sorted by cosine similarity (Eq. 1). The index of a pair counts for its lower-quality image; s_i is the
-       mean index of image i (Eq. 2).
+    1. K-Means per identity on unit embeddings; every image meets one random image of every other
+       cluster of its identity.
+    2. All pairs are sorted by cosine similarity (Eq. 1). The index of a pair counts for its
+       lower-quality image; s_i is the mean index of image i (Eq. 2).
     3. id*_i = id_i + theta (s_i - id_i), id_i the index of image i among the sorted labels (Eq. 3).
-    4. The mean of id* over `repeats` draws of fresh pairs is sorted, and the sorted labels are handed out in that order.
+    4. The mean of id* over `repeats` draws of fresh pairs is sorted, and the sorted labels are
+       handed out in that order.
 
 Made for millions of images: clusters are found once, the pairs of one repeat are 8 bytes each
 (similarity and image in one sortable word), and the embeddings may be a memory-mapped float16 file.
@@ -92,8 +95,7 @@ def optimize_labels(
     rank_scale: RankScale = "pairs",
     seed: int = 0,
 ) -> NDArray[np.float64]:
-    """Returns the prior labels, handed out anew in the order that mated similarities suggest [1,
-    Eq. 1-3].
+    """Returns the prior labels, handed out anew in the order of mated similarities [1, Eq. 1-3].
 
     Args:
         quality: (N,) prior labels of any method, higher is better.
@@ -111,8 +113,8 @@ def optimize_labels(
 
     Returns:
         (N,) float64, a permutation of `quality`. Identities with one image (or whose images all
-        fall into one cluster) have
-        no mated pair: their images keep their prior exactly and take no part in the exchange.
+        fall into one cluster) have no mated pair: their images keep their prior exactly and take
+        no part in the exchange.
 
     Raises:
         ShapeError, InputError: NaN, zero rows, theta outside [0, 1], counts below 1.
@@ -143,6 +145,11 @@ class LabelOptimizer:
     `cluster()` first, then `advance()` until `done` equals `repeats`, then `labels()`; `run()` does
     all of it. The state worth keeping between processes is `cluster_of`, `total` and `done`; after
     restoring it call `start()` instead of `cluster()`.
+
+    Attributes:
+        quality, embeddings, identities, clusters, theta, repeats, rank_scale, seed: as
+            optimize_labels.
+        done: repeats so far.
     """
 
     quality: ArrayLike
@@ -165,6 +172,7 @@ class LabelOptimizer:
         checks.in_range(self.theta, "theta", 0.0, 1.0)
         checks.in_range(self.repeats, "repeats", 1, np.inf)
         checks.choice(self.rank_scale, "rank_scale", ("pairs", "unit"))
+        # A pair is one word of 64 bits, half of them for the row of an image.
         if n >= 1 << 32:
             raise InputError(f"embeddings must have fewer than 2^32 rows, got {n}.")
         code, _ = encode(self.identities, n)
@@ -185,8 +193,7 @@ class LabelOptimizer:
         return {"total": self.total, "done": np.array(self.done)}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Goes on from a state of an optimizer with the same arguments: its clusters first, then
-        its repeats."""
+        """Goes on from a state of an optimizer with the same arguments: clusters, then repeats."""
         if "cluster_of" in state:
             self.cluster_of = state["cluster_of"]
             self.start()
@@ -194,8 +201,7 @@ class LabelOptimizer:
             self.total, self.done = state["total"], int(state["done"])
 
     def run(self, progress: Progress | None = None) -> NDArray[np.float64]:
-        """Returns the optimized labels after all steps; `progress(step, done, total)` is called now
-        and then."""
+        """Returns the optimized labels after all steps; `progress(step, done, total)` is told."""
         self.cluster(progress)
         while self.done < self.repeats:
             self.advance()
@@ -218,11 +224,14 @@ class LabelOptimizer:
         return self._pairs
 
     def start(self) -> None:
-        """Ranks the images that take part, once `cluster_of` is known (found by `cluster` or
-        restored)."""
-        found = {number: len(np.unique(self.cluster_of[rows])) for number, rows in self._groups}
-        self._groups = [(number, rows) for number, rows in self._groups if found[number] > 1]
-        self._pairs = sum(len(rows) * (found[number] - 1) for number, rows in self._groups)
+        """Ranks the images that take part, once `cluster_of` was computed or restored."""
+        cluster_count = {
+            number: len(np.unique(self.cluster_of[rows])) for number, rows in self._groups
+        }
+        self._groups = [
+            (number, rows) for number, rows in self._groups if cluster_count[number] > 1
+        ]
+        self._pairs = sum(len(rows) * (cluster_count[number] - 1) for number, rows in self._groups)
         taking_part = np.zeros(len(self.total), bool)
         for _, rows in self._groups:
             taking_part[rows] = True
@@ -232,8 +241,10 @@ class LabelOptimizer:
         self._sorted = self.quality[order]  # type: ignore[index]
 
     def advance(self) -> None:
-        """Draws fresh pairs for as many repeats as fit in memory and adds their id* to `total` [1,
-        Eq. 2 and 3]."""
+        """Draws fresh pairs for some repeats and adds their id* to `total` [1, Eq. 2 and 3].
+
+        As many repeats as fit in memory are done at once.
+        """
         per_repeat = 8 * max(self._pairs, 1)
         fit = int(_WORDS_SHARE * self.embeddings.nbytes // per_repeat)
         index = (
@@ -249,10 +260,9 @@ class LabelOptimizer:
             self.done += 1
 
     def labels(self) -> NDArray[np.float64]:
-        """Returns the labels of the repeats done so far: sorted priors in the order of the mean
-        id*."""
+        """Returns the labels of the repeats so far: sorted priors in the order of the mean id*."""
         result = np.array(self.quality, np.float64)
-        # equal id* keep the order of the prior
+        # Equal id* keep the order of the prior.
         order = np.lexsort((self._rank[self._rows], self.total[self._rows]))
         result[self._rows[order]] = self._sorted
         return result
@@ -300,9 +310,9 @@ class LabelOptimizer:
         first = (np.cumsum(size) - size).astype(np.int32)
         draws = [self._rng(number, self.done + 1 + r) for r in range(len(words))]
         for piece in batches(len(rows), _GRAM_ROWS):
-            # the product of a matrix with its own transpose costs half
-            whole = piece.stop - piece.start == len(rows)
-            gram = (vectors @ vectors.T if whole else vectors[piece] @ vectors.T).ravel()
+            # The product of a matrix with its own transpose costs half.
+            complete = piece.stop - piece.start == len(rows)
+            gram = (vectors @ vectors.T if complete else vectors[piece] @ vectors.T).ravel()
             mine, cluster = np.nonzero(np.arange(len(size)) != local[piece, None])
             start, many = first[cluster], size[cluster]
             line = mine * len(rows)
@@ -333,8 +343,7 @@ def _sortable(value: NDArray[np.float32]) -> NDArray[np.uint32]:
 def mean_mated_similarity(
     embeddings: NDArray[np.floating[Any]], identities: ArrayLike
 ) -> NDArray[np.float64]:
-    """Returns the mean cosine of each image with the other images of its identity, NaN where there
-    is no other.
+    """Returns the mean cosine of each image with its identity's other images, NaN without any.
 
     mean_j cos(e_i, e_j) = (e_i . sum_j e_j - 1) / (n - 1), so it costs one pass. (N,) float64 in
     [-1, 1].
@@ -361,8 +370,7 @@ def mean_mated_similarity(
 def mated_agreement(
     quality: ArrayLike, embeddings: NDArray[np.floating[Any]], identities: ArrayLike
 ) -> tuple[float, int]:
-    """Returns (Spearman's rho of labels and mean mated similarity over all images that have a mate,
-    how many those are).
+    """Returns Spearman's rho of labels and mean mated similarity, and of how many images it is.
 
     It says how well the order of the labels is the order in which the recognizer finds the images
     easy; optimization raises it.
@@ -371,8 +379,8 @@ def mated_agreement(
 
     value = checks.array(quality, "quality", shape=(len(embeddings),), dtype=np.float64)
     similarity = mean_mated_similarity(embeddings, identities)
-    known = np.isfinite(similarity)
-    return float(spearman(value[known], similarity[known])), int(known.sum())
+    mated = np.isfinite(similarity)
+    return float(spearman(value[mated], similarity[mated])), int(mated.sum())
 
 
 def labeler() -> Labeler:

@@ -19,8 +19,7 @@ STAGE = "optimize"
 
 
 def optimized(job: Job, options: dict[str, Any], work: Work) -> Labels:
-    """Returns the prior labels handed out anew (fiqa.methods.label_optimization), and how far they
-    moved.
+    """Returns the prior labels handed out anew, and how far they moved.
 
     `columns`: prior, moved (new rank less old rank, as a fraction of the images). `about`: mean and
     largest absolute move, Spearman's rho of old and new labels, and of each with the mean mated
@@ -54,6 +53,7 @@ def _advance(optimizer: LabelOptimizer, work: Work) -> None:
     the last of them is where a rerun goes on."""
     parts = work.parts(STAGE)
     saved = parts.paths() if parts else []
+    # The sums of the parts between are contained in the last one.
     for path in saved[:1] + saved[1:][-1:]:
         with reading(path), np.load(path, allow_pickle=False) as state:
             optimizer.restore(state)

@@ -1,5 +1,7 @@
-"""Writing an evaluation as a folder: index.html, plots (.svg, .png), tables (.csv, .md),
-numbers.json, summary.txt."""
+"""Writing an evaluation as a folder: index.html, plots, tables, numbers.json, summary.txt.
+
+Plots are .svg and .png, tables .csv and .md.
+"""
 
 from __future__ import annotations
 
@@ -30,17 +32,19 @@ _THUMBNAIL = 112
 
 
 def write_report(
-    found: Evaluation,
+    evaluation: Evaluation,
     out: PathLike,
     *,
     thumbnails: PathLike | None = None,
     record: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Writes the report and returns its folder; every file is whole or absent, the sidecar
-    `<out>.json` (where a `record` is given) comes last.
+    """Writes the report and returns its folder.
+
+    Every file is whole or absent; the sidecar `<out>.json`, where a `record` is given, comes last.
+
 
     Args:
-        found: what `evaluate` returned.
+        evaluation: what `evaluate` returned.
         out: the folder; files of the same names in it are written over.
         thumbnails: folder of images named like the ids, with or without suffix, for the worst
             pairs; None shows no faces.
@@ -51,24 +55,29 @@ def write_report(
     """
     folder = Path(out)
     if thumbnails is not None:
-        shown = [_with_thumbnails(result, Path(thumbnails)) for result in found.recognizers]
-        found = replace(found, recognizers=shown)
-    drawn = plots(found)
+        shown = [_with_thumbnails(result, Path(thumbnails)) for result in evaluation.recognizers]
+        evaluation = replace(evaluation, recognizers=shown)
+    drawn = plots(evaluation)
     for plot in drawn:
         _write(folder / f"{plot.name}.svg", plot.svg.encode())
         _write(folder / f"{plot.name}.png", plot.png)
-    _write(folder / "index.html", evaluation_page(found, drawn, version=fiqa.__version__).encode())
+    _write(
+        folder / "index.html", evaluation_page(evaluation, drawn, version=fiqa.__version__).encode()
+    )
     _write(
         folder / "numbers.json",
-        (json.dumps(found.json(), indent=1, allow_nan=False) + "\n").encode(),
+        (json.dumps(evaluation.json(), indent=1, allow_nan=False) + "\n").encode(),
     )
-    about = {"identity_from": found.settings.get("identity_from", ""), "notes": list(found.notes)}
+    about = {
+        "identity_from": evaluation.settings.get("identity_from", ""),
+        "notes": list(evaluation.notes),
+    }
     write_tables(
-        found.tables,
+        evaluation.tables,
         folder,
-        summary=found.text(),
+        summary=evaluation.text(),
         record=record,
-        command=found.command,
+        command=evaluation.command,
         found=about,
     )
     return folder
@@ -83,15 +92,26 @@ def write_tables(
     command: str = "",
     found: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Writes tables as .csv and .md, all of them as tables.json, and summary.txt; then the sidecar,
-    with what the run `found`. Raises WriteError."""
+    """Writes tables as .csv and .md, all of them as tables.json, and summary.txt; then the sidecar.
+
+    Args:
+        tables: to write.
+        out: the folder.
+        summary: what the terminal shows.
+        record: what made it; None writes no sidecar.
+        command: the line that made it, under each table.
+        found: what the run found, for the sidecar.
+
+    Raises:
+        WriteError: the disk refused.
+    """
     folder = Path(out)
     for table in tables:
         _write(folder / f"{table.name}.csv", table.csv().encode())
         by = f"\n`{command}`\n" if command else ""
         _write(folder / f"{table.name}.md", (table.markdown() + by).encode())
-    whole = {"command": command, "tables": [table.json() for table in tables]}
-    _write(folder / "tables.json", (json.dumps(whole, indent=1, allow_nan=False) + "\n").encode())
+    content = {"command": command, "tables": [table.json() for table in tables]}
+    _write(folder / "tables.json", (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
     _write(summary_path(folder), (summary + "\n").encode())
     if record is not None:
         write_sidecar(folder, record, found=found)
@@ -99,8 +119,9 @@ def write_tables(
 
 
 def guard_report(out: PathLike, read: Iterable[PathLike]) -> None:
-    """Refuses a folder in which a file that is read may be written over: one directly in it, of a
-    kind that reports have.
+    """Refuses a folder in which a file that is read may be written over.
+
+    That is a file directly in it, of a kind that reports have.
 
     Which tables and plots there will be is known only when they are made.
 
@@ -146,6 +167,7 @@ def _picture(folder: Path, name: str) -> NDArray[np.uint8] | None:
 
     inside = folder.resolve()
     for file in (folder / name, *(folder / f"{name}{suffix}" for suffix in sorted(IMAGE_SUFFIXES))):
+        # Ids come from a table: one like ../../x must not show a file of the reader's disk.
         if not file.resolve().is_relative_to(inside) or not file.is_file():
             continue
         try:

@@ -31,61 +31,63 @@ figcaption{font-size:13px}
 .pair{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:12px;font-size:13.5px;overflow-wrap:anywhere}
 .pair div{display:flex;gap:8px;margin-bottom:8px}
 .pair img{width:calc(50% - 4px);max-width:112px;border-radius:6px}
-"""
+"""  # noqa: E501
 
 
-def evaluation_page(found: Evaluation, plots: Sequence[Plot], *, version: str) -> str:
+def evaluation_page(evaluation: Evaluation, plots: Sequence[Plot], *, version: str) -> str:
     """Returns the whole document."""
-    names = [result.name for result in found.recognizers]
+    names = [result.name for result in evaluation.recognizers]
     stems = [file_stem(name, names) for name in names]
     sections = [
-        _recognizer(found, result, stem, plots)
-        for result, stem in zip(found.recognizers, stems, strict=True)
+        _recognizer(evaluation, result, stem, plots)
+        for result, stem in zip(evaluation.recognizers, stems, strict=True)
     ]
     general = [plot for plot in plots if not plot.recognizer]
+    # What stands under its recognizer is not repeated at the end.
     own = {f"{kind}_{stem}" for stem in stems for kind in ("areas", "errors", "forms")}
-    rest = [table for table in found.tables if table.name not in own]
+    rest = [table for table in evaluation.tables if table.name not in own]
     body = "".join(
         [
-            _notes(found),
+            _notes(evaluation),
             _nav(names, stems),
             *sections,
             '<h2 id="all">All recognizers and scores</h2>',
-            *(_table(found, table) for table in rest),
-            _plots(found, general),
+            *(_table(evaluation, table) for table in rest),
+            _plots(evaluation, general),
         ]
     )
     return page(
         "Face image quality: evaluation",
         body,
-        lead=_lead(found),
-        footer=_footer(found, version),
+        lead=_lead(evaluation),
+        footer=_footer(evaluation, version),
         style=_STYLE,
     )
 
 
-def _lead(found: Evaluation) -> str:
-    methods, recognizers = len(found.scores), len(found.recognizers)
-    counts = found.counts
+def _lead(evaluation: Evaluation) -> str:
+    methods, recognizers = len(evaluation.scores), len(evaluation.recognizers)
+    counts = evaluation.counts
     return (
         f"{methods} {'quality' if methods == 1 else 'qualities'}, {recognizers}"
         f" recognizer{'s' if recognizers > 1 else ''}, {counts['images']:,} images,"
         f" {counts['mated']:,} mated pairs of {counts['identities']:,} identities,"
-        f" {counts['nonmated']:,} non-mated pairs. Protocol {found.settings['protocol']}:"
-        f" {found.settings['description']}"
+        f" {counts['nonmated']:,} non-mated pairs. Protocol {evaluation.settings['protocol']}:"
+        f" {evaluation.settings['description']}"
     )
 
 
-def _footer(found: Evaluation, version: str) -> str:
-    return (
-        f"{found.command or 'fiqa.evaluate(...)'} · fiqa {version} · seed {found.settings['seed']}"
-    )
+def _footer(evaluation: Evaluation, version: str) -> str:
+    command, seed = evaluation.command or "fiqa.evaluate(...)", evaluation.settings["seed"]
+    return f"{command} · fiqa {version} · seed {seed}"
 
 
-def _notes(found: Evaluation) -> str:
-    if not found.notes:
+def _notes(evaluation: Evaluation) -> str:
+    if not evaluation.notes:
         return ""
-    return f'<ul class="notes">{"".join(f"<li>{escape(note)}</li>" for note in found.notes)}</ul>'
+    return (
+        f'<ul class="notes">{"".join(f"<li>{escape(note)}</li>" for note in evaluation.notes)}</ul>'
+    )
 
 
 def _nav(names: Sequence[str], stems: Sequence[str]) -> str:
@@ -97,51 +99,51 @@ def _nav(names: Sequence[str], stems: Sequence[str]) -> str:
 
 
 def _recognizer(
-    found: Evaluation, result: RecognizerResult, stem: str, plots: Sequence[Plot]
+    evaluation: Evaluation, result: RecognizerResult, stem: str, plots: Sequence[Plot]
 ) -> str:
-    tables = {table.name: table for table in found.tables}
+    tables = {table.name: table for table in evaluation.tables}
     own = [plot for plot in plots if plot.recognizer == result.name]
     parts = [f'<h2 id="r-{escape(stem)}">Recognizer {escape(result.name)}</h2>']
-    parts.append(_table(found, tables[f"areas_{stem}"]))
-    parts.append(_plots(found, own))
-    parts += [_table(found, tables[f"{kind}_{stem}"]) for kind in ("errors", "forms")]
-    parts.append(_worst(found, result))
+    parts.append(_table(evaluation, tables[f"areas_{stem}"]))
+    parts.append(_plots(evaluation, own))
+    parts += [_table(evaluation, tables[f"{kind}_{stem}"]) for kind in ("errors", "forms")]
+    parts.append(_worst(evaluation, result))
     return "".join(parts)
 
 
-def _plots(found: Evaluation, plots: Sequence[Plot]) -> str:
-    return f'<div class="plots">{"".join(_figure(found, plot) for plot in plots)}</div>'
+def _plots(evaluation: Evaluation, plots: Sequence[Plot]) -> str:
+    return f'<div class="plots">{"".join(_figure(evaluation, plot) for plot in plots)}</div>'
 
 
-def _figure(found: Evaluation, plot: Plot) -> str:
+def _figure(evaluation: Evaluation, plot: Plot) -> str:
     return (
         f'<figure><h3>{escape(plot.title)}</h3><img src="{plot.uri}" alt="{escape(plot.alt)}">'
-        f"<figcaption>{escape(plot.caption)}{_by(found)}</figcaption></figure>"
+        f"<figcaption>{escape(plot.caption)}{_by(evaluation)}</figcaption></figure>"
     )
 
 
-def _table(found: Evaluation, table: Table) -> str:
+def _table(evaluation: Evaluation, table: Table) -> str:
     note = f'<p class="note">{escape(table.note)}</p>' if table.note else ""
     return (
-        "<div"
-        f' class="table"><h3>{escape(table.title)}</h3>{table_html(table)}{note}{_by(found)}</div>'
+        f'<div class="table"><h3>{escape(table.title)}</h3>'
+        f"{table_html(table)}{note}{_by(evaluation)}</div>"
     )
 
 
-def _by(found: Evaluation) -> str:
+def _by(evaluation: Evaluation) -> str:
     """The exact command, folded away: it is long, and stands under everything."""
-    if not found.command:
+    if not evaluation.command:
         return ""
-    return f'<details class="by"><summary>command</summary>{escape(found.command)}</details>'
+    return f'<details class="by"><summary>command</summary>{escape(evaluation.command)}</details>'
 
 
-def _worst(found: Evaluation, result: RecognizerResult) -> str:
+def _worst(evaluation: Evaluation, result: RecognizerResult) -> str:
     shown = [
         pair for pair in result.worst if any(picture is not None for picture in pair.thumbnails)
     ]
     if not shown:
         return ""
-    first = found.scores[0].name
+    first = evaluation.scores[0].name
     lead = (
         f"Mated pairs that fail although {first} holds both images for good: what discarding"
         f" removes last. Similarity at or below the threshold {result.threshold:.3f}; wrong"
@@ -150,7 +152,7 @@ def _worst(found: Evaluation, result: RecognizerResult) -> str:
     cards = "".join(_pair(pair) for pair in shown)
     return (
         f'<div class="table"><h3>Worst pairs</h3><p>{escape(lead)}</p><div'
-        f' class="pairs">{cards}</div>{_by(found)}</div>'
+        f' class="pairs">{cards}</div>{_by(evaluation)}</div>'
     )
 
 

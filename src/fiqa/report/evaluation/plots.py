@@ -1,5 +1,4 @@
-"""The plots of an evaluation: discard curves with bands, areas, errors left, similarities,
-scores."""
+"""The plots of an evaluation: discard curves with bands, areas, errors, similarities, scores."""
 
 from __future__ import annotations
 
@@ -19,53 +18,64 @@ from fiqa.report.evaluation.tables import percent, protocol_line
 __all__ = ["COLORS", "Plot", "plots"]
 
 _DASHES = ("-", (0, (5, 2)), (0, (5, 1.5, 1, 1.5)), (0, (1.5, 1.5)))
+# More points than pixels would only make the SVG larger.
 _POINTS = 600
 
 
-def plots(found: Evaluation) -> list[Plot]:
-    """Returns the plots of an evaluation, those of each recognizer together, in the order of the
-    page."""
-    names = [result.name for result in found.recognizers]
+def plots(evaluation: Evaluation) -> list[Plot]:
+    """Returns the plots of an evaluation, by recognizer, in the order of the page."""
+    names = [result.name for result in evaluation.recognizers]
     with style():
         made: list[Plot] = []
-        for result in found.recognizers:
-            own = _of_recognizer(found, result, file_stem(result.name, names))
+        for result in evaluation.recognizers:
+            own = _of_recognizer(evaluation, result, file_stem(result.name, names))
             made += [replace(plot, recognizer=result.name) for plot in own]
-        made += [_det(found), _scores(found)]
-        if len(found.scores) > 1:
-            made.append(_scatter(found.scores[0], found.scores[1]))
+        made += [_det(evaluation), _scores(evaluation)]
+        if len(evaluation.scores) > 1:
+            made.append(_scatter(evaluation.scores[0], evaluation.scores[1]))
         return made
 
 
-def _of_recognizer(found: Evaluation, result: RecognizerResult, stem: str) -> list[Plot]:
-    limits: Sequence[float] = found.settings["limits"]
-    line = protocol_line(found, result, short=True)
+def _of_recognizer(evaluation: Evaluation, result: RecognizerResult, stem: str) -> list[Plot]:
+    limits: Sequence[float] = evaluation.settings["limits"]
+    line = protocol_line(evaluation, result, short=True)
     methods = sum(curve.role == "method" for curve in result.curves)
-    tall = 4.08 + 0.205 * max(
-        (len(result.curves) + 1) // 2, 4
-    )  # curves, and the legend's rows below them
+    # The curves, and the legend's rows below them.
+    tall = 4.08 + 0.205 * max((len(result.curves) + 1) // 2, 4)
     shown = [
         drawn(
             f"edc_{stem}_{round(100 * limit)}", f"Error versus discard, to {percent(limit)}", line,
-            f"FNMR against the share of mated pairs discarded, one line per method, recognizer {result.name}",
+            "FNMR against the share of mated pairs discarded, one line per method, recognizer "
+            f"{result.name}",
             partial(_edc, result=result, limit=limit), (WIDTH, tall),
         )
         for limit in limits
     ]  # fmt: skip
     shown += [
-        drawn(f"areas_{stem}", "Areas with intervals", line, "Area under each discard curve with its interval",
-              partial(_forest, result=result, limits=limits), (WIDTH, 1.3 + 0.34 * len(result.curves))),
-        drawn(f"errors_{stem}", "Errors left among the pairs kept", line, "Number of errors left against the share discarded",
-              partial(_errors, result=result), (WIDTH, tall)),
+        drawn(
+            f"areas_{stem}", "Areas with intervals", line,
+            "Area under each discard curve with its interval",
+            partial(_forest, result=result, limits=limits),
+            (WIDTH, 1.3 + 0.34 * len(result.curves)),
+        ),
+        drawn(
+            f"errors_{stem}", "Errors left among the pairs kept", line,
+            "Number of errors left against the share discarded",
+            partial(_errors, result=result), (WIDTH, tall),
+        ),
     ]  # fmt: skip
     if any(curve.curve.band is not None for curve in result.curves):
         note = (
-            f"Each method before the others in grey, with its {found.settings['level']:.0%} band by"
-            f" identity bootstrap; {line}"
+            f"Each method before the others in grey, with its {evaluation.settings['level']:.0%}"
+            f" band by identity bootstrap; {line}"
         )
         shown.append(
-            drawn(f"bands_{stem}", "Each curve with its band", note, "Small discard curves, one per method, with a confidence band",
-                  partial(_bands, result=result, limit=limits[0]), (WIDTH, 0.5 + 2.1 * ((methods + 1) // 2)))
+            drawn(
+                f"bands_{stem}", "Each curve with its band", note,
+                "Small discard curves, one per method, with a confidence band",
+                partial(_bands, result=result, limit=limits[0]),
+                (WIDTH, 0.5 + 2.1 * ((methods + 1) // 2)),
+            )
         )  # fmt: skip
     similarity = partial(_similarity, result=result)
     alt = "Histograms of similarity with the threshold"
@@ -120,6 +130,7 @@ def _edc(figure: Any, result: RecognizerResult, limit: float) -> None:
         ylabel="FNMR among those kept (%)",
         title=short(result.name, 44),
     )
+    # A curve that rises far above its start would flatten all others.
     axes.set_ylim(0, max(125 * result.fnmr, 1e-4))
     _legend(figure, axes)
 
@@ -222,14 +233,14 @@ def _similarity(figure: Any, result: RecognizerResult) -> None:
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=3)
 
 
-def _det(found: Evaluation) -> Plot:
+def _det(evaluation: Evaluation) -> Plot:
     def draw(figure: Any) -> None:
         axes = figure.add_subplot()
-        for place, result in enumerate(found.recognizers):
+        for place, result in enumerate(evaluation.recognizers):
             fmr, fnmr = result.roc
-            seen = (fmr > 0) & (fnmr > 0)
+            drawable = (fmr > 0) & (fnmr > 0)
             color = COLORS[place % len(COLORS)]
-            axes.loglog(fmr[seen], fnmr[seen], color=color, label=short(result.name))
+            axes.loglog(fmr[drawable], fnmr[drawable], color=color, label=short(result.name))
             rate = result.curves[0].curve.fmr
             if rate is not None and result.fnmr > 0:
                 axes.plot([rate], [result.fnmr], "o", color=color, markersize=6)
@@ -244,7 +255,7 @@ def _det(found: Evaluation) -> Plot:
 
     rows = [
         f"{r.name}: {r.counts['mated']:,} mated, {r.counts['nonmated']:,} non-mated"
-        for r in found.recognizers
+        for r in evaluation.recognizers
     ]
     caption = (
         "All images, nothing discarded; a dot marks the FMR of the discard curves."
@@ -260,23 +271,23 @@ def _det(found: Evaluation) -> Plot:
     )
 
 
-def _scores(found: Evaluation) -> Plot:
-    rows = (len(found.scores) + 1) // 2
+def _scores(evaluation: Evaluation) -> Plot:
+    rows = (len(evaluation.scores) + 1) // 2
 
     def draw(figure: Any) -> None:
         grid = figure.subplots(rows, 2, squeeze=False).ravel()
-        for place, (axes, scores) in enumerate(zip(grid, found.scores, strict=False)):
+        for place, (axes, scores) in enumerate(zip(grid, evaluation.scores, strict=False)):
             axes.hist(scores.value, bins=40, color=COLORS[place % len(COLORS)], alpha=0.85)
             axes.set_title(short(scores.name, 25), fontsize=10)
             axes.set_yticks([])
             axes.grid(visible=False)
             axes.spines["left"].set_visible(False)
-        for axes in grid[len(found.scores) :]:
+        for axes in grid[len(evaluation.scores) :]:
             axes.set_visible(False)
 
     caption = (
-        f"How each quality is spread over the same {found.counts['images']:,} images, on its own"
-        " scale (40 bins)."
+        f"How each quality is spread over the same {evaluation.counts['images']:,} images, on its"
+        " own scale (40 bins)."
     )
     return drawn(
         "scores", "Scores", caption, "Histograms of each quality", draw, (WIDTH, 0.2 + 1.5 * rows)
@@ -289,6 +300,7 @@ def _scatter(first: Scores, second: Scores) -> Plot:
 
     def draw(figure: Any) -> None:
         axes = figure.add_subplot()
+        # So many points cover each other; density shows where they are.
         if len(first.value) > 2000:
             axes.hexbin(
                 first.value,

@@ -20,18 +20,23 @@ DISCARDS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5)
 _HEADS = {"raw": "raw ×10³", "start": "/ FNMR at 0", "best": "− best ×10³"}
 
 
-def evaluation_tables(found: Evaluation) -> Evaluation:
+def evaluation_tables(evaluation: Evaluation) -> Evaluation:
     """Returns the evaluation with its tables, those of the areas first."""
-    tables = [_areas(found, result) for result in found.recognizers]
-    tables += [_errors(found, result) for result in found.recognizers]
-    tables += [_forms(found, result) for result in found.recognizers]
-    return replace(found, tables=[*tables, _verification(found), _scores(found)])
+    tables = [_areas(evaluation, result) for result in evaluation.recognizers]
+    tables += [_errors(evaluation, result) for result in evaluation.recognizers]
+    tables += [_forms(evaluation, result) for result in evaluation.recognizers]
+    return replace(evaluation, tables=[*tables, _verification(evaluation), _scores(evaluation)])
 
 
-def protocol_line(found: Evaluation, result: RecognizerResult, *, short: bool = False) -> str:
-    """Returns one line that says how the numbers of a recognizer were made, and of how many pairs
-    and errors; `short` for under a plot."""
-    settings, counts = found.settings, result.counts
+def protocol_line(evaluation: Evaluation, result: RecognizerResult, *, short: bool = False) -> str:
+    """Returns how the numbers of a recognizer were made, and of how many pairs and errors.
+
+    Args:
+        evaluation: with its settings.
+        result: of the recognizer.
+        short: for under a plot.
+    """
+    settings, counts = evaluation.settings, result.counts
     rate = (
         f"FMR {settings['fmr']:g}"
         if settings["fmr"] is not None
@@ -46,7 +51,7 @@ def protocol_line(found: Evaluation, result: RecognizerResult, *, short: bool = 
     parts = [
         f"protocol {settings['protocol']}, {rate}, threshold {result.threshold:.4g} at discard 0",
         (
-            f"{settings['pairs']}: {counts['mated']:,} mated of {found.counts['identities']:,}"
+            f"{settings['pairs']}: {counts['mated']:,} mated of {evaluation.counts['identities']:,}"
             f" identities, {counts['nonmated']:,} non-mated"
         ),
         f"{counts['errors']:,} errors at discard 0 (FNMR {result.fnmr:.4g})",
@@ -79,8 +84,8 @@ def _value(area: Estimate | None, scale: float = 1.0) -> float | None:
     return None if area is None else area.value * scale
 
 
-def _areas(found: Evaluation, result: RecognizerResult) -> Table:
-    limits = found.settings["limits"]
+def _areas(evaluation: Evaluation, result: RecognizerResult) -> Table:
+    limits = evaluation.settings["limits"]
     banded = any(curve.curve.band is not None for curve in result.curves)
     compared = any(curve.difference is not None for curve in result.curves)
     columns = ["method"]
@@ -97,7 +102,11 @@ def _areas(found: Evaluation, result: RecognizerResult) -> Table:
         " better, 1: no help)"
     )
     return Table(
-        f"areas_{_stem(found, result)}", title, columns, rows, protocol_line(found, result)
+        f"areas_{_stem(evaluation, result)}",
+        title,
+        columns,
+        rows,
+        protocol_line(evaluation, result),
     )
 
 
@@ -116,7 +125,7 @@ def _gap(curve: MethodCurve) -> list[Any]:
     return [None] * 3 if gap is None else [gap.difference, interval(gap.low, gap.high), gap.p]
 
 
-def _errors(found: Evaluation, result: RecognizerResult) -> Table:
+def _errors(evaluation: Evaluation, result: RecognizerResult) -> Table:
     rows = []
     for curve in result.curves:
         left = [curve.errors_left(discard) for discard in DISCARDS]
@@ -124,12 +133,16 @@ def _errors(found: Evaluation, result: RecognizerResult) -> Table:
     columns = ["method", *(f"discard {percent(discard)}" for discard in DISCARDS)]
     title = f"{result.name}: errors left of mated pairs left, when at least so many are discarded"
     return Table(
-        f"errors_{_stem(found, result)}", title, columns, rows, protocol_line(found, result)
+        f"errors_{_stem(evaluation, result)}",
+        title,
+        columns,
+        rows,
+        protocol_line(evaluation, result),
     )
 
 
-def _forms(found: Evaluation, result: RecognizerResult) -> Table:
-    limits = found.settings["limits"]
+def _forms(evaluation: Evaluation, result: RecognizerResult) -> Table:
+    limits = evaluation.settings["limits"]
     scale = {"raw": 1e3, "start": 1.0, "best": 1e3}
     columns = [
         "method",
@@ -147,13 +160,17 @@ def _forms(found: Evaluation, result: RecognizerResult) -> Table:
         " the theoretical best)"
     )
     return Table(
-        f"forms_{_stem(found, result)}", title, columns, rows, protocol_line(found, result)
+        f"forms_{_stem(evaluation, result)}",
+        title,
+        columns,
+        rows,
+        protocol_line(evaluation, result),
     )
 
 
-def _verification(found: Evaluation) -> Table:
-    fars = next((list(r.verification.tpr) for r in found.recognizers if r.verification), [])
-    folds = any(result.accuracy for result in found.recognizers)
+def _verification(evaluation: Evaluation) -> Table:
+    fars = next((list(r.verification.tpr) for r in evaluation.recognizers if r.verification), [])
+    folds = any(result.accuracy for result in evaluation.recognizers)
     columns = [
         "recognizer",
         "mated",
@@ -163,11 +180,12 @@ def _verification(found: Evaluation) -> Table:
         *(f"TPR at FAR {far:g}" for far in fars),
     ]
     rows: list[list[Any]] = []
-    for result in found.recognizers:
+    for result in evaluation.recognizers:
         v = result.verification
         if v is None:
             cells: list[Any] = [None] * (4 + len(fars))
         else:
+            # Finer than one in all non-mated pairs is a guess, so no number is shown.
             tpr = [v.tpr[far] if far >= v.resolvable_far else None for far in fars]
             cells = [v.mated, v.nonmated, v.auc, 100 * v.eer, *tpr]
         accuracy = result.accuracy
@@ -184,7 +202,7 @@ def _verification(found: Evaluation) -> Table:
     )
 
 
-def _scores(found: Evaluation) -> Table:
+def _scores(evaluation: Evaluation) -> Table:
     columns = [
         "quality",
         "kind",
@@ -199,7 +217,7 @@ def _scores(found: Evaluation) -> Table:
         "scale",
     ]
     rows: list[list[Any]] = []
-    for scores in found.scores:
+    for scores in evaluation.scores:
         ordered = sorted(scores.value.tolist())
         spread = scores.spread
         shape = [None] * 3 if spread is None else [spread.q90_q10, spread.std, spread.entropy]
@@ -209,12 +227,12 @@ def _scores(found: Evaluation) -> Table:
         )
     note = (
         "Spread on the score's own scale brought to 0..1, entropy in nats of 20 bins (at most"
-        f" 2.996); a dash where that scale is open. {found.counts['images']:,} images,"
-        f" {found.counts['left_out']:,} left out."
+        f" 2.996); a dash where that scale is open. {evaluation.counts['images']:,} images,"
+        f" {evaluation.counts['left_out']:,} left out."
     )
     return Table("scores", "The scores", columns, rows, note)
 
 
-def _stem(found: Evaluation, result: RecognizerResult) -> str:
+def _stem(evaluation: Evaluation, result: RecognizerResult) -> str:
     """Returns a name for files that no other recognizer of the run has."""
-    return file_stem(result.name, [other.name for other in found.recognizers])
+    return file_stem(result.name, [other.name for other in evaluation.recognizers])

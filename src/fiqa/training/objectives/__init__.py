@@ -1,5 +1,4 @@
-"""What training minimizes: one module per objective, chosen by `[loss] objective = "NAME"` in the
-recipe.
+"""What training minimizes: one module per objective, which a recipe's `loss.objective` names.
 
 How to add one:
 
@@ -9,17 +8,17 @@ How to add one:
    defaults, by themselves.
 2. Here: NAME.py with a class that derives from Objective, and `OBJECTIVE = ThatClass`. What is
    needed after training hangs on the class, what is needed while training on an instance:
-   - `network(recipe)`: a module with a `backbone` (fiqa.nets.catalog.backbone makes it); (N,3,S,S)
-     float -> (N,K) float, one row per image: a quality, an embedding, both side by side,
+   - `network(recipe)`: a module with a `backbone` (fiqa.nets.catalog.backbone makes it);
+     (N,3,S,S) float -> (N,K) float, one row per image: a quality, an embedding, both side by side,
      probabilities.
    - `scores(output)`: the quality (N,1) of these rows, higher is better: validation, `run.select`
      and `fiqa export` use it.
    - `deployed(recipe, net, folder)`, only if the model file holds more than quality and
      `model.factors`.
-   - `__init__(recipe, data)`: call super; nn.Parameters and layers made here (class centers:
+   - `__init__(recipe, data)`: call super. nn.Parameters and layers made here (class centers:
      `data.classes` counts them; an MLP) train with `optim.objective_lr` and
-     `optim.objective_weight_decay`, buffers and they are in checkpoints, neither is exported.
-     A table per image: keep a tensor by row of `data`, joined by `data.ids`, and index it with
+     `optim.objective_weight_decay`; buffers and they are in checkpoints, neither is exported. A
+     table per image: keep a tensor by row of `data`, joined by `data.ids`, and index it with
      `batch.row`.
    - `losses(output, batch)`: {"loss": total, **those of TERMS}; the rows are the whole batch in
      every process, `batch` says what each row is. Pairs of one person in a batch: compare
@@ -41,5 +40,5 @@ __all__ = ["Deployed", "Objective", "Served", "Targets", "objective"]
 
 def objective(recipe: Recipe) -> type[Objective]:
     """Returns the class of the recipe's objective."""
-    found: type[Objective] = import_module(f"{__name__}.{recipe.loss.objective}").OBJECTIVE
-    return found
+    kind: type[Objective] = import_module(f"{__name__}.{recipe.loss.objective}").OBJECTIVE
+    return kind

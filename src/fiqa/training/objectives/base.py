@@ -31,9 +31,14 @@ _REASONS = MappingProxyType(
 
 
 class Deployed(NamedTuple):
-    """What becomes of a trained network in a model file: `net` (N,3,S,S) -> one tensor (N,K) for
-    each of `outputs`, the quality first; `about` what it is, in a few words for its card;
-    `any_size` whether it takes other sizes of crops than it was trained with."""
+    """What becomes of a trained network in a model file.
+
+    Attributes:
+        net: (N,3,S,S) -> one tensor (N,K) for each of `outputs`.
+        outputs: the quality first.
+        about: what it is, in a few words for its card.
+        any_size: whether it takes other sizes of crops than it was trained with.
+    """
 
     net: nn.Module
     outputs: tuple[ModelOutput, ...]
@@ -45,11 +50,15 @@ class Deployed(NamedTuple):
 class Targets:
     """What is known of the B rows of a batch, as tensors on the device of training.
 
-    `label` (B,) float; `factors` (B,F) float, NaN where unknown; `weight` (B,) float, 0 where an
-    augmentation has made the label void; `confidence` (B,) float in the label, 1 unless the recipe
-    has data.confidence; `identity` (B,) int64, 0..C-1 over the people to train on; `group` (B,)
-    int64, the person and level inside which labels have an order, -1 in none; `order` (B,) float,
-    that order; `row` (B,) int64, the row in Examples.
+    Attributes:
+        label: (B,) float.
+        factors: (B,F) float, NaN where unknown.
+        weight: (B,) float, 0 where an augmentation has made the label void.
+        confidence: (B,) float in the label, 1 unless the recipe has data.confidence.
+        identity: (B,) int64, 0..C-1 over the people to train on.
+        group: (B,) int64, the person and level inside which labels have an order, -1 in none.
+        order: (B,) float, that order.
+        row: (B,) int64, the row in Examples.
     """
 
     label: Tensor
@@ -73,8 +82,9 @@ class Targets:
 
 
 class Objective(nn.Module):
-    """What is minimized. Parameters and buffers are checkpointed with the run and are no part of
-    the exported weights.
+    """What is minimized.
+
+    Parameters and buffers are checkpointed with the run and are no part of the exported weights.
 
     Args:
         recipe: of the run.
@@ -95,14 +105,15 @@ class Objective(nn.Module):
 
     @classmethod
     def network(cls, recipe: Recipe) -> nn.Module:
-        """Returns the network with random weights: (N,3,S,S) float -> (N,K) float; its `backbone`
-        takes `model.weights`."""
+        """Returns the network with random weights: (N,3,S,S) float -> (N,K) float.
+
+        Its `backbone` takes `model.weights`.
+        """
         raise NotImplementedError
 
     @classmethod
     def scores(cls, output: Tensor) -> Tensor:
-        """Returns the quality and the factors (N, 1 + F) in what the network gave, F the factors of
-        `model.factors`."""
+        """Returns quality and factors (N, 1 + F) in what the network gave, F the recipe's."""
         return output
 
     @classmethod
@@ -126,8 +137,7 @@ class Objective(nn.Module):
         )
 
     def losses(self, output: Tensor, batch: Targets) -> Mapping[str, Tensor]:
-        """Returns "loss", which is minimized, and the TERMS it is made of that apply at this step;
-        each a scalar."""
+        """Returns "loss", which is minimized, and the TERMS of this step it is made of; scalars."""
         raise NotImplementedError
 
     def end_epoch(self, epoch: int, give: Callable[[Rows], Iterator[Tensor]], folder: Path) -> None:
@@ -144,8 +154,7 @@ class Objective(nn.Module):
 
 
 class Served(nn.Module):
-    """A trained network as a model file has it: (quality (N,1), factors (N,F)), quality alone where
-    there are no factors."""
+    """A trained network as a model file has it: quality (N,1), and factors where there are some."""
 
     def __init__(self, net: nn.Module, kind: type[Objective], *, factors: bool) -> None:
         super().__init__()

@@ -1,5 +1,6 @@
-"""CLIB-FIQA: quality and five factors learned together as marginals of one joint distribution, with
-the confidence of each label calibrated half-way.
+"""CLIB-FIQA: quality and five factors as marginals of one joint distribution.
+
+The confidence of each label is calibrated half-way.
 
     [1] Ou, Li, Wang, Kwong: CLIB-FIQA, CVPR 2024.
 
@@ -73,8 +74,10 @@ class ClibObjective(Objective):
 
     @classmethod
     def network(cls, recipe: Recipe) -> JointNet:
-        """Returns the offline form, or CLIP's image tower before a constant text matrix where
-        `tower` names a CLIP."""
+        """Returns the offline form, or where `tower` names a CLIP its image tower and its text.
+
+        The text is a constant matrix.
+        """
         own = recipe.own(ClibFiqa)
         if not own.tower:
             body = recipe.model
@@ -94,8 +97,10 @@ class ClibObjective(Objective):
 
     @classmethod
     def deployed(cls, recipe: Recipe, net: nn.Module, folder: Path) -> Deployed:
-        """Returns quality, the five factors and the probabilities behind them, before a constant
-        text matrix; where there was a stage 1, the confidence too."""
+        """Returns quality, the five factors and the probabilities behind them.
+
+        They stand before a constant text matrix, and with the confidence where there was a stage 1.
+        """
         own, joint, merged = recipe.own(ClibFiqa), cast("JointNet", net), None
         if own.stage1 and not recipe.data.confidence:
             merged = MergedFactors()
@@ -120,12 +125,12 @@ class ClibObjective(Objective):
 
     def losses(self, output: Tensor, batch: Targets) -> dict[str, Tensor]:
         """Returns the total and its terms; the merged-factor network's in stage 1 alone."""
-        own, found = self.own, marginals(output)
+        own, marginal = self.own, marginals(output)
         label = soft_label(batch.label, own.beta * self.rho[batch.row], distance=own.distance)
-        terms = {"loss_quality": _mean(emd(found["quality"], label), batch.weight)}
+        terms = {"loss_quality": _mean(emd(marginal["quality"], label), batch.weight)}
         for column, name in enumerate(own.factors):
             level = self.levels[batch.row, column]
-            each = focal(found[name], level, gamma=own.gamma, form=own.focal)
+            each = focal(marginal[name], level, gamma=own.gamma, form=own.focal)
             terms[f"loss_{name}"] = _mean(each, batch.weight * (level >= 0))
         each_factor = 1.0 if own.factor_sum else 1 / max(len(own.factors), 1)
         share = [own.weight] + [each_factor for _ in own.factors]
@@ -140,17 +145,19 @@ class ClibObjective(Objective):
         return {"loss": total, **terms}
 
     def end_epoch(self, epoch: int, give: Callable[[Rows], Iterator[Tensor]], folder: Path) -> None:
-        """Computes the confidence of every image at the end of stage 1 and writes it to
-        confidence.parquet: id, value, and the three opinions it weighs."""
+        """Writes the confidence of every image at the end of stage 1 to confidence.parquet.
+
+        Its columns: id, value, and the three opinions it weighs.
+        """
         if self.own.dynamic:
             self.means = torch.stack([self.means[1], self.sums / self.steps.clamp_min(1)])
             self.sums.zero_()
             self.steps.zero_()
         if not self._stage_1() or epoch + 1 != self.own.stage1:
             return
-        found = [self._opinions(output) for output in give(np.arange(len(self.data.ids)))]
+        opinions = [self._opinions(output) for output in give(np.arange(len(self.data.ids)))]
         quality, merged = (
-            np.concatenate([part[k] for part in found]).astype(np.float64) for k in (0, 1)
+            np.concatenate([part[k] for part in opinions]).astype(np.float64) for k in (0, 1)
         )
         value = confidence(
             quality, merged, beta=self.own.beta, softmax_again=self.own.softmax_again
@@ -162,8 +169,8 @@ class ClibObjective(Objective):
         ).tolist()
         names = ("value", "label", "predicted", "merged")
         table = [
-            {"id": one, **dict(zip(names, line, strict=True))}
-            for one, line in zip(self.data.ids, columns, strict=True)
+            {"id": name, **dict(zip(names, line, strict=True))}
+            for name, line in zip(self.data.ids, columns, strict=True)
         ]
         write_table(frame_of(table), confidence_path(folder))
 
@@ -184,6 +191,7 @@ class ClibObjective(Objective):
             return torch.ones_like(parts)
         self.sums += parts
         self.steps += 1
+        # A mean of 0 is an epoch that has not been: there are not two to compare yet.
         if not bool(self.means[0].all()):
             return torch.ones_like(parts)
         return dynamic_weights(self.means[1], self.means[0], temperature=self.own.temperature)
@@ -201,12 +209,13 @@ def confidence_path(folder: Path) -> Path:
 def factor_levels(
     labels: str, ids: NDArray[np.str_], factors: tuple[str, ...]
 ) -> NDArray[np.int64]:
-    """Returns (N,F) positions in fiqa.methods.clib_fiqa.GRID of the words in a labels file, -1
-    where it has none.
+    """Returns (N,F) places in fiqa.methods.clib_fiqa.GRID of the words in a file, -1 without.
 
-    Raises: InputError (a column is missing, a word that is none of the factor's, a factor without
-    any label), ReadError.
+    Raises:
+        InputError: a column is missing, a word is none of the factor's, a factor has no label.
+        ReadError: the file cannot be read.
     """
+    # Place -1, an image that the file lacks, reads the -1 at the end of `codes`.
     result = np.full((len(ids), len(factors)), -1, np.int64)
     frame = read_table(labels)
     row = {decode_text(str(name)): k for k, name in enumerate(frame["id"].to_list())}
@@ -224,8 +233,8 @@ def factor_levels(
             raise InputError(
                 f"{name} in {labels!r} must be one of {', '.join(GRID[name])}, got {unknown!r}."
             )
-        known = np.array([code[word] for word in words] + [-1])
-        result[:, column] = known[place]
+        codes = np.array([code[word] for word in words] + [-1])
+        result[:, column] = codes[place]
         if not (result[:, column] >= 0).any():
             raise InputError(
                 f"{labels!r} must hold {name} of at least one image; take it out of"
@@ -237,18 +246,18 @@ def factor_levels(
 def _clip_net(recipe: Recipe, name: str) -> JointNet:
     from fiqa.methods.clib_fiqa.towers import clip_input, towers
 
-    found = towers(name)
-    wanted = clip_input(found.size)
+    pair = towers(name)
+    spec = clip_input(pair.size)
     if (
-        recipe.data.size != found.size
-        or recipe.model.mean != wanted.mean
-        or recipe.model.std != wanted.std
+        recipe.data.size != pair.size
+        or recipe.model.mean != spec.mean
+        or recipe.model.std != spec.std
     ):
         raise InputError(
-            f"a recipe for {name!r} must have data.size = {found.size}, model.mean ="
-            f" {list(wanted.mean)} and model.std = {list(wanted.std)}."
+            f"a recipe for {name!r} must have data.size = {pair.size}, model.mean ="
+            f" {list(spec.mean)} and model.std = {list(spec.std)}."
         )
-    return JointNet(found.image, nn.Identity(), Constant(found.text), found.scale)
+    return JointNet(pair.image, nn.Identity(), Constant(pair.text), pair.scale)
 
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:

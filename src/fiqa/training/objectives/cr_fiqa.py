@@ -1,5 +1,7 @@
-"""CR-FIQA: a recognizer and a quality learned together, the quality from how classifiable each face
-is at the moment; see fiqa.methods.cr_fiqa."""
+"""CR-FIQA: a recognizer, and a quality learned from how classifiable each face is at the moment.
+
+See fiqa.methods.cr_fiqa.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,10 @@ __all__ = ["CRFIQA", "OBJECTIVE"]
 
 
 class CRFIQA(Objective):
-    """ArcFace over the people to train on, plus `weight` times smooth L1 between the quality and
-    their classifiability; the network gives (N, 1 + D)."""
+    """ArcFace over the people to train on, and a quality that learns their classifiability.
+
+    The quality's smooth L1 counts `weight` times; the network gives (N, 1 + D).
+    """
 
     TERMS = ("loss_arcface", "loss_quality")
 
@@ -45,8 +49,8 @@ class CRFIQA(Objective):
         own = self.recipe.own(settings.CRFIQA)
         cosine = self.centers(output[:, 1:])
         arcface = margin_loss(cosine, batch.identity, margin=own.margin, scale=own.scale)
-        wanted = batch_classifiability(cosine, batch.identity)
-        quality = functional.smooth_l1_loss(output[:, 0], wanted, beta=own.beta)
+        ratio = batch_classifiability(cosine, batch.identity)
+        quality = functional.smooth_l1_loss(output[:, 0], ratio, beta=own.beta)
         return {
             "loss": arcface + own.weight * quality,
             "loss_arcface": arcface,

@@ -1,5 +1,7 @@
-"""FaceQnet's student: the mean squared error of a quality, from new layers on a recognizer; see
-fiqa.methods.faceqnet for its labels."""
+"""FaceQnet's student: the mean squared error of a quality, from new layers on a recognizer.
+
+See fiqa.methods.faceqnet for its labels.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""LightQNet's loss on the pairs of PCNet: cross-entropy with a steep function of the similarity;
-see fiqa.methods.pcnet."""
+"""LightQNet's loss on the pairs of PCNet: cross-entropy with a steep function of the similarity.
+
+See fiqa.methods.pcnet.
+"""
 
 from __future__ import annotations
 

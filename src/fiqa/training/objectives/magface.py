@@ -1,5 +1,7 @@
-"""MagFace: a recognizer whose vector is the longer the easier the face; see
-fiqa.methods.magface."""
+"""MagFace: a recognizer whose vector is the longer the easier the face.
+
+See fiqa.methods.magface.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,10 @@ __all__ = ["OBJECTIVE", "MagFace"]
 
 
 class MagFace(Objective):
-    """The margin softmax with a margin that grows with the length, plus `weight` times the penalty
-    of short vectors; the network gives (N,D) vectors."""
+    """The margin softmax with a margin that grows with the length, plus a penalty of short vectors.
+
+    The penalty counts `weight` times; the network gives (N,D) vectors.
+    """
 
     TERMS = ("loss_margin", "loss_length")
 

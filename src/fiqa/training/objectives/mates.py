@@ -1,5 +1,4 @@
-"""What several objectives need: the mated pairs inside a batch, and a recognizer's vectors by
-row."""
+"""What several objectives need: mated pairs inside a batch, and a recognizer's vectors by row."""
 
 from __future__ import annotations
 
@@ -18,10 +17,12 @@ __all__ = ["mated_pairs", "recognizer_vectors", "require_mates"]
 
 
 def mated_pairs(identity: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns the rows (P,) and (P,) of every two faces of one person, the first before the second,
-    for (N,) int codes.
+    """Returns the rows (P,) and (P,) of every two faces of one person, the first before the second.
 
     `identity` below 0 is nobody's.
+
+    Args:
+        identity: (N,) int; below 0 is nobody's.
     """
     first, second = torch.triu_indices(
         len(identity), len(identity), offset=1, device=identity.device
@@ -31,7 +32,11 @@ def mated_pairs(identity: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def require_mates(recipe: Recipe) -> None:
-    """Raises InputError where the recipe does not bring mates together in a batch."""
+    """Refuses a recipe that does not bring mates together in a batch.
+
+    Raises:
+        InputError: data.per_identity is below 2.
+    """
     if recipe.data.per_identity < 2:
         raise InputError(
             f"data.per_identity must be at least 2 for {recipe.loss.objective}, which compares"
@@ -40,22 +45,26 @@ def require_mates(recipe: Recipe) -> None:
 
 
 def recognizer_vectors(path: str | os.PathLike[str], data: Examples) -> Tensor:
-    """Returns the unit vectors (N,D) float32 of the rows of `data`, from a file of embeddings,
-    joined by id.
+    """Returns the unit vectors (N,D) float32 of the rows of `data`, joined by id.
+
+    Args:
+        path: a file of embeddings.
+        data: what is learned from.
 
     Raises:
         ReadError, InputError: the file cannot be used, or lacks an image to train on.
     """
-    known = read_embeddings(path)
-    order = np.argsort(known.id)
+    embeddings = read_embeddings(path)
+    order = np.argsort(embeddings.id)
+    # An id beyond the last one is looked up at the last and then found to differ.
     place = order[
-        np.searchsorted(known.id, data.ids, sorter=order).clip(max=max(len(known) - 1, 0))
+        np.searchsorted(embeddings.id, data.ids, sorter=order).clip(max=max(len(embeddings) - 1, 0))
     ]
-    here = known.id[place] == data.ids if len(known) else np.zeros(len(data.ids), bool)
+    here = embeddings.id[place] == data.ids if len(embeddings) else np.zeros(len(data.ids), bool)
     missing = data.training[~here[data.training]]
     if len(missing):
         raise InputError(
             f"embeddings must have every image to train on; {len(missing)} of {len(data.training)}"
             f" are not in {os.fspath(path)!r}, the first is {str(data.ids[missing[0]])!r}."
         )
-    return torch.from_numpy(np.where(here[:, None], known.vector[place], np.float32(0)))
+    return torch.from_numpy(np.where(here[:, None], embeddings.vector[place], np.float32(0)))

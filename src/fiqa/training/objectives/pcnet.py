@@ -1,5 +1,7 @@
-"""PCNet: a quality such that the lower one of two mates is their similarity; see
-fiqa.methods.pcnet."""
+"""PCNet: a quality such that the lower one of two mates is their similarity.
+
+See fiqa.methods.pcnet.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +19,13 @@ __all__ = ["OBJECTIVE", "MatedQuality", "PCNet"]
 
 
 class MatedQuality(Objective):
-    """A quality per face, learned from all mated pairs inside a batch and their similarity to a
-    recognizer.
+    """A quality per face, learned from all mated pairs inside a batch and their similarity.
 
-    Raises: InputError (no mates in a batch, embeddings that lack an image to train on), ReadError.
+    The similarity is a recognizer's.
+
+    Raises:
+        InputError: no mates in a batch, or embeddings that lack an image to train on.
+        ReadError: the embeddings cannot be read.
     """
 
     vectors: Tensor
@@ -48,8 +53,7 @@ class MatedQuality(Objective):
         return {"loss": self.pair_loss(similarity, output[first, 0], output[second, 0])}
 
     def pair_loss(self, similarity: Tensor, first: Tensor, second: Tensor) -> Tensor:
-        """Returns the loss of (P,) similarities and the network's outputs for the two faces of each
-        pair."""
+        """Returns the loss of (P,) similarities and the network's outputs for both faces."""
         raise NotImplementedError
 
 

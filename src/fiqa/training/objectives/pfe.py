@@ -1,5 +1,4 @@
-"""PFE: the variance of each dimension of an embedding, learned from mated pairs; see
-fiqa.methods.pfe."""
+"""PFE: the variance of each dimension of an embedding, from mated pairs; see fiqa.methods.pfe."""
 
 from __future__ import annotations
 
@@ -18,11 +17,12 @@ __all__ = ["OBJECTIVE", "PFE"]
 
 
 class PFE(Objective):
-    """The network gives (N,D) logarithms of variances; the means are the vectors of a recognizer,
-    from a file.
+    """The network gives (N,D) logarithms of variances; the means are a recognizer's vectors.
 
-    Raises: InputError (no mates in a batch, vectors of another length than pfe.dim, or that lack an
-    image to train on), ReadError.
+    Raises:
+        InputError: no mates in a batch, vectors of another length than pfe.dim, or that lack an
+            image to train on.
+        ReadError: the file of vectors cannot be read.
     """
 
     vectors: Tensor
@@ -31,13 +31,13 @@ class PFE(Objective):
         super().__init__(recipe, data)
         require_mates(recipe)
         own = recipe.own(settings.PFE)
-        found = recognizer_vectors(own.embeddings, data)
-        if found.shape[1] != own.dim:
+        vectors = recognizer_vectors(own.embeddings, data)
+        if vectors.shape[1] != own.dim:
             raise InputError(
                 f"pfe.dim must be the length of the vectors in {own.embeddings!r},"
-                f" {found.shape[1]}, got {own.dim}."
+                f" {vectors.shape[1]}, got {own.dim}."
             )
-        self.register_buffer("vectors", found, persistent=False)
+        self.register_buffer("vectors", vectors, persistent=False)
 
     @classmethod
     def network(cls, recipe: Recipe) -> VarianceNet:

@@ -1,9 +1,9 @@
-"""A quality (and factors) learned from labels directly: L1 or smooth L1, the pairwise ranking loss,
-the factors.
+"""A quality (and factors) learned from labels: L1 or smooth L1, pairwise ranking, the factors.
 
 The terms are pure functions on tensors, each a scalar that carries the gradient of its predictions.
 
-    [1] Guo et al.: DmsFIQA, equation of the student's loss: mean|q^ - q| + mean over pairs log(1 + exp(-s_ij (q^_i - q^_j))).
+    [1] Guo et al.: DmsFIQA, equation of the student's loss:
+        mean|q^ - q| + mean over pairs log(1 + exp(-s_ij (q^_i - q^_j))).
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ __all__ = ["OBJECTIVE", "Regression", "factor_l1", "ranking", "weighted_l1", "we
 
 
 class Regression(Objective):
-    """`loss.weight` times the quality term, plus `loss.ranking` and `loss.factors` times theirs;
-    the network gives (N, 1 + F).
+    """A quality and its factors from labels; the network gives (N, 1 + F).
+
+    The loss is `loss.weight` times the quality term, plus `loss.ranking` and `loss.factors` times
+    theirs.
 
     Raises:
         InputError: labels outside 0..1 and a model.output that ends there.
@@ -88,14 +90,21 @@ def weighted_l1(pred: Tensor, target: Tensor, weight: Tensor) -> Tensor:
 
 
 def weighted_smooth_l1(pred: Tensor, target: Tensor, weight: Tensor, *, beta: float) -> Tensor:
-    """Returns the weighted mean of d^2 / (2 beta) where d = |pred - target| is below `beta`, else d
-    - beta / 2. Args as weighted_l1; beta > 0."""
+    """Returns the weighted mean of the smooth L1 of d = |pred - target|.
+
+    That is d^2 / (2 beta) below `beta`, else d - beta / 2.
+
+    Args:
+        pred, target, weight: as weighted_l1.
+        beta: above 0.
+    """
     return _mean(functional.smooth_l1_loss(pred, target, reduction="none", beta=beta), weight)
 
 
 def ranking(pred: Tensor, target: Tensor, group: Tensor) -> Tensor:
-    """Returns the mean of log(1 + exp(-s_ij (pred_i - pred_j))) over the pairs of one group whose
-    targets differ, s_ij = sign(target_i - target_j) [1].
+    """Returns the mean of log(1 + exp(-s_ij (pred_i - pred_j))) over the pairs of one group [1].
+
+    s_ij = sign(target_i - target_j); pairs of equal targets do not count.
 
     Args:
         pred, target: (N,) float.
@@ -119,9 +128,10 @@ def factor_l1(pred: Tensor, target: Tensor, weight: Tensor) -> Tensor:
         target: (N,F) float, NaN where unknown: it does not count.
         weight: (N,) float, at least 0.
     """
-    known = torch.isfinite(target)
-    error = (pred - torch.where(known, target, pred.detach())).abs()
-    return _mean(error, known * weight[:, None])
+    labelled = torch.isfinite(target)
+    # 0 * NaN is NaN: an unknown target must not enter the difference at all.
+    error = (pred - torch.where(labelled, target, pred.detach())).abs()
+    return _mean(error, labelled * weight[:, None])
 
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:

@@ -17,9 +17,7 @@ DIM = 6
 
 
 @pytest.fixture
-def rival(
-    trainable: Callable[..., dict[str, Any]], tmp_path: Path
-) -> Callable[..., dict[str, Any]]:
+def peer(trainable: Callable[..., dict[str, Any]], tmp_path: Path) -> Callable[..., dict[str, Any]]:
     """Makes a recipe for an objective: four people with six images each of falling sharpness, whose
     vectors lie the farther from their person's the less sharp the image is; its table holds `own`
     over what it must hold."""

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# The rivals that are trained: labels, a run and an exported model for each, and what they are worth on LFW's people for the test, under two recognizers.
+# The peers that are trained: labels, a run and an exported model for each, and what they are worth on LFW's people for the test, under two recognizers.
 #
-#     bash recipes/rivals.sh [../shared/data] [runs/rivals] [NAME...]
+#     bash recipes/peers.sh [../shared/data] [runs/trained_peers] [NAME...]
 #
 # FORMS (default "head"): head, what the recipe says, new layers on a frozen recognizer, a minute a method once the vectors are there; network, the recognizer's
 # last stages learn too, one epoch, six minutes a method. SEEDS (default "0"). Stopped and run again, it goes on where it was. NAME: these methods alone.
 set -euo pipefail
 data=${1:-../shared/data}
-out=${2:-runs/rivals}
+out=${2:-runs/trained_peers}
 names=${*:3}
 names=${names:-faceqnet pcnet pfe ediffiqa cr_fiqa magface sdd_fiqa lightqnet}
 py=${PYTHON:-python}

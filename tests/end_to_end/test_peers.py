@@ -1,4 +1,4 @@
-"""The recipes of the trained rivals run from crops to a model that scores, on generated data small
+"""The recipes of the trained peers run from crops to a model that scores, on generated data small
 enough for a test."""
 
 from __future__ import annotations
@@ -101,13 +101,13 @@ def test_from_crops_to_scores(root, crops, monkeypatch, name):
 
 def test_the_recipes_say_what_their_papers_do(root):
     plans = {name: read_recipe(root / "recipes" / f"{name}.toml") for name in RECIPES}
-    assert all(plan.data.faces == "runs/rivals/faces.csv" for plan in plans.values())
+    assert all(plan.data.faces == "runs/trained_peers/faces.csv" for plan in plans.values())
     assert plans["cr_fiqa"].settings == CRFIQA(dim=128, margin=0.5, scale=64, weight=10, beta=0.5)
     assert plans["magface"].settings == MagFace(dim=512, scale=64, weight=35)
     assert plans["lightqnet"].settings == LightQNet(
-        "runs/rivals/a.npz", slope=16, middle=0.4, hidden=256
+        "runs/trained_peers/a.npz", slope=16, middle=0.4, hidden=256
     )
-    assert plans["ediffiqa"].settings == EDifFIQA("runs/rivals/a.npz", dim=128, share=0.5)
+    assert plans["ediffiqa"].settings == EDifFIQA("runs/trained_peers/a.npz", dim=128, share=0.5)
     assert (plans["sdd_fiqa"].loss.quality, plans["sdd_fiqa"].optim.name) == ("smooth_l1", "adam")
     assert plans["cr_fiqa"].optim.name == "sgd"
     assert (

@@ -1,4 +1,4 @@
-"""The trained rivals: each loss is its paper's over the batch, learns, resumes bit for bit, and
+"""The trained peers: each loss is its paper's over the batch, learns, resumes bit for bit, and
 every setting of its table changes what is learned."""
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from fiqa.training.dataset import examples  # noqa: E402
 from fiqa.training.loop import fit, network  # noqa: E402
 from fiqa.training.objectives import Targets, objective  # noqa: E402
 
-RIVALS = ("cr_fiqa", "ediffiqa", "faceqnet", "lightqnet", "magface", "pcnet", "pfe")
+PEERS = ("cr_fiqa", "ediffiqa", "faceqnet", "lightqnet", "magface", "pcnet", "pfe")
 LENGTHS = {
     "cr_fiqa": 17,
     "ediffiqa": 7,
@@ -86,9 +86,9 @@ class Case:
         return self.objective.vectors.numpy()[self.rows].astype(float)
 
 
-def test_pcnet_and_lightqnet_over_the_pairs_of_a_batch(rival, tmp_path):
+def test_pcnet_and_lightqnet_over_the_pairs_of_a_batch(peer, tmp_path):
     for name in ("pcnet", "lightqnet"):
-        case = Case(rival(name), tmp_path)
+        case = Case(peer(name), tmp_path)
         total, pairs = 0.0, case.pairs()
         assert len(pairs) >= 4
         for i, j in pairs:
@@ -105,14 +105,14 @@ def test_pcnet_and_lightqnet_over_the_pairs_of_a_batch(rival, tmp_path):
     assert torch.equal(case.objective.scores(case.output), torch.sigmoid(case.output))
 
 
-def test_faceqnet_is_the_mean_squared_error(rival, tmp_path):
-    case = Case(rival("faceqnet"), tmp_path)
+def test_faceqnet_is_the_mean_squared_error(peer, tmp_path):
+    case = Case(peer("faceqnet"), tmp_path)
     gap = case.output[:, 0].numpy().astype(float) - case.data.label[case.rows]
     assert case.terms == {"loss": pytest.approx((gap**2).mean(), rel=1e-4)}
 
 
-def test_pfe_over_the_pairs_of_a_batch(rival, tmp_path):
-    case = Case(rival("pfe"), tmp_path)
+def test_pfe_over_the_pairs_of_a_batch(peer, tmp_path):
+    case = Case(peer("pfe"), tmp_path)
     mu, v, total = case.vectors(), case.output.exp().numpy().astype(float), 0.0
     for i, j in case.pairs():
         total += sum(
@@ -142,8 +142,8 @@ def softmax_loss(cosine: np.ndarray, own: list[int], margins: list[float], scale
     return total / len(own)
 
 
-def test_cr_fiqa_is_arcface_and_ten_times_the_quality(rival, tmp_path):
-    case = Case(rival("cr_fiqa"), tmp_path)
+def test_cr_fiqa_is_arcface_and_ten_times_the_quality(peer, tmp_path):
+    case = Case(peer("cr_fiqa"), tmp_path)
     cosine, own = angles(case, case.output[:, 1:])
     assert cosine.shape[1] == 3, "the people to train on"
     gap = [
@@ -158,8 +158,8 @@ def test_cr_fiqa_is_arcface_and_ten_times_the_quality(rival, tmp_path):
     assert torch.equal(case.objective.scores(case.output), case.output[:, :1])
 
 
-def test_magface_is_its_softmax_and_penalty(rival, tmp_path):
-    case = Case(rival("magface"), tmp_path)
+def test_magface_is_its_softmax_and_penalty(peer, tmp_path):
+    case = Case(peer("magface"), tmp_path)
     cosine, own = angles(case, case.output)
     a = np.clip(np.linalg.norm(case.output.numpy().astype(float), axis=1), 10, 110)
     assert (a > 10).any()
@@ -173,8 +173,8 @@ def test_magface_is_its_softmax_and_penalty(rival, tmp_path):
     )
 
 
-def test_ediffiqa_is_half_vector_and_half_quality(rival, tmp_path):
-    case = Case(rival("ediffiqa"), tmp_path)
+def test_ediffiqa_is_half_vector_and_half_quality(peer, tmp_path):
+    case = Case(peer("ediffiqa"), tmp_path)
     out = case.output.numpy().astype(float)
     cosine = [e @ t / np.linalg.norm(e) for e, t in zip(out[:, 1:], case.vectors(), strict=True)]
     gap = np.abs(out[:, 0] - case.data.label[case.rows])
@@ -189,9 +189,9 @@ def test_ediffiqa_is_half_vector_and_half_quality(rival, tmp_path):
 @pytest.mark.parametrize(
     "seed", [3, *(pytest.param(k, marks=pytest.mark.slow) for k in range(4, 8))]
 )
-@pytest.mark.parametrize("name", RIVALS)
-def test_it_learns_which_faces_are_sharp(rival, tmp_path, name, seed):
-    recipe = resolve(rival(name, augment__flip=0.0) | {"seed": seed})
+@pytest.mark.parametrize("name", PEERS)
+def test_it_learns_which_faces_are_sharp(peer, tmp_path, name, seed):
+    recipe = resolve(peer(name, augment__flip=0.0) | {"seed": seed})
     data = examples(recipe, tmp_path / "crops")
     net = network(recipe)
     torch.manual_seed(seed + 1)
@@ -221,9 +221,9 @@ def test_it_learns_which_faces_are_sharp(rival, tmp_path, name, seed):
         assert spearman(found[:, 0], data.label[data.training]) > 0.5
 
 
-@pytest.mark.parametrize("name", RIVALS)
-def test_stopped_and_resumed_is_bit_for_bit_uninterrupted(rival, tmp_path, name):
-    content = rival(
+@pytest.mark.parametrize("name", PEERS)
+def test_stopped_and_resumed_is_bit_for_bit_uninterrupted(peer, tmp_path, name):
+    content = peer(
         name, optim__epochs=2, optim__batch=6, run__save_minutes=0.0, run__select=["step"]
     )
     run(content, tmp_path / "whole")
@@ -254,50 +254,50 @@ def test_stopped_and_resumed_is_bit_for_bit_uninterrupted(rival, tmp_path, name)
         ("ediffiqa", {"share": 0.1}),
     ],
 )
-def test_every_setting_changes_what_is_learned(rival, tmp_path, name, change):
-    run(rival(name, optim__epochs=1, run__select=["step"]), tmp_path / "plain")
-    run(rival(name, change, optim__epochs=1, run__select=["step"]), tmp_path / "changed")
+def test_every_setting_changes_what_is_learned(peer, tmp_path, name, change):
+    run(peer(name, optim__epochs=1, run__select=["step"]), tmp_path / "plain")
+    run(peer(name, change, optim__epochs=1, run__select=["step"]), tmp_path / "changed")
     plain, changed = (
         load_file(best_path(tmp_path / folder, "step")) for folder in ("plain", "changed")
     )
     assert not same(plain, changed)
 
 
-def test_the_new_layer_is_one_or_the_backbones_own_vector_is_it(rival, tmp_path):
+def test_the_new_layer_is_one_or_the_backbones_own_vector_is_it(peer, tmp_path):
     for name in ("cr_fiqa", "magface", "ediffiqa"):
-        own = network(resolve(rival(name, {"dim": 0}, model__embedding=6)))
+        own = network(resolve(peer(name, {"dim": 0}, model__embedding=6)))
         assert own.width == 6
         assert isinstance(own.vector, torch.nn.Identity)
         run(
-            rival(name, {"dim": 0}, model__embedding=6, optim__epochs=1, run__select=["step"]),
+            peer(name, {"dim": 0}, model__embedding=6, optim__epochs=1, run__select=["step"]),
             tmp_path / name,
         )
 
 
-def test_what_does_not_fit_is_refused(rival, tmp_path):
+def test_what_does_not_fit_is_refused(peer, tmp_path):
     for name in ("pcnet", "lightqnet", "pfe"):
         with pytest.raises(InputError, match=rf"data\.per_identity must be at least 2 for {name}"):
-            run(rival(name, data__per_identity=1), tmp_path / "a")
+            run(peer(name, data__per_identity=1), tmp_path / "a")
     with pytest.raises(
         InputError, match=r"pfe\.dim must be the length of the vectors in .*, 6, got 7"
     ):
-        run(rival("pfe", {"dim": 7}), tmp_path / "a")
+        run(peer("pfe", {"dim": 7}), tmp_path / "a")
     with pytest.raises(
         InputError,
         match=r"ediffiqa\.dim \(or model\.embedding where it is 0\) must be .*, 6, got 7",
     ):
-        run(rival("ediffiqa", {"dim": 7}), tmp_path / "a")
+        run(peer("ediffiqa", {"dim": 7}), tmp_path / "a")
     with pytest.raises(InputError, match=r"ediffiqa\.dim .* 6, got 8"):
-        run(rival("ediffiqa", {"dim": 0}, model__embedding=8), tmp_path / "a")
+        run(peer("ediffiqa", {"dim": 0}, model__embedding=8), tmp_path / "a")
     for name in ("cr_fiqa", "magface", "ediffiqa"):
         with pytest.raises(
             InputError, match=rf"{name}\.dim must be at least 1 where model\.embedding is 0"
         ):
-            run(rival(name, {"dim": 0}), tmp_path / "a")
+            run(peer(name, {"dim": 0}), tmp_path / "a")
     with pytest.raises(InputError, match=r"pcnet\.embeddings must be given"):
-        resolve(rival("pcnet") | {"pcnet": {}})
+        resolve(peer("pcnet") | {"pcnet": {}})
     with pytest.raises(UnknownNameError, match=r"key of \[cr_fiqa\] 'margn'"):
-        resolve(rival("cr_fiqa", {"margn": 1.0}))
+        resolve(peer("cr_fiqa", {"margn": 1.0}))
 
 
 @pytest.mark.parametrize(
@@ -320,6 +320,6 @@ def test_what_does_not_fit_is_refused(rival, tmp_path):
         ("ediffiqa", {"dim": -1}, r"ediffiqa\.dim must be in \[0, inf\], got -1"),
     ],
 )
-def test_a_setting_out_of_range_is_refused(rival, name, change, text):
+def test_a_setting_out_of_range_is_refused(peer, name, change, text):
     with pytest.raises(InputError, match=text):
-        resolve(rival(name, change))
+        resolve(peer(name, change))
