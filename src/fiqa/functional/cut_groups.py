@@ -30,17 +30,20 @@ class GroupCost:
         name: of the group.
         images: how many it has.
         people: how many people are in it.
-        discarded: share of its images below the cut; `discarded_interval` by people.
+        discarded: share of its images below the cut.
+        discarded_interval: (low, high) of it by people.
         discarded_gap: that share less the one of all images.
         mated: mated pairs kept with both images in the group.
         errors: false non-matches among them.
-        fnmr_start: FNMR of the group before the cut. None, as all that follow, without a pair.
-        fnmr: FNMR among the mated pairs kept; `fnmr_interval` by people.
+        fnmr_start: FNMR of the group before the cut. None, as each rate below, without a pair.
+        fnmr: FNMR among the mated pairs kept.
+        fnmr_interval: (low, high) of it by people.
         fnmr_gap: that FNMR less the one of all mated pairs kept.
         nonmated: non-mated pairs kept with both images in the group.
         matches: false matches among them.
-        fmr: FMR among the non-mated pairs kept; `fmr_interval` by people.
         fmr_start: FMR of the group before the cut.
+        fmr: FMR among the non-mated pairs kept.
+        fmr_interval: (low, high) of it by people.
     """
 
     name: str
@@ -67,8 +70,10 @@ class CrossGroup:
     """Pairs kept whose images are of two groups, so that no group has them.
 
     Attributes:
-        mated: mated pairs, `errors` of them false non-matches.
-        nonmated: non-mated pairs, `matches` of them false matches.
+        mated: mated pairs.
+        errors: false non-matches among them.
+        nonmated: non-mated pairs.
+        matches: false matches among them.
     """
 
     mated: int
@@ -126,6 +131,7 @@ class _Pairs:
         inside = group[pairs[:, 0]] == group[pairs[:, 1]]
         taken, bad = pairs[inside], wrong[inside]
         still = kept[taken].all(axis=1)
+        # A mated pair counts once, for its person; a non-mated one for both of its people.
         used = taken[:, :ends]
         count = len(member)
         self.total, self.failed = (
@@ -163,8 +169,8 @@ def _cost(
     other: _Pairs,
     level: float,
 ) -> GroupCost:
-    who = evidence.image_code[member]
-    lost = clustered_share(np.bincount(who, weights=~kept[member]), np.bincount(who))
+    people = evidence.image_code[member]
+    lost = clustered_share(np.bincount(people, weights=~kept[member]), np.bincount(people))
     errors, matches = mated.share(place), other.share(place)
     pairs, failed = mated.counts(place)
     others, matched = other.counts(place)
