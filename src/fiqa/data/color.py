@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqa.data import boxes, headers
+from fiqa.data import boxes, tiff
 
 __all__ = ["from_ink", "to_srgb", "untagged"]
 
@@ -24,12 +24,20 @@ profile differ by 2."""
 _CONTRAST = 64
 """Grey levels between the profile's white and its black; a profile with less is broken."""
 _GAMMA_SLACK = 0.03
+"""How far the gamma of a PNG may be from that of sRGB, 1 / 2.2."""
 _MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 _LONGEST = 40
+"""Characters of a profile's name that go into a note."""
 
 
 class _Way(NamedTuple):
-    """What a profile asks for: `transform` of Pillow (None: nothing to do), from `mode`; `note`."""
+    """What a profile asks for.
+
+    Attributes:
+        mode: Pillow's mode of the samples; "" where the profile cannot be used.
+        transform: of Pillow; None: nothing to do.
+        note: what to say of it, None where nothing.
+    """
 
     mode: str
     transform: Any
@@ -63,6 +71,10 @@ def from_ink(picture: Any, profile: bytes | None) -> tuple[Pixels, tuple[str, ..
     """Returns a CMYK picture as (H,W,3) uint8 sRGB, and the notes on it.
 
     Without a profile of ink, or with a broken one, light is what the inks leave, (1 - C)(1 - K).
+
+    Args:
+        picture: Pillow's picture of mode CMYK.
+        profile: the ICC profile that the file embeds, None without any.
     """
     way = _way(profile) if profile else None
     if way is not None and way.mode == "CMYK" and way.transform is not None:
@@ -80,10 +92,15 @@ def from_ink(picture: Any, profile: bytes | None) -> tuple[Pixels, tuple[str, ..
 def untagged(info: Mapping[str, Any], data: bytes, form: str) -> tuple[str, ...]:
     """Returns a note where a file without a profile says by other means that it is not sRGB.
 
-    That are EXIF's Adobe RGB (cameras), the gamma of a PNG and the numbered color of an AVIF.
+    Such means are EXIF's Adobe RGB (cameras), the gamma of a PNG, the numbered color of an AVIF.
+
+    Args:
+        info: what Pillow knows of the file.
+        data: the file's bytes.
+        form: its format, as fiqa.data.headers.sniff names it.
     """
     exif, gamma = info.get("exif"), info.get("gamma")
-    if isinstance(exif, bytes) and headers.is_adobe_rgb(exif):
+    if isinstance(exif, bytes) and tiff.is_adobe_rgb(exif):
         return ("profile_ignored=Adobe RGB by EXIF",)
     if isinstance(gamma, float) and "srgb" not in info and abs(gamma - 1 / 2.2) > _GAMMA_SLACK:
         return (f"profile_ignored=gamma {gamma:.5g}",)
@@ -124,8 +141,9 @@ def _way(profile: bytes) -> _Way:
         moved = np.asarray(cms.applyTransform(colors, transform), np.int16)
         name = _plain(cms.getProfileDescription(opened))
     # littleCMS refuses hostile bytes as OSError, PyCMSError, ValueError or TypeError
-    except Exception:  # noqa: BLE001 - whatever a broken profile does, the picture is still there
+    except Exception:  # noqa: BLE001 - whatever a broken profile does, the picture is there
         return _Way("", None, "profile_ignored=broken")
+    # The grid begins with all zeros: no ink is white, no light is black.
     white, black = (0, -1) if mode == "CMYK" else (-1, 0)
     if int(moved[0, white].min()) - int(moved[0, black].max()) < _CONTRAST:
         return _Way("", None, "profile_ignored=broken")

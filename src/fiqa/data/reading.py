@@ -31,10 +31,10 @@ from fiqa.errors import (
     ShapeError,
     UnknownNameError,
 )
+from fiqa.types import PathLike
 
 __all__ = ["no_panics", "read_at_most", "reader", "reading"]
 
-PathLike = str | os.PathLike[str]
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -45,6 +45,7 @@ _CONTENT: tuple[tuple[type[InputError], type[ContentError]], ...] = (
 )
 _REPORT = re.compile(rb"\n?thread '[^\n]*panicked at .*?(?:\nnote: [^\n]*\n?|\Z)", re.DOTALL)
 _SHOWN, _LONGEST = 300, 2000
+"""Characters that are shown of a library's message, and of our own."""
 _NOTHING_THERE = (None, errno.EINVAL)
 """Numbers of an OSError that a library raises because of the bytes: none at all, or a seek to where
 there is nothing."""
@@ -52,8 +53,7 @@ there is nothing."""
 
 @contextmanager
 def reading(path: PathLike) -> Iterator[None]:
-    """Gives every error in the block the file's name, and makes it a ReadError where a file is to
-    blame.
+    """Gives every error in the block the file's name, as a ReadError where a file is to blame.
 
     A ReadError keeps its kind and status. An InputError becomes a ContentError, which is both. What
     says nothing of the file stays as it is: a missing extra, data that cannot support a number, a
@@ -96,8 +96,7 @@ def reading(path: PathLike) -> Iterator[None]:
 
 
 def _named(error: FiqaError, where: str) -> FiqaError:
-    """Returns the error with the file's name before its message, unless it stands there, as the
-    kind that it must have."""
+    """Returns the error with the file's name before its message, as the kind that it must be."""
     message = error.message if where in error.message else f"{where!r}: {error.message}"
     if len(message) > _LONGEST:  # the header of a damaged table, for one
         message = f"{message[:_LONGEST]} ..."
@@ -127,6 +126,9 @@ def _panic(error: BaseException) -> bool:
 def reader(function: Callable[P, R]) -> Callable[P, R]:
     """Returns a function whose first argument is a path, with `reading` of that path around it.
 
+    Args:
+        function: its first argument is the path.
+
     >>> @reader
     ... def size(path: str) -> int:
     ...     return {}[path]
@@ -148,8 +150,14 @@ def reader(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def read_at_most(file: BinaryIO, most: int) -> bytes:
-    """Returns the rest of a file, at most `most` bytes of it; the memory is that of the bytes there
-    are, not of `most`."""
+    """Returns the rest of a file, at most `most` bytes of it.
+
+    The memory is that of the bytes there are, not of `most`.
+
+    Args:
+        file: open for reading bytes.
+        most: how many bytes.
+    """
     pieces: list[bytes] = []
     step, left = os.fstat(file.fileno()).st_size + 1, most
     while left > 0 and (piece := file.read(min(step, left))):
@@ -159,8 +167,10 @@ def read_at_most(file: BinaryIO, most: int) -> bytes:
 
 
 class _NoPanics:
-    """Keeps reports of panics off stderr while any thread reads; what else is written there in that
-    time follows when the last has left."""
+    """Keeps reports of panics off stderr while any thread reads.
+
+    What else is written there in that time follows when the last has left.
+    """
 
     def __init__(self) -> None:
         self._lock, self._depth, self._panicked = threading.Lock(), 0, False
@@ -172,9 +182,8 @@ class _NoPanics:
             if self._depth == 1:
                 self._panicked = False
                 if sys.stderr is not None:  # else descriptor 2 is closed, or another file
-                    with suppress(
-                        OSError
-                    ):  # no place for a temporary file: reports are then not kept off
+                    # no place for a temporary file: reports are then not kept off
+                    with suppress(OSError):
                         self._kept = _redirect()
 
     def __exit__(

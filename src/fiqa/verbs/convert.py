@@ -28,11 +28,12 @@ from fiqa.data.formats.source import read_bytes
 from fiqa.data.guard import guard_outputs
 from fiqa.data.headers import sniff
 from fiqa.data.manifest import write_manifest
+from fiqa.data.nested import flatten
 from fiqa.data.pairs import read_folds, write_pairs
 from fiqa.data.quality import read_quality, write_quality
 from fiqa.data.reading import reader, reading
 from fiqa.data.store import make_record, sha256_file, write_sidecar
-from fiqa.data.tables import SUFFIXES, decode_text, flatten, read_table
+from fiqa.data.tables import SUFFIXES, decode_text, read_table
 from fiqa.errors import InputError, ReadError
 from fiqa.extras import require
 from fiqa.progress import Progress, Told, counted, teller

@@ -33,13 +33,19 @@ ITEM_LIMIT = 64 << 20
 """Bytes that one record may have."""
 
 _REC_LIMIT = 1 << 42
+"""Bytes that a .rec may have: it is read in place, so it only bounds nonsense."""
 _HEADER = struct.Struct("<IfQQ")
 _LENGTH_BITS = 29
 
 
 class Record(NamedTuple):
-    """One image: its `key` in the file, its `label` (float32 row; the first is the identity's
-    number) and its encoded `content`."""
+    """One image.
+
+    Attributes:
+        key: in the file.
+        label: float32 row; the first is the identity's number.
+        content: the encoded image.
+    """
 
     key: int
     label: NDArray[np.float32]
@@ -93,8 +99,10 @@ class RecordFile:
 
     @property
     def keys(self) -> NDArray[np.int64] | None:
-        """The keys of the images, ascending; None without an index and without meta, when only
-        reading to the end tells."""
+        """The keys of the images, ascending.
+
+        None without an index and without meta, when only reading to the end tells.
+        """
         if self._meta is not None and (
             self._offsets is None or self._meta - 1 <= len(self._offsets)
         ):
@@ -103,6 +111,9 @@ class RecordFile:
 
     def read(self, key: int) -> Record:
         """Returns the image of `key`.
+
+        Args:
+            key: of an image.
 
         Raises:
             InputError: the file was opened without an index, or `key` is not in it.
@@ -196,6 +207,7 @@ class RecordFile:
             )
         flag, label, _, _ = _HEADER.unpack_from(payload)
         body = payload[_HEADER.size :]
+        # Without labels of its own a record has the one of its header.
         if flag == 0:
             return Record(key, np.array([label], np.float32), body)
         if 4 * flag > len(body):
@@ -220,8 +232,9 @@ def _read_index(path: str | os.PathLike[str]) -> dict[int, int]:
 
 
 def write(path: str | os.PathLike[str], images: Iterable[tuple[int, bytes]]) -> int:
-    """Writes images as path (.rec) and the .idx beside it, with the meta record and the identity
-    ranges that training code expects.
+    """Writes images as path (.rec) and the .idx beside it.
+
+    The meta record and the identity ranges that training code expects are written too.
 
     Args:
         path: the .rec file.

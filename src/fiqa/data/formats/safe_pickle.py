@@ -26,8 +26,13 @@ _ESCAPED = {b"\\": b"\\", b"'": b"'", b'"': b'"', b"n": b"\n", b"r": b"\r", b"t"
 
 @dataclass(frozen=True)
 class Limits:
-    """What a file may claim: `item_bytes` of one text, bytes or array, `items` of one list,
-    `operations` of the whole program."""
+    """What a file may claim.
+
+    Attributes:
+        item_bytes: of one text, bytes or array.
+        items: of one list.
+        operations: of the whole program.
+    """
 
     item_bytes: int = 64 << 20
     items: int = 4_000_000
@@ -36,7 +41,17 @@ class Limits:
 
 @dataclass(eq=False)
 class _Machine:
-    """The pickle machine: the bytes and the place in them, a stack, the open marks, the memo."""
+    """The pickle machine.
+
+    Attributes:
+        data: the file's bytes.
+        limits: what it may claim.
+        place: the place in the bytes.
+        stack: the values so far.
+        marks: where the open groups begin on the stack.
+        memo: number -> value that may be named again.
+        encoded: bytes that stand-ins have made.
+    """
 
     data: bytes
     limits: Limits
