@@ -24,11 +24,14 @@ UNITS = {
 
 
 def noise_sigma(face: Planes) -> float:
-    """Returns the standard deviation of the noise in levels: the median absolute response of
-    Immerkaer's kernel, whose noise gain is 6, over .6745 * 6.
+    """Returns the standard deviation of the noise in levels.
 
+    It is the median absolute response of Immerkaer's kernel, whose noise gain is 6, over .6745 * 6.
     The median, not Immerkaer's mean: half of the pixels of a face are smooth, and edges are not
     noise. J. Immerkaer, "Fast noise variance estimation", 1996.
+
+    Args:
+        face: the face.
     """
     response = face.residual if not face.partial else face.residual[face.core]
     if response.size == 0:
@@ -44,16 +47,23 @@ def noise_sigma(face: Planes) -> float:
 
 
 _BINS = 4096
+"""Bins of half a level: the kernel answers with at most 8 x 255 levels."""
 
 
 def measure(face: Planes, noise: float) -> dict[str, float]:
-    """Returns the measures of UNITS that the pixels give; `eye_distance` comes with the face."""
+    """Returns the measures of UNITS that the pixels give; `eye_distance` comes with the face.
+
+    Args:
+        face: the face.
+        noise: as `noise_sigma` gives it.
+    """
     return {"noise_sigma": noise, "blockiness": _blockiness(face), "detail": _detail(face, noise)}
 
 
 def _blockiness(face: Planes) -> float:
-    """Returns mean |step| across the lines of the 8x8 grid over the mean of the steps just beside
-    them, both directions together.
+    """Returns the mean |step| across the lines of the 8x8 grid over that just beside them.
+
+    Both directions count together.
 
     Sees the grid of a crop that was saved itself; that of the source was warped when the face was
     aligned and shows as lost detail instead.
@@ -90,8 +100,14 @@ def _energy(a: object, b: object) -> float:
 
 
 def terms(m: Measures) -> Terms:
-    """Returns the quality of each reason; the size is judged by the source's pixels, or where they
-    are unknown by the detail that is there."""
+    """Returns the quality of each reason.
+
+    The size is judged by the source's pixels, or where they are unknown by the detail that is
+    there.
+
+    Args:
+        m: the measures of UNITS.
+    """
     size = rises(np.log2(np.maximum(m["eye_distance"], 1.0)), np.log2(14.0), 0.25)
     detail = rises(m["detail"], -3.5, 0.35)
     return {
