@@ -42,6 +42,7 @@ def array(
             f"{name} must be an array of {np.dtype(dtype)}; it cannot be converted: {error}."
         ) from error
     lengths: dict[str, int] = {}
+    # A letter takes the first length that it meets and must find the same one again.
     fits = result.ndim == len(shape) and all(
         lengths.setdefault(axis, length) == length if isinstance(axis, str) else axis == length
         for axis, length in zip(shape, result.shape, strict=True)

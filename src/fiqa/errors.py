@@ -61,6 +61,7 @@ class FiqaError(Exception):
         return f"{self.message}\n\nhint: {self.hint}" if self.hint else self.message
 
     def __reduce__(self) -> tuple[object, ...]:
+        # Errors come back from worker processes, and their constructors take different arguments.
         return _rebuild, (type(self), self.message), self.__dict__
 
 

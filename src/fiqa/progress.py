@@ -57,8 +57,8 @@ class Reporter:
     def _write(self, stage: str, done: int, total: int, seconds: float) -> None:
         pace = (done - self._offset) / seconds if seconds > 0 else 0.0
         # "0 per second" would look like a standstill; slow work is told in seconds for one.
-        told = f"{pace:.0f} per second" if pace >= 1 else f"{1 / max(pace, 1e-9):.1f} s each"
-        text = f"{stage}: {done:,} of {total:,}" + (f", {told}" if done > self._offset else "")
+        pace_text = f"{pace:.0f} per second" if pace >= 1 else f"{1 / max(pace, 1e-9):.1f} s each"
+        text = f"{stage}: {done:,} of {total:,}" + (f", {pace_text}" if done > self._offset else "")
         if self._terminal:
             self._stream.write("\r" + text.ljust(self._shown))
             self._shown = len(text)

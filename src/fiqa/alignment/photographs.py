@@ -129,6 +129,7 @@ class FaceAligning:
         Args:
             batch: the images; an empty one just loads the detector.
         """
+        # Here and not at the first image, so that a detector which is not there fails at once.
         _ = self.finder
         return [self._rows(job) for job in batch]
 
@@ -149,6 +150,7 @@ class FaceAligning:
     def _aligned(self, job: Job, image: Image) -> list[Row]:
         sight = view(self.finder, image.pixels, policy=self.faces, orientation=self.orientation)
         status = sight.status
+        # Without a detector there was no search: the image itself is no crop.
         if status == "no_face" and self.detector == "none":
             status = "wrong_size"
         blank = blank_row(job, status) | {"source_sha256": image.sha256, "grey": image.grey}

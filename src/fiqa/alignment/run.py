@@ -102,6 +102,7 @@ def _write(
 
 def _distinct(row: Row, names: set[str]) -> Row:
     """Gives a further face (`id#1`, ...) another id where an image has that one."""
+    # Only further faces give way: an image's own id is kept.
     while row["face_index"] and row["id"] in names:
         row["id"] += "#"
     return row
@@ -127,6 +128,7 @@ def _jobs(images: Manifest, out: Path) -> list[Job]:
     hashes = images.columns.get("sha256", np.full(len(images), ""))
     for i, (folder, name) in enumerate(zip(folders, names, strict=True)):
         image = str(images.id[i])
+        # Further faces of `a` are a#1, a#2: an image of that name would meet them.
         if times[keys[i]] > 1 or re.search(r"#\d+$", name):
             name = f"{name}-{_hash(image)}"
         about = (

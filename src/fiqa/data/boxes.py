@@ -24,6 +24,7 @@ def brands(data: bytes) -> set[bytes]:
     """
     if data[4:8] != b"ftyp":
         return set()
+    # The list of brands is short; 1024 bytes bound what a hostile size makes of it.
     end = min(int.from_bytes(data[:4], "big"), len(data), 1024)
     return {data[8:12], *(data[i : i + 4] for i in range(16, end - 3, 4))}
 

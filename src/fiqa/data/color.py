@@ -156,6 +156,7 @@ def _way(profile: bytes) -> _Way:
 def _grid(mode: str) -> Pixels:
     """A row of colors that fills the space of `mode`, its first and last all zeros and all 255."""
     channels = len(mode) if mode != "L" else 1
+    # 17 greys, 216 colors or 81 mixes of ink: enough to see a profile move them.
     steps = np.linspace(0, 255, 17 if mode == "L" else 6 if mode == "RGB" else 3)
     mesh = np.stack(np.meshgrid(*[steps] * channels, indexing="ij"), axis=-1).round()
     row = mesh.astype(np.uint8).reshape(1, -1, channels)

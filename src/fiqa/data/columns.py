@@ -174,6 +174,7 @@ def delimiter_of(header: str | bytes, suffix: str = "") -> str:
     (';', ',', '\t')
     """
     line = header.decode("utf-8", "replace") if isinstance(header, bytes) else header
+    # Every second piece of a line that is split at its quotes lies outside of them.
     outside = "".join(line.split('"')[::2])
     return "\t" if suffix == ".tsv" else max(DELIMITERS, key=outside.count)
 
@@ -237,6 +238,7 @@ def identity_like(columns: Mapping[str, Any]) -> list[str]:
 
 
 def _repeats(values: Iterable[Any]) -> bool:
+    # People recur and file names do not; fractions are scores, lists are boxes.
     listed = [value for value in values if value not in (None, "")]
     if any(isinstance(value, (float, np.floating, list, dict)) for value in listed):
         return False
@@ -311,6 +313,7 @@ def _number(value: Any, width: int) -> Any:
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     if not width:
+        # A truth value is no measure, though Python would count with it.
         if isinstance(value, (bytes, bool, np.bool_)):
             raise TypeError
         return float(value)

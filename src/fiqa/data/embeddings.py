@@ -152,6 +152,7 @@ def _normalized(table: Mapping[str, Any], name: str) -> Embeddings:
     if stored.dtype.kind != "f":
         raise ShapeError(f"vector of {name} must be floating point, got {stored.dtype}.")
     vector = stored.astype(np.float32, copy=False)
+    # Rows that overflow are named below as bad ones, not warned of.
     with np.errstate(over="ignore", invalid="ignore"):
         length = np.sqrt(np.einsum("nd,nd->n", vector, vector, dtype=np.float64))
     bad = ~(np.isfinite(length) & (length > 0))
@@ -240,6 +241,7 @@ def _read_npy(file: Path) -> dict[str, Any]:
     try:
         vector = np.lib.format.open_memmap(file, mode="r")
     except Exception as error:  # numpy reads the header as Python: tokenize's errors too
+        # numpy's own words: an array of objects cannot be mapped.
         if "object" in str(error).lower():
             raise UnsafeFileError(
                 f"{file} must hold a plain array, it holds Python objects, which could run code."

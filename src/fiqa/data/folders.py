@@ -41,6 +41,7 @@ def walk(folder: str, above: frozenset[tuple[int, int]] = frozenset()) -> Iterat
     except OSError:
         yield folder, "unreadable"
         return
+    # A folder is known by its device and number, whatever the links that lead to it.
     key = (info.st_dev, info.st_ino)
     if key in above:
         return

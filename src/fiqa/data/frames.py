@@ -71,6 +71,7 @@ def columns_of(frame: Frame) -> dict[str, list[Any] | pl.Series]:
 
 
 def _missing(value: Any) -> bool:
+    # By the names of their types, so that pandas need not be there.
     return (
         value is None
         or type(value).__name__ in ("NAType", "NaTType")

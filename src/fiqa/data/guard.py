@@ -94,6 +94,7 @@ def _paths(argument: Any) -> Iterator[str]:
         yield os.fspath(argument)
     elif isinstance(argument, str):
         yield argument
+        # An option may be NAME=FILE; a path may hold an equals sign as well.
         name, mark, file = argument.partition("=")
         if mark and name and file:
             yield file

@@ -40,6 +40,7 @@ _MAGIC = (
     (b"\xff\x4f\xff\x51", "JPEG2000"),
 )
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+# APP1 holds EXIF, APP2 the index of further pictures (MPF).
 _SEGMENTS_READ = _FRAMES | {0xE1, 0xE2}
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
 """A marker that ends the coded data of a scan: no stuffed byte, no restart, no fill."""
@@ -68,6 +69,7 @@ def sniff(data: bytes) -> str | None:
         return "WEBP"
     if boxes.brands(data) & {b"avif", b"avis"}:
         return "AVIF"
+    # PNM: P, a digit (f for floats), and a white space.
     if len(data) > 2 and data[:1] == b"P" and data[1:2] in b"123456f" and data[2:3].isspace():
         return "PPM"
     return None
@@ -94,12 +96,15 @@ def _table_size(flags: int) -> int:
 def _gif_frames(data: bytes) -> int:
     if len(data) < 13:
         return 0
+    # 13 bytes of header and screen, then the colors that all frames share.
     place, frames = 13 + _table_size(data[10]), 0
     for _ in range(_MAX_STEPS):
         if place + 10 > len(data) or data[place] not in b"\x21\x2c":
             break
+        # 0x2C is an image, 0x21 an extension.
         frames += data[place] == 0x2C
         place += 2 if data[place] == 0x21 else 11 + _table_size(data[place + 9])
+        # Sub-blocks: a length and so many bytes, up to the length 0.
         for _ in range(_MAX_STEPS):
             if place >= len(data) or not data[place]:
                 break
@@ -148,6 +153,7 @@ def _jpeg(data: bytes) -> _Jpeg:
             exif.append(body[6:])
         elif marker == 0xE2 and body.startswith(b"MPF\0"):
             blocks.append(body[4:])
+        # The start of an image has no length; a length counts its own two bytes.
         place += 2 if marker == 0xD8 else 2 + max(size, 2)
     return _Jpeg(complete and scans > 0, bits, scans, (b"".join(exif), *blocks))
 
@@ -171,6 +177,7 @@ def ends_early(data: bytes, form: str) -> bool:
         while place + 8 <= len(data):
             if data[place + 4 : place + 8] == b"IEND":
                 return False
+            # 12: the length itself, the kind and the check sum.
             place += 12 + int.from_bytes(data[place : place + 4], "big")
         return True
     if form in ("WEBP", "BMP"):
@@ -181,6 +188,7 @@ def ends_early(data: bytes, form: str) -> bool:
         )
         return size > len(data)
     if form == "TIFF":
+        # Tags 0x0111 and 0x0144: where the strips and the tiles begin.
         first = tiff.directory(data)
         return first is None or any(
             first.tags.get(tag, (0, 0))[1] >= len(data) for tag in (0x0111, 0x0144)
@@ -188,7 +196,9 @@ def ends_early(data: bytes, form: str) -> bool:
     if form == "AVIF":
         return boxes.ends_early(data)
     if form == "JPEG2000":
+        # The end-of-code-stream marker.
         return not data.endswith(b"\xff\xd9")
+    # GIF and PPM do not say how long they are.
     return len(data) < 16
 
 
@@ -243,6 +253,7 @@ def guard(data: bytes, form: str, *, max_pixels: int) -> None:
     claims: list[int] = []
     blocks: tuple[bytes, ...] = ()
     if form == "WEBP" and data[12:16] == b"VP8X":
+        # A canvas says its sides less one, in 24 bits each.
         claims = [
             (int.from_bytes(data[24:27], "little") + 1)
             * (int.from_bytes(data[27:30], "little") + 1)
@@ -278,6 +289,7 @@ def guard(data: bytes, form: str, *, max_pixels: int) -> None:
 
 
 def _code_streams(data: bytes) -> list[int]:
+    # A code stream begins with the markers SOC and SIZ and names its sides 8 bytes on.
     sizes, place = [0], data.find(b"\xff\x4f\xff\x51")
     while place >= 0 and len(sizes) < _MAX_STEPS:
         if place + 16 <= len(data):

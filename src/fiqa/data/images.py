@@ -181,6 +181,7 @@ def decode_image(data: bytes, *, limits: Limits | None = None) -> Image:
             header.bits,
             header.frames,
             header.sha256,
+            # A PNG may tell it only when loaded; a TIFF was turned by Pillow already.
             max(turn, header.orientation),
             notes,
         )
@@ -243,6 +244,7 @@ def upright(pixels: Pixels, orientation: int) -> Pixels:
     >>> upright(np.arange(6, dtype=np.uint8).reshape(2, 3, 1), 6)[..., 0].tolist()
     [[3, 0], [4, 1], [5, 2]]
     """
+    # 5 to 8 are mirrored at the diagonal first.
     if orientation in (5, 6, 7, 8):
         pixels = pixels.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
@@ -347,6 +349,7 @@ def _refusal(error: Exception, data: bytes, form: str) -> ReadError:
             status="unsupported_format",
             hint=_formats(),
         )
+    # A decoder that breaks off does not say why: the file's own sizes may tell that it was cut.
     if "truncated" in text.lower() or headers.ends_early(data, form):
         return ReadError(f"The {form} file ends before the image does: {text}.", status="truncated")
     return ReadError(f"The {form} file cannot be decoded: {text}.", status="corrupt")

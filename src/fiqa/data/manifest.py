@@ -122,6 +122,7 @@ def _text(values: Iterable[str]) -> NDArray[np.str_]:
 def _ids(relative: Sequence[str]) -> NDArray[np.str_]:
     stems = [os.path.splitext(path)[0] if os.path.splitext(path)[0] else path for path in relative]
     times = Counter(stems)
+    # a.jpg and a.png would both be `a`: they keep their suffixes.
     names = [path if times[stem] > 1 else stem for stem, path in zip(stems, relative, strict=True)]
     uses: Counter[str] = Counter()
     taken = set(names)
@@ -156,6 +157,7 @@ def _lines(path: str) -> list[str]:
     try:
         text = read_text(path)
     except ReadError as error:
+        # A list without lines names no image, which is no error.
         if error.status != "empty_file":
             raise
         text = ""
@@ -233,10 +235,10 @@ def read_manifest(source: PathLike | Frame) -> Manifest:
     hashes = table["sha256"].tolist() if "sha256" in table else []
     places = placed(table.pop("path").tolist(), where, sha256=hashes)
     named = _named(places)
-    said = table.pop("status", _text("ok" for _ in places))
+    statuses = table.pop("status", _text("ok" for _ in places))
     status = _text(
         now.status if was in ("ok", "") else was
-        for was, now in zip(said.tolist(), named, strict=True)
+        for was, now in zip(statuses.tolist(), named, strict=True)
     )
     ids = table.pop("id") if "id" in table else _ids([f.relative for f in named])
     identity, origin = _identity(table, named, os.path.basename(where) or "the frame")
@@ -314,7 +316,7 @@ def to_frame(manifest: Manifest) -> Any:
     from fiqa.data.columns import typed
     from fiqa.data.tables import encode_text
 
-    every = {name: getattr(manifest, name) for name in _FIXED} | dict(manifest.columns)
+    arrays = {name: getattr(manifest, name) for name in _FIXED} | dict(manifest.columns)
     frame = pl.DataFrame(
         [
             (
@@ -322,7 +324,7 @@ def to_frame(manifest: Manifest) -> Any:
                 if values.dtype.kind == "U"
                 else typed(pl.Series(name, values.tolist() if values.dtype.kind == "O" else values))
             )
-            for name, values in every.items()
+            for name, values in arrays.items()
         ]
     )
     counts = [name for name in _NULL_FOR_ZERO if name in frame.columns]
@@ -336,6 +338,7 @@ def _joined(pieces: Sequence[Manifest]) -> Manifest:
 
     Ids that clash are an error of the caller's.
     """
+    # A column that a piece lacks would need values that nobody gave.
     shared = [name for name in pieces[0].columns if all(name in piece.columns for piece in pieces)]
     fixed: dict[str, Any] = {
         name: np.concatenate([getattr(piece, name) for piece in pieces]) for name in _FIXED

@@ -119,5 +119,6 @@ def _count(names: list[str], ids: list[str], rule: Match) -> int:
 def _key(name: str, match: Match) -> str:
     path = unicodedata.normalize("NFC", name.replace("\\", "/"))
     last = path if match == "id" else path.rsplit("/", 1)[-1]
+    # Only an image's suffix is one: in `ann.smith` the last part is a name.
     stem, suffix = os.path.splitext(last)
     return stem if match != "name" and suffix.lower() in IMAGE_SUFFIXES else last

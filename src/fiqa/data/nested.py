@@ -97,6 +97,7 @@ def unflatten(frame: pl.DataFrame) -> pl.DataFrame:
             result.append(_unless_missing(_LISTS[target], joined).alias(target))
         elif name == "reasons" and not isinstance(frame.schema[name], pl.List):
             text = pl.col(name).cast(pl.String).fill_null("")
+            # "" has no codes, where split would make one empty code of it.
             empty = pl.lit([], dtype=pl.List(pl.String))
             result.append(
                 pl.when(text == "").then(empty).otherwise(text.str.split(";")).alias(name)

@@ -77,6 +77,7 @@ def read_folds(path: str | os.PathLike[str] | Frame) -> FoldedPairs:
         return _from_table(path, read_table(path))
     lines = read_text(path).splitlines()
     first = lines[0].split() if lines else []
+    # IJB-C's template numbers; LFW begins with at most two numbers, other lists with names.
     if len(first) == 3 and all(part.isdecimal() and str(int(part)) == part for part in first):
         return FoldedPairs(read_template_pairs(path), None, 0)
     return lfw_pairs.read(path)
@@ -168,6 +169,7 @@ def mated_pairs(
     if content is None:
         return MatedPairs(index, single, 0)
     hashes = checks.array(content, "content", shape=(len(names),), dtype=np.str_)
+    # Two unknown contents are not equal ones.
     same = (hashes[index[:, 0]] == hashes[index[:, 1]]) & (hashes[index[:, 0]] != "")
     return MatedPairs(index[~same], single, int(same.sum()))
 

@@ -108,6 +108,7 @@ def _check_column(data: mmap.mmap, column: Struct, rows: int, end: int) -> None:
     if _ELSEWHERE in column:
         raise UnsafeFileError("All columns must be in the file, one names another file.")
     about = column[_ABOUT]
+    # The dictionary, where there is one, stands before the first page.
     start = min(about[_FIRST], about.get(_DICTIONARY) or about[_FIRST])
     stop = start + about[_PACKED]
     if not 4 <= start <= stop <= end:

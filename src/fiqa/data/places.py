@@ -63,8 +63,10 @@ def _place(name: str, folder: str, listing: str, sha: str) -> tuple[str, bool]:
         return here, os.path.lexists(here)
     if not os.path.lexists(here):
         return there, False
+    # One file by two ways, or two copies: either will do.
     if _same(here, there):
         return here, False
+    # A table that knows the content of its files leaves no doubt which is meant.
     if sha:
         fits = [path for path in (there, here) if _sha256(path) == sha.lower()]
         if fits:

@@ -87,6 +87,7 @@ def read_quality(
     )
     beside = {} if own is None or is_frame(path) else read_sidecar(where) or {}
     about: dict[str, Any] = dict(beside.get("quality") or {})
+    # The sidecar's range is of the column `value`, and of no other that may be asked for.
     bounds = about.get("range") if scores.column == "value" else None
     origin: dict[str, Any] = {"source": where, "column": scores.column, "failed": scores.failed}
     origin["scale"] = _scale(beside.get("scales"), scores.column)
@@ -155,6 +156,7 @@ def join_quality(quality: Quality, ids: Iterable[str], *, match: Match = "id") -
     ours = checks.ids(ids, "ids")
     place = find_ids(quality.id, ours, match=match)
     matched = place >= 0
+    # Two names of one id would make two numbers of one image.
     rows, times = np.unique(place[matched], return_counts=True)
     if np.any(times > 1):
         twice = rows[times > 1][0]

@@ -199,8 +199,8 @@ class _NoPanics:
             os.close(own)
             with aside:
                 aside.seek(0)
-                told = aside.read()
-            rest = _REPORT.sub(b"", told) if self._panicked else told
+                report = aside.read()
+            rest = _REPORT.sub(b"", report) if self._panicked else report
             with suppress(OSError):
                 os.write(2, rest)
 

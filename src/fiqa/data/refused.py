@@ -57,6 +57,7 @@ def _raw_maker(data: bytes, form: str | None) -> str | None:
     for magic, maker in _RAW_MAGIC:
         if data.startswith(magic):
             return maker
+    # CR3 is made of boxes; CR2 is a TIFF with a mark of its own behind its header.
     if b"crx " in boxes.brands(data) or (form == "TIFF" and data[8:10] == b"CR"):
         return "Canon"
     if form != "TIFF":

@@ -80,6 +80,7 @@ def _typed_column(column: pl.Series) -> pl.Series:
         return typed(column)
     if cells.is_in(["true", "false"]).all():
         return column == "true"
+    # Eighteen digits always fit in 64 bits; a leading zero makes a name, as 007 is.
     if cells.str.contains(r"^-?(0|[1-9][0-9]{0,17})$").all():
         return column.cast(pl.Int64)
     if cells.str.contains(r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$").all():

@@ -48,6 +48,7 @@ def bits_of(picture: Any, data: bytes, form: str) -> int:
     if form == "TIFF":
         page = tiff.directory(data)
         tags = page.tags if page else {}
+        # Tags: the bits of a sample, and the largest sample that may occur.
         declared = tags.get(0x0102, (1, 1))[1]
         most = tags.get(0x0119, (1, 0))[1].bit_length()
         return most if 8 < most < declared and picture.mode.startswith("I;16") else declared
@@ -71,11 +72,11 @@ def to_rgb(picture: Any, bits: int, data: bytes, form: str) -> tuple[Pixels, tup
     if mode == "CMYK":
         return from_ink(picture, profile)
     pixels, notes = _opaque(picture, bits, data, form)
-    rgb, told = to_srgb(pixels[..., :3], profile)
+    rgb, color_notes = to_srgb(pixels[..., :3], profile)
     if not profile:
-        told = untagged(picture.info, data, form)
+        color_notes = untagged(picture.info, data, form)
     alpha = pixels[..., 3:]
-    return (_on_grey(rgb, alpha) if alpha.shape[2] else rgb), (*notes, *told)
+    return (_on_grey(rgb, alpha) if alpha.shape[2] else rgb), (*notes, *color_notes)
 
 
 def _deep(mode: str) -> bool:
@@ -108,9 +109,11 @@ def _plane(picture: Any, bits: int, data: bytes, form: str) -> tuple[NDArray[Any
         plane, notes = _float(values)
     else:
         if picture.mode == "I":
+            # Sample format: 2 is signed.
             values = _integers(values, bits, signed=tags.get(0x0153, (1, 1))[1] == 2)
         most = int(values.max(initial=0))
         plane, notes = _scale(values, bits, most), _narrow(most, bits)
+    # Photometric interpretation: 0 is white-is-zero.
     white_is_zero = tags.get(0x0106, (1, 1))[1] == 0
     # Pillow turns white-is-zero samples over up to 8 bits, and no deeper ones
     return (255.0 - plane if white_is_zero else plane), notes

@@ -95,6 +95,7 @@ def _scanned(images: Manifest, decode: bool, limits: Limits, told: Told) -> Mani
         for name, value in facts.items():
             (counts if name in counts else words)[name][row] = value
         sha = words["sha256"][row]
+        # The first file of each content is the original; later ones name it.
         if sha and first.setdefault(sha, str(images.id[row])) != images.id[row]:
             words["duplicate_of"][row] = first[sha]
     columns = (

@@ -82,6 +82,7 @@ def sound(
         wrong["one_person"] = ~pairs.mated & (people[low] == people[high]) & (people[low] != "")
     kept = np.ones(len(pairs), bool)
     counts = {}
+    # A pair counts for the first reason that holds, so that the counts add up.
     for reason, rows in wrong.items():
         counts[reason] = int(np.count_nonzero(rows & kept))
         kept &= ~rows

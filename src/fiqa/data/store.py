@@ -68,6 +68,7 @@ def atomic_path(path: PathLike) -> Iterator[Path]:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield aside
+        # Synced before it is renamed: after a power cut the name must not lead to an empty file.
         with open(aside, "rb") as file:
             os.fsync(file.fileno())
         os.replace(aside, target)
@@ -236,6 +237,7 @@ def fingerprint(record: Mapping[str, Any]) -> str:
     >>> fingerprint({"a": 1, "b": [2]}) == fingerprint({"b": [2], "a": 1})
     True
     """
+    # NaN is refused: it is no JSON, and equal to nothing.
     return hashlib.sha256(json.dumps(record, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 
@@ -253,6 +255,7 @@ def _digest(artifact: Path) -> str:
     """sha256 of a file; of a folder, the sha256 over its file names and sizes."""
     if not artifact.is_dir():
         return sha256_file(artifact)
+    # Names and sizes: hashing the content would read a whole tree of crops again.
     names = sorted(
         (os.fsencode(p.relative_to(artifact)), p.stat().st_size)
         for p in artifact.rglob("*")
@@ -381,6 +384,7 @@ class Parts:
         """
         with atomic_path(self.path(number)) as aside:
             yield aside
+        # A chunk behind a gap does not count until the gap is closed.
         self.done = max(self.done, number + 1) if number <= self.done else self.done
 
     def paths(self) -> list[Path]:

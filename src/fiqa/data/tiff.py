@@ -43,6 +43,7 @@ def directory(data: bytes, offset: int | None = None) -> Directory | None:
     if not order or len(data) < 16:
         return None
     big = data[2:4] in (b"+\0", b"\0+")
+    # Bytes of an entry, of its part before the value, of the count before all; BigTIFF or TIFF.
     width, step, head, number, place = (20, 12, 8, "Q", 16) if big else (12, 8, 2, "H", 8)
     word = "Q" if big else "I"
     try:
@@ -109,6 +110,7 @@ def pages(data: bytes, *, below: bool = False) -> list[Directory]:
     while page is not None and len(directories) < 10_000:
         directories.append(page)
         directories += [sub for place in page.below if below and (sub := directory(data, place))]
+        # A hostile file may lead back to a directory that was read already.
         if not page.next or page.next in visited:
             break
         visited.add(page.next)
@@ -141,6 +143,7 @@ def is_adobe_rgb(exif: bytes) -> bool:
     """
     block = exif.removeprefix(b"Exif\0\0")
     main = directory(block)
+    # 0x8769 leads to EXIF's own tags: 0xA001 is the color space, 0xA005 leads to the index.
     inner = directory(block, main.tags.get(0x8769, (1, 0))[1]) if main else None
     if inner is None:
         return False

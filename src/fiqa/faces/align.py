@@ -107,6 +107,7 @@ def faces_from(
     """
     aligned = [align(image.pixels, detection.landmarks, size=size) for detection in detections]
     n = len(aligned)
+    # Estimated points are the template itself; NaN says that no pose is in them.
     points = [
         a.landmarks if d.points == "measured" else np.full((5, 2), np.nan)
         for a, d in zip(aligned, detections, strict=True)
@@ -133,10 +134,14 @@ def _inside(matrix: NDArray[np.float64], size: int, height: int, width: int) -> 
 
     OpenCV rounds positions to 1/32 pixel, so half of that beyond the edge is still on it.
     """
-    back, slack = inverse(matrix), 1.0 / 64.0
+    inverse_matrix, slack = inverse(matrix), 1.0 / 64.0
     x = np.arange(size)
-    sx = back[0, 0] * x[None, :] + back[0, 1] * x[:, None] + back[0, 2]
-    sy = back[1, 0] * x[None, :] + back[1, 1] * x[:, None] + back[1, 2]
+    sx = (
+        inverse_matrix[0, 0] * x[None, :] + inverse_matrix[0, 1] * x[:, None] + inverse_matrix[0, 2]
+    )
+    sy = (
+        inverse_matrix[1, 0] * x[None, :] + inverse_matrix[1, 1] * x[:, None] + inverse_matrix[1, 2]
+    )
     inside: NDArray[np.bool_] = (
         (sx >= -slack) & (sx <= width - 1 + slack) & (sy >= -slack) & (sy <= height - 1 + slack)
     )

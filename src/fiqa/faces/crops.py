@@ -205,6 +205,7 @@ class CropTable:
         if self.crops is not None:
             pixels = (hashlib.sha256(crop.tobytes()).hexdigest() for crop in self.crops)
             return hash_rows(zip(ids, pixels, strict=True))
+        # Hashing the pixels would read every file; size and time tell that one has changed.
         rows = zip(ids, self.manifest.path.tolist(), self.manifest.status.tolist(), strict=True)
         return hash_rows((row, file_state(row[1])) for row in rows)
 
@@ -247,6 +248,7 @@ def alike(faces: Sequence[Faces]) -> list[list[int]]:
     >>> alike([face, Faces(face.crops, inside=np.ones((1, 112, 112), bool)), face])
     [[0, 2], [1]]
     """
+    # A known mask and a guessed one must not be joined: the guess would look known.
     unknown = [face.inside is None for face in faces]
     parts = [[i for i, value in enumerate(unknown) if value is kind] for kind in (True, False)]
     return [part for part in parts if part]

@@ -132,6 +132,7 @@ def choose(
     if not detections:
         return [], "no_face"
     best = max(d.confidence for d in detections)
+    # False boxes first: a large one would otherwise win over the true face.
     faces = [d for d in ranked(detections) if d.confidence >= _SHARE_OF_BEST * best]
     faces = [d for d in faces if d.eye_distance >= min_eye_distance]
     if not faces:

@@ -85,6 +85,7 @@ def view(
     certain = _CERTAIN.get(finder.name, 2.0 if orientation == "auto" else 0.0)
     if finder.name == "none" or _surest(plain) > certain:
         return View(faces, status)
+    # The look as it is was taken already.
     looks = [plain] + [finder.detect(_turned(pixels, quarters)) for quarters in (1, 2, 3)]
     sure = [_surest(look) - _MARGIN * (quarters > 0) for quarters, look in enumerate(looks)]
     best = int(np.argmax(sure))

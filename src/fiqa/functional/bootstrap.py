@@ -307,6 +307,7 @@ def _areas(band: Band, upto: float, normalize: Normalize, rule: Protocol) -> NDA
         return raw
     if normalize == "best":
         return raw - np.array([best_area(e0, upto, rule.best) for e0 in start])
+    # A draw without an error at discard 0 has nothing to be relative to.
     return np.where(start > 0, raw / (upto * np.where(start > 0, start, 1.0)), np.nan)
 
 

@@ -77,6 +77,7 @@ class Collapse:
     @property
     def collapsed(self) -> bool:
         """True where the score says next to nothing; see this module's docstring."""
+        # Without labels, a tenth of one bin of the entropy: the module's text says why.
         return self.score.q90_q10 < LIMIT / BINS if self.ratio is None else self.ratio < LIMIT
 
     @property

@@ -187,6 +187,7 @@ def stepped_area(
     if normalize is not None:
         checks.choice(normalize, "normalize", ("start", "best"))
     inside = int(np.searchsorted(discard, upto, side="left"))
+    # The last step ends at `upto`, inside a step of the curve.
     x = np.append(discard[:inside], upto)
     if rule == "step":
         raw = float(error[:inside] @ np.diff(x))

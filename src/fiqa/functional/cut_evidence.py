@@ -83,9 +83,9 @@ class Scale:
             kept: (K,) mated pairs kept, each as often as its person counts.
             fnmr: (K,) among them; 1 where nothing is kept.
         """
-        each = np.ones(len(self.code), np.int64) if weight is None else weight[self.code]
-        kept = each.sum() - np.concatenate([[0], np.cumsum(each)])[self.first]
-        bad = each * self.failed
+        times = np.ones(len(self.code), np.int64) if weight is None else weight[self.code]
+        kept = times.sum() - np.concatenate([[0], np.cumsum(times)])[self.first]
+        bad = times * self.failed
         left = bad.sum() - np.concatenate([[0], np.cumsum(bad)])[self.first]
         return kept, np.where(kept > 0, left / np.maximum(kept, 1), 1.0)
 
@@ -315,6 +315,7 @@ class CutEvidence:
                 f" {kept[0]}."
             )
         enough = kept >= need
+        # 2 is above every error, so cuts with too few pairs never win.
         best = int(np.argmin(np.where(enough, error, 2.0)))
         return (
             f"No cut that leaves the {need} mated pairs which an FNMR of {fnmr:g} needs reaches it:"

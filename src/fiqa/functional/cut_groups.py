@@ -96,10 +96,10 @@ def group_costs(
     named, group = np.unique(np.where(names == "", NO_GROUP, names), return_inverse=True)
     kept = evidence.quality >= cut
     mated = _Pairs(evidence.mated, evidence.failed, group, evidence.image_code, kept, ends=1)
-    other = _Pairs(evidence.nonmated, evidence.matched, group, evidence.image_code, kept, ends=2)
+    nonmated = _Pairs(evidence.nonmated, evidence.matched, group, evidence.image_code, kept, ends=2)
     everyone = evidence.effect(cut)
     costs = [
-        _cost(str(name), place, evidence, group == place, kept, mated, other, level)
+        _cost(str(name), place, evidence, group == place, kept, mated, nonmated, level)
         for place, name in enumerate(named)
     ]
     gaps = [_with_gaps(cost, 1 - everyone.coverage, everyone.fnmr) for cost in costs]
@@ -144,15 +144,15 @@ class _Pairs:
 
     def share(self, place: int) -> ClusteredShare | None:
         """Returns the share of failed pairs kept in a group, None where none is kept."""
-        mine = self.group == place
-        if not self.total[mine].any():
+        rows = self.group == place
+        if not self.total[rows].any():
             return None
-        return clustered_share(self.failed[mine], self.total[mine], ends=self.ends)
+        return clustered_share(self.failed[rows], self.total[rows], ends=self.ends)
 
     def counts(self, place: int) -> tuple[int, int]:
         """Returns (pairs kept, failed among them) of a group."""
-        mine = self.group == place
-        return int(self.total[mine].sum()) // self.ends, int(self.failed[mine].sum()) // self.ends
+        rows = self.group == place
+        return int(self.total[rows].sum()) // self.ends, int(self.failed[rows].sum()) // self.ends
 
     def start(self, place: int) -> float | None:
         """Returns the share of failed pairs of a group before the cut."""
@@ -166,14 +166,14 @@ def _cost(
     member: NDArray[np.bool_],
     kept: NDArray[np.bool_],
     mated: _Pairs,
-    other: _Pairs,
+    nonmated: _Pairs,
     level: float,
 ) -> GroupCost:
     people = evidence.image_code[member]
     lost = clustered_share(np.bincount(people, weights=~kept[member]), np.bincount(people))
-    errors, matches = mated.share(place), other.share(place)
+    errors, matches = mated.share(place), nonmated.share(place)
     pairs, failed = mated.counts(place)
-    others, matched = other.counts(place)
+    others, matched = nonmated.counts(place)
     return GroupCost(
         name=name,
         images=int(member.sum()),
@@ -189,7 +189,7 @@ def _cost(
         fnmr_gap=None,
         nonmated=others,
         matches=matched,
-        fmr_start=other.start(place),
+        fmr_start=nonmated.start(place),
         fmr=None if matches is None else matches.value,
         fmr_interval=None if matches is None else matches.interval(level),
     )

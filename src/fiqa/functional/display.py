@@ -34,6 +34,7 @@ def counts_line(values: Iterable[str]) -> str:
     '2 ok, 1 no_face'
     """
     names, counts = np.unique(np.asarray(list(values), dtype=np.str_), return_counts=True)
+    # Equal counts by name, so that the line is always the same.
     order = sorted(range(len(names)), key=lambda i: (-counts[i], names[i]))
     return ", ".join(f"{counts[i]:,} {names[i]}" for i in order)
 
@@ -101,6 +102,7 @@ def steps_svg(x: ArrayLike, y: ArrayLike, *, x_name: str, y_name: str) -> str:
         across, up = across[chosen], up[chosen]
     # A curve that is 0 throughout still has axes to be drawn on.
     right, top = max(float(across.max()), 1e-12), max(float(up.max()), 1e-12)
+    # 40 pixels at the left and 30 below are kept for words.
     px, py = 40 + across / right * (_WIDTH - 50), 120 - up / top * 100
     path = f"M{px[0]:.1f} {py[0]:.1f}" + "".join(
         f"H{a:.1f}V{b:.1f}" for a, b in zip(px[1:], py[1:], strict=True)

@@ -69,6 +69,7 @@ def mated_codes(identities: ArrayLike, same: NDArray[np.bool_]) -> tuple[NDArray
         raise InputError(
             f"A mated pair must be of one identity, got {mixed} of {len(pairs)} that are of two."
         )
+    # Both columns are equal here, so one of them says whose pair it is.
     names, code = np.unique(pairs[:, 0], return_inverse=True)
     return code, len(names)
 

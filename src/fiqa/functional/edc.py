@@ -143,14 +143,13 @@ def discard_curve(
         if start
         else threshold_at_fmr(score[np.flatnonzero(~same)], fmr)
     )
-    nonmated = len(score) - len(genuine)
     return curve_at(
         genuine,
         worst[rows],
         threshold,
         fmr=None if start else fmr,
         protocol=protocol,
-        nonmated=nonmated,
+        nonmated=len(score) - len(genuine),
     )
 
 
@@ -317,6 +316,7 @@ def random_curve(
     if len(pairs) and pairs.min() < 0:
         raise InputError(f"index must not be negative, got {pairs.min()}.")
     images = int(pairs.max()) + 1 if len(pairs) else 0
+    # A permutation and not uniform numbers: no two images tie.
     quality = np.random.default_rng(seed).permutation(images).astype(np.float64)[pairs]
     return discard_curve(
         similarity, mated, quality, fmr=fmr, protocol=protocol, start_fnmr=start_fnmr

@@ -77,6 +77,7 @@ def similarity_transform(source: ArrayLike, target: ArrayLike) -> NDArray[np.flo
     """
     p, q = _complex(source, "source"), _complex(target, "target")
     p_mean, q_mean = p.mean(-1, keepdims=True), q.mean(-1, keepdims=True)
+    # The moments about the means leave the shift out.
     spread = np.sum(np.abs(p - p_mean) ** 2, axis=-1)
     # Relative to how far the points lie from the origin: far out, rounding alone spreads equal
     # points.

@@ -168,6 +168,7 @@ def _nearest_fmr(genuine: NDArray[Any], impostor: NDArray[Any], fmr: float) -> f
     """
     values = np.unique(np.concatenate([genuine, impostor]))
     reached = len(impostor) - np.searchsorted(np.sort(impostor), values, side="left")
+    # argmin takes the first of equally near ones, the lowest.
     return float(values[np.argmin(np.abs(reached / len(impostor) - fmr))])
 
 

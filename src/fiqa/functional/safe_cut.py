@@ -87,6 +87,7 @@ def cut_curve(
     axis = evidence.scale if scale is None else scale
     if cuts is None:
         rows = np.unique(np.linspace(0, len(axis.worst) - 1, STEPS).round().astype(np.int64))
+        # The lowest quality too: the cut that keeps everything.
         cuts = np.unique(np.append(axis.worst[rows], axis.values[0]))
     held = [
         (float(cut), share)

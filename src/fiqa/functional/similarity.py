@@ -61,6 +61,7 @@ def pair_similarity(
     if len(pairs) and (pairs.min() < 0 or pairs.max() >= len(unit)):
         raise InputError(f"index must lie in 0..{len(unit) - 1}, got {pairs.min()}..{pairs.max()}.")
     result = np.empty(len(pairs), np.float32)
+    # Gathering all pairs at once would copy a vector as often as it is paired.
     for start in range(0, len(pairs), chunk):
         part = pairs[start : start + chunk]
         result[start : start + chunk] = np.einsum("pd,pd->p", unit[part[:, 0]], unit[part[:, 1]])

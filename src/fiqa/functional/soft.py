@@ -91,6 +91,7 @@ def marginals(joint: ArrayLike) -> dict[str, NDArray[np.floating]]:
     if values.size and values.min() < 0:
         raise InputError(f"joint must not be negative, got {values.min()}.")
     return {
+        # Axis 0 is the batch, which is kept as well.
         name: values.sum(axis=tuple(a for a in range(1, 7) if a != axis))
         for axis, name in enumerate(AXES, 1)
     }

@@ -66,6 +66,7 @@ def spread(score: ArrayLike) -> Spread:
     return Spread(
         float(high - low),
         float(values.std()),
+        # The sum is never positive; abs also makes -0.0 a 0.0.
         float(abs(np.sum(share * np.log(share)))),
         len(values),
     )

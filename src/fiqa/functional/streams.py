@@ -218,6 +218,7 @@ def _diagonal(
             bottom = min(top + _ROWS, stop)
             product = unit[top:bottom] @ unit[top:stop].T
             same = code[top:bottom, None] == code[None, top:stop]
+            # Above the diagonal only: each pair once, none with itself.
             yield product[np.triu(same if mated else ~same, 1)]
 
 

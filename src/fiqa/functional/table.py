@@ -160,6 +160,7 @@ def shown(value: object, digits: int | None = None) -> str:
     """
     if value is None:
         return "–"
+    # numpy's floats too: they would print with their type.
     if isinstance(value, float | np.floating):
         return f"{value:.4g}" if digits is None else f"{value:.{digits}f}"
     return f"{value:,}" if is_number(value) and abs(int(value)) >= 10_000 else str(value)  # type: ignore[call-overload]
@@ -181,6 +182,7 @@ def file_stem(name: str, names: Sequence[str]) -> str:
         "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in other)[:80]
         for other in names
     ]
+    # Only equal names before it count, so the first of them stays as it is.
     place = list(names).index(name)
     twin = safe[:place].count(safe[place])
     return f"{safe[place]}-{twin + 1}" if twin else safe[place]

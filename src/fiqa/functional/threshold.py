@@ -287,6 +287,7 @@ def typed_cut(cut: float, values: ArrayLike) -> str:
     kept, kept_single = data >= cut, single >= np.float32(cut)
     # 17 digits tell any two float64 apart.
     for digits in range(1, 18):
+        # Down, so that `cut` itself still reaches what is typed.
         text = _rounded_down(cut, digits)
         same = np.float32(text) == np.float32(cut) if narrow else float(text) == cut
         same = bool(same) and np.array_equal(data >= float(text), kept)
@@ -331,9 +332,9 @@ def _resampled(
     code, failed = scale.code[place:], scale.failed[place:]
     rows = []
     for weight in identity_weights(evidence.people, draws, level, seed):
-        each = weight[code]
-        total = each.sum()
-        error = float((each * failed).sum() / total) if total else float("nan")
+        times = weight[code]
+        total = times.sum()
+        error = float((times * failed).sum() / total) if total else float("nan")
         share = float(np.average(kept, weights=evidence.weights(weight)))
         rows.append((_plain_cut(evidence, weight, fnmr, coverage), share, error))
     drawn = np.array(rows)
@@ -373,6 +374,7 @@ def _hundred(
         raise InputError(f"hundred must be in 0..100, got {quality.min():g}..{quality.max():g}.")
     scale = evidence.scale_of(quality)
     integers = np.arange(101.0)
+    # An FNMR asks for the lowest integer that is good, a coverage for the highest.
     if fnmr is not None:
         good = [cut for cut in integers if scale.keeps(cut, fnmr)][:1]
     else:

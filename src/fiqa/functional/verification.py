@@ -104,6 +104,7 @@ def allowed_false_matches(count: int, fmr: float) -> int:
             f" {count}: {lowest}.",
             hint="give more non-mated pairs, or ask for a higher FMR",
         )
+    # The threshold is one of the similarities, the lowest at most.
     return min(allowed, count - 1)
 
 
@@ -345,6 +346,7 @@ def _best_threshold(score: NDArray[Any], same: NDArray[np.bool_]) -> float:
     """Returns the middle of the first gap between similarities where most decisions are right."""
     order = np.argsort(score, kind="stable")
     sorted_score = score[order].astype(np.float64)
+    # Raising the threshold past a mated pair loses a right decision, past another wins one.
     gain = np.concatenate([[0], np.cumsum(np.where(same[order], -1, 1))])
     # A threshold cannot part equal similarities, so only gaps between distinct ones count.
     usable = np.concatenate([[True], np.diff(sorted_score) > 0, [True]])

@@ -55,6 +55,7 @@ class Faces:
             "roll": ((n,), np.float32),
         }
         set_fields(self, crops=crops)
+        # None stays None: what is not known is not checked.
         for name, (shape, dtype) in shapes.items():
             value = getattr(self, name)
             if value is not None:
@@ -105,6 +106,7 @@ class Factors:
     reasons: Sequence[tuple[str, ...]]
 
     def __post_init__(self) -> None:
+        # In order too: `matrix` and every table have them in this one.
         if tuple(self.quality) != FACTORS:
             raise InputError(
                 f"Factors.quality must have the keys {', '.join(FACTORS)} in this order, got"

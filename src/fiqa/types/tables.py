@@ -67,6 +67,7 @@ class Manifest:
             )
             for key, value in text.items()
         }
+        # Unique first: a manifest has many rows and few statuses.
         for status in np.unique(filled["status"]):
             checks.choice(str(status), "status", STATUSES)
         extra = {
@@ -77,8 +78,8 @@ class Manifest:
 
     def __repr__(self) -> str:
         people = len(set(self.identity.tolist()) - {""})
-        of = f" of {people:,} identities" if people else ""
-        return f"Manifest({len(self):,} images{of}: {counts_line(self.status) or 'none'})"
+        owners = f" of {people:,} identities" if people else ""
+        return f"Manifest({len(self):,} images{owners}: {counts_line(self.status) or 'none'})"
 
     def _repr_html_(self) -> str:
         columns = ("id", "identity", "split", "status", "path")

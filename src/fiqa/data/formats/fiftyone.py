@@ -67,6 +67,7 @@ def cell(value: Any) -> str:
     >>> cell(None), cell(0.5), cell(["a", "b"])
     ('', '0.5', 'a;b')
     """
+    # NaN is the only value that differs from itself.
     if value is None or value != value:
         return ""
     return ";".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -109,6 +109,7 @@ def aggregate(
     )
     template = checks.array(template, "template", shape=(len(rows),), dtype=np.int64)
     media = checks.array(media, "media", shape=(len(rows),), dtype=np.int64)
+    # A group is the images of one medium in one template.
     groups, group, count = np.unique(
         np.stack([template, media], 1), axis=0, return_inverse=True, return_counts=True
     )

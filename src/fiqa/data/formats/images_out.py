@@ -65,6 +65,7 @@ def unpack(images: Iterable[tuple[str, bytes]], folder: str | os.PathLike[str]) 
                 identity,
                 "ok" if form else "unsupported_format" if content else "empty_file",
             )
+    # Once for all images, before the manifest may say that they are there.
     if hasattr(os, "sync"):
         os.sync()
     columns = [np.array(column, dtype=np.str_) for column in zip(*rows.values(), strict=True)] or [

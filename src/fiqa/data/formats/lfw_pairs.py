@@ -168,7 +168,7 @@ _Rows = list[tuple[str, str, bool]]
 
 def _named(lines: list[str], head: re.Match[str]) -> tuple[_Rows, NDArray[np.int64], int]:
     folds, size = (int(head[1]), int(head[2])) if head[2] else (1, int(head[1]))
-    body = [(at, line) for at, line in enumerate(lines[1:], 2) if line.strip()]
+    body = [(line_number, line) for line_number, line in enumerate(lines[1:], 2) if line.strip()]
     if len(body) != 2 * folds * size:
         raise ReadError(
             f"The list must hold {folds} x {2 * size} pairs as its first line says, got"
@@ -177,12 +177,16 @@ def _named(lines: list[str], head: re.Match[str]) -> tuple[_Rows, NDArray[np.int
         )
     rows: _Rows = []
     fold = []
-    for number, (at, line) in enumerate(body):
+    for number, (line_number, line) in enumerate(body):
         parts = line.split("\t") if "\t" in line else line.split()
+        # Each fold has its mated pairs first, then as many non-mated ones.
         mated = number % (2 * size) < size
         if len(parts) != (3 if mated else 4) or not (parts[1] + parts[-1].strip()).isdecimal():
             continue
-        names = _image(parts[0], parts[1], at), _image(parts[0 if mated else 2], parts[-1], at)
+        names = (
+            _image(parts[0], parts[1], line_number),
+            _image(parts[0 if mated else 2], parts[-1], line_number),
+        )
         rows.append((*names, mated))
         fold.append(number // (2 * size))
     return rows, np.array(fold, np.int64), len(body) - len(rows)
@@ -222,6 +226,7 @@ def _flat(lines: list[str]) -> tuple[_Rows, None, int]:
     rows: _Rows = []
     for start in range(0, len(body) - 1, 2):
         (first, label), (second, other) = (_flat_line(line) for line in body[start : start + 2])
+        # The number stands on both lines; a pair whose lines disagree is malformed.
         if label is not None and label == other:
             rows.append((first, second, label > 0))
     skipped = (len(body) + 1) // 2 - len(rows)

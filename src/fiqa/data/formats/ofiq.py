@@ -115,6 +115,7 @@ def parse(text: str) -> OfiqTable:
             "An OFIQ CSV must name each column once; this one does not.", status="corrupt"
         )
     width = len(header)
+    # One cell less is allowed: some versions end the header with `;` and not the rows.
     short = next((i for i, row in enumerate(rows) if len(row) < width - 1), None)
     if short is not None:
         raise ReadError(

@@ -150,6 +150,7 @@ class RecordFile:
         if start is None:
             return None
         first = self._record(0, self._payload(start)[0])
+        # Only the meta record has two labels and no image.
         if len(first.label) != 2 or first.content:
             return None
         end = float(first.label[0])
@@ -179,6 +180,7 @@ class RecordFile:
                 f"the record at byte {place} claims {already + length} bytes, at most {self._limit}"
                 " are read"
             )
+        # A record is padded to a multiple of 4 bytes.
         return (
             word >> _LENGTH_BITS,
             self._bytes(place + 8, length),
@@ -248,6 +250,7 @@ def write(path: str | os.PathLike[str], images: Iterable[tuple[int, bytes]]) -> 
     """
     payloads, ranges = _payloads(images)
     count = len(payloads)
+    # The ranges of the identities stand behind the images, one record each.
     bounds = [
         _HEADER.pack(2, 0.0, count + 1 + i, 0) + struct.pack("<2f", *span)
         for i, span in enumerate(ranges.values())
@@ -281,6 +284,7 @@ def _payloads(
 
 def _encode(payload: bytes) -> bytes:
     """Returns a payload as one record, cut wherever the magic stands at a multiple of 4."""
+    # Readers look for the magic at multiples of 4 only, as records are padded to 4.
     cuts = [i for i in _places(payload) if i % 4 == 0]
     starts, ends = [0, *(c + 4 for c in cuts)], [*cuts, len(payload)]
     out = bytearray()

@@ -98,6 +98,7 @@ class _Machine:
         return text
 
     def spend(self, count: int) -> None:
+        # One short text may be encoded again and again, so what is made is counted too.
         self.encoded += count
         if self.encoded > len(self.data):
             raise UnsafeFileError("The pickle makes more bytes than it holds.")
@@ -229,6 +230,7 @@ def _tuple(m: _Machine, count: int) -> None:
 
 def _long(m: _Machine, size: int) -> None:
     length = m.unsigned(size)
+    # A number of 64 bits needs 9 bytes at most.
     if length > 16:
         raise UnsafeFileError(f"A number must have at most 16 bytes, the file claims {length}.")
     m.stack.append(int.from_bytes(m.take(length), "little", signed=True))
@@ -236,6 +238,7 @@ def _long(m: _Machine, size: int) -> None:
 
 def _int(m: _Machine) -> None:
     text = m.number()
+    # Protocol 0 writes truth values as the numbers 00 and 01.
     m.stack.append({b"00": False, b"01": True}[text] if text in (b"00", b"01") else int(text))
 
 

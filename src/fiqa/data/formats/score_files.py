@@ -70,6 +70,7 @@ def read(path: str | os.PathLike[str], *, column: str | None = None) -> NamedSco
     if data[:1] == b"\x80" or where.lower().endswith(_PICKLES):
         return _from_pickle(data, where)
     text = text_of(data, where)
+    # -1 % (n + 1) is n: a text without a line break is its own first line.
     first = text[: text.find("\n") % (len(text) + 1)].strip("\r")
     fields = list(map(plain_name, cells(first)))
     if ofiq.is_header(first) and not set(fields) & set(VALUE_COLUMNS):
@@ -207,9 +208,9 @@ def _from_csv(text: str, where: str, column: str | None) -> NamedScores:
             f"{where!r} row {short} must have {len(header)} cells, got {len(rows[short])}.",
             status="corrupt",
         )
-    place, at = header.index(name), header.index(used)
-    values = [row[at] if at < len(row) else "" for row in rows[1:]]
-    return named_scores([row[place] for row in rows[1:]], values, where=where, column=used)
+    name_place, value_place = header.index(name), header.index(used)
+    values = [row[value_place] if value_place < len(row) else "" for row in rows[1:]]
+    return named_scores([row[name_place] for row in rows[1:]], values, where=where, column=used)
 
 
 def _from_lines(text: str, where: str) -> NamedScores:
@@ -238,6 +239,7 @@ def _split(line: str) -> tuple[str | None, str]:
 
     The path may hold spaces; the number follows the last space, tab or comma.
     """
+    # White space first: a comma separates only where no white space does.
     for parts in (line.rsplit(None, 1), line.rsplit(",", 1)):
         try:
             float(parts[-1])

@@ -42,6 +42,7 @@ def write(path: str | os.PathLike[str], samples: Iterable[Mapping[str, bytes]]) 
     count = 0
     with (
         atomic_path(path) as aside,
+        # The plainest form of tar, which every reader of WebDataset knows.
         tarfile.open(aside, "w", format=tarfile.USTAR_FORMAT) as archive,
     ):
         for count, sample in enumerate(samples, 1):

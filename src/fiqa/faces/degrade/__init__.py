@@ -108,6 +108,7 @@ web; a camera that watches a driver."""
 
 
 def _generator(seed: int, crop: NDArray[np.uint8], purpose: str) -> np.random.Generator:
+    # By the pixels and not by the place in the batch, so that a face is degraded alike anywhere.
     content = zlib.crc32(np.ascontiguousarray(crop).data)
     return np.random.default_rng(
         np.random.SeedSequence([seed, content, zlib.crc32(purpose.encode())])
@@ -153,6 +154,7 @@ def _table(faces: Faces, rows: list[Face], decided: set[str]) -> Faces:
     NaN.
     """
     values: dict[str, Any] = {"crops": np.stack([row.crop for row in rows]), "roll": faces.roll}
+    # After crops and landmarks, which are treated apart.
     for field in fields(Faces)[2:]:
         if field.name != "roll" and (
             getattr(faces, field.name) is not None or field.name in decided
@@ -254,6 +256,7 @@ def random_degradation(faces: Faces, preset: str, *, seed: int = 0) -> Faces:
         draws = _generator(seed, face.crop, preset).random((len(kinds), 2))
         for kind, (chance, strength) in zip(kinds, draws, strict=True):
             if chance < chances[kind.name] and strength > 0:
+                # Squared: mild more often than severe.
                 face = _apply(face, kind, float(strength**2), seed)
         rows.append(face)
     return _table(faces, rows, {field for kind in kinds for field in kind.decides})

@@ -90,6 +90,7 @@ def mask(face: Face, strength: float, rng: np.random.Generator) -> Face:
     # The sheet less its blurred self is bright along its border: a seam.
     rim = np.maximum(sheet - cv2.GaussianBlur(sheet, (0, 0), 3 * unit), 0)
     paint(canvas, lit, sheet)
+    # Seam, fold and lit edge: their weights are by eye.
     paint(canvas, 0.55 * lit, 0.55 * rim)
     for pleat in _PLEATS:
         paint(
@@ -141,6 +142,7 @@ def hand(face: Face, strength: float, rng: np.random.Generator) -> Face:
     tone = (light / light.mean())[..., None] * (_skin(face) * np.float32(rng.uniform(0.86, 1.0)))
     palm = cv2.GaussianBlur(_polygon(size, frame_points(face, place(_PALM))), (0, 0), 1.2 * unit)
     canvas = face.crop.astype(np.float32)
+    # A dark outline, the skin, a highlight; the palm comes last, over their ends.
     for finger, thickness in _FINGERS:
         line = frame_points(face, place(finger))
         paint(
@@ -160,6 +162,7 @@ def hand(face: Face, strength: float, rng: np.random.Generator) -> Face:
 
 def _lens(center: Floats, width: float) -> Floats:
     cos, sin = np.cos(_ANGLES), np.sin(_ANGLES)
+    # Powers below 1 make the ellipse a rounded rectangle.
     outline = np.column_stack(
         [np.sign(cos) * np.abs(cos) ** 0.6, 0.78 * np.sign(sin) * np.abs(sin) ** 0.7]
     )
@@ -179,6 +182,7 @@ def sunglasses(face: Face, strength: float, rng: np.random.Generator) -> Face:
     tint = rng.uniform((16, 14, 12), (34, 28, 30)).astype(np.float32)
     alpha = np.float32(strength**0.7)
     canvas = face.crop.astype(np.float32)
+    # Bridge and temples first, so that the lenses lie over them.
     bridge = [[38 + 0.7 * width, 49], [56, 46.5], [74 - 0.7 * width, 49]]
     for line in (bridge, [[38 - width, 50], [-8, 47]], [[74 + width, 50], [120, 47]]):
         paint(canvas, tint, alpha * _stroke(size, frame_points(face, np.array(line)), 3 * unit))

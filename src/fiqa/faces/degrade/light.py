@@ -26,6 +26,7 @@ def low_light(face: Face, strength: float, rng: np.random.Generator) -> Face:
         strength: in (0, 1].
         rng: its draws do not depend on the strength.
     """
+    # The noise is that of the sensor: it stays when the light goes.
     light = linear(face.crop) * np.float32(2.0 ** (-5 * strength))
     return replace(face, crop=encoded(sensor_noise(light, 0.002 * strength, 0.004 * strength, rng)))
 
@@ -64,6 +65,7 @@ def glare(face: Face, strength: float, rng: np.random.Generator) -> Face:
     centers = frame_points(
         face, _GLARE_PLACES[places] + rng.normal(0, 3, (2, 2)).astype(np.float32)
     )
+    # The veil: scattered light adds to all of the picture.
     light = linear(face.crop) + np.float32(0.10 * strength**2)
     for center, reach, angle in zip(centers, (0.11, 0.07), rng.uniform(-0.6, 0.6, 2), strict=True):
         width = size * reach * (0.4 + 0.9 * strength)
@@ -85,6 +87,7 @@ def side_light(face: Face, strength: float, rng: np.random.Generator) -> Face:
     sign = rng.choice((-1.0, 1.0))
     x, _ = grid(size)
     lit = 0.5 - 0.5 * np.tanh(sign * (x - face.points[2, 0]) / (0.18 * size))
+    # Fully lit is 1 stop more, not lit 6 stops less.
     stops = strength * (7 * lit - 6)
     return replace(
         face, crop=encoded(linear(face.crop) * np.exp2(stops, dtype=np.float32)[..., None])

@@ -39,6 +39,7 @@ def _move(face: Face, matrix: Floats, border: int) -> Face:
     size = face.crop.shape[:2]
     crop = cv2.warpAffine(face.crop, matrix, size, flags=cv2.INTER_LINEAR, borderMode=border)
     kept = face.inside.astype(np.uint8)
+    # Nearest: a mask has nothing between inside and outside.
     inside = cv2.warpAffine(kept, matrix, size, flags=cv2.INTER_NEAREST, borderMode=border) > 0
     points = face.points @ matrix[:, :2].T + matrix[:, 2]
     return replace(face, crop=crop, points=points.astype(np.float32), inside=inside)

@@ -43,6 +43,7 @@ def defocus(face: Face, strength: float, rng: np.random.Generator) -> Face:
         strength: in (0, 1].
         rng: its draws do not depend on the strength.
     """
+    # In linear light: a lens adds up light and not display levels.
     kernel = _antialiased_disc(0.08 * face.crop.shape[0] * strength)
     light = cv2.filter2D(linear(face.crop), -1, kernel, borderType=cv2.BORDER_REFLECT_101)
     return replace(face, crop=encoded(light))
@@ -108,6 +109,7 @@ def jpeg(face: Face, strength: float, rng: np.random.Generator) -> Face:
         strength: in (0, 1].
         rng: its draws do not depend on the strength.
     """
+    # JPEG shows little above quality 50, so the square hurries past it.
     quality = round(2 + 88 * (1 - strength) ** 2)
     _, file = cv2.imencode(
         ".jpg", cv2.cvtColor(face.crop, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality]
@@ -130,6 +132,7 @@ def low_resolution(face: Face, strength: float, rng: np.random.Generator) -> Fac
     size = face.crop.shape[0]
     small = max(2, round(size * 0.1**strength))
     tiny = cv2.resize(face.crop, (small, small), interpolation=cv2.INTER_AREA)
+    # fmin passes over NaN: an unknown distance is that of the crop.
     in_crop = float(np.hypot(*(face.points[1] - face.points[0])))
     return replace(
         face,

@@ -89,20 +89,20 @@ class DlibDetector:
             image if scale == 1.0 else cv2.resize(image, (width, height), interpolation=kind)
         )
         boxes, scores, _ = self._find.run(scaled, 0, self._min_score)
-        back = np.array([image.shape[1] / width, image.shape[0] / height])
+        factor = np.array([image.shape[1] / width, image.shape[0] / height])
         return [
-            self._detection(scaled, box, score, back)
+            self._detection(scaled, box, score, factor)
             for box, score in zip(boxes, scores, strict=True)
         ]
 
     def _detection(
-        self, scaled: NDArray[Any], box: Any, score: float, back: NDArray[np.float64]
+        self, scaled: NDArray[Any], box: Any, score: float, factor: NDArray[np.float64]
     ) -> Detection:
-        # The boxes and points are of the scaled image; `back` brings them to the image's pixels.
+        # The boxes and points are of the scaled image; `factor` brings them to the image's pixels.
         own = np.array([[p.x, p.y] for p in self._points(scaled, box).parts()], np.float64)
-        landmarks = transform_points(inverse(similarity_transform(own * back, POINTS)), TEMPLATE)
+        landmarks = transform_points(inverse(similarity_transform(own * factor, POINTS)), TEMPLATE)
         corner, size = np.array([box.left(), box.top()]), np.array([box.width(), box.height()])
-        place = np.concatenate([corner * back, size * back]).astype(np.float32)
+        place = np.concatenate([corner * factor, size * factor]).astype(np.float32)
         return Detection(place, landmarks.astype(np.float32), _confidence(score), "estimated")
 
 

@@ -101,8 +101,10 @@ class YuNet:
         rows: Any = self._net.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))[1]
         if rows is None:
             return []
-        back = np.array([image.shape[1] / width, image.shape[0] / height], np.float32)
-        return [_detection(row, back) for row in rows if row[14] >= confidence and _plausible(row)]
+        factor = np.array([image.shape[1] / width, image.shape[0] / height], np.float32)
+        return [
+            _detection(row, factor) for row in rows if row[14] >= confidence and _plausible(row)
+        ]
 
 
 def _plausible(row: NDArray[np.float32]) -> bool:
@@ -113,7 +115,7 @@ def _plausible(row: NDArray[np.float32]) -> bool:
     )
 
 
-def _detection(row: NDArray[np.float32], back: NDArray[np.float32]) -> Detection:
+def _detection(row: NDArray[np.float32], factor: NDArray[np.float32]) -> Detection:
     # OpenCV names the points by the person's side, right eye first; that is image-left first
-    box = (row[:4].reshape(2, 2) * back).ravel()
-    return Detection(box, row[4:14].reshape(5, 2) * back, float(min(row[14], 1.0)))
+    box = (row[:4].reshape(2, 2) * factor).ravel()
+    return Detection(box, row[4:14].reshape(5, 2) * factor, float(min(row[14], 1.0)))

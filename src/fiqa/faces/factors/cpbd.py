@@ -136,6 +136,7 @@ def _vertical_edges(dx: NDArray[np.int16], dy: NDArray[np.int16]) -> NDArray[np.
     edge[:, 1:] &= slope[:, 1:] >= slope[:, :-1]
     edge[:, :-1] &= slope[:, :-1] > slope[:, 1:]
     edge &= np.abs(dy) < _TAN_22 * slope
+    # The first and last column have no neighbor to be larger than.
     edge[:, [0, -1]] = False
     return edge
 

@@ -38,6 +38,7 @@ def measure(face: Planes) -> dict[str, float]:
     total = float(counts.sum())
     if total < 0.05 * np.count_nonzero(_OVAL):
         return dict.fromkeys(UNITS, float("nan"))
+    # One histogram gives all shares and percentiles.
     below = np.cumsum(counts) / total
     low, middle, high = np.searchsorted(below, (0.05, 0.5, 0.95))
     shines = max(_SHINES, int(middle) + _ABOVE)

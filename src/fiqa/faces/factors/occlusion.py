@@ -38,6 +38,7 @@ _BOXES = (
     cell_box((0, 1), 18, 8, down=-24),
 )
 _EYES, _MOUTH, _SIDES, _FACE, _CHEEKS, _FOREHEAD = (0, 1), 2, (3, 4), 5, 6, 7
+# A row for each region, so that all means are one matrix product.
 _MEMBERS = np.zeros((len(_BOXES), CELLS * CELLS))
 for _row, _box in zip(_MEMBERS, _BOXES, strict=True):
     _row[_box] = 1.0

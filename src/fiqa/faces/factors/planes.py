@@ -54,6 +54,7 @@ class Planes:
             crop = np.asarray(cv2.resize(crop, (SIZE, SIZE), interpolation=interpolation), np.uint8)
             inside = None if inside is None else _shrink(inside)
         if inside is not None and inside.all():
+            # The same object for every whole face: `partial` need not look at the pixels again.
             inside = _EVERYWHERE
         if grey is None:
             red, green, blue = cv2.split(crop)
@@ -103,6 +104,7 @@ class Planes:
         """(112,112) bool: inside the frame and not within two pixels of its edge."""
         if not self.partial:
             return _EVERYWHERE
+        # The filters reach one pixel beyond their own, and alignment mixes in another.
         return np.asarray(
             cv2.erode(np.asarray(self.inside, np.uint8), np.ones((5, 5), np.uint8)), bool
         )
@@ -122,6 +124,7 @@ class Planes:
     @cached_property
     def known_cells(self) -> NDArray[np.bool_] | None:
         """(784,) bool: the cell came from the frame; None when all did or it is not known."""
+        # One pixel near its middle stands for a cell.
         return self.core[1::4, 1::4].ravel() if self.partial else None
 
 

@@ -74,6 +74,7 @@ def _directions(
 
 def _unit(values: NDArray[np.float32]) -> NDArray[np.float64]:
     centered = values.astype(np.float64) - values.mean(dtype=np.float64)
+    # A constant has no pattern: it becomes 0 instead of NaN.
     return centered / max(float(np.sqrt(centered @ centered)), 1e-12)
 
 

@@ -43,6 +43,7 @@ def noise_sigma(face: Planes) -> float:
     place = int(np.searchsorted(counts, half))
     before = float(counts[place - 1]) if place else 0.0
     median = 0.5 * (place + (half - before) / max(float(counts[place]) - before, 1.0))
+    # 0.6745 is the median of |x| for a standard normal.
     return float(median) / (0.6745 * 6)
 
 
@@ -75,9 +76,9 @@ def _blockiness(face: Planes) -> float:
         cv2.reduce(across, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
         + cv2.reduce(down, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
     )
-    on = steps[_GRID].sum()
-    beside = (steps[_GRID - 1].sum() + steps[_GRID + 1].sum()) / 2
-    return float((on + _QUIET) / (beside + _QUIET))
+    on_grid = steps[_GRID].sum()
+    off_grid = (steps[_GRID - 1].sum() + steps[_GRID + 1].sum()) / 2
+    return float((on_grid + _QUIET) / (off_grid + _QUIET))
 
 
 _GRID = np.arange(7, SIZE - 2, 8)
