@@ -30,7 +30,7 @@ _LONGEST = 40
 """Characters of a profile's name that go into a note."""
 
 
-class _Way(NamedTuple):
+class _Conversion(NamedTuple):
     """What a profile asks for.
 
     Attributes:
@@ -54,17 +54,19 @@ def to_srgb(rgb: Pixels, profile: bytes | None) -> tuple[Pixels, tuple[str, ...]
     Returns:
         The pixels as they are where the profile is sRGB, is absent, or cannot be used.
     """
-    way = _way(profile) if profile else None
-    if way is None or (way.transform is None and way.mode != "CMYK"):
-        return rgb, (way.note,) if way and way.note else ()
-    if way.mode == "CMYK":
+    conversion = _conversion(profile) if profile else None
+    if conversion is None or (conversion.transform is None and conversion.mode != "CMYK"):
+        return rgb, (conversion.note,) if conversion and conversion.note else ()
+    if conversion.mode == "CMYK":
         return rgb, ("profile_ignored=of ink, not of light",)
     import PIL.Image
     import PIL.ImageCms
 
-    source = np.ascontiguousarray(rgb[..., 0] if way.mode == "L" else rgb)
+    source = np.ascontiguousarray(rgb[..., 0] if conversion.mode == "L" else rgb)
     picture = PIL.Image.fromarray(source)
-    return np.asarray(PIL.ImageCms.applyTransform(picture, way.transform)), _told(way)
+    return np.asarray(PIL.ImageCms.applyTransform(picture, conversion.transform)), _notes_of(
+        conversion
+    )
 
 
 def from_ink(picture: Any, profile: bytes | None) -> tuple[Pixels, tuple[str, ...]]:
@@ -76,17 +78,19 @@ def from_ink(picture: Any, profile: bytes | None) -> tuple[Pixels, tuple[str, ..
         picture: Pillow's picture of mode CMYK.
         profile: the ICC profile that the file embeds, None without any.
     """
-    way = _way(profile) if profile else None
-    if way is not None and way.mode == "CMYK" and way.transform is not None:
+    conversion = _conversion(profile) if profile else None
+    if conversion is not None and conversion.mode == "CMYK" and conversion.transform is not None:
         import PIL.ImageCms
 
-        return np.asarray(PIL.ImageCms.applyTransform(picture, way.transform)), _told(way)
+        return np.asarray(PIL.ImageCms.applyTransform(picture, conversion.transform)), _notes_of(
+            conversion
+        )
     plain = np.asarray(picture.convert("RGB"))
-    if way is None:
+    if conversion is None:
         return plain, ()
-    return plain, ("profile_ignored=of light, not of ink",) if way.mode in ("RGB", "L") else _told(
-        way
-    )
+    if conversion.mode in ("RGB", "L"):
+        return plain, ("profile_ignored=of light, not of ink",)
+    return plain, _notes_of(conversion)
 
 
 def untagged(info: Mapping[str, Any], data: bytes, form: str) -> tuple[str, ...]:
@@ -108,12 +112,12 @@ def untagged(info: Mapping[str, Any], data: bytes, form: str) -> tuple[str, ...]
     return (f"profile_ignored={color}",) if color else ()
 
 
-def _told(way: _Way) -> tuple[str, ...]:
-    return (way.note,) if way.note else ()
+def _notes_of(conversion: _Conversion) -> tuple[str, ...]:
+    return (conversion.note,) if conversion.note else ()
 
 
 @lru_cache(maxsize=32)
-def _way(profile: bytes) -> _Way:
+def _conversion(profile: bytes) -> _Conversion:
     """Returns what to do with a profile; the same bytes are judged once."""
     import io
 
@@ -127,7 +131,7 @@ def _way(profile: bytes) -> _Way:
         space = str(opened.profile.xcolor_space)
         mode = _MODES.get(space, "")
         if not mode:
-            return _Way("", None, f"profile_ignored=of {_plain(space)} samples")
+            return _Conversion("", None, f"profile_ignored=of {_plain(space)} samples")
         transform = cms.buildTransform(
             opened,
             cms.createProfile("sRGB"),
@@ -142,15 +146,15 @@ def _way(profile: bytes) -> _Way:
         name = _plain(cms.getProfileDescription(opened))
     # littleCMS refuses hostile bytes as OSError, PyCMSError, ValueError or TypeError
     except Exception:  # noqa: BLE001 - whatever a broken profile does, the picture is there
-        return _Way("", None, "profile_ignored=broken")
+        return _Conversion("", None, "profile_ignored=broken")
     # The grid begins with all zeros: no ink is white, no light is black.
     white, black = (0, -1) if mode == "CMYK" else (-1, 0)
     if int(moved[0, white].min()) - int(moved[0, black].max()) < _CONTRAST:
-        return _Way("", None, "profile_ignored=broken")
+        return _Conversion("", None, "profile_ignored=broken")
     plain = np.atleast_3d(grid).astype(np.int16)
     if mode != "CMYK" and np.abs(moved - plain).max() <= _NEAR:
-        return _Way(mode, None, None)
-    return _Way(mode, transform, f"profile_converted={name or 'unnamed'}")
+        return _Conversion(mode, None, None)
+    return _Conversion(mode, transform, f"profile_converted={name or 'unnamed'}")
 
 
 def _grid(mode: str) -> Pixels:

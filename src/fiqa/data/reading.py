@@ -86,12 +86,12 @@ def reading(path: PathLike) -> Iterator[None]:
     except Exception as error:
         refused = isinstance(error, OSError) and error.errno not in _NOTHING_THERE
         status = "unreadable" if refused else "corrupt"
-        raise ReadError(f"{where!r} cannot be read: {_told(error)}.", status=status) from error
+        raise ReadError(f"{where!r} cannot be read: {_summary(error)}.", status=status) from error
     except BaseException as error:
         if not _panic(error):
             raise
         raise ReadError(
-            f"{where!r} is damaged: its reader broke off ({_told(error)}).", status="corrupt"
+            f"{where!r} is damaged: its reader broke off ({_summary(error)}).", status="corrupt"
         ) from error
 
 
@@ -112,7 +112,7 @@ def _named(error: FiqaError, where: str) -> FiqaError:
     return error
 
 
-def _told(error: BaseException) -> str:
+def _summary(error: BaseException) -> str:
     """Returns the kind of an error and the first line of what it says."""
     text = str(error).strip().split("\n", 1)[0].rstrip(".")[:_SHOWN]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

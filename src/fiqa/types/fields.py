@@ -17,7 +17,7 @@ BoolArray = NDArray[np.bool_]
 
 
 def set_fields(noun: object, **values: Any) -> None:
-    """Puts checked values in the place of those that a frozen noun was made with.
+    """Sets fields of a frozen noun to values that have been checked.
 
     Args:
         noun: while it is being made.
