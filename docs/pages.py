@@ -31,7 +31,16 @@ ROOMS = (
     ),
     *("report", "diagnosis", "alignment", "embedding", "scoring", "labeling", "verbs"),
 )
-SINGLE = ("types", "errors", "checks", "extras", "progress", "privacy")
+SINGLE = (
+    "types.tables",
+    "types.faces",
+    "types.methods",
+    "errors",
+    "checks",
+    "extras",
+    "progress",
+    "privacy",
+)
 
 
 def on_files(files: Files, config: Any) -> Files:

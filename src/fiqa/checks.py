@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fiqa.errors import InputError, ShapeError, UnknownNameError
 
-__all__ = ["array", "choice", "crops", "finite", "ids", "in_range", "matrix", "unit_rows"]
+__all__ = ["array", "choice", "crops", "finite", "floats", "ids", "in_range", "matrix", "unit_rows"]
 
 
 def array(
@@ -42,20 +42,27 @@ def array(
             f"{name} must be an array of {np.dtype(dtype)}; it cannot be converted: {error}."
         ) from error
     lengths: dict[str, int] = {}
+    # A letter takes the first length that it meets and must find the same one again.
     fits = result.ndim == len(shape) and all(
-        lengths.setdefault(want, got) == got if isinstance(want, str) else want == got
-        for want, got in zip(shape, result.shape, strict=True)
+        lengths.setdefault(axis, length) == length if isinstance(axis, str) else axis == length
+        for axis, length in zip(shape, result.shape, strict=True)
     )
     if not fits:
-        wanted = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
-        raise ShapeError(f"{name} must have shape {wanted}, got {result.shape}.")
+        expected = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+        raise ShapeError(f"{name} must have shape {expected}, got {result.shape}.")
     return result
 
 
 def matrix(value: ArrayLike, name: str, *, rows: int | None = None) -> NDArray[Any]:
     """Returns (N,D) numbers as they are: nothing is copied, a memory map stays one.
 
-    Raises ShapeError (also for another N than `rows`).
+    Args:
+        value: anything numpy can read.
+        name: the parameter's name, for the message.
+        rows: the N that it must have; None is any.
+
+    Raises:
+        ShapeError: not two axes, or another N.
     """
     result = np.asanyarray(value)
     if result.ndim != 2 or rows not in (None, len(result)):
@@ -66,8 +73,15 @@ def matrix(value: ArrayLike, name: str, *, rows: int | None = None) -> NDArray[A
 
 
 def finite(value: NDArray[Any], name: str) -> NDArray[Any]:
-    """Returns `value` if it holds neither NaN nor infinity; raises InputError with their count
-    otherwise."""
+    """Returns an array that holds neither NaN nor infinity, as it is.
+
+    Args:
+        value: numbers of any shape.
+        name: the parameter's name, for the message.
+
+    Raises:
+        InputError: NaN or infinity; the message counts them.
+    """
     bad = int(value.size - np.count_nonzero(np.isfinite(value)))
     if bad:
         raise InputError(
@@ -77,8 +91,34 @@ def finite(value: NDArray[Any], name: str) -> NDArray[Any]:
     return value
 
 
+def floats(value: ArrayLike, name: str, *, shape: tuple[int | str, ...]) -> NDArray[Any]:
+    """Returns finite numbers in their own float type, whole numbers as float64.
+
+    Args:
+        value: anything numpy can read.
+        name: the parameter's name, for the message.
+        shape: as `array`.
+
+    Raises:
+        ShapeError: another shape.
+        InputError: NaN or infinity.
+    """
+    result = array(value, name, shape=shape)
+    return finite(result if result.dtype.kind == "f" else result.astype(np.float64), name)
+
+
 def ids(value: Iterable[Any], name: str, *, length: int | None = None) -> NDArray[np.str_]:
-    """Returns ids as a (N,) array of str, each at most once; raises ShapeError or InputError."""
+    """Returns ids as a (N,) array of str, each at most once.
+
+    Args:
+        value: the ids.
+        name: the parameter's name, for the message.
+        length: the N that there must be; None is any.
+
+    Raises:
+        ShapeError: not one axis, or another N.
+        InputError: an id that occurs twice.
+    """
     result = np.asarray(list(value) if not isinstance(value, np.ndarray) else value, dtype=np.str_)
     if result.ndim != 1 or (length is not None and len(result) != length):
         raise ShapeError(
@@ -93,11 +133,19 @@ def ids(value: Iterable[Any], name: str, *, length: int | None = None) -> NDArra
 
 
 def choice(value: str, name: str, options: Iterable[str]) -> str:
-    """Returns `value` if it is one of `options`; raises UnknownNameError with the closest one
-    otherwise."""
-    known = list(options)
-    if value not in known:
-        raise UnknownNameError(name, str(value), known)
+    """Returns a name that is one of the options, as it is.
+
+    Args:
+        value: the name.
+        name: the parameter's name, for the message.
+        options: what it may be.
+
+    Raises:
+        UnknownNameError: another name; the message says the closest option.
+    """
+    names = list(options)
+    if value not in names:
+        raise UnknownNameError(name, str(value), names)
     return value
 
 
@@ -110,8 +158,19 @@ def in_range(
     open_low: bool = False,
     open_high: bool = False,
 ) -> float:
-    """Returns `value` if it lies between `low` and `high`; raises InputError otherwise (also for
-    NaN)."""
+    """Returns a number that lies between two bounds, as it is.
+
+    Args:
+        value: the number.
+        name: the parameter's name, for the message.
+        low: the lower bound.
+        high: the upper bound.
+        open_low: the lower bound itself is out.
+        open_high: the upper bound itself is out.
+
+    Raises:
+        InputError: out of range, or NaN.
+    """
     inside = (value > low if open_low else value >= low) and (
         value < high if open_high else value <= high
     )
@@ -124,13 +183,16 @@ def in_range(
 
 
 def crops(value: ArrayLike, name: str = "crops", *, color: str = "RGB") -> NDArray[np.uint8]:
-    """Returns aligned crops as (N,S,S,3) uint8 RGB; raises ShapeError for anything else (floats are
-    not guessed at).
+    """Returns aligned crops as (N,S,S,3) uint8 RGB.
 
     Args:
         value: the crops.
         name: the parameter's name, for the message.
         color: the order of their channels, RGB or BGR (as OpenCV reads images).
+
+    Raises:
+        ShapeError: another shape or type; floats are not guessed at.
+        UnknownNameError: another order.
     """
     choice(color, "color", ("RGB", "BGR"))
     result = np.asarray(value)
@@ -145,10 +207,21 @@ def crops(value: ArrayLike, name: str = "crops", *, color: str = "RGB") -> NDArr
 
 
 def unit_rows(value: ArrayLike, name: str, *, tolerance: float = 1e-3) -> NDArray[np.float32]:
-    """Returns (N,D) float32 rows of unit length; raises when a row is not (NaN and zero rows are
-    not)."""
+    """Returns (N,D) float32 rows of unit length.
+
+    Args:
+        value: the rows.
+        name: the parameter's name, for the message.
+        tolerance: how far from 1 a length may be.
+
+    Raises:
+        ShapeError: not two axes.
+        InputError: a row of another length, NaN and zero rows among them.
+    """
     result = array(value, name, shape=("N", "D"), dtype=np.float32)
+    # Squares are summed in float64: in float32, long rows would fail for rounding alone.
     norms = np.sqrt(np.einsum("nd,nd->n", result, result, dtype=np.float64))
+    # Written so that NaN counts as bad.
     bad = int(np.count_nonzero(~(np.abs(norms - 1.0) <= tolerance)))
     if bad:
         raise InputError(

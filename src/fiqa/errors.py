@@ -4,16 +4,16 @@
     ├── InputError (ValueError)          a value breaks what the caller promised
     │   ├── ShapeError                   an array has another shape or dtype than it must
     │   └── UnknownNameError             a name that is in no table; carries the closest match
-    ├── ReadError (OSError)              a file cannot be read; `status` says why (see fiqa.vocabulary)
-    │   ├── UnsafeFileError              a file that could run code or exhaust memory, refused before it does
-    │   ├── ContentError (InputError)    a file that can be read and holds what it must not, or lacks what it must have
+    ├── ReadError (OSError)              a file cannot be read; `status` (fiqa.vocabulary) says why
+    │   ├── UnsafeFileError              a file that could run code or exhaust memory
+    │   ├── ContentError (InputError)    a file that holds what it must not, or lacks what it must
     │   │   ├── ContentShapeError (ShapeError)
     │   │   └── ContentNameError (UnknownNameError)
-    │   └── WeightsError                 a model file is absent, cannot be loaded, or is not the one its card describes
-    ├── WriteError (OSError)             a file cannot be written (disk full, permission); nothing is left behind
+    │   └── WeightsError                 a model file is absent, broken, or not what its card says
+    ├── WriteError (OSError)             a file cannot be written; nothing is left behind
     ├── DetectorError (RuntimeError)     no face detector can be used as asked
     ├── EvidenceError (ValueError)       the data cannot support the number that was asked for
-    ├── WorkerError (RuntimeError)       a worker process ended without an answer: a crash in native code, or killed for its memory
+    ├── WorkerError (RuntimeError)       a worker process ended without an answer
     └── MissingExtraError (ImportError)  an optional dependency is not installed
 
 An error says what must hold, what was given and, where there is one, a remedy on a line that starts
@@ -40,11 +40,17 @@ __all__ = [
     "UnsafeFileError",
     "WeightsError",
     "WorkerError",
+    "WriteError",
 ]
 
 
 class FiqaError(Exception):
-    """Base of all errors raised by fiqa. `hint` is the remedy, or None."""
+    """Base of all errors raised by fiqa.
+
+    Attributes:
+        message: what must hold and what was given.
+        hint: the remedy, or None.
+    """
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
@@ -55,6 +61,7 @@ class FiqaError(Exception):
         return f"{self.message}\n\nhint: {self.hint}" if self.hint else self.message
 
     def __reduce__(self) -> tuple[object, ...]:
+        # Errors come back from worker processes, and their constructors take different arguments.
         return _rebuild, (type(self), self.message), self.__dict__
 
 
@@ -77,27 +84,33 @@ class UnknownNameError(InputError):
     """A name that is in no table.
 
     The message lists the table's names and the hint the closest one.
+
+    Attributes:
+        closest: the closest name, None where none is close.
     """
 
-    def __init__(self, kind: str, given: str, known: Iterable[str]) -> None:
-        names = sorted(known)
-        close = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
+    def __init__(self, kind: str, name: str, options: Iterable[str]) -> None:
+        names = sorted(options)
+        close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
         super().__init__(
-            f"Unknown {kind} {given!r}; must be one of: {', '.join(names) or '(none)'}.",
+            f"Unknown {kind} {name!r}; must be one of: {', '.join(names) or '(none)'}.",
             hint=f"did you mean {close[0]!r}?" if close else None,
         )
         self.closest = close[0] if close else None
 
 
 class ReadError(FiqaError, OSError):
-    """A file cannot be read. `status` is the row status that tells why."""
+    """A file cannot be read.
+
+    Attributes:
+        status: the row status that tells why (fiqa.vocabulary.STATUSES).
+    """
 
     def __init__(
         self, message: str, *, status: str = "unreadable", hint: str | None = None
     ) -> None:
-        FiqaError.__init__(
-            self, message, hint=hint
-        )  # not super(): a kind of this may be a kind of another error too
+        # not super(): a kind of this may be a kind of another error too
+        FiqaError.__init__(self, message, hint=hint)
         self.status = status
 
 
@@ -106,8 +119,10 @@ class UnsafeFileError(ReadError):
 
 
 class ContentError(ReadError, InputError):
-    """A file that can be read and holds what it must not, or lacks what it must have: a column, a
-    number, a key."""
+    """A file that can be read and holds what it must not, or lacks what it must have.
+
+    That may be a column, a number, a key.
+    """
 
 
 class ContentShapeError(ContentError, ShapeError):
@@ -115,7 +130,11 @@ class ContentShapeError(ContentError, ShapeError):
 
 
 class ContentNameError(ContentError, UnknownNameError):
-    """A file that uses a name which is in no table. The hint is the closest one."""
+    """A file that uses a name which is in no table. The hint is the closest one.
+
+    Attributes:
+        closest: the closest name, None where none is close.
+    """
 
     closest: str | None = None
 
@@ -140,8 +159,10 @@ class EvidenceError(FiqaError, ValueError):
 
 
 class WorkerError(FiqaError, RuntimeError):
-    """A worker process ended without an answer: a crash in native code, or killed for its
-    memory."""
+    """A worker process ended without an answer.
+
+    It crashed in native code, or was killed for its memory.
+    """
 
 
 class MissingExtraError(FiqaError, ImportError):

@@ -11,7 +11,7 @@ __all__ = ["require"]
 
 
 def require(package: str, *, extra: str) -> ModuleType:
-    """Returns the imported module `package`, or raises an error with the line that installs it.
+    """Returns the imported module of an optional dependency.
 
     Args:
         package: import name, dotted names allowed (`"torch"`, `"transformers"`).

@@ -38,8 +38,12 @@ _late = False
 
 
 def keep_private(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Turns the telemetry of every package off, unless the user has set its variable; an empty one
-    counts as not set.
+    """Turns the telemetry of every package off, unless the user has set its variable.
+
+    An empty variable counts as not set.
+
+    Args:
+        environment: the variables.
 
     >>> variables = {"DO_NOT_TRACK": "0", "ORT_DISABLE_TELEMETRY": ""}
     >>> keep_private(variables)
@@ -76,8 +80,10 @@ def telemetry_line(version: str) -> str:
 
 
 def home() -> Path:
-    """Returns the folder of the user's model files: the environment variable FIQA_HOME, else
-    ~/.cache/fiqa. It may not exist yet."""
+    """Returns the folder of the user's model files; it may not exist yet.
+
+    It is the environment variable FIQA_HOME, else ~/.cache/fiqa.
+    """
     from pathlib import Path
 
     chosen = os.environ.get("FIQA_HOME")

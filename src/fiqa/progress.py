@@ -19,11 +19,11 @@ Item = TypeVar("Item")
 class Reporter:
     """Reports on a stream: one line that is written over on a terminal, else a line now and then.
 
+    A stage that ends within `every` seconds says nothing where there is no terminal.
+
     Args:
         stream: where to report; None is stderr.
         every: seconds between two lines; a terminal's line changes ten times a second at most.
-
-    A stage that ends within `every` seconds says nothing where there is no terminal.
     """
 
     def __init__(self, stream: TextIO | None = None, *, every: float = 5.0) -> None:
@@ -36,8 +36,13 @@ class Reporter:
         self._shown = 0
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        """Reports that `done` of `total` are done; a new stage, or fewer than before, begins
-        anew."""
+        """Reports how much is done; a new stage, or fewer than before, begins anew.
+
+        Args:
+            stage: what is being done.
+            done: how much of it.
+            total: of how much.
+        """
         now = time.monotonic()
         if stage != self._stage or done < self._offset:
             self._end_line()
@@ -52,8 +57,8 @@ class Reporter:
     def _write(self, stage: str, done: int, total: int, seconds: float) -> None:
         pace = (done - self._offset) / seconds if seconds > 0 else 0.0
         # "0 per second" would look like a standstill; slow work is told in seconds for one.
-        told = f"{pace:.0f} per second" if pace >= 1 else f"{1 / max(pace, 1e-9):.1f} s each"
-        text = f"{stage}: {done:,} of {total:,}" + (f", {told}" if done > self._offset else "")
+        pace_text = f"{pace:.0f} per second" if pace >= 1 else f"{1 / max(pace, 1e-9):.1f} s each"
+        text = f"{stage}: {done:,} of {total:,}" + (f", {pace_text}" if done > self._offset else "")
         if self._terminal:
             self._stream.write("\r" + text.ljust(self._shown))
             self._shown = len(text)
@@ -69,8 +74,11 @@ class Reporter:
 
 
 def teller(progress: Progress) -> Told:
-    """Returns what a verb calls: a Reporter for True, nothing for False, else the callable
-    itself."""
+    """Returns what a verb calls: a Reporter for True, nothing for False, else the callable itself.
+
+    Args:
+        progress: what the verb was given.
+    """
     if progress is True:
         return Reporter() if sys.stderr is not None else _silent
     return progress if callable(progress) else _silent
@@ -79,7 +87,14 @@ def teller(progress: Progress) -> Told:
 def counted(
     items: Iterable[Item], told: Told, stage: str, total: int, *, done: int = 0
 ) -> Iterator[Item]:
-    """Yields the items and tells after each how many of `total` are done; `done` were before.
+    """Yields the items and tells after each how many are done.
+
+    Args:
+        items: any.
+        told: called with (stage, done, total).
+        stage: what is being done.
+        total: how many items there will be, those before included.
+        done: how many were done before.
 
     >>> list(counted("ab", lambda *at: print(at), "read", 2))
     ('read', 1, 2)

@@ -22,7 +22,8 @@ SPY = """
 import sys
 
 def _seen(event, arguments):
-    if event in ("socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg", "socket.getaddrinfo"):
+    sends = ("connect", "bind", "sendto", "sendmsg", "getaddrinfo")
+    if event in ["socket." + name for name in sends]:
         where = arguments[0] if event == "socket.getaddrinfo" else arguments[1]
         with open({log!r}, "a") as file:
             file.write(f"{{event}} {{where!r}}\\n")

@@ -31,8 +31,18 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Job:
-    """One image to align: a row of a manifest, the folder `out`, the crop's `name` in it, without
-    suffix, and the `sha256` that the row knows."""
+    """One image to align.
+
+    Attributes:
+        id: of the image.
+        path: where it is.
+        identity: who is on it, "" when unknown.
+        split: as its row says.
+        status: as its row says; only "ok" is aligned.
+        out: the folder of the crops.
+        name: of the crop in it, without suffix.
+        sha256: that its row knows, "" when unknown.
+    """
 
     id: str
     path: str
@@ -48,6 +58,10 @@ def blank_row(job: Job, status: str) -> Row:
     """Returns the row of an image that gave no face: every column of the manifest, in order.
 
     Its path is that of the source.
+
+    Args:
+        job: the image.
+        status: why it gave no face.
     """
     return {
         "id": job.id,
@@ -76,7 +90,17 @@ class FaceAligning:
     """How photographs become crops, as an object that every process can load its own detector from.
 
     Attributes:
-        as the arguments of fiqa.align.
+        detector: one of fiqa.faces.detectors.NAMES.
+        faces: one of fiqa.faces.detection.POLICIES.
+        size: side of the crops in pixels, at least 16.
+        format: one of FORMATS.
+        weights: path of the detector's file, None where it finds its own.
+        limits: what an image may cost.
+        orientation: one of fiqa.faces.turns.ORIENTATIONS.
+
+    Raises:
+        UnknownNameError: a name that is not there.
+        InputError: a size under 16.
     """
 
     detector: str
@@ -100,8 +124,12 @@ class FaceAligning:
         return detector(self.detector, weights=self.weights)
 
     def __call__(self, batch: Sequence[Job]) -> list[list[Row]]:
-        """Writes the crops of each image and returns its rows, at least one each; `[]` loads the
-        detector and returns `[]`."""
+        """Writes the crops of each image and returns its rows, at least one each.
+
+        Args:
+            batch: the images; an empty one just loads the detector.
+        """
+        # Here and not at the first image, so that a detector which is not there fails at once.
         _ = self.finder
         return [self._rows(job) for job in batch]
 
@@ -114,24 +142,26 @@ class FaceAligning:
             return [blank_row(job, error.status)]
         except WriteError:
             raise
-        except Exception:  # noqa: BLE001 - whatever one image does to a decoder or detector, the others are still aligned
+        # whatever one image does to a decoder or detector, the others are still aligned
+        except Exception:  # noqa: BLE001
             _log.warning("%r failed", job.path, exc_info=True)
             return [blank_row(job, "failed")]
 
     def _aligned(self, job: Job, image: Image) -> list[Row]:
-        seen = view(self.finder, image.pixels, policy=self.faces, orientation=self.orientation)
-        status = seen.status
+        sight = view(self.finder, image.pixels, policy=self.faces, orientation=self.orientation)
+        status = sight.status
+        # Without a detector there was no search: the image itself is no crop.
         if status == "no_face" and self.detector == "none":
             status = "wrong_size"
         blank = blank_row(job, status) | {"source_sha256": image.sha256, "grey": image.grey}
-        blank["notes"] = ";".join((*image.notes, *seen.notes)) or None
+        blank["notes"] = ";".join((*image.notes, *sight.notes)) or None
         if self.detector != "none":
-            blank |= {"detector": self.finder.name, "turn": seen.turn}
+            blank |= {"detector": self.finder.name, "turn": sight.turn}
         if status != "ok":
             return [blank]
-        faces = faces_from(image, seen.faces, size=self.size, tilt=seen.tilt)
+        faces = faces_from(image, sight.faces, size=self.size, tilt=sight.tilt)
         return [
-            blank | self._write(job, faces, i, detection) for i, detection in enumerate(seen.faces)
+            blank | self._write(job, faces, i, detection) for i, detection in enumerate(sight.faces)
         ]
 
     def _write(self, job: Job, faces: Faces, i: int, detection: Detection) -> Row:
@@ -139,8 +169,8 @@ class FaceAligning:
         mark = f"#{i}" if i else ""
         path = f"{job.name}{mark}.{self.format}"
         write_image(os.path.join(job.out, path), faces.crops[i])
-        known = faces.take(slice(i, i + 1))
-        measured = detection.points == "measured" and known.landmarks is not None
+        face = faces.take(slice(i, i + 1))
+        measured = detection.points == "measured" and face.landmarks is not None
         return {
             "id": job.id + mark,
             "path": path,
@@ -148,11 +178,9 @@ class FaceAligning:
             "bbox": detection.box.tolist(),
             "confidence": detection.confidence,
             "landmarks": (
-                known.landmarks.ravel().tolist()
-                if measured and known.landmarks is not None
-                else None
+                face.landmarks.ravel().tolist() if measured and face.landmarks is not None else None
             ),
-            "inside": None if known.inside is None else float(known.inside.mean()),
-            "eye_distance": None if known.eye_distance is None else float(known.eye_distance[0]),
-            "roll": None if known.roll is None or self.detector == "none" else float(known.roll[0]),
+            "inside": None if face.inside is None else float(face.inside.mean()),
+            "eye_distance": None if face.eye_distance is None else float(face.eye_distance[0]),
+            "roll": None if face.roll is None or self.detector == "none" else float(face.roll[0]),
         }

@@ -53,7 +53,20 @@ def write_crops(
     force: bool = False,
     told: Told,
 ) -> Manifest:
-    """Writes the crop of every face below `out` and returns their manifest; see fiqa.align."""
+    """Writes the crop of every face and returns their manifest; see fiqa.align.
+
+    Args:
+        images: the rows to align.
+        aligning: how they become crops.
+        out: the folder of crops and manifest.
+        workers: processes; None is the default of fiqa.execute.local.
+        force: write again although nothing changed.
+        told: called with (stage, done, total).
+
+    Raises:
+        InputError: an output would be one of the inputs.
+        WriteError: the disk refused.
+    """
     if not len(images):
         return images
     table = Path(out) / MANIFEST
@@ -65,9 +78,8 @@ def write_crops(
     key = fingerprint(record)
     if not force and is_current(table, key):
         done = read_manifest(table)
-        if np.sum(done.status == "not_found") <= np.sum(
-            images.status == "not_found"
-        ):  # else crops were removed
+        # With more rows not found than images, crops were removed since.
+        if np.sum(done.status == "not_found") <= np.sum(images.status == "not_found"):
             return done
     _write(jobs, aligning, table, key, workers, told)
     write_sidecar(table, record)
@@ -90,6 +102,7 @@ def _write(
 
 def _distinct(row: Row, names: set[str]) -> Row:
     """Gives a further face (`id#1`, ...) another id where an image has that one."""
+    # Only further faces give way: an image's own id is kept.
     while row["face_index"] and row["id"] in names:
         row["id"] += "#"
     return row
@@ -100,29 +113,31 @@ def _died(job: Job) -> list[Row]:
 
 
 def _jobs(images: Manifest, out: Path) -> list[Job]:
-    """Returns every image with the file its crop goes to: `identity/name`, whatever identity and id
-    hold.
+    """Returns every image with the file its crop goes to: `identity/name`.
 
-    The name is the last part of the id. Names that meet (also on file systems that ignore case), or
-    that end as those of further faces do, get a hash.
+    The name is the last part of the id, whatever identity and id hold.
+
+    Names that meet (also on file systems that ignore case), or that end as those of further faces
+    do, get a hash.
     """
     folders = [_safe(identity) if identity else "" for identity in images.identity.tolist()]
-    names = [_safe(re.split(r"[/\\]", one)[-1]) for one in images.id.tolist()]
+    names = [_safe(re.split(r"[/\\]", image)[-1]) for image in images.id.tolist()]
     keys = [f"{folder}/{name}".casefold() for folder, name in zip(folders, names, strict=True)]
     times = Counter(keys)
     jobs = []
     hashes = images.columns.get("sha256", np.full(len(images), ""))
     for i, (folder, name) in enumerate(zip(folders, names, strict=True)):
-        one = str(images.id[i])
+        image = str(images.id[i])
+        # Further faces of `a` are a#1, a#2: an image of that name would meet them.
         if times[keys[i]] > 1 or re.search(r"#\d+$", name):
-            name = f"{name}-{_hash(one)}"
+            name = f"{name}-{_hash(image)}"
         about = (
             str(images.path[i]),
             str(images.identity[i]),
             str(images.split[i]),
             str(images.status[i]),
         )
-        jobs.append(Job(one, *about, str(out), os.path.join(folder, name), str(hashes[i] or "")))
+        jobs.append(Job(image, *about, str(out), os.path.join(folder, name), str(hashes[i] or "")))
     return jobs
 
 
@@ -141,8 +156,11 @@ def _crops(jobs: list[Job], out: Path, form: str) -> Iterator[str]:
 
 
 def _safe(name: str) -> str:
-    """Returns `name` as one harmless part of a path: no separator, no NUL, not hidden, not `..`, of
-    bounded length; changed names get a hash of the old one."""
+    """Returns `name` as one harmless part of a path.
+
+    It has no separator and no NUL, is not hidden, not `..`, and of bounded length; changed names
+    get a hash of the old one.
+    """
     safe = re.sub(r"[/\\\0]", "_", name)
     safe = re.sub(r"^\.+", "_", safe) or "_"
     if len(os.fsencode(safe)) > _LONGEST_NAME:
@@ -155,8 +173,10 @@ def _hash(text: str) -> str:
 
 
 def _record(images: Manifest, aligning: FaceAligning) -> dict[str, Any]:
-    """Returns what decides the crops, for the sidecar: settings, detector, its weights, and path,
-    size and time of every image."""
+    """Returns what decides the crops, for the sidecar.
+
+    That is settings, detector, its weights, and path, size and time of every image.
+    """
     settings = {
         name: value for name, value in asdict(aligning).items() if name != "limits"
     } | asdict(aligning.limits)

@@ -16,9 +16,10 @@ from fiqa.data.formats import fiftyone, imagefolder, ofiq, webdataset
 from fiqa.data.formats.source import read_bytes
 from fiqa.data.guard import guard_outputs
 from fiqa.data.headers import sniff
+from fiqa.data.nested import flatten
 from fiqa.data.quality import read_quality, write_quality
 from fiqa.data.reading import reader, reading
-from fiqa.data.tables import SUFFIXES, decode_text, flatten, read_table
+from fiqa.data.tables import SUFFIXES, decode_text, read_table
 from fiqa.errors import InputError, ReadError
 from fiqa.progress import Told, counted
 from fiqa.types import PathLike

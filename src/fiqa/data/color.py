@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqa.data import boxes, headers
+from fiqa.data import boxes, tiff
 
 __all__ = ["from_ink", "to_srgb", "untagged"]
 
@@ -24,12 +24,20 @@ profile differ by 2."""
 _CONTRAST = 64
 """Grey levels between the profile's white and its black; a profile with less is broken."""
 _GAMMA_SLACK = 0.03
+"""How far the gamma of a PNG may be from that of sRGB, 1 / 2.2."""
 _MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 _LONGEST = 40
+"""Characters of a profile's name that go into a note."""
 
 
-class _Way(NamedTuple):
-    """What a profile asks for: `transform` of Pillow (None: nothing to do), from `mode`; `note`."""
+class _Conversion(NamedTuple):
+    """What a profile asks for.
+
+    Attributes:
+        mode: Pillow's mode of the samples; "" where the profile cannot be used.
+        transform: of Pillow; None: nothing to do.
+        note: what to say of it, None where nothing.
+    """
 
     mode: str
     transform: Any
@@ -46,44 +54,57 @@ def to_srgb(rgb: Pixels, profile: bytes | None) -> tuple[Pixels, tuple[str, ...]
     Returns:
         The pixels as they are where the profile is sRGB, is absent, or cannot be used.
     """
-    way = _way(profile) if profile else None
-    if way is not None and way.mode == "CMYK":
+    conversion = _conversion(profile) if profile else None
+    if conversion is not None and conversion.mode == "CMYK":
         return rgb, ("profile_ignored=of ink, not of light",)
-    if way is None or way.transform is None:
-        return rgb, (way.note,) if way and way.note else ()
+    if conversion is None or conversion.transform is None:
+        return rgb, (conversion.note,) if conversion and conversion.note else ()
     import PIL.Image
     import PIL.ImageCms
 
-    source = np.ascontiguousarray(rgb[..., 0] if way.mode == "L" else rgb)
+    source = np.ascontiguousarray(rgb[..., 0] if conversion.mode == "L" else rgb)
     picture = PIL.Image.fromarray(source)
-    return np.asarray(PIL.ImageCms.applyTransform(picture, way.transform)), _told(way)
+    return np.asarray(PIL.ImageCms.applyTransform(picture, conversion.transform)), _notes_of(
+        conversion
+    )
 
 
 def from_ink(picture: Any, profile: bytes | None) -> tuple[Pixels, tuple[str, ...]]:
     """Returns a CMYK picture as (H,W,3) uint8 sRGB, and the notes on it.
 
     Without a profile of ink, or with a broken one, light is what the inks leave, (1 - C)(1 - K).
+
+    Args:
+        picture: Pillow's picture of mode CMYK.
+        profile: the ICC profile that the file embeds, None without any.
     """
-    way = _way(profile) if profile else None
-    if way is not None and way.mode == "CMYK" and way.transform is not None:
+    conversion = _conversion(profile) if profile else None
+    if conversion is not None and conversion.mode == "CMYK" and conversion.transform is not None:
         import PIL.ImageCms
 
-        return np.asarray(PIL.ImageCms.applyTransform(picture, way.transform)), _told(way)
+        return np.asarray(PIL.ImageCms.applyTransform(picture, conversion.transform)), _notes_of(
+            conversion
+        )
     plain = np.asarray(picture.convert("RGB"))
-    if way is None:
+    if conversion is None:
         return plain, ()
-    return plain, ("profile_ignored=of light, not of ink",) if way.mode in ("RGB", "L") else _told(
-        way
-    )
+    if conversion.mode in ("RGB", "L"):
+        return plain, ("profile_ignored=of light, not of ink",)
+    return plain, _notes_of(conversion)
 
 
 def untagged(info: Mapping[str, Any], data: bytes, form: str) -> tuple[str, ...]:
     """Returns a note where a file without a profile says by other means that it is not sRGB.
 
-    That are EXIF's Adobe RGB (cameras), the gamma of a PNG and the numbered color of an AVIF.
+    Such means are EXIF's Adobe RGB (cameras), the gamma of a PNG, the numbered color of an AVIF.
+
+    Args:
+        info: what Pillow knows of the file.
+        data: the file's bytes.
+        form: its format, as fiqa.data.headers.sniff names it.
     """
     exif, gamma = info.get("exif"), info.get("gamma")
-    if isinstance(exif, bytes) and headers.is_adobe_rgb(exif):
+    if isinstance(exif, bytes) and tiff.is_adobe_rgb(exif):
         return ("profile_ignored=Adobe RGB by EXIF",)
     if isinstance(gamma, float) and "srgb" not in info and abs(gamma - 1 / 2.2) > _GAMMA_SLACK:
         return (f"profile_ignored=gamma {gamma:.5g}",)
@@ -91,12 +112,12 @@ def untagged(info: Mapping[str, Any], data: bytes, form: str) -> tuple[str, ...]
     return (f"profile_ignored={color}",) if color else ()
 
 
-def _told(way: _Way) -> tuple[str, ...]:
-    return (way.note,) if way.note else ()
+def _notes_of(conversion: _Conversion) -> tuple[str, ...]:
+    return (conversion.note,) if conversion.note else ()
 
 
 @lru_cache(maxsize=32)
-def _way(profile: bytes) -> _Way:
+def _conversion(profile: bytes) -> _Conversion:
     """Returns what to do with a profile; the same bytes are judged once."""
     import io
 
@@ -110,7 +131,7 @@ def _way(profile: bytes) -> _Way:
         space = str(opened.profile.xcolor_space)  # pyright: ignore[reportAttributeAccessIssue]
         mode = _MODES.get(space, "")
         if not mode:
-            return _Way("", None, f"profile_ignored=of {_plain(space)} samples")
+            return _Conversion("", None, f"profile_ignored=of {_plain(space)} samples")
         transform = cms.buildTransform(
             opened,
             cms.createProfile("sRGB"),
@@ -124,20 +145,22 @@ def _way(profile: bytes) -> _Way:
         moved = np.asarray(cms.applyTransform(colors, transform), np.int16)
         name = _plain(cms.getProfileDescription(opened))
     # littleCMS refuses hostile bytes as OSError, PyCMSError, ValueError or TypeError
-    except Exception:  # noqa: BLE001 - whatever a broken profile does, the picture is still there
-        return _Way("", None, "profile_ignored=broken")
+    except Exception:  # noqa: BLE001 - whatever a broken profile does, the picture is there
+        return _Conversion("", None, "profile_ignored=broken")
+    # The grid begins with all zeros: no ink is white, no light is black.
     white, black = (0, -1) if mode == "CMYK" else (-1, 0)
     if int(moved[0, white].min()) - int(moved[0, black].max()) < _CONTRAST:
-        return _Way("", None, "profile_ignored=broken")
+        return _Conversion("", None, "profile_ignored=broken")
     plain = np.atleast_3d(grid).astype(np.int16)
     if mode != "CMYK" and np.abs(moved - plain).max() <= _NEAR:
-        return _Way(mode, None, None)
-    return _Way(mode, transform, f"profile_converted={name or 'unnamed'}")
+        return _Conversion(mode, None, None)
+    return _Conversion(mode, transform, f"profile_converted={name or 'unnamed'}")
 
 
 def _grid(mode: str) -> Pixels:
     """A row of colors that fills the space of `mode`, its first and last all zeros and all 255."""
     channels = len(mode) if mode != "L" else 1
+    # 17 greys, 216 colors or 81 mixes of ink: enough to see a profile move them.
     steps = np.linspace(0, 255, 17 if mode == "L" else 6 if mode == "RGB" else 3)
     mesh = np.stack(np.meshgrid(*[steps] * channels, indexing="ij"), axis=-1).round()
     row = mesh.astype(np.uint8).reshape(1, -1, channels)

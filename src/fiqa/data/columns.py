@@ -58,8 +58,10 @@ list."""
 
 TEXT = frozenset(
     (
-        "id", "id_a", "id_b", "path", "source", "identity", "split", "track", "status", "reasons", "level", "sha256", "source_sha256", "duplicate_of",
-        "detector", "notes", "model", "model_sha256", "preprocess", "format", "mode", "modality", "method", "template", "recognizer",
+        "id", "id_a", "id_b", "path", "source", "identity", "split", "track", "status", "reasons",
+        "level", "sha256", "source_sha256", "duplicate_of", "detector", "notes", "model",
+        "model_sha256", "preprocess", "format", "mode", "modality", "method", "template",
+        "recognizer",
     )
 )  # fmt: skip
 """Columns that are text whatever their cells look like (an identity may be named 007)."""
@@ -75,17 +77,22 @@ _TYPES: dict[str, pl.DataType] = {
 }
 _NAMES = frozenset(
     (
-        *TEXT, *_TYPES, "kind", "mated", "fold", "value", "vector", "norm", "measures", "chosen", "width",
-        "height", "bits", "frames", "bytes",
+        *TEXT, *_TYPES, "kind", "mated", "fold", "value", "vector", "norm", "measures", "chosen",
+        "width", "height", "bits", "frames", "bytes",
     )
 )  # fmt: skip
 _SURE = IDENTITY_LIKE[: IDENTITY_LIKE.index("name")]
+"""Names that can mean nothing else; the others are also of files, classes and accounts."""
 _HEAD = 1 << 16
+"""Bytes in which the first line of a text table must end."""
 _AROUND = " \t\r\n\v\f\u00a0\ufeff"
 
 
 def plain_name(name: str) -> str:
     """Returns a name as names are compared: without byte-order mark and spaces, in lower case.
+
+    Args:
+        name: as a file or a user spells it.
 
     >>> plain_name("\ufeffIdentity "), plain_name(" File_Name")
     ('identity', 'file_name')
@@ -94,8 +101,13 @@ def plain_name(name: str) -> str:
 
 
 def typed(column: pl.Series) -> pl.Series:
-    """Returns a column in the type that its name has in our tables where it does not show: no
-    value, only empty lists, a field without a number.
+    """Returns a column in the type that its name has in our tables where it does not show.
+
+    It does not show in a column without a value, with only empty lists, or with a field without a
+    number.
+
+    Args:
+        column: of a frame.
 
     >>> typed(pl.Series("score", [None])).dtype, typed(pl.Series("reasons", [[], []])).dtype
     (Float64, List(String))
@@ -135,6 +147,7 @@ def canonical(names: Sequence[str], where: str) -> list[str]:
     result = list(map(_ours, names))
     twice = next((k for k, name in enumerate(result) if name in result[:k]), None)
     if twice is None:
+        # polars has renamed a second column of one name before it comes here.
         repeated = {f"{name}_duplicated_0": k for k, name in enumerate(result)}
         twice = next((repeated[name] for name in result if name in repeated), None)
     if twice is not None:
@@ -149,30 +162,48 @@ def canonical(names: Sequence[str], where: str) -> list[str]:
 
 
 def delimiter_of(header: str | bytes, suffix: str = "") -> str:
-    r"""Returns what separates the cells below a header: the commonest of DELIMITERS outside quotes,
-    and a tab in a .tsv.
+    r"""Returns what separates the cells below a header: the commonest of DELIMITERS.
+
+    Those inside quotes do not count, and a .tsv has tabs.
+
+    Args:
+        header: the first line.
+        suffix: of the file, in lower case.
 
     >>> delimiter_of("path;score"), delimiter_of('"a;b",c'), delimiter_of("id\tvalue")
     (';', ',', '\t')
     """
     line = header.decode("utf-8", "replace") if isinstance(header, bytes) else header
+    # Every second piece of a line that is split at its quotes lies outside of them.
     outside = "".join(line.split('"')[::2])
     return "\t" if suffix == ".tsv" else max(DELIMITERS, key=outside.count)
 
 
 @reader
 def of_file(path: str | os.PathLike[str]) -> list[str]:
-    """Returns the names of the columns of a text table as `canonical` has them, from its first
-    line alone; columns may repeat. Raises ReadError where the file cannot be read."""
+    """Returns the names of the columns of a text table, from its first line alone.
+
+    They are spelled as `canonical` spells them, but columns may repeat.
+
+    Args:
+        path: the table.
+
+    Raises:
+        ReadError: the file cannot be read.
+    """
     where = os.fspath(path)
     with open_regular(path) as file:
-        line = utf8_of(file.read(_HEAD), where, whole=False).split(b"\n", 1)[0]
+        line = utf8_of(file.read(_HEAD), where, complete=False).split(b"\n", 1)[0]
     apart = delimiter_of(line, os.path.splitext(where)[1].lower())
     return list(map(_ours, cells(line.decode("utf-8", "replace"), apart)))
 
 
 def cells(header: str, delimiter: str | None = None) -> list[str]:
     """Returns the cells of a header line.
+
+    Args:
+        header: the line.
+        delimiter: what separates them; None finds out.
 
     >>> cells('\ufeff"path", Score')
     ['path', 'Score']
@@ -187,8 +218,10 @@ def cells(header: str, delimiter: str | None = None) -> list[str]:
 
 
 def identity_like(columns: Mapping[str, Any]) -> list[str]:
-    """Returns the columns that may be meant as `identity`: by their name, and (for `name`, `label`,
-    `class`, `user`) only where they repeat and are no fractions.
+    """Returns the columns that may be meant as `identity`, the likeliest first.
+
+    They are told by their name; `name`, `label`, `class` and `user` only where they repeat and are
+    no fractions.
 
     Args:
         columns: name -> values.
@@ -196,15 +229,16 @@ def identity_like(columns: Mapping[str, Any]) -> list[str]:
     >>> identity_like({"Person": ["a"], "name": ["x", "y"], "label": ["a", "a"]})
     ['Person', 'label']
     """
-    known = {}
+    ranks = {}
     for name, values in columns.items():
         plain = plain_name(name).replace(" ", "_").replace("-", "_")
         if plain in _SURE or (plain in IDENTITY_LIKE and _repeats(values)):
-            known[name] = IDENTITY_LIKE.index(plain)
-    return sorted(known, key=known.__getitem__)
+            ranks[name] = IDENTITY_LIKE.index(plain)
+    return sorted(ranks, key=ranks.__getitem__)
 
 
 def _repeats(values: Iterable[Any]) -> bool:
+    # People recur and file names do not; fractions are scores, lists are boxes.
     listed = [value for value in values if value not in (None, "")]
     if any(isinstance(value, (float, np.floating, list, dict)) for value in listed):
         return False
@@ -212,7 +246,12 @@ def _repeats(values: Iterable[Any]) -> bool:
 
 
 def identity_missing(columns: Sequence[str], where: str) -> InputError:
-    """Returns the error of a table without `identity` that has columns which may be meant."""
+    """Returns the error of a table without `identity` that has columns which may be meant.
+
+    Args:
+        columns: those that may be meant.
+        where: the file, for the message.
+    """
     return InputError(
         f"{where} must say who is on an image in a column `identity`; it has none, but "
         f"{', '.join(map(repr, columns))}.",
@@ -223,8 +262,9 @@ def identity_missing(columns: Sequence[str], where: str) -> InputError:
 
 
 def numbers(values: Any, column: str, ids: NDArray[np.str_], *, width: int = 0) -> list[Any]:
-    """Returns the cells of a column of numbers: floats, or tuples of `width` floats, None where
-    there is nothing.
+    """Returns the cells of a column of numbers, None where there is nothing.
+
+    A cell is a float, or a tuple of `width` floats.
 
     Args:
         values: (N,) cells, of any kind.
@@ -243,9 +283,9 @@ def numbers(values: Any, column: str, ids: NDArray[np.str_], *, width: int = 0) 
         try:
             result.append(_number(value, width))
         except (TypeError, ValueError, OverflowError):
-            wanted = f"{width} numbers" if width else "a number"
+            content = f"{width} numbers" if width else "a number"
             raise InputError(
-                f"Column {column!r} must hold {wanted} in each row, row {row + 1} "
+                f"Column {column!r} must hold {content} in each row, row {row + 1} "
                 f"({str(ids[row])!r}) has {str(value)[:60]!r}.",
                 hint="leave the cell empty where nothing is known, or drop the column",
             ) from None
@@ -253,7 +293,15 @@ def numbers(values: Any, column: str, ids: NDArray[np.str_], *, width: int = 0) 
 
 
 def measures(table: Mapping[str, Any], ids: NDArray[np.str_]) -> dict[str, list[Any]]:
-    """Returns those of MEASURES that a table has, as `numbers` does. Raises InputError as it."""
+    """Returns those of MEASURES that a table has, as `numbers` does.
+
+    Args:
+        table: name -> cells.
+        ids: (N,) of the rows, for the message.
+
+    Raises:
+        InputError: as `numbers`.
+    """
     return {
         name: numbers(table[name], name, ids, width=width)
         for name, width in MEASURES.items()
@@ -265,12 +313,13 @@ def _number(value: Any, width: int) -> Any:
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     if not width:
+        # A truth value is no measure, though Python would count with it.
         if isinstance(value, (bytes, bool, np.bool_)):
             raise TypeError
         return float(value)
     if isinstance(value, (str, bytes)):
         raise TypeError
-    listed = [np.nan if one is None else _number(one, 0) for one in value]
+    listed = [np.nan if cell is None else _number(cell, 0) for cell in value]
     if len(listed) != width or None in listed:
         raise ValueError
     return tuple(listed)

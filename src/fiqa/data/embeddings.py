@@ -39,13 +39,17 @@ __all__ = ["MappedEmbeddings", "map_embeddings", "read_embeddings", "write_embed
 
 _KEYS = ("id", "vector", "norm", "recognizer")
 _MOST_COMPRESSED = 100
+"""How many times its size a .npz may unpack to; real vectors hardly compress."""
 _SMALL = 1 << 24
+"""Bytes that are unpacked without asking how well they were compressed."""
 
 
 @reader
 def read_embeddings(path: str | os.PathLike[str] | Frame) -> Embeddings:
-    """Returns the embeddings in a .npz, .npy or .parquet file, or in a frame with the columns of
-    the last.
+    """Returns the embeddings in a .npz, .npy or .parquet file, or in a frame.
+
+    Args:
+        path: the file, or a frame of polars or pandas with the columns of a .parquet.
 
     Raises:
         UnknownNameError: another suffix.
@@ -71,8 +75,14 @@ def read_embeddings(path: str | os.PathLike[str] | Frame) -> Embeddings:
 
 @dataclass(frozen=True, eq=False)
 class MappedEmbeddings:
-    """Embeddings as they lie in a file: `id` (N,), `vector` (N,D) of any float type, not looked at
-    yet; `norm` (N,) or None; `recognizer`."""
+    """Embeddings as they lie in a file; the vectors are not looked at yet.
+
+    Attributes:
+        id: (N,) str.
+        vector: (N,D) of any float type.
+        norm: (N,) or None.
+        recognizer: its name.
+    """
 
     id: NDArray[np.str_]
     vector: NDArray[np.floating[Any]]
@@ -82,16 +92,23 @@ class MappedEmbeddings:
 
 @reader
 def map_embeddings(path: str | os.PathLike[str]) -> MappedEmbeddings:
-    """Returns the embeddings in a file without their vectors in memory where they are a .npy, for
-    those who read them block by block; other files are read.
+    """Returns the embeddings in a file, those of a .npy without their vectors in memory.
 
-    Raises: as read_embeddings, but the vectors of a .npy are not checked: they may be of any length
-    and hold NaN, and ids may repeat.
+    It is for those who read them block by block; other files are read. The vectors of a .npy are
+    not checked: they may be of any length and hold NaN, and ids may repeat.
+
+    Args:
+        path: the file.
+
+    Raises:
+        UnknownNameError, ReadError, UnsafeFileError, InputError, ShapeError: as read_embeddings.
     """
     file = Path(path)
     if file.suffix != ".npy" or not file.is_file():
-        known = read_embeddings(path)
-        return MappedEmbeddings(known.id, known.vector, known.norm, known.recognizer)
+        embeddings = read_embeddings(path)
+        return MappedEmbeddings(
+            embeddings.id, embeddings.vector, embeddings.norm, embeddings.recognizer
+        )
     table = _read_npy(file)
     vector = table["vector"]
     if vector.ndim != 2 or len(vector) != len(table["id"]) or vector.dtype.kind != "f":
@@ -106,8 +123,7 @@ def map_embeddings(path: str | os.PathLike[str]) -> MappedEmbeddings:
 def write_embeddings(
     embeddings: Embeddings, path: str | os.PathLike[str], *, half: bool = False
 ) -> Path:
-    """Writes embeddings whole or not at all, in the format that the suffix says, and returns the
-    path.
+    """Writes embeddings whole or not at all, and returns the path.
 
     Args:
         embeddings: what to write.
@@ -136,6 +152,7 @@ def _normalized(table: Mapping[str, Any], name: str) -> Embeddings:
     if stored.dtype.kind != "f":
         raise ShapeError(f"vector of {name} must be floating point, got {stored.dtype}.")
     vector = stored.astype(np.float32, copy=False)
+    # Rows that overflow are named below as bad ones, not warned of.
     with np.errstate(over="ignore", invalid="ignore"):
         length = np.sqrt(np.einsum("nd,nd->n", vector, vector, dtype=np.float64))
     bad = ~(np.isfinite(length) & (length > 0))
@@ -154,6 +171,7 @@ def _normalized(table: Mapping[str, Any], name: str) -> Embeddings:
             recognizer,
         )
     if stored.dtype != np.float32:
+        # float16 has three digits, so stored unit vectors are of unit length only to about 1e-3.
         checks.unit_rows(vector, f"vector of {name}", tolerance=1e-2)
         vector = (vector / length[:, None]).astype(np.float32)
     return Embeddings(ids, vector, np.asarray(table["norm"]), recognizer)
@@ -177,15 +195,18 @@ def _read_npz(file: Path) -> dict[str, Any]:
             return {key: members[key] for key in members.files}
     except ReadError:
         raise
-    except Exception as error:  # zipfile, zlib and numpy's reader of headers meet damage with a dozen kinds of errors
+    # zipfile, zlib and numpy's reader of headers meet damage with a dozen kinds of errors
+    except Exception as error:
         raise ReadError(
             f"{file} must be a .npz of plain arrays, it cannot be read: {error}.", status="corrupt"
         ) from error
 
 
 def _check_npz(file: Path) -> None:
-    """Refuses, from the headers alone, members that hold objects, that lie about their size, or
-    that unpack to far more than the file."""
+    """Refuses members that hold objects, lie about their size, or unpack to far too much.
+
+    The headers alone are read.
+    """
     with zipfile.ZipFile(file) as archive:
         total = sum(member.file_size for member in archive.infolist())
         if total > _SMALL and total > _MOST_COMPRESSED * file.stat().st_size:
@@ -203,15 +224,15 @@ def _check_npz(file: Path) -> None:
                     else np.lib.format.read_array_header_2_0
                 )
                 shape, _, dtype = header(stream)
-                at = stream.tell()
+                start = stream.tell()
             if dtype.hasobject:
                 raise UnsafeFileError(
                     f"{file} must hold plain arrays, {member.filename} holds Python objects, which"
                     " could run code."
                 )
-            if math.prod(shape) * dtype.itemsize != member.file_size - at:
+            if math.prod(shape) * dtype.itemsize != member.file_size - start:
                 raise ValueError(
-                    f"{member.filename} says shape {shape} and has {member.file_size - at} bytes"
+                    f"{member.filename} says shape {shape} and has {member.file_size - start} bytes"
                 )
 
 
@@ -220,6 +241,7 @@ def _read_npy(file: Path) -> dict[str, Any]:
     try:
         vector = np.lib.format.open_memmap(file, mode="r")
     except Exception as error:  # numpy reads the header as Python: tokenize's errors too
+        # numpy's own words: an array of objects cannot be mapped.
         if "object" in str(error).lower():
             raise UnsafeFileError(
                 f"{file} must hold a plain array, it holds Python objects, which could run code."
@@ -312,6 +334,7 @@ def _write_npy(embeddings: Embeddings, file: Path, vector: NDArray[Any]) -> None
             hint="write .npz, which holds any id",
         )
     ids, meta = _beside(file)
+    # The vectors come last: where they are, their ids are there too.
     with atomic_path(ids) as aside:
         aside.write_bytes(
             "".join(f"{name}\n" for name in embeddings.id).encode("utf-8", "surrogateescape")

@@ -33,6 +33,9 @@ class Frame(Protocol):
 def is_frame(source: object) -> TypeGuard[Frame]:
     """Tells whether something is a table in memory.
 
+    Args:
+        source: anything.
+
     >>> is_frame(pl.DataFrame({"id": ["a"]})), is_frame({"id": ["a"]}), is_frame("scores.csv")
     (True, False, False)
     """
@@ -45,6 +48,9 @@ def columns_of(frame: Frame) -> dict[str, list[Any] | pl.Series]:
 
     A named index of pandas is a column too.
 
+    Args:
+        frame: of polars or pandas.
+
     Raises:
         ShapeError: a column of another length than the frame.
     """
@@ -56,16 +62,17 @@ def columns_of(frame: Frame) -> dict[str, list[Any] | pl.Series]:
     index_to_columns = getattr(frame, "reset_index", None)
     if named and index_to_columns is not None:
         frame = index_to_columns()
-    found: dict[str, list[Any] | pl.Series] = {}
+    table: dict[str, list[Any] | pl.Series] = {}
     for name in frame.columns:
         values = [None if _missing(value) else _plain(value) for value in frame[name].tolist()]
         if len(values) != len(frame):
             raise ShapeError(f"Column {name!r} must have {len(frame)} values, got {len(values)}.")
-        found[str(name)] = values
-    return found
+        table[str(name)] = values
+    return table
 
 
 def _missing(value: Any) -> bool:
+    # By the names of their types, so that pandas need not be there.
     return (
         value is None
         or type(value).__name__ in ("NAType", "NaTType")
@@ -78,34 +85,39 @@ def _plain(value: Any) -> Any:
 
 
 def series(name: str, values: list[Any]) -> pl.Series:
-    """Returns plain values as a column; whole numbers among fractions are fractions, what has no
-    common type is text."""
+    """Returns plain values as a column of one type.
+
+    Whole numbers among fractions are fractions; what has no common type is text.
+
+    Args:
+        name: of the column.
+        values: plain Python values.
+    """
     try:
         return pl.Series(name, values, dtype=_kind(values), strict=True)
-    except (
-        TypeError,
-        OverflowError,
-        pl.exceptions.PolarsError,
-    ):  # a whole number of more than 64 bits, whole numbers among floats in a list
+    # a whole number of more than 64 bits, or whole numbers among floats in a list
+    except (TypeError, OverflowError, pl.exceptions.PolarsError):
         return pl.Series(name, values, strict=False)
 
 
 def _kind(values: Iterable[Any]) -> Any:
-    """The polars type that holds all of these plain values, None where polars has to find out;
-    told, it builds nested columns many times faster."""
-    known = [value for value in values if value is not None]
-    kinds = set(map(type, known))
+    """The polars type that holds all of these values, None where polars has to find out.
+
+    Told the type, polars builds nested columns many times faster.
+    """
+    present = [value for value in values if value is not None]
+    kinds = set(map(type, present))
     if kinds <= {int, float} and kinds:
         return pl.Float64 if float in kinds else pl.Int64
     if kinds == {str}:
         return pl.String
     if kinds and kinds <= {list, tuple}:
-        inner = _kind(chain.from_iterable(known))
+        inner = _kind(chain.from_iterable(present))
         return inner and pl.List(inner)
     if kinds == {dict}:
         fields = {
-            name: _kind(value.get(name) for value in known)
-            for name in dict.fromkeys(chain.from_iterable(known))
+            name: _kind(value.get(name) for value in present)
+            for name in dict.fromkeys(chain.from_iterable(present))
         }
         return pl.Struct(fields) if fields and all(fields.values()) else None
     return None

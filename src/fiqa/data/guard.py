@@ -23,8 +23,7 @@ def guard_outputs(
     beside: Iterable[PathLike] = (),
     own: bool = True,
 ) -> None:
-    """Refuses outputs that would be written over inputs, under whatever names, before anything is
-    written.
+    """Refuses outputs that would be written over inputs, before anything is written.
 
     Names, symbolic links and hard links of one file are one file. With an output goes its sidecar
     (`OUT.json`), and whatever lies in `OUT.parts/`, which is removed; with an input go its sidecar,
@@ -89,31 +88,32 @@ def _with(path: str) -> Iterator[str]:
         yield from (f"{stem}.ids.txt", f"{stem}.meta.npz")
 
 
-def _paths(given: Any) -> Iterator[str]:
+def _paths(argument: Any) -> Iterator[str]:
     """The paths in what a verb was given."""
-    if isinstance(given, os.PathLike):
-        yield os.fspath(given)
-    elif isinstance(given, str):
-        yield given
-        name, mark, file = given.partition("=")
+    if isinstance(argument, os.PathLike):
+        yield os.fspath(argument)
+    elif isinstance(argument, str):
+        yield argument
+        # An option may be NAME=FILE; a path may hold an equals sign as well.
+        name, mark, file = argument.partition("=")
         if mark and name and file:
             yield file
-    elif isinstance(given, Manifest):
-        yield from given.path.tolist()
-    elif isinstance(given, Mapping):
-        for value in given.values():
+    elif isinstance(argument, Manifest):
+        yield from argument.path.tolist()
+    elif isinstance(argument, Mapping):
+        for value in argument.values():
             yield from _paths(value)
-    elif isinstance(given, list | tuple | set | frozenset):
-        for value in given:
+    elif isinstance(argument, list | tuple | set | frozenset):
+        for value in argument:
             yield from _paths(value)
 
 
 def _file(path: PathLike) -> File | None:
     try:
-        seen = os.stat(path)
+        state = os.stat(path)
     except (OSError, ValueError):
         return None
-    return seen.st_dev, seen.st_ino
+    return state.st_dev, state.st_ino
 
 
 def _holder(path: str, folders: Mapping[File, PathLike]) -> PathLike | None:

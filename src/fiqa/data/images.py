@@ -12,8 +12,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import threading
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,9 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqa import checks
-from fiqa.data import headers
+from fiqa.data import headers, tiff
+from fiqa.data.quiet import quiet
 from fiqa.data.reading import read_at_most, reading
-from fiqa.data.refused import refused
+from fiqa.data.refused import need_avif, refused
 from fiqa.data.samples import UnsupportedModeError, bits_of, looks_grey, to_rgb
 from fiqa.data.store import atomic_path, open_regular
 from fiqa.errors import ReadError, ShapeError, UnsafeFileError
@@ -53,8 +52,12 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Limits:
-    """What an image may cost: `max_pixels` width times height (at most 178,956,970, where Pillow
-    itself refuses), `max_bytes` of the file."""
+    """What an image may cost.
+
+    Attributes:
+        max_pixels: width times height, at most 178,956,970, where Pillow itself refuses.
+        max_bytes: of the file.
+    """
 
     max_pixels: int = 40_000_000
     max_bytes: int = 64 * 2**20
@@ -66,9 +69,19 @@ class Limits:
 
 @dataclass(frozen=True)
 class Header:
-    """What is known before decoding: upright `width` and `height`, `grey` (True: one channel; None:
-    decoding will tell), `format`, Pillow's `mode`, declared `bits` per channel, `frames`, `sha256`,
-    EXIF `orientation`."""
+    """What is known of an image before decoding.
+
+    Attributes:
+        width: pixels from left to right, upright.
+        height: pixels from top to bottom, upright.
+        grey: True: one channel; None: decoding will tell.
+        format: one of FORMATS.
+        mode: Pillow's name of the layout.
+        bits: per channel, as declared.
+        frames: above 1 is animated, or many pages.
+        sha256: of the file's bytes.
+        orientation: the EXIF value 1..8.
+    """
 
     width: int
     height: int
@@ -85,12 +98,18 @@ class Header:
 class Image:
     """One decoded image.
 
-    `pixels` (H,W,3) uint8 RGB, upright; `grey` True where it has no color (one channel, or three
-    that agree, as near infrared saved as RGB); `format`, `mode` and `bits` (per channel) as the
-    file declares them; `frames` above 1 means animated or many pages, and these are the first one's
-    pixels; `sha256` of the file's bytes; `orientation` the EXIF value 1..8 that has been applied;
-    `notes` on what was converted or had to be guessed: codes of fiqa.vocabulary.NOTES, `code` or
-    `code=detail`.
+    Attributes:
+        pixels: (H,W,3) uint8 RGB, upright.
+        grey: True where it has no color: one channel, or three that agree, as near infrared saved
+            as RGB.
+        format: as the file declares it.
+        mode: Pillow's name of the layout.
+        bits: per channel, as declared.
+        frames: above 1 is animated, or many pages; these are the first one's pixels.
+        sha256: of the file's bytes.
+        orientation: the EXIF value 1..8 that has been applied.
+        notes: on what was converted or had to be guessed: codes of fiqa.vocabulary.NOTES, `code` or
+            `code=detail`.
     """
 
     pixels: Pixels
@@ -119,6 +138,10 @@ def read_image(path: str | os.PathLike[str], *, limits: Limits | None = None) ->
 
     Never blocks on a FIFO, never warns.
 
+    Args:
+        path: the file.
+        limits: what the image may cost; None is the default.
+
     Raises:
         ReadError: with `.status` not_found, unreadable, empty_file, too_large, unsupported_format,
             truncated or corrupt.
@@ -129,6 +152,10 @@ def read_image(path: str | os.PathLike[str], *, limits: Limits | None = None) ->
 
 def decode_image(data: bytes, *, limits: Limits | None = None) -> Image:
     """Returns the image encoded in `data`.
+
+    Args:
+        data: the file's bytes.
+        limits: what the image may cost; None is the default.
 
     Raises:
         ReadError: with `.status` empty_file, too_large, unsupported_format, truncated or corrupt;
@@ -154,14 +181,20 @@ def decode_image(data: bytes, *, limits: Limits | None = None) -> Image:
             header.bits,
             header.frames,
             header.sha256,
+            # A PNG may tell it only when loaded; a TIFF was turned by Pillow already.
             max(turn, header.orientation),
             notes,
         )
 
 
 def decode_header(data: bytes, *, limits: Limits | None = None) -> Header:
-    """Returns what the encoded image in `data` says of itself, without decoding pixels, so damage
-    behind the header goes unseen.
+    """Returns what an encoded image says of itself, without decoding pixels.
+
+    Damage behind the header goes unseen.
+
+    Args:
+        data: the file's bytes.
+        limits: what the image may cost; None is the default.
 
     Raises:
         ReadError: as decode_image.
@@ -202,11 +235,16 @@ def write_image(path: str | os.PathLike[str], pixels: Pixels, *, quality: int = 
 
 
 def upright(pixels: Pixels, orientation: int) -> Pixels:
-    """Returns `pixels` (H,W,C) turned as EXIF `orientation` 1..8 says, contiguous.
+    """Returns pixels turned as their EXIF orientation says, contiguous.
+
+    Args:
+        pixels: (H,W,C).
+        orientation: 1..8.
 
     >>> upright(np.arange(6, dtype=np.uint8).reshape(2, 3, 1), 6)[..., 0].tolist()
     [[3, 0], [4, 1], [5, 2]]
     """
+    # 5 to 8 are mirrored at the diagonal first.
     if orientation in (5, 6, 7, 8):
         pixels = pixels.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
@@ -217,8 +255,11 @@ def upright(pixels: Pixels, orientation: int) -> Pixels:
 
 
 def read_bytes(path: str | os.PathLike[str], *, limits: Limits | None = None) -> bytes:
-    """Returns the bytes of a regular file, at most `limits.max_bytes` of them; opens without
-    blocking, so a FIFO is refused at once.
+    """Returns the bytes of a regular file; a FIFO is refused at once and never waited for.
+
+    Args:
+        path: the file.
+        limits: it may have at most their max_bytes; None is the default.
 
     Raises:
         ReadError: not_found, unreadable (permission, a folder, a FIFO, a socket, a device, a broken
@@ -231,6 +272,7 @@ def read_bytes(path: str | os.PathLike[str], *, limits: Limits | None = None) ->
         if size > most:
             raise _too_large(f"{name!r} must have at most {most} bytes, got {size}")
         try:
+            # One byte more than allowed tells a file that grows.
             data = read_at_most(file, most + 1)
         except OSError as error:
             raise ReadError(f"{name!r} cannot be read: {error}.", status="unreadable") from error
@@ -247,35 +289,12 @@ def _too_large(message: str) -> UnsafeFileError:
     )
 
 
-class _Quiet:
-    """Silences Pillow's warnings while any thread decodes; the filters return when the last one has
-    left (catch_warnings alone is not safe in threads)."""
-
-    def __init__(self) -> None:
-        self.lock, self.depth, self.saved = threading.Lock(), 0, warnings.catch_warnings()
-
-    def __enter__(self) -> None:
-        with self.lock:
-            self.depth += 1
-            if self.depth == 1:
-                self.saved = warnings.catch_warnings()
-                self.saved.__enter__()
-                warnings.filterwarnings("ignore", module=r"PIL\.")
-
-    def __exit__(self, *_: object) -> None:
-        with self.lock:
-            self.depth -= 1
-            if self.depth == 0:
-                self.saved.__exit__(None, None, None)
-
-
-_quiet = _Quiet()
-
-
 @contextmanager
 def _opened(data: bytes, limits: Limits) -> Iterator[tuple[Any, Header]]:
-    """Yields Pillow's lazy picture and its header; any exception on the way, in the body too,
-    becomes a ReadError."""
+    """Yields Pillow's lazy picture and its header.
+
+    Any exception on the way, in the body too, becomes a ReadError.
+    """
     import PIL.Image
 
     if not data:
@@ -288,12 +307,12 @@ def _opened(data: bytes, limits: Limits) -> Iterator[tuple[Any, Header]]:
         raise ReadError(f"{named[0]}.", status="unsupported_format", hint=named[1])
     if form is None:
         message = "The bytes must be an image of a known format."
-        raise ReadError(message, status="unsupported_format", hint=_known())
+        raise ReadError(message, status="unsupported_format", hint=_formats())
     if form == "AVIF":
-        _need_avif()
+        need_avif()
     try:
         headers.guard(data, form, max_pixels=limits.max_pixels)
-        with _quiet, PIL.Image.open(io.BytesIO(data), formats=[form]) as picture:
+        with quiet, PIL.Image.open(io.BytesIO(data), formats=[form]) as picture:
             width, height = picture.size
             if width * height > limits.max_pixels:
                 raise _too_large(
@@ -309,25 +328,8 @@ def _opened(data: bytes, limits: Limits) -> Iterator[tuple[Any, Header]]:
         raise _refusal(error, data, form) from error
 
 
-def _known() -> str:
+def _formats() -> str:
     return f"formats: {', '.join(FORMATS)}"
-
-
-def _need_avif() -> None:
-    import PIL
-
-    try:
-        from PIL import AvifImagePlugin
-
-        readable = AvifImagePlugin.SUPPORTED
-    except ImportError:
-        readable = False
-    if not readable:
-        raise ReadError(
-            f"This is an AVIF image, and Pillow {PIL.__version__} reads none here.",
-            status="unsupported_format",
-            hint="pip install --upgrade 'pillow>=11.3'",
-        )
 
 
 def _refusal(error: Exception, data: bytes, form: str) -> ReadError:
@@ -345,8 +347,9 @@ def _refusal(error: Exception, data: bytes, form: str) -> ReadError:
         return ReadError(
             f"This kind of {form} cannot be decoded: {text}.",
             status="unsupported_format",
-            hint=_known(),
+            hint=_formats(),
         )
+    # A decoder that breaks off does not say why: the file's own sizes may tell that it was cut.
     if "truncated" in text.lower() or headers.ends_early(data, form):
         return ReadError(f"The {form} file ends before the image does: {text}.", status="truncated")
     return ReadError(f"The {form} file cannot be decoded: {text}.", status="corrupt")
@@ -355,9 +358,8 @@ def _refusal(error: Exception, data: bytes, form: str) -> ReadError:
 def _header(picture: Any, data: bytes, form: str) -> Header:
     width, height = picture.size
     if form == "TIFF":
-        turn = headers.orientation(
-            data
-        )  # Pillow swaps width and height, and turns the pixels, by itself
+        # Pillow swaps width and height, and turns the pixels, by itself
+        turn = tiff.orientation(data)
     else:
         turn = _orientation(picture, 1)
         width, height = (height, width) if turn >= 5 else (width, height)
@@ -375,7 +377,6 @@ def _header(picture: Any, data: bytes, form: str) -> Header:
 
 
 def _orientation(picture: Any, default: int) -> int:
-    exif = picture.info.get(
-        "exif"
-    )  # in a PNG it may stand behind the pixels, and appear only when they have been loaded
-    return headers.orientation(exif) if isinstance(exif, bytes) else default
+    # in a PNG it may stand behind the pixels, and appear only when they have been loaded
+    exif = picture.info.get("exif")
+    return tiff.orientation(exif) if isinstance(exif, bytes) else default

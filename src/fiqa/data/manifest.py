@@ -17,61 +17,22 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqa.data import columns, headers
+from fiqa.data import columns
+from fiqa.data.folders import walk
 from fiqa.data.formats.source import read_text
 from fiqa.data.frames import Frame, is_frame
 from fiqa.data.places import placed
 from fiqa.data.reading import reader
-from fiqa.data.store import open_regular
 from fiqa.errors import InputError, ReadError
 from fiqa.types import Manifest, PathLike
 
-__all__ = ["FOLDERS", "IMAGE_SUFFIXES", "find", "read_manifest", "to_frame", "write_manifest"]
-
-IMAGE_SUFFIXES = frozenset(
-    (
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".mpo",
-        ".png",
-        ".webp",
-        ".bmp",
-        ".gif",
-        ".tif",
-        ".tiff",
-        ".ppm",
-        ".pgm",
-        ".pbm",
-        ".pnm",
-        ".jp2",
-        ".j2k",
-        ".avif",
-        ".heic",
-        ".heif",
-        ".jxl",
-        ".nef",
-        ".dng",
-        ".arw",
-        ".cr2",
-        ".cr3",
-        ".raf",
-        ".orf",
-        ".rw2",
-        ".pef",
-    )
-)
-"""Suffixes that make a file of a folder a row.
-
-Those after AVIF are not decoded: they become rows that say so, and are not passed over in silence.
-"""
+__all__ = ["FOLDERS", "find", "read_manifest", "to_frame", "write_manifest"]
 
 FOLDERS = "the folder of each path"
 """Where identities come from that no column says."""
@@ -82,7 +43,16 @@ _FIXED = ("id", "path", "identity", "split", "status")
 _log = logging.getLogger(__name__)
 
 
-class _Found(NamedTuple):
+class _File(NamedTuple):
+    """A file that was named or found.
+
+    Attributes:
+        path: where it is.
+        relative: its path as ids tell it.
+        identity: who is on it, "" where nobody said.
+        status: from fiqa.vocabulary.STATUSES.
+    """
+
     path: str
     relative: str
     identity: str
@@ -90,8 +60,9 @@ class _Found(NamedTuple):
 
 
 def find(paths: PathLike | Frame | Sequence[PathLike]) -> Manifest:
-    """Returns the images that `paths` name, one row each; nothing is decoded, and a path that leads
-    nowhere is a row with status not_found.
+    """Returns the images that `paths` name, one row each; nothing is decoded.
+
+    A path that leads nowhere is a row with status not_found.
 
     Args:
         paths: one or more of: image file, folder, list file (.txt), manifest (.csv, .jsonl,
@@ -103,22 +74,22 @@ def find(paths: PathLike | Frame | Sequence[PathLike]) -> Manifest:
     """
     if is_frame(paths):
         return read_manifest(paths)
-    given = (
+    listed = (
         [paths]
         if isinstance(paths, (str, os.PathLike))
         else list(cast("Sequence[PathLike]", paths))
     )
-    if not given:
+    if not listed:
         raise InputError("paths must hold at least one path, got none.")
-    wrong = next((one for one in given if not isinstance(one, (str, os.PathLike))), None)
+    wrong = next((path for path in listed if not isinstance(path, (str, os.PathLike))), None)
     if wrong is not None:
         raise InputError(
             f"paths must be paths or a frame, got {type(wrong).__name__}.",
             hint="crops in memory: fiqa.load().score(crops)",
         )
     pieces: list[Manifest] = []
-    files: list[_Found] = []
-    for path in (os.fspath(each) for each in given):
+    files: list[_File] = []
+    for path in (os.fspath(name) for name in listed):
         suffix = os.path.splitext(path)[1].lower()
         if os.path.isdir(path):
             files += _tree(path)
@@ -133,7 +104,7 @@ def find(paths: PathLike | Frame | Sequence[PathLike]) -> Manifest:
     return pieces[0] if len(pieces) == 1 else _joined(pieces)
 
 
-def _manifest(files: Sequence[_Found]) -> Manifest:
+def _manifest(files: Sequence[_File]) -> Manifest:
     return Manifest(
         _ids([f.relative for f in files]),
         _text(f.path for f in files),
@@ -151,74 +122,34 @@ def _text(values: Iterable[str]) -> NDArray[np.str_]:
 def _ids(relative: Sequence[str]) -> NDArray[np.str_]:
     stems = [os.path.splitext(path)[0] if os.path.splitext(path)[0] else path for path in relative]
     times = Counter(stems)
+    # a.jpg and a.png would both be `a`: they keep their suffixes.
     names = [path if times[stem] > 1 else stem for stem, path in zip(stems, relative, strict=True)]
-    seen: Counter[str] = Counter()
+    uses: Counter[str] = Counter()
     taken = set(names)
     for row, name in enumerate(names):
-        seen[name] += 1
-        if seen[name] > 1:
-            fresh = f"{name}#{seen[name]}"
+        uses[name] += 1
+        if uses[name] > 1:
+            fresh = f"{name}#{uses[name]}"
             while fresh in taken:
-                seen[name] += 1
-                fresh = f"{name}#{seen[name]}"
+                uses[name] += 1
+                fresh = f"{name}#{uses[name]}"
             taken.add(fresh)
             names[row] = fresh
     return _text(names)
 
 
-def _tree(folder: str) -> list[_Found]:
-    found: list[_Found] = []
+def _tree(folder: str) -> list[_File]:
+    files: list[_File] = []
     passed = 0
-    for path, status in _walk(folder, set()):
+    for path, status in walk(folder):
         if not status:
             passed += 1
             continue
         relative = os.path.relpath(path, folder)
-        found.append(_Found(path, relative, os.path.basename(os.path.dirname(relative)), status))
+        files.append(_File(path, relative, os.path.basename(os.path.dirname(relative)), status))
     if passed:
         _log.info("%s: %d files that are not images were passed over", folder, passed)
-    return found
-
-
-def _walk(folder: str, above: set[tuple[int, int]]) -> Iterator[tuple[str, str]]:
-    """Yields (path, status) in sorted order: ok for an image, "" for another file, unreadable for a
-    folder that cannot be listed.
-
-    A folder reached again on one way down (a loop of links) is not entered twice.
-    """
-    try:
-        info = os.stat(folder)
-        entries = sorted(os.scandir(folder), key=lambda entry: os.fsencode(entry.name))
-    except OSError:
-        yield folder, "unreadable"
-        return
-    key = (info.st_dev, info.st_ino)
-    if key in above:
-        return
-    for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        if _is_folder(entry):
-            yield from _walk(entry.path, above | {key})
-        elif os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES or _holds_image(entry):
-            yield entry.path, "ok"
-        else:
-            yield entry.path, ""
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:
-        return False
-
-
-def _holds_image(entry: os.DirEntry[str]) -> bool:
-    try:
-        with open_regular(entry.path) as file:
-            return headers.sniff(file.read(16)) is not None
-    except OSError:
-        return False
+    return files
 
 
 @reader
@@ -226,6 +157,7 @@ def _lines(path: str) -> list[str]:
     try:
         text = read_text(path)
     except ReadError as error:
+        # A list without lines names no image, which is no error.
         if error.status != "empty_file":
             raise
         text = ""
@@ -242,19 +174,20 @@ def _refuse_cells(names: Sequence[str], paths: Sequence[str], where: str) -> Non
         return
     for name in names[:8]:
         for apart in columns.DELIMITERS:
-            cell, found, _ = name.partition(apart)
-            if found and os.path.lexists(placed([cell.strip(' "')], where)[0]):
+            cell, mark, _ = name.partition(apart)
+            if mark and os.path.lexists(placed([cell.strip(' "')], where)[0]):
                 raise InputError(
                     f"{where!r} must have one path a line, got {name[:80]!r}.",
                     hint="a table of paths and more is a .csv with a header: path,identity",
                 )
 
 
-def _named(paths: Sequence[str]) -> list[_Found]:
+def _named(paths: Sequence[str]) -> list[_File]:
     parents = [os.path.basename(os.path.dirname(path)) for path in paths]
+    # Images of one folder say nothing of who is on them: its name is no identity.
     shaped = len(set(parents)) > 1
     return [
-        _Found(
+        _File(
             path,
             os.path.join(parent, os.path.basename(path)),
             parent if shaped else "",
@@ -273,14 +206,16 @@ def _status(path: str) -> str:
 
 @reader
 def read_manifest(source: PathLike | Frame) -> Manifest:
-    """Returns the manifest in a .csv, .tsv, .jsonl or .parquet table, or in a frame of polars or
-    pandas.
+    """Returns the manifest in a .csv, .tsv, .jsonl or .parquet table, or in a frame.
 
     The column `path` must be there; `id`, `identity`, `split` and `status` are taken where they
     are, any other becomes a column (missing numbers are NaN, or 0 in columns of counts; missing
     text is ""). A row whose file is gone gets status not_found. Without `identity` it is the folder
     of the path, unless another column may be meant (`person`, `subject`, ...): then it is empty,
     and a warning names that column.
+
+    Args:
+        source: the table, or a frame of polars or pandas.
 
     Raises:
         ReadError: not readable as a table.
@@ -296,29 +231,29 @@ def read_manifest(source: PathLike | Frame) -> Manifest:
             "A manifest must have a column 'path', got the columns"
             f" {', '.join(frame.columns) or '(none)'}."
         )
-    known = {name: _column(frame[name]) for name in frame.columns}
-    hashes = known["sha256"].tolist() if "sha256" in known else []
-    places = placed(known.pop("path").tolist(), where, sha256=hashes)
+    table = {name: _column(frame[name]) for name in frame.columns}
+    hashes = table["sha256"].tolist() if "sha256" in table else []
+    places = placed(table.pop("path").tolist(), where, sha256=hashes)
     named = _named(places)
-    said = known.pop("status", _text("ok" for _ in places))
+    statuses = table.pop("status", _text("ok" for _ in places))
     status = _text(
         now.status if was in ("ok", "") else was
-        for was, now in zip(said.tolist(), named, strict=True)
+        for was, now in zip(statuses.tolist(), named, strict=True)
     )
-    ids = known.pop("id") if "id" in known else _ids([f.relative for f in named])
-    identity, origin = _identity(known, named, os.path.basename(where) or "the frame")
-    split = known.pop("split") if "split" in known else _text("" for _ in places)
-    columns.measures(known, ids)
-    return Manifest(ids, _text(places), identity, split, status, known, origin)
+    ids = table.pop("id") if "id" in table else _ids([f.relative for f in named])
+    identity, origin = _identity(table, named, os.path.basename(where) or "the frame")
+    split = table.pop("split") if "split" in table else _text("" for _ in places)
+    columns.measures(table, ids)
+    return Manifest(ids, _text(places), identity, split, status, table, origin)
 
 
 def _identity(
-    known: dict[str, NDArray[Any]], named: Sequence[_Found], where: str
+    table: dict[str, NDArray[Any]], named: Sequence[_File], where: str
 ) -> tuple[NDArray[np.str_], str]:
-    """Returns identities and where they come from; takes the column out of `known`."""
-    if "identity" in known:
-        return known.pop("identity"), f"column identity of {where}"
-    meant = columns.identity_like(known)
+    """Returns identities and where they come from; takes the column out of `table`."""
+    if "identity" in table:
+        return table.pop("identity"), f"column identity of {where}"
+    meant = columns.identity_like(table)
     if meant:
         _log.warning("%s", columns.identity_missing(meant, where))
         return _text("" for _ in named), ""
@@ -327,8 +262,10 @@ def _identity(
 
 
 def _column(series: Any) -> NDArray[Any]:
-    """A table's column as an array: text decoded, lists as objects, missing numbers 0 (whole) or
-    NaN, missing text ""."""
+    """A table's column as an array: text decoded, lists as objects.
+
+    Missing numbers are 0 (whole) or NaN, missing text is "".
+    """
     import polars as pl
 
     from fiqa.data.columns import TEXT, typed
@@ -351,9 +288,15 @@ def _column(series: Any) -> NDArray[Any]:
 
 
 def write_manifest(manifest: Manifest, path: PathLike) -> None:
-    """Writes a manifest as .parquet, .csv or .jsonl by suffix; read_manifest takes it back.
+    """Writes a manifest by the suffix of its path; read_manifest takes it back.
 
-    Raises WriteError, UnknownNameError.
+    Args:
+        manifest: what to write.
+        path: .parquet, .csv or .jsonl.
+
+    Raises:
+        UnknownNameError: another suffix.
+        WriteError: the disk refused.
     """
     from fiqa.data.tables import write_table
 
@@ -361,14 +304,19 @@ def write_manifest(manifest: Manifest, path: PathLike) -> None:
 
 
 def to_frame(manifest: Manifest) -> Any:
-    """Returns a manifest as a polars frame, text encoded (see fiqa.data.tables); a count of 0
-    (width, height, bits, frames) is missing there."""
+    """Returns a manifest as a polars frame, text encoded (see fiqa.data.tables).
+
+    A count of 0 (width, height, bits, frames) is missing there.
+
+    Args:
+        manifest: any.
+    """
     import polars as pl
 
     from fiqa.data.columns import typed
     from fiqa.data.tables import encode_text
 
-    every = {name: getattr(manifest, name) for name in _FIXED} | dict(manifest.columns)
+    arrays = {name: getattr(manifest, name) for name in _FIXED} | dict(manifest.columns)
     frame = pl.DataFrame(
         [
             (
@@ -376,7 +324,7 @@ def to_frame(manifest: Manifest) -> Any:
                 if values.dtype.kind == "U"
                 else typed(pl.Series(name, values.tolist() if values.dtype.kind == "O" else values))
             )
-            for name, values in every.items()
+            for name, values in arrays.items()
         ]
     )
     counts = [name for name in _NULL_FOR_ZERO if name in frame.columns]
@@ -386,8 +334,11 @@ def to_frame(manifest: Manifest) -> Any:
 
 
 def _joined(pieces: Sequence[Manifest]) -> Manifest:
-    """One manifest of many: columns that all have, in the order given; ids that clash are an error
-    of the caller's."""
+    """One manifest of many: columns that all have, in the order of their pieces.
+
+    Ids that clash are an error of the caller's.
+    """
+    # A column that a piece lacks would need values that nobody gave.
     shared = [name for name in pieces[0].columns if all(name in piece.columns for piece in pieces)]
     fixed: dict[str, Any] = {
         name: np.concatenate([getattr(piece, name) for piece in pieces]) for name in _FIXED

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqa import checks
-from fiqa.data.manifest import IMAGE_SUFFIXES
+from fiqa.data.folders import IMAGE_SUFFIXES
 from fiqa.errors import InputError
 
 __all__ = ["Match", "better_match", "find_ids", "strangers"]
@@ -39,13 +39,15 @@ def find_ids(names: Iterable[str], ids: Iterable[str], *, match: Match = "id") -
         UnknownNameError: another `match`.
         InputError: a name that fits two ids.
 
-    >>> find_ids(["p\\a.png", "p/c.png"], ["p/a", "p/b"]).tolist(), find_ids(["x/b.png"], ["p/a", "p/b"], match="stem").tolist()
-    ([0, -1], [1])
+    >>> find_ids(["p\\a.png", "p/c.png"], ["p/a", "p/b"]).tolist()
+    [0, -1]
+    >>> find_ids(["x/b.png"], ["p/a", "p/b"], match="stem").tolist()
+    [1]
     """
     checks.choice(match, "match", get_args(Match))
-    known = checks.ids(ids, "ids").tolist()
-    exact = {name: row for row, name in enumerate(known)}
-    keys = [_key(name, match) for name in known]
+    ours = checks.ids(ids, "ids").tolist()
+    exact = {name: row for row, name in enumerate(ours)}
+    keys = [_key(name, match) for name in ours]
     loose = {key: row for row, key in enumerate(keys)}
     times = Counter(keys)
     result = []
@@ -64,8 +66,7 @@ def find_ids(names: Iterable[str], ids: Iterable[str], *, match: Match = "id") -
 
 
 def strangers(names: Iterable[str], ids: Iterable[str], *, what: str, match: Match = "id") -> str:
-    """Returns what to say where names do not find ids: two of each side, and the `match` that would
-    find more of them.
+    """Returns what to say where names do not find ids: two of each side, and what would help.
 
     Args:
         names: (N,) names of one file.
@@ -82,8 +83,12 @@ def strangers(names: Iterable[str], ids: Iterable[str], *, what: str, match: Mat
 
 
 def better_match(names: Iterable[str], ids: Iterable[str], *, match: Match = "id") -> str:
-    """Returns the `match` that finds more ids than the one that has been tried, in words; "" where
-    none does.
+    """Returns the `match` that finds more ids than the one tried, in words, "" where none does.
+
+    Args:
+        names: (N,) names of one file.
+        ids: (M,) unique ids.
+        match: the rule that has been tried.
 
     >>> better_match(["x/a.png"], ["p/a"])
     '--match stem finds 1 of 1'
@@ -107,12 +112,13 @@ def _count(names: list[str], ids: list[str], rule: Match) -> int:
         place = find_ids(names, ids, match=rule)
     except InputError:  # a name that fits two ids
         return 0
-    found = place[place >= 0]
-    return len(found) if len(np.unique(found)) == len(found) else 0
+    rows = place[place >= 0]
+    return len(rows) if len(np.unique(rows)) == len(rows) else 0
 
 
 def _key(name: str, match: Match) -> str:
     path = unicodedata.normalize("NFC", name.replace("\\", "/"))
     last = path if match == "id" else path.rsplit("/", 1)[-1]
+    # Only an image's suffix is one: in `ann.smith` the last part is a name.
     stem, suffix = os.path.splitext(last)
     return stem if match != "name" and suffix.lower() in IMAGE_SUFFIXES else last

@@ -30,8 +30,13 @@ __all__ = ["MatedPairs", "join_pairs", "mated_pairs", "read_folds", "read_pairs"
 
 @dataclass(frozen=True, eq=False)
 class MatedPairs:
-    """All mated pairs of some images: `index` (P,2) int64, first < second; `single` identities with
-    one image, which give none; `duplicates` pairs left out as the same image twice."""
+    """All mated pairs of some images.
+
+    Attributes:
+        index: (P,2) int64, first < second.
+        single: identities with one image, which give no pair.
+        duplicates: pairs left out because both images are the same.
+    """
 
     index: NDArray[np.int64]
     single: int
@@ -39,7 +44,14 @@ class MatedPairs:
 
 
 def read_pairs(path: str | os.PathLike[str] | Frame) -> Pairs:
-    """Returns the pairs of a file: what `read_folds` returns, without the folds."""
+    """Returns the pairs of a file: what `read_folds` returns, without the folds.
+
+    Args:
+        path: as `read_folds`.
+
+    Raises:
+        ReadError, InputError: as `read_folds`.
+    """
     return read_folds(path).pairs
 
 
@@ -52,6 +64,9 @@ def read_folds(path: str | os.PathLike[str] | Frame) -> FoldedPairs:
     template pairs of IJB-C (three whole numbers a line). Pairs that cannot be (fiqa.data.sound) are
     left out and counted.
 
+    Args:
+        path: the file, or a frame of polars or pandas.
+
     Raises:
         ReadError: no such file, or none of these.
         InputError: `mated` that is neither true nor false, an empty id.
@@ -62,6 +77,7 @@ def read_folds(path: str | os.PathLike[str] | Frame) -> FoldedPairs:
         return _from_table(path, read_table(path))
     lines = read_text(path).splitlines()
     first = lines[0].split() if lines else []
+    # IJB-C's template numbers; LFW begins with at most two numbers, other lists with names.
     if len(first) == 3 and all(part.isdecimal() and str(int(part)) == part for part in first):
         return FoldedPairs(read_template_pairs(path), None, 0)
     return lfw_pairs.read(path)
@@ -70,8 +86,12 @@ def read_folds(path: str | os.PathLike[str] | Frame) -> FoldedPairs:
 def write_pairs(
     pairs: Pairs, path: str | os.PathLike[str], *, fold: NDArray[Any] | None = None
 ) -> None:
-    """Writes pairs as a table (id_a, id_b, mated 0 or 1, and fold when given), .csv, .parquet or
-    .jsonl by suffix, whole or not at all.
+    """Writes pairs as a table (id_a, id_b, mated 0 or 1, and fold), whole or not at all.
+
+    Args:
+        pairs: what to write.
+        path: .csv, .parquet or .jsonl.
+        fold: (P,) whole numbers, or None.
 
     Raises:
         UnknownNameError: another suffix.
@@ -93,8 +113,7 @@ def write_pairs(
 def join_pairs(
     pairs: Pairs, ids: Iterable[str], *, match: Match = "id"
 ) -> tuple[Pairs, NDArray[np.bool_]]:
-    """Returns the pairs whose images both have an id of ours, over our ids, and a mask (P,) of the
-    pairs that were kept.
+    """Returns the pairs whose images both have an id of ours, and a mask (P,) of those kept.
 
     Args:
         pairs: its ids are names of another tool's making (`name/name_0001.jpg`).
@@ -106,7 +125,8 @@ def join_pairs(
         InputError: a name that fits two ids.
 
     >>> import numpy as np
-    >>> pairs = Pairs(np.array(["a.jpg", "b.jpg", "c.jpg"]), np.array([[0, 1], [0, 2]]), np.array([True, False]))
+    >>> names, index = np.array(["a.jpg", "b.jpg", "c.jpg"]), np.array([[0, 1], [0, 2]])
+    >>> pairs = Pairs(names, index, np.array([True, False]))
     >>> joined, kept = join_pairs(pairs, ["c", "b", "a"][1:])
     >>> joined.index.tolist(), kept.tolist()
     ([[1, 0]], [True, False])
@@ -120,8 +140,9 @@ def join_pairs(
 def mated_pairs(
     identities: NDArray[np.str_], *, content: NDArray[np.str_] | None = None
 ) -> MatedPairs:
-    """Returns every pair of two images of one person; rows without an identity ("") belong to
-    nobody.
+    """Returns every pair of two images of one person.
+
+    Rows without an identity ("") belong to nobody.
 
     Args:
         identities: (N,) str.
@@ -148,6 +169,7 @@ def mated_pairs(
     if content is None:
         return MatedPairs(index, single, 0)
     hashes = checks.array(content, "content", shape=(len(names),), dtype=np.str_)
+    # Two unknown contents are not equal ones.
     same = (hashes[index[:, 0]] == hashes[index[:, 1]]) & (hashes[index[:, 0]] != "")
     return MatedPairs(index[~same], single, int(same.sum()))
 
@@ -176,6 +198,6 @@ def _from_table(path: str | os.PathLike[str], frame: pl.DataFrame) -> FoldedPair
         [(decode_text(str(a)), decode_text(str(b))) for a, b in named],
         [label in TRUE for label in labels],
     )
-    found = lfw_pairs.folded(pairs, fold)
-    warn(found.left_out, os.fspath(path))
-    return found
+    folds = lfw_pairs.folded(pairs, fold)
+    warn(folds.left_out, os.fspath(path))
+    return folds

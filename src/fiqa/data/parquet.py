@@ -5,9 +5,9 @@ One wrong byte in the header of a page can claim gigabytes, and native code that
 the whole process. So the footer and the header of every page are read here first: they are structs
 of Thrift's compact protocol [1, 2].
 
-[1] https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md [2]
-https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift (the numbers of
-the fields)
+[1] https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md
+[2] https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift (the numbers
+    of the fields)
 """
 
 from __future__ import annotations
@@ -23,17 +23,11 @@ __all__ = ["check_parquet", "read_parquet"]
 
 _MAGIC = b"PAR1"
 _DEPTH = 32
+"""Levels of nesting; native code recurses with them."""
 _SMALL, _MOST_COMPRESSED = 1 << 24, 1000
-_BOOLEANS, _BYTE, _INTEGERS, _DOUBLE, _TEXT, _LISTS, _MAP, _STRUCT = (
-    (1, 2),
-    3,
-    (4, 5, 6),
-    7,
-    8,
-    (9, 10),
-    11,
-    12,
-)
+"""Bytes that are unpacked without asking, and how many times its size a larger part may become."""
+_BOOLEANS, _BYTE, _INTEGERS, _DOUBLE = (1, 2), 3, (4, 5, 6), 7  # kinds of values
+_TEXT, _LISTS, _MAP, _STRUCT = 8, (9, 10), 11, 12
 _SCHEMA, _ROWS, _GROUPS = 2, 3, 4  # of the file
 _CHILDREN = 5  # of an element of the schema
 _COLUMNS, _GROUP_ROWS = 1, 3  # of a row group
@@ -47,6 +41,9 @@ Struct = dict[int, Any]
 
 def read_parquet(file: BinaryIO) -> Any:
     """Returns the polars frame in an open Parquet file.
+
+    Args:
+        file: open for reading bytes.
 
     Raises:
         ValueError, UnsafeFileError: see check_parquet. These, and what polars itself raises, a
@@ -63,6 +60,9 @@ def read_parquet(file: BinaryIO) -> Any:
 
 def check_parquet(file: BinaryIO) -> None:
     """Returns if a Parquet file claims no more rows, values and bytes than it can hold.
+
+    Args:
+        file: open for reading bytes.
 
     Raises:
         ValueError: no Parquet file, damaged, or its parts contradict each other.
@@ -89,8 +89,10 @@ def check_parquet(file: BinaryIO) -> None:
 
 
 def _check_depth(schema: list[Struct]) -> None:
-    """Refuses a schema (its tree, flattened from the root) in which native code would recurse
-    without end."""
+    """Refuses a schema in which native code would recurse without end.
+
+    A schema is its tree, flattened from the root.
+    """
     open_: list[int] = []
     for element in schema:
         while open_ and open_[-1] <= 0:
@@ -106,6 +108,7 @@ def _check_column(data: mmap.mmap, column: Struct, rows: int, end: int) -> None:
     if _ELSEWHERE in column:
         raise UnsafeFileError("All columns must be in the file, one names another file.")
     about = column[_ABOUT]
+    # The dictionary, where there is one, stands before the first page.
     start = min(about[_FIRST], about.get(_DICTIONARY) or about[_FIRST])
     stop = start + about[_PACKED]
     if not 4 <= start <= stop <= end:
@@ -119,8 +122,10 @@ def _check_column(data: mmap.mmap, column: Struct, rows: int, end: int) -> None:
 
 
 def _pages(data: mmap.mmap, start: int, stop: int) -> Iterator[int]:
-    """Yields the number of values of each page of a column (0 of a dictionary), after checking what
-    it claims."""
+    """Yields the number of values of each page of a column, after checking what it claims.
+
+    A page that is a dictionary has none.
+    """
     while start < stop:
         header, start = _Thrift(data, start, stop).struct()
         kind = next(iter(header.keys() & _PAGE_KINDS), -1)
@@ -143,8 +148,10 @@ def _check_claim(claimed: int, packed: int, what: str) -> None:
 
 
 class _Thrift:
-    """Reads structs of the compact protocol from `data`, between `place` and `end`; raises
-    ValueError where there is none."""
+    """Reads structs of the compact protocol from `data`, between `place` and `end`.
+
+    It raises ValueError where there is none.
+    """
 
     def __init__(self, data: mmap.mmap, place: int, end: int) -> None:
         if not 0 <= place <= end <= len(data):
@@ -158,6 +165,7 @@ class _Thrift:
         result: Struct = {}
         number = 0
         while head := self.byte():
+            # The high bits are the step from the last field; 0 says that the number itself follows.
             number = number + (head >> 4) if head >> 4 else self.signed()
             kind = head & 15
             result[number] = kind == 1 if kind in _BOOLEANS else self.value(kind, depth)
@@ -216,4 +224,5 @@ class _Thrift:
 
     def signed(self) -> int:
         number = self.varint()
+        # Zigzag: 0, -1, 1, -2, ... are 0, 1, 2, 3, ...
         return number >> 1 ^ -(number & 1)

@@ -34,10 +34,10 @@ def placed(names: Sequence[str], listing: str, *, sha256: Sequence[str] = ()) ->
         InputError: two different files are possible, and nothing says which.
     """
     folder = os.path.dirname(listing)
-    known = list(sha256) if len(sha256) else [""] * len(names)
+    hashes = list(sha256) if len(sha256) else [""] * len(names)
     elsewhere: list[str] = []
     paths = []
-    for name, sha in zip(names, known, strict=True):
+    for name, sha in zip(names, hashes, strict=True):
         path, away = _place(name, folder, listing, sha)
         paths.append(path)
         if away and not sha:
@@ -55,8 +55,7 @@ def placed(names: Sequence[str], listing: str, *, sha256: Sequence[str] = ()) ->
 
 
 def _place(name: str, folder: str, listing: str, sha: str) -> tuple[str, bool]:
-    """Returns the path, and whether it is in the working directory although the list is
-    elsewhere."""
+    """Returns the path, and whether it is in the working directory instead of the list's folder."""
     if not folder or os.path.isabs(name):
         return _turned(name), False
     here, there = _turned(name), _turned(os.path.join(folder, name))
@@ -64,8 +63,10 @@ def _place(name: str, folder: str, listing: str, sha: str) -> tuple[str, bool]:
         return here, os.path.lexists(here)
     if not os.path.lexists(here):
         return there, False
+    # One file by two ways, or two copies: either will do.
     if _same(here, there):
         return here, False
+    # A table that knows the content of its files leaves no doubt which is meant.
     if sha:
         fits = [path for path in (there, here) if _sha256(path) == sha.lower()]
         if fits:

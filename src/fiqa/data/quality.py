@@ -33,11 +33,19 @@ from fiqa.types import Quality
 
 __all__ = ["Joined", "join_quality", "read_quality", "write_quality"]
 
+_SCALAR = (0.0, 100.0)
+"""The range of every `.scalar` column of OFIQ."""
+
 
 @dataclass(frozen=True, eq=False)
 class Joined:
-    """A quality whose ids are ours: `unmatched` names that no id has, `missing` ids that no name
-    has."""
+    """A quality whose ids are ours.
+
+    Attributes:
+        quality: the rows that have an id of ours.
+        unmatched: names that no id has.
+        missing: ids that no name has.
+    """
 
     quality: Quality
     unmatched: int
@@ -48,8 +56,10 @@ class Joined:
 def read_quality(
     path: str | os.PathLike[str] | Frame, *, method: str | None = None, column: str | None = None
 ) -> Quality:
-    """Returns the quality in a file: our own table (.parquet, .csv, .jsonl with a column `id`) or
-    any form that fiqa.data.formats.score_files reads.
+    """Returns the quality in a file of ours, or of another tool.
+
+    Ours is a table (.parquet, .csv, .jsonl) with a column `id`; fiqa.data.formats.score_files reads
+    the others.
 
     Numbers stay as exact as they are written, in float64.
 
@@ -76,29 +86,30 @@ def read_quality(
         score_files.read(where, column=column) if own is None else _own_scores(own, where, column)
     )
     beside = {} if own is None or is_frame(path) else read_sidecar(where) or {}
-    known: dict[str, Any] = dict(beside.get("quality") or {})
-    bounds = known.get("range") if scores.column == "value" else None
-    found: dict[str, Any] = {"source": where, "column": scores.column, "failed": scores.failed}
-    found["scale"] = _scale(beside.get("scales"), scores.column)
+    about: dict[str, Any] = dict(beside.get("quality") or {})
+    # The sidecar's range is of the column `value`, and of no other that may be asked for.
+    bounds = about.get("range") if scores.column == "value" else None
+    origin: dict[str, Any] = {"source": where, "column": scores.column, "failed": scores.failed}
+    origin["scale"] = _scale(beside.get("scales"), scores.column)
+    scalar = scores.column == f"{UNIFIED}.scalar"
     return Quality(
         id=np.array([decode_text(name) for name in scores.name], dtype=np.str_),
         value=scores.value,
-        method=method or known.get("method") or _single(own, "method", "model") or Path(where).stem,
-        kind=known.get("kind") or _single(own, "kind") or "score",
-        range=(
-            tuple(bounds)
-            if bounds
-            else (0.0, 100.0)
-            if scores.column == f"{UNIFIED}.scalar"
-            else None
-        ),
-        provenance={**known.get("provenance", {}), **found},
+        method=method or about.get("method") or _single(own, "method", "model") or Path(where).stem,
+        kind=about.get("kind") or _single(own, "kind") or "score",
+        range=tuple(bounds) if bounds else _SCALAR if scalar else None,
+        provenance={**about.get("provenance", {}), **origin},
     )
 
 
 def write_quality(quality: Quality, path: str | os.PathLike[str]) -> None:
-    """Writes a quality as a table (id, value, method, kind), .parquet, .csv or .jsonl, and what
-    made it as `<path>.json`; `read_quality` gives it back.
+    """Writes a quality as a table (id, value, method, kind), and what made it as `<path>.json`.
+
+    `read_quality` gives it back.
+
+    Args:
+        quality: what to write.
+        path: .parquet, .csv or .jsonl.
 
     Raises:
         UnknownNameError: another suffix.
@@ -125,7 +136,7 @@ def write_quality(quality: Quality, path: str | os.PathLike[str]) -> None:
 
 
 def join_quality(quality: Quality, ids: Iterable[str], *, match: Match = "id") -> Joined:
-    """Returns `quality` under our ids.
+    """Returns a quality under our ids.
 
     Args:
         quality: its ids are names of another tool's making.
@@ -137,24 +148,26 @@ def join_quality(quality: Quality, ids: Iterable[str], *, match: Match = "id") -
         InputError: a name that fits two ids, or two names of one id.
 
     >>> import numpy as np
-    >>> joined = join_quality(Quality(np.array(["x/a.png"]), np.array([0.5]), "m"), ["p/a", "p/b"], match="stem")
+    >>> quality = Quality(np.array(["x/a.png"]), np.array([0.5]), "m")
+    >>> joined = join_quality(quality, ["p/a", "p/b"], match="stem")
     >>> joined.quality.id.tolist(), joined.unmatched, joined.missing
     (['p/a'], 0, 1)
     """
     ours = checks.ids(ids, "ids")
     place = find_ids(quality.id, ours, match=match)
-    found = place >= 0
-    rows, times = np.unique(place[found], return_counts=True)
+    matched = place >= 0
+    # Two names of one id would make two numbers of one image.
+    rows, times = np.unique(place[matched], return_counts=True)
     if np.any(times > 1):
         twice = rows[times > 1][0]
         raise InputError(
             f"Each id must have one name, {str(ours[twice])!r} has {times.max()}:"
             f" {quality.id[place == twice][0]!r} and another."
         )
-    kept = ours[place[found]]
+    kept = ours[place[matched]]
     return Joined(
-        replace(quality, id=kept, value=quality.value[found]),
-        int((~found).sum()),
+        replace(quality, id=kept, value=quality.value[matched]),
+        int((~matched).sum()),
         len(ours) - len(kept),
     )
 
@@ -181,13 +194,12 @@ def _own_scores(frame: pl.DataFrame, where: str, column: str | None) -> NamedSco
             hint="say which with column=",
         )
     return named_scores(
-        [str(one) for one in frame[name]], frame[used].to_list(), where=where, column=used
+        [str(cell) for cell in frame[name]], frame[used].to_list(), where=where, column=used
     )
 
 
 def _scale(scales: Any, column: str) -> dict[str, Any] | None:
-    """The entry of a column among the scales of a sidecar, None where there is none that makes
-    sense."""
+    """The entry of a column among the scales of a sidecar, None where there is no sound one."""
     entry = scales.get(column) if isinstance(scales, dict) else None
     if not isinstance(entry, dict) or entry.get("of") not in ("model", "calibration"):
         return None

@@ -31,10 +31,10 @@ from fiqa.errors import (
     ShapeError,
     UnknownNameError,
 )
+from fiqa.types import PathLike
 
 __all__ = ["no_panics", "read_at_most", "reader", "reading"]
 
-PathLike = str | os.PathLike[str]
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -45,6 +45,7 @@ _CONTENT: tuple[tuple[type[InputError], type[ContentError]], ...] = (
 )
 _REPORT = re.compile(rb"\n?thread '[^\n]*panicked at .*?(?:\nnote: [^\n]*\n?|\Z)", re.DOTALL)
 _SHOWN, _LONGEST = 300, 2000
+"""Characters that are shown of a library's message, and of our own."""
 _NOTHING_THERE = (None, errno.EINVAL)
 """Numbers of an OSError that a library raises because of the bytes: none at all, or a seek to where
 there is nothing."""
@@ -52,8 +53,7 @@ there is nothing."""
 
 @contextmanager
 def reading(path: PathLike) -> Iterator[None]:
-    """Gives every error in the block the file's name, and makes it a ReadError where a file is to
-    blame.
+    """Gives every error in the block the file's name, as a ReadError where a file is to blame.
 
     A ReadError keeps its kind and status. An InputError becomes a ContentError, which is both. What
     says nothing of the file stays as it is: a missing extra, data that cannot support a number, a
@@ -86,18 +86,17 @@ def reading(path: PathLike) -> Iterator[None]:
     except Exception as error:
         refused = isinstance(error, OSError) and error.errno not in _NOTHING_THERE
         status = "unreadable" if refused else "corrupt"
-        raise ReadError(f"{where!r} cannot be read: {_told(error)}.", status=status) from error
+        raise ReadError(f"{where!r} cannot be read: {_summary(error)}.", status=status) from error
     except BaseException as error:
         if not _panic(error):
             raise
         raise ReadError(
-            f"{where!r} is damaged: its reader broke off ({_told(error)}).", status="corrupt"
+            f"{where!r} is damaged: its reader broke off ({_summary(error)}).", status="corrupt"
         ) from error
 
 
 def _named(error: FiqaError, where: str) -> FiqaError:
-    """Returns the error with the file's name before its message, unless it stands there, as the
-    kind that it must have."""
+    """Returns the error with the file's name before its message, as the kind that it must be."""
     message = error.message if where in error.message else f"{where!r}: {error.message}"
     if len(message) > _LONGEST:  # the header of a damaged table, for one
         message = f"{message[:_LONGEST]} ..."
@@ -113,7 +112,7 @@ def _named(error: FiqaError, where: str) -> FiqaError:
     return error
 
 
-def _told(error: BaseException) -> str:
+def _summary(error: BaseException) -> str:
     """Returns the kind of an error and the first line of what it says."""
     text = str(error).strip().split("\n", 1)[0].rstrip(".")[:_SHOWN]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
@@ -126,6 +125,9 @@ def _panic(error: BaseException) -> bool:
 
 def reader(function: Callable[P, R]) -> Callable[P, R]:
     """Returns a function whose first argument is a path, with `reading` of that path around it.
+
+    Args:
+        function: its first argument is the path.
 
     >>> @reader
     ... def size(path: str) -> int:
@@ -148,8 +150,14 @@ def reader(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def read_at_most(file: BinaryIO, most: int) -> bytes:
-    """Returns the rest of a file, at most `most` bytes of it; the memory is that of the bytes there
-    are, not of `most`."""
+    """Returns the rest of a file, at most `most` bytes of it.
+
+    The memory is that of the bytes there are, not of `most`.
+
+    Args:
+        file: open for reading bytes.
+        most: how many bytes.
+    """
     pieces: list[bytes] = []
     step, left = os.fstat(file.fileno()).st_size + 1, most
     while left > 0 and (piece := file.read(min(step, left))):
@@ -159,8 +167,10 @@ def read_at_most(file: BinaryIO, most: int) -> bytes:
 
 
 class _NoPanics:
-    """Keeps reports of panics off stderr while any thread reads; what else is written there in that
-    time follows when the last has left."""
+    """Keeps reports of panics off stderr while any thread reads.
+
+    What else is written there in that time follows when the last has left.
+    """
 
     def __init__(self) -> None:
         self._lock, self._depth, self._panicked = threading.Lock(), 0, False
@@ -172,9 +182,8 @@ class _NoPanics:
             if self._depth == 1:
                 self._panicked = False
                 if sys.stderr is not None:  # else descriptor 2 is closed, or another file
-                    with suppress(
-                        OSError
-                    ):  # no place for a temporary file: reports are then not kept off
+                    # no place for a temporary file: reports are then not kept off
+                    with suppress(OSError):
                         self._kept = _redirect()
 
     def __exit__(
@@ -190,8 +199,8 @@ class _NoPanics:
             os.close(own)
             with aside:
                 aside.seek(0)
-                told = aside.read()
-            rest = _REPORT.sub(b"", told) if self._panicked else told
+                report = aside.read()
+            rest = _REPORT.sub(b"", report) if self._panicked else report
             with suppress(OSError):
                 os.write(2, rest)
 

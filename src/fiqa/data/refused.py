@@ -6,9 +6,10 @@ would be scored by a picture of another size and another sharpness than the phot
 
 from __future__ import annotations
 
-from fiqa.data import boxes, headers
+from fiqa.data import boxes, tiff
+from fiqa.errors import ReadError
 
-__all__ = ["refused"]
+__all__ = ["need_avif", "refused"]
 
 _EXPORT = "export it as JPEG, PNG or 16-bit TIFF from the camera's or a raw program"
 _RAW = "This is a camera raw file ({}): the image in it is a preview, not the photograph"
@@ -56,12 +57,35 @@ def _raw_maker(data: bytes, form: str | None) -> str | None:
     for magic, maker in _RAW_MAGIC:
         if data.startswith(magic):
             return maker
+    # CR3 is made of boxes; CR2 is a TIFF with a mark of its own behind its header.
     if b"crx " in boxes.brands(data) or (form == "TIFF" and data[8:10] == b"CR"):
         return "Canon"
     if form != "TIFF":
         return None
-    pages = headers.pages(data, below=True)
+    pages = tiff.pages(data, below=True)
     if pages and _DNG_VERSION in pages[0].tags:
         return "DNG"
     mosaic = any(page.tags.get(0x0106, (1, 1))[1] in (_CFA, _LINEAR_RAW) for page in pages)
     return "a TIFF of a sensor's mosaic" if mosaic else None
+
+
+def need_avif() -> None:
+    """Refuses an AVIF image where this Pillow reads none.
+
+    Raises:
+        ReadError: with status unsupported_format and what to install.
+    """
+    import PIL
+
+    try:
+        from PIL import AvifImagePlugin
+
+        readable = AvifImagePlugin.SUPPORTED
+    except ImportError:
+        readable = False
+    if not readable:
+        raise ReadError(
+            f"This is an AVIF image, and Pillow {PIL.__version__} reads none here.",
+            status="unsupported_format",
+            hint="pip install --upgrade 'pillow>=11.3'",
+        )

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqa.data import headers
+from fiqa.data import tiff
 from fiqa.data.color import from_ink, to_srgb, untagged
 
 __all__ = ["UnsupportedModeError", "bits_of", "looks_grey", "to_rgb"]
 
 Pixels = NDArray[np.uint8]
 _GREY_TOLERANCE, _GREY_SHARE, _GREY_SAMPLES = 8, 0.99, 64
+"""Levels between channels that are still grey, the share of pixels that must be, pixels a side."""
 _MID_GREY = 128
 _SENSOR_BITS = 14
 """The deepest sensor whose samples are commonly stored in 16 bits without saying so."""
@@ -36,12 +37,18 @@ def bits_of(picture: Any, data: bytes, form: str) -> int:
     """Returns the declared bits per channel.
 
     A TIFF's MaxSampleValue narrows them, so that 10 bits in a 16-bit container come out bright.
+
+    Args:
+        picture: Pillow's picture.
+        data: the file's bytes.
+        form: its format, as fiqa.data.headers.sniff names it.
     """
     if form == "PNG":
         return data[24]
     if form == "TIFF":
-        page = headers.directory(data)
+        page = tiff.directory(data)
         tags = page.tags if page else {}
+        # Tags: the bits of a sample, and the largest sample that may occur.
         declared = tags.get(0x0102, (1, 1))[1]
         most = tags.get(0x0119, (1, 0))[1].bit_length()
         return most if 8 < most < declared and picture.mode.startswith("I;16") else declared
@@ -51,6 +58,12 @@ def bits_of(picture: Any, data: bytes, form: str) -> int:
 def to_rgb(picture: Any, bits: int, data: bytes, form: str) -> tuple[Pixels, tuple[str, ...]]:
     """Returns a loaded picture as (H,W,3) uint8 sRGB, not yet turned, and the notes on it.
 
+    Args:
+        picture: Pillow's picture, loaded.
+        bits: as `bits_of` tells them.
+        data: the file's bytes.
+        form: its format, as fiqa.data.headers.sniff names it.
+
     Raises:
         UnsupportedModeError: samples that there is no conversion for.
         ValueError: a float image without a finite value.
@@ -59,11 +72,11 @@ def to_rgb(picture: Any, bits: int, data: bytes, form: str) -> tuple[Pixels, tup
     if mode == "CMYK":
         return from_ink(picture, profile)
     pixels, notes = _opaque(picture, bits, data, form)
-    rgb, told = to_srgb(pixels[..., :3], profile)
+    rgb, color_notes = to_srgb(pixels[..., :3], profile)
     if not profile:
-        told = untagged(picture.info, data, form)
+        color_notes = untagged(picture.info, data, form)
     alpha = pixels[..., 3:]
-    return (_on_grey(rgb, alpha) if alpha.shape[2] else rgb), (*notes, *told)
+    return (_on_grey(rgb, alpha) if alpha.shape[2] else rgb), (*notes, *color_notes)
 
 
 def _deep(mode: str) -> bool:
@@ -89,16 +102,18 @@ def _opaque(picture: Any, bits: int, data: bytes, form: str) -> tuple[Pixels, tu
 
 def _plane(picture: Any, bits: int, data: bytes, form: str) -> tuple[NDArray[Any], tuple[str, ...]]:
     """Returns the one channel of a deep picture as 0..255, white bright, with its notes."""
-    page = headers.directory(data) if form == "TIFF" else None
+    page = tiff.directory(data) if form == "TIFF" else None
     tags = page.tags if page else {}
     values = np.asarray(picture)
     if picture.mode == "F":
         plane, notes = _float(values)
     else:
         if picture.mode == "I":
+            # Sample format: 2 is signed.
             values = _integers(values, bits, signed=tags.get(0x0153, (1, 1))[1] == 2)
         most = int(values.max(initial=0))
         plane, notes = _scale(values, bits, most), _narrow(most, bits)
+    # Photometric interpretation: 0 is white-is-zero.
     white_is_zero = tags.get(0x0106, (1, 1))[1] == 0
     # Pillow turns white-is-zero samples over up to 8 bits, and no deeper ones
     return (255.0 - plane if white_is_zero else plane), notes
@@ -120,16 +135,21 @@ def _scale(values: NDArray[Any], bits: int, most: int) -> NDArray[Any]:
 
 
 def _integers(values: NDArray[Any], bits: int, *, signed: bool) -> NDArray[Any]:
-    """Mode I is int32 whatever the file was: unsigned 32 bits come back by reinterpretation, signed
-    ones are shifted so that their lowest value is black."""
+    """Samples of mode I, which is int32 whatever the file was, as they were meant.
+
+    Unsigned 32 bits come back by reinterpretation, signed ones are shifted so that their lowest
+    value is black.
+    """
     if signed:
         return values.astype(np.int64) + (1 << (bits - 1))
     return values.astype(np.int32).view(np.uint32)
 
 
 def _float(values: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """Float samples to 0..255: on a scale of 1 or of 255 by where nearly all of them lie, so that
-    one sample beyond does not change the scale; what is on neither is stretched."""
+    """Float samples to 0..255, on a scale of 1 or of 255 by where nearly all of them lie.
+
+    One sample beyond does not change the scale; what is on neither is stretched.
+    """
     finite = np.isfinite(values)
     if not finite.any():
         raise ValueError("no finite value in a float image")
@@ -149,12 +169,19 @@ def _float(values: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
 
 def _on_grey(rgb: Pixels, alpha: Pixels) -> Pixels:
     share = alpha.astype(np.uint16)
+    # + 127 rounds the division by 255.
     return ((rgb * share + _MID_GREY * (255 - share) + 127) // 255).astype(np.uint8)
 
 
 def looks_grey(rgb: Pixels) -> bool:
-    """Tells whether (H,W,3) has no color: at most 1 % of sampled pixels (up to 64 x 64) differ by
-    more than 8 between channels, so JPEG chroma noise and small overlays pass."""
+    """Tells whether an image has no color.
+
+    At most 1 % of sampled pixels (up to 64 x 64) may differ by more than 8 between channels, so
+    JPEG chroma noise and small overlays pass.
+
+    Args:
+        rgb: (H,W,3) uint8.
+    """
     rows, columns = (-(-side // _GREY_SAMPLES) for side in rgb.shape[:2])
     sample = rgb[::rows, ::columns]
     red, green, blue = sample[..., 0], sample[..., 1], sample[..., 2]

@@ -81,29 +81,30 @@ def scan(
     return manifest
 
 
-def _scanned(found: Manifest, decode: bool, limits: Limits, told: Told) -> Manifest:
-    n = len(found)
+def _scanned(images: Manifest, decode: bool, limits: Limits, told: Told) -> Manifest:
+    n = len(images)
     counts: dict[str, NDArray[Any]] = {name: np.zeros(n, np.int64) for name in _COUNTS}
     words: dict[str, list[str]] = {name: [""] * n for name in _WORDS}
-    status = found.status.tolist()
+    status = images.status.tolist()
     first: dict[str, str] = {}
     for row in counted(range(n), told, "scan", n):
         try:
-            known = _look(str(found.path[row]), decode, limits) if status[row] == "ok" else {}
+            facts = _look(str(images.path[row]), decode, limits) if status[row] == "ok" else {}
         except ReadError as error:
-            status[row], known = error.status, {"bytes": _size(str(found.path[row]))}
-        for name, value in known.items():
+            status[row], facts = error.status, {"bytes": _size(str(images.path[row]))}
+        for name, value in facts.items():
             if name in counts:
                 counts[name][row] = value
             else:
                 words[name][row] = str(value)
         sha = words["sha256"][row]
-        if sha and first.setdefault(sha, str(found.id[row])) != found.id[row]:
+        # The first file of each content is the original; later ones name it.
+        if sha and first.setdefault(sha, str(images.id[row])) != images.id[row]:
             words["duplicate_of"][row] = first[sha]
     columns = (
-        dict(found.columns) | {name: _array(values) for name, values in words.items()} | counts
+        dict(images.columns) | {name: _array(values) for name, values in words.items()} | counts
     )
-    return replace(found, status=_array(status), columns=columns)
+    return replace(images, status=_array(status), columns=columns)
 
 
 def _array(values: Sequence[str]) -> NDArray[np.str_]:
@@ -120,16 +121,16 @@ def _size(path: str) -> int:
 @reader
 def _look(path: str, decode: bool, limits: Limits) -> dict[str, Any]:
     data = read_bytes(path, limits=limits)
-    seen = decode_image(data, limits=limits) if decode else decode_header(data, limits=limits)
+    image = decode_image(data, limits=limits) if decode else decode_header(data, limits=limits)
     return {
-        "sha256": seen.sha256,
-        "format": seen.format,
-        "mode": seen.mode,
-        "modality": "grey" if seen.grey else "" if seen.grey is None else "color",
+        "sha256": image.sha256,
+        "format": image.format,
+        "mode": image.mode,
+        "modality": "grey" if image.grey else "" if image.grey is None else "color",
         "bytes": len(data),
-        "width": seen.width,
-        "height": seen.height,
-        "bits": seen.bits,
-        "frames": seen.frames,
-        "notes": ";".join(seen.notes) if isinstance(seen, Image) else "",
+        "width": image.width,
+        "height": image.height,
+        "bits": image.bits,
+        "frames": image.frames,
+        "notes": ";".join(image.notes) if isinstance(image, Image) else "",
     }

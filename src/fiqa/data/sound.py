@@ -27,8 +27,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class SoundPairs:
-    """`kept` (P,) bool, the pairs that can be; `left_out` reason -> how many others, by the first
-    reason of REASONS that holds."""
+    """Which pairs can be, and why the others cannot.
+
+    Attributes:
+        kept: (P,) bool, the pairs that can be.
+        left_out: reason -> how many others, by the first reason of REASONS that holds.
+    """
 
     kept: NDArray[np.bool_]
     left_out: dict[str, int] = field(default_factory=dict)
@@ -56,8 +60,9 @@ def sound(
 
     >>> import numpy as np
     >>> index = np.array([[0, 1], [1, 0], [1, 1], [0, 2]])
-    >>> found = sound(Pairs(np.array(["a", "b", "c"]), index, np.array([True, True, False, False])))
-    >>> found.kept.tolist(), found.left_out
+    >>> pairs = Pairs(np.array(["a", "b", "c"]), index, np.array([True, True, False, False]))
+    >>> result = sound(pairs)
+    >>> result.kept.tolist(), result.left_out
     ([True, False, False, True], {'self': 1, 'repeated': 1})
     """
     n = len(pairs.ids)
@@ -66,16 +71,18 @@ def sound(
     if content is not None:
         hashes = checks.array(content, "content", shape=(n,), dtype=np.str_)
         wrong["self"] |= ~pairs.mated & (hashes[low] == hashes[high]) & (hashes[low] != "")
+    # One number for each unordered pair, so that pairs are compared without a sort of rows.
     _, first, code = np.unique(low * max(n, 1) + high, return_index=True, return_inverse=True)
     mated = np.bincount(code, weights=pairs.mated, minlength=len(first))
     times = np.bincount(code, minlength=len(first))
     wrong["both"] = ((mated > 0) & (mated < times))[code]
     wrong["repeated"] = first[code] != np.arange(len(pairs))
     if identity is not None:
-        who = checks.array(identity, "identity", shape=(n,), dtype=np.str_)
-        wrong["one_person"] = ~pairs.mated & (who[low] == who[high]) & (who[low] != "")
+        people = checks.array(identity, "identity", shape=(n,), dtype=np.str_)
+        wrong["one_person"] = ~pairs.mated & (people[low] == people[high]) & (people[low] != "")
     kept = np.ones(len(pairs), bool)
     counts = {}
+    # A pair counts for the first reason that holds, so that the counts add up.
     for reason, rows in wrong.items():
         counts[reason] = int(np.count_nonzero(rows & kept))
         kept &= ~rows
@@ -84,6 +91,9 @@ def sound(
 
 def sentences(left_out: Mapping[str, int]) -> list[str]:
     """Returns a sentence for each reason.
+
+    Args:
+        left_out: reason -> how many pairs.
 
     >>> sentences({"self": 2})
     ['2 pairs compare an image with itself and were left out.']
@@ -94,6 +104,11 @@ def sentences(left_out: Mapping[str, int]) -> list[str]:
 
 
 def warn(left_out: Mapping[str, int], where: str) -> None:
-    """Says on the log what a reader left out of the file `where`."""
+    """Says on the log what a reader left out of a file.
+
+    Args:
+        left_out: reason -> how many pairs.
+        where: the file.
+    """
     for sentence in sentences(left_out):
         _log.warning("%s: %s", where, sentence)

@@ -46,11 +46,14 @@ _PACKAGES = ("numpy", "pillow", "opencv-python-headless", "onnxruntime", "polars
 
 @contextmanager
 def atomic_path(path: PathLike) -> Iterator[Path]:
-    """Yields a path beside `path` to write to; on success it is synced and renamed to `path`, on
-    any failure it is removed and `path` is as it was.
+    """Yields a path to write to, which becomes `path` when the block ends well.
 
-    The aside name is hidden, keeps the suffix and depends on `path` alone, so a rerun after a kill
+    It is synced and renamed to `path`; on any failure it is removed and `path` is as it was. The
+    aside name is hidden, keeps the suffix and depends on `path` alone, so a rerun after a kill
     writes over what the kill left.
+
+    Args:
+        path: the file to write.
 
     Raises:
         WriteError: the operating system refused (disk full, permission, ...).
@@ -65,6 +68,7 @@ def atomic_path(path: PathLike) -> Iterator[Path]:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield aside
+        # Synced before it is renamed: after a power cut the name must not lead to an empty file.
         with open(aside, "rb") as file:
             os.fsync(file.fileno())
         os.replace(aside, target)
@@ -89,8 +93,10 @@ def atomic_path(path: PathLike) -> Iterator[Path]:
 
 def _aside(target: Path) -> Path:
     name = f".partial-{target.name}"
+    # File systems allow names of 255 bytes; `target` may have nearly as many.
     if len(os.fsencode(name)) > 255:
-        name = f".partial-{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:32]}{target.suffix[:16]}"
+        digest = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:32]
+        name = f".partial-{digest}{target.suffix[:16]}"
     return target.with_name(name)
 
 
@@ -106,11 +112,15 @@ def _sync_folder(folder: Path) -> None:
 def open_regular(path: PathLike) -> BufferedReader:
     """Returns a regular file opened for reading bytes; never blocks on a FIFO.
 
+    Args:
+        path: the file.
+
     Raises:
         ReadError: `.status` not_found, or unreadable (permission, a folder, a FIFO, a socket, a
             device).
     """
     name = os.fspath(path)
+    # Opening a FIFO would wait for a writer; O_NONBLOCK opens it, and it is refused below.
     try:
         handle = os.open(
             name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -129,15 +139,22 @@ def open_regular(path: PathLike) -> BufferedReader:
 def sha256_file(path: PathLike) -> str:
     """Returns the sha256 of a file's bytes, read in pieces, as 64 hex digits.
 
-    Raises ReadError as open_regular.
+    Args:
+        path: the file.
+
+    Raises:
+        ReadError: as open_regular.
     """
     with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def hash_inputs(paths: Iterable[PathLike]) -> dict[str, str]:
-    """Returns path -> sha256 of each input file, for a record; a file that cannot be read has ""
-    instead."""
+    """Returns path -> sha256 of each input file, for a record; "" for one that cannot be read.
+
+    Args:
+        paths: the files.
+    """
     hashes = {}
     for path in paths:
         hashes[os.fspath(path)] = ""
@@ -147,20 +164,30 @@ def hash_inputs(paths: Iterable[PathLike]) -> dict[str, str]:
 
 
 def file_state(path: PathLike) -> tuple[int, int] | None:
-    """Returns size and time of change (ns) of a file, None where it cannot be seen: what tells
-    without reading that it is another one."""
+    """Returns size and time of change (ns) of a file, None where it cannot be seen.
+
+    They tell without reading that it is another one.
+
+    Args:
+        path: the file.
+    """
     try:
-        known = os.stat(path)
+        state = os.stat(path)
     except (OSError, ValueError):
         return None
-    return known.st_size, known.st_mtime_ns
+    return state.st_size, state.st_mtime_ns
 
 
 def hash_rows(rows: Iterable[object]) -> str:
     """Returns the sha256 over the printed form of rows of plain values, in order.
 
-    >>> hash_rows([("a", 1)]) == hash_rows([("a", 1)]), hash_rows([("a", 1)]) == hash_rows([("a", 2)])
-    (True, False)
+    Args:
+        rows: plain values.
+
+    >>> hash_rows([("a", 1)]) == hash_rows([("a", 1)])
+    True
+    >>> hash_rows([("a", 1)]) == hash_rows([("a", 2)])
+    False
     """
     digest = hashlib.sha256()
     for row in rows:
@@ -176,8 +203,15 @@ def make_record(
     seed: int | None = None,
     protocol: str | None = None,
 ) -> dict[str, Any]:
-    """Returns what a sidecar says: the verb, its arguments, hashes of its inputs (name -> sha256),
-    seed, protocol, package versions."""
+    """Returns what a sidecar says, package versions among it.
+
+    Args:
+        verb: what made the artifact.
+        arguments: name -> value.
+        inputs: name -> sha256.
+        seed: of all that was drawn, None where nothing was.
+        protocol: of evaluation, None where there is none.
+    """
     versions = {}
     for name in ("fiqa", *_PACKAGES):
         with suppress(metadata.PackageNotFoundError):
@@ -193,17 +227,26 @@ def make_record(
 
 
 def fingerprint(record: Mapping[str, Any]) -> str:
-    """Returns the sha256 of a record in canonical JSON: equal records, whatever the order of their
-    keys, give equal fingerprints.
+    """Returns the sha256 of a record in canonical JSON.
+
+    Equal records, whatever the order of their keys, give equal fingerprints.
+
+    Args:
+        record: plain data.
 
     >>> fingerprint({"a": 1, "b": [2]}) == fingerprint({"b": [2], "a": 1})
     True
     """
+    # NaN is refused: it is no JSON, and equal to nothing.
     return hashlib.sha256(json.dumps(record, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 
 def sidecar_path(artifact: PathLike) -> Path:
-    """Returns where the sidecar of an artifact is: its name and `.json`."""
+    """Returns where the sidecar of an artifact is: its name and `.json`.
+
+    Args:
+        artifact: a file or a folder.
+    """
     target = Path(artifact)
     return target.with_name(target.name + ".json")
 
@@ -212,6 +255,7 @@ def _digest(artifact: Path) -> str:
     """sha256 of a file; of a folder, the sha256 over its file names and sizes."""
     if not artifact.is_dir():
         return sha256_file(artifact)
+    # Names and sizes: hashing the content would read a whole tree of crops again.
     names = sorted(
         (os.fsencode(p.relative_to(artifact)), p.stat().st_size)
         for p in artifact.rglob("*")
@@ -223,56 +267,82 @@ def _digest(artifact: Path) -> str:
 def write_sidecar(
     artifact: PathLike, record: Mapping[str, Any], *, found: Mapping[str, Any] | None = None
 ) -> Path:
-    """Writes `<artifact>.json` with the record, its fingerprint and the artifact's own digest; call
-    it last. Returns its path. Raises WriteError.
+    """Writes `<artifact>.json`; call it last. Returns its path.
 
-    `found` is what the run learned (it goes into the file, not into the fingerprint).
+    It holds the record, its fingerprint and the artifact's own digest.
+
+    Args:
+        artifact: a file or a folder.
+        record: what it was made from.
+        found: what the run learned; it goes into the file, not into the fingerprint.
+
+    Raises:
+        WriteError: the disk refused.
     """
-    whole = {
+    content = {
         **record,
         **(found or {}),
         "fingerprint": fingerprint(record),
         "output": _digest(Path(artifact)),
     }
     with atomic_path(sidecar_path(artifact)) as aside:
-        aside.write_text(json.dumps(whole, indent=1, sort_keys=True) + "\n", encoding="ascii")
+        aside.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="ascii")
     return sidecar_path(artifact)
 
 
 def read_sidecar(artifact: PathLike) -> dict[str, Any] | None:
-    """Returns what `<artifact>.json` holds, or None where there is none; one that cannot be read
-    counts as none, with a word."""
+    """Returns what `<artifact>.json` holds, or None where there is none.
+
+    One that cannot be read counts as none, with a word on the log.
+
+    Args:
+        artifact: a file or a folder.
+    """
     file = sidecar_path(artifact)
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError, MemoryError) as error:
-        found = error
-    if isinstance(found, dict):
-        return found
+        content = error
+    if isinstance(content, dict):
+        return content
     _log.warning(
-        "%s is no sidecar that can be read and counts as stale (%s)", file, type(found).__name__
+        "%s is no sidecar that can be read and counts as stale (%s)", file, type(content).__name__
     )
     return None
 
 
 def is_current(artifact: PathLike, expected: str) -> bool:
-    """Tells whether the artifact is there, was made from the record with fingerprint `expected`,
-    and has not changed since."""
-    found = read_sidecar(artifact)
+    """Tells whether an artifact is there as it was made from a record.
+
+    Args:
+        artifact: a file or a folder.
+        expected: the fingerprint of the record.
+    """
+    record = read_sidecar(artifact)
     target = Path(artifact)
     return bool(
-        found
-        and found.get("fingerprint") == expected
+        record
+        and record.get("fingerprint") == expected
         and target.exists()
-        and found.get("output") == _digest(target)
+        and record.get("output") == _digest(target)
     )
 
 
 class Parts:
-    """Finished chunks of an artifact in `<artifact>.parts/`, kept across a kill; chunks of another
-    fingerprint are discarded when this is made.
+    """Finished chunks of an artifact in `<artifact>.parts/`, kept across a kill.
+
+    Chunks of another fingerprint are discarded when this is made.
+
+    Args:
+        artifact: the file that the chunks will make.
+        key: the fingerprint of what it is made from.
+        suffix: of the chunks.
+
+    Attributes:
+        folder: where the chunks are.
+        done: how many are finished, from 0 on.
 
     >>> import tempfile
     >>> parts = Parts(Path(tempfile.mkdtemp()) / "all.txt", "f" * 64, ".txt")
@@ -295,17 +365,26 @@ class Parts:
             self.done += 1
 
     def path(self, number: int) -> Path:
-        """Returns where chunk `number` is or will be."""
+        """Returns where chunk `number` is or will be.
+
+        Args:
+            number: of the chunk, from 0.
+        """
         return self.folder / f"{number:08d}{self.suffix}"
 
     @contextmanager
     def writing(self, number: int) -> Iterator[Path]:
-        """Yields the path to write chunk `number` to; it counts as done when the block ends well.
+        """Yields the path to write a chunk to; it counts as done when the block ends well.
 
-        Raises WriteError.
+        Args:
+            number: of the chunk, from 0.
+
+        Raises:
+            WriteError: the disk refused.
         """
         with atomic_path(self.path(number)) as aside:
             yield aside
+        # A chunk behind a gap does not count until the gap is closed.
         self.done = max(self.done, number + 1) if number <= self.done else self.done
 
     def paths(self) -> list[Path]:

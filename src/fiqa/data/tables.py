@@ -1,13 +1,7 @@
 """Tables on disk: .parquet, .csv and .jsonl by suffix, the same columns in all three.
 
-In Parquet a row of scores has nested columns; CSV and JSON lines hold them flattened, and reading
-puts them together again:
-
-- `factors` and `measures` (structs) <-> one column per field, `factor_blur`, `measure_yaw`, ...;
-- `bbox` <-> `bbox_x`, `bbox_y`, `bbox_width`, `bbox_height`; `landmarks` <-> `landmark_0_x`,
-  `landmark_0_y`, ... `landmark_4_y`;
-- `reasons` (list of codes) <-> in CSV the codes joined by `;` (no code holds one; none at all is an
-  empty text); JSON lines keep the list.
+In Parquet a row of scores has nested columns; CSV and JSON lines hold them flattened
+(fiqa.data.nested), and reading puts them together again.
 
 CSV: comma, every text quoted, an empty cell is a missing number, a text is written unchanged even
 where it starts with = + - @ (values must come back exactly; a spreadsheet program should import
@@ -21,7 +15,6 @@ path to open.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -36,11 +29,13 @@ import polars as pl
 
 from fiqa import checks
 from fiqa.data import columns
-from fiqa.data.columns import TEXT, typed
+from fiqa.data.columns import typed
 from fiqa.data.formats.source import utf8_of
 from fiqa.data.frames import Frame, columns_of, is_frame, series
+from fiqa.data.nested import flatten, unflatten
 from fiqa.data.parquet import read_parquet
 from fiqa.data.reading import reader
+from fiqa.data.rows import json_rows, text_cells, typed_cells
 from fiqa.data.store import Parts, atomic_path, open_regular
 from fiqa.errors import InputError, ReadError, WriteError
 
@@ -50,11 +45,9 @@ __all__ = [
     "TableWriter",
     "decode_text",
     "encode_text",
-    "flatten",
     "frame_of",
     "read_table",
     "table_suffix",
-    "unflatten",
     "write_rows",
     "write_table",
 ]
@@ -65,19 +58,19 @@ SUFFIXES = (".parquet", ".csv", ".jsonl")
 READABLE = (*SUFFIXES, ".tsv")
 """The suffixes of tables that are read."""
 
-_STRUCTS = {"factors": "factor_", "measures": "measure_"}
-_LISTS = {
-    "bbox": ["bbox_x", "bbox_y", "bbox_width", "bbox_height"],
-    "landmarks": [f"landmark_{point}_{axis}" for point in range(5) for axis in "xy"],
-}
 _MARK = "bytes:"
 _ROW_GROUP = 1 << 16
-_DEEPEST = 32
+"""Rows of a row group, always as many, so that a rerun after a kill gives the same bytes."""
 
 
 def table_suffix(path: str | os.PathLike[str]) -> str:
-    """Returns the suffix of a table's path in lower case; raises UnknownNameError with the closest
-    one for any other.
+    """Returns the suffix of a table's path in lower case.
+
+    Args:
+        path: the table.
+
+    Raises:
+        UnknownNameError: another suffix than those of SUFFIXES.
 
     >>> table_suffix("scores.CSV")
     '.csv'
@@ -86,12 +79,17 @@ def table_suffix(path: str | os.PathLike[str]) -> str:
 
 
 def encode_text(value: str) -> str:
-    r"""Returns `value` if it is UTF-8 text, otherwise `bytes:` and its bytes percent-encoded;
+    r"""Returns UTF-8 text as it is, other text as `bytes:` and its bytes percent-encoded.
+
     decode_text takes it back exactly.
+
+    Args:
+        value: any text, surrogates of undecodable bytes included.
 
     >>> encode_text("a b.jpg"), encode_text("caf\udce9.jpg")
     ('a b.jpg', 'bytes:caf%E9.jpg')
     """
+    # Nearly all text is ASCII, and asking costs far less than encoding it.
     if value.isascii() and not value.startswith(_MARK):
         return value
     try:
@@ -106,6 +104,9 @@ def encode_text(value: str) -> str:
 def decode_text(value: str) -> str:
     r"""Returns the text that encode_text was given.
 
+    Args:
+        value: the encoded form.
+
     >>> decode_text("bytes:caf%E9.jpg") == "caf\udce9.jpg"
     True
     """
@@ -115,8 +116,10 @@ def decode_text(value: str) -> str:
 
 
 def frame_of(rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
-    """Returns rows (numpy scalars and arrays, any text) as a frame; a key that a row does not have
-    is missing there.
+    """Returns rows as a frame; a key that a row does not have is missing there.
+
+    Args:
+        rows: name -> value: plain values, numpy scalars and arrays, any text.
 
     >>> frame_of([{"id": "a", "score": np.float32(0.5)}, {"id": "b"}])["score"].to_list()
     [0.5, None]
@@ -127,8 +130,10 @@ def frame_of(rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
 
 
 def _plain(values: list[Any]) -> list[Any]:
-    """Values of one column as plain Python with encoded text; looked at by type, because a table
-    has few types and many cells."""
+    """Values of one column as plain Python with encoded text.
+
+    They are looked at by type, because a table has few types and many cells.
+    """
     kinds = set(map(type, values))
     if kinds <= {int, float, bool, NoneType}:
         return values
@@ -154,90 +159,23 @@ def _plain_cell(value: Any) -> Any:
 
 
 def _frame(named: Mapping[str, list[Any] | pl.Series]) -> pl.DataFrame:
-    """Columns of mixed int and float are float; a column of our tables has its type even where
-    nothing is known."""
-    known = {
+    """A frame of columns, those of our tables in their type even where nothing is known.
+
+    Columns of mixed int and float are float.
+    """
+    table = {
         name: values if isinstance(values, pl.Series) else series(name, values)
         for name, values in named.items()
     }
-    return pl.DataFrame([typed(values) for values in known.values()])
-
-
-def flatten(frame: pl.DataFrame, *, lists: bool = False) -> pl.DataFrame:
-    """Returns the frame with nested columns spread as the module's docstring says, and NaN as
-    missing.
-
-    `lists` leaves `reasons` a list.
-    """
-    cells: list[pl.Expr] = []
-    for name, kind in frame.schema.items():
-        column = pl.col(name)
-        if name in _STRUCTS and isinstance(kind, pl.Struct):
-            cells += [
-                column.struct.field(f.name).alias(_STRUCTS[name] + f.name) for f in kind.fields
-            ]
-        elif name in _LISTS and isinstance(kind, (pl.List, pl.Array)):
-            spread = column.cast(pl.List(kind.inner))
-            cells += [
-                spread.list.get(i, null_on_oob=True).alias(flat)
-                for i, flat in enumerate(_LISTS[name])
-            ]
-        elif name in _LISTS:
-            cells += [column.alias(flat) for flat in _LISTS[name]]  # nothing but missing values
-        elif name in _STRUCTS and kind == pl.Null:
-            continue  # nothing but missing values, and no names of fields
-        elif name == "reasons" and isinstance(kind, pl.List) and lists:
-            cells.append(column.cast(pl.List(pl.String)))
-        elif name == "reasons" and isinstance(kind, pl.List):
-            cells.append(column.cast(pl.List(pl.String)).list.join(";").fill_null("").alias(name))
-        elif isinstance(kind, (pl.List, pl.Array, pl.Struct)):
-            raise InputError(
-                f"Column {name!r} must be flat to be written as text, got {kind}.",
-                hint="use .parquet",
-            )
-        else:
-            cells.append(column)
-    flat_frame = frame.select(cells)
-    return flat_frame.with_columns(pl.col(pl.Float32, pl.Float64).fill_nan(None))
-
-
-def unflatten(frame: pl.DataFrame) -> pl.DataFrame:
-    """Returns the frame with the columns that flatten spread put together again; a row with none of
-    their values has a missing value."""
-    result: list[pl.Expr] = []
-    done: set[str] = set()
-    for name in frame.columns:
-        prefix = next((p for p in _STRUCTS.items() if name.startswith(p[1])), None)
-        whole = (
-            prefix[0] if prefix else next((w for w, flat in _LISTS.items() if name in flat), name)
-        )
-        if whole in done:
-            continue
-        done.add(whole)
-        if prefix:
-            fields = [c for c in frame.columns if c.startswith(prefix[1])]
-            joined = pl.struct(pl.col(c).alias(c.removeprefix(prefix[1])) for c in fields)
-            result.append(_unless_missing(fields, joined).alias(whole))
-        elif whole in _LISTS and set(_LISTS[whole]) <= set(frame.columns):
-            joined = pl.concat_list(pl.col(c).cast(pl.Float64, strict=False) for c in _LISTS[whole])
-            result.append(_unless_missing(_LISTS[whole], joined).alias(whole))
-        elif name == "reasons" and not isinstance(frame.schema[name], pl.List):
-            text = pl.col(name).cast(pl.String).fill_null("")
-            empty = pl.lit([], dtype=pl.List(pl.String))
-            result.append(
-                pl.when(text == "").then(empty).otherwise(text.str.split(";")).alias(name)
-            )
-        else:
-            result.append(pl.col(name))
-    return frame.select(result)
-
-
-def _unless_missing(columns: Sequence[str], joined: pl.Expr) -> pl.Expr:
-    return pl.when(pl.any_horizontal(pl.col(c).is_not_null() for c in columns)).then(joined)
+    return pl.DataFrame([typed(values) for values in table.values()])
 
 
 def write_table(frame: pl.DataFrame, path: str | os.PathLike[str]) -> None:
     """Writes a frame as its suffix says, whole or not at all.
+
+    Args:
+        frame: columns named as ours are.
+        path: one of SUFFIXES by its suffix.
 
     Raises:
         UnknownNameError: another suffix.
@@ -253,8 +191,18 @@ def write_table(frame: pl.DataFrame, path: str | os.PathLike[str]) -> None:
 
 
 def write_rows(frame: pl.DataFrame, stream: IO[bytes], suffix: str, *, header: bool = True) -> None:
-    """Writes a frame, flattened, to a stream of bytes as `.csv` or `.jsonl`; `header=False` leaves
-    out the line of column names of a CSV."""
+    """Writes a frame, flattened, to a stream of bytes as `.csv` or `.jsonl`.
+
+    Args:
+        frame: columns named as ours are.
+        stream: open for bytes.
+        suffix: `.csv` or `.jsonl`.
+        header: False leaves out the line of column names of a CSV.
+
+    Raises:
+        UnknownNameError: another suffix.
+        InputError: a nested column that has no flat form.
+    """
     lines = checks.choice(suffix, "format of rows", (".csv", ".jsonl")) == ".jsonl"
     flat = flatten(frame, lists=lines)
     if lines:
@@ -265,8 +213,9 @@ def write_rows(frame: pl.DataFrame, stream: IO[bytes], suffix: str, *, header: b
 
 @reader
 def read_table(source: str | os.PathLike[str] | Frame) -> pl.DataFrame:
-    """Returns a table: columns named as ours are (fiqa.data.columns), nested ones put together,
-    text in encoded form (see decode_text).
+    """Returns a table: columns named as ours are, nested ones put together, text encoded.
+
+    Names are those of fiqa.data.columns; decode_text gives text back.
 
     A text table may begin with a byte-order mark, be UTF-16, and have `;` or tabs between cells.
 
@@ -286,18 +235,10 @@ def read_table(source: str | os.PathLike[str] | Frame) -> pl.DataFrame:
             if suffix == ".parquet":
                 return _named(read_parquet(file), path)
             text = utf8_of(file.read(), path)
-            if suffix != ".jsonl":
-                apart = columns.delimiter_of(text.split(b"\n", 1)[0], suffix)
-                cells = pl.read_csv(text, infer_schema=False, separator=apart)
-                if any(name != name.strip() for name in cells.columns):  # `path, score`
-                    cells = cells.with_columns(pl.all().str.strip_chars())
-                return unflatten(_typed(_named(cells, path)))
-            rows = [_parsed(line) for line in text.splitlines() if line.strip()]
-            if not all(isinstance(row, dict) for row in rows):
-                raise ValueError("a line is not a JSON object")
-            names = list(dict.fromkeys(name for row in rows for name in row))
-            whole = _frame({name: [row.get(name) for row in rows] for name in names})
-            return unflatten(_named(whole, path))
+            if suffix == ".jsonl":
+                return unflatten(_named(_of_rows(json_rows(text)), path))
+            return unflatten(typed_cells(_named(text_cells(text, suffix), path)))
+        # A file without a line is a table without columns.
         except pl.exceptions.NoDataError:
             return pl.DataFrame()
         except ReadError:
@@ -314,50 +255,24 @@ def _of_memory(source: Frame) -> pl.DataFrame:
         return source
     if not is_frame(source):
         raise InputError(f"A table must be a file or a frame, got {type(source).__name__}.")
-    known = columns_of(source)
-    return _frame({name: _plain(list(values)) for name, values in known.items()})
+    table = columns_of(source)
+    return _frame({name: _plain(list(values)) for name, values in table.items()})
+
+
+def _of_rows(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    """Rows of plain values as a frame; a key that a row does not have is missing there."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    return _frame({name: [row.get(name) for row in rows] for name in names})
 
 
 def _named(frame: pl.DataFrame, where: str) -> pl.DataFrame:
-    """A frame whose columns have our names; columns without name and content (a separator at the
-    end of each line makes one) are left out."""
+    """A frame whose columns have our names.
+
+    Columns without name and content are left out; a separator at the end of each line makes one.
+    """
     nameless = [name for name in frame.columns if not name.partition("_duplicated_")[0].strip()]
     kept = frame.drop(name for name in nameless if frame[name].null_count() == len(frame))
     return kept.rename(dict(zip(kept.columns, columns.canonical(kept.columns, where), strict=True)))
-
-
-def _parsed(line: bytes) -> Any:
-    """Returns the value of a JSON line; raises ValueError where it nests so deep that polars would
-    take minutes and gigabytes for its type."""
-    value = json.loads(line)
-    if line.count(b"[") + line.count(b"{") > _DEEPEST and not _shallow(value, _DEEPEST):
-        raise ValueError(f"a value nests more than {_DEEPEST} deep")
-    return value
-
-
-def _shallow(value: Any, left: int) -> bool:
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return not inner or (left > 0 and all(_shallow(one, left - 1) for one in inner))
-
-
-def _typed(frame: pl.DataFrame) -> pl.DataFrame:
-    """Gives numbers and truth values their type where every cell is written as one."""
-    return frame.with_columns(
-        column if column.name in TEXT else _typed_column(column) for column in frame.get_columns()
-    )
-
-
-def _typed_column(column: pl.Series) -> pl.Series:
-    known = column.drop_nulls()
-    if not len(known):
-        return typed(column)
-    if known.is_in(["true", "false"]).all():
-        return column == "true"
-    if known.str.contains(r"^-?(0|[1-9][0-9]{0,17})$").all():
-        return column.cast(pl.Int64)
-    if known.str.contains(r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$").all():
-        return column.cast(pl.Float64)
-    return column
 
 
 @contextmanager
@@ -370,13 +285,22 @@ def _refusing(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 class TableWriter:
-    """Writes a table batch by batch in bounded memory; what was written survives a kill, and the
-    table appears whole when the block ends well.
+    """Writes a table batch by batch in bounded memory, and survives a kill.
+
+    The table appears whole when the block ends well.
 
     Call `write` once per batch, in order. After a kill, the same call with the same `fingerprint`
     finds `done` batches already there: skip those. The final file is the same, byte for byte, as
     without the kill. The fingerprint must cover everything that decides the rows, batch size
     included.
+
+    Args:
+        path: one of SUFFIXES by its suffix.
+        fingerprint: of all that decides the rows.
+
+    Raises:
+        UnknownNameError: another suffix.
+        WriteError: `path` is a folder, or the disk refused.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "scores.csv"
@@ -403,7 +327,14 @@ class TableWriter:
         return self._parts.done
 
     def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Adds the next batch; an empty one counts too. Raises WriteError."""
+        """Adds the next batch; an empty one counts too.
+
+        Args:
+            rows: name -> value of each row.
+
+        Raises:
+            WriteError: the disk refused.
+        """
         with (
             self._parts.writing(self._next) as aside,
             _refusing(self.path),
@@ -437,6 +368,8 @@ class TableWriter:
             schema = table.collect_schema()
             with open(aside, "wb") as file:
                 for number, part in enumerate(parts):
+                    # Joined to an empty frame of the whole table, a batch gets the columns and
+                    # types of all.
                     empty = pl.DataFrame(schema=schema)
                     batch = pl.concat([empty, part.collect()], how="diagonal_relaxed").select(
                         schema.names()

@@ -147,8 +147,9 @@ def _flipped(named: Sequence[NamedQuality], flip: Sequence[str]) -> list[NamedQu
 
 
 def _listed_of(value: Any) -> list[Any]:
-    alone = isinstance(value, str | os.PathLike | Quality | Embeddings) or is_frame(value)
-    return [value] if alone else list(value)
+    if isinstance(value, str | os.PathLike | Quality | Embeddings) or is_frame(value):
+        return [value]
+    return list(value)
 
 
 def _split(text: str) -> tuple[str | None, str]:

@@ -61,8 +61,7 @@ class Aligned:
 
 
 def align(image: NDArray[np.uint8], landmarks: ArrayLike, *, size: int = 112) -> Aligned:
-    """Returns the face of `landmarks`, brought onto the template by a similarity transform and
-    bilinear interpolation.
+    """Returns a face brought onto the template by a similarity transform, bilinearly.
 
     Outside of the frame the crop is black (0), as recognizers of the ArcFace family were trained;
     `inside` tells black from outside. A face much larger than the crop is sampled without smoothing
@@ -86,9 +85,8 @@ def align(image: NDArray[np.uint8], landmarks: ArrayLike, *, size: int = 112) ->
     """
     check_image(image)
     matrix = similarity_transform(landmarks, template(size))
-    crop = np.asarray(
-        cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR), np.uint8
-    )  # border: constant 0
+    # The border is OpenCV's default, constant 0.
+    crop = np.asarray(cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR), np.uint8)
     moved = transform_points(matrix, landmarks).astype(np.float32)
     return Aligned(crop, _inside(matrix, size, image.shape[0], image.shape[1]), moved, matrix)
 
@@ -109,6 +107,7 @@ def faces_from(
     """
     aligned = [align(image.pixels, detection.landmarks, size=size) for detection in detections]
     n = len(aligned)
+    # Estimated points are the template itself; NaN says that no pose is in them.
     points = [
         a.landmarks if d.points == "measured" else np.full((5, 2), np.nan)
         for a, d in zip(aligned, detections, strict=True)
@@ -129,15 +128,20 @@ def _upright_range(degrees: float) -> float:
 
 
 def _inside(matrix: NDArray[np.float64], size: int, height: int, width: int) -> NDArray[np.bool_]:
-    """Returns (S,S) True where the source position of a crop pixel lies in [0, width-1] x [0,
-    height-1]: bilinear weights then touch the frame only.
+    """Returns (S,S) True where a crop pixel is interpolated from the frame alone.
+
+    Its source position lies in [0, width-1] x [0, height-1] then.
 
     OpenCV rounds positions to 1/32 pixel, so half of that beyond the edge is still on it.
     """
-    back, slack = inverse(matrix), 1.0 / 64.0
+    inverse_matrix, slack = inverse(matrix), 1.0 / 64.0
     x = np.arange(size)
-    sx = back[0, 0] * x[None, :] + back[0, 1] * x[:, None] + back[0, 2]
-    sy = back[1, 0] * x[None, :] + back[1, 1] * x[:, None] + back[1, 2]
+    sx = (
+        inverse_matrix[0, 0] * x[None, :] + inverse_matrix[0, 1] * x[:, None] + inverse_matrix[0, 2]
+    )
+    sy = (
+        inverse_matrix[1, 0] * x[None, :] + inverse_matrix[1, 1] * x[:, None] + inverse_matrix[1, 2]
+    )
     inside: NDArray[np.bool_] = (
         (sx >= -slack) & (sx <= width - 1 + slack) & (sy >= -slack) & (sy <= height - 1 + slack)
     )

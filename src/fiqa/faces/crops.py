@@ -45,6 +45,7 @@ SMALLEST_CROP = 26
 (fiqa.faces.detection.MIN_EYE_DISTANCE)."""
 
 _SHA256 = 64
+"""Hex digits of a sha256; a shorter word in that column is something else and is not compared."""
 _log = logging.getLogger(__name__)
 
 
@@ -52,9 +53,19 @@ _log = logging.getLogger(__name__)
 class Source:
     """One image to score: a row of a manifest.
 
-    `landmarks` (ten crop coordinates), `eye_distance` (source pixels), `inside` (share of the crop
-    that came from the frame) and `roll` (degrees, of the head in the photograph) where it lists
-    crops that know them; `sha256` of the file, "" where it is not known.
+    A field is None where the row does not say it.
+
+    Attributes:
+        id: of the image.
+        path: where it is.
+        identity: who is on it, "" when unknown.
+        split: as the row says.
+        status: as the row says.
+        landmarks: ten crop coordinates.
+        eye_distance: source pixels.
+        inside: share of the crop that came from the frame.
+        sha256: of the file, "" when unknown.
+        roll: degrees, of the head in the photograph.
     """
 
     id: str
@@ -72,11 +83,15 @@ class Source:
 def sources(manifest: Manifest) -> Iterator[Source]:
     """Yields the rows of a manifest as they will be scored.
 
-    Raises InputError for a column that holds no numbers.
+    Args:
+        manifest: of images or crops.
+
+    Raises:
+        InputError: a column that holds no numbers.
     """
-    known = columns.measures(manifest.columns, manifest.id)
-    unknown: list[Any] = [None] * len(manifest)
-    landmarks, eyes, inside, roll = (known.get(name, unknown) for name in columns.MEASURES)
+    measures = columns.measures(manifest.columns, manifest.id)
+    absent: list[Any] = [None] * len(manifest)
+    landmarks, eyes, inside, roll = (measures.get(name, absent) for name in columns.MEASURES)
     hashes = manifest.columns.get("sha256")
     for i in range(len(manifest)):
         yield Source(
@@ -94,8 +109,16 @@ def sources(manifest: Manifest) -> Iterator[Source]:
 
 
 def read_row(path: str, sha256: str, *, limits: Limits | None = None) -> Image:
-    """Returns the image that a row of a manifest names; raises ReadError as read_image, and with
-    status "changed" where the file is not the one of the row's `sha256` ("" is not known)."""
+    """Returns the image that a row of a manifest names.
+
+    Args:
+        path: of the row.
+        sha256: of the row, "" when unknown.
+        limits: what the image may cost; None is the default.
+
+    Raises:
+        ReadError: as read_image, and with status "changed" where the file has another sha256.
+    """
     image = read_image(path, limits=limits)
     if len(sha256) == _SHA256 and image.sha256 != sha256.lower():
         raise ReadError(
@@ -109,7 +132,13 @@ def read_row(path: str, sha256: str, *, limits: Limits | None = None) -> Image:
 
 @dataclass(frozen=True)
 class CropTable:
-    """The rows to embed: files of a manifest, or crops that are in memory."""
+    """The rows to embed: files of a manifest, or crops that are in memory.
+
+    Attributes:
+        manifest: the rows.
+        limits: what an image may cost.
+        crops: (N,S,S,3) in memory, None where the rows are files.
+    """
 
     manifest: Manifest
     limits: Limits
@@ -117,7 +146,16 @@ class CropTable:
 
     @classmethod
     def of(cls, source: Any, limits: Limits) -> CropTable:
-        """Returns the rows of a source as `embed` takes it."""
+        """Returns the rows of a source as `embed` takes it.
+
+        Args:
+            source: (ids, crops), a manifest, or what fiqa.data.manifest.find takes.
+            limits: what an image may cost.
+
+        Raises:
+            ShapeError, InputError: crops or ids that do not fit.
+            ReadError: a list or manifest cannot be read.
+        """
         if isinstance(source, tuple) and len(source) == 2 and isinstance(source[1], np.ndarray):
             crops = as_faces(source[1]).crops
             names = checks.ids(source[0], "ids", length=len(crops))
@@ -132,8 +170,11 @@ class CropTable:
         return list(sources(self.manifest))
 
     def read(self, row: int) -> tuple[str, Crops | None]:
-        """Returns the status of a row and, when that is ok, its crop at the size of the alignment
-        template."""
+        """Returns the status of a row and, when that is ok, its crop at ALIGNED_SIZE.
+
+        Args:
+            row: its number, from 0.
+        """
         if self.crops is not None:
             return "ok", resized(self.crops[row])
         source = self._sources[row]
@@ -144,7 +185,8 @@ class CropTable:
             pixels = read_row(path, source.sha256, limits=self.limits).pixels
         except ReadError as error:
             return error.status, None
-        except Exception:  # noqa: BLE001 - whatever one image does to a decoder, the others still get their vectors
+        # whatever one image does to a decoder, the others still get their vectors
+        except Exception:  # noqa: BLE001
             _log.warning("%r failed", path, exc_info=True)
             return "failed", None
         height, width = pixels.shape[:2]
@@ -155,61 +197,80 @@ class CropTable:
         )
 
     def digest(self) -> str:
-        """Returns a digest of the ids and of the crops: their pixels, or path, size and time of
-        their files."""
+        """Returns a digest of the ids and of the crops.
+
+        Crops in memory count by their pixels, files by path, size and time.
+        """
         ids = self.manifest.id.tolist()
         if self.crops is not None:
             pixels = (hashlib.sha256(crop.tobytes()).hexdigest() for crop in self.crops)
             return hash_rows(zip(ids, pixels, strict=True))
+        # Hashing the pixels would read every file; size and time tell that one has changed.
         rows = zip(ids, self.manifest.path.tolist(), self.manifest.status.tolist(), strict=True)
         return hash_rows((row, file_state(row[1])) for row in rows)
 
 
 def aligned_face(source: Source, image: Image) -> Faces | None:
-    """Returns an image that is an aligned crop, at 112x112 and with what its manifest knows of it;
-    None when it is not square or under SMALLEST_CROP."""
+    """Returns an image that is an aligned crop as a face, at ALIGNED_SIZE.
+
+    None when it is not square or under SMALLEST_CROP.
+
+    Args:
+        source: its row, for what its manifest knows of it.
+        image: the crop.
+    """
     height, width = image.pixels.shape[:2]
     if height != width or width < SMALLEST_CROP:
         return None
-    known: dict[str, Any] = {"grey": np.array([image.grey])}
+    facts: dict[str, Any] = {"grey": np.array([image.grey])}
     if source.landmarks is not None:
-        known["landmarks"] = np.asarray(source.landmarks, np.float32).reshape(1, 5, 2) * (
+        facts["landmarks"] = np.asarray(source.landmarks, np.float32).reshape(1, 5, 2) * (
             ALIGNED_SIZE / width
         )
     if source.eye_distance is not None:
-        known["eye_distance"] = np.array([source.eye_distance], np.float32)
+        facts["eye_distance"] = np.array([source.eye_distance], np.float32)
     if source.roll is not None:
-        known["roll"] = np.array([source.roll], np.float32)
+        facts["roll"] = np.array([source.roll], np.float32)
     if source.inside == 1.0:  # with less, which pixels are outside is read from the constant fill
-        known["inside"] = np.ones((1, ALIGNED_SIZE, ALIGNED_SIZE), bool)
-    return Faces(resized(image.pixels)[None], **known)
+        facts["inside"] = np.ones((1, ALIGNED_SIZE, ALIGNED_SIZE), bool)
+    return Faces(resized(image.pixels)[None], **facts)
 
 
 def alike(faces: Sequence[Faces]) -> list[list[int]]:
-    """Returns the places of the faces that may be joined: those whose frame's mask is known, and
-    those where it is not (which are measured otherwise).
+    """Returns the places of the faces that may be joined.
 
-    >>> one = Faces(np.zeros((1, 112, 112, 3), np.uint8))
-    >>> alike([one, Faces(one.crops, inside=np.ones((1, 112, 112), bool)), one])
+    Those whose frame's mask is known and those where it is not are measured differently.
+
+    Args:
+        faces: any.
+
+    >>> face = Faces(np.zeros((1, 112, 112, 3), np.uint8))
+    >>> alike([face, Faces(face.crops, inside=np.ones((1, 112, 112), bool)), face])
     [[0, 2], [1]]
     """
+    # A known mask and a guessed one must not be joined: the guess would look known.
     unknown = [face.inside is None for face in faces]
-    parts = [[i for i, value in enumerate(unknown) if value is wanted] for wanted in (True, False)]
+    parts = [[i for i, value in enumerate(unknown) if value is kind] for kind in (True, False)]
     return [part for part in parts if part]
 
 
 def joined(faces: Sequence[Faces]) -> Faces:
-    """Returns one Faces of many that are `alike`; landmarks and eye distances that only some have
-    are NaN for the others."""
-    whole: dict[str, Any] = {}
+    """Returns one Faces of many that are `alike`.
+
+    Landmarks and eye distances that only some have are NaN for the others.
+
+    Args:
+        faces: at least one.
+    """
+    table: dict[str, Any] = {}
     for field in fields(Faces):
         values = [getattr(face, field.name) for face in faces]
         shape = next((value.shape[1:] for value in values if value is not None), None)
         if shape is not None:
-            whole[field.name] = np.concatenate(
+            table[field.name] = np.concatenate(
                 [
                     np.full((len(f), *shape), np.nan) if v is None else v
                     for f, v in zip(faces, values, strict=True)
                 ]
             )
-    return Faces(**whole)
+    return Faces(**table)

@@ -40,11 +40,20 @@ one's, while of 240 LFW photographs every face that YuNet reports (0.6 and up) s
 
 @dataclass(frozen=True, eq=False)
 class Detection:
-    """One face: `box` (4,) float32 x, y, width, height; `landmarks` (5,2) float32 left eye, right
-    eye, nose, left and right mouth corner, image-left first; both in pixels of the upright image,
-    and both may lie outside of it. `confidence` in 0..1, comparable within one detector only.
-    `points` "measured" when the landmarks were found in the image, "estimated" when they only say
-    where the alignment is (then no pose may be read from them)."""
+    """One face of an image.
+
+    Attributes:
+        box: (4,) float32 x, y, width, height in pixels of the upright image; may lie outside of it.
+        landmarks: (5,2) float32 left eye, right eye, nose, left and right mouth corner, image-left
+            first; pixels likewise.
+        confidence: in 0..1, comparable within one detector only.
+        points: "measured" when the landmarks were found in the image, "estimated" when they only
+            say
+            where the alignment is (then no pose may be read from them).
+
+    Raises:
+        ShapeError, InputError: other shapes, NaN, a confidence outside 0..1.
+    """
 
     box: NDArray[np.float32]
     landmarks: NDArray[np.float32]
@@ -66,8 +75,7 @@ class Detection:
 
     @property
     def eye_distance(self) -> float:
-        """Source pixels between the eyes, not shortened by yaw (see
-        fiqa.functional.geometry.eye_distance)."""
+        """Source pixels between the eyes, as fiqa.functional.geometry.eye_distance."""
         return float(eye_distance(similarity_transform(self.landmarks, template())))
 
 
@@ -77,13 +85,19 @@ class Detector(Protocol):
 
     A detector can be pickled (it is opened anew where it arrives); one object must not be shared
     between threads.
+
+    Attributes:
+        name: as NAMES of fiqa.faces.detectors have it.
     """
 
     name: str
 
     def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
-        """Returns the faces of an upright (H,W,3) uint8 RGB image, largest first; an empty list
-        when there is none. The same image gives the same list."""
+        """Returns the faces of an image, largest first; the same image gives the same list.
+
+        Args:
+            image: (H,W,3) uint8 RGB, upright.
+        """
         ...
 
 
@@ -118,6 +132,7 @@ def choose(
     if not detections:
         return [], "no_face"
     best = max(d.confidence for d in detections)
+    # False boxes first: a large one would otherwise win over the true face.
     faces = [d for d in ranked(detections) if d.confidence >= _SHARE_OF_BEST * best]
     faces = [d for d in faces if d.eye_distance >= min_eye_distance]
     if not faces:
@@ -128,14 +143,25 @@ def choose(
 
 
 def ranked(detections: list[Detection]) -> list[Detection]:
-    """Returns the detections largest first; equal areas by confidence, then by place, so that the
-    order is always the same."""
+    """Returns the detections largest first.
+
+    Equal areas go by confidence, then by place, so that the order is always the same.
+
+    Args:
+        detections: of one image.
+    """
     return sorted(detections, key=lambda d: (-d.area, -d.confidence, *d.box.tolist()))
 
 
 def check_image(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Returns `image` if it is (H,W,3) uint8 with at least one pixel; raises ShapeError
-    otherwise."""
+    """Returns an image that is (H,W,3) uint8 with at least one pixel, as it is.
+
+    Args:
+        image: anything.
+
+    Raises:
+        ShapeError: it is something else.
+    """
     checks.array(image, "image", shape=("H", "W", 3))
     if image.dtype != np.uint8 or 0 in image.shape:
         raise ShapeError(

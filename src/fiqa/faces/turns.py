@@ -36,10 +36,10 @@ class View:
     """The faces of one photograph.
 
     Attributes:
-        faces: that count, largest first, in pixels of the photograph as EXIF turns it.
-        status: of the image.
-        turn: degrees clockwise by which it was turned for them.
-        better: degrees by which it should have been and was not (0: none).
+        faces: those that count, largest first, in pixels of the photograph as EXIF turns it.
+        status: of the image, from fiqa.vocabulary.STATUSES.
+        turn: degrees clockwise by which the photograph was turned to find them.
+        better: degrees by which it should have been turned and was not; 0 where it is right.
     """
 
     faces: list[Detection]
@@ -81,9 +81,11 @@ def view(
     checks.choice(orientation, "orientation", ORIENTATIONS)
     plain = finder.detect(pixels)
     faces, status = choose(plain, policy)
+    # 2 is above every confidence, 0 below: other detectors are asked for all turns, or for none.
     certain = _CERTAIN.get(finder.name, 2.0 if orientation == "auto" else 0.0)
     if finder.name == "none" or _surest(plain) > certain:
         return View(faces, status)
+    # The look as it is was taken already.
     looks = [plain] + [finder.detect(_turned(pixels, quarters)) for quarters in (1, 2, 3)]
     sure = [_surest(look) - _MARGIN * (quarters > 0) for quarters, look in enumerate(looks)]
     best = int(np.argmax(sure))
@@ -104,8 +106,15 @@ def _turned(pixels: NDArray[np.uint8], quarters: int) -> NDArray[np.uint8]:
 
 
 def back(face: Detection, quarters: int, height: int, width: int) -> Detection:
-    """Returns a face that was found after `quarters` clockwise right angles in the pixels of the
-    photograph before, which has `height` and `width`. The points keep their names.
+    """Returns a face that was found in turned pixels, in those of the photograph before.
+
+    The points keep their names.
+
+    Args:
+        face: as it was found.
+        quarters: by how many clockwise right angles the photograph had been turned.
+        height: of the photograph before.
+        width: of the photograph before.
 
     >>> face = Detection(np.array([2, 1, 4, 3]), np.array([[2, 1]] * 5), 1.0)
     >>> there = back(face, 1, height=20, width=10)

@@ -17,7 +17,7 @@ __all__ = ["balanced_accuracy", "kendall", "macro_f1", "mae", "per_identity", "r
 Metric = Callable[[NDArray[np.float64], NDArray[np.float64]], float]
 
 
-def _two(
+def _sides(
     pred: ArrayLike, target: ArrayLike, least: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     first = checks.finite(checks.array(pred, "pred", shape=("N",), dtype=np.float64), "pred")
@@ -32,6 +32,10 @@ def _two(
 def mae(pred: ArrayLike, target: ArrayLike) -> float:
     """Returns the mean absolute error of (N,) predictions.
 
+    Args:
+        pred: (N,) predictions.
+        target: (N,) what they should be.
+
     Raises:
         ShapeError, InputError: shapes differ, NaN.
         EvidenceError: no row.
@@ -39,12 +43,16 @@ def mae(pred: ArrayLike, target: ArrayLike) -> float:
     >>> mae([0.0, 1.0], [0.5, 1.0])
     0.25
     """
-    first, second = _two(pred, target, 1)
+    first, second = _sides(pred, target, 1)
     return float(np.abs(first - second).mean())
 
 
 def rmse(pred: ArrayLike, target: ArrayLike) -> float:
     """Returns the root of the mean squared error of (N,) predictions; never below mae.
+
+    Args:
+        pred: (N,) predictions.
+        target: (N,) what they should be.
 
     Raises:
         ShapeError, InputError: shapes differ, NaN.
@@ -53,7 +61,7 @@ def rmse(pred: ArrayLike, target: ArrayLike) -> float:
     >>> round(rmse([0.0, 1.0], [0.5, 1.0]), 4)
     0.3536
     """
-    first, second = _two(pred, target, 1)
+    first, second = _sides(pred, target, 1)
     gap = np.abs(first - second)
     # Equal gaps can round below their own mean; the inequality of the two errors holds exactly in
     # the result.
@@ -62,6 +70,8 @@ def rmse(pred: ArrayLike, target: ArrayLike) -> float:
 
 def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
     _, code, count = np.unique(values, return_inverse=True, return_counts=True)
+    # Equal values share the mean of the places that they take: the last of them less half their
+    # run.
     last = np.cumsum(count)
     return np.asarray((last - (count - 1) / 2.0)[code])
 
@@ -78,6 +88,10 @@ def _varies(first: NDArray[np.float64], second: NDArray[np.float64], name: str) 
 def spearman(pred: ArrayLike, target: ArrayLike) -> float:
     """Returns Spearman's rank correlation in [-1,1], equal values at their mean rank.
 
+    Args:
+        pred: (N,) predictions.
+        target: (N,) what they should be.
+
     Raises:
         ShapeError, InputError: shapes differ, NaN.
         EvidenceError: fewer than 2 rows, or one side is constant.
@@ -85,14 +99,19 @@ def spearman(pred: ArrayLike, target: ArrayLike) -> float:
     >>> round(spearman([1, 2, 3, 4], [1, 2, 4, 3]), 3)
     0.8
     """
-    first, second = _two(pred, target, 2)
+    first, second = _sides(pred, target, 2)
     _varies(first, second, "spearman")
     a, b = (ranks - ranks.mean() for ranks in (_ranks(first), _ranks(second)))
+    # Rounding may end just outside of [-1,1].
     return float(np.clip(a @ b / np.sqrt((a @ a) * (b @ b)), -1.0, 1.0))
 
 
 def kendall(pred: ArrayLike, target: ArrayLike) -> float:
     """Returns Kendall's tau-b in [-1,1] (corrected for ties), by scipy.stats.kendalltau.
+
+    Args:
+        pred: (N,) predictions.
+        target: (N,) what they should be.
 
     Raises:
         ShapeError, InputError: shapes differ, NaN.
@@ -103,7 +122,7 @@ def kendall(pred: ArrayLike, target: ArrayLike) -> float:
     """
     from scipy.stats import kendalltau
 
-    first, second = _two(pred, target, 2)
+    first, second = _sides(pred, target, 2)
     _varies(first, second, "kendall")
     statistic: float = kendalltau(first, second, variant="b")[0]  # pyright: ignore[reportAssignmentType]
     return float(statistic)
@@ -129,7 +148,7 @@ def per_identity(
     >>> per_identity(spearman, [1, 2, 5, 4, 9], [1, 2, 4, 5, 9], ["a", "a", "b", "b", "c"])
     (0.0, 2, 1)
     """
-    first, second = _two(pred, target, 1)
+    first, second = _sides(pred, target, 1)
     members = groups(encode(identities, len(first))[0])
     usable = [g for g in members if np.ptp(first[g]) > 0 and np.ptp(second[g]) > 0]
     if not usable:
@@ -147,8 +166,7 @@ def per_identity(
 def _counts(
     pred: ArrayLike, target: ArrayLike
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Returns per level (of either side): rows right, rows of the target, rows of the
-    prediction."""
+    """Returns per level of either side: rows right, rows of the target, rows of the prediction."""
     first = checks.array(pred, "pred_levels", shape=("N",))
     second = checks.array(target, "target_levels", shape=(len(first),))
     if not len(first):
@@ -164,8 +182,11 @@ def _counts(
 
 
 def balanced_accuracy(pred_levels: ArrayLike, target_levels: ArrayLike) -> float:
-    """Returns the mean over the target's levels of the share of their rows that is predicted right,
-    in [0,1].
+    """Returns the mean share of rows predicted right over the target's levels, in [0,1].
+
+    Args:
+        pred_levels: (N,) predicted levels, of any type.
+        target_levels: (N,) what they should be.
 
     Raises:
         ShapeError: shapes differ.
@@ -174,14 +195,19 @@ def balanced_accuracy(pred_levels: ArrayLike, target_levels: ArrayLike) -> float
     >>> balanced_accuracy([0, 1, 1, 1], [0, 0, 1, 1])
     0.75
     """
-    right, wanted, _ = _counts(pred_levels, target_levels)
-    present = wanted > 0
-    return float(np.mean(right[present] / wanted[present]))
+    right, targets, _ = _counts(pred_levels, target_levels)
+    present = targets > 0
+    return float(np.mean(right[present] / targets[present]))
 
 
 def macro_f1(pred_levels: ArrayLike, target_levels: ArrayLike) -> float:
-    """Returns the mean F1 over all levels that occur on either side, in [0,1]; a level never
-    predicted right counts 0.
+    """Returns the mean F1 over all levels of either side, in [0,1].
+
+    A level that is never predicted right counts 0.
+
+    Args:
+        pred_levels: (N,) predicted levels, of any type.
+        target_levels: (N,) what they should be.
 
     Raises:
         ShapeError: shapes differ.
@@ -190,5 +216,5 @@ def macro_f1(pred_levels: ArrayLike, target_levels: ArrayLike) -> float:
     >>> round(macro_f1([0, 1, 1, 1], [0, 0, 1, 1]), 3)
     0.733
     """
-    right, wanted, given = _counts(pred_levels, target_levels)
-    return float(np.mean(2 * right / (wanted + given)))
+    right, targets, predictions = _counts(pred_levels, target_levels)
+    return float(np.mean(2 * right / (targets + predictions)))

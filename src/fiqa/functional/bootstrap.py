@@ -14,7 +14,6 @@ schlett2023).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +24,7 @@ from fiqa import checks
 from fiqa.errors import EvidenceError, InputError
 from fiqa.functional import edc
 from fiqa.functional.curve import DiscardCurve, best_area
+from fiqa.functional.draws import GRID, OrderedPairs, identity_weights, mated_codes
 from fiqa.functional.protocols import Normalize, Protocol, protocol_of
 
 __all__ = [
@@ -34,19 +34,21 @@ __all__ = [
     "band_of",
     "bootstrap_band",
     "difference",
-    "identity_weights",
-    "mated_codes",
     "paired_difference",
 ]
-
-GRID = np.arange(201) / 200
-"""Discard fractions at which every draw is kept; areas between them are interpolated."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A `value` with its percentile interval `low`..`high` at confidence `level`, from `draws`
-    resamples (those in which it is defined)."""
+    """A value with its percentile interval.
+
+    Attributes:
+        value: the point estimate.
+        low: the lower end.
+        high: the upper end.
+        level: confidence of the interval, in (0,1).
+        draws: the resamples in which the value is defined.
+    """
 
     value: float
     low: float
@@ -57,8 +59,14 @@ class Interval:
 
 @dataclass(frozen=True, eq=False)
 class Band:
-    """A discard `curve` with its band, and of every draw (R draws, G fractions of GRID): `fnmr`
-    (R,G) and the raw area up to there `areas` (R,G)."""
+    """A discard curve with its band, and what each of R draws gave at the G fractions of GRID.
+
+    Attributes:
+        curve: the point estimate; it carries the band.
+        fnmr: (R,G) of every draw.
+        areas: (R,G) the raw area under that draw's curve up to each fraction.
+        level: confidence of the band, in (0,1).
+    """
 
     curve: DiscardCurve
     fnmr: NDArray[np.float64]
@@ -66,8 +74,15 @@ class Band:
     level: float
 
     def area(self, upto: float = 0.3, *, normalize: Normalize = None) -> Interval:
-        """Returns DiscardCurve.area with its interval. Raises as that; also EvidenceError when half
-        of the draws have no error to be relative to."""
+        """Returns DiscardCurve.area with its interval.
+
+        Args:
+            upto, normalize: as DiscardCurve.area.
+
+        Raises:
+            InputError, UnknownNameError: as DiscardCurve.area.
+            EvidenceError: as there, and where half of the draws have no error to be relative to.
+        """
         value = self.curve.area(upto, normalize=normalize)
         drawn = _areas(self, upto, normalize, edc.protocol_of(self.curve.protocol))
         return _interval(value, drawn, self.level)
@@ -75,8 +90,18 @@ class Band:
 
 @dataclass(frozen=True)
 class Difference:
-    """Two qualities on the same pairs: `difference` = `area_a` - `area_b` (negative: a is better)
-    with interval, and two-sided bootstrap `p`."""
+    """The areas of two qualities on the same pairs, and how sure their difference is.
+
+    Attributes:
+        area_a: of the first quality.
+        area_b: of the second.
+        difference: area_a - area_b; negative where the first is better.
+        low: the lower end of the difference.
+        high: the upper end of the difference.
+        p: of the two-sided bootstrap test.
+        level: confidence of the interval, in (0,1).
+        draws: the resamples in which both areas are defined.
+    """
 
     area_a: float
     area_b: float
@@ -112,17 +137,21 @@ def bootstrap_band(
         seed: of the resampling.
 
     Raises:
-        As edc.discard_curve; InputError for another protocol, for draws or level out of range, or a
-            mated pair of two identities; EvidenceError with fewer
-        than two identities that have mated pairs.
+        ShapeError, UnknownNameError: as edc.discard_curve.
+        InputError: as there; another protocol, draws or level out of range, a mated pair of two
+            identities.
+        EvidenceError: as there; fewer than two identities that have mated pairs.
 
     >>> similarity, same = [0.1, 0.9, 0.8, 0.2], [True] * 4
-    >>> quality, who = [[0.1, 0.5], [0.9, 0.8], [0.7, 0.9], [0.2, 0.3]], [["a", "a"], ["b", "b"], ["c", "c"], ["d", "d"]]
-    >>> band = bootstrap_band(similarity, same, quality, who, protocol="schlett2023", start_fnmr=0.5)
+    >>> quality = [[0.1, 0.5], [0.9, 0.8], [0.7, 0.9], [0.2, 0.3]]
+    >>> people = [["a", "a"], ["b", "b"], ["c", "c"], ["d", "d"]]
+    >>> rule = {"protocol": "schlett2023", "start_fnmr": 0.5}
+    >>> band = bootstrap_band(similarity, same, quality, people, **rule)
     >>> band.curve.band.shape, bool((band.curve.band[0] <= band.curve.fnmr).all())
     ((2, 4), True)
     """
     chosen: dict[str, Any] = {"fmr": fmr, "protocol": protocol, "start_fnmr": start_fnmr}
+    # Checks all but the identities, so what follows may take rows as they are.
     curve = edc.discard_curve(similarity, mated, quality, **chosen)
     rule = protocol_of(curve.protocol)
     if rule.discards != "mated":
@@ -148,17 +177,24 @@ def band_of(
     level: float = 0.95,
     seed: int = 0,
 ) -> Band:
-    """Returns a curve that edc.curve_at made from the same pairs, with its band by identity
-    bootstrap.
+    """Returns a curve with its band by identity bootstrap.
+
+    The curve is one that edc.curve_at made from the same pairs.
 
     Args:
         curve: its threshold decides which pairs fail.
-        similarity, worst: (M,) of the mated pairs.
+        similarity: (M,) of the mated pairs.
+        worst: (M,) the lower quality of each.
         identities: (M,) identity of each mated pair, any type.
-        draws, level, seed: and Raises as bootstrap_band.
+        draws, level, seed: as bootstrap_band.
 
-    >>> curve = edc.curve_at([0.1, 0.9, 0.8], [0.1, 0.5, 0.7], 0.2, fmr=0.1, nonmated=10, protocol="iso")
-    >>> band_of(curve, [0.1, 0.9, 0.8], [0.1, 0.5, 0.7], ["a", "b", "c"]).curve.band.shape
+    Raises:
+        ShapeError, InputError: shapes, draws or level out of range.
+        EvidenceError: fewer than two identities.
+
+    >>> similarity, worst = [0.1, 0.9, 0.8], [0.1, 0.5, 0.7]
+    >>> curve = edc.curve_at(similarity, worst, 0.2, fmr=0.1, nonmated=10, protocol="iso")
+    >>> band_of(curve, similarity, worst, ["a", "b", "c"]).curve.band.shape
     (2, 3)
     """
     genuine = checks.array(similarity, "similarity", shape=("M",))
@@ -167,9 +203,9 @@ def band_of(
         checks.array(identities, "identities", shape=(len(genuine),)), return_inverse=True
     )
     count = len(names)
-    sample = _Ordered(quality, genuine <= np.float64(curve.threshold), code)
+    sample = OrderedPairs(quality, genuine <= np.float64(curve.threshold), code)
     drawn = [sample.evaluate(weight) for weight in identity_weights(count, draws, level, seed)]
-    fnmr, areas = (np.stack([one[k] for one in drawn]) for k in (0, 1))
+    fnmr, areas = (np.stack([draw[k] for draw in drawn]) for k in (0, 1))
     ends = np.quantile(fnmr, ((1 - level) / 2, (1 + level) / 2), axis=0)
     band = np.stack([np.interp(curve.discard, GRID, end) for end in ends])
     return Band(curve.with_band(band), fnmr, areas, level)
@@ -191,8 +227,9 @@ def paired_difference(
     level: float = 0.95,
     seed: int = 0,
 ) -> Difference:
-    """Returns the difference of the areas of two qualities on the same pairs, with interval and p,
-    from the same resamples for both.
+    """Returns the difference of the areas of two qualities on the same pairs, with interval and p.
+
+    Both are drawn on the same resamples.
 
     p is twice the smaller share of draws on either side of zero, counting the point estimate as one
     draw, at most 1: with 200 draws it is 2/201 at least.
@@ -200,15 +237,22 @@ def paired_difference(
     Args:
         quality_a, quality_b: (P,2) each.
         upto, normalize: the area compared, as fiqa.functional.curve.area.
-        others: and Raises as bootstrap_band.
+        others: as bootstrap_band.
+
+    Raises:
+        ShapeError, InputError, UnknownNameError: as bootstrap_band.
+        EvidenceError: as there, and an area relative to no error.
 
     >>> similarity, same = [0.1, 0.9, 0.8, 0.2], [True] * 4
-    >>> good, who = [[0.1, 0.5], [0.9, 0.8], [0.7, 0.9], [0.2, 0.3]], [["a", "a"], ["b", "b"], ["c", "c"], ["d", "d"]]
-    >>> paired_difference(similarity, same, good, good, who, upto=0.5, protocol="schlett2023", start_fnmr=0.5).difference
+    >>> quality = [[0.1, 0.5], [0.9, 0.8], [0.7, 0.9], [0.2, 0.3]]
+    >>> people = [["a", "a"], ["b", "b"], ["c", "c"], ["d", "d"]]
+    >>> rule = {"protocol": "schlett2023", "start_fnmr": 0.5}
+    >>> paired_difference(similarity, same, quality, quality, people, upto=0.5, **rule).difference
     0.0
     """
     chosen: dict[str, Any] = {
-        "fmr": fmr, "protocol": protocol, "start_fnmr": start_fnmr, "draws": draws, "level": level, "seed": seed,
+        "fmr": fmr, "protocol": protocol, "start_fnmr": start_fnmr, "draws": draws, "level": level,
+        "seed": seed,
     }  # fmt: skip
     bands = [
         bootstrap_band(similarity, mated, quality, identities, **chosen)
@@ -220,14 +264,20 @@ def paired_difference(
 def difference(
     a: Band, b: Band, *, upto: float = 0.3, normalize: Normalize = "start"
 ) -> Difference:
-    """Returns paired_difference of two bands that were drawn on the same pairs with the same draws,
-    level and seed.
+    """Returns paired_difference of two bands.
+
+    Args:
+        a, b: drawn on the same pairs with the same draws, level and seed.
+        upto, normalize: the area compared, as fiqa.functional.curve.area.
 
     Raises:
-        InputError: bands of different draws. As paired_difference otherwise.
+        InputError: bands of different draws, level or protocol; upto out of range.
+        UnknownNameError: another normalization.
+        EvidenceError: an area relative to no error.
 
-    >>> curve = edc.curve_at([0.1, 0.9, 0.8], [0.1, 0.5, 0.7], 0.2, fmr=0.1, nonmated=10, protocol="iso")
-    >>> band = band_of(curve, [0.1, 0.9, 0.8], [0.1, 0.5, 0.7], ["a", "b", "c"])
+    >>> similarity, worst = [0.1, 0.9, 0.8], [0.1, 0.5, 0.7]
+    >>> curve = edc.curve_at(similarity, worst, 0.2, fmr=0.1, nonmated=10, protocol="iso")
+    >>> band = band_of(curve, similarity, worst, ["a", "b", "c"])
     >>> difference(band, band, upto=0.5, normalize=None).difference
     0.0
     """
@@ -242,89 +292,11 @@ def difference(
     interval = _interval(first - second, gap, a.level)
     gap = gap[np.isfinite(gap)]
     tail = int(min(np.count_nonzero(gap <= 0), np.count_nonzero(gap >= 0)))
+    # The point estimate counts as a draw on the smaller side, so that p is never 0.
     p = min(1.0, 2 * (tail + 1) / (len(gap) + 1))
     return Difference(
         first, second, first - second, interval.low, interval.high, p, a.level, interval.draws
     )
-
-
-def identity_weights(
-    count: int, draws: int, level: float, seed: int
-) -> Iterator[NDArray[np.int64]]:
-    """Yields for each draw how often each of `count` identities is taken, (count,) summing to
-    count.
-
-    Raises:
-        InputError: draws below 2, level outside (0,1).
-        EvidenceError: fewer than two identities.
-
-    >>> [int(w.sum()) for w in identity_weights(3, 2, 0.95, 0)]
-    [3, 3]
-    """
-    if draws < 2:
-        raise InputError(f"draws must be at least 2, got {draws}.")
-    checks.in_range(level, "level", 0.0, 1.0, open_low=True, open_high=True)
-    if count < 2:
-        raise EvidenceError(
-            f"A bootstrap by identity needs mated pairs of at least 2 identities, got {count}."
-        )
-    rng = np.random.default_rng(seed)
-    return (np.bincount(rng.integers(0, count, count), minlength=count) for _ in range(draws))
-
-
-def mated_codes(identities: ArrayLike, same: NDArray[np.bool_]) -> tuple[NDArray[np.int64], int]:
-    """Returns ((M,) a number 0..U-1 for the identity of each mated pair, U).
-
-    Args:
-        identities: (P,2) of any type.
-        same: (P,) True for mated.
-
-    Raises:
-        ShapeError: shapes disagree.
-        InputError: a mated pair of two identities.
-
-    >>> mated_codes([["a", "a"], ["a", "b"], ["c", "c"]], np.array([True, False, True]))
-    (array([0, 1]), 2)
-    """
-    pairs = checks.array(identities, "identities", shape=(len(same), 2))[same]
-    mixed = int(np.count_nonzero(pairs[:, 0] != pairs[:, 1]))
-    if mixed:
-        raise InputError(
-            f"A mated pair must be of one identity, got {mixed} of {len(pairs)} that are of two."
-        )
-    names, code = np.unique(pairs[:, 0], return_inverse=True)
-    return code, len(names)
-
-
-class _Ordered:
-    """Mated pairs in the order of their quality; a draw is evaluated from the weights of their
-    identities."""
-
-    def __init__(
-        self, quality: NDArray[Any], failed: NDArray[np.bool_], code: NDArray[np.int64]
-    ) -> None:
-        order = np.argsort(quality, kind="stable")
-        ordered = quality[order]
-        self.first = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-        self.code = code[order]
-        self.bad = np.flatnonzero(failed[order])
-        self.gone = np.searchsorted(self.bad, self.first)
-
-    def evaluate(
-        self, weight: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Returns (fnmr (G,), raw area up to there (G,)) on GRID when every identity counts
-        `weight` times."""
-        upto = np.cumsum(weight[self.code])
-        before = np.concatenate([[0], upto])[self.first]
-        errors = np.concatenate([[0], np.cumsum(weight[self.code[self.bad]])])
-        kept = upto[-1] - before
-        live = int(np.searchsorted(-kept, 0))
-        fnmr = (errors[-1] - errors[self.gone[:live]]) / kept[:live]
-        discard = before[:live] / upto[-1]
-        area = np.concatenate([[0.0], np.cumsum(fnmr[:-1] * np.diff(discard))])
-        place = np.searchsorted(discard, GRID, side="right") - 1
-        return fnmr[place], area[place] + fnmr[place] * (GRID - discard[place])
 
 
 def _areas(band: Band, upto: float, normalize: Normalize, rule: Protocol) -> NDArray[np.float64]:
@@ -335,6 +307,7 @@ def _areas(band: Band, upto: float, normalize: Normalize, rule: Protocol) -> NDA
         return raw
     if normalize == "best":
         return raw - np.array([best_area(e0, upto, rule.best) for e0 in start])
+    # A draw without an error at discard 0 has nothing to be relative to.
     return np.where(start > 0, raw / (upto * np.where(start > 0, start, 1.0)), np.nan)
 
 

@@ -53,32 +53,53 @@ class Calibration:
         _ascending(self.level_cuts, "level_cuts")
 
     def unit(self, raw: ArrayLike) -> NDArray[np.float64]:
-        """Returns the scores (N,) in 0..1; see `unit_score`."""
+        """Returns the scores (N,) in 0..1; see `unit_score`.
+
+        Args:
+            raw: (N,) raw scores.
+        """
         return unit_score(raw, x0=self.x0, w=self.w)
 
     def unified(self, raw: ArrayLike) -> NDArray[np.int64]:
-        """Returns the scores (N,) as integers 0..100; see `unified_score`."""
+        """Returns the scores (N,) as integers 0..100; see `unified_score`.
+
+        Args:
+            raw: (N,) raw scores.
+        """
         return unified_score(raw, x0=self.x0, w=self.w)
 
     def level(self, raw: ArrayLike) -> NDArray[np.int64]:
-        """Returns (N,) indexes into fiqa.vocabulary.LEVELS: the level that the integer of 0..100
-        has."""
+        """Returns (N,) indexes into fiqa.vocabulary.LEVELS, of the integers of 0..100.
+
+        Args:
+            raw: (N,) raw scores.
+        """
         return levels(self.unified(raw), self.level_cuts)
 
     def raw_at(self, uqs: ArrayLike) -> NDArray[np.float64]:
-        """Returns the raw scores (N,) that become `uqs`; see the function `raw_at`."""
+        """Returns the raw scores (N,) that become `uqs`; see the function `raw_at`.
+
+        Args:
+            uqs: (N,) in 0..100.
+        """
         return raw_at(uqs, x0=self.x0, w=self.w)
 
 
 def unit_score(raw: ArrayLike, *, x0: float, w: float) -> NDArray[np.float64]:
-    """Returns sigmoid((raw - x0) / w), (N,) in 0..1: the quality that unified_score rounds; Args
-    and Raises as there.
+    """Returns sigmoid((raw - x0) / w), (N,) in 0..1: the quality that unified_score rounds.
+
+    Args:
+        raw, x0, w: as unified_score.
+
+    Raises:
+        InputError: as unified_score.
 
     >>> unit_score([0.0, 1.0, 3.0], x0=1.0, w=0.5).round(3).tolist()
     [0.119, 0.5, 0.982]
     """
     values = checks.finite(checks.array(raw, "raw", shape=("N",), dtype=np.float64), "raw")
     _check(x0, w)
+    # exp overflows beyond 709; at 700 the sigmoid is 0 or 1 to the last digit anyway.
     return np.asarray(1.0 / (1.0 + np.exp(-np.clip((values - x0) / w, -700.0, 700.0))))
 
 
@@ -103,8 +124,9 @@ def unified_score(raw: ArrayLike, *, x0: float, w: float) -> NDArray[np.int64]:
 
 
 def raw_at(uqs: ArrayLike, *, x0: float, w: float) -> NDArray[np.float64]:
-    """Returns the raw score that `unified_score` maps to `uqs`: x0 + w * ln(p / (1 - p)), p = uqs /
-    100.
+    """Returns the raw score that `unified_score` maps to `uqs`.
+
+    x0 + w * ln(p / (1 - p)) with p = uqs / 100.
 
     Args:
         uqs: (N,) in 0..100; 0 and 100 give minus and plus infinity.
@@ -132,23 +154,29 @@ def raw_at(uqs: ArrayLike, *, x0: float, w: float) -> NDArray[np.float64]:
 
 
 def min_max(values: ArrayLike) -> NDArray[np.float64]:
-    """Returns the values moved and scaled so that the smallest is 0 and the largest 1, (N,)
-    float64; NaN stays NaN, equal values become 0.
+    """Returns the values moved and scaled to 0..1, (N,) float64.
+
+    Args:
+        values: (N,) numbers; NaN stays NaN, equal values become 0.
+
+    Raises:
+        ShapeError: not one axis.
 
     >>> min_max([3.0, float("nan"), 5.0, 4.0]).tolist(), min_max([2.0, 2.0]).tolist()
     ([0.0, nan, 1.0, 0.5], [0.0, 0.0])
     """
     value = checks.array(values, "values", shape=("N",), dtype=np.float64)
-    known = value[~np.isnan(value)]
-    if not len(known):
+    numbers = value[~np.isnan(value)]
+    if not len(numbers):
         return value
-    low, high = known.min(), known.max()
+    low, high = numbers.min(), numbers.max()
     return np.asarray((value - low) / (high - low if high > low else 1.0))
 
 
 def levels(score: ArrayLike, cuts: ArrayLike = LEVEL_CUTS) -> NDArray[np.int64]:
-    """Returns the level of each score: how many of the four cuts it reaches (a score on a cut has
-    reached it).
+    """Returns the level of each score: how many of the four cuts it reaches.
+
+    A score on a cut has reached it.
 
     Args:
         score: (N,) finite, on the scale of `cuts`.

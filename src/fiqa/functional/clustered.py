@@ -53,6 +53,7 @@ class ClusteredShare:
         """
         from scipy.special import ndtri, stdtrit
 
+        # The limits widen as the square of the quantile: Student's over the normal one.
         wider = float(stdtrit(self.carriers * times, confidence) / ndtri(confidence)) ** 2
         return times * max(self.fewest, self.trials / wider)
 
@@ -72,7 +73,14 @@ class ClusteredShare:
         return float(betaincinv(failed + 1, size - failed, confidence)) if size > failed else 1.0
 
     def interval(self, level: float) -> tuple[float, float]:
-        """Returns the two-sided limits at confidence `level`, in (0,1)."""
+        """Returns the two-sided limits (low, high) at confidence `level`.
+
+        Args:
+            level: two-sided.
+
+        Raises:
+            InputError: level outside (0,1).
+        """
         from scipy.special import betaincinv
 
         checks.in_range(level, "level", 0.0, 1.0, open_low=True, open_high=True)
@@ -102,44 +110,50 @@ def clustered_share(failed: ArrayLike, total: ArrayLike, *, ends: int = 1) -> Cl
     >>> share.interval(0.95)[1] < clustered_share([0, 2], [12, 12]).interval(0.95)[1]
     True
     """
-    of = checks.array(total, "total", shape=("N",), dtype=np.float64)
-    bad = checks.array(failed, "failed", shape=(len(of),), dtype=np.float64)
-    if np.any(bad < 0) or np.any(bad > of):
+    pairs = checks.array(total, "total", shape=("N",), dtype=np.float64)
+    bad = checks.array(failed, "failed", shape=(len(pairs),), dtype=np.float64)
+    if np.any(bad < 0) or np.any(bad > pairs):
         raise InputError("failed must be in 0..total for every person.")
     if ends not in (1, 2):
         raise InputError(f"ends must be 1 or 2, got {ends}.")
-    bad, of = bad[of > 0], of[of > 0]
-    if not len(of):
+    bad, pairs = bad[pairs > 0], pairs[pairs > 0]
+    if not len(pairs):
         raise EvidenceError("A share needs at least one pair, got none.")
-    return _share(bad, of, ends)
+    return _share(bad, pairs, ends)
 
 
-def _share(bad: NDArray[np.float64], of: NDArray[np.float64], ends: int) -> ClusteredShare:
-    people, pairs = len(of), float(of.sum()) / ends
-    value = float(bad.sum() / of.sum())
-    fewest = min(float(of.sum() ** 2 / np.sum(of**2)), pairs)
+def _share(bad: NDArray[np.float64], pairs: NDArray[np.float64], ends: int) -> ClusteredShare:
+    people, total = len(pairs), float(pairs.sum()) / ends
+    value = float(bad.sum() / pairs.sum())
+    fewest = min(float(pairs.sum() ** 2 / np.sum(pairs**2)), total)
     if not 0 < value < 1 or people < 2:
         return ClusteredShare(value, people, fewest, fewest, 1.0)
     # Each person's part in how far the share would move: the linearized ratio.
-    part = np.square((bad - value * of) / pairs)
+    part = np.square((bad - value * pairs) / total)
     variance = float(part.sum()) * people / (people - 1)
     if variance <= 0:  # everyone fails alike: the spread shows no clustering
-        return ClusteredShare(value, people, pairs, fewest, float(people))
-    trials = min(value * (1 - value) / variance, pairs)
+        return ClusteredShare(value, people, total, fewest, float(people))
+    trials = min(value * (1 - value) / variance, total)
     carriers = max(1.0, float(part.sum() ** 2 / np.sum(part**2)))
     return ClusteredShare(value, people, max(trials, fewest), fewest, carriers)
 
 
-def people_missing(shares: list[ClusteredShare], wanted: float, confidence: float) -> int | None:
-    """Returns how many more people, like those there are, would bring an upper limit to `wanted`.
+def people_missing(shares: list[ClusteredShare], limit: float, confidence: float) -> int | None:
+    """Returns how many more people, like those there are, would bring the upper limit to `limit`.
 
     The limit is that of `upper(ahead=True)`; the cheapest of the shares counts. None where no
-    share lies below `wanted`: then more people do not help.
+    share lies below `limit`, so that more people do not help.
+
+    Args:
+        shares: the shares of which one must come down.
+        limit: the upper limit to reach, in (0,1).
+        confidence: one-sided, in (0.5,1).
     """
-    below = [share for share in shares if share.value < wanted]
+    below = [share for share in shares if share.value < limit]
     times = 1.0
+    # A tenth more at a time: the answer is right to a tenth, far nearer than the model behind it.
     while below and times < 1e4:
-        if any(share.upper(confidence, ahead=True, times=times) <= wanted for share in below):
+        if any(share.upper(confidence, ahead=True, times=times) <= limit for share in below):
             return math.ceil(max(share.people for share in shares) * (times - 1))
         times *= 1.1
     return None

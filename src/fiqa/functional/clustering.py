@@ -20,8 +20,7 @@ def kmeans(
     rng: np.random.Generator,
     iterations: int = 25,
 ) -> NDArray[np.int32]:
-    """Returns the cluster (0..clusters-1) of each vector, by Lloyd's iterations from randomly
-    chosen vectors.
+    """Returns the cluster (0..clusters-1) of each vector, by Lloyd's iterations.
 
     Centers start at `clusters` different rows drawn at random and move to the mean of their rows
     until no row changes its cluster. A cluster that loses all its rows stays empty. With no more
@@ -41,7 +40,8 @@ def kmeans(
         ShapeError: when `vectors` is not (N,D).
 
     >>> import numpy as np
-    >>> label = kmeans(np.array([[0.0, 1], [0, 1.1], [5, 0], [5, 0.2]]), 2, rng=np.random.default_rng(0))
+    >>> vectors = np.array([[0.0, 1], [0, 1.1], [5, 0], [5, 0.2]])
+    >>> label = kmeans(vectors, 2, rng=np.random.default_rng(0))
     >>> bool(label[0] == label[1] and label[2] == label[3] and label[0] != label[2])
     True
     """
@@ -62,5 +62,6 @@ def kmeans(
         member = np.zeros((clusters, count), np.float32)
         member[label, np.arange(count)] = 1.0
         size = member.sum(axis=1, keepdims=True)
+        # An empty cluster keeps its center.
         centers = np.where(size > 0, (member @ rows) / np.maximum(size, 1.0), centers)
     return label

@@ -43,8 +43,8 @@ class Collapse:
 
     Attributes:
         score: the spread of the score.
-        labels: that of the labels of the same faces, or of the faces it was trained for; None where
-            unknown.
+        labels: the spread of the labels of the same faces, or of the faces that it was trained
+            for; None where unknown.
     """
 
     score: Spread
@@ -52,9 +52,19 @@ class Collapse:
 
     @classmethod
     def of(cls, score: ArrayLike, labels: ArrayLike | None, scale: tuple[float, float]) -> Collapse:
-        """Returns it for scores (N,) and labels (M,) on one scale; raises as `on_scale`."""
-        known = None if labels is None else spread(on_scale(labels, scale))
-        return cls(spread(on_scale(score, scale)), known)
+        """Returns the spread of scores beside that of their labels.
+
+        Args:
+            score: (N,) scores.
+            labels: (M,) labels on the same scale, or None where unknown.
+            scale: the low and high end of that scale.
+
+        Raises:
+            ShapeError, InputError: as `on_scale`.
+            EvidenceError: no score, or labels without any.
+        """
+        label_spread = None if labels is None else spread(on_scale(labels, scale))
+        return cls(spread(on_scale(score, scale)), label_spread)
 
     @property
     def ratio(self) -> float | None:
@@ -62,33 +72,33 @@ class Collapse:
         if self.labels is None:
             return None
         pairs = ((self.score.std, self.labels.std), (self.score.q90_q10, self.labels.q90_q10))
-        return min((own / wanted for own, wanted in pairs if wanted > 0), default=None)
+        return min((own / target for own, target in pairs if target > 0), default=None)
 
     @property
     def collapsed(self) -> bool:
         """True where the score says next to nothing; see this module's docstring."""
+        # Without labels, a tenth of one bin of the entropy: the module's text says why.
         return self.score.q90_q10 < LIMIT / BINS if self.ratio is None else self.ratio < LIMIT
 
     @property
     def narrow(self) -> bool:
-        """True where it is collapsed or, without labels to compare with, within one bin of the
-        entropy."""
+        """True where it is collapsed or, without labels, within one bin of the entropy."""
         return self.collapsed or (self.ratio is None and self.score.q90_q10 < 1 / BINS)
 
     def line(self) -> str:
         """Returns the numbers in one line.
 
         >>> Collapse.of([0.5, 0.5, 0.51, 0.51], [0.0, 0.2, 0.8, 1.0], (0, 1)).line()
-        'std 0.005 (labels 0.412), Q90-Q10 0.01 (labels 0.88), entropy 0 (labels 1.39): 0.0114 of the labels'
+        'std 0.005 (labels 0.412), ..., entropy 0 (labels 1.39): 0.0114 of the labels'
         """
         names = ("std", "Q90-Q10", "entropy")
         own = (self.score.std, self.score.q90_q10, self.score.entropy)
         if self.labels is None:
             return ", ".join(f"{name} {value:.3g}" for name, value in zip(names, own, strict=True))
-        wanted = (self.labels.std, self.labels.q90_q10, self.labels.entropy)
+        targets = (self.labels.std, self.labels.q90_q10, self.labels.entropy)
         parts = [
             f"{name} {a:.3g} (labels {b:.3g})"
-            for name, a, b in zip(names, own, wanted, strict=True)
+            for name, a, b in zip(names, own, targets, strict=True)
         ]
         share = (
             "the labels do not differ" if self.ratio is None else f"{self.ratio:.3g} of the labels"

@@ -12,12 +12,16 @@ ALIGNED_SIZE = 112
 
 
 def resized(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Returns a square crop (S,S,3) at 112 x 112: averaged when it shrinks, bilinear when it grows,
-    as it is when it fits."""
+    """Returns a square crop at ALIGNED_SIZE, as it is where it fits.
+
+    Args:
+        pixels: (S,S,3).
+    """
     import cv2
 
     if len(pixels) == ALIGNED_SIZE:
         return pixels
+    # Averaging keeps fine patterns from turning into coarse ones; it cannot enlarge.
     method = cv2.INTER_AREA if len(pixels) > ALIGNED_SIZE else cv2.INTER_LINEAR
     return np.asarray(
         cv2.resize(pixels, (ALIGNED_SIZE, ALIGNED_SIZE), interpolation=method), np.uint8

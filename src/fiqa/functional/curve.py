@@ -21,8 +21,9 @@ __all__ = ["DiscardCurve", "area", "best_area", "stepped_area", "theoretical_bes
 
 @dataclass(frozen=True, eq=False)
 class DiscardCurve:
-    """Error versus discard: the share of mated comparisons that fail among those kept, as the
-    worst-quality ones are discarded.
+    """Error versus discard: the share of mated comparisons that fail among those kept.
+
+    The comparisons of the worst quality are discarded first.
 
     Attributes:
         discard: (K,) float64 ascending in [0,1], the fraction discarded.
@@ -60,6 +61,7 @@ class DiscardCurve:
                 self.band, "DiscardCurve.band", shape=(2, k), dtype=np.float64
             )
         for name, value in fields.items():
+            # A frozen dataclass takes its checked arrays only past its own guard.
             object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
@@ -81,12 +83,22 @@ class DiscardCurve:
     def area(
         self, upto: float = 0.3, *, normalize: Literal["start", "best"] | None = None
     ) -> float:
-        """Returns the area under the curve over discard fractions [0, upto]; see `area` for the
-        three forms."""
+        """Returns the area under the curve over discard fractions [0, upto].
+
+        Args:
+            upto, normalize: as the function `area`, which tells the three forms.
+
+        Raises:
+            InputError, UnknownNameError, EvidenceError: as there.
+        """
         return area(self, upto, normalize=normalize)
 
     def with_band(self, band: NDArray[np.float64]) -> Self:
-        """Returns the same curve with a confidence band (2,K)."""
+        """Returns the same curve with a confidence band.
+
+        Args:
+            band: (2,K) low and high.
+        """
         return replace(self, band=band)
 
 
@@ -113,19 +125,22 @@ def theoretical_best(
     d = np.asarray(discard, np.float64)
     if np.any(~((d >= 0) & (d <= 1))):
         raise InputError("discard must lie in [0, 1].")
+    # At d = 1 nothing is left, and 0 / tiny says 0 instead of 0 / 0.
     left = np.maximum(e0 - d, 0.0)
     return left if form == "line" else np.asarray(left / np.maximum(1.0 - d, np.finfo(float).tiny))
 
 
 def area(curve: DiscardCurve, upto: float = 0.3, *, normalize: Normalize = None) -> float:
-    """Returns the area under a discard curve over discard fractions [0, upto], by the rule of its
-    protocol (stepwise or trapezoid).
+    """Returns the area under a discard curve over discard fractions [0, upto].
+
+    It follows the rule of the curve's protocol, stepwise or trapezoid.
 
     After its last point a curve goes on at its last value. The three forms are the same for every
     protocol; `Protocol.printed` names the one that its publications print (so the clib number is
     `normalize="start"`, and None is always the raw area).
 
     Args:
+        curve: the curve to integrate.
         upto: in (0,1].
         normalize: None the raw area; "start" the mean FNMR over [0, upto] divided by the FNMR at 0
             (1: discarding does not help); "best" the raw area less that under the theoretical best
@@ -137,7 +152,9 @@ def area(curve: DiscardCurve, upto: float = 0.3, *, normalize: Normalize = None)
         EvidenceError: "start" on a curve without an error at discard 0.
 
     >>> from fiqa.functional.edc import discard_curve
-    >>> curve = discard_curve([0.9, 0.1, 0.8], [True] * 3, [[0.9, 0.8], [0.1, 0.9], [0.5, 0.5]], protocol="schlett2023", start_fnmr=0.3)
+    >>> similarity, quality = [0.9, 0.1, 0.8], [[0.9, 0.8], [0.1, 0.9], [0.5, 0.5]]
+    >>> rule = {"protocol": "schlett2023", "start_fnmr": 0.3}
+    >>> curve = discard_curve(similarity, [True] * 3, quality, **rule)
     >>> round(area(curve, 0.5), 4), round(area(curve, 0.5, normalize="start"), 4)
     (0.1111, 0.6667)
     """
@@ -153,12 +170,24 @@ def stepped_area(
     rule: Literal["step", "trapezoid"],
     best: Literal["exact", "line"],
 ) -> float:
-    """Returns the area under (discard, error), both (K,), up to `upto`, by an area rule and a form
-    of the theoretical best; see `area`."""
+    """Returns the area under (discard, error) over [0, upto], as `area` does for a curve.
+
+    Args:
+        discard: (K,) fractions, ascending from 0.
+        error: (K,) error at each of them.
+        upto: in (0,1].
+        normalize: as `area`.
+        rule: "step" or "trapezoid".
+        best: the form of the theoretical best.
+
+    Raises:
+        InputError, UnknownNameError, EvidenceError: as `area`.
+    """
     checks.in_range(upto, "upto", 0.0, 1.0, open_low=True)
     if normalize is not None:
         checks.choice(normalize, "normalize", ("start", "best"))
     inside = int(np.searchsorted(discard, upto, side="left"))
+    # The last step ends at `upto`, inside a step of the curve.
     x = np.append(discard[:inside], upto)
     if rule == "step":
         raw = float(error[:inside] @ np.diff(x))
@@ -181,10 +210,16 @@ def stepped_area(
 def best_area(e0: float, upto: float, form: Literal["exact", "line"]) -> float:
     """Returns the area under theoretical_best over [0, upto].
 
+    Args:
+        e0: error at discard 0, in [0,1].
+        upto: in (0,1].
+        form: as theoretical_best.
+
     >>> round(best_area(0.05, 0.3, "line"), 5), round(best_area(0.05, 0.3, "exact"), 5)
     (0.00125, 0.00127)
     """
     end = min(upto, e0)
     if form == "line" or end >= 1:
         return e0 * end - end**2 / 2 if form == "line" else end
+    # The integral of (e0-d)/(1-d) = 1 - (1-e0)/(1-d) up to where the best reaches 0.
     return float(end + (1 - e0) * np.log1p(-end))

@@ -25,6 +25,7 @@ RULE_OF_THREE = 3.0
 would show it at 95 %."""
 
 _ROUNDING = 1e-9
+"""3/fnmr pairs are enough, though 3/fnmr*fnmr may come out just under 3 in floats."""
 
 
 @dataclass(frozen=True)
@@ -76,20 +77,30 @@ class Scale:
         """Returns (kept, fnmr) when the cut is each distinct pair quality, ascending.
 
         Args:
-            weight: how often each person counts; None is once. The fnmr is 1 where nothing is kept.
+            weight: how often each person counts; None is once.
+
+        Returns:
+            kept: (K,) mated pairs kept, each as often as its person counts.
+            fnmr: (K,) among them; 1 where nothing is kept.
         """
-        each = np.ones(len(self.code), np.int64) if weight is None else weight[self.code]
-        kept = each.sum() - np.concatenate([[0], np.cumsum(each)])[self.first]
-        bad = each * self.failed
+        times = np.ones(len(self.code), np.int64) if weight is None else weight[self.code]
+        kept = times.sum() - np.concatenate([[0], np.cumsum(times)])[self.first]
+        bad = times * self.failed
         left = bad.sum() - np.concatenate([[0], np.cumsum(bad)])[self.first]
         return kept, np.where(kept > 0, left / np.maximum(kept, 1), 1.0)
 
     def lowest(self, fnmr: float, weight: NDArray[np.int64] | None = None) -> float:
-        """Returns the lowest quality at which to cut for `fnmr`, infinite where there is none."""
+        """Returns the lowest quality at which to cut for `fnmr`, infinite where there is none.
+
+        Args:
+            fnmr: the wanted FNMR, in (0,1).
+            weight: how often each person counts; None is once.
+        """
         kept, error = self.curve(weight)
         good = (error <= fnmr) & (kept * fnmr >= RULE_OF_THREE - _ROUNDING)
         if not good.any():
             return float("inf")
+        # argmax of truth values is the first that is true: the lowest good cut.
         place = self.first[np.argmax(good)]
         if place == 0:
             return float(self.values[0])
@@ -97,18 +108,32 @@ class Scale:
         return float(self.values[np.searchsorted(self.values, self.worst[place - 1], side="right")])
 
     def counts(self, cut: float) -> tuple[int, int]:
-        """Returns (mated pairs kept, errors among them)."""
+        """Returns (mated pairs kept, errors among them).
+
+        Args:
+            cut: the quality to reach.
+        """
         place = int(np.searchsorted(self.worst, cut))
         return len(self.worst) - place, int(self.failed[place:].sum())
 
     def keeps(self, cut: float, fnmr: float) -> bool:
-        """Returns whether a cut keeps `fnmr` on enough pairs to show it."""
+        """Returns whether a cut keeps `fnmr` on enough pairs to show it.
+
+        Args:
+            cut: the quality to reach.
+            fnmr: the wanted FNMR, in (0,1).
+        """
         mated, errors = self.counts(cut)
         enough = mated * fnmr >= RULE_OF_THREE - _ROUNDING
         return enough and errors / mated <= fnmr
 
     def share(self, cut: float, people: int) -> ClusteredShare | None:
-        """Returns the FNMR at a cut with its people, None where no mated pair is kept."""
+        """Returns the FNMR at a cut with its people, None where no mated pair is kept.
+
+        Args:
+            cut: the quality to reach.
+            people: how many people there are; their numbers are 0..people-1.
+        """
         place = int(np.searchsorted(self.worst, cut))
         if place == len(self.worst):
             return None
@@ -119,7 +144,11 @@ class Scale:
         )
 
     def coverage(self, cut: float) -> float:
-        """Returns the share of images at or above a cut."""
+        """Returns the share of images at or above a cut.
+
+        Args:
+            cut: the quality to reach.
+        """
         return float(np.mean(self.quality >= cut))
 
 
@@ -137,9 +166,14 @@ class CutEvidence:
     Attributes:
         threshold: of the comparison; accepted is above it.
         scale: the mated pairs in the order of `quality`.
-        people: how many have mated pairs; they come first in `image_code` (N,), whose other people
-            have none.
-        nonmated: (Q,2) images of the non-mated pairs; `matched` (Q,) which of them match.
+        people: how many people have mated pairs.
+        image_code: (N,) a number for the person of each image; those with mated pairs come first.
+        quality: (N,) of each image.
+        fmr: as given.
+        mated: (M,2) images of the mated pairs.
+        failed: (M,) which of them fail.
+        nonmated: (Q,2) images of the non-mated pairs.
+        matched: (Q,) which of them match.
 
     Raises:
         ShapeError, InputError: shapes, NaN, ranges.
@@ -164,12 +198,12 @@ class CutEvidence:
         self.quality = checks.finite(
             checks.array(quality, "quality", shape=("N",), dtype=np.float64), "quality"
         )
-        who = checks.array(identities, "identities", shape=(len(self.quality),))
+        names = checks.array(identities, "identities", shape=(len(self.quality),))
         if len(pairs) and (pairs.min() < 0 or pairs.max() >= len(self.quality)):
             raise InputError(
                 f"index must lie in 0..{len(self.quality) - 1}, got {pairs.min()}..{pairs.max()}."
             )
-        code = np.unique(who, return_inverse=True)[1]
+        code = np.unique(names, return_inverse=True)[1]
         genuine = pairs[same]
         mixed = int(np.count_nonzero(code[genuine[:, 0]] != code[genuine[:, 1]]))
         if mixed:
@@ -185,6 +219,8 @@ class CutEvidence:
             )
         self.fmr = fmr
         self.threshold = threshold_at_fmr(score[~same], fmr)
+        # People with mated pairs get the numbers 0..people-1, so that a draw is a plain (people,)
+        # array.
         order = np.concatenate([paired, np.setdiff1d(np.arange(code.max() + 1), paired)])
         rank = np.empty(len(order), np.int64)
         rank[order] = np.arange(len(order))
@@ -196,34 +232,55 @@ class CutEvidence:
         self.scale = self.scale_of(self.quality)
 
     def scale_of(self, quality: NDArray[np.float64]) -> Scale:
-        """Returns the mated pairs in the order of another quality (N,) of the same images."""
+        """Returns the mated pairs in the order of another quality (N,) of the same images.
+
+        Args:
+            quality: (N,) another quality, higher is better.
+        """
         return Scale(quality, self.mated, self.failed, self.image_code[self.mated[:, 0]])
 
     def weights(self, weight: NDArray[np.int64]) -> NDArray[np.int64]:
         """Returns how often each image (N,) counts in a draw of people.
 
         Those without mated pairs, which no draw takes, count once.
+
+        Args:
+            weight: (people,) how often each person is drawn.
         """
+        # The one appended is the count of everybody beyond `people`.
         return np.append(weight, 1)[np.minimum(self.image_code, self.people)]
 
     def effect(self, cut: float, scale: Scale | None = None) -> CutEffect:
-        """Returns what a cut does, on another scale of the same images where one is given."""
-        on = self.scale if scale is None else scale
-        mated, errors = on.counts(cut)
-        impostor = self._impostor if scale is None else on.quality[self.nonmated].min(axis=1)
+        """Returns what a cut does to the images and pairs.
+
+        Args:
+            cut: the quality to reach.
+            scale: another scale of the same images, or None for that of the quality.
+        """
+        chosen = self.scale if scale is None else scale
+        mated, errors = chosen.counts(cut)
+        impostor = self._impostor if scale is None else chosen.quality[self.nonmated].min(axis=1)
         kept = impostor >= cut
         nonmated, matches = int(np.count_nonzero(kept)), int(np.count_nonzero(self.matched & kept))
         return CutEffect(
-            cut, on.coverage(cut), errors / mated if mated else None, mated, errors,
+            cut, chosen.coverage(cut), errors / mated if mated else None, mated, errors,
             matches / nonmated if nonmated else None, nonmated, matches,
         )  # fmt: skip
 
     def fmr_share(self, cut: float) -> ClusteredShare | None:
-        """Returns the FMR among kept non-mated pairs with its people, None where none is kept."""
+        """Returns the FMR among kept non-mated pairs with its people, None where none is kept.
+
+        Args:
+            cut: the quality to reach.
+        """
         return self.match_share(self._impostor >= cut)
 
     def match_share(self, taken: NDArray[np.bool_]) -> ClusteredShare | None:
-        """Returns the share of false matches of some non-mated pairs (Q,), with its people."""
+        """Returns the share of false matches of some non-mated pairs (Q,), with its people.
+
+        Args:
+            taken: (Q,) True for the non-mated pairs that count.
+        """
         if not taken.any():
             return None
         ends = self.image_code[self.nonmated[taken]]
@@ -234,13 +291,22 @@ class CutEvidence:
         return clustered_share(failed, total, ends=2)
 
     def discarded(self, cut: float, scale: Scale | None = None) -> ClusteredShare:
-        """Returns the share of images below a cut with its people."""
+        """Returns the share of images below a cut with its people.
+
+        Args:
+            cut: the quality to reach.
+            scale: another scale of the same images, or None for that of the quality.
+        """
         quality = self.quality if scale is None else scale.quality
         total = np.bincount(self.image_code)
         return clustered_share(np.bincount(self.image_code, weights=quality < cut), total)
 
     def why_not(self, fnmr: float) -> str:
-        """Returns the message for an FNMR that no cut reaches."""
+        """Returns the message for an FNMR that no cut reaches.
+
+        Args:
+            fnmr: the wanted FNMR.
+        """
         kept, error = self.scale.curve()
         need = math.ceil(RULE_OF_THREE / fnmr - _ROUNDING)
         if kept[0] < need:
@@ -249,6 +315,7 @@ class CutEvidence:
                 f" {kept[0]}."
             )
         enough = kept >= need
+        # 2 is above every error, so cuts with too few pairs never win.
         best = int(np.argmin(np.where(enough, error, 2.0)))
         return (
             f"No cut that leaves the {need} mated pairs which an FNMR of {fnmr:g} needs reaches it:"

@@ -30,17 +30,20 @@ class GroupCost:
         name: of the group.
         images: how many it has.
         people: how many people are in it.
-        discarded: share of its images below the cut; `discarded_interval` by people.
+        discarded: share of its images below the cut.
+        discarded_interval: (low, high) of it by people.
         discarded_gap: that share less the one of all images.
         mated: mated pairs kept with both images in the group.
         errors: false non-matches among them.
-        fnmr_start: FNMR of the group before the cut. None, as all that follow, without a pair.
-        fnmr: FNMR among the mated pairs kept; `fnmr_interval` by people.
+        fnmr_start: FNMR of the group before the cut. None, as each rate below, without a pair.
+        fnmr: FNMR among the mated pairs kept.
+        fnmr_interval: (low, high) of it by people.
         fnmr_gap: that FNMR less the one of all mated pairs kept.
         nonmated: non-mated pairs kept with both images in the group.
         matches: false matches among them.
-        fmr: FMR among the non-mated pairs kept; `fmr_interval` by people.
         fmr_start: FMR of the group before the cut.
+        fmr: FMR among the non-mated pairs kept.
+        fmr_interval: (low, high) of it by people.
     """
 
     name: str
@@ -67,8 +70,10 @@ class CrossGroup:
     """Pairs kept whose images are of two groups, so that no group has them.
 
     Attributes:
-        mated: mated pairs, `errors` of them false non-matches.
-        nonmated: non-mated pairs, `matches` of them false matches.
+        mated: mated pairs.
+        errors: false non-matches among them.
+        nonmated: non-mated pairs.
+        matches: false matches among them.
     """
 
     mated: int
@@ -91,10 +96,10 @@ def group_costs(
     named, group = np.unique(np.where(names == "", NO_GROUP, names), return_inverse=True)
     kept = evidence.quality >= cut
     mated = _Pairs(evidence.mated, evidence.failed, group, evidence.image_code, kept, ends=1)
-    other = _Pairs(evidence.nonmated, evidence.matched, group, evidence.image_code, kept, ends=2)
+    nonmated = _Pairs(evidence.nonmated, evidence.matched, group, evidence.image_code, kept, ends=2)
     everyone = evidence.effect(cut)
     costs = [
-        _cost(str(name), place, evidence, group == place, kept, mated, other, level)
+        _cost(str(name), place, evidence, group == place, kept, mated, nonmated, level)
         for place, name in enumerate(named)
     ]
     gaps = [_with_gaps(cost, 1 - everyone.coverage, everyone.fnmr) for cost in costs]
@@ -126,6 +131,7 @@ class _Pairs:
         inside = group[pairs[:, 0]] == group[pairs[:, 1]]
         taken, bad = pairs[inside], wrong[inside]
         still = kept[taken].all(axis=1)
+        # A mated pair counts once, for its person; a non-mated one for both of its people.
         used = taken[:, :ends]
         count = len(member)
         self.total, self.failed = (
@@ -138,15 +144,15 @@ class _Pairs:
 
     def share(self, place: int) -> ClusteredShare | None:
         """Returns the share of failed pairs kept in a group, None where none is kept."""
-        mine = self.group == place
-        if not self.total[mine].any():
+        rows = self.group == place
+        if not self.total[rows].any():
             return None
-        return clustered_share(self.failed[mine], self.total[mine], ends=self.ends)
+        return clustered_share(self.failed[rows], self.total[rows], ends=self.ends)
 
     def counts(self, place: int) -> tuple[int, int]:
         """Returns (pairs kept, failed among them) of a group."""
-        mine = self.group == place
-        return int(self.total[mine].sum()) // self.ends, int(self.failed[mine].sum()) // self.ends
+        rows = self.group == place
+        return int(self.total[rows].sum()) // self.ends, int(self.failed[rows].sum()) // self.ends
 
     def start(self, place: int) -> float | None:
         """Returns the share of failed pairs of a group before the cut."""
@@ -160,14 +166,14 @@ def _cost(
     member: NDArray[np.bool_],
     kept: NDArray[np.bool_],
     mated: _Pairs,
-    other: _Pairs,
+    nonmated: _Pairs,
     level: float,
 ) -> GroupCost:
-    who = evidence.image_code[member]
-    lost = clustered_share(np.bincount(who, weights=~kept[member]), np.bincount(who))
-    errors, matches = mated.share(place), other.share(place)
+    people = evidence.image_code[member]
+    lost = clustered_share(np.bincount(people, weights=~kept[member]), np.bincount(people))
+    errors, matches = mated.share(place), nonmated.share(place)
     pairs, failed = mated.counts(place)
-    others, matched = other.counts(place)
+    others, matched = nonmated.counts(place)
     return GroupCost(
         name=name,
         images=int(member.sum()),
@@ -183,7 +189,7 @@ def _cost(
         fnmr_gap=None,
         nonmated=others,
         matches=matched,
-        fmr_start=other.start(place),
+        fmr_start=nonmated.start(place),
         fmr=None if matches is None else matches.value,
         fmr_interval=None if matches is None else matches.interval(level),
     )

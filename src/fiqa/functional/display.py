@@ -27,16 +27,24 @@ _INK, _SOFT = "#1e5cab", "#8a94a3"
 def counts_line(values: Iterable[str]) -> str:
     """Returns how often each value occurs, the commonest first.
 
+    Args:
+        values: any number of words.
+
     >>> counts_line(["ok", "no_face", "ok"])
     '2 ok, 1 no_face'
     """
     names, counts = np.unique(np.asarray(list(values), dtype=np.str_), return_counts=True)
+    # Equal counts by name, so that the line is always the same.
     order = sorted(range(len(names)), key=lambda i: (-counts[i], names[i]))
     return ", ".join(f"{counts[i]:,} {names[i]}" for i in order)
 
 
 def failure_line(paths: Iterable[str], statuses: Iterable[str]) -> str:
     """Returns the first row that is not ok, and why; "" without any.
+
+    Args:
+        paths: of each row.
+        statuses: of each row, as in fiqa.vocabulary.STATUSES.
 
     >>> failure_line(["a.jpg", "b.jpg"], ["ok", "not_found"])
     "the first is 'b.jpg', not_found: There is no file at that path (or no longer)."
@@ -48,6 +56,10 @@ def failure_line(paths: Iterable[str], statuses: Iterable[str]) -> str:
 
 def facts_html(title: str, facts: Iterable[tuple[str, object]]) -> str:
     """Returns a heading and a table of name and value; empty values are left out.
+
+    Args:
+        title: the heading.
+        facts: (name, value) of each row.
 
     >>> "<td>iso</td>" in facts_html("Curve", [("protocol", "iso"), ("note", "")])
     True
@@ -61,7 +73,13 @@ def facts_html(title: str, facts: Iterable[tuple[str, object]]) -> str:
 
 
 def columns_html(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Returns a heading and a table with a head row."""
+    """Returns a heading and a table with a head row.
+
+    Args:
+        title: the heading.
+        columns: the head row.
+        rows: cells, as many as there are columns.
+    """
     head = "".join(f"<th style='text-align:left'>{_text(name)}</th>" for name in columns)
     body = "".join(
         "<tr>" + "".join(f"<td>{_text(cell)}</td>" for cell in row) + "</tr>" for row in rows
@@ -70,12 +88,21 @@ def columns_html(title: str, columns: Sequence[str], rows: Iterable[Sequence[obj
 
 
 def steps_svg(x: ArrayLike, y: ArrayLike, *, x_name: str, y_name: str) -> str:
-    """Returns a step curve as SVG: x (K,) ascending, y (K,) at least 0; both axes start at 0."""
+    """Returns a step curve as SVG; both axes start at 0.
+
+    Args:
+        x: (K,) ascending, at least 0.
+        y: (K,) at least 0.
+        x_name: what x is, written below.
+        y_name: what y is, written above.
+    """
     across, up = np.asarray(x, np.float64), np.asarray(y, np.float64)
     if len(across) > 400:  # more points than pixels say nothing more
         chosen = np.unique(np.linspace(0, len(across) - 1, 400).astype(np.int64))
         across, up = across[chosen], up[chosen]
+    # A curve that is 0 throughout still has axes to be drawn on.
     right, top = max(float(across.max()), 1e-12), max(float(up.max()), 1e-12)
+    # 40 pixels at the left and 30 below are kept for words.
     px, py = 40 + across / right * (_WIDTH - 50), 120 - up / top * 100
     path = f"M{px[0]:.1f} {py[0]:.1f}" + "".join(
         f"H{a:.1f}V{b:.1f}" for a, b in zip(px[1:], py[1:], strict=True)
@@ -85,7 +112,13 @@ def steps_svg(x: ArrayLike, y: ArrayLike, *, x_name: str, y_name: str) -> str:
 
 
 def histogram_svg(values: ArrayLike, *, name: str, bins: int = 30) -> str:
-    """Returns a histogram as SVG of values (N,), which may be empty."""
+    """Returns a histogram as SVG.
+
+    Args:
+        values: (N,) numbers; may be empty.
+        name: what they are, written below.
+        bins: how many bars.
+    """
     data = np.asarray(values, np.float64)
     counts, edges = np.histogram(data, bins=bins) if len(data) else (np.zeros(bins), np.zeros(2))
     tallest, step = max(int(counts.max(initial=0)), 1), (_WIDTH - 50) / bins

@@ -49,8 +49,15 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class FalseMatchCurve:
-    """The FMR among the non-mated pairs that are kept: `discard`, `fmr`, `kept` (K,), the fixed
-    `threshold`, `counts` nonmated, errors, resolvable_fmr."""
+    """The FMR among the non-mated pairs that are kept, as the worst ones are discarded.
+
+    Attributes:
+        discard: (K,) the fraction discarded, ascending from 0.
+        fmr: (K,) among the pairs kept.
+        kept: (K,) non-mated pairs left.
+        threshold: of the comparison, fixed; accepted is above it.
+        counts: nonmated, errors, resolvable_fmr.
+    """
 
     discard: NDArray[np.float64]
     fmr: NDArray[np.float64]
@@ -59,13 +66,22 @@ class FalseMatchCurve:
     counts: Mapping[str, float]
 
     def area(self, upto: float = 0.3, *, normalize: Normalize = None) -> float:
-        """Returns the stepwise area over discard fractions [0, upto]; see
-        fiqa.functional.curve.area for the three forms."""
+        """Returns the stepwise area over discard fractions [0, upto].
+
+        Args:
+            upto, normalize: as fiqa.functional.curve.area, which tells the three forms.
+
+        Raises:
+            InputError, UnknownNameError, EvidenceError: as there.
+        """
         return stepped_area(self.discard, self.fmr, upto, normalize, "step", "exact")
 
 
 def pair_quality(quality: ArrayLike) -> NDArray[Any]:
-    """Returns the quality of each pair, (P,): the lower of its two images' qualities (P,2).
+    """Returns the quality of each pair, (P,): the lower of its two images' qualities.
+
+    Args:
+        quality: (P,2) quality of each pair's two images, higher is better.
 
     Raises:
         ShapeError, InputError: not (P,2), NaN.
@@ -73,8 +89,8 @@ def pair_quality(quality: ArrayLike) -> NDArray[Any]:
     >>> pair_quality([[0.3, 0.9], [0.8, 0.5]]).tolist()
     [0.3, 0.5]
     """
-    both = _floats(quality, "quality", ("P", 2))
-    return np.asarray(np.minimum(both[:, 0], both[:, 1]))
+    sides = checks.floats(quality, "quality", shape=("P", 2))
+    return np.asarray(np.minimum(sides[:, 0], sides[:, 1]))
 
 
 def discard_curve(
@@ -110,8 +126,10 @@ def discard_curve(
     >>> similarity, mated = [0.9, 0.1, 0.8, 0.3, 0.2], [True, True, True, False, False]
     >>> quality = [[0.9, 0.8], [0.1, 0.9], [0.5, 0.5], [0.7, 0.7], [0.6, 0.9]]
     >>> curve = discard_curve(similarity, mated, quality, fmr=0.5)
-    >>> curve.threshold, curve.discard.round(3).tolist(), curve.fnmr.round(3).tolist(), curve.kept.tolist()
-    (0.2, [0.0, 0.333, 0.667], [0.333, 0.0, 0.0], [3, 2, 1])
+    >>> curve.threshold, curve.discard.round(3).tolist(), curve.fnmr.round(3).tolist()
+    (0.2, [0.0, 0.333, 0.667], [0.333, 0.0, 0.0])
+    >>> curve.kept.tolist()
+    [3, 2, 1]
     """
     rule = protocol_of(protocol)
     score, same, worst = _pairs(similarity, mated, quality)
@@ -125,14 +143,13 @@ def discard_curve(
         if start
         else threshold_at_fmr(score[np.flatnonzero(~same)], fmr)
     )
-    nonmated = len(score) - len(genuine)
     return curve_at(
         genuine,
         worst[rows],
         threshold,
         fmr=None if start else fmr,
         protocol=protocol,
-        nonmated=nonmated,
+        nonmated=len(score) - len(genuine),
     )
 
 
@@ -145,21 +162,25 @@ def curve_at(
     nonmated: int,
     protocol: str,
 ) -> DiscardCurve:
-    """Returns the discard curve of mated pairs at a comparison threshold that was set elsewhere, as
-    where the non-mated pairs are too many to store.
+    """Returns the discard curve of mated pairs at a comparison threshold that was set elsewhere.
+
+    For where the non-mated pairs are too many to store.
 
     Args:
-        similarity: (M,) of the mated pairs; worst: (M,) the lower quality of each (pair_quality).
+        similarity: (M,) of the mated pairs.
+        worst: (M,) the lower quality of each (pair_quality).
         threshold: accepted is above it.
-        fmr, nonmated: the rate that the threshold was set for (None: from a starting FNMR) and the
-            number of non-mated pairs it was set on.
+        fmr: the rate that the threshold was set for, None: from a starting FNMR.
+        nonmated: the number of non-mated pairs it was set on.
         protocol: one that discards mated pairs only.
 
     Raises:
         ShapeError, InputError: shapes, NaN, a protocol that discards all kinds of pairs.
         EvidenceError: no mated pair.
 
-    >>> curve_at([0.9, 0.1, 0.8], [0.8, 0.1, 0.5], 0.2, fmr=0.5, nonmated=2, protocol="iso").fnmr.round(3).tolist()
+    >>> similarity, worst = [0.9, 0.1, 0.8], [0.8, 0.1, 0.5]
+    >>> curve = curve_at(similarity, worst, 0.2, fmr=0.5, nonmated=2, protocol="iso")
+    >>> curve.fnmr.round(3).tolist()
     [0.333, 0.0, 0.0]
     """
     rule = protocol_of(protocol)
@@ -167,10 +188,11 @@ def curve_at(
         raise InputError(
             f"curve_at needs a protocol that discards mated pairs only, got {rule.name!r}."
         )
-    genuine = _floats(similarity, "similarity", ("M",))
-    quality = _floats(worst, "worst", (len(genuine),))
+    genuine = checks.floats(similarity, "similarity", shape=("M",))
+    quality = checks.floats(worst, "worst", shape=(len(genuine),))
     if not len(genuine):
         raise EvidenceError("A discard curve needs mated pairs, got none.")
+    # In float64, so that a threshold between two float32 neighbors is not rounded onto one.
     failed = genuine <= np.float64(threshold)
     counts = _counts(len(genuine), nonmated, int(failed.sum()))
     return DiscardCurve(*_by_quality(quality, failed), float(threshold), fmr, rule.name, counts)
@@ -184,8 +206,13 @@ def comparison_threshold(
     protocol: str = "iso",
     start_fnmr: float | None = None,
 ) -> float:
-    """Returns the comparison threshold at discard 0 under a protocol (accepted is above it);
-    arguments and Raises as discard_curve.
+    """Returns the comparison threshold at discard 0 under a protocol; accepted is above it.
+
+    Args:
+        similarity, mated, fmr, protocol, start_fnmr: as discard_curve.
+
+    Raises:
+        ShapeError, InputError, UnknownNameError, EvidenceError: as discard_curve.
 
     >>> comparison_threshold([0.9, 0.4, 0.3, 0.2], [True, False, False, False], fmr=0.34)
     0.3
@@ -202,12 +229,19 @@ def comparison_threshold(
 def false_match_curve(
     similarity: ArrayLike, mated: ArrayLike, quality: ArrayLike, *, fmr: float = 1e-3
 ) -> FalseMatchCurve:
-    """Returns the FM-EDC: the FMR among the non-mated pairs kept, as those of the lowest quality
-    are discarded; threshold, steps and ties as `iso`.
+    """Returns the FM-EDC: the FMR among the non-mated pairs kept.
 
-    Args and Raises: as discard_curve, but mated pairs are not needed.
+    Those of the lowest quality are discarded first; threshold, steps and ties as `iso`.
 
-    >>> curve = false_match_curve([0.9, 0.1, 0.2], [False] * 3, [[0.2, 0.8], [0.3, 0.9], [0.5, 0.5]], fmr=0.4)
+    Args:
+        similarity, mated, quality, fmr: as discard_curve; mated pairs are not needed.
+
+    Raises:
+        ShapeError, InputError: as discard_curve.
+        EvidenceError: too few non-mated pairs to resolve `fmr`.
+
+    >>> quality = [[0.2, 0.8], [0.3, 0.9], [0.5, 0.5]]
+    >>> curve = false_match_curve([0.9, 0.1, 0.2], [False] * 3, quality, fmr=0.4)
     >>> curve.fmr.round(3).tolist()
     [0.333, 0.0, 0.0]
     """
@@ -232,18 +266,26 @@ def oracle_curve(
     protocol: str = "iso",
     start_fnmr: float | None = None,
 ) -> DiscardCurve:
-    """Returns the curve of a quality that knows the outcome: the least similar mated pairs go
-    first, non-mated ones last.
+    """Returns the curve of a quality that knows the outcome.
 
-    No quality of single images can do better on these pairs. Arguments and Raises as discard_curve.
+    The least similar mated pairs go first, non-mated ones last.
 
-    >>> oracle_curve([0.1, 0.9, 0.8], [True] * 3, protocol="schlett2023", start_fnmr=0.3).fnmr.round(3).tolist()
+    No quality of single images can do better on these pairs.
+
+    Args:
+        similarity, mated, fmr, protocol, start_fnmr: as discard_curve.
+
+    Raises:
+        ShapeError, InputError, UnknownNameError, EvidenceError: as discard_curve.
+
+    >>> rule = {"protocol": "schlett2023", "start_fnmr": 0.3}
+    >>> oracle_curve([0.1, 0.9, 0.8], [True] * 3, **rule).fnmr.round(3).tolist()
     [0.333, 0.0, 0.0]
     """
     score, same, _ = _pairs(similarity, mated, None)
-    known = np.where(same, score, score.max())
-    both = np.stack([known, known], axis=1)
-    return discard_curve(score, same, both, fmr=fmr, protocol=protocol, start_fnmr=start_fnmr)
+    outcome = np.where(same, score, score.max())
+    quality = np.stack([outcome, outcome], axis=1)
+    return discard_curve(score, same, quality, fmr=fmr, protocol=protocol, start_fnmr=start_fnmr)
 
 
 def random_curve(
@@ -256,34 +298,35 @@ def random_curve(
     start_fnmr: float | None = None,
     seed: int = 0,
 ) -> DiscardCurve:
-    """Returns the curve of a quality drawn at random per image: what discarding without knowledge
-    does to these pairs.
+    """Returns the curve of a quality drawn at random per image: discarding without knowledge.
 
     Args:
         index: (P,2) which images each pair compares, integers from 0.
         seed: of the draw.
-        similarity, mated, fmr, protocol, start_fnmr: and Raises as discard_curve.
+        similarity, mated, fmr, protocol, start_fnmr: as discard_curve.
 
-    >>> random_curve([0.1, 0.9], [True] * 2, [[0, 1], [1, 2]], protocol="schlett2023", start_fnmr=0.4).fnmr.tolist()
+    Raises:
+        ShapeError, InputError, UnknownNameError, EvidenceError: as discard_curve.
+
+    >>> rule = {"protocol": "schlett2023", "start_fnmr": 0.4}
+    >>> random_curve([0.1, 0.9], [True] * 2, [[0, 1], [1, 2]], **rule).fnmr.tolist()
     [0.5]
     """
     pairs = checks.array(index, "index", shape=("P", 2), dtype=np.int64)
     if len(pairs) and pairs.min() < 0:
         raise InputError(f"index must not be negative, got {pairs.min()}.")
     images = int(pairs.max()) + 1 if len(pairs) else 0
-    both = np.random.default_rng(seed).permutation(images).astype(np.float64)[pairs]
-    return discard_curve(similarity, mated, both, fmr=fmr, protocol=protocol, start_fnmr=start_fnmr)
-
-
-def _floats(values: ArrayLike, name: str, shape: tuple[int | str, ...]) -> NDArray[Any]:
-    result = checks.array(values, name, shape=shape)
-    return checks.finite(result if result.dtype.kind == "f" else result.astype(np.float64), name)
+    # A permutation and not uniform numbers: no two images tie.
+    quality = np.random.default_rng(seed).permutation(images).astype(np.float64)[pairs]
+    return discard_curve(
+        similarity, mated, quality, fmr=fmr, protocol=protocol, start_fnmr=start_fnmr
+    )
 
 
 def _pairs(
     similarity: ArrayLike, mated: ArrayLike, quality: ArrayLike | None, *, needs_mated: bool = True
 ) -> tuple[NDArray[Any], NDArray[np.bool_], NDArray[Any]]:
-    score = _floats(similarity, "similarity", ("P",))
+    score = checks.floats(similarity, "similarity", shape=("P",))
     same = checks.array(mated, "mated", shape=(len(score),), dtype=np.bool_)
     worst = np.empty(0) if quality is None else pair_quality(quality)
     if quality is not None and len(worst) != len(score):
@@ -309,8 +352,10 @@ def _counts(mated: int, nonmated: int, errors: int) -> dict[str, float]:
 def _by_quality(
     quality: NDArray[Any], failed: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    """Returns (discard, error, kept) at every distinct quality, from one sort of values: the order
-    of the pairs is never needed."""
+    """Returns (discard, error, kept) at every distinct quality.
+
+    One sort of values is enough: the order of the pairs is never needed.
+    """
     count = len(quality)
     ordered = np.sort(quality)
     first = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
@@ -331,8 +376,8 @@ def _by_quality(
 def _re_estimated(
     rule: Protocol, score: NDArray[Any], same: NDArray[np.bool_], worst: NDArray[Any], fmr: float
 ) -> DiscardCurve:
-    """The protocols that discard all kinds of pairs and set the threshold again at every
-    twentieth."""
+    """The protocols that discard all pairs and set the threshold again at every twentieth."""
+    # Refuses what the pairs cannot resolve before the first of twenty thresholds is set.
     allowed_false_matches(int(np.count_nonzero(~same)), fmr)
     order = np.argsort(worst, kind="stable")
     score, same = score[order], same[order]
@@ -348,6 +393,7 @@ def _re_estimated(
         error.append(failed / len(genuine))
         kept.append(len(genuine))
         thresholds.append(threshold)
+    # The first twentieth discards nothing, so its error is that of all mated pairs.
     counts = _counts(int(same.sum()), int((~same).sum()), round(error[0] * kept[0]))
     return DiscardCurve(
         np.array(discard), np.array(error), np.array(kept), thresholds[0], fmr, rule.name, counts

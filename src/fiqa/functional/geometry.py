@@ -36,11 +36,13 @@ TEMPLATE.setflags(write=False)
 
 
 def template(size: int = 112) -> NDArray[np.float64]:
-    """Returns the (5,2) alignment template for a square crop of `size` pixels: TEMPLATE times
-    size/112.
+    """Returns the (5,2) alignment template for a square crop: TEMPLATE times size/112.
+
+    Args:
+        size: side of the crop, pixels, at least 16.
 
     Raises:
-        InputError: `size` is under 16.
+        InputError: size under 16.
 
     >>> template(224)[0].round(4).tolist()
     [76.5892, 103.3926]
@@ -50,8 +52,9 @@ def template(size: int = 112) -> NDArray[np.float64]:
 
 
 def similarity_transform(source: ArrayLike, target: ArrayLike) -> NDArray[np.float64]:
-    """Returns the rotation, uniform scale and shift that bring `source` closest to `target` in
-    least squares; never a reflection.
+    """Returns the rotation, scale and shift that bring `source` closest to `target`.
+
+    Closest in least squares, by one scale for both axes; never a reflection.
 
     With points as complex numbers, p' = a p + b and a = sum(conj(p - mean) (q - mean)) / sum |p -
     mean|^2: the planar case of Umeyama (1991), eq. 40-42, where the best proper rotation is found
@@ -74,7 +77,10 @@ def similarity_transform(source: ArrayLike, target: ArrayLike) -> NDArray[np.flo
     """
     p, q = _complex(source, "source"), _complex(target, "target")
     p_mean, q_mean = p.mean(-1, keepdims=True), q.mean(-1, keepdims=True)
+    # The moments about the means leave the shift out.
     spread = np.sum(np.abs(p - p_mean) ** 2, axis=-1)
+    # Relative to how far the points lie from the origin: far out, rounding alone spreads equal
+    # points.
     if np.any(spread <= 1e-12 * np.maximum(1.0, np.abs(p_mean[..., 0]) ** 2)):
         raise InputError("source must have at least two distinct points; all of them are equal.")
     a = np.sum(np.conj(p - p_mean) * (q - q_mean), axis=-1) / spread
@@ -85,8 +91,11 @@ def similarity_transform(source: ArrayLike, target: ArrayLike) -> NDArray[np.flo
 
 
 def transform_points(matrix: ArrayLike, points: ArrayLike) -> NDArray[np.float64]:
-    """Returns (..., K, 2) `points` moved by the (..., 2, 3) affine `matrix`; leading axes
-    broadcast.
+    """Returns (..., K, 2) points moved by an affine matrix.
+
+    Args:
+        matrix: (..., 2, 3); leading axes broadcast.
+        points: (..., K, 2).
 
     >>> transform_points([[2, 0, 1], [0, 2, 0]], [[3, 4]]).tolist()
     [[7.0, 8.0]]
@@ -98,6 +107,9 @@ def transform_points(matrix: ArrayLike, points: ArrayLike) -> NDArray[np.float64
 def inverse(matrix: ArrayLike) -> NDArray[np.float64]:
     """Returns the (..., 2, 3) affine matrix that undoes `matrix`.
 
+    Args:
+        matrix: (..., 2, 3) affine.
+
     Raises:
         InputError: a matrix that cannot be undone (zero scale, NaN).
 
@@ -107,28 +119,32 @@ def inverse(matrix: ArrayLike) -> NDArray[np.float64]:
     m = _matrix(matrix)
     (a, b), (c, d) = np.moveaxis(m[..., 0, :2], -1, 0), np.moveaxis(m[..., 1, :2], -1, 0)
     det = a * d - b * c
+    # Written so that NaN fails too.
     if not np.all(np.abs(det) > 0):
         raise InputError("matrix must have an inverse; its determinant is 0 or NaN.")
     linear = (
         np.stack([np.stack([d, -b], -1), np.stack([-c, a], -1)], axis=-2) / det[..., None, None]
     )
-    return (
-        np.concatenate([linear, -(linear @ m[..., 2:])], axis=-1) + 0.0
-    )  # + 0.0 turns -0.0 into 0.0
+    # + 0.0 turns -0.0 into 0.0
+    return np.concatenate([linear, -(linear @ m[..., 2:])], axis=-1) + 0.0
 
 
 def eye_distance(matrix: ArrayLike, size: int = 112) -> NDArray[np.float64]:
-    """Returns (...,) the inter-eye distance in source pixels of faces that (..., 2, 3) `matrix`
-    aligns to a crop of `size` pixels.
+    """Returns (...,) the inter-eye distance of aligned faces in pixels of their source.
 
     The template's eye distance over the transform's scale. All five points set the scale, so a
     turned head is not measured as a smaller one; ISO/IEC 29794-5 divides by cos(yaw) to the same
     end.
 
+    Args:
+        matrix: (..., 2, 3), which aligns a face to a crop.
+        size: side of that crop, pixels.
+
     >>> eye_distance([[0.5, 0, 0], [0, 0.5, 0]]).round(2).item()
     70.48
     """
     m = _matrix(matrix)
+    # The square root of the determinant is the one scale of a similarity.
     scale = np.sqrt(np.abs(m[..., 0, 0] * m[..., 1, 1] - m[..., 0, 1] * m[..., 1, 0]))
     eyes = template(size)[:2]
     result: NDArray[np.float64] = np.linalg.norm(eyes[1] - eyes[0]) / scale

@@ -14,21 +14,32 @@ from fiqa.functional.similarity import normalize
 __all__ = ["class_centers", "encode", "groups", "own_similarity"]
 
 _ROWS = 1 << 15
+"""Rows that are normalized at a time: 64 MB of 512 float32 numbers each."""
 
 
 def encode(identities: ArrayLike, count: int) -> tuple[NDArray[np.int64], int]:
     """Returns (code (N,) of each image 0..K-1 in sorted order of the names, K).
 
+    Args:
+        identities: (N,) of any type.
+        count: the N that they must have.
+
+    Raises:
+        ShapeError: another number of identities.
+
     >>> encode(["b", "a", "b"], 3)[0].tolist()
     [1, 0, 1]
     """
     names = checks.array(identities, "identities", shape=(count,))
-    known, code = np.unique(names, return_inverse=True)
-    return code.astype(np.int64), len(known)
+    classes, code = np.unique(names, return_inverse=True)
+    return code.astype(np.int64), len(classes)
 
 
 def groups(code: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     """Returns the row numbers of each code, ascending, one array per code.
+
+    Args:
+        code: (N,) integers.
 
     >>> [g.tolist() for g in groups(np.array([1, 0, 1]))]
     [[1], [0, 2]]
@@ -42,10 +53,18 @@ def groups(code: NDArray[np.int64]) -> list[NDArray[np.int64]]:
 def class_centers(
     embeddings: NDArray[np.floating[Any]], code: NDArray[np.int64], classes: int
 ) -> NDArray[np.float32]:
-    """Returns the mean of each class's vectors, taken at unit length, of unit length again: (K,D)
-    float32. Raises InputError for NaN or zero rows.
+    """Returns the mean direction of each class, (K,D) float32 of unit length.
 
-    A class whose vectors cancel out has no direction; its center stays the zero vector.
+    The mean is of the vectors at unit length. A class whose vectors cancel out has no direction;
+    its center stays the zero vector.
+
+    Args:
+        embeddings: (N,D) of any length.
+        code: (N,) class of each row, 0..classes-1.
+        classes: how many classes there are.
+
+    Raises:
+        InputError: NaN or zero rows.
 
     >>> class_centers(np.array([[1.0, 0], [0, 1.0]]), np.array([0, 0]), 1).round(3).tolist()
     [[0.7070000171661377, 0.7070000171661377]]
@@ -65,13 +84,12 @@ def own_similarity(
 ) -> NDArray[np.float32]:
     """Returns cos(e_i, center of the own class), (N,) float32, NaN where there is no center.
 
-        leave_out: the center is the mean of the other unit vectors of the class
-
     Args:
         embeddings: (N,D) of any length; read in blocks of rows.
         code: (N,) class of each row, 0..classes-1.
         classes: how many classes there are.
-        leave_out: whether an image is left out of its own center.
+        leave_out: whether an image is left out of its own center, which is then the mean of the
+            others of the class.
         least: images that make a center; a class with fewer others (or images) has none.
 
     Raises:
@@ -86,6 +104,7 @@ def own_similarity(
     result = np.empty(len(code), np.float32)
     for piece in batches(len(code), _ROWS):
         unit = normalize(embeddings[piece], "embeddings").astype(np.float64)
+        # The sum less the own vector, not a second pass; float64 keeps what is left exact enough.
         center = total[code[piece]] - unit if leave_out else total[code[piece]]
         length = np.linalg.norm(center, axis=1)
         cosine = np.einsum("nd,nd->n", unit, center) / np.where(length > 1e-12, length, 1.0)

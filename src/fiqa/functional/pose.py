@@ -42,10 +42,13 @@ def pose_from_points(points: ArrayLike) -> NDArray[np.float32]:
             right mouth corner. NaN where unknown.
 
     Returns:
-        (N,3) float32. Yaw in [-90, 90]: positive when the nose points to image right. Pitch:
-        positive when the face looks up. Roll in (-180, 180]: positive
-        when the head is tilted clockwise as seen in the image (the right eye is lower). A row of
-        NaN where a point is NaN or the points lie on one line.
+        yaw: in [-90, 90], positive when the nose points to image right.
+        pitch: positive when the face looks up.
+        roll: in (-180, 180], positive when the head is tilted clockwise as seen in the image (the
+            right eye is lower).
+
+        They are the columns of (N,3) float32; a row is NaN where a point is NaN or the points lie
+        on one line.
 
     Raises:
         ShapeError: other than (N,5,2).
@@ -55,6 +58,7 @@ def pose_from_points(points: ArrayLike) -> NDArray[np.float32]:
     True
     """
     p = checks.array(points, "points", shape=("N", 5, 2), dtype=np.float64)
+    # One unknown coordinate makes the whole face unknown, never a pose from four points.
     p = np.where(np.isfinite(p).all(axis=(1, 2), keepdims=True), p, np.nan)
     weights = np.linalg.pinv(HEAD - HEAD.mean(axis=0))
     rows = _orthonormal(np.einsum("jk,nki->nij", weights, p - p.mean(axis=1, keepdims=True)))
@@ -69,8 +73,7 @@ def pose_from_points(points: ArrayLike) -> NDArray[np.float32]:
 
 
 def _orthonormal(m: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Returns the (N,2,3) orthonormal rows nearest to those of `m`; NaN where the two rows are
-    parallel or zero.
+    """Returns the (N,2,3) orthonormal rows nearest to `m`; NaN where its rows are parallel or zero.
 
     The square root of the 2x2 Gram matrix G is (G + d I) / t with d = sqrt(det G), t = sqrt(trace G
     + 2 d), and its inverse (adj G + d I) / (d t).
@@ -79,6 +82,7 @@ def _orthonormal(m: NDArray[np.float64]) -> NDArray[np.float64]:
     a, b, c = gram[:, 0, 0], gram[:, 0, 1], gram[:, 1, 1]
     d = np.sqrt(np.maximum(a * c - b * b, 0.0))
     t = np.sqrt(a + c + 2.0 * d)
+    # Parallel rows have no determinant, and no orthonormal rows are nearest to them.
     d = np.where(d > 1e-9 * (a + c), d, np.nan)
     with np.errstate(invalid="ignore"):
         root = (

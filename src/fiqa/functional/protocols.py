@@ -38,6 +38,7 @@ class Protocol:
     """How a discard curve is made, as plain data.
 
     Attributes:
+        name: what curves and options call it.
         discards: "mated" or "all".
         threshold: the rule, one of fixed_rank, fixed_start, nearest_fmr, rank.
         steps: "distinct" (every distinct quality) or "twentieths" (0, .05 .. .95).
@@ -47,6 +48,7 @@ class Protocol:
             e0-d.
         printed: the normalization of the numbers its publications print.
         limits: the discard fractions they print them at.
+        description: in a sentence.
     """
 
     name: str
@@ -66,24 +68,34 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
         p.name: p
         for p in (
             Protocol(
-                "iso", "mated", "fixed_rank", "distinct", "block", "step", "exact", "start", (0.3, 0.95),
-                "Mated pairs are discarded, all of one quality at once; the threshold is the (k+1)-th largest non-mated similarity, fixed at discard 0.",
+                "iso", "mated", "fixed_rank", "distinct", "block", "step", "exact", "start",
+                (0.3, 0.95),
+                "Mated pairs are discarded, all of one quality at once; the threshold is the"
+                " (k+1)-th largest non-mated similarity, fixed at discard 0.",
             ),
             Protocol(
-                "crfiqa", "all", "nearest_fmr", "twentieths", "order", "trapezoid", "exact", None, (0.95,),
-                "Mated and non-mated pairs are discarded; at every twentieth the threshold is again the similarity whose FMR is nearest to the target.",
+                "crfiqa", "all", "nearest_fmr", "twentieths", "order", "trapezoid", "exact", None,
+                (0.95,),
+                "Mated and non-mated pairs are discarded; at every twentieth the threshold is again"
+                " the similarity whose FMR is nearest to the target.",
             ),
             Protocol(
-                "magface", "all", "rank", "twentieths", "order", "trapezoid", "exact", None, (0.95,),
-                "Mated and non-mated pairs are discarded; at every twentieth the threshold is again a fixed rank of the non-mated similarities.",
+                "magface", "all", "rank", "twentieths", "order", "trapezoid", "exact", None,
+                (0.95,),
+                "Mated and non-mated pairs are discarded; at every twentieth the threshold is again"
+                " a fixed rank of the non-mated similarities.",
             ),
             Protocol(
-                "clib", "mated", "fixed_rank", "distinct", "block", "step", "exact", "start", (0.3, 0.95),
-                "The curve of iso; printed as mean FNMR over [0, b] relative to the FNMR at discard 0.",
+                "clib", "mated", "fixed_rank", "distinct", "block", "step", "exact", "start",
+                (0.3, 0.95),
+                "The curve of iso; printed as mean FNMR over [0, b] relative to the FNMR at discard"
+                " 0.",
             ),
             Protocol(
-                "schlett2023", "mated", "fixed_start", "distinct", "block", "step", "line", "best", (0.2,),
-                "Mated pairs are discarded at a threshold that gives the wanted FNMR at discard 0; printed less the area under the line e0 - d.",
+                "schlett2023", "mated", "fixed_start", "distinct", "block", "step", "line", "best",
+                (0.2,),
+                "Mated pairs are discarded at a threshold that gives the wanted FNMR at discard 0;"
+                " printed less the area under the line e0 - d.",
             ),
         )
     }
@@ -92,7 +104,13 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
 
 
 def protocol_of(name: str) -> Protocol:
-    """Returns the protocol of that name; raises UnknownNameError with the closest one.
+    """Returns the protocol of that name.
+
+    Args:
+        name: one of PROTOCOLS.
+
+    Raises:
+        UnknownNameError: no such protocol; it names the closest one.
 
     >>> protocol_of("clib").printed
     'start'
@@ -101,8 +119,13 @@ def protocol_of(name: str) -> Protocol:
 
 
 def starting_fnmr(rule: Protocol, start_fnmr: float | None) -> float | None:
-    """Returns the FNMR that the threshold starts from (.05 when not given), or None under a
-    protocol whose threshold comes from an FMR.
+    """Returns the FNMR that the threshold starts from, .05 when not given.
+
+    None under a protocol whose threshold comes from an FMR.
+
+    Args:
+        rule: the protocol.
+        start_fnmr: what was asked for, in (0,1), or None.
 
     Raises:
         InputError: out of (0,1), or given to a protocol that does not use it.
@@ -123,10 +146,14 @@ def starting_fnmr(rule: Protocol, start_fnmr: float | None) -> float | None:
 
 
 def start_threshold(genuine: NDArray[Any], start: float) -> float:
-    """Returns the threshold that fails a share `start` of the mated similarities (M,).
+    """Returns the threshold that fails a share `start` of the mated similarities.
 
     An error is a similarity below the quantile (linear), as in the published code; so accepted is
     above the number just before the quantile.
+
+    Args:
+        genuine: (M,) mated similarities.
+        start: the FNMR to start from, in (0,1).
 
     >>> round(start_threshold(np.array([0.1, 0.2, 0.3]), 0.5), 6)
     0.2
@@ -135,16 +162,22 @@ def start_threshold(genuine: NDArray[Any], start: float) -> float:
 
 
 def _nearest_fmr(genuine: NDArray[Any], impostor: NDArray[Any], fmr: float) -> float:
-    """The lowest of all similarities whose share of non-mated at or above it is nearest to the
-    target (as CR-FIQA's code chooses)."""
+    """The lowest of all similarities whose FMR is nearest to the target, as in CR-FIQA's code.
+
+    The FMR of a similarity is the share of non-mated ones at or above it.
+    """
     values = np.unique(np.concatenate([genuine, impostor]))
     reached = len(impostor) - np.searchsorted(np.sort(impostor), values, side="left")
+    # argmin takes the first of equally near ones, the lowest.
     return float(values[np.argmin(np.abs(reached / len(impostor) - fmr))])
 
 
 def _rank(genuine: NDArray[Any], impostor: NDArray[Any], fmr: float) -> float:
-    """The non-mated similarity at descending rank floor(fmr (n-1)), counted from 0 (as MagFace's
-    code chooses)."""
+    """The non-mated similarity at rank floor(fmr (n-1)) from the top, as in MagFace's code.
+
+    The ranks descend and count from 0.
+    """
+    # 1e-9: a product that should be an integer may come out just below it.
     place = len(impostor) - 1 - int(fmr * (len(impostor) - 1) + 1e-9)
     return float(np.partition(impostor, place)[place])
 
@@ -157,8 +190,10 @@ _RULES: dict[str, Rule] = {"fixed_rank": _fixed_rank, "nearest_fmr": _nearest_fm
 
 
 def threshold_rule(rule: Protocol) -> Rule:
-    """Returns the function (mated (M,), nonmated (Q,), fmr) -> threshold of a protocol whose
-    threshold comes from an FMR.
+    """Returns the function (mated (M,), nonmated (Q,), fmr) -> threshold of a protocol.
+
+    Args:
+        rule: a protocol whose threshold comes from an FMR.
 
     >>> threshold_rule(protocol_of("iso"))(np.array([0.9]), np.array([0.1, 0.2]), 0.5)
     0.1

@@ -76,25 +76,32 @@ def cut_curve(
     scale: Scale | None = None,
     cuts: NDArray[np.float64] | None = None,
 ) -> CutCurve:
-    """Returns the curve over `cuts` on a scale; None: STEPS cuts on the scale of the quality.
+    """Returns what each cut of a scale does; cuts that keep no mated pair are left out.
 
-    Cuts that keep no mated pair are left out.
+    Args:
+        evidence: the pairs and images.
+        confidence: of the limits, one-sided, in (0.5,1).
+        scale: of the cuts; None is the scale of the quality.
+        cuts: (C,) ascending; None is STEPS cuts over the scale.
     """
-    on = evidence.scale if scale is None else scale
+    axis = evidence.scale if scale is None else scale
     if cuts is None:
-        rows = np.unique(np.linspace(0, len(on.worst) - 1, STEPS).round().astype(np.int64))
-        cuts = np.unique(np.append(on.worst[rows], on.values[0]))
+        rows = np.unique(np.linspace(0, len(axis.worst) - 1, STEPS).round().astype(np.int64))
+        # The lowest quality too: the cut that keeps everything.
+        cuts = np.unique(np.append(axis.worst[rows], axis.values[0]))
     held = [
-        (float(cut), share) for cut in cuts if (share := on.share(cut, evidence.people)) is not None
+        (float(cut), share)
+        for cut in cuts
+        if (share := axis.share(cut, evidence.people)) is not None
     ]
     shares = tuple(share for _, share in held)
     chosen = np.array([cut for cut, _ in held], np.float64)
     return CutCurve(
         cut=chosen,
-        coverage=1 - np.searchsorted(np.sort(on.quality), chosen) / len(on.quality),
+        coverage=1 - np.searchsorted(np.sort(axis.quality), chosen) / len(axis.quality),
         fnmr=np.array([share.value for share in shares]),
         limit=np.array([share.upper(confidence, ahead=True) for share in shares]),
-        kept=np.array([on.counts(cut)[0] for cut in chosen]),
+        kept=np.array([axis.counts(cut)[0] for cut in chosen]),
         shares=shares,
         confidence=confidence,
     )
@@ -108,10 +115,14 @@ def safe_cut(
     coverage: float | None = None,
     scale: Scale | None = None,
 ) -> SafeCut:
-    """Returns the safe cut among those of `curve`, which must be of the same `scale`.
+    """Returns the safe cut among those of a curve.
 
     Args:
-        fnmr, coverage: exactly one: the FNMR not to exceed, or the share of images to keep.
+        evidence: the pairs and images.
+        curve: the cuts to choose from.
+        fnmr: the FNMR not to exceed; exactly one of fnmr and coverage.
+        coverage: the share of images to keep.
+        scale: of the curve; None is the scale of the quality.
     """
     if fnmr is not None:
         return _for_fnmr(evidence, curve, fnmr, scale)
@@ -119,6 +130,7 @@ def safe_cut(
 
 
 def _for_fnmr(evidence: CutEvidence, curve: CutCurve, fnmr: float, scale: Scale | None) -> SafeCut:
+    # A cut that leaves too few pairs to show the FNMR is never good (the rule of three).
     limit = np.where(curve.kept * fnmr >= RULE_OF_THREE - 1e-9, curve.limit, np.inf)
     best = int(np.argmin(limit))
     if limit[best] > fnmr:
@@ -127,6 +139,7 @@ def _for_fnmr(evidence: CutEvidence, curve: CutCurve, fnmr: float, scale: Scale 
         ]
         missing = people_missing(enough or list(curve.shares), fnmr, curve.confidence)
         return SafeCut(curve.confidence, None, float(curve.limit[best]), evidence.people, missing)
+    # From the safest cut down, in order, to the first whose limit is beyond what is wanted.
     beyond = np.flatnonzero(limit[:best] > fnmr)
     place = int(beyond[-1]) + 1 if len(beyond) else 0
     effect = evidence.effect(float(curve.cut[place]), scale)

@@ -35,6 +35,7 @@ def top_k(quality: ArrayLike, groups: ArrayLike, k: int) -> NDArray[np.bool_]:
     if k < 1:
         raise InputError(f"k must be at least 1, got {k}.")
     code = np.unique(group, return_inverse=True)[1]
+    # By group, then from the best down; the sort is stable, so that ties stay in their order.
     order = np.lexsort((-value, code))
     first = np.searchsorted(code[order], code[order], side="left")
     mask = np.zeros(len(value), bool)
@@ -44,6 +45,10 @@ def top_k(quality: ArrayLike, groups: ArrayLike, k: int) -> NDArray[np.bool_]:
 
 def above(quality: ArrayLike, threshold: float) -> NDArray[np.bool_]:
     """Returns a mask (N,) of the rows whose quality reaches `threshold` (equal is kept).
+
+    Args:
+        quality: (N,) higher is better.
+        threshold: the quality to reach.
 
     Raises:
         ShapeError, InputError: not (N,), NaN in either.
@@ -59,6 +64,9 @@ def above(quality: ArrayLike, threshold: float) -> NDArray[np.bool_]:
 
 def coverage(mask: ArrayLike) -> float:
     """Returns the share of rows kept, in [0,1].
+
+    Args:
+        mask: (N,) True for the rows kept.
 
     Raises:
         ShapeError: not (N,).

@@ -29,6 +29,7 @@ def normalize(vectors: ArrayLike, name: str = "vectors") -> NDArray[np.float32]:
     [[0.6000000238418579, 0.800000011920929]]
     """
     rows = checks.finite(checks.array(vectors, name, shape=("N", "D"), dtype=np.float32), name)
+    # Squares are summed in float64: long float32 rows lose digits that the cosines need.
     length = np.sqrt(np.einsum("nd,nd->n", rows, rows, dtype=np.float64))
     if np.any(length == 0):
         raise InputError(
@@ -60,6 +61,7 @@ def pair_similarity(
     if len(pairs) and (pairs.min() < 0 or pairs.max() >= len(unit)):
         raise InputError(f"index must lie in 0..{len(unit) - 1}, got {pairs.min()}..{pairs.max()}.")
     result = np.empty(len(pairs), np.float32)
+    # Gathering all pairs at once would copy a vector as often as it is paired.
     for start in range(0, len(pairs), chunk):
         part = pairs[start : start + chunk]
         result[start : start + chunk] = np.einsum("pd,pd->p", unit[part[:, 0]], unit[part[:, 1]])
@@ -67,13 +69,17 @@ def pair_similarity(
 
 
 def blocks(embeddings: ArrayLike, *, rows: int = 1024) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Yields (start, similarity (B,N) float32) for the rows start..start+B of the full similarity
-    matrix, `rows` at a time.
+    """Yields (start, similarity (B,N) float32) of the full similarity matrix, row blocks in order.
+
+    Args:
+        embeddings: (N,D) vectors; rows are normalized here.
+        rows: rows of a block, at least 1.
 
     Raises:
         ShapeError, InputError: see normalize.
 
-    >>> [(start, block.shape) for start, block in blocks([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], rows=2)]
+    >>> vectors = [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]
+    >>> [(start, block.shape) for start, block in blocks(vectors, rows=2)]
     [(0, (2, 3)), (2, (1, 3))]
     """
     unit = normalize(embeddings)

@@ -32,8 +32,9 @@ def soft_labels(
     beta: float | ArrayLike = 32.0,
     distance: Literal["squared", "absolute"] = "squared",
 ) -> NDArray[np.float64]:
-    """Returns the soft label of each quality, (N,5) with rows that sum to 1: p_n proportional to
-    exp(-beta d(q, a_n)).
+    """Returns the soft label of each quality, (N,5) with rows that sum to 1.
+
+    p_n is proportional to exp(-beta d(q, a_n)).
 
     Args:
         q: (N,) quality in [0,1].
@@ -65,13 +66,15 @@ def soft_labels(
     checks.choice(distance, "distance", ("squared", "absolute"))
     gap = value[:, None] - np.asarray(ANCHORS)
     exponent = -sharp[:, None] * (gap**2 if distance == "squared" else np.abs(gap))
+    # Less the largest exponent, so that a large beta does not make every weight 0.
     weight = np.exp(exponent - exponent.max(axis=1, keepdims=True))
     return np.asarray(weight / weight.sum(axis=1, keepdims=True))
 
 
 def marginals(joint: ArrayLike) -> dict[str, NDArray[np.floating]]:
-    """Returns each property's own distribution: name of AXES -> (N, its number of levels), summed
-    over all others.
+    """Returns each property's own distribution: name of AXES -> (N, its number of levels).
+
+    All other axes are summed over.
 
     Args:
         joint: (N,3,2,3,2,2,5), not negative; rows that sum to 1 give marginals that do.
@@ -88,6 +91,7 @@ def marginals(joint: ArrayLike) -> dict[str, NDArray[np.floating]]:
     if values.size and values.min() < 0:
         raise InputError(f"joint must not be negative, got {values.min()}.")
     return {
+        # Axis 0 is the batch, which is kept as well.
         name: values.sum(axis=tuple(a for a in range(1, 7) if a != axis))
         for axis, name in enumerate(AXES, 1)
     }

@@ -21,8 +21,14 @@ ENDS = (0.01, 0.99)
 
 @dataclass(frozen=True)
 class Spread:
-    """`q90_q10` 90th less 10th percentile; `std` population standard deviation; `entropy` in nats
-    of a 20-bin histogram on [0,1]; `count` of scores."""
+    """How widely scores are spread, in three measures.
+
+    Attributes:
+        q90_q10: 90th less 10th percentile.
+        std: population standard deviation.
+        entropy: in nats, of a histogram of BINS bins on [0,1].
+        count: how many scores.
+    """
 
     q90_q10: float
     std: float
@@ -55,18 +61,21 @@ def spread(score: ArrayLike) -> Spread:
         )
     low, high = np.quantile(values, (0.1, 0.9))
     share = np.histogram(values, bins=BINS, range=(0.0, 1.0))[0] / len(values)
+    # 0 ln 0 is 0: an empty bin adds nothing.
     share = share[share > 0]
     return Spread(
         float(high - low),
         float(values.std()),
+        # The sum is never positive; abs also makes -0.0 a 0.0.
         float(abs(np.sum(share * np.log(share)))),
         len(values),
     )
 
 
 def stretched(score: ArrayLike, ends: tuple[float, float] = ENDS) -> NDArray[np.float64]:
-    """Returns a score without a scale in [0,1]: one quantile at 0, another at 1, what lies beyond
-    at the ends; a constant score at 0.
+    """Returns a score without a scale in [0,1]: one quantile at 0, another at 1.
+
+    What lies beyond goes to the ends; a constant score becomes 0.
 
     The spread of the result says how evenly the score fills its own range, not how much of a range
     that a user knows; ours, no paper has it.

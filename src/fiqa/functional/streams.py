@@ -17,8 +17,11 @@ from fiqa.functional.similarity import normalize
 __all__ = ["Largest", "mated_similarities", "nonmated_blocks", "nonmated_count", "nonmated_index"]
 
 _ROWS = 512
+"""Rows that are multiplied at a time."""
 _CHUNK = 1 << 20
+"""Similarities of a block, 4 MB."""
 _SPARE = 1 << 20
+"""Values that `Largest` takes in before it partitions again: so that it does so rarely."""
 
 
 def mated_similarities(embeddings: ArrayLike, identities: ArrayLike) -> NDArray[np.float32]:
@@ -41,14 +44,21 @@ def mated_similarities(embeddings: ArrayLike, identities: ArrayLike) -> NDArray[
 def nonmated_blocks(
     embeddings: ArrayLike, identities: ArrayLike, *, part: int = 0, parts: int = 1
 ) -> Iterator[NDArray[np.float32]]:
-    """Yields the cosines of all pairs of two identities, each pair once, in flat blocks of at most
-    about a million.
+    """Yields the cosines of all pairs of two identities, each pair once, in flat blocks.
 
-    A block is valid until the next is asked for: copy what you keep of it. Args and Raises as
-    mated_similarities; of `parts` threads that share the work, number `part` gets every parts-th
-    block.
+    A block has at most about a million cosines. It is valid until the next is asked for: copy what
+    you keep of it.
 
-    >>> sum(len(block) for block in nonmated_blocks([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]], ["a", "a", "b"]))
+    Args:
+        embeddings, identities: as mated_similarities.
+        part: which share of the work, 0..parts-1: every parts-th block.
+        parts: how many threads share the work.
+
+    Raises:
+        ShapeError, InputError: as mated_similarities.
+
+    >>> vectors = [[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]]
+    >>> sum(len(block) for block in nonmated_blocks(vectors, ["a", "a", "b"]))
     2
     """
     unit, code = _sorted(embeddings, identities)
@@ -58,6 +68,9 @@ def nonmated_blocks(
 
 class Largest:
     """The `count` largest values of a stream, exact with ties.
+
+    Args:
+        count: how many to keep, at least 1.
 
     Raises:
         InputError: count below 1.
@@ -78,7 +91,12 @@ class Largest:
         self._floor = -np.inf
 
     def add(self, block: NDArray[Any]) -> None:
-        """Takes a flat block in; it may be written over afterwards."""
+        """Takes a flat block in.
+
+        Args:
+            block: (B,) numbers; it may be written over afterwards.
+        """
+        # Values that equal the floor can be left out: `count` values at or above it are held.
         better = block[block > self._floor]
         self._kept.append(better)
         self._waiting += len(better)
@@ -86,8 +104,10 @@ class Largest:
             self.values()
 
     def values(self) -> NDArray[Any]:
-        """Returns the largest so far, in no particular order: `count` of them, or all where there
-        were fewer."""
+        """Returns the largest so far, in no particular order.
+
+        There are `count` of them, or all where there were fewer.
+        """
         together = np.concatenate(self._kept) if self._kept else np.empty(0, np.float32)
         if len(together) > self._count:
             together = np.partition(together, len(together) - self._count)[
@@ -99,7 +119,10 @@ class Largest:
 
 
 def nonmated_count(identities: ArrayLike) -> int:
-    """Returns the number of pairs of two identities among (N,) images.
+    """Returns the number of pairs of two identities.
+
+    Args:
+        identities: (N,) of any type.
 
     >>> nonmated_count(["a", "a", "b"])
     2
@@ -110,8 +133,9 @@ def nonmated_count(identities: ArrayLike) -> int:
 
 
 def nonmated_index(identities: ArrayLike, *, most: int, seed: int = 0) -> NDArray[np.int64]:
-    """Returns pairs of two identities, (Q,2) with first < second: all of them, or a random `most`
-    of them where there are more.
+    """Returns pairs of two identities, (Q,2) with first < second.
+
+    All of them, or a random `most` of them where there are more.
 
     Args:
         identities: (N,) of any type.
@@ -129,6 +153,7 @@ def nonmated_index(identities: ArrayLike, *, most: int, seed: int = 0) -> NDArra
     checks.in_range(most, "most", 1, float("inf"))
     code = np.unique(names, return_inverse=True)[1]
     total, n = nonmated_count(code), len(code)
+    # Where most pairs are taken, drawing without repeats would mostly draw repeats.
     if 2 * total <= 3 * most:
         index = np.stack(np.triu_indices(n, 1), axis=1)
         index = index[code[index[:, 0]] != code[index[:, 1]]]
@@ -138,16 +163,18 @@ def nonmated_index(identities: ArrayLike, *, most: int, seed: int = 0) -> NDArra
             else index[np.sort(np.random.default_rng(seed).permutation(total)[:most])]
         )
     rng = np.random.default_rng(seed)
-    found = np.empty(0, np.int64)
-    while len(found) < most:
-        drawn = rng.integers(0, n, (most - len(found) + most // 4 + 16, 2))
+    places = np.empty(0, np.int64)
+    while len(places) < most:
+        # A quarter more than is missing makes up for repeats and mated pairs, so that few rounds
+        # do.
+        drawn = rng.integers(0, n, (most - len(places) + most // 4 + 16, 2))
         drawn = drawn[code[drawn[:, 0]] != code[drawn[:, 1]]]
-        place = drawn.min(axis=1) * n + drawn.max(axis=1)
+        fresh = drawn.min(axis=1) * n + drawn.max(axis=1)
         # Sorting is ten times faster here than np.unique, which hashes.
-        found = np.sort(np.concatenate([found, place]))
-        found = found[np.diff(found, prepend=-1) > 0]
-    found = np.sort(rng.permutation(found)[:most])
-    return np.stack([found // n, found % n], axis=1)
+        places = np.sort(np.concatenate([places, fresh]))
+        places = places[np.diff(places, prepend=-1) > 0]
+    places = np.sort(rng.permutation(places)[:most])
+    return np.stack([places // n, places % n], axis=1)
 
 
 def _sorted(
@@ -163,8 +190,10 @@ def _sorted(
 
 
 def _runs(code: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
-    """Yields [start, stop) of whole identities, at most _ROWS rows together unless one identity has
-    more."""
+    """Yields [start, stop) of whole identities, at most _ROWS rows together.
+
+    An identity with more rows is a run of its own.
+    """
     ends = (
         np.concatenate([np.flatnonzero(np.diff(code)) + 1, [len(code)]])
         if len(code)
@@ -189,14 +218,17 @@ def _diagonal(
             bottom = min(top + _ROWS, stop)
             product = unit[top:bottom] @ unit[top:stop].T
             same = code[top:bottom, None] == code[None, top:stop]
+            # Above the diagonal only: each pair once, none with itself.
             yield product[np.triu(same if mated else ~same, 1)]
 
 
 def _beyond(
     unit: NDArray[np.float32], code: NDArray[np.int64], part: int, parts: int
 ) -> Iterator[NDArray[np.float32]]:
-    """Yields flat similarities of each run with all later identities; the buffer is used again for
-    the next block."""
+    """Yields flat similarities of each run with all later identities.
+
+    The buffer is used again for the next block.
+    """
     buffer = np.empty(_CHUNK, np.float32)
     turn = cycle(range(parts))
     for start, stop in _runs(code):

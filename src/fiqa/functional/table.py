@@ -25,13 +25,21 @@ Cell = str | int | float | None
 
 @dataclass(frozen=True)
 class Table:
-    """`name` (a file stem), `title`, `columns`, `rows` of cells (None: not known), `note` (protocol
-    and counts), `digits` of floats after the point.
+    """A table of results.
+
+    Attributes:
+        name: a file stem.
+        title: above the table.
+        columns: their names.
+        rows: of cells; None is not known.
+        note: protocol and counts, below the table.
+        digits: of floats, after the point.
 
     Raises:
         ShapeError: where a row has another number of cells than there are columns.
 
-    >>> print(Table("t", "Areas", ("method", "area"), [["a", 0.25], ["b", None]], note="iso").text())
+    >>> areas = [["a", 0.25], ["b", None]]
+    >>> print(Table("t", "Areas", ("method", "area"), areas, note="iso").text())
     Areas
       method   area
       a       0.250
@@ -116,8 +124,12 @@ class Table:
 
 
 def printable(text: str) -> str:
-    """Returns `text` with every character that would not show as itself (control, direction, lone
-    surrogate) written as its escape.
+    """Returns a text with every character that would not show as itself as its escape.
+
+    Those are controls, direction marks and lone surrogates.
+
+    Args:
+        text: any text.
 
     >>> printable("a\\nb\\u202e.jpg")
     'a\\\\nb\\\\u202e.jpg'
@@ -128,27 +140,40 @@ def printable(text: str) -> str:
 
 
 def is_number(value: object) -> bool:
-    """Returns whether a cell holds a number (a bool is none)."""
+    """Returns whether a cell holds a number (a bool is none).
+
+    Args:
+        value: of a cell.
+    """
     return isinstance(value, int | float | np.number) and not isinstance(value, bool)
 
 
 def shown(value: object, digits: int | None = None) -> str:
-    """Returns a cell as text: None a dash, a float with `digits` after the point (None: four
-    significant ones), large integers with thousands apart.
+    """Returns a cell as text: None a dash, large integers with thousands apart.
+
+    Args:
+        value: of the cell.
+        digits: of a float after the point; None is four significant ones.
 
     >>> shown(0.5), shown(0.5, 3), shown(12000), shown(None)
     ('0.5', '0.500', '12,000', '–')
     """
     if value is None:
         return "–"
+    # numpy's floats too: they would print with their type.
     if isinstance(value, float | np.floating):
         return f"{value:.4g}" if digits is None else f"{value:.{digits}f}"
     return f"{value:,}" if is_number(value) and abs(int(value)) >= 10_000 else str(value)  # type: ignore[call-overload]
 
 
 def file_stem(name: str, names: Sequence[str]) -> str:
-    """Returns `name` with only letters, digits, dot, dash and underscore, numbered where two of
-    `names` would be equal.
+    """Returns a name with only letters, digits, dot, dash and underscore.
+
+    It is numbered where two names would become equal.
+
+    Args:
+        name: one of `names`.
+        names: all of them.
 
     >>> file_stem("a b", ["a/b", "a b"]), file_stem("x", ["x"])
     ('a_b-2', 'x')
@@ -157,6 +182,7 @@ def file_stem(name: str, names: Sequence[str]) -> str:
         "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in other)[:80]
         for other in names
     ]
+    # Only equal names before it count, so the first of them stays as it is.
     place = list(names).index(name)
     twin = safe[:place].count(safe[place])
     return f"{safe[place]}-{twin + 1}" if twin else safe[place]

@@ -14,9 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from fiqa import checks
 from fiqa.errors import EvidenceError, InputError
-from fiqa.functional.bootstrap import Interval, identity_weights
+from fiqa.functional.bootstrap import Interval
 from fiqa.functional.cut_evidence import CutEffect, CutEvidence
 from fiqa.functional.cut_groups import CrossGroup, GroupCost, group_costs
+from fiqa.functional.draws import identity_weights
 from fiqa.functional.safe_cut import CutCurve, SafeCut, cut_curve, safe_cut
 
 __all__ = ["Cut", "HundredCut", "choose_cut", "cut_of", "typed_cut"]
@@ -54,14 +55,22 @@ class Cut:
         fmr_kept: observed among the non-mated pairs kept, None where none is kept.
         fmr_interval: (low, high) of it by people, None where none is kept.
         threshold: of the comparison; accepted is above it.
-        images: how many; `identities` (with mated pairs), `mated`, `errors`, `nonmated`, `matches`
-            likewise.
-        mated_kept: mated pairs kept; `errors_kept`, `nonmated_kept`, `matches_kept` likewise.
+        images: how many images.
+        identities: how many people have mated pairs.
+        mated: mated pairs before the cut.
+        errors: false non-matches among them.
+        mated_kept: mated pairs kept.
+        errors_kept: false non-matches among them.
+        nonmated: non-mated pairs before the cut.
+        matches: false matches among them.
+        nonmated_kept: non-mated pairs kept.
+        matches_kept: false matches among them.
         safe: the cut that holds for other people, or what is missing for one.
         hundred: both on the scale of 0..100, None where that scale is not given.
         groups: what the plain cut does to each group.
         cross: pairs that are in no group, None without groups.
-        safe_groups: what the safe cut does to each group; `safe_cross` likewise.
+        safe_groups: what the safe cut does to each group.
+        safe_cross: its pairs that are in no group, None without groups or cut.
     """
 
     cut: Interval
@@ -117,8 +126,10 @@ def choose_cut(
     level: float = 0.95,
     seed: int = 0,
 ) -> Cut:
-    """Returns the lowest cut at which the FNMR among kept pairs is at or below `fnmr`, or the
-    highest that keeps a share `coverage` of the images; and the safe cut.
+    """Returns the plain cut for a wanted FNMR or coverage, and the safe cut.
+
+    The plain cut is the lowest at which the FNMR among kept pairs is at or below `fnmr`, or the
+    highest that keeps a share `coverage` of the images.
 
     Only cuts that leave at least 3/fnmr mated pairs are considered: with fewer, not even zero
     errors would show that FNMR at 95 % (the rule of three).
@@ -146,12 +157,16 @@ def choose_cut(
             no cut, so the cut has no upper limit.
 
     >>> n = 400
-    >>> quality, who, images = np.arange(2 * n) / (2 * n), np.repeat(np.arange(n), 2), np.arange(2 * n).reshape(n, 2)
-    >>> index = np.concatenate([images, np.stack([np.arange(n), np.arange(n) + n], 1)])
-    >>> similarity = np.concatenate([np.where(np.arange(n) % 40 < 20 - np.arange(n) // 10, 0.0, 0.9), np.full(n, 0.1)])
-    >>> cut = choose_cut(similarity, np.arange(2 * n) < n, index, quality, who, fnmr=0.05, fmr=0.01)
-    >>> round(cut.fnmr_start, 3), round(cut.fnmr.value, 3), cut.cut.low <= cut.cut.value <= cut.cut.high
-    (0.142, 0.048, True)
+    >>> row, people = np.arange(n), np.repeat(np.arange(n), 2)
+    >>> quality, same = np.arange(2 * n) / (2 * n), np.arange(2 * n) < n
+    >>> index = np.concatenate([np.arange(2 * n).reshape(n, 2), np.stack([row, row + n], 1)])
+    >>> failed = row % 40 < 20 - row // 10
+    >>> similarity = np.concatenate([np.where(failed, 0.0, 0.9), np.full(n, 0.1)])
+    >>> cut = choose_cut(similarity, same, index, quality, people, fnmr=0.05, fmr=0.01)
+    >>> round(cut.fnmr_start, 3), round(cut.fnmr.value, 3)
+    (0.142, 0.048)
+    >>> cut.cut.low <= cut.cut.value <= cut.cut.high
+    True
     >>> cut.safe.effect.cut > cut.cut.value, round(cut.safe.effect.fnmr, 3), cut.safe.limit <= 0.05
     (True, 0.022, True)
     """
@@ -178,13 +193,19 @@ def cut_of(
 ) -> Cut:
     """Returns `choose_cut` of evidence and its curve, which several wanted rates can share.
 
-    Args and Raises: as choose_cut; the confidence is that of the curve.
+    Args:
+        evidence: the pairs and images.
+        curve: of that evidence, on its own scale; it has the confidence.
+        fnmr, coverage, groups, hundred, draws, level, seed: as choose_cut.
+
+    Raises:
+        ShapeError, InputError, EvidenceError: as choose_cut.
     """
     check_wanted(fnmr, coverage)
-    point = _found(evidence, np.ones(evidence.people, np.int64), fnmr, coverage)
+    point = _plain_cut(evidence, np.ones(evidence.people, np.int64), fnmr, coverage)
     if not np.isfinite(point):
         raise EvidenceError(evidence.why_not(fnmr or 0.0))
-    drawn = _drawn(evidence, point, fnmr, coverage, draws, level, seed)
+    drawn = _resampled(evidence, point, fnmr, coverage, draws, level, seed)
     effect = evidence.effect(point)
     matches = evidence.fmr_share(point)
     mated, errors = evidence.scale.counts(-np.inf)
@@ -224,7 +245,15 @@ def cut_of(
 
 
 def check_wanted(fnmr: float | None, coverage: float | None) -> None:
-    """Checks that one of the two is given and in its range. Raises InputError."""
+    """Checks that one of the two is given and in its range.
+
+    Args:
+        fnmr: the wanted FNMR, in (0,1), or None.
+        coverage: the wanted share of images, in (0,1], or None.
+
+    Raises:
+        InputError: both or neither, or out of range.
+    """
     if (fnmr is None) == (coverage is None):
         raise InputError(
             f"Exactly one of fnmr and coverage must be given, got fnmr={fnmr} and"
@@ -256,7 +285,9 @@ def typed_cut(cut: float, values: ArrayLike) -> str:
         single = data.astype(np.float32)
     narrow = bool(np.array_equal(single.astype(np.float64), data))
     kept, kept_single = data >= cut, single >= np.float32(cut)
+    # 17 digits tell any two float64 apart.
     for digits in range(1, 18):
+        # Down, so that `cut` itself still reaches what is typed.
         text = _rounded_down(cut, digits)
         same = np.float32(text) == np.float32(cut) if narrow else float(text) == cut
         same = bool(same) and np.array_equal(data >= float(text), kept)
@@ -273,7 +304,7 @@ def _rounded_down(value: float, digits: int) -> str:
     return format(number, "f") if 1e-4 <= abs(value) < 1e15 or value == 0 else str(number)
 
 
-def _found(
+def _plain_cut(
     evidence: CutEvidence, weight: NDArray[np.int64], fnmr: float | None, coverage: float | None
 ) -> float:
     """The plain cut when people count `weight` times, infinite where none reaches the FNMR."""
@@ -281,11 +312,12 @@ def _found(
         return evidence.scale.lowest(fnmr, weight)
     order = np.argsort(-evidence.quality, kind="stable")
     share = np.cumsum(evidence.weights(weight)[order])
+    # 1e-9: a share that should be an integer may come out just above it.
     place = int(np.searchsorted(share, (1.0 if coverage is None else coverage) * share[-1] - 1e-9))
     return float(evidence.quality[order[place]])
 
 
-def _drawn(
+def _resampled(
     evidence: CutEvidence,
     point: float,
     fnmr: float | None,
@@ -300,13 +332,14 @@ def _drawn(
     code, failed = scale.code[place:], scale.failed[place:]
     rows = []
     for weight in identity_weights(evidence.people, draws, level, seed):
-        each = weight[code]
-        total = each.sum()
-        error = float((each * failed).sum() / total) if total else float("nan")
+        times = weight[code]
+        total = times.sum()
+        error = float((times * failed).sum() / total) if total else float("nan")
         share = float(np.average(kept, weights=evidence.weights(weight)))
-        rows.append((_found(evidence, weight, fnmr, coverage), share, error))
+        rows.append((_plain_cut(evidence, weight, fnmr, coverage), share, error))
     drawn = np.array(rows)
     lost = int(np.count_nonzero(~np.isfinite(drawn[:, 0])))
+    # So many infinite draws reach into the upper end of the interval.
     if lost > draws * (1 - level) / 2:
         raise EvidenceError(
             f"In {lost} of {draws} resamples of the identities no cut reaches an FNMR of {fnmr:g}, "
@@ -341,6 +374,7 @@ def _hundred(
         raise InputError(f"hundred must be in 0..100, got {quality.min():g}..{quality.max():g}.")
     scale = evidence.scale_of(quality)
     integers = np.arange(101.0)
+    # An FNMR asks for the lowest integer that is good, a coverage for the highest.
     if fnmr is not None:
         good = [cut for cut in integers if scale.keeps(cut, fnmr)][:1]
     else:

@@ -78,7 +78,7 @@ th.n,.n{text-align:right}
 footer{margin-top:48px;padding-top:16px;border-top:1px solid var(--line);font-size:14px;overflow-wrap:anywhere}
 @media (max-width:600px){main{padding:24px 16px 40px}h1{font-size:25px}.lead{font-size:16px}}
 @media print{body{background:#fff}}
-"""  # noqa: E501
+"""
 
 
 def check_page(path: PathLike, name: str = "html") -> None:
@@ -216,4 +216,4 @@ def page(title: str, body: str, *, lead: str = "", footer: str = "", style: str 
 </main>
 </body>
 </html>
-"""  # noqa: E501
+"""

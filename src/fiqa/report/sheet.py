@@ -52,7 +52,7 @@ line-height:1.35;color:var(--soft)}
 .name{grid-column:1/-1;margin:12px 0 0;font-size:12.5px;color:var(--soft);white-space:nowrap;overflow:hidden;text-overflow:ellipsis}
 .note{margin-top:2px}
 @media (max-width:400px){.card{grid-template-columns:96px minmax(0,1fr);gap:0 14px}.card img,.none{width:96px;height:96px}.bars{gap:5px 14px}}
-"""  # noqa: E501
+"""
 
 
 def name(row: Row) -> str:

@@ -32,7 +32,7 @@ figure img{width:100%;max-width:720px;background:#fff;border:1px solid var(--lin
 .note{font-size:13.5px;color:var(--soft);max-width:110ch;overflow-wrap:anywhere}
 ul.notes{padding-left:20px;max-width:85ch}
 td{white-space:nowrap}
-"""  # noqa: E501
+"""
 
 _PROMISE = (
     "The safe cut is chosen so that as many other people as these will stay within what is wanted, "

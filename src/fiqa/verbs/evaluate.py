@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 from fiqa.data.frames import Frame
 from fiqa.data.names import Match
-from fiqa.evaluation.sources import Qualities, Vectors
 from fiqa.evaluation.request import Request
 from fiqa.evaluation.result import Evaluation
 from fiqa.evaluation.setting import Setting
+from fiqa.evaluation.sources import Qualities, Vectors
 from fiqa.progress import Progress, teller
 from fiqa.report.evaluation.run import EvaluationRun
 from fiqa.types import Manifest, Pairs, PathLike

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from fiqa.data.frames import Frame
 from fiqa.data.names import Match
-from fiqa.evaluation.sources import Qualities, Vectors
 from fiqa.evaluation.request import Request
 from fiqa.evaluation.setting import Setting
+from fiqa.evaluation.sources import Qualities, Vectors
 from fiqa.progress import Progress, teller
 from fiqa.report.evaluation.paper_tables import DEFAULT, Paper, PaperTables, TableRun
 from fiqa.types import Manifest, Pairs, PathLike, Quality

@@ -10,7 +10,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from fiqa.data import headers
+from fiqa.data import headers, tiff
 from fiqa.data.images import decode_image
 from fiqa.errors import ReadError, UnsafeFileError
 
@@ -33,10 +33,10 @@ def test_orientation_in_either_byte_order(order: str) -> None:
     for value in (1, 6, 8):
         entry = struct.pack(order + "HHIHH", 0x0112, 3, 1, value, 0)
         block = head + struct.pack(order + "H", 1) + entry + bytes(4)
-        assert headers.orientation(block) == headers.orientation(b"Exif\0\0" + block) == value
-    assert headers.orientation(head + ifd([(0x0112, 3, 1, 99)], order=order)) == 1
+        assert tiff.orientation(block) == tiff.orientation(b"Exif\0\0" + block) == value
+    assert tiff.orientation(head + ifd([(0x0112, 3, 1, 99)], order=order)) == 1
     for broken in (b"", b"II", b"Exif\0\0", head, head + b"\xff\xff"):
-        assert headers.orientation(broken) == 1
+        assert tiff.orientation(broken) == 1
 
 
 def test_big_tiff_directories_are_read() -> None:
@@ -48,7 +48,7 @@ def test_big_tiff_directories_are_read() -> None:
         + entry
         + struct.pack("<Q", 0)
     )
-    found = headers.directory(data)
+    found = tiff.directory(data)
     assert found is not None
     assert found.tags == {0x0100: (1, 77)}
     assert found.next == 0
@@ -56,7 +56,7 @@ def test_big_tiff_directories_are_read() -> None:
 
 def test_an_offset_beyond_any_file_is_no_directory() -> None:
     far = struct.pack("<HHQ", 8, 0, 2**63)
-    assert headers.directory(b"II+\0" + far) is None
+    assert tiff.directory(b"II+\0" + far) is None
     with pytest.raises(ReadError) as caught:
         decode_image(b"II+\0" + far)
     assert caught.value.status == "truncated"

@@ -17,15 +17,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fiqa.data.nested import flatten, unflatten
 from fiqa.data.tables import (
     TableWriter,
     decode_text,
     encode_text,
-    flatten,
     frame_of,
     read_table,
     table_suffix,
-    unflatten,
     write_rows,
     write_table,
 )
@@ -264,7 +263,8 @@ import numpy as np, polars as pl
 from fiqa.data.tables import TableWriter, write_table
 from fiqa.errors import WriteError
 folder = sys.argv[1]
-frame = pl.DataFrame({"id": [str(i) for i in range(40_000)], "v": np.random.default_rng(0).random(40_000)})
+values = np.random.default_rng(0).random(40_000)
+frame = pl.DataFrame({"id": [str(i) for i in range(40_000)], "v": values})
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 refused = 0
 for suffix in (".parquet", ".csv", ".jsonl"):

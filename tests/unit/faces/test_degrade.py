@@ -72,7 +72,8 @@ def same(a: Faces, b: Faces) -> bool:
 
 def test_the_table_speaks_the_vocabulary() -> None:
     assert set(KINDS) == {
-        "blur", "defocus", "motion", "noise", "jpeg", "low_light", "over_exposure", "glare", "side_light", "mask", "hand", "sunglasses",
+        "blur", "defocus", "motion", "noise", "jpeg", "low_light", "over_exposure", "glare",
+        "side_light", "mask", "hand", "sunglasses",
         "truncation", "low_resolution", "rotation", "shift", "nir",
     }  # fmt: skip
     for name, kind in KINDS.items():

@@ -7,14 +7,8 @@ import numpy as np
 import pytest
 
 from fiqa.errors import EvidenceError, InputError, ShapeError
-from fiqa.functional.bootstrap import (
-    GRID,
-    _Ordered,
-    bootstrap_band,
-    identity_weights,
-    mated_codes,
-    paired_difference,
-)
+from fiqa.functional.bootstrap import bootstrap_band, paired_difference
+from fiqa.functional.draws import GRID, OrderedPairs, identity_weights, mated_codes
 from fiqa.functional.edc import discard_curve
 
 Sample = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
@@ -44,7 +38,7 @@ def test_weights_equal_repeated_pairs(levels: int) -> None:
     curve = discard_curve(similarity, same, quality, fmr=0.01)
     code, count = mated_codes(identities, same)
     worst, failed = quality.min(axis=1)[same], similarity[same] <= curve.threshold
-    ordered = _Ordered(worst, failed, code)
+    ordered = OrderedPairs(worst, failed, code)
     for weight in identity_weights(count, 5, 0.95, 3):
         fnmr, areas = ordered.evaluate(weight)
         times = weight[code]

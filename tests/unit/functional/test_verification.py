@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from fiqa.errors import EvidenceError, InputError, ShapeError
-from fiqa.functional import verification
+from fiqa.functional import ranks, verification
 from fiqa.functional.verification import (
     all_pairs,
     allowed_false_matches,
@@ -100,7 +100,7 @@ def test_refuses_empty_nan_and_wrong_shapes() -> None:
 
 
 # --- all pairs
-# ----------------------------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------------
 
 
 def exact_vectors(rng: np.random.Generator, n: int) -> np.ndarray:
@@ -137,9 +137,9 @@ def test_all_pairs_when_every_bucket_overlaps(
 ) -> None:
     """Few buckets and small buffers, so that most similarities need the exact comparison, in many
     rounds."""
-    monkeypatch.setattr(verification, "_BUCKETS", 8)
-    monkeypatch.setattr(verification, "_CHUNK", 1 << 10)
-    monkeypatch.setattr(verification, "_PENDING", 500)
+    monkeypatch.setattr(ranks, "_BUCKETS", 8)
+    monkeypatch.setattr(ranks, "_CHUNK", 1 << 10)
+    monkeypatch.setattr(ranks, "_PENDING", 500)
     vectors = rng.normal(size=(700, 3)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     identities = rng.integers(0, 50, 700)
@@ -202,7 +202,7 @@ def test_all_pairs_refuses() -> None:
 
 
 # --- LFW accuracy
-# -------------------------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------------
 
 
 def test_lfw_accuracy_equals_a_slow_search(rng: np.random.Generator) -> None:

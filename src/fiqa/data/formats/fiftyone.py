@@ -36,8 +36,16 @@ def write(
 
 
 def table_text(first: str, names: Sequence[str], fields: Mapping[str, Sequence[Any]]) -> str:
-    """Returns a CSV of the column `first` and the fields; raises ShapeError when a field has
-    another length."""
+    """Returns the text of a CSV.
+
+    Args:
+        first: the name of the first column.
+        names: its N cells.
+        fields: name -> N values of each further column.
+
+    Raises:
+        ShapeError: a field of another length.
+    """
     for name, values in fields.items():
         if len(values) != len(names):
             raise ShapeError(f"fields[{name!r}] must have {len(names)} values, got {len(values)}.")
@@ -53,9 +61,13 @@ def table_text(first: str, names: Sequence[str], fields: Mapping[str, Sequence[A
 def cell(value: Any) -> str:
     """Returns a value as text: None is empty, a list is joined by `;`.
 
+    Args:
+        value: a number, text, true or false, a list of these, None.
+
     >>> cell(None), cell(0.5), cell(["a", "b"])
     ('', '0.5', 'a;b')
     """
+    # NaN is the only value that differs from itself.
     if value is None or value != value:
         return ""
     return ";".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
@@ -65,8 +77,15 @@ def cell(value: Any) -> str:
 def read(
     path: str | os.PathLike[str], *, first: str = "filepath"
 ) -> tuple[list[str], dict[str, list[str]]]:
-    """Returns (paths, field -> cells as text) of such a CSV; raises ReadError when its first column
-    is not `first` or a row has other cells."""
+    """Returns (paths, field -> cells as text) of such a CSV.
+
+    Args:
+        path: the file.
+        first: the name that its first column must have.
+
+    Raises:
+        ReadError: another first column, or rows of different lengths.
+    """
     rows = list(csv.reader(io.StringIO(read_text(path), newline="")))
     if rows[0][:1] != [first] or any(len(row) != len(rows[0]) for row in rows):
         raise ReadError(

@@ -20,8 +20,13 @@ __all__ = ["TemplateMedia", "aggregate", "read_media", "read_pairs"]
 
 
 class TemplateMedia(NamedTuple):
-    """One row per image of a template: `id` (N,) str the image's name, `template` (N,) int64,
-    `media` (N,) int64. An image can be in many templates."""
+    """One row per image of a template; an image can be in many templates.
+
+    Attributes:
+        id: (N,) str, the image's name.
+        template: (N,) int64.
+        media: (N,) int64.
+    """
 
     id: NDArray[np.str_]
     template: NDArray[np.int64]
@@ -32,7 +37,11 @@ class TemplateMedia(NamedTuple):
 def read_media(path: str | os.PathLike[str]) -> TemplateMedia:
     """Returns `ijbc_face_tid_mid.txt`: lines `image template media`.
 
-    Raises ReadError naming the first line that is none.
+    Args:
+        path: the file.
+
+    Raises:
+        ReadError: a line that is none; the message names the first.
     """
     rows = _rows(path, 3, "image template media")
     numbers = _numbers(path, [row[1:] for row in rows])
@@ -45,9 +54,11 @@ def read_media(path: str | os.PathLike[str]) -> TemplateMedia:
 def read_pairs(path: str | os.PathLike[str]) -> Pairs:
     """Returns `ijbc_template_pair_label.txt`: lines `template template label`.
 
-    Ids are the templates' numbers as text, ascending by number.
+    Ids are the templates' numbers as text, ascending by number. Pairs that cannot be
+    (fiqa.data.sound) are left out, and the log says how many.
 
-    Pairs that cannot be (fiqa.data.sound) are left out, and the log says how many.
+    Args:
+        path: the file.
 
     Raises:
         ReadError: a line that is none, or a label that is neither 0 nor 1.
@@ -60,23 +71,25 @@ def read_pairs(path: str | os.PathLike[str]) -> Pairs:
         )
     templates, place = np.unique(numbers[:, :2], return_inverse=True)
     pairs = Pairs(templates.astype(np.str_), place.reshape(-1, 2), numbers[:, 2] == 1)
-    found = sound(pairs)
-    warn(found.left_out, os.fspath(path))
-    return Pairs(pairs.ids, pairs.index[found.kept], pairs.mated[found.kept])
+    result = sound(pairs)
+    warn(result.left_out, os.fspath(path))
+    return Pairs(pairs.ids, pairs.index[result.kept], pairs.mated[result.kept])
 
 
 def aggregate(
     vectors: NDArray[Any], template: NDArray[np.int64], media: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Returns templates from the embeddings of their images: the mean over media of the means
-    within a medium, normalized.
+    """Returns templates from the embeddings of their images.
+
+    A template is the mean over media of the means within a medium, normalized.
 
     t = sum_m mean_{i in m} v_i / |sum_m mean_{i in m} v_i|: a video of many frames counts as much
     as one photograph.
 
     Args:
         vectors: (N, D) embeddings as the protocol wants them (usually of unit norm).
-        template: (N,) int, media: (N,) int, as in `TemplateMedia`.
+        template: (N,) int, as in `TemplateMedia`.
+        media: (N,) int, as there.
 
     Returns:
         (T,) template numbers ascending and (T, D) float32 rows of unit norm.
@@ -96,6 +109,7 @@ def aggregate(
     )
     template = checks.array(template, "template", shape=(len(rows),), dtype=np.int64)
     media = checks.array(media, "media", shape=(len(rows),), dtype=np.int64)
+    # A group is the images of one medium in one template.
     groups, group, count = np.unique(
         np.stack([template, media], 1), axis=0, return_inverse=True, return_counts=True
     )
@@ -112,8 +126,10 @@ def aggregate(
 
 
 def _sums(rows: NDArray[np.float64], group: NDArray[np.int64], count: int) -> NDArray[np.float64]:
-    """Returns the (count, D) sums of rows by group, from one sort instead of a scattered
-    addition."""
+    """Returns the (count, D) sums of rows by group.
+
+    One sort is faster than a scattered addition.
+    """
     order = np.argsort(group, kind="stable")
     starts = np.searchsorted(group[order], np.arange(count))
     return np.add.reduceat(rows[order], starts, axis=0) if count else np.zeros((0, rows.shape[1]))

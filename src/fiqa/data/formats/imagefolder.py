@@ -58,8 +58,14 @@ def write(
 
 @reader
 def read(path: str | os.PathLike[str]) -> tuple[list[str], dict[str, list[Any]]]:
-    """Returns (file names, field -> values; text in a CSV) of a metadata file; raises ReadError
-    when it is none."""
+    """Returns (file names, field -> values) of a metadata file; the values of a CSV are text.
+
+    Args:
+        path: `metadata.csv` or `metadata.jsonl`.
+
+    Raises:
+        ReadError: it is no such file.
+    """
     if Path(path).suffix == ".csv":
         return fiftyone.read(path, first="file_name")
     try:

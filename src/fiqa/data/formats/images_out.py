@@ -23,8 +23,13 @@ _SUFFIX = {"JPEG": ".jpg", "TIFF": ".tif", "JPEG2000": ".jp2"}
 
 @dataclass(frozen=True)
 class Unpacked:
-    """`manifest` with paths relative to the folder; `failed` images of no known format; `repeated`
-    images that were there already."""
+    """What came out of a container.
+
+    Attributes:
+        manifest: of the images, with paths relative to the folder.
+        failed: images of no known format.
+        repeated: images that were there already.
+    """
 
     manifest: Manifest
     failed: int
@@ -32,8 +37,9 @@ class Unpacked:
 
 
 def unpack(images: Iterable[tuple[str, bytes]], folder: str | os.PathLike[str]) -> Unpacked:
-    """Writes images as `folder/images/[identity/]<content>.<suffix>` and returns their manifest; a
-    rerun writes only what is missing.
+    """Writes images as `folder/images/[identity/]<content>.<suffix>`, returns their manifest.
+
+    A rerun writes only what is missing.
 
     Args:
         images: (identity or "", encoded bytes), taken one at a time. The same bytes of the same
@@ -59,6 +65,7 @@ def unpack(images: Iterable[tuple[str, bytes]], folder: str | os.PathLike[str]) 
                 identity,
                 "ok" if form else "unsupported_format" if content else "empty_file",
             )
+    # Once for all images, before the manifest may say that they are there.
     if hasattr(os, "sync"):
         os.sync()
     columns = [np.array(column, dtype=np.str_) for column in zip(*rows.values(), strict=True)] or [

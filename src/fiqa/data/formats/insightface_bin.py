@@ -29,9 +29,14 @@ FILE_LIMIT = 4 << 30
 
 
 class PairImages(NamedTuple):
-    """`images` id -> encoded bytes, each once, in order of first use; `pairs` over those ids;
-    `repeated` uses of an image beyond its first; `left_out` reason -> how many pairs that cannot be
-    (fiqa.data.sound)."""
+    """The content of a .bin file.
+
+    Attributes:
+        images: id -> encoded bytes, each once, in order of first use.
+        pairs: over those ids.
+        repeated: uses of an image beyond its first.
+        left_out: reason -> how many pairs that cannot be (fiqa.data.sound).
+    """
 
     images: dict[str, bytes]
     pairs: Pairs
@@ -44,13 +49,20 @@ def read(
 ) -> PairImages:
     """Returns the images and pairs of a .bin file; see `parse`.
 
-    Raises ReadError also when the file cannot be read.
+    Args:
+        path: the file.
+        limits: caps on what the pickle may claim.
+        file_limit: bytes that the file may have.
+
+    Raises:
+        UnsafeFileError: as `parse`.
+        ReadError: as `parse`, or the file cannot be read.
     """
     data = read_bytes(path, limit=file_limit)
     with reading(path):
-        found = parse(data, limits=limits)
-    warn(found.left_out, os.fspath(path))
-    return found
+        content = parse(data, limits=limits)
+    warn(content.left_out, os.fspath(path))
+    return content
 
 
 def parse(data: bytes, *, limits: Limits | None = None) -> PairImages:
@@ -96,14 +108,23 @@ def parse(data: bytes, *, limits: Limits | None = None) -> PairImages:
     index = np.array([place[name] for name in names], np.int64).reshape(-1, 2)
     ids = np.array(list(images), dtype=np.str_)
     pairs = Pairs(ids, index, np.array(flags, bool))
-    found = sound(pairs)
-    kept = Pairs(ids, index[found.kept], pairs.mated[found.kept])
-    return PairImages(images, kept, len(names) - len(images), found.left_out)
+    result = sound(pairs)
+    kept = Pairs(ids, index[result.kept], pairs.mated[result.kept])
+    return PairImages(images, kept, len(names) - len(images), result.left_out)
 
 
 def write(path: str | os.PathLike[str], images: Mapping[str, bytes], pairs: Pairs) -> None:
-    """Writes pairs as a .bin file, whole or not at all; `images` maps each id of `pairs` to its
-    encoded bytes. Raises InputError when one is missing."""
+    """Writes pairs as a .bin file, whole or not at all.
+
+    Args:
+        path: where.
+        images: id -> encoded bytes, for each id of `pairs`.
+        pairs: what to write.
+
+    Raises:
+        InputError: an id without an image.
+        WriteError: the disk refused.
+    """
     missing = [str(name) for name in pairs.ids if str(name) not in images]
     if missing:
         raise InputError(

@@ -38,12 +38,19 @@ TRUE, FALSE = frozenset(("1", "true", "1.0")), frozenset(("0", "false", "0.0", "
 """How lists and tables write that a pair is mated, and that it is not."""
 
 _LOOK = 20
+"""Lines that decide whether a list has three columns: more than half of them must."""
 _FILE = re.compile(r".+_\d+\.(?:jpg|jpeg|png)$", re.IGNORECASE)
 
 
 class FoldedPairs(NamedTuple):
-    """`pairs`; `fold` (P,) int64 from 0, or None when the file has none; `skipped` malformed pairs
-    left out; `left_out` reason -> how many that cannot be (fiqa.data.sound)."""
+    """The pairs of a list, with their folds.
+
+    Attributes:
+        pairs: those that can be.
+        fold: (P,) int64 from 0, or None when the file has none.
+        skipped: malformed pairs left out.
+        left_out: reason -> how many pairs that cannot be (fiqa.data.sound).
+    """
 
     pairs: Pairs
     fold: NDArray[np.int64] | None
@@ -54,18 +61,28 @@ class FoldedPairs(NamedTuple):
 def read(path: str | os.PathLike[str]) -> FoldedPairs:
     """Returns the pairs of a list file; see `parse`.
 
-    Raises ReadError also when the file cannot be read.
+    Args:
+        path: the file.
+
+    Raises:
+        ReadError: as `parse`, or the file cannot be read.
     """
     text = read_text(path)
     with reading(path):
-        found = parse(text)
-    warn(found.left_out, os.fspath(path))
-    return found
+        content = parse(text)
+    warn(content.left_out, os.fspath(path))
+    return content
 
 
 def is_header(path: str | os.PathLike[str]) -> bool:
-    """Tells whether a file starts as the lists of LFW and XQLFW do: one or two whole numbers alone
-    on line 1. Raises ReadError."""
+    """Tells whether a file starts as the lists of LFW and XQLFW do: whole numbers alone on line 1.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ReadError: it cannot be read.
+    """
     with open_regular(path) as file:
         return _HEAD.match(file.readline(64).decode("latin-1")) is not None
 
@@ -77,6 +94,9 @@ def parse(text: str) -> FoldedPairs:
 
     A malformed line is skipped with a warning and counted; a file with another number of pairs than
     its first line says is an error.
+
+    Args:
+        text: of the whole file.
 
     Raises:
         ReadError: not a pair list, or fewer or more pairs than its first line says.
@@ -111,15 +131,25 @@ def folded(
     skipped: int = 0,
     identity: NDArray[np.str_] | None = None,
 ) -> FoldedPairs:
-    """Returns the pairs that can be, with their folds, and what was left out; see
-    fiqa.data.sound."""
-    found = sound(pairs, identity=identity)
-    kept = Pairs(pairs.ids, pairs.index[found.kept], pairs.mated[found.kept])
-    return FoldedPairs(kept, None if fold is None else fold[found.kept], skipped, found.left_out)
+    """Returns the pairs that can be, with their folds, and what was left out; see fiqa.data.sound.
+
+    Args:
+        pairs: all that the file names.
+        fold: (P,) of each, or None.
+        skipped: malformed pairs that are not among them.
+        identity: (N,) who is on each of their ids, or None.
+    """
+    result = sound(pairs, identity=identity)
+    kept = Pairs(pairs.ids, pairs.index[result.kept], pairs.mated[result.kept])
+    return FoldedPairs(kept, None if fold is None else fold[result.kept], skipped, result.left_out)
 
 
 def collect(named: list[tuple[str, str]], mated: list[bool]) -> Pairs:
     """Returns Pairs of (id, id) tuples; ids in the order in which they first occur.
+
+    Args:
+        named: P pairs of ids.
+        mated: P times True or False.
 
     >>> collect([("a", "b"), ("a", "c")], [True, False]).index.tolist()
     [[0, 1], [0, 2]]
@@ -138,7 +168,7 @@ _Rows = list[tuple[str, str, bool]]
 
 def _named(lines: list[str], head: re.Match[str]) -> tuple[_Rows, NDArray[np.int64], int]:
     folds, size = (int(head[1]), int(head[2])) if head[2] else (1, int(head[1]))
-    body = [(at, line) for at, line in enumerate(lines[1:], 2) if line.strip()]
+    body = [(line_number, line) for line_number, line in enumerate(lines[1:], 2) if line.strip()]
     if len(body) != 2 * folds * size:
         raise ReadError(
             f"The list must hold {folds} x {2 * size} pairs as its first line says, got"
@@ -147,12 +177,16 @@ def _named(lines: list[str], head: re.Match[str]) -> tuple[_Rows, NDArray[np.int
         )
     rows: _Rows = []
     fold = []
-    for number, (at, line) in enumerate(body):
+    for number, (line_number, line) in enumerate(body):
         parts = line.split("\t") if "\t" in line else line.split()
+        # Each fold has its mated pairs first, then as many non-mated ones.
         mated = number % (2 * size) < size
         if len(parts) != (3 if mated else 4) or not (parts[1] + parts[-1].strip()).isdecimal():
             continue
-        names = _image(parts[0], parts[1], at), _image(parts[0 if mated else 2], parts[-1], at)
+        names = (
+            _image(parts[0], parts[1], line_number),
+            _image(parts[0 if mated else 2], parts[-1], line_number),
+        )
         rows.append((*names, mated))
         fold.append(number // (2 * size))
     return rows, np.array(fold, np.int64), len(body) - len(rows)
@@ -192,6 +226,7 @@ def _flat(lines: list[str]) -> tuple[_Rows, None, int]:
     rows: _Rows = []
     for start in range(0, len(body) - 1, 2):
         (first, label), (second, other) = (_flat_line(line) for line in body[start : start + 2])
+        # The number stands on both lines; a pair whose lines disagree is malformed.
         if label is not None and label == other:
             rows.append((first, second, label > 0))
     skipped = (len(body) + 1) // 2 - len(rows)
@@ -205,5 +240,5 @@ def _flat(lines: list[str]) -> tuple[_Rows, None, int]:
 
 def _flat_line(line: str) -> tuple[str, int | None]:
     name, _, number = line.strip().replace("\t", " ").rpartition(" ")
-    known = number.isdecimal() and len(number) < 4 and _FILE.match(name.strip())
-    return name.strip(), int(number) if known else None
+    fits = number.isdecimal() and len(number) < 4 and _FILE.match(name.strip())
+    return name.strip(), int(number) if fits else None

@@ -29,7 +29,12 @@ UNIFIED = "UnifiedQualityScore"
 
 @dataclass(frozen=True)
 class OfiqTable:
-    """`columns` name -> cells as text, one per image; `filename` the images."""
+    """The cells of an OFIQ CSV.
+
+    Attributes:
+        filename: the images.
+        columns: name -> cells as text, one per image.
+    """
 
     filename: list[str]
     columns: dict[str, list[str]]
@@ -60,6 +65,9 @@ class OfiqTable:
 def is_header(line: str) -> bool:
     """Tells whether a first line is that of an OFIQ CSV.
 
+    Args:
+        line: the first line of a file.
+
     >>> is_header("Filename;UnifiedQualityScore;Sharpness"), is_header("path,score")
     (True, False)
     """
@@ -69,7 +77,11 @@ def is_header(line: str) -> bool:
 def read(path: str | os.PathLike[str]) -> OfiqTable:
     """Returns the cells of an OFIQ CSV.
 
-    Raises ReadError as `parse`, or when the file cannot be read.
+    Args:
+        path: the file.
+
+    Raises:
+        ReadError: as `parse`, or the file cannot be read.
     """
     text = read_text(path)
     with reading(path):
@@ -79,10 +91,14 @@ def read(path: str | os.PathLike[str]) -> OfiqTable:
 def parse(text: str) -> OfiqTable:
     r"""Returns the cells of the text of an OFIQ CSV.
 
+    Args:
+        text: of the whole file.
+
     Raises:
         ReadError: another header, a name twice in it, or a row that lacks cells.
 
-    >>> parse("Filename;UnifiedQualityScore;UnifiedQualityScore.scalar;\na.jpg;24.1;61\n").columns["UnifiedQualityScore.scalar"]
+    >>> table = parse("Filename;UnifiedQualityScore;UnifiedQualityScore.scalar;\na.jpg;24.1;61\n")
+    >>> table.columns["UnifiedQualityScore.scalar"]
     ['61']
     """
     rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=";") if row]
@@ -99,6 +115,7 @@ def parse(text: str) -> OfiqTable:
             "An OFIQ CSV must name each column once; this one does not.", status="corrupt"
         )
     width = len(header)
+    # One cell less is allowed: some versions end the header with `;` and not the rows.
     short = next((i for i, row in enumerate(rows) if len(row) < width - 1), None)
     if short is not None:
         raise ReadError(
@@ -137,8 +154,11 @@ def write(
         )
     n = len(filename)
     blocks = [
-        [_cell(v, whole=whole) for v in checks.array(values, name, shape=(n,), dtype=np.float64)]
-        for whole, block in ((False, raw), (True, scalar))
+        [
+            _cell(v, rounded=rounded)
+            for v in checks.array(values, name, shape=(n,), dtype=np.float64)
+        ]
+        for rounded, block in ((False, raw), (True, scalar))
         for name, values in block.items()
     ]
     text = io.StringIO(newline="")
@@ -148,7 +168,7 @@ def write(
     write_whole(path, text.getvalue().encode("utf-8", "surrogateescape"))
 
 
-def _cell(value: float, *, whole: bool) -> str:
+def _cell(value: float, *, rounded: bool) -> str:
     if not np.isfinite(value):
         return "-1"
-    return str(round(value)) if whole else repr(float(value))
+    return str(round(value)) if rounded else repr(float(value))

@@ -23,8 +23,10 @@ Spend = Callable[[int], None]
 
 
 class RecordedArray:
-    """A numpy array that a pickle describes: `dtype` and bytes are recorded first, `array` is a
-    read-only view of them."""
+    """A numpy array that a pickle describes.
+
+    dtype and bytes are recorded first; `array` is a read-only view of them.
+    """
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -32,18 +34,21 @@ class RecordedArray:
         self._array = array
 
     def fill(self, data: Any, dtype: Any, shape: Any, fortran: bool) -> None:
-        """Sets the array from its recorded parts; raises ReadError when shape, dtype and byte count
-        do not agree."""
-        whole = (
-            isinstance(shape, tuple)
-            and all(type(n) is int and n >= 0 for n in shape)
-            and len(shape) <= 8
-        )
-        if (
-            not whole
-            or not isinstance(dtype, RecordedDtype)
-            or not isinstance(data, bytes | bytearray)
-        ):
+        """Sets the array from its recorded parts.
+
+        Args:
+            data: the bytes.
+            dtype: a RecordedDtype.
+            shape: a tuple of whole numbers.
+            fortran: whether the first axis runs fastest.
+
+        Raises:
+            ReadError: a part of another kind, or shape, dtype and byte count do not agree.
+        """
+        shaped = isinstance(shape, tuple) and all(type(n) is int and n >= 0 for n in shape)
+        # Real files have at most four axes; numpy's own limit differs with its version.
+        described = shaped and len(shape) <= 8 and isinstance(dtype, RecordedDtype)
+        if not described or not isinstance(data, bytes | bytearray):
             raise ReadError(
                 "An array must have a shape of whole numbers, a dtype and bytes; this one has not."
             )
@@ -55,7 +60,11 @@ class RecordedArray:
 
     @property
     def array(self) -> NDArray[Any]:
-        """The array; raises ReadError when the file never gave its content."""
+        """The array.
+
+        Raises:
+            ReadError: the file never gave its content.
+        """
         if self._array is None:
             raise ReadError(
                 "An array must have content; the file ends without it.", status="truncated"
@@ -65,12 +74,23 @@ class RecordedArray:
 
 @dataclass(eq=False)
 class RecordedDtype:
-    """A number type that a pickle describes; `value` gets its byte order after it is made."""
+    """A number type that a pickle describes.
+
+    Attributes:
+        value: the type; it gets its byte order after it is made.
+    """
 
     value: np.dtype[Any]
 
     def set_order(self, order: str) -> None:
-        """Sets the byte order: < > | or =; raises ReadError for anything else."""
+        """Sets the byte order.
+
+        Args:
+            order: < > | or =.
+
+        Raises:
+            ReadError: anything else.
+        """
         if order not in ("<", ">", "|", "="):
             raise ReadError(f"A byte order must be one of < > | =, got {order[:8]!r}.")
         self.value = np.dtype(order + self.value.str[1:]) if order in "<>" else self.value
@@ -78,14 +98,26 @@ class RecordedDtype:
 
 @dataclass(frozen=True, eq=False)
 class Word:
-    """A global that the reader knows: `build` is what calling it means here."""
+    """A global that the reader knows.
+
+    Attributes:
+        name: with its module.
+        build: what calling it means here.
+    """
 
     name: str
     build: Callable[[Spend, tuple[Any, ...]], Any]
 
 
 def refuse(what: str) -> NoReturn:
-    """Raises UnsafeFileError naming `what` the pickle uses beyond plain data."""
+    """Refuses a pickle that uses more than plain data.
+
+    Args:
+        what: it uses, for the message.
+
+    Raises:
+        UnsafeFileError: always.
+    """
     raise UnsafeFileError(
         f"The pickle must hold plain data only, it uses {what[:120]}; refused before anything ran.",
         hint="do not load this file with pickle either; ask its maker for the data in another form",
@@ -93,8 +125,14 @@ def refuse(what: str) -> NoReturn:
 
 
 def text(value: Any) -> str:
-    """Returns a str that may stand as Python-2 str in the file; raises ReadError for anything
-    else."""
+    """Returns a str that may stand as Python-2 str in the file.
+
+    Args:
+        value: out of the pickle.
+
+    Raises:
+        ReadError: it is no text.
+    """
     if isinstance(value, bytes):
         return value.decode("latin-1")
     if not isinstance(value, str):

@@ -33,13 +33,19 @@ ITEM_LIMIT = 64 << 20
 """Bytes that one record may have."""
 
 _REC_LIMIT = 1 << 42
+"""Bytes that a .rec may have: it is read in place, so it only bounds nonsense."""
 _HEADER = struct.Struct("<IfQQ")
 _LENGTH_BITS = 29
 
 
 class Record(NamedTuple):
-    """One image: its `key` in the file, its `label` (float32 row; the first is the identity's
-    number) and its encoded `content`."""
+    """One image.
+
+    Attributes:
+        key: in the file.
+        label: float32 row; the first is the identity's number.
+        content: the encoded image.
+    """
 
     key: int
     label: NDArray[np.float32]
@@ -93,8 +99,10 @@ class RecordFile:
 
     @property
     def keys(self) -> NDArray[np.int64] | None:
-        """The keys of the images, ascending; None without an index and without meta, when only
-        reading to the end tells."""
+        """The keys of the images, ascending.
+
+        None without an index and without meta, when only reading to the end tells.
+        """
         if self._meta is not None and (
             self._offsets is None or self._meta - 1 <= len(self._offsets)
         ):
@@ -103,6 +111,9 @@ class RecordFile:
 
     def read(self, key: int) -> Record:
         """Returns the image of `key`.
+
+        Args:
+            key: of an image.
 
         Raises:
             InputError: the file was opened without an index, or `key` is not in it.
@@ -139,6 +150,7 @@ class RecordFile:
         if start is None:
             return None
         first = self._record(0, self._payload(start)[0])
+        # Only the meta record has two labels and no image.
         if len(first.label) != 2 or first.content:
             return None
         end = float(first.label[0])
@@ -168,6 +180,7 @@ class RecordFile:
                 f"the record at byte {place} claims {already + length} bytes, at most {self._limit}"
                 " are read"
             )
+        # A record is padded to a multiple of 4 bytes.
         return (
             word >> _LENGTH_BITS,
             self._bytes(place + 8, length),
@@ -196,6 +209,7 @@ class RecordFile:
             )
         flag, label, _, _ = _HEADER.unpack_from(payload)
         body = payload[_HEADER.size :]
+        # Without labels of its own a record has the one of its header.
         if flag == 0:
             return Record(key, np.array([label], np.float32), body)
         if 4 * flag > len(body):
@@ -220,8 +234,9 @@ def _read_index(path: str | os.PathLike[str]) -> dict[int, int]:
 
 
 def write(path: str | os.PathLike[str], images: Iterable[tuple[int, bytes]]) -> int:
-    """Writes images as path (.rec) and the .idx beside it, with the meta record and the identity
-    ranges that training code expects.
+    """Writes images as path (.rec) and the .idx beside it.
+
+    The meta record and the identity ranges that training code expects are written too.
 
     Args:
         path: the .rec file.
@@ -235,6 +250,7 @@ def write(path: str | os.PathLike[str], images: Iterable[tuple[int, bytes]]) -> 
     """
     payloads, ranges = _payloads(images)
     count = len(payloads)
+    # The ranges of the identities stand behind the images, one record each.
     bounds = [
         _HEADER.pack(2, 0.0, count + 1 + i, 0) + struct.pack("<2f", *span)
         for i, span in enumerate(ranges.values())
@@ -268,6 +284,7 @@ def _payloads(
 
 def _encode(payload: bytes) -> bytes:
     """Returns a payload as one record, cut wherever the magic stands at a multiple of 4."""
+    # Readers look for the magic at multiples of 4 only, as records are padded to 4.
     cuts = [i for i in _places(payload) if i % 4 == 0]
     starts, ends = [0, *(c + 4 for c in cuts)], [*cuts, len(payload)]
     out = bytearray()

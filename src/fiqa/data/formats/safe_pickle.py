@@ -26,8 +26,13 @@ _ESCAPED = {b"\\": b"\\", b"'": b"'", b'"': b'"', b"n": b"\n", b"r": b"\r", b"t"
 
 @dataclass(frozen=True)
 class Limits:
-    """What a file may claim: `item_bytes` of one text, bytes or array, `items` of one list,
-    `operations` of the whole program."""
+    """What a file may claim.
+
+    Attributes:
+        item_bytes: of one text, bytes or array.
+        items: of one list.
+        operations: of the whole program.
+    """
 
     item_bytes: int = 64 << 20
     items: int = 4_000_000
@@ -36,7 +41,17 @@ class Limits:
 
 @dataclass(eq=False)
 class _Machine:
-    """The pickle machine: the bytes and the place in them, a stack, the open marks, the memo."""
+    """The pickle machine.
+
+    Attributes:
+        data: the file's bytes.
+        limits: what it may claim.
+        place: the place in the bytes.
+        stack: the values so far.
+        marks: where the open groups begin on the stack.
+        memo: number -> value that may be named again.
+        encoded: bytes that stand-ins have made.
+    """
 
     data: bytes
     limits: Limits
@@ -83,6 +98,7 @@ class _Machine:
         return text
 
     def spend(self, count: int) -> None:
+        # One short text may be encoded again and again, so what is made is counted too.
         self.encoded += count
         if self.encoded > len(self.data):
             raise UnsafeFileError("The pickle makes more bytes than it holds.")
@@ -214,6 +230,7 @@ def _tuple(m: _Machine, count: int) -> None:
 
 def _long(m: _Machine, size: int) -> None:
     length = m.unsigned(size)
+    # A number of 64 bits needs 9 bytes at most.
     if length > 16:
         raise UnsafeFileError(f"A number must have at most 16 bytes, the file claims {length}.")
     m.stack.append(int.from_bytes(m.take(length), "little", signed=True))
@@ -221,6 +238,7 @@ def _long(m: _Machine, size: int) -> None:
 
 def _int(m: _Machine) -> None:
     text = m.number()
+    # Protocol 0 writes truth values as the numbers 00 and 01.
     m.stack.append({b"00": False, b"01": True}[text] if text in (b"00", b"01") else int(text))
 
 

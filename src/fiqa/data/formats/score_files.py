@@ -37,8 +37,14 @@ _PICKLES = (".pkl", ".pickle", ".p")
 
 
 class NamedScores(NamedTuple):
-    """`name` as the file has them; `value` (N,) float64 finite; `failed` rows without a number;
-    `column` where the numbers stood."""
+    """The scores of a file.
+
+    Attributes:
+        name: as the file has them.
+        value: (N,) float64, finite.
+        failed: rows without a number.
+        column: where the numbers stood.
+    """
 
     name: list[str]
     value: NDArray[np.float64]
@@ -64,6 +70,7 @@ def read(path: str | os.PathLike[str], *, column: str | None = None) -> NamedSco
     if data[:1] == b"\x80" or where.lower().endswith(_PICKLES):
         return _from_pickle(data, where)
     text = text_of(data, where)
+    # -1 % (n + 1) is n: a text without a line break is its own first line.
     first = text[: text.find("\n") % (len(text) + 1)].strip("\r")
     fields = list(map(plain_name, cells(first)))
     if ofiq.is_header(first) and not set(fields) & set(VALUE_COLUMNS):
@@ -83,6 +90,12 @@ def named_scores(
 ) -> NamedScores:
     """Returns rows of (name, number or nothing) as NamedScores.
 
+    Args:
+        names: N names.
+        values: N cells of any kind.
+        where: the file, for the message.
+        column: where the numbers stood.
+
     Raises:
         ReadError: a value that is no number.
         InputError: a name twice or empty, NaN or infinity.
@@ -91,8 +104,9 @@ def named_scores(
     (['a'],)
     """
     if len(set(names)) != len(names) or "" in names:
-        seen: set[str] = set()
-        twice = next(name for name in names if name in seen or name == "" or seen.add(name))  # type: ignore[func-returns-value]
+        earlier: set[str] = set()
+        # set.add returns None, so a new name is remembered and passed over
+        twice = next(n for n in names if n in earlier or n == "" or earlier.add(n))  # type: ignore[func-returns-value]
         raise InputError(
             f"{where!r} must name each image once, got {twice!r} "
             + ("twice." if twice else "(no name).")
@@ -117,25 +131,32 @@ def named_scores(
 
 
 def choose_column(
-    columns: Sequence[str], wanted: Sequence[str], given: str | None, where: str
+    columns: Sequence[str], usual: Sequence[str], asked: str | None, where: str
 ) -> str | None:
-    """Returns the column named `given`, or the first of `wanted` that is there, or None; case and
-    spaces around a name make no difference.
+    """Returns the column that was asked for, or the first of the usual ones, or None.
+
+    Case and spaces around a name make no difference.
+
+    Args:
+        columns: those of the file.
+        usual: names to look for where none was asked for, in plain form.
+        asked: the name that was asked for, or None.
+        where: the file, for the message.
 
     Raises:
-        InputError: `given` is not there.
+        InputError: what was asked for is not there.
 
     >>> choose_column(["Path", "Score"], ("path",), None, "x.csv")
     'Path'
     """
     lower = {plain_name(name): name for name in reversed(columns)}
-    if given is not None:
-        if given not in columns and plain_name(given) not in lower:
+    if asked is not None:
+        if asked not in columns and plain_name(asked) not in lower:
             raise InputError(
-                f"column must be one of {where!r}: {', '.join(columns)}; got {given!r}."
+                f"column must be one of {where!r}: {', '.join(columns)}; got {asked!r}."
             )
-        return given if given in columns else lower[plain_name(given)]
-    return next((lower[name] for name in wanted if name in lower), None)
+        return asked if asked in columns else lower[plain_name(asked)]
+    return next((lower[name] for name in usual if name in lower), None)
 
 
 def _number(value: Any, where: str, row: int, column: str) -> float | None:
@@ -187,9 +208,9 @@ def _from_csv(text: str, where: str, column: str | None) -> NamedScores:
             f"{where!r} row {short} must have {len(header)} cells, got {len(rows[short])}.",
             status="corrupt",
         )
-    place, at = header.index(name), header.index(used)
-    values = [row[at] if at < len(row) else "" for row in rows[1:]]
-    return named_scores([row[place] for row in rows[1:]], values, where=where, column=used)
+    name_place, value_place = header.index(name), header.index(used)
+    values = [row[value_place] if value_place < len(row) else "" for row in rows[1:]]
+    return named_scores([row[name_place] for row in rows[1:]], values, where=where, column=used)
 
 
 def _from_lines(text: str, where: str) -> NamedScores:
@@ -214,8 +235,11 @@ def _from_lines(text: str, where: str) -> NamedScores:
 
 
 def _split(line: str) -> tuple[str | None, str]:
-    """Returns (path, number) of a line; the path may hold spaces, the number follows the last
-    space, tab or comma."""
+    """Returns (path, number) of a line.
+
+    The path may hold spaces; the number follows the last space, tab or comma.
+    """
+    # White space first: a comma separates only where no white space does.
     for parts in (line.rsplit(None, 1), line.rsplit(",", 1)):
         try:
             float(parts[-1])

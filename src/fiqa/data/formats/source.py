@@ -30,6 +30,7 @@ _MARKS = {
 }
 """First bytes and the encoding that they announce, the longer ones first."""
 _HEAD = 1 << 16
+"""Bytes in which a NUL tells that a file is no UTF-8."""
 
 TEXT_LIMIT = 1 << 30
 """Bytes that a list or score file may have; a text of ten million rows is smaller."""
@@ -37,6 +38,10 @@ TEXT_LIMIT = 1 << 30
 
 def check_file(path: str | os.PathLike[str], *, limit: int) -> int:
     """Returns the size of a regular file in bytes, which says nothing yet of its content.
+
+    Args:
+        path: the file.
+        limit: bytes that it may have.
 
     Raises:
         ReadError: with status not_found, unreadable (a folder, a FIFO, no permission), empty_file
@@ -50,8 +55,15 @@ def check_file(path: str | os.PathLike[str], *, limit: int) -> int:
 
 
 def read_bytes(path: str | os.PathLike[str], *, limit: int) -> bytes:
-    """Returns the whole file as bytes; raises ReadError as `check_file` does, or when the file
-    system refuses."""
+    """Returns the whole file as bytes.
+
+    Args:
+        path: the file.
+        limit: bytes that it may have.
+
+    Raises:
+        ReadError: as `check_file`, or when the file system refuses.
+    """
     with open_regular(path) as file, reading(path):
         _size(file, path, limit)
         return read_at_most(file, limit)
@@ -72,23 +84,28 @@ def _size(file: BinaryIO, path: str | os.PathLike[str], limit: int) -> int:
 
 
 def read_text(path: str | os.PathLike[str], *, limit: int = TEXT_LIMIT) -> str:
-    """Returns the whole file as text: UTF-8, with or without a byte-order mark, or UTF-16 or UTF-32
-    with theirs.
+    """Returns the whole file as text.
+
+    It may be UTF-8, with or without a byte-order mark, or UTF-16 or UTF-32 with theirs. Bytes that
+    are no UTF-8 are kept as surrogates, as file names are.
+
+    Args:
+        path: the file.
+        limit: bytes that it may have.
 
     Raises:
-        ReadError: as `check_file`, or a NUL byte (it is not a text file). Bytes that are no UTF-8
-            are kept as surrogates, as file names are.
+        ReadError: as `check_file`, or a NUL byte (it is not a text file).
     """
     return text_of(read_bytes(path, limit=limit), os.fspath(path))
 
 
-def text_of(data: bytes, where: str, *, whole: bool = True) -> str:
+def text_of(data: bytes, where: str, *, complete: bool = True) -> str:
     r"""Returns bytes as text, as `read_text` does.
 
     Args:
         data: UTF-8, or UTF-16 or UTF-32 with their byte-order marks.
         where: the file's name, for the message.
-        whole: False for the beginning of a file, which may end inside a character.
+        complete: False for the beginning of a file, which may end inside a character.
 
     Raises:
         ReadError: a NUL byte, or no text of the encoding that its mark promises.
@@ -97,7 +114,7 @@ def text_of(data: bytes, where: str, *, whole: bool = True) -> str:
     'é'
     """
     encoding = next((name for mark, name in _MARKS.items() if data.startswith(mark)), "utf-8-sig")
-    wrong = "surrogateescape" if encoding == "utf-8-sig" else "strict" if whole else "ignore"
+    wrong = "surrogateescape" if encoding == "utf-8-sig" else "strict" if complete else "ignore"
     try:
         text = data.decode(encoding, errors=wrong)
     except UnicodeDecodeError as error:
@@ -114,20 +131,30 @@ def text_of(data: bytes, where: str, *, whole: bool = True) -> str:
     return text
 
 
-def utf8_of(data: bytes, where: str, *, whole: bool = True) -> bytes:
-    r"""Returns the bytes of a text file as UTF-8 without a mark, for a parser of bytes; what is
-    no text in UTF-8 is left to it. Arguments and Raises as `text_of`.
+def utf8_of(data: bytes, where: str, *, complete: bool = True) -> bytes:
+    r"""Returns the bytes of a text file as UTF-8 without a mark, for a parser of bytes.
+
+    What is no text in UTF-8 is left to that parser.
+
+    Args:
+        data, where, complete: as `text_of`.
+
+    Raises:
+        ReadError: as `text_of`.
 
     >>> utf8_of(b"\xef\xbb\xbfid", "a.csv"), utf8_of("id".encode("utf-16"), "a.csv")
     (b'id', b'id')
     """
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in data[:_HEAD]:
-        return text_of(data, where, whole=whole).encode("utf-8", "surrogateescape")
+        return text_of(data, where, complete=complete).encode("utf-8", "surrogateescape")
     return data.removeprefix(b"\xef\xbb\xbf")
 
 
 def content_id(data: bytes) -> str:
     """Returns the id of an image by its content: the first 32 hex digits of its SHA-256.
+
+    Args:
+        data: the encoded image.
 
     >>> content_id(b"")
     'e3b0c44298fc1c149afbf4c8996fb924'
@@ -136,6 +163,14 @@ def content_id(data: bytes) -> str:
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
-    """Writes a file that is whole or absent; see fiqa.data.store.atomic_path. Raises WriteError."""
+    """Writes a file that is whole or absent; see fiqa.data.store.atomic_path.
+
+    Args:
+        path: the file.
+        data: its bytes.
+
+    Raises:
+        WriteError: the disk refused.
+    """
     with atomic_path(path) as aside:
         aside.write_bytes(data)

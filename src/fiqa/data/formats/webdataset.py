@@ -42,6 +42,7 @@ def write(path: str | os.PathLike[str], samples: Iterable[Mapping[str, bytes]]) 
     count = 0
     with (
         atomic_path(path) as aside,
+        # The plainest form of tar, which every reader of WebDataset knows.
         tarfile.open(aside, "w", format=tarfile.USTAR_FORMAT) as archive,
     ):
         for count, sample in enumerate(samples, 1):
@@ -57,7 +58,13 @@ def write(path: str | os.PathLike[str], samples: Iterable[Mapping[str, bytes]]) 
 def read(
     path: str | os.PathLike[str], *, item_limit: int = ITEM_LIMIT
 ) -> Iterator[tuple[str, dict[str, bytes]]]:
-    """Yields (key, extension -> content) of an uncompressed tar, in order. Folders are passed over.
+    """Yields (key, extension -> content) of an uncompressed tar, in order.
+
+    Folders are passed over.
+
+    Args:
+        path: the .tar.
+        item_limit: bytes that one member may have.
 
     Raises:
         UnsafeFileError: a member with an absolute name or `..`, a link, a device, a sparse file, or
@@ -94,7 +101,8 @@ def _members(path: str | os.PathLike[str], limit: int) -> Iterator[tuple[str, by
                             f"{where!r} ends within {member.name!r}.", status="truncated"
                         )
                     yield member.name, content
-                archive.members = []  # type: ignore[attr-defined]  # a long archive is not kept in memory
+                # a long archive is not kept in memory
+                archive.members = []  # type: ignore[attr-defined]
     except ReadError:
         raise
     except Exception as error:  # whatever damaged headers do to the reader

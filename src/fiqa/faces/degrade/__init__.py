@@ -1,9 +1,9 @@
 """Degradations applied on purpose: known damage to a known face, for tests, ladders, factor labels
 and training augmentation.
 
-    degrade(faces, "mask", 0.6)            one kind, one strength
-    ladder(faces, "blur", steps=6)         one kind, from clean to worst
-    random_degradation(faces, "cabin", seed=7)   several kinds, as a camera of that sort would meet them
+    degrade(faces, "mask", 0.6)                  one kind, one strength
+    ladder(faces, "blur", steps=6)               one kind, from clean to worst
+    random_degradation(faces, "cabin", seed=7)   several kinds, as such a camera would meet them
 
 Randomness is drawn per face from (seed, kind, the crop's own pixels): a face is degraded alike in
 any batch and place, two copies of a crop alike. Draws do not depend on the strength: along a ladder
@@ -32,8 +32,16 @@ __all__ = ["KINDS", "PRESETS", "Kind", "degrade", "ladder", "random_degradation"
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of degradation: the factor it must lower, what happens in a sentence, the reason code
-    to expect, and the fields of Faces that it decides."""
+    """A kind of degradation.
+
+    Attributes:
+        name: what it is called by.
+        lowers: the factor that it must lower.
+        sentence: what happens.
+        reason: the reason code to expect.
+        operation: what it does to one face.
+        decides: the fields of Faces that it decides.
+    """
 
     name: str
     lowers: str
@@ -45,21 +53,29 @@ class Kind:
 
 _ALL = (
     Kind("rotation", "pose", "The head tilts sideways.", "extreme_roll", place.rotation),
-    Kind("mask", "occlusion", "A surgical mask covers mouth and nose.", "occluded_mouth", cover.mask),
+    Kind("mask", "occlusion", "A surgical mask covers mouth and nose.",
+         "occluded_mouth", cover.mask),
     Kind("hand", "occlusion", "A hand covers mouth and nose.", "occluded_mouth", cover.hand),
-    Kind("sunglasses", "occlusion", "Sunglasses cover the eyes.", "occluded_eyes", cover.sunglasses),
-    Kind("nir", "illumination", "A near-infrared lamp flattens the face.", "low_contrast", light.nir, ("grey",)),
-    Kind("side_light", "illumination", "The light comes from one side.", "uneven_light", light.side_light),
+    Kind("sunglasses", "occlusion", "Sunglasses cover the eyes.",
+         "occluded_eyes", cover.sunglasses),
+    Kind("nir", "illumination", "A near-infrared lamp flattens the face.",
+         "low_contrast", light.nir, ("grey",)),
+    Kind("side_light", "illumination", "The light comes from one side.",
+         "uneven_light", light.side_light),
     Kind("glare", "illumination", "A light shines into the lens.", "glare", light.glare),
-    Kind("over_exposure", "illumination", "There is too much light.", "overexposed", light.over_exposure),
-    Kind("low_light", "illumination", "There is too little light.", "underexposed", light.low_light),
+    Kind("over_exposure", "illumination", "There is too much light.",
+         "overexposed", light.over_exposure),
+    Kind("low_light", "illumination", "There is too little light.",
+         "underexposed", light.low_light),
     Kind("defocus", "blur", "The lens is out of focus.", "blurry", sensor.defocus),
     Kind("blur", "blur", "The image is smoothed.", "blurry", sensor.blur),
     Kind("motion", "blur", "The head or the camera moves.", "motion_blur", sensor.motion),
-    Kind("low_resolution", "visibility", "The face is far away.", "face_too_small", sensor.low_resolution, ("eye_distance",)),
+    Kind("low_resolution", "visibility", "The face is far away.",
+         "face_too_small", sensor.low_resolution, ("eye_distance",)),
     Kind("noise", "visibility", "The sensor's gain is high.", "noisy", sensor.noise),
     Kind("shift", "crop", "The face leaves the crop.", "cropped", place.shift, ("inside",)),
-    Kind("truncation", "crop", "The edge of the frame cuts the face.", "cropped", place.truncation, ("inside",)),
+    Kind("truncation", "crop", "The edge of the frame cuts the face.",
+         "cropped", place.truncation, ("inside",)),
     Kind("jpeg", "visibility", "The file is compressed too hard.", "compression", sensor.jpeg),
 )  # fmt: skip
 
@@ -71,14 +87,18 @@ PRESETS: Mapping[str, Mapping[str, float]] = MappingProxyType(
     {
         "web": MappingProxyType(
             {
-                "rotation": 0.08, "mask": 0.06, "hand": 0.05, "sunglasses": 0.08, "side_light": 0.10, "glare": 0.04, "over_exposure": 0.10,
-                "low_light": 0.10, "defocus": 0.12, "blur": 0.10, "motion": 0.05, "low_resolution": 0.20, "noise": 0.12, "truncation": 0.08, "jpeg": 0.30,
+                "rotation": 0.08, "mask": 0.06, "hand": 0.05, "sunglasses": 0.08,
+                "side_light": 0.10, "glare": 0.04, "over_exposure": 0.10, "low_light": 0.10,
+                "defocus": 0.12, "blur": 0.10, "motion": 0.05, "low_resolution": 0.20,
+                "noise": 0.12, "truncation": 0.08, "jpeg": 0.30,
             }
         ),
         "cabin": MappingProxyType(
             {
-                "rotation": 0.10, "mask": 0.10, "hand": 0.12, "sunglasses": 0.12, "nir": 0.60, "side_light": 0.20, "glare": 0.12, "over_exposure": 0.10,
-                "low_light": 0.15, "defocus": 0.08, "motion": 0.15, "low_resolution": 0.10, "noise": 0.15, "shift": 0.05, "truncation": 0.10,
+                "rotation": 0.10, "mask": 0.10, "hand": 0.12, "sunglasses": 0.12, "nir": 0.60,
+                "side_light": 0.20, "glare": 0.12, "over_exposure": 0.10, "low_light": 0.15,
+                "defocus": 0.08, "motion": 0.15, "low_resolution": 0.10, "noise": 0.15,
+                "shift": 0.05, "truncation": 0.10,
             }
         ),
     }
@@ -88,6 +108,7 @@ web; a camera that watches a driver."""
 
 
 def _generator(seed: int, crop: NDArray[np.uint8], purpose: str) -> np.random.Generator:
+    # By the pixels and not by the place in the batch, so that a face is degraded alike anywhere.
     content = zlib.crc32(np.ascontiguousarray(crop).data)
     return np.random.default_rng(
         np.random.SeedSequence([seed, content, zlib.crc32(purpose.encode())])
@@ -114,8 +135,10 @@ def _row(faces: Faces, i: int) -> Face:
 
 
 def _apply(face: Face, kind: Kind, strength: float, seed: int) -> Face:
-    """One kind on one face; a grey face stays grey (the green channel serves: a mean would halve
-    its noise), and what lies outside the frame stays black."""
+    """One kind on one face; what lies outside the frame stays black.
+
+    A grey face stays grey. The green channel serves for all three: a mean would halve its noise.
+    """
     result = kind.operation(face, strength, _generator(seed, face.crop, kind.name))
     crop = result.crop
     if result.grey and kind.name != "nir":
@@ -125,25 +148,30 @@ def _apply(face: Face, kind: Kind, strength: float, seed: int) -> Face:
 
 
 def _table(faces: Faces, rows: list[Face], decided: set[str]) -> Faces:
-    """The rows as Faces. A field that was unknown stays unknown unless a kind decides it; unknown
-    landmarks of a row stay NaN."""
+    """The rows as Faces.
+
+    A field that was unknown stays unknown unless a kind decides it; unknown landmarks of a row stay
+    NaN.
+    """
     values: dict[str, Any] = {"crops": np.stack([row.crop for row in rows]), "roll": faces.roll}
+    # After crops and landmarks, which are treated apart.
     for field in fields(Faces)[2:]:
         if field.name != "roll" and (
             getattr(faces, field.name) is not None or field.name in decided
         ):
             values[field.name] = np.array([getattr(row, field.name) for row in rows])
     if faces.landmarks is not None:
-        known = np.isfinite(faces.landmarks).all(axis=(1, 2), keepdims=True)
+        measured = np.isfinite(faces.landmarks).all(axis=(1, 2), keepdims=True)
         values["landmarks"] = np.where(
-            known, np.stack([row.points for row in rows]), np.float32(np.nan)
+            measured, np.stack([row.points for row in rows]), np.float32(np.nan)
         )
     return Faces(**values)
 
 
 def degrade(faces: Faces, kind: str, strength: float, *, seed: int = 0) -> Faces:
-    """Returns the faces with one kind of damage, everything that Faces knows kept true: landmarks
-    move with the pixels, `inside` shrinks with the frame.
+    """Returns the faces with one kind of damage, and all that Faces knows kept true.
+
+    Landmarks move with the pixels, `inside` shrinks with the frame.
 
     Args:
         faces: (N,S,S,3) crops of any side; unknown landmarks are taken to be the template's, and
@@ -177,6 +205,12 @@ def degrade(faces: Faces, kind: str, strength: float, *, seed: int = 0) -> Faces
 def ladder(faces: Faces, kind: str, *, steps: int = 6, seed: int = 0) -> list[Faces]:
     """Returns `steps` copies of the faces, strengths evenly from 0 (clean) to 1 (worst).
 
+    Args:
+        faces: (N,S,S,3) crops, the clean ones.
+        kind: a name in KINDS.
+        steps: how many copies, at least 2.
+        seed: as degrade.
+
     Raises:
         UnknownNameError: kind.
         InputError: fewer than 2 steps.
@@ -191,10 +225,16 @@ def ladder(faces: Faces, kind: str, *, steps: int = 6, seed: int = 0) -> list[Fa
 
 
 def random_degradation(faces: Faces, preset: str, *, seed: int = 0) -> Faces:
-    """Returns the faces as a camera of that sort might deliver them: each kind of the preset with
-    its probability, in KINDS' order.
+    """Returns the faces as a camera of that sort might deliver them.
+
+    Each kind of the preset befalls a face with its probability, in KINDS' order.
 
     The strength is u^2 with u uniform in (0, 1): mild more often than severe, a third on average.
+
+    Args:
+        faces: (N,S,S,3) crops, the clean ones.
+        preset: a name in PRESETS.
+        seed: as degrade.
 
     Raises:
         UnknownNameError: preset.
@@ -216,6 +256,7 @@ def random_degradation(faces: Faces, preset: str, *, seed: int = 0) -> Faces:
         draws = _generator(seed, face.crop, preset).random((len(kinds), 2))
         for kind, (chance, strength) in zip(kinds, draws, strict=True):
             if chance < chances[kind.name] and strength > 0:
+                # Squared: mild more often than severe.
                 face = _apply(face, kind, float(strength**2), seed)
         rows.append(face)
     return _table(faces, rows, {field for kind in kinds for field in kind.decides})

@@ -18,7 +18,10 @@ __all__ = ["hand", "mask", "sunglasses"]
 
 # All shapes are in pixels of the 112 template; the eyes are at y = 52, the mouth at y = 92.
 _MASK = np.array(
-    [[15, 67], [34, 65], [48, 60], [56, 58], [64, 60], [78, 65], [97, 67], [92, 94], [76, 116], [56, 123], [36, 116], [20, 94]],
+    [
+        [15, 67], [34, 65], [48, 60], [56, 58], [64, 60], [78, 65], [97, 67], [92, 94], [76, 116],
+        [56, 123], [36, 116], [20, 94],
+    ],
     np.float32,
 )  # fmt: skip
 _PLEATS = [
@@ -38,6 +41,7 @@ _ANGLES = np.linspace(0, 2 * np.pi, 48)
 _PALM = np.column_stack([29 * np.cos(_ANGLES), 32 + 27 * np.sin(_ANGLES)])
 _SCALE = 16.0
 _SHIFT = 4
+"""OpenCV draws at sixteenths of a pixel when it is given whole numbers shifted by 4 bits."""
 
 
 def _fixed(points: Floats) -> NDArray[np.int32]:
@@ -64,8 +68,15 @@ def _unit(face: Face) -> float:
 
 
 def mask(face: Face, strength: float, rng: np.random.Generator) -> Face:
-    """A surgical mask in one of four colors; it hangs below the chin at first and covers mouth and
-    nose at strength 1."""
+    """Returns the face behind a surgical mask in one of four colors.
+
+    It hangs below the chin at first and covers mouth and nose at strength 1.
+
+    Args:
+        face: the face before.
+        strength: in (0, 1].
+        rng: its draws do not depend on the strength.
+    """
     size, unit = face.crop.shape[0], _unit(face)
     down = np.array([0, 46 * (1 - strength)], np.float32)
     color = (_FABRICS[rng.choice(4, p=(0.5, 0.2, 0.2, 0.1))] * rng.uniform(0.92, 1.04)).astype(
@@ -76,8 +87,10 @@ def mask(face: Face, strength: float, rng: np.random.Generator) -> Face:
     for strap in _STRAPS:
         paint(canvas, 0.9 * lit, _stroke(size, frame_points(face, strap + down), 1.6 * unit))
     sheet = _polygon(size, frame_points(face, _MASK + down))
+    # The sheet less its blurred self is bright along its border: a seam.
     rim = np.maximum(sheet - cv2.GaussianBlur(sheet, (0, 0), 3 * unit), 0)
     paint(canvas, lit, sheet)
+    # Seam, fold and lit edge: their weights are by eye.
     paint(canvas, 0.55 * lit, 0.55 * rim)
     for pleat in _PLEATS:
         paint(
@@ -101,8 +114,10 @@ def _skin(face: Face) -> Floats:
 
 
 def _hand_place(rng: np.random.Generator, strength: float) -> Callable[[Floats], Floats]:
-    """Where points of the hand (its palm below the origin) lie in the template: turned by up to 30
-    degrees, left or right, risen by the strength."""
+    """Where points of the hand (its palm below the origin) lie in the template.
+
+    The hand is turned by up to 30 degrees, left or right, and risen by the strength.
+    """
     angle, mirror = rng.uniform(-0.5, 0.5), rng.choice((-1.0, 1.0))
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) @ np.diag(
         [mirror, 1.0]
@@ -112,14 +127,22 @@ def _hand_place(rng: np.random.Generator, strength: float) -> Callable[[Floats],
 
 
 def hand(face: Face, strength: float, rng: np.random.Generator) -> Face:
-    """A hand in the color of the face's own skin, that rises from below until it covers mouth and
-    nose at strength 1."""
+    """Returns the face behind a hand in the color of its own skin.
+
+    The hand rises from below until it covers mouth and nose at strength 1.
+
+    Args:
+        face: the face before.
+        strength: in (0, 1].
+        rng: its draws do not depend on the strength.
+    """
     size, unit = face.crop.shape[0], _unit(face)
     place = _hand_place(rng, strength)
     light = np.clip(lighting(face), 0.3, 1.1)
     tone = (light / light.mean())[..., None] * (_skin(face) * np.float32(rng.uniform(0.86, 1.0)))
     palm = cv2.GaussianBlur(_polygon(size, frame_points(face, place(_PALM))), (0, 0), 1.2 * unit)
     canvas = face.crop.astype(np.float32)
+    # A dark outline, the skin, a highlight; the palm comes last, over their ends.
     for finger, thickness in _FINGERS:
         line = frame_points(face, place(finger))
         paint(
@@ -139,6 +162,7 @@ def hand(face: Face, strength: float, rng: np.random.Generator) -> Face:
 
 def _lens(center: Floats, width: float) -> Floats:
     cos, sin = np.cos(_ANGLES), np.sin(_ANGLES)
+    # Powers below 1 make the ellipse a rounded rectangle.
     outline = np.column_stack(
         [np.sign(cos) * np.abs(cos) ** 0.6, 0.78 * np.sign(sin) * np.abs(sin) ** 0.7]
     )
@@ -146,12 +170,19 @@ def _lens(center: Floats, width: float) -> Floats:
 
 
 def sunglasses(face: Face, strength: float, rng: np.random.Generator) -> Face:
-    """Sunglasses that grow and darken until the eyes cannot be seen."""
+    """Returns the face with sunglasses that grow and darken until the eyes cannot be seen.
+
+    Args:
+        face: the face before.
+        strength: in (0, 1].
+        rng: its draws do not depend on the strength.
+    """
     size, unit = face.crop.shape[0], _unit(face)
     width = (12 + 4 * strength) * rng.uniform(0.97, 1.03)
     tint = rng.uniform((16, 14, 12), (34, 28, 30)).astype(np.float32)
     alpha = np.float32(strength**0.7)
     canvas = face.crop.astype(np.float32)
+    # Bridge and temples first, so that the lenses lie over them.
     bridge = [[38 + 0.7 * width, 49], [56, 46.5], [74 - 0.7 * width, 49]]
     for line in (bridge, [[38 - width, 50], [-8, 47]], [[74 + width, 50], [120, 47]]):
         paint(canvas, tint, alpha * _stroke(size, frame_points(face, np.array(line)), 3 * unit))

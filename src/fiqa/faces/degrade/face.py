@@ -38,8 +38,15 @@ Floats = NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class Face:
-    """A row of Faces: `points` (5,2) are the landmarks, or the template's where they are unknown;
-    `eye_distance` is NaN where unknown."""
+    """A row of Faces, with what is unknown filled in.
+
+    Attributes:
+        crop: (S,S,3) uint8 RGB.
+        points: (5,2) the landmarks, or the template's where they are unknown.
+        inside: (S,S) True where the pixel came from the frame.
+        eye_distance: source pixels, NaN where unknown.
+        grey: True where the source has no color.
+    """
 
     crop: Image
     points: Floats
@@ -54,40 +61,68 @@ on the strength."""
 
 
 def to_uint8(image: Floats) -> Image:
-    """Returns float 0..255 rounded and clipped to uint8."""
+    """Returns float 0..255 rounded and clipped to uint8.
+
+    Args:
+        image: any shape.
+    """
     return np.clip(np.rint(image), 0, 255).astype(np.uint8)
 
 
 def linear(crop: Image) -> Floats:
-    """Returns linear light in 0..1 of uint8 pixels."""
+    """Returns linear light in 0..1 of uint8 pixels.
+
+    Args:
+        crop: any shape.
+    """
     scaled = crop.astype(np.float32) / 255
     return scaled * scaled
 
 
 def encoded(light: Floats) -> Image:
-    """Returns uint8 pixels of linear light; below 0 is black and above 1 is white."""
+    """Returns uint8 pixels of linear light; below 0 is black, above 1 is white.
+
+    Args:
+        light: any shape.
+    """
     return to_uint8(np.sqrt(np.clip(light, 0, 1)) * 255)
 
 
 @lru_cache(maxsize=8)
 def grid(size: int) -> tuple[Floats, Floats]:
-    """Returns the x and y pixel coordinates of a square crop, each (S,S) float32. Read only."""
+    """Returns the x and y pixel coordinates of a square crop, each (S,S) float32. Read only.
+
+    Args:
+        size: side of the crop.
+    """
     y, x = np.mgrid[:size, :size].astype(np.float32)
     x.flags.writeable = y.flags.writeable = False
     return x, y
 
 
 def frame_points(face: Face, points: Floats) -> Floats:
-    """Returns `points` (K,2), given in pixels of the 112 template, where they lie on this face: the
-    affine map that fits its five points best."""
+    """Returns points of the template where they lie on a face, (K,2) float32.
+
+    They are moved by the affine map that fits the face's five points best.
+
+    Args:
+        face: whose points to fit.
+        points: (K,2) pixels of the 112 template.
+    """
     source = np.column_stack([np.asarray(TEMPLATE, np.float64), np.ones(5)])
     matrix, *_ = np.linalg.lstsq(source, face.points.astype(np.float64), rcond=None)
     return (np.column_stack([points, np.ones(len(points))]) @ matrix).astype(np.float32)
 
 
 def paint(canvas: Floats, color: Floats, alpha: Floats) -> None:
-    """Covers `canvas` (S,S,3) float32, in place, by `color` (S,S,3) or (3,), 0..255, where `alpha`
-    (S,S) in 0..1 says so."""
+    """Covers a canvas by a color, in place, where `alpha` says so.
+
+    Args:
+        canvas: (S,S,3) float32.
+        color: (S,S,3) or (3,), 0..255.
+        alpha: (S,S) in 0..1.
+    """
+    # Only the rows that change: most shapes cover a part of the face.
     rows = np.flatnonzero(alpha.any(axis=1))
     if rows.size:
         span = slice(rows[0], rows[-1] + 1)
@@ -96,8 +131,13 @@ def paint(canvas: Floats, color: Floats, alpha: Floats) -> None:
 
 
 def lighting(face: Face) -> Floats:
-    """Returns how bright the scene is around each pixel, (S,S) float32 about 1 on a well-lit face:
-    what a drawn object must be multiplied with to sit in it."""
+    """Returns how bright the scene is around each pixel, (S,S) float32, about 1 on a well-lit face.
+
+    A drawn object must be multiplied with it to sit in the scene.
+
+    Args:
+        face: the face.
+    """
     size = face.crop.shape[0]
     coarse = cv2.resize(
         cv2.cvtColor(face.crop, cv2.COLOR_RGB2GRAY), (14, 14), interpolation=cv2.INTER_AREA

@@ -19,13 +19,26 @@ cheeks."""
 
 
 def low_light(face: Face, strength: float, rng: np.random.Generator) -> Face:
-    """Up to 5 stops less light, with the shot and read noise that stay."""
+    """Returns the face in up to 5 stops less light, with the shot and read noise that stay.
+
+    Args:
+        face: the face before.
+        strength: in (0, 1].
+        rng: its draws do not depend on the strength.
+    """
+    # The noise is that of the sensor: it stays when the light goes.
     light = linear(face.crop) * np.float32(2.0 ** (-5 * strength))
     return replace(face, crop=encoded(sensor_noise(light, 0.002 * strength, 0.004 * strength, rng)))
 
 
 def over_exposure(face: Face, strength: float, rng: np.random.Generator) -> Face:
-    """Up to 4 stops too much light, clipped at white."""
+    """Returns the face in up to 4 stops too much light, clipped at white.
+
+    Args:
+        face: the face before.
+        strength: in (0, 1].
+        rng: its draws do not depend on the strength.
+    """
     return replace(face, crop=encoded(linear(face.crop) * np.float32(2.0 ** (4 * strength))))
 
 
@@ -38,13 +51,21 @@ def _blob(size: int, center: Floats, width: float, height: float, angle: float) 
 
 
 def glare(face: Face, strength: float, rng: np.random.Generator) -> Face:
-    """Two specular spots on eyes, forehead or cheeks, that grow and brighten until they are white,
-    and the veil that scattered light lays over all."""
+    """Returns the face with two specular spots on eyes, forehead or cheeks.
+
+    They grow and brighten until they are white, and scattered light lays a veil over all.
+
+    Args:
+        face: the face before.
+        strength: in (0, 1].
+        rng: its draws do not depend on the strength.
+    """
     size = face.crop.shape[0]
     places = rng.choice(len(_GLARE_PLACES), 2, replace=False)
     centers = frame_points(
         face, _GLARE_PLACES[places] + rng.normal(0, 3, (2, 2)).astype(np.float32)
     )
+    # The veil: scattered light adds to all of the picture.
     light = linear(face.crop) + np.float32(0.10 * strength**2)
     for center, reach, angle in zip(centers, (0.11, 0.07), rng.uniform(-0.6, 0.6, 2), strict=True):
         width = size * reach * (0.4 + 0.9 * strength)
@@ -53,12 +74,20 @@ def glare(face: Face, strength: float, rng: np.random.Generator) -> Face:
 
 
 def side_light(face: Face, strength: float, rng: np.random.Generator) -> Face:
-    """Light from one side: the lit side up to 1 stop brighter, the other up to 6 stops darker,
-    turning over at the nose."""
+    """Returns the face lit from one side.
+
+    The lit side is up to 1 stop brighter, the other up to 6 stops darker, turning over at the nose.
+
+    Args:
+        face: the face before.
+        strength: in (0, 1].
+        rng: its draws do not depend on the strength.
+    """
     size = face.crop.shape[0]
     sign = rng.choice((-1.0, 1.0))
     x, _ = grid(size)
     lit = 0.5 - 0.5 * np.tanh(sign * (x - face.points[2, 0]) / (0.18 * size))
+    # Fully lit is 1 stop more, not lit 6 stops less.
     stops = strength * (7 * lit - 6)
     return replace(
         face, crop=encoded(linear(face.crop) * np.exp2(stops, dtype=np.float32)[..., None])
@@ -66,10 +95,16 @@ def side_light(face: Face, strength: float, rng: np.random.Generator) -> Face:
 
 
 def nir(face: Face, strength: float, rng: np.random.Generator) -> Face:
-    """The look of a near-infrared camera with its own lamp: no color (at any strength), skin bright
-    and soft, contrast lost, dark around the lamp's spot.
+    """Returns the face as a near-infrared camera with its own lamp sees it.
+
+    No color (at any strength), skin bright and soft, contrast lost, dark around the lamp's spot.
 
     Red counts most in the mix, since skin reflects near infrared as it does red.
+
+    Args:
+        face: the face before.
+        strength: in (0, 1].
+        rng: its draws do not depend on the strength.
     """
     size = face.crop.shape[0]
     mix = face.crop.astype(np.float32) @ np.array([0.65, 0.3, 0.05], np.float32)

@@ -26,14 +26,21 @@ _log = logging.getLogger(__name__)
 
 
 class WholeImage:
-    """The detector `none`: a square image is itself an aligned crop, with the template's points;
-    any other image has no face."""
+    """The detector `none`: a square image is itself an aligned crop.
+
+    It has the template's points; any other image has no face.
+    """
 
     name = "none"
 
     def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
-        """Returns one Detection of confidence 1 with estimated points, or an empty list when the
-        image is not square or under 16 pixels."""
+        """Returns one Detection of confidence 1 with estimated points.
+
+        The list is empty when the image is not square or under 16 pixels.
+
+        Args:
+            image: (H,W,3) uint8 RGB.
+        """
         height, width = check_image(image).shape[:2]
         if height != width or width < 16:
             return []
@@ -73,11 +80,16 @@ def detector(name: str = "auto", *, weights: str | None = None) -> Detector:
 
 
 def decided(name: str, *, weights: str | None = None) -> str:
-    """Returns the name of the detector that `name` stands for here; `auto` is decided, and told in
-    the log where it is dlib.
+    """Returns the name of the detector that a name stands for here; `auto` is decided.
+
+    The log tells where it is dlib.
 
     Only when YuNet's file is absent does `auto` take dlib: crops of the two differ, so a file that
     is there and is broken must not change the scores in silence.
+
+    Args:
+        name: one of NAMES.
+        weights: path of the YuNet .onnx file, None to look for it.
 
     Raises:
         UnknownNameError: `name` is not in NAMES.

@@ -41,8 +41,9 @@ HOG sees faces from 80 pixels; the second look, only when the first finds nothin
 
 
 class DlibDetector:
-    """Finds near-frontal faces. dlib has no mouth points, so the five standard points are
-    estimated: those that the same alignment puts on the template.
+    """Finds near-frontal faces; their five standard points are estimated.
+
+    dlib has no mouth points, so the points are those that the same alignment puts on the template.
 
     A similarity brings dlib's points to POINTS; its inverse brings the template back to the image.
     The points carry place, size and roll, and neither yaw nor pitch. (A linear map from dlib's
@@ -69,7 +70,11 @@ class DlibDetector:
         return partial(DlibDetector, max_side=self._max_side, min_score=self._min_score), ()
 
     def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
-        """Returns the faces of an (H,W,3) uint8 RGB image, largest first, with estimated points."""
+        """Returns the faces of an image, largest first, with estimated points.
+
+        Args:
+            image: (H,W,3) uint8 RGB, upright.
+        """
         check_image(image)
         base = min(1.0, self._max_side / max(image.shape[:2]))
         faces: list[Detection] = []
@@ -84,25 +89,31 @@ class DlibDetector:
             image if scale == 1.0 else cv2.resize(image, (width, height), interpolation=kind)
         )
         boxes, scores, _ = self._find.run(scaled, 0, self._min_score)
-        back = np.array([image.shape[1] / width, image.shape[0] / height])
+        factor = np.array([image.shape[1] / width, image.shape[0] / height])
         return [
-            self._detection(scaled, box, score, back)
+            self._detection(scaled, box, score, factor)
             for box, score in zip(boxes, scores, strict=True)
         ]
 
     def _detection(
-        self, scaled: NDArray[Any], box: Any, score: float, back: NDArray[np.float64]
+        self, scaled: NDArray[Any], box: Any, score: float, factor: NDArray[np.float64]
     ) -> Detection:
+        # The boxes and points are of the scaled image; `factor` brings them to the image's pixels.
         own = np.array([[p.x, p.y] for p in self._points(scaled, box).parts()], np.float64)
-        landmarks = transform_points(inverse(similarity_transform(own * back, POINTS)), TEMPLATE)
+        landmarks = transform_points(inverse(similarity_transform(own * factor, POINTS)), TEMPLATE)
         corner, size = np.array([box.left(), box.top()]), np.array([box.width(), box.height()])
-        whole = np.concatenate([corner * back, size * back]).astype(np.float32)
-        return Detection(whole, landmarks.astype(np.float32), _confidence(score), "estimated")
+        place = np.concatenate([corner * factor, size * factor]).astype(np.float32)
+        return Detection(place, landmarks.astype(np.float32), _confidence(score), "estimated")
 
 
 def landmark_file() -> Path:
-    """Returns the path of the five-point model, found without importing its package (which fails
-    beside new setuptools); raises MissingExtraError."""
+    """Returns the path of the five-point model.
+
+    It is found without importing its package, which fails beside new setuptools.
+
+    Raises:
+        MissingExtraError: the package is not installed.
+    """
     spec = importlib.util.find_spec("face_recognition_models")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         path = Path(folder) / "models" / "shape_predictor_5_face_landmarks.dat"
@@ -116,6 +127,9 @@ def landmark_file() -> Path:
 
 
 def _confidence(score: float) -> float:
-    """Maps a HOG score to 0..1, 0.5 at a score of 0.25: LFW's central faces score 0.04 to 3, 95 %
-    of them above 0.48; the astronaut's false box under 0.12."""
+    """Maps a HOG score to 0..1, 0.5 at a score of 0.25.
+
+    LFW's central faces score 0.04 to 3, 95 % of them above 0.48; the astronaut's false box under
+    0.12.
+    """
     return 1.0 / (1.0 + math.exp(-4.0 * (score - 0.25)))

@@ -55,10 +55,10 @@ class YuNet:
         if kind is not None:
             raise WeightsError(f"weights of yunet must be an ONNX face detector, {path} is {kind}.")
         lowest = min(confidence for _, confidence in _LOOKS)
-        level = cv2.utils.logging.setLogLevel(
-            cv2.utils.logging.LOG_LEVEL_ERROR
-        )  # OpenCV 5 warns at each construction
+        # OpenCV 5 warns at each construction
+        level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
         try:
+            # 0.3 is OpenCV's overlap of boxes that are one face, 5000 its boxes that are looked at.
             self._net = cv2.FaceDetectorYN.create(
                 str(path), "", (max_side, max_side), lowest, 0.3, 5000
             )
@@ -75,9 +75,12 @@ class YuNet:
         return self._made_by, ()
 
     def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
-        """Returns the faces of an (H,W,3) uint8 RGB image, largest first.
+        """Returns the faces of an image, largest first, with measured points.
 
         Never raises on an image of the right shape, however small.
+
+        Args:
+            image: (H,W,3) uint8 RGB, upright.
         """
         check_image(image)
         longest = max(image.shape[:2])
@@ -95,11 +98,13 @@ class YuNet:
             else cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         )
         self._net.setInputSize((width, height))
-        found: Any = self._net.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))[1]
-        if found is None:
+        rows: Any = self._net.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))[1]
+        if rows is None:
             return []
-        back = np.array([image.shape[1] / width, image.shape[0] / height], np.float32)
-        return [_detection(row, back) for row in found if row[14] >= confidence and _plausible(row)]
+        factor = np.array([image.shape[1] / width, image.shape[0] / height], np.float32)
+        return [
+            _detection(row, factor) for row in rows if row[14] >= confidence and _plausible(row)
+        ]
 
 
 def _plausible(row: NDArray[np.float32]) -> bool:
@@ -110,7 +115,7 @@ def _plausible(row: NDArray[np.float32]) -> bool:
     )
 
 
-def _detection(row: NDArray[np.float32], back: NDArray[np.float32]) -> Detection:
+def _detection(row: NDArray[np.float32], factor: NDArray[np.float32]) -> Detection:
     # OpenCV names the points by the person's side, right eye first; that is image-left first
-    box = (row[:4].reshape(2, 2) * back).ravel()
-    return Detection(box, row[4:14].reshape(5, 2) * back, float(min(row[14], 1.0)))
+    box = (row[:4].reshape(2, 2) * factor).ravel()
+    return Detection(box, row[4:14].reshape(5, 2) * factor, float(min(row[14], 1.0)))

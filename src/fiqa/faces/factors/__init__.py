@@ -44,6 +44,7 @@ MEASURES: Mapping[str, str] = MappingProxyType(
 """Every measure and its unit, in the order in which `Factors.measures` has them."""
 
 REASON_BELOW = 0.5
+"""Quality under which a term names its reason."""
 
 SYMPTOMS = ("low_contrast", "unclear_features")
 """Reasons that others often cause (darkness, blur, a mask): they are named after those."""
@@ -63,8 +64,8 @@ def measure(faces: Faces) -> Factors:
         SYMPTOMS last. A face gets the same numbers in any batch.
 
     >>> grey = Faces(np.full((1, 112, 112, 3), 128, np.uint8))
-    >>> found = measure(grey)
-    >>> bool(np.isnan(found.quality["pose"][0])), found.measures["luminance_mean"].tolist()
+    >>> result = measure(grey)
+    >>> bool(np.isnan(result.quality["pose"][0])), result.measures["luminance_mean"].tolist()
     (True, [128.0])
     """
     table = _measures(faces)
@@ -93,6 +94,7 @@ def factor_of_reason() -> Mapping[str, str]:
     >>> factor_of_reason()["glare"]
     'illumination'
     """
+    # Which reasons a factor has shows in its terms, for no face at all too.
     nobody = {name: np.empty(0) for name in MEASURES}
     return MappingProxyType(
         {code: name for name, module in _FACTORS.items() for code in module.terms(nobody)}
@@ -100,7 +102,7 @@ def factor_of_reason() -> Mapping[str, str]:
 
 
 def _measures(faces: Faces) -> dict[str, NDArray[np.float64]]:
-    rows = [_one(faces, i) for i in range(len(faces))]
+    rows = [_of_pixels(faces, i) for i in range(len(faces))]
     table = {
         name: np.array([row.get(name, np.nan) for row in rows], np.float64) for name in MEASURES
     }
@@ -110,7 +112,7 @@ def _measures(faces: Faces) -> dict[str, NDArray[np.float64]]:
     return table
 
 
-def _one(faces: Faces, i: int) -> dict[str, float]:
+def _of_pixels(faces: Faces, i: int) -> dict[str, float]:
     face = Planes.of(
         faces.crops[i],
         None if faces.inside is None else faces.inside[i],
@@ -130,6 +132,7 @@ def _one(faces: Faces, i: int) -> dict[str, float]:
 def _reasons(terms: Mapping[str, NDArray[np.float64]], count: int) -> list[tuple[str, ...]]:
     codes = np.array(list(terms))
     table = np.stack(list(terms.values()), axis=1) if count else np.empty((0, len(codes)))
+    # lexsort takes its last key first: symptoms after all others, then the lowest quality first.
     order = np.lexsort((table, np.broadcast_to(np.isin(codes, SYMPTOMS), table.shape)), axis=1)
     return [
         tuple(str(codes[j]) for j in row if values[j] < REASON_BELOW)

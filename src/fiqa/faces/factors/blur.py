@@ -27,8 +27,12 @@ UNITS = {
 
 
 def measure(face: Planes, noise: float) -> dict[str, float]:
-    """Returns the measures of UNITS for one face; `noise` is the standard deviation of its noise in
-    levels."""
+    """Returns the measures of UNITS for one face.
+
+    Args:
+        face: the face.
+        noise: the standard deviation of its noise in levels.
+    """
     dx, dy = face.gradient
     core = face.core.astype(np.uint8) if face.partial else None
     _, spread = cv2.meanStdDev(face.laplacian, mask=core)
@@ -46,17 +50,21 @@ def measure(face: Planes, noise: float) -> dict[str, float]:
     return {
         "cpbd": of_gradient(face.luma, dx, dy, block=SIZE // 2),
         "laplacian_variance": variance,
-        "sobel": cv2.mean(np.sqrt(x * x + y * y), mask=core)[
-            0
-        ],  # cv2.magnitude depends on how its input lies in memory
+        # cv2.magnitude depends on how its input lies in memory
+        "sobel": cv2.mean(np.sqrt(x * x + y * y), mask=core)[0],
         "sharpness": 0.5 * float(np.log2((signal + 0.25) / (scale + 25.0))),
         "motion_coherence": float(np.hypot(xx - yy, 2 * xy)) / (xx + yy + 1.0),
     }
 
 
 def terms(m: Measures) -> Terms:
-    """Returns the qualities of `blurry` and `motion_blur`: one deficit, given to motion as far as
-    the gradient keeps to one direction."""
+    """Returns the qualities of `blurry` and `motion_blur`.
+
+    They share one deficit, given to motion as far as the gradient keeps to one direction.
+
+    Args:
+        m: the measures of UNITS.
+    """
     sharp = 0.3 * rises(m["cpbd"], 0.06, 0.03) + 0.7 * rises(m["sharpness"], -2.6, 0.35)
     motion = rises(m["motion_coherence"], 0.42, 0.01)
     return {"blurry": sharp ** (1 - motion), "motion_blur": sharp**motion}

@@ -1,8 +1,8 @@
 """CPBD, the cumulative probability of blur detection, and nothing else by that name.
 
 [1] N. D. Narvekar, L. J. Karam, "A no-reference image blur metric based on the cumulative
-probability of blur detection (CPBD)", IEEE TIP 20(9), 2011. [2] P. Marziliano et al., "A
-no-reference perceptual blur metric", ICIP 2002: the width of an edge.
+    probability of blur detection (CPBD)", IEEE TIP 20(9), 2011.
+[2] P. Marziliano et al., "A no-reference perceptual blur metric", ICIP 2002: the width of an edge.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ JUST_NOTICEABLE = (5, 3)
 
 _TAN_22 = float(np.tan(np.pi / 8))
 _STEEPEST = 2 * 4 * 255 + 1
+"""Values of |dx| + |dy|: each is at most 4 x 255."""
 
 
 def cpbd(luma: ArrayLike, *, block: int = BLOCK) -> float:
-    """Returns the share of edges whose blur is not noticed, 0 (blurred) to 1 (sharp), of one
-    luminance image.
+    """Returns the share of edges whose blur is not noticed, 0 (blurred) to 1 (sharp).
 
     An edge of width w in a block of contrast C is seen as blurred with probability P = 1 - exp(-(w
     / w_jnb)^3.6), w_jnb = 5 pixels for C <= 50 levels, else 3 ([1], eq. 1 and 3); CPBD = Prob(P <=
@@ -67,7 +67,11 @@ def cpbd(luma: ArrayLike, *, block: int = BLOCK) -> float:
 
 
 def sobel(luma: NDArray[np.uint8]) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
-    """Returns (d/dx, d/dy) of (H,W) by 3x3 Sobel, int16: 8 times the slope in levels per pixel."""
+    """Returns (d/dx, d/dy) by 3x3 Sobel, int16: 8 times the slope in levels per pixel.
+
+    Args:
+        luma: (H,W) uint8 luminance.
+    """
     dx, dy = cv2.spatialGradient(np.ascontiguousarray(luma))
     return np.asarray(dx, np.int16), np.asarray(dy, np.int16)
 
@@ -75,7 +79,14 @@ def sobel(luma: NDArray[np.uint8]) -> tuple[NDArray[np.int16], NDArray[np.int16]
 def of_gradient(
     luma: NDArray[np.uint8], dx: NDArray[np.int16], dy: NDArray[np.int16], *, block: int = BLOCK
 ) -> float:
-    """Returns `cpbd` of an image whose Sobel gradient is known already (see there)."""
+    """Returns `cpbd` of an image whose Sobel gradient is computed already.
+
+    Args:
+        luma: (H,W) uint8 luminance.
+        dx: (H,W), as `sobel` gives it.
+        dy: (H,W), as `sobel` gives it.
+        block: side of the square blocks in pixels.
+    """
     limit = _limits(luma, _canny(dx, dy), block)
     place = np.flatnonzero(_vertical_edges(dx, dy) & (limit > 0))
     if not len(place):
@@ -85,8 +96,10 @@ def of_gradient(
 
 
 def _limits(luma: NDArray[np.uint8], edges: NDArray[np.uint8], block: int) -> NDArray[np.uint8]:
-    """Returns (H,W) uint8: the just noticeable width of the pixel's block, 0 where its block is no
-    edge block or not whole."""
+    """Returns (H,W) uint8: the just noticeable width of the pixel's block.
+
+    0 where its block is no edge block or not whole.
+    """
     rows, columns = luma.shape[0] // block, luma.shape[1] // block
     tiled = (rows, block, columns, block)
     blocks = luma[: rows * block, : columns * block].reshape(tiled)
@@ -101,8 +114,11 @@ def _limits(luma: NDArray[np.uint8], edges: NDArray[np.uint8], block: int) -> ND
 
 
 def _canny(dx: NDArray[np.int16], dy: NDArray[np.int16]) -> NDArray[np.uint8]:
-    """Returns Canny edges; the upper threshold is the 70th percentile of the gradient, the lower .4
-    of it, as the authors' program lets them be chosen."""
+    """Returns Canny edges at thresholds that the image's own gradient sets.
+
+    The upper one is the 70th percentile of the gradient, the lower .4 of it, as the authors'
+    program lets them be chosen.
+    """
     magnitude = (np.abs(dx) + np.abs(dy)).view(np.uint16)
     counts = cv2.calcHist([magnitude], [0], None, [_STEEPEST], [0, _STEEPEST]).ravel()
     high = max(float(np.searchsorted(np.cumsum(counts), 0.7 * magnitude.size)), 1.0)
@@ -110,13 +126,17 @@ def _canny(dx: NDArray[np.int16], dy: NDArray[np.int16]) -> NDArray[np.uint8]:
 
 
 def _vertical_edges(dx: NDArray[np.int16], dy: NDArray[np.int16]) -> NDArray[np.bool_]:
-    """Returns (H,W) bool: the horizontal slope is a maximum along its row, its square above 4 times
-    the image's mean, its direction within 22.5 degrees."""
+    """Returns (H,W) bool: whether a pixel is on a vertical edge.
+
+    The horizontal slope is a maximum along its row, its square above 4 times the image's mean, its
+    direction within 22.5 degrees.
+    """
     slope = np.abs(dx)
     edge = slope > 2.0 * cv2.norm(dx, cv2.NORM_L2) / dx.size**0.5
     edge[:, 1:] &= slope[:, 1:] >= slope[:, :-1]
     edge[:, :-1] &= slope[:, :-1] > slope[:, 1:]
     edge &= np.abs(dy) < _TAN_22 * slope
+    # The first and last column have no neighbor to be larger than.
     edge[:, [0, -1]] = False
     return edge
 
@@ -124,8 +144,9 @@ def _vertical_edges(dx: NDArray[np.int16], dy: NDArray[np.int16]) -> NDArray[np.
 def _widths(
     luma: NDArray[np.uint8], place: NDArray[np.int64], rising: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
-    """Returns (E,) edge widths in pixels, exact up to the largest just noticeable one and some
-    larger number beyond it.
+    """Returns (E,) edge widths in pixels, exact up to the largest just noticeable one.
+
+    Beyond that they are some larger number.
 
     Beyond the image the row stays what it is at its edge, which ends every slope.
     """
@@ -136,6 +157,7 @@ def _widths(
     steps = np.where(rising[:, None], rows[:, 1:] > rows[:, :-1], rows[:, 1:] < rows[:, :-1]).view(
         np.uint8
     )
+    # A running product of 0 and 1 is 1 as long as the slope goes on.
     before = np.multiply.accumulate(steps[:, reach - 2 :: -1], axis=1)
     after = np.multiply.accumulate(steps[:, reach + 1 :], axis=1)
     return 2 + before.sum(1, dtype=np.int64) + after.sum(1, dtype=np.int64)

@@ -21,8 +21,14 @@ _OVAL = oval()
 
 
 def measure(face: Planes) -> dict[str, float]:
-    """Returns the measures of UNITS for one face; where the frame's mask is not known, from the
-    flat fill that alignment leaves (see `flat_fill`)."""
+    """Returns the measures of UNITS for one face.
+
+    Where the frame's mask is not known, they are of the flat fill that alignment leaves
+    (`flat_fill`).
+
+    Args:
+        face: the face.
+    """
     outside = ~face.inside if face.inside is not None else flat_fill(face)
     return {
         "outside_share": float(outside.mean()),
@@ -31,12 +37,16 @@ def measure(face: Planes) -> dict[str, float]:
 
 
 def flat_fill(face: Planes) -> NDArray[np.bool_]:
-    """Returns (112,112) bool, True on what looks like the fill of an alignment that ran out of
-    frame: a constant area from border to face oval.
+    """Returns (112,112) bool, True on what looks like the fill of an alignment.
+
+    Where alignment runs out of the frame it leaves a constant area from border to face oval.
 
     Constant means within 2 levels in every 3x3 pixels and within 4 over all. A constant area that
     stays outside the oval is taken to be a background, so this finds less than the frame's mask
     knows.
+
+    Args:
+        face: the face.
     """
     kernel = np.ones((3, 3), np.uint8)
     flat = (
@@ -53,6 +63,7 @@ def flat_fill(face: Planes) -> NDArray[np.bool_]:
     )
     in_oval = np.bincount(labels[_OVAL], minlength=labels.max() + 1)
     fills = (at_border >= _SHORTEST) & (in_oval >= _SMALLEST)
+    # Label 0 is what is not flat.
     fills[0] = False
     for label in np.flatnonzero(fills):
         fills[label] = np.ptp(face.luma[labels == label]) <= 4
@@ -67,7 +78,12 @@ _SHORTEST, _SMALLEST = 16, 60
 
 
 def terms(m: Measures) -> Terms:
-    """Returns the quality of `cropped`: half is lost when a tenth of the face oval or a third of
-    the square is missing."""
-    whole = falls(m["face_outside_share"], 0.1, 0.02) * falls(m["outside_share"], 0.3, 0.06)
-    return {"cropped": whole}
+    """Returns the quality of `cropped`.
+
+    Half is lost when a tenth of the face oval or a third of the square is missing.
+
+    Args:
+        m: the measures of UNITS.
+    """
+    quality = falls(m["face_outside_share"], 0.1, 0.02) * falls(m["outside_share"], 0.3, 0.06)
+    return {"cropped": quality}

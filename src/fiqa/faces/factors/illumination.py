@@ -29,12 +29,16 @@ _DARK, _BRIGHT, _SHINES, _ABOVE = 25, 245, 235, 60
 
 
 def measure(face: Planes) -> dict[str, float]:
-    """Returns the measures of UNITS for one face; NaN when under 5 % of the oval lies in the
-    frame."""
+    """Returns the measures of UNITS for one face; NaN when under 5 % of the oval lies in the frame.
+
+    Args:
+        face: the face.
+    """
     counts = cv2.calcHist([face.luma], [0], face.face, [256], [0, 256]).ravel()
     total = float(counts.sum())
     if total < 0.05 * np.count_nonzero(_OVAL):
         return dict.fromkeys(UNITS, float("nan"))
+    # One histogram gives all shares and percentiles.
     below = np.cumsum(counts) / total
     low, middle, high = np.searchsorted(below, (0.05, 0.5, 0.95))
     shines = max(_SHINES, int(middle) + _ABOVE)
@@ -49,8 +53,10 @@ def measure(face: Planes) -> dict[str, float]:
 
 
 def _imbalance(face: Planes) -> float:
-    """Returns |left - right| / (left + right) of the oval's halves; NaN when one of them is out of
-    the frame."""
+    """Returns |left - right| / (left + right) of the oval's halves.
+
+    NaN when one of them is out of the frame.
+    """
     half = face.luma.shape[1] // 2
     sides = [
         (
@@ -63,6 +69,7 @@ def _imbalance(face: Planes) -> float:
         )
         for side in (slice(0, half), slice(half, None))
     ]
+    # + 1 level, so that two black halves are even.
     return abs(sides[0] - sides[1]) / (sides[0] + sides[1] + 1.0)
 
 
@@ -71,6 +78,9 @@ def terms(m: Measures) -> Terms:
 
     What is clipped counts against glare on a face of ordinary brightness, against exposure on a
     bright one.
+
+    Args:
+        m: the measures of UNITS.
     """
     clipped = falls(m["bright_share"], 0.12, 0.03) * falls(m["glare_share"], 0.12, 0.03)
     everywhere = rises(m["luminance_mean"], 200.0, 8.0)

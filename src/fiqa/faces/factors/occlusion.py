@@ -38,15 +38,22 @@ _BOXES = (
     cell_box((0, 1), 18, 8, down=-24),
 )
 _EYES, _MOUTH, _SIDES, _FACE, _CHEEKS, _FOREHEAD = (0, 1), 2, (3, 4), 5, 6, 7
+# A row for each region, so that all means are one matrix product.
 _MEMBERS = np.zeros((len(_BOXES), CELLS * CELLS))
 for _row, _box in zip(_MEMBERS, _BOXES, strict=True):
     _row[_box] = 1.0
 
 
 def measure(face: Planes) -> dict[str, float]:
-    """Returns the measures of UNITS for one face; NaN where a fifth of a region it needs is out of
-    the frame."""
+    """Returns the measures of UNITS for one face.
+
+    They are NaN where a fifth of a region that they need is out of the frame.
+
+    Args:
+        face: the face.
+    """
     mean = _means(face)
+    # + 0.3 and + 3: levels of noise, so that a flat or black region has no infinite ratio.
     shape = np.sqrt(np.maximum(mean[:, 1] - mean[:, 0] ** 2, 0.0)) + 0.3
     texture, light = mean[:, 2] + 0.3, mean[:, 3] + 3.0
     bits = np.log2(shape * texture)
@@ -63,8 +70,10 @@ def measure(face: Planes) -> dict[str, float]:
 
 
 def _means(face: Planes) -> NDArray[np.float64]:
-    """Returns (8,6): the mean in each region of structure, structure^2, texture, luminance, Cr and
-    Cb; NaN in a region that is mostly out of the frame."""
+    """Returns (8,6): means of structure, structure^2, texture, luminance, Cr, Cb per region.
+
+    NaN in a region that is mostly out of the frame.
+    """
     structure = detrended(face.cells).ravel().astype(np.float64)
     texture = cv2.resize(
         np.abs(face.laplacian), (CELLS, CELLS), interpolation=cv2.INTER_AREA
@@ -81,8 +90,13 @@ def _means(face: Planes) -> NDArray[np.float64]:
 
 
 def terms(m: Measures) -> Terms:
-    """Returns the qualities of `occluded_eyes` and `occluded_mouth`; a color that is unknown says
-    nothing against the face."""
+    """Returns the qualities of `occluded_eyes` and `occluded_mouth`.
+
+    A color that is unknown says nothing against the face.
+
+    Args:
+        m: the measures of UNITS.
+    """
     color = falls(m["mouth_chroma"], 30.0, 6.0)
     return {
         "occluded_eyes": (

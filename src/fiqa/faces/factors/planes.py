@@ -26,8 +26,13 @@ _NOISE = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 
 @dataclass(frozen=True, eq=False)
 class Planes:
-    """One face. `rgb` (112,112,3) uint8; `inside` (112,112) bool or None; `grey` True where color
-    means nothing. The rest is derived when first used."""
+    """One face; all that is not a field is derived when first used.
+
+    Attributes:
+        rgb: (112,112,3) uint8.
+        inside: (112,112) bool, True where the pixel came from the frame, or None where unknown.
+        grey: True where color means nothing.
+    """
 
     rgb: NDArray[np.uint8]
     inside: NDArray[np.bool_] | None
@@ -37,18 +42,23 @@ class Planes:
     def of(
         cls, crop: NDArray[np.uint8], inside: NDArray[np.bool_] | None, grey: bool | None
     ) -> Planes:
-        """Returns the planes of one (S,S,3) crop.
+        """Returns the planes of one crop.
 
-        `grey` None: told from the pixels (mean channel difference under 2 levels).
+        Args:
+            crop: (S,S,3) uint8 RGB.
+            inside: (S,S) bool, or None where unknown.
+            grey: None: told from the pixels (mean channel difference under 2 levels).
         """
         if crop.shape[0] != SIZE:
-            how = cv2.INTER_AREA if crop.shape[0] > SIZE else cv2.INTER_LINEAR
-            crop = np.asarray(cv2.resize(crop, (SIZE, SIZE), interpolation=how), np.uint8)
+            interpolation = cv2.INTER_AREA if crop.shape[0] > SIZE else cv2.INTER_LINEAR
+            crop = np.asarray(cv2.resize(crop, (SIZE, SIZE), interpolation=interpolation), np.uint8)
             inside = None if inside is None else _shrink(inside)
         if inside is not None and inside.all():
+            # The same object for every whole face: `partial` need not look at the pixels again.
             inside = _EVERYWHERE
         if grey is None:
             red, green, blue = cv2.split(crop)
+            # The two differences are added, so that a mean under 2 levels is a sum under 4.
             grey = (
                 float(cv2.mean(cv2.absdiff(red, green))[0] + cv2.mean(cv2.absdiff(green, blue))[0])
                 < 4.0
@@ -62,8 +72,10 @@ class Planes:
 
     @cached_property
     def gradient(self) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
-        """(d/dx, d/dy) of the luminance by 3x3 Sobel, int16, 8 times the slope in levels per pixel;
-        0 beside the outside of the frame."""
+        """(d/dx, d/dy) of the luminance, 8 times the slope in levels per pixel.
+
+        By 3x3 Sobel, int16; 0 beside the outside of the frame.
+        """
         dx, dy = sobel(self.luma)
         if self.partial:
             dx, dy = np.where(self.core, dx, np.int16(0)), np.where(self.core, dy, np.int16(0))
@@ -76,8 +88,10 @@ class Planes:
 
     @cached_property
     def residual(self) -> NDArray[np.float32]:
-        """(112,112) float32 absolute response of the noise kernel of Immerkaer (1996): blind to
-        planes, edges along the axes and ramps."""
+        """(112,112) float32 absolute response of the noise kernel of Immerkaer (1996).
+
+        It is blind to planes, edges along the axes and ramps.
+        """
         return np.abs(cv2.filter2D(self.luma, cv2.CV_32F, _NOISE))
 
     @property
@@ -90,6 +104,7 @@ class Planes:
         """(112,112) bool: inside the frame and not within two pixels of its edge."""
         if not self.partial:
             return _EVERYWHERE
+        # The filters reach one pixel beyond their own, and alignment mixes in another.
         return np.asarray(
             cv2.erode(np.asarray(self.inside, np.uint8), np.ones((5, 5), np.uint8)), bool
         )
@@ -109,12 +124,14 @@ class Planes:
     @cached_property
     def known_cells(self) -> NDArray[np.bool_] | None:
         """(784,) bool: the cell came from the frame; None when all did or it is not known."""
+        # One pixel near its middle stands for a cell.
         return self.core[1::4, 1::4].ravel() if self.partial else None
 
 
 def oval() -> NDArray[np.bool_]:
-    """Returns the (112,112) bool oval of the face in the aligned square: center (56,68), half axes
-    34 and 44 pixels.
+    """Returns the (112,112) bool oval of the face in the aligned square.
+
+    Its center is (56,68), its half axes are 34 and 44 pixels.
 
     It holds brows to chin and leaves most hair and background out; its center lies between the
     template's nose and mouth.
@@ -132,16 +149,27 @@ def cell_oval() -> NDArray[np.int64]:
 def cell_box(
     points: tuple[int, ...], half_width: float, half_height: float, *, down: float = 0.0
 ) -> NDArray[np.int64]:
-    """Returns the flat indices of the cells within a box around the mean of some points of the
-    template, moved `down`; pixels."""
+    """Returns the flat indices of the cells within a box around points of the template.
+
+    Args:
+        points: places in the template, whose mean is the middle of the box.
+        half_width: pixels.
+        half_height: pixels.
+        down: pixels by which the box is moved.
+    """
     x, y = TEMPLATE[list(points)].mean(axis=0) + np.array([0.0, down])
     rows, columns = np.mgrid[:CELLS, :CELLS] * 4 + 1.5
     return np.flatnonzero((np.abs(columns - x) <= half_width) & (np.abs(rows - y) <= half_height))
 
 
 def detrended(cells: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Returns (28,28) cells less their Gaussian mean of 3.5 cells: what light does slowly is gone,
-    features stay."""
+    """Returns cells less their Gaussian mean of 3.5 cells.
+
+    What light does slowly is gone, features stay.
+
+    Args:
+        cells: (28,28) float32.
+    """
     return cells - np.asarray(cv2.GaussianBlur(cells, (0, 0), 3.5), np.float32)
 
 

@@ -22,12 +22,18 @@ LYING = 60.0
 
 
 def cause_first(reasons: tuple[str, ...], roll: float) -> tuple[str, ...]:
-    """Returns the reasons of a face with `extreme_roll` before all others where the head lay in the
-    photograph: its points are misplaced then, and the other reasons follow from that.
+    """Returns the reasons of a face, `extreme_roll` first where the head lay in the photograph.
+
+    Its points are misplaced then, and the other reasons follow from that.
+
+    Args:
+        reasons: in any order.
+        roll: in the photograph, degrees; NaN where unknown.
 
     >>> cause_first(("blurry",), 90.0), cause_first(("blurry",), 10.0)
     (('extreme_roll', 'blurry'), ('blurry',))
     """
+    # Written so that NaN is no lying head.
     if not abs(roll) >= LYING:
         return reasons
     return ("extreme_roll", *(code for code in reasons if code != "extreme_roll"))
@@ -36,8 +42,13 @@ def cause_first(reasons: tuple[str, ...], roll: float) -> tuple[str, ...]:
 def measure(
     landmarks: NDArray[np.float32] | None, count: int, roll: NDArray[np.float32] | None = None
 ) -> dict[str, NDArray[np.float64]]:
-    """Returns (N,) yaw, pitch and roll of (N,5,2) landmarks, and the roll in the photograph; NaN
-    where unknown."""
+    """Returns yaw, pitch, roll, and the roll in the photograph, (N,) each; NaN where unknown.
+
+    Args:
+        landmarks: (N,5,2), or None.
+        count: N.
+        roll: (N,) in the photograph, or None.
+    """
     angles = (
         np.full((count, 3), np.nan)
         if landmarks is None
@@ -54,6 +65,9 @@ def terms(m: Measures) -> Terms:
 
     Alignment turns a head upright, so a tilt in the photograph counts only where it is so large
     that detectors misplace the points: half is lost at 60 degrees.
+
+    Args:
+        m: the measures of UNITS.
     """
     before = np.abs(m["photo_roll"])
     # alone, a head that is not turned says nothing of the pose

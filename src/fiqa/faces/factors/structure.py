@@ -29,8 +29,10 @@ UNITS = {
 
 
 def drawing() -> NDArray[np.float32]:
-    """Returns the drawn face, (112,112) float32, 0 on skin, down to -1 where a face is darker:
-    features at the template's points, their sizes by eye."""
+    """Returns the drawn face, (112,112) float32, 0 on skin, down to -1 where a face is darker.
+
+    Features are at the template's points, their sizes by eye.
+    """
     y, x = np.mgrid[:SIZE, :SIZE].astype(np.float64)
 
     def spot(cx: float, cy: float, width: float, height: float) -> NDArray[np.float64]:
@@ -44,7 +46,11 @@ def drawing() -> NDArray[np.float32]:
 
 
 def measure(face: Planes) -> dict[str, float]:
-    """Returns the measures of UNITS for one face."""
+    """Returns the measures of UNITS for one face.
+
+    Args:
+        face: the face.
+    """
     shape = _correlation(detrended(face.cells).ravel()[_OVAL], _LUMINANCE)
     direction = _correlation(_directions(*face.gradient, floor=4.0).ravel()[_OVAL], _DIRECTION)
     spread = float(np.var(face.luma, dtype=np.float64))
@@ -57,8 +63,10 @@ def measure(face: Planes) -> dict[str, float]:
 def _directions(
     dx: NDArray[np.generic], dy: NDArray[np.generic], *, floor: float
 ) -> NDArray[np.float32]:
-    """Returns (28,28) in -1..1: (|dy| - |dx|) / (|dy| + |dx| + floor) of the mean slopes in each
-    cell; edges that run across are positive."""
+    """Returns (28,28) in -1..1; edges that run across are positive.
+
+    (|dy| - |dx|) / (|dy| + |dx| + floor) of the mean slopes in each cell.
+    """
     x = cv2.resize(np.abs(dx), (CELLS, CELLS), interpolation=cv2.INTER_AREA).astype(np.float32)
     y = cv2.resize(np.abs(dy), (CELLS, CELLS), interpolation=cv2.INTER_AREA).astype(np.float32)
     return np.asarray((y - x) / (y + x + np.float32(floor)), np.float32)
@@ -66,6 +74,7 @@ def _directions(
 
 def _unit(values: NDArray[np.float32]) -> NDArray[np.float64]:
     centered = values.astype(np.float64) - values.mean(dtype=np.float64)
+    # A constant has no pattern: it becomes 0 instead of NaN.
     return centered / max(float(np.sqrt(centered @ centered)), 1e-12)
 
 

@@ -20,18 +20,31 @@ A factor is the product of its terms.
 
 
 def rises(x: NDArray[np.float64], half: float, width: float) -> NDArray[np.float64]:
-    """Returns 1 / (1 + exp(-(x - half) / width)): 0.5 at `half`, 0.95 three widths above it,
-    strictly increasing; NaN stays NaN.
+    """Returns 1 / (1 + exp(-(x - half) / width)), strictly increasing.
+
+    0.5 at `half`, 0.95 three widths above it; NaN stays NaN.
+
+    Args:
+        x: (N,) measure.
+        half: where half of the quality is lost.
+        width: how soft the step is.
 
     >>> rises(np.array([0.0, 3.0]), 0.0, 1.0).round(2).tolist()
     [0.5, 0.95]
     """
+    # Beyond 60 widths the step is 0 or 1 anyway, and exp does not overflow.
     return 1.0 / (1.0 + np.exp(-np.clip((x - half) / width, -60.0, 60.0)))
 
 
 def falls(x: NDArray[np.float64], half: float, width: float) -> NDArray[np.float64]:
-    """Returns 1 / (1 + exp((x - half) / width)): 0.5 at `half`, 0.95 three widths below it,
-    strictly decreasing; NaN stays NaN.
+    """Returns 1 / (1 + exp((x - half) / width)), strictly decreasing.
+
+    0.5 at `half`, 0.95 three widths below it; NaN stays NaN.
+
+    Args:
+        x: (N,) measure.
+        half: where half of the quality is lost.
+        width: how soft the step is.
 
     >>> falls(np.array([0.0, -3.0]), 0.0, 1.0).round(2).tolist()
     [0.5, 0.95]
@@ -41,6 +54,9 @@ def falls(x: NDArray[np.float64], half: float, width: float) -> NDArray[np.float
 
 def joined(terms: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:
     """Returns the product of the terms that are known, (N,); NaN where none is.
+
+    Args:
+        terms: (N,) each, at least one.
 
     >>> joined([np.array([0.5, np.nan]), np.array([np.nan, np.nan])]).tolist()
     [0.5, nan]

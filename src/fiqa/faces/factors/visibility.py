@@ -24,11 +24,14 @@ UNITS = {
 
 
 def noise_sigma(face: Planes) -> float:
-    """Returns the standard deviation of the noise in levels: the median absolute response of
-    Immerkaer's kernel, whose noise gain is 6, over .6745 * 6.
+    """Returns the standard deviation of the noise in levels.
 
+    It is the median absolute response of Immerkaer's kernel, whose noise gain is 6, over .6745 * 6.
     The median, not Immerkaer's mean: half of the pixels of a face are smooth, and edges are not
     noise. J. Immerkaer, "Fast noise variance estimation", 1996.
+
+    Args:
+        face: the face.
     """
     response = face.residual if not face.partial else face.residual[face.core]
     if response.size == 0:
@@ -40,20 +43,28 @@ def noise_sigma(face: Planes) -> float:
     place = int(np.searchsorted(counts, half))
     before = float(counts[place - 1]) if place else 0.0
     median = 0.5 * (place + (half - before) / max(float(counts[place]) - before, 1.0))
+    # 0.6745 is the median of |x| for a standard normal.
     return float(median) / (0.6745 * 6)
 
 
 _BINS = 4096
+"""Bins of half a level: the kernel answers with at most 8 x 255 levels."""
 
 
 def measure(face: Planes, noise: float) -> dict[str, float]:
-    """Returns the measures of UNITS that the pixels give; `eye_distance` comes with the face."""
+    """Returns the measures of UNITS that the pixels give; `eye_distance` comes with the face.
+
+    Args:
+        face: the face.
+        noise: as `noise_sigma` gives it.
+    """
     return {"noise_sigma": noise, "blockiness": _blockiness(face), "detail": _detail(face, noise)}
 
 
 def _blockiness(face: Planes) -> float:
-    """Returns mean |step| across the lines of the 8x8 grid over the mean of the steps just beside
-    them, both directions together.
+    """Returns the mean |step| across the lines of the 8x8 grid over that just beside them.
+
+    Both directions count together.
 
     Sees the grid of a crop that was saved itself; that of the source was warped when the face was
     aligned and shows as lost detail instead.
@@ -65,9 +76,9 @@ def _blockiness(face: Planes) -> float:
         cv2.reduce(across, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
         + cv2.reduce(down, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
     )
-    on = steps[_GRID].sum()
-    beside = (steps[_GRID - 1].sum() + steps[_GRID + 1].sum()) / 2
-    return float((on + _QUIET) / (beside + _QUIET))
+    on_grid = steps[_GRID].sum()
+    off_grid = (steps[_GRID - 1].sum() + steps[_GRID + 1].sum()) / 2
+    return float((on_grid + _QUIET) / (off_grid + _QUIET))
 
 
 _GRID = np.arange(7, SIZE - 2, 8)
@@ -90,8 +101,14 @@ def _energy(a: object, b: object) -> float:
 
 
 def terms(m: Measures) -> Terms:
-    """Returns the quality of each reason; the size is judged by the source's pixels, or where they
-    are unknown by the detail that is there."""
+    """Returns the quality of each reason.
+
+    The size is judged by the source's pixels, or where they are unknown by the detail that is
+    there.
+
+    Args:
+        m: the measures of UNITS.
+    """
     size = rises(np.log2(np.maximum(m["eye_distance"], 1.0)), np.log2(14.0), 0.25)
     detail = rises(m["detail"], -3.5, 0.35)
     return {

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fiqa
+from fiqa.data.folders import IMAGE_SUFFIXES
 from fiqa.data.guard import guard_outputs
 from fiqa.data.images import read_image
-from fiqa.data.manifest import IMAGE_SUFFIXES
 from fiqa.data.store import atomic_path, write_sidecar
 from fiqa.errors import ReadError
 from fiqa.evaluation.result import Evaluation, RecognizerResult, WorstPair

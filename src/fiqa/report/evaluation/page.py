@@ -31,7 +31,7 @@ figcaption{font-size:13px}
 .pair{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:12px;font-size:13.5px;overflow-wrap:anywhere}
 .pair div{display:flex;gap:8px;margin-bottom:8px}
 .pair img{width:calc(50% - 4px);max-width:112px;border-radius:6px}
-"""  # noqa: E501
+"""
 
 
 def evaluation_page(evaluation: Evaluation, plots: Sequence[Plot], *, version: str) -> str:

@@ -70,8 +70,10 @@ def _nothing_runs() -> Any:
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_plain_data_round_trips(protocol: int) -> None:
     value = {
-        "none": None, "yes": True, "no": False, "int": [0, 255, 256, 65536, -1, -(2**40), 2**62], "float": [0.5, -1e300],
-        "bytes": [b"", b"\xff\x00'\"\\\n", b"x" * 300], "text": ["", "é\n\\u", "y" * 300], "tuples": [(), (1,), (1, 2), (1, 2, 3), (1, 2, 3, 4)],
+        "none": None, "yes": True, "no": False, "float": [0.5, -1e300],
+        "int": [0, 255, 256, 65536, -1, -(2**40), 2**62],
+        "bytes": [b"", b"\xff\x00'\"\\\n", b"x" * 300], "text": ["", "é\n\\u", "y" * 300],
+        "tuples": [(), (1,), (1, 2), (1, 2, 3), (1, 2, 3, 4)],
         "nested": [{"a": [{}]}], "empty": [[]],
     }  # fmt: skip
     assert load(pickle.dumps(value, protocol=protocol)) == value
