@@ -40,6 +40,7 @@ __all__ = [
     "UnsafeFileError",
     "WeightsError",
     "WorkerError",
+    "WriteError",
 ]
 
 

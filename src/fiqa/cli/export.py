@@ -100,9 +100,12 @@ def command(
 
 def _lines(done: Exported) -> list[str]:
     report = done.report
+    small = report.get("bytes_int8")
+    size = f"{report['bytes'] / 1e6:.2f} MB in fp32"
     lines = [
-        f"{done.path}: {report['bytes'] / 1e6:.2f} MB in fp32, {report['crops']} held-out crops,"
-        f" largest difference from torch {report['parity']:.2g}"
+        f"{done.path}: {f'{small / 1e6:.2f} MB in int8 ({size})' if small else size},"
+        f" {report['crops']} held-out crops, largest difference of fp32 from torch"
+        f" {report['parity']:.2g}"
     ]
     lines += _spread(done)
     if "gate" in report:
@@ -113,8 +116,7 @@ def _lines(done: Exported) -> list[str]:
             else f"{gate['area_int8']:.4f} against {gate['area_fp32']:.4f}"
         )
         lines.append(
-            f"int8: {report['bytes_int8'] / 1e6:.2f} MB, Spearman against fp32"
-            f" {gate['spearman']:.4f}, spread {gate['spread']:+.1%}, area under the discard curve"
+            f"int8: Spearman against fp32 {gate['spearman']:.4f}, spread {gate['spread']:+.1%}, area under the discard curve"
             f" {area}"
         )
     lines += ["", f"{'model':<12}{'pixels':>7}{'threads':>9}{'p50 ms':>9}{'p95 ms':>9}"]

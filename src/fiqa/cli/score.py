@@ -53,6 +53,13 @@ def command(
     explain: Annotated[
         bool, typer.Option("--explain", help="Add the six factors and the reasons.")
     ] = False,
+    explain_by: Annotated[
+        Literal["model", "measures"] | None,
+        typer.Option(
+            "--explain-by",
+            help="Whose factors and reasons: the model's own, or the analytic measures'.",
+        ),
+    ] = None,
     out: options.Output = None,
     html: Annotated[
         str | None,
@@ -92,7 +99,7 @@ def command(
         aligned=aligned,
         detector=detector,
         faces=faces,
-        explain=explain or html is not None,
+        explain=explain_by or explain or html is not None,
         weights=weights,
         limits=options.limits(max_pixels, max_bytes),
         workers=workers,
@@ -100,7 +107,8 @@ def command(
     )
     run.guard(out, html)
     if out is None:
-        rows, summary = _to_stdout(run, format_, explain, quiet, keep=html is not None)
+        shown = explain or explain_by is not None
+        rows, summary = _to_stdout(run, format_, shown, quiet, keep=html is not None)
     else:
         rows, summary = _to_file(run, out, force, quiet, keep=html is not None)
     if html is not None:

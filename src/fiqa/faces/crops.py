@@ -7,7 +7,6 @@ What scores, embeds, labels or shows crops reads them here, so that all of them 
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -21,7 +20,8 @@ from fiqa.data import columns
 from fiqa.data.images import Image, Limits, read_image
 from fiqa.data.manifest import find
 from fiqa.data.store import file_state, hash_rows
-from fiqa.errors import ReadError
+from fiqa.errors import InputError, ReadError
+from fiqa.failures import failed
 from fiqa.functional.crops import ALIGNED_SIZE, resized
 from fiqa.runtime.inputs import as_faces
 from fiqa.types import Faces, Manifest
@@ -45,7 +45,6 @@ SMALLEST_CROP = 26
 (fiqa.faces.detection.MIN_EYE_DISTANCE)."""
 
 _SHA256 = 64
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -116,12 +115,18 @@ class CropTable:
     crops: Crops | None = None
 
     @classmethod
-    def of(cls, source: Any, limits: Limits) -> CropTable:
-        """Returns the rows of a source as `embed` takes it."""
+    def of(cls, source: Any, limits: Limits, *, color: str = "RGB") -> CropTable:
+        """Returns the rows of a source as `embed` takes it; `color` is the order of an array's
+        channels, RGB or BGR.
+
+        Raises: as embed.
+        """
         if isinstance(source, tuple) and len(source) == 2 and isinstance(source[1], np.ndarray):
-            crops = as_faces(source[1]).crops
+            crops = as_faces(source[1], color=color).crops
             names = checks.ids(source[0], "ids", length=len(crops))
             return cls(Manifest(names, names), limits, crops)
+        if color != "RGB":
+            raise InputError(f"color is for arrays; files say theirs, got color={color!r}.")
         return cls(source if isinstance(source, Manifest) else find(source), limits)
 
     def __len__(self) -> int:
@@ -144,8 +149,8 @@ class CropTable:
             pixels = read_row(path, source.sha256, limits=self.limits).pixels
         except ReadError as error:
             return error.status, None
-        except Exception:  # noqa: BLE001 - whatever one image does to a decoder, the others still get their vectors
-            _log.warning("%r failed", path, exc_info=True)
+        except Exception as error:  # noqa: BLE001 - whatever one image does to a decoder, the others still get their vectors
+            failed(path, error)
             return "failed", None
         height, width = pixels.shape[:2]
         return (

@@ -27,7 +27,7 @@ from fiqa.errors import InputError, WeightsError
 from fiqa.functional.batches import batches
 from fiqa.nets.catalog import BACKBONES, backbone, load_weights
 from fiqa.runtime.cards import ModelCard, ModelInput, card_path, parse_card, read_card, write_card
-from fiqa.runtime.describe import Described, triple
+from fiqa.runtime.describe import Described, prove, triple
 from fiqa.runtime.preprocess import prepare, resized
 from fiqa.types import FloatArray
 
@@ -150,16 +150,16 @@ def open_recognizer(path: str | os.PathLike[str], *, device: str = "cpu") -> Tor
 def describe_weights(
     model: str | os.PathLike[str], given: Described, *, replace: bool = False
 ) -> Path:
-    """Writes the card of a file of torch weights beside it, proves that they fit the backbone it
-    names, and returns the card's path.
+    """Writes the card of a file of torch weights beside it and returns the card's path, after they
+    were loaded into the backbone it names and run; see fiqa.runtime.describe.prove.
 
     Args:
         model: .pt, .pth or .safetensors.
         given: of kind recognizer, with `backbone` and `embedding`.
         replace: overwrite a card that is there.
 
-    Raises: as open_recognizer, and InputError when a card is there, or the kind, backbone or
-    embedding was not given as it must be.
+    Raises: as open_recognizer and prove, and InputError when a card is there, or the kind,
+    backbone, embedding or size was not given as it must be.
     """
     file, path = Path(model), card_path(model)
     if path.exists() and not replace:
@@ -168,7 +168,14 @@ def describe_weights(
         raise WeightsError(f"Weights must be a file, and there is none at {str(file)!r}.")
     guard_outputs([path], file, own=False)
     card = parse_card(_fields(file, given), "the new card")
-    _built(file, card, "cpu")
+    built = _built(file, card, "cpu")
+    try:
+        prove(lambda crops: {"embedding": built.embed(crops)}, card.input.size, file)
+    except RuntimeError as error:  # of torch, of an input that the network does not take
+        raise InputError(
+            f"{card.backbone} must take crops of {card.input.size} pixels, it does not: {error}.",
+            hint="--size",
+        ) from error
     return write_card(card, path)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fiqa.data.images import Limits
 from fiqa.data.tables import frame_of, read_table
 from fiqa.progress import Progress, counted, teller
+from fiqa.scoring.rows import Explain
 from fiqa.scoring.run import Paths, plan, write_scores
 from fiqa.scoring.sheet import write_sheet
 from fiqa.types import PathLike
@@ -28,7 +29,7 @@ def score(
     aligned: bool = False,
     detector: str = "auto",
     faces: str = "largest",
-    explain: bool = False,
+    explain: Explain = False,
     weights: str | None = None,
     limits: Limits | None = None,
     workers: int | None = None,
@@ -56,7 +57,8 @@ def score(
         detector: auto, yunet, dlib, or none (the same as `aligned`).
         faces: which faces of an image count: largest, all, or one (more than one is a failure).
         explain: fill `factors` (0..1, null where not measurable), `measures` (in units) and
-            `reasons`; otherwise they are null.
+            `reasons`; otherwise they are null. True or "model" takes those of the method, and warns
+            once where it has none; "measures" those of the analytic measures, whatever the method.
         weights: path of the detector's model file.
         limits: what an image may cost.
         workers: processes, at least 1; None is one per core. The result is the same.

@@ -447,7 +447,7 @@ def test_a_run_that_stopped_goes_on_where_it_was_and_ends_the_same(scorer, tmp_p
 def test_the_settings_travel_to_a_process_and_what_was_loaded_stays(scorer):
     import pickle
 
-    how = FaceScoring(None, True, "auto", "largest", False, None, Limits())
+    how = FaceScoring(None, True, "auto", "largest", "", None, Limits())
     assert how.scorer is scorer
     copy = pickle.loads(pickle.dumps(how))
     assert copy == how
