@@ -101,7 +101,7 @@ class LightQNet(Scorer):
                     " a card"
                 ),
             )
-        self.path = file
+        self._made = (os.path.abspath(file),)
         self.name = f"lightqnet-{PUBLISHED[self.version]}"
         import cv2
 
@@ -109,7 +109,7 @@ class LightQNet(Scorer):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy reads the file again: the network of OpenCV does not travel."""
-        return type(self), (os.path.abspath(self.path),)
+        return type(self), self._made
 
     def score(
         self, crops: NDArray[np.uint8] | Faces, *, color: str = "RGB", resize: bool = False

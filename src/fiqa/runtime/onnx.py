@@ -161,11 +161,11 @@ class OnnxModel:
         for output in self.card.outputs:
             checks.choice(output.name, f"output of {self.path.name}", names)
         self._outputs = [output for output in self.card.outputs if output.role != "other"]
-        self._threads = threads
+        self._made = (os.path.abspath(self.path), self.card, threads)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy opens the file again, here or in another process: native objects do not travel."""
-        return _reopened, (os.path.abspath(self.path), self.card, self._threads)
+        return _reopened, self._made
 
     def _checked_input(self) -> tuple[str, int | None]:
         """Returns the input's name and its batch size, None when any will do."""
@@ -233,11 +233,11 @@ class OnnxModel:
         width = widths.get(output.role, self.card.embedding_dim or rows.size // count)
         kept = rows.ndim > 0 and len(rows) == count
         squeezed = count == 1 and rows.squeeze().ndim <= 1
-        if rows.dtype.kind in "fiub" and rows.size == count * width and (kept or squeezed):
+        if rows.size == count * width and (kept or squeezed):
             return rows.reshape(count, width).astype(np.float32, copy=False)
         raise ContentShapeError(
             f"output {output.name!r} of {self.path.name} must have shape ({count}, {width}), got"
-            f" {rows.shape}{'' if rows.dtype.kind in 'fiub' else f' of {rows.dtype}'}.",
+            f" {rows.shape}.",
             hint=(
                 f"a {output.role} output has one row per crop, here of {width}; let its card name"
                 " another output (fiqa weights card --output), or export the model again"

@@ -150,6 +150,60 @@ def test_ctrl_c_in_a_real_process():
     assert (process.returncode, err) == (130, "interrupted\n")
 
 
+def in_shell(words: str) -> subprocess.CompletedProcess[str]:
+    """The command line as a shell runs it, its redirections too."""
+    return subprocess.run(
+        ["bash", "-c", f'exec "{sys.executable}" -m fiqa {words}'],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+CLOSED = "error: fiqa must have a standard output, and it is closed.\n\nhint: >/dev/null\n"
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, "--help", "--version", ""])
+def test_a_closed_standard_output_is_a_clear_error_of_every_command(name, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["fiqa", name, "nothing.jpg"])
+    monkeypatch.setattr(sys, "stdout", None)
+    with pytest.raises(SystemExit) as caught:
+        fiqa.cli.main()
+    assert caught.value.code == 1
+    assert capsys.readouterr().err == CLOSED
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ("methods >&-", 1, CLOSED),
+        ("score nothing.jpg --aligned <&- >&-", 1, CLOSED),
+        ("methods >&- 2>&-", 1, ""),
+        ("--help >/dev/full", 1, "error: [Errno 28] No space left on device\n"),
+        ("methods >/dev/full", 1, "error: [Errno 28] No space left on device\n"),
+        ("methods <&- 2>&-", 0, ""),
+    ],
+)
+def test_streams_that_are_closed_or_full(words, code, said):
+    done = in_shell(words)
+    assert (done.returncode, done.stderr) == (code, said)
+    assert bool(done.stdout) == (code == 0)
+
+
+def test_no_file_gets_the_number_of_a_closed_stream():
+    code = (
+        "import os\nfrom fiqa.cli import _hold_streams\n_hold_streams()\n"
+        "print(os.open(os.devnull, os.O_RDONLY) > 2)"
+    )
+    done = subprocess.run(
+        ["bash", "-c", f"exec '{sys.executable}' -c '{code}' <&- 2>&-"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout == "True\n"
+
+
 def test_a_closed_pipe_is_quiet():
     command = f"{sys.executable} -m fiqa --help | true"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
