@@ -178,7 +178,8 @@ def _collect(
         worker.send([item])
         try:
             results.extend(worker.receive())
-        except WorkerError:
+        except WorkerError as error:
+            worker.failures.add(str(getattr(item, "path", item)), error)
             results.append(died(item))
             worker = _replace(worker, function)
     return results, worker

@@ -240,9 +240,12 @@ class FaceScoring:
                     self._fill(scorer, [row], [face])
                 return
             failed(rows[0]["path"], error)
-            numbers = [{"status": "failed"}]
+            rows[0]["status"] = "failed"
+            return
         for row, filled in zip(rows, numbers, strict=True):
             row.update(filled)
+            if "raw" not in filled:
+                failed(row["path"], ArithmeticError("the score is not a finite number"))
 
     def _assessed(self, scorer: Scorer, faces: Faces) -> tuple[FloatArray, Factors | None]:
         if self.explain == "model":

@@ -131,9 +131,11 @@ def test_reads_ahead_no_further_than_the_window(functions):
     results.close()
 
 
-def test_an_item_that_kills_its_process_is_one_failed_result(functions):
+def test_an_item_that_kills_its_process_is_one_failed_result(functions, caplog):
     got = list(map_batches(functions.deadly, range(40), died=lambda i: -i, workers=2, batch=8))
     assert got == [-i if i in (5, 17, 18) else 10 * i for i in range(40)]
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told.startswith("3 failed with WorkerError: A worker process ended without an answer")
 
 
 def test_an_error_of_the_function_reaches_the_caller_whole(functions):

@@ -384,7 +384,8 @@ def test_what_breaks_a_detector_or_scorer_is_one_failed_row(scorer, tmp_path, ca
     rows = run(tmp_path / "crops", aligned=True)
     assert [row["status"] for row in rows] == ["ok", "failed", "failed", "ok"]
     assert [row["uqs"] for row in rows] == [1, None, None, 99]
-    assert "a red corner" in caplog.text
+    assert "1 failed with ValueError: a red corner" in caplog.text
+    assert "1 failed with ArithmeticError: the score is not a finite number" in caplog.text
 
 
 def test_many_failures_of_one_kind_are_one_warning_with_a_count(scorer, tmp_path, caplog):
