@@ -18,59 +18,64 @@ if TYPE_CHECKING:
     from fiqa.scoring.rows import Row
     from fiqa.scoring.run import Scoring, Summary
 
+Aligned = Annotated[
+    bool,
+    typer.Option(
+        "--aligned", help="The images are aligned crops; other sizes than 112 are resized."
+    ),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model", metavar="NAME|FILE", help="A method's name, or an .onnx file with a card."
+    ),
+]
+Recognizer = Annotated[
+    str | None,
+    typer.Option(
+        "--recognizer",
+        metavar="FILE",
+        help="Of a method that asks one: .onnx or torch weights, with a card.",
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="A setting of the method; again for more."),
+]
+Explain = Annotated[bool, typer.Option("--explain", help="Add the six factors and the reasons.")]
+ExplainBy = Annotated[
+    Literal["model", "measures"] | None,
+    typer.Option(
+        "--explain-by",
+        help="Whose factors and reasons: the model's own, or the analytic measures'.",
+    ),
+]
+Html = Annotated[
+    str | None,
+    typer.Option(
+        "--html", metavar="FILE", help="Write a contact sheet: crops, scores, what to do."
+    ),
+]
+Format = Annotated[
+    Literal["csv", "jsonl"],
+    typer.Option("--format", help="Form of the rows on stdout, without -o."),
+]
+
 
 def command(
     paths: options.Paths,
-    aligned: Annotated[
-        bool,
-        typer.Option(
-            "--aligned", help="The images are aligned crops; other sizes than 112 are resized."
-        ),
-    ] = False,
+    aligned: Aligned = False,
     detector: options.Detector = "auto",
     faces: options.FacesPolicy = "largest",
     orientation: options.Orientation = "exif",
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model", metavar="NAME|FILE", help="A method's name, or an .onnx file with a card."
-        ),
-    ] = None,
-    recognizer: Annotated[
-        str | None,
-        typer.Option(
-            "--recognizer",
-            metavar="FILE",
-            help="Of a method that asks one: .onnx or torch weights, with a card.",
-        ),
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="NAME=VALUE", help="A setting of the method; again for more."
-        ),
-    ] = None,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Add the six factors and the reasons.")
-    ] = False,
-    explain_by: Annotated[
-        Literal["model", "measures"] | None,
-        typer.Option(
-            "--explain-by",
-            help="Whose factors and reasons: the model's own, or the analytic measures'.",
-        ),
-    ] = None,
+    model: Model = None,
+    recognizer: Recognizer = None,
+    settings: Settings = None,
+    explain: Explain = False,
+    explain_by: ExplainBy = None,
     out: options.Output = None,
-    html: Annotated[
-        str | None,
-        typer.Option(
-            "--html", metavar="FILE", help="Write a contact sheet: crops, scores, what to do."
-        ),
-    ] = None,
-    format_: Annotated[
-        Literal["csv", "jsonl"],
-        typer.Option("--format", help="Form of the rows on stdout, without -o."),
-    ] = "csv",
+    html: Html = None,
+    format_: Format = "csv",
     workers: options.Workers = None,
     weights: options.Weights = None,
     max_pixels: options.MaxPixels = None,
@@ -84,8 +89,8 @@ def command(
     a status and no numbers. Exit code 3 means that some rows failed.
 
     Example:
-      fiqa score photos/ --explain -o scores.parquet --html sheet.html fiqa score crops/ --aligned
-      --model grafiqs --recognizer recognizer.pt -o grafiqs.parquet
+      fiqa score photos/ --explain -o scores.parquet --html sheet.html
+      fiqa score crops/ --aligned --model grafiqs --recognizer recognizer.pt -o grafiqs.parquet
     """
     from fiqa.scoring.run import plan
 

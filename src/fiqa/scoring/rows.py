@@ -41,7 +41,21 @@ EXPLAINERS = ("model", "measures")
 
 def blank_row(source: Source, status: str) -> Row:
     """Returns the row of an image that has no numbers (yet): every column of the table of scores,
-    in order."""
+    in order.
+
+    Returns:
+        id, path, face_index, sha256: which face of which file.
+        status, reasons: of fiqa.vocabulary.
+        raw: the method's own number, higher is better.
+        score, uqs, level: the calibrated one, in 0..1, in 0..100, in words.
+        factors, measures: in 0..1, and in units.
+        bbox, landmarks: x, y, width, height, and ten numbers, in pixels of the upright image.
+        detector: that found the face, None for crops.
+        turn: degrees clockwise by which the photograph was turned beyond its EXIF, None for crops.
+        notes: what was converted or guessed, `;` between codes of fiqa.vocabulary.NOTES.
+        identity, track, frame, split: of the manifest, and which frame of the file was read.
+        model, model_sha256, preprocess: what computed it.
+    """
     return {
         "id": source.id,
         "path": source.path,
