@@ -4,16 +4,16 @@
     ├── InputError (ValueError)          a value breaks what the caller promised
     │   ├── ShapeError                   an array has another shape or dtype than it must
     │   └── UnknownNameError             a name that is in no table; carries the closest match
-    ├── ReadError (OSError)              a file cannot be read; `status` says why (see fiqa.vocabulary)
-    │   ├── UnsafeFileError              a file that could run code or exhaust memory, refused before it does
-    │   ├── ContentError (InputError)    a file that can be read and holds what it must not, or lacks what it must have
+    ├── ReadError (OSError)              a file cannot be read; `status` (fiqa.vocabulary) says why
+    │   ├── UnsafeFileError              a file that could run code or exhaust memory
+    │   ├── ContentError (InputError)    a file that holds what it must not, or lacks what it must
     │   │   ├── ContentShapeError (ShapeError)
     │   │   └── ContentNameError (UnknownNameError)
-    │   └── WeightsError                 a model file is absent, cannot be loaded, or is not the one its card describes
-    ├── WriteError (OSError)             a file cannot be written (disk full, permission); nothing is left behind
+    │   └── WeightsError                 a model file is absent, broken, or not that of its card
+    ├── WriteError (OSError)             a file cannot be written; nothing is left behind
     ├── DetectorError (RuntimeError)     no face detector can be used as asked
     ├── EvidenceError (ValueError)       the data cannot support the number that was asked for
-    ├── WorkerError (RuntimeError)       a worker process ended without an answer: a crash in native code, or killed for its memory
+    ├── WorkerError (RuntimeError)       a worker process ended without an answer
     └── MissingExtraError (ImportError)  an optional dependency is not installed
 
 An error says what must hold, what was given and, where there is one, a remedy on a line that starts

@@ -120,8 +120,8 @@ def _lines(done: Exported) -> list[str]:
             else f"{gate['area_int8']:.4f} against {gate['area_fp32']:.4f}"
         )
         lines.append(
-            f"int8: Spearman against fp32 {gate['spearman']:.4f}, spread {gate['spread']:+.1%}, area"
-            f" under the discard curve {area}"
+            f"int8: Spearman against fp32 {gate['spearman']:.4f}, spread {gate['spread']:+.1%},"
+            f" area under the discard curve {area}"
         )
     lines += ["", f"{'model':<12}{'pixels':>7}{'threads':>9}{'p50 ms':>9}{'p95 ms':>9}"]
     lines += [

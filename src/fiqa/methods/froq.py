@@ -1,7 +1,8 @@
 """FROQ: how strongly chosen layers inside a recognizer answer to a face; a few faces that were
 scored before say which layers, and in which direction.
 
-    [1] Babnik, Jain, Peer, Struc: FROQ: Observing Face Recognition Models for Efficient Quality Assessment, IJCB 2025.
+    [1] Babnik, Jain, Peer, Struc: FROQ: Observing Face Recognition Models for Efficient Quality
+        Assessment, IJCB 2025.
 
 The idea is the paper's: intermediate activations as quality, found by a calibration on
 pseudo-labels, without training. Ours are: the statistic (length of the layer's output), the search

@@ -1,7 +1,8 @@
 """GraFIQs: how strongly a face's activations would have to change to look like those the recognizer
 was trained on.
 
-    [1] Kolf, Damer, Boutros: GraFIQs: Face Image Quality Assessment Using Gradient Magnitudes, CVPR Workshops 2024.
+    [1] Kolf, Damer, Boutros: GraFIQs: Face Image Quality Assessment Using Gradient Magnitudes,
+        CVPR Workshops 2024.
 
 Every BatchNorm2d layer remembers the mean and variance that its channels had in training. The
 distance of one face's own statistics from them is a loss; the size of its gradient says how far the

@@ -65,7 +65,8 @@ def embedding_norm(embeddings: Embeddings, *, name: str | None = None) -> Qualit
         InputError: every norm is the same, as of vectors that were stored after normalizing.
 
     >>> import numpy as np
-    >>> vectors = Embeddings(np.array(["a", "b"]), np.eye(2, dtype=np.float32), np.float32([9, 12]), "r")
+    >>> units, lengths = np.eye(2, dtype=np.float32), np.float32([9, 12])
+    >>> vectors = Embeddings(np.array(["a", "b"]), units, lengths, "r")
     >>> quality = embedding_norm(vectors)
     >>> quality.method, quality.value.tolist()
     ('norm of r', [9.0, 12.0])

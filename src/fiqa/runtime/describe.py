@@ -103,7 +103,8 @@ def prove(outputs: Outputs, side: int, file: Path) -> None:
         lost = int(np.count_nonzero(~np.isfinite(values).all(axis=1)))
         if lost:
             raise InputError(
-                f"The {role} of {file} must be finite, for {lost} of {_CROPS} drawn crops it is not.",
+                f"The {role} of {file} must be finite, for {lost} of {_CROPS} drawn crops it is"
+                " not.",
                 hint="check scale, mean and std: they decide what the network sees",
             )
     for start, stop in ((0, 1), (1, 2), (0, 2)):
