@@ -96,14 +96,14 @@ def command(
     force: options.Force = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Prove a score: error-versus-discard curves of many qualities under many recognizers.
+    r"""Prove a score: error-versus-discard curves of many qualities under many recognizers.
 
     Rows are joined by id. Every curve stands beside those of a random quality and of an oracle, and
     every number beside its protocol and counts.
 
     Example:
-      fiqa evaluate --quality scores.parquet --quality norm --embeddings emb.npz --fmr 1e-3 -o
-      report/
+      fiqa evaluate --quality scores.parquet --quality norm --embeddings emb.npz --fmr 1e-3 \
+        -o report/
     """
     from fiqa.cli.reports import show
     from fiqa.errors import InputError

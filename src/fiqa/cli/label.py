@@ -77,16 +77,16 @@ def command(
     force: options.Force = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Make quality labels without people.
+    r"""Make quality labels without people.
 
     Inputs are joined by id. A face without a label keeps its row, with a status that says why, and
     the exit code is 3. Beside the table stands its sidecar: hashes of the inputs, arguments, seed,
     models, versions, and what the run found.
 
     Example:
-      fiqa label cr_fiqa --faces faces.parquet --embeddings emb.npz -o labels.parquet fiqa label
-      label_optimization --embeddings emb.npz --prior labels.parquet --set clusters=20 -o
-      better.parquet
+      fiqa label cr_fiqa --faces faces.parquet --embeddings emb.npz -o labels.parquet
+      fiqa label label_optimization --embeddings emb.npz --prior labels.parquet \
+        --set clusters=20 -o better.parquet
     """
     from fiqa.labeling.run import label_rows
 

@@ -68,16 +68,16 @@ def command(
     force: options.Force = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Make the tables of a paper from your own qualities and recognizers.
+    r"""Make the tables of a paper from your own qualities and recognizers.
 
     dms: DmsFIQA's agreement with labels, spread, and verification under filtering. clib:
     CLIB-FIQA's areas, methods by data sets. label-opt: what optimizing labels changes; qualities
     are named METHOD.baseline, METHOD.optimized and, for the ablation, METHOD.prior.
 
     Example:
-      fiqa tables dms --quality scores.parquet --embeddings emb.npz --faces faces.parquet --target
-      labels.parquet -o tables/ fiqa tables clib --data-set data/lfw --data-set data/cplfw -o
-      tables/
+      fiqa tables dms --quality scores.parquet --embeddings emb.npz --faces faces.parquet \
+        --target labels.parquet -o tables/
+      fiqa tables clib --data-set data/lfw --data-set data/cplfw -o tables/
     """
     from fiqa.cli.reports import show
     from fiqa.evaluation.request import Request

@@ -35,6 +35,9 @@ def test_every_command_is_documented_and_its_help_ends_with_an_example(name):
         assert mark, f"the help of {' '.join(path)} has no example"
         assert all(line.startswith("    ") for line in example.splitlines() if line)
         assert f"fiqa {' '.join(path)}" in example
+        for command in example.replace("\\\n", "").strip().splitlines():
+            assert command.strip().startswith("fiqa "), "a command stands on lines of its own"
+            assert " fiqa " not in command.strip()
         assert "Options:" in before
         for line in before.splitlines():
             assert not line.rstrip().endswith(("TEXT", "INTEGER")), (
