@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+import fiqa
 from fiqa.cli import COMMANDS, build
+from fiqa.functional.calibration import LEVEL_CUTS
+from fiqa.vocabulary import LEVELS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -59,6 +62,30 @@ def test_links_lead_somewhere(page):
         if target.startswith(("http:", "https:")) or GENERATED.match(target):
             continue
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_page_and_recipe_that_the_code_cites_is_there():
+    cited = re.compile(r"(?<![\w/.-])(?:docs|recipes|benchmarks|examples|tests)/[\w./-]*\w\.\w+")
+    found = [
+        (file.name, name)
+        for file in (ROOT / "src").rglob("*.py")
+        for name in cited.findall(file.read_text(encoding="utf-8"))
+        if "NAME" not in name
+    ]
+    assert ("analytic.py", "docs/concepts/factors.md") in found
+    assert [(where, name) for where, name in found if not (ROOT / name).is_file()] == []
+
+
+def test_the_level_words_of_the_page_are_those_of_every_exported_card():
+    text = " ".join((ROOT / "docs/concepts/scores.md").read_text(encoding="utf-8").split())
+    low, high = f"{LEVEL_CUTS[0]:g}", f"{LEVEL_CUTS[-1]:g}"
+    words = f"{LEVELS[0]} below {low}, {', '.join(LEVELS[1:-1])}, {LEVELS[-1]} from {high}."
+    assert f"the same for every model that `fiqa export` writes: {words}" in text
+    assert fiqa.load().calibration.level_cuts == LEVEL_CUTS
+    own = [
+        f.name for f in (ROOT / "src/fiqa/methods").rglob("*.py") if "level_cuts=" in f.read_text()
+    ]
+    assert own == ["convert.py"], "the page names CLIB-FIQA as the only one with cuts of its own"
 
 
 def test_the_output_in_the_readme_is_what_the_command_prints(photo_folder, monkeypatch):

@@ -122,6 +122,33 @@ def tiny_quality(tmp_path: Path) -> Maker:
     return make
 
 
+@pytest.fixture
+def tiny_shaped(tmp_path: Path) -> Maker:
+    """Makes a quality model with a card of given nodes, each (op, inputs, outputs, attributes),
+    that lead from "m", the mean of each channel (N,3), to "q"; whose shape the file leaves open
+    unless `shape` says it. `weights` are more constants."""
+
+    def make(
+        *nodes: tuple[str, list[str], list[str], dict[str, Any]],
+        shape: list[int | str] | None = None,
+        weights: dict[str, np.ndarray] | None = None,
+        name: str = "shaped",
+        batch: int | str = "N",
+        **changes: Any,
+    ) -> Path:
+        from onnx import helper
+
+        path = tmp_path / f"{name}.onnx"
+        mean = helper.make_node("ReduceMean", ["x"], ["m"], axes=[2, 3], keepdims=0)
+        rest = [helper.make_node(op, given, made, **more) for op, given, made, more in nodes]
+        constants = {"one": np.array([1]), "two": np.array([2]), "zero": np.array([0])}
+        _save(path, [mean, *rest], [("q", shape)], constants | (weights or {}), batch, 112)
+        _card(path, "quality", (ModelOutput(name="q", role="quality"),), 112, changes)
+        return path
+
+    return make
+
+
 @pytest.fixture(scope="session")
 def shrink() -> Callable[[pytest.MonkeyPatch], None]:
     """Makes mobilenet_v3_small three blocks deep instead of eleven, in this process and until the

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 
@@ -45,6 +46,16 @@ def test_a_log_gets_a_line_every_few_seconds_and_nothing_of_short_work(clock):
     short = io.StringIO()
     run(Reporter(short), clock, [20, 21, 22])
     assert short.getvalue() == ""
+
+
+@pytest.mark.parametrize("kind", [io.StringIO, Terminal])
+@pytest.mark.parametrize("total", [1, 2, 3])
+@pytest.mark.parametrize("gap", [0, 1e-9, 30, 3000])
+def test_slow_work_is_never_told_as_a_standstill(clock, kind, total, gap):
+    stream = kind()
+    run(Reporter(stream, every=0.0), clock, [gap * (i + 1) for i in range(total)])
+    assert not re.search(r"\b0 per second", stream.getvalue())
+    assert f"{total} of {total}" not in stream.getvalue()
 
 
 def test_the_pace_counts_from_where_the_stage_began(clock):

@@ -3,7 +3,6 @@ what every worker process of `align` runs."""
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from fiqa.faces.crops import read_row
 from fiqa.faces.detection import POLICIES, Detection, Detector
 from fiqa.faces.detectors import NAMES, detector
 from fiqa.faces.turns import ORIENTATIONS, view
+from fiqa.failures import failed
 from fiqa.types import Faces
 
 __all__ = ["FORMATS", "FaceAligning", "Job", "Row", "blank_row"]
@@ -25,8 +25,6 @@ __all__ = ["FORMATS", "FaceAligning", "Job", "Row", "blank_row"]
 Row = dict[str, Any]
 FORMATS = ("png", "jpg")
 """What crops are written as."""
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -143,8 +141,8 @@ class FaceAligning:
         except WriteError:
             raise
         # whatever one image does to a decoder or detector, the others are still aligned
-        except Exception:  # noqa: BLE001
-            _log.warning("%r failed", job.path, exc_info=True)
+        except Exception as error:  # noqa: BLE001
+            failed(job.path, error)
             return [blank_row(job, "failed")]
 
     def _aligned(self, job: Job, image: Image) -> list[Row]:

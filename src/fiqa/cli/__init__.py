@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import sys
 import traceback
 from typing import Annotated, Any
@@ -20,6 +21,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from fiqa.cli.options import FATAL
 from fiqa.errors import FiqaError, InputError
 from fiqa.privacy import keep_plots_home
 
@@ -140,5 +142,25 @@ def _stub() -> None:
 
 def main() -> None:
     """Runs the command line and exits with its code."""
+    _hold_streams()
+    if sys.stdout is None:
+        typer.echo(
+            "error: fiqa must have a standard output, and it is closed.\n\nhint: >/dev/null",
+            err=True,
+        )
+        sys.exit(FATAL)
     keep_plots_home()
-    typer.main.get_command(build())(prog_name="fiqa")
+    try:
+        typer.main.get_command(build())(prog_name="fiqa")
+    except OSError as error:  # help and version are printed before any command is invoked
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(FATAL)
+
+
+def _hold_streams() -> None:
+    """Holds the descriptors of standard streams that are closed: the next files that are opened
+    would have their numbers, and get what libraries print."""
+    handle = os.open(os.devnull, os.O_RDWR)
+    while handle <= 2:
+        handle = os.open(os.devnull, os.O_RDWR)
+    os.close(handle)

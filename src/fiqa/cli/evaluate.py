@@ -96,7 +96,7 @@ def command(
     force: options.Force = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Prove a score: error-versus-discard curves of many qualities under many recognizers.
+    r"""Prove a score: error-versus-discard curves of many qualities under many recognizers.
 
     Rows are joined by id. Every curve stands beside those of a random quality and of an oracle, and
     every number beside its protocol and counts.

@@ -11,6 +11,22 @@ from fiqa.cli.options import OK, Force, Quiet
 if TYPE_CHECKING:
     from fiqa.verbs.export import Exported
 
+MaxArea = Annotated[
+    float,
+    typer.Option(
+        "--max-area", metavar="X", help="Gate: area under the discard curve above that of fp32."
+    ),
+]
+
+Embeddings = Annotated[
+    str | None,
+    typer.Option(
+        "--embeddings",
+        metavar="FILE",
+        help="Gate: vectors of the run's images, for its discard curve.",
+    ),
+]
+
 
 def command(
     run: Annotated[
@@ -32,20 +48,8 @@ def command(
             "--max-spread", metavar="X", help="Gate: relative change of the standard deviation."
         ),
     ] = 0.1,
-    max_area: Annotated[
-        float,
-        typer.Option(
-            "--max-area", metavar="X", help="Gate: area under the discard curve above that of fp32."
-        ),
-    ] = 0.02,
-    embeddings: Annotated[
-        str | None,
-        typer.Option(
-            "--embeddings",
-            metavar="FILE",
-            help="Gate: vectors of the run's images, for its discard curve.",
-        ),
-    ] = None,
+    max_area: MaxArea = 0.02,
+    embeddings: Embeddings = None,
     metric: Annotated[
         str | None,
         typer.Option("--metric", metavar="NAME", help="Which kept weights; the recipe's first."),
@@ -101,9 +105,12 @@ def command(
 
 def _lines(done: Exported) -> list[str]:
     report = done.report
+    small = report.get("bytes_int8")
+    size = f"{report['bytes'] / 1e6:.2f} MB in fp32"
     lines = [
-        f"{done.path}: {report['bytes'] / 1e6:.2f} MB in fp32, {report['crops']} held-out crops,"
-        f" largest difference from torch {report['parity']:.2g}"
+        f"{done.path}: {f'{small / 1e6:.2f} MB in int8 ({size})' if small else size},"
+        f" {report['crops']} held-out crops, largest difference of fp32 from torch"
+        f" {report['parity']:.2g}"
     ]
     lines += _spread(done)
     if "gate" in report:
@@ -114,9 +121,8 @@ def _lines(done: Exported) -> list[str]:
             else f"{gate['area_int8']:.4f} against {gate['area_fp32']:.4f}"
         )
         lines.append(
-            f"int8: {report['bytes_int8'] / 1e6:.2f} MB, Spearman against fp32"
-            f" {gate['spearman']:.4f}, spread {gate['spread']:+.1%}, area under the discard curve"
-            f" {area}"
+            f"int8: Spearman against fp32 {gate['spearman']:.4f}, spread {gate['spread']:+.1%},"
+            f" area under the discard curve {area}"
         )
     lines += ["", f"{'model':<12}{'pixels':>7}{'threads':>9}{'p50 ms':>9}{'p95 ms':>9}"]
     lines += [

@@ -70,7 +70,7 @@ def command(
     force: options.Force = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Make quality labels without people.
+    r"""Make quality labels without people.
 
     Inputs are joined by id. A face without a label keeps its row, with a status that says why, and
     the exit code is 3. Beside the table stands its sidecar: hashes of the inputs, arguments, seed,

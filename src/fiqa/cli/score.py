@@ -16,47 +16,60 @@ if TYPE_CHECKING:
     from fiqa.scoring.rows import Row
     from fiqa.scoring.run import Scoring, Summary
 
+Aligned = Annotated[
+    bool,
+    typer.Option(
+        "--aligned", help="The images are aligned crops; other sizes than 112 are resized."
+    ),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model", metavar="NAME|FILE", help="A method's name, or an .onnx file with a card."
+    ),
+]
+Recognizer = Annotated[
+    str | None,
+    typer.Option(
+        "--recognizer",
+        metavar="FILE",
+        help="Of a method that asks one: .onnx or torch weights, with a card.",
+    ),
+]
+Explain = Annotated[bool, typer.Option("--explain", help="Add the six factors and the reasons.")]
+ExplainBy = Annotated[
+    Literal["model", "measures"] | None,
+    typer.Option(
+        "--explain-by",
+        help="Whose factors and reasons: the model's own, or the analytic measures'.",
+    ),
+]
+Html = Annotated[
+    str | None,
+    typer.Option(
+        "--html", metavar="FILE", help="Write a contact sheet: crops, scores, what to do."
+    ),
+]
+Format = Annotated[
+    Literal["csv", "jsonl"],
+    typer.Option("--format", help="Form of the rows on stdout, without -o."),
+]
+
 
 def command(
     paths: options.Paths,
-    aligned: Annotated[
-        bool,
-        typer.Option(
-            "--aligned", help="The images are aligned crops; other sizes than 112 are resized."
-        ),
-    ] = False,
+    aligned: Aligned = False,
     detector: options.Detector = "auto",
     faces: options.FacesPolicy = "largest",
     orientation: options.Orientation = "exif",
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model", metavar="NAME|FILE", help="A method's name, or an .onnx file with a card."
-        ),
-    ] = None,
-    recognizer: Annotated[
-        str | None,
-        typer.Option(
-            "--recognizer",
-            metavar="FILE",
-            help="Of a method that asks one: .onnx or torch weights, with a card.",
-        ),
-    ] = None,
+    model: Model = None,
+    recognizer: Recognizer = None,
     settings: options.Settings = None,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Add the six factors and the reasons.")
-    ] = False,
+    explain: Explain = False,
+    explain_by: ExplainBy = None,
     out: options.Output = None,
-    html: Annotated[
-        str | None,
-        typer.Option(
-            "--html", metavar="FILE", help="Write a contact sheet: crops, scores, what to do."
-        ),
-    ] = None,
-    format_: Annotated[
-        Literal["csv", "jsonl"],
-        typer.Option("--format", help="Form of the rows on stdout, without -o."),
-    ] = "csv",
+    html: Html = None,
+    format_: Format = "csv",
     workers: options.Workers = None,
     weights: options.Weights = None,
     max_pixels: options.MaxPixels = None,
@@ -86,7 +99,7 @@ def command(
         aligned=aligned,
         detector=detector,
         faces=faces,
-        explain=explain or html is not None,
+        explain=explain_by or explain or html is not None,
         weights=weights,
         limits=options.limits(max_pixels, max_bytes),
         workers=workers,
@@ -94,7 +107,8 @@ def command(
     )
     run.guard(out, html)
     if out is None:
-        rows, summary = _to_stdout(run, format_, explain, quiet, keep=html is not None)
+        shown = explain or explain_by is not None
+        rows, summary = _to_stdout(run, format_, shown, quiet, keep=html is not None)
     else:
         rows, summary = _to_file(run, out, force, quiet, keep=html is not None)
     if html is not None:

@@ -68,7 +68,7 @@ def command(
     force: options.Force = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Make the tables of a paper from your own qualities and recognizers.
+    r"""Make the tables of a paper from your own qualities and recognizers.
 
     dms: DmsFIQA's agreement with labels, spread, and verification under filtering. clib:
     CLIB-FIQA's areas, methods by data sets. label-opt: what optimizing labels changes; qualities

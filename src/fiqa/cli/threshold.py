@@ -87,7 +87,7 @@ def command(
     out: Output = None,
     html: Page = None,
 ) -> None:
-    """Find the score to cut at, for these images and so that it holds for other people too.
+    r"""Find the score to cut at, for these images and so that it holds for other people too.
 
     From your own images and recognizer: the cut that reaches a wanted FNMR at a wanted FMR, or that
     keeps a wanted share. Where the data cannot support the claim it is refused, with the numbers

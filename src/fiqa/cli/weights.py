@@ -42,6 +42,51 @@ Objective = Annotated[
         "--objective", help="Recognizer: the loss of its training, as arcface or magface."
     ),
 ]
+File = Annotated[
+    str,
+    typer.Argument(metavar="FILE", help="The model: .onnx, or torch weights.", show_default=False),
+]
+Kind = Annotated[
+    str, typer.Option("--kind", metavar="KIND", help="recognizer, quality, detector or pose.")
+]
+Color = Annotated[
+    str,
+    typer.Option("--color", metavar="RGB|BGR", help="Order of the channels it was trained with."),
+]
+Mean = Annotated[
+    str,
+    typer.Option("--mean", metavar="M[,M,M]", help="Subtracted after the division by scale."),
+]
+Std = Annotated[str, typer.Option("--std", metavar="S[,S,S]", help="Divided by after that.")]
+Scale = Annotated[float, typer.Option("--scale", help="Pixels 0..255 are divided by this first.")]
+Size = Annotated[
+    int | None,
+    typer.Option(
+        "--size", metavar="PIXELS", help="Side of the input, where the file leaves it open."
+    ),
+]
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "--output", metavar="NAME", help="The output to read, where the file has several."
+    ),
+]
+LowerIsBetter = Annotated[
+    bool,
+    typer.Option("--lower-is-better", help="The quality output is better when it is lower."),
+]
+X0 = Annotated[
+    float | None, typer.Option("--x0", help="Quality: the value that becomes 50 of 100.")
+]
+W = Annotated[float | None, typer.Option("--w", help="Quality: the scale of the 0..100 sigmoid.")]
+NewName = Annotated[
+    str | None, typer.Option("--name", help="Default: the file's name without suffix.")
+]
+License = Annotated[str, typer.Option("--license", help="Its license.")]
+Paper = Annotated[str, typer.Option("--paper", help="The paper it is from.")]
+Origin = Annotated[str, typer.Option("--source", help="Where it came from.")]
+TrainingData = Annotated[str, typer.Option("--training-data", help="What it was trained on.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace a card that is there.")]
 
 
 @app.command("list")
@@ -96,74 +141,37 @@ def verify(
 
 @app.command()
 def card(
-    model: Annotated[
-        str,
-        typer.Argument(
-            metavar="FILE", help="The model: .onnx, or torch weights.", show_default=False
-        ),
-    ],
-    kind: Annotated[
-        str, typer.Option("--kind", metavar="KIND", help="recognizer, quality, detector or pose.")
-    ],
-    color: Annotated[
-        str,
-        typer.Option(
-            "--color", metavar="RGB|BGR", help="Order of the channels it was trained with."
-        ),
-    ],
-    mean: Annotated[
-        str,
-        typer.Option("--mean", metavar="M[,M,M]", help="Subtracted after the division by scale."),
-    ],
-    std: Annotated[str, typer.Option("--std", metavar="S[,S,S]", help="Divided by after that.")],
-    scale: Annotated[
-        float, typer.Option("--scale", help="Pixels 0..255 are divided by this first.")
-    ] = 255.0,
-    size: Annotated[
-        int | None,
-        typer.Option(
-            "--size", metavar="PIXELS", help="Side of the input, where the file leaves it open."
-        ),
-    ] = None,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output", metavar="NAME", help="The output to read, where the file has several."
-        ),
-    ] = None,
-    lower_is_better: Annotated[
-        bool,
-        typer.Option("--lower-is-better", help="The quality output is better when it is lower."),
-    ] = False,
-    x0: Annotated[
-        float | None, typer.Option("--x0", help="Quality: the value that becomes 50 of 100.")
-    ] = None,
-    w: Annotated[
-        float | None, typer.Option("--w", help="Quality: the scale of the 0..100 sigmoid.")
-    ] = None,
-    name: Annotated[
-        str | None, typer.Option("--name", help="Default: the file's name without suffix.")
-    ] = None,
+    model: File,
+    kind: Kind,
+    color: Color,
+    mean: Mean,
+    std: Std,
+    scale: Scale = 255.0,
+    size: Size = None,
+    output: Output = None,
+    lower_is_better: LowerIsBetter = False,
+    x0: X0 = None,
+    w: W = None,
+    name: NewName = None,
     backbone: Backbone = "",
     embedding: Embedding = 0,
     dropout: Dropout = 0.0,
     objective: Objective = "",
-    license_: Annotated[str, typer.Option("--license", help="Its license.")] = "",
-    paper: Annotated[str, typer.Option("--paper", help="The paper it is from.")] = "",
-    source: Annotated[str, typer.Option("--source", help="Where it came from.")] = "",
-    training_data: Annotated[
-        str, typer.Option("--training-data", help="What it was trained on.")
-    ] = "",
-    force: Annotated[bool, typer.Option("--force", help="Replace a card that is there.")] = False,
+    license_: License = "",
+    paper: Paper = "",
+    source: Origin = "",
+    training_data: TrainingData = "",
+    force: Force = False,
 ) -> None:
-    """Write the card of a model file beside it: what must be known to run it, with its sha256.
+    r"""Write the card of a model file beside it: what must be known to run it, with its sha256.
 
     The input becomes (x / scale - mean) / std. The shape of an ONNX file's input and output is read
-    from it; nothing else is guessed.
+    from it; nothing else is guessed. Before the card is written the model is run on 1, 2 and 33
+    drawn crops: its output must have the shape of its kind, and a crop the same numbers in each.
 
     Example:
       fiqa weights card model.onnx --kind recognizer --color BGR --mean .5 --std .5
-      fiqa weights card net.pt --kind recognizer --color RGB --mean .485,.456,.406 \\
+      fiqa weights card net.pt --kind recognizer --color RGB --mean .485,.456,.406 \
         --std .229,.224,.225 --backbone mobilefacenet --embedding 128
     """
     from fiqa.runtime.describe import Described

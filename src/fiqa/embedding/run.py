@@ -6,7 +6,6 @@ memory. What has no vector is a row with a status.
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -23,6 +22,7 @@ from fiqa.data.images import Limits
 from fiqa.data.reading import reading
 from fiqa.data.store import Parts, fingerprint, is_current, make_record, write_sidecar
 from fiqa.faces.crops import ALIGNED_SIZE, CropTable
+from fiqa.failures import telling
 from fiqa.progress import Progress, Told, counted, teller
 from fiqa.types import Embeddings, FloatArray, Manifest, PathLike, Recognizer
 
@@ -32,7 +32,6 @@ Crops = NDArray[np.uint8]
 Source = PathLike | Sequence[PathLike] | Manifest | tuple[Sequence[str], Crops]
 _PART = 1024
 """Images per finished part: what a kill can cost."""
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -50,6 +49,7 @@ class Embedded:
         return len(self.manifest) - len(self.embeddings)
 
 
+@telling()
 def embed_rows(
     source: Source,
     *,
@@ -59,6 +59,7 @@ def embed_rows(
     flip: bool = False,
     threads: int | None = None,
     limits: Limits | None = None,
+    color: str = "RGB",
     half: bool = False,
     force: bool = False,
     progress: Progress = False,
@@ -71,7 +72,7 @@ def embed_rows(
     """
     told = teller(progress)
     checks.in_range(batch, "batch", 1, float("inf"))
-    table = CropTable.of(source, limits or Limits())
+    table = CropTable.of(source, limits or Limits(), color=color)
     model = recognizer if isinstance(recognizer, Recognizer) else _opened(recognizer, threads)
     work = _Work(table, model, int(batch), flip)
     if out is None:

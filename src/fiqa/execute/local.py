@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import multiprocessing
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from itertools import chain, islice
@@ -11,11 +13,13 @@ from typing import Any, TypeVar
 from fiqa import checks
 from fiqa.errors import WorkerError
 from fiqa.execute.worker import Worker, compute
+from fiqa.failures import Failures
 
 __all__ = ["cores", "map_batches"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+_log = logging.getLogger(__name__)
 
 
 def cores() -> int:
@@ -44,7 +48,8 @@ def map_batches(
     The batches are the same whatever `workers` is, so the results are too. At most `window` batches
     are held, so memory does not grow with the number of items. A process that dies (a crash in
     native code, killed for its memory) is replaced and its batch done again one item at a time; the
-    item that kills gets `died(item)`.
+    item that kills gets `died(item)`. What fails without ending anything (fiqa.failures) is told at
+    the end, once per cause.
 
     Args:
         function: takes a list of items, returns as many results; importable and picklable (an
@@ -53,7 +58,8 @@ def map_batches(
         items: any iterable, read as needed.
         died: the result for an item that killed its process.
         workers: processes at most, >= 1; None is one per core. Never more than there are batches,
-            or than the window holds; instead of a single one, this process does it all.
+            or than the window holds; instead of a single one, this process does it all, and so it
+            does, with a word, where it is daemonic and may start no others.
         batch: items per call, >= 1.
         window: batches held at most, >= 1; None is 4 per worker.
 
@@ -61,7 +67,8 @@ def map_batches(
         InputError: a number below 1.
         WorkerError: processes die before their first item. Whatever `function` raises.
 
-    >>> list(map_batches(lambda numbers: [n * n for n in numbers], range(5), died=lambda n: -1, workers=1, batch=2))
+    >>> square = lambda numbers: [n * n for n in numbers]
+    >>> list(map_batches(square, range(5), died=lambda n: -1, workers=1, batch=2))
     [0, 1, 4, 9, 16]
     """
     count = cores() if workers is None else workers
@@ -70,9 +77,40 @@ def map_batches(
         checks.in_range(value, name, 1, float("inf"))
     chunks = _chunks(items, batch)
     first = list(islice(chunks, min(count, held)))
-    if len(first) < 2:
-        return (result for chunk in chain(first, chunks) for result in compute(function, chunk))
-    return _parallel(function, chain(first, chunks), died, len(first), held)
+    failures, every = Failures(), chain(first, chunks)
+    if len(first) < 2 or _childless():
+        return _telling(_inline(function, every, failures), failures)
+    return _telling(_parallel(function, every, died, len(first), held, failures), failures)
+
+
+def _childless() -> bool:
+    """Whether this process may start no others; says so."""
+    if not multiprocessing.current_process().daemon:
+        return False
+    _log.warning(
+        "This process is daemonic and may start no others: the work of several is done in it alone."
+    )
+    return True
+
+
+def _telling(
+    results: Generator[Result, None, None], failures: Failures
+) -> Generator[Result, None, None]:
+    try:
+        yield from results
+    finally:
+        failures.tell()
+
+
+def _inline(
+    function: Callable[[list[Item]], Sequence[Result]],
+    chunks: Iterator[list[Item]],
+    failures: Failures,
+) -> Generator[Result, None, None]:
+    for chunk in chunks:
+        with failures.noting():
+            results = compute(function, chunk)
+        yield from results
 
 
 def _chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
@@ -87,6 +125,7 @@ def _parallel(
     died: Callable[[Item], Result],
     count: int,
     window: int,
+    failures: Failures,
 ) -> Generator[Result, None, None]:
     idle: list[Worker] = []
     busy: dict[Any, tuple[int, list[Item], Worker]] = {}
@@ -102,7 +141,7 @@ def _parallel(
             given += 1
 
     try:
-        idle.extend(Worker(function) for _ in range(count))
+        idle.extend(Worker(function, failures) for _ in range(count))
         for worker in idle:
             worker.ready()
         assign()
@@ -139,7 +178,8 @@ def _collect(
         worker.send([item])
         try:
             results.extend(worker.receive())
-        except WorkerError:
+        except WorkerError as error:
+            worker.failures.add(str(getattr(item, "path", item)), error)
             results.append(died(item))
             worker = _replace(worker, function)
     return results, worker
@@ -147,6 +187,6 @@ def _collect(
 
 def _replace(worker: Worker, function: Callable[[list[Item]], Sequence[Result]]) -> Worker:
     worker.stop()
-    fresh = Worker(function)
+    fresh = Worker(function, worker.failures)
     fresh.ready()
     return fresh

@@ -22,6 +22,7 @@ from types import ModuleType
 from typing import Any
 
 from fiqa.errors import InputError, WorkerError
+from fiqa.failures import Failures
 
 __all__ = ["Worker", "compute"]
 
@@ -29,9 +30,11 @@ _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NU
 
 
 class Worker:
-    """A process that holds `function` and answers batches of items with lists of results."""
+    """A process that holds `function` and answers batches of items with lists of results; what it
+    notes as failed is counted in `failures`."""
 
-    def __init__(self, function: Callable[[list[Any]], Sequence[Any]]) -> None:
+    def __init__(self, function: Callable[[list[Any]], Sequence[Any]], failures: Failures) -> None:
+        self.failures = failures
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
@@ -62,12 +65,13 @@ class Worker:
         """Returns the results of the batch sent last; raises WorkerError, or what the function
         raised."""
         try:
-            error, results = self.pipe.recv()
+            error, results, failures = self.pipe.recv()
         except (EOFError, OSError) as gone:
             self._process.join()
             raise WorkerError(
                 f"A worker process ended without an answer, exit code {self._process.exitcode}."
             ) from gone
+        self.failures.merge(failures)
         if error is not None:
             raise error
         return list(results)
@@ -111,12 +115,14 @@ def _serve(pipe: Connection) -> None:
 
 def _answer(
     function: Callable[[list[Any]], Sequence[Any]], items: list[Any]
-) -> tuple[Exception | None, list[Any]]:
+) -> tuple[Exception | None, list[Any], Failures]:
+    failures = Failures()
     try:
-        return None, compute(function, items)
+        with failures.noting():
+            return None, compute(function, items), failures
     except Exception as error:  # noqa: BLE001 - any error is the parent's to raise
         error.add_note(traceback.format_exc())
-        return error, []
+        return error, [], failures
 
 
 @contextmanager

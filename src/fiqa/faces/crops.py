@@ -7,7 +7,6 @@ What scores, embeds, labels or shows crops reads them here, so that all of them 
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -21,7 +20,8 @@ from fiqa.data import columns
 from fiqa.data.images import Image, Limits, read_image
 from fiqa.data.manifest import find
 from fiqa.data.store import file_state, hash_rows
-from fiqa.errors import ReadError
+from fiqa.errors import InputError, ReadError
+from fiqa.failures import failed
 from fiqa.functional.crops import ALIGNED_SIZE, resized
 from fiqa.runtime.inputs import as_faces
 from fiqa.types import Faces, Manifest
@@ -46,7 +46,6 @@ SMALLEST_CROP = 26
 
 _SHA256 = 64
 """Hex digits of a sha256; a shorter word in that column is something else and is not compared."""
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -145,21 +144,24 @@ class CropTable:
     crops: Crops | None = None
 
     @classmethod
-    def of(cls, source: Any, limits: Limits) -> CropTable:
+    def of(cls, source: Any, limits: Limits, *, color: str = "RGB") -> CropTable:
         """Returns the rows of a source as `embed` takes it.
 
         Args:
             source: (ids, crops), a manifest, or what fiqa.data.manifest.find takes.
             limits: what an image may cost.
+            color: the order of an array's channels, RGB or BGR.
 
         Raises:
             ShapeError, InputError: crops or ids that do not fit.
             ReadError: a list or manifest cannot be read.
         """
         if isinstance(source, tuple) and len(source) == 2 and isinstance(source[1], np.ndarray):
-            crops = as_faces(source[1]).crops
+            crops = as_faces(source[1], color=color).crops
             names = checks.ids(source[0], "ids", length=len(crops))
             return cls(Manifest(names, names), limits, crops)
+        if color != "RGB":
+            raise InputError(f"color is for arrays; files say theirs, got color={color!r}.")
         return cls(source if isinstance(source, Manifest) else find(source), limits)
 
     def __len__(self) -> int:
@@ -186,8 +188,8 @@ class CropTable:
         except ReadError as error:
             return error.status, None
         # whatever one image does to a decoder, the others still get their vectors
-        except Exception:  # noqa: BLE001
-            _log.warning("%r failed", path, exc_info=True)
+        except Exception as error:  # noqa: BLE001
+            failed(path, error)
             return "failed", None
         height, width = pixels.shape[:2]
         return (

@@ -3,7 +3,6 @@ progress is told."""
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from fiqa.data.store import Parts
 from fiqa.errors import FiqaError, InputError, ReadError
 from fiqa.execute.local import map_batches
 from fiqa.faces.crops import Source, aligned_face, alike, joined, read_row, sources
+from fiqa.failures import failed
 from fiqa.methods.labeler import STATUS, Job, MeasureFaces
 from fiqa.progress import Told
 from fiqa.types import Faces, FloatArray, Scorer
@@ -27,7 +27,6 @@ __all__ = ["LocalWork", "ScoreFaces"]
 
 _PART = 1024
 """Faces per finished part: what a kill can cost."""
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -110,22 +109,25 @@ class _PerFace:
         good = [(i, face) for i, (_, face) in enumerate(read) if face is not None]
         result = [(status, np.empty(0, np.float32)) for status, _ in read]
         for part in alike([face for _, face in good]):
-            numbers = self._measured([good[k][1] for k in part])
+            numbers = self._measured(
+                [good[k][1] for k in part], [batch[good[k][0]].path for k in part]
+            )
             for k, row in zip(part, numbers, strict=True):
                 result[good[k][0]] = ("ok" if np.isfinite(row).any() else "failed", row)
         return result
 
-    def _measured(self, faces: list[Faces]) -> Iterable[FloatArray]:
+    def _measured(self, faces: list[Faces], paths: list[str]) -> Iterable[FloatArray]:
         """One row of numbers per face; face by face where the batch fails, so that only the culprit
         is lost."""
         try:
             return list(self.measure(joined(faces)))
         except FiqaError:
             raise
-        except Exception:  # noqa: BLE001 - whatever one image does to a measure, the others still get their numbers
+        except Exception as error:  # noqa: BLE001 - whatever one image does to a measure, the others still get their numbers
             if len(faces) > 1:
-                return [row for face in faces for row in self._measured([face])]
-            _log.warning("a face could not be measured", exc_info=True)
+                alone = zip(faces, paths, strict=True)
+                return [row for face, path in alone for row in self._measured([face], [path])]
+            failed(paths[0], error)
             return [np.empty(0, np.float32)]
 
 
@@ -138,8 +140,8 @@ def _read(source: Source) -> tuple[str, Faces | None]:
         image = read_row(source.path, source.sha256)
     except ReadError as error:
         return error.status, None
-    except Exception:  # noqa: BLE001 - whatever one image does to a decoder, the others are still labeled
-        _log.warning("%r failed", source.path, exc_info=True)
+    except Exception as error:  # noqa: BLE001 - whatever one image does to a decoder, the others are still labeled
+        failed(source.path, error)
         return "failed", None
     face = aligned_face(source, image)
     return "wrong_size" if face is None else "ok", face

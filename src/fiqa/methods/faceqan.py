@@ -9,6 +9,7 @@ Exploration, ICPR 2022.
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -138,10 +139,10 @@ def quality(similarity: NDArray[np.floating], symmetry: NDArray[np.floating]) ->
 
 def _measured(
     recognizer: TorchRecognizer,
-    crops: NDArray[np.uint8],
     copies: int,
     steps: int,
     epsilon: float,
+    crops: NDArray[np.uint8],
     seed: int,
 ) -> FloatArray:
     import torch
@@ -198,7 +199,7 @@ def scorer(
     return Probe(
         CARD.name,
         found,
-        lambda crops, drawn: _measured(found, crops, copies, steps, epsilon, drawn),
+        partial(_measured, found, copies, steps, epsilon),
         settings={"copies": copies, "steps": steps, "epsilon": epsilon, "seed": seed},
         calibration=(x0, w),
         batch=batch,

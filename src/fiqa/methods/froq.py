@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -209,6 +210,16 @@ def _greedy(
     return taken
 
 
+def _measured(
+    recognizer: TorchRecognizer, layers: tuple[Layer, ...], crops: NDArray[np.uint8], _: int
+) -> NDArray[np.floating]:
+    """The mean of the signed, standardized lengths of the layers for each crop: (n,)."""
+    names = [layer.name for layer in layers]
+    sign, mean, deviation = (np.array([layer[k] for layer in layers]) for k in (1, 2, 3))
+    length = layer_norms(recognizer.net, recognizer.tensor(crops), names).cpu().numpy()
+    return ((length - mean) / deviation * sign).mean(axis=1)
+
+
 def scorer(
     *,
     recognizer: str | os.PathLike[str] | Recognizer,
@@ -235,18 +246,14 @@ def scorer(
         reference if isinstance(reference, tuple) else _read(reference, found.input.size)
     )
     layers = choose_layers(found, crops, scores, count=count)
-    names = [layer.name for layer in layers]
-    sign, mean, deviation = (np.array([layer[k] for layer in layers]) for k in (1, 2, 3))
-
-    def measure(batch_crops: NDArray[np.uint8], _: int) -> NDArray[np.floating]:
-        length = layer_norms(found.net, found.tensor(batch_crops), names).cpu().numpy()
-        return ((length - mean) / deviation * sign).mean(axis=1)
-
     return Probe(
         CARD.name,
         found,
-        measure,
-        settings={"layers": "+".join(names), "reference_faces": len(crops)},
+        partial(_measured, found, layers),
+        settings={
+            "layers": "+".join(layer.name for layer in layers),
+            "reference_faces": len(crops),
+        },
         calibration=(x0, w),
         batch=batch,
         preprocess=found.input.line(),

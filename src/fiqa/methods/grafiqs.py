@@ -14,7 +14,11 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from fiqa import checks
 from fiqa.errors import InputError
@@ -23,6 +27,8 @@ from fiqa.types import MethodCard, Recognizer
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from fiqa.nets.recognizer import TorchRecognizer
 
 __all__ = ["CARD", "gradient_magnitude", "scorer"]
 
@@ -138,6 +144,15 @@ def gradient_magnitude(net: nn.Module, x: Tensor, *, at: str = IMAGE) -> Tensor:
     return gradient.abs().flatten(1).sum(1)
 
 
+def _measured(
+    recognizer: TorchRecognizer, at: str, crops: NDArray[np.uint8], _: int
+) -> NDArray[np.floating]:
+    """Minus the magnitude of each crop: (n,)."""
+    found = gradient_magnitude(recognizer.net, recognizer.tensor(crops), at=at)
+    result: NDArray[np.floating] = -found.cpu().numpy()
+    return result
+
+
 def scorer(
     *,
     recognizer: str | os.PathLike[str] | Recognizer,
@@ -161,7 +176,7 @@ def scorer(
     return Probe(
         CARD.name,
         found,
-        lambda crops, _: -gradient_magnitude(found.net, found.tensor(crops), at=at).cpu().numpy(),
+        partial(_measured, found, at),
         settings={"at": at},
         calibration=(x0, w),
         batch=batch,

@@ -13,6 +13,7 @@ import hashlib
 import os
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,10 +103,15 @@ class LightQNet(Scorer):
                     " a card"
                 ),
             )
+        self._made = (os.path.abspath(file),)
         self.name = f"lightqnet-{PUBLISHED[self.version]}"
         import cv2
 
         self._net = cv2.dnn.readNetFromTensorflow(np.frombuffer(content, np.uint8))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy reads the file again: the network of OpenCV does not travel."""
+        return type(self), self._made
 
     def score(
         self, crops: NDArray[np.uint8] | Faces, *, color: str = "RGB", resize: bool = False

@@ -10,6 +10,7 @@ other gives `norm`: the recognizer's card says which (its `objective`).
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,12 @@ def embedding_norm(embeddings: Embeddings, *, name: str | None = None) -> Qualit
     )
 
 
+def _measured(recognizer: Recognizer, crops: NDArray[np.uint8], _: int) -> NDArray[np.floating]:
+    """The length of each crop's vector: (n,)."""
+    vectors = np.asarray(recognizer.embed(crops))
+    return np.sqrt(np.einsum("nd,nd->n", vectors, vectors, dtype=np.float64))
+
+
 def scorer(
     *,
     recognizer: str | os.PathLike[str] | Recognizer,
@@ -111,16 +118,12 @@ def scorer(
     """
     found = opened(recognizer)
 
-    def measure(crops: NDArray[np.uint8], _: int) -> NDArray[np.floating]:
-        vectors = np.asarray(found.embed(crops))
-        return np.sqrt(np.einsum("nd,nd->n", vectors, vectors, dtype=np.float64))
-
     spec = getattr(found, "input", None)
     trained = getattr(found, "objective", "") == MAGFACE
     return Probe(
         MAGFACE if trained else CARD.name,
         found,
-        measure,
+        partial(_measured, found),
         settings={},
         calibration=(x0, w),
         batch=batch,

@@ -58,7 +58,8 @@ class Probe(Scorer):
     Args:
         name: of the method.
         recognizer: that is asked.
-        measure: (crops (n,S,S,3), seed) -> (n,) raw quality, higher is better.
+        measure: (crops (n,S,S,3), seed) -> (n,) raw quality, higher is better; a function that can
+            be pickled, so that the probe can.
         settings: name -> value; those of seeded methods have `seed`.
         calibration: (x0, w) of the 0..100 scale.
         batch: crops that go through the network at once, at least 1; it decides speed and memory

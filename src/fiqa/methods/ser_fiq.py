@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -71,7 +72,7 @@ def robustness(vectors: Tensor) -> Tensor:
 
 
 def _measured(
-    recognizer: TorchRecognizer, crops: NDArray[np.uint8], passes: int, dropout: float, seed: int
+    recognizer: TorchRecognizer, passes: int, dropout: float, crops: NDArray[np.uint8], seed: int
 ) -> FloatArray:
     """Robustness of each crop: (n,).
 
@@ -138,7 +139,7 @@ def scorer(
     return Probe(
         CARD.name,
         found,
-        lambda crops, drawn: _measured(found, crops, passes, share, drawn),
+        partial(_measured, found, passes, share),
         settings={"passes": passes, "dropout": share, "trained_with": found.dropout, "seed": seed},
         calibration=(x0, w),
         batch=batch,

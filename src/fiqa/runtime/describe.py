@@ -5,19 +5,30 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from fiqa import checks
 from fiqa.data.guard import guard_outputs
 from fiqa.errors import InputError
 from fiqa.runtime.cards import card_path, parse_card, write_card
 from fiqa.runtime.onnx import OnnxModel, open_session, read_model
+from fiqa.types import FloatArray
 
-__all__ = ["Described", "describe"]
+__all__ = ["Described", "describe", "prove", "triple"]
 
+Outputs = Callable[[NDArray[np.uint8]], Mapping[str, FloatArray]]
+"""What `prove` asks: role -> (N,K) numbers for (N,S,S,3) crops."""
+_CROPS = 33
+"""One more than a batch of fiqa.runtime.onnx holds."""
+_SHARE, _ROUNDING = 1e-2, 1e-5
+"""What the numbers of a crop may differ by from batch to batch: this share of their standard
+deviation over crops, and the rounding of float32."""
 _ROLES = {"recognizer": "embedding", "quality": "quality", "detector": "other", "pose": "other"}
 
 
@@ -51,12 +62,13 @@ class Described:
 
 
 def describe(model: str | os.PathLike[str], given: Described, *, replace: bool = False) -> Path:
-    """Writes the card of the ONNX file `model` beside it, proves that the model runs with it, and
-    returns the card's path.
+    """Writes the card of the ONNX file `model` beside it and returns the card's path, after the
+    model was run with it; see `prove`.
 
     Raises:
+        ContentShapeError: an output has another shape than its role has.
         InputError: a card is there and `replace` is False; something that the file leaves open was
-            not given, or contradicts the file.
+            not given, or contradicts the file; the model's numbers hang on the batch.
         UnknownNameError: no such kind, color or output.
         WeightsError, ReadError, UnsafeFileError: as OnnxModel.
     """
@@ -67,8 +79,62 @@ def describe(model: str | os.PathLike[str], given: Described, *, replace: bool =
     content = read_model(file)
     session = open_session(content, str(file), threads=1)
     card = parse_card(_fields(file, content, session, given), "the new card")
-    OnnxModel(file, card=card, threads=1)
+    proved = OnnxModel(file, card=card, threads=1)
+    if any(output.role != "other" for output in card.outputs):
+        prove(proved.run, card.input.size, file)
     return write_card(card, path)
+
+
+def prove(outputs: Outputs, side: int, file: Path) -> None:
+    """Runs a model on 1, 2 and 33 drawn crops: it must give a crop the same numbers in each, and
+    finite ones.
+
+    Args:
+        outputs: the model.
+        side: of its crops.
+        file: for the message.
+
+    Raises:
+        InputError: it does not, with what it gave. Whatever `outputs` raises.
+    """
+    crops = _drawn(_CROPS, side)
+    whole = outputs(crops)
+    for role, values in whole.items():
+        lost = int(np.count_nonzero(~np.isfinite(values).all(axis=1)))
+        if lost:
+            raise InputError(
+                f"The {role} of {file} must be finite, for {lost} of {_CROPS} drawn crops it is"
+                " not.",
+                hint="check scale, mean and std: they decide what the network sees",
+            )
+    for start, stop in ((0, 1), (1, 2), (0, 2)):
+        part = outputs(crops[start:stop])
+        for role, values in whole.items():
+            rows = values[start:stop].astype(np.float64)
+            found = float(np.abs(part[role] - rows).max(initial=0.0))
+            spread = float(values.std(axis=0, dtype=np.float64).mean())
+            if found > max(_SHARE * spread, _ROUNDING * float(np.abs(values).max(initial=0.0))):
+                raise InputError(
+                    f"The {role} of {file} must be the same for a crop in any batch, in one of"
+                    f" {stop - start} and in one of {_CROPS} crops it differs by {found:.3g}; its"
+                    f" standard deviation over crops is {spread:.3g}.",
+                    hint=(
+                        "export it in evaluation, without batch statistics or ranges that are taken"
+                        " over a whole batch (dynamic quantization)"
+                    ),
+                )
+
+
+def _drawn(count: int, side: int) -> NDArray[np.uint8]:
+    """Crops (N,S,S,3) of patches and noise that differ in light, contrast and sharpness."""
+    draw = np.random.default_rng(0)
+    coarse = draw.normal(size=(count, 8, 8, 3)).repeat(-(-side // 8), 1).repeat(-(-side // 8), 2)
+    noise = draw.normal(size=(count, side, side, 3))
+    light, contrast, sharpness = draw.uniform((60, 15, 0), (190, 60, 40), (count, 3)).T[
+        ..., None, None, None
+    ]
+    pixels = light + contrast * coarse[:, :side, :side] + sharpness * noise
+    return np.clip(pixels, 0, 255).astype(np.uint8)
 
 
 def _fields(file: Path, content: bytes, session: Any, given: Described) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fiqa import checks
 from fiqa.data.reading import reader
-from fiqa.errors import InputError, ReadError, WeightsError
+from fiqa.errors import ContentShapeError, InputError, ReadError, WeightsError
 from fiqa.functional.batches import batches
 from fiqa.privacy import onnxruntime_is_late, telemetry_line
 from fiqa.runtime.cards import ModelCard, ModelOutput, card_path, read_card
@@ -129,6 +129,8 @@ class OnnxModel:
 
     Attributes: `path`; `card`; `sha256` of the file, equal to the card's.
 
+    It can be pickled and copied as long as its file is there and the same.
+
     Raises:
         WeightsError: no file, no card, or a file whose sha256 is not the card's.
         ReadError, UnsafeFileError: see read_model.
@@ -159,6 +161,11 @@ class OnnxModel:
         for output in self.card.outputs:
             checks.choice(output.name, f"output of {self.path.name}", names)
         self._outputs = [output for output in self.card.outputs if output.role != "other"]
+        self._made = (os.path.abspath(self.path), self.card, threads)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy opens the file again, here or in another process: native objects do not travel."""
+        return _reopened, self._made
 
     def _checked_input(self) -> tuple[str, int | None]:
         """Returns the input's name and its batch size, None when any will do."""
@@ -187,7 +194,9 @@ class OnnxModel:
         one padded, one by one for a size of 1).
 
         Raises:
-            ShapeError: crops of another shape or dtype, or an output that has not one row per crop.
+            ShapeError: crops of another shape or dtype.
+            ContentShapeError: an output of another shape than one row per crop, of the length that
+            its role has.
             WeightsError: the runtime fails on the model.
         """
         crops = checks.crops(crops)
@@ -217,18 +226,27 @@ class OnnxModel:
         ]
 
     def _rows(self, output: ModelOutput, value: Any, count: int) -> FloatArray:
-        """The output as (count, K), with K as its role wants."""
+        """The output as (count, K), with K as its role wants; for one crop also without the axis of
+        crops, as models that squeeze give it."""
         rows = np.asarray(value)
         widths = {"quality": 1, "factors": len(output.factors), "measures": len(output.measures)}
-        width = widths.get(output.role, self.card.embedding_dim or "D")
-        if rows.ndim and rows.size and len(rows) == count:
-            rows = rows.reshape(count, -1)
-        return checks.array(
-            rows,
-            f"output {output.name!r} of {self.path.name}",
-            shape=(count, width),
-            dtype=np.float32,
+        width = widths.get(output.role, self.card.embedding_dim or rows.size // count)
+        kept = rows.ndim > 0 and len(rows) == count
+        squeezed = count == 1 and rows.squeeze().ndim <= 1
+        if rows.size == count * width and (kept or squeezed):
+            return rows.reshape(count, width).astype(np.float32, copy=False)
+        raise ContentShapeError(
+            f"output {output.name!r} of {self.path.name} must have shape ({count}, {width}), got"
+            f" {rows.shape}.",
+            hint=(
+                f"a {output.role} output has one row per crop, here of {width}; let its card name"
+                " another output (fiqa weights card --output), or export the model again"
+            ),
         )
+
+
+def _reopened(path: str, card: ModelCard, threads: int | None) -> OnnxModel:
+    return OnnxModel(path, card=card, threads=threads)
 
 
 def _opened(

@@ -7,30 +7,55 @@ and no numbers.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from fiqa import checks
 from fiqa.data.images import Image, Limits
-from fiqa.errors import ReadError
-from fiqa.faces.crops import Source, aligned_face, alike, joined, read_row
+from fiqa.errors import ContentShapeError, ReadError
+from fiqa.faces.crops import ALIGNED_SIZE, Source, aligned_face, alike, joined, read_row
+from fiqa.failures import failed
 from fiqa.types import Faces, Factors, FloatArray, Scorer
 from fiqa.vocabulary import LEVELS
 
-__all__ = ["FaceScoring", "Row", "blank_row", "scales"]
+__all__ = [
+    "EXPLAINERS",
+    "Explain",
+    "FaceScoring",
+    "Row",
+    "blank_row",
+    "explanation",
+    "scales",
+    "unexplained",
+]
 
 Row = dict[str, Any]
-_log = logging.getLogger(__name__)
+Explain = bool | Literal["model", "measures"]
+EXPLAINERS = ("model", "measures")
+"""Who gives the factors and reasons of a row: the method that scores, or the analytic measures."""
 
 
 def blank_row(source: Source, status: str) -> Row:
     """Returns the row of an image that has no numbers (yet): every column of the table of scores,
-    in order."""
+    in order.
+
+    Returns:
+        id, path, face_index, sha256: which face of which file.
+        status, reasons: of fiqa.vocabulary.
+        raw: the method's own number, higher is better.
+        score, uqs, level: the calibrated one, in 0..1, in 0..100, in words.
+        factors, measures: in 0..1, and in units.
+        bbox, landmarks: x, y, width, height, and ten numbers, in pixels of the upright image.
+        detector: that found the face, None for crops.
+        turn: degrees clockwise by which the photograph was turned beyond its EXIF, None for crops.
+        notes: what was converted or guessed, `;` between codes of fiqa.vocabulary.NOTES.
+        identity, track, frame, split: of the manifest, and which frame of the file was read.
+        model, model_sha256, preprocess: what computed it.
+    """
     return {
         "id": source.id,
         "path": source.path,
@@ -76,6 +101,29 @@ def scales(scorer: Scorer) -> dict[str, Any]:
     }
 
 
+def explanation(scorer: Scorer, explain: str) -> dict[str, Any]:
+    """Returns what the sidecar of a table says of its factors, measures and reasons: whose they
+    are, `explained_by` one of EXPLAINERS or None, and a note where they were asked of a method that
+    has none.
+
+    Args:
+        scorer: the method.
+        explain: as FaceScoring has it.
+    """
+    nobody = Faces(np.empty((0, ALIGNED_SIZE, ALIGNED_SIZE, 3), np.uint8))
+    if explain == "model" and scorer.explain(nobody) is None:
+        return {"explained_by": None, "notes": [unexplained(scorer.name)]}
+    return {"explained_by": explain or None}
+
+
+def unexplained(model: str) -> str:
+    """Returns the sentence that says that a method cannot explain, and what can."""
+    return (
+        f"{model} has no factors of its own: factors, measures and reasons are empty. --explain-by"
+        ' measures (explain="measures") takes those of the analytic measures.'
+    )
+
+
 @dataclass(frozen=True)
 class FaceScoring:
     """How faces are scored: `score(images)` as an object that every process can load its own
@@ -85,7 +133,7 @@ class FaceScoring:
         model: name or path, None the default.
         aligned: whether the images are crops.
         detector, weights and faces: as in fiqa.score.
-        explain: whether factors and reasons are wanted.
+        explain: "" where no factors and reasons are wanted, else who gives them, one of EXPLAINERS.
         limits: of reading.
         recognizer: the file of the method's recognizer, None where it asks none.
         settings: of the method, name and value.
@@ -96,7 +144,7 @@ class FaceScoring:
     aligned: bool
     detector: str
     faces: str
-    explain: bool
+    explain: str
     weights: str | None
     limits: Limits
     recognizer: str | None = None
@@ -157,8 +205,8 @@ class FaceScoring:
             return self._crop(source, image) if self.aligned else self._detect(source, image)
         except ReadError as error:
             return [(blank_row(source, error.status), None)]
-        except Exception:  # noqa: BLE001 - whatever one image does to a decoder or detector, the others are still scored
-            _log.warning("%r failed", source.path, exc_info=True)
+        except Exception as error:  # noqa: BLE001 - whatever one image does to a decoder or detector, the others are still scored
+            failed(source.path, error)
             return [(blank_row(source, "failed"), None)]
 
     def _crop(self, source: Source, image: Image) -> list[tuple[Row, Faces | None]]:
@@ -194,21 +242,36 @@ class FaceScoring:
 
     def _fill(self, scorer: Scorer, rows: list[Row], faces: list[Faces]) -> None:
         """Writes the numbers of all faces into their rows; face by face where the batch fails, so
-        that only the culprit is lost."""
+        that only the culprit is lost. A model whose output has a wrong shape is no fault of a face,
+        and ends the run."""
         try:
             numbers = self._numbers(scorer, joined(faces))
-        except Exception:  # noqa: BLE001 - as in _find
+        except ContentShapeError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as in _find
             if len(rows) > 1:
                 for row, face in zip(rows, faces, strict=True):
                     self._fill(scorer, [row], [face])
                 return
-            _log.warning("%r failed", rows[0]["path"], exc_info=True)
-            numbers = [{"status": "failed"}]
+            failed(rows[0]["path"], error)
+            rows[0]["status"] = "failed"
+            return
         for row, filled in zip(rows, numbers, strict=True):
             row.update(filled)
+            if "raw" not in filled:
+                failed(row["path"], ArithmeticError("the score is not a finite number"))
+
+    def _assessed(self, scorer: Scorer, faces: Faces) -> tuple[FloatArray, Factors | None]:
+        if self.explain == "model":
+            return scorer.assess(faces)
+        if self.explain == "measures":
+            from fiqa.faces.factors import measure
+
+            return scorer.score(faces), measure(faces)
+        return scorer.score(faces), None
 
     def _numbers(self, scorer: Scorer, faces: Faces) -> list[Row]:
-        raw, why = scorer.assess(faces) if self.explain else (scorer.score(faces), None)
+        raw, why = self._assessed(scorer, faces)
         finite = np.isfinite(raw)
         number = np.where(finite, raw, 0.0).astype(np.float64)
         scale = scorer.calibration

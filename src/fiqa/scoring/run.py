@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -9,6 +10,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from fiqa import checks
 from fiqa.data.frames import Frame
 from fiqa.data.guard import guard_outputs
 from fiqa.data.images import Limits
@@ -30,7 +32,16 @@ from fiqa.faces.detectors import decided
 from fiqa.functional.display import failure_line
 from fiqa.progress import Progress, counted, teller
 from fiqa.runtime.weights import find as find_weights
-from fiqa.scoring.rows import FaceScoring, Row, blank_row, scales
+from fiqa.scoring.rows import (
+    EXPLAINERS,
+    Explain,
+    FaceScoring,
+    Row,
+    blank_row,
+    explanation,
+    scales,
+    unexplained,
+)
 from fiqa.types import Manifest, PathLike
 
 __all__ = ["Paths", "Scoring", "Summary", "plan", "write_scores"]
@@ -38,6 +49,7 @@ __all__ = ["Paths", "Scoring", "Summary", "plan", "write_scores"]
 Paths = PathLike | Frame | Sequence[PathLike] | Manifest
 _PART = 512
 """Images per finished part of an output file: what a kill can cost."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -90,9 +102,10 @@ class Scoring:
 
     def rows(self, start: int = 0) -> Generator[list[Row], None, None]:
         """Yields the rows of each image from number `start` on, in the manifest's order, in bounded
-        memory."""
+        memory; warns once where reasons were asked of a method that has none."""
         images = islice(sources(self.manifest), start, None)
-        return map_batches(self.how, images, died=_died, workers=self.workers)
+        made = map_batches(self.how, images, died=_died, workers=self.workers)
+        return _explained(made) if self.how.explain == "model" else made
 
     def record(self) -> dict[str, Any]:
         """Returns what decides the rows, for the sidecar: settings, versions of method and
@@ -122,7 +135,7 @@ def plan(
     aligned: bool = False,
     detector: str = "auto",
     faces: str = "largest",
-    explain: bool = False,
+    explain: Explain = False,
     weights: str | None = None,
     limits: Limits | None = None,
     workers: int | None = None,
@@ -145,7 +158,7 @@ def plan(
         crops,
         finder,
         faces,
-        explain,
+        _explainer(explain),
         weights,
         limits or Limits(),
         recognizer,
@@ -191,7 +204,8 @@ def write_scores(
         images = counted(rows, teller(progress), "score", len(run), done=before)
         while part := list(islice(images, _PART)):
             out.write(list(chain.from_iterable(part)))
-    write_sidecar(path, record, found={"scales": scales(run.how.scorer)})
+    scorer, explain = run.how.scorer, run.how.explain
+    write_sidecar(path, record, found={"scales": scales(scorer)} | explanation(scorer, explain))
     return _summary(path)
 
 
@@ -208,6 +222,25 @@ def _summary(path: PathLike, *, current: bool = False) -> Summary:
     return Summary(
         dict(counts.iter_rows()), current, failure_line(failed["path"], failed["status"])
     )
+
+
+def _explainer(explain: Explain) -> str:
+    """Who explains: one of EXPLAINERS, "" for nobody."""
+    if isinstance(explain, bool):
+        return "model" if explain else ""
+    return checks.choice(explain, "explain", EXPLAINERS)
+
+
+def _explained(made: Generator[list[Row], None, None]) -> Generator[list[Row], None, None]:
+    """Yields the rows, with a warning before the first that its method cannot explain."""
+    told = False
+    with closing(made):
+        for rows in made:
+            silent = [r["model"] for r in rows if r["status"] == "ok" and r["factors"] is None]
+            if silent and not told:
+                _log.warning("%s", unexplained(silent[0]))
+                told = True
+            yield rows
 
 
 def _died(source: Source) -> list[Row]:

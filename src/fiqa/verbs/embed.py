@@ -26,6 +26,7 @@ def embed(
     half: bool = False,
     force: bool = False,
     limits: Limits | None = None,
+    color: str = "RGB",
     progress: Progress = False,
 ) -> Embeddings:
     """Returns the recognition vectors of aligned crops, of unit length, with their norms;
@@ -33,7 +34,7 @@ def embed(
 
     Args:
         source: a folder, list file or manifest of crops, several of these, a fiqa.Manifest; or
-            (ids, crops) with crops (N,S,S,3) uint8 RGB.
+            (ids, crops) with crops (N,112,112,3) uint8.
         recognizer: an .onnx file with its card, a name in FIQA_HOME, or any object with `name` and
             `embed(crops)`.
         batch: crops that are held and embedded at once, >= 1; vectors do not depend on it.
@@ -44,13 +45,15 @@ def embed(
         half: write float16 vectors: half the size.
         force: do it again although `out` is current.
         limits: what an image may cost.
+        color: RGB or BGR (as OpenCV reads), the order of an array's channels.
         progress: True reports on stderr; a callable is told (stage, done, total).
 
     Raises:
         WeightsError, UnsafeFileError: the recognizer cannot be used.
         ReadError: a list cannot be read (an image that cannot is a row).
-        InputError: ids repeat, a number below 1.
-        ShapeError: arrays of another shape.
+        InputError: ids repeat, a number below 1, `color` without an array.
+        UnknownNameError: another color.
+        ShapeError: arrays of another shape or size.
         WriteError: the disk refused.
     """
     run = embed_rows(
@@ -61,6 +64,7 @@ def embed(
         flip=flip,
         threads=threads,
         limits=limits,
+        color=color,
         half=half,
         force=force,
         progress=progress,

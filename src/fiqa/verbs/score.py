@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from fiqa.data.images import Limits
 from fiqa.data.tables import frame_of, read_table
 from fiqa.progress import Progress, counted, teller
-from fiqa.scoring.run import Paths, plan, write_scores
+from fiqa.scoring.rows import Explain
+from fiqa.scoring.run import Paths, Scoring, plan, write_scores
 from fiqa.scoring.sheet import write_sheet
 from fiqa.types import PathLike
 
@@ -28,7 +29,7 @@ def score(
     aligned: bool = False,
     detector: str = "auto",
     faces: str = "largest",
-    explain: bool = False,
+    explain: Explain = False,
     weights: str | None = None,
     limits: Limits | None = None,
     workers: int | None = None,
@@ -46,17 +47,17 @@ def score(
     Args:
         paths: an image, a folder, a list file, a manifest (file, frame or fiqa.Manifest), or
             several of these.
-        model: a method's name, or the path of an .onnx file with its card; None is the default
-            method.
+        model: a method's name, or the path of an .onnx file with its card; None is the default.
         recognizer: for a method that asks one: the path of its file, .onnx or torch weights, with
             its card.
         settings: of the method, by name; fiqa.methods.settings_of lists them.
-        aligned: the images are aligned crops: square, brought to 112x112 if they have another size.
-            Otherwise faces are detected and aligned first.
+        aligned: the images are aligned crops, square, brought to 112x112; otherwise faces are
+            detected and aligned first.
         detector: auto, yunet, dlib, or none (the same as `aligned`).
         faces: which faces of an image count: largest, all, or one (more than one is a failure).
         explain: fill `factors` (0..1, null where not measurable), `measures` (in units) and
-            `reasons`; otherwise they are null.
+            `reasons`; otherwise they are null. True or "model" takes those of the method, and warns
+            once where it has none; "measures" those of the analytic measures, whatever the method.
         weights: path of the detector's model file.
         limits: what an image may cost.
         workers: processes, at least 1; None is one per core. The result is the same.
@@ -70,14 +71,8 @@ def score(
         progress: True reports on stderr; a callable is told (stage, done, total).
 
     Returns:
-        A polars frame: id, path, face_index, sha256, status, reasons, raw (the method's own, higher
-            is better), score (0..1), uqs (0..100), level, factors,
-        measures, bbox (x, y, width, height) and landmarks (ten numbers) in pixels of the upright
-        image, detector (that found it, null for crops), turn
-        (degrees clockwise by which the photograph was turned beyond its EXIF, null for crops),
-        notes (what was converted or guessed: `;` between codes of
-        fiqa.vocabulary.NOTES), identity, track, frame, split, model, model_sha256, preprocess. A
-        row whose status is not "ok" has no numbers.
+        A polars frame with the columns of fiqa.scoring.rows.blank_row. A row whose status is not
+        "ok" has no numbers.
 
     Raises:
         UnknownNameError: no such method, detector or policy.
@@ -101,12 +96,15 @@ def score(
         orientation=orientation,
     )
     run.guard(out, html)
-    if out is None:
-        rows = counted(run.rows(), teller(progress), "score", len(run))
-        table = frame_of(chain.from_iterable(rows))
-    else:
-        write_scores(run, out, force=force, progress=progress)
-        table = read_table(out)
+    table = _table(run, out, force, progress)
     if html is not None:
         write_sheet(table.to_dicts(), html, limits=run.how.limits)
     return table
+
+
+def _table(run: Scoring, out: PathLike | None, force: bool, progress: Progress) -> pl.DataFrame:
+    if out is None:
+        rows = counted(run.rows(), teller(progress), "score", len(run))
+        return frame_of(chain.from_iterable(rows))
+    write_scores(run, out, force=force, progress=progress)
+    return read_table(out)

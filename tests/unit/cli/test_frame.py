@@ -35,6 +35,9 @@ def test_every_command_is_documented_and_its_help_ends_with_an_example(name):
         assert mark, f"the help of {' '.join(path)} has no example"
         assert all(line.startswith("    ") for line in example.splitlines() if line)
         assert f"fiqa {' '.join(path)}" in example
+        for command in example.replace("\\\n", "").strip().splitlines():
+            assert command.strip().startswith("fiqa "), "a command stands on lines of its own"
+            assert " fiqa " not in command.strip()
         assert "Options:" in before
         for line in before.splitlines():
             assert not line.rstrip().endswith(("TEXT", "INTEGER")), (
@@ -148,6 +151,63 @@ def test_ctrl_c_in_a_real_process():
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=20)
     assert (process.returncode, err) == (130, "interrupted\n")
+
+
+def in_shell(words: str) -> subprocess.CompletedProcess[str]:
+    """The command line as a shell runs it, its redirections too."""
+    return subprocess.run(
+        ["bash", "-c", f'exec "{sys.executable}" -m fiqa {words}'],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+CLOSED = "error: fiqa must have a standard output, and it is closed.\n\nhint: >/dev/null\n"
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, "--help", "--version", ""])
+def test_a_closed_standard_output_is_a_clear_error_of_every_command(name, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["fiqa", name, "nothing.jpg"])
+    monkeypatch.setattr(sys, "stdout", None)
+    with pytest.raises(SystemExit) as caught:
+        fiqa.cli.main()
+    assert caught.value.code == 1
+    assert capsys.readouterr().err == CLOSED
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ("methods >&-", 1, CLOSED),
+        ("score nothing.jpg --aligned <&- >&-", 1, CLOSED),
+        ("methods >&- 2>&-", 1, ""),
+        ("--help >/dev/full", 1, "error: [Errno 28] No space left on device\n"),
+        ("methods >/dev/full", 1, "error: [Errno 28] No space left on device\n"),
+        ("methods <&- 2>&-", 0, ""),
+    ],
+)
+def test_streams_that_are_closed_or_full(words, code, said):
+    done = in_shell(words)
+    assert (done.returncode, done.stderr) == (code, said)
+    assert bool(done.stdout) == (code == 0)
+
+
+def test_no_file_gets_the_number_of_a_closed_stream(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os, sys, types\nfrom fiqa.cli import main\nmodule = types.ModuleType('m')\n"
+        "def command() -> None:\n    print(os.open(os.devnull, os.O_RDONLY))\n"
+        "module.command = command\nsys.modules['fiqa.cli.methods'] = module\n"
+        "sys.argv = ['fiqa', 'methods']\nmain()\n"
+    )
+    done = subprocess.run(
+        ["bash", "-c", f'exec "{sys.executable}" "{script}" <&- 2>&-'],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert int(done.stdout) > 2
 
 
 def test_a_closed_pipe_is_quiet():

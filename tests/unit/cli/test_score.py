@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -69,6 +72,39 @@ def test_the_recognizer_and_the_settings_arrive(
             *[a for a in common if a != "--quiet"], "--set", "x0=4", "--set", "w=0.5"
         ).stderr
     )
+
+
+@pytest.mark.parametrize("how", ["--explain", "--explain-by=model", "--explain-by=measures"])
+def test_reasons_are_lists_in_json_lines(folder: Path, tmp_path: Path, how: str) -> None:
+    (folder / "broken.png").write_bytes(b"no image")
+    common = (folder, "--aligned", "--workers", 1, "--quiet", how)
+    printed = call(*common, "--format", "jsonl").stdout.splitlines()
+    call(*common, "-o", tmp_path / "t.jsonl")
+    written = (tmp_path / "t.jsonl").read_text().splitlines()
+    for rows in ([json.loads(line) for line in lines] for lines in (printed, written)):
+        assert len(rows) == 4
+        for row in rows:
+            if row["status"] == "ok":
+                assert isinstance(row["reasons"], list)
+                assert row["factor_blur"] is not None
+            else:
+                assert row["reasons"] in ([], None)
+        assert any("noisy" in row["reasons"] for row in rows if row["reasons"])
+
+
+def test_a_model_without_factors_says_so_once_and_the_measures_explain_it(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    common = (folder, "--aligned", "--workers", 1, "--model", "laplacian")
+    assert call(*common).exit_code == 0
+    explained = call(*common, "--explain-by", "measures")
+    assert not caplog.records
+    silent = call(*common, "--explain")
+    assert caplog.text.count("laplacian has no factors of its own") == 1
+    rows, full = (list(csv.DictReader(io.StringIO(r.stdout))) for r in (silent, explained))
+    assert [row["score"] for row in rows] == [row["score"] for row in full]
+    assert {row["factor_blur"] for row in rows} == {""}
+    assert "" not in {row["factor_blur"] for row in full}
 
 
 @pytest.mark.parametrize(

@@ -62,8 +62,9 @@ def test_unknown_name_is_wrong_usage() -> None:
 def test_card_is_written_beside_the_model(tiny_quality: Maker) -> None:
     path = tiny_quality()
     arguments = (
-        "card", path, "--kind", "quality", "--color", "BGR", "--mean", "127.5", "--std", "128", "--scale", 1, "--size", 112, "--output", "q",
-        "--lower-is-better", "--x0", 0.5, "--w", 0.1, "--name", "n", "--license", "MIT", "--paper", "p", "--source", "s", "--training-data", "t",
+        "card", path, "--kind", "quality", "--color", "BGR", "--mean", "127.5", "--std", "128",
+        "--scale", 1, "--size", 112, "--output", "q", "--lower-is-better", "--x0", 0.5, "--w", 0.1,
+        "--name", "n", "--license", "MIT", "--paper", "p", "--source", "s", "--training-data", "t",
     )  # fmt: skip
     code, _, stderr = _run(*arguments)
     assert code == 2
@@ -90,6 +91,16 @@ def test_card_is_written_beside_the_model(tiny_quality: Maker) -> None:
     assert (card.calibration.x0, card.calibration.w) == (0.5, 0.1)
 
 
+def test_no_card_for_two_numbers_a_face(tiny_shaped: Maker) -> None:
+    path = tiny_shaped(("Slice", ["m", "zero", "two", "one"], ["q"], {}), shape=["N", 2])
+    path.with_suffix(".json").unlink()
+    arguments = ("--kind", "quality", "--color", "RGB", "--mean", 0.5, "--std", 0.5)
+    code, _, stderr = _run("card", path, *arguments, "--x0", 0, "--w", 1)
+    assert code == 2
+    assert "output 'q' of shaped.onnx must have shape (32, 1), got (32, 2)" in stderr
+    assert not path.with_suffix(".json").exists()
+
+
 def test_card_of_torch_weights(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     from fiqa.nets.catalog import backbone
@@ -113,6 +124,9 @@ def test_card_of_torch_weights(tmp_path: Path) -> None:
     code, _, stderr = _run(*arguments)
     assert code == 2
     assert "hint: --embedding 128" in stderr
+    code, _, stderr = _run(*arguments, "--embedding", 8, "--size", 96)
+    assert code == 2
+    assert "mobilefacenet must take crops of 96 pixels, it does not" in stderr
     code, stdout, _ = _run(*arguments, "--embedding", 8, "--dropout", 0.4, "--objective", "magface")
     assert (code, stdout.strip()) == (0, f"{path}.json")
     card = read_card(f"{path}.json")

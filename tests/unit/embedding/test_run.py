@@ -15,7 +15,7 @@ from fiqa.data.manifest import find
 from fiqa.data.tables import read_table
 from fiqa.embedding import run as module
 from fiqa.embedding.run import embed_rows, failures_path
-from fiqa.errors import InputError, ShapeError, WeightsError
+from fiqa.errors import InputError, ShapeError, UnknownNameError, WeightsError
 from fiqa.runtime.onnx import OnnxEmbedder
 from fiqa.verbs.embed import embed
 
@@ -159,6 +159,35 @@ def test_crops_of_another_size_are_resized(tmp_path: Path) -> None:
     np.testing.assert_allclose(array.norm, found.norm[:1])
     with pytest.raises(ShapeError, match="aligned faces of 112 x 112 pixels, got 224 x 224"):
         embed((["x"], np.full((1, 224, 224, 3), 90, np.uint8)), recognizer=Means())
+
+
+def test_color_says_the_order_of_an_array(crops: np.ndarray, folder: Path, tmp_path: Path) -> None:
+    ids, out = np.arange(7).astype(str), tmp_path / "e.npz"
+    wanted = embed((ids, crops), recognizer=Corner())
+    turned = embed((ids, crops[..., ::-1]), recognizer=Corner(), color="BGR", out=out)
+    np.testing.assert_array_equal(turned.vector, wanted.vector)
+    assert not np.allclose(
+        embed((ids, crops), recognizer=Corner(), color="BGR").vector, wanted.vector
+    )
+    assert embed_rows((ids, crops), recognizer=Corner(), out=out).current, "the same pixels"
+    assert not embed_rows((ids, crops), recognizer=Corner(), out=out, color="BGR").current
+    with pytest.raises(UnknownNameError, match="color"):
+        embed((ids, crops), recognizer=Corner(), color="GBR")
+    with pytest.raises(InputError, match="color is for arrays; files say theirs, got color='BGR'"):
+        embed(folder, recognizer=Corner(), color="BGR")
+
+
+def test_crops_that_a_decoder_breaks_on_are_one_warning(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(path: str, *_: object, **__: object) -> None:
+        raise RuntimeError("native trouble")
+
+    monkeypatch.setattr("fiqa.faces.crops.read_row", broken)
+    run = embed_rows(folder, recognizer=Means())
+    assert set(run.manifest.status.tolist()) == {"failed"}
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told.startswith("12 failed with RuntimeError: native trouble; the first is ")
 
 
 def test_out_writes_vectors_failures_and_a_sidecar_last(folder: Path, tmp_path: Path) -> None:

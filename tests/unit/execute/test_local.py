@@ -52,6 +52,25 @@ def threads(items):
 
 def process(items):
     return [os.getpid() for _ in items]
+
+def failing(items):
+    from fiqa.failures import failed
+    for item in items:
+        try:
+            raise ValueError(f"{item} is bad")
+        except ValueError as error:
+            failed(str(item), error)
+    return items
+
+def inside(queue):
+    import logging
+    from fiqa.execute.local import map_batches
+    told = []
+    handler = logging.Handler()
+    handler.emit = lambda record: told.append(record.getMessage())
+    logging.getLogger("fiqa").addHandler(handler)
+    results = list(map_batches(process, range(9), died=repr, workers=2, batch=2))
+    queue.put((results, told, os.getpid()))
 """
 
 
@@ -112,9 +131,11 @@ def test_reads_ahead_no_further_than_the_window(functions):
     results.close()
 
 
-def test_an_item_that_kills_its_process_is_one_failed_result(functions):
+def test_an_item_that_kills_its_process_is_one_failed_result(functions, caplog):
     got = list(map_batches(functions.deadly, range(40), died=lambda i: -i, workers=2, batch=8))
     assert got == [-i if i in (5, 17, 18) else 10 * i for i in range(40)]
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told.startswith("3 failed with WorkerError: A worker process ended without an answer")
 
 
 def test_an_error_of_the_function_reaches_the_caller_whole(functions):
@@ -179,6 +200,37 @@ def test_refuses_a_function_that_loses_results():
 def test_default_is_one_worker_per_core(functions):
     seen = set(map_batches(functions.process, range(40), died=no_death, batch=1))
     assert 1 <= len(seen) <= cores()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_fails_is_told_once_whichever_process_it_was_in(functions, caplog, workers):
+    results = map_batches(functions.failing, range(20), died=no_death, workers=workers, batch=3)
+    assert next(results) == 0
+    assert not caplog.records
+    assert list(results) == list(range(1, 20))
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told.startswith("20 failed with ValueError: ")
+
+
+def test_what_failed_before_the_end_is_told_where_the_caller_stops(functions, caplog):
+    results = map_batches(functions.failing, range(20), died=no_death, workers=1, batch=3)
+    next(results)
+    results.close()
+    assert [r.getMessage() for r in caplog.records] == [
+        "3 failed with ValueError: 0 is bad; the first is '0'"
+    ]
+
+
+def test_a_daemonic_process_does_it_alone_and_says_so(functions):
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    child = context.Process(target=functions.inside, args=(queue,), daemon=True)
+    child.start()
+    results, told, pid = queue.get(timeout=60)
+    child.join()
+    assert results == [pid] * 9
+    assert len(told) == 1
+    assert "daemonic and may start no others" in told[0]
 
 
 def run(script: str, tmp_path: Path) -> subprocess.Popen[str]:

@@ -3,6 +3,7 @@ given."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fiqa.errors import InputError, UnknownNameError, WeightsError
+from fiqa.errors import ContentShapeError, InputError, UnknownNameError, WeightsError
 from fiqa.functional.calibration import Calibration
 from fiqa.runtime.cards import card_path, read_card
-from fiqa.runtime.describe import Described, describe, triple
+from fiqa.runtime.describe import Described, _drawn, describe, triple
 from fiqa.runtime.onnx import OnnxEmbedder, OnnxScorer
 
 Maker = Callable[..., Path]
@@ -46,7 +47,8 @@ def test_a_described_recognizer_runs(tiny_recognizer: Maker, rng: np.random.Gene
 def test_every_field_arrives(tiny_quality: Maker) -> None:
     path = _bare(tiny_quality())
     given = replace(
-        GIVEN, kind="quality", color="BGR", mean="1,2,3", std="4,5,6", scale=1.0, size=112, output="q", higher_is_better=False, x0=2.0, w=3.0, name="n"
+        GIVEN, kind="quality", color="BGR", mean="1,2,3", std="4,5,6", scale=1.0, size=112,
+        output="q", higher_is_better=False, x0=2.0, w=3.0, name="n",
     )  # fmt: skip
     describe(path, given)
     card = read_card(card_path(path))
@@ -95,6 +97,87 @@ def test_what_is_missing_or_wrong_is_named(
     with pytest.raises(error, match=text):
         describe(path, replace(GIVEN, **(given | changes)))
     assert not card_path(path).exists()
+
+
+QUALITY = replace(GIVEN, kind="quality", size=112, output="q", x0=0.0, w=1.0)
+FIRST = ("Slice", ["m", "zero", "one", "one"], ["c"], {})
+
+
+@pytest.mark.parametrize("shape", [["N"], ["N", 1], [], None])
+def test_a_model_that_squeezes_gets_a_card(tiny_shaped: Maker, shape: list[Any] | None) -> None:
+    path = _bare(tiny_shaped(FIRST, ("Squeeze", ["c"], ["q"], {}), shape=shape))
+    describe(path, QUALITY)
+    assert OnnxScorer(path).score(np.zeros((1, 112, 112, 3), np.uint8)).shape == (1,)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "text"),
+    [
+        ([("Slice", ["m", "zero", "two", "one"], ["q"], {})], r"\(32, 1\), got \(32, 2\)"),
+        ([FIRST, ("Transpose", ["c"], ["q"], {"perm": [1, 0]})], r"\(32, 1\), got \(1, 32\)"),
+        ([("ReduceMean", ["m"], ["q"], {"keepdims": 0})], r"\(32, 1\), got \(\)"),
+    ],
+)
+def test_no_card_for_an_output_of_a_wrong_shape(
+    tiny_shaped: Maker, nodes: list[Any], text: str
+) -> None:
+    path = _bare(tiny_shaped(*nodes))
+    with pytest.raises(ContentShapeError, match=text):
+        describe(path, QUALITY)
+    assert not card_path(path).exists()
+
+
+def test_no_card_for_a_model_whose_numbers_hang_on_the_batch(tiny_shaped: Maker) -> None:
+    centered = [
+        FIRST,
+        ("ReduceMean", ["c"], ["all"], {"axes": [0], "keepdims": 1}),
+        ("Sub", ["c", "all"], ["q"], {}),
+    ]
+    path = _bare(tiny_shaped(*centered))
+    with pytest.raises(InputError, match="must be the same for a crop in any batch") as caught:
+        describe(path, QUALITY)
+    told = re.search(
+        r"in one of (\d) and in one of 33 crops it differs by ([\d.e-]+); its standard deviation"
+        r" over crops is ([\d.e-]+)\.\n",
+        str(caught.value),
+    )
+    assert told is not None
+    crops = _drawn(33, 112)
+    light = (crops[..., 0].mean(axis=(1, 2)) / 255 - 0.5) / 0.5
+    whole = np.concatenate([light[:32] - light[:32].mean(), [0.0]])  # a batch has 32
+    assert told[1] == "1"
+    assert float(told[2]) == pytest.approx(abs(whole[0]), rel=1e-2)
+    assert float(told[3]) == pytest.approx(whole.std(), rel=1e-2)
+    assert not card_path(path).exists()
+
+
+def test_no_card_for_a_model_that_is_not_finite(tiny_shaped: Maker) -> None:
+    path = _bare(tiny_shaped(FIRST, ("Log", ["c"], ["q"], {})))
+    dark = int((_drawn(33, 112)[..., 0].mean(axis=(1, 2)) < 127.5).sum())
+    assert 0 < dark < 33
+    with pytest.raises(InputError, match=f"must be finite, for {dark} of 33 drawn crops it is not"):
+        describe(path, QUALITY)
+
+
+def test_no_card_for_a_model_that_takes_one_batch_alone(tiny_shaped: Maker) -> None:
+    shape = {"weights": {"three": np.array([1, 3])}}
+    path = _bare(tiny_shaped(("Reshape", ["m", "three"], ["r"], {}), _first("r"), **shape))
+    with pytest.raises(WeightsError, match="failed on a batch of 32"):
+        describe(path, QUALITY)
+
+
+def _first(name: str) -> tuple[Any, ...]:
+    return ("Slice", [name, "zero", "one", "one"], ["q"], {})
+
+
+@pytest.mark.parametrize("side", [8, 50, 112])
+def test_drawn_crops_differ_in_light_contrast_and_sharpness(side: int) -> None:
+    crops = _drawn(33, side).astype(np.float64)
+    assert crops.shape == (33, side, side, 3)
+    step = np.abs(np.diff(crops, axis=2)).mean(axis=(1, 2, 3))
+    for measure in (crops.mean(axis=(1, 2, 3)), crops.std(axis=(1, 2, 3)), step):
+        assert np.ptp(measure) > 20
+    np.testing.assert_array_equal(_drawn(33, side), crops)
 
 
 def test_shapes_that_say_nothing(tmp_path: Path) -> None:

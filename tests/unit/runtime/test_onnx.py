@@ -3,7 +3,9 @@ for every batch."""
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 
 from fiqa.errors import (
+    ContentShapeError,
     InputError,
     ReadError,
     ShapeError,
@@ -317,6 +320,81 @@ def test_an_output_that_forgets_the_batch_is_refused(
         ShapeError, match=r"output 'all' of sharp.onnx must have shape \(2, 1\), got \(\)"
     ):
         scorer.score(crops[:2])
+
+
+FIRST = ("Slice", ["m", "zero", "one", "one"], ["c"], {})
+"""The first channel of the means: (N,1)."""
+SHAPES = {
+    "column": [("Identity", ["c"], ["q"], {})],
+    "flat": [("Squeeze", ["c", "one"], ["q"], {})],
+    "squeezed": [("Squeeze", ["c"], ["q"], {})],
+    "image": [("Unsqueeze", ["c", "two"], ["d"], {}), ("Unsqueeze", ["d", "two"], ["q"], {})],
+}
+
+
+@pytest.mark.parametrize("form", SHAPES)
+@pytest.mark.parametrize("batch", ["N", 1, 4])
+def test_one_number_per_crop_in_any_form_and_any_count(
+    tiny_shaped: Maker, crops: np.ndarray, form: str, batch: int | str
+) -> None:
+    nodes = SHAPES[form]
+    scorer = OnnxScorer(tiny_shaped(FIRST, *nodes, batch=batch))
+    wanted = (crops[..., 0].mean(axis=(1, 2)) / 255 - 0.5) / 0.5
+    for n in (0, 1, 2, 7, 33, 65):
+        found = scorer.score(crops[:n])
+        assert (found.shape, found.dtype) == ((n,), np.float32)
+        np.testing.assert_allclose(found, wanted[:n], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "n", "got"),
+    [
+        ([("Slice", ["m", "zero", "two", "one"], ["q"], {})], 3, r"\(3, 1\), got \(3, 2\)"),
+        ([("Slice", ["m", "zero", "two", "one"], ["q"], {})], 2, r"\(2, 1\), got \(2, 2\)"),
+        ([("Slice", ["m", "zero", "two", "one"], ["q"], {})], 1, r"\(1, 1\), got \(1, 2\)"),
+        ([FIRST, ("Transpose", ["c"], ["q"], {"perm": [1, 0]})], 3, r"\(3, 1\), got \(1, 3\)"),
+        ([("ReduceMean", ["m"], ["q"], {"keepdims": 0})], 2, r"\(2, 1\), got \(\)"),
+    ],
+)
+def test_another_shape_is_one_clear_error_that_names_it(
+    tiny_shaped: Maker, crops: np.ndarray, nodes: list[Any], n: int, got: str
+) -> None:
+    scorer = OnnxScorer(tiny_shaped(*nodes))
+    with pytest.raises(ContentShapeError, match=f"output 'q' .* must have shape {got}") as caught:
+        scorer.score(crops[:n])
+    assert "fiqa weights card --output" in str(caught.value)
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_an_embedding_may_be_squeezed_too(tiny_shaped: Maker, crops: np.ndarray, n: int) -> None:
+    path = tiny_shaped(("Squeeze", ["m"], ["q"], {}))
+    card = read_card(card_path(path)).model_copy(
+        update={
+            "kind": "recognizer",
+            "outputs": (ModelOutput(name="q", role="embedding"),),
+            "embedding_dim": 3,
+        }
+    )
+    found = OnnxEmbedder(path, card=card).embed(crops[:n])
+    np.testing.assert_allclose(found, crops[:n].mean(axis=(1, 2)) / 127.5 - 1, atol=1e-4)
+
+
+def test_a_model_is_copied_and_pickled_with_its_threads_and_card(
+    tiny_recognizer: Maker, crops: np.ndarray, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tiny_recognizer()
+    monkeypatch.chdir(tmp_path)
+    card = read_card(card_path(path)).model_copy(update={"name": "other"})
+    embedder = OnnxEmbedder(path.name, card=card, threads=1)
+    packed = pickle.dumps(embedder)
+    monkeypatch.chdir("/")
+    for copied in (pickle.loads(packed), copy.deepcopy(embedder)):
+        assert (copied.name, copied.version) == ("other", embedder.version)
+        assert copied.model._made == (str(path), card, 1)
+        np.testing.assert_array_equal(copied.embed(crops), embedder.embed(crops))
+    path.write_bytes(tiny_recognizer("wide", size=224).read_bytes())
+    with pytest.raises(WeightsError, match="must be the file that its card describes"):
+        pickle.loads(packed)
 
 
 def test_a_worker_process_uses_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:

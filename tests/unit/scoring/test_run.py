@@ -16,7 +16,7 @@ from fiqa.data.images import Limits
 from fiqa.data.manifest import write_manifest
 from fiqa.data.store import read_sidecar
 from fiqa.data.tables import read_table
-from fiqa.errors import InputError, UnknownNameError, WeightsError
+from fiqa.errors import ContentShapeError, InputError, UnknownNameError, WeightsError
 from fiqa.faces.crops import Source, joined, resized
 from fiqa.faces.detection import Detection
 from fiqa.functional.calibration import Calibration
@@ -161,10 +161,72 @@ def test_explain_fills_factors_measures_and_reasons(scorer, tmp_path):
     assert row["measures"] == {"yaw": None}
 
 
-def test_a_method_without_factors_leaves_them_empty(scorer, tmp_path, monkeypatch):
+@pytest.fixture
+def silent(scorer, monkeypatch):
+    """A scorer that has no factors of its own."""
     monkeypatch.setattr(scorer, "assess", lambda faces: (scorer.score(faces), None))
-    (row,) = run(save(tmp_path / "a.png", flat(9)), aligned=True, explain=True)
-    assert (row["status"], row["factors"], row["reasons"]) == ("ok", None, None)
+    return scorer
+
+
+@pytest.mark.parametrize("suffix", ["", ".parquet", ".csv", ".jsonl"])
+def test_a_method_without_factors_leaves_them_empty_and_says_so_once(
+    silent, tmp_path, caplog, suffix
+):
+    for i in range(40):
+        save(tmp_path / "in" / f"{i}.png", flat(5 * i))
+    out = tmp_path / f"t{suffix}" if suffix else None
+    rows = run(tmp_path / "in", aligned=True, explain=True, out=out)
+    assert {(row["status"], row.get("factors"), row.get("measures")) for row in rows} == {
+        ("ok", None, None)
+    }
+    assert not any(row["reasons"] for row in rows)
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told.startswith("brightness has no factors of its own: ")
+    assert "--explain-by measures" in told
+    if out is not None:
+        record = read_sidecar(out)
+        assert (record["explained_by"], record["notes"]) == (None, [told])
+
+
+def test_nothing_is_said_where_no_reasons_were_asked_or_there_are_some(
+    scorer, silent, tmp_path, caplog, monkeypatch
+):
+    path = save(tmp_path / "a.png", flat(9))
+    run(path, aligned=True, out=tmp_path / "t.csv")
+    assert read_sidecar(tmp_path / "t.csv")["explained_by"] is None
+    assert "notes" not in read_sidecar(tmp_path / "t.csv")
+    monkeypatch.undo()
+    run(path, aligned=True, model="analytic", explain=True, out=tmp_path / "a.csv")
+    assert read_sidecar(tmp_path / "a.csv")["explained_by"] == "model"
+    assert not caplog.records
+
+
+def test_the_measures_explain_any_method(tmp_path, caplog, rng):
+    for i in range(3):
+        save(tmp_path / "in" / f"{i}.png", rng.integers(0, 256, (112, 112, 3)))
+    plain = run(tmp_path / "in", aligned=True, model="laplacian")
+    wanted = run(tmp_path / "in", aligned=True, model="analytic", explain="model")
+    out = tmp_path / "t.parquet"
+    rows = run(tmp_path / "in", aligned=True, model="laplacian", explain="measures", out=out)
+    for row, bare, analytic in zip(rows, plain, wanted, strict=True):
+        assert (row["raw"], row["uqs"]) == (bare["raw"], bare["uqs"])
+        assert row["reasons"] == analytic["reasons"] != []
+        for name in ("factors", "measures"):
+            known = {k: v for k, v in analytic[name].items() if v is not None}
+            assert row[name] == pytest.approx(analytic[name] | known)
+    assert read_sidecar(out)["explained_by"] == "measures"
+    assert not caplog.records
+    assert write_scores(
+        plan(tmp_path / "in", aligned=True, model="laplacian", explain="measures"), out
+    ).current
+    assert not write_scores(
+        plan(tmp_path / "in", aligned=True, model="laplacian", explain=True), out
+    ).current
+
+
+def test_an_unknown_explainer_is_named(scorer, tmp_path):
+    with pytest.raises(UnknownNameError, match="Unknown explain 'measure'"):
+        run(save(tmp_path / "a.png", flat(9)), aligned=True, explain="measure")
 
 
 @pytest.mark.parametrize(
@@ -322,7 +384,40 @@ def test_what_breaks_a_detector_or_scorer_is_one_failed_row(scorer, tmp_path, ca
     rows = run(tmp_path / "crops", aligned=True)
     assert [row["status"] for row in rows] == ["ok", "failed", "failed", "ok"]
     assert [row["uqs"] for row in rows] == [1, None, None, 99]
-    assert "a red corner" in caplog.text
+    assert "1 failed with ValueError: a red corner" in caplog.text
+    assert "1 failed with ArithmeticError: the score is not a finite number" in caplog.text
+
+
+def test_many_failures_of_one_kind_are_one_warning_with_a_count(scorer, tmp_path, caplog):
+    for i in range(70):
+        red = flat(i)
+        red[0, 0] = [255, 0, 0]
+        save(tmp_path / "in" / f"{i:02d}.png", red)
+    rows = run(tmp_path / "in", aligned=True)
+    assert {row["status"] for row in rows} == {"failed"}
+    assert [record.getMessage() for record in caplog.records] == [
+        f"70 failed with ValueError: a red corner; the first is '{tmp_path}/in/00.png'"
+    ]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_model_of_a_wrong_shape_ends_the_run_with_one_error(tmp_path, tiny_shaped, workers):
+    for i in range(70):
+        save(tmp_path / "in" / f"{i:02d}.png", flat(i))
+    path = tiny_shaped(("Slice", ["m", "zero", "two", "one"], ["q"], {}))
+    with pytest.raises(ContentShapeError, match=r"must have shape \(32, 1\), got \(32, 2\)"):
+        score(tmp_path / "in", aligned=True, model=str(path), workers=workers)
+
+
+def test_a_model_that_squeezes_scores_one_face_and_many(tmp_path, tiny_shaped):
+    for i in range(33):
+        save(tmp_path / "in" / f"{i:02d}.png", flat(7 * i))
+    first = ("Slice", ["m", "zero", "one", "one"], ["c"], {})
+    path = tiny_shaped(first, ("Squeeze", ["c"], ["q"], {}))
+    rows = run(tmp_path / "in", aligned=True, model=str(path))
+    assert [row["raw"] for row in rows] == pytest.approx(
+        [7 * i / 127.5 - 1 for i in range(33)], abs=1e-4
+    )
 
 
 @pytest.mark.parametrize(
@@ -447,7 +542,7 @@ def test_a_run_that_stopped_goes_on_where_it_was_and_ends_the_same(scorer, tmp_p
 def test_the_settings_travel_to_a_process_and_what_was_loaded_stays(scorer):
     import pickle
 
-    how = FaceScoring(None, True, "auto", "largest", False, None, Limits())
+    how = FaceScoring(None, True, "auto", "largest", "", None, Limits())
     assert how.scorer is scorer
     copy = pickle.loads(pickle.dumps(how))
     assert copy == how
