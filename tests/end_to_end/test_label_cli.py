@@ -137,7 +137,7 @@ def test_rows_without_a_label_are_exit_code_3(inputs):
         (["laplacian", "-o", "x.csv"], ["method must be one that gives labels"]),
         (["cr_fiqa", "-o", "x.csv"], ["label needs faces, embeddings or a prior"]),
         (["dmsfiqa", "-o", "x.csv", "--set", "clip.tua=1"], ["did you mean 'clip.tau'?"]),
-        (["cr_fiqa", "-o", "x.csv", "--set", "form"], ["--set must be KEY=VALUE, got 'form'"]),
+        (["cr_fiqa", "-o", "x.csv", "--set", "form"], ["--set must be NAME=VALUE, got 'form'"]),
         (["cr_fiqa"], ["Missing option"]),
     ],
 )

@@ -52,8 +52,9 @@ def command(
     The names of the files written go to stdout.
 
     Example:
-      fiqa convert lfw.bin lfw/ fiqa convert scores.parquet scores.csv --to ofiq fiqa convert
-      CLIB-FIQA_R50.pth clib-fiqa.onnx
+      fiqa convert lfw.bin lfw/
+      fiqa convert scores.parquet scores.csv --to ofiq
+      fiqa convert CLIB-FIQA_R50.pth clib-fiqa.onnx
     """
     from fiqa.verbs.convert import convert
 

@@ -102,8 +102,7 @@ def command(
     every number beside its protocol and counts.
 
     Example:
-      fiqa evaluate --quality scores.parquet --quality norm --embeddings emb.npz --fmr 1e-3 -o
-      report/
+      fiqa evaluate --quality scores.parquet --quality norm --embeddings emb.npz -o report/
     """
     from fiqa.cli.reports import show
     from fiqa.errors import InputError

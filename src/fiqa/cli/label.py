@@ -68,7 +68,7 @@ def command(
         list[str] | None,
         typer.Option(
             "--set",
-            metavar="KEY=VALUE",
+            metavar="NAME=VALUE",
             help="An option of the method; may be given several times.",
         ),
     ] = None,
@@ -84,9 +84,8 @@ def command(
     models, versions, and what the run found.
 
     Example:
-      fiqa label cr_fiqa --faces faces.parquet --embeddings emb.npz -o labels.parquet fiqa label
-      label_optimization --embeddings emb.npz --prior labels.parquet --set clusters=20 -o
-      better.parquet
+      fiqa label cr_fiqa --faces faces.parquet --embeddings emb.npz -o labels.parquet
+      fiqa label label_optimization --embeddings emb.npz --prior labels.parquet -o better.parquet
     """
     from fiqa.labeling.run import label_rows
 
@@ -115,5 +114,5 @@ def command(
 def _pair(text: str) -> tuple[str, str]:
     key, mark, value = text.partition("=")
     if not mark or not key:
-        raise typer.BadParameter(f"--set must be KEY=VALUE, got {text!r}.")
+        raise typer.BadParameter(f"--set must be NAME=VALUE, got {text!r}.")
     return key.strip(), value.strip()

@@ -77,8 +77,8 @@ def command(
     a status and no numbers. Exit code 3 means that some rows failed.
 
     Example:
-      fiqa score photos/ --explain -o scores.parquet --html sheet.html fiqa score crops/ --aligned
-      --model grafiqs --recognizer recognizer.pt -o grafiqs.parquet
+      fiqa score photos/ --explain -o scores.parquet --html sheet.html
+      fiqa score crops/ --aligned --model norm --recognizer recognizer.pt -o norm.parquet
     """
     from fiqa.scoring.run import plan
 

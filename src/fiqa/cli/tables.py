@@ -75,9 +75,8 @@ def command(
     are named METHOD.baseline, METHOD.optimized and, for the ablation, METHOD.prior.
 
     Example:
-      fiqa tables dms --quality scores.parquet --embeddings emb.npz --faces faces.parquet --target
-      labels.parquet -o tables/ fiqa tables clib --data-set data/lfw --data-set data/cplfw -o
-      tables/
+      fiqa tables dms --quality scores.parquet --embeddings emb.npz --target labels.parquet -o dms/
+      fiqa tables clib --data-set data/lfw --data-set data/cplfw -o clib/
     """
     from fiqa.cli.reports import show
     from fiqa.evaluation.request import Request

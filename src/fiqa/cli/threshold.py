@@ -94,8 +94,7 @@ def command(
     that are missing (exit code 1).
 
     Example:
-      fiqa threshold --quality scores.parquet --embeddings emb.npz --fmr 1e-3 --fnmr 0.01 --html
-      cut.html
+      fiqa threshold --quality scores.parquet --embeddings emb.npz --fnmr 0.01 --html cut.html
     """
     from fiqa.verbs.threshold import threshold
 

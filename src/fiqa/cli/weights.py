@@ -162,9 +162,9 @@ def card(
     from it; nothing else is guessed.
 
     Example:
-      fiqa weights card model.onnx --kind recognizer --color RGB --mean .485,.456,.406 --std
-      .229,.224,.225 fiqa weights card net.pt --kind recognizer --color RGB --mean .5 --std .5
-      --backbone mobilefacenet --embedding 128
+      fiqa weights card model.onnx --kind recognizer --color RGB --mean .5 --std .5
+      fiqa weights card net.pt --kind recognizer --color RGB --mean .5 --std .5 \\
+        --backbone mobilefacenet --embedding 128
     """
     from fiqa.runtime.describe import Described
 
