@@ -14,7 +14,10 @@ from typer.testing import CliRunner
 from fiqa.cli import COMMANDS, build
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 NAMES = [str(p.relative_to(ROOT)) for p in PAGES]
 GENERATED = re.compile(r"^(\.\./)?(reference|methods)/")
 
@@ -59,6 +62,30 @@ def test_links_lead_somewhere(page):
         if target.startswith(("http:", "https:")) or GENERATED.match(target):
             continue
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_prose_stands_at_100_columns_and_uses_one_word_for_one_thing(page):
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    prose = [line for line in text.splitlines() if not line.startswith(("|", "!["))]
+    assert [line for line in prose if len(line) > 100 and " " in line.strip()] == []
+    words = re.findall(
+        r"\b(?:spoil\w*|rivals?|genuine|impostors?|competitors?)\b", "\n".join(prose)
+    )
+    assert words == [] or page.name == "CHANGELOG.md", "the changelog may name what was renamed"
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, "weights card", "weights pull"])
+def test_an_example_of_a_help_is_commands_one_a_line(name):
+    text = CliRunner().invoke(build(), [*name.split(), "--help"], terminal_width=100).output
+    lines = text.partition("Example:\n")[2].rstrip().replace("\\\n", " ").splitlines()
+    assert lines
+    for line in lines:
+        words = line.split()
+        assert words[:2] == ["fiqa", name.split()[0]]
+        assert words.count("fiqa") == 1
+        for option in (word for word in words if word.startswith("-")):
+            assert option in text, f"{option} of: {line}"
 
 
 def test_the_output_in_the_readme_is_what_the_command_prints(photo_folder, monkeypatch):
