@@ -52,8 +52,8 @@ def dear(command: str) -> bool:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory) -> Path:
-    """A folder with everything that the commands name, made of drawn people; the vectors of the worst
-    fifth by score are noise."""
+    """A folder with everything that the commands name, made of drawn people; the vectors of the
+    worst fifth by score are noise."""
     folder = tmp_path_factory.mktemp("files")
     (folder / "photos").mkdir()
     Image.fromarray(astronaut()).save(folder / "photos" / "astronaut.png")
