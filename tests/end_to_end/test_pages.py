@@ -113,6 +113,8 @@ def test_the_commands_of_a_page_run_as_printed(page, files, tmp_path, monkeypatc
         shutil.copytree(files, tmp_path, dirs_exist_ok=True)
         result = CliRunner().invoke(build(), command.split()[1:])
         told = f"{command}: {result.output[-600:]} {result.exception!r}"
+        if REFUSED in command:
+            assert "An FNMR of 0.0001 needs at least 30000 mated pairs" in result.output, told
         assert result.exit_code == (1 if REFUSED in command else 0), told
         for out in re.findall(r"(?:-o|--out|--html) (\S+)", command):
             assert REFUSED in command or (tmp_path / out).exists(), told
