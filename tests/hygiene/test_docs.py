@@ -81,6 +81,19 @@ def test_links_lead_somewhere(page):
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+def test_the_output_in_the_readme_is_what_the_command_prints(photo_folder, monkeypatch):
+    monkeypatch.chdir(photo_folder)
+    lines = next(block for block in _blocks(ROOT / "README.md", "console")).splitlines()
+    command, shown = lines[0], lines[1:3]
+    assert command == "$ fiqa score photos/astronaut.png --detector dlib"
+    result = CliRunner().invoke(build(), [*command.split()[2:], "--quiet", "--workers", "1"])
+    printed = result.stdout.splitlines()
+    assert printed[0] == shown[0]
+    got, wanted = printed[1].split(","), shown[1].split(",")
+    assert [*got[:4], got[5]] == [*wanted[:4], wanted[5]]
+    assert float(got[4]) == pytest.approx(float(wanted[4]), abs=2e-3)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_prose_stands_at_100_columns_and_uses_one_word_for_one_thing(page):
     text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
@@ -103,16 +116,3 @@ def test_an_example_of_a_help_is_commands_one_a_line(name):
         assert words.count("fiqa") == 1
         for option in (word for word in words if word.startswith("-")):
             assert option in text, f"{option} of: {line}"
-
-
-def test_the_output_in_the_readme_is_what_the_command_prints(photo_folder, monkeypatch):
-    monkeypatch.chdir(photo_folder)
-    lines = next(block for block in _blocks(ROOT / "README.md", "console")).splitlines()
-    command, shown = lines[0], lines[1:3]
-    assert command == "$ fiqa score photos/astronaut.png --detector dlib"
-    result = CliRunner().invoke(build(), [*command.split()[2:], "--quiet", "--workers", "1"])
-    printed = result.stdout.splitlines()
-    assert printed[0] == shown[0]
-    got, wanted = printed[1].split(","), shown[1].split(",")
-    assert [*got[:4], got[5]] == [*wanted[:4], wanted[5]]
-    assert float(got[4]) == pytest.approx(float(wanted[4]), abs=2e-3)

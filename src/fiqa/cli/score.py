@@ -78,7 +78,7 @@ def command(
 
     Example:
       fiqa score photos/ --explain -o scores.parquet --html sheet.html
-      fiqa score crops/ --aligned --model norm --recognizer recognizer.pt -o norm.parquet
+      fiqa score crops/ --aligned --model grafiqs --recognizer recognizer.pt -o grafiqs.parquet
     """
     from fiqa.scoring.run import plan
 

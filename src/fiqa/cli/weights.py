@@ -156,14 +156,15 @@ def card(
     ] = "",
     force: Annotated[bool, typer.Option("--force", help="Replace a card that is there.")] = False,
 ) -> None:
-    """Write the card of a model file beside it: what must be known to run it, with its sha256.
+    r"""Write the card of a model file beside it: what must be known to run it, with its sha256.
 
     The input becomes (x / scale - mean) / std. The shape of an ONNX file's input and output is read
     from it; nothing else is guessed.
 
     Example:
-      fiqa weights card model.onnx --kind recognizer --color RGB --mean .5 --std .5
-      fiqa weights card net.pt --kind recognizer --color RGB --mean .5 --std .5 \\
+      fiqa weights card model.onnx --kind recognizer --color RGB --mean .485,.456,.406 \
+        --std .229,.224,.225
+      fiqa weights card net.pt --kind recognizer --color RGB --mean .5 --std .5 \
         --backbone mobilefacenet --embedding 128
     """
     from fiqa.runtime.describe import Described
