@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,10 @@ from fiqa.functional.calibration import LEVEL_CUTS
 from fiqa.vocabulary import LEVELS
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 NAMES = [str(p.relative_to(ROOT)) for p in PAGES]
 GENERATED = re.compile(r"^(\.\./)?(reference|methods)/")
 
@@ -37,23 +41,39 @@ def test_python_blocks_run(page, tmp_path, monkeypatch, photo_folder):
             exec(compile(block, str(page), "exec"), scope)
 
 
+@cache
+def _help(command: str) -> str:
+    """Returns the help of a command, `weights card` and its like included."""
+    return CliRunner().invoke(build(), [*command.split(), "--help"], terminal_width=200).output
+
+
+def _commands(page: Path) -> list[str]:
+    """Returns the `fiqa` commands of a page, those in its code blocks and those in its prose."""
+    text = page.read_text(encoding="utf-8")
+    blocks = "".join(_blocks(page, "(?:console|bash|sh)")).replace("\\\n", " ").splitlines()
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
+    inline = (" ".join(code.split()) for code in re.findall(r"`([^`]+)`", prose))
+    lines = [re.sub(r"\s+[|>#].*", "", line.removeprefix("$ ")) for line in (*blocks, *inline)]
+    return [line for line in lines if line.startswith("fiqa ") and line[5:6].isalpha()]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_every_command_and_option_exists(page):
-    commands = [
-        line.removeprefix("$ ").strip()
-        for block in _blocks(page, "(?:console|bash|sh)")
-        for line in re.sub(r"\\\n\s*", " ", block).splitlines()
-        if re.match(r"(\$ )?fiqa ", line)
-    ]
-    for command in commands:
-        words = re.split(r"\s+[|>]", command)[0].split()[1:]
-        if words[0].startswith("-"):
-            continue
+    for command in _commands(page):
+        words = command.split()[1:]
         assert words[0] in COMMANDS, command
-        sub = [words[0], words[1]] if words[0] == "weights" else [words[0]]
-        text = CliRunner().invoke(build(), [*sub, "--help"], terminal_width=120).output
-        for option in re.findall(r"(?<!\S)(--?[a-z][a-z0-9-]*)", " ".join(words[1:])):
-            assert option in text, f"{option} of: {command}"
+        text = _help(" ".join(words[:2]) if words[0] == "weights" and words[1:] else words[0])
+        for option in re.findall(r"(?<!\S)(--?[a-z][a-z0-9-]*)", " ".join(words)):
+            gone = page.name == "CHANGELOG.md" and option == "--table"
+            assert gone or option in text, f"{option} of: {command}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_every_option_in_the_prose_is_one_of_some_command(page):
+    subs = [f"weights {name}" for name in ("card", "pull", "list", "verify")]
+    known = set(re.findall(r"(?<!\w)--?[a-z][a-z0-9-]*", " ".join(map(_help, [*COMMANDS, *subs]))))
+    named = re.findall(r"`(--?[a-z][a-z0-9-]*)[^`]*`", page.read_text(encoding="utf-8"))
+    assert set(named) - known <= ({"--all-pairs"} if page.name == "CHANGELOG.md" else set())
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
@@ -99,3 +119,27 @@ def test_the_output_in_the_readme_is_what_the_command_prints(photo_folder, monke
     got, wanted = printed[1].split(","), shown[1].split(",")
     assert [*got[:4], got[5]] == [*wanted[:4], wanted[5]]
     assert float(got[4]) == pytest.approx(float(wanted[4]), abs=2e-3)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_prose_stands_at_100_columns_and_uses_one_word_for_one_thing(page):
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    prose = [line for line in text.splitlines() if not line.startswith(("|", "!["))]
+    assert [line for line in prose if len(line) > 100 and " " in line.strip()] == []
+    words = re.findall(
+        r"\b(?:spoil\w*|rivals?|genuine|impostors?|competitors?)\b", "\n".join(prose)
+    )
+    assert words == [] or page.name == "CHANGELOG.md", "the changelog may name what was renamed"
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, "weights card", "weights pull"])
+def test_an_example_of_a_help_is_commands_one_a_line(name):
+    text = _help(name)
+    lines = text.partition("Example:\n")[2].rstrip().replace("\\\n", " ").splitlines()
+    assert lines
+    for line in lines:
+        words = line.split()
+        assert words[:2] == ["fiqa", name.split()[0]]
+        assert words.count("fiqa") == 1
+        for option in (word for word in words if word.startswith("-")):
+            assert option in text, f"{option} of: {line}"

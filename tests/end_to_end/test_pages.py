@@ -1,0 +1,120 @@
+"""The commands of the README and the guides run as printed, on drawn people in place of the files
+that they name."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+from skimage.data import astronaut
+from typer.testing import CliRunner
+
+import fiqa
+from fiqa.cli import build
+from fiqa.data.embeddings import write_embeddings
+from fiqa.data.images import write_image
+from fiqa.diagnosis.drawn_faces import drawn_faces
+from fiqa.faces.degrade import degrade
+from fiqa.types import Embeddings, Faces
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "guides").glob("*.md"))]
+DEAR = {
+    "fiqa train": "a training of minutes or days",
+    "fiqa export": "a finished run",
+    "--recognizer recognizer.onnx": "a recognizer of your own",
+    "--model": "a model that was trained",
+}
+"""What is not run -> what it needs; the tests of recipes and of exports cover these."""
+REFUSED = "--fnmr 0.0001"
+PEOPLE, IMAGES = 30, 8
+QUALITIES = ("analytic", "laplacian", "prior", "optimized")
+WIDTHS = ("lightqnet-dm025", "lightqnet-dm050", "lightqnet-dm100")
+VECTORS = ("recognizer_a", "recognizer_b", "arcface", "elasticface")
+
+
+def commands(page: Path) -> list[str]:
+    """Returns the `fiqa` commands of a page, continued lines joined, comments cut off."""
+    blocks = re.findall(r"^```(?:console|sh)\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)
+    lines = "".join(blocks).replace("\\\n", " ").splitlines()
+    printed = [re.sub(r"\s+# .*", "", line.removeprefix("$ ")) for line in lines]
+    return [line for line in printed if line.startswith("fiqa ")]
+
+
+def dear(command: str) -> bool:
+    return any(words in command for words in DEAR)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory) -> Path:
+    """A folder with everything that the commands name, made of drawn people; the vectors of the
+    worst fifth by score are noise."""
+    folder = tmp_path_factory.mktemp("files")
+    (folder / "photos").mkdir()
+    Image.fromarray(astronaut()).save(folder / "photos" / "astronaut.png")
+    clean = drawn_faces(PEOPLE, seed=3).crops
+    for person in range(PEOPLE):
+        for image in range(IMAGES):
+            faces = degrade(Faces(clean[person : person + 1]), "blur", image / IMAGES, seed=image)
+            write_image(folder / f"crops/person{person:02d}/{image}.png", faces.crops[0])
+    table = fiqa.score(folder / "crops", aligned=True, workers=1, out=folder / "scores.parquet")
+    rng = np.random.default_rng(5)
+    centers = np.repeat(rng.normal(size=(PEOPLE, 32)), IMAGES, axis=0)
+    worst = (table["score"] < table["score"].quantile(0.2)).to_numpy()[:, None]
+    vectors = centers + np.where(worst, 2.0, 0.2) * rng.normal(size=centers.shape)
+    norms = np.linalg.norm(vectors, axis=1)
+    ids = table["id"].to_numpy().astype(str)
+    write_embeddings(
+        Embeddings(ids, (vectors / norms[:, None]), norms, "drawn"), folder / "emb.npz"
+    )
+    rows = pl.DataFrame(
+        {
+            "id": ids,
+            "path": [f"crops/{name}.png" for name in ids],
+            "identity": [name.split("/")[0] for name in ids],
+            "camera": ["left" if k % 2 else "right" for k in range(len(ids))],
+        }
+    )
+    rows.write_parquet(folder / "faces.parquet")
+    rows.write_csv(folder / "faces.csv")
+    moved = rows.with_columns(path=pl.col("path").str.strip_prefix("crops/"))
+    moved.write_parquet(folder / "crops" / "faces.parquet")
+    labels = folder / "labels.parquet"
+    fiqa.label("analytic", faces=folder / "faces.csv", out=labels, workers=1)
+    for name in (*QUALITIES, *WIDTHS):
+        shutil.copy(folder / "scores.parquet", folder / f"{name}.parquet")
+    for name in VECTORS:
+        shutil.copy(folder / "emb.npz", folder / f"{name}.npz")
+    for name in ("lfw", "cplfw"):
+        for part, file in (("embeddings", "emb.npz"), ("quality", "scores.parquet")):
+            (folder / "data" / name / part).mkdir(parents=True)
+            shutil.copy(folder / file, folder / "data" / name / part)
+    return folder
+
+
+def test_the_pages_have_commands_and_most_are_run():
+    found = [command for page in PAGES for command in commands(page)]
+    assert len(found) > 20
+    assert sum(not dear(command) for command in found) > 15
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
+def test_the_commands_of_a_page_run_as_printed(page, files, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for command in commands(page):
+        if dear(command):
+            continue
+        shutil.copytree(files, tmp_path, dirs_exist_ok=True)
+        result = CliRunner().invoke(build(), command.split()[1:])
+        told = f"{command}: {result.output[-600:]} {result.exception!r}"
+        if REFUSED in command:
+            assert "An FNMR of 0.0001 needs at least 30000 mated pairs" in result.output, told
+        assert result.exit_code == (1 if REFUSED in command else 0), told
+        for out in re.findall(r"(?:-o|--out|--html) (\S+)", command):
+            assert REFUSED in command or (tmp_path / out).exists(), told
