@@ -28,7 +28,7 @@ from fiqa.errors import InputError, WeightsError
 from fiqa.functional.batches import batches
 from fiqa.nets.catalog import BACKBONES, backbone, load_weights
 from fiqa.runtime.cards import ModelCard, ModelInput, card_path, parse_card, read_card, write_card
-from fiqa.runtime.describe import Described, triple
+from fiqa.runtime.describe import Described, prove, triple
 from fiqa.runtime.preprocess import prepare, resized
 from fiqa.types import FloatArray
 
@@ -156,7 +156,8 @@ def describe_weights(
 ) -> Path:
     """Writes the card of a file of torch weights beside it and returns the card's path.
 
-    It proves that the weights fit the backbone that the card names.
+    The weights are loaded into the backbone that the card names, and run; see
+    fiqa.runtime.describe.prove.
 
     Args:
         model: .pt, .pth or .safetensors.
@@ -164,8 +165,8 @@ def describe_weights(
         replace: overwrite a card that is there.
 
     Raises:
-        InputError: a card is there, or kind, backbone or embedding is not as it must be.
-        WeightsError, UnsafeFileError, UnknownNameError: as open_recognizer.
+        InputError: a card is there, or kind, backbone, embedding or size is not as it must be.
+        WeightsError, UnsafeFileError, UnknownNameError: as open_recognizer and prove.
     """
     file, path = Path(model), card_path(model)
     if path.exists() and not replace:
@@ -173,9 +174,16 @@ def describe_weights(
     if not file.is_file():
         raise WeightsError(f"Weights must be a file, and there is none at {str(file)!r}.")
     guard_outputs([path], file, own=False)
-    # Built before the card is written: a card of weights that do not fit would only fail later.
+    # Built and run before the card is written: a card that does not fit would only fail later.
     card = parse_card(_fields(file, described), "the new card")
-    _built(file, card, "cpu")
+    built = _built(file, card, "cpu")
+    try:
+        prove(lambda crops: {"embedding": built.embed(crops)}, card.input.size, file)
+    except RuntimeError as error:  # of torch, of an input that the network does not take
+        raise InputError(
+            f"{card.backbone} must take crops of {card.input.size} pixels, it does not: {error}.",
+            hint="--size",
+        ) from error
     return write_card(card, path)
 
 
