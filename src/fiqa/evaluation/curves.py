@@ -89,6 +89,7 @@ def recognizer_result(
             f"Evaluation needs mated pairs, got none among {len(evidence.ids)} images.",
             hint="two images of one identity make a mated pair; --faces MANIFEST names identities",
         )
+    # The only pass over the non-mated pairs: what `stream` says is known after it.
     blocks = _blocks(evidence, vectors)
     verification = (
         of_stream(genuine, stream.watch(blocks), fars=setting.fars)
