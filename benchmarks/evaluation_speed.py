@@ -37,6 +37,7 @@ def _curve(setting: Setting) -> tuple[dict[str, list[float]], tuple[str, ...]]:
     failed, cuts = similarity[mated] <= np.float64(result.threshold), np.unique(worst)
 
     def loop() -> None:
+        # Evenly over the cuts: a late one keeps fewer pairs and is cheaper.
         for cut in cuts[:: max(1, len(cuts) // PIECE)][:PIECE]:
             failed[worst >= cut].mean()
 

@@ -152,8 +152,8 @@ sys.path.insert(0, sys.argv[1])
 import score_speed
 from pathlib import Path
 score_speed.table(json.load(sys.stdin), score_speed.DEFAULT, Path(sys.argv[2]), None)
-both = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
-print(*(resource.getrusage(who).ru_maxrss for who in both))
+whose = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
+print(*(resource.getrusage(who).ru_maxrss for who in whose))
 """
 
 

@@ -199,6 +199,7 @@ def choose(out: Path) -> None:
     paths = np.array(sorted(map(str, (out / "faces").resolve().glob("*/*.jpg"))))
     rows = Rows(np.array(["/".join(path.split("/")[-2:]) for path in paths.tolist()]))
     draw = np.where(rows.clean | ~rows.face, -1.0, np.random.default_rng(105).random(len(paths)))
+    # By clean image, itself first (-1), then its copies as drawn: the first three are taken.
     order = np.lexsort((draw, rows.base))
     start = np.searchsorted(rows.base[order], rows.base[order])
     keep = ~rows.face

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# From images to the bundled model: degraded copies, what the teachers say, a strong teacher, the small student, its file, and the table of peers.
+# From images to the bundled model: degraded copies, what the teachers say, a strong teacher, the
+# small student, its file, and the table of peers.
 #
 #     bash recipes/bundled.sh [../shared/data] [runs/bundled]
 #
-# About two hours on two cores; stopped and run again, it goes on where it was. On a GPU: SET=run.bf16=true.
-# Exit code 3 of a verb says that some rows failed; their rows say why.
+# About two hours on two cores; stopped and run again, it goes on where it was. On a GPU:
+# SET=run.bf16=true. Exit code 3 of a verb says that some rows failed; their rows say why.
 set -euo pipefail
 data=${1:-../shared/data}
 out=${2:-runs/bundled}
@@ -12,20 +13,24 @@ python=${PYTHON:-python}
 fiqa() { "$python" -m fiqa "$@" || [ $? -eq 3 ]; }
 mkdir -p "$out"
 
-# Images: LFW's people for development and pins, clean and four degraded copies of each, with their factors; pictures without a face.
+# Images: LFW's people for development and pins, clean and four degraded copies of each, with their
+# factors; pictures without a face.
 [ -f "$out/factors.parquet" ] || "$python" recipes/bundled_copies.py "$data" "$out"
 
-# What the teachers say: the mated similarities of two recognizers. B, which is slow, sees the clean images alone; LightQNet helps to guess the rest.
+# What the teachers say: the mated similarities of two recognizers. B, which is slow, sees the clean
+# images alone; LightQNet helps to guess the rest.
 "$python" recipes/splits.py "$data" "$out"
 "$python" recipes/bundled.py choose "$out"
 fiqa embed "$out/taught.txt" --recognizer "$out/recognizer_a.onnx" -o "$out/a.npz"
 fiqa embed "$out/clean.txt" --recognizer "$out/recognizer_b.onnx" -o "$out/b.npz"
-fiqa score "$out/taught.txt" --aligned --model "$data/models/lightqnet-dm100.pb" -o "$out/lightqnet.parquet"
+fiqa score "$out/taught.txt" --aligned --model "$data/models/lightqnet-dm100.pb" \
+  -o "$out/lightqnet.parquet"
 "$python" recipes/bundled.py targets "$out" labels_teacher.parquet
 
 # The teacher, and what it says of every image.
 common=(--set "data.faces=$out/faces" --set "data.cache=$out/crops" ${SET:+--set "$SET"})
-fiqa train recipes/bundled_teacher.toml --set "data.labels=$out/labels_teacher.parquet" --set "model.weights=$data/models/recognizer_a.pt" \
+fiqa train recipes/bundled_teacher.toml --set "data.labels=$out/labels_teacher.parquet" \
+  --set "model.weights=$data/models/recognizer_a.pt" \
   "${common[@]}" -o "$out/teacher"
 fiqa export "$out/teacher" --name fiqa-teacher -o "$out/models/teacher.onnx"
 fiqa score "$out/faces" --aligned --model "$out/models/teacher.onnx" -o "$out/teacher.parquet"
@@ -34,14 +39,18 @@ fiqa score "$out/faces" --aligned --model "$out/models/teacher.onnx" -o "$out/te
 # The student begins with the teacher's layers at half the resolution.
 "$python" recipes/bundled.py start "$out/teacher" "$out/start.safetensors"
 student() {
-  fiqa train recipes/bundled.toml --set "model.weights=$out/$1.safetensors" --set "data.labels=$out/labels_$2.parquet" --set "data.factors=$out/factors.parquet" "${common[@]}" "${@:3}" \
+  fiqa train recipes/bundled.toml --set "model.weights=$out/$1.safetensors" \
+    --set "data.labels=$out/labels_$2.parquet" --set "data.factors=$out/factors.parquet" \
+    "${common[@]}" "${@:3}" \
     -o "$out/$2"
 }
 student start student
 
-# A second teacher: the same network by LightQNet's loss, on clean faces alone. The student goes on for an epoch with what both say.
+# A second teacher: the same network by LightQNet's loss, on clean faces alone. The student goes on
+# for an epoch with what both say.
 FORMS=network bash recipes/peers.sh "$data" "$out/trained_peers" lightqnet
-fiqa score "$out/faces" --aligned --model "$out/trained_peers/lightqnet_network.onnx" -o "$out/second.parquet"
+fiqa score "$out/faces" --aligned --model "$out/trained_peers/lightqnet_network.onnx" \
+  -o "$out/second.parquet"
 "$python" recipes/bundled.py distil "$out" labels_both.parquet teacher.parquet second.parquet
 "$python" recipes/bundled.py start "$out/student" "$out/student.safetensors"
 student student both --set optim.epochs=1
@@ -49,5 +58,7 @@ student student both --set optim.epochs=1
 # Its file with its card, and the table that it has to win.
 fiqa export "$out/both" --name fiqa -o "$out/fiqa.onnx"
 fiqa score "$out/clean.txt" --aligned --model "$out/fiqa.onnx" -o "$out/fiqa_clean.parquet"
-"$python" recipes/bundled.py ship "$out" "$out/package"     # src/fiqa/weights in place of the last word ships it
-"$python" recipes/bundled_peers.py "$data" "$out/peers" "fiqa=$out/fiqa.onnx" "teacher=$out/models/teacher.onnx" "second=$out/trained_peers/lightqnet_network.onnx"
+# src/fiqa/weights in place of the last word ships it.
+"$python" recipes/bundled.py ship "$out" "$out/package"
+"$python" recipes/bundled_peers.py "$data" "$out/peers" "fiqa=$out/fiqa.onnx" \
+  "teacher=$out/models/teacher.onnx" "second=$out/trained_peers/lightqnet_network.onnx"

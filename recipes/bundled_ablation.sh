@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# What each teacher would be worth to the bundled model: the same small network, the same images (a fifth of the people), one epoch, labels by some
-# of the teachers. It begins with recognizer A's layers, not with those of the bundled model's teacher.
+# What each teacher would be worth to the bundled model: the same small network, the same images (a
+# fifth of the people), one epoch, labels by some of the teachers. It begins with recognizer A's
+# layers, not with those of the bundled model's teacher.
 #
 #     bash recipes/bundled_ablation.sh [../shared/data] [runs/bundled]
 #
@@ -11,15 +12,18 @@ out=${2:-runs/bundled}
 python=${PYTHON:-python}
 fiqa() { "$python" -m fiqa "$@" || [ $? -eq 3 ]; }
 mkdir -p "$out/ablation"
-fiqa label label_optimization --embeddings "$out/a.npz" --prior "$out/lightqnet.parquet" --set rank_scale=unit --set theta=0.3 \
+fiqa label label_optimization --embeddings "$out/a.npz" --prior "$out/lightqnet.parquet" \
+  --set rank_scale=unit --set theta=0.3 \
   -o "$out/lightqnet_optimized.parquet"
 "$python" recipes/bundled.py start "$data/models/recognizer_a.pt" "$out/ablation/start.safetensors"
 models=()
 run() {
   "$python" recipes/bundled.py targets "$out" "ablation/$1.parquet" "${@:2}"
   "$python" recipes/bundled.py some "$out" "ablation/$1.parquet"
-  fiqa train recipes/bundled.toml --set "data.faces=$out/faces" --set "data.labels=$out/ablation/$1.parquet" --set "data.factors=$out/factors.parquet" \
-    --set "model.weights=$out/ablation/start.safetensors" --set optim.epochs=1 --set "data.cache=$out/crops" -o "$out/ablation/$1"
+  fiqa train recipes/bundled.toml --set "data.faces=$out/faces" \
+    --set "data.labels=$out/ablation/$1.parquet" --set "data.factors=$out/factors.parquet" \
+    --set "model.weights=$out/ablation/start.safetensors" --set optim.epochs=1 \
+    --set "data.cache=$out/crops" -o "$out/ablation/$1"
   fiqa export "$out/ablation/$1" -o "$out/ablation/models/$1.onnx" --runs 5
   models+=("$1=$out/ablation/models/$1.onnx")
 }

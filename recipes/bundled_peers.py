@@ -141,6 +141,7 @@ def main(data: Path, out: Path, models: dict[str, str]) -> None:
         for r in "ab":
             fiqa.embed(source, recognizer=out / f"recognizer_{r}.onnx", out=folder / f"{r}.npz")
         vectors = {r: read_embeddings(folder / f"{r}.npz") for r in "ab"}
+        # The clean set comes first: its vectors are what degraded images are compared with.
         template = template or vectors
         scores = qualities(data, source, models, vectors, folder)
         peers = {"all": scores}

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# CLIB-FIQA in its offline form, from images to the ablation table: labels, two-stage training, confidence, curves on people and damage it has not seen.
+# CLIB-FIQA in its offline form, from images to the ablation table: labels, two-stage training,
+# confidence, curves on people and damage it has not seen.
 #
 #     bash recipes/clib_fiqa.sh [../shared/data] [runs/bundled] [runs/peers] [runs/clib_fiqa]
 #
-# It takes the degraded copies and recognizer A's vectors of them that recipes/bundled.sh makes, and the test sets of recipes/bundled_peers.py. Stopped and run
-# again, it goes on where it was.
+# It takes the degraded copies and recognizer A's vectors of them that recipes/bundled.sh makes, and
+# the test sets of recipes/bundled_peers.py. Stopped and run again, it goes on where it was.
 set -euo pipefail
 data=${1:-../shared/data}
 bundled=${2:-runs/bundled}
@@ -12,9 +13,11 @@ peers=${3:-runs/peers}
 out=${4:-runs/clib_fiqa}
 python=${PYTHON:-python}
 
-# Images, half of them degraded, with the landmarks that pose and expression are read from; quality anchors and factor labels.
+# Images, half of them degraded, with the landmarks that pose and expression are read from; quality
+# anchors and factor labels.
 [ -f "$out/faces.parquet" ] || $python recipes/clib_fiqa.py prepare "$data" "$bundled" "$out"
-$python -m fiqa label clib_fiqa --faces "$out/faces.parquet" --embeddings "$bundled/a.npz" -o "$out/labels.parquet"
+$python -m fiqa label clib_fiqa --faces "$out/faces.parquet" --embeddings "$bundled/a.npz" \
+  -o "$out/labels.parquet"
 
 # Eight scores from seven runs; the last of them is recipes/clib_fiqa.toml as it stands.
 $python recipes/clib_fiqa.py ablation "$out"

@@ -216,7 +216,8 @@ def table(name: str, title: str, result: Evaluation) -> Table:
         for recognizer in result.recognizers:
             areas = result.curve(curve.name, recognizer.name).areas
             row += [interval(areas[limit, "start"]) for limit in (0.3, 0.95)]
-        own, mark = wide.get(curve.name, (None, ""))  # random and oracle are no scores
+        # Random and oracle are no scores and have no spread.
+        own, mark = wide.get(curve.name, (None, ""))
         row += ["", ""] if own is None else [f"{own.q90_q10:.2f}{mark}", f"{own.entropy:.2f}{mark}"]
         rows.append(row)
     rows.sort(key=lambda row: str(row[1]))

@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
-# The comparison: every method on the same crops (LFW's 1,711 people for the test, clean and degraded), under recognizers A and B, by the same protocol.
+# The comparison: every method on the same crops (LFW's 1,711 people for the test, clean and
+# degraded), under recognizers A and B, by the same protocol.
 #
 #     bash recipes/compare.sh [../shared/data] [runs/compare]
 #
-# What other recipes train is made by them, or taken from where they left it: PEERS (recipes/peers.sh), CLIB (recipes/clib_fiqa.sh), DMS
-# (recipes/dmsfiqa.sh), BUNDLED (recipes/bundled.sh). Hours without these, about an hour and a half of one core with them. Stopped and run again, it goes on where it was.
+# What other recipes train is made by them, or taken from where they left it: PEERS
+# (recipes/peers.sh), CLIB (recipes/clib_fiqa.sh), DMS (recipes/dmsfiqa.sh), BUNDLED
+# (recipes/bundled.sh). Hours without these, about an hour and a half of one core with them. Stopped
+# and run again, it goes on where it was.
 set -euo pipefail
 data=${1:-../shared/data}
 out=${2:-runs/compare}
@@ -22,19 +25,22 @@ if [ ! -f "$out/recognizer_a.pt" ]; then
   cp "$data/models/recognizer_a.pt" "$out/recognizer_a.pt.new"
   mv "$out/recognizer_a.pt.new" "$out/recognizer_a.pt"
 fi
-[ -f "$out/recognizer_a.pt.json" ] || $py -m fiqa weights card "$out/recognizer_a.pt" --kind recognizer --color RGB --mean .485,.456,.406 --std .229,.224,.225 \
+[ -f "$out/recognizer_a.pt.json" ] || $py -m fiqa weights card "$out/recognizer_a.pt" \
+  --kind recognizer --color RGB --mean .485,.456,.406 --std .229,.224,.225 \
   --backbone mobilefacenet --embedding 128 --license Apache-2.0
 
-# Trained models: the heads with three seeds, the network form of those whose papers train a network, and what other recipes train. LightQNet's loss is not the
-# published network.
+# Trained models: the heads with three seeds, the network form of those whose papers train a
+# network, and what other recipes train. LightQNet's loss is not the published network.
 if [ -z "${PEERS:-}" ]; then
   SEEDS="0 1 2" bash recipes/peers.sh "$data" "$out/trained_peers"
-  FORMS=network bash recipes/peers.sh "$data" "$out/trained_peers" ediffiqa cr_fiqa magface sdd_fiqa lightqnet
+  FORMS=network bash recipes/peers.sh "$data" "$out/trained_peers" ediffiqa cr_fiqa magface \
+    sdd_fiqa lightqnet
 fi
 for file in "${PEERS:-$out/trained_peers}"/*.onnx; do
   name=$(basename "$file" .onnx)
   case $name in recognizer_*) continue ;; *.*) to=models/seeds ;; *) to=models ;; esac
-  for end in json onnx; do cp "${file%.onnx}.$end" "$out/$to/${name/#lightqnet/lightqnet_loss}.$end"; done
+  for end in json onnx; do cp "${file%.onnx}.$end" \
+    "$out/$to/${name/#lightqnet/lightqnet_loss}.$end"; done
 done
 [ -n "${DMS:-}" ] || bash recipes/dmsfiqa.sh "$data" "$out/dmsfiqa"
 for end in json onnx; do cp "${DMS:-$out/dmsfiqa}/student.$end" "$out/models/dmsfiqa.$end"; done
@@ -43,7 +49,8 @@ if [ -z "${CLIB:-}" ]; then
   $py recipes/bundled_peers.py "$data" "$out/peers" > "$out/peers.md"
   bash recipes/clib_fiqa.sh "$data" "${BUNDLED:-$out/bundled}" "$out/peers" "$out/clib_fiqa"
 fi
-$py -m fiqa export "${CLIB:-$out/clib_fiqa}/ablation/with_confidence_calibration" --metric step -o "$out/models/clib_fiqa.onnx"
+$py -m fiqa export "${CLIB:-$out/clib_fiqa}/ablation/with_confidence_calibration" --metric step \
+  -o "$out/models/clib_fiqa.onnx"
 
 # Scores, tables and pages, cost, chance; and what label optimization makes of each.
 $py recipes/compare.py scores "$data" "$out"

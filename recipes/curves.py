@@ -176,6 +176,7 @@ def head(vectors: Floats, label: Floats, seed: int) -> Callable[[Floats], Floats
     inputs = torch.from_numpy((vectors - mean) / std)
     target = torch.from_numpy((label - label.min()) / np.ptp(label))
     layer = torch.nn.Linear(vectors.shape[1], 1)
+    # It starts at .5, the middle of the labels, whatever the vector.
     torch.nn.init.zeros_(layer.weight)
     torch.nn.init.constant_(layer.bias, 0.5)
     optimizer = torch.optim.Adam(layer.parameters())

@@ -1,17 +1,22 @@
 #!/usr/bin/env bash
-# DmsFIQA from images to a scored test set: coarse labels by a judge, fine labels by likeness to a template, a student, and the paper's tables of it.
+# DmsFIQA from images to a scored test set: coarse labels by a judge, fine labels by likeness to a
+# template, a student, and the paper's tables of it.
 #
 #     bash recipes/dmsfiqa.sh [../shared/data] [runs/dmsfiqa] [EVERY]
 #
 # EVERY (default 1) learns from every k-th image of each person alone.
 #
-# recipes/dmsfiqa.toml has the paper's settings: 256 pixels, 50 epochs. On two cores that takes days, so this script learns with the smaller network at 112
-# pixels for 3 epochs, in smaller batches at ten times the rate; with `QUICK= bash recipes/dmsfiqa.sh` the paper's settings stay. Stopped and run again, it goes on where it was.
+# recipes/dmsfiqa.toml has the paper's settings: 256 pixels, 50 epochs. On two cores that takes
+# days, so this script learns with the smaller network at 112 pixels for 3 epochs, in smaller
+# batches at ten times the rate; with `QUICK= bash recipes/dmsfiqa.sh` the paper's settings stay.
+# Stopped and run again, it goes on where it was.
 set -euo pipefail
 data=${1:-../shared/data}
 out=${2:-runs/dmsfiqa}
 every=${3:-1}
-quick=${QUICK-"--set model.backbone=mobilenet_v3_small --set data.size=112 --set optim.epochs=3 --set optim.batch=64 --set optim.warmup=0.3 --set optim.lr=1e-3"}
+quick="--set model.backbone=mobilenet_v3_small --set data.size=112 --set optim.epochs=3"
+quick="$quick --set optim.batch=64 --set optim.warmup=0.3 --set optim.lr=1e-3"
+quick=${QUICK-$quick}
 py=${PYTHON:-python}
 fiqa() { $py -m fiqa "$@" || [ $? -eq 3 ]; }
 if [ ! -d "$data/lfw" ]; then
@@ -19,33 +24,45 @@ if [ ! -d "$data/lfw" ]; then
   exit 0
 fi
 
-# Images: LFW's people for development and pins to learn from, LFW's people for the test, and recognizers. The data are aligned crops; from photographs it
-# is `fiqa align`, which also gives the landmarks that the judge reads pose from.
+# Images: LFW's people for development and pins to learn from, LFW's people for the test, and
+# recognizers. The data are aligned crops; from photographs it is `fiqa align`, which also gives the
+# landmarks that the judge reads pose from.
 $py recipes/splits.py "$data" "$out" --every "$every"
 for part in train test; do
   fiqa embed "$out/$part.csv" --recognizer "$out/recognizer_a.onnx" -o "$out/${part}_a.npz"
 done
 fiqa embed "$out/test.csv" --recognizer "$out/recognizer_b.onnx" -o "$out/test_b.npz"
 
-# Labels: levels by the analytic judge (the paper's two need a GPU: --set judges=clip,blip2), then the order inside each level by likeness to one template per
-# person, which the tool proposes. The test is labeled with the levels' thresholds of the training images, to see whether the student has learned them.
-label() { fiqa label dmsfiqa --faces "$out/$1.csv" --embeddings "$out/$1_a.npz" -o "$out/$1_labels.parquet" "${@:2}"; }
+# Labels: levels by the analytic judge (the paper's two need a GPU: --set judges=clip,blip2), then
+# the order inside each level by likeness to one template per person, which the tool proposes. The
+# test is labeled with the levels' thresholds of the training images, to see whether the student has
+# learned them.
+label() { fiqa label dmsfiqa --faces "$out/$1.csv" --embeddings "$out/$1_a.npz" \
+  -o "$out/$1_labels.parquet" "${@:2}"; }
 label train
 label test --set "thresholds=$($py recipes/dmsfiqa.py thresholds "$out/train_labels.parquet")"
 
-# The student, as files that run anywhere: fp32, and int8 if it holds order, spread and discard curve on the people that were held out of training.
-fiqa train recipes/dmsfiqa.toml --set "data.faces=$out/train.csv" --set "data.labels=$out/train_labels.parquet" $quick -o "$out/student"
+# The student, as files that run anywhere: fp32, and int8 if it holds order, spread and discard
+# curve on the people that were held out of training.
+fiqa train recipes/dmsfiqa.toml --set "data.faces=$out/train.csv" \
+  --set "data.labels=$out/train_labels.parquet" $quick -o "$out/student"
 fiqa export "$out/student" -o "$out/models/student.onnx" --metric spearman_middle
-fiqa export "$out/student" -o "$out/student_int8.onnx" --metric spearman_middle --int8 --embeddings "$out/train_a.npz" || echo "no int8 model"
+fiqa export "$out/student" -o "$out/student_int8.onnx" --metric spearman_middle --int8 \
+  --embeddings "$out/train_a.npz" || echo "no int8 model"
 
 # A scored test set, and beside it what the student learned from (the judge alone) and a peer.
 fiqa score "$out/test.csv" --aligned --model "$out/models/student.onnx" -o "$out/student.parquet"
 fiqa score "$out/test.csv" --aligned --model analytic -o "$out/analytic.parquet"
-fiqa score "$out/test.csv" --aligned --model "$data/models/lightqnet-dm100.pb" -o "$out/lightqnet.parquet"
+fiqa score "$out/test.csv" --aligned --model "$data/models/lightqnet-dm100.pb" \
+  -o "$out/lightqnet.parquet"
 
-# Tables 4 (agreement, spread) and 5 (verification under filtering), on the student's own 0..1 scale, which is that of its labels. Then discard curves under
-# the recognizer that made the labels and under another.
-qualities=(--quality "student=$out/student.parquet" --quality "analytic=$out/analytic.parquet" --quality "lightqnet=$out/lightqnet.parquet")
+# Tables 4 (agreement, spread) and 5 (verification under filtering), on the student's own 0..1
+# scale, which is that of its labels. Then discard curves under the recognizer that made the labels
+# and under another.
+qualities=(--quality "student=$out/student.parquet" --quality "analytic=$out/analytic.parquet" \
+  --quality "lightqnet=$out/lightqnet.parquet")
 vectors=(--embeddings "$out/test_a.npz" --embeddings "$out/test_b.npz" --faces "$out/test.csv")
-fiqa tables dms "${qualities[@]}" "${vectors[@]}" --target "$out/test_labels.parquet" -o "$out/tables"
-fiqa evaluate "${qualities[@]}" --quality "labels=$out/test_labels.parquet" "${vectors[@]}" --fmr 1e-3 -o "$out/report"
+fiqa tables dms "${qualities[@]}" "${vectors[@]}" --target "$out/test_labels.parquet" \
+  -o "$out/tables"
+fiqa evaluate "${qualities[@]}" --quality "labels=$out/test_labels.parquet" "${vectors[@]}" \
+  --fmr 1e-3 -o "$out/report"

@@ -298,6 +298,7 @@ def times(out: Path, lightqnet: str) -> None:
     for round_ in range(5):
         for name, scorer in scorers.items():
             passed = _seconds(scorer.score, crops)
+            # The first round warms caches up.
             if round_:
                 took[name].append(1000 * passed / len(crops))
     middle = {name: float(np.median(values)) for name, values in took.items()}

@@ -1,28 +1,34 @@
 #!/usr/bin/env bash
-# From images to quality labels without people, and to the curve that says what the labels are worth.
+# From images to quality labels without people, and to the curve that says what the labels are
+# worth.
 #
 #     bash recipes/labels.sh [../shared/data] [runs/labels]
 #
-# 18 minutes on two cores. Stopped and run again, it goes on where it was. Exit code 3 of a verb says that some rows failed; their rows say why.
+# 18 minutes on two cores. Stopped and run again, it goes on where it was. Exit code 3 of a verb
+# says that some rows failed; their rows say why.
 set -euo pipefail
 data=${1:-../shared/data}
 out=${2:-runs/labels}
 fiqa() { ${PYTHON:-python} -m fiqa "$@" || [ $? -eq 3 ]; }
 mkdir -p "$out/baseline" "$out/optimized"
 
-# Which images: the people of LFW that the official protocol gives for development, and the pins celebrities. Cards for the two recognizers.
+# Which images: the people of LFW that the official protocol gives for development, and the pins
+# celebrities. Cards for the two recognizers.
 ${PYTHON:-python} recipes/labels.py prepare "$data" "$out"
 
-# Faces and vectors. The data are aligned crops already; from photographs it is `fiqa align` in place of `fiqa scan`, which also gives the landmarks that pose
-# and expression are read from (here both are missing, and the labels know that). A makes the labels, B will judge them.
+# Faces and vectors. The data are aligned crops already; from photographs it is `fiqa align` in
+# place of `fiqa scan`, which also gives the landmarks that pose and expression are read from (here
+# both are missing, and the labels know that). A makes the labels, B will judge them.
 faces=$out/faces.parquet
 fiqa scan "$out/images.txt" -o "$faces"
 for r in a b; do
   fiqa embed "$faces" --recognizer "$out/recognizer_$r.onnx" -o "$out/$r.npz"
 done
 
-# Labels: first those that look at the faces, then those that look at the vectors; faceqnet chooses each person's best image by the analytic label.
-label() { fiqa label "$1" --faces "$faces" --embeddings "$out/a.npz" -o "$out/baseline/$1.parquet" "${@:2}"; }
+# Labels: first those that look at the faces, then those that look at the vectors; faceqnet chooses
+# each person's best image by the analytic label.
+label() { fiqa label "$1" --faces "$faces" --embeddings "$out/a.npz" -o "$out/baseline/$1.parquet" \
+  "${@:2}"; }
 label analytic
 label dmsfiqa
 label clib_fiqa
@@ -33,8 +39,10 @@ label norm
 
 # Every one of them improved by label optimization, with the paper's settings.
 for prior in "$out"/baseline/*.parquet; do
-  fiqa label label_optimization --faces "$faces" --embeddings "$out/a.npz" --prior "$prior" -o "$out/optimized/$(basename "$prior")"
+  fiqa label label_optimization --faces "$faces" --embeddings "$out/a.npz" --prior "$prior" \
+    -o "$out/optimized/$(basename "$prior")"
 done
 
-# What they are worth: discard curves under recognizer B, before and after; agreement between methods; best, middle and worst faces by each.
+# What they are worth: discard curves under recognizer B, before and after; agreement between
+# methods; best, middle and worst faces by each.
 ${PYTHON:-python} recipes/labels.py table "$out"

@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
-# The peers that are trained: labels, a run and an exported model for each, and what they are worth on LFW's people for the test, under two recognizers.
+# The peers that are trained: labels, a run and an exported model for each, and what they are worth
+# on LFW's people for the test, under two recognizers.
 #
 #     bash recipes/peers.sh [../shared/data] [runs/trained_peers] [NAME...]
 #
-# FORMS (default "head"): head, what the recipe says, new layers on a frozen recognizer, a minute a method once the vectors are there; network, the recognizer's
-# last stages learn too, one epoch, six minutes a method. SEEDS (default "0"). Stopped and run again, it goes on where it was. NAME: these methods alone.
+# FORMS (default "head"): head, what the recipe says, new layers on a frozen recognizer, a minute a
+# method once the vectors are there; network, the recognizer's last stages learn too, one epoch, six
+# minutes a method. SEEDS (default "0"). Stopped and run again, it goes on where it was. NAME: these
+# methods alone.
 set -euo pipefail
 data=${1:-../shared/data}
 out=${2:-runs/trained_peers}
@@ -17,45 +20,54 @@ if [ ! -d "$data/lfw" ]; then
   exit 0
 fi
 
-# Images to train on (people with two images or more of LFW's development set and pins, nobody of the test) and to report on, the recognizers, their vectors.
+# Images to train on (people with two images or more of LFW's development set and pins, nobody of
+# the test) and to report on, the recognizers, their vectors.
 $py recipes/splits.py "$data" "$out"
 mkdir -p "$out/labels" "$out/scores"
-awk -F, 'NR == FNR { count[$3]++; next } FNR == 1 || count[$3] > 1' "$out/train.csv" "$out/train.csv" > "$out/faces.csv"
+awk -F, 'NR == FNR { count[$3]++; next } FNR == 1 || count[$3] > 1' "$out/train.csv" \
+  "$out/train.csv" > "$out/faces.csv"
 fiqa embed "$out/faces.csv" --recognizer "$out/recognizer_a.onnx" -o "$out/a.npz"
 for r in a b; do
   fiqa embed "$out/test.csv" --recognizer "$out/recognizer_$r.onnx" -o "$out/test_$r.npz"
 done
 
-# Labels, all of recognizer A. The paper of FaceQnet chooses best images with an ICAO tool and that of eDifFIQA begins with its diffusion's scores; here the
-# analytic score chooses, and SDD-FIQA's labels begin.
-label() { fiqa label "$1" --faces "$out/faces.csv" --embeddings "$out/a.npz" -o "$out/labels/$1.parquet" "${@:2}"; }
+# Labels, all of recognizer A. The paper of FaceQnet chooses best images with an ICAO tool and that
+# of eDifFIQA begins with its diffusion's scores; here the analytic score chooses, and SDD-FIQA's
+# labels begin.
+label() { fiqa label "$1" --faces "$out/faces.csv" --embeddings "$out/a.npz" \
+  -o "$out/labels/$1.parquet" "${@:2}"; }
 label analytic
 label cr_fiqa
 label sdd_fiqa
 label faceqnet --prior "$out/labels/analytic.parquet"
 label ediffiqa --prior "$out/labels/sdd_fiqa.parquet"
 
-# The network form: the recipe's own groups, and the backbone from its sixth block on at the rate of the bundled model's teacher (ten times less than the new
-# layers' where those learn by SGD).
+# The network form: the recipe's own groups, and the backbone from its sixth block on at the rate of
+# the bundled model's teacher (ten times less than the new layers' where those learn by SGD).
 network() {
   local recipe=recipes/$1.toml rate=3e-4 part groups
   grep -q '^name = "sgd"' "$recipe" && rate=1e-2
   groups=$(sed -n 's/^groups = \[\(.*\)\].*$/\1/p' "$recipe")
-  for part in features.{5..14}. conv2 gdconv; do groups+=", { prefix = \"backbone.$part\", lr = $rate }"; done
-  settings+=(--set "optim.groups=[$groups]" --set optim.batch=64 --set optim.epochs=1 --set optim.warmup=0.05 --set optim.clip=5.0 --set augment.flip=0.5
+  for part in features.{5..14}. conv2 gdconv; \
+    do groups+=", { prefix = \"backbone.$part\", lr = $rate }"; done
+  settings+=(--set "optim.groups=[$groups]" --set optim.batch=64 --set optim.epochs=1 \
+    --set optim.warmup=0.05 --set optim.clip=5.0 --set augment.flip=0.5
     --set run.channels_last=true)
 }
 
-# A run, a model and the scores of each: NAME is the head of seed 0, NAME_network its network form, NAME.1 the head of seed 1.
+# A run, a model and the scores of each: NAME is the head of seed 0, NAME_network its network form,
+# NAME.1 the head of seed 1.
 forms=${FORMS:-head}
 qualities=()
 for form in $forms; do
   for seed in ${SEEDS:-0}; do
     for name in $names; do
       labels=$(sed -n 's/^labels = ".*\/\(.*\)"$/\1/p' "recipes/$name.toml")
-      settings=(--set "data.faces=$out/faces.csv" --set "data.labels=$out/labels/$labels" --set "data.cache=$out/crops"
+      settings=(--set "data.faces=$out/faces.csv" --set "data.labels=$out/labels/$labels" \
+        --set "data.cache=$out/crops"
         --set "model.weights=$data/models/recognizer_a.pt" --set "seed=$seed")
-      case $name in pcnet | lightqnet | pfe | ediffiqa) settings+=(--set "$name.embeddings=$out/a.npz") ;; esac
+      case $name in pcnet | lightqnet | pfe | ediffiqa) \
+        settings+=(--set "$name.embeddings=$out/a.npz") ;; esac
       run=$name
       [ "$form" = head ] || { run+=_$form && $form "$name"; }
       [ "$seed" = 0 ] || run+=.$seed
@@ -68,4 +80,5 @@ for form in $forms; do
 done
 
 # Curves, with the length of the recognizers' own vectors beside them.
-fiqa evaluate "${qualities[@]}" --quality norm --embeddings "$out/test_a.npz" --embeddings "$out/test_b.npz" --faces "$out/test.csv" --fmr 1e-3 -o "$out/report_${forms// /_}"
+fiqa evaluate "${qualities[@]}" --quality norm --embeddings "$out/test_a.npz" \
+  --embeddings "$out/test_b.npz" --faces "$out/test.csv" --fmr 1e-3 -o "$out/report_${forms// /_}"

@@ -58,25 +58,28 @@ def recognizer_result(
         EvidenceError: the pairs cannot support the curve (no mated pair, an FMR too fine to
             resolve).
     """
-    genuine = pair_similarity(vectors.vector, evidence.mated)
+    mated_similarity = pair_similarity(vectors.vector, evidence.mated)
     stream = _NonmatedStream(evidence, setting)
-    if not len(genuine):
+    if not len(mated_similarity):
         raise EvidenceError(
             f"Evaluation needs mated pairs, got none among {len(evidence.ids)} images.",
             hint="two images of one identity make a mated pair; --faces MANIFEST names identities",
         )
+    # The only pass over the non-mated pairs: what `stream` says is known after it.
     blocks = _blocks(evidence, vectors)
     verification = (
-        of_stream(genuine, stream.watch(blocks), fars=setting.fars)
+        of_stream(mated_similarity, stream.watch(blocks), fars=setting.fars)
         if evidence.nonmated_total
         else None
     )
     stored = (
-        _Stored.of(evidence, vectors, genuine, setting)
+        _Stored.of(evidence, vectors, mated_similarity, setting)
         if protocol_of(setting.protocol).discards == "all"
         else None
     )
-    curves = _curves(evidence, genuine, stream.threshold(genuine), stored, setting)
+    curves = _curves(
+        evidence, mated_similarity, stream.threshold(mated_similarity), stored, setting
+    )
     first = curves[0].curve
     return RecognizerResult(
         name=vectors.recognizer,
@@ -84,11 +87,11 @@ def recognizer_result(
         fnmr=float(first.fnmr[0]),
         counts=first.counts,
         verification=verification,
-        accuracy=_accuracy(evidence, vectors, genuine),
-        roc=stream.roc(genuine),
-        density=stream.density(genuine),
+        accuracy=_accuracy(evidence, vectors, mated_similarity),
+        roc=stream.roc(mated_similarity),
+        density=stream.density(mated_similarity),
         curves=curves,
-        worst=_worst(evidence, genuine, first.threshold),
+        worst=_worst(evidence, mated_similarity, first.threshold),
     )
 
 
@@ -107,7 +110,7 @@ def verification_of(
         EvidenceError: mated or non-mated pairs are missing.
     """
     mated = evidence.mated[keep[evidence.mated].all(axis=1)]
-    genuine = pair_similarity(vectors.vector, mated)
+    mated_similarity = pair_similarity(vectors.vector, mated)
     if evidence.nonmated is None:
         blocks: Iterable[NDArray[np.float32]] = nonmated_blocks(
             vectors.vector[keep], evidence.identity[keep]
@@ -115,7 +118,7 @@ def verification_of(
     else:
         listed = evidence.nonmated[keep[evidence.nonmated].all(axis=1)]
         blocks = [pair_similarity(vectors.vector, listed)]
-    return of_stream(genuine, blocks, fars=fars)
+    return of_stream(mated_similarity, blocks, fars=fars)
 
 
 def _blocks(evidence: Evidence, vectors: Embeddings) -> Iterator[NDArray[np.float32]]:
@@ -150,19 +153,21 @@ class _NonmatedStream:
             self._counts += np.bincount(bins.astype(np.int64), minlength=_BINS)
             yield block
 
-    def threshold(self, genuine: NDArray[np.float32]) -> float:
+    def threshold(self, mated_similarity: NDArray[np.float32]) -> float:
         """Returns the threshold at discard 0 of a protocol that keeps it; others set their own."""
         if self._start is not None:
-            return start_threshold(genuine, self._start)
+            return start_threshold(mated_similarity, self._start)
         return float(self._largest.values().min()) if self._largest is not None else float("nan")
 
-    def roc(self, genuine: NDArray[np.float32]) -> NDArray[np.float64]:
+    def roc(self, mated_similarity: NDArray[np.float32]) -> NDArray[np.float64]:
         """Returns (2,K) FMR and FNMR at thresholds that ascend by 1/8192, thinned for drawing."""
         if not self._total:
             return np.empty((2, 0))
         edges = np.linspace(-1, 1, _BINS + 1)[:-1]
         reached = self._counts[::-1].cumsum()[::-1] / self._total
-        missed = np.searchsorted(np.sort(genuine), edges, side="right") / len(genuine)
+        missed = np.searchsorted(np.sort(mated_similarity), edges, side="right") / len(
+            mated_similarity
+        )
         change = np.flatnonzero(
             np.concatenate([[True], (np.diff(reached) != 0) | (np.diff(missed) != 0)])
         )
@@ -175,14 +180,14 @@ class _NonmatedStream:
         rows = np.unique(np.concatenate([steps, change[thinned(len(change))]]))
         return np.stack([reached[rows], missed[rows]])
 
-    def density(self, genuine: NDArray[np.float32]) -> NDArray[np.float64]:
+    def density(self, mated_similarity: NDArray[np.float32]) -> NDArray[np.float64]:
         """Returns (3,B): middle of each bin, share of the mated and of the non-mated pairs."""
         width = 2 / _SHOWN_BINS
         centers = -1 + width * (np.arange(_SHOWN_BINS) + 0.5)
         # Rounding leaves a cosine a hair beyond 1, which a histogram would leave out.
-        counts = np.histogram(np.clip(genuine, -1, 1), bins=_SHOWN_BINS, range=(-1, 1))[0]
+        counts = np.histogram(np.clip(mated_similarity, -1, 1), bins=_SHOWN_BINS, range=(-1, 1))[0]
         other = self._counts.reshape(_SHOWN_BINS, -1).sum(axis=1) / max(self._total, 1)
-        return np.stack([centers, counts / len(genuine), other]).astype(np.float64)
+        return np.stack([centers, counts / len(mated_similarity), other]).astype(np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,17 +206,21 @@ class _Stored:
 
     @classmethod
     def of(
-        cls, evidence: Evidence, vectors: Embeddings, genuine: NDArray[np.float32], setting: Setting
+        cls,
+        evidence: Evidence,
+        vectors: Embeddings,
+        mated_similarity: NDArray[np.float32],
+        setting: Setting,
     ) -> _Stored:
         other = evidence.stored_nonmated(setting.seed)
-        similarity = np.concatenate([genuine, pair_similarity(vectors.vector, other)])
-        mated = np.arange(len(similarity)) < len(genuine)
+        similarity = np.concatenate([mated_similarity, pair_similarity(vectors.vector, other)])
+        mated = np.arange(len(similarity)) < len(mated_similarity)
         return cls(similarity, mated, np.concatenate([evidence.mated, other]))
 
 
 def _curves(
     evidence: Evidence,
-    genuine: NDArray[np.float32],
+    mated_similarity: NDArray[np.float32],
     threshold: float,
     stored: _Stored | None,
     setting: Setting,
@@ -232,17 +241,17 @@ def _curves(
             curve = _re_estimated(stored, value, setting)
             curves.append(MethodCurve(name, role, curve, _areas(curve, None, setting)))
             continue
-        worst = genuine if value is None else edc.pair_quality(value[evidence.mated])
+        worst = mated_similarity if value is None else edc.pair_quality(value[evidence.mated])
         start = starting_fnmr(protocol_of(setting.protocol), setting.start_fnmr)
         curve = edc.curve_at(
-            genuine,
+            mated_similarity,
             worst,
             threshold,
             fmr=None if start else setting.fmr,
             nonmated=evidence.nonmated_total,
             protocol=setting.protocol,
         )
-        band = _band(curve, genuine, worst, code, setting)
+        band = _band(curve, mated_similarity, worst, code, setting)
         gap = None if first is None or band is None else _difference(band, first, setting)
         # Differences are to the first method, resample by resample.
         first = band if not curves else first
@@ -267,7 +276,7 @@ def _re_estimated(stored: _Stored, value: Any, setting: Setting) -> DiscardCurve
 
 def _band(
     curve: DiscardCurve,
-    genuine: NDArray[np.float32],
+    mated_similarity: NDArray[np.float32],
     worst: Any,
     code: NDArray[np.int64],
     setting: Setting,
@@ -276,7 +285,13 @@ def _band(
     if not setting.draws or code.max(initial=0) < 1:
         return None
     return band_of(
-        curve, genuine, worst, code, draws=setting.draws, level=setting.level, seed=setting.seed
+        curve,
+        mated_similarity,
+        worst,
+        code,
+        draws=setting.draws,
+        level=setting.level,
+        seed=setting.seed,
     )
 
 
@@ -314,19 +329,25 @@ def _area(curve: DiscardCurve, band: Band | None, upto: float, form: str) -> Est
 
 
 def _accuracy(
-    evidence: Evidence, vectors: Embeddings, genuine: NDArray[np.float32]
+    evidence: Evidence, vectors: Embeddings, mated_similarity: NDArray[np.float32]
 ) -> Accuracy | None:
     """The accuracy over the folds of a pair list, None for pairs without folds."""
     if evidence.fold is None or evidence.nonmated is None:
         return None
-    similarity = np.concatenate([genuine, pair_similarity(vectors.vector, evidence.nonmated)])
-    return lfw_accuracy(similarity, np.arange(len(similarity)) < len(genuine), evidence.fold)
+    similarity = np.concatenate(
+        [mated_similarity, pair_similarity(vectors.vector, evidence.nonmated)]
+    )
+    return lfw_accuracy(
+        similarity, np.arange(len(similarity)) < len(mated_similarity), evidence.fold
+    )
 
 
-def _worst(evidence: Evidence, genuine: NDArray[np.float32], threshold: float) -> list[WorstPair]:
+def _worst(
+    evidence: Evidence, mated_similarity: NDArray[np.float32], threshold: float
+) -> list[WorstPair]:
     """The failing mated pairs that the first method discards last, one of each identity."""
     value = evidence.scores[0].value
-    failed = np.flatnonzero(genuine <= threshold)
+    failed = np.flatnonzero(mated_similarity <= threshold)
     worst = value[evidence.mated[failed]].min(axis=1)
     ordered = failed[np.argsort(-worst, kind="stable")]
     # One pair of each identity: a single bad image would fill the list otherwise.
@@ -335,7 +356,7 @@ def _worst(evidence: Evidence, genuine: NDArray[np.float32], threshold: float) -
     return [
         WorstPair(
             ids=(str(evidence.ids[a]), str(evidence.ids[b])),
-            similarity=float(genuine[pair]),
+            similarity=float(mated_similarity[pair]),
             quality=(float(value[a]), float(value[b])),
         )
         for pair, (a, b) in zip(chosen, evidence.mated[chosen], strict=True)

@@ -186,11 +186,13 @@ def chosen_pairs(
         )
     # Mated pairs first: the order that `fold` and every reader of these pairs rely on.
     order = np.concatenate([np.flatnonzero(same & ~equal), np.flatnonzero(~same)])
-    genuine = int(np.count_nonzero(same & ~equal))
+    mated_count = int(np.count_nonzero(same & ~equal))
     fold = None if listed.fold is None else listed.fold[possible.kept][order]
     counts = {"duplicates": int(equal.sum()), "pairs_lost": listed.lost}
     counts |= {f"pairs_{reason}": count for reason, count in left_out.items()}
-    return ChosenPairs(index[order[:genuine]], index[order[genuine:]], fold, counts, left_out)
+    return ChosenPairs(
+        index[order[:mated_count]], index[order[mated_count:]], fold, counts, left_out
+    )
 
 
 def _identities(ids: NDArray[np.str_]) -> NDArray[np.str_]:

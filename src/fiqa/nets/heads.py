@@ -75,6 +75,7 @@ class QualityNet(BackboneNet):
         quality = self.quality(features)
         if self.output == "sigmoid":
             quality = torch.sigmoid(quality)
+        # Not in training: beyond the ends a clipped output has no gradient to come back by.
         elif self.output == "clip" and not self.training:
             quality = quality.clamp(0.0, 1.0)
         if self.factors is None:

@@ -111,6 +111,7 @@ class TorchRecognizer:
             torch.tensor(v, device=self.device).view(3, 1, 1)
             for v in (self.input.mean, self.input.std)
         )
+        # The card's scale is of bytes, these pixels are in 0..1.
         result: Tensor = self.net((pixels * (255 / self.input.scale) - mean) / std)
         return result
 

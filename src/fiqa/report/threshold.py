@@ -89,6 +89,7 @@ def _draw(figure: Any, report: CutReport) -> None:
                 filled=True,
                 left=window[0],
             )
+    # The limit of other people lies above the curve; where few images are left it leaves the plot.
     upper.set_ylim(0, 1.6 * tallest if tallest else 1.0)
     upper.set_xlim(*window)
     upper.set_ylabel("FNMR among those kept (%)")

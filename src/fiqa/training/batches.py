@@ -171,6 +171,7 @@ class Prefetched(Generic[Task, Item]):
             while ready:
                 yield self._next(ready)
         finally:
+            # A run that diverges stops early: batches that nobody will take are not made.
             pool.shutdown(cancel_futures=True)
 
     def _next(self, ready: deque[Future[Item]]) -> Item:

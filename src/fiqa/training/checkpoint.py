@@ -85,6 +85,7 @@ def load_state(
         with safe_open(file, framework="pt") as opened:
             position: dict[str, Any] = json.loads(opened.metadata()["position"])
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (it is no mapping)
+        # Another run's state must not be half inside this one when it is refused below.
         if position["key"] == key:
             net.load_state_dict(_part(tensors, _NET))
             objective.load_state_dict(_part(tensors, _OBJECTIVE))
@@ -157,6 +158,7 @@ def _restore(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) ->
     for name, value in tensors.items():
         index, _, key = name.partition(".")
         state.setdefault(int(index), {})[key] = value
+    # The groups are the recipe's, which the key covers; only the state is from the file.
     optimizer.load_state_dict(
         {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
     )

@@ -205,6 +205,7 @@ class _Fit:
             ]
             make = partial(self._make, epoch)
             ready = Prefetched(make, rows, workers=self.recipe.run.workers)
+            # `ready` counts its own waiting from 0, anew in every epoch.
             before = self.at.waited
             clock = time.perf_counter()
             for batch in ready:
@@ -280,6 +281,7 @@ class _Fit:
     def _end_epoch(self, epoch: int) -> None:
         self.objective.end_epoch(epoch, self._outputs_of, Path(self.folder))
         first_buffers(self.objective, self.place)
+        # The objective may have asked the network in evaluation mode.
         self._train_mode()
 
     def _outputs_of(self, rows: Rows) -> Iterator[Tensor]:
@@ -308,6 +310,7 @@ class _Fit:
             "images_per_second": (at.images - images) / passed,
             "waiting": (at.waited - waited) / passed,
         }
+        # In every process: only the first one evaluates, but all keep the same position.
         self.sums, at.count, at.mark = {}, 0, (at.images, at.seconds, at.waited)
         if self.place.first:
             rows = self.data.validation

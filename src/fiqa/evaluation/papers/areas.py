@@ -24,7 +24,7 @@ def area_of(
     """Returns an area in one of its forms, None where the set lacks method or recognizer."""
     try:
         area = evaluation.curve(method, recognizer).areas[limit, form]
-    except KeyError:
+    except KeyError:  # data sets need not have every method; a table shows a dash
         return None
     return None if area is None else area.value
 

@@ -51,6 +51,7 @@ def _grid(sets: Mapping[str, Evaluation], recognizer: str, limit: float) -> list
         cells = [
             area_of(evaluation, method, recognizer, limit, "start") for evaluation in sets.values()
         ]
+        # An average over fewer sets would not compare with those of the other methods.
         areas = [value for value in cells if value is not None]
         rows.append([method, *cells, float(np.mean(areas)) if len(areas) == len(cells) else None])
     return rows

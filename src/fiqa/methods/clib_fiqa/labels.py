@@ -121,6 +121,7 @@ def factor_labels(
         for name, value in pairs.items()
     }
     scaled = blur * _SOBEL_SCALE if blur_measure == "sobel" else blur
+    # An angle on a cut belongs to the better level, a sharpness on a cut too.
     return {
         "blur": _missing(np.searchsorted(_BLUR_CUTS, scaled, side="right"), scaled),
         "occlusion": _missing(qualities["occlusion"] >= cut, qualities["occlusion"]),

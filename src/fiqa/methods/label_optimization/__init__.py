@@ -275,6 +275,7 @@ class LabelOptimizer:
         words.sort()
         n = len(self.total)
         rank_sum, count = np.zeros(n), np.zeros(n, np.int64)
+        # Each chunk costs two arrays of n: fewer rows than images would cost more than they save.
         for piece in batches(len(words), max(_SUM_CHUNK, n)):
             image = (words[piece] & np.uint64(0xFFFFFFFF)).view(np.int64)
             rank_sum += np.bincount(
@@ -320,7 +321,9 @@ class LabelOptimizer:
             end = at + len(mine)
             for word, rng in zip(words[:, at:end], draws, strict=True):
                 step = (rng.random(len(mine), np.float32) * many).astype(np.int32)
+                # In float32 a number just under 1 times `many` may round up to `many`.
                 theirs = by_cluster[start + np.minimum(step, many - 1, out=step)]
+                # Similarity in the high half decides the order; the row below it comes along.
                 word[:] = _sortable(gram[line + theirs])
                 word <<= np.uint64(32)
                 word |= rows[np.minimum(mine, theirs)].view(np.uint64)

@@ -141,6 +141,7 @@ def _bands(figure: Any, result: RecognizerResult, limit: float) -> None:
         (len(methods) + 1) // 2, 2, sharex=True, sharey=True, squeeze=False
     ).ravel()
     look = _look(result.curves)
+    # An odd number of methods leaves a panel over.
     for axes, curve in zip(grid, methods, strict=False):
         for other in result.curves:
             rows, x = _line(other, limit, 120)
@@ -226,6 +227,7 @@ def _similarity(figure: Any, result: RecognizerResult) -> None:
         linestyle=(0, (4, 2)),
         label=f"threshold {result.threshold:.3f}",
     )
+    # A few pairs far out would stretch the axis over all of -1..1.
     used = np.flatnonzero((mated > 1e-6) | (other > 1e-6))
     axes.set_xlim(center[used[0]] - width, center[used[-1]] + width)
     axes.set(xlabel="cosine similarity", ylabel="density", title=short(result.name, 44))

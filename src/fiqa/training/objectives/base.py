@@ -103,6 +103,7 @@ class Objective(nn.Module):
         super().__init__()
         self.recipe, self.data = recipe, data
 
+    # On the class: what is needed after training, when there is no instance and no data.
     @classmethod
     def network(cls, recipe: Recipe) -> nn.Module:
         """Returns the network with random weights: (N,3,S,S) float -> (N,K) float.

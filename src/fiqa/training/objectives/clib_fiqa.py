@@ -137,6 +137,7 @@ class ClibObjective(Objective):
         parts = torch.stack(
             [weight * term for weight, term in zip(share, terms.values(), strict=True)]
         )
+        # Detached: the weights are found from the terms and are nothing to minimize.
         total = (parts * self._reweighted(parts.detach())).sum()
         if self._stage_1():
             merged = self.merged(factor_joint(output))

@@ -113,6 +113,7 @@ def ranking(pred: Tensor, target: Tensor, group: Tensor) -> Tensor:
     Returns:
         a scalar; 0 where there is no pair.
     """
+    # Each pair once; s_ij makes its order irrelevant.
     i, j = torch.triu_indices(len(pred), len(pred), offset=1, device=pred.device)
     sign = torch.sign(target[i] - target[j])
     used = (group[i] == group[j]) & (group[i] >= 0) & (sign != 0)
@@ -136,4 +137,5 @@ def factor_l1(pred: Tensor, target: Tensor, weight: Tensor) -> Tensor:
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:
     total = weight.sum()
+    # 0 / 1 rather than 0 / 0: a batch without a pair has no loss, and no NaN in its gradient.
     return (values * weight).sum() / torch.where(total > 0, total, torch.ones_like(total))
