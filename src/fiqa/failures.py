@@ -71,9 +71,9 @@ class Failures:
             _open.reset(token)
 
     def _count(self, key: tuple[str, str], cause: _Cause) -> None:
-        known = self._causes.setdefault(key, cause)
-        if known is not cause:
-            known.count += cause.count
+        earlier = self._causes.setdefault(key, cause)
+        if earlier is not cause:
+            earlier.count += cause.count
 
 
 _open: ContextVar[Failures | None] = ContextVar("failures of the run", default=None)

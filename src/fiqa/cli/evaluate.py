@@ -115,7 +115,7 @@ def command(
             "Evaluation needs at least one --quality and one --embeddings.",
             hint="see the example of fiqa evaluate --help",
         )
-    how = Setting(fmr, protocol, start_fnmr, limit or Setting.limits, draws, level, seed)
+    setting = Setting(fmr, protocol, start_fnmr, limit or Setting.limits, draws, level, seed)
     request = Request(quality, embeddings, pairs, faces, match, flip or ())
-    run = EvaluationRun(request, how, thumbnails)
+    run = EvaluationRun(request, setting, thumbnails)
     show(run, out, force=force, quiet=quiet)

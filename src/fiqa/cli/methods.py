@@ -35,10 +35,10 @@ def command(
         )
     else:
         lines = [("name", "year", "gives", "needs", "extras", "status", "summary")]
-        for known in map(card, names()):
-            needs, gives, extras = _words(known.needs), _words(known.gives), _words(known.extras)
+        for entry in map(card, names()):
+            needs, gives, extras = _words(entry.needs), _words(entry.gives), _words(entry.extras)
             lines.append(
-                (known.name, str(known.year), gives, needs, extras, known.status, known.summary)
+                (entry.name, str(entry.year), gives, needs, extras, entry.status, entry.summary)
             )
     for line in _columns(lines):
         typer.echo(line)

@@ -125,5 +125,5 @@ def limits(max_pixels: int | None, max_bytes: int | None) -> Limits:
     where they were not used."""
     from fiqa.data.images import Limits
 
-    given = {"max_pixels": max_pixels, "max_bytes": max_bytes}
-    return Limits(**{name: value for name, value in given.items() if value is not None})
+    options = {"max_pixels": max_pixels, "max_bytes": max_bytes}
+    return Limits(**{name: value for name, value in options.items() if value is not None})

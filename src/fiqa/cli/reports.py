@@ -30,10 +30,10 @@ def show(run: _Run, out: str | None, *, force: bool, quiet: bool) -> None:
         typer.echo(summary_path(out).read_text(encoding="utf-8").rstrip("\n"))
         told = f"{out} is current, nothing to do; --force does it again"
     else:
-        found = run.make(told=teller(not quiet), command=shlex.join(["fiqa", *sys.argv[1:]]))
+        made = run.make(told=teller(not quiet), command=shlex.join(["fiqa", *sys.argv[1:]]))
         if out is not None:
-            run.write(found, out)
-        typer.echo(found.text())
+            run.write(made, out)
+        typer.echo(made.text())
         told = f"written to {out}"
     if out is not None and not quiet:
         typer.echo(told, err=True)

@@ -34,7 +34,7 @@ def command(
     from fiqa.data.scan import scan
     from fiqa.data.tables import write_rows
 
-    found = scan(
+    manifest = scan(
         paths,
         out=out,
         decode=decode,
@@ -42,8 +42,8 @@ def command(
         progress=not quiet,
     )
     if out is None:
-        write_rows(to_frame(found), sys.stdout.buffer, ".csv")
-    failed = int((found.status != "ok").sum())
+        write_rows(to_frame(manifest), sys.stdout.buffer, ".csv")
+    failed = int((manifest.status != "ok").sum())
     if not quiet:
-        typer.echo(f"{len(found)} images, {failed} failed", err=True)
+        typer.echo(f"{len(manifest)} images, {failed} failed", err=True)
     raise typer.Exit(SOME_FAILED if failed else OK)

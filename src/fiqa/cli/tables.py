@@ -83,10 +83,10 @@ def command(
     from fiqa.evaluation.setting import Setting
     from fiqa.report.evaluation.paper_tables import TableRun
 
-    how = Setting(fmr, protocol, start_fnmr, limit or Setting.limits, 0, seed=seed)
+    setting = Setting(fmr, protocol, start_fnmr, limit or Setting.limits, 0, seed=seed)
     request = Request(quality or (), embeddings or (), pairs, faces, match, flip or ())
     show(
-        TableRun.of(paper, request, how, data_set or (), target, same),
+        TableRun.of(paper, request, setting, data_set or (), target, same),
         out,
         force=force,
         quiet=quiet,

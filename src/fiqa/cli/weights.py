@@ -176,7 +176,7 @@ def card(
     """
     from fiqa.runtime.describe import Described
 
-    given = Described(
+    described = Described(
         kind=kind,
         color=color,
         mean=mean,
@@ -199,10 +199,10 @@ def card(
             "objective": objective,
         },
     )
-    typer.echo(_describe(model, given, force))
+    typer.echo(_describe(model, described, force))
 
 
-def _describe(model: str, given: Described, force: bool) -> Path:
+def _describe(model: str, described: Described, force: bool) -> Path:
     from pathlib import Path
 
     from fiqa.runtime.cards import TORCH_SUFFIXES
@@ -210,10 +210,10 @@ def _describe(model: str, given: Described, force: bool) -> Path:
     if Path(model).suffix.lower() not in TORCH_SUFFIXES:
         from fiqa.runtime.describe import describe
 
-        return describe(model, given, replace=force)
+        return describe(model, described, replace=force)
     from fiqa.extras import require
 
     require("torch", extra="train")
     from fiqa.nets.recognizer import describe_weights
 
-    return describe_weights(model, given, replace=force)
+    return describe_weights(model, described, replace=force)

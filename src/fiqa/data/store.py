@@ -265,7 +265,7 @@ def _digest(artifact: Path) -> str:
 
 
 def write_sidecar(
-    artifact: PathLike, record: Mapping[str, Any], *, found: Mapping[str, Any] | None = None
+    artifact: PathLike, record: Mapping[str, Any], *, learned: Mapping[str, Any] | None = None
 ) -> Path:
     """Writes `<artifact>.json`; call it last. Returns its path.
 
@@ -274,14 +274,14 @@ def write_sidecar(
     Args:
         artifact: a file or a folder.
         record: what it was made from.
-        found: what the run learned; it goes into the file, not into the fingerprint.
+        learned: what the run learned; it goes into the file, not into the fingerprint.
 
     Raises:
         WriteError: the disk refused.
     """
     content = {
         **record,
-        **(found or {}),
+        **(learned or {}),
         "fingerprint": fingerprint(record),
         "output": _digest(Path(artifact)),
     }

@@ -130,15 +130,15 @@ def _parallel(
     idle: list[Worker] = []
     busy: dict[Any, tuple[int, list[Item], Worker]] = {}
     done: dict[int, list[Result]] = {}
-    given = taken = 0
+    handed = taken = 0
 
     def assign() -> None:
-        nonlocal given
-        while idle and given - taken < window and (chunk := next(chunks, None)) is not None:
+        nonlocal handed
+        while idle and handed - taken < window and (chunk := next(chunks, None)) is not None:
             worker = idle.pop()
             worker.send(chunk)
-            busy[worker.pipe] = (given, chunk, worker)
-            given += 1
+            busy[worker.pipe] = (handed, chunk, worker)
+            handed += 1
 
     try:
         idle.extend(Worker(function, failures) for _ in range(count))

@@ -85,16 +85,16 @@ class Inputs:
                 f"this method needs {' and '.join(needs)}; not given: {', '.join(lacking)}.",
                 hint="; ".join(dict.fromkeys(_GIVEN[name] for name in lacking)),
             )
-        found = np.full(len(self), "", dtype=STATUS)
+        status = np.full(len(self), "", dtype=STATUS)
         if "prior" in needs and self.prior is not None:
-            found[~np.isfinite(self.prior)] = "no_prior"
+            status[~np.isfinite(self.prior)] = "no_prior"
         if "embeddings" in needs and self.place is not None:
             length = self._lengths[self.place] if len(self._lengths) else np.zeros(len(self))
-            found[~(np.isfinite(length) & (length > 0))] = "invalid_embedding"
-            found[self.place < 0] = "no_embedding"
+            status[~(np.isfinite(length) & (length > 0))] = "invalid_embedding"
+            status[self.place < 0] = "no_embedding"
         if "identities" in needs:
-            found[(self.table["identity"] == "").to_numpy()] = "no_identity"
-        lacks = pl.Series("status", found)
+            status[(self.table["identity"] == "").to_numpy()] = "no_identity"
+        lacks = pl.Series("status", status)
         broken = (
             (self.table["status"] != "ok")
             if "crops" in needs
@@ -113,10 +113,10 @@ class Inputs:
         )
 
     def _absent(self, name: str) -> bool:
-        known = {"crops": self.faces, "embeddings": self.embeddings, "prior": self.prior}
+        by_name = {"crops": self.faces, "embeddings": self.embeddings, "prior": self.prior}
         if name == "identities":
             return len(self) > 0 and bool((self.table["identity"] == "").all())
-        return known[name] is None
+        return by_name[name] is None
 
     def job(
         self,
@@ -182,13 +182,13 @@ def load_inputs(
     Raises:
         ReadError, InputError: nothing given, ids that repeat.
     """
-    known = _embeddings(embeddings)
+    vectors = _embeddings(embeddings)
     quality = prior if prior is None or isinstance(prior, Quality) else read_quality(prior)
     manifest, table, origin, meant = _faces(faces, crops)
     if table is None:
-        if known is None and quality is None:
+        if vectors is None and quality is None:
             raise InputError("label needs faces, embeddings or a prior, got none of them.")
-        ids = _text((known or quality).id)  # type: ignore[union-attr]
+        ids = _text((vectors or quality).id)  # type: ignore[union-attr]
         table = pl.DataFrame({"id": ids}).with_columns(identity=pl.lit(""), status=pl.lit("ok"))
     if (table["identity"] == "").all() and not meant:
         table = table.with_columns(_folders(table["id"]))
@@ -196,7 +196,7 @@ def load_inputs(
     if table["id"].is_duplicated().any():
         twice = table["id"].filter(table["id"].is_duplicated())[0]
         raise InputError(f"ids of the faces must be unique, got {twice!r} more than once.")
-    place = None if known is None else _places(table["id"], known.id, "embeddings")
+    place = None if vectors is None else _places(table["id"], vectors.id, "embeddings")
     values = None
     if quality is not None:
         at = _places(table["id"], quality.id, "prior")
@@ -204,7 +204,7 @@ def load_inputs(
     hashes = (
         _hash("faces", faces, manifest) | _hash("embeddings", embeddings) | _hash("prior", prior)
     )
-    return Inputs(table, manifest, place, known, values, hashes, origin, meant)
+    return Inputs(table, manifest, place, vectors, values, hashes, origin, meant)
 
 
 def _faces(
@@ -220,9 +220,9 @@ def _faces(
         frame = read_table(faces)
         where = os.path.basename(faces) if isinstance(faces, (str, os.PathLike)) else "the frame"
         if "id" in frame.columns:
-            known = {"identity": pl.col("identity") if "identity" in frame.columns else pl.lit("")}
-            known["status"] = pl.col("status") if "status" in frame.columns else pl.lit("ok")
-            text = {name: column.cast(pl.String).fill_null("") for name, column in known.items()}
+            words = {"identity": pl.col("identity") if "identity" in frame.columns else pl.lit("")}
+            words["status"] = pl.col("status") if "status" in frame.columns else pl.lit("ok")
+            text = {name: column.cast(pl.String).fill_null("") for name, column in words.items()}
             origin = f"column identity of {where}" if "identity" in frame.columns else ""
             meant = [] if origin else identity_like({name: frame[name] for name in frame.columns})
             return None, frame.select(pl.col("id").cast(pl.String), **text), origin, meant
@@ -233,11 +233,11 @@ def _faces(
     return manifest, table, "", identity_like(manifest.columns)
 
 
-def _embeddings(given: PathLike | Frame | Embeddings | None) -> MappedEmbeddings | None:
-    if given is None or isinstance(given, (str, os.PathLike)):
-        return None if given is None else map_embeddings(given)
-    known = given if isinstance(given, Embeddings) else read_embeddings(given)
-    return MappedEmbeddings(known.id, known.vector, known.norm, known.recognizer)
+def _embeddings(embeddings: PathLike | Frame | Embeddings | None) -> MappedEmbeddings | None:
+    if embeddings is None or isinstance(embeddings, (str, os.PathLike)):
+        return None if embeddings is None else map_embeddings(embeddings)
+    vectors = embeddings if isinstance(embeddings, Embeddings) else read_embeddings(embeddings)
+    return MappedEmbeddings(vectors.id, vectors.vector, vectors.norm, vectors.recognizer)
 
 
 def _text(ids: NDArray[np.str_]) -> pl.Series:
@@ -276,40 +276,43 @@ def _places(ours: pl.Series, theirs: NDArray[np.str_], name: str) -> NDArray[np.
     return place
 
 
-def _hash(name: str, given: Any, manifest: Manifest | None = None) -> dict[str, str]:
+def _hash(name: str, source: Any, manifest: Manifest | None = None) -> dict[str, str]:
     """name -> sha256 of what was given: the bytes of a file; the arrays of a noun; of faces whose
     pixels are read, also size and time of every crop."""
     from fiqa.data.images import Limits
     from fiqa.faces.crops import CropTable
 
-    if given is None:
+    if source is None:
         return {}
     if manifest is not None:
         return {name: _digest([CropTable(manifest, Limits()).digest(), *_landmarks(manifest)])}
-    if isinstance(given, (str, os.PathLike)):
+    if isinstance(source, (str, os.PathLike)):
         beside = [
             path
-            for path in (Path(given).with_suffix(".ids.txt"), Path(given).with_suffix(".meta.npz"))
+            for path in (
+                Path(source).with_suffix(".ids.txt"),
+                Path(source).with_suffix(".meta.npz"),
+            )
             if path.is_file()
         ]
-        files = [Path(given), *(beside if Path(given).suffix == ".npy" else [])]
+        files = [Path(source), *(beside if Path(source).suffix == ".npy" else [])]
         return {name: _digest(hash_inputs(files).values())}
-    if isinstance(given, Quality):
-        return {name: _digest([given.id, given.value])}
-    if is_frame(given):
-        return {name: hash_rows([tuple(given.columns), *read_table(given).rows()])}
-    if isinstance(given, Embeddings):
-        return {name: _digest([given.id, given.vector, given.norm])}
-    return {name: _digest([given.id, given.identity, given.status])}
+    if isinstance(source, Quality):
+        return {name: _digest([source.id, source.value])}
+    if is_frame(source):
+        return {name: hash_rows([tuple(source.columns), *read_table(source).rows()])}
+    if isinstance(source, Embeddings):
+        return {name: _digest([source.id, source.vector, source.norm])}
+    return {name: _digest([source.id, source.identity, source.status])}
 
 
 def _landmarks(manifest: Manifest) -> list[Any]:
-    known = [
+    geometry = [
         repr(manifest.columns[name].tolist())
         for name in ("landmarks", "eye_distance")
         if name in manifest.columns
     ]
-    return [*known, manifest.identity]
+    return [*geometry, manifest.identity]
 
 
 def _digest(parts: Any) -> str:

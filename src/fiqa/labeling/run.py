@@ -149,7 +149,7 @@ def _single_prior(prior: Prior) -> PathLike | Frame | Quality | None:
         return prior
     several = list(cast("Sequence[PathLike | Frame | Quality]", prior))
     if len(several) > 1:
-        names = ", ".join(str(getattr(one, "method", one)) for one in several)
+        names = ", ".join(str(getattr(prior, "method", prior)) for prior in several)
         raise InputError(
             f"A label is made from one prior, got {len(several)}: {names}.",
             hint="run it once for each prior and compare the labels with fiqa evaluate",
@@ -193,9 +193,9 @@ def _record(
 def _plain(value: Any) -> Any:
     """Settings as JSON holds them."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
+        return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, np.ndarray)):
-        return [_plain(one) for one in value]
+        return [_plain(item) for item in value]
     return value.item() if isinstance(value, np.generic) else value
 
 
@@ -212,10 +212,10 @@ def _labeled(
     status = inputs.statuses(labeler.needs)
     rows = np.flatnonzero((status == "ok").to_numpy())
     labels = labeler.run(inputs.job(rows, labeler.needs, centers), settings, work)
-    known = np.isfinite(labels.value)
-    why = np.broadcast_to(np.asarray(labels.status), known.shape)
+    labeled = np.isfinite(labels.value)
+    why = np.broadcast_to(np.asarray(labels.status), labeled.shape)
     statuses = status.to_numpy().astype(object)
-    statuses[rows] = np.where(known, "ok", why)
+    statuses[rows] = np.where(labeled, "ok", why)
     frame = inputs.table.select("id", "identity").with_columns(
         pl.Series("status", statuses, dtype=pl.String),
         _spread(
@@ -244,12 +244,12 @@ def _spread(series: pl.Series, rows: NDArray[np.int64], count: int) -> pl.Series
 def _quality(
     method: str, table: pl.DataFrame, labels: Labels, record: Mapping[str, Any]
 ) -> Quality:
-    known = table.filter(pl.col("value").is_not_null())
-    ids = [decode_text(name) for name in known["id"].to_list()]
+    labeled = table.filter(pl.col("value").is_not_null())
+    ids = [decode_text(name) for name in labeled["id"].to_list()]
     provenance = {**record, "found": labels.about}
     return Quality(
         np.array(ids, dtype=np.str_) if ids else np.empty(0, "U1"),
-        known["value"].to_numpy(),
+        labeled["value"].to_numpy(),
         method,
         "label",
         labels.range,
@@ -270,7 +270,7 @@ def _write(
         "range": None if quality.range is None else [float(bound) for bound in quality.range],
         "provenance": {},
     }
-    write_sidecar(out, record, found={"found": _plain(labels.about), "quality": about})
+    write_sidecar(out, record, learned={"found": _plain(labels.about), "quality": about})
 
 
 def _tidy(out: PathLike) -> None:

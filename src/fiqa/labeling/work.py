@@ -60,9 +60,9 @@ class LocalWork:
         tables: list[FloatArray] = [np.empty((0, measure.columns), np.float32)]
         statuses: list[NDArray[np.str_]] = [np.empty(0, STATUS)]
         for path in parts.paths() if parts else []:
-            with reading(path), np.load(path, allow_pickle=False) as known:
-                tables.append(known["value"])
-                statuses.append(known["status"])
+            with reading(path), np.load(path, allow_pickle=False) as part:
+                tables.append(part["value"])
+                statuses.append(part["status"])
         done = sum(map(len, tables))
         rest = islice(sources(job.faces), done, None)
         results = iter(
@@ -75,7 +75,7 @@ class LocalWork:
             )
         )
         while chunk := list(islice(results, _PART)):
-            status = np.array([one for one, _ in chunk], dtype=STATUS)
+            status = np.array([word for word, _ in chunk], dtype=STATUS)
             table = np.stack([_padded(row, measure.columns) for _, row in chunk]).astype(np.float32)
             if parts:
                 with parts.writing(parts.done) as aside:

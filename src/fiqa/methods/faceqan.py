@@ -192,16 +192,16 @@ def scorer(
 
     Raises: InputError, WeightsError, MissingExtraError.
     """
-    found = torch_recognizer(recognizer, "FaceQAN")
+    network = torch_recognizer(recognizer, "FaceQAN")
     for name, value in (("copies", copies), ("steps", steps)):
         checks.in_range(value, name, 1, float("inf"))
     checks.in_range(epsilon, "epsilon", 0, 1, open_low=True)
     return Probe(
         CARD.name,
-        found,
-        partial(_measured, found, copies, steps, epsilon),
+        network,
+        partial(_measured, network, copies, steps, epsilon),
         settings={"copies": copies, "steps": steps, "epsilon": epsilon, "seed": seed},
         calibration=(x0, w),
         batch=batch,
-        preprocess=found.input.line(),
+        preprocess=network.input.line(),
     )

@@ -241,22 +241,22 @@ def scorer(
 
     Raises: InputError, ShapeError, ReadError (table or crops), WeightsError, MissingExtraError.
     """
-    found = torch_recognizer(recognizer, "FROQ")
+    network = torch_recognizer(recognizer, "FROQ")
     crops, scores = (
-        reference if isinstance(reference, tuple) else _read(reference, found.input.size)
+        reference if isinstance(reference, tuple) else _read(reference, network.input.size)
     )
-    layers = choose_layers(found, crops, scores, count=count)
+    layers = choose_layers(network, crops, scores, count=count)
     return Probe(
         CARD.name,
-        found,
-        partial(_measured, found, layers),
+        network,
+        partial(_measured, network, layers),
         settings={
             "layers": "+".join(layer.name for layer in layers),
             "reference_faces": len(crops),
         },
         calibration=(x0, w),
         batch=batch,
-        preprocess=found.input.line(),
+        preprocess=network.input.line(),
     )
 
 

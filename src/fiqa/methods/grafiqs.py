@@ -172,13 +172,13 @@ def scorer(
 
     Raises: InputError, UnknownNameError, WeightsError, MissingExtraError.
     """
-    found = torch_recognizer(recognizer, "GraFIQs")
+    network = torch_recognizer(recognizer, "GraFIQs")
     return Probe(
         CARD.name,
-        found,
-        partial(_measured, found, at),
+        network,
+        partial(_measured, network, at),
         settings={"at": at},
         calibration=(x0, w),
         batch=batch,
-        preprocess=found.input.line(),
+        preprocess=network.input.line(),
     )

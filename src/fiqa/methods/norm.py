@@ -116,18 +116,18 @@ def scorer(
     Raises:
         InputError, WeightsError, MissingExtraError: torch weights only.
     """
-    found = opened(recognizer)
+    network = opened(recognizer)
 
-    spec = getattr(found, "input", None)
-    trained = getattr(found, "objective", "") == MAGFACE
+    spec = getattr(network, "input", None)
+    trained = getattr(network, "objective", "") == MAGFACE
     return Probe(
         MAGFACE if trained else CARD.name,
-        found,
-        partial(_measured, found),
+        network,
+        partial(_measured, network),
         settings={},
         calibration=(x0, w),
         batch=batch,
-        preprocess=spec.line() if spec is not None else f"as {found.name} sees it",
+        preprocess=spec.line() if spec is not None else f"as {network.name} sees it",
     )
 
 

@@ -120,28 +120,33 @@ def scorer(
     Raises: InputError (a recognizer without dropout, or not in two pieces; numbers out of range),
     WeightsError, MissingExtraError.
     """
-    found = torch_recognizer(recognizer, "SER-FIQ")
+    network = torch_recognizer(recognizer, "SER-FIQ")
     checks.in_range(passes, "passes", 2, float("inf"))
     checks.in_range(dropout, "dropout", 0, 1, open_high=True)
-    if not all(hasattr(found.net, piece) for piece in ("trunk", "tail")):
+    if not all(hasattr(network.net, piece) for piece in ("trunk", "tail")):
         raise InputError(
             "SER-FIQ needs a recognizer in two pieces, trunk(x) and tail(features),"
-            f" {type(found.net).__name__} is not.",
+            f" {type(network.net).__name__} is not.",
             hint="give the network these two methods; dropout stands between them",
         )
-    share = dropout or found.dropout
+    share = dropout or network.dropout
     if not share:
         raise InputError(
             "SER-FIQ needs a recognizer that was trained with dropout before its last layer,"
-            f" {found.name} has none (its card says 0).",
+            f" {network.name} has none (its card says 0).",
             hint="say dropout=0.4 to put one there all the same; the scores then say so",
         )
     return Probe(
         CARD.name,
-        found,
-        partial(_measured, found, passes, share),
-        settings={"passes": passes, "dropout": share, "trained_with": found.dropout, "seed": seed},
+        network,
+        partial(_measured, network, passes, share),
+        settings={
+            "passes": passes,
+            "dropout": share,
+            "trained_with": network.dropout,
+            "seed": seed,
+        },
         calibration=(x0, w),
         batch=batch,
-        preprocess=found.input.line(),
+        preprocess=network.input.line(),
     )

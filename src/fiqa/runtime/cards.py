@@ -112,7 +112,7 @@ class ModelOutput(_Strict):
 
     @model_validator(mode="after")
     def _factors(self) -> Self:
-        known = (*FACTORS, *EXTRA_FACTORS)
+        reserved = (*FACTORS, *EXTRA_FACTORS)
         for role, names in (("factors", self.factors), ("measures", self.measures)):
             if (self.role == role) != bool(names):
                 raise InputError(
@@ -124,9 +124,9 @@ class ModelOutput(_Strict):
                     f"an output must name each of its {role} once, got {', '.join(names)}."
                 )
         for name in (*self.factors, *self.reasons):
-            if name not in known:
-                raise UnknownNameError("factor", name, known)
-        if taken := sorted(set(self.measures) & set(known)):
+            if name not in reserved:
+                raise UnknownNameError("factor", name, reserved)
+        if taken := sorted(set(self.measures) & set(reserved)):
             raise InputError(f"a measure must not be named as a factor is, got {', '.join(taken)}.")
         for code in self.reasons.values():
             if code not in ADVICE:

@@ -61,7 +61,7 @@ class Described:
     dropout: float = 0.0
 
 
-def describe(model: str | os.PathLike[str], given: Described, *, replace: bool = False) -> Path:
+def describe(model: str | os.PathLike[str], described: Described, *, replace: bool = False) -> Path:
     """Writes the card of the ONNX file `model` beside it and returns the card's path, after the
     model was run with it; see `prove`.
 
@@ -78,7 +78,7 @@ def describe(model: str | os.PathLike[str], given: Described, *, replace: bool =
     guard_outputs([path], file, own=False)
     content = read_model(file)
     session = open_session(content, str(file), threads=1)
-    card = parse_card(_fields(file, content, session, given), "the new card")
+    card = parse_card(_fields(file, content, session, described), "the new card")
     proved = OnnxModel(file, card=card, threads=1)
     if any(output.role != "other" for output in card.outputs):
         prove(proved.run, card.input.size, file)
@@ -111,12 +111,14 @@ def prove(outputs: Outputs, side: int, file: Path) -> None:
         part = outputs(crops[start:stop])
         for role, values in whole.items():
             rows = values[start:stop].astype(np.float64)
-            found = float(np.abs(part[role] - rows).max(initial=0.0))
+            difference = float(np.abs(part[role] - rows).max(initial=0.0))
             spread = float(values.std(axis=0, dtype=np.float64).mean())
-            if found > max(_SHARE * spread, _ROUNDING * float(np.abs(values).max(initial=0.0))):
+            if difference > max(
+                _SHARE * spread, _ROUNDING * float(np.abs(values).max(initial=0.0))
+            ):
                 raise InputError(
                     f"The {role} of {file} must be the same for a crop in any batch, in one of"
-                    f" {stop - start} and in one of {_CROPS} crops it differs by {found:.3g}; its"
+                    f" {stop - start} and in one of {_CROPS} crops it differs by {difference:.3g}; its"
                     f" standard deviation over crops is {spread:.3g}.",
                     hint=(
                         "export it in evaluation, without batch statistics or ranges that are taken"
@@ -137,38 +139,38 @@ def _drawn(count: int, side: int) -> NDArray[np.uint8]:
     return np.clip(pixels, 0, 255).astype(np.uint8)
 
 
-def _fields(file: Path, content: bytes, session: Any, given: Described) -> dict[str, Any]:
-    role = _ROLES[checks.choice(given.kind, "kind", _ROLES)]
-    layout, size = _layout(file, [i.shape for i in session.get_inputs()], given.size)
+def _fields(file: Path, content: bytes, session: Any, described: Described) -> dict[str, Any]:
+    role = _ROLES[checks.choice(described.kind, "kind", _ROLES)]
+    layout, size = _layout(file, [i.shape for i in session.get_inputs()], described.size)
     outputs = {output.name: output.shape for output in session.get_outputs()}
-    read = _output(file, outputs, given.output) if role != "other" else None
+    read = _output(file, outputs, described.output) if role != "other" else None
     fields: dict[str, Any] = {
-        "name": given.name or file.stem,
-        "kind": given.kind,
+        "name": described.name or file.stem,
+        "kind": described.kind,
         "file": file.name,
         "sha256": hashlib.sha256(content).hexdigest(),
         "input": {
             "size": size,
-            "color": checks.choice(given.color.upper(), "color", ("RGB", "BGR")),
+            "color": checks.choice(described.color.upper(), "color", ("RGB", "BGR")),
             "layout": layout,
-            "scale": given.scale,
-            "mean": triple(given.mean, "mean"),
-            "std": triple(given.std, "std"),
+            "scale": described.scale,
+            "mean": triple(described.mean, "mean"),
+            "std": triple(described.std, "std"),
         },
         "outputs": [
             {
                 "name": name,
                 "role": role if name == read else "other",
-                "higher_is_better": given.higher_is_better,
+                "higher_is_better": described.higher_is_better,
             }
             for name in outputs
         ],
-        **{key: text for key, text in given.texts.items() if text},
+        **{key: text for key, text in described.texts.items() if text},
     }
     if role == "embedding":
         fields["embedding_dim"] = _last(file, outputs[str(read)])
     if role == "quality":
-        if given.x0 is None or given.w is None:
+        if described.x0 is None or described.w is None:
             raise InputError(
                 "A quality model must have a calibration: x0 and w must be given.",
                 hint=(
@@ -176,7 +178,7 @@ def _fields(file: Path, content: bytes, session: Any, given: Described) -> dict[
                     " and 90 % quantiles"
                 ),
             )
-        fields["calibration"] = {"x0": given.x0, "w": given.w}
+        fields["calibration"] = {"x0": described.x0, "w": described.w}
     return fields
 
 
@@ -210,16 +212,16 @@ def _layout(file: Path, inputs: Sequence[Sequence[Any]], size: int | None) -> tu
             f"{file} must have its three channels in axis 1 or 3, its input is {inputs[0]}."
         )
     layout, sides = ("NCHW", rest[1:]) if rest[0] == 3 else ("NHWC", rest[:2])
-    known = {side for side in sides if isinstance(side, int)} | (
+    lengths = {side for side in sides if isinstance(side, int)} | (
         {size} if size is not None else set()
     )
-    if len(known) != 1:
-        problem = "does not say its side" if not known else f"has sides {sorted(known)}"
+    if len(lengths) != 1:
+        problem = "does not say its side" if not lengths else f"has sides {sorted(lengths)}"
         raise InputError(
             f"{file} must have a square input of one known side, it {problem}.",
             hint="give it: --size 112",
         )
-    return layout, known.pop()
+    return layout, lengths.pop()
 
 
 def _output(file: Path, outputs: Mapping[str, Any], name: str | None) -> str:

@@ -30,10 +30,10 @@ def as_faces(
         UnknownNameError: another color.
         InputError: `color` or `resize` with Faces.
     """
-    given = isinstance(crops, Faces)
-    if given and (color != "RGB" or resize):
+    is_faces = isinstance(crops, Faces)
+    if is_faces and (color != "RGB" or resize):
         raise InputError("color and resize are for arrays; Faces are RGB and aligned.")
-    faces = crops if given else Faces(checks.crops(crops, color=color))
+    faces = crops if is_faces else Faces(checks.crops(crops, color=color))
     size = faces.crops.shape[1]
     if size in (ALIGNED_SIZE, side):
         return faces

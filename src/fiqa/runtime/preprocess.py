@@ -50,10 +50,12 @@ def resized(crops: NDArray[np.uint8], spec: ModelInput) -> NDArray[np.uint8]:
         return crops
     import cv2
 
-    how = {"bilinear": cv2.INTER_LINEAR, "area": cv2.INTER_AREA, "bicubic": cv2.INTER_CUBIC}[
-        spec.resize
-    ]
+    interpolation = {
+        "bilinear": cv2.INTER_LINEAR,
+        "area": cv2.INTER_AREA,
+        "bicubic": cv2.INTER_CUBIC,
+    }[spec.resize]
     result = np.empty((len(crops), spec.size, spec.size, 3), np.uint8)
     for crop, out in zip(crops, result, strict=True):
-        out[:] = cv2.resize(crop, (spec.size, spec.size), interpolation=how)
+        out[:] = cv2.resize(crop, (spec.size, spec.size), interpolation=interpolation)
     return result

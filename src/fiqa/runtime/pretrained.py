@@ -36,11 +36,11 @@ def model_folder(name: str | os.PathLike[str]) -> Path:
         MissingExtraError: the library that fetches is not installed.
     """
     text = os.fspath(name)
-    given, placed = Path(text).expanduser(), home() / "models" / text
-    for folder in (given, placed):
+    local, placed = Path(text).expanduser(), home() / "models" / text
+    for folder in (local, placed):
         if (folder / "config.json").is_file():
             return folder
-    if given.is_absolute() or text.startswith(".") or text.count("/") != 1:
+    if local.is_absolute() or text.startswith(".") or text.count("/") != 1:
         raise WeightsError(
             f"Model {text!r} must be a folder with a config.json, or a name like"
             " organization/model."
@@ -48,7 +48,7 @@ def model_folder(name: str | os.PathLike[str]) -> Path:
     hub = require("huggingface_hub", extra="vlm")
     offline = os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
     try:
-        found = hub.snapshot_download(
+        folder_of_hub = hub.snapshot_download(
             text, cache_dir=home() / "hub", allow_patterns=list(_FILES), local_files_only=offline
         )
     except Exception as error:
@@ -60,7 +60,7 @@ def model_folder(name: str | os.PathLike[str]) -> Path:
                 f" folder {placed}"
             ),
         ) from error
-    return Path(found)
+    return Path(folder_of_hub)
 
 
 def model_hashes(folder: Path) -> dict[str, str]:

@@ -150,25 +150,25 @@ def find(name: str | os.PathLike[str]) -> Path:
             what its name says: a folder, a broken link, a file of the registry that has another
             sha256 than the pinned one.
     """
-    given = Path(name).expanduser()
-    if given.is_file():
-        return given
-    text, known, place = str(name), REGISTRY.get(str(name)), located(name)
+    path = Path(name).expanduser()
+    if path.is_file():
+        return path
+    text, download, place = str(name), REGISTRY.get(str(name)), located(name)
     if place is None:
         raise WeightsError(
             f"Model {text!r} must be a file or a known name; looked for"
             f" {', '.join(map(str, _places(text)))}.",
             hint=(
                 f"fiqa weights pull {text}"
-                if known
+                if download
                 else "give the path of a model file, or see: fiqa weights list"
             ),
         )
     if not place.is_file():
         kind = "a folder" if place.is_dir() else "a link that leads nowhere"
         raise WeightsError(f"Model {text!r} must be a file, {place} is {kind}.")
-    if known is not None:
-        _prove(place, known.sha256, known.size)
+    if download is not None:
+        _prove(place, download.sha256, download.size)
     return place
 
 
@@ -182,8 +182,8 @@ def located(name: str | os.PathLike[str]) -> Path | None:
 
 
 def _places(text: str) -> list[Path]:
-    given = Path(text).expanduser()
-    return [given] if _is_path(text) else [folder / _file(text) for folder in (home(), packaged())]
+    path = Path(text).expanduser()
+    return [path] if _is_path(text) else [folder / _file(text) for folder in (home(), packaged())]
 
 
 def mistaken(start: bytes, size: int, wanted: int | None = None) -> str | None:
@@ -217,23 +217,23 @@ def pull(name: str) -> Path:
         WeightsError: it cannot be fetched, or what came is not the pinned file (nothing is written
             then).
     """
-    known, place = _known(name), home() / _file(name)
-    if place.is_file() and sha256_file(place) == known.sha256:
+    download, place = _known(name), home() / _file(name)
+    if place.is_file() and sha256_file(place) == download.sha256:
         return place
-    remedy = f"fetch {known.url} by hand, save it as {place}, then: fiqa weights verify {name}"
+    remedy = f"fetch {download.url} by hand, save it as {place}, then: fiqa weights verify {name}"
     try:
-        with urllib.request.urlopen(known.url, timeout=_TIMEOUT) as response:
-            content = _read_at_most(response, known.size)
+        with urllib.request.urlopen(download.url, timeout=_TIMEOUT) as response:
+            content = _read_at_most(response, download.size)
     except (OSError, ValueError, HTTPException) as error:
         if isinstance(error, urllib.error.HTTPError):
             error.close()
         raise WeightsError(
-            f"{name} must be fetched from {known.url}, and that failed: {error}.", hint=remedy
+            f"{name} must be fetched from {download.url}, and that failed: {error}.", hint=remedy
         ) from error
     digest = hashlib.sha256(content).hexdigest()
-    if digest != known.sha256:
+    if digest != download.sha256:
         raise WeightsError(
-            f"{name} must have sha256 {known.sha256}; what {known.url} sent has {digest}, nothing"
+            f"{name} must have sha256 {download.sha256}; what {download.url} sent has {digest}, nothing"
             " was written.",
             hint=remedy,
         )
@@ -261,7 +261,7 @@ def verify(name: str | os.PathLike[str]) -> Path:
 def listing() -> list[Located]:
     """Returns every model that has a name here: the registry's, then the other .onnx files of
     FIQA_HOME and of the package, by name."""
-    rows = [_registered(name, known) for name, known in sorted(REGISTRY.items())]
+    rows = [_registered(name, download) for name, download in sorted(REGISTRY.items())]
     seen = {row.name for row in rows}
     for folder, origin in ((home(), "FIQA_HOME"), (packaged(), "comes with fiqa")):
         for file in sorted(folder.glob("*.onnx")):
@@ -304,19 +304,19 @@ def _prove(place: Path, wanted: str, size: int | None = None) -> None:
     )
 
 
-def _registered(name: str, known: Download) -> Located:
-    place = home() / known.file
+def _registered(name: str, download: Download) -> Located:
+    place = home() / download.file
     state = "absent"
     if place.is_file():
-        state = "present" if sha256_file(place) == known.sha256 else "wrong"
+        state = "present" if sha256_file(place) == download.sha256 else "wrong"
     return Located(
         name,
         place if state != "absent" else None,
         state,
-        known.size,
-        known.license,
-        known.source,
-        known.summary,
+        download.size,
+        download.license,
+        download.source,
+        download.summary,
     )
 
 

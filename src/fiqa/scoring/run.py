@@ -205,7 +205,7 @@ def write_scores(
         while part := list(islice(images, _PART)):
             out.write(list(chain.from_iterable(part)))
     scorer, explain = run.how.scorer, run.how.explain
-    write_sidecar(path, record, found={"scales": scales(scorer)} | explanation(scorer, explain))
+    write_sidecar(path, record, learned={"scales": scales(scorer)} | explanation(scorer, explain))
     return _summary(path)
 
 

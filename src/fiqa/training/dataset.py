@@ -87,9 +87,9 @@ class Examples:
     def classes(self) -> NDArray[np.int64]:
         """(N,) code of the person, 0..C-1 over the people who have a training image, -1 for
         others."""
-        known = np.unique(self.identity[self.training])
-        place = np.searchsorted(known, self.identity).clip(max=len(known) - 1)
-        return np.where(known[place] == self.identity, place, -1)
+        people = np.unique(self.identity[self.training])
+        place = np.searchsorted(people, self.identity).clip(max=len(people) - 1)
+        return np.where(people[place] == self.identity, place, -1)
 
 
 def examples(recipe: Recipe, folder: str | os.PathLike[str]) -> Examples:
@@ -103,17 +103,20 @@ def examples(recipe: Recipe, folder: str | os.PathLike[str]) -> Examples:
     """
     manifest, label, scale = _labelled(recipe.data)
     _check_identity(recipe, manifest)
-    found = len(manifest)
+    listed = len(manifest)
     crops, status = _cached(manifest, recipe.data.size, Path(recipe.data.cache or folder))
     rows = np.flatnonzero(status == "ok")
-    if len(rows) < found:
+    if len(rows) < listed:
         first = failure_line(manifest.path, status)
         if not len(rows):
             raise EvidenceError(
-                f"Crops must be readable, {found} of {found} could not be read; {first}."
+                f"Crops must be readable, {listed} of {listed} could not be read; {first}."
             )
         _log.warning(
-            "%d of %d crops could not be read and are left out; %s", found - len(rows), found, first
+            "%d of %d crops could not be read and are left out; %s",
+            listed - len(rows),
+            listed,
+            first,
         )
         crops = crops[rows]
     manifest, label = manifest.take(rows), label[rows]
@@ -132,8 +135,8 @@ def examples(recipe: Recipe, folder: str | os.PathLike[str]) -> Examples:
         stated.columns,
         training,
         validation,
-        int(len(find(recipe.data.faces)) - found),
-        int(found - len(rows)),
+        int(len(find(recipe.data.faces)) - listed),
+        int(listed - len(rows)),
         scale,
         manifest.identity_from,
     )
@@ -295,14 +298,14 @@ def _factors(recipe: Recipe, ids: NDArray[np.str_]) -> FloatArray:
 def _confidence(data: Data, ids: NDArray[np.str_]) -> FloatArray:
     if not data.confidence:
         return np.ones(len(ids), np.float32)
-    known = join_quality(read_quality(data.confidence), ids).quality
-    missing = ids[~np.isin(ids, known.id)]
+    stated = join_quality(read_quality(data.confidence), ids).quality
+    missing = ids[~np.isin(ids, stated.id)]
     if len(missing):
         raise InputError(
             f"data.confidence must know every image with a label; {len(missing)} are missing, the"
             f" first {str(missing[0])!r}."
         )
-    return known.at(ids).astype(np.float32)
+    return stated.at(ids).astype(np.float32)
 
 
 def _split(
@@ -379,9 +382,11 @@ def _decode(manifest: Manifest, size: int, file: Path) -> dict[str, str]:
         height, width = pixels.shape[:2]
         if height != width or height < _LEAST_SIDE:
             return "wrong_size"
-        how = cv2.INTER_AREA if height > size else cv2.INTER_LINEAR
+        interpolation = cv2.INTER_AREA if height > size else cv2.INTER_LINEAR
         crops[row] = (
-            pixels if height == size else cv2.resize(pixels, (size, size), interpolation=how)
+            pixels
+            if height == size
+            else cv2.resize(pixels, (size, size), interpolation=interpolation)
         )
         return "ok"
 

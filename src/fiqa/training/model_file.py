@@ -91,11 +91,11 @@ class ModelFile:
     ) -> tuple[bytes, dict[str, Any]]:
         """The bytes to write and what was found about them."""
         full = self._onnx(self.recipe.data.size)
-        wanted, got = self._torch(), self._run(full, self.held)
-        require_variation(wanted[:, 0])
-        parity, span = _agreed(wanted, got), float(np.ptp(wanted[:, 0]))
+        torch_gives, onnx_gives = self._torch(), self._run(full, self.held)
+        require_variation(torch_gives[:, 0])
+        parity, span = _agreed(torch_gives, onnx_gives), float(np.ptp(torch_gives[:, 0]))
         report: dict[str, Any] = {
-            "crops": len(wanted),
+            "crops": len(torch_gives),
             "parity": parity,
             "span": span,
             "bytes": len(full),
@@ -108,11 +108,11 @@ class ModelFile:
             full, np.asarray(self.data.crops[_spread(self.data.training, _RANGES)]), self.spec
         )
         areas = self._areas(full, small, embeddings) if embeddings else None
-        found = judged(got[:, 0], self._run(small, self.held)[:, 0], gate, areas)
+        gate_report = judged(onnx_gives[:, 0], self._run(small, self.held)[:, 0], gate, areas)
         return small, report | {
             "bytes_int8": len(small),
-            "gate": found,
-            "numbers": {f"int8 against fp32, {k}": v for k, v in found.items()},
+            "gate": gate_report,
+            "numbers": {f"int8 against fp32, {k}": v for k, v in gate_report.items()},
         }
 
     def held_scores(self, content: bytes) -> HeldScores:
@@ -149,7 +149,7 @@ class ModelFile:
         name: str,
         license: str,
         held: HeldScores,
-        found: dict[str, Any],
+        numbers: dict[str, Any],
     ) -> ModelCard:
         """The card of the model to write; its calibration is fitted on the scores of this very
         model."""
@@ -180,7 +180,7 @@ class ModelFile:
             ),
             numbers={
                 f"validation {key}": value
-                for key, value in found.items()
+                for key, value in numbers.items()
                 if isinstance(value, float | str)
             },
         )
@@ -206,9 +206,9 @@ class ModelFile:
 
     def _areas(self, full: bytes, small: bytes, embeddings: PathLike) -> tuple[float, float]:
         """The area of the gate in fp32 and in int8."""
-        found = mates(embeddings, find(self.recipe.data.faces), self.data.ids, self.data.validation)
-        one, other = (found.area(self._run(content, found.rows)[:, 0]) for content in (full, small))
-        return one, other
+        pairs = mates(embeddings, find(self.recipe.data.faces), self.data.ids, self.data.validation)
+        fp32, int8 = (pairs.area(self._run(content, pairs.rows)[:, 0]) for content in (full, small))
+        return fp32, int8
 
     def _run(self, content: bytes, rows: NDArray[np.int64]) -> FloatArray:
         """(N,K) all outputs of the file's bytes on some rows, the quality first, by the path that
@@ -223,19 +223,19 @@ class ModelFile:
         return np.concatenate(parts)
 
 
-def _agreed(wanted: FloatArray, got: FloatArray) -> float:
+def _agreed(torch_gives: FloatArray, onnx_gives: FloatArray) -> float:
     """The largest difference between what torch (N,K) and ONNX (N,K) give, the quality first.
 
     Raises EvidenceError where it is too large.
     """
-    difference = np.abs(wanted - got).max(axis=0)
-    allowed = np.full(len(difference), _PARITY * max(1.0, float(np.abs(wanted).max())))
-    allowed[0] = min(allowed[0], _PARITY_SHARE * float(wanted[:, 0].std()))
+    difference = np.abs(torch_gives - onnx_gives).max(axis=0)
+    allowed = np.full(len(difference), _PARITY * max(1.0, float(np.abs(torch_gives).max())))
+    allowed[0] = min(allowed[0], _PARITY_SHARE * float(torch_gives[:, 0].std()))
     if (difference > allowed).any():
         worst = int(np.argmax(difference / np.abs(allowed)))
         raise EvidenceError(
             f"ONNX must give what torch gives to {allowed[worst]:g}, they differ by"
-            f" {difference[worst]:.3g} on {len(wanted)} crops."
+            f" {difference[worst]:.3g} on {len(torch_gives)} crops."
         )
     return float(difference.max())
 

@@ -82,9 +82,9 @@ def evaluate(
         ReadError: a file cannot be read.
         WriteError: the disk refused.
     """
-    how = Setting(fmr, protocol, start_fnmr, limits, draws, level, seed)
+    setting = Setting(fmr, protocol, start_fnmr, limits, draws, level, seed)
     request = Request(quality, embeddings, pairs, faces, match, flip)
-    run = EvaluationRun(request, how, thumbnails)
+    run = EvaluationRun(request, setting, thumbnails)
     evaluation = run.make(told=teller(progress))
     if out is not None and (force or not run.is_current(out)):
         run.write(evaluation, out)

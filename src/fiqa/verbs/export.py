@@ -147,6 +147,6 @@ def export(
     with atomic_path(path) as aside:
         aside.write_bytes(content)
     write_card(card, card_path(path))
-    write_sidecar(path, record, found={"report": report})
+    write_sidecar(path, record, learned={"report": report})
     told("export", 3, 3)
     return Exported(path, card, report)

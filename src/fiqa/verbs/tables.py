@@ -72,9 +72,9 @@ def tables(
         EvidenceError: too few images or pairs.
         WriteError: the disk refused.
     """
-    how = Setting(fmr, protocol, start_fnmr, limits, 0, DEFAULT.level, seed)
+    setting = Setting(fmr, protocol, start_fnmr, limits, 0, DEFAULT.level, seed)
     request = Request(quality, embeddings, pairs, faces, match, flip)
-    run = TableRun.of(paper, request, how, data_set, target, same)
+    run = TableRun.of(paper, request, setting, data_set, target, same)
     made = run.make(told=teller(progress))
     if out is not None and (force or not run.is_current(out)):
         run.write(made, out)

@@ -78,7 +78,7 @@ def train(
         )
         if place.first:
             _write_page(folder, plan, history)
-            write_sidecar(folder, record, found={"identity_from": origin})
+            write_sidecar(folder, record, learned={"identity_from": origin})
     return trained(folder, plan)
 
 

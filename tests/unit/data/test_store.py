@@ -253,6 +253,6 @@ def test_what_a_run_found_is_in_the_sidecar_and_not_in_its_fingerprint(tmp_path)
     artifact = tmp_path / "a.txt"
     artifact.write_text("x")
     record = make_record("label", arguments={}, inputs={})
-    write_sidecar(artifact, record, found={"images": 3})
+    write_sidecar(artifact, record, learned={"images": 3})
     assert read_sidecar(artifact)["images"] == 3
     assert is_current(artifact, fingerprint(record))

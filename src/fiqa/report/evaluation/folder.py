@@ -78,7 +78,7 @@ def write_report(
         summary=evaluation.text(),
         record=record,
         command=evaluation.command,
-        found=about,
+        learned=about,
     )
     return folder
 
@@ -90,7 +90,7 @@ def write_tables(
     summary: str,
     record: Mapping[str, Any] | None,
     command: str = "",
-    found: Mapping[str, Any] | None = None,
+    learned: Mapping[str, Any] | None = None,
 ) -> Path:
     """Writes tables as .csv and .md, all of them as tables.json, and summary.txt; then the sidecar.
 
@@ -100,7 +100,7 @@ def write_tables(
         summary: what the terminal shows.
         record: what made it; None writes no sidecar.
         command: the line that made it, under each table.
-        found: what the run found, for the sidecar.
+        learned: what the run found, for the sidecar.
 
     Raises:
         WriteError: the disk refused.
@@ -114,7 +114,7 @@ def write_tables(
     _write(folder / "tables.json", (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
     _write(summary_path(folder), (summary + "\n").encode())
     if record is not None:
-        write_sidecar(folder, record, found=found)
+        write_sidecar(folder, record, learned=learned)
     return folder
 
 

@@ -59,7 +59,7 @@ class TableRun:
     Attributes:
         paper: one of PAPERS.
         request: about what.
-        how: areas are taken.
+        setting: areas are taken.
         sets: whole data sets, in place of the request's data where there are any.
         target: labels to agree with.
         same: the recognizer that made the labels.
@@ -67,7 +67,7 @@ class TableRun:
 
     paper: str
     request: Request
-    how: Setting
+    setting: Setting
     sets: Sequence[DataSet]
     target: Quality | PathLike | None
     same: str | None
@@ -77,7 +77,7 @@ class TableRun:
         cls,
         paper: str,
         request: Request,
-        how: Setting,
+        setting: Setting,
         data_set: Sequence[PathLike],
         target: Quality | PathLike | None,
         same: str | None,
@@ -92,7 +92,7 @@ class TableRun:
             ("same", same is not None, ("label-opt",)),
         ]
         for name in ("fmr", "protocol", "start_fnmr", "limits", "seed"):
-            owned.append((name, getattr(how, name) != getattr(DEFAULT, name), areas))
+            owned.append((name, getattr(setting, name) != getattr(DEFAULT, name), areas))
         for name, given, papers in owned:
             if given and paper not in papers:
                 raise InputError(
@@ -113,7 +113,7 @@ class TableRun:
                 hint="see the examples of fiqa tables --help",
             )
         folders = [data_set] if isinstance(data_set, str) else data_set
-        return cls(paper, request, how, [read_set(folder) for folder in folders], target, same)
+        return cls(paper, request, setting, [read_set(folder) for folder in folders], target, same)
 
     def make(self, *, told: Told, command: str = "") -> PaperTables:
         """Returns what it finds; `command` is the line that asked for it. Raises as fiqa.tables."""
@@ -127,8 +127,10 @@ class TableRun:
             f"{name}: {note}" for name, evaluation in sets.items() for note in evaluation.notes
         ]
         if self.paper == "clib":
-            return PaperTables(area_tables(sets, self.how.limits), notes)
-        return PaperTables(optimization_tables(sets, max(self.how.limits), same=self.same), notes)
+            return PaperTables(area_tables(sets, self.setting.limits), notes)
+        return PaperTables(
+            optimization_tables(sets, max(self.setting.limits), same=self.same), notes
+        )
 
     def is_current(self, out: PathLike) -> bool:
         """Tells whether `out` holds these tables already.
@@ -138,44 +140,44 @@ class TableRun:
         guard_report(out, self._record["inputs"])
         return is_current(out, fingerprint(self._record)) and summary_path(out).is_file()
 
-    def write(self, found: PaperTables, out: PathLike) -> None:
+    def write(self, made: PaperTables, out: PathLike) -> None:
         """Writes the tables and their sidecar.
 
         Raises WriteError, and InputError before anything is written over an input.
         """
         guard_report(out, self._record["inputs"])
         about = {
-            "notes": list(found.notes),
-            "tables": {table.name: table.note for table in found.tables},
+            "notes": list(made.notes),
+            "tables": {table.name: table.note for table in made.tables},
         }
         write_tables(
-            found.tables,
+            made.tables,
             out,
-            summary=found.text(),
+            summary=made.text(),
             record=self._record,
-            command=found.command,
-            found=about,
+            command=made.command,
+            learned=about,
         )
 
     def _dms(self, told: Told) -> PaperTables:
         evidence = self.request.evidence()
-        found = []
+        tables = []
         if self.target is not None:
-            found.append(agreement_table(evidence, self.target, match=self.request.match))
+            tables.append(agreement_table(evidence, self.target, match=self.request.match))
         for vectors in counted(evidence.recognizers, told, "tables", len(evidence.recognizers)):
-            found.append(filter_table(evidence, vectors, self.how))
+            tables.append(filter_table(evidence, vectors, self.setting))
         missing = (
             []
             if self.target is not None
             else ["Table 4 (agreement) needs a target: labels in 0..1."]
         )
-        return PaperTables(found, [*evidence.notes, *missing])
+        return PaperTables(tables, [*evidence.notes, *missing])
 
     def _evaluated(self, told: Told) -> Mapping[str, Evaluation]:
         """Set name -> evaluation; the files of a set are named by their stems, so that they mean
         the same in every set."""
         if not self.sets:
-            return {"all": evaluate_evidence(self.request.evidence(), self.how, told=told)}
+            return {"all": evaluate_evidence(self.request.evidence(), self.setting, told=told)}
         names = [each.name for each in self.sets]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
@@ -183,7 +185,7 @@ class TableRun:
                 f"Each data set must have its own name (that of its folder), got {twice[0]!r}"
                 " twice."
             )
-        found = {}
+        evaluations = {}
         for each in counted(self.sets, told, "tables", len(self.sets)):
             asked = replace(
                 self.request,
@@ -192,8 +194,8 @@ class TableRun:
                 pairs=each.pairs,
                 faces=each.faces,
             )
-            found[each.name] = evaluate_evidence(asked.evidence(), self.how, told=told)
-        return found
+            evaluations[each.name] = evaluate_evidence(asked.evidence(), self.setting, told=told)
+        return evaluations
 
     @cached_property
     def _record(self) -> dict[str, Any]:
@@ -209,10 +211,10 @@ class TableRun:
         )
         return make_record(
             "tables",
-            arguments={**self.request.arguments(), **self.how.record(), **own},
+            arguments={**self.request.arguments(), **self.setting.record(), **own},
             inputs=inputs,
-            seed=self.how.seed,
-            protocol=self.how.protocol,
+            seed=self.setting.seed,
+            protocol=self.setting.protocol,
         )
 
 

@@ -30,12 +30,12 @@ class EvaluationRun:
 
     Attributes:
         request: about what.
-        how: the curves are made.
+        setting: the curves are made.
         thumbnails: folder with the faces that the report may show, None for none.
     """
 
     request: Request
-    how: Setting
+    setting: Setting
     thumbnails: PathLike | None = None
 
     def make(self, *, told: Told, command: str = "") -> Evaluation:
@@ -44,7 +44,7 @@ class EvaluationRun:
         Raises as fiqa.evaluate.
         """
         return replace(
-            evaluate_evidence(self.request.evidence(), self.how, told=told), command=command
+            evaluate_evidence(self.request.evidence(), self.setting, told=told), command=command
         )
 
     def is_current(self, out: PathLike) -> bool:
@@ -68,57 +68,61 @@ class EvaluationRun:
         arguments = {**self.request.arguments(), "thumbnails": plain(self.thumbnails)}
         return make_record(
             "evaluate",
-            arguments=arguments | self.how.record(),
+            arguments=arguments | self.setting.record(),
             inputs=self.request.digests(),
-            seed=self.how.seed,
-            protocol=self.how.protocol,
+            seed=self.setting.seed,
+            protocol=self.setting.protocol,
         )
 
 
-def evaluate_evidence(evidence: Evidence, how: Setting, *, told: Told) -> Evaluation:
+def evaluate_evidence(evidence: Evidence, setting: Setting, *, told: Told) -> Evaluation:
     """Returns the evaluation of gathered evidence; `told` hears of each recognizer.
 
     Raises EvidenceError.
     """
     results = [
-        recognizer_result(evidence, vectors, how)
+        recognizer_result(evidence, vectors, setting)
         for vectors in counted(evidence.recognizers, told, "evaluate", len(evidence.recognizers))
     ]
     notes = [
         *evidence.notes,
         scales_note(evidence.scores),
-        *_notes(evidence, how),
-        *_worse_than_random(results, how),
+        *_notes(evidence, setting),
+        *_worse_than_random(results, setting),
     ]
     settings = {
-        "protocol": how.protocol,
-        "description": protocol_of(how.protocol).description,
+        "protocol": setting.protocol,
+        "description": protocol_of(setting.protocol).description,
         "fmr": (
-            how.fmr if starting_fnmr(protocol_of(how.protocol), how.start_fnmr) is None else None
+            setting.fmr
+            if starting_fnmr(protocol_of(setting.protocol), setting.start_fnmr) is None
+            else None
         ),
-        "start_fnmr": starting_fnmr(protocol_of(how.protocol), how.start_fnmr),
-        "limits": list(how.limits),
-        "draws": how.draws,
-        "level": how.level,
-        "seed": how.seed,
+        "start_fnmr": starting_fnmr(protocol_of(setting.protocol), setting.start_fnmr),
+        "limits": list(setting.limits),
+        "draws": setting.draws,
+        "level": setting.level,
+        "seed": setting.seed,
         "pairs": "all pairs" if evidence.nonmated is None else "a list of pairs",
         "identity_from": evidence.identity_from,
     }
     return evaluation_tables(Evaluation(settings, evidence.counts, evidence.scores, results, notes))
 
 
-def _worse_than_random(results: Sequence[RecognizerResult], how: Setting) -> list[str]:
+def _worse_than_random(results: Sequence[RecognizerResult], setting: Setting) -> list[str]:
     """A sentence for each quality whose area is above that of discarding at random (1, or the
     random curve's own where that is more) beyond its interval; without one, beyond two standard
     deviations of the count of errors."""
     notes = []
     for result in results:
         random = [
-            curve.areas[how.limits[0], "start"] for curve in result.curves if curve.role == "random"
+            curve.areas[setting.limits[0], "start"]
+            for curve in result.curves
+            if curve.role == "random"
         ]
         least = max([1.0, *(area.value for area in random if area is not None)])
         for curve in result.curves:
-            area = curve.areas[how.limits[0], "start"] if curve.role == "method" else None
+            area = curve.areas[setting.limits[0], "start"] if curve.role == "method" else None
             if area is None:
                 continue
             errors = max(result.counts.get("errors", 0), 1)
@@ -131,8 +135,8 @@ def _worse_than_random(results: Sequence[RecognizerResult], how: Setting) -> lis
     return notes
 
 
-def _notes(evidence: Evidence, how: Setting) -> list[str]:
-    rule = protocol_of(how.protocol)
+def _notes(evidence: Evidence, setting: Setting) -> list[str]:
+    rule = protocol_of(setting.protocol)
     notes = []
     if rule.discards == "all":
         notes.append(
@@ -146,9 +150,9 @@ def _notes(evidence: Evidence, how: Setting) -> list[str]:
         if stored < evidence.nonmated_total:
             notes.append(
                 f"{stored} of {evidence.nonmated_total} non-mated pairs were drawn at random for"
-                f" the curves (seed {how.seed})."
+                f" the curves (seed {setting.seed})."
             )
-    elif how.draws and evidence.counts["identities"] < 2:
+    elif setting.draws and evidence.counts["identities"] < 2:
         notes.append(
             "All mated pairs are of one identity: there are no bands, which resample identities."
         )

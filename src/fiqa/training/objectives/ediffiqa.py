@@ -37,14 +37,14 @@ class EDifFIQA(Objective):
     def __init__(self, recipe: Recipe, data: Examples) -> None:
         super().__init__(recipe, data)
         own = recipe.own(settings.EDifFIQA)
-        found, dim = recognizer_vectors(own.embeddings, data), vector_length(recipe, own.dim)
-        if found.shape[1] != dim:
+        vectors, dim = recognizer_vectors(own.embeddings, data), vector_length(recipe, own.dim)
+        if vectors.shape[1] != dim:
             raise InputError(
                 "ediffiqa.dim (or model.embedding where it is 0) must be the length of the vectors"
-                f" in {own.embeddings!r}, {found.shape[1]}, got {dim}."
+                f" in {own.embeddings!r}, {vectors.shape[1]}, got {dim}."
             )
-        self.register_buffer("vectors", found, persistent=False)
-        self.register_buffer("centers", _centers(own, data, found), persistent=False)
+        self.register_buffer("vectors", vectors, persistent=False)
+        self.register_buffer("centers", _centers(own, data, vectors), persistent=False)
 
     @classmethod
     def network(cls, recipe: Recipe) -> EmbeddingNet:
