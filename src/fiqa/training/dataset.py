@@ -7,7 +7,6 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,12 +19,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fiqa.data.columns import identity_like, identity_missing
+from fiqa.data.levels import label_table, stated_levels
 from fiqa.data.manifest import find
 from fiqa.data.names import find_ids, strangers
 from fiqa.data.quality import join_quality, read_quality
 from fiqa.data.reading import reading
 from fiqa.data.store import atomic_path, fingerprint, sha256_file
-from fiqa.data.tables import SUFFIXES, decode_text, read_table
+from fiqa.data.tables import decode_text, read_table
 from fiqa.errors import EvidenceError, InputError, ReadError
 from fiqa.faces.crops import read_row, sources
 from fiqa.functional.calibration import levels
@@ -33,7 +33,6 @@ from fiqa.functional.display import failure_line
 from fiqa.training.augment import generator
 from fiqa.training.config import Data, Recipe
 from fiqa.types import FloatArray, Manifest
-from fiqa.vocabulary import LEVELS
 
 __all__ = ["Examples", "examples", "inputs_digest", "label_scale"]
 
@@ -216,14 +215,15 @@ def _ranked(recipe: Recipe, ids: NDArray[np.str_], label: NDArray[np.float64]) -
     files without these columns.
     """
     level, order = levels(label, recipe.loss.level_cuts), label.astype(np.float32)
-    frame = _label_table(recipe.data.labels)
+    frame = label_table(recipe.data.labels)
     if frame is None:
         return _Ranks(level, order, ())
     row = {decode_text(str(name)): number for number, name in enumerate(frame["id"].to_list())}
     place = np.array([row[name] for name in ids.tolist()], np.int64)
     columns = tuple(name for name in ("level", "similarity") if name in frame.columns)
     if "level" in columns:
-        level = _stated_levels(frame["level"].to_list(), place, recipe.data.labels)
+        stated = stated_levels(frame, recipe.data.labels)
+        level = np.array([stated[name] for name in ids.tolist()], np.int64)
     if "similarity" in columns:
         values = frame["similarity"].cast(pl.Float32, strict=False).to_numpy()[place]
         if not np.isfinite(values).all():
@@ -234,29 +234,6 @@ def _ranked(recipe: Recipe, ids: NDArray[np.str_], label: NDArray[np.float64]) -
             )
         order = values.astype(np.float32)
     return _Ranks(level, order, columns)
-
-
-def _label_table(path: str) -> pl.DataFrame | None:
-    """The labels file as a table of ours, None where it has another form."""
-    if Path(path).suffix.lower() not in SUFFIXES:
-        return None
-    frame = read_table(path)
-    return frame if "id" in frame.columns else None
-
-
-def _stated_levels(words: Sequence[Any], place: Rows, path: str) -> NDArray[np.int64]:
-    """(N,) 0..4 from words of fiqa.vocabulary.LEVELS or from numbers."""
-    code: dict[str, int] = {word: number for number, word in enumerate(LEVELS)}
-    code |= {str(number): number for number in range(len(LEVELS))}
-    result = np.empty(len(place), np.int64)
-    for number, row in enumerate(place.tolist()):
-        word = str(words[row])
-        if word not in code:
-            raise InputError(
-                f"level in {path!r} must be one of {', '.join(LEVELS)} or 0..4, got {words[row]!r}."
-            )
-        result[number] = code[word]
-    return result
 
 
 def _check_identity(recipe: Recipe, manifest: Manifest) -> None:

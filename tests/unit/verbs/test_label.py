@@ -250,7 +250,9 @@ def test_what_is_asked_wrong_is_said(vectors, prior, tmp_path):
         InputError, match=r"theta of label_optimization must be a number, got 'much'\."
     ):
         label_rows("label_optimization", embeddings=vectors, prior=prior, options={"theta": "much"})
-    with pytest.raises(InputError, match=r"repeats of label_optimization must be a whole number, got '2\.5'\."):
+    with pytest.raises(
+        InputError, match=r"repeats of label_optimization must be a whole number, got '2\.5'\."
+    ):
         label_rows(
             "label_optimization", embeddings=vectors, prior=prior, options={"repeats": "2.5"}
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqa import checks
+from fiqa.data.levels import label_table, stated_levels
 from fiqa.data.names import Match, find_ids, strangers
 from fiqa.data.quality import read_quality
 from fiqa.errors import EvidenceError, InputError
@@ -25,6 +27,7 @@ from fiqa.functional.spread import Spread
 from fiqa.functional.table import Table, file_stem
 from fiqa.methods.dmsfiqa.levels import INTERVALS
 from fiqa.types import Embeddings, PathLike, Quality
+from fiqa.vocabulary import LEVELS
 
 __all__ = ["CUTS", "THRESHOLDS", "TOP", "agreement_table", "filter_table"]
 
@@ -52,16 +55,22 @@ class _Target:
         rows: (n,) of them in the evidence.
         truth: (n,) their labels in 0..1.
         who: (n,) their identities.
-        middle: (n,) those of the middle levels, labels in (.2, .9].
+        level: (n,) of the labels, 0..4.
+        middle: (n,) True for low, medium and good; where levels are cut, labels in (.2, .9].
+        stated: True where the labels' file states the levels, else labels are cut at CUTS.
     """
 
     rows: NDArray[np.int64]
     truth: NDArray[np.float64]
     who: NDArray[np.str_]
+    level: NDArray[np.int64]
     middle: NDArray[np.bool_]
+    stated: bool
 
     @classmethod
-    def of(cls, labels: Quality, evidence: Evidence, match: Match) -> _Target:
+    def of(
+        cls, labels: Quality, stated: Mapping[str, int], evidence: Evidence, match: Match
+    ) -> _Target:
         place = find_ids(labels.id, evidence.ids, match=match)
         label = np.full(len(evidence.ids), np.nan)
         label[place[place >= 0]] = labels.value[place >= 0]
@@ -75,8 +84,13 @@ class _Target:
         truth = label[rows]
         checks.in_range(float(truth.min()), "target", 0.0, 1.0)
         checks.in_range(float(truth.max()), "target", 0.0, 1.0)
-        middle = (truth > CUTS[0]) & (truth <= CUTS[-1])
-        return cls(rows, truth, evidence.identity[rows], middle)
+        level, middle = levels(truth, CUTS), (truth > CUTS[0]) & (truth <= CUTS[-1])
+        if stated:
+            by_row = np.full(len(evidence.ids), -1)
+            by_row[place[place >= 0]] = [stated[name] for name in labels.id[place >= 0].tolist()]
+            level = by_row[rows]
+            middle = (level > 0) & (level < len(LEVELS) - 1)
+        return cls(rows, truth, evidence.identity[rows], level, middle, bool(stated))
 
     def collapse(self, scores: Scores) -> Collapse | None:
         """How the scores are spread beside these labels, None where their scale is open."""
@@ -91,7 +105,7 @@ class _Target:
         return [
             scores.name,
             len(self.rows),
-            *_errors(unit, self.truth),
+            *_errors(unit, self.truth, self.level),
             *_ranks(value, self.truth, self.who),
             *_ranks(value[middle], self.truth[middle], self.who[middle]),
             *_shape(None if collapse is None else collapse.score),
@@ -106,8 +120,9 @@ def agreement_table(
     Errors and spread are on the method's own scale (fiqa.evaluation.scales; a dash where that is
     open), never on a calibrated one, on which a collapsed score looks like a good one; the note
     names what has collapsed beside the labels. Rank correlations are per identity, then averaged,
-    on all images and on those of the middle levels (labels in (.2, .9]), with the identities used
-    and skipped. Levels of both are cut at CUTS for balanced accuracy and macro-F1.
+    on all images and on those of the middle levels, with the identities used and skipped. The
+    levels of the labels are those that their file states, else labels are cut at CUTS; the levels
+    of a quality are always cut there.
 
     Args:
         evidence: the images and their qualities.
@@ -118,7 +133,8 @@ def agreement_table(
         InputError: labels outside 0..1, or none for these images.
     """
     labels = target if isinstance(target, Quality) else read_quality(target)
-    images = _Target.of(labels, evidence, match)
+    stated = {} if isinstance(target, Quality) else stated_levels(label_table(target), target)
+    images = _Target.of(labels, stated, evidence, match)
     measured = [(scores.name, images.collapse(scores)) for scores in evidence.scores]
     collapsed = "".join(
         f" {name} has collapsed: {collapse.line()}."
@@ -127,7 +143,8 @@ def agreement_table(
     )
     note = (
         f"Target: {labels.method} ({labels.kind}), {len(images.rows)} of {len(evidence.ids)}"
-        f" images, {int(images.middle.sum())} of the middle levels. Correlations within each"
+        f" images, {int(images.middle.sum())} of the middle levels (levels"
+        f" {'as the labels state them' if images.stated else 'by cuts'}). Correlations within each"
         " identity, then averaged; identities with fewer than two images or constant scores are"
         f" skipped. {_own(evidence)} A dash: that scale is open.{collapsed}"
     )
@@ -140,10 +157,12 @@ def agreement_table(
     )
 
 
-def _errors(unit: NDArray[np.float64] | None, truth: NDArray[np.float64]) -> list[float | None]:
+def _errors(
+    unit: NDArray[np.float64] | None, truth: NDArray[np.float64], true_level: NDArray[np.int64]
+) -> list[float | None]:
     if unit is None:
         return [None] * 4
-    level, true_level = levels(unit, CUTS), levels(truth, CUTS)
+    level = levels(unit, CUTS)
     return [
         agreement.mae(unit, truth),
         agreement.rmse(unit, truth),

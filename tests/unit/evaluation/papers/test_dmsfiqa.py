@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 from fiqa.errors import InputError
@@ -12,10 +14,12 @@ from fiqa.evaluation.evidence import gather
 from fiqa.evaluation.papers.dmsfiqa import CUTS, agreement_table, filter_table
 from fiqa.evaluation.setting import Setting
 from fiqa.functional import agreement
+from fiqa.functional.calibration import levels
 from fiqa.functional.selection import top_k
 from fiqa.functional.spread import spread
 from fiqa.functional.verification import all_pairs
 from fiqa.types import Quality
+from fiqa.vocabulary import LEVELS
 
 HOW = Setting(fmr=0.05, draws=10)
 
@@ -44,6 +48,32 @@ def test_agreement_columns_are_those_of_the_pure_functions(here: dict[str, Any])
     assert other["Std"] is None
     assert other["Spearman"] > 0.5
     assert "375 of 375 images" in table.note
+
+
+def test_levels_of_the_labels_file_are_the_levels(here: dict[str, Any], tmp_path: Path) -> None:
+    """With jitter a label lies over a cut of another level: the file's own column decides."""
+    label, evidence = here["label"], gather(here["near"], here["vectors"][0])
+    level = np.random.default_rng(3).integers(0, 5, len(label.id))
+    file = tmp_path / "labels.parquet"
+    words = [LEVELS[k] for k in level]
+    frame = pl.DataFrame({"id": label.id.tolist(), "value": label.value, "level": words})
+    frame.write_parquet(file)
+    table = agreement_table(evidence, file)
+    row = dict(zip(table.columns, table.rows[0], strict=True))
+    near = here["near"].value.astype(float)
+    cut = levels(near, CUTS)
+    place = {name: k for k, name in enumerate(label.id.tolist())}
+    ours = level[[place[name] for name in here["near"].id.tolist()]]
+    assert row["balanced acc."] == pytest.approx(agreement.balanced_accuracy(cut, ours))
+    assert row["macro-F1"] == pytest.approx(agreement.macro_f1(cut, ours))
+    middle = int(((level > 0) & (level < 4)).sum())
+    assert f"{middle} of the middle levels (levels as the labels state them)" in table.note
+    by_cuts = agreement_table(evidence, label)
+    assert "(levels by cuts)" in by_cuts.note
+    assert by_cuts.rows[0] != table.rows[0]
+    # the level of a table of scores is that of the calibrated score: no label was made from it
+    frame.with_columns(uqs=pl.lit(50)).write_parquet(file)
+    assert agreement_table(evidence, file).rows[0] == by_cuts.rows[0]
 
 
 def test_labels_must_be_of_these_images_and_in_range(here: dict[str, Any]) -> None:

@@ -277,6 +277,20 @@ def test_the_dynamic_weights_begin_after_two_epochs(recipe, tmp_path):
     assert made.losses(output, batch)["loss"].item() < plain * 0.99
 
 
+def test_factor_losses_are_added_up_as_published_or_averaged(recipe, tmp_path):
+    factors = ["blur", "pose"]
+    terms = {}
+    for added in (False, True):
+        change = {"clib_fiqa__factors": factors, "clib_fiqa__factor_sum": added}
+        made, output, batch = objective(recipe(clib_fiqa__stage1=0, **change), tmp_path)
+        terms[added] = {name: value.item() for name, value in made.losses(output, batch).items()}
+    for added, share in ((False, 0.5), (True, 1.0)):
+        of = terms[added]
+        parts = share * (of["loss_blur"] + of["loss_pose"])
+        assert of["loss"] == pytest.approx(10 * of["loss_quality"] + parts, rel=1e-5)
+    assert terms[True]["loss"] > terms[False]["loss"]
+
+
 def test_the_confidence_is_that_of_the_two_opinions(recipe, tmp_path):
     for again in (False, True):
         made = objective(recipe(clib_fiqa__softmax_again=again), tmp_path)[0]

@@ -3,10 +3,10 @@ few of them teach nothing, and the distance is measured on the student's own vec
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
-import math
 import numpy as np
 import pytest
 
