@@ -61,6 +61,9 @@ Matching = Annotated[
     Literal["id", "name", "stem"],
     typer.Option("--match", help="How the names of one file find those of another."),
 ]
+Flip = Annotated[
+    bool, typer.Option("--flip", help="Lower is better in this quality: turn its sign.")
+]
 Output = Annotated[
     str | None, typer.Option("-o", "--out", metavar="FILE", help="Write every number here as JSON.")
 ]
@@ -84,8 +87,10 @@ def command(
     level: Level = 0.95,
     seed: options.Seed = 0,
     match: Matching = "id",
+    flip: Flip = False,
     out: Output = None,
     html: Page = None,
+    quiet: options.Quiet = False,
 ) -> None:
     r"""Find the score to cut at, for these images and so that it holds for other people too.
 
@@ -112,7 +117,9 @@ def command(
         level=level,
         seed=seed,
         match=match,
+        flip=flip,
         out=out,
         html=html,
+        progress=not quiet,
     )
     typer.echo(report.text())

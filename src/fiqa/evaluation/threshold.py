@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,14 +12,15 @@ from fiqa import checks
 from fiqa.data.frames import Frame
 from fiqa.data.manifest import read_manifest
 from fiqa.data.names import Match
-from fiqa.errors import InputError
+from fiqa.errors import EvidenceError, InputError
 from fiqa.evaluation.cut_report import CutReport, OperatingPoint, Wish
 from fiqa.evaluation.evidence import STORED, Evidence, gather
 from fiqa.evaluation.groups import group_names, unnamed
 from fiqa.evaluation.hundred import on_100
+from fiqa.evaluation.sources import embeddings_of, named_qualities, negative
 from fiqa.functional.cut_evidence import CutEvidence
 from fiqa.functional.cut_groups import NO_GROUP
-from fiqa.functional.safe_cut import cut_curve
+from fiqa.functional.safe_cut import CutCurve, cut_curve
 from fiqa.functional.similarity import pair_similarity
 from fiqa.functional.threshold import CONFIDENCE, Cut, check_wanted, cut_of, typed_cut
 from fiqa.progress import Told, counted
@@ -74,14 +76,15 @@ def cut_report(
     level: float = 0.95,
     seed: int = 0,
     match: Match = "id",
+    flip: bool = False,
     told: Told,
     command: str = "",
 ) -> CutReport:
     """Returns the cuts for each wish.
 
     Args:
-        quality, embeddings, pairs, faces, group, fmr, confidence, draws, level, seed, match: as
-            fiqa.threshold.
+        quality, embeddings, pairs, faces, group, fmr, confidence, draws, level, seed, match, flip:
+            as fiqa.threshold.
         asked: the wishes.
         told: hears of each wish.
         command: the line that makes the report.
@@ -92,6 +95,8 @@ def cut_report(
     checks.in_range(level, "level", 0.0, 1.0, open_low=True, open_high=True)
     manifest = faces if faces is None or isinstance(faces, Manifest) else read_manifest(faces)
     missing = unnamed(faces, manifest, group)
+    if flip:
+        quality = _turned(quality, embeddings)
     evidence = gather(quality, embeddings, pairs=pairs, faces=manifest, match=match)
     scores, vectors = evidence.scores[0], evidence.recognizers[0]
     groups = None if group is None else group_names(evidence, group, missing)
@@ -107,15 +112,25 @@ def cut_report(
         fmr=fmr,
     )
     curve = cut_curve(pool, confidence)
-    hundred, source = on_100(quality, evidence, match)
+    # the integers of a file are those of the score as it was
+    hundred, source = (None, "") if flip else on_100(quality, evidence, match)
+    polarity = _polarity(scores.name, curve, flip)
     points = []
     for wish in counted(asked, told, "threshold", len(asked)):
-        cut = cut_of(
-            pool, curve, fnmr=wish.fnmr, coverage=wish.coverage, groups=groups, hundred=hundred,
-            draws=draws, level=level, seed=seed,
-        )  # fmt: skip
+        try:
+            cut = cut_of(
+                pool, curve, fnmr=wish.fnmr, coverage=wish.coverage, groups=groups,
+                hundred=hundred, draws=draws, level=level, seed=seed,
+            )  # fmt: skip
+        except EvidenceError as error:
+            raise EvidenceError(str(error), hint=polarity[0]) if polarity else error from error
         points.append(_point(wish, cut, scores.value))
-    notes = [*evidence.notes, *_notes(evidence, len(other), seed, groups, group), *_losses(points)]
+    notes = [
+        *evidence.notes,
+        *polarity,
+        *_notes(evidence, len(other), seed, groups, group),
+        *_losses(points),
+    ]
     line = (
         f"threshold {pool.threshold:.4g} for FMR {fmr:g} on {len(other):,} non-mated pairs "
         f"(lowest they resolve {1 / len(other):.2g}); {draws} resamples of identities, seed {seed}"
@@ -131,6 +146,32 @@ def cut_report(
         group=group,
         command=command,
     )
+
+
+def _turned(
+    quality: Quality | PathLike | Frame, embeddings: Embeddings | PathLike | Frame
+) -> Quality:
+    """The quality with its order reversed, under its own name."""
+    named = named_qualities(quality, embeddings_of(embeddings))[0]
+    return replace(negative(named.quality), method=named.name)
+
+
+def _polarity(name: str, curve: CutCurve, flip: bool) -> list[str]:
+    """A sentence where the order was reversed, or where keeping the better half raises the FNMR
+    beyond two standard deviations of the count of errors."""
+    if flip:
+        return [
+            f"Lower is better in {name}: its sign was turned. An image is kept where the number in"
+            " its file is at most minus the cut."
+        ]
+    start, errors = float(curve.fnmr[0]), float(curve.fnmr[0] * curve.kept[0])
+    half = int(np.argmin(np.abs(curve.coverage - 0.5)))
+    if errors > 0 and curve.fnmr[half] > start * (1 + 2 / np.sqrt(errors)):
+        return [
+            f"{name} is worse than random here: keeping its better half raises the FNMR from"
+            f" {start:.4f} to {curve.fnmr[half]:.4f}. Is lower better? --flip turns it."
+        ]
+    return []
 
 
 def _point(wish: Wish, cut: Cut, values: NDArray[np.float64]) -> OperatingPoint:

@@ -53,8 +53,10 @@ LEVEL_COLORS: Mapping[str, tuple[str, str]] = MappingProxyType(
 for every kind of color vision; contrast at least 4.5."""
 
 _STYLE = """
-:root{color-scheme:light dark;--bg:#f7f6f3;--card:#fff;--ink:#1b1d21;--soft:#5d626b;--line:#e2e0da;--track:#e9e7e2;--bar:#7d8796;--cost:#c2410c}
-@media (prefers-color-scheme:dark){:root{--bg:#141518;--card:#1e2024;--ink:#eceae6;--soft:#a2a7b0;--line:#32353b;--track:#33363d;--bar:#8a94a3;--cost:#fb923c}}
+:root{color-scheme:light dark;--bg:#f7f6f3;--card:#fff;--ink:#1b1d21;--soft:#5d626b;--line:#e2e0da;
+--track:#e9e7e2;--bar:#7d8796;--cost:#c2410c}
+@media (prefers-color-scheme:dark){:root{--bg:#141518;--card:#1e2024;--ink:#eceae6;--soft:#a2a7b0;
+--line:#32353b;--track:#33363d;--bar:#8a94a3;--cost:#fb923c}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--bg);color:var(--ink);-webkit-text-size-adjust:100%;
 font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",sans-serif}
@@ -65,7 +67,8 @@ p{margin:0 0 12px;max-width:75ch}
 .lead,figcaption,footer,.soft{color:var(--soft)}
 .lead{font-size:17px;overflow-wrap:anywhere}
 code,pre{font:13.5px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
-pre{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:12px 14px;overflow-x:auto}
+pre{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:12px 14px;
+overflow-x:auto}
 figure{margin:24px 0}
 figure img{display:block;max-width:100%;height:auto;border-radius:8px}
 figcaption{font-size:14px;margin-top:8px;max-width:85ch}
@@ -75,7 +78,8 @@ caption{text-align:left;color:var(--soft);font-size:14px;padding-bottom:8px}
 th,td{padding:6px 22px 6px 0;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}
 th{font-weight:600;white-space:nowrap}
 th.n,.n{text-align:right}
-footer{margin-top:48px;padding-top:16px;border-top:1px solid var(--line);font-size:14px;overflow-wrap:anywhere}
+footer{margin-top:48px;padding-top:16px;border-top:1px solid var(--line);font-size:14px;
+overflow-wrap:anywhere}
 @media (max-width:600px){main{padding:24px 16px 40px}h1{font-size:25px}.lead{font-size:16px}}
 @media print{body{background:#fff}}
 """
@@ -204,7 +208,8 @@ def page(title: str, body: str, *, lead: str = "", footer: str = "", style: str 
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy"
+content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
 <title>{escape(title)}</title>
 <style>{_STYLE}{style}</style>
 </head>

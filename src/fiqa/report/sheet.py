@@ -26,22 +26,28 @@ Row = Mapping[str, Any]
 Crops = Sequence[NDArray[np.uint8] | None] | NDArray[np.uint8]
 
 _STYLE = """
-.mix{display:flex;height:14px;border-radius:7px;overflow:hidden;gap:2px;margin:20px 0 10px;background:var(--track)}
+.mix{display:flex;height:14px;border-radius:7px;overflow:hidden;gap:2px;margin:20px 0 10px;
+background:var(--track)}
 .mix i{min-width:3px}
-.key{display:flex;flex-wrap:wrap;gap:6px 20px;font-size:14.5px;margin-bottom:28px;font-variant-numeric:tabular-nums}
+.key{display:flex;flex-wrap:wrap;gap:6px 20px;font-size:14.5px;margin-bottom:28px;
+font-variant-numeric:tabular-nums}
 .key b{font-weight:600}
 .key i{display:inline-block;width:11px;height:11px;border-radius:3px;margin-right:7px}
 .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,340px),1fr));gap:16px}
-.card{display:grid;grid-template-columns:112px minmax(0,1fr);gap:0 16px;background:var(--card);border:1px solid var(--line);border-radius:12px;
+.card{display:grid;grid-template-columns:112px minmax(0,1fr);gap:0 16px;background:var(--card);
+border:1px solid var(--line);border-radius:12px;
 padding:14px;align-content:start}
 .card img,.none{width:112px;height:112px;border-radius:8px;display:block;background:var(--track)}
 .none{display:grid;place-items:center;color:var(--soft);font-size:13px;text-align:center}
-.score{display:flex;align-items:center;gap:10px;font-size:32px;line-height:1;font-weight:650;letter-spacing:-.02em;font-variant-numeric:tabular-nums}
-.chip{font-size:13px;line-height:1;font-weight:600;letter-spacing:0;padding:5px 9px;border-radius:99px}
+.score{display:flex;align-items:center;gap:10px;font-size:32px;line-height:1;font-weight:650;
+letter-spacing:-.02em;font-variant-numeric:tabular-nums}
+.chip{font-size:13px;line-height:1;font-weight:600;letter-spacing:0;padding:5px 9px;
+border-radius:99px}
 .why{margin:9px 0 0;font-size:14px;line-height:1.4}
 .why b{font-weight:600;color:var(--cost)}
 .why span{display:block;color:var(--soft)}
-.bars{grid-column:1/-1;display:grid;grid-template-columns:1fr 1fr;gap:5px 18px;margin:14px 0 0;font-size:12.5px;
+.bars{grid-column:1/-1;display:grid;grid-template-columns:1fr 1fr;gap:5px 18px;margin:14px 0 0;
+font-size:12.5px;
 line-height:1.35;color:var(--soft)}
 .bars div{display:grid;grid-template-columns:76px 1fr 24px;gap:6px;align-items:center}
 .bars u{height:6px;border-radius:3px;background:var(--track);overflow:hidden}
@@ -49,9 +55,11 @@ line-height:1.35;color:var(--soft)}
 .bars em{font-style:normal;text-align:right;font-variant-numeric:tabular-nums}
 .bars .most{color:var(--cost)}
 .bars .most i{background:var(--cost)}
-.name{grid-column:1/-1;margin:12px 0 0;font-size:12.5px;color:var(--soft);white-space:nowrap;overflow:hidden;text-overflow:ellipsis}
+.name{grid-column:1/-1;margin:12px 0 0;font-size:12.5px;color:var(--soft);white-space:nowrap;
+overflow:hidden;text-overflow:ellipsis}
 .note{margin-top:2px}
-@media (max-width:400px){.card{grid-template-columns:96px minmax(0,1fr);gap:0 14px}.card img,.none{width:96px;height:96px}.bars{gap:5px 14px}}
+@media (max-width:400px){.card{grid-template-columns:96px minmax(0,1fr);gap:0 14px}
+.card img,.none{width:96px;height:96px}.bars{gap:5px 14px}}
 """
 
 

@@ -20,11 +20,13 @@ from fiqa.types import PathLike
 __all__ = ["cut_page", "cut_plot", "write_cut", "write_cut_page"]
 
 _STYLE = """
-.verdicts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));gap:16px;margin:24px 0}
+.verdicts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));gap:16px;
+margin:24px 0}
 .verdict{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:18px 20px}
 .verdict h2{font-size:15px;font-weight:600;color:var(--soft);margin:0 0 10px}
 .verdict p{margin:0 0 8px}
-.cut{font-size:34px;line-height:1.1;font-weight:650;letter-spacing:-.02em;font-variant-numeric:tabular-nums}
+.cut{font-size:34px;line-height:1.1;font-weight:650;letter-spacing:-.02em;
+font-variant-numeric:tabular-nums}
 .cut small{font-size:16px;font-weight:400;letter-spacing:0;color:var(--soft)}
 .verdict .plain{color:var(--soft);font-size:14.5px;margin:12px 0 0}
 .verdict .lack{color:var(--cost)}

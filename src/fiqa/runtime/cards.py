@@ -80,7 +80,8 @@ class ModelInput(_Strict):
     def line(self) -> str:
         """Returns the preprocessing in one line, as it is written into tables.
 
-        >>> ModelInput(size=112, color="RGB", layout="NCHW", scale=255, mean=(0.5,) * 3, std=(0.5,) * 3).line()
+        >>> half = (0.5,) * 3
+        >>> ModelInput(size=112, color="RGB", layout="NCHW", scale=255, mean=half, std=half).line()
         'RGB 112x112, (x/255 - 0.5 0.5 0.5)/0.5 0.5 0.5, NCHW'
         """
         mean, std = (" ".join(f"{v:g}" for v in values) for values in (self.mean, self.std))

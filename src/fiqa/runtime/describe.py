@@ -118,8 +118,8 @@ def prove(outputs: Outputs, side: int, file: Path) -> None:
             ):
                 raise InputError(
                     f"The {role} of {file} must be the same for a crop in any batch, in one of"
-                    f" {stop - start} and in one of {_CROPS} crops it differs by {difference:.3g}; its"
-                    f" standard deviation over crops is {spread:.3g}.",
+                    f" {stop - start} and in one of {_CROPS} crops it differs by {difference:.3g};"
+                    f" its standard deviation over crops is {spread:.3g}.",
                     hint=(
                         "export it in evaluation, without batch statistics or ranges that are taken"
                         " over a whole batch (dynamic quantization)"

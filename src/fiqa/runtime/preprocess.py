@@ -24,8 +24,10 @@ def prepare(crops: NDArray[np.uint8], spec: ModelInput) -> NDArray[np.float32]:
     Raises:
         ShapeError: crops of another shape or dtype.
 
-    >>> spec = ModelInput(size=8, color="BGR", layout="NCHW", scale=255, mean=(0.5,) * 3, std=(0.5,) * 3)
-    >>> [round(float(v), 6) for v in prepare(np.full((1, 8, 8, 3), [255, 0, 51], np.uint8), spec)[0, :, 0, 0]]
+    >>> half = (0.5,) * 3
+    >>> spec = ModelInput(size=8, color="BGR", layout="NCHW", scale=255, mean=half, std=half)
+    >>> pixels = prepare(np.full((1, 8, 8, 3), [255, 0, 51], np.uint8), spec)
+    >>> [round(float(value), 6) for value in pixels[0, :, 0, 0]]
     [-0.6, -1.0, 1.0]
     """
     pixels = resized(checks.crops(crops), spec)

@@ -233,8 +233,8 @@ def pull(name: str) -> Path:
     digest = hashlib.sha256(content).hexdigest()
     if digest != download.sha256:
         raise WeightsError(
-            f"{name} must have sha256 {download.sha256}; what {download.url} sent has {digest}, nothing"
-            " was written.",
+            f"{name} must have sha256 {download.sha256}; what {download.url} sent has {digest},"
+            " nothing was written.",
             hint=remedy,
         )
     with atomic_path(place) as aside:

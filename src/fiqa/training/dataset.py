@@ -147,8 +147,10 @@ def label_scale(
     """Returns the ends of the scale of labels (N,): those that their file declares, else 0 and 1
     where they lie there, else their least and largest.
 
-    >>> label_scale(np.float32([0.2, 0.7]), None), label_scale(np.float32([12, 48]), None), label_scale(np.float32([12]), (0, 100))
-    ((0.0, 1.0), (12.0, 48.0), (0, 100))
+    >>> label_scale(np.float32([0.2, 0.7]), None), label_scale(np.float32([12, 48]), None)
+    ((0.0, 1.0), (12.0, 48.0))
+    >>> label_scale(np.float32([12]), (0, 100))
+    (0, 100)
     """
     low, high = float(labels.min()), float(labels.max())
     if declared is not None and declared[0] <= low and high <= declared[1]:

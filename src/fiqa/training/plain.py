@@ -20,7 +20,7 @@ def from_plain(kind: type[Table], content: Any, where: str) -> Table:
     """Returns the dataclass `kind` of a table, as TOML or `to_plain` gives it.
 
     Args:
-        kind: a dataclass whose fields are plain values, tuples of them, or dataclasses of this sort.
+        kind: a dataclass of plain values, tuples of them, or dataclasses of this sort.
         content: the table.
         where: its dotted name, for messages.
 

@@ -60,12 +60,12 @@ def export(
     report; `fiqa.load(out)` scores with it.
 
     The card's calibration is fitted on the scores of the run's validation crops (see
-    fiqa.functional.calibration.fitted_calibration). The model is compared with torch on those crops: raw outputs must vary,
-    and agree to 1e-4 (of the largest where that is over 1) and to a hundredth of their standard
-    deviation. Where the objective learns labels, the scores of the validation crops must not have
-    collapsed beside their labels (fiqa.functional.collapse has the rule); the card carries both
-    spreads and the labels' scale. The int8 model takes its ranges from training crops and must pass
-    `gate` on validation crops.
+    fiqa.functional.calibration.fitted_calibration). The model is compared with torch on those
+    crops: raw outputs must vary, and agree to 1e-4 (of the largest where that is over 1) and to a
+    hundredth of their standard deviation. Where the objective learns labels, the scores of the
+    validation crops must not have collapsed beside their labels (fiqa.functional.collapse has the
+    rule); the card carries both spreads and the labels' scale. The int8 model takes its ranges from
+    training crops and must pass `gate` on validation crops.
 
     Args:
         run: the folder of a run.

@@ -37,6 +37,7 @@ def threshold(
     level: float = 0.95,
     seed: int = 0,
     match: Match = "id",
+    flip: bool = False,
     out: PathLike | None = None,
     html: PathLike | None = None,
     progress: Progress = False,
@@ -59,6 +60,7 @@ def threshold(
         fmr: the false match rate of the comparison threshold, in (0,1).
         confidence: that the safe cut keeps what is wanted for as many other people, in (0.5,1).
         draws, level, seed: of the intervals, as fiqa.functional.threshold.choose_cut.
+        flip: lower is better in `quality`: its sign is turned, and so is that of the cuts.
         out: write every number there as JSON, with a sidecar.
         html: write a page with a plot there, a file that ends in .html.
         progress: True reports on stderr; a callable is told (stage, done, total).
@@ -83,12 +85,12 @@ def threshold(
         "fnmr": [wish.fnmr for wish in wanted if wish.fnmr is not None],
         "coverage": [wish.coverage for wish in wanted if wish.coverage is not None],
         "fmr": fmr, "confidence": confidence, "group": group, "draws": draws, "level": level,
-        "seed": seed, "match": match,
+        "seed": seed, "match": match, "flip": flip,
     }  # fmt: skip
     nouns = {"quality": quality, "embeddings": embeddings, "pairs": pairs, "faces": faces}
     report = cut_report(
         quality, embeddings, wanted, pairs=pairs, faces=faces, group=group, fmr=fmr,
-        confidence=confidence, draws=draws, level=level, seed=seed, match=match,
+        confidence=confidence, draws=draws, level=level, seed=seed, match=match, flip=flip,
         told=teller(progress), command=_command(nouns, settings),
     )  # fmt: skip
     if html is not None:
@@ -118,9 +120,10 @@ def _command(nouns: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
         "level": 0.95,
         "seed": 0,
         "match": "id",
+        "flip": False,
     }
     for name, value in settings.items():
         for each in value if isinstance(value, list) else [value]:
             if name not in usual or usual[name] != each:
-                words += [f"--{name}", str(each)]
+                words += [f"--{name}"] if each is True else [f"--{name}", str(each)]
     return shlex.join(words)

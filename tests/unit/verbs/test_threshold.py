@@ -14,6 +14,8 @@ from typer.testing import CliRunner
 
 import fiqa
 from fiqa.cli import build
+from fiqa.data.embeddings import write_embeddings
+from fiqa.data.quality import write_quality
 from fiqa.errors import EvidenceError, InputError, UnknownNameError
 from fiqa.functional.threshold import choose_cut
 from fiqa.types import Embeddings, Manifest, Quality
@@ -62,6 +64,31 @@ def test_the_cut_is_that_of_the_pure_function(here: dict[str, Any]) -> None:
     assert found.cut.fnmr.value <= 0.02 < found.cut.fnmr_start
     assert 0.1 < found.cut.cut.value < 0.2
     assert found.uqs is None
+
+
+def test_lower_is_better_is_named_and_can_be_turned(here: dict[str, Any], tmp_path: Path) -> None:
+    """A file of badness gives the cut of goodness with its sign turned, by the same images."""
+    bad = Quality(here["ids"], 1 - here["quality"].value, "badness")
+    good = Quality(here["ids"], -bad.value, "badness")
+    arguments: dict[str, Any] = {"coverage": 0.8, "fmr": 0.01, "seed": 3}
+    wrong = fiqa.threshold(bad, here["vectors"], **arguments)
+    assert any("badness is worse than random here" in note for note in wrong.notes)
+    assert any("--flip turns it" in note for note in wrong.notes)
+    turned = fiqa.threshold(bad, here["vectors"], flip=True, **arguments)
+    assert turned.cut == fiqa.threshold(good, here["vectors"], **arguments).cut
+    assert turned.notes[1].startswith("Lower is better in badness: its sign was turned.")
+    kept = bad.value <= -turned.cut.cut.value
+    assert kept.mean() == pytest.approx(0.8, abs=0.01)
+    with pytest.raises(EvidenceError) as refused:
+        fiqa.threshold(bad, here["vectors"], fnmr=0.005, fmr=0.01)
+    assert "--flip" in str(refused.value.hint)
+    write_quality(bad, tmp_path / "bad.csv")
+    write_embeddings(here["vectors"], tmp_path / "e.npz")
+    words = ["threshold", "--quality", str(tmp_path / "bad.csv"), "--coverage", "0.8", "--flip"]
+    words += ["--embeddings", str(tmp_path / "e.npz"), "--fmr", "0.01", "--seed", "3", "--quiet"]
+    done = CliRunner().invoke(build(), words)
+    assert done.exit_code == 0, done.output
+    assert "its sign was turned" in done.stdout
 
 
 def test_a_wanted_coverage(here: dict[str, Any]) -> None:

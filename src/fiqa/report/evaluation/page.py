@@ -15,20 +15,23 @@ from fiqa.report.page import escape, image_uri, page, table_html
 __all__ = ["evaluation_page"]
 
 _STYLE = """
-.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));gap:28px 32px;align-items:start}
+.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));
+gap:28px 32px;align-items:start}
 .plots figure{margin:0}
 .plots img{width:100%;background:#fff;border:1px solid var(--line)}
 figure h3,.table h3{font-size:16px;margin:0 0 8px}
 .table{margin:24px 0}
 .note{font-size:13.5px;color:var(--soft);max-width:110ch;margin:6px 0 0;overflow-wrap:anywhere}
-.by{font:12.5px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;color:var(--soft);overflow-wrap:anywhere;margin:2px 0 0}
+.by{font:12.5px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;color:var(--soft);
+overflow-wrap:anywhere;margin:2px 0 0}
 nav{display:flex;flex-wrap:wrap;gap:6px 18px;margin:0 0 8px}
 a{color:inherit}
 ul.notes{padding-left:20px;max-width:85ch}
 td{white-space:nowrap}
 figcaption{font-size:13px}
 .pairs{display:grid;grid-template-columns:repeat(auto-fill,minmax(240px,1fr));gap:16px}
-.pair{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:12px;font-size:13.5px;overflow-wrap:anywhere}
+.pair{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:12px;
+font-size:13.5px;overflow-wrap:anywhere}
 .pair div{display:flex;gap:8px;margin-bottom:8px}
 .pair img{width:calc(50% - 4px);max-width:112px;border-radius:6px}
 """
