@@ -7,6 +7,7 @@ import pytest
 
 import fiqa
 from fiqa.functional.edc import discard_curve
+from fiqa.methods import card
 from fiqa.types import Embeddings, Faces, Factors, Manifest, Pairs, Quality
 from fiqa.vocabulary import FACTORS
 
@@ -43,6 +44,19 @@ NOUNS = {
         IDS, np.array([[0, 1], [0, 2]]), np.array([True, False])
     ),
 }
+
+
+def test_cards_say_what_they_are_of():
+    assert repr(card("analytic")).startswith("MethodCard(analytic, 2026: gives score, label; needs")
+    model = fiqa.load().model.card
+    assert repr(model).startswith(
+        f"ModelCard(fiqa: quality model fiqa.onnx, sha256 {model.sha256[:12]}; RGB 112x112, "
+    )
+    shown = model._repr_html_()
+    assert "<strong>fiqa</strong>" in shown
+    assert model.sha256 in shown
+    assert "validation mae" in shown
+    assert "embedding_dim" not in shown, "what is at its default is left out"
 
 
 @pytest.mark.parametrize("text", NOUNS)

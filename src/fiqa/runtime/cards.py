@@ -18,6 +18,7 @@ from fiqa.data.reading import reader
 from fiqa.data.store import atomic_path
 from fiqa.errors import FiqaError, InputError, ReadError, UnknownNameError, WeightsError
 from fiqa.functional.calibration import Calibration
+from fiqa.functional.display import facts_html
 from fiqa.functional.spread import Spread
 from fiqa.vocabulary import ADVICE, EXTRA_FACTORS, FACTORS
 
@@ -231,6 +232,15 @@ class ModelCard(_Strict):
             if getattr(self, detail) is None:
                 raise InputError(f"a {self.kind} must have {detail}.")
         return self
+
+    def __repr__(self) -> str:
+        what = f"{self.kind} model {self.file}, sha256 {self.sha256[:12]}"
+        return f"ModelCard({self.name}: {what}; {self.input.line()})"
+
+    def _repr_html_(self) -> str:
+        plain = self.model_dump(exclude={"name", "numbers"}, exclude_defaults=True)
+        plain |= {"input": self.input.line(), "outputs": ", ".join(o.name for o in self.outputs)}
+        return facts_html(self.name, [*plain.items(), *self.numbers.items()])
 
     def output(self, role: str) -> ModelOutput | None:
         """Returns the output of `role`, or None when the model has none."""

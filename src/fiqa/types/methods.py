@@ -56,6 +56,10 @@ class MethodCard:
     limits: str = ""
     cost: str = ""
 
+    def __repr__(self) -> str:
+        gives, needs = ", ".join(self.gives), ", ".join(self.needs)
+        return f"MethodCard({self.name}, {self.year}: gives {gives}; needs {needs})"
+
     def _repr_html_(self) -> str:
         facts = [(f.name, getattr(self, f.name)) for f in fields(self)]
         return facts_html(
