@@ -24,11 +24,14 @@ $(VENV)/.dev: $(VENV)/.base
 demo: $(VENV)/.demo
 	$(BIN)/python recipes/demo.py --out demo
 
+# bytecode is written even where the environment says no: each process would compile all again
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadfile
+
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+	@$(PYTEST) -m "not slow"
 
 test-all: $(VENV)/.dev
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(PYTEST)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check src tests benchmarks recipes docs examples

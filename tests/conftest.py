@@ -3,7 +3,9 @@ quiet environment."""
 
 from __future__ import annotations
 
+import gc
 import importlib.util
+import io
 import os
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +22,12 @@ from numpy.typing import NDArray  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("FIQA_TEST_DATA", ROOT.parent / "shared" / "data"))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What was imported stays: the garbage collector need not walk over it again in every test."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -113,6 +121,26 @@ def not_faces(rng: np.random.Generator) -> dict[str, NDArray[np.uint8]]:
     sizes = {f"noise {n}": rng.integers(0, 256, (n, n, 3), dtype=np.uint8) for n in (32, 112, 900)}
     odd = {"pixel": np.zeros((1, 1, 3), np.uint8), "line": np.zeros((1, 900, 3), np.uint8)}
     return {"car": car, "noise": noise, **stretched, **flat, **sizes, **odd}
+
+
+@pytest.fixture
+def figures(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Each figure that is saved during the test, once, in order; a file becomes one white pixel."""
+    from matplotlib.figure import Figure
+    from PIL import Image
+
+    saved: list[Any] = []
+
+    def savefig(self: Any, file: Any, **options: Any) -> None:
+        if not saved or saved[-1] is not self:
+            saved.append(self)
+        if options.get("format") == "png":
+            pixel = io.BytesIO()
+            Image.new("RGB", (1, 1), "white").save(pixel, "png")
+            file.write(pixel.getvalue())
+
+    monkeypatch.setattr(Figure, "savefig", savefig)
+    return saved
 
 
 @pytest.fixture

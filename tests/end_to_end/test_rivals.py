@@ -24,6 +24,8 @@ torch = pytest.importorskip("torch")
 
 from fiqa.nets.catalog import backbone  # noqa: E402
 
+IN_QUICK = ("cr_fiqa", "pfe")
+"""One with an objective that learns something of its own, one whose scores are below 0."""
 RECIPES = ("cr_fiqa", "ediffiqa", "faceqnet", "lightqnet", "magface", "pcnet", "pfe", "sdd_fiqa")
 DIM = 6
 
@@ -69,7 +71,10 @@ def command(*arguments: str) -> str:
     return done.output
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if name in IN_QUICK else [pytest.mark.slow]) for name in RECIPES],
+)
 def test_from_crops_to_scores(root, crops, monkeypatch, name):
     recipe = root / "recipes" / f"{name}.toml"
     plan = read_recipe(recipe)

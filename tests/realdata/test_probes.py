@@ -64,7 +64,10 @@ def test_the_state_dict_and_the_onnx_file_are_one_recognizer(
     np.testing.assert_allclose(*both, rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", PROBES)
+@pytest.mark.parametrize(
+    "name",
+    ["norm", "ser_fiq", *(pytest.param(n, marks=pytest.mark.slow) for n in ("grafiqs", "faceqan"))],
+)
 def test_a_clean_face_beats_its_blurred_copy_and_what_is_no_face(name, recognizer, clean) -> None:
     scorer = fiqa.load(name, recognizer=recognizer, **PROBES[name])
     raw = scorer.score(clean)
@@ -78,6 +81,7 @@ def test_a_clean_face_beats_its_blurred_copy_and_what_is_no_face(name, recognize
     assert name == "grafiqs" or scorer.score(noise).max() < raw.min()
 
 
+@pytest.mark.slow
 def test_froq_carries_its_reference_to_other_faces(recognizer, data: Path, clean) -> None:
     """Layers chosen on ten photographs, clean and blurred, by the norm; seen on a face of none of
     them."""

@@ -66,7 +66,7 @@ def run(data: Path, tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
-def test_parity_on_real_crops_and_the_gate_of_int8(run, tmp_path):
+def test_parity_on_real_crops(run, tmp_path):
     done = fiqa.export(run, tmp_path / "m.onnx", runs=3)
     assert done.report["crops"] == 30
     assert done.report["span"] > 0.02
@@ -76,6 +76,11 @@ def test_parity_on_real_crops_and_the_gate_of_int8(run, tmp_path):
     )
     scores = fiqa.load(tmp_path / "m.onnx").score(np.zeros((1, 112, 112, 3), np.uint8))
     assert np.isfinite(scores).all()
+
+
+@pytest.mark.slow
+def test_the_gate_of_int8_on_real_crops(run, tmp_path):
+    done = fiqa.export(run, tmp_path / "m.onnx", runs=3)
     small = fiqa.export(run, tmp_path / "small.onnx", int8=True, gate=Gate(spearman=0.97), runs=3)
     assert small.report["gate"]["spearman"] >= 0.97
     assert abs(small.report["gate"]["spread"]) <= 0.1

@@ -317,6 +317,7 @@ def test_better_knows_the_direction_of_each_metric():
     assert not better("spearman", None, 0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "objective",
     [
