@@ -79,8 +79,15 @@ def test_the_card_is_complete(name):
     )
     assert all((*texts, card.preprocess, card.needs, card.gives))
     assert set(card.needs) <= {
-        "crops", "landmarks", "embeddings", "identities", "prior", "templates", "recognizer", "factors",
-    }  # fmt: skip
+        "crops",
+        "landmarks",
+        "embeddings",
+        "identities",
+        "prior",
+        "templates",
+        "recognizer",
+        "factors",
+    }
     assert set(card.gives) <= {"score", "label", "train", "probe"}
     assert card.status in ("ready", "external", "planned")
     assert ("score" in card.gives) == hasattr(methods.module(name), "scorer")

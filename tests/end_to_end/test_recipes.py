@@ -51,10 +51,16 @@ def test_dmsfiqa_from_crops_to_scores(root, tmp_path, monkeypatch):
     recipe = str(root / "recipes" / "dmsfiqa.toml")
     monkeypatch.chdir(tmp_path)
     small = settings(
-        *faces(tmp_path, 32, 6, 8), *TINY,
-        "data.size=32", "data.validation=0.5", "data.per_identity=4", "model.backbone=mobilenet_v3_small",
-        "optim.epochs=10", "optim.warmup=1", "optim.lr=1e-2",
-    )  # fmt: skip
+        *faces(tmp_path, 32, 6, 8),
+        *TINY,
+        "data.size=32",
+        "data.validation=0.5",
+        "data.per_identity=4",
+        "model.backbone=mobilenet_v3_small",
+        "optim.epochs=10",
+        "optim.warmup=1",
+        "optim.lr=1e-2",
+    )
     told = command("train", recipe, *small, "-o", "runs/a")
     assert "best mae: 0." in told
     assert "best spearman_middle:" in told

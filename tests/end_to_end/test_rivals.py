@@ -81,9 +81,20 @@ def test_from_crops_to_scores(root, crops, monkeypatch, name):
     monkeypatch.chdir(crops)
     monkeypatch.setattr("fiqa.verbs.export._Work.latency", lambda *_: [])  # its own tests have it
     settings = [
-        "data.faces=crops", "data.labels=labels.parquet", "data.cache=cache", "data.size=32", "data.validation=0.5", "optim.batch=8", "optim.epochs=2",
-        "model.backbone=mobilenet_v3_small", "model.embedding=0", "model.weights=backbone.pt", "run.device=cpu", "run.threads=1", "run.workers=1",
-    ]  # fmt: skip
+        "data.faces=crops",
+        "data.labels=labels.parquet",
+        "data.cache=cache",
+        "data.size=32",
+        "data.validation=0.5",
+        "optim.batch=8",
+        "optim.epochs=2",
+        "model.backbone=mobilenet_v3_small",
+        "model.embedding=0",
+        "model.weights=backbone.pt",
+        "run.device=cpu",
+        "run.threads=1",
+        "run.workers=1",
+    ]
     if hasattr(plan.settings, "embeddings"):
         settings.append(f"{name}.embeddings=e.npz")
     if name in ("pfe", "ediffiqa"):

@@ -23,8 +23,12 @@ import pytest
 HERE = Path(__file__).resolve().parent
 Work = Sequence[tuple[str, int | str]]
 ONE_THREAD = (
-    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS", "RAYON_NUM_THREADS", "MALLOC_ARENA_MAX",
-)  # fmt: skip
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "POLARS_MAX_THREADS",
+    "RAYON_NUM_THREADS",
+    "MALLOC_ARENA_MAX",
+)
 
 
 def loaded(name: str) -> ModuleType:
@@ -209,8 +213,11 @@ def test_the_child_says_what_is_wrong_and_which_input_ended_it(tmp_path):
     work = json.dumps([(name, b"bad".hex()) for name in ("fail", "hoard", "end")])
     done = subprocess.run(
         [sys.executable, str(tmp_path / "child.py"), str(tmp_path / "scratch")],
-        input=work, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        input=work,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 7
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["fault"][:8] for line in lines if "fault" in line] == ["KeyError", "MemoryEr"]

@@ -18,9 +18,19 @@ from fiqa.runtime.weights import REGISTRY
 from fiqa.types import Faces
 
 GIVEN = Described(
-    kind="recognizer", color="RGB", mean=".485,.456,.406", std=".229,.224,.225", backbone="mobilefacenet", embedding=128,
-    texts={"license": "Apache-2.0", "source": "foamliu/MobileFaceNet", "training_data": "MS1M", "objective": "arcface"},
-)  # fmt: skip
+    kind="recognizer",
+    color="RGB",
+    mean=".485,.456,.406",
+    std=".229,.224,.225",
+    backbone="mobilefacenet",
+    embedding=128,
+    texts={
+        "license": "Apache-2.0",
+        "source": "foamliu/MobileFaceNet",
+        "training_data": "MS1M",
+        "objective": "arcface",
+    },
+)
 
 PROBES = {
     "norm": {},

@@ -21,8 +21,10 @@ ROOT = Path(__file__).resolve().parents[2]
 SPY = """
 import sys
 
+_SENDS = ("connect", "bind", "sendto", "sendmsg", "getaddrinfo")
+
 def _seen(event, arguments):
-    if event in ("socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg", "socket.getaddrinfo"):
+    if event in [f"socket.{{name}}" for name in _SENDS]:
         where = arguments[0] if event == "socket.getaddrinfo" else arguments[1]
         with open({log!r}, "a") as file:
             file.write(f"{{event}} {{where!r}}\\n")

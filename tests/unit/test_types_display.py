@@ -15,8 +15,12 @@ IDS = np.array(["a/1", "a/2", "<b>/1"])
 
 def curve():
     return discard_curve(
-        [0.9, 0.1, 0.8], [True] * 3, [[0.9, 0.8], [0.1, 0.9], [0.5, 0.5]], protocol="schlett2023", start_fnmr=0.3
-    )  # fmt: skip
+        [0.9, 0.1, 0.8],
+        [True] * 3,
+        [[0.9, 0.8], [0.1, 0.9], [0.5, 0.5]],
+        protocol="schlett2023",
+        start_fnmr=0.3,
+    )
 
 
 NOUNS = {

@@ -62,9 +62,38 @@ def test_unknown_name_is_wrong_usage() -> None:
 def test_card_is_written_beside_the_model(tiny_quality: Maker) -> None:
     path = tiny_quality()
     arguments = (
-        "card", path, "--kind", "quality", "--color", "BGR", "--mean", "127.5", "--std", "128", "--scale", 1, "--size", 112, "--output", "q",
-        "--lower-is-better", "--x0", 0.5, "--w", 0.1, "--name", "n", "--license", "MIT", "--paper", "p", "--source", "s", "--training-data", "t",
-    )  # fmt: skip
+        "card",
+        path,
+        "--kind",
+        "quality",
+        "--color",
+        "BGR",
+        "--mean",
+        "127.5",
+        "--std",
+        "128",
+        "--scale",
+        1,
+        "--size",
+        112,
+        "--output",
+        "q",
+        "--lower-is-better",
+        "--x0",
+        0.5,
+        "--w",
+        0.1,
+        "--name",
+        "n",
+        "--license",
+        "MIT",
+        "--paper",
+        "p",
+        "--source",
+        "s",
+        "--training-data",
+        "t",
+    )
     code, _, stderr = _run(*arguments)
     assert code == 2
     assert "--force replaces it" in stderr

@@ -264,7 +264,8 @@ import numpy as np, polars as pl
 from fiqa.data.tables import TableWriter, write_table
 from fiqa.errors import WriteError
 folder = sys.argv[1]
-frame = pl.DataFrame({"id": [str(i) for i in range(40_000)], "v": np.random.default_rng(0).random(40_000)})
+values = np.random.default_rng(0).random(40_000)
+frame = pl.DataFrame({"id": [str(i) for i in range(40_000)], "v": values})
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 refused = 0
 for suffix in (".parquet", ".csv", ".jsonl"):

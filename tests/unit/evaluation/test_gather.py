@@ -62,8 +62,11 @@ def test_it_is_said_where_identities_come_from(world: dict[str, Any], tmp_path: 
         (gather(world["good"], world["vectors"]), "the folder part of each id"),
         (gather(quality, vectors, faces=table), "column identity of faces.csv"),
         (gather(quality, vectors, faces=Manifest(ids, ids, world["who"])), "the manifest"),
-        (gather(quality, vectors, pairs=Pairs(ids, index, mated)), "the list of pairs: whom mated pairs connect is one person"),
-    ):  # fmt: skip
+        (
+            gather(quality, vectors, pairs=Pairs(ids, index, mated)),
+            "the list of pairs: whom mated pairs connect is one person",
+        ),
+    ):
         assert run.identity_from == wanted
         assert run.notes[0] == f"Identities are from {wanted}."
         assert len(np.unique(run.identity)) == 25
@@ -137,8 +140,11 @@ def test_impossible_pairs_are_left_out_and_counted(world: dict[str, Any], tmp_pa
     for pairs in (listed, tmp_path / "pairs.csv"):
         found = fiqa.evaluate(world["good"], world["vectors"], pairs=pairs, **FAST)
         assert {k: v for k, v in found.counts.items() if k.startswith("pairs_")} == {
-            "pairs_lost": 0, "pairs_self": 2, "pairs_both": 2, "pairs_repeated": 5
-        }  # fmt: skip
+            "pairs_lost": 0,
+            "pairs_self": 2,
+            "pairs_both": 2,
+            "pairs_repeated": 5,
+        }
         assert (found.counts["mated"], found.counts["nonmated"]) == (
             wanted.counts["mated"],
             wanted.counts["nonmated"],

@@ -72,9 +72,24 @@ def same(a: Faces, b: Faces) -> bool:
 
 def test_the_table_speaks_the_vocabulary() -> None:
     assert set(KINDS) == {
-        "blur", "defocus", "motion", "noise", "jpeg", "low_light", "over_exposure", "glare", "side_light", "mask", "hand", "sunglasses",
-        "truncation", "low_resolution", "rotation", "shift", "nir",
-    }  # fmt: skip
+        "blur",
+        "defocus",
+        "motion",
+        "noise",
+        "jpeg",
+        "low_light",
+        "over_exposure",
+        "glare",
+        "side_light",
+        "mask",
+        "hand",
+        "sunglasses",
+        "truncation",
+        "low_resolution",
+        "rotation",
+        "shift",
+        "nir",
+    }
     for name, kind in KINDS.items():
         assert isinstance(kind, Kind)
         assert kind.name == name

@@ -162,7 +162,6 @@ def test_no_error_gives_a_curve_of_zeros_and_no_normalized_area() -> None:
 
 
 # --- areas
-# --------------------------------------------------------------------------------------------------------------------------------------
 
 
 def hand_curve(protocol: str = "schlett2023") -> Any:
@@ -239,7 +238,6 @@ def test_area_refuses_another_normalization() -> None:
 
 
 # --- protocols
-# ----------------------------------------------------------------------------------------------------------------------------------
 
 
 def test_clib_is_the_iso_curve_under_another_name() -> None:
@@ -325,7 +323,6 @@ def test_false_match_curve_equals_the_loop() -> None:
 
 
 # --- refusals
-# -----------------------------------------------------------------------------------------------------------------------------------
 
 
 def test_refuses_an_fmr_that_the_pairs_cannot_resolve() -> None:

@@ -141,7 +141,6 @@ def test_images_without_a_mate_count_for_coverage() -> None:
 
 
 # --- refusals
-# -----------------------------------------------------------------------------------------------------------------------------------
 
 
 def test_refuses_an_fnmr_that_so_few_pairs_cannot_show() -> None:

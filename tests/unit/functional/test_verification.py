@@ -100,7 +100,6 @@ def test_refuses_empty_nan_and_wrong_shapes() -> None:
 
 
 # --- all pairs
-# ----------------------------------------------------------------------------------------------------------------------------------
 
 
 def exact_vectors(rng: np.random.Generator, n: int) -> np.ndarray:
@@ -202,7 +201,6 @@ def test_all_pairs_refuses() -> None:
 
 
 # --- LFW accuracy
-# -------------------------------------------------------------------------------------------------------------------------------
 
 
 def test_lfw_accuracy_equals_a_slow_search(rng: np.random.Generator) -> None:

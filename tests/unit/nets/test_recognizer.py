@@ -21,9 +21,14 @@ SPEC = ModelInput(
     size=112, color="BGR", layout="NCHW", scale=255, mean=(0.5, 0.4, 0.3), std=(0.5, 0.6, 0.7)
 )
 GIVEN = Described(
-    kind="recognizer", color="BGR", mean=".5,.4,.3", std=".5,.6,.7", texts={"license": "MIT", "objective": "arcface"},
-    backbone="mobilefacenet", embedding=8,
-)  # fmt: skip
+    kind="recognizer",
+    color="BGR",
+    mean=".5,.4,.3",
+    std=".5,.6,.7",
+    texts={"license": "MIT", "objective": "arcface"},
+    backbone="mobilefacenet",
+    embedding=8,
+)
 
 
 @pytest.fixture(scope="module")

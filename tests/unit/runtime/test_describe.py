@@ -46,8 +46,19 @@ def test_a_described_recognizer_runs(tiny_recognizer: Maker, rng: np.random.Gene
 def test_every_field_arrives(tiny_quality: Maker) -> None:
     path = _bare(tiny_quality())
     given = replace(
-        GIVEN, kind="quality", color="BGR", mean="1,2,3", std="4,5,6", scale=1.0, size=112, output="q", higher_is_better=False, x0=2.0, w=3.0, name="n"
-    )  # fmt: skip
+        GIVEN,
+        kind="quality",
+        color="BGR",
+        mean="1,2,3",
+        std="4,5,6",
+        scale=1.0,
+        size=112,
+        output="q",
+        higher_is_better=False,
+        x0=2.0,
+        w=3.0,
+        name="n",
+    )
     describe(path, given)
     card = read_card(card_path(path))
     assert (card.input.color, card.input.mean, card.input.std, card.input.scale) == (

@@ -70,10 +70,17 @@ def _nothing_runs() -> Any:
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_plain_data_round_trips(protocol: int) -> None:
     value = {
-        "none": None, "yes": True, "no": False, "int": [0, 255, 256, 65536, -1, -(2**40), 2**62], "float": [0.5, -1e300],
-        "bytes": [b"", b"\xff\x00'\"\\\n", b"x" * 300], "text": ["", "é\n\\u", "y" * 300], "tuples": [(), (1,), (1, 2), (1, 2, 3), (1, 2, 3, 4)],
-        "nested": [{"a": [{}]}], "empty": [[]],
-    }  # fmt: skip
+        "none": None,
+        "yes": True,
+        "no": False,
+        "int": [0, 255, 256, 65536, -1, -(2**40), 2**62],
+        "float": [0.5, -1e300],
+        "bytes": [b"", b"\xff\x00'\"\\\n", b"x" * 300],
+        "text": ["", "é\n\\u", "y" * 300],
+        "tuples": [(), (1,), (1, 2), (1, 2, 3), (1, 2, 3, 4)],
+        "nested": [{"a": [{}]}],
+        "empty": [[]],
+    }
     assert load(pickle.dumps(value, protocol=protocol)) == value
     assert type(load(pickle.dumps(True, protocol=protocol))) is bool
 
@@ -168,7 +175,7 @@ def hostile() -> dict[str, bytes]:
         "tuple as a key": b"}(K\x01K\x02tK\x01s.",
         "protocol 6": b"\x80\x06N.",
         "bool of text": b"cbuiltins\nbool\n(Vx\ntR.",
-    }  # fmt: skip
+    }
     return files
 
 

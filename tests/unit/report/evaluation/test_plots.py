@@ -93,8 +93,14 @@ def test_long_curves_are_thinned_but_keep_their_ends(found: Evaluation, drawn: D
     steps = np.linspace(0, 1, 5000)
     whole = first.curve
     long = DiscardCurve(
-        steps[:-1], steps[::-1][:-1] / 2, np.arange(5000, 1, -1), whole.threshold, whole.fmr, whole.protocol, whole.counts
-    )  # fmt: skip
+        steps[:-1],
+        steps[::-1][:-1] / 2,
+        np.arange(5000, 1, -1),
+        whole.threshold,
+        whole.fmr,
+        whole.protocol,
+        whole.counts,
+    )
     changed = replace(
         found,
         recognizers=[replace(result, curves=[replace(first, curve=long), *result.curves[1:]])],
