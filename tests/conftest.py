@@ -62,6 +62,17 @@ def _home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("FIQA_HOME", str(tmp_path_factory.mktemp("home")))
 
 
+@pytest.fixture(
+    scope="session",
+    params=[1, *(pytest.param(number, marks=pytest.mark.slow) for number in range(2, 6))],
+    ids="seed {}".format,
+)
+def seed(request: pytest.FixtureRequest) -> int:
+    """The seed of a training that must come out as asked with every one: 1 in `make test`, four
+    more in `make test-all`."""
+    return int(request.param)
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     """A generator with a fixed seed."""

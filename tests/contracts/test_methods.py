@@ -17,6 +17,8 @@ from fiqa.faces.degrade import degrade
 from fiqa.faces.factors.structure import drawing
 from fiqa.types import Faces, Factors, MethodCard, Scorer
 
+pytestmark = pytest.mark.numeric
+
 SCORERS = [
     name
     for name in methods.names()

@@ -21,6 +21,8 @@ from fiqa.types import Embeddings, Quality
 
 pytest.importorskip("torch")
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.fixture
 def compare(root, monkeypatch) -> Any:

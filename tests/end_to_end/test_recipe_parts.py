@@ -19,6 +19,8 @@ from fiqa.data.embeddings import write_embeddings
 from fiqa.data.quality import read_quality
 from fiqa.types import Embeddings
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.fixture
 def part(root, monkeypatch) -> Any:

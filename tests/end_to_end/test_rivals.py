@@ -24,6 +24,8 @@ torch = pytest.importorskip("torch")
 
 from fiqa.nets.catalog import backbone  # noqa: E402
 
+pytestmark = pytest.mark.numeric
+
 IN_QUICK = ("cr_fiqa", "pfe")
 """One with an objective that learns something of its own, one whose scores are below 0."""
 RECIPES = ("cr_fiqa", "ediffiqa", "faceqnet", "lightqnet", "magface", "pcnet", "pfe", "sdd_fiqa")
@@ -75,12 +77,13 @@ def command(*arguments: str) -> str:
     "name",
     [pytest.param(name, marks=[] if name in IN_QUICK else [pytest.mark.slow]) for name in RECIPES],
 )
-def test_from_crops_to_scores(root, crops, monkeypatch, name):
+def test_from_crops_to_scores(root, crops, monkeypatch, name, seed):
     recipe = root / "recipes" / f"{name}.toml"
     plan = read_recipe(recipe)
     monkeypatch.chdir(crops)
     monkeypatch.setattr("fiqa.verbs.export._Work.latency", lambda *_: [])  # its own tests have it
     settings = [
+        f"seed={seed}",
         "data.faces=crops",
         "data.labels=labels.parquet",
         "data.cache=cache",
@@ -107,6 +110,7 @@ def test_from_crops_to_scores(root, crops, monkeypatch, name):
     )
     scores = fiqa.load(f"{name}.onnx").score(images)
     assert scores.shape == (48,)
+    print(f"margin: {name} span {np.ptp(scores):.4f} > 1e-3")
     assert np.ptp(scores) > 1e-3
     assert (scores < 0).all() == (name == "pfe")
     assert read_card(card_path(crops / f"{name}.onnx")).kind == "quality"

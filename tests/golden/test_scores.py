@@ -19,6 +19,8 @@ from fiqa.faces.align import align
 from fiqa.faces.degrade import degrade
 from fiqa.types import Faces
 
+pytestmark = pytest.mark.numeric
+
 GOLDEN = Path(__file__).with_name("scores.json")
 LANDMARKS = [[204.2, 100.3], [247.1, 102.3], [224.5, 125.8], [205.6, 150.1], [241.2, 151.7]]
 """Eyes, nose and corners of the mouth in scikit-image's portrait, as the dlib detector finds

@@ -17,6 +17,8 @@ from fiqa.runtime.describe import Described, describe
 from fiqa.runtime.onnx import OnnxEmbedder
 from fiqa.types import Embeddings, Faces, Quality
 
+pytestmark = pytest.mark.numeric
+
 FACES, STEPS = 100, 6
 QUICK = ("blur",)
 """The ladder of `make test`; the others are slow in their sum."""

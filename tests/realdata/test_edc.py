@@ -20,6 +20,8 @@ from fiqa.functional.edc import discard_curve, oracle_curve, random_curve
 from fiqa.functional.threshold import choose_cut
 from fiqa.functional.verification import all_pairs
 
+pytestmark = pytest.mark.numeric
+
 GOLDEN_LIMITS = (0.1, 0.2, 0.3, 0.95)
 
 

@@ -21,6 +21,8 @@ from fiqa.faces.factors import MEASURES, measure
 from fiqa.functional.geometry import similarity_transform, template, transform_points
 from fiqa.types import Faces
 
+pytestmark = pytest.mark.numeric
+
 COUNT = 200
 IN_QUICK = ("blur", "low_light", "hand")
 """What `make test` looks at; `make test-all` looks at every kind."""

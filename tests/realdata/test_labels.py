@@ -18,6 +18,8 @@ from fiqa.types import Embeddings, Manifest, Quality
 from fiqa.verbs.embed import embed
 from fiqa.verbs.label import label
 
+pytestmark = pytest.mark.numeric
+
 PEOPLE = (
     "Colin_Powell",
     "Tony_Blair",

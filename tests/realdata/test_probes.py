@@ -17,6 +17,8 @@ from fiqa.runtime.onnx import OnnxEmbedder
 from fiqa.runtime.weights import REGISTRY
 from fiqa.types import Faces
 
+pytestmark = pytest.mark.numeric
+
 GIVEN = Described(
     kind="recognizer",
     color="RGB",

@@ -20,6 +20,8 @@ from fiqa.runtime.onnx import OnnxEmbedder
 from fiqa.types import Manifest
 from fiqa.verbs.embed import embed
 
+pytestmark = pytest.mark.numeric
+
 A = Described(
     kind="recognizer",
     color="RGB",

@@ -16,6 +16,8 @@ from fiqa.errors import EvidenceError, InputError, UnknownNameError
 from fiqa.evaluation.evidence import gather
 from fiqa.types import Embeddings, Manifest, Pairs, Quality
 
+pytestmark = pytest.mark.numeric
+
 FAST: dict[str, Any] = {"fmr": 0.05, "draws": 20}
 
 

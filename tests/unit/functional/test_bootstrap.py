@@ -17,6 +17,8 @@ from fiqa.functional.bootstrap import (
 )
 from fiqa.functional.edc import discard_curve
 
+pytestmark = pytest.mark.numeric
+
 Sample = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 

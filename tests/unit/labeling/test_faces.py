@@ -23,6 +23,8 @@ from fiqa.types import Embeddings, Faces
 from fiqa.verbs.label import label
 from fiqa.vocabulary import FACTORS, LEVELS
 
+pytestmark = pytest.mark.numeric
+
 PEOPLE, EACH = 4, 9
 
 

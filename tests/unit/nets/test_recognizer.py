@@ -17,6 +17,8 @@ from fiqa.runtime.cards import ModelInput, card_path, read_card
 from fiqa.runtime.describe import Described
 from fiqa.types import Recognizer
 
+pytestmark = pytest.mark.numeric
+
 SPEC = ModelInput(
     size=112, color="BGR", layout="NCHW", scale=255, mean=(0.5, 0.4, 0.3), std=(0.5, 0.6, 0.7)
 )

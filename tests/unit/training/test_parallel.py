@@ -11,6 +11,8 @@ from torch import nn  # noqa: E402
 
 from fiqa.training.parallel import Place, gathered, synchronize  # noqa: E402
 
+pytestmark = pytest.mark.numeric
+
 
 def kinds(net):
     return {

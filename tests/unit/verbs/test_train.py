@@ -15,6 +15,8 @@ torch = pytest.importorskip("torch")
 
 from fiqa.training.run_folder import best_of, open_run  # noqa: E402
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.fixture
 def recipe(trainable) -> Recipe:

@@ -17,6 +17,8 @@ from fiqa.functional.spread import spread
 from fiqa.functional.verification import all_pairs
 from fiqa.types import Quality
 
+pytestmark = pytest.mark.numeric
+
 HOW = Setting(fmr=0.05, draws=10)
 
 

@@ -13,6 +13,8 @@ import fiqa
 from fiqa.cli import build
 from fiqa.types import Quality
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.mark.usefixtures("figures")
 def test_the_command_writes_a_report_once(folder: Path, tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from torch.nn import functional  # noqa: E402
 from fiqa.methods.clib_fiqa.clip_state import clip_of  # noqa: E402
 from fiqa.methods.clib_fiqa.towers import ImageTransformer, prompt_tokens, text_matrix  # noqa: E402
 
+pytestmark = pytest.mark.numeric
+
 
 def _attention(query, others, weight, bias, out, heads, mask=None):
     """(Q,N,C) asks (L,N,C), by torch's own multi-head attention; `weight` and `bias` of query, key

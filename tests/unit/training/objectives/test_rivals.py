@@ -22,6 +22,8 @@ from fiqa.training.dataset import examples  # noqa: E402
 from fiqa.training.loop import fit, network  # noqa: E402
 from fiqa.training.objectives import Targets, objective  # noqa: E402
 
+pytestmark = pytest.mark.numeric
+
 RIVALS = ("cr_fiqa", "ediffiqa", "faceqnet", "lightqnet", "magface", "pcnet", "pfe")
 LENGTHS = {
     "cr_fiqa": 17,
@@ -186,9 +188,6 @@ def test_ediffiqa_is_half_vector_and_half_quality(rival, tmp_path):
     assert torch.equal(case.objective.scores(case.output), case.output[:, :1])
 
 
-@pytest.mark.parametrize(
-    "seed", [3, *(pytest.param(k, marks=pytest.mark.slow) for k in range(4, 8))]
-)
 @pytest.mark.parametrize("name", RIVALS)
 def test_it_learns_which_faces_are_sharp(rival, tmp_path, name, seed):
     recipe = resolve(rival(name, augment__flip=0.0) | {"seed": seed})
@@ -211,6 +210,7 @@ def test_it_learns_which_faces_are_sharp(rival, tmp_path, name, seed):
         seen.append(loss.item())
     # the cross-entropy of LightQNet has a floor above 0
     wanted = {"pfe": seen[0] - 1, "lightqnet": 0.9 * seen[0]}.get(name, 0.5 * seen[0])
+    print(f"margin: {name} loss {seen[-1]:.3f} < {wanted:.3f}")
     assert seen[-1] < wanted
     found = kind.scores(output).detach().numpy()
     assert found.shape == (18, 1)
@@ -218,7 +218,9 @@ def test_it_learns_which_faces_are_sharp(rival, tmp_path, name, seed):
         "magface",
         "cr_fiqa",
     ):  # theirs follow how sure the softmax is, and three people are easy
-        assert spearman(found[:, 0], data.label[data.training]) > 0.5
+        rank = spearman(found[:, 0], data.label[data.training])
+        print(f"margin: {name} spearman {rank:.3f} > 0.5")
+        assert rank > 0.5
 
 
 @pytest.mark.parametrize("name", RIVALS)
