@@ -7,6 +7,8 @@ import gc
 import importlib.util
 import io
 import os
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,6 +24,14 @@ from numpy.typing import NDArray  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("FIQA_TEST_DATA", ROOT.parent / "shared" / "data"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Progress and a closing line: nothing about the processes that run the tests."""
+    reporter = session.config.pluginmanager.getplugin("terminaldistreporter")
+    if reporter is not None and session.config.option.verbose < 0:
+        reporter.write_line = reporter.rewrite = lambda *_, **__: None
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -55,11 +65,20 @@ def root() -> Path:
     return ROOT
 
 
+@pytest.fixture(scope="session")
+def _homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Names for folders in one folder: pytest's own numbering reads all names that are there."""
+    folder = tmp_path_factory.mktemp("homes")
+    return (folder / str(number) for number in count())
+
+
 @pytest.fixture(autouse=True)
-def _home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def _home(_homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test has a FIQA_HOME of its own, so nothing on the developer's machine changes a
     result."""
-    monkeypatch.setenv("FIQA_HOME", str(tmp_path_factory.mktemp("home")))
+    home = next(_homes)
+    home.mkdir()
+    monkeypatch.setenv("FIQA_HOME", str(home))
 
 
 @pytest.fixture(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -51,18 +49,6 @@ def settings(*pairs: str) -> list[str]:
     return [word for pair in pairs for word in ("--set", pair)]
 
 
-@contextmanager
-def one_score_for_all(file: Path) -> Iterator[None]:
-    """For a while, weights that hardly look at the face."""
-    from safetensors.torch import load_file, save_file
-
-    content = file.read_bytes()
-    state = load_file(file)
-    save_file(state | {"quality.weight": 1e-5 * state["quality.weight"]}, file)
-    yield
-    file.write_bytes(content)
-
-
 def test_dmsfiqa_from_crops_to_scores(root, tmp_path, monkeypatch, seed):
     recipe = str(root / "recipes" / "dmsfiqa.toml")
     monkeypatch.chdir(tmp_path)
@@ -74,7 +60,7 @@ def test_dmsfiqa_from_crops_to_scores(root, tmp_path, monkeypatch, seed):
         "data.validation=0.5",
         "data.per_identity=4",
         "model.backbone=mobilenet_v3_small",
-        "optim.epochs=10",
+        "optim.epochs=4",
         "optim.warmup=1",
         "optim.lr=1e-2",
     )
@@ -83,10 +69,6 @@ def test_dmsfiqa_from_crops_to_scores(root, tmp_path, monkeypatch, seed):
     assert "best spearman_middle:" in told
     assert "waiting" in told
     assert "runs/a is current" in command("train", recipe, *small, "-o", "runs/a")
-    with one_score_for_all(Path("runs/a/best_mae.safetensors")):
-        refused = CliRunner().invoke(build(), ["export", "runs/a", "-o", "m.onnx", "--runs", "1"])
-    assert refused.exit_code == 1
-    assert "have collapsed" in refused.output
     told = command("export", "runs/a", "-o", "m.onnx", "--runs", "1", "--allow-collapsed")
     assert "largest difference from torch" in told
     assert "p95 ms" in told

@@ -146,6 +146,7 @@ def _far_away(photo: Photo, side: int) -> np.ndarray:
     return scene
 
 
+@pytest.mark.slow
 def test_yunet_looks_twice_at_a_large_image(
     photos: list[Photo], yunet: Detector, data: Path
 ) -> None:

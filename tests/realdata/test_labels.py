@@ -58,6 +58,7 @@ def both(
     return result[0], result[1]
 
 
+@pytest.mark.slow
 def test_every_label_agrees_with_the_other_recognizer(faces, both):
     """Rank agreement of labels made with A and the mean mated similarity under B; what looks at the
     crop alone agrees less."""

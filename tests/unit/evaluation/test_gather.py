@@ -54,6 +54,7 @@ def all_pairs(world: dict[str, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[A
     return index, world["who"][index[:, 0]] == world["who"][index[:, 1]]
 
 
+@pytest.mark.usefixtures("figures")
 def test_it_is_said_where_identities_come_from(world: dict[str, Any], tmp_path: Path) -> None:
     ids, quality, vectors = flat(world)
     index, mated = all_pairs(world)
@@ -311,6 +312,7 @@ def test_a_list_of_one_fold_is_evaluated_without_folds(
     assert "The pairs are of one fold: there is no accuracy over folds." in found.notes
 
 
+@pytest.mark.usefixtures("figures")
 def test_the_command_line_flips_too(world: dict[str, Any], tmp_path: Path) -> None:
     from typer.testing import CliRunner
 

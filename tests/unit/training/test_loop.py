@@ -387,6 +387,7 @@ def test_two_processes_have_the_loss_of_one(trainable, tmp_path, objective):
         torch.testing.assert_close(a[name], b[name], rtol=1e-3, atol=2e-4)
 
 
+@pytest.mark.slow
 def test_a_compiled_network_trains_and_is_saved_under_its_own_names(
     trainable, tmp_path, monkeypatch
 ):

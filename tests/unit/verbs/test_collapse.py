@@ -72,6 +72,11 @@ def test_a_collapsed_student_is_refused_and_where_allowed_told_everywhere(collap
         ),
     ):
         fiqa.export(collapsed, model, runs=1)
+    refused = CliRunner().invoke(
+        build(), ["export", str(collapsed), "-o", str(model), "--runs", "1"]
+    )
+    assert refused.exit_code == 1
+    assert "have collapsed" in refused.output
     assert not list(tmp_path.glob("m.*"))
 
     done = fiqa.export(collapsed, model, runs=1, allow_collapsed=True)

@@ -35,15 +35,28 @@ def found() -> Evaluation:
 Drawn = Callable[[Evaluation], dict[str, tuple[Plot, Any]]]
 
 
+@pytest.fixture(scope="module")
+def once() -> dict[int, dict[str, tuple[Plot, Any]]]:
+    """What has been drawn, by its evaluation: tests only look at it."""
+    return {}
+
+
 @pytest.fixture
-def drawn(figures: list[Any]) -> Drawn:
+def drawn(
+    figures: list[Any], found: Evaluation, once: dict[int, dict[str, tuple[Plot, Any]]]
+) -> Drawn:
     """Name -> (plot, its figure)."""
 
     def draw(evaluation: Evaluation) -> dict[str, tuple[Plot, Any]]:
+        if evaluation is found and id(found) in once:
+            return once[id(found)]
         figures.clear()
         made = plots(evaluation)
         assert len(made) == len(figures)
-        return {plot.name: (plot, figure) for plot, figure in zip(made, figures, strict=True)}
+        shown = {plot.name: (plot, figure) for plot, figure in zip(made, figures, strict=True)}
+        if evaluation is found:
+            once[id(found)] = shown
+        return shown
 
     return draw
 

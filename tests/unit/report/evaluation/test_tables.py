@@ -127,6 +127,7 @@ def test_the_json_has_every_number_and_no_nan(found: Evaluation) -> None:
     assert read["settings"]["seed"] == 0
 
 
+@pytest.mark.slow
 def test_plots_are_the_same_twice(found: Evaluation, drawn: list[Plot]) -> None:
     again = plots(replace(found, recognizers=found.recognizers[:1]))
     assert len(again) == 9

@@ -24,7 +24,12 @@ from fiqa.training.objectives import Targets, objective  # noqa: E402
 
 pytestmark = pytest.mark.numeric
 
+IN_QUICK = ("cr_fiqa", "lightqnet", "pfe")
+"""One with parameters of its own, one over pairs, one whose output is no score."""
 RIVALS = ("cr_fiqa", "ediffiqa", "faceqnet", "lightqnet", "magface", "pcnet", "pfe")
+EVERY_ONE = [
+    pytest.param(name, marks=[] if name in IN_QUICK else [pytest.mark.slow]) for name in RIVALS
+]
 LENGTHS = {
     "cr_fiqa": 17,
     "ediffiqa": 7,
@@ -188,7 +193,7 @@ def test_ediffiqa_is_half_vector_and_half_quality(rival, tmp_path):
     assert torch.equal(case.objective.scores(case.output), case.output[:, :1])
 
 
-@pytest.mark.parametrize("name", RIVALS)
+@pytest.mark.parametrize("name", EVERY_ONE)
 def test_it_learns_which_faces_are_sharp(rival, tmp_path, name, seed):
     recipe = resolve(rival(name, augment__flip=0.0) | {"seed": seed})
     data = examples(recipe, tmp_path / "crops")
@@ -223,7 +228,7 @@ def test_it_learns_which_faces_are_sharp(rival, tmp_path, name, seed):
         assert rank > 0.5
 
 
-@pytest.mark.parametrize("name", RIVALS)
+@pytest.mark.parametrize("name", EVERY_ONE)
 def test_stopped_and_resumed_is_bit_for_bit_uninterrupted(rival, tmp_path, name):
     content = rival(
         name, optim__epochs=2, optim__batch=6, run__save_minutes=0.0, run__select=["step"]
