@@ -125,7 +125,9 @@ def test_wrong_labels_get_a_low_confidence(recipe, tmp_path, seed):
     }
     table.with_columns(**same).write_parquet(tmp_path / "labels.parquet")
     factors = {"clib_fiqa__factors": ["blur", *same], "clib_fiqa__scale": 30.0}
-    plan = recipe(optim__epochs=70, optim__batch=40, clib_fiqa__stage1=70, **factors)
+    plan = recipe(
+        optim__epochs=40, optim__batch=40, clib_fiqa__stage1=40, optim__lr=1.5e-3, **factors
+    )
     run(replace(plan, seed=seed), tmp_path / "a")
     found = pl.read_parquet(confidence_path(tmp_path / "a"))
     assert len(found) == PEOPLE * IMAGES
