@@ -54,7 +54,7 @@ def test_scores_are_those_that_were_written() -> None:
     wanted, found = json.loads(GOLDEN.read_text()), computed()
     assert found.keys() == wanted.keys() == set(METHODS)
     for method, kind in product(METHODS, SPOILED):
-        # Prescott, Haswell and SkylakeX kernels with 1 and 4 threads gave the very same numbers; the
+        # Prescott, Haswell and SkylakeX kernels with 1 and 4 threads gave the same numbers; the
         # room is for another build of OpenCV, which may round a pixel otherwise
         assert found[method][kind] == pytest.approx(wanted[method][kind], rel=0.01, abs=0.005), (
             method,
