@@ -3,8 +3,12 @@ quiet environment."""
 
 from __future__ import annotations
 
+import gc
 import importlib.util
+import io
 import os
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,6 +24,20 @@ from numpy.typing import NDArray  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("FIQA_TEST_DATA", ROOT.parent / "shared" / "data"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Progress and a closing line: nothing about the processes that run the tests."""
+    reporter = session.config.pluginmanager.getplugin("terminaldistreporter")
+    if reporter is not None and session.config.option.verbose < 0:
+        reporter.write_line = reporter.rewrite = lambda *_, **__: None
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What was imported stays: the garbage collector need not walk over it again in every test."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -47,11 +65,31 @@ def root() -> Path:
     return ROOT
 
 
+@pytest.fixture(scope="session")
+def _homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Names for folders in one folder: pytest's own numbering reads all names that are there."""
+    folder = tmp_path_factory.mktemp("homes")
+    return (folder / str(number) for number in count())
+
+
 @pytest.fixture(autouse=True)
-def _home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def _home(_homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test has a FIQA_HOME of its own, so nothing on the developer's machine changes a
     result."""
-    monkeypatch.setenv("FIQA_HOME", str(tmp_path_factory.mktemp("home")))
+    home = next(_homes)
+    home.mkdir()
+    monkeypatch.setenv("FIQA_HOME", str(home))
+
+
+@pytest.fixture(
+    scope="session",
+    params=[1, *(pytest.param(number, marks=pytest.mark.slow) for number in range(2, 6))],
+    ids="seed {}".format,
+)
+def seed(request: pytest.FixtureRequest) -> int:
+    """The seed of a training that must come out as asked with every one: 1 in `make test`, four
+    more in `make test-all`."""
+    return int(request.param)
 
 
 @pytest.fixture
@@ -113,6 +151,26 @@ def not_faces(rng: np.random.Generator) -> dict[str, NDArray[np.uint8]]:
     sizes = {f"noise {n}": rng.integers(0, 256, (n, n, 3), dtype=np.uint8) for n in (32, 112, 900)}
     odd = {"pixel": np.zeros((1, 1, 3), np.uint8), "line": np.zeros((1, 900, 3), np.uint8)}
     return {"car": car, "noise": noise, **stretched, **flat, **sizes, **odd}
+
+
+@pytest.fixture
+def figures(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Each figure that is saved during the test, once, in order; a file becomes one white pixel."""
+    from matplotlib.figure import Figure
+    from PIL import Image
+
+    saved: list[Any] = []
+
+    def savefig(self: Any, file: Any, **options: Any) -> None:
+        if not saved or saved[-1] is not self:
+            saved.append(self)
+        if options.get("format") == "png":
+            pixel = io.BytesIO()
+            Image.new("RGB", (1, 1), "white").save(pixel, "png")
+            file.write(pixel.getvalue())
+
+    monkeypatch.setattr(Figure, "savefig", savefig)
+    return saved
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ from fiqa.faces.degrade import degrade
 from fiqa.faces.factors.structure import drawing
 from fiqa.types import Faces, Factors, MethodCard, Scorer
 
+pytestmark = pytest.mark.numeric
+
 SCORERS = [
     name
     for name in methods.names()
@@ -79,8 +81,15 @@ def test_the_card_is_complete(name):
     )
     assert all((*texts, card.preprocess, card.needs, card.gives))
     assert set(card.needs) <= {
-        "crops", "landmarks", "embeddings", "identities", "prior", "templates", "recognizer", "factors",
-    }  # fmt: skip
+        "crops",
+        "landmarks",
+        "embeddings",
+        "identities",
+        "prior",
+        "templates",
+        "recognizer",
+        "factors",
+    }
     assert set(card.gives) <= {"score", "label", "train", "probe"}
     assert card.status in ("ready", "external", "planned")
     assert ("score" in card.gives) == hasattr(methods.module(name), "scorer")

@@ -20,6 +20,8 @@ pytest.importorskip("onnx")
 from fiqa.methods.clib_fiqa.convert import write_model  # noqa: E402
 from fiqa.methods.clib_fiqa.towers import Towers  # noqa: E402
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):

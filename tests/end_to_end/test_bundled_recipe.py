@@ -20,6 +20,8 @@ from safetensors.torch import load_file  # noqa: E402
 
 from fiqa.nets.mobilefacenet import MobileFaceNet  # noqa: E402
 
+pytestmark = pytest.mark.numeric
+
 IDS = [
     "a/1~clean.jpg",
     "a/1~blur-0.50.jpg",

@@ -20,6 +20,8 @@ from fiqa.types import Embeddings, Quality
 
 torch = pytest.importorskip("torch")
 
+pytestmark = pytest.mark.numeric
+
 PEOPLE, IMAGES = 6, 6
 
 

@@ -21,6 +21,8 @@ from fiqa.types import Embeddings, Quality
 
 pytest.importorskip("torch")
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.fixture
 def compare(root, monkeypatch) -> Any:
@@ -61,6 +63,7 @@ def run(tmp_path: Path, rng) -> Path:
     return tmp_path
 
 
+@pytest.mark.usefixtures("figures")
 def test_the_table_has_the_areas_of_evaluate(compare, run, capsys):
     compare.tables(run / "nowhere", run)
     printed = capsys.readouterr().out
@@ -76,6 +79,7 @@ def test_the_table_has_the_areas_of_evaluate(compare, run, capsys):
     assert printed.count("norm of B") == 2, "what lacks images is judged beside two others alone"
 
 
+@pytest.mark.usefixtures("figures")
 def test_a_score_without_a_scale_has_the_spread_of_its_own_percentiles(compare, run, capsys):
     folder = run / "scores_clean"
     ids = read_quality(folder / "fiqa.parquet").id

@@ -19,6 +19,8 @@ from fiqa.data.embeddings import write_embeddings
 from fiqa.data.quality import read_quality
 from fiqa.types import Embeddings
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.fixture
 def part(root, monkeypatch) -> Any:
@@ -54,8 +56,13 @@ def test_nobody_of_the_test_is_trained_on(part, data, tmp_path):
     assert splits.write_faces(splits.training(data), tmp_path / "a.csv") == 9
     assert splits.write_faces(splits.training(data), tmp_path / "a.csv", every=2) == 1 + 2 + 3
     assert fiqa.scan(tmp_path / "a.csv").id.tolist() == [
-        "Ada/Ada_0000", "Bob/Bob_0000", "Bob/Bob_0002", "Di/Di_0000", "Di/Di_0002", "Di/Di_0004",
-    ]  # fmt: skip
+        "Ada/Ada_0000",
+        "Bob/Bob_0000",
+        "Bob/Bob_0002",
+        "Di/Di_0000",
+        "Di/Di_0002",
+        "Di/Di_0004",
+    ]
 
 
 def test_degraded_copies_keep_their_names(part, data, tmp_path):
@@ -117,10 +124,16 @@ def test_the_tables_have_the_areas_of_evaluate(part, transfer_run, capsys):
             ]
             found = [
                 fiqa.evaluate(
-                    {"x": read_quality(file)}, lfw / "embeddings/a.npz", faces=lfw / "faces.csv", limits=(limit,), draws=200
-                ).curve("x").areas[limit, "raw"]
+                    {"x": read_quality(file)},
+                    lfw / "embeddings/a.npz",
+                    faces=lfw / "faces.csv",
+                    limits=(limit,),
+                    draws=200,
+                )
+                .curve("x")
+                .areas[limit, "raw"]
                 for file in files
-            ]  # fmt: skip
+            ]
             value = 1000 * np.mean([one.value for one in found])
             assert f"{value:.2f} [" in printed
             if seeds == 1:

@@ -17,6 +17,8 @@ from fiqa.training.config import read_recipe
 
 torch = pytest.importorskip("torch")
 
+pytestmark = pytest.mark.numeric
+
 TINY = ["run.device=cpu", "run.threads=1", "run.workers=1", "optim.batch=6"]
 
 
@@ -47,22 +49,26 @@ def settings(*pairs: str) -> list[str]:
     return [word for pair in pairs for word in ("--set", pair)]
 
 
-def test_dmsfiqa_from_crops_to_scores(root, tmp_path, monkeypatch):
+def test_dmsfiqa_from_crops_to_scores(root, tmp_path, monkeypatch, seed):
     recipe = str(root / "recipes" / "dmsfiqa.toml")
     monkeypatch.chdir(tmp_path)
     small = settings(
-        *faces(tmp_path, 32, 6, 8), *TINY,
-        "data.size=32", "data.validation=0.5", "data.per_identity=4", "model.backbone=mobilenet_v3_small",
-        "optim.epochs=10", "optim.warmup=1", "optim.lr=1e-2",
-    )  # fmt: skip
+        f"seed={seed}",
+        *faces(tmp_path, 32, 6, 8),
+        *TINY,
+        "data.size=32",
+        "data.validation=0.5",
+        "data.per_identity=4",
+        "model.backbone=mobilenet_v3_small",
+        "optim.epochs=4",
+        "optim.warmup=1",
+        "optim.lr=1e-2",
+    )
     told = command("train", recipe, *small, "-o", "runs/a")
     assert "best mae: 0." in told
     assert "best spearman_middle:" in told
     assert "waiting" in told
     assert "runs/a is current" in command("train", recipe, *small, "-o", "runs/a")
-    refused = CliRunner().invoke(build(), ["export", "runs/a", "-o", "m.onnx", "--runs", "1"])
-    assert refused.exit_code == 1, "a few steps from nothing give one score for all"
-    assert "have collapsed" in refused.output
     told = command("export", "runs/a", "-o", "m.onnx", "--runs", "1", "--allow-collapsed")
     assert "largest difference from torch" in told
     assert "p95 ms" in told

@@ -82,7 +82,13 @@ def rows_of(output: bytes) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(output.decode(), newline="")))
 
 
-@pytest.mark.parametrize("way", [("--aligned",), ("--detector", "dlib", "--workers", "1")])
+@pytest.mark.parametrize(
+    "way",
+    [
+        ("--aligned",),
+        pytest.param(("--detector", "dlib", "--workers", "1"), marks=pytest.mark.slow),
+    ],
+)
 def test_forty_hostile_files_are_forty_rows_and_exit_3(hostile, tmp_path, way):
     expected = hostile.make_hostile_folder(tmp_path / "in")
     crop(1).save(tmp_path / "in" / "good.png")
@@ -135,6 +141,7 @@ def test_a_sheet_of_a_table_on_disk_is_that_of_the_rows(portrait, crops, tmp_pat
     assert cards("a.html") == cards("b.html")
 
 
+@pytest.mark.slow
 def test_the_number_of_processes_does_not_change_a_byte(crops, tmp_path):
     seen = []
     for workers in ("1", "2"):
@@ -153,7 +160,9 @@ def test_the_number_of_processes_does_not_change_a_byte(crops, tmp_path):
     assert len(rows_of(seen[0][1])) == 72
 
 
-@pytest.mark.parametrize("batch", [1, 7, 72])
+@pytest.mark.parametrize(
+    "batch", [7, *(pytest.param(size, marks=pytest.mark.slow) for size in (1, 72))]
+)
 def test_the_batch_does_not_change_a_number(crops, batch):
     run = plan(crops, aligned=True, explain=True)
     images = list(sources(run.manifest))
@@ -217,7 +226,7 @@ def test_a_run_killed_at_any_moment_ends_with_the_same_bytes(tmp_path):
     assert left == ["in", "out.parquet", "out.parquet.json", "whole.parquet", "whole.parquet.json"]
 
 
-@pytest.mark.parametrize("form", ["csv", "jsonl"])
+@pytest.mark.parametrize("form", ["csv", pytest.param("jsonl", marks=pytest.mark.slow)])
 def test_odd_names_come_back_exactly(hostile, tmp_path, monkeypatch, form):
     names = list(hostile.ODD_NAMES.values())
     for name in names:
@@ -309,7 +318,8 @@ def test_no_path_and_no_image_are_wrong_use(tmp_path):
 
 
 def test_a_closed_pipe_is_quiet(crops):
-    command = f"{sys.executable} -m fiqa score {crops} {crops} --aligned --quiet | head -n 1"
+    score = f"{sys.executable} -m fiqa score {crops} {crops} --aligned --model laplacian --quiet"
+    command = f"{score} | head -n 1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, check=True, timeout=60)
     assert done.stdout.startswith(b'"path"')
     assert done.stderr == b""
@@ -325,6 +335,7 @@ def alive(group: int) -> list[str]:
     return [state for state, _, its_group, *_ in stats if its_group == str(group) and state != "Z"]
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_all_processes_quietly(crops, tmp_path):
     process = subprocess.Popen(
         [

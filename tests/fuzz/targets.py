@@ -65,13 +65,27 @@ def _rows() -> list[dict[str, Any]]:
     """A table as `score` writes it, of crops as `align` lists them."""
     return [
         {
-            "id": name, "path": f"{name}.jpg", "status": "ok", "identity": name[0], "split": "train", "width": 112, "eye_distance": 40.5,
-            "inside": 1.0, "landmarks": [38.3, 51.7, 73.5, 51.5, 56.0, 71.7, 41.5, 92.4, 70.7, 92.2], "bbox": [1.0, 2.0, 30.0, 40.0],
-            "raw": 0.25 * i, "score": 0.5, "uqs": 10 * i, "level": "good", "reasons": ["blurry"], "grey": False,
-            "factors": {"blur": 0.5, "pose": None}, "sha256": "0" * 64,
+            "id": name,
+            "path": f"{name}.jpg",
+            "status": "ok",
+            "identity": name[0],
+            "split": "train",
+            "width": 112,
+            "eye_distance": 40.5,
+            "inside": 1.0,
+            "landmarks": [38.3, 51.7, 73.5, 51.5, 56.0, 71.7, 41.5, 92.4, 70.7, 92.2],
+            "bbox": [1.0, 2.0, 30.0, 40.0],
+            "raw": 0.25 * i,
+            "score": 0.5,
+            "uqs": 10 * i,
+            "level": "good",
+            "reasons": ["blurry"],
+            "grey": False,
+            "factors": {"blur": 0.5, "pose": None},
+            "sha256": "0" * 64,
         }
         for i, name in enumerate(IDS)
-    ]  # fmt: skip
+    ]
 
 
 def _table(suffix: str) -> Callable[[Path], None]:
@@ -170,7 +184,10 @@ FLAT = "".join(
         ("Cy_0001.jpg", 0),
     )
 )
-OFIQ = "Filename;UnifiedQualityScore;Sharpness;UnifiedQualityScore.scalar;Sharpness.scalar;\na.jpg;24.1;3.5;61;70\nb.jpg;20.0;1.5;-1;-1\n"
+OFIQ = (
+    "Filename;UnifiedQualityScore;Sharpness;UnifiedQualityScore.scalar;Sharpness.scalar;\n"
+    "a.jpg;24.1;3.5;61;70\nb.jpg;20.0;1.5;-1;-1\n"
+)
 
 
 def _read_media(path: Path) -> None:
@@ -348,9 +365,12 @@ def _field(number: int, content: bytes | int) -> bytes:
     """One field of a protobuf message of less than 16 KiB."""
     if isinstance(content, int):
         return bytes([number << 3, content])
-    return bytes([(number << 3 | 2) & 0xFF | 0x80 * (number > 15)]) + (bytes([number >> 4]) if number > 15 else b"") + struct.pack(
-        "BB", len(content) & 0x7F | 0x80, len(content) >> 7
-    ) + content  # fmt: skip
+    return (
+        bytes([(number << 3 | 2) & 0xFF | 0x80 * (number > 15)])
+        + (bytes([number >> 4]) if number > 15 else b"")
+        + struct.pack("BB", len(content) & 0x7F | 0x80, len(content) >> 7)
+        + content
+    )
 
 
 def _onnx(folder: Path) -> None:
@@ -443,39 +463,101 @@ def _read_best(path: Path) -> None:
 
 
 TARGETS: dict[str, Target] = {
-    **{f"image {form}": Target("image.dat", _image(form, **options), _read_image) for form, options in {
-        "JPEG": {}, "PNG": {}, "WEBP": {}, "BMP": {}, "GIF": {}, "TIFF": {}, "PPM": {}, "JPEG2000": {},
-    }.items()},
-    **{f"manifest {s}": Target(f"table{s}", _table(s), _read_manifest) for s in (".csv", ".jsonl", ".parquet")},
-    **{f"quality {s}": Target(f"table{s}", _table(s), _read_quality) for s in (".csv", ".jsonl", ".parquet")},
+    **{
+        f"image {form}": Target("image.dat", _image(form, **options), _read_image)
+        for form, options in {
+            "JPEG": {},
+            "PNG": {},
+            "WEBP": {},
+            "BMP": {},
+            "GIF": {},
+            "TIFF": {},
+            "PPM": {},
+            "JPEG2000": {},
+        }.items()
+    },
+    **{
+        f"manifest {s}": Target(f"table{s}", _table(s), _read_manifest)
+        for s in (".csv", ".jsonl", ".parquet")
+    },
+    **{
+        f"quality {s}": Target(f"table{s}", _table(s), _read_quality)
+        for s in (".csv", ".jsonl", ".parquet")
+    },
     "quality .tsv": Target("table.tsv", _tabs, _read_quality),
     "manifest in UTF-16": Target("table.csv", _utf16, _read_manifest),
-    **{f"label inputs {s}": Target(f"table{s}", _table(s), _read_label_inputs) for s in (".csv", ".parquet")},
-    **{f"columns {s}": Target(f"table{s}", _table(s), _read_columns) for s in (".jsonl", ".parquet")},
-    **{f"convert to {to}": Target("table.csv", _table(".csv"), _convert(to), verb=True) for to in ("ofiq", "fiftyone", "imagefolder", "webdataset", "table")},
+    **{
+        f"label inputs {s}": Target(f"table{s}", _table(s), _read_label_inputs)
+        for s in (".csv", ".parquet")
+    },
+    **{
+        f"columns {s}": Target(f"table{s}", _table(s), _read_columns)
+        for s in (".jsonl", ".parquet")
+    },
+    **{
+        f"convert to {to}": Target("table.csv", _table(".csv"), _convert(to), verb=True)
+        for to in ("ofiq", "fiftyone", "imagefolder", "webdataset", "table")
+    },
     "convert parquet": Target("table.parquet", _table(".parquet"), _convert("fiftyone"), verb=True),
-    "templates": Target("templates.csv", _write("templates.csv", 'identity,rank,id,chosen\na,1,a/1,1\na,2,a/2,0\n'), _read_templates),
-    "list file": Target("list.txt", _write("list.txt", "a/1.jpg\nb/2.jpg\nc d.png\n"), _read_manifest),
-    "score lines": Target("scores.txt", _write("scores.txt", "a/1.jpg 0.5\nb/2 c.jpg 0.25\nd.jpg -1e3\n"), _read_quality),
-    "score csv": Target("scores.csv", _write("scores.csv", "filename,blur,score\na.jpg,1,0.5\nb.jpg,2,\nc.jpg,3,7\n"), _read_quality),
+    "templates": Target(
+        "templates.csv",
+        _write("templates.csv", "identity,rank,id,chosen\na,1,a/1,1\na,2,a/2,0\n"),
+        _read_templates,
+    ),
+    "list file": Target(
+        "list.txt", _write("list.txt", "a/1.jpg\nb/2.jpg\nc d.png\n"), _read_manifest
+    ),
+    "score lines": Target(
+        "scores.txt",
+        _write("scores.txt", "a/1.jpg 0.5\nb/2 c.jpg 0.25\nd.jpg -1e3\n"),
+        _read_quality,
+    ),
+    "score csv": Target(
+        "scores.csv",
+        _write("scores.csv", "filename,blur,score\na.jpg,1,0.5\nb.jpg,2,\nc.jpg,3,7\n"),
+        _read_quality,
+    ),
     "ofiq csv": Target("ofiq.csv", _write("ofiq.csv", OFIQ), _read_quality),
     "score pickle": Target("scores.pkl", _pickle, _read_quality),
-    **{f"pairs {s}": Target(f"pairs{s}", _pairs(s), _read_pairs) for s in (".csv", ".jsonl", ".parquet")},
+    **{
+        f"pairs {s}": Target(f"pairs{s}", _pairs(s), _read_pairs)
+        for s in (".csv", ".jsonl", ".parquet")
+    },
     "pairs.txt": Target("pairs.txt", _write("pairs.txt", LFW), _read_pairs),
     "flat pairs": Target("pairs.txt", _write("pairs.txt", FLAT), _read_pairs),
-    "template pairs": Target("pairs.txt", _write("pairs.txt", "1 2 1\n1 3 0\n40 2 0\n"), _read_pairs),
-    "template media": Target("media.txt", _write("media.txt", "1.jpg 1 69544\n2.jpg 1 69544\n3.jpg 7 12\n"), _read_media),
+    "template pairs": Target(
+        "pairs.txt", _write("pairs.txt", "1 2 1\n1 3 0\n40 2 0\n"), _read_pairs
+    ),
+    "template media": Target(
+        "media.txt", _write("media.txt", "1.jpg 1 69544\n2.jpg 1 69544\n3.jpg 7 12\n"), _read_media
+    ),
     "bin": Target("pairs.bin", _bin, _read_bin),
     "bin of arrays": Target("pairs.bin", _old_pickle, _read_bin),
     "rec": Target("train.rec", _records, _read_records),
     "idx": Target("train.idx", _records, _read_records),
     "webdataset": Target("samples.tar", _tar, _read_tar),
-    "fiftyone": Target("samples.csv", _write("samples.csv", 'filepath,score,tag\na.jpg,0.5,"x;y"\nb.jpg,,z\n'), _read_fiftyone),
-    "imagefolder csv": Target("metadata.csv", _write("metadata.csv", "file_name,score\na.jpg,0.5\nb.jpg,1\n"), _read_imagefolder),
-    "imagefolder jsonl": Target(
-        "metadata.jsonl", _write("metadata.jsonl", '{"file_name": "a.jpg", "score": 0.5}\n{"file_name": "b.jpg", "score": null}\n'), _read_imagefolder
+    "fiftyone": Target(
+        "samples.csv",
+        _write("samples.csv", 'filepath,score,tag\na.jpg,0.5,"x;y"\nb.jpg,,z\n'),
+        _read_fiftyone,
     ),
-    **{f"embeddings {s}": Target(f"vectors{s}", _embeddings(s), _read_embeddings) for s in (".npz", ".npy", ".parquet")},
+    "imagefolder csv": Target(
+        "metadata.csv",
+        _write("metadata.csv", "file_name,score\na.jpg,0.5\nb.jpg,1\n"),
+        _read_imagefolder,
+    ),
+    "imagefolder jsonl": Target(
+        "metadata.jsonl",
+        _write(
+            "metadata.jsonl",
+            '{"file_name": "a.jpg", "score": 0.5}\n{"file_name": "b.jpg", "score": null}\n',
+        ),
+        _read_imagefolder,
+    ),
+    **{
+        f"embeddings {s}": Target(f"vectors{s}", _embeddings(s), _read_embeddings)
+        for s in (".npz", ".npy", ".parquet")
+    },
     "embeddings compressed": Target("vectors.npz", _compressed, _read_embeddings),
     "embeddings ids": Target("vectors.ids.txt", _embeddings(".npy"), _read_embeddings),
     "embeddings meta": Target("vectors.meta.npz", _embeddings(".npy"), _read_embeddings),
@@ -488,4 +570,4 @@ TARGETS: dict[str, Target] = {
     "settings": Target("settings.toml", _settings, _read_settings),
     "run": Target("recipe.json", _run_recipe, _read_run),
     "best of a run": Target("best_mae.json", _best, _read_best),
-}  # fmt: skip
+}

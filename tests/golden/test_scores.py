@@ -19,6 +19,8 @@ from fiqa.faces.align import align
 from fiqa.faces.degrade import degrade
 from fiqa.types import Faces
 
+pytestmark = pytest.mark.numeric
+
 GOLDEN = Path(__file__).with_name("scores.json")
 LANDMARKS = [[204.2, 100.3], [247.1, 102.3], [224.5, 125.8], [205.6, 150.1], [241.2, 151.7]]
 """Eyes, nose and corners of the mouth in scikit-image's portrait, as the dlib detector finds
@@ -52,7 +54,8 @@ def test_scores_are_those_that_were_written() -> None:
     wanted, found = json.loads(GOLDEN.read_text()), computed()
     assert found.keys() == wanted.keys() == set(METHODS)
     for method, kind in product(METHODS, DEGRADED):
-        # another build of OpenCV may round a pixel otherwise
+        # Prescott, Haswell and SkylakeX kernels with 1 and 4 threads gave the same numbers; the
+        # room is for another build of OpenCV, which may round a pixel otherwise
         assert found[method][kind] == pytest.approx(wanted[method][kind], rel=0.01, abs=0.005), (
             method,
             kind,

@@ -114,7 +114,10 @@ def _robust_crop(photo: Photo) -> np.ndarray:
     return cv2.warpAffine(photo.pixels, matrix, (112, 112))
 
 
-@pytest.mark.parametrize("side", [60, 120, 500, 1500, 3000])
+@pytest.mark.parametrize(
+    "side",
+    [60, 500, *(pytest.param(side, marks=pytest.mark.slow) for side in (120, 1500, 3000))],
+)
 def test_yunet_at_other_sizes(photos: list[Photo], yunet: Detector, side: int) -> None:
     """Sixty pixels for the whole 250-pixel photograph leave faces of 22; their eyes are 10 apart.
 
@@ -143,6 +146,7 @@ def _far_away(photo: Photo, side: int) -> np.ndarray:
     return scene
 
 
+@pytest.mark.slow
 def test_yunet_looks_twice_at_a_large_image(
     photos: list[Photo], yunet: Detector, data: Path
 ) -> None:

@@ -17,9 +17,11 @@ from fiqa.runtime.describe import Described, describe
 from fiqa.runtime.onnx import OnnxEmbedder
 from fiqa.types import Embeddings, Faces, Quality
 
+pytestmark = pytest.mark.numeric
+
 FACES, STEPS = 100, 6
-QUICK = ("blur", "low_light")
-"""The ladders of `make test`; the others are slow in their sum."""
+QUICK = ("blur",)
+"""The ladder of `make test`; the others are slow in their sum."""
 SLACK = 3
 """Points of 0..100 by which a step of a ladder may rise: less than a person would notice."""
 

@@ -18,6 +18,8 @@ from fiqa.methods.clib_fiqa.graph import ClibGraph  # noqa: E402
 from fiqa.methods.clib_fiqa.table import table_net  # noqa: E402
 from fiqa.methods.clib_fiqa.towers import Towers, clip_input  # noqa: E402
 
+pytestmark = pytest.mark.numeric
+
 
 def test_parity_on_real_crops(data, tmp_path):
     files = sorted((data / "lfw" / "aligned").rglob("*.jpg"))[::900]

@@ -20,11 +20,12 @@ from fiqa.functional.edc import discard_curve, oracle_curve, random_curve
 from fiqa.functional.threshold import choose_cut
 from fiqa.functional.verification import all_pairs
 
+pytestmark = pytest.mark.numeric
+
 GOLDEN_LIMITS = (0.1, 0.2, 0.3, 0.95)
 
 
 # --- the published golden values
-# ----------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +72,6 @@ def test_schlett2023_equals_the_golden_values(golden: Any) -> None:
 
 
 # --- LFW DevTest
-# --------------------------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

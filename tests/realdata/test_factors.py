@@ -21,7 +21,11 @@ from fiqa.faces.factors import MEASURES, measure
 from fiqa.functional.geometry import similarity_transform, template, transform_points
 from fiqa.types import Faces
 
+pytestmark = pytest.mark.numeric
+
 COUNT = 200
+IN_QUICK = ("blur", "low_light", "hand")
+"""What `make test` looks at; `make test-all` looks at every kind."""
 STEPS = 6
 LEAST = 0.95
 
@@ -79,14 +83,19 @@ def clean(faces):
     return measure(faces)
 
 
-@pytest.mark.parametrize("kind", list(KINDS))
+EVERY_KIND = [
+    pytest.param(kind, marks=[] if kind in IN_QUICK else [pytest.mark.slow]) for kind in KINDS
+]
+
+
+@pytest.mark.parametrize("kind", EVERY_KIND)
 def test_the_ladder_lowers_its_factor(faces, clean, kind):
     worst = measure(degrade(faces, kind, 1.0))
     lowered = worst.quality[KINDS[kind].lowers] < clean.quality[KINDS[kind].lowers]
     assert np.mean(lowered) >= LEAST
 
 
-@pytest.mark.parametrize("kind", list(KINDS))
+@pytest.mark.parametrize("kind", EVERY_KIND)
 def test_the_ladder_lowers_the_score_and_names_the_reason(faces, kind):
     some = faces.take(slice(0, None, 4))
     scorer, worst = fiqa.load("analytic"), degrade(some, kind, 1.0)
@@ -103,6 +112,7 @@ def test_clean_faces_are_mostly_good_and_mostly_without_reasons(faces):
     assert np.mean([bool(reasons) for reasons in scorer.explain(faces).reasons]) < 0.12
 
 
+@pytest.mark.slow
 def test_without_landmarks_the_score_is_about_the_same(faces):
     scorer = fiqa.load("analytic")
     known, bare = scorer.score(faces), scorer.score(faces.crops)

@@ -18,6 +18,8 @@ from fiqa.types import Embeddings, Manifest, Quality
 from fiqa.verbs.embed import embed
 from fiqa.verbs.label import label
 
+pytestmark = pytest.mark.numeric
+
 PEOPLE = (
     "Colin_Powell",
     "Tony_Blair",
@@ -56,6 +58,7 @@ def both(
     return result[0], result[1]
 
 
+@pytest.mark.slow
 def test_every_label_agrees_with_the_other_recognizer(faces, both):
     """Rank agreement of labels made with A and the mean mated similarity under B; what looks at the
     crop alone agrees less."""

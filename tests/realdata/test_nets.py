@@ -14,6 +14,8 @@ from fiqa.nets.catalog import load_weights  # noqa: E402
 from fiqa.nets.mobilefacenet import MobileFaceNet  # noqa: E402
 from fiqa.runtime.onnx import open_session  # noqa: E402
 
+pytestmark = pytest.mark.numeric
+
 MEAN, STD = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32)
 
 

@@ -17,10 +17,22 @@ from fiqa.runtime.onnx import OnnxEmbedder
 from fiqa.runtime.weights import REGISTRY
 from fiqa.types import Faces
 
+pytestmark = pytest.mark.numeric
+
 GIVEN = Described(
-    kind="recognizer", color="RGB", mean=".485,.456,.406", std=".229,.224,.225", backbone="mobilefacenet", embedding=128,
-    texts={"license": "Apache-2.0", "source": "foamliu/MobileFaceNet", "training_data": "MS1M", "objective": "arcface"},
-)  # fmt: skip
+    kind="recognizer",
+    color="RGB",
+    mean=".485,.456,.406",
+    std=".229,.224,.225",
+    backbone="mobilefacenet",
+    embedding=128,
+    texts={
+        "license": "Apache-2.0",
+        "source": "foamliu/MobileFaceNet",
+        "training_data": "MS1M",
+        "objective": "arcface",
+    },
+)
 
 PROBES = {
     "norm": {},
@@ -64,7 +76,10 @@ def test_the_state_dict_and_the_onnx_file_are_one_recognizer(
     np.testing.assert_allclose(*both, rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", PROBES)
+@pytest.mark.parametrize(
+    "name",
+    ["norm", "ser_fiq", *(pytest.param(n, marks=pytest.mark.slow) for n in ("grafiqs", "faceqan"))],
+)
 def test_a_clean_face_beats_its_blurred_copy_and_what_is_no_face(name, recognizer, clean) -> None:
     scorer = fiqa.load(name, recognizer=recognizer, **PROBES[name])
     raw = scorer.score(clean)
@@ -78,6 +93,7 @@ def test_a_clean_face_beats_its_blurred_copy_and_what_is_no_face(name, recognize
     assert name == "grafiqs" or scorer.score(noise).max() < raw.min()
 
 
+@pytest.mark.slow
 def test_froq_carries_its_reference_to_other_faces(recognizer, data: Path, clean) -> None:
     """Layers chosen on ten photographs, clean and blurred, by the norm; seen on a face of none of
     them."""

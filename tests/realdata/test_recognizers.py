@@ -20,6 +20,8 @@ from fiqa.runtime.onnx import OnnxEmbedder
 from fiqa.types import Manifest
 from fiqa.verbs.embed import embed
 
+pytestmark = pytest.mark.numeric
+
 A = Described(
     kind="recognizer",
     color="RGB",
@@ -52,7 +54,7 @@ def recognizer(data: Path, tmp_path: Path) -> Callable[[str], Path]:
     return make
 
 
-@pytest.mark.parametrize("name", ["a", "b"])
+@pytest.mark.parametrize("name", ["a", pytest.param("b", marks=pytest.mark.slow)])
 def test_any_batch_gives_the_same_values(
     data: Path, recognizer: Callable[[str], Path], name: str
 ) -> None:
@@ -82,6 +84,7 @@ def _mated(raw: np.ndarray) -> float:
     return float(cosine[np.triu_indices(len(unit), 1)].mean())
 
 
+@pytest.mark.slow
 def test_doctor_finds_nothing_wrong_with_a_recognizer(
     data: Path, recognizer: Callable[[str], Path]
 ) -> None:

@@ -67,7 +67,16 @@ def test_duplicates_of_a_sample(data: Path) -> None:
     ].tolist()
 
 
-@pytest.mark.parametrize("folder", ["lfw/aligned/A*/*", "pins/aligned/*/*1.jpg", "rmfd/**/*.jpg"])
+@pytest.mark.parametrize(
+    "folder",
+    [
+        "rmfd/**/*.jpg",
+        *(
+            pytest.param(glob, marks=pytest.mark.slow)
+            for glob in ("lfw/aligned/A*/*", "pins/aligned/*/*1.jpg")
+        ),
+    ],
+)
 def test_crops_with_red_and_blue_swapped_are_suspected(
     data: Path, tmp_path: Path, folder: str
 ) -> None:

@@ -41,6 +41,7 @@ def test_most_of_lfw_is_good_and_every_factor_is_measured(photos):
     assert all(factors[name].is_between(0, 1).all() for name in factors.columns)
 
 
+@pytest.mark.slow
 def test_dlib_scores_like_yunet(data, photos):
     some = photos[::12]
     found = fiqa.score(some["path"].to_list(), detector="dlib")
@@ -50,6 +51,7 @@ def test_dlib_scores_like_yunet(data, photos):
     assert np.median(difference) < 15
 
 
+@pytest.mark.slow
 def test_aligning_first_gives_the_same_scores(data, photos, yunet, tmp_path):
     some = photos[:40]
     fiqa.align(some["path"].to_list(), out=tmp_path / "crops", **yunet)
@@ -74,6 +76,7 @@ def test_a_blurred_face_scores_lower(data, tmp_path):
     assert sum("blurry" in reasons for reasons in frame["reasons"][1::2]) > 0.9 * len(paths)
 
 
+@pytest.mark.slow
 def test_processes_and_batches_agree_to_the_bit(data):
     folder = data / "lfw" / "aligned"
     paths = sorted(map(str, folder.glob("B*/*.jpg")))[:100]

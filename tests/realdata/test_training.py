@@ -19,9 +19,11 @@ from fiqa.training.int8_gate import Gate
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.fixture
-def run(data: Path, tmp_path: Path) -> Path:
+def run(data: Path, tmp_path: Path, seed: int) -> Path:
     """One short epoch of label transfer on ten images of each of twelve people; labels are the
     ranks of the variance of Laplacian."""
     people = sorted((data / "pins" / "aligned").iterdir())[:12]
@@ -37,6 +39,7 @@ def run(data: Path, tmp_path: Path) -> Path:
         tmp_path / "labels.parquet"
     )
     recipe = {
+        "seed": seed,
         "data": {
             "faces": str(tmp_path / "faces.parquet"),
             "labels": str(tmp_path / "labels.parquet"),
@@ -66,9 +69,10 @@ def run(data: Path, tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
-def test_parity_on_real_crops_and_the_gate_of_int8(run, tmp_path):
+def test_parity_on_real_crops(run, tmp_path):
     done = fiqa.export(run, tmp_path / "m.onnx", runs=3)
     assert done.report["crops"] == 30
+    print(f"margin: span {done.report['span']:.4f} > 0.02")
     assert done.report["span"] > 0.02
     assert done.report["parity"] < 1e-4
     assert {row["size"] for row in done.report["latency"]} == {112}, (
@@ -76,9 +80,17 @@ def test_parity_on_real_crops_and_the_gate_of_int8(run, tmp_path):
     )
     scores = fiqa.load(tmp_path / "m.onnx").score(np.zeros((1, 112, 112, 3), np.uint8))
     assert np.isfinite(scores).all()
+
+
+@pytest.mark.slow
+def test_the_gate_of_int8_on_real_crops(run, tmp_path):
+    done = fiqa.export(run, tmp_path / "m.onnx", runs=3)
     small = fiqa.export(run, tmp_path / "small.onnx", int8=True, gate=Gate(spearman=0.97), runs=3)
-    assert small.report["gate"]["spearman"] >= 0.97
-    assert abs(small.report["gate"]["spread"]) <= 0.1
+    gate = small.report["gate"]
+    print(f"margin: int8 spearman {gate['spearman']:.4f} >= 0.97")
+    print(f"margin: int8 spread {gate['spread']:.4f} within 0.1")
+    assert gate["spearman"] >= 0.97
+    assert abs(gate["spread"]) <= 0.1
     assert small.report["bytes_int8"] < 0.4 * done.report["bytes"]
     with pytest.raises(
         EvidenceError, match="int8 is refused: on 30 held-out crops Spearman against fp32 is"

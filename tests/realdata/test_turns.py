@@ -51,6 +51,7 @@ def test_auto_is_right_for_all_photographs(data: Path, finder) -> None:
     assert right.mean() >= 0.99
 
 
+@pytest.mark.slow
 def test_turned_photographs_score_as_upright_ones_or_say_why_not(
     data: Path, tmp_path: Path
 ) -> None:
@@ -107,6 +108,7 @@ def test_aligned_crops_know_that_the_head_lay(data: Path, tmp_path: Path) -> Non
         assert ("extreme_roll" in reasons) == (orientation == "exif")
 
 
+@pytest.mark.slow
 def test_nothing_is_seen_in_four_turns_where_nothing_is(finder, not_faces) -> None:
     seen = {name: view(finder, image, orientation="auto") for name, image in not_faces.items()}
     assert {name for name, one in seen.items() if one.status != "no_face"} == set()

@@ -21,9 +21,10 @@ ROOT = Path(__file__).resolve().parents[2]
 SPY = """
 import sys
 
+_SENDS = ("connect", "bind", "sendto", "sendmsg", "getaddrinfo")
+
 def _seen(event, arguments):
-    sends = ("connect", "bind", "sendto", "sendmsg", "getaddrinfo")
-    if event in ["socket." + name for name in sends]:
+    if event in [f"socket.{{name}}" for name in _SENDS]:
         where = arguments[0] if event == "socket.getaddrinfo" else arguments[1]
         with open({log!r}, "a") as file:
             file.write(f"{{event}} {{where!r}}\\n")
@@ -164,7 +165,17 @@ def test_the_spy_sees_a_socket(tmp_path: Path) -> None:
         assert len(_outside(tmp_path / name)) == count * (2 if tracer else 1)
 
 
-@pytest.mark.parametrize("module", ["fiqa", "fiqa.runtime.onnx", "fiqa.execute.worker", "fiqa.cli"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "fiqa",
+        "fiqa.runtime.onnx",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("fiqa.execute.worker", "fiqa.cli")
+        ),
+    ],
+)
 def test_every_way_in_turns_telemetry_off(tmp_path: Path, module: str) -> None:
     code = f"import {module}, os, json; print(json.dumps(dict(os.environ)))"
     for mine, wanted in ({}, "1"), ({"ORT_DISABLE_TELEMETRY": "0"}, "0"):
@@ -189,7 +200,9 @@ def test_every_way_in_turns_telemetry_off(tmp_path: Path, module: str) -> None:
         )
 
 
-@pytest.mark.parametrize(("version", "told"), [("1.29.0", True), ("1.28.3", False)])
+@pytest.mark.parametrize(
+    ("version", "told"), [("1.29.0", True), pytest.param("1.28.3", False, marks=pytest.mark.slow)]
+)
 def test_an_onnxruntime_that_came_first_is_said(tmp_path: Path, version: str, told: bool) -> None:
     code = (
         "import sys, types\n"

@@ -18,6 +18,8 @@ from fiqa.errors import InputError
 from fiqa.runtime.cards import ModelOutput, card_path
 from fiqa.types import Faces
 
+pytestmark = pytest.mark.numeric
+
 Maker = Callable[..., Path]
 
 

@@ -19,6 +19,8 @@ from fiqa.errors import InputError, ShapeError, UnknownNameError, WeightsError
 from fiqa.runtime.onnx import OnnxEmbedder
 from fiqa.verbs.embed import embed
 
+pytestmark = pytest.mark.numeric
+
 Maker = Callable[..., Path]
 
 

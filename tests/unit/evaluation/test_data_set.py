@@ -13,6 +13,8 @@ from fiqa.errors import ReadError
 from fiqa.evaluation.data_set import read_set
 from fiqa.types import Embeddings, Quality
 
+pytestmark = pytest.mark.numeric
+
 
 def test_files_are_found_by_their_stems_and_pairs_and_faces_where_they_are(tmp_path: Path) -> None:
     root = tmp_path / "three"

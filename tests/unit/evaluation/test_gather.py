@@ -16,6 +16,8 @@ from fiqa.errors import EvidenceError, InputError, UnknownNameError
 from fiqa.evaluation.evidence import gather
 from fiqa.types import Embeddings, Manifest, Pairs, Quality
 
+pytestmark = pytest.mark.numeric
+
 FAST: dict[str, Any] = {"fmr": 0.05, "draws": 20}
 
 
@@ -52,6 +54,7 @@ def all_pairs(world: dict[str, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[A
     return index, world["who"][index[:, 0]] == world["who"][index[:, 1]]
 
 
+@pytest.mark.usefixtures("figures")
 def test_it_is_said_where_identities_come_from(world: dict[str, Any], tmp_path: Path) -> None:
     ids, quality, vectors = flat(world)
     index, mated = all_pairs(world)
@@ -62,8 +65,11 @@ def test_it_is_said_where_identities_come_from(world: dict[str, Any], tmp_path: 
         (gather(world["good"], world["vectors"]), "the folder part of each id"),
         (gather(quality, vectors, faces=table), "column identity of faces.csv"),
         (gather(quality, vectors, faces=Manifest(ids, ids, world["who"])), "the manifest"),
-        (gather(quality, vectors, pairs=Pairs(ids, index, mated)), "the list of pairs: whom mated pairs connect is one person"),
-    ):  # fmt: skip
+        (
+            gather(quality, vectors, pairs=Pairs(ids, index, mated)),
+            "the list of pairs: whom mated pairs connect is one person",
+        ),
+    ):
         assert run.identity_from == wanted
         assert run.notes[0] == f"Identities are from {wanted}."
         assert len(np.unique(run.identity)) == 25
@@ -137,8 +143,11 @@ def test_impossible_pairs_are_left_out_and_counted(world: dict[str, Any], tmp_pa
     for pairs in (listed, tmp_path / "pairs.csv"):
         found = fiqa.evaluate(world["good"], world["vectors"], pairs=pairs, **FAST)
         assert {k: v for k, v in found.counts.items() if k.startswith("pairs_")} == {
-            "pairs_lost": 0, "pairs_self": 2, "pairs_both": 2, "pairs_repeated": 5
-        }  # fmt: skip
+            "pairs_lost": 0,
+            "pairs_self": 2,
+            "pairs_both": 2,
+            "pairs_repeated": 5,
+        }
         assert (found.counts["mated"], found.counts["nonmated"]) == (
             wanted.counts["mated"],
             wanted.counts["nonmated"],
@@ -303,6 +312,7 @@ def test_a_list_of_one_fold_is_evaluated_without_folds(
     assert "The pairs are of one fold: there is no accuracy over folds." in found.notes
 
 
+@pytest.mark.usefixtures("figures")
 def test_the_command_line_flips_too(world: dict[str, Any], tmp_path: Path) -> None:
     from typer.testing import CliRunner
 

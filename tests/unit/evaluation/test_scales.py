@@ -15,6 +15,8 @@ from fiqa.data.quality import read_quality, write_quality
 from fiqa.evaluation.scales import own_scale
 from fiqa.types import Quality
 
+pytestmark = pytest.mark.numeric
+
 IDS = np.array(["a", "b", "c"])
 
 

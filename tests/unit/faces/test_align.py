@@ -14,6 +14,8 @@ from fiqa.faces.align import align, faces_from
 from fiqa.faces.detection import Detection
 from fiqa.functional.geometry import TEMPLATE, inverse, template, transform_points
 
+pytestmark = pytest.mark.numeric
+
 
 def _scene(rng: np.random.Generator, height: int = 180, width: int = 240) -> np.ndarray:
     return cv2.GaussianBlur(rng.integers(0, 256, (height, width, 3), dtype=np.uint8), (0, 0), 3)

@@ -18,6 +18,8 @@ from fiqa.functional.geometry import TEMPLATE
 from fiqa.types import Faces
 from fiqa.vocabulary import ADVICE, FACTORS
 
+pytestmark = pytest.mark.numeric
+
 
 def drawn_face(size: int = 112, tone: float = 1.0) -> NDArray[np.uint8]:
     """A face-like picture: skin oval, dark eyes and mouth, textured background."""

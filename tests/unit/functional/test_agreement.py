@@ -25,6 +25,8 @@ from fiqa.functional.agreement import (
     spearman,
 )
 
+pytestmark = pytest.mark.numeric
+
 rows = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=2, max_size=40).map(
     lambda v: np.array(v, float)
 )

@@ -11,6 +11,8 @@ from fiqa.functional.bootstrap import bootstrap_band, paired_difference
 from fiqa.functional.draws import GRID, OrderedPairs, identity_weights, mated_codes
 from fiqa.functional.edc import discard_curve
 
+pytestmark = pytest.mark.numeric
+
 Sample = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 

@@ -19,6 +19,8 @@ from fiqa.functional.calibration import (
     unit_score,
 )
 
+pytestmark = pytest.mark.numeric
+
 finite = st.floats(-1e6, 1e6, allow_nan=False)
 
 

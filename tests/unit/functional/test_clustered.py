@@ -10,6 +10,8 @@ from scipy import stats
 from fiqa.errors import EvidenceError, InputError, ShapeError
 from fiqa.functional.clustered import ClusteredShare, clustered_share, people_missing
 
+pytestmark = pytest.mark.numeric
+
 
 def test_pairs_that_fail_alone_are_nearly_a_plain_binomial() -> None:
     """One pair a person: the limits are Clopper and Pearson's, widened by Student's quantile

@@ -8,6 +8,8 @@ import pytest
 from fiqa.errors import InputError, ShapeError
 from fiqa.functional.clustering import kmeans
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.mark.parametrize("clusters", [1, 2, 5])
 def test_equals_lloyd_of_scikit_learn_from_the_same_rows(

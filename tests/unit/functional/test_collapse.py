@@ -11,6 +11,8 @@ from fiqa.functional.calibration import Calibration
 from fiqa.functional.collapse import LIMIT, Collapse, on_scale
 from fiqa.functional.spread import Spread
 
+pytestmark = pytest.mark.numeric
+
 
 def _numbers(q90_q10: float, std: float) -> Spread:
     return Spread(q90_q10, std, 1.0, 100)

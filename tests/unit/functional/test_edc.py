@@ -24,6 +24,8 @@ from fiqa.functional.edc import (
     random_curve,
 )
 
+pytestmark = pytest.mark.numeric
+
 Sample = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 

@@ -19,6 +19,8 @@ from fiqa.functional.geometry import (
     transform_points,
 )
 
+pytestmark = pytest.mark.numeric
+
 POINTS = hnp.arrays(np.float64, (5, 2), elements=st.floats(-500, 500))
 
 

@@ -8,6 +8,8 @@ import pytest
 from fiqa.errors import ShapeError
 from fiqa.functional.identities import class_centers, encode, groups
 
+pytestmark = pytest.mark.numeric
+
 
 def test_codes_follow_the_sorted_names() -> None:
     code, count = encode(["carl", "ann", "carl", "bob"], 4)

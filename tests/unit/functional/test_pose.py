@@ -11,6 +11,8 @@ from fiqa.errors import ShapeError
 from fiqa.functional.geometry import TEMPLATE
 from fiqa.functional.pose import HEAD, pose_from_points
 
+pytestmark = pytest.mark.numeric
+
 
 def _render(
     yaw: float, pitch: float, roll: float, scale: float = 40.0, distance: float | None = None

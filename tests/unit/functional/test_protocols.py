@@ -15,6 +15,8 @@ from fiqa.functional.protocols import (
     threshold_rule,
 )
 
+pytestmark = pytest.mark.numeric
+
 
 def test_the_table() -> None:
     table = {

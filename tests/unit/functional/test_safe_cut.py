@@ -12,6 +12,8 @@ from fiqa.functional.cut_evidence import CutEvidence
 from fiqa.functional.safe_cut import cut_curve, safe_cut
 from fiqa.functional.threshold import choose_cut, typed_cut
 
+pytestmark = pytest.mark.numeric
+
 Data = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 

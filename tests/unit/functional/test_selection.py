@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from fiqa.errors import EvidenceError, InputError, ShapeError
 from fiqa.functional.selection import above, coverage, top_k
 
+pytestmark = pytest.mark.numeric
+
 
 @settings(max_examples=60, deadline=None)
 @given(

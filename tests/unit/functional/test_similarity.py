@@ -8,6 +8,8 @@ import pytest
 from fiqa.errors import InputError, ShapeError
 from fiqa.functional.similarity import blocks, normalize, pair_similarity
 
+pytestmark = pytest.mark.numeric
+
 
 def test_pairs_and_blocks_equal_the_formula(rng: np.random.Generator) -> None:
     vectors = rng.normal(size=(50, 7)) * rng.uniform(0.1, 90, size=(50, 1))

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from fiqa.errors import InputError, ShapeError, UnknownNameError
 from fiqa.functional.soft import ANCHORS, AXES, expected_score, marginals, soft_labels
 
+pytestmark = pytest.mark.numeric
+
 
 def test_the_published_example() -> None:
     assert soft_labels([0.5])[0].round(3).tolist() == [0.004, 0.177, 0.638, 0.177, 0.004]

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from fiqa.errors import EvidenceError, InputError, ShapeError
 from fiqa.functional.spread import Spread, spread, stretched
 
+pytestmark = pytest.mark.numeric
+
 
 def test_by_hand() -> None:
     score = np.arange(11) / 10

@@ -20,6 +20,8 @@ from fiqa.functional.streams import (
 )
 from fiqa.functional.verification import all_pairs, of_stream, threshold_at_fmr
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.fixture(params=[1, 7, 700])
 def people(request: Any, rng: np.random.Generator) -> tuple[Any, Any]:

@@ -10,6 +10,8 @@ import pytest
 from fiqa.errors import EvidenceError, InputError, ShapeError
 from fiqa.functional.threshold import choose_cut
 
+pytestmark = pytest.mark.numeric
+
 Data = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 

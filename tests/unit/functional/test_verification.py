@@ -25,6 +25,8 @@ from fiqa.functional.verification import (
     tpr_at_far,
 )
 
+pytestmark = pytest.mark.numeric
+
 tied = st.lists(st.integers(0, 8), min_size=1, max_size=30).map(lambda v: np.array(v) / 8)
 
 

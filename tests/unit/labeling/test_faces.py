@@ -23,6 +23,8 @@ from fiqa.types import Embeddings, Faces
 from fiqa.verbs.label import label
 from fiqa.vocabulary import FACTORS, LEVELS
 
+pytestmark = pytest.mark.numeric
+
 PEOPLE, EACH = 4, 9
 
 
@@ -265,6 +267,7 @@ def test_faces_that_cannot_be_read_keep_their_row(folder, vectors):
         assert found.failed == 3
 
 
+@pytest.mark.slow
 def test_processes_do_not_change_the_labels_and_parts_are_found_again(folder, vectors, monkeypatch):
     from fiqa.labeling import work as label_work
 

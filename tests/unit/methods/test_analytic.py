@@ -14,6 +14,8 @@ from fiqa.methods.analytic import X0, Analytic, W, quality
 from fiqa.types import Faces, Factors
 from fiqa.vocabulary import FACTORS
 
+pytestmark = pytest.mark.numeric
+
 
 def factors(
     values: list[float], *, structure: float = 0.9, coarse: float = 0.95, eyes: float = np.nan

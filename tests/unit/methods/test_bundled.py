@@ -23,6 +23,8 @@ from fiqa.runtime.cards import ModelOutput, card_path, read_card
 from fiqa.types import Faces
 from fiqa.vocabulary import ADVICE, FACTORS
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.fixture(scope="module")
 def face(tmp_path_factory: pytest.TempPathFactory) -> NDArray[np.uint8]:

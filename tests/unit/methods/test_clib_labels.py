@@ -17,6 +17,8 @@ from fiqa.methods.clib_fiqa import (
 )
 from fiqa.methods.cr_fiqa import relative_classifiability
 
+pytestmark = pytest.mark.numeric
+
 
 def test_prompts_are_the_grid_in_order():
     assert len(PROMPTS) == len(set(PROMPTS)) == 360

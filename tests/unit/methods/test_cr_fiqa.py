@@ -12,6 +12,8 @@ torch = pytest.importorskip("torch")
 
 from fiqa.methods.cr_fiqa import batch_classifiability  # noqa: E402
 
+pytestmark = pytest.mark.numeric
+
 
 def test_over_the_centers_of_the_data_it_is_the_label(clustered):
     vectors, who = clustered

@@ -10,6 +10,8 @@ import pytest
 from fiqa.errors import InputError, ShapeError
 from fiqa.methods.ediffiqa import lowered_quality
 
+pytestmark = pytest.mark.numeric
+
 
 def loop(prior, vectors, who, best, strength):
     result = []

@@ -13,6 +13,8 @@ from fiqa.errors import InputError, WeightsError
 from fiqa.methods.norm import embedding_norm
 from fiqa.types import Embeddings
 
+pytestmark = pytest.mark.numeric
+
 
 def test_the_norm_is_the_length_the_network_gave() -> None:
     vectors = Embeddings(np.array(["a", "b"]), np.eye(2), np.array([3.0, 5.0]), "r")

@@ -14,6 +14,8 @@ from fiqa.methods.probe import content_seed
 
 torch = pytest.importorskip("torch")
 
+pytestmark = pytest.mark.numeric
+
 
 def cosine(a: np.ndarray, b: np.ndarray) -> float:
     return float(a @ b / math.sqrt((a @ a) * (b @ b)))

@@ -15,6 +15,8 @@ from fiqa.methods.froq import Layer, choose_layers, layer_norms
 
 torch = pytest.importorskip("torch")
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.fixture
 def crops(rng: np.random.Generator) -> np.ndarray:

@@ -13,6 +13,8 @@ from fiqa.errors import InputError, UnknownNameError
 from fiqa.methods.grafiqs import gradient_magnitude
 
 torch = pytest.importorskip("torch")
+
+pytestmark = pytest.mark.numeric
 nn = torch.nn
 
 

@@ -16,6 +16,8 @@ from fiqa.methods.faceqnet import best_images, similarity_to_best
 from fiqa.methods.label_optimization import optimize_labels
 from fiqa.methods.sdd_fiqa import similarity_distribution_distance, wasserstein_rows
 
+pytestmark = pytest.mark.numeric
+
 
 def _loop_ratio(vectors, identities, shift):
     names = sorted(set(identities))

@@ -20,6 +20,8 @@ from fiqa.methods.label_optimization import (
     optimize_labels,
 )
 
+pytestmark = pytest.mark.numeric
+
 
 def _unit(
     rng: np.random.Generator, people: int, images: int, dim: int = 16

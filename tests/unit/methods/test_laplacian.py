@@ -9,6 +9,8 @@ import pytest
 from fiqa.methods.laplacian import Laplacian
 from fiqa.types import Faces
 
+pytestmark = pytest.mark.numeric
+
 
 def test_it_is_the_logarithm_of_the_variance(rng):
     crop = rng.integers(0, 256, (1, 112, 112, 3), dtype=np.uint8)

@@ -15,6 +15,8 @@ from fiqa.methods.cr_fiqa import relative_classifiability
 from fiqa.methods.ediffiqa import lowered_quality
 from fiqa.types import Embeddings, Quality
 
+pytestmark = pytest.mark.numeric
+
 WHO = np.repeat(["a", "b", "c", "d"], [4, 3, 1, 2])
 
 

@@ -12,6 +12,8 @@ torch = pytest.importorskip("torch")
 
 from fiqa.methods.magface import length_penalty, margin  # noqa: E402
 
+pytestmark = pytest.mark.numeric
+
 
 def test_margin_by_hand():
     length = torch.tensor([1.0, 10.0, 60.0, 110.0, 500.0], dtype=torch.float64)

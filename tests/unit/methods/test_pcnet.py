@@ -10,6 +10,8 @@ torch = pytest.importorskip("torch")
 
 from fiqa.methods.pcnet import cross_entropy_loss, squared_loss  # noqa: E402
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.fixture
 def pairs() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -12,6 +12,8 @@ torch = pytest.importorskip("torch")
 
 from fiqa.methods.pfe import mutual_loss, negative_variance  # noqa: E402
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.fixture
 def pairs() -> list[torch.Tensor]:

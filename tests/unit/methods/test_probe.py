@@ -15,6 +15,8 @@ from fiqa.errors import InputError, MissingExtraError, UnknownNameError, Weights
 from fiqa.methods import settings_of
 from fiqa.methods.probe import Probe, content_seed, opened
 
+pytestmark = pytest.mark.numeric
+
 Maker = Callable[..., Path]
 
 

@@ -15,6 +15,8 @@ from fiqa.methods.ser_fiq import robustness
 
 torch = pytest.importorskip("torch")
 
+pytestmark = pytest.mark.numeric
+
 
 def by_pairs(vectors: np.ndarray) -> float:
     unit = [v / math.sqrt(sum(v * v)) for v in vectors.astype(float)]

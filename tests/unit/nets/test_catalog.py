@@ -15,6 +15,8 @@ from safetensors.torch import save_file  # noqa: E402
 from fiqa.nets.catalog import BACKBONES, backbone, load_weights  # noqa: E402
 from fiqa.nets.mobilefacenet import MobileFaceNet  # noqa: E402
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.mark.parametrize(
     "name",

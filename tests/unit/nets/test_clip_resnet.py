@@ -9,6 +9,8 @@ torch = pytest.importorskip("torch")
 
 from fiqa.nets.clip_resnet import ClipResNet  # noqa: E402
 
+pytestmark = pytest.mark.numeric
+
 
 def test_rn50_has_the_published_number_of_parameters():
     with torch.device("meta"):

@@ -10,6 +10,8 @@ torch = pytest.importorskip("torch")
 
 from fiqa.nets.heads import QualityNet  # noqa: E402
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.fixture
 def crops() -> torch.Tensor:

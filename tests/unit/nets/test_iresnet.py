@@ -10,6 +10,8 @@ torch = pytest.importorskip("torch")
 
 from fiqa.nets.iresnet import IResNet  # noqa: E402
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.mark.parametrize(("depth", "millions"), [(18, 24.03), (50, 43.59), (100, 65.16)])
 def test_the_number_of_parameters_is_the_published_one(depth, millions):

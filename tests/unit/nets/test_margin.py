@@ -12,6 +12,8 @@ torch = pytest.importorskip("torch")
 
 from fiqa.nets.margin import ClassCenters, margin_loss  # noqa: E402
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.fixture
 def batch() -> dict[str, torch.Tensor]:

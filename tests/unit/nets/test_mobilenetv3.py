@@ -10,6 +10,8 @@ torch = pytest.importorskip("torch")
 
 from fiqa.nets.mobilenetv3 import MobileNetV3  # noqa: E402
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.mark.parametrize(("variant", "count"), [("small", 2_542_856), ("large", 5_483_032)])
 def test_the_number_of_parameters_is_the_published_one(variant, count):

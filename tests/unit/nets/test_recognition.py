@@ -10,6 +10,8 @@ torch = pytest.importorskip("torch")
 
 from fiqa.nets.recognition import EmbeddingNet, VarianceNet  # noqa: E402
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.mark.parametrize(
     ("embedding", "dim", "width"), [(0, 0, 576), (24, 0, 24), (0, 16, 16), (24, 16, 16)]

@@ -17,13 +17,20 @@ from fiqa.runtime.cards import ModelInput, card_path, read_card
 from fiqa.runtime.describe import Described
 from fiqa.types import Recognizer
 
+pytestmark = pytest.mark.numeric
+
 SPEC = ModelInput(
     size=112, color="BGR", layout="NCHW", scale=255, mean=(0.5, 0.4, 0.3), std=(0.5, 0.6, 0.7)
 )
 GIVEN = Described(
-    kind="recognizer", color="BGR", mean=".5,.4,.3", std=".5,.6,.7", texts={"license": "MIT", "objective": "arcface"},
-    backbone="mobilefacenet", embedding=8,
-)  # fmt: skip
+    kind="recognizer",
+    color="BGR",
+    mean=".5,.4,.3",
+    std=".5,.6,.7",
+    texts={"license": "MIT", "objective": "arcface"},
+    backbone="mobilefacenet",
+    embedding=8,
+)
 
 
 @pytest.fixture(scope="module")

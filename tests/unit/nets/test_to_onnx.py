@@ -14,6 +14,8 @@ torch = pytest.importorskip("torch")
 from fiqa.nets.heads import QualityNet  # noqa: E402
 from fiqa.nets.to_onnx import onnx_bytes  # noqa: E402
 
+pytestmark = pytest.mark.numeric
+
 
 class _Two(torch.nn.Module):
     def __init__(self) -> None:

@@ -21,9 +21,16 @@ from fiqa.vocabulary import ADVICE, FACTORS
 
 def row(**given: Any) -> dict[str, Any]:
     values = {
-        "id": "a", "path": "in/a.jpg", "face_index": 0, "status": "ok", "reasons": ["blurry", "noisy"], "uqs": 42, "level": "medium",
-        "model": "analytic", "factors": {**dict.fromkeys(FACTORS, 0.9), "blur": 0.125, "pose": None},
-    }  # fmt: skip
+        "id": "a",
+        "path": "in/a.jpg",
+        "face_index": 0,
+        "status": "ok",
+        "reasons": ["blurry", "noisy"],
+        "uqs": 42,
+        "level": "medium",
+        "model": "analytic",
+        "factors": {**dict.fromkeys(FACTORS, 0.9), "blur": 0.125, "pose": None},
+    }
     return values | given
 
 

@@ -53,11 +53,13 @@ def marks(axes: Any) -> dict[str, tuple[float, float, bool, str]]:
     dots = [line for line in axes.lines if line.get_marker() in ("o", "<")]
     return {
         line.get_label(): (
-            float(line.get_xdata()[0]), float(line.get_ydata()[0]),
-            line.get_markerfacecolor() != "none", line.get_color(),
+            float(line.get_xdata()[0]),
+            float(line.get_ydata()[0]),
+            line.get_markerfacecolor() != "none",
+            line.get_color(),
         )
         for line in dots
-    }  # fmt: skip
+    }
 
 
 def test_the_plot_holds_the_curve_and_marks_each_cut(two: CutReport, figures: list[Any]) -> None:
@@ -212,8 +214,12 @@ def test_the_table_of_effects_is_what_the_cuts_do(two: CutReport) -> None:
     safe = cut.safe.effect
     assert safe is not None
     assert rows["safe"][1:6] == [
-        point.safe_typed, safe.coverage, safe.fnmr, f"{safe.errors:,} of {safe.mated:,}", cut.safe.limit,
-    ]  # fmt: skip
+        point.safe_typed,
+        safe.coverage,
+        safe.fnmr,
+        f"{safe.errors:,} of {safe.mated:,}",
+        cut.safe.limit,
+    ]
 
 
 def test_the_groups_of_the_cut_have_intervals_and_false_matches(two: CutReport) -> None:

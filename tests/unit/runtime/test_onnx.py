@@ -27,6 +27,8 @@ from fiqa.runtime.cards import ModelOutput, card_path, read_card
 from fiqa.runtime.onnx import OnnxEmbedder, OnnxModel, OnnxScorer, open_session, read_model
 from fiqa.types import Faces, Recognizer, Scorer
 
+pytestmark = pytest.mark.numeric
+
 Maker = Callable[..., Path]
 
 

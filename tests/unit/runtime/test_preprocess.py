@@ -10,6 +10,8 @@ from fiqa.errors import ShapeError
 from fiqa.runtime.cards import ModelInput
 from fiqa.runtime.preprocess import prepare
 
+pytestmark = pytest.mark.numeric
+
 ARCFACE = {
     "size": 112,
     "color": "RGB",

@@ -15,6 +15,8 @@ from fiqa.runtime.quantize import quantized
 
 onnx = pytest.importorskip("onnx")
 
+pytestmark = pytest.mark.numeric
+
 SPEC = ModelInput(size=16, color="RGB", layout="NCHW", scale=255, mean=(0.5,) * 3, std=(0.5,) * 3)
 
 

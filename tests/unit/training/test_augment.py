@@ -9,6 +9,8 @@ from fiqa.faces.degrade import PRESETS
 from fiqa.training.augment import augmented, degraded, generator, plan
 from fiqa.training.config import Augment
 
+pytestmark = pytest.mark.numeric
+
 NONE = {"flip": 0.0, "color": 0.0, "blur": 0.0, "noise": 0.0}
 
 

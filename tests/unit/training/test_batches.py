@@ -12,6 +12,8 @@ from fiqa.training.batches import Prefetched, epoch_batches, make_batch
 from fiqa.training.config import resolve
 from fiqa.training.dataset import Examples, examples
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.fixture
 def degrading(trainable, tmp_path) -> tuple[dict, Examples]:

@@ -13,6 +13,8 @@ from fiqa.errors import EvidenceError, InputError, ReadError
 from fiqa.training.config import resolve
 from fiqa.training.dataset import examples, inputs_digest
 
+pytestmark = pytest.mark.numeric
+
 
 def test_labels_are_joined_by_id_and_crops_are_the_files(trainable, tmp_path):
     recipe = resolve(trainable())

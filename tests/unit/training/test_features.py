@@ -20,6 +20,8 @@ from fiqa.training.features import frozen  # noqa: E402
 from fiqa.training.groups import parameter_groups  # noqa: E402
 from fiqa.training.loop import fit, network  # noqa: E402
 
+pytestmark = pytest.mark.numeric
+
 FROZEN = {
     "model__freeze_batchnorm": True,
     "augment__flip": 0.0,

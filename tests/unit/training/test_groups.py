@@ -13,6 +13,8 @@ torch = pytest.importorskip("torch")
 
 from fiqa.training.groups import optimizer, parameter_groups, rate  # noqa: E402
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.fixture
 def net() -> torch.nn.Module:

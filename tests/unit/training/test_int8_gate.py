@@ -13,6 +13,8 @@ from fiqa.errors import EvidenceError, InputError
 from fiqa.training.int8_gate import Gate, Mates, judged, mates
 from fiqa.types import Embeddings, Manifest
 
+pytestmark = pytest.mark.numeric
+
 
 def slow_area(similarity: list[float], quality: list[float]) -> float:
     """Mean FNMR over discards 0 to .3 relative to the FNMR at 0: the threshold is where 5 % fail,

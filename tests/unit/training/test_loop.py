@@ -25,7 +25,9 @@ from fiqa.training.dataset import examples  # noqa: E402
 from fiqa.training.evaluation import agreement, better, predict, to_input  # noqa: E402
 from fiqa.training.loop import fit, network  # noqa: E402
 
-LEARNS = {"optim__epochs": 12, "optim__lr": 1e-2, "optim__warmup": 2.0}
+pytestmark = pytest.mark.numeric
+
+LEARNS = {"optim__epochs": 40, "optim__lr": 1e-2, "optim__warmup": 2.0}
 
 
 class _StopError(Exception):
@@ -59,7 +61,7 @@ def numbers(history: list[dict]) -> list[dict]:
     ]
 
 
-def test_it_learns_sharpness_and_keeps_the_best(trainable, tmp_path):
+def test_it_learns_sharpness_and_keeps_the_best(trainable, tmp_path, seed):
     recipe = resolve(
         trainable(
             **LEARNS,
@@ -71,11 +73,16 @@ def test_it_learns_sharpness_and_keeps_the_best(trainable, tmp_path):
             run__select=["mae", "spearman"],
             optim__clip=5.0,
         )
+        | {"seed": seed}
     )
     history = run(recipe, tmp_path / "a")
-    assert len(history) == 12
-    assert history[-1]["loss"] < 0.9 * history[0]["loss"]
-    assert max(row["spearman"] or -1 for row in history) > 0.8
+    assert len(history) == 40
+    left = history[-1]["loss"] / history[0]["loss"]
+    most = max(row["spearman"] or -1 for row in history)
+    print(f"margin: loss left {left:.3f} < 0.9")
+    print(f"margin: spearman {most:.3f} > 0.8")
+    assert left < 0.9
+    assert most > 0.8
     for name in (
         "loss_quality",
         "loss_ranking",
@@ -317,6 +324,7 @@ def test_better_knows_the_direction_of_each_metric():
     assert not better("spearman", None, 0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "objective",
     [
@@ -379,6 +387,7 @@ def test_two_processes_have_the_loss_of_one(trainable, tmp_path, objective):
         torch.testing.assert_close(a[name], b[name], rtol=1e-3, atol=2e-4)
 
 
+@pytest.mark.slow
 def test_a_compiled_network_trains_and_is_saved_under_its_own_names(
     trainable, tmp_path, monkeypatch
 ):

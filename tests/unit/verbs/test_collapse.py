@@ -30,17 +30,19 @@ from fiqa.training.evaluation import predict  # noqa: E402
 from fiqa.training.loop import network  # noqa: E402
 from fiqa.training.run_folder import best_of, crops_folder  # noqa: E402
 
+pytestmark = pytest.mark.numeric
+
 STD = 3e-4
 
 
 @pytest.fixture
-def collapsed(trainable, tmp_path):
+def collapsed(trainable, tmp_path, seed):
     """A run whose student gives held-out faces scores of a standard deviation of STD around .525:
     the middle of a bin of the entropy."""
     from safetensors.torch import load_file, save_file
 
     recipe, folder = (
-        resolve(trainable(people=8, data__validation=0.5, optim__epochs=1)),
+        resolve(trainable(people=8, data__validation=0.5, optim__epochs=1) | {"seed": seed}),
         tmp_path / "run",
     )
     fiqa.train(recipe, out=folder)
@@ -70,6 +72,11 @@ def test_a_collapsed_student_is_refused_and_where_allowed_told_everywhere(collap
         ),
     ):
         fiqa.export(collapsed, model, runs=1)
+    refused = CliRunner().invoke(
+        build(), ["export", str(collapsed), "-o", str(model), "--runs", "1"]
+    )
+    assert refused.exit_code == 1
+    assert "have collapsed" in refused.output
     assert not list(tmp_path.glob("m.*"))
 
     done = fiqa.export(collapsed, model, runs=1, allow_collapsed=True)

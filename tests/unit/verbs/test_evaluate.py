@@ -21,6 +21,8 @@ from fiqa.functional.spread import spread
 from fiqa.functional.verification import all_pairs
 from fiqa.types import Embeddings, Manifest, Pairs, Quality
 
+pytestmark = pytest.mark.numeric
+
 FAST: dict[str, Any] = {"fmr": 0.05, "draws": 20}
 
 

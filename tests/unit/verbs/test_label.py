@@ -24,6 +24,8 @@ from fiqa.methods.sdd_fiqa import similarity_distribution_distance
 from fiqa.types import Embeddings, Manifest, Quality
 from fiqa.verbs.label import label
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.fixture
 def vectors(clustered, rng) -> Embeddings:

@@ -20,6 +20,8 @@ from fiqa.errors import EvidenceError, InputError, UnknownNameError
 from fiqa.functional.threshold import choose_cut
 from fiqa.types import Embeddings, Manifest, Quality
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.fixture(scope="module")
 def here() -> dict[str, Any]:

@@ -170,7 +170,7 @@ def hostile() -> dict[str, bytes]:
         "tuple as a key": b"}(K\x01K\x02tK\x01s.",
         "protocol 6": b"\x80\x06N.",
         "bool of text": b"cbuiltins\nbool\n(Vx\ntR.",
-    }  # fmt: skip
+    }
     return files
 
 

@@ -10,6 +10,8 @@ import pytest
 
 import fiqa
 
+pytestmark = pytest.mark.numeric
+
 
 def test_clib_tables_have_methods_by_sets_and_their_average(folder: Path) -> None:
     done = fiqa.tables(

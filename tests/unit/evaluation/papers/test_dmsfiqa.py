@@ -21,6 +21,8 @@ from fiqa.functional.verification import all_pairs
 from fiqa.types import Quality
 from fiqa.vocabulary import LEVELS
 
+pytestmark = pytest.mark.numeric
+
 HOW = Setting(fmr=0.05, draws=10)
 
 

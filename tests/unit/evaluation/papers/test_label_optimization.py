@@ -11,6 +11,8 @@ import pytest
 import fiqa
 from fiqa.errors import InputError, UnknownNameError
 
+pytestmark = pytest.mark.numeric
+
 
 def test_label_optimization_tables(folder: Path) -> None:
     sets = [folder / "one", folder / "two"]

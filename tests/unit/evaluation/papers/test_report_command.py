@@ -13,7 +13,10 @@ import fiqa
 from fiqa.cli import build
 from fiqa.types import Quality
 
+pytestmark = pytest.mark.numeric
 
+
+@pytest.mark.usefixtures("figures")
 def test_the_command_writes_a_report_once(folder: Path, tmp_path: Path) -> None:
     quality, vectors = (
         str(folder / "one/quality/m.optimized.parquet"),
@@ -52,6 +55,7 @@ def test_the_command_writes_a_report_once(folder: Path, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.usefixtures("figures")
 def test_the_function_writes_the_sidecar_of_the_command(
     folder: Path, here: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -86,6 +90,7 @@ def test_the_function_writes_the_sidecar_of_the_command(
     assert "is current" in CliRunner().invoke(build(), [*call, "-o", str(tmp_path / "b")]).stderr
 
 
+@pytest.mark.usefixtures("figures")
 def test_what_is_in_memory_is_known_by_its_content(here: dict[str, Any], tmp_path: Path) -> None:
     def digests(quality: Quality) -> dict[str, str]:
         fiqa.evaluate({"x": quality}, here["vectors"], fmr=0.05, draws=0, out=tmp_path / "r")

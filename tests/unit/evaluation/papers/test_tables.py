@@ -16,6 +16,8 @@ from fiqa.cli import build
 from fiqa.data.quality import write_quality
 from fiqa.errors import FiqaError, InputError, ReadError, UnknownNameError
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.mark.parametrize(
     ("arguments", "kind", "message"),

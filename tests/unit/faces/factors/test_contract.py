@@ -17,6 +17,8 @@ from fiqa.functional.geometry import TEMPLATE
 from fiqa.types import Faces
 from fiqa.vocabulary import FACTORS
 
+pytestmark = pytest.mark.numeric
+
 
 def drawn(count: int, seed: int = 0) -> Faces:
     """Drawn faces with texture that differ in light and sharpness; everything known of them."""

@@ -11,6 +11,8 @@ import pytest
 from fiqa.errors import InputError, ShapeError
 from fiqa.faces.factors import cpbd
 
+pytestmark = pytest.mark.numeric
+
 
 def slow_cpbd(image: np.ndarray, block: int) -> float:
     """Narvekar and Karam, pixel by pixel, with the exponent 3.6 and the histogram in whole percent

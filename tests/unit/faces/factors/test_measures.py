@@ -15,6 +15,8 @@ from fiqa.functional.geometry import TEMPLATE
 from fiqa.types import Faces
 from fiqa.vocabulary import ADVICE, FACTORS
 
+pytestmark = pytest.mark.numeric
+
 
 def grey(image: np.ndarray) -> np.ndarray:
     """(S,S) of any type as a (1,S,S,3) crop."""

@@ -44,14 +44,26 @@ def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     vocab = {token: i for i, token in enumerate(TOKENS)}
     transformers.CLIPTokenizer(vocab=vocab, merges=MERGES).save_pretrained(folder)
     text = {
-        "vocab_size": len(vocab), "hidden_size": WIDTH, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2,
-        "max_position_embeddings": CONTEXT, "bos_token_id": len(vocab) - 2, "eos_token_id": len(vocab) - 1,
-        "pad_token_id": len(vocab) - 1, "projection_dim": DIM,
-    }  # fmt: skip
+        "vocab_size": len(vocab),
+        "hidden_size": WIDTH,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "max_position_embeddings": CONTEXT,
+        "bos_token_id": len(vocab) - 2,
+        "eos_token_id": len(vocab) - 1,
+        "pad_token_id": len(vocab) - 1,
+        "projection_dim": DIM,
+    }
     vision = {
-        "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "image_size": 32,
-        "patch_size": 8, "projection_dim": DIM,
-    }  # fmt: skip
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "image_size": 32,
+        "patch_size": 8,
+        "projection_dim": DIM,
+    }
     torch.manual_seed(0)
     model = transformers.CLIPModel(
         transformers.CLIPConfig(

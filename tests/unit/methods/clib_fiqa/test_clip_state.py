@@ -16,14 +16,30 @@ from torch.nn import functional  # noqa: E402
 from fiqa.methods.clib_fiqa.clip_state import clip_of  # noqa: E402
 from fiqa.methods.clib_fiqa.towers import ImageTransformer, prompt_tokens, text_matrix  # noqa: E402
 
+pytestmark = pytest.mark.numeric
+
 
 def _attention(query, others, weight, bias, out, heads, mask=None):
     """(Q,N,C) asks (L,N,C), by torch's own multi-head attention; `weight` and `bias` of query, key
     and value one above the other."""
     return functional.multi_head_attention_forward(
-        query, others, others, query.shape[-1], heads, weight, bias, None, None, False, 0.0, out[0], out[1],
-        training=False, need_weights=False, attn_mask=mask,
-    )[0]  # fmt: skip
+        query,
+        others,
+        others,
+        query.shape[-1],
+        heads,
+        weight,
+        bias,
+        None,
+        None,
+        False,
+        0.0,
+        out[0],
+        out[1],
+        training=False,
+        need_weights=False,
+        attn_mask=mask,
+    )[0]
 
 
 def _blocks(state, prefix, x, heads, mask=None):

@@ -23,6 +23,8 @@ from fiqa.methods.clib_fiqa.graph import ClibGraph  # noqa: E402
 from fiqa.methods.clib_fiqa.towers import clip_input, state_towers  # noqa: E402
 from fiqa.runtime.preprocess import prepare  # noqa: E402
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.fixture(params=["resnet", "transformer"])
 def weights(request, published, tmp_path):

@@ -11,6 +11,8 @@ from fiqa.functional.geometry import TEMPLATE
 from fiqa.methods.clib_fiqa.expression import expression_quality, mouth_darkness, mouth_width
 from fiqa.types import Faces
 
+pytestmark = pytest.mark.numeric
+
 
 def _face(*, gap: int = 0, wide: float = 0.0, size: int = 112, tone: int = 150) -> Faces:
     """Skin with lips, a dark gap of some rows between them, and landmarks at the template's

@@ -24,6 +24,8 @@ from fiqa.methods.clib_fiqa.graph import (  # noqa: E402
 )
 from fiqa.nets.to_onnx import onnx_bytes  # noqa: E402
 
+pytestmark = pytest.mark.numeric
+
 
 class _Flat(torch.nn.Module):
     """An image tower of one matrix."""

@@ -13,6 +13,8 @@ from fiqa.functional import soft  # noqa: E402
 from fiqa.methods.clib_fiqa import GRID, PROMPTS  # noqa: E402
 from fiqa.methods.clib_fiqa.joint import expected, factor_joint, joint, marginals  # noqa: E402
 
+pytestmark = pytest.mark.numeric
+
 D = 7
 
 

@@ -13,6 +13,8 @@ torch = pytest.importorskip("torch")
 from fiqa.functional.soft import soft_labels  # noqa: E402
 from fiqa.methods.clib_fiqa.losses import dynamic_weights, emd, focal, soft_label  # noqa: E402
 
+pytestmark = pytest.mark.numeric
+
 
 def rows(n: int, k: int = 5, seed: int = 1) -> torch.Tensor:
     return torch.softmax(

@@ -15,6 +15,8 @@ from fiqa.methods.clib_fiqa.joint import joint  # noqa: E402
 from fiqa.methods.clib_fiqa.merged import MergedFactors  # noqa: E402
 from fiqa.methods.clib_fiqa.table import Constant, JointNet, PromptTable, table_net  # noqa: E402
 
+pytestmark = pytest.mark.numeric
+
 
 def test_a_prompt_is_the_normalized_sum_of_its_levels():
     table = PromptTable(9)

@@ -28,6 +28,8 @@ from fiqa.nets.to_onnx import onnx_bytes  # noqa: E402
 from fiqa.runtime.onnx import open_session  # noqa: E402
 from fiqa.runtime.preprocess import prepare  # noqa: E402
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.fixture(scope="module")
 def found(clip_folder):

@@ -46,13 +46,26 @@ def save_clip(folder: Path) -> Path:
     transformers.CLIPTokenizer(vocab=vocab, merges=[]).save_pretrained(folder)
     end = vocab["<|endoftext|>"]
     text = {
-        "vocab_size": len(vocab), "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2,
-        "max_position_embeddings": 64, "bos_token_id": end - 1, "eos_token_id": end, "pad_token_id": end, "projection_dim": 16,
-    }  # fmt: skip
+        "vocab_size": len(vocab),
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "max_position_embeddings": 64,
+        "bos_token_id": end - 1,
+        "eos_token_id": end,
+        "pad_token_id": end,
+        "projection_dim": 16,
+    }
     vision = {
-        "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "image_size": 32,
-        "patch_size": 8, "projection_dim": 16,
-    }  # fmt: skip
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "image_size": 32,
+        "patch_size": 8,
+        "projection_dim": 16,
+    }
     config = transformers.CLIPConfig(text_config=text, vision_config=vision, projection_dim=16)
     model = transformers.CLIPModel(config)
     _shake(model, 0.2)
@@ -73,13 +86,22 @@ def save_blip2(folder: Path, language: str) -> Path:
     torch.manual_seed(0)
     vocab = _word_tokenizer(folder)
     vision = {
-        "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "image_size": 32,
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "image_size": 32,
         "patch_size": 8,
-    }  # fmt: skip
+    }
     qformer = {
-        "vocab_size": 10, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64,
-        "encoder_hidden_size": 32, "cross_attention_frequency": 1,
-    }  # fmt: skip
+        "vocab_size": 10,
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+        "encoder_hidden_size": 32,
+        "cross_attention_frequency": 1,
+    }
     config = transformers.Blip2Config(
         vision_config=vision,
         qformer_config=qformer,
@@ -106,17 +128,33 @@ def _shake(model: Any, scale: float) -> None:
 
 def _opt(vocab: int) -> dict[str, Any]:
     return {
-        "model_type": "opt", "vocab_size": vocab, "hidden_size": 32, "word_embed_proj_dim": 32, "ffn_dim": 64,
-        "num_hidden_layers": 2, "num_attention_heads": 2, "max_position_embeddings": 128, "pad_token_id": 0,
-        "bos_token_id": 1, "eos_token_id": 1,
-    }  # fmt: skip
+        "model_type": "opt",
+        "vocab_size": vocab,
+        "hidden_size": 32,
+        "word_embed_proj_dim": 32,
+        "ffn_dim": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "max_position_embeddings": 128,
+        "pad_token_id": 0,
+        "bos_token_id": 1,
+        "eos_token_id": 1,
+    }
 
 
 def _t5(vocab: int) -> dict[str, Any]:
     return {
-        "model_type": "t5", "vocab_size": vocab, "d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 2, "num_heads": 2,
-        "pad_token_id": 0, "eos_token_id": 1, "decoder_start_token_id": 0,
-    }  # fmt: skip
+        "model_type": "t5",
+        "vocab_size": vocab,
+        "d_model": 32,
+        "d_kv": 16,
+        "d_ff": 64,
+        "num_layers": 2,
+        "num_heads": 2,
+        "pad_token_id": 0,
+        "eos_token_id": 1,
+        "decoder_start_token_id": 0,
+    }
 
 
 def _word_tokenizer(folder: Path) -> int:

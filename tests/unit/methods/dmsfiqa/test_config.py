@@ -10,6 +10,8 @@ from fiqa.methods.dmsfiqa.config import DEFAULT, read_config, replaced
 from fiqa.methods.dmsfiqa.levels import INTERVALS
 from fiqa.vocabulary import FACTORS
 
+pytestmark = pytest.mark.numeric
+
 
 def test_the_shipped_file_has_every_factor_and_the_intervals_of_the_code():
     config = read_config()

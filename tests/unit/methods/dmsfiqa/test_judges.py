@@ -16,6 +16,8 @@ from fiqa.methods.dmsfiqa.judges import AnalyticJudge, judge_of
 from fiqa.types import Faces
 from fiqa.vocabulary import FACTORS
 
+pytestmark = pytest.mark.numeric
+
 
 def _config(**models):
     config = read_config()

@@ -9,6 +9,8 @@ import pytest
 from fiqa.errors import InputError, ShapeError
 from fiqa.methods.dmsfiqa import INTERVALS, fine_labels, fine_positions, fuse, fuse_factors
 
+pytestmark = pytest.mark.numeric
+
 
 def test_fused_factors_are_the_weighted_mean_of_what_is_known():
     first = np.array([[0.2, np.nan, 1.0, 0.0, 0.5, np.nan]])

@@ -8,6 +8,8 @@ import pytest
 from fiqa.errors import InputError, ShapeError
 from fiqa.methods.dmsfiqa.templates import candidates, chosen_rows
 
+pytestmark = pytest.mark.numeric
+
 
 def test_candidates_are_the_best_of_both_ranks(clustered):
     vectors, identities = clustered

@@ -4,7 +4,7 @@ exports."""
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType, ModuleType
 from typing import ClassVar
 
@@ -31,6 +31,8 @@ from fiqa.training.checkpoint import best_path, state_path  # noqa: E402
 from fiqa.training.loop import fit, network  # noqa: E402
 from fiqa.training.objectives import Objective, Served, Targets, objective  # noqa: E402
 from fiqa.training.objectives.regression import Regression  # noqa: E402
+
+pytestmark = pytest.mark.numeric
 
 
 @dataclass(frozen=True)
@@ -148,10 +150,12 @@ def test_files_of_the_table_are_inputs_of_the_run(own, tmp_path):
     assert "extra" not in inputs_digest(own())
 
 
-def test_it_learns_with_a_rate_of_its_own_and_says_its_terms(own, tmp_path):
-    recipe = own(optim__epochs=12, optim__lr=3e-3)
+def test_it_learns_with_a_rate_of_its_own_and_says_its_terms(own, tmp_path, seed):
+    recipe = replace(own(optim__epochs=12, optim__lr=3e-3), seed=seed)
     history = run(recipe, tmp_path / "a")
-    assert history[-1]["loss"] < 0.8 * history[0]["loss"]
+    left = history[-1]["loss"] / history[0]["loss"]
+    print(f"margin: loss left {left:.3f} < 0.8")
+    assert left < 0.8
     header = (
         (tmp_path / "a" / "metrics.csv").read_text().splitlines()[0].replace('"', "").split(",")
     )

@@ -19,6 +19,8 @@ from fiqa.training.objectives.mates import (  # noqa: E402
     require_mates,
 )
 
+pytestmark = pytest.mark.numeric
+
 
 def test_mated_pairs_are_the_loop():
     code = [0, 2, 0, -1, 2, -1, 0, 1]

@@ -22,7 +22,14 @@ from fiqa.training.dataset import examples  # noqa: E402
 from fiqa.training.loop import fit, network  # noqa: E402
 from fiqa.training.objectives import Targets, objective  # noqa: E402
 
+pytestmark = pytest.mark.numeric
+
+IN_QUICK = ("cr_fiqa", "lightqnet", "pfe")
+"""One with parameters of its own, one over pairs, one whose output is no score."""
 PEERS = ("cr_fiqa", "ediffiqa", "faceqnet", "lightqnet", "magface", "pcnet", "pfe")
+EVERY_ONE = [
+    pytest.param(name, marks=[] if name in IN_QUICK else [pytest.mark.slow]) for name in PEERS
+]
 LENGTHS = {
     "cr_fiqa": 17,
     "ediffiqa": 7,
@@ -186,10 +193,7 @@ def test_ediffiqa_is_half_vector_and_half_quality(peer, tmp_path):
     assert torch.equal(case.objective.scores(case.output), case.output[:, :1])
 
 
-@pytest.mark.parametrize(
-    "seed", [3, *(pytest.param(k, marks=pytest.mark.slow) for k in range(4, 8))]
-)
-@pytest.mark.parametrize("name", PEERS)
+@pytest.mark.parametrize("name", EVERY_ONE)
 def test_it_learns_which_faces_are_sharp(peer, tmp_path, name, seed):
     recipe = resolve(peer(name, augment__flip=0.0) | {"seed": seed})
     data = examples(recipe, tmp_path / "crops")
@@ -211,6 +215,7 @@ def test_it_learns_which_faces_are_sharp(peer, tmp_path, name, seed):
         seen.append(loss.item())
     # the cross-entropy of LightQNet has a floor above 0
     wanted = {"pfe": seen[0] - 1, "lightqnet": 0.9 * seen[0]}.get(name, 0.5 * seen[0])
+    print(f"margin: {name} loss {seen[-1]:.3f} < {wanted:.3f}")
     assert seen[-1] < wanted
     found = kind.scores(output).detach().numpy()
     assert found.shape == (18, 1)
@@ -218,10 +223,12 @@ def test_it_learns_which_faces_are_sharp(peer, tmp_path, name, seed):
         "magface",
         "cr_fiqa",
     ):  # theirs follow how sure the softmax is, and three people are easy
-        assert spearman(found[:, 0], data.label[data.training]) > 0.5
+        rank = spearman(found[:, 0], data.label[data.training])
+        print(f"margin: {name} spearman {rank:.3f} > 0.5")
+        assert rank > 0.5
 
 
-@pytest.mark.parametrize("name", PEERS)
+@pytest.mark.parametrize("name", EVERY_ONE)
 def test_stopped_and_resumed_is_bit_for_bit_uninterrupted(peer, tmp_path, name):
     content = peer(
         name, optim__epochs=2, optim__batch=6, run__save_minutes=0.0, run__select=["step"]

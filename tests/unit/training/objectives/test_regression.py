@@ -15,6 +15,8 @@ from fiqa.training.objectives.regression import (  # noqa: E402
     weighted_smooth_l1,
 )
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.fixture
 def batch() -> dict[str, torch.Tensor]:
