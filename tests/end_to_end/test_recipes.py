@@ -70,7 +70,7 @@ def test_dmsfiqa_from_crops_to_scores(root, tmp_path, monkeypatch, seed):
     assert "waiting" in told
     assert "runs/a is current" in command("train", recipe, *small, "-o", "runs/a")
     told = command("export", "runs/a", "-o", "m.onnx", "--runs", "1", "--allow-collapsed")
-    assert "largest difference from torch" in told
+    assert "largest difference of fp32 from torch" in told
     assert "p95 ms" in told
     crops = np.stack(
         [cv2.imread(str(file))[..., ::-1] for file in sorted((tmp_path / "crops").glob("*/*.png"))]

@@ -124,9 +124,16 @@ def test_wrong_labels_get_a_low_confidence(recipe, tmp_path, seed):
         name: pl.lit(GRID[name][0]) for name in ("occlusion", "pose", "expression", "illumination")
     }
     table.with_columns(**same).write_parquet(tmp_path / "labels.parquet")
-    factors = {"clib_fiqa__factors": ["blur", *same], "clib_fiqa__scale": 30.0}
+    # The factors' losses added up, against a small weight of the quality: else the factors bend
+    # to the wrong labels as well, and 5 of 13 seeds fail. With these all of 22 pass.
+    factors = {
+        "clib_fiqa__factors": ["blur", *same],
+        "clib_fiqa__scale": 30.0,
+        "clib_fiqa__weight": 3.0,
+        "clib_fiqa__factor_sum": True,
+    }
     plan = recipe(
-        optim__epochs=40, optim__batch=40, clib_fiqa__stage1=40, optim__lr=1.5e-3, **factors
+        optim__epochs=50, optim__batch=40, clib_fiqa__stage1=50, optim__lr=1.5e-3, **factors
     )
     run(replace(plan, seed=seed), tmp_path / "a")
     found = pl.read_parquet(confidence_path(tmp_path / "a"))
