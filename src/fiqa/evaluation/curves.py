@@ -23,7 +23,7 @@ from fiqa.evaluation.setting import Setting
 from fiqa.functional import edc
 from fiqa.functional.bootstrap import Band, Difference, Interval, band_of, difference
 from fiqa.functional.curve import DiscardCurve
-from fiqa.functional.protocols import protocol_of, start_threshold, starting_fnmr
+from fiqa.functional.protocols import start_threshold
 from fiqa.functional.similarity import pair_similarity
 from fiqa.functional.streams import Largest, nonmated_blocks
 from fiqa.functional.verification import (
@@ -74,7 +74,7 @@ def recognizer_result(
     )
     stored = (
         _Stored.of(evidence, vectors, mated_similarity, setting)
-        if protocol_of(setting.protocol).discards == "all"
+        if setting.rule.discards == "all"
         else None
     )
     curves = _curves(
@@ -133,8 +133,8 @@ class _NonmatedStream:
 
     def __init__(self, evidence: Evidence, setting: Setting) -> None:
         self._how = setting
-        self._rule = protocol_of(setting.protocol)
-        self._start = starting_fnmr(self._rule, setting.start_fnmr)
+        self._rule = setting.rule
+        self._start = setting.start
         self._total = evidence.nonmated_total
         # Only so many of the largest decide the threshold; a protocol that starts at an FNMR
         # takes it from the mated pairs.
@@ -242,14 +242,14 @@ def _curves(
             curves.append(MethodCurve(name, role, curve, _areas(curve, None, setting)))
             continue
         worst = mated_similarity if value is None else edc.pair_quality(value[evidence.mated])
-        start = starting_fnmr(protocol_of(setting.protocol), setting.start_fnmr)
+        start = setting.start
         curve = edc.curve_at(
             mated_similarity,
             worst,
             threshold,
             fmr=None if start else setting.fmr,
             nonmated=evidence.nonmated_total,
-            protocol=setting.protocol,
+            protocol=setting.rule,
         )
         band = _band(curve, mated_similarity, worst, code, setting)
         gap = None if first is None or band is None else _difference(band, first, setting)
@@ -261,7 +261,7 @@ def _curves(
 
 
 def _re_estimated(stored: _Stored, value: Any, setting: Setting) -> DiscardCurve:
-    chosen: dict[str, Any] = {"fmr": setting.fmr, "protocol": setting.protocol}
+    chosen: dict[str, Any] = {"fmr": setting.fmr, "protocol": setting.rule}
     if value is not None:
         return edc.discard_curve(stored.similarity, stored.mated, value[stored.index], **chosen)
     # The errors go first; of all other pairs none is better than another, so that mated ones do not

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,11 +16,9 @@ from fiqa.data.names import Match
 from fiqa.data.pairs import join_pairs, mated_pairs, read_folds
 from fiqa.data.sound import sound
 from fiqa.errors import InputError
-from fiqa.types import Manifest, Pairs
+from fiqa.types import Manifest, Pairs, PathLike
 
 __all__ = ["ChosenPairs", "PairList", "chosen_pairs", "content_of", "listed_pairs", "people"]
-
-PathLike = str | os.PathLike[str]
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 from fiqa import checks
 from fiqa.errors import InputError
-from fiqa.functional.protocols import protocol_of, starting_fnmr
+from fiqa.functional.protocols import Protocol, protocol_of, starting_fnmr
 
 __all__ = ["Setting"]
 
@@ -37,9 +38,19 @@ class Setting:
     seed: int = 0
     fars: tuple[float, ...] = (1e-3, 1e-4)
 
+    @cached_property
+    def rule(self) -> Protocol:
+        """The protocol itself, looked up once."""
+        return protocol_of(self.protocol)
+
+    @cached_property
+    def start(self) -> float | None:
+        """The FNMR that the threshold starts from, None where it comes from an FMR."""
+        return starting_fnmr(self.rule, self.start_fnmr)
+
     def __post_init__(self) -> None:
-        rule = protocol_of(self.protocol)
-        starting_fnmr(rule, self.start_fnmr)
+        # Asked here, so that a wrong protocol or start is an error before any work.
+        _ = self.rule, self.start
         checks.in_range(self.fmr, "fmr", 0.0, 1.0, open_low=True, open_high=True)
         checks.in_range(self.level, "level", 0.0, 1.0, open_low=True, open_high=True)
         if not self.limits:

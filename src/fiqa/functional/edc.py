@@ -99,7 +99,7 @@ def discard_curve(
     quality: ArrayLike,
     *,
     fmr: float = 1e-3,
-    protocol: str = "iso",
+    protocol: str | Protocol = "iso",
     start_fnmr: float | None = None,
 ) -> DiscardCurve:
     """Returns the error-versus-discard curve of a quality over the given pairs.
@@ -114,7 +114,7 @@ def discard_curve(
         quality: (P,2) quality of each pair's two images, higher is better.
         fmr: the wanted false match rate in (0,1); not used by `schlett2023`, which needs no
             non-mated pairs.
-        protocol: a name in PROTOCOLS.
+        protocol: a name in PROTOCOLS, or a protocol.
         start_fnmr: `schlett2023` only: the wanted FNMR at discard 0, in (0,1), .05 when None.
 
     Raises:
@@ -160,7 +160,7 @@ def curve_at(
     *,
     fmr: float | None,
     nonmated: int,
-    protocol: str,
+    protocol: str | Protocol,
 ) -> DiscardCurve:
     """Returns the discard curve of mated pairs at a comparison threshold that was set elsewhere.
 
@@ -203,7 +203,7 @@ def comparison_threshold(
     mated: ArrayLike,
     *,
     fmr: float = 1e-3,
-    protocol: str = "iso",
+    protocol: str | Protocol = "iso",
     start_fnmr: float | None = None,
 ) -> float:
     """Returns the comparison threshold at discard 0 under a protocol; accepted is above it.
@@ -263,7 +263,7 @@ def oracle_curve(
     mated: ArrayLike,
     *,
     fmr: float = 1e-3,
-    protocol: str = "iso",
+    protocol: str | Protocol = "iso",
     start_fnmr: float | None = None,
 ) -> DiscardCurve:
     """Returns the curve of a quality that knows the outcome.
@@ -294,7 +294,7 @@ def random_curve(
     index: ArrayLike,
     *,
     fmr: float = 1e-3,
-    protocol: str = "iso",
+    protocol: str | Protocol = "iso",
     start_fnmr: float | None = None,
     seed: int = 0,
 ) -> DiscardCurve:

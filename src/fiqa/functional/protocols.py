@@ -103,11 +103,11 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
 """The named protocols. `iso` is the default everywhere."""
 
 
-def protocol_of(name: str) -> Protocol:
-    """Returns the protocol of that name.
+def protocol_of(name: str | Protocol) -> Protocol:
+    """Returns the protocol of that name; a protocol is returned as it is.
 
     Args:
-        name: one of PROTOCOLS.
+        name: one of PROTOCOLS, or a protocol.
 
     Raises:
         UnknownNameError: no such protocol; it names the closest one.
@@ -115,6 +115,8 @@ def protocol_of(name: str) -> Protocol:
     >>> protocol_of("clib").printed
     'start'
     """
+    if isinstance(name, Protocol):
+        return name
     return PROTOCOLS[checks.choice(name, "protocol", PROTOCOLS)]
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqa.errors import InputError
+from fiqa.progress import Told
 from fiqa.types import Faces, FloatArray, Manifest, MethodCard
 from fiqa.vocabulary import STATUSES
 
@@ -151,7 +152,7 @@ class Work(Protocol):
         ...
 
     @property
-    def progress(self) -> Callable[[str, int, int], None]:
+    def progress(self) -> Told:
         """What is told (stage, done, total)."""
         ...
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from fiqa.training.config import Recipe
     from fiqa.training.dataset import Examples
 
-__all__ = ["HeldScores", "ModelFile"]
+__all__ = ["HeldScores", "ModelFile", "agreement"]
 
 _PARITY = 1e-4
 _PARITY_SHARE = 1e-2
@@ -93,7 +93,7 @@ class ModelFile:
         full = self._onnx(self.recipe.data.size)
         torch_gives, onnx_gives = self._torch(), self._run(full, self.held)
         require_variation(torch_gives[:, 0])
-        parity, span = _agreed(torch_gives, onnx_gives), float(np.ptp(torch_gives[:, 0]))
+        parity, span = agreement(torch_gives, onnx_gives), float(np.ptp(torch_gives[:, 0]))
         report: dict[str, Any] = {
             "crops": len(torch_gives),
             "parity": parity,
@@ -223,10 +223,17 @@ class ModelFile:
         return np.concatenate(parts)
 
 
-def _agreed(torch_gives: FloatArray, onnx_gives: FloatArray) -> float:
-    """The largest difference between what torch (N,K) and ONNX (N,K) give, the quality first.
+def agreement(torch_gives: FloatArray, onnx_gives: FloatArray) -> float:
+    """Returns the largest difference between what torch and ONNX give.
 
-    Raises EvidenceError where it is too large.
+    Outputs may differ by 1e-4 of the largest (of 1 where all are smaller); the quality by a
+    hundredth of its standard deviation at most, for scores may lie close together or far from 1.
+
+    Args:
+        torch_gives, onnx_gives: (N,K) outputs, the quality first.
+
+    Raises:
+        EvidenceError: they differ by more.
     """
     difference = np.abs(torch_gives - onnx_gives).max(axis=0)
     allowed = np.full(len(difference), _PARITY * max(1.0, float(np.abs(torch_gives).max())))

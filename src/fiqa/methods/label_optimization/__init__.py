@@ -20,7 +20,7 @@ Made for millions of images: clusters are found once, the pairs of one repeat ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -34,6 +34,7 @@ from fiqa.functional.clustering import kmeans
 from fiqa.functional.identities import encode, groups
 from fiqa.functional.similarity import normalize
 from fiqa.methods.labeler import Labeler, needs_of, options_of
+from fiqa.progress import Told
 from fiqa.types import MethodCard
 
 __all__ = [
@@ -74,7 +75,6 @@ CARD = MethodCard(
 )
 
 RankScale = Literal["pairs", "unit"]
-Progress = Callable[[str, int, int], None]
 
 _SUM_CHUNK = 1 << 19
 _GRAM_ROWS = 2048
@@ -200,7 +200,7 @@ class LabelOptimizer:
         else:
             self.total, self.done = state["total"], int(state["done"])
 
-    def run(self, progress: Progress | None = None) -> NDArray[np.float64]:
+    def run(self, progress: Told | None = None) -> NDArray[np.float64]:
         """Returns the optimized labels after all steps; `progress(step, done, total)` is told."""
         self.cluster(progress)
         while self.done < self.repeats:
@@ -209,7 +209,7 @@ class LabelOptimizer:
                 progress("repeat", self.done, self.repeats)
         return self.labels()
 
-    def cluster(self, progress: Progress | None = None) -> None:
+    def cluster(self, progress: Told | None = None) -> None:
         """Finds the clusters of every identity [1, III-C "Selecting mated image pairs"]."""
         for position, (number, rows) in enumerate(self._groups):
             vectors = normalize(self.embeddings[rows], "embeddings")

@@ -15,7 +15,6 @@ from fiqa.evaluation.request import Request, plain
 from fiqa.evaluation.result import Evaluation, RecognizerResult
 from fiqa.evaluation.scales import scales_note
 from fiqa.evaluation.setting import Setting
-from fiqa.functional.protocols import protocol_of, starting_fnmr
 from fiqa.progress import Told, counted
 from fiqa.report.evaluation.folder import guard_report, summary_path, write_report
 from fiqa.report.evaluation.tables import evaluation_tables
@@ -92,13 +91,9 @@ def evaluate_evidence(evidence: Evidence, setting: Setting, *, told: Told) -> Ev
     ]
     settings = {
         "protocol": setting.protocol,
-        "description": protocol_of(setting.protocol).description,
-        "fmr": (
-            setting.fmr
-            if starting_fnmr(protocol_of(setting.protocol), setting.start_fnmr) is None
-            else None
-        ),
-        "start_fnmr": starting_fnmr(protocol_of(setting.protocol), setting.start_fnmr),
+        "description": setting.rule.description,
+        "fmr": setting.fmr if setting.start is None else None,
+        "start_fnmr": setting.start,
         "limits": list(setting.limits),
         "draws": setting.draws,
         "level": setting.level,
@@ -136,7 +131,7 @@ def _worse_than_random(results: Sequence[RecognizerResult], setting: Setting) ->
 
 
 def _notes(evidence: Evidence, setting: Setting) -> list[str]:
-    rule = protocol_of(setting.protocol)
+    rule = setting.rule
     notes = []
     if rule.discards == "all":
         notes.append(
