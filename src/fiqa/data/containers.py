@@ -21,7 +21,7 @@ from fiqa.data.store import open_regular
 from fiqa.errors import InputError, ReadError
 from fiqa.types import PathLike
 
-__all__ = ["KINDS", "VIDEO_SUFFIXES", "Container", "container_of", "find_videos", "is_video"]
+__all__ = ["KINDS", "VIDEO_SUFFIXES", "Container", "container_of", "count_videos", "find_videos", "is_video", "kind_of"]
 
 KINDS = ("mp4", "matroska", "avi", "mpeg-ts", "mpeg-ps")
 """Kinds of file that are read: MP4 and QuickTime, Matroska and WebM, AVI, MPEG transport streams
@@ -66,7 +66,7 @@ def is_video(path: str) -> bool:
         return True
     try:
         with open_regular(path) as file:
-            return _kind(file.read(_HEAD)) is not None
+            return kind_of(file.read(_HEAD)) is not None
     except OSError:
         return False
 
@@ -95,7 +95,7 @@ def find_videos(sources: PathLike | int | Sequence[PathLike | int]) -> list[str 
             continue
         path, few = os.fspath(source), len(found)
         if os.path.isdir(path):
-            found += [name for name, _ in walk(path) if os.path.isfile(name) and is_video(name)]
+            found += _below(path)
         elif path.lower().endswith(".txt") and os.path.isfile(path):
             lines = [line.rstrip("\r") for line in read_text(path).split("\n")]
             found += placed([line for line in lines if line.strip()], path)
@@ -107,6 +107,21 @@ def find_videos(sources: PathLike | int | Sequence[PathLike | int]) -> list[str 
                 hint=f"videos end in one of {', '.join(sorted(VIDEO_SUFFIXES))}, or in .ts",
             )
     return found
+
+
+def count_videos(paths: PathLike | Sequence[PathLike]) -> int:
+    """Returns how many videos `paths` hold: those below folders, and those that are named.
+
+    Args:
+        paths: files and folders; lists and tables are not opened.
+    """
+    listed = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    names = [os.fspath(path) for path in listed]
+    return sum(len(_below(name)) if os.path.isdir(name) else is_video(name) for name in names)
+
+
+def _below(folder: str) -> list[str]:
+    return [path for path, _ in walk(folder) if os.path.isfile(path) and is_video(path)]
 
 
 def container_of(file: BinaryIO, name: str) -> Container:
@@ -123,7 +138,7 @@ def container_of(file: BinaryIO, name: str) -> Container:
     head = file.read(_HEAD)
     if not head:
         raise ReadError(f"{name!r} has 0 bytes.", status="empty_file")
-    kind = _kind(head)
+    kind = kind_of(head)
     if kind is None:
         raise ReadError(
             f"{name!r} must be a video ({', '.join(KINDS)}), its first bytes are of none.",
@@ -139,8 +154,15 @@ def container_of(file: BinaryIO, name: str) -> Container:
     return Container(kind, size, kind == "mpeg-ts" and size % step != 0)
 
 
-def _kind(head: bytes) -> str | None:
-    """Returns which of KINDS begins so, None for everything else."""
+def kind_of(head: bytes) -> str | None:
+    """Returns which of KINDS begins so, None for everything else.
+
+    Args:
+        head: the file's first kilobyte, or more.
+
+    >>> kind_of(b"RIFF....AVI LIST"), kind_of(b"#EXTM3U")
+    ('avi', None)
+    """
     if head[4:8] in _BOXES:
         return None if head[8:12] in _PICTURES or boxes.brands(head) & {b"heic", b"avif"} else "mp4"
     if head.startswith(b"\x1aE\xdf\xa3"):
