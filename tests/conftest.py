@@ -73,15 +73,26 @@ def clustered(rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np
     return vectors.astype(np.float32), np.repeat([f"p{i}" for i in range(6)], 10)
 
 
-@pytest.fixture(scope="session")
-def hostile() -> ModuleType:
-    """tests/hostile.py: makers of files that nothing should choke on."""
-    spec = importlib.util.spec_from_file_location("hostile", ROOT / "tests" / "hostile.py")
+def _loaded(name: str) -> ModuleType:
+    """A module beside this file."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tests" / f"{name}.py")
     if spec is None or spec.loader is None:
-        raise FileNotFoundError(ROOT / "tests" / "hostile.py")
+        raise FileNotFoundError(ROOT / "tests" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def hostile() -> ModuleType:
+    """tests/hostile.py: makers of files that nothing should choke on."""
+    return _loaded("hostile")
+
+
+@pytest.fixture(scope="session")
+def films() -> ModuleType:
+    """tests/films.py: makers of small videos."""
+    return _loaded("films")
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ class FileCapture:
     def __init__(self, path: str, container: Container, max_pixels: int) -> None:
         import cv2
 
-        self._cv2 = cv2
+        self._cv2, self._begun = cv2, False
         self._video = _capture(path, cv2.CAP_FFMPEG)
         if not self._video.isOpened():
             raise ReadError(
@@ -87,7 +87,9 @@ class FileCapture:
         if not done or image is None:
             return None
         seconds = self._number(self._cv2.CAP_PROP_POS_MSEC) / 1000
-        return Raw(None, seconds, _rgb(image))
+        # OpenCV says 0 of a frame without a time, and of the first.
+        known, self._begun = seconds != 0 or not self._begun, True
+        return Raw(None, seconds if known else float("nan"), _rgb(image))
 
     def close(self) -> None:
         """Lets go of the file."""

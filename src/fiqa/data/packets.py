@@ -62,10 +62,12 @@ class PacketReader:
             self.close()
             raise ReadError(
                 f"{path!r} must hold a stream of video, it holds none that is known.",
-                status="unsupported_format",
+                status="truncated" if container.truncated else "unsupported_format",
             )
         stream = self._stream = streams[0]
         stream.thread_count, stream.thread_type = 1, "NONE"
+        # A frame with errors is shown, and said to have them.
+        stream.codec_context.flags |= int(av.codec.context.Flags.output_corrupt)
         stream.codec_context.options = {"max_pixels": str(max_pixels)}
         self.codec = str(stream.codec_context.name)
         self.frames = int(stream.frames) or None

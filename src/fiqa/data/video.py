@@ -48,20 +48,26 @@ EVENTS = {
     "damaged_packet": "No frame came of a piece of the file.",
     "damaged_frame": "A frame was decoded with errors.",
     "ended_early": "The frames end before the length that the file declares.",
-    "missing_frames": "Fewer frames came than are declared, or some are cut away on purpose.",
+    "missing_frames": "Fewer frames came than the file declares, and there are gaps between them.",
+    "fewer_frames": "Fewer frames came than the file declares: its ends may be cut away.",
     "truncated": "The file ends within a piece of it.",
     "out_of_order": "A frame came behind a later one, and was left out.",
+    "no_time": "The file has no time for a frame; it is counted on from the frame before.",
     "time_jump": "The time went back; it is counted on from the frame before.",
     "camera_lost": "The camera gives no more frames.",
     "limit": "Reading ended at a limit of length or frames.",
 }
 """Kinds of events, and what each means."""
-DAMAGE = frozenset(("damaged_packet", "damaged_frame", "ended_early", "truncated", "camera_lost"))
+DAMAGE = frozenset(
+    ("damaged_packet", "damaged_frame", "ended_early", "missing_frames", "truncated", "camera_lost")
+)
 """Kinds of events after which frames are damaged or missing."""
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+:")
 _CAMERA = re.compile(r"(?:camera:|/dev/video)([0-9]{1,3})")
 _EARLY = 0.5
 """Seconds by which the frames may end before the declared length: sound is often longer."""
+_GAP = 1.5
+"""Times the mean time between frames from which on one is missing."""
 
 Event = tuple[float, str, str]
 """(time in seconds, one of EVENTS, what exactly)."""
@@ -233,18 +239,17 @@ class Video:
             if raw is None:
                 self._end()
                 return None
-            time, wrong = self._clock.at(raw.seconds)
+            time, kind, detail = self._clock.at(raw.seconds)
             if time is not None:
                 break
-            self._event("out_of_order", wrong)
+            self._event(kind, detail)
         if time > self._limits.max_seconds or self._number >= self._limits.max_frames:
             most = f"{self._limits.max_seconds:g} s and {self._limits.max_frames} frames"
             self._event("limit", f"at most {most} are read")
             self._ended = True
             return None
-        self.events += [(time, kind, detail) for kind, detail in raw.events]
-        if wrong:
-            self.events.append((time, "time_jump", wrong))
+        told = (*raw.events, (kind, detail)) if kind else raw.events
+        self.events += [(time, kind, detail) for kind, detail in told]
         number, self._number = self._number, self._number + 1
         state = "damaged" if raw.damaged or raw.image is None else "ok"
         return VideoFrame(number, raw.pts, time, raw.image, state)
@@ -266,7 +271,9 @@ class Video:
                 "ended_early", f"the last frame is at {self._clock.last:.3f} s of {declared:.3f} s"
             )
         elif frames is not None:
-            self._event("missing_frames", f"{self._number} frames of {frames} declared")
+            gap = declared is not None and self._clock.longest > _GAP * declared / frames
+            kind = "missing_frames" if gap else "fewer_frames"
+            self._event(kind, f"{self._number} of {frames} frames")
 
     def _event(self, kind: str, detail: str) -> None:
         self.events.append((max(0.0, self._clock.last), kind, detail))
