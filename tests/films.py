@@ -98,6 +98,21 @@ def on_its_side(path: Path, turns: int) -> Path:
     return path
 
 
+def header_first(path: Path) -> Path:
+    """Moves the table of an MP4 in front of its frames, so that a part of the file can be read."""
+    data = path.read_bytes()
+    start, end = _find(data, b"moov")[-1]
+    place, _ = _find(data, b"mdat")[-1]
+    table = bytearray(data[start:end])
+    spots, _ = _find(bytes(table[8:]), b"trak", b"mdia", b"minf", b"stbl", b"stco")[-1]
+    spots += 8 + 12
+    for i in range(struct.unpack_from(">I", table, spots)[0]):
+        at = spots + 4 + 4 * i
+        struct.pack_into(">I", table, at, struct.unpack_from(">I", table, at)[0] + len(table))
+    path.write_bytes(data[:place] + table + data[place:start] + data[end:])
+    return path
+
+
 def packets(path: Path) -> list[tuple[int, int]]:
     """(place, size) of each coded frame of an MP4 with one stream."""
     data = path.read_bytes()

@@ -144,6 +144,16 @@ def test_an_mp4_that_is_cut_off_has_no_frames(films, tmp_path, backend):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+def test_an_mp4_with_its_table_in_front_gives_frames_up_to_the_cut(films, tmp_path, backend):
+    path = films.header_first(films.write(tmp_path / "a.mp4", films.pictures(60)))
+    assert len(read(path, backend)[1]) == 60
+    video, frames = read(films.cut(path, 0.6), backend)
+    assert 10 < sum(frame.state == "ok" for frame in frames) < 50
+    assert {"truncated", "ended_early"} <= kinds(video)
+    assert video.damaged
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(
     ("name", "code", "event"),
     [
