@@ -22,6 +22,8 @@ __all__ = ["PacketReader"]
 
 _HIDDEN = ("vp8", "vp9", "av1", "libdav1d", "libvpx", "libvpx-vp9")
 """Codecs with packets that are never shown: one without a frame is no damage."""
+_OUTPUT_CORRUPT = 1 << 3
+"""AV_CODEC_FLAG_OUTPUT_CORRUPT of FFmpeg."""
 _MOST_WAITING = 256
 """Packets that wait for their frame: decoders reorder at most 16."""
 
@@ -67,7 +69,7 @@ class PacketReader:
         stream = self._stream = streams[0]
         stream.thread_count, stream.thread_type = 1, "NONE"
         # A frame with errors is shown, and said to have them.
-        stream.codec_context.flags |= int(av.codec.context.Flags.output_corrupt)
+        stream.codec_context.flags |= _OUTPUT_CORRUPT
         stream.codec_context.options = {"max_pixels": str(max_pixels)}
         self.codec = str(stream.codec_context.name)
         self.frames = int(stream.frames) or None
