@@ -127,12 +127,13 @@ def not_faces(rng: np.random.Generator) -> dict[str, NDArray[np.uint8]]:
 
 
 @pytest.fixture
-def photo_folder(tmp_path: Path) -> Path:
+def photo_folder(tmp_path: Path, films: ModuleType) -> Path:
     """A working folder as the pages assume it: `photos/astronaut.png`, a real portrait
-    (scikit-image's, public domain)."""
+    (scikit-image's, public domain), and `drive.mp4`, a drawn film."""
     from PIL import Image
     from skimage.data import astronaut
 
+    films.write(tmp_path / "drive.mp4", films.pictures(12))
     (tmp_path / "photos").mkdir()
     Image.fromarray(astronaut()).save(tmp_path / "photos" / "astronaut.png")
     return tmp_path
