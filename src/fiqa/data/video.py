@@ -304,6 +304,8 @@ def open_video(
     """
     checks.choice(backend, "backend", BACKENDS)
     limits = limits or VideoLimits()
+    if isinstance(source, int):
+        checks.in_range(source, "the number of a camera", 0, 999)
     path = f"camera:{source}" if isinstance(source, int) else os.fspath(source)
     camera = _CAMERA.fullmatch(path)
     if camera is not None:

@@ -415,5 +415,7 @@ def test_a_camera_that_is_not_there_or_by_another_backend(clock):
     assert caught.value.status == "not_found"
     with pytest.raises(InputError, match="read by OpenCV"):
         open_video(7, backend="pyav")
+    with pytest.raises(InputError, match="number of a camera"):
+        open_video(-1)
     with pytest.raises(InputError, match="backend"):
         open_video(7, backend="gstreamer")

@@ -104,3 +104,22 @@ def test_another_shape_or_type_is_refused(image):
 def test_small_pictures_and_one_pixel():
     assert light_of(np.full((1, 1, 3), 9, np.uint8)) == Light(9, 9, 0)
     assert set(STATES) >= {"ok", "covered"}
+
+
+def test_a_stream_that_is_covered_stays_covered_until_it_is_free(cabin, rng):
+    lights = Lights(most=20)
+    tape = noisy(np.full_like(cabin, 12), rng)
+    film = [cabin] * 5 + [tape] * 50 + [cabin] * 2
+    told = [lights.state_of(frame(image), 0) for image in film]
+    assert told == ["no_face"] * 5 + ["covered"] * 50 + ["no_face"] * 2
+    assert lights.state_of(frame(None), 0) == "damaged"
+    assert lights.state_of(frame(cabin, "damaged"), 1) == "damaged"
+
+
+def test_a_slow_dusk_is_dark_and_not_covered(cabin, rng):
+    lights = Lights(most=20)
+    gains = np.linspace(1, 0.01, 400)
+    told = [lights.state_of(frame(noisy(cabin * gain, rng, 1)), 0) for gain in gains]
+    assert told[0] == "no_face"
+    assert told[-1] == "too_dark"
+    assert "covered" not in told
