@@ -155,6 +155,7 @@ NOT_FOREIGN = {
 }
 READERS = {
     "data/columns.py": "quality .csv",
+    "data/containers.py": "video .mp4 by opencv",
     "data/embeddings.py": "embeddings .npz",
     "data/images.py": "image JPEG",
     "data/manifest.py": "manifest .csv",
@@ -164,6 +165,7 @@ READERS = {
     "data/scan.py": "image PNG",
     "data/rows.py": "quality .jsonl",
     "data/tables.py": "quality .jsonl",
+    "data/video.py": "video .avi by opencv",
     "data/formats/fiftyone.py": "fiftyone",
     "data/formats/ijbc.py": "template media",
     "data/formats/imagefolder.py": "imagefolder jsonl",

@@ -114,8 +114,9 @@ def test_jpeg_xl_and_strange_boxes() -> None:
     with pytest.raises(ReadError, match="JPEG XL"):
         decode_image(b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(30))
     video = struct.pack(">I", 16) + b"ftypisom" + bytes(40)
-    with pytest.raises(ReadError, match="known format"):
+    with pytest.raises(ReadError, match="This is a video, not an image") as caught:
         decode_image(video)
+    assert caught.value.status == "unsupported_format"
     loop = (
         struct.pack(">I4s", 16, b"ftyp")
         + b"avif"
