@@ -149,7 +149,9 @@ class Findings:
         images = len(self.faces)
         if not self.findings:
             return f"Nothing wrong was found in {images:,} image{'s' * (images != 1)}."
-        kinds = ", ".join(f"{count:,} {issue}" for issue, count in self.counts.items())
+        kinds = ", ".join(
+            f"{count:,} {issue.replace('_', ' ')}" for issue, count in self.counts.items()
+        )
         wrong = len(self.paths)
         verb = "has" if wrong == 1 else "have"
         return f"{wrong:,} of {images:,} images {verb} something wrong: {kinds}."

@@ -33,6 +33,8 @@ __all__ = ["Cleaning", "Vectors"]
 
 Vectors = Embeddings | PathLike | Frame | None
 _PEOPLE = ("wrong_person", "two_names")
+_UNCLEAR = ("no_face", "too_small", "blurred", "dark")
+"""Issues with which an image is not asked who is on it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,9 +83,9 @@ class Cleaning:
         split, origin = splits_of(self.manifest)
         aligned = self.scoring.how.aligned
         found = list(single_findings(items, seen, aligned=aligned, limits=self.limits))
-        no_face = {finding.id for finding in found if finding.issue == "no_face"}
+        unclear = {finding.id for finding in found if finding.issue in _UNCLEAR}
         found += pair_findings(self.manifest, seen, vectors, split, self.limits)
-        asked = self._asked(vectors, no_face)
+        asked = self._asked(vectors, unclear)
         if len(asked) and vectors is not None:
             found += people_findings(self.manifest.take(asked), vectors[asked], self.limits)
         found += leaking_people(self.manifest, split)
@@ -111,12 +113,12 @@ class Cleaning:
         table[place[here]] = read.vector[here]
         return table
 
-    def _asked(self, vectors: NDArray[np.float32] | None, no_face: set[str]) -> NDArray[np.int64]:
-        """The images whose person can be asked for; the vector of what is no face says nothing."""
+    def _asked(self, vectors: NDArray[np.float32] | None, unclear: set[str]) -> NDArray[np.int64]:
+        """The images whose person can be asked for: the vector of an unclear face says little."""
         if vectors is None:
             return np.empty(0, np.int64)
-        faces = np.array([name not in no_face for name in self.manifest.id.tolist()], bool)
-        return np.flatnonzero(vectors.any(axis=1) & (self.manifest.identity != "") & faces)
+        clear = np.array([name not in unclear for name in self.manifest.id.tolist()], bool)
+        return np.flatnonzero(vectors.any(axis=1) & (self.manifest.identity != "") & clear)
 
     def _looked(
         self,
@@ -163,6 +165,10 @@ class Cleaning:
             without = int(np.count_nonzero(~vectors.any(axis=1)))
             if without:
                 notes.append(f"{without:,} of {len(vectors):,} images have no vector.")
+            notes.append(
+                "Who is who was asked of clear pictures alone: the vector of a blurred, dark or tiny"
+                " face says little."
+            )
         if origin:
             notes.append(f"Splits are from {origin}.")
         if self.manifest.identity_from:

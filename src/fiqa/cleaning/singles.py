@@ -4,6 +4,7 @@ covered, a border."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from fiqa.cleaning.findings import Finding
 from fiqa.cleaning.limits import CleanLimits, grave
@@ -82,6 +83,8 @@ def _of_face(shown: Seen, aligned: bool, limits: CleanLimits) -> Iterator[Wrong]
     if eyes < limits.eyes:
         words = f"{eyes:.0f} pixels between the eyes"
         yield "too_small", grave(eyes, limits.eyes, 0.0), eyes, limits.eyes, words
+        # a face of few pixels is blurred by being brought to the size of a crop
+        limits = replace(limits, blurred=0.0, covered=0.0)
     factors = row["factors"] or {}
     asked = (
         ("blurred", "blur", limits.blurred, None),
@@ -94,6 +97,8 @@ def _of_face(shown: Seen, aligned: bool, limits: CleanLimits) -> Iterator[Wrong]
             continue
         words = f"{factor} {value:.2f} of 1" + _named(factor, reasons)
         yield issue, grave(value, limit, 0.0), value, limit, words
+        # what covers a face cannot be told on one that is blurred or dark
+        return
 
 
 def _named(factor: str, reasons: Sequence[str]) -> str:

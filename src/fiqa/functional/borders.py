@@ -12,7 +12,7 @@ __all__ = ["Border", "border"]
 Border = tuple[int, int, int, int]
 """Pixels of constant color at the top, bottom, left and right."""
 
-_SPREAD = 3.0
+_SPREAD = 5.0
 """Levels of standard deviation that a line of one color may have: what JPEG leaves on it."""
 _SAME = 6.0
 """Levels between the mean of a line and that of the outermost one."""

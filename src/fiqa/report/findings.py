@@ -32,11 +32,15 @@ h2{margin:44px 0 4px;scroll-margin-top:12px}
 .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,372px),1fr));gap:16px}
 .card{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:14px}
 .two{display:grid;grid-template-columns:1fr 1fr;gap:12px}
-.two figure{margin:0;min-width:0}
-.two img,.gone{display:grid;place-items:center;width:100%;aspect-ratio:1;object-fit:contain;
+.one{display:grid;grid-template-columns:112px minmax(0,1fr);gap:0 14px}
+.one figcaption{margin-top:0}
+.one.bare{grid-template-columns:1fr}
+.card figure{margin:0;min-width:0}
+.card img,.gone{display:grid;place-items:center;width:100%;aspect-ratio:1;object-fit:contain;
 border-radius:8px;background:var(--track);color:var(--soft);font-size:13px;text-align:center}
-.two figcaption{margin-top:6px;font-size:12.5px;line-height:1.4;overflow-wrap:anywhere}
-.card p{margin:12px 0 0;font-size:14px;line-height:1.45;overflow-wrap:anywhere}
+figcaption.of{margin-top:6px;font-size:12.5px;line-height:1.4;overflow-wrap:anywhere}
+.card p{margin:10px 0 0;font-size:14px;line-height:1.45;overflow-wrap:anywhere}
+.name{font-size:12.5px;line-height:1.4;color:var(--soft);overflow-wrap:anywhere}
 .grave{font-weight:650;color:var(--cost);font-variant-numeric:tabular-nums;margin-right:8px}
 .notes{margin-top:44px;font-size:14.5px;color:var(--soft)}
 .notes h2{color:var(--ink);margin-top:0}
@@ -106,29 +110,34 @@ def _section(issue: str, rows: Sequence[Row], picture: Picture) -> str:
 
 
 def _card(row: Row, picture: Picture) -> str:
-    pictures = _figure(row["path"], row["id"], picture, "found")
-    if row["other"]:
-        pictures += _figure(row["other"], row["other_id"], picture, "compared with")
     score = f'<span class="grave" title="0.5 at the limit, 1 the gravest">{row["score"]:.2f}</span>'
-    return (
-        f'<article class="card"><div class="two">{pictures}</div>'
-        f"<p>{score}{escape(row['evidence'])}</p></article>"
-    )
+    words = f"<p>{score}{escape(row['evidence'])}</p>"
+    if row["other"]:
+        found = _figure(row["path"], row["id"], picture, "found")
+        other = _figure(row["other"], row["other_id"], picture, "compared with")
+        return f'<article class="card"><div class="two">{found}{other}</div>{words}</article>'
+    name = f'<div class="name" title="{escape(row["path"])}">{escape(row["id"])}</div>'
+    if row["issue"] == "unreadable":
+        return f'<article class="card one bare"><div>{name}{words}</div></article>'
+    shown = _shown(row["path"], row["id"], picture, "found")
+    return f'<article class="card one">{shown}<div>{name}{words}</div></article>'
 
 
 def _figure(path: str, name: str, picture: Picture, role: str) -> str:
-    pixels = picture(path)
-    shown = (
-        '<div class="gone">cannot be shown</div>'
-        if pixels is None
-        else (
-            f'<img src="{image_uri(pixels)}" loading="lazy" decoding="async"'
-            f' alt="{escape(f"{role}: {name}")}">'
-        )
-    )
     return (
-        f'<figure>{shown}<figcaption title="{escape(path)}"><span class="soft">{role}</span><br>'
+        f"<figure>{_shown(path, name, picture, role)}"
+        f'<figcaption class="of" title="{escape(path)}"><span class="soft">{role}</span><br>'
         f"{escape(name)}</figcaption></figure>"
+    )
+
+
+def _shown(path: str, name: str, picture: Picture, role: str) -> str:
+    pixels = picture(path)
+    if pixels is None:
+        return '<div class="gone">cannot be shown</div>'
+    return (
+        f'<img src="{image_uri(pixels)}" loading="lazy" decoding="async"'
+        f' alt="{escape(f"{role}: {name}")}">'
     )
 
 
