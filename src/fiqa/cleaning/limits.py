@@ -43,8 +43,8 @@ class CleanLimits:
     copy_cosine: float = 0.9
     copy_bits_with_cosine: int = 72
     wrong_person: float = 0.98
-    two_names: float = 0.7
-    two_names_of_one: float = 0.9
+    two_names: float = 0.75
+    two_names_of_one: float = 0.95
     second_face: float = 0.3
     eyes: float = 14.0
     blurred: float = 0.3

@@ -166,8 +166,8 @@ class Cleaning:
             if without:
                 notes.append(f"{without:,} of {len(vectors):,} images have no vector.")
             notes.append(
-                "Who is who was asked of clear pictures alone: the vector of a blurred, dark or tiny"
-                " face says little."
+                "Who is who was asked of clear pictures alone: the vector of a blurred, dark or"
+                " tiny face says little."
             )
         if origin:
             notes.append(f"Splits are from {origin}.")

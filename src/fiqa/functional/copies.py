@@ -121,13 +121,13 @@ def first_copies(
     kept: list[int] = []
     for piece in batches(n, _ROWS):
         rows = np.arange(piece.start, piece.stop)
-        earlier = np.array(kept, np.int64)
+        earlier, nearest = np.array(kept, np.int64), np.full(len(rows), _NONE, np.float32)
         if len(earlier):
             near = _nearness(table, unit, rows, earlier, rule)
             best = near.argmax(axis=1)
-            found = near[np.arange(len(rows)), best] > _NONE
-            of[rows[found]] = earlier[best[found]]
-        kept += _inside(_nearness(table, unit, rows, rows, rule), rows, of)
+            nearest = near[np.arange(len(rows)), best]
+            of[rows] = np.where(nearest > _NONE, earlier[best], -1)
+        kept += _inside(_nearness(table, unit, rows, rows, rule), nearest, rows, of)
     return _described(table, unit, of)
 
 
@@ -149,16 +149,21 @@ def _nearness(
     return np.asarray(np.where(copies, agree, _NONE), np.float32)
 
 
-def _inside(near: NDArray[np.float32], rows: NDArray[np.int64], of: NDArray[np.int64]) -> list[int]:
-    """Decides the rows of one block that no earlier block has decided; returns those kept."""
+def _inside(
+    near: NDArray[np.float32],
+    nearest: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    of: NDArray[np.int64],
+) -> list[int]:
+    """Decides the rows of one block in order, each against those kept before it in the block;
+    `nearest` is how near the earlier blocks came. Returns those kept."""
     here = np.zeros(len(rows), bool)
-    for k in np.flatnonzero(of[rows] < 0):
+    for k in range(len(rows)):
         line = np.where(here[:k], near[k, :k], _NONE)
         best = int(line.argmax()) if k else 0
-        if k and line[best] > _NONE:
+        if k and line[best] > nearest[k]:
             of[rows[k]] = rows[best]
-        else:
-            here[k] = True
+        here[k] = of[rows[k]] < 0
     return rows[here].tolist()
 
 
