@@ -148,7 +148,7 @@ REMEDIES = MappingProxyType(
             " again."
         ),
         "exact_duplicate": "Remove it; the other copy stays.",
-        "near_duplicate": "Remove it unless both are wanted; the other one scores better.",
+        "near_duplicate": "Remove it unless both are wanted; the other one stays.",
         "several_people": "Crop to the person who is meant, or remove it.",
         "too_small": "Take the picture from its source in a higher resolution, or remove it.",
         "blurred": "Remove it from enrollment and training, or keep it on purpose.",

@@ -81,8 +81,9 @@ def _wrong_people(
         other = int(middle[near.nearest[row]])
         name, nearest = str(manifest.identity[row]), str(manifest.identity[other])
         words = (
-            f"classifiability {ratio[row]:.2f}, usual here {usual:.2f}; nearest other name"
-            f" {nearest!r} (cosine {near.cosine[row]:.2f}, to its own {name!r} {own[row]:.2f})"
+            f"cosine to the others of {name!r} {own[row]:.2f}, to {nearest!r}"
+            f" {near.cosine[row]:.2f}; classifiability {ratio[row]:.2f}, usual here"
+            f" {usual:.2f}, a stranger reaches {limit:.2f}"
         )
         # The picture beside it is one of its own name, so that a person can compare.
         beside = int(middle[code[row]])

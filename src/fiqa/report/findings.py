@@ -102,8 +102,9 @@ def _section(issue: str, rows: Sequence[Row], picture: Picture) -> str:
     cards = "".join(_card(row, picture) for row in rows[:MOST])
     more = len(rows) - MOST
     rest = f"<p>{more:,} more are in findings.csv.</p>" if more > 0 else ""
+    title = f"{_words(issue).capitalize()}: {len(rows):,}"
     return (
-        f'<section aria-labelledby="{issue}"><h2 id="{issue}">{_words(issue)}: {len(rows):,}</h2>'
+        f'<section aria-labelledby="{issue}"><h2 id="{issue}">{title}</h2>'
         f'<p class="do">{escape(ISSUES[issue])} {escape(REMEDIES[issue])}</p>'
         f'<div class="cards">{cards}</div>{rest}</section>'
     )
