@@ -17,6 +17,8 @@ from fiqa.vocabulary import ISSUES, REMEDIES
 if TYPE_CHECKING:
     import polars as pl
 
+    from fiqa.cleaning.quarantine import Moved
+
 __all__ = ["COLUMNS", "Finding", "Findings", "finding_of"]
 
 _SHOWN = 5
@@ -81,6 +83,7 @@ class Findings:
         skipped: issue -> why it was not looked for.
         notes: what else a reader must know, in sentences.
         current: True where they were there already and nothing was done.
+        moved: what was put aside, None where nothing was.
     """
 
     findings: Sequence[Finding]
@@ -89,6 +92,7 @@ class Findings:
     skipped: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[str] = ()
     current: bool = False
+    moved: Moved | None = None
 
     def __post_init__(self) -> None:
         rank = {issue: place for place, issue in enumerate(ISSUES)}
@@ -166,7 +170,7 @@ class Findings:
                 text.append(f"  ... and {count - _SHOWN:,} more")
         text += [""] if self.skipped or self.notes else []
         text += [f"not looked for: {issue}: {why}" for issue, why in self.skipped.items()]
-        return [*text, *self.notes]
+        return [*text, *self.notes, *([] if self.moved is None else ["", *self.moved.lines()])]
 
 
 def _line(finding: Finding) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -60,7 +61,8 @@ def pair_findings(
     """Yields the copies: of each group of copies one image stays, and every other is a finding.
 
     The one that stays lies outside of the split "train" where one does, so that test sets stay
-    whole; then it is the one that scores best; then the first.
+    whole; then it is the one that scores best; then the first. A file that is listed twice, or by
+    a link, is no copy of itself.
 
     Args:
         manifest: N images.
@@ -72,8 +74,12 @@ def pair_findings(
     good = np.array([bool(shown.width) for shown in seen], bool)
     order = _preferred(np.flatnonzero(good), seen, split)
     first: dict[str, int] = {}
-    different = []
+    different, files = [], set()
     for row in order.tolist():
+        file = _file(str(manifest.path[row]))
+        if file in files:  # one file by two names is no copy: with it the only one would go
+            continue
+        files.add(file)
         sha = str(seen[row].rows[0]["sha256"] or "")
         kept = first.setdefault(sha, row) if sha else row
         if kept == row:
@@ -98,6 +104,15 @@ def pair_findings(
         told = (float(bits), words)
         score = grave(bits, worst, 0.0)
         yield from _found(manifest, split, row, kept, "near_duplicate", score, told, worst)
+
+
+def _file(path: str) -> tuple[int, int] | str:
+    """What tells a file from others, whatever it is called."""
+    try:
+        state = os.stat(path)
+    except OSError:
+        return path
+    return state.st_dev, state.st_ino
 
 
 def _preferred(

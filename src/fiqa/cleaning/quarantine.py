@@ -24,6 +24,7 @@ from fiqa.data.store import open_regular, sha256_file
 from fiqa.data.tables import decode_text, encode_text
 from fiqa.errors import InputError, ReadError, WriteError
 from fiqa.types import PathLike
+from fiqa.vocabulary import ISSUES
 
 __all__ = ["KEPT", "Moved", "check_quarantine", "quarantine", "undo"]
 
@@ -49,7 +50,7 @@ class Moved:
 
     def lines(self) -> list[str]:
         """Returns the outcome as lines of text."""
-        text = [f"{len(self.done):,} files, journal {self.journal}"]
+        text = [f"{len(self.done):,} files; the journal is {self.journal}"]
         return text + [f"left: {path!r}: {why}" for path, why in self.left]
 
 
@@ -100,7 +101,9 @@ def check_quarantine(to: PathLike, paths: Sequence[str], roots: Sequence[str]) -
             )
 
 
-def quarantine(findings: Sequence[Finding], to: PathLike, *, how: How = "copy") -> Moved:
+def quarantine(
+    findings: Sequence[Finding], to: PathLike, *, how: How = "copy", only: Sequence[str] = ()
+) -> Moved:
     """Puts the images of findings aside, `to/ISSUE/PERSON/NAME`, each once, by its gravest issue.
 
     Findings of KEPT are passed over: they are of people, and no image of theirs is wrong. A name
@@ -110,18 +113,22 @@ def quarantine(findings: Sequence[Finding], to: PathLike, *, how: How = "copy") 
         findings: as fiqa.clean returns them, the gravest first.
         to: the quarantine; it is made where it is not there.
         how: "copy" leaves the originals, "move" takes them away.
+        only: the issues for which images are put aside; none for all.
 
     Returns:
         What was done; the journal is `to/journal-N.jsonl`, a new one each time.
 
     Raises:
-        UnknownNameError: another `how`.
+        UnknownNameError: another `how`, or no such issue in `only`.
         WriteError: the disk refused. What was done before is in the journal.
     """
     checks.choice(how, "apply", ("copy", "move"))
+    for issue in only:
+        checks.choice(issue, "issue", ISSUES)
+    wanted = set(only or ISSUES) - set(KEPT)
     chosen: dict[str, str] = {}
     for finding in findings:
-        if finding.issue not in KEPT:
+        if finding.issue in wanted:
             chosen.setdefault(finding.path, finding.issue)
     done: list[tuple[str, str]] = []
     left: list[tuple[str, str]] = []

@@ -43,6 +43,10 @@ Quarantine = Annotated[
     str | None,
     typer.Option("--to", metavar="DIR", help="The quarantine; its journal says what went where."),
 ]
+Only = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="ISSUE", help="Apply to this kind alone; again for more."),
+]
 Undo = Annotated[
     str | None,
     typer.Option("--undo", metavar="JOURNAL", help="Bring what was moved back to where it was."),
@@ -65,6 +69,7 @@ def command(
     settings: LimitsByName = None,
     apply: Apply = None,
     to: Quarantine = None,
+    only: Only = None,
     undo: Undo = None,
     out: Folder = None,
     max_pixels: options.MaxPixels = None,
@@ -112,6 +117,7 @@ def command(
         settings=assignments(settings or ()),
         apply=apply,
         to=to,
+        only=only or (),
         limits=options.limits(max_pixels, max_bytes),
         workers=workers,
         out=out,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
+from fiqa import checks
 from fiqa.cleaning.findings import Findings
 from fiqa.cleaning.folder import guard_findings, read_findings, write_findings
 from fiqa.cleaning.limits import CleanLimits
@@ -17,6 +19,7 @@ from fiqa.errors import InputError
 from fiqa.progress import Progress, teller
 from fiqa.scoring.run import Paths, plan
 from fiqa.types import PathLike
+from fiqa.vocabulary import ISSUES
 
 __all__ = ["clean"]
 
@@ -32,6 +35,7 @@ def clean(
     settings: Mapping[str, Any] | None = None,
     apply: Literal["copy", "move"] | None = None,
     to: PathLike | None = None,
+    only: Sequence[str] = (),
     limits: Limits | None = None,
     workers: int | None = None,
     out: PathLike | None = None,
@@ -57,6 +61,7 @@ def clean(
         apply: "copy" or "move" what was found to the folder `to`; nothing is deleted, nothing is
             written over, and a journal there says what went where.
         to: the quarantine.
+        only: the issues for which images are put aside; none for all of them.
         limits: what an image may cost.
         workers: processes, at least 1; None is one per core. The result is the same.
         out: write a folder there: findings.csv and .parquet, index.html, fiftyone.csv,
@@ -67,7 +72,7 @@ def clean(
     Raises:
         InputError: no image, embeddings of other images, a limit out of range, `apply` without
             `to`, a quarantine among the images, an output that would be written over an input.
-        UnknownNameError: no such detector, match, limit or `apply`.
+        UnknownNameError: no such detector, match, limit, issue or `apply`.
         DetectorError, WeightsError, MissingExtraError: what is asked for cannot be used here.
         ReadError: a list file, manifest or file of embeddings cannot be read.
         WriteError: the disk refused.
@@ -77,6 +82,10 @@ def clean(
             f"apply and to must be given together, got apply={apply!r} and to={to!r}.",
             hint='apply="copy", to="quarantine/"',
         )
+    for issue in only:
+        checks.choice(issue, "issue", ISSUES)
+    if apply is not None:
+        checks.choice(apply, "apply", ("copy", "move"))
     scoring = plan(
         faces, aligned=aligned, detector=detector, faces="largest" if aligned else "all",
         explain=True, weights=weights, limits=limits, workers=workers,
@@ -94,7 +103,8 @@ def clean(
         if out is not None and record is not None:
             write_findings(findings, out, record, limits=limits)
     if apply is not None and to is not None:
-        quarantine(findings.findings, to, how=apply)
+        moved = quarantine(findings.findings, to, how=apply, only=only)
+        findings = replace(findings, moved=moved)
     return findings
 
 

@@ -323,6 +323,29 @@ def test_the_tables_for_other_tools(people, tmp_path):
     assert "is_wrong_person_issue" not in judged.columns, "what was not looked for is not clear"
 
 
+def test_a_file_listed_twice_or_by_a_link_is_no_copy_of_itself(people, tmp_path):
+    file = people / "p0/0.png"
+    (people / "p0/link.png").symlink_to(file)
+    os.link(file, people / "p0/hard.png")
+    findings = look([people, file], apply="move", to=tmp_path / "aside", only=["exact_duplicate"])
+    assert findings.of("exact_duplicate") == []
+    assert findings.of("near_duplicate") == []
+    assert findings.moved.done == []
+    assert file.is_file()
+
+
+def test_only_some_kinds_go_aside(people, tmp_path):
+    shutil.copy(people / "p0/0.png", people / "p0/copy.png")
+    (people / "p0/empty.png").touch()
+    findings = look(people, apply="copy", to=tmp_path / "aside", only=["unreadable"])
+    assert [os.path.basename(path) for path, _ in findings.moved.done] == ["empty.png"]
+    assert f"the journal is {tmp_path / 'aside/journal-1.jsonl'}" in findings.lines()[-1]
+    with pytest.raises(UnknownNameError, match="issue"):
+        look(people, only=["ugly"])
+    with pytest.raises(UnknownNameError, match="apply"):
+        look(people, apply="delete", to=tmp_path / "aside")
+
+
 def test_findings_without_any_have_a_table_and_a_sentence(people):
     none = Findings([], fiqa.scan(people))
     assert none.verdict() == "Nothing wrong was found in 12 images."
