@@ -19,7 +19,7 @@ from fiqa.cleaning.pairs import splits_of
 from fiqa.cleaning.people import leaking_people, people_findings, stranger_limit
 from fiqa.cli import build
 from fiqa.data.embeddings import write_embeddings
-from fiqa.data.images import read_image, write_image
+from fiqa.data.images import Limits, read_image, write_image
 from fiqa.diagnosis.drawn_faces import drawn_faces
 from fiqa.errors import InputError, UnknownNameError
 from fiqa.faces.degrade import degrade
@@ -218,6 +218,31 @@ def test_embeddings_of_other_images_are_refused(people):
     other = Embeddings(np.array(["x"]), np.ones((1, 1), np.float32))
     with pytest.raises(InputError, match="embeddings must have vectors of these images"):
         look(people, other)
+
+
+def test_match_finds_embeddings_under_the_names_of_files(people):
+    own = vectors_of(people, {"p0": 0, "p1": 1, "p2": 2, "p3": 3})
+    renamed = Embeddings(np.array([f"other/{k}.png" for k in range(12)]), own.vector)
+    with pytest.raises(InputError, match="none fits"):
+        look(people, renamed)
+    files = [f"crops/{name.replace('/', '-')}.png" for name in own.id.tolist()]
+    for path, name in zip(sorted(people.rglob("*.png")), files, strict=True):
+        path.rename(path.with_name(os.path.basename(name)))
+    findings = look(people, Embeddings(np.array(files), own.vector), match="stem")
+    assert not [note for note in findings.notes if "have no vector" in note]
+
+
+def test_what_an_image_may_cost_and_how_far_the_work_is(people):
+    told = []
+    few = Limits(max_bytes=100)
+    findings = look(people, limits=few, progress=lambda *at: told.append(at))
+    assert len(findings.of("unreadable")) == 12
+    assert told == [("look", done, 12) for done in range(1, 13)]
+
+
+def test_several_processes_find_the_same(people):
+    alone = look(people)
+    assert list(fiqa.clean(people, aligned=True, workers=2)) == list(alone)
 
 
 def test_splits_and_leaks(people):
