@@ -110,13 +110,10 @@ def _two_names(
     limits: CleanLimits,
 ) -> Iterator[Finding]:
     count = np.bincount(code, minlength=classes)
-    least = max(min(limits.two_names, limits.two_names_of_one), 1e-6)
+    least, single = (max(v, 1e-6) for v in (limits.two_names, limits.two_names_of_one))
     middle = None
-    for pair in same_people(vectors, code, classes, least=least):
-        one = min(count[pair.first], count[pair.second]) < 2
-        limit = limits.two_names_of_one if one else limits.two_names
-        if pair.likeness < limit:
-            continue
+    for pair in same_people(vectors, code, classes, least=least, least_of_one=single):
+        limit = single if min(count[pair.first], count[pair.second]) < 2 else least
         middle = _closest(vectors, code, classes) if middle is None else middle
         # The finding is at the name with fewer images: it is the likelier one to be a slip.
         small, large = sorted((pair.first, pair.second), key=lambda c: (count[c], -c))

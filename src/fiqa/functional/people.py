@@ -88,9 +88,15 @@ class SamePerson:
 
 
 def same_people(
-    vectors: NDArray[np.float32], code: NDArray[np.int64], classes: int, *, least: float
+    vectors: NDArray[np.float32],
+    code: NDArray[np.int64],
+    classes: int,
+    *,
+    least: float,
+    least_of_one: float | None = None,
 ) -> list[SamePerson]:
-    """Returns the pairs of people that are as like each other as each is to themselves.
+    """Returns the people who are as like another as each of the two is to themselves: each with the
+    one that is most like them, so that there are at most as many pairs as people.
 
         likeness = mean cos(a, b) / sqrt(mean cos within a * mean cos within b)
 
@@ -103,17 +109,20 @@ def same_people(
         code: (N,) person of each, 0..classes-1.
         classes: how many people there are.
         least: likeness from which a pair is returned, over 0.
+        least_of_one: the same where one of the two has a single image; None for `least`.
 
     Returns:
         The pairs, the most alike first.
 
     Raises:
-        InputError: `least` is not over 0, or a vector of length zero.
+        InputError: a likeness that is not over 0, or a vector of length zero.
 
     >>> same_people(np.eye(2, dtype=np.float32), np.array([0, 1]), 2, least=0.8)
     []
     """
-    checks.in_range(least, "least", 1e-6, np.inf)
+    single = least if least_of_one is None else least_of_one
+    for value, name in ((least, "least"), (single, "least_of_one")):
+        checks.in_range(value, name, 1e-6, np.inf)
     sums, count = _sums(vectors, code, classes)
     squares = np.einsum("kd,kd->k", sums, sums)
     several = count > 1
@@ -126,17 +135,21 @@ def same_people(
         return []
     scale = np.sqrt(np.maximum(np.where(several, within, usual), 0.5 * usual))
     mean = sums / count[:, None]
-    found = []
+    found: dict[tuple[int, int], SamePerson] = {}
     for piece in batches(classes, _ROWS):
         cosine = mean[piece] @ mean.T
         likeness = cosine / (scale[piece, None] * scale)
-        rows, columns = np.nonzero(likeness >= least)
-        for row, second in zip(rows.tolist(), columns.tolist(), strict=True):
-            first = piece.start + row
-            if first < second:
-                values = float(likeness[row, second]), float(cosine[row, second])
-                found.append(SamePerson(first, second, *values))
-    return sorted(found, key=lambda pair: (-pair.likeness, pair.first, pair.second))
+        limit = np.where(several[piece, None] & several, least, single)
+        likeness[likeness < limit] = -np.inf
+        own = np.arange(piece.start, piece.stop)
+        rows = np.arange(len(own))
+        likeness[rows, own] = -np.inf
+        nearest = likeness.argmax(axis=1)
+        for row in np.flatnonzero(np.isfinite(likeness[rows, nearest])).tolist():
+            first, second = sorted((int(own[row]), int(nearest[row])))
+            values = float(likeness[row, nearest[row]]), float(cosine[row, nearest[row]])
+            found.setdefault((first, second), SamePerson(first, second, *values))
+    return sorted(found.values(), key=lambda pair: (-pair.likeness, pair.first, pair.second))
 
 
 def _sums(

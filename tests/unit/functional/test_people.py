@@ -51,11 +51,18 @@ def test_likeness_is_that_of_a_slow_loop(clustered):
     code[7] = 6  # a person of one image
     found = same_people(vectors, code, 7, least=0.01)
     told = {(pair.first, pair.second): pair.likeness for pair in found}
-    for first in range(7):
-        for second in range(first + 1, 7):
-            value = slow_likeness(vectors, code, first, second)
-            if value > 0.011:
-                assert told[first, second] == pytest.approx(value, rel=1e-4)
+    every = {
+        (first, second): slow_likeness(vectors, code, first, second)
+        for first in range(7)
+        for second in range(first + 1, 7)
+    }
+    nearest = set()
+    for person in range(7):
+        own = {pair: value for pair, value in every.items() if person in pair and value >= 0.01}
+        nearest |= {max(own, key=own.__getitem__)} if own else set()
+    assert set(told) == nearest
+    for pair, value in told.items():
+        assert value == pytest.approx(every[pair], rel=1e-4)
     likeness = [pair.likeness for pair in found]
     assert likeness == sorted(likeness, reverse=True)
 
@@ -74,6 +81,23 @@ def test_without_a_person_of_two_images_there_is_no_scale(count):
     assert (
         same_people(np.eye(2, dtype=np.float32)[:count], np.arange(count), count, least=0.1) == []
     )
+
+
+def test_a_name_of_one_image_has_a_limit_of_its_own(clustered):
+    vectors, names = clustered
+    code, _ = encode(names, len(names))
+    code = code.copy()
+    code[20] = 6  # a clear image of person 2 under another name
+    pairs = {(p.first, p.second) for p in same_people(vectors, code, 7, least=0.7)}
+    assert (2, 6) in pairs
+    assert same_people(vectors, code, 7, least=0.7, least_of_one=9.0) == []
+
+
+def test_equal_vectors_of_many_names_are_as_many_pairs_as_names():
+    vectors = np.ones((6000, 4), np.float32)
+    found = same_people(vectors, np.arange(6000) // 2, 3000, least=0.75)
+    assert len(found) <= 3000
+    assert {pair.first for pair in found} | {pair.second for pair in found} == set(range(3000))
 
 
 def test_the_limit_must_be_over_zero():
