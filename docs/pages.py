@@ -29,8 +29,8 @@ ROOMS = (
         "execute",
         "evaluation",
     ),
-    *("report", "diagnosis", "alignment", "embedding", "scoring", "streams"),
-    *("labeling", "verbs"),
+    *("report", "diagnosis", "conversion", "alignment", "embedding", "scoring", "cleaning"),
+    *("streams", "labeling", "verbs"),
 )
 SINGLE = (
     "types.tables",
@@ -132,12 +132,16 @@ def words_page() -> str:
     status = "\n".join(f"| `{k}` | {v} |" for k, v in vocabulary.STATUSES.items())
     advice = "\n".join(f"| `{k}` | {v} |" for k, v in vocabulary.ADVICE.items())
     notes = "\n".join(f"| `{k}` | {v} |" for k, v in vocabulary.NOTES.items())
+    issues = "\n".join(
+        f"| `{k}` | {v} | {vocabulary.REMEDIES[k]} |" for k, v in vocabulary.ISSUES.items()
+    )
     return (
         f"# Words that are interface\n\nFactors, in order: {', '.join(vocabulary.FACTORS)}. Levels,"
         f" worst to best: {', '.join(vocabulary.LEVELS)}.\n\n## Row statuses\n\n| status | meaning"
         f" |\n|---|---|\n{status}\n\n## Reason codes\n\n| reason | what to do"
         f" |\n|---|---|\n{advice}\n\n## Notes on an image\n\n| note | meaning"
-        f" |\n|---|---|\n{notes}\n"
+        f" |\n|---|---|\n{notes}\n\n## What fiqa clean finds\n\n| issue | meaning | what to do"
+        f" |\n|---|---|---|\n{issues}\n"
     )
 
 

@@ -27,6 +27,7 @@ _HOME = {
     "Recognizer": "fiqa.types",
     "Scorer": "fiqa.types",
     "align": "fiqa.verbs.align",
+    "clean": "fiqa.verbs.clean",
     "convert": "fiqa.verbs.convert",
     "doctor": "fiqa.verbs.doctor",
     "embed": "fiqa.verbs.embed",
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from fiqa.types import Recognizer as Recognizer
     from fiqa.types import Scorer as Scorer
     from fiqa.verbs.align import align as align
+    from fiqa.verbs.clean import clean as clean
     from fiqa.verbs.convert import convert as convert
     from fiqa.verbs.doctor import doctor as doctor
     from fiqa.verbs.embed import embed as embed

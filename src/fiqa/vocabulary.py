@@ -9,7 +9,17 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-__all__ = ["ADVICE", "CLIB_LEVELS", "EXTRA_FACTORS", "FACTORS", "LEVELS", "NOTES", "STATUSES"]
+__all__ = [
+    "ADVICE",
+    "CLIB_LEVELS",
+    "EXTRA_FACTORS",
+    "FACTORS",
+    "ISSUES",
+    "LEVELS",
+    "NOTES",
+    "REMEDIES",
+    "STATUSES",
+]
 
 FACTORS = ("visibility", "occlusion", "pose", "illumination", "blur", "crop")
 """The six factors of DmsFIQA, in their fixed order.
@@ -105,3 +115,46 @@ NOTES = MappingProxyType(
 )
 """What was converted or had to be guessed on the way from a file to its pixels, and what each
 means. A note in a table is `code`, or `code=detail`."""
+
+ISSUES = MappingProxyType(
+    {
+        "unreadable": "The file cannot be read as an image.",
+        "no_face": "No face is found in the picture, or nothing in the crop looks like one.",
+        "wrong_person": "The face looks as little like the others of its name as a stranger would.",
+        "two_names": "Two names look like one person.",
+        "leak_image": "The same picture is in two splits.",
+        "leak_person": "A person is in two splits.",
+        "exact_duplicate": "The file has the same bytes as another one.",
+        "near_duplicate": "The picture is another one, saved again or changed a little.",
+        "several_people": "More than one person is in the picture, about equally large.",
+        "too_small": "The face has too few pixels.",
+        "blurred": "The face is out of focus or smeared by motion.",
+        "dark": "The face has too little light.",
+        "covered": "Eyes, mouth or nose are covered: a mask, sunglasses, a hand.",
+        "border": "A frame or bar of one flat color surrounds the picture.",
+    }
+)
+"""What `fiqa clean` looks for, the gravest first, and what each is."""
+
+REMEDIES = MappingProxyType(
+    {
+        "unreadable": "Copy the file again from its source, or remove it.",
+        "no_face": "Look at it; remove it unless you see a usable face.",
+        "wrong_person": "Look at both; move it to the right name, or remove it.",
+        "two_names": "Look at both; if they are one person, put their images under one name.",
+        "leak_image": "Take it out of the split it is named in here; the other copy stays.",
+        "leak_person": (
+            "Put all images of the person in one split, unless your task is to know trained people"
+            " again."
+        ),
+        "exact_duplicate": "Remove it; the other copy stays.",
+        "near_duplicate": "Remove it unless both are wanted; the other one stays.",
+        "several_people": "Crop to the person who is meant, or remove it.",
+        "too_small": "Take the picture from its source in a higher resolution, or remove it.",
+        "blurred": "Remove it from enrollment and training, or keep it on purpose.",
+        "dark": "Remove it from enrollment and training, or keep it on purpose.",
+        "covered": "Remove it from enrollment; keep it only where covered faces are wanted.",
+        "border": "Cut the border off, so that models do not learn it.",
+    }
+)
+"""What to do about each of ISSUES."""

@@ -13,7 +13,12 @@ SHOWN = {
     "1_score_and_explain": ["the last one because of: blurry", "occluded_mouth:"],
     "2_prove_and_cut": ["area to 30 %", "DiscardCurve(iso at FMR 0.01", "safe  "],
     "3_label_train_export": ["Quality(label by dmsfiqa: 128 faces", "times as wide as the labels"],
-    "4_find_bad_data": ["equal files under different identities: 1", "Manifest(51 images of 6"],
+    "4_find_bad_data": [
+        "2 unreadable",
+        "under another name: 'person0",
+        "3 files are aside; 48 images stay",
+        "3 files are back",
+    ],
 }
 
 

@@ -21,6 +21,7 @@ PUBLIC = [
     "Scorer",
     "__version__",
     "align",
+    "clean",
     "convert",
     "doctor",
     "embed",
@@ -53,6 +54,7 @@ def test_an_unknown_name_says_which_there_are():
 def test_verbs_are_functions_named_like_themselves():
     for name in (
         "align",
+        "clean",
         "convert",
         "doctor",
         "embed",

@@ -41,6 +41,7 @@ COMMANDS = {
     "convert": "Convert the field's benchmark files into images and tables.",
     "methods": "List the methods and what each needs.",
     "weights": "List, fetch, verify and describe model files.",
+    "clean": "Find what is wrong with a folder of faces.",
     "doctor": "Say what will go wrong with images, a model or scores.",
 }
 """Each command and its line of help, in the order in which a project meets them."""

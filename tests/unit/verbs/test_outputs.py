@@ -51,6 +51,7 @@ THRESHOLD = [
     "-o",
 ]
 LABEL = ["label", "cr_fiqa", "--faces", "faces.csv", "--embeddings", "emb.npz", "-o"]
+CLEAN = ["clean", "--aligned", "--workers", "1"]
 CASES: dict[str, list[Case]] = {
     "scan": [
         (["scan", "faces.csv", "-o"], "faces.csv", "faces.csv"),
@@ -78,6 +79,10 @@ CASES: dict[str, list[Case]] = {
     "evaluate": [([*EVALUATE], "report", "report/scores.csv"), ([*EVALUATE], "o", "o.json")],
     "tables": [([*TABLES], "report", "report/scores.csv"), ([*TABLES], "o", "o.json")],
     "threshold": [([*THRESHOLD], "scores.csv", "scores.csv"), ([*THRESHOLD], "o.json", "emb.npz")],
+    "clean": [
+        ([*CLEAN, "report/findings.csv", "-o"], "report", "report/findings.csv"),
+        ([*CLEAN, "crops", "--embeddings", "emb.npz", "-o"], "report", "report/findings.parquet"),
+    ],
     "convert": [
         (["convert", "scores.csv"], "scores.csv", "scores.csv"),
         (["convert", "scores.csv", "--to", "ofiq"], "o.csv", "scores.csv"),
@@ -213,6 +218,12 @@ def _arranged(work: Path, name: str, arguments: list[str], output: str, victim: 
         shutil.copy(work / "scores.csv", work / victim)
         arguments[arguments.index("emb.npz") + 1 : 1] = ["--faces", victim]
         (work / "o.json").write_text("{}")
+    elif victim == "report/findings.csv":
+        (work / "report").mkdir()
+        shutil.copy(work / "faces.csv", work / victim)
+    elif victim == "report/findings.parquet":
+        (work / "report").mkdir()
+        os.link(work / "emb.npz", work / victim)
     elif victim == "run/metrics.csv":
         shutil.copy(work / "scores.csv", work / victim)
         arguments += ["--set", "data.labels=run/metrics.csv"]
