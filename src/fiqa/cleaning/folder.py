@@ -109,7 +109,7 @@ def write_findings(
         "skipped": dict(findings.skipped),
         "notes": list(findings.notes),
     }
-    write_sidecar(folder, record, found=found)
+    write_sidecar(folder, record, learned=found)
 
 
 def _write_fiftyone(faces: Manifest, by_image: Mapping[str, list[Finding]], path: PathLike) -> None:
