@@ -64,7 +64,15 @@ class Carried:
         """
         if not self.frame.width or not table.width:
             return table
-        return table.with_columns(self.frame[list(rows)].get_columns())
+        return table.with_columns(self.taken(rows).get_columns())
+
+    def taken(self, rows: Sequence[int]) -> pl.DataFrame:
+        """Returns the carried columns of some rows.
+
+        Args:
+            rows: of the manifest.
+        """
+        return self.frame[list(rows)] if self.frame.width else self.frame
 
     def digest(self) -> dict[str, str]:
         """Returns what a record says of the columns; nothing where there are none."""

@@ -128,7 +128,8 @@ def is_ours(name: str) -> bool:
     """
     if name in _TRAVELERS:
         return False
-    return name in _NAMES or name in OF_FILES or name in _VALUES or name.startswith(_SPREAD)
+    known = name in _NAMES or name in OF_FILES or plain_name(name) in _VALUES
+    return known or name.startswith(_SPREAD)
 
 
 def typed(column: pl.Series) -> pl.Series:
