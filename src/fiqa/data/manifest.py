@@ -86,7 +86,7 @@ def find(paths: PathLike | Frame | Sequence[PathLike]) -> Manifest:
     if wrong is not None:
         raise InputError(
             f"paths must be paths or a frame, got {type(wrong).__name__}.",
-            hint="crops in memory: fiqa.load().score(crops)",
+            hint='crops in memory: fiqa.score(crops, aligned=True, color="RGB")',
         )
     pieces: list[Manifest] = []
     files: list[_File] = []
