@@ -34,6 +34,7 @@ ROOMS = (
 )
 SINGLE = (
     "types.tables",
+    "types.face",
     "types.faces",
     "types.methods",
     "errors",
