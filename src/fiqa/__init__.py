@@ -18,6 +18,8 @@ keep_private()
 _HOME = {
     "DiscardCurve": "fiqa.functional.curve",
     "Embeddings": "fiqa.types",
+    "Face": "fiqa.types",
+    "FaceReader": "fiqa.scoring.reader",
     "Faces": "fiqa.types",
     "Factors": "fiqa.types",
     "Manifest": "fiqa.types",
@@ -48,7 +50,9 @@ if TYPE_CHECKING:
     from fiqa.data.scan import scan as scan
     from fiqa.functional.curve import DiscardCurve as DiscardCurve
     from fiqa.methods import load as load
+    from fiqa.scoring.reader import FaceReader as FaceReader
     from fiqa.types import Embeddings as Embeddings
+    from fiqa.types import Face as Face
     from fiqa.types import Faces as Faces
     from fiqa.types import Factors as Factors
     from fiqa.types import Manifest as Manifest

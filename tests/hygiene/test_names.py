@@ -11,6 +11,8 @@ import fiqa
 PUBLIC = [
     "DiscardCurve",
     "Embeddings",
+    "Face",
+    "FaceReader",
     "Faces",
     "Factors",
     "Manifest",

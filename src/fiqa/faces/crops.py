@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
@@ -19,6 +19,7 @@ from fiqa import checks
 from fiqa.data import columns
 from fiqa.data.images import Image, Limits, read_image
 from fiqa.data.manifest import find
+from fiqa.data.memory import Content, decoded
 from fiqa.data.store import file_state, hash_rows
 from fiqa.errors import InputError, ReadError
 from fiqa.failures import failed
@@ -35,6 +36,7 @@ __all__ = [
     "alike",
     "joined",
     "read_row",
+    "read_source",
     "resized",
     "sources",
 ]
@@ -65,6 +67,8 @@ class Source:
         inside: share of the crop that came from the frame.
         sha256: of the file, "" when unknown.
         roll: degrees, of the head in the photograph.
+        content: the picture itself where it is in memory, None where the path leads to it.
+        color: the order of its channels where it is an array.
     """
 
     id: str
@@ -77,6 +81,8 @@ class Source:
     inside: float | None = None
     sha256: str = ""
     roll: float | None = None
+    content: Content | None = field(default=None, repr=False)
+    color: str | None = field(default=None, repr=False)
 
 
 def sources(manifest: Manifest) -> Iterator[Source]:
@@ -127,6 +133,21 @@ def read_row(path: str, sha256: str, *, limits: Limits | None = None) -> Image:
             hint="it is another file, or was changed since: fiqa scan makes a new table",
         )
     return image
+
+
+def read_source(source: Source, *, limits: Limits | None = None) -> Image:
+    """Returns the image of a row, from its file or from memory.
+
+    Args:
+        source: the row.
+        limits: what the image may cost; None is the default.
+
+    Raises:
+        ReadError: as read_row.
+    """
+    if source.content is not None:
+        return decoded(source.content, source.color, limits=limits)
+    return read_row(source.path, source.sha256, limits=limits)
 
 
 @dataclass(frozen=True)
@@ -265,11 +286,11 @@ def joined(faces: Sequence[Faces]) -> Faces:
         faces: at least one.
     """
     table: dict[str, Any] = {}
-    for field in fields(Faces):
-        values = [getattr(face, field.name) for face in faces]
+    for noun_field in fields(Faces):
+        values = [getattr(face, noun_field.name) for face in faces]
         shape = next((value.shape[1:] for value in values if value is not None), None)
         if shape is not None:
-            table[field.name] = np.concatenate(
+            table[noun_field.name] = np.concatenate(
                 [
                     np.full((len(f), *shape), np.nan) if v is None else v
                     for f, v in zip(faces, values, strict=True)

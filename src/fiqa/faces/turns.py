@@ -64,6 +64,7 @@ def view(
     *,
     policy: str = "largest",
     orientation: str = "exif",
+    told: bool = True,
 ) -> View:
     """Returns the faces that count, as choose does, of the photograph as it is or turned.
 
@@ -74,6 +75,7 @@ def view(
         pixels: (H,W,3) uint8 RGB, turned as EXIF says.
         policy: one of fiqa.faces.detection.POLICIES.
         orientation: one of ORIENTATIONS. `exif` never turns, and says where it seems wrong.
+        told: whether it says so; False spares the looks that only serve this.
 
     Raises:
         UnknownNameError: another policy or orientation.
@@ -83,7 +85,8 @@ def view(
     faces, status = choose(plain, policy)
     # 2 is above every confidence, 0 below: other detectors are asked for all turns, or for none.
     certain = _CERTAIN.get(finder.name, 2.0 if orientation == "auto" else 0.0)
-    if finder.name == "none" or _surest(plain) > certain:
+    silent = orientation == "exif" and not told
+    if silent or finder.name == "none" or _surest(plain) > certain:
         return View(faces, status)
     # The look as it is was taken already.
     looks = [plain] + [finder.detect(_turned(pixels, quarters)) for quarters in (1, 2, 3)]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import html
+import io
 from collections.abc import Iterable, Sequence
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
+from fiqa import checks
+from fiqa.errors import ShapeError
 from fiqa.functional.table import printable, shown
 from fiqa.vocabulary import STATUSES
 
@@ -17,6 +22,7 @@ __all__ = [
     "facts_html",
     "failure_line",
     "histogram_svg",
+    "image_uri",
     "steps_svg",
 ]
 
@@ -70,6 +76,32 @@ def facts_html(title: str, facts: Iterable[tuple[str, object]]) -> str:
         for name, value in rows
     )
     return f"<div><strong>{_text(title)}</strong><table>{body}</table></div>"
+
+
+def image_uri(
+    image: NDArray[np.uint8], form: Literal["jpeg", "png"] = "jpeg", *, quality: int = 82
+) -> str:
+    """Returns a data URI of an RGB image (H,W,3) uint8.
+
+    Args:
+        image: the pixels.
+        form: "jpeg" for photographs, "png" for drawings.
+        quality: of JPEG, 1..95.
+
+    Raises:
+        ShapeError: for another shape or dtype.
+        UnknownNameError: for another form.
+    """
+    from PIL import Image
+
+    pixels = checks.array(image, "image", shape=("H", "W", 3))
+    if pixels.dtype != np.uint8:
+        raise ShapeError(f"image must be uint8 RGB in 0..255, got {pixels.dtype}.")
+    checks.choice(form, "form", ("jpeg", "png"))
+    buffer = io.BytesIO()
+    options: dict[str, Any] = {"quality": quality} if form == "jpeg" else {"optimize": True}
+    Image.fromarray(pixels).save(buffer, form, **options)
+    return f"data:image/{form};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 
 def columns_html(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -8,20 +8,14 @@ everything else, so what a file name holds stays text.
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from fiqa import checks
 from fiqa.errors import InputError, ShapeError
+from fiqa.functional.display import image_uri
 from fiqa.functional.table import Table, is_number, printable, shown
 from fiqa.types import PathLike
 from fiqa.vocabulary import LEVELS
@@ -99,32 +93,6 @@ def escape(text: object) -> str:
     '&lt;script&gt;&quot;'
     """
     return html.escape(printable(str(text)), quote=True)
-
-
-def image_uri(
-    image: NDArray[np.uint8], form: Literal["jpeg", "png"] = "jpeg", *, quality: int = 82
-) -> str:
-    """Returns a data URI of an RGB image (H,W,3) uint8.
-
-    Args:
-        image: the pixels.
-        form: "jpeg" for photographs, "png" for drawings.
-        quality: of JPEG, 1..95.
-
-    Raises:
-        ShapeError: for another shape or dtype.
-        UnknownNameError: for another form.
-    """
-    from PIL import Image
-
-    pixels = checks.array(image, "image", shape=("H", "W", 3))
-    if pixels.dtype != np.uint8:
-        raise ShapeError(f"image must be uint8 RGB in 0..255, got {pixels.dtype}.")
-    checks.choice(form, "form", ("jpeg", "png"))
-    buffer = io.BytesIO()
-    options: dict[str, Any] = {"quality": quality} if form == "jpeg" else {"optimize": True}
-    Image.fromarray(pixels).save(buffer, form, **options)
-    return f"data:image/{form};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 
 def figure(uri: str, caption: str, *, alt: str) -> str:

@@ -7,7 +7,9 @@ import hashlib
 import logging
 import multiprocessing
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,7 @@ __all__ = [
     "open_session",
     "read_model",
     "runtime_version",
+    "session_threads",
 ]
 
 _MODEL_BYTES = (1 << 31) - 1
@@ -117,8 +120,29 @@ def runtime_version() -> str:
     return str(_runtime().__version__)
 
 
-def _threads(wanted: int | None) -> int:
+_wanted: ContextVar[int | None] = ContextVar("threads of the sessions", default=None)
+
+
+@contextmanager
+def session_threads(count: int | None) -> Iterator[None]:
+    """Within it, sessions that are opened without a number of threads have this one.
+
+    A session of one thread runs in the thread that asks, and has none of its own: it survives a
+    fork.
+
+    Args:
+        count: of threads, at least 1; None leaves the choice to `open_session`.
+    """
+    token = _wanted.set(count)
+    try:
+        yield
+    finally:
+        _wanted.reset(token)
+
+
+def _threads(given: int | None) -> int:
     """The number that onnxruntime takes, 0 for one per core."""
+    wanted = _wanted.get() if given is None else given
     if wanted is None:
         return 0 if multiprocessing.parent_process() is None else 1
     return int(checks.in_range(wanted, "threads", 1, 1024))

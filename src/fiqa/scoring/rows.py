@@ -7,36 +7,32 @@ and no numbers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from fiqa import checks
 from fiqa.data.images import Image, Limits
 from fiqa.errors import ContentShapeError, ReadError
-from fiqa.faces.crops import ALIGNED_SIZE, Source, aligned_face, alike, joined, read_row
+from fiqa.faces.crops import Source, aligned_face, alike, joined, read_source
 from fiqa.failures import failed
+from fiqa.scoring.explanation import explained, reasons
 from fiqa.types import Faces, Factors, FloatArray, Scorer
 from fiqa.vocabulary import LEVELS
 
 __all__ = [
-    "EXPLAINERS",
-    "Explain",
     "FaceScoring",
     "Row",
     "blank_row",
-    "explanation",
     "scales",
-    "unexplained",
 ]
 
 Row = dict[str, Any]
-Explain = bool | Literal["model", "measures"]
-EXPLAINERS = ("model", "measures")
-"""Who gives the factors and reasons of a row: the method that scores, or the analytic measures."""
 
 
 def blank_row(source: Source, status: str) -> Row:
@@ -101,29 +97,6 @@ def scales(scorer: Scorer) -> dict[str, Any]:
     }
 
 
-def explanation(scorer: Scorer, explain: str) -> dict[str, Any]:
-    """Returns what the sidecar of a table says of its factors, measures and reasons: whose they
-    are, `explained_by` one of EXPLAINERS or None, and a note where they were asked of a method that
-    has none.
-
-    Args:
-        scorer: the method.
-        explain: as FaceScoring has it.
-    """
-    nobody = Faces(np.empty((0, ALIGNED_SIZE, ALIGNED_SIZE, 3), np.uint8))
-    if explain == "model" and scorer.explain(nobody) is None:
-        return {"explained_by": None, "notes": [unexplained(scorer.name)]}
-    return {"explained_by": explain or None}
-
-
-def unexplained(model: str) -> str:
-    """Returns the sentence that says that a method cannot explain, and what can."""
-    return (
-        f"{model} has no factors of its own: factors, measures and reasons are empty. --explain-by"
-        ' measures (explain="measures") takes those of the analytic measures.'
-    )
-
-
 @dataclass(frozen=True)
 class FaceScoring:
     """How faces are scored: `score(images)` as an object that every process can load its own
@@ -138,6 +111,8 @@ class FaceScoring:
         recognizer: the file of the method's recognizer, None where it asks none.
         settings: of the method, name and value.
         orientation: as in fiqa.score.
+        threads: of a network's pass, None as fiqa.runtime.onnx.open_session decides.
+        told: as in fiqa.faces.turns.view.
     """
 
     model: str | None
@@ -150,6 +125,8 @@ class FaceScoring:
     recognizer: str | None = None
     settings: tuple[tuple[str, Any], ...] = ()
     orientation: str = "exif"
+    threads: int | None = None
+    told: bool = True
 
     def __post_init__(self) -> None:
         from fiqa.faces.detection import POLICIES
@@ -168,50 +145,87 @@ class FaceScoring:
     def scorer(self) -> Scorer:
         """The method, loaded when first used."""
         from fiqa.methods import load
+        from fiqa.runtime.onnx import session_threads
 
         given = (
             dict(self.settings)
             if self.recognizer is None
             else {"recognizer": self.recognizer, **dict(self.settings)}
         )
-        return load(self.model, **given)
+        with session_threads(self.threads):
+            return load(self.model, **given)
 
     @cached_property
     def finder(self) -> Any:
-        """The detector, loaded when first used."""
+        """The detector, loaded when first used; whoever detects with it borrows it (`lent`)."""
+        return self._opened()
+
+    def _opened(self) -> Any:
         from fiqa.faces.detectors import detector
 
         return detector(self.detector, weights=self.weights)
+
+    @cached_property
+    def _idle(self) -> deque[Any]:
+        return deque([self.finder])
+
+    @contextmanager
+    def lent(self) -> Iterator[Any]:
+        """Yields a detector that no other thread has: as many are opened as are in use at once."""
+        try:
+            finder = self._idle.pop()
+        except IndexError:
+            finder = self._opened()
+        try:
+            yield finder
+        finally:
+            self._idle.append(finder)
 
     def __call__(self, batch: Sequence[Source]) -> list[list[Row]]:
         """Returns the rows of each image, at least one each; `[]` loads what is needed and returns
         `[]`."""
         scorer = self.scorer
         if not self.aligned:
-            _ = self.finder
-        found = [self._find(source) for source in batch]
+            _ = self._idle
+        found = [self.tried(source) for source in batch]
         good = [(row, face) for rows in found for row, face in rows if face is not None]
         for part in alike([face for _, face in good]):
-            self._fill(scorer, [good[i][0] for i in part], [good[i][1] for i in part])
+            self.fill(scorer, [good[i][0] for i in part], [good[i][1] for i in part])
         return [[row for row, _ in rows] for rows in found]
 
-    def _find(self, source: Source) -> list[tuple[Row, Faces | None]]:
-        """Returns the faces of one image with their rows, or one row that says why there is
-        none."""
+    def tried(self, source: Source) -> list[tuple[Row, Faces | None]]:
+        """Returns as `found`, and whatever one image does is a status of its row.
+
+        Args:
+            source: the image.
+        """
         if source.status != "ok":
             return [(blank_row(source, source.status), None)]
         try:
-            image = read_row(source.path, source.sha256, limits=self.limits)
-            return self._crop(source, image) if self.aligned else self._detect(source, image)
+            return self.found(source)
         except ReadError as error:
             return [(blank_row(source, error.status), None)]
         except Exception as error:  # noqa: BLE001 - whatever one image does to a decoder or detector, the others are still scored
             failed(source.path, error)
             return [(blank_row(source, "failed"), None)]
 
+    def found(self, source: Source) -> list[tuple[Row, Faces | None]]:
+        """Returns the faces of one image with their rows, as yet without numbers, or one row whose
+        status says why there is none.
+
+        Args:
+            source: the image.
+
+        Raises:
+            ReadError: it cannot be read.
+        """
+        image = read_source(source, limits=self.limits)
+        return self._crop(source, image) if self.aligned else self._detect(source, image)
+
     def _crop(self, source: Source, image: Image) -> list[tuple[Row, Faces | None]]:
         face = aligned_face(source, image)
-        row = blank_row(source, "wrong_size" if face is None else "ok") | {"sha256": image.sha256}
+        row = blank_row(source, "wrong_size" if face is None else "ok")
+        row["sha256"] = image.sha256 or None
         if face is not None:
             row |= _about(image) | {"landmarks": source.landmarks and list(source.landmarks)}
         return [(row, face)]
@@ -220,8 +234,15 @@ class FaceScoring:
         from fiqa.faces.align import faces_from
         from fiqa.faces.turns import view
 
-        seen = view(self.finder, image.pixels, policy=self.faces, orientation=self.orientation)
-        about = {"sha256": image.sha256, "detector": self.finder.name, "turn": seen.turn}
+        with self.lent() as finder:
+            seen = view(
+                finder,
+                image.pixels,
+                policy=self.faces,
+                orientation=self.orientation,
+                told=self.told,
+            )
+        about = {"sha256": image.sha256 or None, "detector": finder.name, "turn": seen.turn}
         blank = blank_row(source, seen.status) | about | _about(image, *seen.notes)
         if seen.status != "ok":
             return [(blank, None)]
@@ -240,18 +261,24 @@ class FaceScoring:
             for i, detection in enumerate(seen.faces)
         ]
 
-    def _fill(self, scorer: Scorer, rows: list[Row], faces: list[Faces]) -> None:
+    def fill(self, scorer: Scorer, rows: list[Row], faces: list[Faces]) -> None:
         """Writes the numbers of all faces into their rows; face by face where the batch fails, so
         that only the culprit is lost. A model whose output has a wrong shape is no fault of a face,
-        and ends the run."""
+        and ends the run.
+
+        Args:
+            scorer: the method.
+            rows: as `found` returns them.
+            faces: one for each row.
+        """
         try:
-            numbers = self._numbers(scorer, joined(faces))
+            numbers = self.numbers(scorer, joined(faces))
         except ContentShapeError:
             raise
-        except Exception as error:  # noqa: BLE001 - as in _find
+        except Exception as error:  # noqa: BLE001 - as in tried
             if len(rows) > 1:
                 for row, face in zip(rows, faces, strict=True):
-                    self._fill(scorer, [row], [face])
+                    self.fill(scorer, [row], [face])
                 return
             failed(rows[0]["path"], error)
             rows[0]["status"] = "failed"
@@ -264,13 +291,16 @@ class FaceScoring:
     def _assessed(self, scorer: Scorer, faces: Faces) -> tuple[FloatArray, Factors | None]:
         if self.explain == "model":
             return scorer.assess(faces)
-        if self.explain == "measures":
-            from fiqa.faces.factors import measure
+        return scorer.score(faces), explained(scorer, self.explain, faces)
 
-            return scorer.score(faces), measure(faces)
-        return scorer.score(faces), None
+    def numbers(self, scorer: Scorer, faces: Faces) -> list[Row]:
+        """Returns what the rows of the faces have of numbers and, where they are asked for, of
+        reasons; a score that is not finite is a status.
 
-    def _numbers(self, scorer: Scorer, faces: Faces) -> list[Row]:
+        Args:
+            scorer: the method.
+            faces: at least one.
+        """
         raw, why = self._assessed(scorer, faces)
         finite = np.isfinite(raw)
         number = np.where(finite, raw, 0.0).astype(np.float64)
@@ -288,7 +318,7 @@ class FaceScoring:
                     "score": float(share[i]),
                     "uqs": int(uqs[i]),
                     "level": LEVELS[level[i]],
-                    **_reasons(why, i, faces),
+                    **reasons(why, i, faces),
                     **source,
                 }
                 if finite[i]
@@ -303,22 +333,3 @@ def _about(image: Image, *more: str) -> Row:
     converted or guessed on the way to its pixels."""
     notes = (*image.notes, *more)
     return {"frame": 0 if image.frames > 1 else None, "notes": ";".join(notes) or None}
-
-
-def _reasons(why: Factors | None, i: int, faces: Faces) -> Row:
-    """The factors, measures and reasons of face `i`; what cannot be measured is null."""
-    if why is None:
-        return {}
-    from fiqa.faces.factors.pose import cause_first
-
-    roll = float("nan") if faces.roll is None else float(faces.roll[i])
-    return {
-        "reasons": list(cause_first(why.reasons[i], roll)),
-        "factors": _known(why.quality, i),
-        "measures": _known(why.measures, i),
-    }
-
-
-def _known(columns: Mapping[str, FloatArray], i: int) -> Row | None:
-    values = {name: float(column[i]) for name, column in columns.items()}
-    return {name: value if np.isfinite(value) else None for name, value in values.items()} or None

@@ -32,23 +32,17 @@ from fiqa.faces.detectors import decided
 from fiqa.functional.display import failure_line
 from fiqa.progress import Progress, counted, teller
 from fiqa.runtime.weights import find as find_weights
-from fiqa.scoring.rows import (
-    EXPLAINERS,
-    Explain,
-    FaceScoring,
-    Row,
-    blank_row,
-    explanation,
-    scales,
-    unexplained,
-)
+from fiqa.scoring.explanation import EXPLAINERS, Explain, explanation, unexplained
+from fiqa.scoring.rows import FaceScoring, Row, blank_row, scales
 from fiqa.types import Manifest, PathLike
 
-__all__ = ["Paths", "Scoring", "Summary", "plan", "write_scores"]
+__all__ = ["Paths", "Scoring", "Summary", "plan", "scoring_of", "write_scores"]
 
 Paths = PathLike | Frame | Sequence[PathLike] | Manifest
 _PART = 512
 """Images per finished part of an output file: what a kill can cost."""
+_RUNNING = ("limits", "threads", "told")
+"""Fields of FaceScoring that decide nothing, or are told apart."""
 _log = logging.getLogger(__name__)
 
 
@@ -111,7 +105,7 @@ class Scoring:
         """Returns what decides the rows, for the sidecar: settings, versions of method and
         detector, and path, size and time of every image."""
         how = {
-            name: value for name, value in asdict(self.how).items() if name != "limits"
+            name: value for name, value in asdict(self.how).items() if name not in _RUNNING
         } | asdict(self.how.limits)
         how |= {"model": self.how.scorer.name, "version": self.how.scorer.version, "part": _PART}
         how["detector"] = None if self.how.aligned else self.how.finder.name
@@ -124,6 +118,44 @@ class Scoring:
             if file is not None:
                 inputs[name] = sha256_file(find_weights(file))
         return make_record("score", arguments=how, inputs=inputs)
+
+
+def scoring_of(
+    *,
+    model: str | None = None,
+    recognizer: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    aligned: bool = False,
+    detector: str = "auto",
+    faces: str = "largest",
+    explain: Explain = False,
+    weights: str | None = None,
+    limits: Limits | None = None,
+    orientation: str = "exif",
+) -> FaceScoring:
+    """Returns how faces are scored, decided and not loaded; arguments and errors as fiqa.score."""
+    crops = aligned or detector == "none"
+    if aligned and (detector not in ("auto", "none") or weights is not None):
+        raise InputError(
+            f"aligned crops need no detector, got detector={detector!r} and weights={weights!r}.",
+            hint="leave out aligned for whole photographs",
+        )
+    if crops and orientation != "exif":
+        raise InputError(f"aligned crops are upright already, got orientation={orientation!r}.")
+    given = tuple(sorted((settings or {}).items()))
+    finder = detector if crops else decided(detector, weights=weights)
+    return FaceScoring(
+        model,
+        crops,
+        finder,
+        faces,
+        _explainer(explain),
+        weights,
+        limits or Limits(),
+        recognizer,
+        given,
+        orientation,
+    )
 
 
 def plan(
@@ -143,27 +175,17 @@ def plan(
 ) -> Scoring:
     """Returns the run that fiqa.score with the same arguments makes, for those who want its rows
     one by one (`.rows()`); raises as fiqa.score."""
-    crops = aligned or detector == "none"
-    if aligned and (detector not in ("auto", "none") or weights is not None):
-        raise InputError(
-            f"aligned crops need no detector, got detector={detector!r} and weights={weights!r}.",
-            hint="leave out aligned for whole photographs",
-        )
-    if crops and orientation != "exif":
-        raise InputError(f"aligned crops are upright already, got orientation={orientation!r}.")
-    given = tuple(sorted((settings or {}).items()))
-    finder = detector if crops else decided(detector, weights=weights)
-    how = FaceScoring(
-        model,
-        crops,
-        finder,
-        faces,
-        _explainer(explain),
-        weights,
-        limits or Limits(),
-        recognizer,
-        given,
-        orientation,
+    how = scoring_of(
+        model=model,
+        recognizer=recognizer,
+        settings=settings,
+        aligned=aligned,
+        detector=detector,
+        faces=faces,
+        explain=explain,
+        weights=weights,
+        limits=limits,
+        orientation=orientation,
     )
     manifest = paths if isinstance(paths, Manifest) else find(paths)
     if not len(manifest):

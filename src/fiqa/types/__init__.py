@@ -4,6 +4,7 @@ Each noun checks the shapes of its fields at construction, so a function that re
 Ids join tables; row order never does. Higher quality is better, always.
 """
 
+from fiqa.types.face import Face, Why
 from fiqa.types.faces import Faces, Factors
 from fiqa.types.fields import BoolArray, FloatArray, PathLike
 from fiqa.types.methods import MethodCard, Recognizer, Scorer
@@ -12,6 +13,7 @@ from fiqa.types.tables import Embeddings, Manifest, Pairs, Quality
 __all__ = [
     "BoolArray",
     "Embeddings",
+    "Face",
     "Faces",
     "Factors",
     "FloatArray",
@@ -22,4 +24,5 @@ __all__ = [
     "Quality",
     "Recognizer",
     "Scorer",
+    "Why",
 ]

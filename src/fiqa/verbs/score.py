@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fiqa.data.images import Limits
 from fiqa.data.tables import frame_of, read_table
 from fiqa.progress import Progress, counted, teller
-from fiqa.scoring.rows import Explain
+from fiqa.scoring.explanation import Explain
 from fiqa.scoring.run import Paths, Scoring, plan, write_scores
 from fiqa.scoring.sheet import write_sheet
 from fiqa.types import PathLike
