@@ -29,7 +29,7 @@ ROOMS = (
         "execute",
         "evaluation",
     ),
-    *("report", "diagnosis", "alignment", "embedding", "scoring", "labeling", "verbs"),
+    *("report", "diagnosis", "alignment", "embedding", "scoring", "labeling", "verbs", "service"),
 )
 SINGLE = (
     "types.tables",

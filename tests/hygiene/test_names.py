@@ -9,6 +9,7 @@ import pytest
 import fiqa
 
 PUBLIC = [
+    "Client",
     "DiscardCurve",
     "Embeddings",
     "Face",
@@ -32,6 +33,7 @@ PUBLIC = [
     "load",
     "scan",
     "score",
+    "serve",
     "tables",
     "threshold",
     "train",
@@ -64,6 +66,7 @@ def test_verbs_are_functions_named_like_themselves():
         "load",
         "scan",
         "score",
+        "serve",
         "tables",
         "threshold",
         "train",

@@ -39,6 +39,7 @@ COMMANDS = {
     "tables": "Make the tables of the papers.",
     "threshold": "Find the score to cut at, with a confidence interval.",
     "convert": "Convert the field's benchmark files into images and tables.",
+    "serve": "Score faces over HTTP.",
     "methods": "List the methods and what each needs.",
     "weights": "List, fetch, verify and describe model files.",
     "doctor": "Say what will go wrong with images, a model or scores.",

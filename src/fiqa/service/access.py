@@ -93,7 +93,7 @@ class Rate:
         self._levels: dict[int | None, tuple[float, float]] = {}
 
     def take(self, holder: int | None) -> int:
-        """Takes one from the bucket of a token; returns 0, or the seconds to wait where it is empty.
+        """Takes one from the bucket of a token; returns 0, or the seconds to wait.
 
         Args:
             holder: as Tokens.holder returns it.

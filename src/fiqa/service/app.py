@@ -38,7 +38,7 @@ _BODY = {
     },
     "security": [{"token": []}],
 }
-_SECURED = {"security": [{"token": []}]}
+_SECURED: dict[str, Any] = {"security": [{"token": []}]}
 
 
 def build(
@@ -74,9 +74,9 @@ def application(
         metrics: that count.
         loaded: as in build.
     """
-    off: dict[str, Any] = dict.fromkeys(
-        ("tracing", "metrics", "logs", "operation_spans", "auto_configure"), False
-    )
+    switches = ("tracing", "metrics", "logs", "operation_spans", "auto_configure")
+    # nothing leaves the machine, whatever its environment says; an older FastAPI has none of it
+    telemetry: Any = dict.fromkeys(switches, False)
     app = FastAPI(
         title="fiqa",
         version=__version__,
@@ -85,8 +85,7 @@ def application(
         redoc_url=None,
         openapi_url="/openapi.json",
         lifespan=_lifespan(engine, loaded),
-        # nothing leaves the machine, whatever its environment says
-        telemetry=off,
+        telemetry=telemetry,
     )
     handle_problems(app)
     _add_state(app, engine, metrics)
@@ -138,7 +137,7 @@ class _Desk:
             request.state.images = len(images)
             try:
                 with self.engine.admitted(len(images)):
-                    pictures = [Picture(data, faces) for data in images]
+                    pictures = [Picture(data, faces, told=kind == "explain") for data in images]
                     rows = await self.engine.rows(pictures, kind, until=until)
             except BusyError as error:
                 wait = {"retry-after": str(error.seconds)}
@@ -250,9 +249,11 @@ def _describe_problems(operation: dict[str, Any], content: dict[str, Any]) -> No
     answers.pop("422", None)
     if "security" not in operation:
         return
-    takes_body = "requestBody" in operation
-    for status in sorted({status for status, _ in KINDS.values()}):
-        if status in (404, 405) or (status in (408, 413, 415, 422) and not takes_body):
-            continue
-        titles = [title for own, title in KINDS.values() if own == status]
-        answers[str(status)] = {"description": "; ".join(titles), "content": content}
+    for_body = ("bad-body", "slow-body", "too-large", "media-type", "invalid", "busy", "deadline")
+    left_out = ("not-found", "method") + (() if "requestBody" in operation else for_body)
+    titles: dict[str, list[str]] = {}
+    for kind, (status, title) in KINDS.items():
+        if kind not in left_out:
+            titles.setdefault(str(status), []).append(title)
+    for code, words in sorted(titles.items()):
+        answers[code] = {"description": "; ".join(words), "content": content}

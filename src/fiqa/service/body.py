@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from email.message import Message
+from typing import TYPE_CHECKING
 
 from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError
@@ -17,6 +18,9 @@ from starlette.requests import ClientDisconnect, Request
 
 from fiqa.service.problems import ProblemError
 from fiqa.service.settings import ServiceSettings
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
 
 __all__ = ["Bodies", "pictures_of"]
 
@@ -130,7 +134,7 @@ class _Form:
         self._most, self._open = most, bytearray()
         self._header, self._is_file = bytearray(), False
 
-    def callbacks(self) -> dict[str, object]:
+    def callbacks(self) -> MultipartCallbacks:
         return {
             "on_part_begin": self._begin,
             "on_header_field": self._head,

@@ -1,4 +1,4 @@
-"""From the bytes of requests to rows of scores: the two pools, the bound on what waits, the clock."""
+"""From the bytes of requests to rows of scores: two pools, a bound on what waits, the clock."""
 
 from __future__ import annotations
 
@@ -59,6 +59,7 @@ class Engine:
             weights=settings.weights,
             limits=settings.limits,
             orientation=settings.orientation,
+            threads=1,
         )
         self.finders = Pool(
             Finder(scoring, settings.memory),
@@ -137,7 +138,9 @@ class Engine:
         """
         return time.monotonic() >= until
 
-    async def rows(self, pictures: Sequence[Picture], kind: str, *, until: float) -> list[list[Row]]:
+    async def rows(
+        self, pictures: Sequence[Picture], kind: str, *, until: float
+    ) -> list[list[Row]]:
         """Returns the rows of each picture, in order.
 
         What is not done in time has the status timed_out.

@@ -74,8 +74,8 @@ class Guard:
         except Exception as error:  # noqa: BLE001 - a fault of the service, told without its data
             _tell(error, request_id)
             if not codes:
-                problem = ProblemError("internal", "The log of the service says more.")
-                await response(problem, request_id)(scope, receive, answer)
+                fault = ProblemError("internal", "The log of the service says more.")
+                await response(fault, request_id)(scope, receive, answer)
         finally:
             self._told(scope, state, codes[0] if codes else 499, time.monotonic() - began)
 
@@ -93,9 +93,7 @@ class Guard:
                 holder = None
                 _check_host(headers.get("host", ""))
             if seconds := self._rate.take(holder):
-                raise ProblemError(
-                    "rate", "Ask less often.", headers={"retry-after": str(seconds)}
-                )
+                raise ProblemError("rate", "Ask less often.", headers={"retry-after": str(seconds)})
         await self.app(scope, receive, send)
 
     def _told(self, scope: Scope, state: dict[str, Any], code: int, seconds: float) -> None:

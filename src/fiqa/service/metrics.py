@@ -21,7 +21,7 @@ __all__ = ["CONTENT_TYPE", "Metrics"]
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _SCORES = tuple(i / 10 for i in range(1, 11))
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class Metrics:
@@ -36,9 +36,7 @@ class Metrics:
         )
         self._images = Counter("fiqa_images", "Images by status.", ["status"], **own)
         self._accepted = Counter("fiqa_reviews", "Reviewed images.", ["accepted"], **own)
-        self._scores = Histogram(
-            "fiqa_score", "Scores of faces in 0..1.", buckets=_SCORES, **own
-        )
+        self._scores = Histogram("fiqa_score", "Scores of faces in 0..1.", buckets=_SCORES, **own)
         gauges = {
             "fiqa_ready": ("1 when requests are answered.", lambda: float(engine.ready)),
             "fiqa_images_waiting": ("Images that wait or are worked on.", lambda: engine.images),

@@ -98,7 +98,8 @@ def _as_problem(error: Exception) -> ProblemError:
         faults: list[dict[str, Any]] = list(error.errors())
         # what was given is not repeated: it may be anything
         told = "; ".join(
-            f"{'.'.join(str(part) for part in fault['loc'][1:2])}: {fault['msg']}" for fault in faults[:8]
+            f"{'.'.join(str(part) for part in fault['loc'][1:2])}: {fault['msg']}"
+            for fault in faults[:8]
         )
         return ProblemError("invalid", told)
     if isinstance(error, HTTPException) and error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:

@@ -13,19 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from fiqa.data.images import decode_image
 from fiqa.diagnosis.drawn_faces import drawn_faces
-from fiqa.errors import ReadError
 from fiqa.faces.crops import Source, alike, joined
 from fiqa.faces.detection import POLICIES
-from fiqa.scoring.rows import FaceScoring, Row, blank_row
+from fiqa.scoring.rows import FaceScoring, Row
 from fiqa.service.confinement import confine
 from fiqa.types import Faces, Recognizer
 
 __all__ = ["Assessor", "Finder", "Found", "Picture", "Work"]
-
-_SOURCE = Source("image", "image")
-"""The row of every image: the service knows no file names."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +30,12 @@ class Picture:
     Attributes:
         data: its bytes.
         faces: which of its faces count, one of fiqa.faces.detection.POLICIES.
+        told: whether it is looked at from its other sides too, for the note that it seems to lie.
     """
 
     data: bytes = field(repr=False)
     faces: str = "largest"
+    told: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,9 +79,13 @@ class Finder:
     memory: int
 
     @cached_property
-    def _by_policy(self) -> dict[str, FaceScoring]:
-        """One for each policy, with one detector."""
-        every = {policy: replace(self.scoring, faces=policy) for policy in POLICIES}
+    def _ways(self) -> dict[tuple[str, bool], FaceScoring]:
+        """One for each way to look at a picture, all with one detector."""
+        every = {
+            (policy, told): replace(self.scoring, faces=policy, told=told)
+            for policy in POLICIES
+            for told in (True, False)
+        }
         for scoring in every.values():
             scoring.__dict__["finder"] = self.scoring.finder
         return every
@@ -96,23 +97,13 @@ class Finder:
             pictures: any; none is the call that loads.
         """
         if not pictures:
-            every = self._by_policy
-            every["largest"].finder.detect(drawn_faces(1).crops[0])
+            self._ways["largest", False].finder.detect(drawn_faces(1).crops[0])
             confine(self.memory)
         return [self._find(picture) for picture in pictures]
 
     def _find(self, picture: Picture) -> Found:
-        scoring = self._by_policy[picture.faces]
-        try:
-            image = decode_image(picture.data, limits=scoring.limits)
-            pairs = scoring._detect(_SOURCE, image)
-        except ReadError as error:
-            return Found([blank_row(_SOURCE, error.status)])
-        except MemoryError:
-            return Found([blank_row(_SOURCE, "too_large")])
-        # whatever one image does to a decoder or detector, the others are still scored
-        except Exception:  # noqa: BLE001
-            return Found([blank_row(_SOURCE, "failed")])
+        source = Source("image", "image", content=picture.data)
+        pairs = self._ways[picture.faces, picture.told].tried(source)
         return Found([row for row, _ in pairs], [face for _, face in pairs if face is not None])
 
 
@@ -172,7 +163,7 @@ class Assessor:
                 self._embed(chosen, joined([faces[i] for i in part]))
             else:
                 scoring = self._by_kind[kind]
-                scoring._fill(scoring.scorer, chosen, [faces[i] for i in part])
+                scoring.fill(scoring.scorer, chosen, [faces[i] for i in part])
 
     def _embed(self, rows: list[Row], faces: Faces) -> None:
         if self._embedder is None:
@@ -187,7 +178,7 @@ class Assessor:
     def _warm(self) -> None:
         faces = drawn_faces(1)
         for scoring in self._by_kind.values():
-            scoring._assessed(scoring.scorer, faces)
+            scoring.numbers(scoring.scorer, faces)
         if self._embedder is not None:
             self._embedder.embed(faces.crops)
 
