@@ -50,7 +50,7 @@ def test_every_public_name_resolves(name):
 
 
 def test_an_unknown_name_says_which_there_are():
-    with pytest.raises(AttributeError, match=r"no attribute 'scroe'; it has: DiscardCurve"):
+    with pytest.raises(AttributeError, match=r"no attribute 'scroe'; it has: Client, DiscardCurve"):
         _ = fiqa.scroe
 
 

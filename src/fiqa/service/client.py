@@ -95,6 +95,8 @@ class ScoredImage:
 class Client:
     """A client of one service; threads may share it, each has a connection of its own.
 
+    `with Client(...) as client:` closes them in the end.
+
     Args:
         address: as `fiqa serve` tells it, `http://127.0.0.1:8000`.
         token: that lets in; None takes the environment variable FIQA_TOKEN, and none where there is
@@ -119,6 +121,20 @@ class Client:
         token = os.environ.get("FIQA_TOKEN") if token is None else token
         self._headers = {"authorization": f"Bearer {token}"} if token else {}
         self._own = threading.local()
+        self._connections: list[http.client.HTTPConnection] = []
+
+    def close(self) -> None:
+        """Closes the connections of every thread; the next request opens its own."""
+        for connection in self._connections:
+            connection.close()
+        self._connections.clear()
+        self._own = threading.local()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     def score(
         self,
@@ -212,13 +228,14 @@ class Client:
             host = str(self._parts.hostname)
             connection = made(host, self._parts.port, timeout=self._seconds)
             self._own.connection = connection
+            self._connections.append(connection)
         try:
             connection.request(method, path, body, headers)
             response = connection.getresponse()
             content = response.read()
         except (OSError, http.client.HTTPException):
+            # the same one opens again with the next request
             connection.close()
-            self._own.connection = None
             raise
         return response.status, response.headers.get("retry-after", ""), content
 

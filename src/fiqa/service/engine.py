@@ -8,11 +8,13 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from fiqa.errors import FiqaError
 from fiqa.faces.crops import Source
-from fiqa.scoring.rows import FaceScoring, Row, blank_row
+from fiqa.scoring.rows import Row, blank_row
+from fiqa.scoring.run import scoring_of
 from fiqa.service.pool import LostError, Pool
 from fiqa.service.settings import ServiceSettings
 from fiqa.service.stages import Assessor, Finder, Found, Picture, Work
@@ -50,17 +52,16 @@ class Engine:
         self.about: dict[str, Any] = {}
         self.images = 0
         self._seconds = 0.05  # of an image, a guess until the first was timed
-        scoring = FaceScoring(
+        decided = scoring_of(
             model=settings.model,
-            aligned=False,
             detector=settings.detector,
-            faces="largest",
-            explain="",
             weights=settings.weights,
             limits=settings.limits,
             orientation=settings.orientation,
-            threads=1,
         )
+        # as many processes as cores: none needs threads of its own
+        scoring = replace(decided, threads=1)
+        self._detector = scoring.detector
         self.finders = Pool(
             Finder(scoring, settings.memory),
             name="decoding",
@@ -92,16 +93,11 @@ class Engine:
             self.finders.start()
             self.assessors.start()
             self.about = self.assessors.submit(Work("about")).result()
-            self.about["detector"] = self._detector()
+            self.about["detector"] = self._detector
         except Exception as error:  # noqa: BLE001 - told by whoever started the service
             self.error = error
         else:
             self._ready.set()
-
-    def _detector(self) -> str:
-        from fiqa.faces.detectors import decided
-
-        return decided(self.settings.detector, weights=self.settings.weights)
 
     def stop(self) -> None:
         """Does what waits, then ends the processes."""

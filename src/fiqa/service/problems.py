@@ -87,7 +87,7 @@ def handle_problems(app: FastAPI) -> None:
     async def problem(request: Request, error: Exception) -> JSONResponse:
         return response(_as_problem(error), request.state.request_id)
 
-    for kind in (ProblemError, RequestValidationError, HTTPException):
+    for kind in (ProblemError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, problem)
 
 
@@ -104,4 +104,6 @@ def _as_problem(error: Exception) -> ProblemError:
         return ProblemError("invalid", told)
     if isinstance(error, HTTPException) and error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         return ProblemError("method", "See /openapi.json.", headers=error.headers)
-    return ProblemError("not-found", "See /openapi.json.")
+    if isinstance(error, HTTPException):
+        return ProblemError("not-found", "See /openapi.json.")
+    return ProblemError("internal", "The log of the service says more.")

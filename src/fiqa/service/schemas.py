@@ -149,7 +149,7 @@ def scored_image(
         rows: of its faces, or one that says why there is none.
         review, min_score: as fiqa.service.review.verdict.
     """
-    faces = [_scored(row) for row in rows if row["bbox"] is not None]
+    faces = [_scored(row) for row in rows if _shows(row)]
     status = _status(rows)
     good = [{"score": f.score, "reasons": f.reasons} for f in faces if f.status == "ok"]
     accepted, reasons = verdict(review, status, good, min_score=min_score)
@@ -175,10 +175,15 @@ def embedded_image(index: int, rows: list[Row]) -> EmbeddedImage:
     faces = [
         EmbeddedFace(**_place(row), vector=row.get("vector"), norm=row.get("norm"))
         for row in rows
-        if row["bbox"] is not None
+        if _shows(row)
     ]
     status = _status(rows)
     return EmbeddedImage(index=index, status=status, meaning=STATUSES[status], faces=faces)
+
+
+def _shows(row: Row) -> bool:
+    """Whether a row is a face, not the reason why there is none."""
+    return bool(row["status"] == "ok" or row["bbox"] is not None)
 
 
 def _status(rows: list[Row]) -> str:
