@@ -148,12 +148,10 @@ class Engine:
         """
         tasks = [asyncio.ensure_future(self._read(picture, kind)) for picture in pictures]
         try:
-            done, late = await asyncio.wait(tasks, timeout=max(0.0, until - time.monotonic()))
-        except asyncio.CancelledError:
-            late = set(tasks)
-            raise
+            done, _ = await asyncio.wait(tasks, timeout=max(0.0, until - time.monotonic()))
         finally:
-            for task in late:
+            # what is late, or all where the request itself was given up; nothing where it is done
+            for task in tasks:
                 task.cancel()
         return [
             task.result() if task in done else [blank_row(_UNSEEN, "timed_out")] for task in tasks

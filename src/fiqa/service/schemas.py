@@ -198,7 +198,7 @@ def _place(row: Row) -> dict[str, Any]:
 
 
 def _scored(row: Row) -> FaceResult:
-    reasons = list(row["reasons"] or ())
+    reasons: list[str] = list(row["reasons"] or ())
     names = ("score", "uqs", "level", "raw", "factors", "measures")
     return FaceResult(
         **_place(row),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from pathlib import Path
 
@@ -61,3 +62,15 @@ def test_the_container_has_no_rights():
     assert not any("--no-token" in line or line.startswith("ADD ") for line in lines)
     base = [line.split()[1] for line in lines if line.startswith("FROM ")]
     assert all(image.endswith("-slim") for image in base)
+
+
+def test_the_threat_table_names_tests_that_there_are():
+    page = (ROOT / "docs/concepts/service_threats.md").read_text()
+    folders = (ROOT / "tests/unit/service", ROOT / "tests/end_to_end")
+    text = "".join(f.read_text() for folder in folders for f in sorted(folder.glob("test_*.py")))
+    rows = [line for line in page.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) > 15
+    for row in rows:
+        named = re.findall(r"`(test_\w+)`", row)
+        assert named or "the tests of" in row, row
+        assert all(f"def {name}(" in text for name in named), named
