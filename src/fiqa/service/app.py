@@ -131,6 +131,7 @@ class _Desk:
             raise ProblemError("starting", "Ask /readyz first.", headers={"retry-after": "2"})
         async with self._bodies.read(request, until=until) as body:
             kind_of_body = request.headers.get("content-type", "")
+            # beside the event loop: a form of many megabytes takes a while
             images = await asyncio.to_thread(
                 pictures_of, body, kind_of_body, self.settings.max_images
             )
@@ -151,21 +152,23 @@ class _Desk:
 
 
 def _add_state(app: FastAPI, engine: Engine, metrics: Metrics) -> None:
-    @app.get("/healthz", summary="Whether the process answers.")
-    async def healthz() -> schemas.State:
-        return schemas.State(status="ok")
+    failed: Any = {503: {"model": schemas.State, "description": "It must be started again."}}
 
-    @app.get(
-        "/readyz",
-        summary="Whether models are loaded.",
-        responses={503: {"model": schemas.State, "description": "Not yet, or not any more."}},
-    )
+    @app.get("/healthz", summary="Whether the process can do its work.", responses=failed)
+    async def healthz(response: Response) -> schemas.State:
+        if engine.fault is None:
+            return schemas.State(status="ok")
+        response.status_code = 503
+        return schemas.State(status="failed")
+
+    waiting: Any = {503: {"model": schemas.State, "description": "Not yet, or not any more."}}
+
+    @app.get("/readyz", summary="Whether models are loaded.", responses=waiting)
     async def readyz(response: Response) -> schemas.State:
         if engine.ready:
             return schemas.State(status="ok")
         response.status_code = 503
-        broken = engine.error or engine.finders.broken or engine.assessors.broken
-        return schemas.State(status="failed" if broken else "starting")
+        return schemas.State(status="starting" if engine.fault is None else "failed")
 
     @app.get(
         "/metrics",

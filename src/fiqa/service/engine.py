@@ -81,8 +81,12 @@ class Engine:
     @property
     def ready(self) -> bool:
         """Whether it answers: loaded, and every pool has its processes."""
-        broken = self.finders.broken or self.assessors.broken
-        return self._ready.is_set() and broken is None
+        return self._ready.is_set() and self.fault is None
+
+    @property
+    def fault(self) -> Exception | None:
+        """Why it will not answer any more, None where it does or will."""
+        return self.error or self.finders.broken or self.assessors.broken
 
     def start(self) -> None:
         """Loads everything and scores a drawn face, so that the first request waits for nothing.

@@ -299,6 +299,7 @@ def test_before_it_is_loaded_it_says_so(crop):
         problem(client.post("/v1/score", content=crop, headers=PNG), 503, "starting")
         engine.error = ValueError("no")
         assert client.get("/readyz").json() == {"status": "failed"}
+        assert (client.get("/healthz").status_code, client.get("/readyz").status_code) == (503, 503)
 
 
 @pytest.mark.parametrize(
