@@ -15,15 +15,23 @@ import time
 import urllib.parse
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fiqa.errors import FiqaError, InputError
 
-__all__ = ["Client", "ScoredFace", "ScoredImage", "ServiceError"]
+__all__ = [
+    "Client",
+    "EmbeddedFace",
+    "EmbeddedImage",
+    "ScoredFace",
+    "ScoredImage",
+    "ServiceError",
+]
 
 _AGAIN = (429, 503)
+Image = TypeVar("Image", "ScoredImage", "EmbeddedImage")
 _SCHEMES = ("http", "https")
 
 
@@ -90,6 +98,42 @@ class ScoredImage:
     faces: list[ScoredFace]
     accepted: bool | None
     review_reasons: list[str]
+
+
+@dataclass(frozen=True)
+class EmbeddedFace:
+    """One face and its vector.
+
+    Attributes:
+        status: ok, or why it has none.
+        vector: of length 1; None where it has none.
+        norm: the length that it had.
+        box: x, y, width, height in upright pixels.
+        landmarks: five points.
+    """
+
+    status: str
+    vector: list[float] | None
+    norm: float | None
+    box: list[float] | None
+    landmarks: list[list[float]] | None
+
+
+@dataclass(frozen=True)
+class EmbeddedImage:
+    """One image and the vectors of its faces.
+
+    Attributes:
+        index: which of the request.
+        status: ok, or why there is no vector.
+        meaning: that in a sentence.
+        faces: that were found.
+    """
+
+    index: int
+    status: str
+    meaning: str
+    faces: list[EmbeddedFace]
 
 
 class Client:
@@ -160,12 +204,12 @@ class Client:
             "review": review,
         }
         answer = self._images("/v1/score", images, options)
-        return [_image(told) for told in answer["images"]]
+        return [_known(ScoredImage, ScoredFace, told) for told in answer["images"]]
 
     def embed(
         self, *images: bytes | str | os.PathLike[str], faces: str = "largest"
-    ) -> list[dict[str, Any]]:
-        """Returns the vectors of the faces of each image, as /v1/embed answers.
+    ) -> list[EmbeddedImage]:
+        """Returns the vectors of the faces of each image, in order.
 
         Args:
             images: as in score.
@@ -174,7 +218,8 @@ class Client:
         Raises:
             ServiceError: as in score, and where the service has no recognizer.
         """
-        return list(self._images("/v1/embed", images, {"faces": faces})["images"])
+        answer = self._images("/v1/embed", images, {"faces": faces})
+        return [_known(EmbeddedImage, EmbeddedFace, told) for told in answer["images"]]
 
     def models(self) -> dict[str, Any]:
         """Returns what is loaded.
@@ -260,9 +305,9 @@ def _failure(status: int, content: bytes) -> ServiceError:
     return ServiceError(message, status=status, kind=kind)
 
 
-def _image(told: dict[str, Any]) -> ScoredImage:
-    # what a later version adds is not known here and left out
-    own = {name: told[name] for name in ScoredImage.__dataclass_fields__}
-    names = ScoredFace.__dataclass_fields__
-    own["faces"] = [ScoredFace(**{name: face[name] for name in names}) for face in told["faces"]]
-    return ScoredImage(**own)
+def _known(image: type[Image], face: type[Any], told: dict[str, Any]) -> Image:
+    """The image that was told; what a later version adds is not known here and left out."""
+    own = {field.name: told[field.name] for field in fields(image)}
+    names = [field.name for field in fields(face)]
+    own["faces"] = [face(**{name: each[name] for name in names}) for each in told["faces"]]
+    return image(**own)

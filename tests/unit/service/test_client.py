@@ -11,7 +11,7 @@ import pytest
 
 from fiqa import Client
 from fiqa.errors import InputError
-from fiqa.service.client import ServiceError
+from fiqa.service.client import EmbeddedFace, EmbeddedImage, ServiceError
 
 FACE = dict.fromkeys(("raw", "factors", "measures", "box", "landmarks"))
 FACE |= {"status": "ok", "score": 0.5, "uqs": 50, "level": "medium", "reasons": [], "advice": []}
@@ -81,6 +81,16 @@ def test_what_is_sent_and_what_comes_back(stand_in, tmp_path, monkeypatch):
         client.score(b"x")
     assert seen[1][1]["authorization"] == "Bearer given"
     assert seen[1][0] == "/v1/score?faces=largest"
+
+
+def test_vectors_come_back_typed(stand_in):
+    face = {"status": "ok", "vector": [0.6, 0.8], "norm": 2.0, "box": None, "landmarks": None}
+    image = {"index": 0, "status": "ok", "meaning": "", "faces": [face | {"new": 1}]}
+    address, seen = stand_in((200, {}, {"images": [image], "recognizer": "tiny"}))
+    with Client(address) as client:
+        told = client.embed(b"x", faces="all")
+    assert told == [EmbeddedImage(0, "ok", "", [EmbeddedFace("ok", [0.6, 0.8], 2.0, None, None)])]
+    assert seen[0][0] == "/v1/embed?faces=all"
 
 
 def test_it_asks_again_where_that_helps(stand_in):
