@@ -33,6 +33,7 @@ ROOMS = (
 )
 SINGLE = (
     "types.tables",
+    "types.face",
     "types.faces",
     "types.methods",
     "errors",

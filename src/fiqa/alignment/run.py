@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from fiqa.alignment.photographs import FaceAligning, Job, Row, blank_row
+from fiqa.data.carried import Carried
 from fiqa.data.guard import guard_outputs
 from fiqa.data.manifest import read_manifest
 from fiqa.data.store import (
@@ -28,7 +29,7 @@ from fiqa.data.store import (
     sha256_file,
     write_sidecar,
 )
-from fiqa.data.tables import TableWriter
+from fiqa.data.tables import TableWriter, frame_of
 from fiqa.execute.local import map_batches
 from fiqa.progress import Told, counted
 from fiqa.types import Manifest, PathLike
@@ -74,20 +75,27 @@ def write_crops(
     guard_outputs(
         [table], aligning.weights, images, beside=_crops(jobs, Path(out), aligning.format)
     )
-    record = _record(images, aligning)
+    carried = Carried.of(images)
+    record = _record(images, aligning, carried)
     key = fingerprint(record)
     if not force and is_current(table, key):
         done = read_manifest(table)
         # With more rows not found than images, crops were removed since.
         if np.sum(done.status == "not_found") <= np.sum(images.status == "not_found"):
             return done
-    _write(jobs, aligning, table, key, workers, told)
+    _write(jobs, aligning, table, key, workers, told, carried)
     write_sidecar(table, record)
     return read_manifest(table)
 
 
 def _write(
-    jobs: list[Job], aligning: FaceAligning, table: Path, key: str, workers: int | None, told: Told
+    jobs: list[Job],
+    aligning: FaceAligning,
+    table: Path,
+    key: str,
+    workers: int | None,
+    told: Told,
+    carried: Carried,
 ) -> None:
     """Writes crops and manifest in parts; a crop is on disk before the part that lists it."""
     names = {job.id for job in jobs}
@@ -97,7 +105,10 @@ def _write(
         rows = map_batches(aligning, rest, died=_died, workers=workers)
         images = counted(rows, told, "align", len(jobs), done=before)
         while part := list(islice(images, _PART)):
-            out.write([_distinct(row, names) for row in chain.from_iterable(part)])
+            frame = frame_of(_distinct(row, names) for row in chain.from_iterable(part))
+            numbers = [before + i for i, faces in enumerate(part) for _ in faces]
+            out.write(carried.beside(frame, numbers))
+            before += len(part)
 
 
 def _distinct(row: Row, names: set[str]) -> Row:
@@ -172,10 +183,11 @@ def _hash(text: str) -> str:
     return hashlib.sha256(os.fsencode(text)).hexdigest()[:8]
 
 
-def _record(images: Manifest, aligning: FaceAligning) -> dict[str, Any]:
+def _record(images: Manifest, aligning: FaceAligning, carried: Carried) -> dict[str, Any]:
     """Returns what decides the crops, for the sidecar.
 
-    That is settings, detector, its weights, and path, size and time of every image.
+    That is settings, detector, its weights, path, size and time of every image, and what is carried
+    with it.
     """
     settings = {
         name: value for name, value in asdict(aligning).items() if name != "limits"
@@ -183,6 +195,7 @@ def _record(images: Manifest, aligning: FaceAligning) -> dict[str, Any]:
     columns = (images.id, images.path, images.identity, images.split, images.status)
     rows = zip(*(column.tolist() for column in columns), strict=True)
     inputs = {"images": hash_rows((row, file_state(row[1])) for row in rows)}
+    inputs |= carried.digest()
     if aligning.weights is not None:
         inputs["weights"] = sha256_file(aligning.weights)
     return make_record(

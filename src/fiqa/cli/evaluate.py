@@ -63,6 +63,14 @@ Flip = Annotated[
     list[str] | None,
     typer.Option("--flip", metavar="NAME", help="Of this quality lower is better; again for more."),
 ]
+Across = Annotated[
+    str | None,
+    typer.Option(
+        "--across",
+        metavar="COLUMN",
+        help="Mated pairs only between two values of this column of --faces (drive, segment).",
+    ),
+]
 Thumbnails = Annotated[
     str | None,
     typer.Option(
@@ -91,6 +99,7 @@ def command(
     seed: options.Seed = 0,
     match: Matching = "id",
     flip: Flip = None,
+    across: Across = None,
     thumbnails: Thumbnails = None,
     out: Folder = None,
     force: options.Force = False,
@@ -116,6 +125,6 @@ def command(
             hint="see the example of fiqa evaluate --help",
         )
     how = Setting(fmr, protocol, start_fnmr, limit or Setting.limits, draws, level, seed)
-    request = Request(quality, embeddings, pairs, faces, match, flip or ())
+    request = Request(quality, embeddings, pairs, faces, match, flip or (), across)
     run = EvaluationRun(request, how, thumbnails)
     show(run, out, force=force, quiet=quiet)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fiqa.conversion.outcome import Conversion
+from fiqa.data.carried import carried_frame
 from fiqa.data.formats import fiftyone, imagefolder, ofiq, webdataset
 from fiqa.data.formats.source import read_bytes
 from fiqa.data.guard import guard_outputs
@@ -22,7 +23,7 @@ from fiqa.data.reading import reader, reading
 from fiqa.data.tables import SUFFIXES, decode_text, read_table
 from fiqa.errors import InputError, ReadError
 from fiqa.progress import Told, counted
-from fiqa.types import PathLike
+from fiqa.types import PathLike, Quality
 
 if TYPE_CHECKING:
     import polars as pl
@@ -38,7 +39,7 @@ def convert_scores(
     """Writes a table of scores in the form of another tool; raises as fiqa.convert."""
     if target == "table":
         quality = read_quality(source, column=column)
-        write_quality(quality, output)
+        write_quality(quality, output, beside=_carried(source, quality))
         return Conversion(
             target, (os.fspath(output),), len(quality), quality.provenance["failed"], 0
         )
@@ -62,6 +63,20 @@ def convert_scores(
         rows = webdataset.write(output, _samples(table, Path(source).parent, counter, told))
         failed = counter[0]
     return Conversion(target, (os.fspath(output),), rows, failed, 0)
+
+
+@reader
+def _carried(source: PathLike, quality: Quality) -> pl.DataFrame | None:
+    """The columns of a table of ours that are the user's, of the rows that have a number."""
+    if Path(source).suffix.lower() not in SUFFIXES:
+        return None
+    table = read_table(source)
+    if "id" not in table.columns:
+        return None
+    place = {decode_text(str(name)): row for row, name in enumerate(table["id"])}
+    rows = [place[name] for name in quality.id.tolist()]
+    kept = carried_frame(table)
+    return kept[rows] if kept.width else None
 
 
 @reader

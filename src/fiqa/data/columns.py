@@ -27,12 +27,14 @@ __all__ = [
     "DELIMITERS",
     "IDENTITY_LIKE",
     "MEASURES",
+    "OF_FILES",
     "TEXT",
     "canonical",
     "cells",
     "delimiter_of",
     "identity_like",
     "identity_missing",
+    "is_ours",
     "measures",
     "numbers",
     "of_file",
@@ -81,6 +83,21 @@ _NAMES = frozenset(
         "width", "height", "bits", "frames", "bytes",
     )
 )  # fmt: skip
+OF_FILES = frozenset(
+    (
+        "source", "source_sha256", "sha256", "duplicate_of", "format", "mode", "bits", "bytes",
+        "frames", "width", "height", "grey", "notes", "face_index", "bbox", "confidence",
+        "landmarks", "inside", "eye_distance", "detector", "turn", "roll",
+    )
+)  # fmt: skip
+"""Columns that say something of a file or of the face in it, as scan and align found it."""
+
+_VALUES = frozenset(("quality", "quality_score"))
+"""Names by which a number of quality is read, besides those of our tables."""
+_TRAVELERS = frozenset(("track", "frame", "modality"))
+"""Columns of ours that a manifest tells and no verb computes."""
+_SPREAD = ("factor_", "measure_", "bbox_", "landmark_")
+"""Beginnings of the names that nested columns have in text tables."""
 _SURE = IDENTITY_LIKE[: IDENTITY_LIKE.index("name")]
 """Names that can mean nothing else; the others are also of files, classes and accounts."""
 _HEAD = 1 << 16
@@ -98,6 +115,21 @@ def plain_name(name: str) -> str:
     ('identity', 'file_name')
     """
     return name.strip(_AROUND).lower()
+
+
+def is_ours(name: str) -> bool:
+    """Tells whether a table of ours means something by a name; other columns are the user's.
+
+    Args:
+        name: as `canonical` spells it.
+
+    >>> is_ours("score"), is_ours("camera"), is_ours("track"), is_ours("factor_blur")
+    (True, False, False, True)
+    """
+    if name in _TRAVELERS:
+        return False
+    known = name in _NAMES or name in OF_FILES or plain_name(name) in _VALUES
+    return known or name.startswith(_SPREAD)
 
 
 def typed(column: pl.Series) -> pl.Series:

@@ -6,7 +6,8 @@ No pickle is ever read.
 - `.npy`: `x.npy` is the (N,D) array, mapped and not copied into memory when it is float32;
   `x.ids.txt` has one id a line, in the same order; `x.meta.npz`, optional, has `norm` and
   `recognizer`.
-- `.parquet`: columns `id`, `vector` (a list of fixed length D), optionally `norm` and `recognizer`.
+- `.parquet`: columns `id`, `vector` (a list of fixed length D), optionally `norm` and `recognizer`;
+  other columns are not read.
 
 Vectors may be float64, float32 or float16 in the file. Where there is a norm they must be of unit
 length; where there is none they may have any length, which then becomes the norm. Rows with NaN,
@@ -22,7 +23,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,9 @@ from fiqa.data.reading import reader
 from fiqa.data.store import atomic_path, open_regular
 from fiqa.errors import InputError, ReadError, ShapeError, UnsafeFileError
 from fiqa.types import Embeddings
+
+if TYPE_CHECKING:
+    import polars as pl
 
 __all__ = ["MappedEmbeddings", "map_embeddings", "read_embeddings", "write_embeddings"]
 
@@ -121,7 +125,11 @@ def map_embeddings(path: str | os.PathLike[str]) -> MappedEmbeddings:
 
 
 def write_embeddings(
-    embeddings: Embeddings, path: str | os.PathLike[str], *, half: bool = False
+    embeddings: Embeddings,
+    path: str | os.PathLike[str],
+    *,
+    half: bool = False,
+    beside: pl.DataFrame | None = None,
 ) -> Path:
     """Writes embeddings whole or not at all, and returns the path.
 
@@ -130,6 +138,7 @@ def write_embeddings(
         path: .npz, .npy (with .ids.txt and .meta.npz beside it) or .parquet.
         half: store the vectors as float16 (half the size, cosines good to about 1e-3); not for
             .parquet.
+        beside: (N rows) more columns for a .parquet; the other formats have no place for them.
 
     Raises:
         UnknownNameError: another suffix.
@@ -137,7 +146,11 @@ def write_embeddings(
     """
     file = Path(path)
     writer = _WRITERS[checks.choice(file.suffix, "suffix of an embeddings file", _WRITERS)]
-    writer(embeddings, file, embeddings.vector.astype(np.float16) if half else embeddings.vector)
+    vector = embeddings.vector.astype(np.float16) if half else embeddings.vector
+    if writer is _write_parquet:
+        _write_parquet(embeddings, file, vector, beside)
+    else:
+        writer(embeddings, file, vector)
     return file
 
 
@@ -278,7 +291,8 @@ def _read_parquet(file: Path) -> dict[str, Any]:
 def _from_frame(frame: Any, file: str) -> dict[str, Any]:
     import polars as pl
 
-    table: dict[str, Any] = {column: frame[column] for column in frame.columns}
+    # What else is in the table says nothing of the vectors.
+    table: dict[str, Any] = {name: frame[name] for name in frame.columns if name in _KEYS}
     if "vector" in table:
         table["vector"] = _matrix(table["vector"], file)
     if "recognizer" in table:
@@ -345,7 +359,9 @@ def _write_npy(embeddings: Embeddings, file: Path, vector: NDArray[Any]) -> None
         np.save(aside, vector, allow_pickle=False)
 
 
-def _write_parquet(embeddings: Embeddings, file: Path, vector: NDArray[Any]) -> None:
+def _write_parquet(
+    embeddings: Embeddings, file: Path, vector: NDArray[Any], beside: pl.DataFrame | None = None
+) -> None:
     import polars as pl
 
     if vector.dtype == np.float16:
@@ -357,8 +373,11 @@ def _write_parquet(embeddings: Embeddings, file: Path, vector: NDArray[Any]) -> 
         "norm": pl.Series(embeddings.norm),
         "recognizer": pl.Series([embeddings.recognizer] * n, dtype=pl.String),
     }
+    table = pl.DataFrame(columns)
+    if beside is not None:
+        table = table.hstack(beside.get_columns())
     with atomic_path(file) as aside:
-        pl.DataFrame(columns).write_parquet(aside)
+        table.write_parquet(aside)
 
 
 def _beside(file: Path) -> tuple[Path, Path]:

@@ -18,7 +18,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,18 +74,19 @@ def find(paths: PathLike | Frame | Sequence[PathLike]) -> Manifest:
     """
     if is_frame(paths):
         return read_manifest(paths)
-    listed = (
-        [paths]
-        if isinstance(paths, (str, os.PathLike))
-        else list(cast("Sequence[PathLike]", paths))
-    )
+    if isinstance(paths, (str, os.PathLike)):
+        listed: list[PathLike] = [paths]
+    elif isinstance(paths, Iterable):
+        listed = list(paths)
+    else:
+        raise InputError(f"paths must be paths or a frame, got {type(paths).__name__}.")
     if not listed:
         raise InputError("paths must hold at least one path, got none.")
     wrong = next((path for path in listed if not isinstance(path, (str, os.PathLike))), None)
     if wrong is not None:
         raise InputError(
             f"paths must be paths or a frame, got {type(wrong).__name__}.",
-            hint="crops in memory: fiqa.load().score(crops)",
+            hint='crops in memory: fiqa.score(crops, aligned=True, color="RGB")',
         )
     pieces: list[Manifest] = []
     files: list[_File] = []
@@ -209,8 +210,8 @@ def read_manifest(source: PathLike | Frame) -> Manifest:
     """Returns the manifest in a .csv, .tsv, .jsonl or .parquet table, or in a frame.
 
     The column `path` must be there; `id`, `identity`, `split` and `status` are taken where they
-    are, any other becomes a column (missing numbers are NaN, or 0 in columns of counts; missing
-    text is ""). A row whose file is gone gets status not_found. Without `identity` it is the folder
+    are, any other becomes a column (missing numbers are NaN, None in a column of whole numbers, 0
+    in one of scan's counts; missing text is ""). A row whose file is gone gets status not_found. Without `identity` it is the folder
     of the path, unless another column may be meant (`person`, `subject`, ...): then it is empty,
     and a warning names that column.
 
@@ -264,7 +265,8 @@ def _identity(
 def _column(series: Any) -> NDArray[Any]:
     """A table's column as an array: text decoded, lists as objects.
 
-    Missing numbers are 0 (whole) or NaN, missing text is "".
+    Missing text is "", a missing number NaN. Whole numbers and truth values have None, and are
+    objects then; counts have 0.
     """
     import polars as pl
 
@@ -278,12 +280,15 @@ def _column(series: Any) -> NDArray[Any]:
         or (series.name in TEXT and not series.dtype.is_nested())
     ):
         return _text(decode_text(value or "") for value in series.cast(pl.String).to_list())
-    if series.dtype.is_nested():
+    whole = series.dtype.is_integer() or series.dtype == pl.Boolean
+    if series.name in _NULL_FOR_ZERO and series.dtype.is_integer():
+        return np.asarray(series.fill_null(0).to_numpy())
+    # numpy has no time zones, and no place for a missing whole number
+    zoned = isinstance(series.dtype, pl.Datetime) and series.dtype.time_zone is not None
+    if series.dtype.is_nested() or zoned or (whole and series.null_count()):
         result = np.empty(len(series), dtype=object)
         result[:] = series.to_list()
         return result
-    if series.dtype.is_integer() or series.dtype == pl.Boolean:
-        return np.asarray(series.fill_null(0 if series.dtype.is_integer() else False).to_numpy())
     return np.asarray(series.to_numpy())
 
 

@@ -6,8 +6,9 @@ The limits, the turns by EXIF and the conversion of colors are those of fiqa.dat
 
 from __future__ import annotations
 
+import hashlib
 import sys
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,21 +20,49 @@ from fiqa.data.quiet import quiet
 from fiqa.data.samples import UnsupportedModeError, looks_grey, to_rgb
 from fiqa.errors import InputError, ReadError, ShapeError, UnsafeFileError
 
-__all__ = ["Content", "checked", "decoded", "is_picture", "refuse_color"]
+__all__ = [
+    "Content",
+    "Picture",
+    "Plain",
+    "checked",
+    "decoded",
+    "digest",
+    "pictures",
+    "refuse_color",
+]
 
-Content: TypeAlias = "bytes | bytearray | memoryview | NDArray[np.uint8] | Any"
-"""A picture in memory: the bytes of a file, (H,W,3) uint8, or a picture of Pillow."""
+
+class Picture(Protocol):
+    """A picture of Pillow, as far as it is looked at here."""
+
+    info: dict[Any, Any]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        ...
+
+    @property
+    def mode(self) -> str:
+        """The layout of its pixels."""
+        ...
+
+    def load(self) -> Any:
+        """Decodes it."""
+        ...
+
+
+Plain = bytes | bytearray | memoryview | NDArray[np.uint8]
+"""A picture in memory: the bytes of a file, or (H,W,3)."""
+Content = Plain | Picture
+"""That, or a picture of Pillow."""
 
 _ORDERS = ("RGB", "BGR")
 _BITS = {"1": 1, "F": 32, "I": 16}
 
 
-def is_picture(value: object) -> bool:
-    """Tells whether something is a picture of Pillow.
-
-    Args:
-        value: anything.
-    """
+def _is_picture(value: object) -> TypeGuard[Picture]:
+    """Whether something is a picture of Pillow, which is not imported for that."""
     pillow = sys.modules.get("PIL.Image")
     return pillow is not None and isinstance(value, pillow.Image)
 
@@ -60,7 +89,7 @@ def checked(content: Content, color: str | None) -> Content:
         checks.choice(color, "color", _ORDERS)
         _check_pixels(content)
         return content
-    if not isinstance(content, (bytes, bytearray, memoryview)) and not is_picture(content):
+    if not isinstance(content, (bytes, bytearray, memoryview)) and not _is_picture(content):
         raise InputError(
             "An image must be a path, bytes, a Pillow picture or a (H,W,3) uint8 array, got"
             f" {type(content).__name__}."
@@ -80,6 +109,59 @@ def refuse_color(color: str | None) -> None:
     """
     if color is not None:
         raise InputError(f"color is for arrays; files say theirs, got color={color!r}.")
+
+
+def pictures(source: object, color: str | None) -> list[Plain] | None:
+    """Returns the pictures of an argument that may hold pictures or name files; None for names.
+
+    Args:
+        source: bytes of one file, (H,W,3) or (N,H,W,3) uint8, or a list of bytes and (H,W,3);
+            anything else names files.
+        color: the order of the arrays' channels, None where there are none.
+
+    Raises:
+        InputError, UnknownNameError, ShapeError: as `checked`; a list of pictures and names.
+    """
+    if isinstance(source, np.ndarray) and source.dtype.kind not in "OUS":
+        source = list(source) if source.ndim == 4 else [source]
+        if not source:
+            raise InputError("An array of images must hold at least one image, got none.")
+    elif isinstance(source, (bytes, bytearray, memoryview)) or _is_picture(source):
+        source = [source]
+    if not isinstance(source, (list, tuple)) or not any(map(_is_content, source)):
+        refuse_color(color)
+        return None
+    arrays = any(isinstance(each, np.ndarray) for each in source)
+    if not arrays:
+        refuse_color(color)
+    for number, each in enumerate(source):
+        if not _is_content(each) or _is_picture(each):
+            raise InputError(
+                "Pictures in memory must be bytes or (H,W,3) uint8, number"
+                f" {number} is {type(each).__name__}.",
+                hint="np.asarray(picture.convert('RGB')) with color='RGB', or a FaceReader"
+                if _is_picture(each)
+                else "paths in one call, pictures in memory in another",
+            )
+        checked(each, color if isinstance(each, np.ndarray) else None)
+    return list(source)
+
+
+def _is_content(value: object) -> bool:
+    return isinstance(value, (bytes, bytearray, memoryview, np.ndarray)) or _is_picture(value)
+
+
+def digest(content: Plain, color: str | None) -> str:
+    """Returns the sha256 of a picture in memory: of the bytes, or of the pixels and what they are.
+
+    Args:
+        content: bytes or an array.
+        color: the order of an array's channels.
+    """
+    if isinstance(content, np.ndarray):
+        about = f"{content.shape} {color}\n".encode()
+        return hashlib.sha256(about + np.ascontiguousarray(content).tobytes()).hexdigest()
+    return hashlib.sha256(content).hexdigest()
 
 
 def _check_pixels(pixels: NDArray[Any]) -> None:
@@ -137,7 +219,7 @@ def _picture(picture: Any, limits: Limits) -> Image:
     """Pillow's picture, loaded if it was not, as its file would have been read."""
     width, height = picture.size
     _check_size(width, height, limits)
-    form = picture.format or ""
+    form = getattr(picture, "format", None) or ""
     try:
         with quiet:
             frames = int(getattr(picture, "n_frames", 1))

@@ -102,7 +102,9 @@ def read_quality(
     )
 
 
-def write_quality(quality: Quality, path: str | os.PathLike[str]) -> None:
+def write_quality(
+    quality: Quality, path: str | os.PathLike[str], *, beside: pl.DataFrame | None = None
+) -> None:
     """Writes a quality as a table (id, value, method, kind), and what made it as `<path>.json`.
 
     `read_quality` gives it back.
@@ -110,6 +112,7 @@ def write_quality(quality: Quality, path: str | os.PathLike[str]) -> None:
     Args:
         quality: what to write.
         path: .parquet, .csv or .jsonl.
+        beside: more columns, a row for each of the quality.
 
     Raises:
         UnknownNameError: another suffix.
@@ -124,7 +127,7 @@ def write_quality(quality: Quality, path: str | os.PathLike[str]) -> None:
             "kind": pl.Series([quality.kind] * n, dtype=pl.String),
         }
     )
-    write_table(frame, path)
+    write_table(frame if beside is None else frame.hstack(beside.get_columns()), path)
     record = make_record("quality", arguments={}, inputs={})
     about = {
         "method": quality.method,

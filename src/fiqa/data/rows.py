@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from typing import Any
 
@@ -24,10 +26,25 @@ def text_cells(text: bytes, suffix: str) -> pl.DataFrame:
         suffix: of the file, in lower case.
     """
     apart = columns.delimiter_of(text.split(b"\n", 1)[0], suffix)
-    cells = pl.read_csv(text, infer_schema=False, separator=apart)
+    cells = _unquoted(pl.read_csv(text, infer_schema=False, separator=apart), text, apart)
     if any(name != name.strip() for name in cells.columns):  # `path, score`
         return cells.with_columns(pl.all().str.strip_chars())
     return cells
+
+
+def _unquoted(cells: pl.DataFrame, text: bytes, apart: str) -> pl.DataFrame:
+    """A frame whose names have their quotes once: polars leaves those of a header doubled."""
+    if not any('"' in name for name in cells.columns):
+        return cells
+    lines = io.StringIO(text.decode("utf-8", "replace"), newline="")
+    header = next(csv.reader(lines, delimiter=apart))
+    return cells.rename(
+        {
+            name: plain
+            for name, plain in zip(cells.columns, header, strict=False)
+            if '"' in name and plain not in cells.columns
+        }
+    )
 
 
 def json_rows(text: bytes) -> list[dict[str, Any]]:

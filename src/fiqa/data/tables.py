@@ -326,11 +326,11 @@ class TableWriter:
         """How many batches are on disk."""
         return self._parts.done
 
-    def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    def write(self, rows: Sequence[Mapping[str, Any]] | pl.DataFrame) -> None:
         """Adds the next batch; an empty one counts too.
 
         Args:
-            rows: name -> value of each row.
+            rows: name -> value of each row, or a frame of them.
 
         Raises:
             WriteError: the disk refused.
@@ -340,7 +340,7 @@ class TableWriter:
             _refusing(self.path),
             open(aside, "wb") as file,
         ):
-            frame_of(rows).write_parquet(file)
+            (rows if isinstance(rows, pl.DataFrame) else frame_of(rows)).write_parquet(file)
         self._next += 1
 
     def __enter__(self) -> Self:

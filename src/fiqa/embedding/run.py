@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqa import checks
+from fiqa.data.carried import Carried
 from fiqa.data.embeddings import read_embeddings, write_embeddings
 from fiqa.data.guard import guard_outputs
 from fiqa.data.images import Limits
@@ -77,16 +78,20 @@ def embed_rows(
     work = _Work(table, model, int(batch), flip)
     if out is None:
         return work.result([work.part(counted(range(len(table)), told, "embed", len(table)))])
+    carried = Carried.of(table.manifest)
     record = make_record(
-        "embed", arguments=work.arguments() | {"half": half}, inputs={"crops": table.digest()}
+        "embed",
+        arguments=work.arguments() | {"half": half},
+        inputs={"crops": table.digest(), **carried.digest()},
     )
     guard_outputs([out], source, table.manifest, recognizer, beside=[failures_path(out)])
     key = fingerprint(record)
     if not force and is_current(out, key):
         return Embedded(read_embeddings(out), _with_failures(table.manifest, out), current=True)
     run = work.result(_parts(work, out, key, told))
-    write_embeddings(run.embeddings, out, half=half)
-    _write_failures(run.manifest, out)
+    kept = carried.taken(np.flatnonzero(run.manifest.status == "ok").tolist())
+    write_embeddings(run.embeddings, out, half=half, beside=kept)
+    _write_failures(run.manifest, carried, out)
     write_sidecar(out, record)
     Parts(out, key, ".npz").discard()
     return run
@@ -200,16 +205,15 @@ def _opened(recognizer: PathLike, threads: int | None) -> Recognizer:
     return OnnxEmbedder(find_weights(os.fspath(recognizer)), threads=threads)
 
 
-def _write_failures(manifest: Manifest, out: PathLike) -> None:
+def _write_failures(manifest: Manifest, carried: Carried, out: PathLike) -> None:
     from fiqa.data.tables import frame_of, write_table
 
-    failed = manifest.take(manifest.status != "ok")
+    failed = np.flatnonzero(manifest.status != "ok")
     failures_path(out).unlink(missing_ok=True)
     if len(failed):
-        rows = zip(failed.id, failed.path, failed.status, strict=True)
-        write_table(
-            frame_of({"id": i, "path": p, "status": s} for i, p, s in rows), failures_path(out)
-        )
+        columns = (manifest.id[failed], manifest.path[failed], manifest.status[failed])
+        rows = ({"id": i, "path": p, "status": s} for i, p, s in zip(*columns, strict=True))
+        write_table(carried.beside(frame_of(rows), failed.tolist()), failures_path(out))
 
 
 def _with_failures(manifest: Manifest, out: PathLike) -> Manifest:

@@ -17,6 +17,8 @@ from fiqa.data.manifest import read_manifest
 from fiqa.data.names import Match, better_match, find_ids, strangers
 from fiqa.data.sound import sentences
 from fiqa.errors import EvidenceError, InputError
+from fiqa.evaluation.across import apart
+from fiqa.evaluation.groups import group_names
 from fiqa.evaluation.pairing import (
     ChosenPairs,
     PairList,
@@ -121,6 +123,7 @@ def gather(
     faces: Manifest | PathLike | Frame | None = None,
     match: Match = "id",
     flip: Sequence[str] = (),
+    across: str | None = None,
 ) -> Evidence:
     """Returns the evidence of some qualities and recognizers.
 
@@ -144,6 +147,10 @@ def gather(
         raise _nothing_meets(sides, ours, keep, listed, match)
     content = None if manifest is None else content_of(manifest, keep)
     chosen = chosen_pairs(listed, identity[keep], content, keep, len(ours))
+    told: list[str] = []
+    if across is not None:
+        rows = None if manifest is None else manifest.take(keep)
+        chosen, told = apart(chosen, group_names(rows, across, none=""), ours[keep], across)
     return Evidence(
         ids=ours[keep],
         identity=identity[keep],
@@ -164,6 +171,7 @@ def gather(
             *_missing_notes(sides, ours, keep, match),
             *_flip_notes(named),
             *_pair_notes(chosen),
+            *told,
         ],
         identity_from=identity_from,
     )

@@ -7,53 +7,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqa.data.frames import Frame
 from fiqa.errors import InputError, UnknownNameError
-from fiqa.evaluation.evidence import Evidence
 from fiqa.functional.cut_groups import NO_GROUP
-from fiqa.types import Manifest, PathLike
+from fiqa.types import Manifest
 
-__all__ = ["group_names", "unnamed"]
+__all__ = ["group_names"]
 
 
-def unnamed(
-    faces: Manifest | PathLike | Frame | None, manifest: Manifest | None, column: str | None
+def group_names(
+    manifest: Manifest | None, column: str, *, none: str = NO_GROUP
 ) -> NDArray[np.str_]:
-    """Returns the ids of the rows of a manifest's file whose group is empty.
-
-    A column of whole numbers in memory does not show it: there a missing one is 0.
+    """Returns the group (N,) of each image of a manifest.
 
     Args:
-        faces: where the manifest is from.
-        manifest: what was read from it.
-        column: of the groups.
-    """
-    if column is None or faces is None or manifest is None or isinstance(faces, Manifest):
-        return np.empty(0, np.str_)
-    from fiqa.data.tables import read_table
-
-    frame = read_table(faces)
-    if column not in frame.columns:
-        return np.empty(0, np.str_)
-    return manifest.id[frame[column].is_null().to_numpy()]
-
-
-def group_names(evidence: Evidence, column: str, missing: NDArray[np.str_]) -> NDArray[np.str_]:
-    """Returns the group (N,) of each image of the evidence, NO_GROUP where it has none.
-
-    Args:
-        evidence: with a manifest.
+        manifest: of the images.
         column: of the manifest: text, whole numbers, or true and false.
-        missing: ids whose group is empty although the column shows a value.
+        none: the group of an image that has none.
 
     Raises:
         InputError: no manifest, or a column that holds something else.
         UnknownNameError: no such column.
     """
-    manifest = evidence.manifest
     if manifest is None:
         raise InputError(
-            "A group column must come from a manifest, got none.",
+            f"The column {column!r} must come from a manifest, got none.",
             hint="--faces MANIFEST with that column",
         )
     columns = {"identity": manifest.identity, "split": manifest.split, **manifest.columns}
@@ -67,7 +44,7 @@ def group_names(evidence: Evidence, column: str, missing: NDArray[np.str_]) -> N
             f" {_kind(values)}.",
             hint=f"text columns of this manifest: {', '.join(_text_columns(columns)) or '(none)'}",
         )
-    return np.where((names == "") | np.isin(manifest.id, missing), NO_GROUP, names)
+    return np.where(names == "", none, names)
 
 
 def _names_of(values: NDArray[Any]) -> NDArray[np.str_] | None:

@@ -31,6 +31,7 @@ class Request:
         faces: a manifest that names identities.
         match: how names find ids.
         flip: names of qualities that are better when lower.
+        across: a column of `faces`; mated pairs are of two of its values.
     """
 
     quality: Qualities
@@ -39,6 +40,7 @@ class Request:
     faces: Manifest | PathLike | Frame | None = None
     match: Match = "id"
     flip: Sequence[str] = ()
+    across: str | None = None
 
     def evidence(self) -> Evidence:
         """Returns the evidence.

@@ -14,7 +14,7 @@ from fiqa.data.names import Match
 from fiqa.errors import InputError
 from fiqa.evaluation.cut_report import CutReport, OperatingPoint, Wish
 from fiqa.evaluation.evidence import STORED, Evidence, gather
-from fiqa.evaluation.groups import group_names, unnamed
+from fiqa.evaluation.groups import group_names
 from fiqa.evaluation.hundred import on_100
 from fiqa.functional.cut_evidence import CutEvidence
 from fiqa.functional.cut_groups import NO_GROUP
@@ -91,10 +91,9 @@ def cut_report(
     checks.in_range(confidence, "confidence", 0.5, 1.0, open_low=True, open_high=True)
     checks.in_range(level, "level", 0.0, 1.0, open_low=True, open_high=True)
     manifest = faces if faces is None or isinstance(faces, Manifest) else read_manifest(faces)
-    missing = unnamed(faces, manifest, group)
     evidence = gather(quality, embeddings, pairs=pairs, faces=manifest, match=match)
     scores, vectors = evidence.scores[0], evidence.recognizers[0]
-    groups = None if group is None else group_names(evidence, group, missing)
+    groups = None if group is None else group_names(evidence.manifest, group)
     # A cut discards non-mated pairs too, so each must be there, not only the largest.
     other = evidence.stored_nonmated(seed)
     index = np.concatenate([evidence.mated, other])

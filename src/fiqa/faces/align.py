@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fiqa.faces.detection import Detection, check_image
+from fiqa.functional.crops import ALIGNED_SIZE
 from fiqa.functional.geometry import (
     eye_distance,
     inverse,
@@ -83,8 +84,13 @@ def align(image: NDArray[np.uint8], landmarks: ArrayLike, *, size: int = 112) ->
     >>> aligned.crop.shape, bool(aligned.inside.all()), round(aligned.eye_distance, 1)
     ((112, 112, 3), True, 35.2)
     """
+    return _warped(image, landmarks, similarity_transform(landmarks, template(size)), size)
+
+
+def _warped(
+    image: NDArray[np.uint8], landmarks: ArrayLike, matrix: NDArray[np.float64], size: int
+) -> Aligned:
     check_image(image)
-    matrix = similarity_transform(landmarks, template(size))
     # The border is OpenCV's default, constant 0.
     crop = np.asarray(cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR), np.uint8)
     moved = transform_points(matrix, landmarks).astype(np.float32)
@@ -105,7 +111,13 @@ def faces_from(
         size: side of the crops in pixels.
         tilt: degrees that are added to the roll that the points have (fiqa.faces.turns.View).
     """
-    aligned = [align(image.pixels, detection.landmarks, size=size) for detection in detections]
+    # A detection knows its way to the usual template.
+    aligned = [
+        _warped(image.pixels, d.landmarks, d.matrix, size)
+        if size == ALIGNED_SIZE
+        else align(image.pixels, d.landmarks, size=size)
+        for d in detections
+    ]
     n = len(aligned)
     # Estimated points are the template itself; NaN says that no pose is in them.
     points = [
@@ -136,6 +148,18 @@ def _inside(matrix: NDArray[np.float64], size: int, height: int, width: int) -> 
     """
     inverse_matrix, slack = inverse(matrix), 1.0 / 64.0
     x = np.arange(size)
+    # Rounding keeps the order of sums and products, so what holds in the corners holds between.
+    corners = np.array([0, size - 1])
+    edges = _within(inverse_matrix, corners, slack, height, width)
+    if edges.all():
+        return np.ones((size, size), bool)
+    return _within(inverse_matrix, x, slack, height, width)
+
+
+def _within(
+    inverse_matrix: NDArray[np.float64], x: NDArray[np.int64], slack: float, height: int, width: int
+) -> NDArray[np.bool_]:
+    """Returns for each pair of crop positions (row, column) whether its source is in the frame."""
     sx = (
         inverse_matrix[0, 0] * x[None, :] + inverse_matrix[0, 1] * x[:, None] + inverse_matrix[0, 2]
     )

@@ -285,6 +285,8 @@ def joined(faces: Sequence[Faces]) -> Faces:
     Args:
         faces: at least one.
     """
+    if len(faces) == 1:
+        return faces[0]
     table: dict[str, Any] = {}
     for noun_field in fields(Faces):
         values = [getattr(face, noun_field.name) for face in faces]

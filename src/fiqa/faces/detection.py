@@ -6,6 +6,7 @@ The detectors are in fiqa.faces.detectors.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -73,10 +74,15 @@ class Detection:
         """Pixels of the box."""
         return float(self.box[2] * self.box[3])
 
+    @cached_property
+    def matrix(self) -> NDArray[np.float64]:
+        """(2,3) from the image to the template of 112 pixels."""
+        return similarity_transform(self.landmarks, template())
+
     @property
     def eye_distance(self) -> float:
         """Source pixels between the eyes, as fiqa.functional.geometry.eye_distance."""
-        return float(eye_distance(similarity_transform(self.landmarks, template())))
+        return float(eye_distance(self.matrix))
 
 
 @runtime_checkable

@@ -20,6 +20,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from fiqa.data.carried import Carried, carried_frame
 from fiqa.data.columns import identity_like, identity_missing
 from fiqa.data.embeddings import MappedEmbeddings, map_embeddings, read_embeddings
 from fiqa.data.frames import Frame, is_frame
@@ -42,9 +43,10 @@ _UNIT = 1e-2
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """Everything that was given: `table` id, identity, status in the order of the faces; `place` of
-    each face among the vectors, -1 without; `identity_from` where the identities come from, in
-    words; `meant` columns that may be meant as identity, where there is none."""
+    """Everything that was given: `table` id, identity, status and the carried columns
+    (fiqa.data.carried) in the order of the faces; `place` of each face among the vectors, -1
+    without; `identity_from` where the identities come from, in words; `meant` columns that may be
+    meant as identity, where there is none."""
 
     table: pl.DataFrame
     faces: Manifest | None
@@ -225,9 +227,11 @@ def _faces(
             text = {name: column.cast(pl.String).fill_null("") for name, column in known.items()}
             origin = f"column identity of {where}" if "identity" in frame.columns else ""
             meant = [] if origin else identity_like({name: frame[name] for name in frame.columns})
-            return None, frame.select(pl.col("id").cast(pl.String), **text), origin, meant
+            rows = frame.select(pl.col("id").cast(pl.String), **text)
+            return None, rows.hstack(carried_frame(frame).get_columns()), origin, meant
     manifest = faces if isinstance(faces, Manifest) else find(faces)
     table = to_frame(manifest).select("id", "identity", "status")
+    table = table.hstack(Carried.of(manifest).frame.get_columns())
     if np.any(manifest.identity != ""):
         return manifest, table, manifest.identity_from or "the manifest", []
     return manifest, table, "", identity_like(manifest.columns)
@@ -285,7 +289,8 @@ def _hash(name: str, given: Any, manifest: Manifest | None = None) -> dict[str, 
     if given is None:
         return {}
     if manifest is not None:
-        return {name: _digest([CropTable(manifest, Limits()).digest(), *_landmarks(manifest)])}
+        digest = _digest([CropTable(manifest, Limits()).digest(), *_landmarks(manifest)])
+        return {name: digest, **Carried.of(manifest).digest()}
     if isinstance(given, (str, os.PathLike)):
         beside = [
             path
@@ -300,7 +305,8 @@ def _hash(name: str, given: Any, manifest: Manifest | None = None) -> dict[str, 
         return {name: hash_rows([tuple(given.columns), *read_table(given).rows()])}
     if isinstance(given, Embeddings):
         return {name: _digest([given.id, given.vector, given.norm])}
-    return {name: _digest([given.id, given.identity, given.status])}
+    digest = _digest([given.id, given.identity, given.status])
+    return {name: digest, **Carried.of(given).digest()}
 
 
 def _landmarks(manifest: Manifest) -> list[Any]:

@@ -228,7 +228,9 @@ def _labeled(
             for name, column in labels.columns.items()
         ),
     )
-    return frame, labels
+    own = {"identity", *frame.columns}
+    carried = [column for column in inputs.table.get_columns() if column.name not in own]
+    return frame.hstack(carried), labels
 
 
 def _spread(series: pl.Series, rows: NDArray[np.int64], count: int) -> pl.Series:

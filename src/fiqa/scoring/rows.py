@@ -21,6 +21,7 @@ from fiqa.data.images import Image, Limits
 from fiqa.errors import ContentShapeError, ReadError
 from fiqa.faces.crops import Source, aligned_face, alike, joined, read_source
 from fiqa.failures import failed
+from fiqa.functional.calibration import levels
 from fiqa.scoring.explanation import explained, reasons
 from fiqa.types import Faces, Factors, FloatArray, Scorer
 from fiqa.vocabulary import LEVELS
@@ -256,7 +257,7 @@ class FaceScoring:
                     "bbox": detection.box.tolist(),
                     "landmarks": detection.landmarks.ravel().tolist(),
                 },
-                faces.take(slice(i, i + 1)),
+                faces if len(faces) == 1 else faces.take(slice(i, i + 1)),
             )
             for i, detection in enumerate(seen.faces)
         ]
@@ -305,7 +306,8 @@ class FaceScoring:
         finite = np.isfinite(raw)
         number = np.where(finite, raw, 0.0).astype(np.float64)
         scale = scorer.calibration
-        uqs, level, share = scale.unified(number), scale.level(number), scale.unit(number)
+        uqs, share = scale.unified(number), scale.unit(number)
+        level = levels(uqs, scale.level_cuts)
         source = {
             "model": scorer.name,
             "model_sha256": scorer.sha256,

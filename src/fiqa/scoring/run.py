@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
 
 from fiqa import checks
+from fiqa.data.carried import Carried
 from fiqa.data.frames import Frame
 from fiqa.data.guard import guard_outputs
 from fiqa.data.images import Limits
 from fiqa.data.manifest import find
+from fiqa.data.memory import Plain, digest, pictures
 from fiqa.data.store import (
     file_state,
     fingerprint,
@@ -24,7 +29,7 @@ from fiqa.data.store import (
     sha256_file,
     write_sidecar,
 )
-from fiqa.data.tables import TableWriter, table_suffix
+from fiqa.data.tables import TableWriter, frame_of, table_suffix
 from fiqa.errors import InputError
 from fiqa.execute.local import map_batches
 from fiqa.faces.crops import Source, sources
@@ -36,9 +41,12 @@ from fiqa.scoring.explanation import EXPLAINERS, Explain, explanation, unexplain
 from fiqa.scoring.rows import FaceScoring, Row, blank_row, scales
 from fiqa.types import Manifest, PathLike
 
+if TYPE_CHECKING:
+    import polars as pl
+
 __all__ = ["Paths", "Scoring", "Summary", "plan", "scoring_of", "write_scores"]
 
-Paths = PathLike | Frame | Sequence[PathLike] | Manifest
+Paths = PathLike | Frame | Sequence[PathLike] | Manifest | Plain | Sequence[Plain]
 _PART = 512
 """Images per finished part of an output file: what a kill can cost."""
 _RUNNING = ("limits", "threads", "told")
@@ -79,13 +87,23 @@ class Summary:
 
 @dataclass(frozen=True)
 class Scoring:
-    """A run that is decided and not begun: which images, how, on how many processes; `given`
-    whatever it was told to read."""
+    """A run that is decided and not begun.
+
+    Attributes:
+        manifest: which images.
+        how: they are scored.
+        workers: processes, None is one per core.
+        given: whatever it was told to read.
+        pictures: the images themselves where they are in memory.
+        color: the order of their channels.
+    """
 
     manifest: Manifest
     how: FaceScoring
     workers: int | None = None
     given: tuple[Any, ...] = ()
+    pictures: Sequence[Plain] = ()
+    color: str | None = None
 
     def __len__(self) -> int:
         return len(self.manifest)
@@ -94,11 +112,37 @@ class Scoring:
         """Refuses outputs (None: there is none) that are inputs of the run. Raises InputError."""
         guard_outputs(outputs, self.given, self.manifest)
 
+    @cached_property
+    def carried(self) -> Carried:
+        """The columns of the manifest that the table takes over."""
+        return Carried.of(self.manifest).known("track", "frame")
+
+    def sources(self) -> Iterator[Source]:
+        """Yields the images."""
+        for number, source in enumerate(sources(self.manifest)):
+            if self.pictures:
+                content = self.pictures[number]
+                color = self.color if isinstance(content, np.ndarray) else None
+                source = replace(source, content=content, color=color)
+            yield source
+
+    def frame(self, images: Sequence[list[Row]], start: int = 0) -> pl.DataFrame:
+        """Returns the rows of consecutive images as a frame, with the carried columns.
+
+        Args:
+            images: the rows of each.
+            start: the number of the first image.
+        """
+        numbers = [start + i for i, rows in enumerate(images) for _ in rows]
+        return self.carried.beside(frame_of(chain.from_iterable(images)), numbers)
+
     def rows(self, start: int = 0) -> Generator[list[Row], None, None]:
         """Yields the rows of each image from number `start` on, in the manifest's order, in bounded
         memory; warns once where reasons were asked of a method that has none."""
-        images = islice(sources(self.manifest), start, None)
-        made = map_batches(self.how, images, died=_died, workers=self.workers)
+        images = islice(self.sources(), start, None)
+        # A picture in memory travels to its process as it is.
+        batch = 4 if self.pictures else 32
+        made = map_batches(self.how, images, died=_died, workers=self.workers, batch=batch)
         return _explained(made) if self.how.explain == "model" else made
 
     def record(self) -> dict[str, Any]:
@@ -110,14 +154,20 @@ class Scoring:
         how |= {"model": self.how.scorer.name, "version": self.how.scorer.version, "part": _PART}
         how["detector"] = None if self.how.aligned else self.how.finder.name
         inputs = {
-            "images": hash_rows(
-                (source, file_state(source.path)) for source in sources(self.manifest)
-            )
+            "images": hash_rows((source, _state(source)) for source in self.sources()),
+            **self.carried.digest(),
         }
         for name, file in (("weights", self.how.weights), ("recognizer", self.how.recognizer)):
             if file is not None:
                 inputs[name] = sha256_file(find_weights(file))
         return make_record("score", arguments=how, inputs=inputs)
+
+
+def _state(source: Source) -> object:
+    """What tells without decoding that an image is another one."""
+    if source.content is None:
+        return file_state(source.path)
+    return digest(cast("Plain", source.content), source.color)
 
 
 def scoring_of(
@@ -172,6 +222,7 @@ def plan(
     limits: Limits | None = None,
     workers: int | None = None,
     orientation: str = "exif",
+    color: str | None = None,
 ) -> Scoring:
     """Returns the run that fiqa.score with the same arguments makes, for those who want its rows
     one by one (`.rows()`); raises as fiqa.score."""
@@ -187,13 +238,19 @@ def plan(
         limits=limits,
         orientation=orientation,
     )
-    manifest = paths if isinstance(paths, Manifest) else find(paths)
+    found = pictures(paths, color)
+    if found is None:
+        named = cast("PathLike | Frame | Sequence[PathLike] | Manifest", paths)
+        manifest = named if isinstance(named, Manifest) else find(named)
+    else:
+        manifest = Manifest(np.arange(len(found)).astype(np.str_), np.full(len(found), ""))
     if not len(manifest):
         raise InputError(
             f"paths must lead to at least one image, got none in {paths!r}.",
             hint="fiqa scan says what a folder holds",
         )
-    return Scoring(manifest, how, workers, (paths, model, recognizer, weights, settings))
+    given = (None if found else paths, model, recognizer, weights, settings)
+    return Scoring(manifest, how, workers, given, found or (), color)
 
 
 def write_scores(
@@ -225,7 +282,8 @@ def write_scores(
         before = min(out.done * _PART, len(run))
         images = counted(rows, teller(progress), "score", len(run), done=before)
         while part := list(islice(images, _PART)):
-            out.write(list(chain.from_iterable(part)))
+            out.write(run.frame(part, before))
+            before += len(part)
     scorer, explain = run.how.scorer, run.how.explain
     write_sidecar(path, record, found={"scales": scales(scorer)} | explanation(scorer, explain))
     return _summary(path)

@@ -4,18 +4,18 @@ fiqa.report.sheet."""
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqa.data.images import Limits, read_image
+from fiqa.data.images import Limits
 from fiqa.data.store import atomic_path
 from fiqa.data.tables import decode_text
 from fiqa.errors import FiqaError
 from fiqa.faces.align import align
-from fiqa.faces.crops import resized
+from fiqa.faces.crops import Source, read_source, resized
 from fiqa.report.sheet import sheet
 
 __all__ = ["write_sheet"]
@@ -29,6 +29,7 @@ def write_sheet(
     path: str | os.PathLike[str],
     *,
     limits: Limits | None = None,
+    images: Iterable[Source] = (),
     footer: str = "",
 ) -> None:
     """Writes one self-contained HTML page with a card per row, the failed and the worst first; of
@@ -38,6 +39,7 @@ def write_sheet(
         rows: of the table of scores, made with `explain`.
         path: the .html file.
         limits: what an image may cost.
+        images: those that are in memory.
         footer: a line at the end, best the command.
 
     Raises:
@@ -46,6 +48,9 @@ def write_sheet(
     shown = list(rows)
     if len(shown) > _MOST:
         shown.sort(key=lambda row: -1 if row["uqs"] is None else row["uqs"])
+    memory = {image.id: image for image in images if image.content is not None}
+    if memory:  # a further face of image 7 has the id 7#1
+        shown = [{**row, "image": memory[row["id"].partition("#")[0]]} for row in shown]
     crops = [_crop(row, limits) if i < _MOST else None for i, row in enumerate(shown)]
     page = sheet(shown, crops, footer=footer, limit=_MOST, order="worst")
     with atomic_path(path) as aside:
@@ -58,7 +63,8 @@ def _crop(row: Mapping[str, Any], limits: Limits | None) -> NDArray[np.uint8] | 
     if row["uqs"] is None:
         return None
     try:
-        pixels = read_image(decode_text(row["path"]), limits=limits).pixels
+        source = row.get("image") or Source("", decode_text(row["path"]))
+        pixels = read_source(source, limits=limits).pixels
         if row["bbox"] is None:
             return resized(pixels)
         return align(pixels, np.reshape(row["landmarks"], (5, 2))).crop

@@ -35,6 +35,7 @@ def evaluate(
     seed: int = 0,
     match: Match = "id",
     flip: Sequence[str] = (),
+    across: str | None = None,
     out: PathLike | None = None,
     thumbnails: PathLike | None = None,
     force: bool = False,
@@ -67,6 +68,10 @@ def evaluate(
         match: how names of one file find the ids of another: "id", "name" or "stem"; see
             fiqa.data.names.
         flip: names of qualities of which lower is better; their sign is turned.
+        across: a column of `faces` with text or whole numbers (drive, segment, day): mated pairs
+            are only those of two of its values, so that near-copies of one clip do not count.
+            Images without a value are in no mated pair, and `notes` name and count them. Non-mated
+            pairs stay.
         out: write the report there, with its sidecar: a folder with index.html, plots, tables and
             numbers.json. A report that is current is left alone.
         thumbnails: folder of images named like the ids; the report then shows the worst pairs.
@@ -77,13 +82,13 @@ def evaluate(
     Raises:
         InputError: a value out of range, names that are not unique, ids that fit twice, a manifest
             whose column of people is not called identity.
-        UnknownNameError: no such protocol, match, or quality to flip.
+        UnknownNameError: no such protocol, match, column, or quality to flip.
         EvidenceError: too few images, mated pairs or non-mated pairs for what is asked.
         ReadError: a file cannot be read.
         WriteError: the disk refused.
     """
     how = Setting(fmr, protocol, start_fnmr, limits, draws, level, seed)
-    request = Request(quality, embeddings, pairs, faces, match, flip)
+    request = Request(quality, embeddings, pairs, faces, match, flip, across)
     run = EvaluationRun(request, how, thumbnails)
     evaluation = run.make(told=teller(progress))
     if out is not None and (force or not run.is_current(out)):

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from fiqa.data.images import Limits
-from fiqa.data.tables import frame_of, read_table
+from fiqa.data.tables import read_table
 from fiqa.progress import Progress, counted, teller
 from fiqa.scoring.explanation import Explain
 from fiqa.scoring.run import Paths, Scoring, plan, write_scores
@@ -37,16 +36,19 @@ def score(
     html: PathLike | None = None,
     force: bool = False,
     orientation: str = "exif",
+    color: str | None = None,
     progress: Progress = False,
 ) -> pl.DataFrame:
     """Returns the table of scores: one row per face, and one per image that has none, in the order
     of the images.
 
-    Crops that are in memory already need no files: `fiqa.load().score(crops)`.
+    One picture after another, in milliseconds: fiqa.FaceReader. Aligned crops that are in memory
+    need no table: `fiqa.load().score(crops)`.
 
     Args:
         paths: an image, a folder, a list file, a manifest (file, frame or fiqa.Manifest), or
-            several of these.
+            several of these. Or pictures in memory: (H,W,3) or (N,H,W,3) uint8, the bytes of a
+            file, or a list of (H,W,3) and bytes; their ids are their numbers, their paths "".
         model: a method's name, or the path of an .onnx file with its card; None is the default.
         recognizer: for a method that asks one: the path of its file, .onnx or torch weights, with
             its card.
@@ -68,18 +70,21 @@ def score(
         force: do it again although `out` is current.
         orientation: exif (photographs are turned as their EXIF says), or auto: then also to where
             their faces are best seen, for photographs that lie and do not say so.
+        color: the order of the channels of arrays, which must say it: RGB, or BGR as OpenCV has it.
         progress: True reports on stderr; a callable is told (stage, done, total).
 
     Returns:
-        A polars frame with the columns of fiqa.scoring.rows.blank_row. A row whose status is not
-        "ok" has no numbers.
+        A polars frame with the columns of fiqa.scoring.rows.blank_row, and behind them those of the
+        manifest that the table does not know (camera, drive, timestamp, ...). A row whose status is
+        not "ok" has no numbers.
 
     Raises:
         UnknownNameError: no such method, detector or policy.
         DetectorError, WeightsError, MissingExtraError: what is asked for cannot be used here.
         WriteError: the disk refused.
         ReadError: a list file or manifest cannot be read (an image that cannot is a row).
-        InputError: there is no image at all.
+        InputError: there is no image at all, an array without its color, or something that is
+            neither.
     """
     run = plan(
         paths,
@@ -94,17 +99,18 @@ def score(
         limits=limits,
         workers=workers,
         orientation=orientation,
+        color=color,
     )
     run.guard(out, html)
     table = _table(run, out, force, progress)
     if html is not None:
-        write_sheet(table.to_dicts(), html, limits=run.how.limits)
+        write_sheet(table.to_dicts(), html, limits=run.how.limits, images=run.sources())
     return table
 
 
 def _table(run: Scoring, out: PathLike | None, force: bool, progress: Progress) -> pl.DataFrame:
     if out is None:
         rows = counted(run.rows(), teller(progress), "score", len(run))
-        return frame_of(chain.from_iterable(rows))
+        return run.frame(list(rows))
     write_scores(run, out, force=force, progress=progress)
     return read_table(out)

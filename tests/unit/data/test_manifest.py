@@ -153,7 +153,7 @@ def test_a_foreign_manifest_needs_only_paths(tmp_path: Path) -> None:
     assert found.path.tolist() == [str(tmp_path / "ann/1.jpg"), str(tmp_path / "bob/1.jpg")]
     assert found.identity.tolist() == ["ann", "bob"]
     assert found.id.tolist() == ["ann/1", "bob/1"]
-    assert found.columns["age"].tolist() == [30, 0]
+    assert found.columns["age"].tolist() == [30, None]
 
 
 def test_lists_stay_objects(tmp_path: Path) -> None:

@@ -63,10 +63,14 @@ def test_missing_cells_are_not_known(crop: Path) -> None:
     assert (first.landmarks, first.inside, second.eye_distance) == (None, None, 3.5)
 
 
-def test_an_array_is_told_where_it_belongs() -> None:
+def test_an_array_must_say_its_color_and_only_score_takes_one() -> None:
+    crops = np.zeros((2, 112, 112, 3), np.uint8)
+    with pytest.raises(InputError, match="must say the order of an array's channels") as caught:
+        fiqa.score(crops, aligned=True)
+    assert 'color="BGR"' in str(caught.value.hint)
     with pytest.raises(InputError, match="must be paths or a frame, got ndarray") as caught:
-        fiqa.score(np.zeros((2, 112, 112, 3), np.uint8))  # type: ignore[arg-type]
-    assert "fiqa.load().score(crops)" in str(caught.value.hint)
+        fiqa.scan(crops)  # type: ignore[arg-type]
+    assert "fiqa.score(crops, aligned=True" in str(caught.value.hint)
 
 
 def test_what_cannot_be_read_is_named_with_its_reason(crop: Path, tmp_path: Path) -> None:
