@@ -172,6 +172,7 @@ def test_what_is_under_way_ends_and_so_does_the_service(start, client, crop):
     assert [len(answer) for answer in answers] == [20] * 8, "those that came too late asked again"
 
 
+@pytest.mark.slow
 def test_a_restart_loses_no_request(start, client, crop):
     running = start()
     answered, ending = [], threading.Event()

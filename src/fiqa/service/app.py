@@ -192,8 +192,10 @@ def _add_work(app: FastAPI, desk: _Desk) -> None:
     async def score(
         request: Request, query: Annotated[schemas.ScoreQuery, Query()]
     ) -> schemas.ScoreResponse:
-        rows = await desk.rows(request, "explain" if query.explain else "score", query.faces)
         review = query.review or desk.settings.review
+        # a strict review asks for reasons, so they are always made for it
+        kind = "explain" if query.explain or review == "strict" else "score"
+        rows = await desk.rows(request, kind, query.faces)
         images = [
             schemas.scored_image(i, own, review=review, min_score=query.min_score)
             for i, own in enumerate(rows)

@@ -39,7 +39,10 @@ class EmbedQuery(BaseModel):
 class ScoreQuery(EmbedQuery):
     """The options of /v1/score."""
 
-    explain: bool = Field(False, description="add factors, measures, reasons and advice")
+    explain: bool = Field(
+        False,
+        description="add factors, measures, reasons and advice; a strict review does it always",
+    )
     min_score: float | None = Field(
         None, ge=0, le=1, description="the least score, in 0..1, instead of the review's own"
     )

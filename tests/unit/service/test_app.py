@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import logging
 import time
@@ -11,6 +12,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 for package in ("fastapi", "uvicorn", "python_multipart", "prometheus_client"):
     pytest.importorskip(package, reason="needs the extra service")
@@ -98,6 +100,20 @@ def test_the_review_and_its_cut_can_be_asked_for(service, crop):
     assert told("min_score=0") == (True, [])
     assert told("min_score=1") == (False, ["score_below_minimum"])
     assert told("review=standard&min_score=0") == (True, [])
+    assert told("review=strict&min_score=0") == (True, [])
+
+
+def test_a_strict_review_finds_reasons_without_being_asked_to_explain(service, crop):
+    stream = io.BytesIO()
+    with Image.open(io.BytesIO(crop)) as picture:
+        picture.point(lambda value: value // 12).save(stream, format="PNG")
+    dark = stream.getvalue()
+    asked = service.post("/v1/score?explain=true", content=dark, headers=PNG)
+    reasons = images(asked)[0]["faces"][0]["reasons"]
+    assert "underexposed" in reasons
+    query = "/v1/score?review=strict&min_score=0"
+    image = images(service.post(query, content=dark, headers=PNG))[0]
+    assert (image["accepted"], image["review_reasons"]) == (False, reasons)
 
 
 def test_parameters_are_checked_and_not_repeated(service, crop):
