@@ -109,13 +109,14 @@ class Face:
         known = self._known if self.uqs is not None else Why()
         words = [code.replace("_", " ") for code in known.reasons]
         told = [f"{word}: {say}" for word, say in zip(words, self.advice, strict=True)]
-        facts: list[tuple[str, object]] = [("picture", self.name), ("model", self.model)]
+        facts: list[tuple[str, object]] = [("picture", self.name)]
         facts += [("status", STATUSES.get(self.status, ""))] if self.uqs is None else []
         facts += [("what to do" if i == 0 else "and", say) for i, say in enumerate(told)]
         facts += [
-            (name, None if value is None else round(value, 2))
+            (name, None if value is None else f"{value:.2f}")
             for name, value in (known.factors or {}).items()
         ]
+        facts.append(("model", self.model))
         title = self.status.replace("_", " ")
         if self.uqs is not None:
             title = f"{self.uqs} of 100, {self.level}"

@@ -66,7 +66,7 @@ def align(
         lies in the frame, 0..1), eye_distance (source pixels), grey, detector (its name), turn
         (degrees clockwise by which the photograph was turned beyond its EXIF), roll (degrees, tilt
         of the head in the photograph), notes (what was converted or guessed: `;` between codes of
-        fiqa.vocabulary.NOTES).
+        fiqa.vocabulary.NOTES); then the columns of your own manifest (fiqa.data.carried).
 
     Raises:
         UnknownNameError: no such detector, policy or format.

@@ -35,7 +35,7 @@ def convert(
       them.
     - scores (ours, or any that fiqa.data.quality.read_quality reads) -> our table of quality,
       OFIQ's CSV, FiftyOne's CSV, the metadata of a Hugging Face imagefolder, or a WebDataset tar
-      with the images.
+      with the images. Columns of your own (fiqa.data.carried) stay, but in OFIQ's.
 
     - the published weights of CLIB-FIQA, a state dict (.pt, .pth, .safetensors) -> an .onnx model
       with its card, for `fiqa score --model`.

@@ -39,7 +39,8 @@ def embed(
             `embed(crops)`.
         batch: crops that are held and embedded at once, >= 1; vectors do not depend on it.
         out: write them there too (.npz, .npy or .parquet), with a sidecar; a rerun of the same does
-            nothing, an interrupted one goes on where it stopped.
+            nothing, an interrupted one goes on where it stopped. A .parquet, and the list of what
+            failed, also have the columns of your own manifest (fiqa.data.carried).
         flip: embed each crop and its mirror image and take the mean of the two vectors.
         threads: of the recognizer, >= 1; None is one per core.
         half: write float16 vectors: half the size.

@@ -36,7 +36,7 @@ def label(
         faces: the manifest of the aligned crops (file, folder, frame or fiqa.Manifest): the rows,
             who is on them, and the pixels for methods that look at them. Without it the rows are
             those of the embeddings; where no identity is known at all, it is what comes before the
-            last / of an id.
+            last / of an id. Columns of your own (fiqa.data.carried) stay in the table of `out`.
         embeddings: vectors of one recognizer; a .npy is mapped and never wholly in memory.
         prior: any quality, for label_optimization (which improves it) faceqnet (whose best images
             it chooses) and ediffiqa (which lowers it).

@@ -139,3 +139,25 @@ class TestFacesFrom:
         assert faces.grey.tolist() == [True]
         assert faces.crops.shape == (1, 96, 96, 3)
         assert not faces_from(_image(_scene(rng)), [_detection(TEMPLATE)]).grey.any()
+
+
+def test_the_mask_is_that_of_every_pixel_whether_or_not_the_corners_decide(
+    rng: np.random.Generator,
+) -> None:
+    from fiqa.functional.geometry import inverse, similarity_transform
+
+    whole = 0
+    for _ in range(200):
+        points = TEMPLATE * rng.uniform(0.5, 2.0) + rng.uniform(-40, 120, 2)
+        height, width = rng.integers(60, 300, 2).tolist()
+        aligned = align(np.zeros((height, width, 3), np.uint8), points)
+        back = inverse(similarity_transform(points, TEMPLATE))
+        y, x = np.mgrid[:112, :112]
+        at = np.einsum("ij,jyx->iyx", back, np.stack([x, y, np.ones_like(x)]).astype(float))
+        slack = 1.0 / 64.0
+        # half a pixel's rounding aside, the plain formula at every pixel
+        inside = (at[0] >= -slack) & (at[0] <= width - 1 + slack)
+        inside &= (at[1] >= -slack) & (at[1] <= height - 1 + slack)
+        assert np.count_nonzero(inside != aligned.inside) == 0
+        whole += inside.all()
+    assert 20 < whole < 180

@@ -143,3 +143,25 @@ def test_the_roll_of_a_photograph_alone_is_no_pose() -> None:
     assert np.isnan(factors.quality["pose"][:2]).all()
     assert factors.quality["pose"][2] < 1e-3
     assert factors.measures["photo_roll"].tolist() == [0.0, 30.0, 90.0]
+
+
+def test_who_is_not_told_of_a_lying_photograph_is_spared_three_looks() -> None:
+    class Unsure:
+        name = "yunet"
+
+        def __init__(self) -> None:
+            self.looks = 0
+
+        def detect(self, image: np.ndarray) -> list[Detection]:
+            self.looks += 1
+            upright = image.shape[0] > image.shape[1]
+            return [Detection(np.array([5, 5, 40, 40]), TEMPLATE, 0.9 if upright else 0.7)]
+
+    pixels, told, silent = np.zeros((100, 150, 3), np.uint8), Unsure(), Unsure()
+    seen, unseen = view(told, pixels), view(silent, pixels, told=False)
+    assert (told.looks, silent.looks) == (4, 1)
+    assert (seen.better, unseen.better) == (90, 0)
+    assert unseen.notes == ()
+    assert seen.faces[0].box.tolist() == unseen.faces[0].box.tolist()
+    turned = Unsure()
+    assert view(turned, pixels, orientation="auto", told=False).turn == 90

@@ -405,3 +405,21 @@ def test_a_worker_process_uses_one_thread(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(onnx.multiprocessing, "parent_process", object)
     assert onnx._threads(None) == 1
     assert onnx._threads(3) == 3
+
+
+def test_sessions_have_the_threads_of_the_block_they_are_opened_in() -> None:
+    from fiqa.methods.bundled import WEIGHTS
+    from fiqa.runtime.onnx import open_session, session_threads
+
+    def threads(**options: Any) -> int:
+        session = open_session(WEIGHTS.read_bytes(), "the model", **options)
+        return session.get_session_options().intra_op_num_threads
+
+    with session_threads(1):
+        assert threads() == 1
+        assert threads(threads=2) == 2
+        with session_threads(None):
+            assert threads() == 0
+    assert threads() == 0
+    with pytest.raises(InputError, match="threads must be"), session_threads(0):
+        threads()
