@@ -30,7 +30,7 @@ ROOMS = (
         "evaluation",
     ),
     *("report", "diagnosis", "conversion", "alignment", "embedding", "scoring", "cleaning"),
-    *("streams", "labeling", "verbs"),
+    *("streams", "labeling", "verbs", "service"),
 )
 SINGLE = (
     "types.tables",

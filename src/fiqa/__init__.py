@@ -16,6 +16,7 @@ __version__ = "0.1.0"
 keep_private()
 
 _HOME = {
+    "Client": "fiqa.service.client",
     "DiscardCurve": "fiqa.functional.curve",
     "Embeddings": "fiqa.types",
     "Face": "fiqa.types",
@@ -39,6 +40,7 @@ _HOME = {
     "load": "fiqa.methods",
     "scan": "fiqa.data.scan",
     "score": "fiqa.verbs.score",
+    "serve": "fiqa.service.server",
     "tables": "fiqa.verbs.tables",
     "threshold": "fiqa.verbs.threshold",
     "train": "fiqa.verbs.train",
@@ -52,6 +54,8 @@ if TYPE_CHECKING:
     from fiqa.functional.curve import DiscardCurve as DiscardCurve
     from fiqa.methods import load as load
     from fiqa.scoring.reader import FaceReader as FaceReader
+    from fiqa.service.client import Client as Client
+    from fiqa.service.server import serve as serve
     from fiqa.types import Embeddings as Embeddings
     from fiqa.types import Face as Face
     from fiqa.types import Faces as Faces

@@ -61,6 +61,7 @@ STATUSES = MappingProxyType(
         "no_mate": "The identity has no other image to compare with.",
         "no_center": "The class centers that were given have none of the identity.",
         "no_template": "No template image is chosen for the identity.",
+        "timed_out": "The image took longer than the service allows.",
         "failed": "The row failed for a reason that has no status of its own; the log has it.",
     }
 )

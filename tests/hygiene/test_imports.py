@@ -62,6 +62,11 @@ def test_listing_methods_needs_no_heavy_package():
     assert not imported(command("methods")) & (HEAVY - {"numpy", "pydantic", "rich"})
 
 
+def test_the_client_of_the_service_needs_the_standard_library_alone():
+    new = imported("import fiqa; fiqa.Client") - imported("pass")
+    assert {name for name in new if name not in sys.stdlib_module_names} == {"fiqa"}
+
+
 @pytest.mark.parametrize("noun", ["Faces", "Manifest", "Scorer"])
 def test_a_noun_imports_numpy_only(noun):
     assert imported(f"import fiqa; fiqa.{noun}") & HEAVY == {"numpy"}

@@ -9,6 +9,7 @@ import pytest
 import fiqa
 
 PUBLIC = [
+    "Client",
     "DiscardCurve",
     "Embeddings",
     "Face",
@@ -33,6 +34,7 @@ PUBLIC = [
     "load",
     "scan",
     "score",
+    "serve",
     "tables",
     "threshold",
     "train",
@@ -49,7 +51,7 @@ def test_every_public_name_resolves(name):
 
 
 def test_an_unknown_name_says_which_there_are():
-    with pytest.raises(AttributeError, match=r"no attribute 'scroe'; it has: DiscardCurve"):
+    with pytest.raises(AttributeError, match=r"no attribute 'scroe'; it has: Client, DiscardCurve"):
         _ = fiqa.scroe
 
 
@@ -66,6 +68,7 @@ def test_verbs_are_functions_named_like_themselves():
         "load",
         "scan",
         "score",
+        "serve",
         "tables",
         "threshold",
         "train",

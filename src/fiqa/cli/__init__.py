@@ -39,6 +39,7 @@ COMMANDS = {
     "tables": "Make the tables of the papers.",
     "threshold": "Find the score to cut at, with a confidence interval.",
     "convert": "Convert the field's benchmark files into images and tables.",
+    "serve": "Score faces over HTTP.",
     "methods": "List the methods and what each needs.",
     "weights": "List, fetch, verify and describe model files.",
     "clean": "Find what is wrong with a folder of faces.",

@@ -1,0 +1,313 @@
+"""A client of the service, from the standard library alone: who asks need not install what answers.
+
+It asks again where that is safe: scoring changes nothing, so a request whose connection was refused
+or broken, or that was told to wait (429, 503), is sent again until the time is over. A restart of
+the service then loses nothing.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import threading
+import time
+import urllib.parse
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from fiqa.errors import FiqaError, InputError
+
+__all__ = [
+    "Client",
+    "EmbeddedFace",
+    "EmbeddedImage",
+    "ScoredFace",
+    "ScoredImage",
+    "ServiceError",
+]
+
+_AGAIN = (429, 503)
+Image = TypeVar("Image", "ScoredImage", "EmbeddedImage")
+_SCHEMES = ("http", "https")
+
+
+class ServiceError(FiqaError, OSError):
+    """The service did not answer as it should.
+
+    Attributes:
+        status: of the response, None where there was none.
+        kind: the last part of the problem's type, "" where there is none.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, kind: str = "") -> None:
+        FiqaError.__init__(self, message)
+        self.status, self.kind = status, kind
+
+
+@dataclass(frozen=True)
+class ScoredFace:
+    """One face.
+
+    Attributes:
+        status: ok, or why it has no numbers.
+        score: in 0..1, higher is better; None where it has none, as the next ones.
+        uqs: the same in 0..100.
+        level: the same in a word.
+        raw: the method's own number.
+        reasons, advice: what is wrong and what to do, where it was asked to explain.
+        factors, measures: in 0..1, and in units; None where it was not.
+        box: x, y, width, height in upright pixels.
+        landmarks: five points.
+    """
+
+    status: str
+    score: float | None
+    uqs: int | None
+    level: str | None
+    raw: float | None
+    reasons: list[str]
+    advice: list[str]
+    factors: dict[str, float | None] | None
+    measures: dict[str, float | None] | None
+    box: list[float] | None
+    landmarks: list[list[float]] | None
+
+
+@dataclass(frozen=True)
+class ScoredImage:
+    """One image.
+
+    Attributes:
+        index: which of the request.
+        status: ok, or why there is no number.
+        meaning: that in a sentence.
+        notes: what was converted or guessed while reading it.
+        faces: that were found.
+        accepted: by the review; None without one.
+        review_reasons: why not.
+    """
+
+    index: int
+    status: str
+    meaning: str
+    notes: list[str]
+    faces: list[ScoredFace]
+    accepted: bool | None
+    review_reasons: list[str]
+
+
+@dataclass(frozen=True)
+class EmbeddedFace:
+    """One face and its vector.
+
+    Attributes:
+        status: ok, or why it has none.
+        vector: of length 1; None where it has none.
+        norm: the length that it had.
+        box: x, y, width, height in upright pixels.
+        landmarks: five points.
+    """
+
+    status: str
+    vector: list[float] | None
+    norm: float | None
+    box: list[float] | None
+    landmarks: list[list[float]] | None
+
+
+@dataclass(frozen=True)
+class EmbeddedImage:
+    """One image and the vectors of its faces.
+
+    Attributes:
+        index: which of the request.
+        status: ok, or why there is no vector.
+        meaning: that in a sentence.
+        faces: that were found.
+    """
+
+    index: int
+    status: str
+    meaning: str
+    faces: list[EmbeddedFace]
+
+
+class Client:
+    """A client of one service; threads may share it, each has a connection of its own.
+
+    `with Client(...) as client:` closes them in the end.
+
+    Args:
+        address: as `fiqa serve` tells it, `http://127.0.0.1:8000`.
+        token: that lets in; None takes the environment variable FIQA_TOKEN, and none where there is
+            none.
+        seconds: after which it stops asking again.
+
+    Raises:
+        InputError: an address that is none.
+    """
+
+    def __init__(
+        self,
+        address: str = "http://127.0.0.1:8000",
+        *,
+        token: str | None = None,
+        seconds: float = 60.0,
+    ) -> None:
+        parts = urllib.parse.urlsplit(address)
+        if parts.scheme not in _SCHEMES or not parts.hostname or parts.path.strip("/"):
+            raise InputError(f"address must be http://HOST:PORT, got {address!r}.")
+        self._parts, self._seconds = parts, seconds
+        token = os.environ.get("FIQA_TOKEN") if token is None else token
+        self._headers = {"authorization": f"Bearer {token}"} if token else {}
+        self._own = threading.local()
+        self._connections: list[http.client.HTTPConnection] = []
+
+    def close(self) -> None:
+        """Closes the connections of every thread; the next request opens its own."""
+        for connection in self._connections:
+            connection.close()
+        self._connections.clear()
+        self._own = threading.local()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def score(
+        self,
+        *images: bytes | str | os.PathLike[str],
+        explain: bool = False,
+        faces: str = "largest",
+        min_score: float | None = None,
+        review: str | None = None,
+    ) -> list[ScoredImage]:
+        """Returns a result for each image, in order.
+
+        Args:
+            images: bytes of files, or paths of files here; their names are not sent.
+            explain, faces, min_score, review: as /v1/score takes them.
+
+        Raises:
+            ServiceError: the service refused, or cannot be reached in time.
+        """
+        options = {
+            "explain": str(explain).lower() if explain else None,
+            "faces": faces,
+            "min_score": min_score,
+            "review": review,
+        }
+        answer = self._images("/v1/score", images, options)
+        return [_known(ScoredImage, ScoredFace, told) for told in answer["images"]]
+
+    def embed(
+        self, *images: bytes | str | os.PathLike[str], faces: str = "largest"
+    ) -> list[EmbeddedImage]:
+        """Returns the vectors of the faces of each image, in order.
+
+        Args:
+            images: as in score.
+            faces: as /v1/embed takes it.
+
+        Raises:
+            ServiceError: as in score, and where the service has no recognizer.
+        """
+        answer = self._images("/v1/embed", images, {"faces": faces})
+        return [_known(EmbeddedImage, EmbeddedFace, told) for told in answer["images"]]
+
+    def models(self) -> dict[str, Any]:
+        """Returns what is loaded.
+
+        Raises:
+            ServiceError: as in score.
+        """
+        return dict(self._ask("GET", "/v1/models"))
+
+    def _images(
+        self,
+        path: str,
+        images: Sequence[bytes | str | os.PathLike[str]],
+        options: dict[str, Any],
+    ) -> dict[str, Any]:
+        if not images:
+            raise InputError("images must be at least one, got none.")
+        contents = [i if isinstance(i, bytes) else Path(i).read_bytes() for i in images]
+        given = {name: value for name, value in options.items() if value is not None}
+        kind, body = _form(contents)
+        return self._ask("POST", f"{path}?{urllib.parse.urlencode(given)}", body, kind)
+
+    def _ask(self, method: str, path: str, body: bytes | None = None, kind: str = "") -> Any:
+        end, pause = time.monotonic() + self._seconds, 0.05
+        headers = self._headers | ({"content-type": kind} if kind else {})
+        while True:
+            wait = pause = min(2 * pause, 2.0)
+            try:
+                status, after, content = self._once(method, path, body, headers)
+            except (OSError, http.client.HTTPException) as error:
+                failure = ServiceError(f"{self._parts.netloc} does not answer: {error}.")
+            else:
+                if status == 200:
+                    return json.loads(content)
+                failure = _failure(status, content)
+                if status not in _AGAIN:
+                    raise failure
+                wait = float(after) if after.isdecimal() else pause
+            if time.monotonic() + wait > end:
+                raise failure
+            time.sleep(wait)
+
+    def _once(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str]
+    ) -> tuple[int, str, bytes]:
+        """One try: the status, Retry-After and the content."""
+        connection = getattr(self._own, "connection", None)
+        if connection is None:
+            secure = self._parts.scheme == "https"
+            made = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+            host = str(self._parts.hostname)
+            connection = made(host, self._parts.port, timeout=self._seconds)
+            self._own.connection = connection
+            self._connections.append(connection)
+        try:
+            connection.request(method, path, body, headers)
+            response = connection.getresponse()
+            content = response.read()
+        except (OSError, http.client.HTTPException):
+            # the same one opens again with the next request
+            connection.close()
+            raise
+        return response.status, response.headers.get("retry-after", ""), content
+
+
+def _form(contents: Sequence[bytes]) -> tuple[str, bytes]:
+    """The content type and the bytes of a form with these files."""
+    boundary = uuid.uuid4().hex
+    head = b'content-disposition: form-data; name="image"; filename="image"\r\n\r\n'
+    line = b"--" + boundary.encode() + b"\r\n"
+    parts = b"".join(line + head + content + b"\r\n" for content in contents)
+    end = b"--" + boundary.encode() + b"--\r\n"
+    return f"multipart/form-data; boundary={boundary}", parts + end
+
+
+def _failure(status: int, content: bytes) -> ServiceError:
+    try:
+        told = json.loads(content)
+        message = f"{told['title']}: {told['detail']}"
+        kind = str(told["type"]).rpartition(":")[2]
+    except (ValueError, KeyError, TypeError):
+        message, kind = f"The service answered with status {status}.", ""
+    return ServiceError(message, status=status, kind=kind)
+
+
+def _known(image: type[Image], face: type[Any], told: dict[str, Any]) -> Image:
+    """The image that was told; what a later version adds is not known here and left out."""
+    own = {field.name: told[field.name] for field in fields(image)}
+    names = [field.name for field in fields(face)]
+    own["faces"] = [face(**{name: each[name] for name in names}) for each in told["faces"]]
+    return image(**own)

@@ -1,0 +1,211 @@
+"""Processes that hold one function, and the queue before them.
+
+A thread to each process takes what waits, up to a batch, and gives it to the process. A process
+that dies or takes too long is replaced; what it was given is done again one by one, so only the
+culprit is lost.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from fiqa.errors import FiqaError, WorkerError
+from fiqa.execute.worker import Worker
+from fiqa.failures import Failures
+
+__all__ = ["LostError", "Pool"]
+
+_log = logging.getLogger(__name__)
+_starting = threading.Lock()
+"""Starting a process swaps `__main__` for a moment: one at a time."""
+
+
+class LostError(FiqaError):
+    """An item has no result: its process took too long, died, or is not there.
+
+    Attributes:
+        status: the row status that tells it, timed_out or failed.
+    """
+
+    def __init__(self, message: str, *, status: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass
+class _Item:
+    value: Any
+    future: Future[Any]
+
+
+class Pool:
+    """Processes that hold one function.
+
+    Attributes:
+        broken: why no process can be started any more, None where all is well.
+        replaced: how many processes were ended or died.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[list[Any]], Sequence[Any]],
+        *,
+        name: str,
+        count: int,
+        seconds: float,
+        batch: int = 1,
+        wait: float = 0.0,
+    ) -> None:
+        """Args:
+        function: as fiqa.execute.local.map_batches takes it.
+        name: in the log.
+        count: processes.
+        seconds: of a batch, after which its process is ended.
+        batch: items that go together at most.
+        wait: seconds that an item waits at most for others.
+        """
+        self.broken: Exception | None = None
+        self.replaced = 0
+        self._function, self._name, self._count = function, name, count
+        self._seconds, self._batch, self._wait = seconds, batch, wait
+        self._waiting: deque[_Item] = deque()
+        self._changed = threading.Condition()
+        self._closing = False
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Starts the processes and returns when all are loaded.
+
+        Raises:
+            WorkerError: a process ended while it loaded.
+            FiqaError: what the function raised when it loaded.
+        """
+        workers: list[Worker] = []
+        try:
+            workers += [self._spawn() for _ in range(self._count)]
+            for worker in workers:
+                worker.ready()
+        except BaseException:
+            for worker in workers:
+                worker.stop()
+            raise
+        for worker in workers:
+            thread = threading.Thread(target=self._serve, args=(worker,), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def submit(self, value: Any) -> Future[Any]:
+        """Returns the future of an item's result; it may raise LostError.
+
+        Args:
+            value: the item.
+        """
+        item = _Item(value, Future())
+        with self._changed:
+            if self.broken is not None or self._closing:
+                item.future.set_exception(LostError("The pool is closed.", status="failed"))
+                return item.future
+            self._waiting.append(item)
+            self._changed.notify()
+        return item.future
+
+    def stop(self) -> None:
+        """Does what waits, then ends the processes."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def _spawn(self) -> Worker:
+        with _starting:
+            return Worker(self._function, Failures())
+
+    def _serve(self, worker: Worker) -> None:
+        """The life of a thread."""
+        live: list[_Item] = []
+        try:
+            while batch := self._take():
+                live = [item for item in batch if item.future.set_running_or_notify_cancel()]
+                worker = self._answer(worker, live) if live else worker
+        except Exception as error:  # noqa: BLE001 - no process starts any more: who waits is told
+            _log.error("%s: no process starts: %s", self._name, type(error).__name__)
+            self._give_up(error, live)
+        worker.stop()
+
+    def _take(self) -> list[_Item]:
+        """Waits for items and returns those of the next batch; none when all is done."""
+        with self._changed:
+            while True:
+                while not self._waiting and not self._closing:
+                    self._changed.wait()
+                end = time.monotonic() + self._wait
+                while 0 < len(self._waiting) < self._batch and not self._closing:
+                    left = end - time.monotonic()
+                    if left <= 0 or not self._changed.wait(left):
+                        break
+                # a fair share, so that no process is idle while another has a long batch
+                share = min(self._batch, -(-len(self._waiting) // self._count))
+                if batch := [self._waiting.popleft() for _ in range(share)]:
+                    return batch
+                if self._closing:
+                    return []
+
+    def _answer(self, worker: Worker, items: list[_Item]) -> Worker:
+        """Gives items to a process and their results to who waits; returns the process, or the one
+        in its place."""
+        status, results = self._attempt(worker, [item.value for item in items])
+        if results is not None:
+            for item, result in zip(items, results, strict=True):
+                item.future.set_result(result)
+            return worker
+        if status != "raised":
+            worker = self._replace(worker)
+        if len(items) == 1:
+            lost = "timed_out" if status == "timed_out" else "failed"
+            items[0].future.set_exception(LostError(f"The item {status}.", status=lost))
+            return worker
+        for item in items:
+            worker = self._answer(worker, [item])
+        return worker
+
+    def _attempt(self, worker: Worker, values: list[Any]) -> tuple[str, list[Any] | None]:
+        """What became of a batch, and its results."""
+        worker.send(values)
+        try:
+            if not worker.pipe.poll(self._seconds):
+                return "timed_out", None
+            return "ok", worker.receive()
+        except (WorkerError, OSError):
+            return "died", None
+        except Exception:  # noqa: BLE001 - whatever the function raised, the process is fine
+            return "raised", None
+
+    def _replace(self, worker: Worker) -> Worker:
+        self.replaced += 1
+        _log.warning("%s: a process is replaced", self._name)
+        worker.stop()
+        fresh = self._spawn()
+        try:
+            fresh.ready()
+        except BaseException:
+            fresh.stop()
+            raise
+        return fresh
+
+    def _give_up(self, error: Exception, held: list[_Item]) -> None:
+        with self._changed:
+            self.broken = error
+            waiting = [item for item in held if not item.future.done()]
+            waiting += [i for i in self._waiting if i.future.set_running_or_notify_cancel()]
+            self._waiting.clear()
+            self._changed.notify_all()
+        for item in waiting:
+            item.future.set_exception(LostError("No process starts.", status="failed"))

@@ -1,0 +1,211 @@
+"""What the service takes and answers, as OpenAPI describes it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from fiqa.scoring.rows import Row
+from fiqa.service.review import verdict
+from fiqa.vocabulary import ADVICE, STATUSES
+
+__all__ = [
+    "EmbedQuery",
+    "EmbedResponse",
+    "EmbeddedFace",
+    "EmbeddedImage",
+    "FaceResult",
+    "ImageResult",
+    "Loaded",
+    "ModelsResponse",
+    "ScoreQuery",
+    "ScoreResponse",
+    "State",
+    "embedded_image",
+    "scored_image",
+]
+
+
+class EmbedQuery(BaseModel):
+    """The options of /v1/embed."""
+
+    model_config = ConfigDict(extra="forbid")
+    faces: Literal["largest", "all", "one"] = Field(
+        "largest", description="which faces of an image count; with one, more is a failure"
+    )
+
+
+class ScoreQuery(EmbedQuery):
+    """The options of /v1/score."""
+
+    explain: bool = Field(
+        False,
+        description="add factors, measures, reasons and advice; a strict review does it always",
+    )
+    min_score: float | None = Field(
+        None, ge=0, le=1, description="the least score, in 0..1, instead of the review's own"
+    )
+    review: Literal["off", "standard", "strict"] | None = Field(
+        None, description="accept or refuse each image; the default is the service's own"
+    )
+
+
+class Place(BaseModel):
+    """A face of an image and where it is."""
+
+    status: str = Field(description="ok, or why this face has no numbers")
+    box: list[float] | None = Field(description="x, y, width, height in upright pixels")
+    landmarks: list[list[float]] | None = Field(
+        description="left eye, right eye, nose, left and right mouth corner, image-left first"
+    )
+
+
+class FaceResult(Place):
+    """One face with its score."""
+
+    score: float | None = Field(description="quality in 0..1, higher is better")
+    uqs: int | None = Field(description="the same as an integer in 0..100")
+    level: str | None = Field(description="the same in a word")
+    raw: float | None = Field(description="the method's own number")
+    reasons: list[str] = Field(description="what is wrong, the costliest first; see explain")
+    advice: list[str] = Field(description="what to do about each reason")
+    factors: dict[str, float | None] | None = Field(description="qualities in 0..1")
+    measures: dict[str, float | None] | None = Field(description="in units")
+
+
+class EmbeddedFace(Place):
+    """One face with its vector."""
+
+    vector: list[float] | None = Field(description="of length 1")
+    norm: float | None = Field(description="the length that it had")
+
+
+class _Image(BaseModel):
+    index: int = Field(description="which image of the request, from 0")
+    status: str = Field(description="ok, or why there is no number")
+    meaning: str = Field(description="the status in a sentence")
+
+
+class ImageResult(_Image):
+    """One image with its faces and its review."""
+
+    notes: list[str] = Field(description="what was converted or guessed while reading it")
+    faces: list[FaceResult]
+    accepted: bool | None = Field(description="null without a review")
+    review_reasons: list[str] = Field(description="why it was not accepted")
+
+
+class EmbeddedImage(_Image):
+    """One image with the vectors of its faces."""
+
+    faces: list[EmbeddedFace]
+
+
+class ScoreResponse(BaseModel):
+    """A result for every image of a request, in order."""
+
+    request_id: str
+    model: str = Field(description="the method that scored")
+    review: str = Field(description="off, standard or strict")
+    images: list[ImageResult]
+
+
+class EmbedResponse(BaseModel):
+    """Vectors for every image of a request, in order."""
+
+    request_id: str
+    recognizer: str
+    images: list[EmbeddedImage]
+
+
+class Loaded(BaseModel):
+    """A model that is loaded."""
+
+    name: str
+    version: str
+    sha256: str | None = None
+    preprocess: str | None = None
+
+
+class ModelsResponse(BaseModel):
+    """What is loaded."""
+
+    scorer: Loaded
+    recognizer: Loaded | None
+    detector: str
+
+
+class State(BaseModel):
+    """How the service is."""
+
+    status: Literal["ok", "starting", "failed"]
+
+
+def scored_image(
+    index: int, rows: list[Row], *, review: str, min_score: float | None
+) -> ImageResult:
+    """Returns the result of one image.
+
+    Args:
+        index: of the image in its request.
+        rows: of its faces, or one that says why there is none.
+        review, min_score: as fiqa.service.review.verdict.
+    """
+    faces = [_scored(row) for row in rows if _shows(row)]
+    status = _status(rows)
+    good = [{"score": f.score, "reasons": f.reasons} for f in faces if f.status == "ok"]
+    accepted, reasons = verdict(review, status, good, min_score=min_score)
+    notes = str(rows[0]["notes"] or "")
+    return ImageResult(
+        index=index,
+        status=status,
+        meaning=STATUSES[status],
+        notes=notes.split(";") if notes else [],
+        faces=faces,
+        accepted=accepted,
+        review_reasons=reasons,
+    )
+
+
+def embedded_image(index: int, rows: list[Row]) -> EmbeddedImage:
+    """Returns the vectors of one image.
+
+    Args:
+        index: of the image in its request.
+        rows: of its faces, or one that says why there is none.
+    """
+    faces = [
+        EmbeddedFace(**_place(row), vector=row.get("vector"), norm=row.get("norm"))
+        for row in rows
+        if _shows(row)
+    ]
+    status = _status(rows)
+    return EmbeddedImage(index=index, status=status, meaning=STATUSES[status], faces=faces)
+
+
+def _shows(row: Row) -> bool:
+    """Whether a row is a face, not the reason why there is none."""
+    return bool(row["status"] == "ok" or row["bbox"] is not None)
+
+
+def _status(rows: list[Row]) -> str:
+    """Of an image: ok where one of its faces is, else that of its first row."""
+    return "ok" if any(row["status"] == "ok" for row in rows) else str(rows[0]["status"])
+
+
+def _place(row: Row) -> dict[str, Any]:
+    points = row["landmarks"]
+    pairs = None if points is None else [points[i : i + 2] for i in range(0, len(points), 2)]
+    return {"status": row["status"], "box": row["bbox"], "landmarks": pairs}
+
+
+def _scored(row: Row) -> FaceResult:
+    reasons: list[str] = list(row["reasons"] or ())
+    names = ("score", "uqs", "level", "raw", "factors", "measures")
+    return FaceResult(
+        **_place(row),
+        **{name: row[name] for name in names},
+        reasons=reasons,
+        advice=[ADVICE[code] for code in reasons],
+    )

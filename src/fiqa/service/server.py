@@ -1,0 +1,189 @@
+"""`serve`: the service on a socket, from its token to its last answer."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from fiqa.data.images import Limits
+from fiqa.errors import InputError
+from fiqa.execute.local import cores
+from fiqa.extras import require
+from fiqa.service.access import new_token, read_tokens
+from fiqa.service.settings import LOOPBACK, MAX_BODY, ServiceSettings
+from fiqa.types import PathLike
+
+if TYPE_CHECKING:
+    from fiqa.service.engine import Engine
+
+__all__ = ["serve"]
+
+_CONNECTIONS = 1000
+_HEADER_BYTES = 16 * 1024
+
+
+def serve(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    token_file: PathLike | None = None,
+    token: bool = True,
+    model: str | None = None,
+    recognizer: PathLike | None = None,
+    detector: str = "auto",
+    weights: PathLike | None = None,
+    orientation: str = "exif",
+    review: str = "off",
+    workers: int | None = None,
+    limits: Limits | None = None,
+    max_body: int = MAX_BODY,
+    queue: int = 256,
+    deadline: float = 30.0,
+    rate: float = 100.0,
+) -> None:
+    """Returns when it is told to stop (SIGTERM, SIGINT) and every request that came in has its
+    answer.
+
+    Where it listens, and a token that it made, are told once on stderr.
+
+    Args:
+        host: the address to listen on; this machine alone unless it is said.
+        port: 0 takes a free one.
+        token_file: the tokens that let in, one a line; None makes one.
+        token: False lets in everyone on this machine; it needs a loopback address.
+        model, detector, weights, orientation: as in fiqa.score.
+        recognizer: a file with its card, for /v1/embed.
+        review: off, standard or strict, where a request does not say it.
+        workers: processes that decode, and as many that score; None is one per core.
+        limits: what an image may cost; None is 40 million pixels and `max_body` bytes.
+        max_body: bytes of one request.
+        queue: images that may wait; beyond it the answer is 429.
+        deadline: seconds of one request.
+        rate: requests a second of one token.
+
+    Raises:
+        MissingExtraError: the extra `service` is not installed.
+        InputError: a setting out of its range, or an open address without a token.
+        ReadError: the token file cannot be read.
+        DetectorError, WeightsError: what is asked for cannot be loaded here.
+        OSError: the address is taken, or not this machine's.
+    """
+    for package in ("fastapi", "uvicorn", "python_multipart", "prometheus_client"):
+        require(package, extra="service")
+    tokens, made = _tokens(token_file, token)
+    settings = ServiceSettings(
+        host=host,
+        port=port,
+        tokens=tokens,
+        model=model,
+        detector=detector,
+        weights=None if weights is None else str(weights),
+        recognizer=None if recognizer is None else str(recognizer),
+        orientation=orientation,
+        review=review,
+        workers=cores() if workers is None else workers,
+        limits=limits or Limits(max_bytes=max_body),
+        max_body=max_body,
+        queue=queue,
+        deadline=deadline,
+        rate=rate,
+    )
+    _run(settings, made)
+
+
+def _tokens(file: PathLike | None, wanted: bool) -> tuple[tuple[str, ...], str | None]:
+    """The tokens that let in, and the one that was made."""
+    if not wanted:
+        if file is not None:
+            raise InputError("token_file must be left out with token=False.")
+        return (), None
+    if file is not None:
+        return read_tokens(file), None
+    made = new_token()
+    return (made,), made
+
+
+def _run(settings: ServiceSettings, made: str | None) -> None:
+    import uvicorn
+
+    from fiqa.service.app import build
+    from fiqa.service.engine import Engine
+
+    class Server(uvicorn.Server):
+        """A server that ends by a signal as one that did what it should."""
+
+        @contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            wanted = (signal.SIGINT, signal.SIGTERM)
+            before = {number: signal.signal(number, self.handle_exit) for number in wanted}
+            try:
+                yield
+            finally:
+                for number, handler in before.items():
+                    signal.signal(number, handler)
+
+    engine = Engine(settings)
+    with _listening(settings) as listener:
+        address = _address(settings, listener)
+
+        def loaded() -> None:
+            if engine.error is None:
+                _tell(f"ready at {address}")
+            else:
+                server.should_exit = True
+
+        config = uvicorn.Config(
+            build(settings, engine=engine, loaded=loaded),
+            http="h11",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=_CONNECTIONS,
+            h11_max_incomplete_event_size=_HEADER_BYTES,
+            timeout_graceful_shutdown=int(settings.deadline) + 5,
+        )
+        server = Server(config)
+        if made is not None:
+            _tell(f"the token, told this once: {made}")
+        if settings.host not in LOOPBACK:
+            _tell(f"others reach {address}, without encryption: put a proxy with TLS before it")
+        server.run(sockets=[listener])
+    _refuse(engine)
+    _tell("stopped; every request had its answer")
+
+
+def _refuse(engine: Engine) -> None:
+    """Raises why the engine could not be loaded."""
+    if engine.error is not None:
+        raise engine.error
+
+
+@contextmanager
+def _listening(settings: ServiceSettings) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((settings.host, settings.port))
+        except OSError as error:
+            where = f"{settings.host}:{settings.port}"
+            raise OSError(error.errno, f"cannot listen on {where}: {error.strerror}") from error
+        yield listener
+
+
+def _address(settings: ServiceSettings, listener: socket.socket) -> str:
+    name: Any = listener.getsockname()
+    host = f"[{name[0]}]" if ":" in name[0] else name[0]
+    return f"http://{host}:{name[1]}"
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(f"fiqa serve: {line}\n")
+    sys.stderr.flush()

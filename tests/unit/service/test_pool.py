@@ -1,0 +1,114 @@
+"""Processes that die, hang and raise lose their own item and no other."""
+
+from __future__ import annotations
+
+import math
+import os
+from functools import partial
+
+import pytest
+
+from fiqa.service.pool import LostError, Pool
+
+DIES = "__import__('os')._exit(3)"
+HANGS = "__import__('time').sleep(600)"
+
+
+@pytest.fixture
+def pool():
+    """Makes a pool that is stopped in the end; its items are expressions."""
+    made: list[Pool] = []
+
+    def make(**options) -> Pool:
+        options = {"name": "test", "count": 1, "seconds": 60.0} | options
+        pool = Pool(partial(map, eval), **options)
+        made.append(pool)
+        pool.start()
+        return pool
+
+    yield make
+    for one in made:
+        one.stop()
+
+
+def test_results_come_back_each_to_its_item(pool):
+    own = pool(count=2, batch=4)
+    futures = [own.submit(f"{i} * {i}") for i in range(20)]
+    assert [future.result(60) for future in futures] == [i * i for i in range(20)]
+    assert own.replaced == 0
+
+
+def lost(future) -> str:
+    with pytest.raises(LostError) as caught:
+        future.result(60)
+    return caught.value.status
+
+
+def test_an_item_that_kills_its_process_is_lost_alone(pool):
+    own = pool(batch=3, wait=0.5)
+    before, culprit, after = [own.submit(text) for text in ("1 + 1", DIES, "2 + 2")]
+    assert (before.result(60), after.result(60)) == (2, 4)
+    assert lost(culprit) == "failed"
+    assert own.replaced >= 1
+
+
+def test_an_item_that_hangs_is_ended_and_lost_alone(pool):
+    own = pool(seconds=1.0)
+    culprit, after = own.submit(HANGS), own.submit("2 + 2")
+    assert lost(culprit) == "timed_out"
+    assert after.result(60) == 4
+    assert own.replaced == 1
+
+
+def test_an_item_that_raises_costs_no_process(pool):
+    own = pool(batch=2, wait=0.5)
+    culprit, after = own.submit("1 / 0"), own.submit("2 + 2")
+    assert lost(culprit) == "failed"
+    assert after.result(60) == 4
+    assert own.replaced == 0
+
+
+def test_a_cancelled_item_is_not_computed(pool):
+    own = pool()
+    first = own.submit("__import__('time').sleep(0.5)")
+    second, third = own.submit(DIES), own.submit("3")
+    assert second.cancel()
+    assert (first.result(60), third.result(60)) == (None, 3)
+    assert own.replaced == 0
+
+
+def test_stop_does_what_waits_and_takes_no_more(pool):
+    own = pool()
+    futures = [own.submit(f"{i}") for i in range(10)]
+    own.stop()
+    assert [future.result(0) for future in futures] == list(range(10))
+    assert lost(own.submit("1")) == "failed"
+
+
+def test_what_cannot_be_loaded_says_why():
+    own = Pool(os.fspath, name="test", count=1, seconds=60)
+    with pytest.raises(TypeError):
+        own.start()
+
+
+def test_a_batch_is_a_fair_share_and_bounded():
+    own = Pool(partial(map, math.sqrt), name="test", count=2, seconds=1, batch=4)
+    for i in range(11):
+        own.submit(i)
+    sizes = []
+    while own._waiting:
+        sizes.append([item.value for item in own._take()])
+    assert sizes == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9], [10]]
+
+
+def test_a_pool_whose_processes_do_not_start_again_tells_everyone(pool, monkeypatch):
+    own = pool()
+
+    def refuse():
+        raise OSError("no more processes")
+
+    monkeypatch.setattr(own, "_spawn", refuse)
+    futures = [own.submit(DIES), own.submit("1")]
+    assert [lost(future) for future in futures] == ["failed", "failed"]
+    assert isinstance(own.broken, OSError)
+    assert lost(own.submit("1")) == "failed"

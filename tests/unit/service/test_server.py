@@ -1,0 +1,76 @@
+"""What `serve` refuses before it listens, and the container around it."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+import fiqa
+from fiqa.cli.serve import command
+from fiqa.errors import InputError, MissingExtraError, ReadError
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_without_the_extra_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "fastapi", None)
+    with pytest.raises(MissingExtraError, match=r"fastapi") as caught:
+        fiqa.serve()
+    assert "fiqa[service]" in str(caught.value)
+
+
+def test_tokens_are_read_before_anything_is_loaded(tmp_path):
+    for package in ("fastapi", "uvicorn", "python_multipart", "prometheus_client"):
+        pytest.importorskip(package, reason="needs the extra service")
+    with pytest.raises(ReadError, match=r"token file"):
+        fiqa.serve(token_file=tmp_path / "none")
+    with pytest.raises(InputError, match=r"token_file must be left out"):
+        fiqa.serve(token_file=tmp_path / "none", token=False)
+    with pytest.raises(InputError, match=r"without a token"):
+        fiqa.serve(host="0.0.0.0", token=False)
+
+
+def test_command_and_function_have_the_same_defaults():
+    function = inspect.signature(fiqa.serve).parameters
+    spelled = inspect.signature(command).parameters
+    only = {"max_pixels", "quiet"}
+    assert set(spelled) - only == set(function) - {"limits"}
+    for name in set(function) - {"limits"}:
+        assert spelled[name].default == function[name].default, name
+
+
+def test_the_container_has_no_rights():
+    yaml = pytest.importorskip("yaml")
+    service = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text())["services"]["fiqa"]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert all(port.startswith("127.0.0.1:") for port in service["ports"])
+    assert service["mem_limit"]
+    assert service["pids_limit"]
+    lines = (ROOT / "deploy/Dockerfile").read_text().splitlines()
+    users = [line.split()[1] for line in lines if line.startswith("USER ")]
+    assert users == ["10001:10001"], "by number, so that a cluster can tell that it is not root"
+    assert lines.index("USER 10001:10001") < next(
+        i for i, line in enumerate(lines) if line.startswith("ENTRYPOINT ")
+    )
+    assert any(line.startswith("HEALTHCHECK ") and "/readyz" in line for line in lines)
+    assert not any("--no-token" in line or line.startswith("ADD ") for line in lines)
+    base = [line.split()[1] for line in lines if line.startswith("FROM ")]
+    assert all(image.endswith("-slim") for image in base)
+
+
+def test_the_threat_table_names_tests_that_there_are():
+    page = (ROOT / "docs/concepts/service_threats.md").read_text()
+    folders = (ROOT / "tests/unit/service", ROOT / "tests/end_to_end")
+    text = "".join(f.read_text() for folder in folders for f in sorted(folder.glob("test_*.py")))
+    rows = [line for line in page.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) > 15
+    for row in rows:
+        named = re.findall(r"`(test_\w+)`", row)
+        assert named or "the tests of" in row, row
+        assert all(f"def {name}(" in text for name in named), named

@@ -1,0 +1,59 @@
+"""What the processes run, run here: the same rows as the table of scores, faces joined in one
+pass."""
+
+from __future__ import annotations
+
+import pytest
+
+from fiqa.scoring.run import scoring_of
+from fiqa.service.stages import Assessor, Finder, Picture, Work
+
+
+@pytest.fixture(scope="module")
+def finder() -> Finder:
+    return Finder(scoring_of(detector="none"), memory=2**30)
+
+
+@pytest.fixture(scope="module")
+def assessor() -> Assessor:
+    return Assessor(scoring_of(detector="none"))
+
+
+def test_works_of_several_kinds_are_answered_each_with_its_own(finder, assessor, crop):
+    found = finder([Picture(crop), Picture(b"x"), Picture(crop), Picture(crop)])
+    assert [len(one.faces) for one in found] == [1, 0, 1, 1]
+    assert found[1].rows[0]["status"] == "unsupported_format"
+    kinds = ("score", "about", "explain", "score")
+    works = [Work(kind, one.rows, one.faces) for kind, one in zip(kinds, found, strict=True)]
+    plain, about, told, again = assessor(works)
+    assert plain[0]["factors"] is None
+    assert told[0]["factors"] is not None
+    assert about["scorer"]["name"] == "fiqa"
+    numbers = [rows[0]["raw"] for rows in (plain, told, again)]
+    assert numbers == pytest.approx([numbers[0]] * 3, abs=1e-5)
+
+
+def test_faces_of_many_pictures_go_through_the_model_together(finder, assessor, crop, monkeypatch):
+    sizes = []
+    scorer = assessor._by_kind["score"].scorer
+    real = type(scorer).score
+
+    def watched(self, faces, **options):
+        sizes.append(len(faces))
+        return real(self, faces, **options)
+
+    monkeypatch.setattr(type(scorer), "score", watched)
+    found = finder([Picture(crop)] * 5)
+    assessor([Work("score", one.rows, one.faces) for one in found])
+    assert sizes == [5]
+
+
+def test_vectors_without_a_recognizer_are_an_error(finder, assessor, crop):
+    found = finder([Picture(crop)])[0]
+    with pytest.raises(TypeError, match=r"without a recognizer"):
+        assessor([Work("embed", found.rows, found.faces)])
+
+
+def test_pictures_and_works_do_not_show_what_they_hold(crop):
+    assert "PNG" not in repr(Picture(crop))
+    assert "faces" not in repr(Work("score"))
