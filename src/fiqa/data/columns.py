@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -25,9 +26,10 @@ from fiqa.vocabulary import FACTORS
 
 __all__ = [
     "DELIMITERS",
-    "IDENTITY_LIKE",
     "MEASURES",
     "OF_FILES",
+    "PEOPLE",
+    "PERHAPS_PEOPLE",
     "TEXT",
     "canonical",
     "cells",
@@ -45,12 +47,16 @@ __all__ = [
 DELIMITERS = (",", ";", "\t")
 """What may stand between the cells of a text table; the header shows which."""
 
-IDENTITY_LIKE = (
-    "person", "person_id", "personid", "people", "subject", "subject_id", "subjectid", "individual",
-    "identity_id", "identityid", "identities", "id_person", "id_subject", "celebrity", "who",
-    "name", "label", "class", "user", "user_id",
+PEOPLE = ("identity", "identities", "person", "people", "personid", "subject", "subjectid",
+          "identityid", "individual", "celebrity", "actor", "driver", "who", "pid")  # fmt: skip
+"""Words that name people, in the names that other tools give the column called `identity` here."""
+PERHAPS_PEOPLE = ("name", "label", "class", "user", "target", "category")
+"""Words that may name people, and files, classes and accounts as well."""
+_NO_PERSON = frozenset(
+    ("num", "n", "count", "number", "index", "score", "quality", "confidence", "box", "bbox",
+     "visible", "detected", "size", "file", "path")
 )  # fmt: skip
-"""Names that other tools give the column that is called `identity` here."""
+"""Words beside which a person is counted, measured or located, and not named."""
 
 MEASURES: Mapping[str, int] = MappingProxyType(
     {"landmarks": 10, "eye_distance": 0, "inside": 0, "roll": 0}
@@ -98,8 +104,6 @@ _TRAVELERS = frozenset(("track", "frame", "modality"))
 """Columns of ours that a manifest tells and no verb computes."""
 _SPREAD = ("factor_", "measure_", "bbox_", "landmark_")
 """Beginnings of the names that nested columns have in text tables."""
-_SURE = IDENTITY_LIKE[: IDENTITY_LIKE.index("name")]
-"""Names that can mean nothing else; the others are also of files, classes and accounts."""
 _HEAD = 1 << 16
 """Bytes in which the first line of a text table must end."""
 _AROUND = " \t\r\n\v\f\u00a0\ufeff"
@@ -252,21 +256,34 @@ def cells(header: str, delimiter: str | None = None) -> list[str]:
 def identity_like(columns: Mapping[str, Any]) -> list[str]:
     """Returns the columns that may be meant as `identity`, the likeliest first.
 
-    They are told by their name; `name`, `label`, `class` and `user` only where they repeat and are
-    no fractions.
+    A column is told by the words of its name: `celebrity_id`, `PersonName`, `subject`. Words that
+    name files and classes as well (PERHAPS_PEOPLE) count only where values repeat and are no
+    fractions; so do names of several words.
 
     Args:
         columns: name -> values.
 
     >>> identity_like({"Person": ["a"], "name": ["x", "y"], "label": ["a", "a"]})
     ['Person', 'label']
+    >>> identity_like({"celebrity_id": [3, 3, 4], "num_people": [1, 1, 1], "class_id": [0, 0, 1]})
+    ['celebrity_id', 'class_id']
     """
     ranks = {}
     for name, values in columns.items():
-        plain = plain_name(name).replace(" ", "_").replace("-", "_")
-        if plain in _SURE or (plain in IDENTITY_LIKE and _repeats(values)):
-            ranks[name] = IDENTITY_LIKE.index(plain)
+        words = _words(name)
+        rank = next((k for k, word in enumerate((*PEOPLE, *PERHAPS_PEOPLE)) if word in words), None)
+        if rank is None or not _NO_PERSON.isdisjoint(words):
+            continue
+        sure = rank < len(PEOPLE) and len(words - {"id"}) == 1
+        if sure or _repeats(values):
+            ranks[name] = (rank, len(words))
     return sorted(ranks, key=ranks.__getitem__)
+
+
+def _words(name: str) -> set[str]:
+    """The words of a column's name, in small letters: PersonName and person-name have two."""
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name.strip(_AROUND))
+    return set(re.findall(r"[a-z]+", plain_name(apart)))
 
 
 def _repeats(values: Iterable[Any]) -> bool:

@@ -217,9 +217,9 @@ def read_manifest(source: PathLike | Frame) -> Manifest:
 
     The column `path` must be there; `id`, `identity`, `split` and `status` are taken where they
     are, any other becomes a column (missing numbers are NaN, None in a column of whole numbers, 0
-    in one of scan's counts; missing text is ""). A row whose file is gone gets status not_found. Without `identity` it is the folder
-    of the path, unless another column may be meant (`person`, `subject`, ...): then it is empty,
-    and a warning names that column.
+    in one of scan's counts; missing text is ""). A row whose file is gone gets status not_found.
+    Without `identity` it is the folder of the path, unless another column may be meant (`person`,
+    `subject`, ...): then it is empty, and a warning names that column.
 
     Args:
         source: the table, or a frame of polars or pandas.

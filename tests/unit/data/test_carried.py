@@ -32,7 +32,8 @@ EXTRA: dict[str, list[Any]] = {
 }
 HOSTILE = [
     "a,b", 'say "so"', "=1+1", "naïve", "line\nbreak", "semi;colon", "Tab\there", "x" * 300, "fps ",
-    "Camera", "__class__", "0", '""', 'a""b', "with space", "NULL", "a.b", "../up", "%s", "{0}", "Quality of it",
+    "Camera", "__class__", "0", '""', 'a""b', "with space", "NULL", "a.b", "../up", "%s", "{0}",
+    "Quality of it",
 ]  # fmt: skip
 
 

@@ -126,6 +126,21 @@ def test_names_that_name_images_are_not_people() -> None:
     assert identity_like({"name": ["a", "a"], "Person": ["x", "y"]}) == ["Person", "name"]
 
 
+@pytest.mark.parametrize(
+    ("name", "is_meant"),
+    [
+        ("celebrity_id", True), ("class_id", True), ("identity_name", True), ("person_name", True),
+        ("subject_name", True), ("pid", True), ("target", True), ("PersonName", True),
+        ("subject-id", True), ("driver id", True), ("num_people", False), ("person_count", False),
+        ("person_confidence", False), ("class_score", False), ("file_name", False), ("age", False),
+        ("camera", False), ("personal", False),
+    ],
+)  # fmt: skip
+def test_people_are_told_by_the_words_of_a_name(name: str, is_meant: bool) -> None:
+    assert identity_like({name: ["a", "a", "b"]}) == ([name] if is_meant else [])
+    assert identity_like({name: [1, 1, 2]}) == ([name] if is_meant else [])
+
+
 def test_numbers_say_which_cell_is_none() -> None:
     ids = np.array(["a", "b"])
     assert numbers([[1] * 10, None], "landmarks", ids, width=10) == [(1.0,) * 10, None]

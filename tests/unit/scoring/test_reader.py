@@ -1,5 +1,5 @@
-"""One picture after another: the numbers are those of the table, whatever the picture comes as; what
-is bad is a status or an error; threads, forks and copies."""
+"""One picture after another: the numbers are those of the table, whatever the picture comes as;
+what is bad is a status or an error; threads, forks and copies."""
 
 from __future__ import annotations
 
@@ -300,5 +300,5 @@ def test_a_name_of_a_file_is_text_in_a_notebook():
     "wrong", [{"detector": "dlb"}, {"faces": "some"}, {"model": "fqia"}, {"explain": "words"}]
 )
 def test_what_is_not_known_is_refused_when_it_is_made(wrong):
-    with pytest.raises(FiqaError, match="Unknown|must be one of"):
+    with pytest.raises(FiqaError, match=r"Unknown|must be one of"):
         FaceReader(**({"detector": "none"} | wrong))
