@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from fiqa import checks
 from fiqa.data import columns
@@ -31,7 +32,7 @@ from fiqa.data.tables import READABLE, decode_text, encode_text, read_table, wri
 from fiqa.errors import InputError, ReadError
 from fiqa.types import Quality
 
-__all__ = ["Joined", "join_quality", "read_quality", "write_quality"]
+__all__ = ["Joined", "content_hashes", "join_quality", "read_quality", "write_quality"]
 
 _SCALAR = (0.0, 100.0)
 """The range of every `.scalar` column of OFIQ."""
@@ -173,6 +174,27 @@ def join_quality(quality: Quality, ids: Iterable[str], *, match: Match = "id") -
         int((~matched).sum()),
         len(ours) - len(kept),
     )
+
+
+@reader
+def content_hashes(
+    path: str | os.PathLike[str] | Frame, names: NDArray[np.str_]
+) -> NDArray[np.str_] | None:
+    """Returns the sha256 that a table of ours knows of each name's file, "" where it knows none.
+
+    Args:
+        path: a file of scores, or a frame.
+        names: (N,) ids of its rows.
+
+    Returns:
+        (N,), or None where the table has no such column.
+    """
+    frame = read_table(path) if is_frame(path) else _own_table(os.fspath(path))  # type: ignore[arg-type]
+    if frame is None or not {"id", "sha256"} <= set(frame.columns):
+        return None
+    table = zip(frame["id"].to_list(), frame["sha256"].to_list(), strict=True)
+    known = {decode_text(str(name)): str(digest or "") for name, digest in table}
+    return np.array([known.get(name, "") for name in names.tolist()], dtype=np.str_)
 
 
 def _own_table(path: str) -> pl.DataFrame | None:

@@ -18,6 +18,7 @@ from fiqa.data.names import Match, better_match, find_ids, strangers
 from fiqa.data.sound import sentences
 from fiqa.errors import EvidenceError, InputError
 from fiqa.evaluation.across import apart
+from fiqa.evaluation.copies import equal_vectors_note, known_content
 from fiqa.evaluation.groups import group_names
 from fiqa.evaluation.pairing import (
     ChosenPairs,
@@ -145,12 +146,17 @@ def gather(
     keep = np.flatnonzero(complete)
     if len(keep) < 2:
         raise _nothing_meets(sides, ours, keep, listed, match)
-    content = None if manifest is None else content_of(manifest, keep)
+    content = _content(manifest, named, score_sides, keep)
     chosen = chosen_pairs(listed, identity[keep], content, keep, len(ours))
-    told: list[str] = []
+    recognizers = [
+        _taken(part, side.rows[keep], ours[keep])
+        for part, side in zip(recognizers, vector_sides, strict=True)
+    ]
+    told = [] if content is not None else equal_vectors_note(chosen.mated, recognizers)
     if across is not None:
         rows = None if manifest is None else manifest.take(keep)
-        chosen, told = apart(chosen, group_names(rows, across, none=""), ours[keep], across)
+        chosen, apart_notes = apart(chosen, group_names(rows, across, none=""), ours[keep], across)
+        told += apart_notes
     return Evidence(
         ids=ours[keep],
         identity=identity[keep],
@@ -158,10 +164,7 @@ def gather(
         scores=[
             _scores(part, side.rows, keep) for part, side in zip(named, score_sides, strict=True)
         ],
-        recognizers=[
-            _taken(part, side.rows[keep], ours[keep])
-            for part, side in zip(recognizers, vector_sides, strict=True)
-        ],
+        recognizers=recognizers,
         mated=chosen.mated,
         nonmated=chosen.nonmated,
         fold=None if _single_fold(chosen) else chosen.fold,
@@ -175,6 +178,18 @@ def gather(
         ],
         identity_from=identity_from,
     )
+
+
+def _content(
+    manifest: Manifest | None,
+    named: Sequence[NamedQuality],
+    sides: Sequence[_Side],
+    keep: NDArray[np.int64],
+) -> NDArray[np.str_] | None:
+    """The sha256 of the kept images' files, by the manifest or by the tables of scores."""
+    stated = None if manifest is None else content_of(manifest, keep)
+    sources = [(part.content, side.rows[keep]) for part, side in zip(named, sides, strict=True)]
+    return known_content([(stated, np.arange(len(keep))), *sources])
 
 
 def _single_fold(chosen: ChosenPairs) -> bool:

@@ -9,10 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fiqa import checks
 from fiqa.data.embeddings import read_embeddings
 from fiqa.data.frames import Frame, is_frame
-from fiqa.data.quality import read_quality
+from fiqa.data.quality import content_hashes, read_quality
 from fiqa.errors import InputError
 from fiqa.methods.norm import embedding_norm
 from fiqa.types import Embeddings, PathLike, Quality
@@ -45,12 +48,14 @@ class NamedQuality:
         stem: of its file, taken where two qualities have one name.
         quality: the scores or labels.
         flipped: whether their order was reversed.
+        content: (N,) sha256 of the file of each of its images, None where its file has none.
     """
 
     name: str
     stem: str
     quality: Quality
     flipped: bool = False
+    content: NDArray[np.str_] | None = None
 
 
 def inputs(quality: Qualities, embeddings: Vectors, *others: Any) -> list[str]:
@@ -163,7 +168,8 @@ def _named(name: str | None, source: Any) -> NamedQuality:
         return NamedQuality(name or source.method, name or source.method, source)
     read = read_quality(source, method=name)
     stem = Path(source).stem if isinstance(source, str | os.PathLike) else read.method
-    return NamedQuality(read.method, name or stem, read)
+    content = content_hashes(source, read.id)
+    return NamedQuality(read.method, name or stem, read, content=content)
 
 
 def _unique(names: list[str], stems: list[str], what: str) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 import fiqa
@@ -340,3 +341,46 @@ def test_the_command_line_flips_too(world: dict[str, Any], tmp_path: Path) -> No
     assert side is not None
     assert side["arguments"]["flip"] == ["bad"]
     assert side["identity_from"] == "the folder part of each id"
+
+
+def copies(tmp_path: Path) -> tuple[Path, Embeddings, int]:
+    """A table of scores with the sha256 of each file, three of them twice, and their vectors."""
+    rng = np.random.default_rng(2)
+    ids = [f"p{k // 4}/{k}" for k in range(24)]
+    vectors = rng.normal(size=(24, 8)).astype(np.float32)
+    twice = [0, 5, 11]
+    ids += [f"{ids[k]}#2" for k in twice]
+    vectors = np.vstack([vectors, vectors[twice]])
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    digest = [f"{k:064x}" for k in (*range(24), *twice)]
+    table = pl.DataFrame({"id": ids, "raw": rng.random(27), "sha256": digest})
+    table.write_parquet(tmp_path / "scores.parquet")
+    return tmp_path / "scores.parquet", Embeddings(np.array(ids), vectors), len(twice)
+
+
+def test_an_image_is_not_compared_with_itself_where_the_scores_know_its_content(
+    tmp_path: Path,
+) -> None:
+    file, vectors, twice = copies(tmp_path)
+    run = gather(file, vectors)
+    mated = {tuple(sorted(run.ids[list(pair)])) for pair in run.mated}
+    assert len(mated) == len(run.mated)
+    assert run.counts["duplicates"] == twice
+    assert not any((a, f"{a}#2") in mated for a in run.ids)
+    assert f"{twice} mated pairs compare an image with itself" in " ".join(run.notes)
+    table = pl.read_parquet(file)
+    as_frame = gather(table, vectors)
+    assert as_frame.mated.tolist() == run.mated.tolist()
+    other = tmp_path / "plain.parquet"
+    table.drop("sha256").write_parquet(other)
+    both = gather([other, file], vectors)
+    assert both.mated.tolist() == run.mated.tolist(), "one source that knows is enough"
+
+
+def test_equal_vectors_are_told_where_nobody_knows_the_content(tmp_path: Path) -> None:
+    file, vectors, twice = copies(tmp_path)
+    pl.read_parquet(file).drop("sha256").write_parquet(file)
+    run = gather(file, vectors)
+    assert f"{twice} mated pairs have equal vectors to the last bit" in " ".join(run.notes)
+    apart = Embeddings(vectors.id, vectors.vector, np.arange(27, dtype=np.float32) + 1)
+    assert "equal vectors" not in " ".join(gather(file, apart).notes), "norms tell them apart"
