@@ -29,7 +29,16 @@ ROOMS = (
         "execute",
         "evaluation",
     ),
-    *("report", "diagnosis", "alignment", "embedding", "scoring", "labeling", "verbs"),
+    *(
+        "monitoring",
+        "report",
+        "diagnosis",
+        "alignment",
+        "embedding",
+        "scoring",
+        "labeling",
+        "verbs",
+    ),
 )
 SINGLE = (
     "types.tables",

@@ -123,9 +123,9 @@ def check(
     protocol = (
         f"at least {ENOUGH} {reference.unit}s on either side; {how.draws} resamples and {many}"
         f" permutations of {reference.unit}s, seed {how.seed}; p by Benjamini-Yekutieli over"
-        f" {judged} cells, drift from PSI {PSI_LEAST:g}; charts for"
-        f" {how.false_alarms_per_year:g} false alarms a year of {how.drives_per_year:,.0f}"
-        f" {reference.unit}s in all"
+        f" {judged} cells, drift from PSI {PSI_LEAST:g}; false alarms of"
+        f" all charts a year: {how.false_alarms_per_year:g}, at {how.drives_per_year:,.0f}"
+        f" {reference.unit}s a year"
     )
     health = Health(tuple(cells), reference.unit, reference.low, reference.high, protocol, ())
     return health, new

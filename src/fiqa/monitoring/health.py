@@ -142,11 +142,12 @@ class Health:
         """Returns the cells as a table."""
         columns = (
             "cell", "verdict", "drives", "of reference", *MEASURES, "shift", "PSI", "KS", "p",
-            "charts over the limit",
+            "charts",
         )  # fmt: skip
         note = (
             "Q90-Q10, std, entropy: ratio to the reference (95% upper bound by drives); shift: of "
-            "the mean, in ranges of the reference; p: the smaller one of PSI and KS, adjusted; "
+            "the mean, in ranges of the reference; p: the smaller one of PSI and KS, adjusted; charts: those over "
+            "their limit; "
             f"{self.protocol}"
         )
         return Table("cells", "Cells", columns, [_row(cell) for cell in self.cells], note, 3)

@@ -90,6 +90,8 @@ def _plot(
         for place, cell in zip(axes, cells, strict=False):
             place.set_title(f"{short(cell.name, 48)}: {cell.verdict}", fontsize=10.5)
             draw(place, cell)
+            if cell is not cells[-1]:
+                place.set_xlabel("")
         if not cells:
             axes[0].axis("off")
 
@@ -147,11 +149,10 @@ def health_page(health: Health) -> str:
     Args:
         health: what was found.
     """
+    told = [cell for verdict in VERDICTS for cell in health.of(verdict) if cell.reasons]
     reasons = [
-        f"<li><strong>{escape(cell.name)}</strong>: {escape(reason)}.</li>"
-        for verdict in VERDICTS
-        for cell in health.of(verdict)
-        for reason in cell.reasons
+        f"<li><strong>{escape(cell.name)}</strong>: {escape('. '.join(cell.reasons))}.</li>"
+        for cell in told
     ]
     kind = health.verdict if health.verdict in ("alarm", "ok") else "open"
     counts = ", ".join(f"{len(health.of(v))} {v}" for v in VERDICTS if health.of(v))
