@@ -96,7 +96,7 @@ Metrics = Annotated[
 def fit(
     scores: Good, out: ReferenceOut, by: Columns = None, unit: Unit = None, floor: Floor = None
 ) -> None:
-    """Make a reference from the scores of drives of when all was well.
+    """Make a reference of drives of when all was well.
 
     Each cell needs 20 drives at least, better 100. The file holds histograms and counters of
     drives, without their names.
@@ -128,9 +128,10 @@ def check(
     prometheus: Metrics = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Check drives against a reference: 0 fine, 4 alarm, 3 not enough to judge every cell.
+    """Check drives against a reference.
 
-    With --state the charts go on from check to check; a drive that is given again changes nothing,
+    Ends with 0 where every cell is fine, 4 where one alarms, 3 where none alarms but some cannot be
+    judged. With --state the charts go on from check to check; a drive that is given again changes nothing,
     and an alarm of a chart stays until the file is removed.
 
     Example:
@@ -165,9 +166,9 @@ def serve(
         str, typer.Option("--host", metavar="ADDRESS", help="The address to listen on.")
     ] = "127.0.0.1",
 ) -> None:
-    """Serve the numbers of the last check to Prometheus (extra `monitor`).
+    """Serve the last check to Prometheus.
 
-    The file is read at each scrape. Where Prometheus' node exporter runs already, its textfile
+    It needs the extra `monitor`. The file is read at each scrape. Where Prometheus' node exporter runs already, its textfile
     folder does the same without a server.
 
     Example:

@@ -122,8 +122,8 @@ def check(
     cells = _adjusted(cells, how)
     protocol = (
         f"at least {ENOUGH} {reference.unit}s on either side; {how.draws} resamples and {many}"
-        f" permutations of {reference.unit}s, seed {how.seed}; p by Benjamini-Yekutieli over"
-        f" {judged} cells, drift from PSI {PSI_LEAST:g}; false alarms of"
+        f" permutations of {reference.unit}s, seed {how.seed};\n  p by Benjamini-Yekutieli over"
+        f" {judged} cells, level {how.level:g}, drift from PSI {PSI_LEAST:g};\n  false alarms of"
         f" all charts a year: {how.false_alarms_per_year:g}, at {how.drives_per_year:,.0f}"
         f" {reference.unit}s a year"
     )

@@ -144,12 +144,13 @@ class Health:
             "cell", "verdict", "drives", "of reference", *MEASURES, "shift", "PSI", "KS", "p",
             "charts",
         )  # fmt: skip
-        note = (
-            "Q90-Q10, std, entropy: ratio to the reference (95% upper bound by drives); shift: of "
-            "the mean, in ranges of the reference; p: the smaller one of PSI and KS, adjusted; charts: those over "
-            "their limit; "
-            f"{self.protocol}"
+        lines = (
+            "Q90-Q10, std, entropy: ratio to the reference (upper bound by drives)",
+            "shift: of the mean, in ranges of the reference; p: the smaller of PSI's and KS's,"
+            " adjusted; charts: those over their limit",
+            self.protocol,
         )
+        note = ";\n  ".join(lines) + "."
         return Table("cells", "Cells", columns, [_row(cell) for cell in self.cells], note, 3)
 
     def text(self) -> str:

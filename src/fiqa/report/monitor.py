@@ -151,7 +151,7 @@ def health_page(health: Health) -> str:
     """
     told = [cell for verdict in VERDICTS for cell in health.of(verdict) if cell.reasons]
     reasons = [
-        f"<li><strong>{escape(cell.name)}</strong>: {escape('. '.join(cell.reasons))}.</li>"
+        f"<li><strong>{escape(cell.name)}</strong>: {escape('; '.join(cell.reasons))}.</li>"
         for cell in told
     ]
     kind = health.verdict if health.verdict in ("alarm", "ok") else "open"
@@ -165,7 +165,7 @@ def health_page(health: Health) -> str:
     table = health.table()
     parts.append(
         f"<h2>{escape(table.title)}</h2>{table_html(table)}"
-        f'<p class="note">{escape(" ".join(table.note.split()))}.</p>'
+        f'<p class="note">{escape(" ".join(table.note.split()))}</p>'
     )
     for plot in (charts_plot(health), histograms_plot(health)):
         parts.append(
@@ -180,8 +180,8 @@ def health_page(health: Health) -> str:
     drives = sum(cell.drives for cell in health.cells)
     frames = sum(cell.frames for cell in health.cells)
     lead = (
-        f"{drives:,} {health.unit}s with {frames:,} scored frames, each cell beside the same cell"
-        " of the reference."
+        f"{frames:,} scored frames of {drives:,} {health.unit}s (one counts in each cell that it has"
+        " frames in), each cell beside the same cell of the reference."
     )
     footer = f"{health.command or 'fiqa.monitor(...)'} · fiqa {fiqa.__version__}"
     return page("Is the fleet what it was?", "".join(parts), lead=lead, footer=footer, style=_STYLE)
