@@ -131,8 +131,8 @@ def check(
     """Check drives against a reference.
 
     Ends with 0 where every cell is fine, 4 where one alarms, 3 where none alarms but some cannot be
-    judged. With --state the charts go on from check to check; a drive that is given again changes nothing,
-    and an alarm of a chart stays until the file is removed.
+    judged. With --state the charts go on from check to check; a drive that is given again changes
+    nothing, and an alarm of a chart stays until the file is removed.
 
     Example:
       fiqa monitor check today.parquet --reference ref.json --by camera,regime --state state.json
@@ -168,8 +168,8 @@ def serve(
 ) -> None:
     """Serve the last check to Prometheus.
 
-    It needs the extra `monitor`. The file is read at each scrape. Where Prometheus' node exporter runs already, its textfile
-    folder does the same without a server.
+    It needs the extra `monitor`. The file is read at each scrape. Where Prometheus' node exporter
+    runs already, its textfile folder does the same without a server.
 
     Example:
       fiqa monitor serve health.prom --port 9109

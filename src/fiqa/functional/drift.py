@@ -304,11 +304,18 @@ def spread_ratios(
     if base[2] <= 0:
         raise EvidenceError("A reference must have scores in more than one of 20 bins, got one.")
     rng = np.random.default_rng(seed)
-    drawn = [
-        rng.multinomial(len(side), np.full(len(side), 1.0 / len(side)), draws) @ side
-        for side in (before, now)
-    ]
-    below, above = spreads(drawn[0]), spreads(drawn[1])
+    below, above = (_redrawn(side, draws, rng) for side in (before, now))
     # a resample of the reference without any spread says nothing of a ratio
     ratios = np.where(below > 0, above / np.where(below > 0, below, 1.0), np.inf)
     return spreads(now.sum(axis=0)) / base, np.quantile(ratios, level, axis=0)
+
+
+def _redrawn(drives: Floats, draws: int, rng: np.random.Generator) -> Floats:
+    """The spreads (draws, 3) of resamples of drives."""
+    count = len(drives)
+    chances = np.full(count, 1.0 / count)
+    parts = [
+        spreads(rng.multinomial(count, chances, min(_AT_ONCE, draws - start)) @ drives)
+        for start in range(0, draws, _AT_ONCE)
+    ]
+    return np.concatenate(parts)

@@ -18,7 +18,7 @@ from fiqa.functional.drift import (
     needed_draws,
     spread_ratios,
 )
-from fiqa.monitoring.drives import SHARES, Cell, Drives
+from fiqa.monitoring.drives import SHARES, Cell, Drives, column_names
 from fiqa.monitoring.health import MEASURES, PSI_LEAST, RATIO_LEAST, CellHealth, Chart, Health
 from fiqa.monitoring.reference import ENOUGH, Reference
 from fiqa.monitoring.state import KEPT, ChartState, State, mark
@@ -79,13 +79,15 @@ def columns_of(by: Sequence[str], reference: Reference) -> tuple[tuple[str, ...]
 
     Raises:
         UnknownNameError: a column that the reference was not made by.
+        InputError: one text instead of a list of columns.
     """
+    by = column_names(by)
     for name in by:
         if name not in reference.by:
             error = UnknownNameError("column of the reference's cells", name, reference.by)
             error.hint = f"make the reference by it: fiqa monitor fit ... --by {','.join(by)}"
             raise error
-    chosen = tuple(dict.fromkeys(by or reference.by))
+    chosen = by or reference.by
     if "regime" in reference.by and "regime" not in chosen:
         return (*chosen, "regime"), [
             "regime was added: regimes are never compared with each other."

@@ -4,7 +4,7 @@ from the files that devices write."""
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,9 @@ from fiqa.functional.cut_groups import NO_GROUP
 from fiqa.functional.drift import BINS, histogram
 from fiqa.types import PathLike
 
-__all__ = ["SHARES", "Drives", "Frames", "drive_paths", "of_devices", "read_frames"]
+__all__ = [
+    "SHARES", "Drives", "Frames", "column_names", "drive_paths", "of_devices", "read_frames",
+]  # fmt: skip
 
 SHARES = (
     "no_face", "covered", "damaged", "too_dark", "too_bright", "no_number", "below_floor",
@@ -70,7 +72,10 @@ class Drives:
         """
         places = [self.by.index(name) for name in by]
         cells = [tuple(cell[place] for place in places) for cell in self.cell]
-        code, first = _codes(zip(self.unit.tolist(), cells, strict=True))
+        numbers: dict[tuple[str, Cell], int] = {}
+        keys = zip(self.unit.tolist(), cells, strict=True)
+        code = np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
+        first = np.unique(code, return_index=True)[1]
         counts, counters = (
             np.zeros((len(first), part.shape[1]), np.int64) for part in (self.counts, self.counters)
         )
@@ -119,8 +124,9 @@ class Frames:
 
     Attributes:
         by: the columns that make the cells.
-        cell: (N,) the cell of each frame.
-        unit: (N,) its drive.
+        cell: (D,) the cell of each drive, one value for each of `by`.
+        unit: (D,) the drives, each once for every cell that it has frames in, as they come first.
+        code: (N,) which of them a frame is of.
         raw: (N,) its score, NaN where it has none.
         state: (N,) what it is called in `state` or `status`, None without such a column.
         told: the shares that the states tell.
@@ -128,10 +134,11 @@ class Frames:
     """
 
     by: tuple[str, ...]
-    cell: list[Cell]
+    cell: tuple[Cell, ...]
     unit: NDArray[np.str_]
+    code: NDArray[np.int64]
     raw: NDArray[np.float64]
-    state: NDArray[np.str_] | None
+    state: pl.Series | None
     told: tuple[str, ...]
     models: tuple[str, ...]
 
@@ -142,38 +149,41 @@ class Frames:
             low, high: the ends of the histogram.
             floor: the raw score below which a frame counts as below the floor, None without.
         """
-        code, first = _codes(zip(self.unit.tolist(), self.cell, strict=True))
-        good = np.isfinite(self.raw)
-        counters = np.zeros((len(first), len(COUNTERS)), np.int64)
-        fine = np.ones(len(code), bool) if self.state is None else self.state == "ok"
-        kinds = {"frames": np.ones(len(code), bool), "scored": good, "no_number": fine & ~good}
+        good, size = np.isfinite(self.raw), len(self.unit)
+        fine = np.ones(len(good), bool) if self.state is None else (self.state == "ok").to_numpy()
+        kinds = {"frames": np.ones(len(good), bool), "scored": good, "no_number": fine & ~good}
         if floor is not None:
             kinds["below_floor"] = good & (np.where(good, self.raw, 0.0) < floor)
         if self.state is not None:
-            kinds |= {name: np.isin(self.state, _STATES[name]) for name in self.told}
+            kinds |= {name: self.state.is_in(_STATES[name]).to_numpy() for name in self.told}
+        counters = np.zeros((size, len(COUNTERS)), np.int64)
         for name, which in kinds.items():
-            counters[:, COUNTERS.index(name)] = np.bincount(code[which], minlength=len(first))
-        counts = np.zeros((len(first), BINS), np.int64)
-        order = np.argsort(code, kind="stable")
-        ends = np.cumsum(np.bincount(code, minlength=len(first)))[:-1]
-        for row, places in enumerate(np.split(order, ends) if len(first) else ()):
+            counted = np.bincount(self.code[which], minlength=size)
+            counters[:, COUNTERS.index(name)] = counted
+        counts = np.zeros((size, BINS), np.int64)
+        order = np.argsort(self.code, kind="stable")
+        ends = np.cumsum(np.bincount(self.code, minlength=size))[:-1]
+        for row, places in enumerate(np.split(order, ends) if size else ()):
             counts[row] = histogram(self.raw[places][good[places]], low, high)
-        known = tuple(name for name in SHARES if name in (*self.told, *kinds))
-        cells = tuple(self.cell[place] for place in first)
-        return Drives(self.by, cells, self.unit[first], counts, counters, known)
+        known = tuple(name for name in SHARES if name in kinds)
+        return Drives(self.by, self.cell, self.unit, counts, counters, known)
 
 
-def _codes(keys: Iterable[tuple[str, Cell]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """A number for each key in the order in which they come first, and where they come first."""
-    numbers: dict[tuple[str, Cell], int] = {}
-    first: list[int] = []
-    code = []
-    for place, key in enumerate(keys):
-        number = numbers.setdefault(key, len(numbers))
-        if number == len(first):
-            first.append(place)
-        code.append(number)
-    return np.array(code, np.int64), np.array(first, np.int64)
+def column_names(by: Sequence[str]) -> tuple[str, ...]:
+    """Returns the columns that make the cells, each once.
+
+    Args:
+        by: their names.
+
+    Raises:
+        InputError: one text instead of a list of them.
+
+    >>> column_names(["camera", "camera", "regime"])
+    ('camera', 'regime')
+    """
+    if isinstance(by, str):
+        raise InputError(f"by must be a list of columns, got {by!r}.", hint=f"by=[{by!r}]")
+    return tuple(dict.fromkeys(by))
 
 
 def read_frames(scores: PathLike | Frame, by: Sequence[str] | None, unit: str) -> Frames:
@@ -191,23 +201,26 @@ def read_frames(scores: PathLike | Frame, by: Sequence[str] | None, unit: str) -
         ReadError: the file cannot be read.
     """
     table = read_table(scores)
-    columns = ("camera", "regime") if by is None else tuple(dict.fromkeys(by))
-    chosen = tuple(n for n in columns if n in table.columns) if by is None else columns
+    chosen = column_names(("camera", "regime") if by is None else by)
+    if by is None:
+        chosen = tuple(name for name in chosen if name in table.columns)
     missing = next((n for n in ("raw", unit, *chosen) if n not in table.columns), None)
     if missing is not None:
         raise _absent(missing, unit, table.columns)
     if not table["raw"].dtype.is_numeric() and table["raw"].null_count() < len(table):
         raise InputError(f"Column 'raw' must hold numbers, it holds {table['raw'].dtype}.")
-    drives = _names(table, unit)
-    nameless = int(np.count_nonzero(drives == ""))
+    drives = _texts(table, unit)
+    nameless = int((drives == "").sum())
     if nameless:
         raise InputError(
             f"Every frame must be of a drive, {nameless} of {len(table)} have no {unit!r}.",
             hint="leave those rows out, or name another column with --unit",
         )
-    cells = [_names(table, name) for name in chosen]
-    cells = [np.where(values == "", NO_GROUP, values) for values in cells]
-    listed = list(zip(*(values.tolist() for values in cells), strict=True))
+    cells = [
+        _texts(table, name).replace("", NO_GROUP).alias(f"{k}") for k, name in enumerate(chosen)
+    ]
+    code, keys = _coded(pl.DataFrame([drives.alias("unit"), *cells]))
+    listed = tuple(row[1:] for row in keys.iter_rows())
     kinds = len(set(listed))
     if kinds > _MOST_CELLS:
         raise InputError(
@@ -215,11 +228,19 @@ def read_frames(scores: PathLike | Frame, by: Sequence[str] | None, unit: str) -
             hint="a cell is a camera or a light regime, never a drive or a person",
         )
     state, told = _states(table)
-    raw = table["raw"].cast(pl.Float64).to_numpy().astype(np.float64)
+    raw = table["raw"].cast(pl.Float64).to_numpy()
     return Frames(
-        chosen, listed or [()] * len(table), drives, np.where(np.isfinite(raw), raw, np.nan),
-        state, told, _models(table),
+        chosen, listed, keys["unit"].to_numpy().astype(np.str_), code,
+        np.where(np.isfinite(raw), raw, np.nan), state, told, _models(table),
     )  # fmt: skip
+
+
+def _coded(table: pl.DataFrame) -> tuple[NDArray[np.int64], pl.DataFrame]:
+    """A number for each row, and the different rows in the order in which they come first."""
+    keys = table.unique(maintain_order=True)
+    numbered = keys.with_columns(pl.Series("code", np.arange(len(keys), dtype=np.int64)))
+    joined = table.join(numbered, on=table.columns, how="left", maintain_order="left")
+    return joined["code"].to_numpy(), keys
 
 
 def _absent(missing: str, unit: str, columns: Sequence[str]) -> UnknownNameError:
@@ -234,7 +255,7 @@ def _absent(missing: str, unit: str, columns: Sequence[str]) -> UnknownNameError
     return error
 
 
-def _names(table: pl.DataFrame, name: str) -> NDArray[np.str_]:
+def _texts(table: pl.DataFrame, name: str) -> pl.Series:
     """A column as text, "" where nothing is."""
     column = table[name]
     if column.dtype.is_float():
@@ -247,13 +268,13 @@ def _names(table: pl.DataFrame, name: str) -> NDArray[np.str_]:
         column = column.fill_nan(None).cast(pl.Int64)
     elif column.dtype.is_nested():
         raise InputError(f"Column {name!r} must hold text or whole numbers, it holds lists.")
-    return column.cast(pl.String).fill_null("").to_numpy().astype(np.str_)
+    return column.cast(pl.String).fill_null("")
 
 
-def _states(table: pl.DataFrame) -> tuple[NDArray[np.str_] | None, tuple[str, ...]]:
+def _states(table: pl.DataFrame) -> tuple[pl.Series | None, tuple[str, ...]]:
     for name, told in (("state", tuple(_STATES)), ("status", _OF_STATUS)):
         if name in table.columns:
-            return _names(table, name), told
+            return _texts(table, name), told
     return None, ()
 
 
@@ -297,7 +318,7 @@ def of_devices(
         InputError: a drive of another reference, or two of one number.
         UnknownNameError: another column.
     """
-    chosen = tuple(dict.fromkeys(("camera", "regime") if by is None else by))
+    chosen = column_names(("camera", "regime") if by is None else by)
     for name in chosen:
         if name not in ("camera", "regime"):
             raise UnknownNameError("column of a drive file", name, ("camera", "regime"))

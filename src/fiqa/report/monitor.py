@@ -180,8 +180,8 @@ def health_page(health: Health) -> str:
     drives = sum(cell.drives for cell in health.cells)
     frames = sum(cell.frames for cell in health.cells)
     lead = (
-        f"{frames:,} scored frames of {drives:,} {health.unit}s (one counts in each cell that it has"
-        " frames in), each cell beside the same cell of the reference."
+        f"{frames:,} scored frames of {drives:,} {health.unit}s (one counts in each cell that it"
+        " has frames in), each cell beside the same cell of the reference."
     )
     footer = f"{health.command or 'fiqa.monitor(...)'} · fiqa {fiqa.__version__}"
     return page("Is the fleet what it was?", "".join(parts), lead=lead, footer=footer, style=_STYLE)

@@ -67,7 +67,8 @@ def monitor(
         progress: True reports on stderr; a callable is told (stage, done, total).
 
     Raises:
-        InputError: a value out of range, a frame without a drive, a state of another reference.
+        InputError: a value out of range, a frame without a drive, a state of another reference, one
+            text instead of a list of columns.
         UnknownNameError: no such column.
         EvidenceError: a folder without drives, or a table that makes no reference.
         ReadError: a file cannot be read.

@@ -150,6 +150,10 @@ def test_columns_that_are_not_there(good) -> None:
     assert "--by camera,hour" in str(caught.value)
     with pytest.raises(UnknownNameError, match="'track'"):
         check(good, unit="track")
+    with pytest.raises(InputError, match="by must be a list of columns, got 'camera'"):
+        check(good, by="camera")
+    with pytest.raises(InputError, match="by must be a list of columns"):
+        fit_reference(good, by="camera")
 
 
 def test_columns_that_cannot_be_used(good) -> None:

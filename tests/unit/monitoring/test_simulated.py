@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import pytest
 
 import fiqa
@@ -48,6 +49,23 @@ def test_no_change_alarms_in_at_most_7_of_100_replays(fleet, rng) -> None:
     assert np.mean(found) <= 0.07
 
 
+@pytest.mark.slow
+def test_shares_that_come_in_bursts_do_not_alarm_more(fleet, rng) -> None:
+    """Two in three drives lose no face at all, the others up to half of their frames."""
+
+    def lossy(table: pl.DataFrame) -> pl.DataFrame:
+        units = table["drive"].unique(maintain_order=True).to_list()
+        share = np.where(rng.random(len(units)) < 1 / 3, rng.beta(0.5, 3.0, len(units)), 0.0)
+        lost = rng.random(len(table)) < np.repeat(share, len(table) // len(units))
+        return table.with_columns(state=pl.Series(np.where(lost, "no_face", "ok")))
+
+    found = []
+    for number in range(200):
+        before, now = (lossy(fleet(rng, d, cells=FOUR, name=n)) for d, n in ((100, "r"), (30, "d")))
+        found.append(fiqa.monitor(now, reference=before, draws=300, seed=number).alarm)
+    assert np.mean(found) <= 0.07
+
+
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_change_is_found_within_30_drives(fleet, rng, name) -> None:
     assert all(alarms(fleet, rng, 4, change=CHANGES[name]))
@@ -78,8 +96,6 @@ def test_what_alarms_is_what_has_changed(fleet, rng) -> None:
 
 
 def test_charts_find_a_share_of_frames_without_a_face(fleet, rng) -> None:
-    import polars as pl
-
     def stated(table: pl.DataFrame, share: float) -> pl.DataFrame:
         lost = rng.random(len(table)) < share
         kept = pl.Series("raw", table["raw"]).set(pl.Series(lost), None)
