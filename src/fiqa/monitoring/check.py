@@ -148,8 +148,8 @@ def _judged(
     if min(pair.sides) < ENOUGH:
         other = "not enough" if len(before) else "no reference"
         lack = (
-            f"{other}: {len(now)} drives with a score, {len(before)} in this cell of the"
-            f" reference, {ENOUGH} needed on either side"
+            f"{other}: {len(now)} drives with a score and {len(before)} in this cell of the"
+            f" reference, of {ENOUGH} needed"
         )
         return replace(found, verdict=verdict if reasons else other, reasons=(*reasons, lack))
     seed = how.seed + number
@@ -165,8 +165,10 @@ def _judged(
     ratios, bounds = spread_ratios(before, now, draws=how.draws, level=how.level, seed=seed)
     shrunk = [k for k in range(len(MEASURES)) if bounds[k] < RATIO_LEAST]
     if len(shrunk) >= 2:
-        named = ", ".join(f"{MEASURES[k]} {ratios[k]:.2f}, at most {bounds[k]:.2f}" for k in shrunk)
-        reasons.insert(0, f"{_COLLAPSED}: of the reference's spread {named}")
+        named = ", ".join(
+            f"{MEASURES[k]} {ratios[k]:.2f} (at most {bounds[k]:.2f})" for k in shrunk
+        )
+        reasons.insert(0, f"{_COLLAPSED}: of the reference's spread are left {named}")
         verdict = "alarm"
     return replace(
         found, verdict=verdict, reasons=tuple(reasons),

@@ -46,6 +46,11 @@ class Chart:
     crossed: int | None
 
     @property
+    def label(self) -> str:
+        """What it watches, in words; shares are watched upward only."""
+        return f"mean {self.side}" if self.name == "mean" else self.name
+
+    @property
     def alarm(self) -> bool:
         """Whether it has passed its limit since it was begun."""
         return self.crossed is not None
@@ -173,7 +178,7 @@ class Health:
 def _row(cell: CellHealth) -> list[Any]:
     pairs = zip(cell.ratios or (), cell.bounds or (), strict=True)
     spread: list[Any] = [f"{ratio:.2f} ({bound:.2f})" for ratio, bound in pairs]
-    over = [f"{chart.name} {chart.side}" for chart in cell.charts if chart.alarm]
+    over = [chart.label for chart in cell.charts if chart.alarm]
     p = None if cell.p_psi is None or cell.p_ks is None else f"{min(cell.p_psi, cell.p_ks):.2g}"
     return [
         cell.name, cell.verdict, cell.drives, cell.reference_drives, *(spread or [None] * 3),

@@ -12,7 +12,7 @@ import numpy as np
 
 import fiqa
 from fiqa.data.store import atomic_path, write_sidecar
-from fiqa.monitoring.health import VERDICTS, CellHealth, Chart, Health
+from fiqa.monitoring.health import VERDICTS, CellHealth, Health
 from fiqa.report.drawing import COLORS, FAINT, INK, SOFT, WIDTH, Plot, drawn, short, style
 from fiqa.report.page import escape, page, table_html
 from fiqa.types import PathLike
@@ -73,7 +73,7 @@ def charts_plot(health: Health) -> Plot:
     Args:
         health: what was found.
     """
-    cells = [cell for cell in _drawn_cells(health) if cell.charts]
+    cells = [c for c in _drawn_cells(health) if any(chart.path for chart in c.charts)]
     caption = (
         "Each line is a sum over the drives in their order, as a share of its limit; it alarms "
         "above the dashes, and then stays an alarm until its state file is removed. Gray: charts "
@@ -125,7 +125,7 @@ def _charts(axes: Any, cell: CellHealth) -> None:
         axes.plot(
             np.arange(first, first + len(path)), path,
             color=next(colors, INK) if loud else FAINT, linewidth=1.8 if loud else 1.0,
-            zorder=3 if loud else 2, label=_chart_name(chart) if loud else None,
+            zorder=3 if loud else 2, label=chart.label if loud else None,
         )  # fmt: skip
     axes.axhline(1.0, color=INK, linewidth=1, linestyle=(0, (4, 2)))
     axes.set_ylim(0, top)
@@ -133,10 +133,6 @@ def _charts(axes: Any, cell: CellHealth) -> None:
     axes.set_xlabel("drive")
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="upper left", fontsize=8.5)
-
-
-def _chart_name(chart: Chart) -> str:
-    return f"{chart.name} {chart.side}"
 
 
 def _color(cell: CellHealth) -> str:

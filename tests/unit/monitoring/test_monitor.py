@@ -83,7 +83,7 @@ def test_few_drives_are_not_enough_and_never_ok(good, fleet, rng, drives) -> Non
     cell = health.cells[0]
     assert (cell.drives, cell.verdict) == (drives, "not enough")
     assert (cell.ratios, cell.drift, cell.p_psi) == (None, None, None)
-    assert f"not enough: {drives} drives with a score, 30 in this cell" in cell.reasons[0]
+    assert f"not enough: {drives} drives with a score and 30 in this cell" in cell.reasons[0]
 
 
 def test_20_drives_are_enough(good, fleet, rng) -> None:
