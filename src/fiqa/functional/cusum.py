@@ -10,18 +10,23 @@ larger exponential moment than the normal itself, whatever the number is, how lo
 and how many drives share a value (no frame covered): a chart is then slower, never more nervous.
 One drive alone never says more than n drives can tell: with 100, z is at most 2.67.
 
-Average run length, from Siegmund's corrected diffusion approximation [1, eq. 2.56]: for normal z
-with mean m and variance 1, d = m - k and b = h + 1.166,
+Average run length, from Siegmund's corrected diffusion approximation [1, eq. 2.56]: with the mean
+drift d = E[z] - k, the root t of E[exp(t (z - k))] = 1 other than 0, and b = h + 1.166 sd(z),
+
+    ARL = (exp(t b) - t b - 1) / (-t d)
+
+For normal z with mean m and variance 1 the root is t = -2 d, so that with d = m - k
 
     ARL = (exp(-2 d b) + 2 d b - 1) / (2 d^2),        b^2 where d = 0
 
-In control m = 0 and d = -k. It is within 1 % of the exact 335.4 (338) and 930.9 (938) drives of
-k = .5 and h = 4 and 5 [2].
+It is within 1 % of the exact 335.4 (338) and 930.9 (938) drives of k = .5 and h = 4 and 5 [2].
 
-The reference has a finite number of drives, so its own center is uncertain by about 1/sqrt(n), and
-a chart around a wrong center alarms far more often than it says. The allowance is widened by the
-one-sided 90 % quantile of that error: k = 0.5 + 1.2816/sqrt(n). In nine of ten references the true
-rate of false alarms then stays below the wanted one [3].
+The reference has n drives only, and a chart around a center and a spread that are slightly wrong
+alarms far more often than it says. Which chances the n + 1 gaps between the drives of the reference
+really have is a draw from Dirichlet(1, ..., 1), whatever the distribution. So `limit` draws DRAWS
+such chances and takes the h at which nine tenths of them have the wanted run length: nine of ten
+references keep the promise [3]. The allowance k = 0.5 + 1.2816/sqrt(n) is wider than .5 by what the
+center may be wrong, which makes h smaller than it would be otherwise.
 
 [1] Siegmund, Sequential Analysis, Springer 1985.
 [2] Lucas and Crosier, Technometrics 1982; Hawkins and Olwell, Cumulative Sum Charts, 1998.
@@ -32,6 +37,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -41,19 +47,27 @@ from fiqa.errors import EvidenceError
 
 __all__ = ["ALLOWANCE", "allowance", "cumulative", "limit", "normal_scores", "run_length"]
 
+Floats = NDArray[np.float64]
+
 ALLOWANCE = 0.5
 """k of a reference without end: half of the shift, one standard deviation of drives, that is found
 fastest."""
 _OVERSHOOT = 1.166
 """Twice .583, the mean overshoot of a normal random walk over a boundary (Siegmund)."""
 _ONE_SIDED_90 = 1.2815515655446004
+_KEPT = 0.9
+"""Share of the references that keep the promise."""
+DRAWS = 400
+"""Chances of the gaps that are drawn."""
+MOST = 1000
+"""A reference of more drives counts as one of so many."""
 
 
-def allowance(drives: int) -> float:
+def allowance(reference: int) -> float:
     """Returns the allowance k of a chart whose reference has so many drives.
 
     Args:
-        drives: of the reference, at least 1.
+        reference: how many, at least 1.
 
     Raises:
         InputError: fewer than 1.
@@ -61,12 +75,12 @@ def allowance(drives: int) -> float:
     >>> round(allowance(100), 3)
     0.628
     """
-    checks.in_range(drives, "drives", 1, math.inf)
-    return ALLOWANCE + _ONE_SIDED_90 / math.sqrt(drives)
+    checks.in_range(reference, "reference", 1, math.inf)
+    return ALLOWANCE + _ONE_SIDED_90 / math.sqrt(min(reference, MOST))
 
 
 def run_length(limit: float, allowance: float, shift: float = 0.0) -> float:
-    """Returns the average number of drives until a one-sided chart alarms.
+    """Returns the average number of drives until a one-sided chart of normal z alarms.
 
     Args:
         limit: h, at least 0, in standard deviations.
@@ -81,35 +95,67 @@ def run_length(limit: float, allowance: float, shift: float = 0.0) -> float:
     """
     checks.in_range(limit, "limit", 0.0, math.inf)
     checks.in_range(allowance, "allowance", 0.0, math.inf)
-    drift, height = shift - allowance, limit + _OVERSHOOT
-    if abs(drift) < 1e-6:
-        return height**2
-    power = -2.0 * drift * height
-    if power > 700.0:  # more than a float holds
-        return math.inf
-    return (math.exp(power) - power - 1.0) / (2.0 * drift**2)
+    drift = np.array([shift - allowance])
+    return float(_run_lengths(limit, -2.0 * drift, drift, np.ones(1))[0])
 
 
-def limit(drives: float, allowance: float) -> float:
-    """Returns the limit h at which a one-sided chart in control alarms once in so many drives.
+def _run_lengths(height: float, root: Floats, drift: Floats, spread: Floats) -> Floats:
+    """The average run lengths (R,) of charts with such roots, drifts and deviations of z."""
+    barrier = height + _OVERSHOOT * spread
+    power = np.minimum(root * barrier, 700.0)  # more than a float holds
+    still = np.abs(root) < 1e-6
+    slope = np.where(still, 1.0, -root * drift)
+    return np.where(still, (barrier / spread) ** 2, (np.exp(power) - power - 1.0) / slope)
+
+
+def limit(drives: float, reference: int) -> float:
+    """Returns the limit h at which a one-sided chart in control alarms once in so many drives, or
+    more rarely, for nine of ten references of this size.
 
     Args:
         drives: the wanted average run length, at least 2.
-        allowance: k, above 0.
+        reference: the drives of the reference, at least 1.
 
     Raises:
         InputError: a number out of range.
 
-    >>> round(limit(938, 0.5), 2)
-    5.0
+    >>> limit(1000, 100) < limit(10_000, 100) < limit(10_000, 50)
+    True
     """
-    checks.in_range(drives, "drives", 2.0, 1e300)
-    checks.in_range(allowance, "allowance", 0.0, math.inf, open_low=True)
-    low, high = 0.0, 700.0 / (2.0 * allowance)
-    for _ in range(100):
+    checks.in_range(drives, "drives", 2.0, 1e250)
+    checks.in_range(reference, "reference", 1, math.inf)
+    chances = _chances(min(int(reference), MOST))
+    low, high = 0.0, 1.0
+    while _promised(high, chances) < drives and high < 1e6:
+        low, high = high, 2.0 * high
+    for _ in range(60):
         middle = (low + high) / 2.0
-        low, high = (middle, high) if run_length(middle, allowance) < drives else (low, middle)
-    return (low + high) / 2.0
+        low, high = (middle, high) if _promised(middle, chances) < drives else (low, middle)
+    return high
+
+
+def _promised(height: float, chances: tuple[Floats, Floats, Floats]) -> float:
+    return float(np.quantile(_run_lengths(height, *chances), 1.0 - _KEPT))
+
+
+@lru_cache(maxsize=256)
+def _chances(reference: int) -> tuple[Floats, Floats, Floats]:
+    """Roots, drifts and deviations of z - k (DRAWS,) under draws of the chances of the gaps."""
+    k = allowance(reference)
+    steps = normal_scores(np.arange(reference + 1) - 0.5, np.arange(reference)) - k
+    weight = np.random.default_rng(0).exponential(size=(DRAWS, reference + 1))
+    weight /= weight.sum(axis=1, keepdims=True)
+    drift = weight @ steps
+    spread = np.sqrt(np.maximum(weight @ steps**2 - drift**2, 1e-12))
+    # E[exp(t step)] is convex with the value 1 at 0: the other root is above 0 where the drift is
+    # below, and nothing holds a chart where it is not
+    low, high = np.zeros(DRAWS), np.full(DRAWS, 60.0 / max(float(np.abs(steps).max()), 1.0))
+    for _ in range(50):
+        middle = (low + high) / 2.0
+        under = np.sum(weight * np.exp(middle[:, None] * steps), axis=1) < 1.0
+        low, high = np.where(under, middle, low), np.where(under, high, middle)
+    falling = drift < 0
+    return np.where(falling, low, 0.0), np.where(falling, drift, -1.0), spread
 
 
 def normal_scores(value: ArrayLike, reference: ArrayLike) -> NDArray[np.float64]:

@@ -248,8 +248,7 @@ def _chart(pair: _Pair, fresh: Drives, name: str, side: str, wanted: float, stat
     before, now = before[np.isfinite(before)], now[np.isfinite(now)]
     key = "\t".join((*pair.cell, name, side))
     kept = state.charts.setdefault(key, ChartState())
-    k = allowance(max(1, len(before)))
-    height = limit(wanted, k)
+    k, height = allowance(max(1, len(before))), limit(wanted, max(1, len(before)))
     if len(before):
         scores = normal_scores(now, before) * (-1.0 if side == "lower" else 1.0)
         sums = cumulative(scores, k, kept.path[-1] if kept.path else 0.0)
