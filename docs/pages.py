@@ -29,7 +29,16 @@ ROOMS = (
         "execute",
         "evaluation",
     ),
-    *("report", "diagnosis", "conversion", "alignment", "embedding", "scoring", "cleaning"),
+    *(
+        "monitoring",
+        "report",
+        "diagnosis",
+        "conversion",
+        "alignment",
+        "embedding",
+        "scoring",
+        "cleaning",
+    ),
     *("streams", "labeling", "verbs", "service"),
 )
 SINGLE = (

@@ -38,6 +38,7 @@ _HOME = {
     "export": "fiqa.verbs.export",
     "label": "fiqa.verbs.label",
     "load": "fiqa.methods",
+    "monitor": "fiqa.verbs.monitor",
     "scan": "fiqa.data.scan",
     "score": "fiqa.verbs.score",
     "serve": "fiqa.service.server",
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
     from fiqa.verbs.evaluate import evaluate as evaluate
     from fiqa.verbs.export import export as export
     from fiqa.verbs.label import label as label
+    from fiqa.verbs.monitor import monitor as monitor
     from fiqa.verbs.score import score as score
     from fiqa.verbs.tables import tables as tables
     from fiqa.verbs.threshold import threshold as threshold

@@ -499,6 +499,57 @@ def _find_videos(path: Path) -> None:
 FILMS = {".mp4": "mp4v", ".avi": "MJPG", ".mkv": "mp4v", ".ts": "mp4v"}
 READERS = ("opencv", *(["pyav"] if importlib.util.find_spec("av") else []))
 
+
+def _drive_file(folder: Path) -> None:
+    from fiqa.data.formats.drive_file import DriveFile, write_drive
+
+    counters = (9, 6, 1, 1, 0, 0, 0, 1, 2)
+    drive = DriveFile(bytes(8), 7, 0.0, 1.0, "front", "nir", counters, (1, *[0] * 98, 5))
+    write_drive(drive, folder / "a.fiqd")
+
+
+def _read_drive(path: Path) -> None:
+    from fiqa.data.formats.drive_file import read_drive
+
+    read_drive(path)
+
+
+def _fleet() -> Any:
+    import polars as pl
+
+    columns = {"drive": [f"d{i // 2}" for i in range(8)], "raw": [i / 8 for i in range(8)]}
+    return pl.DataFrame({**columns, "camera": "front", "status": "ok"})
+
+
+def _reference(folder: Path) -> None:
+    from fiqa.monitoring.fit import fit_reference
+
+    fit_reference(_fleet(), out=folder / "ref.json")
+
+
+def _read_reference(path: Path) -> None:
+    from fiqa.monitoring.reference import read_reference
+
+    read_reference(path)
+
+
+def _monitor_state(folder: Path) -> None:
+    from fiqa.monitoring.state import ChartState, State, write_state
+
+    chart = ChartState(drives=3, path=[0.0, 0.5, 1.25], crossed=3)
+    state = State(
+        reference="0" * 64, by=["camera"], charts={"front\tmean\tlower": chart},
+        seen={"front": ["d3d8fb9e1b9eb5e0"]},
+    )  # fmt: skip
+    write_state(state, folder / "state.json")
+
+
+def _read_state(path: Path) -> None:
+    from fiqa.monitoring.state import read_state
+
+    read_state(path)
+
+
 TARGETS: dict[str, Target] = {
     **{
         f"image {form}": Target("image.dat", _image(form, **options), _read_image)
@@ -614,5 +665,8 @@ TARGETS: dict[str, Target] = {
     "list of videos": Target(
         "list.txt", _write("list.txt", "a/1.mp4\nb/2.mkv\nc d.ts\n"), _find_videos, verb=True
     ),
+    "drive file": Target("a.fiqd", _drive_file, _read_drive),
+    "monitor reference": Target("ref.json", _reference, _read_reference),
+    "monitor state": Target("state.json", _monitor_state, _read_state),
     "best of a run": Target("best_mae.json", _best, _read_best),
 }

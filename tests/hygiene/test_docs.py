@@ -23,6 +23,11 @@ PAGES = [
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 NAMES = [str(p.relative_to(ROOT)) for p in PAGES]
+NESTED = {
+    "weights": ("card", "pull", "list", "verify"),
+    "monitor": ("fit", "check", "serve"),
+}
+"""Commands that have commands of their own."""
 GENERATED = re.compile(r"^(\.\./)?(reference|methods)/")
 
 
@@ -62,7 +67,7 @@ def test_every_command_and_option_exists(page):
     for command in _commands(page):
         words = command.split()[1:]
         assert words[0] in COMMANDS, command
-        text = _help(" ".join(words[:2]) if words[0] == "weights" and words[1:] else words[0])
+        text = _help(" ".join(words[:2]) if words[0] in NESTED and words[1:] else words[0])
         for option in re.findall(r"(?<!\S)(--?[a-z][a-z0-9-]*)", " ".join(words)):
             gone = page.name == "CHANGELOG.md" and option == "--table"
             assert gone or option in text, f"{option} of: {command}"
@@ -70,7 +75,7 @@ def test_every_command_and_option_exists(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_every_option_in_the_prose_is_one_of_some_command(page):
-    subs = [f"weights {name}" for name in ("card", "pull", "list", "verify")]
+    subs = [f"{name} {sub}" for name, inner in NESTED.items() for sub in inner]
     known = set(re.findall(r"(?<!\w)--?[a-z][a-z0-9-]*", " ".join(map(_help, [*COMMANDS, *subs]))))
     named = re.findall(r"`(--?[a-z][a-z0-9-]*)[^`]*`", page.read_text(encoding="utf-8"))
     assert set(named) - known <= ({"--all-pairs"} if page.name == "CHANGELOG.md" else set())
@@ -132,7 +137,10 @@ def test_prose_stands_at_100_columns_and_uses_one_word_for_one_thing(page):
     assert words == [] or page.name == "CHANGELOG.md", "the changelog may name what was renamed"
 
 
-@pytest.mark.parametrize("name", [*COMMANDS, "weights card", "weights pull"])
+@pytest.mark.parametrize(
+    "name",
+    [*COMMANDS, "weights card", "weights pull", *(f"monitor {sub}" for sub in NESTED["monitor"])],
+)
 def test_an_example_of_a_help_is_commands_one_a_line(name):
     text = _help(name)
     lines = text.partition("Example:\n")[2].rstrip().replace("\\\n", " ").splitlines()

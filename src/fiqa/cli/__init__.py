@@ -6,7 +6,7 @@ line of help and only the command that is run gets imported. A file `cli/<verb>.
 a line `Example:` is printed last by `--help`.
 
 Exit codes: 0 all rows ok, 3 some rows failed (all are written), 2 wrong usage, 1 anything fatal,
-130 interrupted.
+4 an alarm of `fiqa monitor`, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ COMMANDS = {
     "evaluate": "Prove a score: error-versus-discard curves and a report.",
     "tables": "Make the tables of the papers.",
     "threshold": "Find the score to cut at, with a confidence interval.",
+    "monitor": "Watch a fleet: collapse, drift and slow changes, by drive.",
     "convert": "Convert the field's benchmark files into images and tables.",
     "serve": "Score faces over HTTP.",
     "methods": "List the methods and what each needs.",

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from fiqa.data.images import Limits
 
 __all__ = [
+    "ALARM",
     "FATAL",
     "INTERRUPTED",
     "OK",
@@ -32,9 +33,10 @@ __all__ = [
     "limits",
 ]
 
-OK, FATAL, USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
-"""Exit codes: every row ok; anything fatal; wrong usage; rows written, some of them failed; stopped
-by Ctrl-C."""
+OK, FATAL, USAGE, SOME_FAILED, ALARM, INTERRUPTED = 0, 1, 2, 3, 4, 130
+"""Exit codes: every row ok; anything fatal; wrong usage; rows written, some of them failed (or
+cells of a fleet that cannot be judged); a fleet that is no longer what it was; stopped by
+Ctrl-C."""
 
 Paths = Annotated[
     list[str],

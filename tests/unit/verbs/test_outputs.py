@@ -50,6 +50,7 @@ THRESHOLD = [
     "0.5",
     "-o",
 ]
+MONITOR = ["monitor", "check", "scores.csv", "--reference", "ref.json"]
 LABEL = ["label", "cr_fiqa", "--faces", "faces.csv", "--embeddings", "emb.npz", "-o"]
 CLEAN = ["clean", "--aligned", "--workers", "1"]
 CASES: dict[str, list[Case]] = {
@@ -82,6 +83,13 @@ CASES: dict[str, list[Case]] = {
     "clean": [
         ([*CLEAN, "report/findings.csv", "-o"], "report", "report/findings.csv"),
         ([*CLEAN, "crops", "--embeddings", "emb.npz", "-o"], "report", "report/findings.parquet"),
+    ],
+    "monitor": [
+        (["monitor", "fit", "scores.csv", "-o"], "scores.csv", "scores.csv"),
+        ([*MONITOR, "-o"], "o.json", "scores.csv"),
+        ([*MONITOR, "--state"], "o.json", "ref.json"),
+        ([*MONITOR, "--prometheus"], "o.prom", "ref.json"),
+        ([*MONITOR, "--html"], "o.html", "scores.csv"),
     ],
     "convert": [
         (["convert", "scores.csv"], "scores.csv", "scores.csv"),
@@ -160,6 +168,7 @@ def work(
     (tmp_path / "run" / "best_mae.safetensors").write_bytes(b"weights")
     (tmp_path / "run" / "best_mae.json").write_text("{}")
     (tmp_path / "run.json").write_text("{}")
+    (tmp_path / "ref.json").write_text("{}")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -244,13 +253,13 @@ def test_every_command_that_writes_has_its_cases() -> None:
     for name in COMMANDS:
         command = _load(name)
         if isinstance(command, typer.core.TyperGroup):
-            continue  # weights: card writes, pull reads nothing of the user's
+            continue  # weights: card writes, pull reads nothing of the user's; monitor
         options = {option for parameter in command.params for option in parameter.opts}
         if {"--output", "--html"} & options or any(
             p.name in ("output", "out") for p in command.params
         ):
             writing.add(name)
-    assert writing == set(CASES) - {"weights"}
+    assert writing == set(CASES) - {"weights", "monitor"}
 
 
 def test_the_api_refuses_as_the_command_does(work: Path) -> None:
