@@ -9,7 +9,17 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-__all__ = ["ADVICE", "CLIB_LEVELS", "EXTRA_FACTORS", "FACTORS", "LEVELS", "NOTES", "STATUSES"]
+__all__ = [
+    "ADVICE",
+    "CLIB_LEVELS",
+    "EXTRA_FACTORS",
+    "FACTORS",
+    "LEVELS",
+    "NOTES",
+    "STATUSES",
+    "STREAM_EVENTS",
+    "TRACK_FLAGS",
+]
 
 FACTORS = ("visibility", "occlusion", "pose", "illumination", "blur", "crop")
 """The six factors of DmsFIQA, in their fixed order.
@@ -51,6 +61,7 @@ STATUSES = MappingProxyType(
         "no_mate": "The identity has no other image to compare with.",
         "no_center": "The class centers that were given have none of the identity.",
         "no_template": "No template image is chosen for the identity.",
+        "not_kept": "A frame of a video whose crop was not kept: it is no best shot.",
         "failed": "The row failed for a reason that has no status of its own; the log has it.",
     }
 )
@@ -105,3 +116,30 @@ NOTES = MappingProxyType(
 )
 """What was converted or had to be guessed on the way from a file to its pixels, and what each
 means. A note in a table is `code`, or `code=detail`."""
+
+STREAM_EVENTS = MappingProxyType(
+    {
+        "track_started": "A face was found that is none of those before.",
+        "track_lost": "A face was not seen for a second.",
+        "track_resumed": "A face that was lost is seen again, by its recognition vector.",
+        "track_split": "The face of a track is another one since a while; a new track begins.",
+        "track_ended": "A track is over and has its best shots.",
+        "scene_cut": "Another scene begins; all tracks end.",
+        "state_changed": "Frames are of another state since half a second.",
+        "too_many_faces": "More faces than tracks are allowed; the smallest are passed over.",
+    }
+)
+"""What happens in a video, and what each means; fiqa.data.video.EVENTS has those of the file."""
+
+TRACK_FLAGS = MappingProxyType(
+    {
+        "identity_unverified": "No recognizer checked that the face stayed the same one.",
+        "below_floor": "No frame reached the floor; the best one is the best shot all the same.",
+        "no_best": "No frame could be proved to be of this face; there is no best shot.",
+        "brief": "The face was found fewer than three times.",
+        "split": "The track began, or went on, where another one had another face.",
+        "scene_cut": "A scene cut ended the track.",
+        "open_at_end": "The track was still open when the video ended.",
+    }
+)
+"""What there is to know of a track, and what each flag means."""

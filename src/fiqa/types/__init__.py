@@ -8,8 +8,10 @@ from fiqa.types.faces import Faces, Factors
 from fiqa.types.fields import BoolArray, FloatArray, PathLike
 from fiqa.types.methods import MethodCard, Recognizer, Scorer
 from fiqa.types.tables import Embeddings, Manifest, Pairs, Quality
+from fiqa.types.tracks import BestShot, StreamEvent, Track
 
 __all__ = [
+    "BestShot",
     "BoolArray",
     "Embeddings",
     "Faces",
@@ -22,4 +24,6 @@ __all__ = [
     "Quality",
     "Recognizer",
     "Scorer",
+    "StreamEvent",
+    "Track",
 ]

@@ -1,0 +1,1 @@
+"""Videos and cameras: states of frames, tracks of faces, best shots."""
