@@ -20,8 +20,8 @@ WITHIN = 0.15
 """Quality, 0..1, by which a shot may be below the best of its track."""
 _ALIKE = 0.5
 """The cosine from which two shots are alike, and what of a shot's quality that can cost."""
-_CLOSE = 0.25
-"""Of `gap`: shots that are closer than this are of one moment."""
+_MOMENT = 0.25
+"""Of `gap`: how long a moment is, of which one shot is enough."""
 
 
 def utility(
@@ -99,8 +99,8 @@ def most_spared(quality: ArrayLike, times: ArrayLike, *, gap: float, within: flo
     """Returns the row that a full store of shots can best do without.
 
     First the worst of those too far below the best, then the worst of those that have a better one
-    in the same moment (a quarter of `gap`), then the worst. The best row is never returned where
-    there is another.
+    in the same moment (time is cut into quarters of `gap`), then the worst. The best row is never
+    returned where there is another.
 
     Args:
         quality: (N,) in 0..1, N at least 1.
@@ -118,7 +118,9 @@ def most_spared(quality: ArrayLike, times: ArrayLike, *, gap: float, within: flo
     if not len(value):
         raise InputError("quality must have at least one row, got none.")
     far = value < value.max() - within
-    close = np.abs(at[:, None] - at[None, :]) < _CLOSE * gap
+    # Fixed moments: with sliding ones a quality that rises slowly would push all others out.
+    moment = np.floor(at / (_MOMENT * gap)) if gap > 0 else np.arange(len(at))
+    close = moment[:, None] == moment[None, :]
     row = np.arange(len(value))
     # Of two equals the earlier one is the better.
     better = (value[None, :] > value[:, None]) | (
