@@ -30,6 +30,7 @@ def command(
     """
     import sys
 
+    from fiqa.data.containers import count_videos
     from fiqa.data.manifest import to_frame
     from fiqa.data.scan import scan
     from fiqa.data.tables import write_rows
@@ -45,5 +46,7 @@ def command(
         write_rows(to_frame(found), sys.stdout.buffer, ".csv")
     failed = int((found.status != "ok").sum())
     if not quiet:
-        typer.echo(f"{len(found)} images, {failed} failed", err=True)
+        videos = count_videos(paths)
+        more = f", {videos} videos: fiqa select finds the faces in them" if videos else ""
+        typer.echo(f"{len(found)} images, {failed} failed{more}", err=True)
     raise typer.Exit(SOME_FAILED if failed else OK)

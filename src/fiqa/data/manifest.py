@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqa.data import columns
+from fiqa.data.containers import is_video
 from fiqa.data.folders import walk
 from fiqa.data.formats.source import read_text
 from fiqa.data.frames import Frame, is_frame
@@ -140,13 +141,18 @@ def _ids(relative: Sequence[str]) -> NDArray[np.str_]:
 
 def _tree(folder: str) -> list[_File]:
     files: list[_File] = []
-    passed = 0
+    passed = videos = 0
     for path, status in walk(folder):
         if not status:
             passed += 1
+            videos += is_video(path)
             continue
         relative = os.path.relpath(path, folder)
         files.append(_File(path, relative, os.path.basename(os.path.dirname(relative)), status))
+    if videos:
+        _log.warning(
+            "%s: %d videos were passed over: fiqa select finds the faces in them", folder, videos
+        )
     if passed:
         _log.info("%s: %d files that are not images were passed over", folder, passed)
     return files

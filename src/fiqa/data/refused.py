@@ -1,4 +1,5 @@
-"""Files that are known for what they are and not read: camera raw, HEIC, JPEG XL; and what to do.
+"""Files that are known for what they are and not read: camera raw, HEIC, JPEG XL, video; and what
+to do.
 
 A raw file holds a preview in front of the sensor's data. Read as the TIFF that it looks like, it
 would be scored by a picture of another size and another sharpness than the photograph has.
@@ -7,6 +8,7 @@ would be scored by a picture of another size and another sharpness than the phot
 from __future__ import annotations
 
 from fiqa.data import boxes, tiff
+from fiqa.data.containers import kind_of
 from fiqa.errors import ReadError
 
 __all__ = ["need_avif", "refused"]
@@ -49,6 +51,8 @@ def refused(data: bytes, form: str | None) -> tuple[str, str] | None:
         return "This is a HEIC image, which is not read", _HEIC_HINT
     if form is None and data.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")):
         return "This is a JPEG XL image, which is not read", "save it as JPEG or PNG"
+    if form is None and kind_of(data[:1024]) is not None:
+        return "This is a video, not an image", "fiqa select finds the faces in it"
     return None
 
 

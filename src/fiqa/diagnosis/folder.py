@@ -6,10 +6,12 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fiqa.data.containers import count_videos
 from fiqa.data.images import Limits
 from fiqa.data.scan import scan
 from fiqa.diagnosis.channels import Channels, channels
@@ -42,6 +44,7 @@ class FolderReport:
         single: identities with one readable image.
         conflicts: duplicate groups that lie under more than one identity.
         notes: code of fiqa.vocabulary.NOTES -> images whose pixels had to be converted or guessed.
+        videos: videos that were passed over.
         channels: the signs of red and blue swapped.
     """
 
@@ -60,6 +63,7 @@ class FolderReport:
     single: Sequence[str]
     notes: Mapping[str, int]
     channels: Channels
+    videos: int = 0
 
     @property
     def healthy(self) -> bool:
@@ -85,6 +89,8 @@ class FolderReport:
         text.append(f"animated or many pages (the first is used): {self.many_frames}")
         text += [f"{code}: {count} images. {NOTES[code]}" for code, count in self.notes.items()]
         text.append(self.channels.line())
+        if self.videos:
+            text.append(f"videos: {self.videos}, passed over: fiqa select. {_readers()}")
         text.append(f"groups of equal files: {len(self.duplicates)}")
         text += ["  " + " = ".join(map(repr, group)) for group in self.duplicates[:_SHOWN]]
         text += _more(self.duplicates)
@@ -149,6 +155,19 @@ def folder_report(
         single=sorted(name for name, count in people.items() if count == 1),
         notes=dict(Counter(_codes(good.columns["notes"])).most_common()),
         channels=channels(good, limits=limits),
+        videos=count_videos(paths),
+    )
+
+
+def _readers() -> str:
+    """Says whether PyAV is there, which is not imported for that."""
+    try:
+        version = metadata.version("av")
+    except metadata.PackageNotFoundError:
+        return "OpenCV reads them up to the first damage; PyAV is not installed"
+    return (
+        f"OpenCV reads them; PyAV {version} is installed and used where asked for (its wheels"
+        " bundle x264 and x265, which are under the GPL)"
     )
 
 

@@ -1,1 +1,1 @@
-"""Videos and cameras: states of frames, tracks of faces, best shots."""
+"""Videos and cameras: what state a frame is in, tracks of faces, and their best shots."""

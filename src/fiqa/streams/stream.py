@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time as clock
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from fiqa import checks
 from fiqa.data.samples import looks_grey
+from fiqa.data.video import VideoFrame
 from fiqa.errors import InputError
 from fiqa.faces.detection import Detector
 from fiqa.faces.tracking import SceneCuts
@@ -23,7 +24,7 @@ from fiqa.streams.engine import Engine, Found
 from fiqa.streams.live import LiveTrack
 from fiqa.streams.live_tracks import LiveTracks
 from fiqa.streams.settings import Settings
-from fiqa.streams.states import state_of
+from fiqa.streams.states import Light, Lights, light_of, state_of
 from fiqa.types import PathLike, Recognizer, Scorer, StreamEvent
 
 __all__ = ["Row", "Stream"]
@@ -119,6 +120,9 @@ class Stream:
         self._frame, self._time = -1, -math.inf
         self._looked: tuple[int, float] | None = None
         self._grey = False
+        self._lights = Lights()
+        self._usual: Light | None = None
+        self._now = "ok"
         self._states = ("ok", "ok", -math.inf)
         self._clock: tuple[float, float] | None = None
         self.detections_due = self.detections_dropped = 0
@@ -155,16 +159,14 @@ class Stream:
         self._events = []
         self._frame = self._count if number is None else number
         self._count, self._time = self._count + 1, float(time)
-        looked = False
-        if frame is None or state != "ok":
-            state = "damaged" if state == "ok" else state
-        else:
+        image = None
+        if frame is not None:
             image = checks.array(frame, "frame", shape=("H", "W", 3), dtype=np.uint8)
-            state = state_of(image)
-            looked = self._look(image, state)
+        whole = VideoFrame(self._frame, pts, self._time, image, state)
+        seen = self._seen(whole)
         self._tracks.expire(self._time)
-        self._draft(state, pts, looked=looked)
-        self._settle(state)
+        self._draft(whole, seen)
+        self._settle()
         return self._events
 
     def close(self) -> list[StreamEvent]:
@@ -227,24 +229,39 @@ class Stream:
 
     # -- one frame ---------------------------------------------------------------------------------
 
-    def _look(self, image: NDArray[np.uint8], state: str) -> bool:
-        """Looks for faces where that is due, and returns whether it was."""
-        if state == "covered":
+    def _seen(self, frame: VideoFrame) -> Mapping[LiveTrack, Found | None]:
+        """Returns the tracks that a frame shows, with their faces where it was looked at; `_now`
+        has its state then."""
+        image = frame.image
+        if image is None or frame.state == "damaged":
+            self._now = "damaged"
+            return {}
+        light = light_of(image)
+        if state_of(frame, 0, light=light, usual=self._usual) != "no_face":
+            # What a hand or the dark hides is no other scene.
             self._cuts.forget()
-            return False
-        if self._cuts.seen(image):
-            self.tell("scene_cut")
-            for track in list(self._tracks.all):
-                self.end(track, "scene_cut")
-            self._looked = None
-        if not self._due():
-            return False
-        self._looked = self._frame, self._time
-        regime = self.how.regime
-        self._grey = looks_grey(image) if regime == "auto" else regime == "nir"
-        faces = self.engine.find(image)
-        self._tracks.look(faces, self._frame, self._time, grey=self._grey)
-        return True
+        elif self._cuts.seen(image):
+            self._cut()
+        looked = self._due()
+        seen: Mapping[LiveTrack, Found | None] = self._expected()
+        if looked:
+            self._looked = self._frame, self._time
+            regime = self.how.regime
+            self._grey = looks_grey(image) if regime == "auto" else regime == "nir"
+            faces = self.engine.find(image)
+            self._tracks.look(faces, self._frame, self._time, grey=self._grey)
+            seen = self._tracks.found
+        self._now = state_of(frame, len(seen), light=light, usual=self._usual)
+        if looked:
+            self._lights.add(light, self._now)
+            self._usual = self._lights.usual
+        return seen
+
+    def _cut(self) -> None:
+        self.tell("scene_cut")
+        for track in list(self._tracks.all):
+            self.end(track, "scene_cut")
+        self._looked = None
 
     def _due(self) -> bool:
         """Whether faces are looked for in this frame."""
@@ -264,23 +281,26 @@ class Stream:
 
     # -- rows --------------------------------------------------------------------------------------
 
-    def _draft(self, state: str, pts: int | None, *, looked: bool) -> None:
+    def _draft(self, frame: VideoFrame, seen: Mapping[LiveTrack, Found | None]) -> None:
         """Drafts the rows of this frame and lets go of those that are certain."""
-        row: Row = {"frame": self._frame, "pts": pts, "time_s": self._time, "state": state}
-        seen = self._tracks.found if looked else self._expected(state)
+        row: Row = {
+            "frame": frame.number,
+            "pts": frame.pts,
+            "time_s": frame.time,
+            "state": self._now,
+        }
         for track, face in sorted(seen.items(), key=lambda item: item[0].number):
             box = [float(value) for value in track.motion.at(self._time)]
             about = {"regime": "nir" if self._grey else "rgb", "bbox": box}
             numbers = {} if face is None else face.numbers()
             self._drafts.append(_Draft(row | about | numbers, self._time, track))
         if not seen:
-            missing = "no_face" if state == "ok" else state
-            self._drafts.append(_Draft(row | {"state": missing}, self._time, None))
+            self._drafts.append(_Draft(row, self._time, None))
         self._flush(self._time - _HOLD)
 
-    def _expected(self, state: str) -> dict[LiveTrack, Found | None]:
-        """The tracks that the last look found, where this frame may show them."""
-        if self._looked is None or state in ("covered", "damaged"):
+    def _expected(self) -> dict[LiveTrack, Found | None]:
+        """The tracks that the last look found."""
+        if self._looked is None:
             return {}
         last = self._looked[1]
         return {track: None for track in self._tracks.open_() if track.motion.time >= last}
@@ -297,13 +317,11 @@ class Stream:
             if self._rows is not None:
                 self._rows(row)
 
-    def _settle(self, state: str) -> None:
+    def _settle(self) -> None:
         """Tells of a state that has held for half a second."""
-        if state == "ok" and not self._tracks.open_():
-            state = "no_face"
         told, now, since = self._states
-        if state != now:
-            now, since = state, self._time
+        if self._now != now:
+            now, since = self._now, self._time
         if now != told and self._time - since >= _SETTLED:
             told = now
             self.tell("state_changed", detail=now)

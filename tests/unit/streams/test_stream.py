@@ -155,6 +155,7 @@ def test_five_minutes_without_a_face() -> None:
 def test_a_covered_lens_is_not_a_driver_who_is_gone() -> None:
     film = Film().add(60, lambda i: [Actor(0, 100)]).add(60, lambda i: [])
     black = np.zeros((180, 320, 3), np.uint8)
+    black[0, 0] = (0, 60, 0)  # frame 60, where the finder finds nobody
     for covered, state in ((True, "covered"), (False, "no_face")):
         rows: list = []
         stream = Stream(detector=Finder(film), model=Judge(), rows=rows.append)

@@ -1,0 +1,47 @@
+"""The time of frames as it ascends, whatever a file says."""
+
+from __future__ import annotations
+
+import math
+
+__all__ = ["Clock"]
+
+_STEP = 0.04
+"""Seconds to the next frame where no two frames have said more."""
+_DISORDER = 1.0
+"""Seconds by which a frame out of order may be late; more is a clock that starts anew."""
+
+
+class Clock:
+    """Time that ascends, whatever the file says.
+
+    Attributes:
+        last: the time of the frame before; below 0: there was none.
+        step: seconds between the last two frames.
+    """
+
+    def __init__(self) -> None:
+        self.last, self.step, self._offset, self._timeless = -1.0, _STEP, 0.0, False
+
+    def at(self, seconds: float) -> tuple[float | None, str]:
+        """Returns the time of the next frame, None: it is older than the one before; and what was
+        wrong with it, "" for nothing."""
+        wrong = ""
+        if not math.isfinite(seconds):
+            wrong = "" if self._timeless else "the file has no time for a frame"
+            self._timeless = True
+            seconds = self.last + self.step - self._offset
+        time = seconds + self._offset
+        if self.last < 0:
+            # A stream may begin before its own zero, by the frames that a decoder drops.
+            self._offset = max(0.0, -time)
+            self.last = max(0.0, time)
+            return self.last, wrong
+        if time <= self.last:
+            wrong = f"from {self.last:.3f} s to {time:.3f} s"
+            if self.last - time < _DISORDER:
+                return None, wrong
+            self._offset += self.last + self.step - time
+            time = self.last + self.step
+        self.step, self.last = time - self.last, time
+        return time, wrong
