@@ -26,6 +26,8 @@ _HOME = {
     "Quality": "fiqa.types",
     "Recognizer": "fiqa.types",
     "Scorer": "fiqa.types",
+    "Stream": "fiqa.streams.stream",
+    "Track": "fiqa.types",
     "align": "fiqa.verbs.align",
     "convert": "fiqa.verbs.convert",
     "doctor": "fiqa.verbs.doctor",
@@ -36,6 +38,7 @@ _HOME = {
     "load": "fiqa.methods",
     "scan": "fiqa.data.scan",
     "score": "fiqa.verbs.score",
+    "select": "fiqa.verbs.select",
     "tables": "fiqa.verbs.tables",
     "threshold": "fiqa.verbs.threshold",
     "train": "fiqa.verbs.train",
@@ -48,6 +51,7 @@ if TYPE_CHECKING:
     from fiqa.data.scan import scan as scan
     from fiqa.functional.curve import DiscardCurve as DiscardCurve
     from fiqa.methods import load as load
+    from fiqa.streams.stream import Stream as Stream
     from fiqa.types import Embeddings as Embeddings
     from fiqa.types import Faces as Faces
     from fiqa.types import Factors as Factors
@@ -57,6 +61,7 @@ if TYPE_CHECKING:
     from fiqa.types import Quality as Quality
     from fiqa.types import Recognizer as Recognizer
     from fiqa.types import Scorer as Scorer
+    from fiqa.types import Track as Track
     from fiqa.verbs.align import align as align
     from fiqa.verbs.convert import convert as convert
     from fiqa.verbs.doctor import doctor as doctor
@@ -65,6 +70,7 @@ if TYPE_CHECKING:
     from fiqa.verbs.export import export as export
     from fiqa.verbs.label import label as label
     from fiqa.verbs.score import score as score
+    from fiqa.verbs.select import select as select
     from fiqa.verbs.tables import tables as tables
     from fiqa.verbs.threshold import threshold as threshold
     from fiqa.verbs.train import train as train
