@@ -175,7 +175,7 @@ def _to_stdout(run: Selecting, told: Told) -> Summary:
                 "end": track.end,
                 "frames": len(track),
                 "best": track.best[0].quality if track.best else None,
-                "best_frames": [shot.frame for shot in track.best],
+                "best_frames": " ".join(str(shot.frame) for shot in track.best),
                 "flags": " ".join(track.flags),
             }
             for track in results[-1].tracks

@@ -33,6 +33,7 @@ _WORDS = {
     "damaged": "file damaged",
 }
 _STYLE = """
+main>.key{margin-bottom:18px}
 .clip{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:16px 18px 18px;
 margin:0 0 24px}
 .clip h2{margin:0 0 4px;overflow-wrap:anywhere}
@@ -193,8 +194,8 @@ def _figure(rank: int, pick: Pick) -> str:
     )
     words = f"<br>{escape(pick.words)}" if pick.words else ""
     return (
-        f"<figure>{image}<figcaption><b>{rank} · {pick.quality:.2f}</b> at {pick.time:.2f} s{words}"
-        "</figcaption></figure>"
+        f"<figure>{image}<figcaption><b>{rank} · {pick.quality:.2f}</b>"
+        f"<br>{_clock(pick.time)}{words}</figcaption></figure>"
     )
 
 
@@ -249,7 +250,7 @@ def _clock(seconds: float) -> str:
     ('1.5 s', '2:05')
     """
     if seconds < 60:
-        return f"{seconds:g} s"
+        return f"{round(seconds, 2):g} s"
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 

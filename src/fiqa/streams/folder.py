@@ -25,6 +25,7 @@ from fiqa.data.guard import guard_outputs
 from fiqa.data.images import write_image
 from fiqa.data.store import Parts, fingerprint, is_current, write_sidecar
 from fiqa.data.tables import TableWriter, frame_of, write_table
+from fiqa.errors import InputError
 from fiqa.functional.geometry import similarity_transform, template, transform_points
 from fiqa.progress import Told
 from fiqa.streams.clips import Clip
@@ -80,8 +81,8 @@ def write_selection(run: Selecting, out: PathLike, *, force: bool, told: Told) -
     """
     folder = Path(out)
     sources = [str(clip.source) for clip in run.clips]
-    images = [image for clip in run.clips for image in clip.images or ()]
-    guard_outputs([folder], sources, images, beside=[folder / "best", *folder.glob("best/*/*")])
+    guard_outputs([folder], sources, beside=folder.glob("best/*/*"))
+    _refuse_sources(run, folder)
     record = run.record()
     key = fingerprint(record)
     if not force and is_current(folder, key):
@@ -108,6 +109,20 @@ def write_selection(run: Selecting, out: PathLike, *, force: bool, told: Told) -
     _remove_empty(folder / "best")
     write_sidecar(folder, record)
     return _whole(Summary.of(results), clips)
+
+
+def _refuse_sources(run: Selecting, folder: Path) -> None:
+    """Refuses a folder among the frames: its best shots would be frames of the next run."""
+    target = folder.resolve()
+    for clip in run.clips:
+        if clip.images is not None and os.path.isdir(str(clip.source)):
+            source = Path(str(clip.source)).resolve()
+            if target == source or source in target.parents:
+                raise InputError(
+                    f"The output must not lie in a folder of frames, {os.fspath(folder)!r} lies in"
+                    f" {clip.source!r}.",
+                    hint="nothing was written; choose another folder",
+                )
 
 
 def _whole(summary: Summary, clips: Sequence[Done]) -> Summary:

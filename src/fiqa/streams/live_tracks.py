@@ -228,7 +228,7 @@ class LiveTracks:
             for shot, vector in zip(track.suspects, vectors, strict=True):
                 if other.likeness(vector) > identity.likeness(vector):
                     first = min(first, shot.frame)
-        fresh.above, fresh.checked = track.above, self._frame
+        fresh.checked = self._frame
         fresh.detections = 2
         fresh.regimes = track.regimes.copy()
         fresh.flags.add("split")

@@ -123,7 +123,7 @@ def _stretches(rows: pl.LazyFrame) -> list[tuple[float, float, str]]:
         .collect()
     )
     starts, states = frames["time_s"].to_list(), frames["state"].to_list()
-    ends = [*starts[1:], float("inf")]
+    ends = [*starts[1:], float("inf")][: len(starts)]
     return [
         (start, end, state)
         for start, end, state in zip(starts, ends, states, strict=True)

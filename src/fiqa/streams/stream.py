@@ -75,8 +75,8 @@ class Stream:
         gap: seconds from which two best shots are fully apart.
         max_tracks: tracks that are open or may be resumed at once.
         realtime: leave out detections where the work falls behind the clock.
-        model: a quality method's name, or the path of an .onnx file with its card.
-        detector: auto, yunet or dlib.
+        model: a quality method's name, the path of an .onnx file with its card, or a scorer.
+        detector: auto, yunet or dlib, or any object with `name` and `detect(image)`.
         weights: path of the detector's model file.
         name: what the ids of tracks begin with.
         history: keep every frame of a track for its Track; otherwise its first and last.

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from fiqa.data.video import VideoLimits
+from fiqa.faces.detection import Detector
 from fiqa.progress import Progress, teller
 from fiqa.streams.clips import Sources
 from fiqa.streams.folder import write_selection
 from fiqa.streams.pages import read_tracks
 from fiqa.streams.run import plan
-from fiqa.types import PathLike, Recognizer, Track
+from fiqa.types import PathLike, Recognizer, Scorer, Track
 
 __all__ = ["select"]
 
@@ -29,8 +29,8 @@ def select(
     gap: float = 1.0,
     max_tracks: int = 16,
     realtime: bool = False,
-    model: str | None = None,
-    detector: str | Any = "auto",
+    model: str | Scorer | None = None,
+    detector: str | Detector = "auto",
     weights: str | None = None,
     backend: str = "auto",
     limits: VideoLimits | None = None,
@@ -62,8 +62,8 @@ def select(
         gap: seconds from which two best shots are fully apart.
         max_tracks: tracks that are open or may be resumed at once.
         realtime: leave out detections where the work falls behind the clock.
-        model: a quality method's name, or the path of an .onnx file with its card.
-        detector: auto, yunet or dlib.
+        model: a quality method's name, the path of an .onnx file with its card, or a scorer.
+        detector: auto, yunet or dlib, or any object with `name` and `detect(image)`.
         weights: path of the detector's model file.
         backend: auto and opencv: OpenCV reads videos; pyav: PyAV, which goes on behind damage.
         limits: what a video may cost.

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
 from fiqa.faces.detection import Detection
@@ -21,6 +21,13 @@ from fiqa.types import Faces, FloatArray, Scorer, StreamEvent, Track
 WIDE, HIGH, SIDE = 320, 180, 56
 _COLORS = np.array([(220, 40, 40), (40, 220, 40), (40, 40, 220), (220, 220, 40)], np.uint8)
 """One a person; a frame in color is rgb."""
+
+
+@cache
+def _background(scene: int) -> NDArray[np.uint8]:
+    rng = np.random.default_rng(scene)
+    grey = np.kron(rng.integers(60, 200, (9, 16)), np.ones((20, 20)))
+    return np.stack([grey + 40, grey, grey], axis=2).astype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -48,10 +55,7 @@ class Film:
         return self
 
     def image(self, number: int, scene: int = 0) -> NDArray[np.uint8]:
-        rng = np.random.default_rng(scene)
-        image = np.kron(rng.integers(60, 200, (9, 16)), np.ones((20, 20)))
-        image = np.repeat(image[..., None], 3, axis=2).astype(np.uint8)
-        image[:, :, 0] = np.minimum(image[:, :, 0], 255 - 40) + 40
+        image = _background(scene).copy()
         for actor in self.frames[number]:
             x, y = round(actor.x), round(actor.y)
             face = np.empty((SIDE, SIDE, 3), np.uint8)
@@ -189,9 +193,3 @@ def play(film: Film, *, known: bool = True, **how: Any) -> Played:
     for time, image in film:
         events += stream.push(image, time=time)
     return Played(film, stream, events + stream.close(), rows)
-
-
-@pytest.fixture
-def film() -> Film:
-    """An empty film."""
-    return Film()
