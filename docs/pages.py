@@ -29,7 +29,8 @@ ROOMS = (
         "execute",
         "evaluation",
     ),
-    *("report", "diagnosis", "alignment", "embedding", "scoring", "labeling", "verbs"),
+    *("report", "diagnosis", "alignment", "embedding", "scoring", "streams"),
+    *("labeling", "verbs"),
 )
 SINGLE = (
     "types.tables",

@@ -73,15 +73,26 @@ def clustered(rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np
     return vectors.astype(np.float32), np.repeat([f"p{i}" for i in range(6)], 10)
 
 
-@pytest.fixture(scope="session")
-def hostile() -> ModuleType:
-    """tests/hostile.py: makers of files that nothing should choke on."""
-    spec = importlib.util.spec_from_file_location("hostile", ROOT / "tests" / "hostile.py")
+def _loaded(name: str) -> ModuleType:
+    """A module beside this file."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tests" / f"{name}.py")
     if spec is None or spec.loader is None:
-        raise FileNotFoundError(ROOT / "tests" / "hostile.py")
+        raise FileNotFoundError(ROOT / "tests" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def hostile() -> ModuleType:
+    """tests/hostile.py: makers of files that nothing should choke on."""
+    return _loaded("hostile")
+
+
+@pytest.fixture(scope="session")
+def films() -> ModuleType:
+    """tests/films.py: makers of small videos."""
+    return _loaded("films")
 
 
 @pytest.fixture
@@ -116,12 +127,13 @@ def not_faces(rng: np.random.Generator) -> dict[str, NDArray[np.uint8]]:
 
 
 @pytest.fixture
-def photo_folder(tmp_path: Path) -> Path:
+def photo_folder(tmp_path: Path, films: ModuleType) -> Path:
     """A working folder as the pages assume it: `photos/astronaut.png`, a real portrait
-    (scikit-image's, public domain)."""
+    (scikit-image's, public domain), and `drive.mp4`, a drawn film."""
     from PIL import Image
     from skimage.data import astronaut
 
+    films.write(tmp_path / "drive.mp4", films.pictures(12))
     (tmp_path / "photos").mkdir()
     Image.fromarray(astronaut()).save(tmp_path / "photos" / "astronaut.png")
     return tmp_path

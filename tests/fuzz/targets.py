@@ -8,6 +8,7 @@ tests/fuzz/test_fuzz.py finds readers that have none.
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
 import pickle
@@ -442,6 +443,42 @@ def _read_best(path: Path) -> None:
     best_of(path.parent, "mae")
 
 
+def _video(suffix: str, code: str) -> Callable[[Path], None]:
+    def make(folder: Path) -> None:
+        import cv2
+
+        place, letters = str(folder / f"film{suffix}"), cv2.VideoWriter_fourcc(*code)
+        writer = cv2.VideoWriter(place, cv2.CAP_FFMPEG, letters, 25.0, (48, 32))
+        for i in range(8):
+            writer.write(np.full((32, 48, 3), 20 * i, np.uint8))
+        writer.release()
+
+    return make
+
+
+def _read_video(backend: str) -> Callable[[Path], None]:
+    def read(path: Path) -> None:
+        from fiqa.data.video import VideoLimits, open_video
+
+        with open_video(path, backend=backend, limits=VideoLimits(max_frames=500)) as video:
+            last = -1.0
+            for frame in video:
+                if not last < frame.time:
+                    raise TypeError("time must ascend")
+                last = frame.time
+
+    return read
+
+
+def _find_videos(path: Path) -> None:
+    from fiqa.data.containers import find_videos
+
+    find_videos(path)
+
+
+FILMS = {".mp4": "mp4v", ".avi": "MJPG", ".mkv": "mp4v", ".ts": "mp4v"}
+READERS = ("opencv", *(["pyav"] if importlib.util.find_spec("av") else []))
+
 TARGETS: dict[str, Target] = {
     **{f"image {form}": Target("image.dat", _image(form, **options), _read_image) for form, options in {
         "JPEG": {}, "PNG": {}, "WEBP": {}, "BMP": {}, "GIF": {}, "TIFF": {}, "PPM": {}, "JPEG2000": {},
@@ -487,5 +524,12 @@ TARGETS: dict[str, Target] = {
     "recipe": Target("recipe.toml", _write("recipe.toml", RECIPE), _read_recipe),
     "settings": Target("settings.toml", _settings, _read_settings),
     "run": Target("recipe.json", _run_recipe, _read_run),
+    **{
+        f"video {s} by {b}": Target(f"film{s}", _video(s, code), _read_video(b))
+        for s, code in FILMS.items() for b in READERS
+    },
+    "list of videos": Target(
+        "list.txt", _write("list.txt", "a/1.mp4\nb/2.mkv\nc d.ts\n"), _find_videos, verb=True
+    ),
     "best of a run": Target("best_mae.json", _best, _read_best),
 }  # fmt: skip

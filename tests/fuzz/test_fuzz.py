@@ -154,6 +154,7 @@ NOT_FOREIGN = {
 }
 READERS = {
     "data/columns.py": "quality .csv",
+    "data/containers.py": "video .mp4 by opencv",
     "data/embeddings.py": "embeddings .npz",
     "data/images.py": "image JPEG",
     "data/manifest.py": "manifest .csv",
@@ -162,6 +163,7 @@ READERS = {
     "data/quality.py": "quality .csv",
     "data/scan.py": "image PNG",
     "data/tables.py": "quality .jsonl",
+    "data/video.py": "video .avi by opencv",
     "data/formats/fiftyone.py": "fiftyone",
     "data/formats/ijbc.py": "template media",
     "data/formats/imagefolder.py": "imagefolder jsonl",

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from fiqa.data.containers import Container
-from fiqa.data.video import Raw
-from fiqa.errors import ReadError, UnsafeFileError
+from fiqa.data.video import Raw, too_large
+from fiqa.errors import ReadError
 
 __all__ = ["CameraCapture", "FileCapture", "open_camera"]
 
@@ -48,6 +48,7 @@ class FileCapture:
         duration: seconds, None: not known.
         frames: declared, None: not declared.
         codec: the four letters of it.
+        fault: "": OpenCV does not say why frames end.
 
     Raises:
         ReadError: OpenCV cannot open it; truncated where the file is cut off.
@@ -57,7 +58,7 @@ class FileCapture:
     def __init__(self, path: str, container: Container, max_pixels: int) -> None:
         import cv2
 
-        self._cv2 = cv2
+        self._cv2, self._begun = cv2, False
         self._video = _capture(path, cv2.CAP_FFMPEG)
         if not self._video.isOpened():
             raise ReadError(
@@ -67,11 +68,7 @@ class FileCapture:
         pixels = self._number(cv2.CAP_PROP_FRAME_WIDTH) * self._number(cv2.CAP_PROP_FRAME_HEIGHT)
         if pixels > max_pixels:
             self.close()
-            raise UnsafeFileError(
-                f"{path!r} must have at most {max_pixels} pixels a frame, got {pixels:.0f}.",
-                status="too_large",
-                hint="raise the limits if you trust the source",
-            )
+            raise too_large(path, "pixels a frame", max_pixels, int(pixels))
         self._video.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
         self.rotation = int(self._number(cv2.CAP_PROP_ORIENTATION_META)) % 360
         rate, count = self._number(cv2.CAP_PROP_FPS), self._number(cv2.CAP_PROP_FRAME_COUNT)
@@ -80,6 +77,7 @@ class FileCapture:
         code = int(self._number(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF
         letters = code.to_bytes(4, "little").decode("ascii", "replace")
         self.codec = "".join(c for c in letters if c.isprintable()).strip()
+        self.fault = ""
 
     def read(self) -> Raw | None:
         """Returns the next frame, None at the end or where the decoder gives up."""
@@ -87,7 +85,9 @@ class FileCapture:
         if not done or image is None:
             return None
         seconds = self._number(self._cv2.CAP_PROP_POS_MSEC) / 1000
-        return Raw(None, seconds, _rgb(image))
+        # OpenCV says 0 of a frame without a time, and of the first.
+        known, self._begun = seconds != 0 or not self._begun, True
+        return Raw(None, seconds if known else float("nan"), _rgb(image))
 
     def close(self) -> None:
         """Lets go of the file."""
@@ -109,6 +109,7 @@ class CameraCapture:
         duration: None.
         frames: None.
         codec: "camera".
+        fault: "".
 
     Raises:
         ReadError: there is no such camera, or it is in use.
@@ -120,7 +121,7 @@ class CameraCapture:
         api = cv2.CAP_V4L2 if sys.platform.startswith("linux") else cv2.CAP_ANY
         self._video = _capture(number, api)
         self._start: float | None = None
-        self.rotation, self.codec = 0, "camera"
+        self.rotation, self.codec, self.fault = 0, "camera", ""
         self.duration: float | None = None
         self.frames: int | None = None
         if not self._video.isOpened():

@@ -18,17 +18,24 @@ class Clock:
     Attributes:
         last: the time of the frame before; below 0: there was none.
         step: seconds between the last two frames.
+        longest: seconds between any two frames, at most.
     """
 
     def __init__(self) -> None:
-        self.last, self.step, self._offset, self._timeless = -1.0, _STEP, 0.0, False
+        self.last, self.step, self.longest = -1.0, _STEP, 0.0
+        self._offset, self._timeless = 0.0, False
 
-    def at(self, seconds: float) -> tuple[float | None, str]:
+    def at(self, seconds: float) -> tuple[float | None, str, str]:
         """Returns the time of the next frame, None: it is older than the one before; and what was
-        wrong with it, "" for nothing."""
-        wrong = ""
+        wrong with it as (kind of event, detail), "" for nothing.
+
+        Args:
+            seconds: what the file says, NaN for nothing.
+        """
+        kind, detail = "", ""
         if not math.isfinite(seconds):
-            wrong = "" if self._timeless else "the file has no time for a frame"
+            if not self._timeless:
+                kind, detail = "no_time", "from here on"
             self._timeless = True
             seconds = self.last + self.step - self._offset
         time = seconds + self._offset
@@ -36,12 +43,14 @@ class Clock:
             # A stream may begin before its own zero, by the frames that a decoder drops.
             self._offset = max(0.0, -time)
             self.last = max(0.0, time)
-            return self.last, wrong
+            return self.last, kind, detail
         if time <= self.last:
-            wrong = f"from {self.last:.3f} s to {time:.3f} s"
+            detail = f"from {self.last:.3f} s to {time:.3f} s"
             if self.last - time < _DISORDER:
-                return None, wrong
+                return None, "out_of_order", detail
+            kind = "time_jump"
             self._offset += self.last + self.step - time
             time = self.last + self.step
         self.step, self.last = time - self.last, time
-        return time, wrong
+        self.longest = max(self.longest, self.step)
+        return time, kind, detail

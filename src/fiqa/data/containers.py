@@ -21,7 +21,16 @@ from fiqa.data.store import open_regular
 from fiqa.errors import InputError, ReadError
 from fiqa.types import PathLike
 
-__all__ = ["KINDS", "VIDEO_SUFFIXES", "Container", "container_of", "count_videos", "find_videos", "is_video", "kind_of"]
+__all__ = [
+    "KINDS",
+    "VIDEO_SUFFIXES",
+    "Container",
+    "container_of",
+    "count_videos",
+    "find_videos",
+    "is_video",
+    "kind_of",
+]
 
 KINDS = ("mp4", "matroska", "avi", "mpeg-ts", "mpeg-ps")
 """Kinds of file that are read: MP4 and QuickTime, Matroska and WebM, AVI, MPEG transport streams
@@ -150,8 +159,10 @@ def container_of(file: BinaryIO, name: str) -> Container:
         return Container(kind, size, ends > size, seconds)
     if kind == "avi":
         return Container(kind, size, int.from_bytes(head[4:8], "little") + 8 > size)
-    step = 188 if head[0] == 0x47 else 192
-    return Container(kind, size, kind == "mpeg-ts" and size % step != 0)
+    first, step = _packets(head) or (0, 188)
+    # The four bytes in front of each packet of 192 belong to it.
+    whole = (size - first + step - 188) % step == 0
+    return Container(kind, size, kind == "mpeg-ts" and not whole)
 
 
 def kind_of(head: bytes) -> str | None:
@@ -171,10 +182,19 @@ def kind_of(head: bytes) -> str | None:
         return "avi"
     if head.startswith(b"\0\0\x01\xba"):
         return "mpeg-ps"
-    # One packet may begin with any byte by chance; the second one is asked too.
-    for first, step in ((0, 188), (4, 192)):
-        if head[first : first + 1] == b"G" == head[first + step : first + step + 1]:
-            return "mpeg-ts"
+    return "mpeg-ts" if _packets(head) is not None else None
+
+
+def _packets(head: bytes) -> tuple[int, int] | None:
+    """Returns (where the first packet of an MPEG-TS begins, bytes of each), None: it is none.
+
+    A cut-out part may begin within a packet. Every packet begins with a G.
+    """
+    for first in range(192):
+        for step in (188, 192):
+            marks = head[first::step]
+            if len(marks) >= (2 if first in (0, 4) else 5) and marks == b"G" * len(marks):
+                return first, step
     return None
 
 

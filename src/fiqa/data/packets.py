@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from fiqa.data.containers import Container
-from fiqa.data.video import Raw
+from fiqa.data.video import Raw, too_large
 from fiqa.errors import ReadError
 from fiqa.extras import require
 
@@ -22,6 +22,10 @@ __all__ = ["PacketReader"]
 
 _HIDDEN = ("vp8", "vp9", "av1", "libdav1d", "libvpx", "libvpx-vp9")
 """Codecs with packets that are never shown: one without a frame is no damage."""
+_OUTPUT_CORRUPT = 1 << 3
+"""AV_CODEC_FLAG_OUTPUT_CORRUPT of FFmpeg."""
+_MOST_FAULTS = 16
+"""Faults of the file in a row after which it is given up."""
 _MOST_WAITING = 256
 """Packets that wait for their frame: decoders reorder at most 16."""
 
@@ -39,15 +43,17 @@ class PacketReader:
         duration: seconds, None: not known.
         frames: declared, None: not declared.
         codec: its name.
+        fault: what the file's own structure lacks where reading had to end, "" for nothing.
 
     Raises:
         ReadError: it cannot be opened, or holds no video stream.
+        UnsafeFileError: the file declares larger frames.
         MissingExtraError: PyAV is not installed.
     """
 
     def __init__(self, path: str, container: Container, max_pixels: int) -> None:
         av = require("av", extra="video")
-        self._fault: type[Exception] = av.error.FFmpegError
+        self._error: type[Exception] = av.error.FFmpegError
         cut = "truncated" if container.truncated else "corrupt"
         try:
             self._file = av.open(
@@ -55,24 +61,30 @@ class PacketReader:
                 metadata_errors="replace",
                 container_options={"protocol_whitelist": "file"},
             )
-        except self._fault as error:
+        except self._error as error:
             raise ReadError(f"{path!r} cannot be opened: {error}.", status=cut) from error
         streams = self._file.streams.video
         if not streams or streams[0].codec_context is None:
             self.close()
             raise ReadError(
                 f"{path!r} must hold a stream of video, it holds none that is known.",
-                status="unsupported_format",
+                status="truncated" if container.truncated else "unsupported_format",
             )
         stream = self._stream = streams[0]
+        pixels = stream.codec_context.width * stream.codec_context.height
+        if pixels > max_pixels:
+            self.close()
+            raise too_large(path, "pixels a frame", max_pixels, pixels)
         stream.thread_count, stream.thread_type = 1, "NONE"
+        # A frame with errors is shown, and said to have them.
+        stream.codec_context.flags |= _OUTPUT_CORRUPT
         stream.codec_context.options = {"max_pixels": str(max_pixels)}
         self.codec = str(stream.codec_context.name)
         self.frames = int(stream.frames) or None
         self.duration = float(stream.duration * stream.time_base) if stream.duration else None
         if self.duration is None and self._file.duration:
             self.duration = self._file.duration / av.time_base
-        self.rotation = 0
+        self.rotation, self.fault = 0, ""
         self._start = stream.start_time or 0
         self._order = _Order(self.codec not in _HIDDEN)
         self._ready: deque[Raw] = deque()
@@ -87,16 +99,19 @@ class PacketReader:
         self._file.close()
 
     def _decoded(self) -> Iterator[Raw]:
-        packets = self._file.demux(self._stream)
-        while True:
+        faults = 0
+        while faults < _MOST_FAULTS:
             try:
-                packet = next(packets)
-            except StopIteration:
+                for packet in self._file.demux(self._stream):
+                    faults = 0
+                    yield from self._packet(packet)
+            except self._error as error:
+                # Reading goes on behind it; a file that is gone gives one fault after another.
+                faults += 1
+                self.fault = f"the file cannot be read on: {error}"
+            else:
+                self.fault = ""
                 break
-            except self._fault as error:
-                yield from self._raws(self._order.broken(None, f"the file: {error}"))
-                break
-            yield from self._packet(packet)
         yield from self._raws(self._order.rest())
 
     def _packet(self, packet: Any) -> Iterator[Raw]:
@@ -107,7 +122,7 @@ class PacketReader:
             yield from self._raws(self._order.put(stamp))
         try:
             frames = packet.decode()
-        except self._fault as error:
+        except self._error as error:
             frames = []
             if lasting:
                 yield from self._raws(
@@ -148,7 +163,7 @@ class _Order:
     def __init__(self, all_shown: bool) -> None:
         self._all_shown, self._damaged = all_shown, False
         self._waiting: dict[int, str] = {}
-        self._faults: set[int] = set()
+        self._errors: set[int] = set()
 
     def put(self, stamp: int | None) -> list[tuple[int | None, str]]:
         """Notes a packet, and returns the oldest where too many wait: (time stamp, why)."""
@@ -163,7 +178,7 @@ class _Order:
             self._damaged = True
             return [(None, why)]
         self._waiting[stamp] = why
-        self._faults.add(stamp)
+        self._errors.add(stamp)
         return []
 
     def before(self, stamp: int | None, interlaced: bool) -> list[tuple[int | None, str]]:
@@ -174,7 +189,7 @@ class _Order:
             return []
         lost = self._lost(stamp)
         self._waiting.pop(stamp, None)
-        self._faults.discard(stamp)
+        self._errors.discard(stamp)
         return lost
 
     def rest(self) -> list[tuple[int | None, str]]:
@@ -191,8 +206,8 @@ class _Order:
         old = sorted(one for one in self._waiting if one < stamp)
         told = [(one, self._waiting.pop(one)) for one in old]
         lost: list[tuple[int | None, str]] = [
-            (one, why) for one, why in told if self._all_shown or one in self._faults
+            (one, why) for one, why in told if self._all_shown or one in self._errors
         ]
-        self._faults.difference_update(old)
+        self._errors.difference_update(old)
         self._damaged |= bool(lost)
         return lost

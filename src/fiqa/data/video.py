@@ -26,6 +26,7 @@ from fiqa.data.clock import Clock
 from fiqa.data.containers import Container, container_of
 from fiqa.data.reading import reading
 from fiqa.data.store import open_regular
+from fiqa.data.video_events import DAMAGE, EVENTS, Event
 from fiqa.errors import InputError, ReadError, UnsafeFileError
 from fiqa.types import PathLike
 
@@ -40,31 +41,18 @@ __all__ = [
     "VideoFrame",
     "VideoLimits",
     "open_video",
+    "too_large",
 ]
 
 BACKENDS = ("auto", "opencv", "pyav")
 """`auto` is OpenCV. PyAV is imported only where it is asked for by name."""
-EVENTS = {
-    "damaged_packet": "No frame came of a piece of the file.",
-    "damaged_frame": "A frame was decoded with errors.",
-    "ended_early": "The frames end before the length that the file declares.",
-    "missing_frames": "Fewer frames came than are declared, or some are cut away on purpose.",
-    "truncated": "The file ends within a piece of it.",
-    "out_of_order": "A frame came behind a later one, and was left out.",
-    "time_jump": "The time went back; it is counted on from the frame before.",
-    "camera_lost": "The camera gives no more frames.",
-    "limit": "Reading ended at a limit of length or frames.",
-}
-"""Kinds of events, and what each means."""
-DAMAGE = frozenset(("damaged_packet", "damaged_frame", "ended_early", "truncated", "camera_lost"))
-"""Kinds of events after which frames are damaged or missing."""
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+:")
 _CAMERA = re.compile(r"(?:camera:|/dev/video)([0-9]{1,3})")
 _EARLY = 0.5
 """Seconds by which the frames may end before the declared length: sound is often longer."""
+_GAP = 1.5
+"""Times the mean time between frames from which on one is missing."""
 
-Event = tuple[float, str, str]
-"""(time in seconds, one of EVENTS, what exactly)."""
 Pixels = NDArray[np.uint8]
 
 
@@ -107,8 +95,9 @@ class VideoLimits:
     max_frames: int = 10_000_000
 
     def __post_init__(self) -> None:
-        for name in ("max_bytes", "max_pixels", "max_seconds", "max_frames"):
-            checks.in_range(getattr(self, name), name, 0, float("inf"))
+        for name in ("max_bytes", "max_pixels", "max_frames"):
+            checks.in_range(getattr(self, name), name, 1, float("inf"))
+        checks.in_range(self.max_seconds, "max_seconds", 0, float("inf"), open_low=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,12 +127,14 @@ class Reader(Protocol):
         duration: seconds, None: not known.
         frames: declared, None: not declared.
         codec: its name, as the reader tells it.
+        fault: why the frames ended, "" for the end of the file or nothing known.
     """
 
     rotation: int
     duration: float | None
     frames: int | None
     codec: str
+    fault: str
 
     def read(self) -> Raw | None:
         """Returns the next frame, None at the end."""
@@ -164,7 +155,8 @@ class Video:
         duration: seconds, None: not known.
         frames: declared, None: not declared.
         codec: its name, as the backend tells it.
-        events: (time, kind, detail) so far; kinds: EVENTS.
+        events: (time, kind, detail) so far; kinds: EVENTS. Whoever has told them may clear the
+            list.
     """
 
     def __init__(
@@ -179,6 +171,7 @@ class Video:
         self.events: list[Event] = []
         self._reader, self._limits, self._container = reader, limits, container
         self._clock, self._number, self._ended = Clock(), 0, False
+        self._damaged = False
         self._ahead: deque[VideoFrame] = deque()
         first = self._first()
         self.height, self.width = first.shape[:2]
@@ -189,7 +182,7 @@ class Video:
     @property
     def damaged(self) -> bool:
         """True where frames that were read are damaged, or some are missing."""
-        return any(kind in DAMAGE for _, kind, _ in self.events)
+        return self._damaged
 
     def __iter__(self) -> Iterator[VideoFrame]:
         return self
@@ -233,21 +226,31 @@ class Video:
             if raw is None:
                 self._end()
                 return None
-            time, wrong = self._clock.at(raw.seconds)
+            time, kind, detail = self._clock.at(raw.seconds)
             if time is not None:
                 break
-            self._event("out_of_order", wrong)
-        if time > self._limits.max_seconds or self._number >= self._limits.max_frames:
-            most = f"{self._limits.max_seconds:g} s and {self._limits.max_frames} frames"
-            self._event("limit", f"at most {most} are read")
+            self._event(kind, detail)
+        if limit := self._limit(time, raw.image):
             self._ended = True
+            self._event("limit", limit)
             return None
-        self.events += [(time, kind, detail) for kind, detail in raw.events]
-        if wrong:
-            self.events.append((time, "time_jump", wrong))
+        for what, why in (*raw.events, (kind, detail)):
+            if what:
+                self._event(what, why)
         number, self._number = self._number, self._number + 1
         state = "damaged" if raw.damaged or raw.image is None else "ok"
         return VideoFrame(number, raw.pts, time, raw.image, state)
+
+    def _limit(self, time: float, image: Pixels | None) -> str:
+        """Says which limit the next frame is beyond, "" for none."""
+        limits = self._limits
+        if self._number >= limits.max_frames:
+            return f"{limits.max_frames:,} frames"
+        if time > limits.max_seconds:
+            return f"{limits.max_seconds:,} s"
+        if image is not None and image.shape[0] * image.shape[1] > limits.max_pixels:
+            return f"{limits.max_pixels:,} pixels a frame"
+        return ""
 
     def _end(self) -> None:
         """Says at the end of the frames whether it is the end of the file too."""
@@ -257,6 +260,8 @@ class Video:
             return
         if self._container.truncated:
             self._event("truncated", f"the file ends after {self._container.bytes} bytes")
+        if self._reader.fault:
+            self._event("ended_early", self._reader.fault)
         declared, frames = self._container.seconds or self._reader.duration, self._reader.frames
         if frames is not None and self._number >= frames:
             return
@@ -266,9 +271,12 @@ class Video:
                 "ended_early", f"the last frame is at {self._clock.last:.3f} s of {declared:.3f} s"
             )
         elif frames is not None:
-            self._event("missing_frames", f"{self._number} frames of {frames} declared")
+            gap = declared is not None and self._clock.longest > _GAP * declared / frames
+            kind = "missing_frames" if gap else "fewer_frames"
+            self._event(kind, f"{self._number} of {frames} frames")
 
     def _event(self, kind: str, detail: str) -> None:
+        self._damaged |= kind in DAMAGE
         self.events.append((max(0.0, self._clock.last), kind, detail))
 
 
@@ -296,6 +304,8 @@ def open_video(
     """
     checks.choice(backend, "backend", BACKENDS)
     limits = limits or VideoLimits()
+    if isinstance(source, int):
+        checks.in_range(source, "the number of a camera", 0, 999)
     path = f"camera:{source}" if isinstance(source, int) else os.fspath(source)
     camera = _CAMERA.fullmatch(path)
     if camera is not None:
@@ -332,16 +342,24 @@ def _opened(
             (video.width * video.height, "pixels a frame", limits.max_pixels),
         ):
             if value is not None and value > most:
-                raise _too_large(name, name_, most, value)
+                raise too_large(name, name_, most, value)
     except BaseException:
         reader.close()
         raise
     return video
 
 
-def _too_large(name: str, what: str, most: float, value: float) -> UnsafeFileError:
+def too_large(name: str, what: str, most: float, value: float) -> UnsafeFileError:
+    """Returns the error of a video beyond a limit.
+
+    Args:
+        name: of the video.
+        what: is limited, in the plural.
+        most: the limit.
+        value: what was given.
+    """
     return UnsafeFileError(
-        f"{name!r} must have at most {most:g} {what}, got {value:g}.",
+        f"{name!r} must have at most {most:,} {what}, got {value:,}.",
         status="too_large",
         hint="raise the limits if you trust the source",
     )
@@ -366,5 +384,5 @@ def _checked(path: str, limits: VideoLimits) -> Container:
     with reading(path), open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size > limits.max_bytes:
-            raise _too_large(path, "bytes", limits.max_bytes, size)
+            raise too_large(path, "bytes", limits.max_bytes, size)
         return container_of(file, path)

@@ -32,6 +32,10 @@ _WIDTH = 80
 """Pixels across of the picture that is measured: noise is averaged away, edges of things stay."""
 
 
+_FALL = 0.5
+"""Share of the usual spread and edges below which a picture has changed at once."""
+
+
 @dataclass(frozen=True)
 class Light:
     """Statistics of a picture's luminance, on a scale of 0 to 255.
@@ -94,6 +98,23 @@ class Lights:
         """
         if state != "covered":
             self._last.append(light)
+
+    def state_of(
+        self, frame: VideoFrame, faces_found: int, *, limits: LightLimits | None = None
+    ) -> str:
+        """Returns which of STATES the next frame is in, and remembers its light.
+
+        Args:
+            frame: of a video or camera, in the order of time.
+            faces_found: faces that the detector found in it, at least 0.
+            limits: None is the default.
+        """
+        image = None if frame.state == "damaged" else frame.image
+        light = None if image is None else light_of(image)
+        state = state_of(frame, faces_found, light=light, usual=self.usual, limits=limits)
+        if light is not None:
+            self.add(light, state)
+        return state
 
     @property
     def usual(self) -> Light | None:
@@ -164,13 +185,19 @@ def state_of(
     light = light or light_of(frame.image)
     if light.low > limits.bright:
         return "too_bright"
-    if _empty(light, limits) and usual is not None and _lit(usual, limits):
+    if usual is not None and _lit(usual, limits) and _gone(light, usual, limits):
         return "covered"
     return "too_dark" if light.high < limits.dark else "no_face"
 
 
 def _empty(light: Light, limits: LightLimits) -> bool:
     return light.high - light.low < limits.spread or light.edges < limits.edges
+
+
+def _gone(light: Light, usual: Light, limits: LightLimits) -> bool:
+    """Nearly nothing is to be seen, and not because it has grown dark little by little."""
+    sudden = light.high - light.low < _FALL * (usual.high - usual.low)
+    return _empty(light, limits) and sudden and light.edges < _FALL * usual.edges
 
 
 def _lit(light: Light, limits: LightLimits) -> bool:
