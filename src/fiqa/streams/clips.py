@@ -14,7 +14,7 @@ from fiqa.data.containers import count_videos, find_videos, is_video
 from fiqa.data.folders import IMAGE_SUFFIXES, walk
 from fiqa.data.images import Limits, read_image
 from fiqa.data.store import file_state
-from fiqa.data.video import DAMAGE, Event, VideoFrame, VideoLimits, open_video
+from fiqa.data.video import Event, VideoFrame, VideoLimits, open_video
 from fiqa.errors import InputError, ReadError
 from fiqa.types import PathLike
 
@@ -142,15 +142,6 @@ def opened(
         return open_video(clip.source, backend=backend, limits=limits)
     most = (limits or VideoLimits()).max_pixels
     return _Images(clip.images, rate, Limits(max_pixels=most))
-
-
-def damage(kinds: Sequence[str]) -> bool:
-    """Tells whether events of these kinds mean that frames are damaged or missing.
-
-    Args:
-        kinds: of fiqa.data.video.EVENTS.
-    """
-    return any(kind in DAMAGE for kind in kinds)
 
 
 def _images(path: str) -> tuple[str, ...]:
