@@ -264,4 +264,6 @@ class LiveTracks:
         older = max(lost)[2]
         older.absorb(track)
         self.all.remove(track)
+        # Nothing was told of it: its number is free again, so that numbers have no gaps.
+        self._started -= track.number == self._started
         self._owner.tell("track_resumed", older)
