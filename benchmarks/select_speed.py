@@ -62,9 +62,10 @@ def followed(frames: list[np.ndarray], **how: Any) -> None:
     """The whole job."""
     import fiqa
 
-    with fiqa.Stream(detect_every=EVERY, **how) as stream:
-        for number, frame in enumerate(frames):
-            stream.push(frame, time=number / 30)
+    stream = fiqa.Stream(detect_every=EVERY, **how)
+    for number, frame in enumerate(frames):
+        stream.push(frame, time=number / 30)
+    stream.close()
 
 
 def frames(setting: Setting) -> Result:

@@ -224,6 +224,8 @@ class ModelCard(_Strict):
             "recognizer": ("embedding", "embedding_dim"),
             "quality": ("quality", "calibration"),
         }
+        if self.match_threshold is not None and self.kind != "recognizer":
+            raise InputError(f"a {self.kind} must have no match_threshold; recognizers have one.")
         if self.kind in needs:
             role, detail = needs[self.kind]
             count = sum(output.role == role for output in self.outputs)

@@ -130,7 +130,10 @@ class Engine:
             raise InputError(
                 f"The recognizer {known.name} must say at which cosine its false match rate is"
                 " 1e-3; its card has no match_threshold.",
-                hint="write it into the card, or give threshold=",
+                hint=(
+                    "fiqa weights card --match-threshold writes it into the card; fiqa threshold"
+                    " prints it for your data; or give threshold="
+                ),
             )
         return cls(scorer, finder, known, checks.in_range(float(own), "threshold", -1.0, 1.0))
 

@@ -245,25 +245,29 @@ class LiveTracks:
             self._owner.tell("track_started", fresh)
 
     def _relink(self, track: LiveTrack, but: LiveTrack | None = None) -> None:
-        """Goes on as a lost track where a young one, of which nothing is told yet, has its face."""
+        """Goes on as an older track that is not seen now, where a young one, of which nothing is
+        told yet, has its face."""
         threshold, identity = self._engine.threshold, track.identity
         template = None if identity is None else identity.template
         late = self._time - track.born > _YOUNG or len(track.history) > 0
         if threshold is None or template is None or late:
             return
-        lost = [
+        away = [
             (other.identity.likeness(template), -other.number, other)
             for other in self.all
-            if other.lost_since is not None
+            if other not in self.found
             and other is not but
+            and other is not track
             and other.identity is not None
             and other.identity.known
         ]
-        if not lost or max(lost)[0] < threshold:
+        if not away or max(away)[0] < threshold:
             return
-        older = max(lost)[2]
+        older = max(away)[2]
+        was_lost = older.lost_since is not None
         older.absorb(track)
         self.all.remove(track)
         # Nothing was told of it: its number is free again, so that numbers have no gaps.
         self._started -= track.number == self._started
-        self._owner.tell("track_resumed", older)
+        if was_lost:
+            self._owner.tell("track_resumed", older)

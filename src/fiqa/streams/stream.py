@@ -7,8 +7,7 @@ import time as clock
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,10 +50,12 @@ class _Draft:
 class Stream:
     """Finds the best shots of every face in a stream of frames, in bounded memory.
 
-        with fiqa.Stream(recognizer="recognizer.onnx") as stream:
-            for time, frame in camera:
-                for event in stream.push(frame, time=time):
-                    ...
+        stream = fiqa.Stream(recognizer="recognizer.onnx")
+        for time, frame in camera:
+            for event in stream.push(frame, time=time):
+                ...
+        for event in stream.close():
+            ...
 
     A track is over when its face was not seen for a second (31 with a recognizer, which can know it
     again), when the scene is cut, or when the stream is closed.
@@ -176,14 +177,6 @@ class Stream:
             self.end(track, "open_at_end" if track.lost_since is None else "")
         self._flush(math.inf)
         return self._events
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-    ) -> None:
-        self.close()
 
     # -- what tracks ask for -----------------------------------------------------------------------
 

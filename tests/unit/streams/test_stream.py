@@ -120,6 +120,19 @@ def test_a_face_that_comes_back_goes_on_as_the_same_track(films: ModuleType) -> 
     assert len(films.play(film, known=False).tracks) == 2
 
 
+def test_a_jump_is_followed_by_the_face_alone(films: ModuleType) -> None:
+    """The box is elsewhere at once: overlap has nothing to say."""
+    film = films.Film().add(60, lambda i: [films.Actor(0, 20)])
+    film.add(60, lambda i: [films.Actor(0, 200)])
+    (track,) = films.play(film).tracks
+    assert track.id == "stream-1"
+    assert len(track) == 120
+    # a number that nobody was told of is given again
+    film.add(60, lambda i: [films.Actor(0, 200), films.Actor(1, 20)])
+    assert [track.id for track in films.play(film).tracks] == ["stream-1", "stream-2"]
+    assert len(films.play(film, known=False).tracks) > 2
+
+
 def test_five_minutes_without_a_face(films: ModuleType) -> None:
     film = films.Film(rate=2.0).add(20, lambda i: [films.Actor(0, 40)]).add(600, lambda i: [])
     film.add(20, lambda i: [films.Actor(0, 40)])
