@@ -333,27 +333,24 @@ def _rows(clips: Sequence[Done], rows: Parts) -> Iterator[list[Row]]:
         first = clip["chunks"]
 
 
-def _frame_row(row: Row, clip: Done, picks: dict[tuple[str, int], tuple[int, Done]]) -> Row:
+def _frame_row(row: Row, clip: Done, picks: dict[tuple[Any, Any], tuple[int, Done]]) -> Row:
     """A row as the table has it: a manifest of the best shots, in which all else has a status."""
     track = row["track"]
     name = f"{clip['name']}@{row['frame']}" if track is None else f"{track}@{row['frame']}"
-    full = (
-        _BLANK
-        | row
-        | {
-            "id": name,
-            "video": clip["source"],
-            "path": os.path.abspath(clip["source"]),
-            "status": "no_face" if track is None else "not_kept",
-            "frame_landmarks": row.get("landmarks"),
-            "landmarks": None,
-        }
-    )
-    if (track, row["frame"]) in picks:
-        rank, shot = picks[track, row["frame"]]
-        full |= {
-            "path": f"best/{track}/{rank}.png",
-            "status": "ok",
-            "landmarks": shot["landmarks"],
-        }
+    full = {
+        **_BLANK,
+        **row,
+        "id": name,
+        "video": clip["source"],
+        "path": os.path.abspath(clip["source"]),
+        "status": "no_face" if track is None else "not_kept",
+        "frame_landmarks": row.get("landmarks"),
+        "landmarks": None,
+    }
+    pick = picks.get((track, row["frame"]))
+    if pick is not None:
+        rank, shot = pick
+        full["path"] = f"best/{track}/{rank}.png"
+        full["status"] = "ok"
+        full["landmarks"] = shot["landmarks"]
     return full

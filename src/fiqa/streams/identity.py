@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from fiqa.types import FloatArray
 __all__ = ["Identity", "cosine"]
 
 
-def cosine(first: FloatArray, second: FloatArray) -> float:
+def cosine(first: NDArray[np.floating[Any]], second: NDArray[np.floating[Any]]) -> float:
     """Returns the cosine of two vectors of unit length.
 
     Args:

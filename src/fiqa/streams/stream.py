@@ -301,7 +301,7 @@ class Stream:
     def _flush(self, until: float) -> None:
         while self._drafts and self._drafts[0].time <= until:
             draft = self._drafts.popleft()
-            row = draft.row | {"track": None}
+            row: Row = {**draft.row, "track": None}
             if draft.track is not None:
                 track = draft.track.final
                 row["track"] = self._id(track)
