@@ -16,6 +16,8 @@ from fiqa.errors import ReadError
 
 __all__ = ["CameraCapture", "FileCapture", "open_camera"]
 
+_SILENT = 0
+"""OpenCV's level of its log at which it writes nothing."""
 _COUNTED = ("mp4", "avi")
 """Kinds of file that declare their frames; of others OpenCV multiplies length and rate."""
 
@@ -26,9 +28,10 @@ def _capture(source: str | int, api: int) -> Any:
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     import cv2
 
-    log = cv2.utils.logging
+    # OpenCV 5 has moved them.
+    log: Any = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging
     level = log.getLogLevel()
-    log.setLogLevel(log.LOG_LEVEL_SILENT)
+    log.setLogLevel(_SILENT)
     try:
         return cv2.VideoCapture(source, api)
     finally:

@@ -10,6 +10,8 @@ _STEP = 0.04
 """Seconds to the next frame where no two frames have said more."""
 _DISORDER = 1.0
 """Seconds by which a frame out of order may be late; more is a clock that starts anew."""
+_LEAP = 3600.0
+"""Seconds to the next frame; more is a damaged time, or a clock that was set."""
 
 
 class Clock:
@@ -44,9 +46,9 @@ class Clock:
             self._offset = max(0.0, -time)
             self.last = max(0.0, time)
             return self.last, kind, detail
-        if time <= self.last:
+        if not self.last < time <= self.last + _LEAP:
             detail = f"from {self.last:.3f} s to {time:.3f} s"
-            if self.last - time < _DISORDER:
+            if 0 <= self.last - time < _DISORDER:
                 return None, "out_of_order", detail
             kind = "time_jump"
             self._offset += self.last + self.step - time

@@ -13,7 +13,7 @@ EVENTS = {
     "truncated": "The file ends within a piece of it.",
     "out_of_order": "A frame came behind a later one, and was left out.",
     "no_time": "The file has no time for a frame; it is counted on from the frame before.",
-    "time_jump": "The time went back; it is counted on from the frame before.",
+    "time_jump": "The time went back, or far ahead; it is counted on from the frame before.",
     "camera_lost": "The camera gives no more frames.",
     "limit": "Reading ended at a limit of length or frames.",
 }

@@ -173,6 +173,21 @@ def test_other_files_that_are_cut_off_give_frames_up_to_there(
     assert video.damaged
 
 
+@needs_pyav
+def test_both_readers_count_from_where_a_part_begins_whatever_they_can_show_of_it(films, tmp_path):
+    options = {"g": "20", "bf": "0", "sc_threshold": "0", "keyint_min": "20"}
+    ticks = list(range(0, 2400, 40))
+    path = films.coded(tmp_path / "a.ts", films.pictures(60), ticks, **options)
+    path.write_bytes(path.read_bytes()[path.stat().st_size // 2 :])
+    video, frames = read(path, "pyav")
+    assert kinds(video) <= {"damaged_frame", "damaged_packet"}
+    sound = [frame for frame in frames if frame.state == "ok"]
+    assert len(sound) == 20
+    shown = read(path, "opencv")[1]
+    assert len(shown) >= 20
+    assert np.allclose([f.time for f in shown[-20:]], [f.time for f in sound], atol=1e-3)
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(
     ("name", "content", "status"),

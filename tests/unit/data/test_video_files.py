@@ -139,3 +139,10 @@ def test_time_ascends_whatever_the_file_says():
         *("", "", "", "out_of_order", "out_of_order", "", "time_jump", "", "no_time", ""),
     ]
     assert clock.longest == pytest.approx(89.8)
+
+
+def test_one_damaged_time_does_not_move_the_others():
+    clock = Clock()
+    told = [clock.at(seconds) for seconds in (0.0, 0.04, 95443.7, 0.12, 0.16)]
+    assert [time for time, _, _ in told] == pytest.approx([0, 0.04, 0.08, 0.12, 0.16])
+    assert [kind for _, kind, _ in told] == ["", "", "time_jump", "time_jump", ""]
