@@ -126,6 +126,7 @@ STREAM_EVENTS = MappingProxyType(
         "track_ended": "A track is over and has its best shots.",
         "scene_cut": "Another scene begins; all tracks end.",
         "state_changed": "Frames are of another state since half a second.",
+        "not_read": "A video of which nothing could be read, or not its rest.",
         "too_many_faces": "More faces than tracks are allowed; the smallest are passed over.",
     }
 )

@@ -158,6 +158,8 @@ class Selecting:
                 )
         except ReadError as error:
             result.status = error.status
+            what = f"{error.status}: {error.message}"
+            result.events.append(StreamEvent("not_read", -1, result.seconds, "", what))
         take(stream.close())
         result.work = clock.process_time() - began
         result.due, result.dropped = stream.detections_due, stream.detections_dropped

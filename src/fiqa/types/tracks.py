@@ -51,7 +51,8 @@ class Track:
     Attributes:
         id: unique among the tracks of a run, `VIDEO-NUMBER`.
         video: as it was given, "" of a stream.
-        frames: (N,) int64 numbers of the frames it was seen in.
+        frames: (N,) int64 numbers of the frames it was seen in; a fiqa.Stream without `history`
+            keeps the first and the last.
         times: (N,) float64 seconds.
         boxes: (N,4) float64 x, y, width, height in pixels; between detections the expected ones.
         quality: (N,) float64 in 0..1, NaN where the frame was not scored.
@@ -94,8 +95,8 @@ class Track:
         best = f", best {self.best[0].quality:.2f}" if self.best else ", no best shot"
         flags = f", {' '.join(self.flags)}" if self.flags else ""
         return (
-            f"Track({self.id!r}, {len(self):,} frames, {self.start:.2f} to {self.end:.2f} s{best}"
-            f"{flags})"
+            f"Track({self.id!r}, {self.start:.2f} to {self.end:.2f} s, frames"
+            f" {self.frames[0]:,} to {self.frames[-1]:,}{best}{flags})"
         )
 
 

@@ -158,6 +158,26 @@ def test_killed_and_run_again_gives_the_same_bytes(
     assert resumed.looked == (108 if at < 54 else 54)
 
 
+def test_killed_while_the_tables_are_written(
+    written: Maker, films: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, finder = written(two_drivers(films))
+    how = {"model": films.Judge(), "recognizer": films.Knower()}
+    fiqa.select(source, out=tmp_path / "whole", detector=finder, **how)
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(folder_module, "write_page", killed)
+        with pytest.raises(KeyboardInterrupt):
+            fiqa.select(source, out=tmp_path / "out", detector=finder, **how)
+    looked = finder.looked
+    fiqa.select(source, out=tmp_path / "out", detector=finder, **how)
+    assert finder.looked == looked
+    assert content(tmp_path / "out") == content(tmp_path / "whole")
+
+
 def test_what_cannot_be_read_is_a_row(written: Maker, films: ModuleType, tmp_path: Path) -> None:
     source, finder = written(two_drivers(films))
     (source / "frame_7.png").write_bytes(b"no image")
@@ -169,8 +189,11 @@ def test_what_cannot_be_read_is_a_row(written: Maker, films: ModuleType, tmp_pat
     rows = pl.read_parquet(out / "frames.parquet")
     assert rows.filter(pl.col("video") == str(broken))["status"].to_list() == ["corrupt"]
     assert rows.filter(pl.col("frame") == 7)["state"].to_list() == ["damaged"]
-    events = pl.read_csv(out / "events.csv").filter(pl.col("kind") == "damaged_frame")
-    assert events["time_s"].to_list() == [pytest.approx(7 / 30)]
+    events = pl.read_csv(out / "events.csv")
+    damaged = events.filter(pl.col("kind") == "damaged_frame")
+    assert damaged["time_s"].to_list() == [pytest.approx(7 / 30)]
+    (why,) = events.filter(pl.col("kind") == "not_read")["detail"]
+    assert why.startswith("corrupt: ")
 
 
 def test_clips_have_names_of_their_own(tmp_path: Path) -> None:
