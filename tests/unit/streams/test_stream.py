@@ -227,7 +227,7 @@ def test_memory_is_bounded(films: ModuleType) -> None:
     assert event.ended is not None
     assert event.ended.best[0].quality > 0.88
     assert repr(event.ended).startswith(
-        "Track('stream-1', 0.00 to 19.97 s, frames 0 to 599, best 0.8"
+        "Track('stream-1', 0.00 to 19.97 s, frames 0 to 599, best 0.9"
     )
     assert len(event.ended) == 2
 
