@@ -9,6 +9,7 @@ import typer
 from fiqa.cli import options
 
 if TYPE_CHECKING:
+    from fiqa.data.video import VideoLimits
     from fiqa.progress import Told
     from fiqa.streams.run import Selecting, Summary
 
@@ -89,6 +90,16 @@ Rate = Annotated[
     typer.Option("--rate", metavar="FPS", min=0.001, help="Frames a second of a folder of images."),
 ]
 
+MaxSeconds = Annotated[
+    float | None,
+    typer.Option(
+        "--max-seconds",
+        metavar="S",
+        min=0.001,
+        help="Stop a camera after so long; refuse files that say they are longer. Default: a day.",
+    ),
+]
+
 
 def command(
     video: Videos,
@@ -107,6 +118,8 @@ def command(
     weights: options.Weights = None,
     backend: Backend = "auto",
     rate: Rate = 30.0,
+    max_seconds: MaxSeconds = None,
+    max_pixels: options.MaxPixels = None,
     out: Out = None,
     force: options.Force = False,
     quiet: options.Quiet = False,
@@ -140,6 +153,7 @@ def command(
         detector=detector,
         weights=weights,
         backend=backend,
+        limits=_limits(max_seconds, max_pixels),
         rate=rate,
     )
     told = teller(not quiet)
@@ -185,6 +199,17 @@ def _to_stdout(run: Selecting, told: Told) -> Summary:
             sys.stdout.buffer.flush()
             header = False
     return Summary.of(results)
+
+
+def _limits(max_seconds: float | None, max_pixels: int | None) -> VideoLimits:
+    """Returns the limits that the two options give; defaults where they were not used."""
+    from fiqa.data.video import VideoLimits
+
+    usual = VideoLimits()
+    return VideoLimits(
+        max_seconds=usual.max_seconds if max_seconds is None else max_seconds,
+        max_pixels=usual.max_pixels if max_pixels is None else max_pixels,
+    )
 
 
 def _floor(text: str) -> tuple[float, float]:

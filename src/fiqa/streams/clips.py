@@ -37,6 +37,11 @@ class Clip:
     source: str | int
     images: tuple[str, ...] | None = None
 
+    @property
+    def live(self) -> bool:
+        """Whether it is a camera, which gives other frames each time."""
+        return isinstance(self.source, int) or self.source.startswith(("camera:", "/dev/video"))
+
     def state(self) -> object:
         """Returns what tells without reading that it is another one."""
         files = (str(self.source),) if self.images is None else self.images

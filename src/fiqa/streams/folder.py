@@ -85,11 +85,16 @@ def write_selection(run: Selecting, out: PathLike, *, force: bool, told: Told) -
     _refuse_sources(run, folder)
     record = run.record()
     key = fingerprint(record)
-    if not force and is_current(folder, key):
+    live = any(clip.live for clip in run.clips)
+    if not force and not live and is_current(folder, key):
         tracks = pl.read_parquet(folder / "tracks.parquet", columns=["shots"])
         return Summary(
             len(run.clips), 0, len(tracks), int(tracks["shots"].sum() or 0), current=True
         )
+    if live:
+        # What a camera gave before is another recording.
+        for name in ("rows", "clips"):
+            Parts(folder / name, key, "").discard()
     rows, done = Parts(folder / "rows", key, ".parquet"), Parts(folder / "clips", key, ".json")
     if not done.done:
         for stale in folder.glob("best/*/*.png"):

@@ -70,7 +70,8 @@ def select(
         rate: frames a second of images, which have no times.
         out: write tracks.parquet, frames.parquet (a manifest of the best shots), events.csv, best/,
             templates.npz and index.html into this folder, its sidecar beside it; a rerun of the
-            same does nothing, an interrupted one goes on at the clip where it was.
+            same does nothing, an interrupted one goes on at the clip where it was. A camera is
+            recorded anew each time.
         force: do it again although `out` is current.
         progress: True reports on stderr; a callable is told (stage, done, total).
 

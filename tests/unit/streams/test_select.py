@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
@@ -17,8 +17,10 @@ from fiqa.cli import build
 from fiqa.data.embeddings import read_embeddings
 from fiqa.data.images import read_image, write_image
 from fiqa.data.manifest import read_manifest
+from fiqa.data.video import VideoFrame
 from fiqa.diagnosis.drawn_faces import drawn_faces
 from fiqa.errors import InputError
+from fiqa.streams import clips as clips_module
 from fiqa.streams import folder as folder_module
 from fiqa.streams.clips import clips
 
@@ -196,6 +198,33 @@ def test_what_cannot_be_read_is_a_row(written: Maker, films: ModuleType, tmp_pat
     assert why.startswith("corrupt: ")
 
 
+def test_a_camera_is_recorded_anew(
+    films: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A film stands for the camera."""
+    film = two_drivers(films)
+
+    class Camera:
+        events: ClassVar[list[Any]] = []
+        damaged = False
+
+        def __enter__(self) -> Any:
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def __iter__(self) -> Any:
+            for number, (time, image) in enumerate(film):
+                yield VideoFrame(number, None, time, image, "ok")
+
+    monkeypatch.setattr(clips_module, "open_video", lambda *_, **__: Camera())
+    finder = films.Finder(film)
+    for recordings in (1, 2):
+        tracks = fiqa.select(0, out=tmp_path / "out", detector=finder, model=films.Judge())
+        assert finder.looked == recordings * 54
+        assert [track.id for track in tracks] == ["camera_0-1", "camera_0-2"]
+
+
 def test_clips_have_names_of_their_own(tmp_path: Path) -> None:
     for name in ("a/drive.mp4", "b/drive.mp4", "b/../c/drive_1.mp4"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -258,6 +287,9 @@ def test_the_command(tmp_path: Path) -> None:
     lines = shown.stdout.splitlines()
     assert lines[0].startswith('"video","track","start","end"')
     assert '"drive-1",0.0,2.3,24' in lines[1]
+    small = runner.invoke(build(), [*arguments, "--max-pixels", "100", "-o", str(tmp_path / "no")])
+    assert small.exit_code == 3
+    assert "0 tracks" in small.stderr
     wrong = runner.invoke(build(), [*arguments, "--floor", "high", "-o", str(out)])
     assert wrong.exit_code == 2
     assert "--floor must be ON/OFF" in wrong.stderr
