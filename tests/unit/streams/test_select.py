@@ -225,6 +225,21 @@ def test_a_camera_is_recorded_anew(
         assert [track.id for track in tracks] == ["camera_0-1", "camera_0-2"]
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_a_film_without_a_face(
+    written: Maker, films: ModuleType, tmp_path: Path, known: bool
+) -> None:
+    source, finder = written(films.Film().add(12, lambda i: []))
+    how = {"model": films.Judge(), "recognizer": films.Knower() if known else None}
+    out = tmp_path / "out"
+    assert fiqa.select(source, out=out, detector=finder, **how) == []
+    assert pl.read_parquet(out / "frames.parquet")["status"].to_list() == ["no_face"] * 12
+    table = pl.read_parquet(out / "tracks.parquet")
+    assert (len(table), table["start"].dtype, table["flags"].dtype) == (0, pl.Float64, pl.String)
+    assert (out / "templates.npz").exists() == known
+    assert "No face was found." in (out / "index.html").read_text()
+
+
 def test_clips_have_names_of_their_own(tmp_path: Path) -> None:
     for name in ("a/drive.mp4", "b/drive.mp4", "b/../c/drive_1.mp4"):
         (tmp_path / name).parent.mkdir(exist_ok=True)

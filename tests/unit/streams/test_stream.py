@@ -197,6 +197,12 @@ def test_options_change_what_they_say(films: ModuleType) -> None:
     assert films.play(film, detect_every=10).stream.engine.detector.looked == 12
     assert films.play(film, regime="nir").tracks[0].regime == "nir"
     assert films.play(film).tracks[0].regime == "rgb"
+    grey = Stream(detector=films.Finder(film), model=films.Judge())
+    for time, image in film:
+        plain = np.repeat(image.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8)
+        plain[0, 0] = image[0, 0]
+        grey.push(plain, time=time)
+    assert [e.ended.regime for e in grey.close() if e.ended is not None] == ["nir"]
 
 
 def test_more_faces_than_tracks(films: ModuleType) -> None:
