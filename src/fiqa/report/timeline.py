@@ -42,7 +42,7 @@ margin:0 0 24px}
 .lane h3{font-size:15px;margin:0 0 2px;font-variant-numeric:tabular-nums}
 .lane h3 span{font-weight:400;color:var(--soft);margin-left:10px}
 .lane h3 b{font-weight:600;color:var(--cost);margin-left:10px}
-svg{display:block;width:100%;height:auto}
+svg{display:block;width:100%;height:auto;overflow:visible}
 svg text{font:11px system-ui,sans-serif;fill:var(--soft)}
 svg .num{font-weight:700;fill:#fff;text-anchor:middle}
 .q{fill:none;stroke:#1e5cab;stroke-width:1.8;stroke-linejoin:round}
@@ -57,6 +57,8 @@ svg .num{font-weight:700;fill:#fff;text-anchor:middle}
 .picks figcaption b{color:var(--ink)}
 .key{display:flex;flex-wrap:wrap;gap:4px 18px;font-size:13.5px;color:var(--soft);margin:6px 0 0}
 .key i{display:inline-block;width:11px;height:11px;border-radius:3px;margin-right:6px}
+@media (max-width:600px){svg text{font-size:22px}svg .num{font-size:18px}
+.dot{r:15px}.q{stroke-width:4}}
 @media (prefers-color-scheme:dark){.q{stroke:#7db3f5}.band{fill:#7db3f5}.floor{stroke:#fb923c}
 .dot{fill:#2fb3a0}}
 """
