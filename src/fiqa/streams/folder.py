@@ -23,7 +23,7 @@ import polars as pl
 from fiqa.data.embeddings import write_embeddings
 from fiqa.data.guard import guard_outputs
 from fiqa.data.images import write_image
-from fiqa.data.store import Parts, fingerprint, is_current, write_sidecar
+from fiqa.data.store import Parts, fingerprint, is_current, read_sidecar, write_sidecar
 from fiqa.data.tables import TableWriter, frame_of, write_table
 from fiqa.errors import InputError
 from fiqa.functional.geometry import similarity_transform, template, transform_points
@@ -87,10 +87,8 @@ def write_selection(run: Selecting, out: PathLike, *, force: bool, told: Told) -
     key = fingerprint(record)
     live = any(clip.live for clip in run.clips)
     if not force and not live and is_current(folder, key):
-        tracks = pl.read_parquet(folder / "tracks.parquet", columns=["shots"])
-        return Summary(
-            len(run.clips), 0, len(tracks), int(tracks["shots"].sum() or 0), current=True
-        )
+        known = (read_sidecar(folder) or {})["found"]
+        return Summary(**known, current=True)
     if live:
         # What a camera gave before is another recording.
         for name in ("rows", "clips"):
@@ -112,8 +110,10 @@ def write_selection(run: Selecting, out: PathLike, *, force: bool, told: Told) -
     rows.discard()
     done.discard()
     _remove_empty(folder / "best")
-    write_sidecar(folder, record)
-    return _whole(Summary.of(results), clips)
+    summary = _whole(Summary.of(results), clips)
+    found = {name: getattr(summary, name) for name in ("clips", "failed", "tracks", "shots")}
+    write_sidecar(folder, record, found={"found": found})
+    return summary
 
 
 def _refuse_sources(run: Selecting, folder: Path) -> None:

@@ -302,9 +302,12 @@ def test_the_command(tmp_path: Path) -> None:
     lines = shown.stdout.splitlines()
     assert lines[0].startswith('"video","track","start","end"')
     assert '"drive-1",0.0,2.3,24' in lines[1]
-    small = runner.invoke(build(), [*arguments, "--max-pixels", "100", "-o", str(tmp_path / "no")])
-    assert small.exit_code == 3
-    assert "0 tracks" in small.stderr
+    tight = [*arguments, "--max-pixels", "100", "-o", str(tmp_path / "no")]
+    for told in ("1 damaged or not read", "is current"):
+        small = runner.invoke(build(), tight)
+        assert small.exit_code == 3
+        assert "0 tracks" in small.stderr
+        assert told in small.stderr
     wrong = runner.invoke(build(), [*arguments, "--floor", "high", "-o", str(out)])
     assert wrong.exit_code == 2
     assert "--floor must be ON/OFF" in wrong.stderr
