@@ -45,6 +45,7 @@ SINGLE = (
     "types.tables",
     "types.face",
     "types.faces",
+    "types.tracks",
     "types.methods",
     "errors",
     "checks",
@@ -138,20 +139,24 @@ def room_page(room: str) -> str:
 
 
 def words_page() -> str:
-    """Returns the statuses, reasons, factors and levels."""
+    """Returns the statuses, reasons, factors, levels, events and flags."""
     status = "\n".join(f"| `{k}` | {v} |" for k, v in vocabulary.STATUSES.items())
     advice = "\n".join(f"| `{k}` | {v} |" for k, v in vocabulary.ADVICE.items())
     notes = "\n".join(f"| `{k}` | {v} |" for k, v in vocabulary.NOTES.items())
     issues = "\n".join(
         f"| `{k}` | {v} | {vocabulary.REMEDIES[k]} |" for k, v in vocabulary.ISSUES.items()
     )
+    events = "\n".join(f"| `{k}` | {v} |" for k, v in vocabulary.STREAM_EVENTS.items())
+    flags = "\n".join(f"| `{k}` | {v} |" for k, v in vocabulary.TRACK_FLAGS.items())
     return (
         f"# Words that are interface\n\nFactors, in order: {', '.join(vocabulary.FACTORS)}. Levels,"
         f" worst to best: {', '.join(vocabulary.LEVELS)}.\n\n## Row statuses\n\n| status | meaning"
         f" |\n|---|---|\n{status}\n\n## Reason codes\n\n| reason | what to do"
         f" |\n|---|---|\n{advice}\n\n## Notes on an image\n\n| note | meaning"
         f" |\n|---|---|\n{notes}\n\n## What fiqa clean finds\n\n| issue | meaning | what to do"
-        f" |\n|---|---|---|\n{issues}\n"
+        f" |\n|---|---|---|\n{issues}\n\n## Events of a stream\n\n| event | meaning"
+        f" |\n|---|---|\n{events}\n\n## Flags of a track\n\n| flag | meaning"
+        f" |\n|---|---|\n{flags}\n"
     )
 
 

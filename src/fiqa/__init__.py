@@ -29,6 +29,8 @@ _HOME = {
     "Quality": "fiqa.types",
     "Recognizer": "fiqa.types",
     "Scorer": "fiqa.types",
+    "Stream": "fiqa.streams.stream",
+    "Track": "fiqa.types",
     "align": "fiqa.verbs.align",
     "clean": "fiqa.verbs.clean",
     "convert": "fiqa.verbs.convert",
@@ -42,6 +44,7 @@ _HOME = {
     "scan": "fiqa.data.scan",
     "score": "fiqa.verbs.score",
     "serve": "fiqa.service.server",
+    "select": "fiqa.verbs.select",
     "tables": "fiqa.verbs.tables",
     "threshold": "fiqa.verbs.threshold",
     "train": "fiqa.verbs.train",
@@ -57,6 +60,7 @@ if TYPE_CHECKING:
     from fiqa.scoring.reader import FaceReader as FaceReader
     from fiqa.service.client import Client as Client
     from fiqa.service.server import serve as serve
+    from fiqa.streams.stream import Stream as Stream
     from fiqa.types import Embeddings as Embeddings
     from fiqa.types import Face as Face
     from fiqa.types import Faces as Faces
@@ -67,6 +71,7 @@ if TYPE_CHECKING:
     from fiqa.types import Quality as Quality
     from fiqa.types import Recognizer as Recognizer
     from fiqa.types import Scorer as Scorer
+    from fiqa.types import Track as Track
     from fiqa.verbs.align import align as align
     from fiqa.verbs.clean import clean as clean
     from fiqa.verbs.convert import convert as convert
@@ -77,6 +82,7 @@ if TYPE_CHECKING:
     from fiqa.verbs.label import label as label
     from fiqa.verbs.monitor import monitor as monitor
     from fiqa.verbs.score import score as score
+    from fiqa.verbs.select import select as select
     from fiqa.verbs.tables import tables as tables
     from fiqa.verbs.threshold import threshold as threshold
     from fiqa.verbs.train import train as train

@@ -19,6 +19,8 @@ __all__ = [
     "NOTES",
     "REMEDIES",
     "STATUSES",
+    "STREAM_EVENTS",
+    "TRACK_FLAGS",
 ]
 
 FACTORS = ("visibility", "occlusion", "pose", "illumination", "blur", "crop")
@@ -62,6 +64,7 @@ STATUSES = MappingProxyType(
         "no_center": "The class centers that were given have none of the identity.",
         "no_template": "No template image is chosen for the identity.",
         "timed_out": "The image took longer than the service allows.",
+        "not_kept": "A frame of a video whose crop was not kept: it is no best shot.",
         "failed": "The row failed for a reason that has no status of its own; the log has it.",
     }
 )
@@ -159,3 +162,30 @@ REMEDIES = MappingProxyType(
     }
 )
 """What to do about each of ISSUES."""
+STREAM_EVENTS = MappingProxyType(
+    {
+        "track_started": "A face was found that is none of those before.",
+        "track_lost": "A face was not seen for a second.",
+        "track_resumed": "A face that was lost is seen again, by its recognition vector.",
+        "track_split": "The face of a track is another one since a while; a new track begins.",
+        "track_ended": "A track is over and has its best shots.",
+        "scene_cut": "Another scene begins; all tracks end.",
+        "state_changed": "Frames are of another state since half a second.",
+        "not_read": "A video of which nothing could be read, or not its rest.",
+        "too_many_faces": "More faces than tracks are allowed; the smallest are passed over.",
+    }
+)
+"""What happens in a video, and what each means; fiqa.data.video.EVENTS has those of the file."""
+
+TRACK_FLAGS = MappingProxyType(
+    {
+        "identity_unverified": "No recognizer checked that the face stayed the same one.",
+        "below_floor": "No frame reached the floor; the best one is the best shot all the same.",
+        "no_best": "No frame could be proved to be of this face; there is no best shot.",
+        "brief": "The face was found fewer than three times.",
+        "split": "The track began, or went on, where another one had another face.",
+        "scene_cut": "A scene cut ended the track.",
+        "open_at_end": "The track was still open when the video ended.",
+    }
+)
+"""What there is to know of a track, and what each flag means."""

@@ -7,6 +7,7 @@ import re
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import polars as pl
 import pytest
@@ -50,6 +51,17 @@ def dear(command: str) -> bool:
     return any(words in command for words in DEAR)
 
 
+def _film(path: Path) -> None:
+    """Writes a short video in which a portrait moves."""
+    portrait = astronaut()[:300, 80:380, ::-1]
+    film = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 30, (320, 320))
+    for number in range(12):
+        frame = np.full((320, 320, 3), 90, np.uint8)
+        frame[number : number + 300, number : number + 300] = portrait
+        film.write(frame)
+    film.release()
+
+
 @pytest.fixture(scope="module")
 def files(tmp_path_factory) -> Path:
     """A folder with everything that the commands name, made of drawn people; the vectors of the
@@ -57,6 +69,8 @@ def files(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("files")
     (folder / "photos").mkdir()
     Image.fromarray(astronaut()).save(folder / "photos" / "astronaut.png")
+    _film(folder / "drive.mp4")
+    fiqa.select(folder / "drive.mp4", detector="dlib", out=folder / "drive")
     clean = drawn_faces(PEOPLE, seed=3).crops
     for person in range(PEOPLE):
         for image in range(IMAGES):

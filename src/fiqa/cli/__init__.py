@@ -31,6 +31,7 @@ COMMANDS = {
     "scan": "List the images of folders as a manifest.",
     "align": "Detect faces and write aligned 112x112 crops.",
     "score": "Score faces and say why.",
+    "select": "Follow every face through videos and keep its best frames.",
     "embed": "Compute recognition vectors of aligned crops.",
     "label": "Make quality labels without people.",
     "train": "Train a quality network as a recipe says.",

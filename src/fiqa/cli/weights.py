@@ -42,6 +42,14 @@ Objective = Annotated[
         "--objective", help="Recognizer: the loss of its training, as arcface or magface."
     ),
 ]
+MatchThreshold = Annotated[
+    float | None,
+    typer.Option(
+        "--match-threshold",
+        metavar="COSINE",
+        help="Recognizer: its cosine at a false match rate of 1e-3; fiqa select needs it.",
+    ),
+]
 File = Annotated[
     str,
     typer.Argument(metavar="FILE", help="The model: .onnx, or torch weights.", show_default=False),
@@ -157,6 +165,7 @@ def card(
     embedding: Embedding = 0,
     dropout: Dropout = 0.0,
     objective: Objective = "",
+    match_threshold: MatchThreshold = None,
     license_: License = "",
     paper: Paper = "",
     source: Origin = "",
@@ -191,6 +200,7 @@ def card(
         backbone=backbone,
         embedding=embedding,
         dropout=dropout,
+        match_threshold=match_threshold,
         texts={
             "license": license_,
             "paper": paper,

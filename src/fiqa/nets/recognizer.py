@@ -215,6 +215,7 @@ def _fields(file: Path, described: Described) -> Mapping[str, Any]:
         "embedding_dim": described.embedding,
         "backbone": described.backbone,
         "dropout": described.dropout,
+        "match_threshold": described.match_threshold,
         **{key: text for key, text in described.texts.items() if text},
     }
 

@@ -184,6 +184,9 @@ class ModelCard(_Strict):
     `dropout`, which no state dict holds. `objective` is the loss that a recognizer was trained
     with, such as arcface or magface.
 
+    `match_threshold` is the cosine at which a recognizer's false match rate is 1e-3; `numbers` says
+    on which data.
+
     `raw` is the own scale of a quality (higher is better), None where it is open or not known.
     """
 
@@ -199,6 +202,7 @@ class ModelCard(_Strict):
     backbone: str = ""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     objective: str = ""
+    match_threshold: float | None = Field(default=None, ge=-1, le=1)
     license: str = ""
     paper: str = ""
     source: str = ""
@@ -222,6 +226,8 @@ class ModelCard(_Strict):
             "recognizer": ("embedding", "embedding_dim"),
             "quality": ("quality", "calibration"),
         }
+        if self.match_threshold is not None and self.kind != "recognizer":
+            raise InputError(f"a {self.kind} must have no match_threshold; recognizers have one.")
         if self.kind in needs:
             role, detail = needs[self.kind]
             count = sum(output.role == role for output in self.outputs)

@@ -41,6 +41,7 @@ class Described:
 
     `x0` and `w` are the calibration that a quality model must have; `backbone`, `embedding` (the
     vector's length) and `dropout` are of torch weights, which fiqa.nets.recognizer describes;
+    `match_threshold` is a recognizer's cosine at a false match rate of 1e-3, None: not known.
     `texts` are further fields of the card (license, paper, source, training_data, objective).
     """
 
@@ -59,6 +60,7 @@ class Described:
     backbone: str = ""
     embedding: int = 0
     dropout: float = 0.0
+    match_threshold: float | None = None
 
 
 def describe(model: str | os.PathLike[str], described: Described, *, replace: bool = False) -> Path:
@@ -165,6 +167,7 @@ def _fields(file: Path, content: bytes, session: Any, described: Described) -> d
             }
             for name in outputs
         ],
+        "match_threshold": described.match_threshold,
         **{key: text for key, text in described.texts.items() if text},
     }
     if role == "embedding":

@@ -303,6 +303,7 @@ class OnnxEmbedder:
         self.version = self.model.sha256
         self.input = self.model.card.input
         self.objective = self.model.card.objective
+        self.match_threshold = self.model.card.match_threshold
 
     def embed(self, crops: NDArray[np.uint8]) -> FloatArray:
         """Returns (N,D) float32 vectors as the network gives them (not normalized) for (N,S,S,3)

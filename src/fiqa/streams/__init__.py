@@ -1,1 +1,1 @@
-"""Videos and cameras: what state a frame is in, and what is made of frames in a row."""
+"""Videos and cameras: what state a frame is in, tracks of faces, and their best shots."""

@@ -9,8 +9,10 @@ from fiqa.types.faces import Faces, Factors
 from fiqa.types.fields import BoolArray, FloatArray, PathLike
 from fiqa.types.methods import MethodCard, Recognizer, Scorer
 from fiqa.types.tables import Embeddings, Manifest, Pairs, Quality
+from fiqa.types.tracks import BestShot, StreamEvent, Track
 
 __all__ = [
+    "BestShot",
     "BoolArray",
     "Embeddings",
     "Face",
@@ -24,5 +26,7 @@ __all__ = [
     "Quality",
     "Recognizer",
     "Scorer",
+    "StreamEvent",
+    "Track",
     "Why",
 ]

@@ -127,9 +127,13 @@ def test_card_of_torch_weights(tmp_path: Path) -> None:
     code, _, stderr = _run(*arguments, "--embedding", 8, "--size", 96)
     assert code == 2
     assert "mobilefacenet must take crops of 96 pixels, it does not" in stderr
-    code, stdout, _ = _run(*arguments, "--embedding", 8, "--dropout", 0.4, "--objective", "magface")
+    code, stdout, _ = _run(
+        *arguments, "--embedding", 8, "--dropout", 0.4, "--objective", "magface",
+        "--match-threshold", 0.31,
+    )  # fmt: skip
     assert (code, stdout.strip()) == (0, f"{path}.json")
     card = read_card(f"{path}.json")
+    assert card.match_threshold == 0.31
     assert (card.backbone, card.embedding_dim, card.dropout, card.objective) == (
         "mobilefacenet",
         8,

@@ -119,6 +119,11 @@ def test_unknown_key_names_the_closest(
             r"input\.color: Field required",
         ),
         ({"outputs": []}, "outputs"),
+        ({"match_threshold": 1.5}, "match_threshold: Input should be less than or equal to 1"),
+        (
+            {"kind": "detector", "match_threshold": 0.3},
+            "a detector must have no match_threshold",
+        ),
         (
             {"outputs": [{"name": "e", "role": "embedding"}] * 2},
             "exactly one output of role embedding, got 2",

@@ -1,0 +1,277 @@
+"""The page of `select`: for each clip when each face was seen, how good it was, and which frames
+were chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqa.report.page import escape, image_uri, page
+
+__all__ = ["Lane", "Pick", "Timeline", "timeline_page"]
+
+_WIDE, _HIGH, _LEFT, _RIGHT = 1120, 84, 46, 10
+_STRIP = 12
+_MOST = 40
+"""Lanes of a clip that are drawn; all are counted."""
+_COLORS = {
+    "no_face": "#b9bec7",
+    "covered": "#7a4a9e",
+    "too_dark": "#3b4252",
+    "too_bright": "#e0a400",
+    "damaged": "#c2410c",
+}
+"""Of the states that are not ok."""
+_WORDS = {
+    "no_face": "no face",
+    "covered": "lens covered",
+    "too_dark": "too dark",
+    "too_bright": "too bright",
+    "damaged": "file damaged",
+}
+_STYLE = """
+main>.key{margin-bottom:18px}
+.clip{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:16px 18px 18px;
+margin:0 0 24px}
+.clip h2{margin:0 0 4px;overflow-wrap:anywhere}
+.clip>p{color:var(--soft);font-size:14.5px;margin-bottom:12px}
+.lane{margin:18px 0 0}
+.lane h3{font-size:15px;margin:0 0 2px;font-variant-numeric:tabular-nums}
+.lane h3 span{font-weight:400;color:var(--soft);margin-left:10px}
+.lane h3 b{font-weight:600;color:var(--cost);margin-left:10px}
+svg{display:block;width:100%;height:auto;overflow:visible}
+svg text{font:11px system-ui,sans-serif;fill:var(--soft)}
+svg .num{font-weight:700;fill:#fff;text-anchor:middle}
+.q{fill:none;stroke:#1e5cab;stroke-width:1.8;stroke-linejoin:round}
+.band{fill:#1e5cab;opacity:.16}
+.grid{stroke:var(--line);stroke-width:1}
+.floor{stroke:#bd5209;stroke-width:1;stroke-dasharray:5 4}
+.dot{fill:#14786b;stroke:var(--card);stroke-width:2}
+.picks{display:flex;flex-wrap:wrap;gap:14px;margin-top:8px}
+.picks figure{margin:0;width:112px}
+.picks img{width:112px;height:112px}
+.picks figcaption{font-size:13px;line-height:1.35;margin-top:5px;font-variant-numeric:tabular-nums}
+.picks figcaption b{color:var(--ink)}
+.key{display:flex;flex-wrap:wrap;gap:4px 18px;font-size:13.5px;color:var(--soft);margin:6px 0 0}
+.key i{display:inline-block;width:11px;height:11px;border-radius:3px;margin-right:6px}
+@media (max-width:600px){svg text{font-size:22px}svg .num{font-size:18px}
+.dot{r:15px}.q{stroke-width:4}}
+@media (prefers-color-scheme:dark){.q{stroke:#7db3f5}.band{fill:#7db3f5}.floor{stroke:#fb923c}
+.dot{fill:#2fb3a0}}
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class Pick:
+    """A chosen frame.
+
+    Attributes:
+        time: seconds.
+        quality: 0..1.
+        crop: (112,112,3) uint8 RGB, None where it cannot be shown.
+        words: why it is not better, "" where there is nothing to say.
+    """
+
+    time: float
+    quality: float
+    crop: NDArray[np.uint8] | None
+    words: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Lane:
+    """One track.
+
+    Attributes:
+        name: its id.
+        start: seconds.
+        end: seconds.
+        times: (N,) middle of each step, seconds.
+        middle: (N,) mean quality of each step, NaN where nothing was scored.
+        low: (N,) least.
+        high: (N,) largest.
+        picks: the chosen frames, best first.
+        words: what there is to know of it.
+        flags: what a person should see first.
+    """
+
+    name: str
+    start: float
+    end: float
+    times: NDArray[np.float64]
+    middle: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    picks: Sequence[Pick]
+    words: str = ""
+    flags: Sequence[str] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Timeline:
+    """One clip.
+
+    Attributes:
+        name: of the clip.
+        words: what it is.
+        seconds: its length.
+        floor: (on, off) quality.
+        lanes: its tracks, in order.
+        states: (start, end, state) of the stretches that are not ok.
+    """
+
+    name: str
+    words: str
+    seconds: float
+    floor: tuple[float, float]
+    lanes: Sequence[Lane]
+    states: Sequence[tuple[float, float, str]] = ()
+
+
+def timeline_page(clips: Sequence[Timeline], *, lead: str, footer: str = "") -> str:
+    """Returns one self-contained HTML page.
+
+    Args:
+        clips: in order.
+        lead: plain text under the heading.
+        footer: plain text at the end.
+    """
+    key = (
+        '<div class="key"><span><i style="background:#1e5cab"></i>quality, mean and range</span>'
+        '<span><i style="background:#14786b;border-radius:50%"></i>best shots, by rank</span>'
+        '<span><i style="background:#bd5209;height:2px;margin-bottom:4px"></i>floor, on and off'
+        "</span></div>"
+    )
+    body = key + "".join(map(_clip, clips))
+    return page("Best shots", body, lead=lead, footer=footer, style=_STYLE)
+
+
+def _clip(clip: Timeline) -> str:
+    lanes = "".join(_lane(lane, clip) for lane in clip.lanes[:_MOST])
+    more = len(clip.lanes) - _MOST
+    rest = f"<p>and {more} more tracks: tracks.parquet has them all</p>" if more > 0 else ""
+    none = "<p>No face was found.</p>" if not clip.lanes else ""
+    return (
+        f'<section class="clip"><h2>{escape(clip.name)}</h2><p>{escape(clip.words)}</p>'
+        f"{_states(clip)}{none}{lanes}{rest}</section>"
+    )
+
+
+def _states(clip: Timeline) -> str:
+    """A strip of what was seen, with its key."""
+    bars = [
+        f'<rect x="{left:.1f}" y="0" width="{max(right - left, 1.0):.1f}" height="{_STRIP}"'
+        f' fill="{_COLORS.get(state, "#b9bec7")}"/>'
+        for left, right, state in ((_x(a, clip), _x(b, clip), s) for a, b, s in clip.states)
+    ]
+    whole = _WIDE - _LEFT - _RIGHT
+    strip = (
+        f'<svg viewBox="0 0 {_WIDE} {_STRIP}" role="img" aria-label="states over time">'
+        f'<rect x="{_LEFT}" y="0" width="{whole}" height="{_STRIP}" fill="#14786b" opacity=".28"/>'
+        f"{''.join(bars)}</svg>"
+    )
+    seen = [state for state in _COLORS if any(state == other for _, _, other in clip.states)]
+    keys = "".join(
+        f'<span><i style="background:{_COLORS[state]}"></i>{_WORDS[state]}</span>' for state in seen
+    )
+    face = '<span><i style="background:#14786b;opacity:.35"></i>a face</span>'
+    return f'{strip}<div class="key">{face}{keys}</div>'
+
+
+def _lane(lane: Lane, clip: Timeline) -> str:
+    flags = "".join(f"<b>{escape(flag.replace('_', ' '))}</b>" for flag in lane.flags)
+    picks = "".join(_figure(rank, pick) for rank, pick in enumerate(lane.picks, 1))
+    return (
+        f'<div class="lane"><h3>{escape(lane.name)}<span>{escape(lane.words)}</span>{flags}</h3>'
+        f'{_drawing(lane, clip)}<div class="picks">{picks}</div></div>'
+    )
+
+
+def _figure(rank: int, pick: Pick) -> str:
+    image = (
+        "" if pick.crop is None else f'<img src="{image_uri(pick.crop)}" alt="best shot {rank}">'
+    )
+    words = f"<br>{escape(pick.words)}" if pick.words else ""
+    return (
+        f"<figure>{image}<figcaption><b>{rank} · {pick.quality:.2f}</b>"
+        f"<br>{_clock(pick.time)}{words}</figcaption></figure>"
+    )
+
+
+def _drawing(lane: Lane, clip: Timeline) -> str:
+    parts = []
+    for value in (0.0, 0.5, 1.0):
+        y = _y(value)
+        parts.append(f'<line class="grid" x1="{_LEFT}" y1="{y}" x2="{_WIDE - _RIGHT}" y2="{y}"/>')
+        parts.append(f'<text x="{_LEFT - 8}" y="{y + 4}" text-anchor="end">{value:.1f}</text>')
+    for value in clip.floor:
+        y = _y(value)
+        parts.append(f'<line class="floor" x1="{_LEFT}" y1="{y}" x2="{_WIDE - _RIGHT}" y2="{y}"/>')
+    known = np.isfinite(lane.middle)
+    for run in _runs(lane.times, known, clip.seconds):
+        top = [f"{_x(lane.times[i], clip):.1f},{_y(lane.high[i]):.1f}" for i in run]
+        bottom = [f"{_x(lane.times[i], clip):.1f},{_y(lane.low[i]):.1f}" for i in reversed(run)]
+        parts.append(f'<polygon class="band" points="{" ".join(top + bottom)}"/>')
+        line = " ".join(f"{_x(lane.times[i], clip):.1f},{_y(lane.middle[i]):.1f}" for i in run)
+        parts.append(f'<polyline class="q" points="{line}"/>')
+    for rank, pick in sorted(enumerate(lane.picks, 1), reverse=True):
+        x, y = _x(pick.time, clip), _y(pick.quality)
+        parts.append(f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="9"/>')
+        parts.append(f'<text class="num" x="{x:.1f}" y="{y + 4:.1f}">{rank}</text>')
+    parts += _ticks(clip)
+    return (
+        f'<svg viewBox="0 0 {_WIDE} {_HIGH + 22}" role="img"'
+        f' aria-label="quality of {escape(lane.name)} over time">{"".join(parts)}</svg>'
+    )
+
+
+def _ticks(clip: Timeline) -> list[str]:
+    step = next(
+        (
+            s
+            for s in (0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
+            if clip.seconds / s <= 10
+        ),
+        7200.0,
+    )
+    count = int(clip.seconds / step + 1e-9)
+    return [
+        f'<text x="{_x(i * step, clip):.1f}" y="{_HIGH + 16}" text-anchor="middle">'
+        f"{_clock(i * step)}</text>"
+        for i in range(count + 1)
+    ]
+
+
+def _clock(seconds: float) -> str:
+    """Returns a time as it is read.
+
+    >>> _clock(1.5), _clock(125.0)
+    ('1.5 s', '2:05')
+    """
+    if seconds < 60:
+        return f"{round(seconds, 2):g} s"
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def _runs(times: NDArray[np.float64], known: NDArray[np.bool_], seconds: float) -> list[list[int]]:
+    """The stretches of steps that are known, broken where much time lies between two."""
+    runs: list[list[int]] = []
+    apart = max(1.2, seconds / 60)
+    for i in np.flatnonzero(known).tolist():
+        if runs and times[i] - times[runs[-1][-1]] <= apart:
+            runs[-1].append(i)
+        else:
+            runs.append([i])
+    return runs
+
+
+def _x(time: float, clip: Timeline) -> float:
+    share = min(max(time / clip.seconds, 0.0), 1.0) if clip.seconds > 0 else 0.0
+    return _LEFT + share * (_WIDE - _LEFT - _RIGHT)
+
+
+def _y(quality: float) -> float:
+    return round(10 + (1.0 - min(max(quality, 0.0), 1.0)) * (_HIGH - 16), 1)
