@@ -6,6 +6,8 @@ what must hold and what came.
 
 from __future__ import annotations
 
+import numbers
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,7 +16,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from fiqa.errors import InputError, ShapeError, UnknownNameError
 
-__all__ = ["array", "choice", "crops", "finite", "floats", "ids", "in_range", "matrix", "unit_rows"]
+__all__ = [
+    "array",
+    "choice",
+    "crops",
+    "finite",
+    "floats",
+    "ids",
+    "in_range",
+    "matrix",
+    "path",
+    "seed",
+    "unit_rows",
+]
 
 
 def array(
@@ -169,8 +183,9 @@ def in_range(
         open_high: the upper bound itself is out.
 
     Raises:
-        InputError: out of range, or NaN.
+        InputError: out of range, NaN, or no number.
     """
+    _number(value, name)
     inside = (value > low if open_low else value >= low) and (
         value < high if open_high else value <= high
     )
@@ -180,6 +195,44 @@ def in_range(
             f" got {value}."
         )
     return value
+
+
+def _number(value: Any, name: str) -> None:
+    # numpy's numbers count; to Python True is one, to a reader it is none
+    if value is True or value is False or not isinstance(value, numbers.Real):
+        raise InputError(f"{name} must be a number, got {value!r}.")
+
+
+def path(value: Any, name: str) -> str:
+    """Returns the path of a file or folder as text.
+
+    Args:
+        value: text or an os.PathLike.
+        name: the parameter's name, for the message.
+
+    Raises:
+        InputError: something else, as a frame or an array.
+    """
+    if not isinstance(value, str | os.PathLike):
+        kind = type(value).__name__
+        raise InputError(f"{name} must be the path of a file or folder, got a {kind}.")
+    return str(os.fspath(value))
+
+
+def seed(value: Any, name: str = "seed") -> int:
+    """Returns a seed of everything random: a whole number that is not negative.
+
+    Args:
+        value: the seed.
+        name: the parameter's name, for the message.
+
+    Raises:
+        InputError: another value.
+    """
+    whole = isinstance(value, int | np.integer) and value is not True and value is not False
+    if not whole or value < 0:
+        raise InputError(f"{name} must be a whole number from 0 on, got {value!r}.")
+    return int(value)
 
 
 def crops(value: ArrayLike, name: str = "crops", *, color: str = "RGB") -> NDArray[np.uint8]:

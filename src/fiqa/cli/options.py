@@ -79,6 +79,7 @@ Seed = Annotated[
     typer.Option(
         "--seed",
         metavar="INT",
+        min=0,
         help="Seed of everything random; the same seed gives the same result.",
     ),
 ]

@@ -83,6 +83,11 @@ class CutReport:
     group: str | None = None
     command: str = ""
 
+    def __repr__(self) -> str:
+        points = "; ".join(f"{point.wish}: cut {point.typed}" for point in self.points[:3])
+        more = f" and {len(self.points) - 3} more" if len(self.points) > 3 else ""
+        return f"CutReport({self.method} under {self.recognizer}: {points}{more})"
+
     @property
     def cut(self) -> Cut:
         """The cut of the first wish."""

@@ -172,6 +172,15 @@ class Evaluation:
     tables: Sequence[Table] = field(default=())
     command: str = ""
 
+    def __repr__(self) -> str:
+        what = " and ".join(scores.name for scores in self.scores)
+        under = ", ".join(result.name for result in self.recognizers)
+        rate = self.settings.get("fmr")
+        at = f"FMR {rate:g}" if rate is not None else "a starting FNMR"
+        counts = f"{self.counts.get('images', 0):,} images, {self.counts.get('mated', 0):,} mated"
+        head = f"{what} under {under}: {self.settings.get('protocol')}, {at}; {counts} pairs"
+        return f"Evaluation({head if len(head) < 160 else head[:157] + '...'})"
+
     def curve(self, method: str, recognizer: str | None = None) -> MethodCurve:
         """Returns the curve of a method under a recognizer.
 

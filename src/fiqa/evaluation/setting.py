@@ -53,12 +53,15 @@ class Setting:
         _ = self.rule, self.start
         checks.in_range(self.fmr, "fmr", 0.0, 1.0, open_low=True, open_high=True)
         checks.in_range(self.level, "level", 0.0, 1.0, open_low=True, open_high=True)
+        if not isinstance(self.limits, list | tuple):
+            raise InputError(f"limits must be a list of discard fractions, got {self.limits!r}.")
         if not self.limits:
             raise InputError("limits must have at least one discard fraction, got none.")
         for limit in self.limits:
             checks.in_range(limit, "limits", 0.0, 1.0, open_low=True)
         if self.draws < 0 or self.draws == 1:
             raise InputError(f"draws must be 0 (no bands) or at least 2, got {self.draws}.")
+        checks.seed(self.seed)
         # a limit named twice is one limit; a list would not be hashable
         object.__setattr__(self, "limits", tuple(dict.fromkeys(self.limits)))
 

@@ -33,7 +33,8 @@ __all__ = [
 
 OneQuality = Quality | PathLike | Frame
 Qualities = OneQuality | Sequence[OneQuality] | Mapping[str, OneQuality]
-Vectors = Embeddings | PathLike | Frame | Sequence[Embeddings | PathLike | Frame]
+OneVectors = Embeddings | PathLike | Frame
+Vectors = OneVectors | Sequence[OneVectors] | Mapping[str, OneVectors]
 
 NORM = "norm"
 """Given as a quality: the embedding norm of each recognizer."""
@@ -63,7 +64,7 @@ def inputs(quality: Qualities, embeddings: Vectors, *others: Any) -> list[str]:
     flat = list(quality.values()) if isinstance(quality, Mapping) else _listed_of(quality)
     sources = [
         _split(source)[1] if isinstance(source, str) else source
-        for source in [*flat, *_listed_of(embeddings), *others]
+        for source in [*flat, *_vectors_of(embeddings), *others]
     ]
     paths = [source for source in sources if isinstance(source, str | os.PathLike)]
     return [os.fspath(path) for path in paths if path != NORM]
@@ -77,8 +78,11 @@ def embeddings_of(embeddings: Vectors) -> list[Embeddings]:
         ReadError: a file cannot be read.
     """
     parts = []
-    for source in _listed_of(embeddings):
+    named = isinstance(embeddings, Mapping)
+    for key in embeddings if isinstance(embeddings, Mapping) else _listed_of(embeddings):
+        source = embeddings[key] if isinstance(embeddings, Mapping) else key
         read = source if isinstance(source, Embeddings) else read_embeddings(source)
+        read = replace(read, recognizer=str(key)) if named else read
         stem = Path(source).stem if isinstance(source, str | os.PathLike) else ""
         name = read.recognizer or stem or "recognizer"
         parts.append((read, name, stem or name))
@@ -149,6 +153,13 @@ def _flipped(named: Sequence[NamedQuality], flip: Sequence[str]) -> list[NamedQu
         replace(part, quality=negative(part.quality), flipped=True) if part.name in chosen else part
         for part in named
     ]
+
+
+def _vectors_of(embeddings: Vectors) -> list[Any]:
+    """The embeddings alone, also of a mapping name -> embeddings."""
+    if isinstance(embeddings, Mapping):
+        return list(embeddings.values())
+    return _listed_of(embeddings)
 
 
 def _listed_of(value: Any) -> list[Any]:

@@ -93,6 +93,7 @@ def cut_report(
     """
     checks.in_range(confidence, "confidence", 0.5, 1.0, open_low=True, open_high=True)
     checks.in_range(level, "level", 0.0, 1.0, open_low=True, open_high=True)
+    checks.seed(seed)
     manifest = faces if faces is None or isinstance(faces, Manifest) else read_manifest(faces)
     if flip:
         quality = _turned(quality, embeddings)

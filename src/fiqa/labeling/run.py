@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from fiqa import methods
+from fiqa import checks, methods
 from fiqa.data.embeddings import read_embeddings
 from fiqa.data.frames import Frame, is_frame
 from fiqa.data.guard import guard_outputs
@@ -75,6 +75,10 @@ def label_rows(
 
     Args and Raises as fiqa.label, and: options the method's own; and as `label`.
     """
+    checks.seed(seed)
+    checks.path(templates, "templates")
+    if is_frame(centers):
+        centers = read_embeddings(centers)
     labeler = labeler_of(method)
     settings = labeler.prepare(checked_settings(options or {}, labeler.options, owner=method))
     prior = _single_prior(prior)

@@ -4,6 +4,7 @@ itself says."""
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ __all__ = ["Described", "describe", "prove", "triple"]
 
 Outputs = Callable[[NDArray[np.uint8]], Mapping[str, FloatArray]]
 """What `prove` asks: role -> (N,K) numbers for (N,S,S,3) crops."""
+_log = logging.getLogger(__name__)
 _CROPS = 33
 """One more than a batch of fiqa.runtime.onnx holds."""
 _SHARE, _ROUNDING = 1e-2, 1e-5
@@ -109,6 +111,16 @@ def prove(outputs: Outputs, side: int, file: Path) -> None:
                 " not.",
                 hint="check scale, mean and std: they decide what the network sees",
             )
+    quality = whole.get("quality")
+    # Drawn crops are no faces: a model that clips may rightly give each the same, so it is told.
+    if quality is not None and not np.ptp(quality[:, 0]) > 0:
+        _log.warning(
+            "the quality of %s is %g for each of %d drawn crops: is it constant? Try it on faces"
+            " (fiqa doctor MODEL --faces CROPS)",
+            file,
+            float(quality[0, 0]),
+            _CROPS,
+        )
     for start, stop in ((0, 1), (1, 2), (0, 2)):
         part = outputs(crops[start:stop])
         for role, values in whole.items():

@@ -59,6 +59,8 @@ def convert(
         WeightsError: weights of another network.
         MissingExtraError: a model needs fiqa[train,vlm].
     """
+    checks.path(source, "source")
+    checks.path(out, "out")
     arguments = {
         "to": to,
         "column": column,

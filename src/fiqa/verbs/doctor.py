@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
+from fiqa import checks
 from fiqa.data.images import Limits
 from fiqa.diagnosis.folder import FolderReport, folder_report
 from fiqa.diagnosis.model import ModelReport, model_report, probe_faces
@@ -39,9 +38,11 @@ def doctor(
         ReadError: a list file or manifest cannot be read.
         InputError: fewer than 4 faces.
     """
+    place = checks.path(path, "path of what doctor looks at")
+    checks.seed(seed)
     if is_scores(path):
         return scores_report(path)
-    if os.fspath(path).lower().endswith(".onnx"):
+    if place.lower().endswith(".onnx"):
         crops = None if faces is None else probe_faces(faces, most)
         return model_report(path, faces=crops, seed=seed)
     return folder_report(path, limits=limits, progress=progress)

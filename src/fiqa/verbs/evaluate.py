@@ -53,7 +53,8 @@ def evaluate(
         quality: one or more of: a fiqa.Quality, a file, a frame (as fiqa.score returns it),
             "NAME=FILE", or "norm" for the embedding norm of each recognizer; or a mapping name ->
             quality.
-        embeddings: one or more of: fiqa.Embeddings, a file, a frame with columns id and vector.
+        embeddings: one or more of: fiqa.Embeddings, a file, a frame with columns id and vector; or
+            a mapping name -> embeddings.
         pairs: the pairs to compare (a fiqa.Pairs, or a file or frame that fiqa.data.pairs reads);
             None is all pairs. Pairs that cannot be (fiqa.data.sound) are left out, and `notes`
             count them.

@@ -15,7 +15,7 @@ import pytest
 from fiqa.errors import ContentShapeError, InputError, UnknownNameError, WeightsError
 from fiqa.functional.calibration import Calibration
 from fiqa.runtime.cards import card_path, read_card
-from fiqa.runtime.describe import Described, _drawn, describe, triple
+from fiqa.runtime.describe import Described, _drawn, describe, prove, triple
 from fiqa.runtime.onnx import OnnxEmbedder, OnnxScorer
 
 Maker = Callable[..., Path]
@@ -212,3 +212,8 @@ def test_shapes_that_say_nothing(tmp_path: Path) -> None:
 
 def test_triple() -> None:
     assert triple("1,2,3", "m") == (1, 2, 3)
+
+
+def test_a_constant_quality_is_told(tmp_path, caplog):
+    prove(lambda crops: {"quality": np.full((len(crops), 1), 0.5, np.float32)}, 112, Path("m.onnx"))
+    assert "the quality of m.onnx is 0.5 for each of 33 drawn crops" in caplog.text

@@ -115,7 +115,7 @@ def test_a_sheet_shows_them(crops, tmp_path):
         (io.BytesIO(b"abc"), None, InputError, "paths must be paths"),
         (7, None, InputError, "paths must be"),
     ],
-    ids=str,
+    ids=lambda value: type(value).__name__,
 )
 def test_what_cannot_be_taken_is_said(source, color, kind, text):
     with pytest.raises(kind, match=text):

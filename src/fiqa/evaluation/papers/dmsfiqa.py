@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -133,7 +134,8 @@ def agreement_table(
         InputError: labels outside 0..1, or none for these images.
     """
     labels = target if isinstance(target, Quality) else read_quality(target)
-    stated = {} if isinstance(target, Quality) else stated_levels(label_table(target), target)
+    file = target if isinstance(target, str | os.PathLike) else None
+    stated = {} if file is None else stated_levels(label_table(file), file)
     images = _Target.of(labels, stated, evidence, match)
     measured = [(scores.name, images.collapse(scores)) for scores in evidence.scores]
     collapsed = "".join(

@@ -46,6 +46,10 @@ class PaperTables:
     notes: Sequence[str]
     command: str = ""
 
+    def __repr__(self) -> str:
+        names = ", ".join(table.name for table in self.tables)
+        return f"PaperTables({names}; {len(self.notes)} notes)"
+
     def text(self) -> str:
         """Returns what a terminal shows."""
         notes = "\n".join(f"note: {note}" for note in self.notes)
