@@ -352,7 +352,7 @@ def _refusal(error: Exception, data: bytes, form: str) -> ReadError:
     unidentified = isinstance(error, PIL.UnidentifiedImageError)
     if unidentified:
         # Pillow's own words hold an address in memory
-        text = "its decoder does not know the layout"
+        text = "its decoder finds no image that it knows"
     if isinstance(error, UnsupportedModeError) or (
         unidentified and headers.unsupported(data, form)
     ):

@@ -39,7 +39,7 @@ def embedded(info: Mapping[str, Any], data: bytes, form: str) -> bytes | None:
         return color[3:] if color[:1] and color[0] in _JP2_PROFILES else None
     if form == "GIF":
         return headers.gif_profile(data)
-    if form == "BMP" and _bmp_color(data) == b"DEBM":
+    if form == "BMP" and _bmp_color(data) == b"DEBM" and len(data) >= 138:
         start, size = struct.unpack_from("<II", data, 126)
         return data[14 + start : 14 + start + size]
     return None
@@ -103,10 +103,11 @@ def _jp2_words(color: bytes) -> str | None:
 def _bmp_color(data: bytes) -> bytes:
     """Returns the kind of color of a BMP, empty where its header is older than that or says none.
 
-    A version 5 header has 124 bytes; calibrated color (0) with a gamma of 0 is not filled in.
+    A header of version 4 has 108 bytes, one of version 5, where a profile may be, 124. Calibrated
+    color (0) with a gamma of 0 is not filled in.
     """
     size = int.from_bytes(data[14:18], "little")
     kind = data[70:74]
-    if size < 124 or len(data) < 138 or (kind == bytes(4) and not any(data[110:122])):
+    if size < 108 or len(data) < 122 or (kind == bytes(4) and not any(data[110:122])):
         return b""
     return kind

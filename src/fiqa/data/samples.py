@@ -33,7 +33,7 @@ _SCALES = ((0.0, 4.0, 1.0), (4.0, 320.0, 255.0), (16383.0, 82000.0, 65535.0))
 highlights above white are clipped, and no picture is as dark as 4 of 255. Between 320 and 16383 any
 depth of a sensor could be meant."""
 _EVIDENT = 0.5
-"""The share of a scale that float samples must reach for the scale not to be noted as a guess."""
+"""The share of a scale that samples must reach for the scale not to be noted as a guess."""
 _DEPTHS = (8, 10, 12, 14, 16, 24)
 """Bits that pictures have, in whatever integers they are stored."""
 
@@ -169,7 +169,8 @@ def _signed(data: bytes, form: str) -> bool:
 def _guessed(values: NDArray[Any], bits: int) -> tuple[NDArray[Any], tuple[str, ...]]:
     """Samples without negatives, in integers wider than any picture needs, to 0..255.
 
-    White is the largest number of the smallest common depth that holds them all.
+    White is the largest number of the smallest common depth that holds them all, which is evident
+    only where they fill 32 bits.
 
     Args:
         values: the samples.
@@ -177,8 +178,9 @@ def _guessed(values: NDArray[Any], bits: int) -> tuple[NDArray[Any], tuple[str, 
     """
     most = int(values.max(initial=0))
     depth = next((depth for depth in _DEPTHS if most.bit_length() <= depth < bits), bits)
-    plane = _scale(values, depth, most)
-    return plane, () if depth == 32 else (f"samples_scaled=0..{(1 << depth) - 1}",)
+    white = (1 << depth) - 1
+    filled = depth == 32 and np.percentile(values, 100.0 - _TAIL) > _EVIDENT * white
+    return _scale(values, depth, most), () if filled else (f"samples_scaled=0..{white}",)
 
 
 def _signed_integers(values: NDArray[Any], bits: int) -> tuple[NDArray[Any], tuple[str, ...]]:

@@ -143,6 +143,13 @@ def test_integers_wider_than_a_picture_needs(
     assert image.notes == notes
 
 
+@pytest.mark.parametrize("hot", [2**32 - 1, 2**25])
+def test_one_hot_sample_does_not_make_the_range_of_32_bits_evident(hot: int) -> None:
+    values = (RAMP * 257).astype(np.uint32)
+    values[0, 0] = hot
+    assert decode_image(tiff(values, 1, 1)).notes == ("samples_scaled=0..4294967295",)
+
+
 @pytest.mark.parametrize(
     ("most", "wanted", "notes"),
     [

@@ -69,7 +69,7 @@ def kinds_that_are_not_read(folder: Path) -> dict[str, str]:
     (folder / "phone.jpg").write_bytes(struct.pack(">I", 16) + b"ftypheic" + bytes(40))
     (folder / "text.jpg").write_bytes(b"hello")
     return {
-        "float.tif": "This kind of TIFF cannot be decoded: its decoder does not know the layout.",
+        "float.tif": "This kind of TIFF cannot be decoded: its decoder finds no image",
         "lab.tif": "This kind of TIFF cannot be decoded: there is no conversion from LAB to RGB.",
         "phone.jpg": "This is a HEIC image, which is not read. hint: save it as JPEG",
         "text.jpg": "The bytes must be an image of a known format.",
