@@ -48,7 +48,9 @@ STATUSES = MappingProxyType(
         "truncated": "The file ends before the image does.",
         "corrupt": "The file is an image by its first bytes and cannot be decoded.",
         "empty_file": "The file has 0 bytes.",
-        "unsupported_format": "The file is not an image of a known format.",
+        "unsupported_format": (
+            "The file is no image, or of a kind that is not read; fiqa doctor says which."
+        ),
         "too_large": (
             "The image has more pixels or bytes than the limit allows; nothing was decoded."
         ),
@@ -110,7 +112,12 @@ NOTES = MappingProxyType(
             "picture that does not say so comes out dark."
         ),
         "samples_clipped": "So many float samples lay below black or above white.",
-        "samples_stretched": "Float samples on no known scale: the range was stretched to 0..255.",
+        "samples_scaled": (
+            "The kind of samples (signed, of 32 bits, or float) does not say what is white: the "
+            "range that is named was taken as black to white."
+        ),
+        "samples_missing": "So many float samples are not a number or infinite.",
+        "samples_stretched": "Samples on no known scale: the range was stretched to 0..255.",
         "looks_turned": (
             "A face is better seen when the photograph is turned by so many degrees "
             "clockwise; it was not: see --orientation auto."

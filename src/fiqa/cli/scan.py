@@ -34,6 +34,7 @@ def command(
     from fiqa.data.manifest import to_frame
     from fiqa.data.scan import scan
     from fiqa.data.tables import write_rows
+    from fiqa.functional.display import failure_line
 
     manifest = scan(
         paths,
@@ -48,5 +49,7 @@ def command(
     if not quiet:
         videos = count_videos(paths)
         more = f", {videos} videos: fiqa select finds the faces in them" if videos else ""
-        typer.echo(f"{len(manifest)} images, {failed} failed{more}", err=True)
+        first = failure_line(manifest.path, manifest.status, manifest.columns["message"])
+        why = f"; {first}" if first else ""
+        typer.echo(f"{len(manifest)} images, {failed} failed{more}{why}", err=True)
     raise typer.Exit(SOME_FAILED if failed else OK)

@@ -1,13 +1,13 @@
-"""The boxes that AVIF and HEIC files are made of (ISO base media), read without a decoder."""
+"""The boxes that AVIF, HEIC and JPEG 2000 files are made of, read without a decoder."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
 
-__all__ = ["brands", "claimed_pixels", "ends_early", "numbered_color"]
+__all__ = ["brands", "claimed_pixels", "color_box", "ends_early", "named_color", "numbered_color"]
 
-_PARENTS = {b"meta": 4, b"iprp": 0, b"ipco": 0}
+_PARENTS = {b"meta": 4, b"iprp": 0, b"ipco": 0, b"jp2h": 0}
 """Boxes that are looked into, and the bytes of their own before their children."""
 _MOST_BOXES = 10_000
 """Boxes that are looked at: a phone's picture has a few hundred, a hostile file millions."""
@@ -78,6 +78,17 @@ def ends_early(data: bytes) -> bool:
     return any(end > len(data) for _, _, end in _boxes(data))
 
 
+def color_box(data: bytes) -> bytes:
+    """Returns the content of the first color box of a JPEG 2000 file; readers pass over others.
+
+    Args:
+        data: the file's bytes, or those of a bare code stream, which has no boxes: empty.
+    """
+    if data[4:8] != b"jP  ":
+        return b""
+    return next((data[start:end] for kind, start, end in _boxes(data) if kind == b"colr"), b"")
+
+
 def numbered_color(data: bytes) -> str | None:
     """Returns the color that an AVIF declares by numbers, None where it is sRGB's or not said.
 
@@ -87,6 +98,17 @@ def numbered_color(data: bytes) -> str | None:
     for kind, start, _ in _boxes(data):
         if kind == b"colr" and data[start : start + 4] == b"nclx" and start + 8 <= len(data):
             primaries, transfer = struct.unpack_from(">HH", data, start + 4)
-            if primaries not in _PRIMARIES or transfer not in _TRANSFERS:
-                return f"primaries {primaries}, transfer {transfer}"
+            return named_color(primaries, transfer)
     return None
+
+
+def named_color(primaries: int, transfer: int) -> str | None:
+    """Returns a color of ITU-T H.273 in words, None where it is sRGB's, near to it, or not said.
+
+    Args:
+        primaries: the number of its primaries.
+        transfer: the number of its transfer.
+    """
+    if primaries in _PRIMARIES and transfer in _TRANSFERS:
+        return None
+    return f"primaries {primaries}, transfer {transfer}"

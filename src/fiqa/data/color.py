@@ -6,16 +6,13 @@ profile moves a grid of colors is worked out once and kept.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqa.data import boxes, tiff
-
-__all__ = ["from_ink", "to_srgb", "untagged"]
+__all__ = ["from_ink", "to_srgb"]
 
 Pixels = NDArray[np.uint8]
 _NEAR = 3
@@ -23,8 +20,8 @@ _NEAR = 3
 profile differ by 2."""
 _CONTRAST = 64
 """Grey levels between the profile's white and its black; a profile with less is broken."""
-_GAMMA_SLACK = 0.03
-"""How far the gamma of a PNG may be from that of sRGB, 1 / 2.2."""
+_MOST_BYTES = 8 * 2**20
+"""Bytes of a profile that is looked at; the largest in use, of presses, have 3 MB."""
 _MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 _LONGEST = 40
 """Characters of a profile's name that go into a note."""
@@ -44,21 +41,29 @@ class _Conversion(NamedTuple):
     note: str | None
 
 
-def to_srgb(rgb: Pixels, profile: bytes | None) -> tuple[Pixels, tuple[str, ...]]:
+def to_srgb(rgb: Pixels, profile: bytes | None, *, grey: bool) -> tuple[Pixels, tuple[str, ...]]:
     """Returns (H,W,3) uint8 in sRGB, and the notes on it.
 
     Args:
         rgb: (H,W,3) uint8; three equal channels where the picture is grey.
         profile: the ICC profile that the file embeds, None without any.
+        grey: whether the file's samples have one channel, which a profile of grey is for.
 
     Returns:
         The pixels as they are where the profile is sRGB, is absent, or cannot be used.
     """
-    conversion = _conversion(profile) if profile else None
-    if conversion is not None and conversion.mode == "CMYK":
-        return rgb, ("profile_ignored=of ink, not of light",)
-    if conversion is None or conversion.transform is None:
-        return rgb, (conversion.note,) if conversion and conversion.note else ()
+    if profile is None:
+        return rgb, ()
+    conversion = _judged(profile)
+    if conversion.transform is None:
+        return rgb, _notes_of(conversion)
+    if conversion.mode != ("L" if grey else "RGB"):
+        of = {
+            "RGB": "of color, not of grey",
+            "L": "of grey, not of color",
+            "CMYK": "of ink, not of light",
+        }
+        return rgb, (f"profile_ignored={of[conversion.mode]}",)
     import PIL.Image
     import PIL.ImageCms
 
@@ -78,7 +83,7 @@ def from_ink(picture: Any, profile: bytes | None) -> tuple[Pixels, tuple[str, ..
         picture: Pillow's picture of mode CMYK.
         profile: the ICC profile that the file embeds, None without any.
     """
-    conversion = _conversion(profile) if profile else None
+    conversion = None if profile is None else _judged(profile)
     if conversion is not None and conversion.mode == "CMYK" and conversion.transform is not None:
         import PIL.ImageCms
 
@@ -93,27 +98,14 @@ def from_ink(picture: Any, profile: bytes | None) -> tuple[Pixels, tuple[str, ..
     return plain, _notes_of(conversion)
 
 
-def untagged(info: Mapping[str, Any], data: bytes, form: str) -> tuple[str, ...]:
-    """Returns a note where a file without a profile says by other means that it is not sRGB.
-
-    Such means are EXIF's Adobe RGB (cameras), the gamma of a PNG, the numbered color of an AVIF.
-
-    Args:
-        info: what Pillow knows of the file.
-        data: the file's bytes.
-        form: its format, as fiqa.data.headers.sniff names it.
-    """
-    exif, gamma = info.get("exif"), info.get("gamma")
-    if isinstance(exif, bytes) and tiff.is_adobe_rgb(exif):
-        return ("profile_ignored=Adobe RGB by EXIF",)
-    if isinstance(gamma, float) and "srgb" not in info and abs(gamma - 1 / 2.2) > _GAMMA_SLACK:
-        return (f"profile_ignored=gamma {gamma:.5g}",)
-    color = boxes.numbered_color(data) if form == "AVIF" else None
-    return (f"profile_ignored={color}",) if color else ()
-
-
 def _notes_of(conversion: _Conversion) -> tuple[str, ...]:
     return (conversion.note,) if conversion.note else ()
+
+
+def _judged(profile: bytes) -> _Conversion:
+    if len(profile) > _MOST_BYTES:
+        return _Conversion("", None, f"profile_ignored=above {_MOST_BYTES >> 20} MiB")
+    return _conversion(profile)
 
 
 @lru_cache(maxsize=32)

@@ -67,7 +67,7 @@ list."""
 TEXT = frozenset(
     (
         "id", "id_a", "id_b", "path", "source", "identity", "split", "track", "status", "reasons",
-        "level", "sha256", "source_sha256", "duplicate_of", "detector", "notes", "model",
+        "level", "message", "sha256", "source_sha256", "duplicate_of", "detector", "notes", "model",
         "model_sha256", "preprocess", "format", "mode", "modality", "method", "template",
         "recognizer",
     )

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import struct
 import zlib
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from fiqa.data import boxes, tiff
@@ -20,6 +21,7 @@ from fiqa.errors import UnsafeFileError
 __all__ = [
     "ends_early",
     "frame_count",
+    "gif_profile",
     "guard",
     "sniff",
     "sums_agree",
@@ -86,23 +88,23 @@ def frame_count(data: bytes, form: str) -> int | None:
     """
     if form == "TIFF":
         return max(1, len(tiff.pages(data)))
-    return max(1, _gif_frames(data)) if form == "GIF" else None
+    return max(1, sum(kind == 0x2C for kind, _ in _gif_blocks(data))) if form == "GIF" else None
 
 
 def _table_size(flags: int) -> int:
     return 3 * 2 << (flags & 7) if flags & 0x80 else 0
 
 
-def _gif_frames(data: bytes) -> int:
+def _gif_blocks(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yields (kind, place) of each image (0x2C) and extension (0x21) of a GIF."""
     if len(data) < 13:
-        return 0
+        return
     # 13 bytes of header and screen, then the colors that all frames share.
-    place, frames = 13 + _table_size(data[10]), 0
+    place = 13 + _table_size(data[10])
     for _ in range(_MAX_STEPS):
         if place + 10 > len(data) or data[place] not in b"\x21\x2c":
-            break
-        # 0x2C is an image, 0x21 an extension.
-        frames += data[place] == 0x2C
+            return
+        yield data[place], place
         place += 2 if data[place] == 0x21 else 11 + _table_size(data[place + 9])
         # Sub-blocks: a length and so many bytes, up to the length 0.
         for _ in range(_MAX_STEPS):
@@ -110,7 +112,23 @@ def _gif_frames(data: bytes) -> int:
                 break
             place += data[place] + 1
         place += 1
-    return frames
+
+
+def gif_profile(data: bytes) -> bytes | None:
+    """Returns the color profile in a GIF, an extension of the ICC; None where there is none.
+
+    Args:
+        data: the file's bytes.
+    """
+    for kind, place in _gif_blocks(data):
+        if kind != 0x21 or data[place + 1 : place + 14] != b"\xff\x0bICCRGBG1012":
+            continue
+        parts, place = [], place + 14
+        while place < len(data) and data[place]:
+            parts.append(data[place + 1 : place + 1 + data[place]])
+            place += data[place] + 1
+        return b"".join(parts)
+    return None
 
 
 class _Jpeg(NamedTuple):

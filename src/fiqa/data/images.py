@@ -2,9 +2,10 @@
 
 Pillow decodes, restricted to the formats in FORMATS, and only after the header has been judged:
 limits are applied before a pixel is decoded. Conversions: colors become sRGB by the file's profile
-(fiqa.data.color); 16-bit and deeper are scaled by their declared depth; floats on a scale of 1 are
-times 255, those on a scale of 255 are taken as they are, others are stretched between their finite
-extremes, NaN becomes the smallest (fiqa.data.samples); alpha is laid on mid-grey (128).
+(fiqa.data.color); up to 16 bits are scaled by their declared depth, signed integers and those of 32
+bits by the range that they use; floats are read on a scale of 1, 255 or 65535, others are stretched
+between their finite extremes, NaN becomes the smallest (fiqa.data.samples); alpha is laid on
+mid-grey (128).
 """
 
 from __future__ import annotations
@@ -25,7 +26,14 @@ from fiqa.data import headers, tiff
 from fiqa.data.quiet import quiet
 from fiqa.data.reading import read_at_most, reading
 from fiqa.data.refused import need_avif, refused
-from fiqa.data.samples import UnsupportedModeError, bits_of, looks_grey, to_rgb
+from fiqa.data.samples import (
+    GREY_MODES,
+    UnsupportedModeError,
+    bits_of,
+    known_mode,
+    looks_grey,
+    to_rgb,
+)
 from fiqa.data.store import atomic_path, open_regular
 from fiqa.errors import ReadError, ShapeError, UnsafeFileError
 
@@ -46,7 +54,6 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "JPEG2000", "AVIF
 Pillow that has it (11.3 and later). Nothing that runs another program (EPS, PDF) is among them."""
 
 _WRITE = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
-_GREY_MODES = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 Pixels = NDArray[np.uint8]
 
 
@@ -319,6 +326,7 @@ def _opened(data: bytes, limits: Limits) -> Iterator[tuple[Any, Header]]:
                     f"The image must have at most {limits.max_pixels} pixels, got {width} x"
                     f" {height}"
                 )
+            known_mode(picture.mode)
             yield picture, _header(picture, data, form)
     except ReadError:
         raise
@@ -341,13 +349,17 @@ def _refusal(error: Exception, data: bytes, form: str) -> ReadError:
         or "too large" in text.lower()
     ):
         return _too_large(f"The {form} image is too large to decode ({text})")
+    unidentified = isinstance(error, PIL.UnidentifiedImageError)
+    if unidentified:
+        # Pillow's own words hold an address in memory
+        text = "its decoder finds no image that it knows"
     if isinstance(error, UnsupportedModeError) or (
-        isinstance(error, PIL.UnidentifiedImageError) and headers.unsupported(data, form)
+        unidentified and headers.unsupported(data, form)
     ):
         return ReadError(
             f"This kind of {form} cannot be decoded: {text}.",
             status="unsupported_format",
-            hint=_formats(),
+            hint="save it as PNG",
         )
     # A decoder that breaks off does not say why: the file's own sizes may tell that it was cut.
     if "truncated" in text.lower() or headers.ends_early(data, form):
@@ -366,7 +378,7 @@ def _header(picture: Any, data: bytes, form: str) -> Header:
     return Header(
         width,
         height,
-        True if picture.mode in _GREY_MODES else None,
+        True if picture.mode in GREY_MODES else None,
         form,
         picture.mode,
         bits_of(picture, data, form),

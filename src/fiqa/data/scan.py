@@ -19,11 +19,12 @@ from fiqa.data.store import fingerprint, make_record, write_sidecar
 from fiqa.errors import ReadError
 from fiqa.progress import Progress, Told, counted, teller
 from fiqa.types import Manifest, PathLike
+from fiqa.vocabulary import STATUSES
 
 __all__ = ["scan"]
 
 _COUNTS = ("bytes", "width", "height", "bits", "frames")
-_WORDS = ("sha256", "format", "mode", "modality", "duplicate_of", "notes")
+_WORDS = ("sha256", "format", "mode", "modality", "duplicate_of", "notes", "message")
 
 
 def scan(
@@ -39,8 +40,8 @@ def scan(
     Columns: `sha256`, `format`, `mode` (Pillow's), `modality` ("grey", "color", "" where it takes
     decoding), `duplicate_of` (id of the first file with the same bytes, else ""), `bytes`, `width`,
     `height` (upright pixels), `bits` (declared, per channel), `frames`, `notes` (what was converted
-    or guessed, `;` between codes of fiqa.vocabulary.NOTES; it takes decoding); counts are 0 where
-    they are not known.
+    or guessed, `;` between codes of fiqa.vocabulary.NOTES; it takes decoding), `message` (why
+    a file cannot be read, and what to do; "" where it can); counts are 0 where they are not known.
 
     Args:
         paths: files, folders, list files, manifests, as fiqa.data.manifest.find takes them.
@@ -91,7 +92,12 @@ def _scanned(images: Manifest, decode: bool, limits: Limits, told: Told) -> Mani
         try:
             facts = _look(str(images.path[row]), decode, limits) if status[row] == "ok" else {}
         except ReadError as error:
-            status[row], facts = error.status, {"bytes": _size(str(images.path[row]))}
+            path = str(images.path[row])
+            status[row] = error.status
+            facts = {"bytes": _size(path), "message": _reason(error, path)}
+        else:
+            if status[row] != "ok":
+                facts = {"message": STATUSES.get(status[row], "")}
         for name, value in facts.items():
             if name in counts:
                 counts[name][row] = value
@@ -109,6 +115,18 @@ def _scanned(images: Manifest, decode: bool, limits: Limits, told: Told) -> Mani
 
 def _array(values: Sequence[str]) -> NDArray[np.str_]:
     return np.array(values, dtype=np.str_) if len(values) else np.empty(0, dtype="U1")
+
+
+def _reason(error: ReadError, path: str) -> str:
+    """Returns why a file cannot be read on one line, without its path, and what to do.
+
+    What the file system says, and what names the file itself, is said by its status.
+    """
+    mark = f"{path!r}: "
+    if not error.message.startswith(mark):
+        return STATUSES[error.status]
+    message = error.message.removeprefix(mark)
+    return " ".join((f"{message} hint: {error.hint}" if error.hint else message).split())
 
 
 def _size(path: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
-__all__ = ["Directory", "directory", "is_adobe_rgb", "orientation", "pages"]
+__all__ = ["Directory", "color_space", "directory", "orientation", "pages"]
 
 _TYPE_SIZE = {
     1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8,
@@ -134,10 +134,11 @@ def orientation(exif: bytes) -> int:
     return value if 1 <= value <= 8 else 1
 
 
-def is_adobe_rgb(exif: bytes) -> bool:
-    """Tells whether an EXIF block says that its picture is Adobe RGB, as cameras do (DCF 2.0).
+def color_space(exif: bytes) -> str | None:
+    """Returns the color space that an EXIF block names, None where it is sRGB or not said.
 
-    They say so by color space 2, or by the interoperability index R03.
+    Cameras name Adobe RGB (DCF 2.0) by color space 2, or by the interoperability index R03 beside
+    "uncalibrated".
 
     Args:
         exif: the block, with or without its `Exif` prefix.
@@ -147,8 +148,8 @@ def is_adobe_rgb(exif: bytes) -> bool:
     # 0x8769 leads to EXIF's own tags: 0xA001 is the color space, 0xA005 leads to the index.
     inner = directory(block, main.tags.get(0x8769, (1, 0))[1]) if main else None
     if inner is None:
-        return False
-    start = inner.tags.get(0xA005, (1, 0))[1]
-    return inner.tags.get(0xA001, (1, 1))[1] == 2 or (
-        start > 0 and block.find(b"R03", start, start + 64) >= 0
-    )
+        return None
+    space, start = (inner.tags.get(tag, (1, 0))[1] for tag in (0xA001, 0xA005))
+    if space == 2 or (start > 0 and block.find(b"R03", start, start + 64) >= 0):
+        return "Adobe RGB by EXIF"
+    return "uncalibrated by EXIF" if space == 0xFFFF else None

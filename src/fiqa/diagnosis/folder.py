@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 
 import numpy as np
@@ -34,6 +34,7 @@ class FolderReport:
         images: how many there are.
         statuses: status -> count, ok included.
         failed: (path, status) of each image that cannot be read.
+        messages: path -> why it cannot be read, and what to do, of each of them.
         duplicates: groups of ids with equal bytes.
         sizes: name -> (smallest, median, largest) of width, height (pixels) and bytes, None where
             nothing is readable.
@@ -64,6 +65,7 @@ class FolderReport:
     notes: Mapping[str, int]
     channels: Channels
     videos: int = 0
+    messages: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def healthy(self) -> bool:
@@ -74,7 +76,8 @@ class FolderReport:
         """Returns the report as lines of text; long lists are cut after five entries."""
         text = [f"images: {self.images} ({_counts(self.statuses)})"]
         text += [
-            f"  {status}: {path!r}. {STATUSES[status]}" for path, status in self.failed[:_SHOWN]
+            f"  {status}: {path!r}. {self.messages.get(path) or STATUSES[status]}"
+            for path, status in self.failed[:_SHOWN]
         ]
         text += _more(self.failed)
         if self.sizes is not None:
@@ -156,6 +159,11 @@ def folder_report(
         notes=dict(Counter(_codes(good.columns["notes"])).most_common()),
         channels=channels(good, limits=limits),
         videos=count_videos(paths),
+        messages={
+            str(path): str(message)
+            for path, message in zip(images.path, images.columns["message"], strict=True)
+            if message
+        },
     )
 
 

@@ -45,19 +45,26 @@ def counts_line(values: Iterable[str]) -> str:
     return ", ".join(f"{counts[i]:,} {names[i]}" for i in order)
 
 
-def failure_line(paths: Iterable[str], statuses: Iterable[str]) -> str:
+def failure_line(
+    paths: Iterable[str], statuses: Iterable[str], messages: Iterable[str] | None = None
+) -> str:
     """Returns the first row that is not ok, and why; "" without any.
 
     Args:
         paths: of each row.
         statuses: of each row, as in fiqa.vocabulary.STATUSES.
+        messages: why, of each row; None is what its status means.
 
     >>> failure_line(["a.jpg", "b.jpg"], ["ok", "not_found"])
     "the first is 'b.jpg', not_found: There is no file at that path (or no longer)."
     """
-    rows = zip(paths, statuses, strict=True)
-    path, status = next(((path, status) for path, status in rows if status != "ok"), ("", ""))
-    return status and f"the first is {str(path)!r}, {status}: {STATUSES.get(str(status), '')}"
+    rows = list(zip(paths, statuses, strict=True))
+    told = [""] * len(rows) if messages is None else messages
+    for (path, status), message in zip(rows, told, strict=True):
+        if status != "ok":
+            words = message or STATUSES.get(str(status), "")
+            return f"the first is {str(path)!r}, {status}: {words}"
+    return ""
 
 
 def facts_html(title: str, facts: Iterable[tuple[str, object]]) -> str:

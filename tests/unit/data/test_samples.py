@@ -11,6 +11,8 @@ import PIL.Image
 import pytest
 
 from fiqa.data.images import decode_image
+from fiqa.errors import ReadError
+from fiqa.vocabulary import NOTES
 
 
 def save(array: Any, form: str, **options: Any) -> bytes:
@@ -99,3 +101,94 @@ def test_sixteen_bits_of_color_are_noted_too() -> None:
 
     assert decode_image(png(4095)).notes == ("samples_narrow=12",)
     assert decode_image(png(65535)).notes == ()
+
+
+RAMP = np.arange(256).reshape(16, 16)
+"""A picture with all of 8 bits; multiples of it fill deeper ranges."""
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "notes"),
+    [
+        (RAMP.astype(np.int32), 2, ("samples_scaled=0..255",)),
+        ((RAMP * 257).astype(np.int32), 2, ("samples_scaled=0..65535",)),
+        ((RAMP.astype(np.int64) * ((2**31 - 1) // 255)).astype(np.int32), 2,
+         ("samples_scaled=0..2147483647",)),
+        (RAMP.astype(np.uint32), 1, ("samples_scaled=0..255",)),
+        ((RAMP * 257).astype(np.uint32), 1, ("samples_scaled=0..65535",)),
+        ((RAMP * 16).astype(np.uint32), 1, ("samples_scaled=0..4095",)),
+        ((RAMP * 65793).astype(np.uint32), 1, ("samples_scaled=0..16777215",)),
+        ((RAMP.astype(np.int64) * 16843009).astype(np.uint32), 1, ()),
+        (RAMP.astype(np.int16), 2, ("samples_scaled=0..255",)),
+        ((RAMP * 4).astype(np.int16), 2, ("samples_scaled=0..1023",)),
+        ((RAMP * 128).astype(np.int16), 2, ("samples_scaled=0..32767",)),
+        ((RAMP * 257 - 32768).astype(np.int16), 2, ("samples_scaled=-32768..32767",)),
+        ((RAMP - 128).astype(np.int16), 2, ("samples_scaled=-128..127",)),
+        ((RAMP * 16 - 1000).astype(np.int16), 2, ("samples_stretched=-1000..3080",)),
+        ((RAMP * 257 - 5).astype(np.int32), 2, ("samples_stretched=-5..65530",)),
+        ((RAMP - 128).astype(np.int8), 2, ("samples_scaled=-128..127",)),
+        ((RAMP // 2).astype(np.int8), 2, ("samples_scaled=0..127",)),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_integers_wider_than_a_picture_needs(
+    values: Any, kind: int, notes: tuple[str, ...], order: str
+) -> None:
+    if values.dtype == np.uint32 and order == ">":
+        with pytest.raises(ReadError, match="This kind of TIFF cannot be decoded"):
+            decode_image(tiff(values, 1, kind, order))
+        return
+    image = decode_image(tiff(values, 1, kind, order))
+    np.testing.assert_allclose(image.pixels[..., 0].astype(int), RAMP, atol=1)
+    assert image.notes == notes
+
+
+@pytest.mark.parametrize("hot", [2**32 - 1, 2**25])
+def test_one_hot_sample_does_not_make_the_range_of_32_bits_evident(hot: int) -> None:
+    values = (RAMP * 257).astype(np.uint32)
+    values[0, 0] = hot
+    assert decode_image(tiff(values, 1, 1)).notes == ("samples_scaled=0..4294967295",)
+
+
+@pytest.mark.parametrize(
+    ("most", "wanted", "notes"),
+    [
+        (100.0, 100, ("samples_scaled=0..255",)),
+        (127.0, 127, ("samples_scaled=0..255",)),
+        (200.0, 200, ()),
+        (0.4, 102, ("samples_scaled=0..1",)),
+        (0.0, 0, ("samples_scaled=0..1",)),
+        (0.9, 230, ()),
+        (65535.0, 255, ()),
+        (60000.0, 233, ()),
+        (20000.0, 78, ("samples_scaled=0..65535",)),
+        (16000.0, 255, ("samples_stretched=0..16000",)),
+        (1e6, 255, ("samples_stretched=0..1e+06",)),
+    ],
+)
+def test_a_float_scale_that_is_not_evident_is_noted(
+    most: float, wanted: int, notes: tuple[str, ...]
+) -> None:
+    values = np.where(RAMP > 100, most, 0.0).astype(np.float32)
+    image = decode_image(save(values, "TIFF"))
+    assert abs(int(image.pixels.max()) - wanted) <= 1
+    assert image.notes == notes
+
+
+def test_float_samples_that_are_no_number_are_counted() -> None:
+    values = (RAMP / 255).astype(np.float32)
+    values[0, :3] = np.nan, np.inf, -np.inf
+    image = decode_image(save(values, "TIFF"))
+    assert image.notes == ("samples_missing=3",)
+    assert image.pixels[0, :3, 0].tolist() == [3, 255, 3]
+    np.testing.assert_array_equal(image.pixels[1:, :, 0], RAMP[1:])
+    values[3] *= 2000
+    assert [n.split("=")[0] for n in decode_image(save(values, "TIFF")).notes] == [
+        "samples_stretched",
+        "samples_missing",
+    ]
+
+
+def test_every_note_on_samples_has_its_words() -> None:
+    for code in ("narrow", "clipped", "scaled", "missing", "stretched"):
+        assert NOTES[f"samples_{code}"].endswith(".")

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import shutil
+import struct
 from pathlib import Path
 from types import ModuleType
 
+import PIL.Image
 import pytest
 from typer.testing import CliRunner
 
 import fiqa
 from fiqa.cli import build
-from fiqa.data.images import Limits
+from fiqa.data.images import Limits, read_image
 from fiqa.data.manifest import read_manifest
 from fiqa.data.scan import scan
 from fiqa.data.store import read_sidecar
-from fiqa.errors import InputError, UnknownNameError
+from fiqa.diagnosis.folder import folder_report
+from fiqa.errors import InputError, ReadError, UnknownNameError
+from fiqa.vocabulary import STATUSES
 
 
 def test_hostile_folder_one_row_each(hostile_folder: dict[Path, str]) -> None:
@@ -50,6 +54,54 @@ def test_without_decoding_headers_are_enough_for_most(hostile_folder: dict[Path,
         )
     )
     assert (modality["grey.jpg"], modality["rgb.jpg"]) == ("grey", "")
+
+
+def kinds_that_are_not_read(folder: Path) -> dict[str, str]:
+    """Files of known kinds that are not read, and words that say so."""
+    tags = (
+        (0x100, 4), (0x101, 4), (0x102, 32), (0x103, 1), (0x106, 2), (0x111, 8), (0x115, 3),
+        (0x116, 4), (0x117, 192), (0x153, 3),
+    )  # fmt: skip
+    body = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    entries = struct.pack("<H", len(tags)) + body + bytes(4)
+    (folder / "float.tif").write_bytes(b"II*\0" + struct.pack("<I", 200) + bytes(192) + entries)
+    PIL.Image.new("LAB", (4, 4)).save(folder / "lab.tif")
+    (folder / "phone.jpg").write_bytes(struct.pack(">I", 16) + b"ftypheic" + bytes(40))
+    (folder / "text.jpg").write_bytes(b"hello")
+    return {
+        "float.tif": "This kind of TIFF cannot be decoded: its decoder finds no image",
+        "lab.tif": "This kind of TIFF cannot be decoded: there is no conversion from LAB to RGB.",
+        "phone.jpg": "This is a HEIC image, which is not read. hint: save it as JPEG",
+        "text.jpg": "The bytes must be an image of a known format.",
+    }
+
+
+@pytest.mark.parametrize("decode", [False, True])
+def test_what_is_not_read_is_told_in_the_same_words_everywhere(
+    tmp_path: Path, decode: bool
+) -> None:
+    words = kinds_that_are_not_read(tmp_path)
+    (tmp_path / "empty.jpg").write_bytes(b"")
+    PIL.Image.new("L", (4, 4)).save(tmp_path / "good.png")
+    found = scan([tmp_path, tmp_path / "gone.jpg"], decode=decode, out=tmp_path / "m.csv")
+    told = dict(zip(found.path.tolist(), found.columns["message"].tolist(), strict=True))
+    report = "\n".join(folder_report(tmp_path).lines())
+    for name, wanted in words.items():
+        path = str(tmp_path / name)
+        assert told[path].startswith(wanted)
+        assert f"unsupported_format: {path!r}. {told[path]}" in report
+        with pytest.raises(ReadError) as caught:
+            read_image(path)
+        spoken = f"{caught.value.message} hint: {caught.value.hint}"
+        assert spoken == f"{path!r}: {told[path]}"
+    assert told[str(tmp_path / "empty.jpg")] == STATUSES["empty_file"]
+    assert told[str(tmp_path / "gone.jpg")] == STATUSES["not_found"]
+    assert told[str(tmp_path / "good.png")] == ""
+    back = read_manifest(tmp_path / "m.csv")
+    assert back.columns["message"].tolist() == found.columns["message"].tolist()
+    lines = CliRunner().invoke(build(), ["scan", str(tmp_path / "phone.jpg")])
+    assert "1 images, 1 failed; the first is" in lines.stderr
+    assert "pillow-heif" in lines.stderr
 
 
 def test_duplicates_name_the_first(tmp_path: Path, hostile: ModuleType) -> None:

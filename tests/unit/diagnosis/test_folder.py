@@ -101,3 +101,14 @@ def test_what_was_converted_or_guessed_is_counted(tmp_path: Path, hostile: Modul
     report = folder_report(tmp_path)
     assert report.notes == {"samples_narrow": 2, "profile_converted": 2}
     assert any("samples_narrow: 2 images." in line and "dark" in line for line in report.lines())
+
+
+def test_samples_of_a_guessed_range_are_counted(tmp_path: Path) -> None:
+    ramp = np.arange(256).reshape(16, 16)
+    PIL.Image.fromarray((ramp * 257).astype(np.int32)).save(tmp_path / "wide.tif")
+    PIL.Image.fromarray((ramp / 255 * 100).astype(np.float32)).save(tmp_path / "percent.tif")
+    lost = np.where(ramp < 9, np.nan, ramp).astype(np.float32)
+    PIL.Image.fromarray(lost).save(tmp_path / "lost.tif")
+    report = folder_report(tmp_path)
+    assert report.notes == {"samples_scaled": 2, "samples_missing": 1}
+    assert any("samples_scaled: 2 images." in line for line in report.lines())
