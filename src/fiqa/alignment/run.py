@@ -19,6 +19,7 @@ import numpy as np
 from fiqa.alignment.photographs import FaceAligning, Job, Row, blank_row
 from fiqa.data.guard import guard_outputs
 from fiqa.data.manifest import read_manifest
+from fiqa.data.places import origin
 from fiqa.data.store import (
     file_state,
     fingerprint,
@@ -67,8 +68,6 @@ def write_crops(
         InputError: an output would be one of the inputs.
         WriteError: the disk refused.
     """
-    if not len(images):
-        return images
     table = Path(out) / MANIFEST
     jobs = _jobs(images, Path(out))
     guard_outputs(
@@ -82,7 +81,7 @@ def write_crops(
         if np.sum(done.status == "not_found") <= np.sum(images.status == "not_found"):
             return done
     _write(jobs, aligning, table, key, workers, told)
-    write_sidecar(table, record)
+    write_sidecar(table, record, learned=origin(table, images.path.tolist()))
     return read_manifest(table)
 
 

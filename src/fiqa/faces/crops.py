@@ -7,8 +7,9 @@ What scores, embeds, labels or shows crops reads them here, so that all of them 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
@@ -17,8 +18,9 @@ from numpy.typing import NDArray
 
 from fiqa import checks
 from fiqa.data import columns
+from fiqa.data.given import images_of
 from fiqa.data.images import Image, Limits, read_image
-from fiqa.data.manifest import find
+from fiqa.data.places import refuse_changed
 from fiqa.data.store import file_state, hash_rows
 from fiqa.errors import InputError, ReadError
 from fiqa.failures import failed
@@ -34,8 +36,10 @@ __all__ = [
     "aligned_face",
     "alike",
     "joined",
+    "note_of_size",
     "read_row",
     "resized",
+    "resizing",
     "sources",
 ]
 
@@ -44,8 +48,8 @@ SMALLEST_CROP = 26
 """The shortest side of an aligned crop that is scored: its eyes are then 8 pixels apart
 (fiqa.faces.detection.MIN_EYE_DISTANCE)."""
 
-_SHA256 = 64
-"""Hex digits of a sha256; a shorter word in that column is something else and is not compared."""
+_SHOWN = 5
+"""Sizes of resized crops that a warning names."""
 
 
 @dataclass(frozen=True)
@@ -119,13 +123,7 @@ def read_row(path: str, sha256: str, *, limits: Limits | None = None) -> Image:
         ReadError: as read_image, and with status "changed" where the file has another sha256.
     """
     image = read_image(path, limits=limits)
-    if len(sha256) == _SHA256 and image.sha256 != sha256.lower():
-        raise ReadError(
-            f"{path!r} must have the sha256 that its table names, {sha256[:12]}..., it has"
-            f" {image.sha256[:12]}...",
-            status="changed",
-            hint="it is another file, or was changed since: fiqa scan makes a new table",
-        )
+    refuse_changed(path, sha256, image.sha256)
     return image
 
 
@@ -137,11 +135,14 @@ class CropTable:
         manifest: the rows.
         limits: what an image may cost.
         crops: (N,S,S,3) in memory, None where the rows are files.
+        sides: row -> its side before it was brought to ALIGNED_SIZE, for the rows that were read
+            and had another one.
     """
 
     manifest: Manifest
     limits: Limits
     crops: Crops | None = None
+    sides: dict[int, int] = field(default_factory=dict, compare=False)
 
     @classmethod
     def of(cls, source: Any, limits: Limits, *, color: str = "RGB") -> CropTable:
@@ -153,7 +154,7 @@ class CropTable:
             color: the order of an array's channels, RGB or BGR.
 
         Raises:
-            ShapeError, InputError: crops or ids that do not fit.
+            ShapeError, InputError: crops or ids that do not fit, or no image at all.
             ReadError: a list or manifest cannot be read.
         """
         if isinstance(source, tuple) and len(source) == 2 and isinstance(source[1], np.ndarray):
@@ -162,7 +163,7 @@ class CropTable:
             return cls(Manifest(names, names), limits, crops)
         if color != "RGB":
             raise InputError(f"color is for arrays; files say theirs, got color={color!r}.")
-        return cls(source if isinstance(source, Manifest) else find(source), limits)
+        return cls(images_of(source), limits)
 
     def __len__(self) -> int:
         return len(self.manifest)
@@ -192,11 +193,11 @@ class CropTable:
             failed(path, error)
             return "failed", None
         height, width = pixels.shape[:2]
-        return (
-            ("wrong_size", None)
-            if height != width or width < SMALLEST_CROP
-            else ("ok", resized(pixels))
-        )
+        if height != width or width < SMALLEST_CROP:
+            return "wrong_size", None
+        if width != ALIGNED_SIZE:
+            self.sides[row] = width
+        return "ok", resized(pixels)
 
     def digest(self) -> str:
         """Returns a digest of the ids and of the crops.
@@ -210,6 +211,48 @@ class CropTable:
         # Hashing the pixels would read every file; size and time tell that one has changed.
         rows = zip(ids, self.manifest.path.tolist(), self.manifest.status.tolist(), strict=True)
         return hash_rows((row, file_state(row[1])) for row in rows)
+
+
+def note_of_size(side: int) -> str:
+    """Returns the note (fiqa.vocabulary.NOTES) on an aligned crop that was brought to
+    ALIGNED_SIZE, "" for one that has it.
+
+    Args:
+        side: of the square crop, pixels.
+
+    >>> note_of_size(250), note_of_size(112)
+    ('resized=250x250', '')
+    """
+    return "" if side == ALIGNED_SIZE else f"resized={side}x{side}"
+
+
+def resizing(notes: Mapping[str, int]) -> str:
+    """Returns a sentence on crops that were brought to ALIGNED_SIZE, "" where none was.
+
+    Args:
+        notes: of the rows of a table (codes of fiqa.vocabulary.NOTES, `;` between them) -> how
+            many rows have it.
+
+    >>> print(resizing({"resized=250x250": 7, "": 3, "profile_ignored;resized=96x96": 1}))
+    8 crops are not 112x112 and were resized: 250x250 (7), 96x96 (1). Crops as fiqa align writes \
+them are 112x112; whole photographs need it first, or their numbers mean nothing.
+    """
+    sizes: Counter[str] = Counter()
+    for note, count in notes.items():
+        for code in note.split(";"):
+            name, _, size = code.partition("=")
+            if name == "resized":
+                sizes[size] += count
+    if not sizes:
+        return ""
+    shown = ", ".join(f"{size} ({count})" for size, count in sizes.most_common(_SHOWN))
+    more = f" and {len(sizes) - _SHOWN} other sizes" if len(sizes) > _SHOWN else ""
+    crops = "1 crop is" if sizes.total() == 1 else f"{sizes.total()} crops are"
+    return (
+        f"{crops} not 112x112 and w{'as' if sizes.total() == 1 else 'ere'} resized: {shown}{more}."
+        " Crops as fiqa align writes them are 112x112; whole photographs need it first, or their"
+        " numbers mean nothing."
+    )
 
 
 def aligned_face(source: Source, image: Image) -> Faces | None:
@@ -265,11 +308,11 @@ def joined(faces: Sequence[Faces]) -> Faces:
         faces: at least one.
     """
     table: dict[str, Any] = {}
-    for field in fields(Faces):
-        values = [getattr(face, field.name) for face in faces]
+    for column in fields(Faces):
+        values = [getattr(face, column.name) for face in faces]
         shape = next((value.shape[1:] for value in values if value is not None), None)
         if shape is not None:
-            table[field.name] = np.concatenate(
+            table[column.name] = np.concatenate(
                 [
                     np.full((len(f), *shape), np.nan) if v is None else v
                     for f, v in zip(faces, values, strict=True)

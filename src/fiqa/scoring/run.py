@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fiqa import checks
 from fiqa.data.frames import Frame
+from fiqa.data.given import images_of, repetition
 from fiqa.data.guard import guard_outputs
 from fiqa.data.images import Limits
-from fiqa.data.manifest import find
+from fiqa.data.places import origin
 from fiqa.data.store import (
     file_state,
     fingerprint,
@@ -27,7 +29,7 @@ from fiqa.data.store import (
 from fiqa.data.tables import TableWriter, table_suffix
 from fiqa.errors import InputError
 from fiqa.execute.local import map_batches
-from fiqa.faces.crops import Source, sources
+from fiqa.faces.crops import Source, resizing, sources
 from fiqa.faces.detectors import decided
 from fiqa.functional.display import failure_line
 from fiqa.progress import Progress, counted, teller
@@ -43,6 +45,9 @@ from fiqa.scoring.rows import (
     unexplained,
 )
 from fiqa.types import Manifest, PathLike
+
+if TYPE_CHECKING:
+    import polars as pl
 
 __all__ = ["Paths", "Scoring", "Summary", "plan", "write_scores"]
 
@@ -102,10 +107,11 @@ class Scoring:
 
     def rows(self, start: int = 0) -> Generator[list[Row], None, None]:
         """Yields the rows of each image from number `start` on, in the manifest's order, in bounded
-        memory; warns once where reasons were asked of a method that has none."""
+        memory; warns once where reasons were asked of a method that has none, and once at the
+        end where crops were resized."""
         images = islice(sources(self.manifest), start, None)
         made = map_batches(self.how, images, died=_died, workers=self.workers)
-        return _explained(made) if self.how.explain == "model" else made
+        return _sized(_explained(made) if self.how.explain == "model" else made)
 
     def record(self) -> dict[str, Any]:
         """Returns what decides the rows, for the sidecar: settings, versions of method and
@@ -165,13 +171,7 @@ def plan(
         given,
         orientation,
     )
-    manifest = paths if isinstance(paths, Manifest) else find(paths)
-    if not len(manifest):
-        raise InputError(
-            f"paths must lead to at least one image, got none in {paths!r}.",
-            hint="fiqa scan says what a folder holds",
-        )
-    return Scoring(manifest, how, workers, (paths, model, recognizer, weights, settings))
+    return Scoring(images_of(paths), how, workers, (paths, model, recognizer, weights, settings))
 
 
 def write_scores(
@@ -205,18 +205,42 @@ def write_scores(
         while part := list(islice(images, _PART)):
             out.write(list(chain.from_iterable(part)))
     scorer, explain = run.how.scorer, run.how.explain
-    write_sidecar(path, record, learned={"scales": scales(scorer)} | explanation(scorer, explain))
+    write_sidecar(
+        path,
+        record,
+        learned={"scales": scales(scorer)}
+        | _noted(explanation(scorer, explain), _resized(path), repetition(run.manifest))
+        | origin(path, run.manifest.path.tolist()),
+    )
     return _summary(path)
+
+
+def _scanned(path: PathLike) -> pl.LazyFrame:
+    """The columns path, status and notes of a finished table."""
+    import polars as pl
+
+    suffix, file = table_suffix(path), Path(path)
+    if suffix == ".jsonl":
+        return pl.scan_ndjson(file, schema=dict.fromkeys(("path", "status", "notes"), pl.String()))
+    return pl.scan_parquet(file) if suffix == ".parquet" else pl.scan_csv(file)
+
+
+def _resized(path: PathLike) -> str:
+    """The sentence on the resized crops of a finished table, whichever run made them."""
+    notes = _scanned(path).select("notes").drop_nulls().collect()["notes"]
+    return resizing(Counter(map(str, notes)))
+
+
+def _noted(learned: Mapping[str, Any], *sentences: str) -> dict[str, Any]:
+    """What a sidecar says, with further notes."""
+    notes = [*learned.get("notes", ()), *filter(None, sentences)]
+    return {**learned, "notes": notes} if notes else dict(learned)
 
 
 def _summary(path: PathLike, *, current: bool = False) -> Summary:
     import polars as pl
 
-    suffix, file = table_suffix(path), Path(path)
-    if suffix == ".jsonl":
-        table = pl.scan_ndjson(file, schema={"path": pl.String(), "status": pl.String()})
-    else:
-        table = pl.scan_parquet(file) if suffix == ".parquet" else pl.scan_csv(file)
+    table = _scanned(path)
     counts = table.group_by("status").len().collect()
     failed = table.filter(pl.col("status") != "ok").select("path", "status").head(1).collect()
     return Summary(
@@ -241,6 +265,17 @@ def _explained(made: Generator[list[Row], None, None]) -> Generator[list[Row], N
                 _log.warning("%s", unexplained(silent[0]))
                 told = True
             yield rows
+
+
+def _sized(made: Generator[list[Row], None, None]) -> Generator[list[Row], None, None]:
+    """Yields the rows; after the last a warning says how many crops were resized."""
+    notes: Counter[str] = Counter()
+    with closing(made):
+        for rows in made:
+            notes.update(row["notes"] for row in rows if row["notes"])
+            yield rows
+    if sentence := resizing(notes):
+        _log.warning("%s", sentence)
 
 
 def _died(source: Source) -> list[Row]:

@@ -267,14 +267,14 @@ def test_processes_change_nothing(
     assert _files(tmp_path / "one") == _files(tmp_path / "two")
 
 
-def test_no_images_is_an_empty_manifest(tmp_path: Path) -> None:
-    found = align(
-        Manifest(np.empty(0, "U1"), np.empty(0, "U1")),
-        out=tmp_path / "crops",
-        detector="none",
-        workers=1,
-    )
-    assert len(found) == 0
+def test_no_image_is_an_error_and_writes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="at least one image, got none in an empty manifest"):
+        align(
+            Manifest(np.empty(0, "U1"), np.empty(0, "U1")),
+            out=tmp_path / "crops",
+            detector="none",
+            workers=1,
+        )
     assert not (tmp_path / "crops").exists()
 
 

@@ -434,6 +434,80 @@ def test_a_process_that_died_leaves_a_failed_row():
     assert list(blank_row(Source("a", "a.jpg"), "failed")) == COLUMNS
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_crops_of_another_size_are_noted_in_row_warning_and_sidecar(
+    scorer, tmp_path, caplog, suffix, monkeypatch
+):
+    monkeypatch.setattr(module, "_PART", 2)
+    for i, size in enumerate((112, 250, 96, 250)):
+        save(tmp_path / "in" / f"{i}.png", flat(100 + i, size))
+    save(tmp_path / "in" / "wide.png", flat(9, 112)[:, :90])
+    out = tmp_path / f"s{suffix}"
+    rows = run(tmp_path / "in", aligned=True, out=out)
+    notes = [None, "resized=250x250", "resized=96x96", "resized=250x250", None]
+    assert [row["notes"] for row in rows] == notes
+    assert [row["status"] for row in rows] == ["ok"] * 4 + ["wrong_size"]
+    said = [record.message for record in caplog.records if "resized" in record.message]
+    sentence = "3 crops are not 112x112 and were resized: 250x250 (2), 96x96 (1)."
+    assert len(said) == 1
+    assert said[0].startswith(sentence)
+    assert read_sidecar(out)["notes"] == said
+    caplog.clear()
+    assert [row["notes"] for row in run(tmp_path / "in", aligned=True)] == notes
+    assert caplog.text.count(sentence) == 1
+
+
+def test_the_sidecar_counts_the_crops_of_an_interrupted_run_too(scorer, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_PART", 2)
+    for i in range(5):
+        save(tmp_path / "in" / f"{i}.png", flat(100 + i, 250))
+    out, score_all = tmp_path / "s.csv", scorer.score
+
+    def dies(faces):
+        if any(crop[0, 0, 0] == 103 for crop in faces.crops):
+            raise KeyboardInterrupt
+        return score_all(faces)
+
+    monkeypatch.setattr(FaceScoring, "__call__", _one_by_one(FaceScoring.__call__))
+    scorer.score = dies
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "in", aligned=True, out=out)
+    assert len(list((tmp_path / "s.csv.parts").glob("0*"))) == 1, "two images are done"
+    scorer.score = score_all
+    run(tmp_path / "in", aligned=True, out=out)
+    assert read_sidecar(out)["notes"][0].startswith("5 crops are not 112x112")
+
+
+def _one_by_one(call):
+    """A scoring that yields the rows of a batch as they are made."""
+    return lambda self, batch: (rows for item in batch for rows in call(self, [item]))
+
+
+def test_crops_of_the_right_size_and_photographs_have_no_such_note(scorer, tmp_path, caplog):
+    save(tmp_path / "in" / "a.png", flat(100))
+    rows = run(tmp_path / "in", aligned=True, out=tmp_path / "s.csv")
+    assert rows[0]["notes"] is None
+    assert "notes" not in read_sidecar(tmp_path / "s.csv")
+    save(tmp_path / "photos" / "b.png", photo(10))
+    assert run(tmp_path / "photos", detector="yunet")[0]["notes"] is None
+    assert caplog.text == ""
+
+
+def test_an_image_that_is_listed_twice_is_said_once(scorer, tmp_path, caplog):
+    a, b = (str(save(tmp_path / f"{name}.png", flat(100))) for name in "ab")
+    rows = run([a, b, a, a], aligned=True, out=tmp_path / "s.csv")
+    assert len(rows) == 4
+    said = [record.message for record in caplog.records]
+    assert said == [
+        "1 image is listed more than once, 2 further rows in all, and every row counts; the first"
+        f" is {a!r}."
+    ]
+    assert read_sidecar(tmp_path / "s.csv")["notes"] == said
+    caplog.clear()
+    run([a, b], aligned=True)
+    assert caplog.text == ""
+
+
 def test_a_folder_without_images_is_an_error(scorer, tmp_path):
     with pytest.raises(InputError, match="must lead to at least one image, got none"):
         score(tmp_path, workers=1)

@@ -294,7 +294,12 @@ def test_a_table_of_faces_gives_rows_and_identities_without_its_images(vectors, 
 def test_no_row_at_all(tmp_path):
     empty = Embeddings(np.empty(0, "U1"), np.empty((0, 4), np.float32))
     for method in ("cr_fiqa", "sdd_fiqa"):
-        assert len(label(method, embeddings=empty, out=tmp_path / f"{method}.csv")) == 0
+        with pytest.raises(InputError, match="at least one face, got none"):
+            label(method, embeddings=empty, out=tmp_path / f"{method}.csv")
+    (tmp_path / "faces.csv").write_text("id,identity\n")
+    with pytest.raises(InputError, match="at least one face, got none"):
+        label("cr_fiqa", faces=tmp_path / "faces.csv", out=tmp_path / "labels.csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["faces.csv"]
 
 
 @pytest.mark.parametrize("stop_after", [0, 1, 3])
