@@ -108,10 +108,11 @@ class Scoring:
     def rows(self, start: int = 0) -> Generator[list[Row], None, None]:
         """Yields the rows of each image from number `start` on, in the manifest's order, in bounded
         memory; warns once where reasons were asked of a method that has none, and once at the
-        end where crops were resized."""
+        end where crops were resized (of a run that goes on, its whole table knows)."""
         images = islice(sources(self.manifest), start, None)
         made = map_batches(self.how, images, died=_died, workers=self.workers)
-        return _sized(_explained(made) if self.how.explain == "model" else made)
+        made = _explained(made) if self.how.explain == "model" else made
+        return made if start else _sized(made)
 
     def record(self) -> dict[str, Any]:
         """Returns what decides the rows, for the sidecar: settings, versions of method and
@@ -200,16 +201,20 @@ def write_scores(
     if not force and is_current(path, key):
         return _summary(path, current=True)
     with TableWriter(path, fingerprint=key) as out, closing(run.rows(out.done * _PART)) as rows:
+        goes_on = out.done > 0
         before = min(out.done * _PART, len(run))
         images = counted(rows, teller(progress), "score", len(run), done=before)
         while part := list(islice(images, _PART)):
             out.write(list(chain.from_iterable(part)))
     scorer, explain = run.how.scorer, run.how.explain
+    sizes = _resized(path)
+    if goes_on and sizes:
+        _log.warning("%s", sizes)
     write_sidecar(
         path,
         record,
         learned={"scales": scales(scorer)}
-        | _noted(explanation(scorer, explain), _resized(path), repetition(run.manifest))
+        | _noted(explanation(scorer, explain), sizes, repetition(run.manifest))
         | origin(path, run.manifest.path.tolist()),
     )
     return _summary(path)

@@ -457,30 +457,28 @@ def test_crops_of_another_size_are_noted_in_row_warning_and_sidecar(
     assert caplog.text.count(sentence) == 1
 
 
-def test_the_sidecar_counts_the_crops_of_an_interrupted_run_too(scorer, tmp_path, monkeypatch):
+def test_the_crops_of_an_interrupted_run_are_counted_too(scorer, tmp_path, caplog, monkeypatch):
     monkeypatch.setattr(module, "_PART", 2)
     for i in range(5):
         save(tmp_path / "in" / f"{i}.png", flat(100 + i, 250))
-    out, score_all = tmp_path / "s.csv", scorer.score
+    how, out = plan(tmp_path / "in", aligned=True, workers=1), tmp_path / "s.csv"
 
-    def dies(faces):
-        if any(crop[0, 0, 0] == 103 for crop in faces.crops):
-            raise KeyboardInterrupt
-        return score_all(faces)
+    class StopError(Exception):
+        pass
 
-    monkeypatch.setattr(FaceScoring, "__call__", _one_by_one(FaceScoring.__call__))
-    scorer.score = dies
-    with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "in", aligned=True, out=out)
-    assert len(list((tmp_path / "s.csv.parts").glob("0*"))) == 1, "two images are done"
-    scorer.score = score_all
-    run(tmp_path / "in", aligned=True, out=out)
-    assert read_sidecar(out)["notes"][0].startswith("5 crops are not 112x112")
+    def stop_after_three(stage, done, total):
+        if done == 3:
+            raise StopError
 
-
-def _one_by_one(call):
-    """A scoring that yields the rows of a batch as they are made."""
-    return lambda self, batch: (rows for item in batch for rows in call(self, [item]))
+    with pytest.raises(StopError):
+        write_scores(how, out, progress=stop_after_three)
+    told = []
+    write_scores(how, out, progress=lambda *at: told.append(at[1]))
+    assert told == [3, 4, 5], "two images were done"
+    said = [record.message for record in caplog.records]
+    assert len(said) == 1
+    assert said[0].startswith("5 crops are not 112x112 and were resized: 250x250 (5).")
+    assert read_sidecar(out)["notes"] == said
 
 
 def test_crops_of_the_right_size_and_photographs_have_no_such_note(scorer, tmp_path, caplog):
