@@ -111,8 +111,19 @@ def _folders(listing: str) -> list[str]:
     folders = [own] if own else []
     if isinstance(named, str) and named and "\0" not in named:
         # The list's own folder comes first, also where it is the working directory.
-        folders = [own, os.path.join(own, named)]
+        folders = [own, _short(os.path.join(own, named))]
     return folders
+
+
+def _short(folder: str) -> str:
+    """A folder without detours (`other/..`), where that leads to the same one: behind a symbolic
+    link it may not."""
+    plain = os.path.normpath(folder)
+    try:
+        same = os.path.samefile(plain, folder)
+    except OSError:
+        return folder
+    return ("" if plain == os.curdir else plain) if same else folder
 
 
 def _place(name: str, folders: Sequence[str], listing: str, sha: str) -> tuple[str, bool]:

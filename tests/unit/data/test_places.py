@@ -187,11 +187,27 @@ def test_without_a_hash_a_foreign_file_is_an_error_and_without_a_sidecar_as_ever
     with pytest.raises(InputError, match="must lead to one file, there are two that differ"):
         find(table)
     monkeypatch.chdir(tmp_path)
-    assert find(table).path.tolist() == [os.path.join(root, "other", "..", "crops/ann/0.png")]
+    assert find(table).path.tolist() == [os.path.join(root, "crops/ann/0.png")]
     side.unlink()
     assert find(table).status.tolist() == ["not_found"]
     monkeypatch.chdir(root)
     assert find(table).path.tolist() == ["crops/ann/0.png"]
+
+
+def test_a_table_behind_a_symbolic_link_leads_to_the_right_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = _tree(tmp_path / "root")
+    (tmp_path / "far" / "away").mkdir(parents=True)
+    monkeypatch.chdir(root)
+    (tmp_path / "far" / "away" / "link").symlink_to(root / "other", target_is_directory=True)
+    scan("crops", out="../far/away/link/t.csv")
+    # As text, link/../crops would be a folder of this name here.
+    write_image(tmp_path / "far/away/crops/ann/0.png", np.full((112, 112, 3), 9, np.uint8))
+    monkeypatch.chdir(tmp_path / "far" / "away")
+    found = find("link/t.csv")
+    assert found.status.tolist() == ["ok", "ok"]
+    assert os.path.samefile(found.path[0], root / "crops" / "ann" / "0.png")
 
 
 def test_the_own_folder_and_the_named_place_may_not_differ(
