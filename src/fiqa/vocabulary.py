@@ -108,8 +108,9 @@ NOTES = MappingProxyType(
         "samples_clipped": "So many float samples lay below black or above white.",
         "samples_stretched": "Float samples on no known scale: the range was stretched to 0..255.",
         "resized": (
-            "An image that was given as an aligned crop has so many pixels, not 112x112, and was "
-            "brought to that size; a whole photograph has no face where a crop has it."
+            "An image that was given as an aligned crop has so many pixels and was brought to the "
+            "size of crops, 112x112 if nothing else was asked for; a whole photograph has no "
+            "face where a crop has it."
         ),
         "looks_turned": (
             "A face is better seen when the photograph is turned by so many degrees "

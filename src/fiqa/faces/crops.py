@@ -213,29 +213,31 @@ class CropTable:
         return hash_rows((row, file_state(row[1])) for row in rows)
 
 
-def note_of_size(side: int) -> str:
-    """Returns the note (fiqa.vocabulary.NOTES) on an aligned crop that was brought to
-    ALIGNED_SIZE, "" for one that has it.
+def note_of_size(side: int, wanted: int = ALIGNED_SIZE) -> str:
+    """Returns the note (fiqa.vocabulary.NOTES) on an aligned crop that was brought to another
+    size, "" for one that has it.
 
     Args:
         side: of the square crop, pixels.
+        wanted: the side that it was brought to, pixels.
 
     >>> note_of_size(250), note_of_size(112)
     ('resized=250x250', '')
     """
-    return "" if side == ALIGNED_SIZE else f"resized={side}x{side}"
+    return "" if side == wanted else f"resized={side}x{side}"
 
 
-def resizing(notes: Mapping[str, int]) -> str:
-    """Returns a sentence on crops that were brought to ALIGNED_SIZE, "" where none was.
+def resizing(notes: Mapping[str, int], wanted: int = ALIGNED_SIZE) -> str:
+    """Returns a sentence on crops that were brought to another size, "" where none was.
 
     Args:
         notes: of the rows of a table (codes of fiqa.vocabulary.NOTES, `;` between them) -> how
             many rows have it.
+        wanted: the side that they were brought to, pixels.
 
     >>> print(resizing({"resized=250x250": 7, "": 3, "profile_ignored;resized=96x96": 1}))
-    8 crops are not 112x112 and were resized: 250x250 (7), 96x96 (1). Crops as fiqa align writes \
-them are 112x112; whole photographs need it first, or their numbers mean nothing.
+    8 crops are not 112x112 and were resized: 250x250 (7), 96x96 (1). Whole photographs are no \
+crops: fiqa align finds their faces first, or their numbers mean nothing.
     """
     sizes: Counter[str] = Counter()
     for note, count in notes.items():
@@ -247,11 +249,12 @@ them are 112x112; whole photographs need it first, or their numbers mean nothing
         return ""
     shown = ", ".join(f"{size} ({count})" for size, count in sizes.most_common(_SHOWN))
     more = f" and {len(sizes) - _SHOWN} other sizes" if len(sizes) > _SHOWN else ""
-    crops = "1 crop is" if sizes.total() == 1 else f"{sizes.total()} crops are"
+    one = sizes.total() == 1
+    crops = "1 crop is" if one else f"{sizes.total()} crops are"
     return (
-        f"{crops} not 112x112 and w{'as' if sizes.total() == 1 else 'ere'} resized: {shown}{more}."
-        " Crops as fiqa align writes them are 112x112; whole photographs need it first, or their"
-        " numbers mean nothing."
+        f"{crops} not {wanted}x{wanted} and {'was' if one else 'were'} resized: {shown}{more}."
+        " Whole photographs are no crops: fiqa align finds their faces first, or their numbers mean"
+        " nothing."
     )
 
 
