@@ -311,11 +311,11 @@ def joined(faces: Sequence[Faces]) -> Faces:
         faces: at least one.
     """
     table: dict[str, Any] = {}
-    for column in fields(Faces):
-        values = [getattr(face, column.name) for face in faces]
+    for noun_field in fields(Faces):
+        values = [getattr(face, noun_field.name) for face in faces]
         shape = next((value.shape[1:] for value in values if value is not None), None)
         if shape is not None:
-            table[column.name] = np.concatenate(
+            table[noun_field.name] = np.concatenate(
                 [
                     np.full((len(f), *shape), np.nan) if v is None else v
                     for f, v in zip(faces, values, strict=True)
