@@ -29,9 +29,9 @@ def origin(table: PathLike, names: Iterable[str]) -> dict[str, str]:
 
     Args:
         table: where the table is written.
-        names: its paths.
+        names: its paths, "" for what is no file.
     """
-    if all(os.path.isabs(name) for name in names):
+    if all(os.path.isabs(name) for name in names if name):
         return {}
     here, folder = os.path.realpath(os.curdir), os.path.realpath(os.path.dirname(table) or ".")
     try:

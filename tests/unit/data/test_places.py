@@ -234,6 +234,7 @@ def test_a_sidecar_that_says_nonsense_says_nothing(tmp_path: Path, named: str) -
 
 def test_absolute_paths_need_no_place(tmp_path: Path) -> None:
     assert origin(tmp_path / "t.csv", [str(tmp_path / "a.png")]) == {}
+    assert origin(tmp_path / "t.csv", ["", ""]) == {}, "pictures in memory"
     assert origin(tmp_path / "t.csv", ["a.png"]) != {}
 
 
