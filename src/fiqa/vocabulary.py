@@ -118,6 +118,11 @@ NOTES = MappingProxyType(
         ),
         "samples_missing": "So many float samples are not a number or infinite.",
         "samples_stretched": "Samples on no known scale: the range was stretched to 0..255.",
+        "resized": (
+            "An image that was given as an aligned crop has so many pixels and was brought to the "
+            "size of crops, 112x112 if nothing else was asked for; a whole photograph has no "
+            "face where a crop has it."
+        ),
         "looks_turned": (
             "A face is better seen when the photograph is turned by so many degrees "
             "clockwise; it was not: see --orientation auto."

@@ -10,6 +10,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -76,6 +77,14 @@ def portrait(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("photo") / "astronaut.png"
     Image.fromarray(skimage.astronaut()).save(path)
     return path
+
+
+def copies(folder: Path, below: Path, count: int) -> list[Path]:
+    """The same images in so many folders: no file is listed twice."""
+    made = [below / f"{i:02d}" for i in range(count)]
+    for copy in made:
+        shutil.copytree(folder, copy, copy_function=os.link)
+    return made
 
 
 def rows_of(output: bytes) -> list[dict[str, str]]:
@@ -317,8 +326,28 @@ def test_no_path_and_no_image_are_wrong_use(tmp_path):
     assert (done.returncode, b"at least one image" in done.stderr) == (2, True)
 
 
-def test_a_closed_pipe_is_quiet(crops):
-    score = f"{sys.executable} -m fiqa score {crops} {crops} --aligned --model laplacian --quiet"
+def test_all_that_read_images_refuse_an_empty_folder_and_a_table_of_no_row(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty.csv").write_text("id,path\n")
+    before = sorted(tmp_path.rglob("*"))
+    for given in (tmp_path / "empty", tmp_path / "empty.csv"):
+        for command in (
+            ["score", given, "-q"],
+            ["scan", given, "-o", tmp_path / "o.csv", "-q"],
+            ["align", given, "-o", tmp_path / "o", "--detector", "none", "-q"],
+            ["label", "cr_fiqa", "--faces", given, "-o", tmp_path / "o.csv", "-q"],
+            ["embed", given, "--recognizer", "r.onnx", "-o", tmp_path / "o.npz", "-q"],
+        ):
+            done = fiqa(*command)
+            assert (command[0], done.returncode) == (command[0], 2)
+            assert b"at least one" in done.stderr, command[0]
+    assert fiqa("doctor", tmp_path / "empty").returncode == 2
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_closed_pipe_is_quiet(crops, tmp_path):
+    twice = " ".join(map(str, copies(crops, tmp_path, 2)))
+    score = f"{sys.executable} -m fiqa score {twice} --aligned --model laplacian --quiet"
     command = f"{score} | head -n 1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, check=True, timeout=60)
     assert done.stdout.startswith(b'"path"')
@@ -343,7 +372,7 @@ def test_ctrl_c_stops_all_processes_quietly(crops, tmp_path):
             "-m",
             "fiqa",
             "score",
-            *[str(crops)] * 30,
+            *map(str, copies(crops, tmp_path, 30)),
             "--aligned",
             "--quiet",
             "--workers",

@@ -13,7 +13,7 @@ from fiqa import checks
 from fiqa.data.images import Image, Limits, write_image
 from fiqa.errors import ReadError, WriteError
 from fiqa.faces.align import faces_from
-from fiqa.faces.crops import read_row
+from fiqa.faces.crops import note_of_size, read_row
 from fiqa.faces.detection import POLICIES, Detection, Detector
 from fiqa.faces.detectors import NAMES, detector
 from fiqa.faces.turns import ORIENTATIONS, view
@@ -152,7 +152,9 @@ class FaceAligning:
         if status == "no_face" and self.detector == "none":
             status = "wrong_size"
         blank = blank_row(job, status) | {"source_sha256": image.sha256, "grey": image.grey}
-        blank["notes"] = ";".join((*image.notes, *sight.notes)) or None
+        only_resized = self.detector == "none" and status == "ok"
+        size = note_of_size(image.pixels.shape[1], self.size) if only_resized else ""
+        blank["notes"] = ";".join(filter(None, (*image.notes, *sight.notes, size))) or None
         if self.detector != "none":
             blank |= {"detector": self.finder.name, "turn": sight.turn}
         if status != "ok":

@@ -4,6 +4,7 @@ record."""
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import re
 from collections import Counter
@@ -20,6 +21,7 @@ from fiqa.alignment.photographs import FaceAligning, Job, Row, blank_row
 from fiqa.data.carried import Carried
 from fiqa.data.guard import guard_outputs
 from fiqa.data.manifest import read_manifest
+from fiqa.data.places import origin
 from fiqa.data.store import (
     file_state,
     fingerprint,
@@ -29,8 +31,9 @@ from fiqa.data.store import (
     sha256_file,
     write_sidecar,
 )
-from fiqa.data.tables import TableWriter, frame_of
+from fiqa.data.tables import TableWriter, frame_of, read_table
 from fiqa.execute.local import map_batches
+from fiqa.faces.crops import resizing
 from fiqa.progress import Told, counted
 from fiqa.types import Manifest, PathLike
 
@@ -38,6 +41,7 @@ __all__ = ["MANIFEST", "write_crops"]
 
 MANIFEST = "faces.parquet"
 """The name of the manifest in the folder of crops."""
+_log = logging.getLogger(__name__)
 _PART = 512
 """Images per finished part of the manifest: what a kill can cost."""
 _LONGEST_NAME = 200
@@ -68,8 +72,6 @@ def write_crops(
         InputError: an output would be one of the inputs.
         WriteError: the disk refused.
     """
-    if not len(images):
-        return images
     table = Path(out) / MANIFEST
     jobs = _jobs(images, Path(out))
     guard_outputs(
@@ -84,8 +86,18 @@ def write_crops(
         if np.sum(done.status == "not_found") <= np.sum(images.status == "not_found"):
             return done
     _write(jobs, aligning, table, key, workers, told, carried)
-    write_sidecar(table, record)
+    learned: dict[str, Any] = origin(table, images.path.tolist())
+    if sizes := _sizes(table, aligning.size):
+        _log.warning("%s", sizes)
+        learned["notes"] = [sizes]
+    write_sidecar(table, record, learned=learned)
     return read_manifest(table)
+
+
+def _sizes(table: Path, size: int) -> str:
+    """The sentence on the crops that were only resized, of a table of crops."""
+    rows = read_table(table)
+    return resizing(Counter(rows.filter(status="ok")["notes"].drop_nulls().to_list()), size)
 
 
 def _write(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -23,7 +24,7 @@ from fiqa.data.store import hash_rows
 from fiqa.errors import InputError
 from fiqa.evaluation.request import input_digests
 from fiqa.execute.local import map_batches
-from fiqa.faces.crops import Source, sources
+from fiqa.faces.crops import Source, resizing, sources
 from fiqa.progress import Told, counted
 from fiqa.scoring.run import Scoring
 from fiqa.types import Embeddings, Manifest, PathLike
@@ -90,7 +91,8 @@ class Cleaning:
             found += people_findings(self.manifest.take(asked), vectors[asked], self.limits)
         found += leaking_people(self.manifest, split)
         looked, skipped = self._looked(seen, vectors, asked, split)
-        return Findings(found, self.manifest, looked, skipped, self._notes(vectors, origin))
+        notes = [*self._notes(vectors, origin), *_sizes(seen)]
+        return Findings(found, self.manifest, looked, skipped, notes)
 
     def _seen(self, items: Sequence[Source], told: Told) -> list[Seen]:
         looking = Looking(self.scoring.how)
@@ -174,3 +176,10 @@ class Cleaning:
         if self.manifest.identity_from:
             notes.append(f"Names are from {self.manifest.identity_from}.")
         return notes
+
+
+def _sizes(seen: Sequence[Seen]) -> list[str]:
+    """What a reader must know of crops that were resized."""
+    notes = Counter(row["notes"] for shown in seen for row in shown.rows if row["notes"])
+    sentence = resizing(notes)
+    return [sentence] if sentence else []

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fiqa.data.given import images_of
 from fiqa.data.guard import guard_outputs
 from fiqa.data.images import Image, Limits, decode_header, decode_image, read_bytes
-from fiqa.data.manifest import find, write_manifest
+from fiqa.data.manifest import write_manifest
+from fiqa.data.places import origin, refuse_changed
 from fiqa.data.reading import reader
 from fiqa.data.store import fingerprint, make_record, write_sidecar
 from fiqa.errors import ReadError
@@ -37,6 +39,10 @@ def scan(
 ) -> Manifest:
     """Returns a manifest of every image below `paths`, each file's header verified.
 
+    A manifest that is scanned keeps its own columns. Where it names a sha256 and the file has
+    another one, the row's status is "changed"; a row that is not "ok" keeps the sha256 that was
+    named, so that its numbers never stand beside that of another file.
+
     Columns: `sha256`, `format`, `mode` (Pillow's), `modality` ("grey", "color", "" where it takes
     decoding), `duplicate_of` (id of the first file with the same bytes, else ""), `bytes`, `width`,
     `height` (upright pixels), `bits` (declared, per channel), `frames`, `notes` (what was converted
@@ -54,7 +60,7 @@ def scan(
     Raises:
         ReadError: a list file or manifest cannot be read (an image that cannot is a row with a
             status).
-        InputError: `paths` is empty.
+        InputError: there is no image at all.
         UnknownNameError: another suffix of `out`.
         WriteError: it cannot be written.
     """
@@ -62,7 +68,7 @@ def scan(
 
     if out is not None:
         table_suffix(out)
-    images = find(paths)
+    images = images_of(paths)
     if out is not None:
         guard_outputs([out], paths, images)
     manifest = _scanned(images, decode, limits or Limits(), teller(progress))
@@ -77,7 +83,9 @@ def scan(
             )
         )
         write_sidecar(
-            out, make_record("scan", arguments=arguments, inputs={"images": fingerprint(hashes)})
+            out,
+            make_record("scan", arguments=arguments, inputs={"images": fingerprint(hashes)}),
+            learned=origin(out, manifest.path.tolist()),
         )
     return manifest
 
@@ -88,11 +96,13 @@ def _scanned(images: Manifest, decode: bool, limits: Limits, told: Told) -> Mani
     words: dict[str, list[str]] = {name: [""] * n for name in _WORDS}
     status = images.status.tolist()
     first: dict[str, str] = {}
+    known = images.columns.get("sha256", np.full(n, ""))
     for row in counted(range(n), told, "scan", n):
+        path, sha = str(images.path[row]), str(known[row] or "")
+        words["sha256"][row] = sha
         try:
-            facts = _look(str(images.path[row]), decode, limits) if status[row] == "ok" else {}
+            facts = _look(path, sha, decode, limits) if status[row] == "ok" else {}
         except ReadError as error:
-            path = str(images.path[row])
             status[row] = error.status
             facts = {"bytes": _size(path), "message": _reason(error, path)}
         else:
@@ -103,7 +113,7 @@ def _scanned(images: Manifest, decode: bool, limits: Limits, told: Told) -> Mani
                 counts[name][row] = value
             else:
                 words[name][row] = str(value)
-        sha = words["sha256"][row]
+        sha = str(facts.get("sha256", ""))
         # The first file of each content is the original; later ones name it.
         if sha and first.setdefault(sha, str(images.id[row])) != images.id[row]:
             words["duplicate_of"][row] = first[sha]
@@ -137,9 +147,10 @@ def _size(path: str) -> int:
 
 
 @reader
-def _look(path: str, decode: bool, limits: Limits) -> dict[str, Any]:
+def _look(path: str, sha256: str, decode: bool, limits: Limits) -> dict[str, Any]:
     data = read_bytes(path, limits=limits)
     image = decode_image(data, limits=limits) if decode else decode_header(data, limits=limits)
+    refuse_changed(path, sha256, image.sha256)
     return {
         "sha256": image.sha256,
         "format": image.format,

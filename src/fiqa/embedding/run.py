@@ -6,8 +6,10 @@ memory. What has no vector is a row with a status.
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,11 +20,20 @@ from numpy.typing import NDArray
 from fiqa import checks
 from fiqa.data.carried import Carried
 from fiqa.data.embeddings import read_embeddings, write_embeddings
+from fiqa.data.given import repetition
 from fiqa.data.guard import guard_outputs
 from fiqa.data.images import Limits
+from fiqa.data.places import origin
 from fiqa.data.reading import reading
-from fiqa.data.store import Parts, fingerprint, is_current, make_record, write_sidecar
-from fiqa.faces.crops import ALIGNED_SIZE, CropTable
+from fiqa.data.store import (
+    Parts,
+    fingerprint,
+    is_current,
+    make_record,
+    sidecar_path,
+    write_sidecar,
+)
+from fiqa.faces.crops import ALIGNED_SIZE, CropTable, note_of_size, resizing
 from fiqa.failures import telling
 from fiqa.progress import Progress, Told, counted, teller
 from fiqa.types import Embeddings, FloatArray, Manifest, PathLike, Recognizer
@@ -31,6 +42,7 @@ __all__ = ["Embedded", "Source", "embed_rows", "failures_path"]
 
 Crops = NDArray[np.uint8]
 Source = PathLike | Sequence[PathLike] | Manifest | tuple[Sequence[str], Crops]
+_log = logging.getLogger(__name__)
 _PART = 1024
 """Images per finished part: what a kill can cost."""
 
@@ -38,11 +50,13 @@ _PART = 1024
 @dataclass(frozen=True)
 class Embedded:
     """What became of a run: `embeddings` of the rows that are ok; `manifest` of every row with its
-    status; `current` True where `out` was there already."""
+    status; `current` True where `out` was there already; `resized` a sentence on crops that were
+    brought to 112x112, "" where none was."""
 
     embeddings: Embeddings
     manifest: Manifest
     current: bool = False
+    resized: str = ""
 
     @property
     def failed(self) -> int:
@@ -77,24 +91,33 @@ def embed_rows(
     model = recognizer if isinstance(recognizer, Recognizer) else _opened(recognizer, threads)
     work = _Work(table, model, int(batch), flip)
     if out is None:
-        return work.result([work.part(counted(range(len(table)), told, "embed", len(table)))])
+        run = work.result([work.part(counted(range(len(table)), told, "embed", len(table)))])
+        _tell(run.resized)
+        return run
     carried = Carried.of(table.manifest)
     record = make_record(
         "embed",
         arguments=work.arguments() | {"half": half},
         inputs={"crops": table.digest(), **carried.digest()},
     )
-    guard_outputs([out], source, table.manifest, recognizer, beside=[failures_path(out)])
+    guard_outputs([out], source, table.manifest, recognizer, beside=_beside(out))
     key = fingerprint(record)
     if not force and is_current(out, key):
         return Embedded(read_embeddings(out), _with_failures(table.manifest, out), current=True)
     run = work.result(_parts(work, out, key, told))
+    _tell(run.resized)
     kept = carried.taken(np.flatnonzero(run.manifest.status == "ok").tolist())
     write_embeddings(run.embeddings, out, half=half, beside=kept)
-    _write_failures(run.manifest, carried, out)
-    write_sidecar(out, record)
+    _write_failures(run.manifest, carried, out, record)
+    notes = [note for note in (run.resized, repetition(table.manifest)) if note]
+    write_sidecar(out, record, learned={"notes": notes} if notes else None)
     Parts(out, key, ".npz").discard()
     return run
+
+
+def _beside(out: PathLike) -> tuple[Path, Path]:
+    """What is written beside the output: the list of failures and its sidecar."""
+    return failures_path(out), sidecar_path(failures_path(out))
 
 
 def failures_path(out: PathLike) -> Path:
@@ -108,6 +131,8 @@ def failures_path(out: PathLike) -> Path:
 
 Part = tuple[list[str], FloatArray]
 """Of some consecutive rows: the status of each, and the raw vectors of those that are ok."""
+_NO_SIDE = 0
+"""Stands in a finished part for a crop whose size was right."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +200,9 @@ class _Work:
         unit = (raw / length[:, None]).astype(np.float32)
         ids = manifest.id[manifest.status == "ok"]
         return Embedded(
-            Embeddings(ids, unit, length.astype(np.float32), self.recognizer.name), manifest
+            Embeddings(ids, unit, length.astype(np.float32), self.recognizer.name),
+            manifest,
+            resized=resizing(Counter(map(note_of_size, self.table.sides.values()))),
         )
 
 
@@ -183,19 +210,29 @@ def _parts(work: _Work, out: PathLike, key: str, told: Told) -> list[Part]:
     """Every part of the work, those that an earlier run finished read back."""
     parts = Parts(out, key, ".npz")
     found = []
-    for path in parts.paths():
+    sides = work.table.sides
+    for number, path in enumerate(parts.paths()):
         with reading(path), np.load(path, allow_pickle=False) as members:
             found.append(([str(s) for s in members["status"]], members["vector"]))
+            known = enumerate(members["side"].tolist(), number * _PART)
+            sides |= {row: side for row, side in known if side != _NO_SIDE}
     before, count = min(parts.done * _PART, len(work.table)), len(work.table)
     rows = counted(range(before, count), told, "embed", count, done=before)
     for number in range(parts.done, -(-len(work.table) // _PART)):
         size = min(_PART, len(work.table) - number * _PART)
         statuses, vectors = work.part(next(rows) for _ in range(size))
         with parts.writing(number) as aside:
-            np.savez(aside, status=np.array(statuses, dtype=np.str_), vector=vectors)
+            first = number * _PART
+            side = np.array([sides.get(row, _NO_SIDE) for row in range(first, first + size)])
+            np.savez(aside, status=np.array(statuses, dtype=np.str_), vector=vectors, side=side)
         found.append((statuses, vectors))
     next(rows, None)  # the last row is told when the next one is asked for
     return found
+
+
+def _tell(sentence: str) -> None:
+    if sentence:
+        _log.warning("%s", sentence)
 
 
 def _opened(recognizer: PathLike, threads: int | None) -> Recognizer:
@@ -205,15 +242,22 @@ def _opened(recognizer: PathLike, threads: int | None) -> Recognizer:
     return OnnxEmbedder(find_weights(os.fspath(recognizer)), threads=threads)
 
 
-def _write_failures(manifest: Manifest, carried: Carried, out: PathLike) -> None:
+def _write_failures(
+    manifest: Manifest, carried: Carried, out: PathLike, record: Mapping[str, Any]
+) -> None:
+    """Writes the list of the rows without a vector, with a sidecar where its paths need one."""
     from fiqa.data.tables import frame_of, write_table
 
-    failed = np.flatnonzero(manifest.status != "ok")
-    failures_path(out).unlink(missing_ok=True)
-    if len(failed):
-        columns = (manifest.id[failed], manifest.path[failed], manifest.status[failed])
-        rows = ({"id": i, "path": p, "status": s} for i, p, s in zip(*columns, strict=True))
-        write_table(carried.beside(frame_of(rows), failed.tolist()), failures_path(out))
+    rows = np.flatnonzero(manifest.status != "ok")
+    for old in _beside(out):
+        old.unlink(missing_ok=True)
+    if len(rows):
+        failed = manifest.take(rows)
+        columns = zip(failed.id, failed.path, failed.status, strict=True)
+        table = frame_of({"id": i, "path": p, "status": s} for i, p, s in columns)
+        write_table(carried.beside(table, rows.tolist()), failures_path(out))
+        if place := origin(out, failed.path.tolist()):
+            write_sidecar(failures_path(out), record, learned=place)
 
 
 def _with_failures(manifest: Manifest, out: PathLike) -> Manifest:

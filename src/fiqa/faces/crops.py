@@ -7,7 +7,8 @@ What scores, embeds, labels or shows crops reads them here, so that all of them 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
@@ -17,9 +18,10 @@ from numpy.typing import NDArray
 
 from fiqa import checks
 from fiqa.data import columns
+from fiqa.data.given import images_of
 from fiqa.data.images import Image, Limits, read_image
-from fiqa.data.manifest import find
 from fiqa.data.memory import Content, decoded
+from fiqa.data.places import refuse_changed
 from fiqa.data.store import file_state, hash_rows
 from fiqa.errors import InputError, ReadError
 from fiqa.failures import failed
@@ -35,9 +37,11 @@ __all__ = [
     "aligned_face",
     "alike",
     "joined",
+    "note_of_size",
     "read_row",
     "read_source",
     "resized",
+    "resizing",
     "sources",
 ]
 
@@ -46,8 +50,8 @@ SMALLEST_CROP = 26
 """The shortest side of an aligned crop that is scored: its eyes are then 8 pixels apart
 (fiqa.faces.detection.MIN_EYE_DISTANCE)."""
 
-_SHA256 = 64
-"""Hex digits of a sha256; a shorter word in that column is something else and is not compared."""
+_SHOWN = 5
+"""Sizes of resized crops that a warning names."""
 
 
 @dataclass(frozen=True)
@@ -125,13 +129,7 @@ def read_row(path: str, sha256: str, *, limits: Limits | None = None) -> Image:
         ReadError: as read_image, and with status "changed" where the file has another sha256.
     """
     image = read_image(path, limits=limits)
-    if len(sha256) == _SHA256 and image.sha256 != sha256.lower():
-        raise ReadError(
-            f"{path!r} must have the sha256 that its table names, {sha256[:12]}..., it has"
-            f" {image.sha256[:12]}...",
-            status="changed",
-            hint="it is another file, or was changed since: fiqa scan makes a new table",
-        )
+    refuse_changed(path, sha256, image.sha256)
     return image
 
 
@@ -158,11 +156,14 @@ class CropTable:
         manifest: the rows.
         limits: what an image may cost.
         crops: (N,S,S,3) in memory, None where the rows are files.
+        sides: row -> its side before it was brought to ALIGNED_SIZE, for the rows that were read
+            and had another one.
     """
 
     manifest: Manifest
     limits: Limits
     crops: Crops | None = None
+    sides: dict[int, int] = field(default_factory=dict, compare=False)
 
     @classmethod
     def of(cls, source: Any, limits: Limits, *, color: str = "RGB") -> CropTable:
@@ -174,7 +175,7 @@ class CropTable:
             color: the order of an array's channels, RGB or BGR.
 
         Raises:
-            ShapeError, InputError: crops or ids that do not fit.
+            ShapeError, InputError: crops or ids that do not fit, or no image at all.
             ReadError: a list or manifest cannot be read.
         """
         if isinstance(source, tuple) and len(source) == 2 and isinstance(source[1], np.ndarray):
@@ -183,7 +184,7 @@ class CropTable:
             return cls(Manifest(names, names), limits, crops)
         if color != "RGB":
             raise InputError(f"color is for arrays; files say theirs, got color={color!r}.")
-        return cls(source if isinstance(source, Manifest) else find(source), limits)
+        return cls(images_of(source), limits)
 
     def __len__(self) -> int:
         return len(self.manifest)
@@ -213,11 +214,11 @@ class CropTable:
             failed(path, error)
             return "failed", None
         height, width = pixels.shape[:2]
-        return (
-            ("wrong_size", None)
-            if height != width or width < SMALLEST_CROP
-            else ("ok", resized(pixels))
-        )
+        if height != width or width < SMALLEST_CROP:
+            return "wrong_size", None
+        if width != ALIGNED_SIZE:
+            self.sides[row] = width
+        return "ok", resized(pixels)
 
     def digest(self) -> str:
         """Returns a digest of the ids and of the crops.
@@ -231,6 +232,51 @@ class CropTable:
         # Hashing the pixels would read every file; size and time tell that one has changed.
         rows = zip(ids, self.manifest.path.tolist(), self.manifest.status.tolist(), strict=True)
         return hash_rows((row, file_state(row[1])) for row in rows)
+
+
+def note_of_size(side: int, wanted: int = ALIGNED_SIZE) -> str:
+    """Returns the note (fiqa.vocabulary.NOTES) on an aligned crop that was brought to another
+    size, "" for one that has it.
+
+    Args:
+        side: of the square crop, pixels.
+        wanted: the side that it was brought to, pixels.
+
+    >>> note_of_size(250), note_of_size(112)
+    ('resized=250x250', '')
+    """
+    return "" if side == wanted else f"resized={side}x{side}"
+
+
+def resizing(notes: Mapping[str, int], wanted: int = ALIGNED_SIZE) -> str:
+    """Returns a sentence on crops that were brought to another size, "" where none was.
+
+    Args:
+        notes: of the rows of a table (codes of fiqa.vocabulary.NOTES, `;` between them) -> how
+            many rows have it.
+        wanted: the side that they were brought to, pixels.
+
+    >>> print(resizing({"resized=250x250": 7, "": 3, "profile_ignored;resized=96x96": 1}))
+    8 crops are not 112x112 and were resized: 250x250 (7), 96x96 (1). Whole photographs are no \
+crops: fiqa align finds their faces first, or their numbers mean nothing.
+    """
+    sizes: Counter[str] = Counter()
+    for note, count in notes.items():
+        for code in note.split(";"):
+            name, _, size = code.partition("=")
+            if name == "resized":
+                sizes[size] += count
+    if not sizes:
+        return ""
+    shown = ", ".join(f"{size} ({count})" for size, count in sizes.most_common(_SHOWN))
+    more = f" and {len(sizes) - _SHOWN} other sizes" if len(sizes) > _SHOWN else ""
+    one = sizes.total() == 1
+    crops = "1 crop is" if one else f"{sizes.total()} crops are"
+    return (
+        f"{crops} not {wanted}x{wanted} and {'was' if one else 'were'} resized: {shown}{more}."
+        " Whole photographs are no crops: fiqa align finds their faces first, or their numbers mean"
+        " nothing."
+    )
 
 
 def aligned_face(source: Source, image: Image) -> Faces | None:

@@ -24,7 +24,8 @@ from fiqa.data.carried import Carried, carried_frame
 from fiqa.data.columns import identity_like, identity_missing
 from fiqa.data.embeddings import MappedEmbeddings, map_embeddings, read_embeddings
 from fiqa.data.frames import Frame, is_frame
-from fiqa.data.manifest import find, to_frame
+from fiqa.data.given import images_of
+from fiqa.data.manifest import to_frame
 from fiqa.data.names import find_ids, strangers
 from fiqa.data.quality import read_quality
 from fiqa.data.store import hash_inputs, hash_rows
@@ -182,7 +183,7 @@ def load_inputs(
     no identity at all is known, it is what comes before the last / of an id.
 
     Raises:
-        ReadError, InputError: nothing given, ids that repeat.
+        ReadError, InputError: nothing given, no face at all, ids that repeat.
     """
     vectors = _embeddings(embeddings)
     quality = prior if prior is None or isinstance(prior, Quality) else read_quality(prior)
@@ -192,6 +193,11 @@ def load_inputs(
             raise InputError("label needs faces, embeddings or a prior, got none of them.")
         ids = _text((vectors or quality).id)  # type: ignore[union-attr]
         table = pl.DataFrame({"id": ids}).with_columns(identity=pl.lit(""), status=pl.lit("ok"))
+    if not len(table):
+        raise InputError(
+            "label must be given at least one face, got none.",
+            hint="a table of faces, embeddings or a prior must have rows",
+        )
     if (table["identity"] == "").all() and not meant:
         table = table.with_columns(_folders(table["id"]))
         origin = "the folder part of each id" if (table["identity"] != "").any() else ""
@@ -229,7 +235,7 @@ def _faces(
             meant = [] if origin else identity_like({name: frame[name] for name in frame.columns})
             rows = frame.select(pl.col("id").cast(pl.String), **text)
             return None, rows.hstack(carried_frame(frame).get_columns()), origin, meant
-    manifest = faces if isinstance(faces, Manifest) else find(faces)
+    manifest = images_of(faces)
     table = to_frame(manifest).select("id", "identity", "status")
     table = table.hstack(Carried.of(manifest).frame.get_columns())
     if np.any(manifest.identity != ""):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import logging
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -31,6 +32,7 @@ from fiqa.data.store import (
 )
 from fiqa.data.tables import decode_text, read_table, table_suffix, write_table
 from fiqa.errors import InputError
+from fiqa.faces.crops import resizing
 from fiqa.labeling.inputs import Inputs, load_inputs
 from fiqa.labeling.work import LocalWork, ScoreFaces
 from fiqa.methods.labeler import Job, Labeler, Labels, Work
@@ -39,6 +41,8 @@ from fiqa.settings import settings as checked_settings
 from fiqa.types import Embeddings, Manifest, PathLike, Quality
 
 __all__ = ["Labeled", "Prior", "label_rows", "labeler_of"]
+
+_log = logging.getLogger(__name__)
 
 Prior = PathLike | Frame | Quality | Sequence[PathLike | Frame | Quality] | None
 
@@ -108,9 +112,11 @@ def label_rows(
     table, labels = _labeled(method, labeler, settings, inputs, work, names_and_centers)
     if inputs.identity_from:
         labels.about["identity_from"] = inputs.identity_from
+    if sizes := resizing(work.sizes):
+        _log.warning("%s", sizes)
     quality = _quality(method, table, labels, record)
     if out is not None:
-        _write(out, table, labels, record, quality)
+        _write(out, table, labels, record, quality, sizes)
         _tidy(out)
     return Labeled(quality, len(table) - len(quality), labels.about, table)
 
@@ -264,7 +270,12 @@ def _quality(
 
 
 def _write(
-    out: PathLike, table: pl.DataFrame, labels: Labels, record: Mapping[str, Any], quality: Quality
+    out: PathLike,
+    table: pl.DataFrame,
+    labels: Labels,
+    record: Mapping[str, Any],
+    quality: Quality,
+    note: str,
 ) -> None:
     """Writes the table, what goes beside it, and the sidecar last."""
     for suffix, extra in labels.extra.items():
@@ -276,7 +287,9 @@ def _write(
         "range": None if quality.range is None else [float(bound) for bound in quality.range],
         "provenance": {},
     }
-    write_sidecar(out, record, learned={"found": _plain(labels.about), "quality": about})
+    notes = {"notes": [note]} if note else {}
+    found = {"found": _plain(labels.about), "quality": about}
+    write_sidecar(out, record, learned=found | notes)
 
 
 def _tidy(out: PathLike) -> None:

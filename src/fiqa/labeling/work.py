@@ -4,8 +4,9 @@ progress is told."""
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from typing import Any
@@ -17,7 +18,7 @@ from fiqa.data.reading import reading
 from fiqa.data.store import Parts
 from fiqa.errors import FiqaError, InputError, ReadError
 from fiqa.execute.local import map_batches
-from fiqa.faces.crops import Source, aligned_face, alike, joined, read_row, sources
+from fiqa.faces.crops import Source, aligned_face, alike, joined, note_of_size, read_row, sources
 from fiqa.failures import failed
 from fiqa.methods.labeler import STATUS, Job, MeasureFaces
 from fiqa.progress import Told
@@ -27,13 +28,17 @@ __all__ = ["LocalWork", "ScoreFaces"]
 
 _PART = 1024
 """Faces per finished part: what a kill can cost."""
+Measured = tuple[str, FloatArray, int]
+"""Of one face: its status, its numbers, and the side of its crop before it came to 112 pixels, 0
+where there is no face."""
 
 
 @dataclass(frozen=True)
 class LocalWork:
     """How a method's work is done: `seed`; `out` the artifact beside which finished parts are kept
     (None: nowhere), marked with `key`; `workers`; `progress`; `templates` for the one method that
-    takes them."""
+    takes them; `sizes` note of fiqa.vocabulary.NOTES -> how many of the measured crops were
+    resized, filled while they are."""
 
     seed: int
     out: str | os.PathLike[str] | None
@@ -41,6 +46,7 @@ class LocalWork:
     workers: int | None
     progress: Told
     templates: str = "auto"
+    sizes: Counter[str] = field(default_factory=Counter)
 
     def parts(self, name: str, suffix: str = ".npz") -> Parts | None:
         """Returns the finished parts of the stage `name`, or None where nothing is kept."""
@@ -59,10 +65,12 @@ class LocalWork:
         total, parts = len(job.faces), self.parts(name)
         tables: list[FloatArray] = [np.empty((0, measure.columns), np.float32)]
         statuses: list[NDArray[np.str_]] = [np.empty(0, STATUS)]
+        sides: list[int] = []
         for path in parts.paths() if parts else []:
             with reading(path), np.load(path, allow_pickle=False) as part:
                 tables.append(part["value"])
                 statuses.append(part["status"])
+                sides.extend(part["side"].tolist())
         done = sum(map(len, tables))
         rest = islice(sources(job.faces), done, None)
         results = iter(
@@ -75,20 +83,26 @@ class LocalWork:
             )
         )
         while chunk := list(islice(results, _PART)):
-            status = np.array([word for word, _ in chunk], dtype=STATUS)
-            table = np.stack([_padded(row, measure.columns) for _, row in chunk]).astype(np.float32)
+            status = np.array([word for word, _, _ in chunk], dtype=STATUS)
+            rows = [_padded(row, measure.columns) for _, row, _ in chunk]
+            table = np.stack(rows).astype(np.float32)
+            side = [side for _, _, side in chunk]
             if parts:
                 with parts.writing(parts.done) as aside:
-                    np.savez(aside, value=table, status=status)
+                    np.savez(aside, value=table, status=status, side=side)
             tables.append(table)
             statuses.append(status)
+            sides.extend(side)
             done += len(chunk)
             self.progress(name, done, total)
+        # A method that measures the same faces twice has not seen more of them.
+        self.sizes.clear()
+        self.sizes.update(note_of_size(side) for side in sides if side)
         return np.concatenate(tables), np.concatenate(statuses)
 
 
-def _died(source: Source) -> tuple[str, FloatArray]:
-    return "failed", np.empty(0, np.float32)
+def _died(source: Source) -> Measured:
+    return "failed", np.empty(0, np.float32), 0
 
 
 def _padded(row: FloatArray, columns: int) -> FloatArray:
@@ -97,23 +111,24 @@ def _padded(row: FloatArray, columns: int) -> FloatArray:
 
 @dataclass(frozen=True)
 class _PerFace:
-    """Batches of sources -> (status, numbers) of each, as `map_batches` wants it."""
+    """Batches of sources -> what was measured of each, as `map_batches` wants it."""
 
     measure: MeasureFaces
 
-    def __call__(self, batch: Sequence[Source]) -> list[tuple[str, FloatArray]]:
+    def __call__(self, batch: Sequence[Source]) -> list[Measured]:
         if not batch:
             self.measure.load()
             return []
         read = [_read(source) for source in batch]
-        good = [(i, face) for i, (_, face) in enumerate(read) if face is not None]
-        result = [(status, np.empty(0, np.float32)) for status, _ in read]
+        good = [(i, face) for i, (_, face, _) in enumerate(read) if face is not None]
+        result = [(status, np.empty(0, np.float32), side) for status, _, side in read]
         for part in alike([face for _, face in good]):
             numbers = self._measured(
                 [good[k][1] for k in part], [batch[good[k][0]].path for k in part]
             )
             for k, row in zip(part, numbers, strict=True):
-                result[good[k][0]] = ("ok" if np.isfinite(row).any() else "failed", row)
+                status = "ok" if np.isfinite(row).any() else "failed"
+                result[good[k][0]] = (status, row, result[good[k][0]][2])
         return result
 
     def _measured(self, faces: list[Faces], paths: list[str]) -> Iterable[FloatArray]:
@@ -131,20 +146,22 @@ class _PerFace:
             return [np.empty(0, np.float32)]
 
 
-def _read(source: Source) -> tuple[str, Faces | None]:
+def _read(source: Source) -> tuple[str, Faces | None, int]:
     """Returns the status of a crop and, when that is ok, the crop at 112x112 with what the manifest
-    knows of it."""
+    knows of it, and the side that it had, else 0."""
     if source.status != "ok":
-        return source.status, None
+        return source.status, None, 0
     try:
         image = read_row(source.path, source.sha256)
     except ReadError as error:
-        return error.status, None
+        return error.status, None, 0
     except Exception as error:  # noqa: BLE001 - whatever one image does to a decoder, the others are still labeled
         failed(source.path, error)
-        return "failed", None
+        return "failed", None, 0
     face = aligned_face(source, image)
-    return "wrong_size" if face is None else "ok", face
+    if face is None:
+        return "wrong_size", None, 0
+    return "ok", face, image.pixels.shape[1]
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,14 @@ import numpy as np
 from fiqa import checks
 from fiqa.data.images import Image, Limits
 from fiqa.errors import ContentShapeError, ReadError
-from fiqa.faces.crops import Source, aligned_face, alike, joined, read_source
+from fiqa.faces.crops import (
+    Source,
+    aligned_face,
+    alike,
+    joined,
+    note_of_size,
+    read_source,
+)
 from fiqa.failures import failed
 from fiqa.functional.calibration import levels
 from fiqa.scoring.explanation import explained, reasons
@@ -228,7 +235,8 @@ class FaceScoring:
         row = blank_row(source, "wrong_size" if face is None else "ok")
         row["sha256"] = image.sha256 or None
         if face is not None:
-            row |= _about(image) | {"landmarks": source.landmarks and list(source.landmarks)}
+            size = note_of_size(image.pixels.shape[1])
+            row |= _about(image, size) | {"landmarks": source.landmarks and list(source.landmarks)}
         return [(row, face)]
 
     def _detect(self, source: Source, image: Image) -> list[tuple[Row, Faces | None]]:
@@ -333,5 +341,5 @@ class FaceScoring:
 def _about(image: Image, *more: str) -> Row:
     """Flags a file of several frames or pages (its first one, number 0, was read) and what was
     converted or guessed on the way to its pixels."""
-    notes = (*image.notes, *more)
+    notes = filter(None, (*image.notes, *more))
     return {"frame": 0 if image.frames > 1 else None, "notes": ";".join(notes) or None}

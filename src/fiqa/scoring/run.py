@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
@@ -16,10 +17,11 @@ import numpy as np
 from fiqa import checks
 from fiqa.data.carried import Carried
 from fiqa.data.frames import Frame
+from fiqa.data.given import images_of, repetition
 from fiqa.data.guard import guard_outputs
 from fiqa.data.images import Limits
-from fiqa.data.manifest import find
 from fiqa.data.memory import Plain, digest, pictures
+from fiqa.data.places import origin
 from fiqa.data.store import (
     file_state,
     fingerprint,
@@ -32,7 +34,7 @@ from fiqa.data.store import (
 from fiqa.data.tables import TableWriter, frame_of, table_suffix
 from fiqa.errors import InputError
 from fiqa.execute.local import map_batches
-from fiqa.faces.crops import Source, sources
+from fiqa.faces.crops import Source, resizing, sources
 from fiqa.faces.detectors import decided
 from fiqa.functional.display import failure_line
 from fiqa.progress import Progress, counted, teller
@@ -138,12 +140,14 @@ class Scoring:
 
     def rows(self, start: int = 0) -> Generator[list[Row], None, None]:
         """Yields the rows of each image from number `start` on, in the manifest's order, in bounded
-        memory; warns once where reasons were asked of a method that has none."""
+        memory; warns once where reasons were asked of a method that has none, and once at the
+        end where crops were resized (of a run that goes on, its whole table knows)."""
         images = islice(self.sources(), start, None)
         # A picture in memory travels to its process as it is.
         batch = 4 if self.pictures else 32
         made = map_batches(self.how, images, died=_died, workers=self.workers, batch=batch)
-        return _explained(made) if self.how.explain == "model" else made
+        made = _explained(made) if self.how.explain == "model" else made
+        return made if start else _sized(made)
 
     def record(self) -> dict[str, Any]:
         """Returns what decides the rows, for the sidecar: settings, versions of method and
@@ -240,15 +244,11 @@ def plan(
     )
     found = pictures(paths, color)
     if found is None:
-        named = cast("PathLike | Frame | Sequence[PathLike] | Manifest", paths)
-        manifest = named if isinstance(named, Manifest) else find(named)
+        manifest = images_of(cast("PathLike | Frame | Sequence[PathLike] | Manifest", paths))
     else:
         manifest = Manifest(np.arange(len(found)).astype(np.str_), np.full(len(found), ""))
-    if not len(manifest):
-        raise InputError(
-            f"paths must lead to at least one image, got none in {paths!r}.",
-            hint="fiqa scan says what a folder holds",
-        )
+        if not found:
+            raise InputError("paths must lead to at least one image, got no picture.")
     given = (None if found else paths, model, recognizer, weights, settings)
     return Scoring(manifest, how, workers, given, found or (), color)
 
@@ -279,24 +279,52 @@ def write_scores(
     if not force and is_current(path, key):
         return _summary(path, current=True)
     with TableWriter(path, fingerprint=key) as out, closing(run.rows(out.done * _PART)) as rows:
+        goes_on = out.done > 0
         before = min(out.done * _PART, len(run))
         images = counted(rows, teller(progress), "score", len(run), done=before)
         while part := list(islice(images, _PART)):
             out.write(run.frame(part, before))
             before += len(part)
     scorer, explain = run.how.scorer, run.how.explain
-    write_sidecar(path, record, learned={"scales": scales(scorer)} | explanation(scorer, explain))
+    sizes = _resized(path)
+    if goes_on and sizes:
+        _log.warning("%s", sizes)
+    write_sidecar(
+        path,
+        record,
+        learned={"scales": scales(scorer)}
+        | _noted(explanation(scorer, explain), sizes, repetition(run.manifest))
+        | origin(path, run.manifest.path.tolist()),
+    )
     return _summary(path)
+
+
+def _scanned(path: PathLike) -> pl.LazyFrame:
+    """The columns path, status and notes of a finished table."""
+    import polars as pl
+
+    suffix, file = table_suffix(path), Path(path)
+    if suffix == ".jsonl":
+        return pl.scan_ndjson(file, schema=dict.fromkeys(("path", "status", "notes"), pl.String()))
+    return pl.scan_parquet(file) if suffix == ".parquet" else pl.scan_csv(file)
+
+
+def _resized(path: PathLike) -> str:
+    """The sentence on the resized crops of a finished table, whichever run made them."""
+    notes = _scanned(path).select("notes").drop_nulls().collect()["notes"]
+    return resizing(Counter(map(str, notes)))
+
+
+def _noted(learned: Mapping[str, Any], *sentences: str) -> dict[str, Any]:
+    """What a sidecar says, with further notes."""
+    notes = [*learned.get("notes", ()), *filter(None, sentences)]
+    return {**learned, "notes": notes} if notes else dict(learned)
 
 
 def _summary(path: PathLike, *, current: bool = False) -> Summary:
     import polars as pl
 
-    suffix, file = table_suffix(path), Path(path)
-    if suffix == ".jsonl":
-        table = pl.scan_ndjson(file, schema={"path": pl.String(), "status": pl.String()})
-    else:
-        table = pl.scan_parquet(file) if suffix == ".parquet" else pl.scan_csv(file)
+    table = _scanned(path)
     counts = table.group_by("status").len().collect()
     failed = table.filter(pl.col("status") != "ok").select("path", "status").head(1).collect()
     return Summary(
@@ -321,6 +349,17 @@ def _explained(made: Generator[list[Row], None, None]) -> Generator[list[Row], N
                 _log.warning("%s", unexplained(silent[0]))
                 told = True
             yield rows
+
+
+def _sized(made: Generator[list[Row], None, None]) -> Generator[list[Row], None, None]:
+    """Yields the rows; after the last a warning says how many crops were resized."""
+    notes: Counter[str] = Counter()
+    with closing(made):
+        for rows in made:
+            notes.update(row["notes"] for row in rows if row["notes"])
+            yield rows
+    if sentence := resizing(notes):
+        _log.warning("%s", sentence)
 
 
 def _died(source: Source) -> list[Row]:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from fiqa.alignment.photographs import FaceAligning
 from fiqa.alignment.run import MANIFEST, write_crops
+from fiqa.data.given import images_of
 from fiqa.data.guard import guard_outputs
 from fiqa.data.images import Limits
-from fiqa.data.manifest import find
 from fiqa.errors import InputError
 from fiqa.faces.detectors import decided
 from fiqa.progress import Progress, teller
@@ -39,7 +39,6 @@ def align(
     One row per face, and one for each image that gave none, in the order of the images. A run that
     was killed goes on where it stopped and ends with the same files; one whose output is current
     does nothing. Crops of an earlier run with other settings stay in the folder and are not listed.
-    Without images nothing is written.
 
     Args:
         paths: an image, a folder, a list file, a manifest (file or fiqa.Manifest), or several of
@@ -71,7 +70,7 @@ def align(
     Raises:
         UnknownNameError: no such detector, policy or format.
         DetectorError, WeightsError, MissingExtraError: the detector cannot be used here.
-        InputError: a size under 16.
+        InputError: a size under 16, or no image at all.
         ReadError: a list or manifest cannot be read (an image that cannot is a row).
         WriteError: the disk refused.
     """
@@ -79,6 +78,6 @@ def align(
         raise InputError(f"orientation={orientation!r} needs a detector, got detector='none'.")
     finder = decided(detector, weights=weights)
     aligning = FaceAligning(finder, faces, size, format, weights, limits or Limits(), orientation)
-    images = paths if isinstance(paths, Manifest) else find(paths)
+    images = images_of(paths)
     guard_outputs([Path(out) / MANIFEST], paths)
     return write_crops(images, aligning, out, workers=workers, force=force, told=teller(progress))

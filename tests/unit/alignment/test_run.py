@@ -267,14 +267,31 @@ def test_processes_change_nothing(
     assert _files(tmp_path / "one") == _files(tmp_path / "two")
 
 
-def test_no_images_is_an_empty_manifest(tmp_path: Path) -> None:
-    found = align(
-        Manifest(np.empty(0, "U1"), np.empty(0, "U1")),
-        out=tmp_path / "crops",
-        detector="none",
-        workers=1,
-    )
-    assert len(found) == 0
+def test_without_a_detector_what_is_resized_is_noted_and_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, shape in (("a", (250, 250)), ("b", (96, 96)), ("c", (96, 90))):
+        write_image(tmp_path / "in" / f"{name}.png", np.full((*shape, 3), 90, np.uint8))
+    found = align(tmp_path / "in", out=tmp_path / "out", detector="none", size=96, workers=1)
+    assert found.status.tolist() == ["ok", "ok", "wrong_size"]
+    assert found.columns["notes"].tolist() == ["resized=250x250", "", ""]
+    said = [record.message for record in caplog.records]
+    assert len(said) == 1
+    assert said[0].startswith("1 crop is not 96x96 and was resized: 250x250 (1).")
+    sidecar = read_sidecar(tmp_path / "out" / "faces.parquet")
+    assert sidecar is not None
+    assert sidecar["notes"] == said
+    assert "paths_from" not in sidecar, "all paths are absolute"
+
+
+def test_no_image_is_an_error_and_writes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="at least one image, got none in an empty manifest"):
+        align(
+            Manifest(np.empty(0, "U1"), np.empty(0, "U1")),
+            out=tmp_path / "crops",
+            detector="none",
+            workers=1,
+        )
     assert not (tmp_path / "crops").exists()
 
 

@@ -433,3 +433,11 @@ def test_wrong_usage_says_what_is_right(words, message, people, monkeypatch):
     result = call(*words)
     assert result.exit_code in (1, 2)
     assert message in result.stderr
+
+
+def test_crops_that_were_resized_are_a_note(people, drawn):
+    assert not [note for note in look(people).notes if "resized" in note]
+    write_image(people / "p0" / "large.png", cv2.resize(drawn.crops[0], (250, 250)))
+    notes = [note for note in look(people).notes if "resized" in note]
+    assert len(notes) == 1
+    assert notes[0].startswith("1 crop is not 112x112 and was resized: 250x250 (1).")

@@ -7,18 +7,20 @@ import struct
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import PIL.Image
 import pytest
 from typer.testing import CliRunner
 
 import fiqa
 from fiqa.cli import build
-from fiqa.data.images import Limits, read_image
+from fiqa.data.images import Limits, read_image, write_image
 from fiqa.data.manifest import read_manifest
 from fiqa.data.scan import scan
-from fiqa.data.store import read_sidecar
+from fiqa.data.store import read_sidecar, sha256_file
 from fiqa.diagnosis.folder import folder_report
 from fiqa.errors import InputError, ReadError, UnknownNameError
+from fiqa.verbs.score import score
 from fiqa.vocabulary import STATUSES
 
 
@@ -145,6 +147,41 @@ def test_the_artifact_and_its_sidecar(
     assert (record["verb"], record["arguments"]["decode"]) == ("scan", False)
     again = scan(output)
     assert again.columns["sha256"].tolist() == found.columns["sha256"].tolist()
+
+
+@pytest.mark.parametrize("decode", [False, True])
+def test_a_table_of_scores_keeps_its_sha256_where_the_file_is_another_one(
+    tmp_path: Path, decode: bool
+) -> None:
+    for name, grey in (("a", 10), ("b", 200), ("c", 90)):
+        write_image(tmp_path / f"{name}.png", np.full((40, 40, 3), grey, np.uint8))
+    table = tmp_path / "scores.csv"
+    old = [sha256_file(tmp_path / f"{name}.png") for name in "abc"]
+    rows = [f"{n},{n}.png,{sha},ok,0.5,50" for n, sha in zip("abc", old, strict=True)]
+    table.write_text("\n".join(["id,path,sha256,status,raw,uqs", *rows]) + "\n")
+    write_image(tmp_path / "a.png", np.full((40, 40, 3), 90, np.uint8))
+    (tmp_path / "b.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
+    found = scan(table, decode=decode)
+    assert found.status.tolist()[::2] == ["changed", "ok"]
+    assert found.status[1] not in ("ok", "changed")
+    assert found.columns["sha256"].tolist() == old
+    assert found.columns["raw"].tolist() == [0.5] * 3
+    assert found.columns["width"].tolist() == [0, 0, 40], "nothing of the other file is told"
+    assert found.columns["duplicate_of"].tolist() == [""] * 3
+    assert score(table, aligned=True, workers=1)["status"][0] == "changed"
+    scan(table, decode=decode, out=tmp_path / "new.csv")
+    again = scan(tmp_path / "new.csv")
+    assert (again.status.tolist(), again.columns["sha256"].tolist()) == (
+        found.status.tolist(),
+        old,
+    )
+
+
+def test_no_image_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "note.md").write_text("no image")
+    with pytest.raises(InputError, match="at least one image, got none"):
+        scan(tmp_path, out=tmp_path / "faces.csv")
+    assert not (tmp_path / "faces.csv").exists()
 
 
 def test_a_wrong_suffix_is_refused_before_reading(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from fiqa.data.embeddings import read_embeddings
 from fiqa.data.images import Limits, write_image
 from fiqa.data.manifest import find
+from fiqa.data.store import read_sidecar
 from fiqa.data.tables import read_table
 from fiqa.embedding import run as module
 from fiqa.embedding.run import embed_rows, failures_path
@@ -207,6 +208,44 @@ def test_out_writes_vectors_failures_and_a_sidecar_last(folder: Path, tmp_path: 
         "e.npz.failed.csv",
         "e.npz.json",
     ]
+
+
+def test_sizes_and_repetition_are_warned_of_once_and_kept_in_the_sidecar(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_PART", 2)
+    for i, size in enumerate((250, 112, 250, 96, 250)):
+        write_image(tmp_path / "in" / f"{i}.png", np.full((size, size, 3), 90 + i, np.uint8))
+
+    class Dies(Means):
+        def embed(self, crops: np.ndarray) -> np.ndarray:
+            if len(self.calls) == 2:
+                raise KeyboardInterrupt
+            return super().embed(crops)
+
+    out = tmp_path / "e.npz"
+    given = [tmp_path / "in", tmp_path / "in" / "1.png"]
+    with pytest.raises(KeyboardInterrupt):
+        embed_rows(given, recognizer=Dies(), out=out)
+    caplog.clear()
+    embed(given, recognizer=Means(), out=out)
+    said = [record.message for record in caplog.records]
+    assert said[0].startswith("1 image is listed more than once, 1 further row in all")
+    assert said[1].startswith("4 crops are not 112x112 and were resized: 250x250 (3), 96x96 (1).")
+    assert len(said) == 2
+    sidecar = read_sidecar(out)
+    assert sidecar is not None
+    assert sidecar["notes"] == [said[1], said[0]]
+    caplog.clear()
+    embed(given, recognizer=Means())
+    assert [record.message for record in caplog.records] == said
+
+
+def test_no_image_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    with pytest.raises(InputError, match="at least one image, got none"):
+        embed(tmp_path / "in", recognizer=Means(), out=tmp_path / "e.npz")
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
 def test_a_rerun_does_nothing_and_tells_the_same(folder: Path, tmp_path: Path) -> None:

@@ -434,6 +434,78 @@ def test_a_process_that_died_leaves_a_failed_row():
     assert list(blank_row(Source("a", "a.jpg"), "failed")) == COLUMNS
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_crops_of_another_size_are_noted_in_row_warning_and_sidecar(
+    scorer, tmp_path, caplog, suffix, monkeypatch
+):
+    monkeypatch.setattr(module, "_PART", 2)
+    for i, size in enumerate((112, 250, 96, 250)):
+        save(tmp_path / "in" / f"{i}.png", flat(100 + i, size))
+    save(tmp_path / "in" / "wide.png", flat(9, 112)[:, :90])
+    out = tmp_path / f"s{suffix}"
+    rows = run(tmp_path / "in", aligned=True, out=out)
+    notes = [None, "resized=250x250", "resized=96x96", "resized=250x250", None]
+    assert [row["notes"] for row in rows] == notes
+    assert [row["status"] for row in rows] == ["ok"] * 4 + ["wrong_size"]
+    said = [record.message for record in caplog.records if "resized" in record.message]
+    sentence = "3 crops are not 112x112 and were resized: 250x250 (2), 96x96 (1)."
+    assert len(said) == 1
+    assert said[0].startswith(sentence)
+    assert read_sidecar(out)["notes"] == said
+    caplog.clear()
+    assert [row["notes"] for row in run(tmp_path / "in", aligned=True)] == notes
+    assert caplog.text.count(sentence) == 1
+
+
+def test_the_crops_of_an_interrupted_run_are_counted_too(scorer, tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(module, "_PART", 2)
+    for i in range(5):
+        save(tmp_path / "in" / f"{i}.png", flat(100 + i, 250))
+    how, out = plan(tmp_path / "in", aligned=True, workers=1), tmp_path / "s.csv"
+
+    class StopError(Exception):
+        pass
+
+    def stop_after_three(stage, done, total):
+        if done == 3:
+            raise StopError
+
+    with pytest.raises(StopError):
+        write_scores(how, out, progress=stop_after_three)
+    told = []
+    write_scores(how, out, progress=lambda *at: told.append(at[1]))
+    assert told == [3, 4, 5], "two images were done"
+    said = [record.message for record in caplog.records]
+    assert len(said) == 1
+    assert said[0].startswith("5 crops are not 112x112 and were resized: 250x250 (5).")
+    assert read_sidecar(out)["notes"] == said
+
+
+def test_crops_of_the_right_size_and_photographs_have_no_such_note(scorer, tmp_path, caplog):
+    save(tmp_path / "in" / "a.png", flat(100))
+    rows = run(tmp_path / "in", aligned=True, out=tmp_path / "s.csv")
+    assert rows[0]["notes"] is None
+    assert "notes" not in read_sidecar(tmp_path / "s.csv")
+    save(tmp_path / "photos" / "b.png", photo(10))
+    assert run(tmp_path / "photos", detector="yunet")[0]["notes"] is None
+    assert caplog.text == ""
+
+
+def test_an_image_that_is_listed_twice_is_said_once(scorer, tmp_path, caplog):
+    a, b = (str(save(tmp_path / f"{name}.png", flat(100))) for name in "ab")
+    rows = run([a, b, a, a], aligned=True, out=tmp_path / "s.csv")
+    assert len(rows) == 4
+    said = [record.message for record in caplog.records]
+    assert said == [
+        "1 image is listed more than once, 2 further rows in all, and every row counts; the first"
+        f" is {a!r}."
+    ]
+    assert read_sidecar(tmp_path / "s.csv")["notes"] == said
+    caplog.clear()
+    run([a, b], aligned=True)
+    assert caplog.text == ""
+
+
 def test_a_folder_without_images_is_an_error(scorer, tmp_path):
     with pytest.raises(InputError, match="must lead to at least one image, got none"):
         score(tmp_path, workers=1)

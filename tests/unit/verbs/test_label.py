@@ -12,6 +12,7 @@ import pytest
 
 import fiqa
 from fiqa.data.embeddings import write_embeddings
+from fiqa.data.images import write_image
 from fiqa.data.quality import read_quality
 from fiqa.data.store import read_sidecar
 from fiqa.data.tables import read_table
@@ -291,10 +292,27 @@ def test_a_table_of_faces_gives_rows_and_identities_without_its_images(vectors, 
     )
 
 
+def test_crops_of_another_size_are_warned_of_once_and_kept_in_the_sidecar(tmp_path, caplog):
+    for i, size in enumerate((250, 112, 96)):
+        pixels = np.random.default_rng(i).integers(0, 256, (size, size, 3), np.uint8)
+        write_image(tmp_path / "in" / "ann" / f"{i}.png", pixels)
+    out = tmp_path / "labels.csv"
+    assert len(label("analytic", faces=tmp_path / "in", out=out, workers=1)) == 3
+    said = [record.message for record in caplog.records]
+    assert len(said) == 1
+    assert said[0].startswith("2 crops are not 112x112 and were resized: 250x250 (1), 96x96 (1).")
+    assert read_sidecar(out)["notes"] == said
+
+
 def test_no_row_at_all(tmp_path):
     empty = Embeddings(np.empty(0, "U1"), np.empty((0, 4), np.float32))
     for method in ("cr_fiqa", "sdd_fiqa"):
-        assert len(label(method, embeddings=empty, out=tmp_path / f"{method}.csv")) == 0
+        with pytest.raises(InputError, match="at least one face, got none"):
+            label(method, embeddings=empty, out=tmp_path / f"{method}.csv")
+    (tmp_path / "faces.csv").write_text("id,identity\n")
+    with pytest.raises(InputError, match="at least one face, got none"):
+        label("cr_fiqa", faces=tmp_path / "faces.csv", out=tmp_path / "labels.csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["faces.csv"]
 
 
 @pytest.mark.parametrize("stop_after", [0, 1, 3])
