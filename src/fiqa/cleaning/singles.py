@@ -70,10 +70,10 @@ def _wrong(source: Source, shown: Seen, aligned: bool, limits: CleanLimits) -> I
 
 def _of_face(shown: Seen, aligned: bool, limits: CleanLimits) -> Iterator[Wrong]:
     row = shown.rows[0]
-    reasons = list(row["reasons"] or ())
-    if aligned and row["uqs"] < limits.no_face and "unclear_features" in reasons:
+    reasons, uqs = list(row["reasons"] or ()), float(row["uqs"] or 0)
+    if aligned and uqs < limits.no_face and "unclear_features" in reasons:
         yield (
-            "no_face", grave(row["uqs"], limits.no_face, 0.0), float(row["uqs"]), limits.no_face,
+            "no_face", grave(uqs, limits.no_face, 0.0), uqs, limits.no_face,
             f"scores {row['uqs']} of 100, and shows no structure of a face",
         )  # fmt: skip
         # what is no face has no eyes to be far apart, and nothing to be in focus

@@ -6,7 +6,7 @@ import shlex
 import sys
 from collections import Counter
 from contextlib import closing
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
@@ -130,7 +130,8 @@ def _to_file(
     summary = write_scores(run, out, force=force, progress=not quiet)
     if summary.current and not quiet:
         typer.echo(f"{out} is current, nothing to do; --force does it again", err=True)
-    return read_table(out).to_dicts() if keep else [], summary
+    rows = cast("list[Row]", read_table(out).to_dicts()) if keep else []
+    return rows, summary
 
 
 def _to_stdout(
@@ -164,17 +165,20 @@ def _to_stdout(
     return kept, Summary(statuses, first=first)
 
 
-def _short(row: Row, explain: bool) -> Row:
+def _short(row: Row, explain: bool) -> dict[str, Any]:
     """The columns of a row that a person reads."""
     from fiqa.vocabulary import FACTORS
 
-    short = {name: row[name] for name in ("path", "face_index", "status", "uqs", "score", "level")}
-    short["score"] = None if row["score"] is None else round(row["score"], 4)
+    columns = dict(row)
+    names = ("path", "face_index", "status", "uqs", "score", "level")
+    short: dict[str, Any] = {name: columns[name] for name in names}
+    score = row["score"]
+    short["score"] = None if score is None else round(score, 4)
     if explain:
         factors = row["factors"] or {}
         short["reasons"] = list(row["reasons"] or ())
         short |= {
-            f"factor_{name}": None if factors.get(name) is None else round(factors[name], 3)
-            for name in FACTORS
+            f"factor_{name}": None if value is None else round(value, 3)
+            for name, value in ((name, factors.get(name)) for name in FACTORS)
         }
     return short

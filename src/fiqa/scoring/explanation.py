@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fiqa.faces.crops import ALIGNED_SIZE
+from fiqa.scoring.row import Row
 from fiqa.types import Faces, Factors, FloatArray, Scorer
 
 __all__ = ["EXPLAINERS", "Explain", "explained", "explanation", "reasons", "unexplained"]
@@ -55,7 +56,7 @@ def explained(scorer: Scorer, explain: str, faces: Faces) -> Factors | None:
     return scorer.explain(faces) if explain else None
 
 
-def reasons(why: Factors | None, i: int, faces: Faces) -> dict[str, Any]:
+def reasons(why: Factors | None, i: int, faces: Faces) -> Row:
     """Returns the factors, measures and reasons of a face; what cannot be measured is null.
 
     Args:

@@ -172,7 +172,7 @@ class FaceReader:
             told = reasons(explained(self._scorer, self._explain, faces), 0, faces)
         if not told:
             return Why()
-        return Why(tuple(told["reasons"]), told["factors"], told["measures"])
+        return Why(tuple(told["reasons"] or ()), told["factors"], told["measures"])
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _reopened, (self._asked,)

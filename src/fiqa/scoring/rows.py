@@ -30,36 +30,21 @@ from fiqa.faces.crops import (
 from fiqa.failures import failed
 from fiqa.functional.calibration import levels
 from fiqa.scoring.explanation import explained, reasons
+from fiqa.scoring.row import EmbeddedRow, Row
 from fiqa.types import Faces, Factors, FloatArray, Scorer
 from fiqa.vocabulary import LEVELS
 
 __all__ = [
+    "EmbeddedRow",
     "FaceScoring",
     "Row",
     "blank_row",
     "scales",
 ]
 
-Row = dict[str, Any]
-
 
 def blank_row(source: Source, status: str) -> Row:
-    """Returns the row of an image that has no numbers (yet): every column of the table of scores,
-    in order.
-
-    Returns:
-        id, path, face_index, sha256: which face of which file.
-        status, reasons: of fiqa.vocabulary.
-        raw: the method's own number, higher is better.
-        score, uqs, level: the calibrated one, in 0..1, in 0..100, in words.
-        factors, measures: in 0..1, and in units.
-        bbox, landmarks: x, y, width, height, and ten numbers, in pixels of the upright image.
-        detector: that found the face, None for crops.
-        turn: degrees clockwise by which the photograph was turned beyond its EXIF, None for crops.
-        notes: what was converted or guessed, `;` between codes of fiqa.vocabulary.NOTES.
-        identity, track, frame, split: of the manifest, and which frame of the file was read.
-        model, model_sha256, preprocess: what computed it.
-    """
+    """Returns the row of an image that has no numbers (yet): every column, in order."""
     return {
         "id": source.id,
         "path": source.path,
@@ -236,7 +221,8 @@ class FaceScoring:
         row["sha256"] = image.sha256 or None
         if face is not None:
             size = note_of_size(image.pixels.shape[1])
-            row |= _about(image, size) | {"landmarks": source.landmarks and list(source.landmarks)}
+            row |= _about(image, size)
+            row["landmarks"] = list(source.landmarks) if source.landmarks else None
         return [(row, face)]
 
     def _detect(self, source: Source, image: Image) -> list[tuple[Row, Faces | None]]:
@@ -251,7 +237,7 @@ class FaceScoring:
                 orientation=self.orientation,
                 told=self.told,
             )
-        about = {"sha256": image.sha256 or None, "detector": finder.name, "turn": seen.turn}
+        about: Row = {"sha256": image.sha256 or None, "detector": finder.name, "turn": seen.turn}
         blank = blank_row(source, seen.status) | about | _about(image, *seen.notes)
         if seen.status != "ok":
             return [(blank, None)]
@@ -316,7 +302,7 @@ class FaceScoring:
         scale = scorer.calibration
         uqs, share = scale.unified(number), scale.unit(number)
         level = levels(uqs, scale.level_cuts)
-        source = {
+        source: Row = {
             "model": scorer.name,
             "model_sha256": scorer.sha256,
             "preprocess": scorer.preprocess,

@@ -346,7 +346,7 @@ def _explained(made: Generator[list[Row], None, None]) -> Generator[list[Row], N
         for rows in made:
             silent = [r["model"] for r in rows if r["status"] == "ok" and r["factors"] is None]
             if silent and not told:
-                _log.warning("%s", unexplained(silent[0]))
+                _log.warning("%s", unexplained(str(silent[0])))
                 told = True
             yield rows
 

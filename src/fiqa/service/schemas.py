@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from fiqa.scoring.rows import Row
+from fiqa.scoring.rows import EmbeddedRow, Row
 from fiqa.service.review import verdict
 from fiqa.vocabulary import ADVICE, STATUSES
 
@@ -175,10 +175,10 @@ def embedded_image(index: int, rows: list[Row]) -> EmbeddedImage:
         index: of the image in its request.
         rows: of its faces, or one that says why there is none.
     """
+    embedded = [cast("EmbeddedRow", row) for row in rows if _shows(row)]
     faces = [
         EmbeddedFace(**_place(row), vector=row.get("vector"), norm=row.get("norm"))
-        for row in rows
-        if _shows(row)
+        for row in embedded
     ]
     status = _status(rows)
     return EmbeddedImage(index=index, status=status, meaning=STATUSES[status], faces=faces)
@@ -202,10 +202,14 @@ def _place(row: Row) -> dict[str, Any]:
 
 def _scored(row: Row) -> FaceResult:
     reasons: list[str] = list(row["reasons"] or ())
-    names = ("score", "uqs", "level", "raw", "factors", "measures")
     return FaceResult(
         **_place(row),
-        **{name: row[name] for name in names},
+        score=row["score"],
+        uqs=row["uqs"],
+        level=row["level"],
+        raw=row["raw"],
+        factors=row["factors"],
+        measures=row["measures"],
         reasons=reasons,
         advice=[ADVICE[code] for code in reasons],
     )

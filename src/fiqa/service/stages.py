@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from fiqa.diagnosis.drawn_faces import drawn_faces
 from fiqa.faces.crops import Source, alike, joined
 from fiqa.faces.detection import POLICIES
-from fiqa.scoring.rows import FaceScoring, Row
+from fiqa.scoring.rows import EmbeddedRow, FaceScoring, Row
 from fiqa.service.confinement import confine
 from fiqa.types import Faces, Recognizer
 
@@ -173,7 +173,8 @@ class Assessor:
             if not np.isfinite(length) or length == 0:
                 row["status"] = "invalid_embedding"
             else:
-                row |= {"norm": length, "vector": (vector / length).tolist()}
+                embedded = cast("EmbeddedRow", row)
+                embedded["norm"], embedded["vector"] = length, (vector / length).tolist()
 
     def _warm(self) -> None:
         faces = drawn_faces(1)
@@ -182,7 +183,7 @@ class Assessor:
         if self._embedder is not None:
             self._embedder.embed(faces.crops)
 
-    def _about(self) -> Row:
+    def _about(self) -> dict[str, Any]:
         """What is loaded, in words."""
         scorer, embedder = self.scoring.scorer, self._embedder
         return {
