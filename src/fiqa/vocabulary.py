@@ -65,6 +65,8 @@ STATUSES = MappingProxyType(
         "no_mate": "The identity has no other image to compare with.",
         "no_center": "The class centers that were given have none of the identity.",
         "no_template": "No template image is chosen for the identity.",
+        "no_segment": "The table does not say which segment (track, clip) the image is of.",
+        "one_segment": "All templates of the identity are of the segment that the image is of.",
         "timed_out": "The image took longer than the service allows.",
         "not_kept": "A frame of a video whose crop was not kept: it is no best shot.",
         "failed": "The row failed for a reason that has no status of its own; the log has it.",

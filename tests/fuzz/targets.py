@@ -127,9 +127,9 @@ def _read_label_inputs(path: Path) -> None:
 
 
 def _read_templates(path: Path) -> None:
-    from fiqa.methods.dmsfiqa.labeling import _choice
+    from fiqa.methods.dmsfiqa.choice import read_choice
 
-    _choice(path)
+    read_choice(path)
 
 
 def _convert(to: str) -> Callable[[Path], None]:

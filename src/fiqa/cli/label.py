@@ -78,6 +78,7 @@ def command(
 
     Example:
       fiqa label cr_fiqa --faces faces.parquet --embeddings emb.npz -o labels.csv
+      fiqa label dmsfiqa --faces faces.csv --embeddings emb.npz --set group_column=track -o v.csv
       fiqa label label_optimization --embeddings emb.npz --prior labels.csv -o better.csv
     """
     from fiqa.labeling.run import label_rows

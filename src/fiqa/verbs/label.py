@@ -41,7 +41,7 @@ def label(
         prior: any quality, for label_optimization (which improves it) faceqnet (whose best images
             it chooses) and ediffiqa (which lowers it).
         templates: dmsfiqa only: "auto", or the edited table of templates that an earlier run wrote
-            beside its labels.
+            beside its labels. A chosen line whose person or id is not among the faces is an error.
         centers: cr_fiqa and clib_fiqa only: class centers of a recognizer's training, as embeddings
             whose ids are the names of the identities. Without them an image is compared with the
             mean of the other images of its person.
@@ -51,7 +51,8 @@ def label(
         workers: processes for what is measured face by face; None is one per core.
         force: do it again although `out` is current.
         progress: True reports on stderr; a callable is told (stage, done, total).
-        options: the method's own, as in the signature of its functions.
+        options: the method's own, as in the signature of its functions; of dmsfiqa the keys of its
+            settings: group_column="track" for frames of video.
 
     Returns:
         Quality of kind "label"; `provenance` holds arguments, seed, hashes of the inputs, versions,

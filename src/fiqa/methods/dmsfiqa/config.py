@@ -112,6 +112,12 @@ def _valid(config: dict[str, Any]) -> dict[str, Any]:
             raise InputError(f"{name} must be four ascending numbers, got {numbers}.")
     checks.in_range(config["clip"]["tau"], "tau", 0.0, float("inf"), open_low=True)
     checks.in_range(config["candidates"], "candidates", 1, float("inf"))
+    if config["group_column"] and config["candidates"] < 2:
+        raise InputError(
+            f"candidates must be at least 2 with group_column, got {config['candidates']}.",
+            hint="no template judges its own segment: with one, that segment would have no labels",
+        )
+    checks.in_range(config["best_templates"], "best_templates", 1, float("inf"))
     for part in ("clip", "blip2"):
         checks.in_range(config[part]["batch"], f"{part}.batch", 1, float("inf"))
         checks.choice(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,9 +12,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from fiqa.data.reading import reader
-from fiqa.data.tables import read_table
-from fiqa.errors import InputError, UnknownNameError
+from fiqa.errors import InputError
+from fiqa.methods.dmsfiqa.choice import chosen_rows, read_choice, refuse_failed
 from fiqa.methods.dmsfiqa.config import read_config, replaced
 from fiqa.methods.dmsfiqa.judges import Judge, judge_of
 from fiqa.methods.dmsfiqa.levels import (
@@ -26,7 +24,8 @@ from fiqa.methods.dmsfiqa.levels import (
     fuse_factors,
     level_thresholds,
 )
-from fiqa.methods.dmsfiqa.templates import candidates, chosen_rows
+from fiqa.methods.dmsfiqa.segments import Segments, segments_of, template_similarity
+from fiqa.methods.dmsfiqa.templates import candidates
 from fiqa.methods.labeler import Job, Labels, Work
 from fiqa.types import Faces, FloatArray
 from fiqa.vocabulary import FACTORS, LEVELS
@@ -54,12 +53,17 @@ def prepare(options: dict[str, Any]) -> dict[str, Any]:
 
     This loads pretrained models.
 
-    Raises: as Judge.load.
+    Raises: as Judge.load; InputError: best_templates without group_column.
     """
     config = read_config(options["config"])
     for key, value in options.items():
         if key != "config" and value is not None:
             config = replaced(config, key, value)
+    if options["best_templates"] is not None and not config["group_column"]:
+        raise InputError(
+            "best_templates needs group_column: without it a person has one template.",
+            hint="--set group_column=track, a column of the faces",
+        )
     judges = []
     for name in config["judges"]:
         judge = judge_of(name, config)
@@ -107,15 +111,27 @@ class _JudgeFaces:
 def coarse_to_fine(job: Job, options: dict[str, Any], work: Work) -> Labels:
     """Returns DmsFIQA labels.
 
-    Columns: coarse quality, level, factors (the fused six), template (id), similarity to it, low
-    and high of its interval.
+    Columns: coarse quality, level, factors (the fused six), template (id; of several the most
+    similar), similarity to it or to the best of several, low and high of its interval.
 
-    `about`: thresholds that were used, images per level; `extra`: the table of template candidates.
+    `about`: thresholds that were used, images per level, and with segments how many there are of
+    them and of templates; `extra`: the table of template candidates.
     """
     config = options["config"]
-    if job.vectors is None:
-        raise InputError("dmsfiqa needs embeddings.")
+    if job.vectors is None or job.faces is None:
+        raise InputError("dmsfiqa needs faces and embeddings.")
+    # What a person wrote is checked before the judges' long work.
+    clips = segments_of(job.faces, config["group_column"]) if config["group_column"] else None
+    segment = None if clips is None else clips.segment
+    choice = None if work.templates == "auto" else read_choice(work.templates)
+    own = (
+        None
+        if choice is None
+        else chosen_rows(choice, job.ids, job.identities, job.names, segments=segment)
+    )
     factors, status = _judged(job, config, work)
+    if segment is not None:
+        status[(status == "ok") & (segment < 0)] = "no_segment"
     rows = np.flatnonzero(status == "ok")
     coarse = fuse(factors[rows])
     cuts = config["thresholds"] or (
@@ -123,37 +139,55 @@ def coarse_to_fine(job: Job, options: dict[str, Any], work: Work) -> Labels:
         if len(rows)
         else [0, 0, 0, 0]
     )
-    template, proposed = _templates(job, rows, coarse, config, work)
+    extra = {}
+    if choice is None or own is None:
+        own, extra[".templates.csv"] = _proposed(job, rows, coarse, config, clips)
+    else:
+        refuse_failed(choice, status[own])
+    best = 1 if segment is None else config["best_templates"]
+    like = template_similarity(job.vectors, job.identities, own, segments=segment, best=best)
     # Without a template there is nothing to be like: a coarse level alone is no label.
-    status[rows[template < 0]] = "no_template"
-    used = template >= 0
-    rows, coarse, template = rows[used], coarse[used], template[used]
-    levels = coarse_levels(coarse, cuts)
-    similarity = _cosines(job.vectors, rows, template)
-    code = job.identities[rows]
-    settings = {name: config[name] for name in ("intervals", "epsilon", "within")}
-    value = fine_labels(levels, similarity, code, seed=work.seed, **settings)
-    low, high = np.asarray(config["intervals"]).T[:, fine_positions(levels, similarity, code)]
+    used = like.template[rows] >= 0
+    served = np.isin(job.identities[rows[~used]], job.identities[own])
+    status[rows[~used]] = np.where(served, "one_segment", "no_template")
+    rows, coarse = rows[used], coarse[used]
+    levels, similarity = coarse_levels(coarse, cuts), like.similarity[rows]
+    columns, value = _fine(job, rows, levels, similarity, config, work.seed)
     n = len(job.ids)
-    names = pl.Series(LEVELS).gather(levels)
     columns = {
         "coarse": _wide(n, rows, coarse),
-        "level": _text(n, rows, names),
+        "level": _text(n, rows, pl.Series(LEVELS).gather(levels)),
         "factors": pl.DataFrame(
             {name: pl.Series(factors[:, k], nan_to_null=True) for k, name in enumerate(FACTORS)}
         ).to_struct(),
-        "template": _text(n, rows, job.ids[template]),
-        "similarity": _wide(n, rows, similarity),
-        "low": _wide(n, rows, low),
-        "high": _wide(n, rows, high),
+        "template": _text(n, rows, job.ids[like.template[rows]]),
+        **columns,
     }
     counts = np.bincount(levels, minlength=len(LEVELS))
-    about = {
+    about: dict[str, Any] = {
         "thresholds": list(map(float, cuts)),
         "levels": dict(zip(LEVELS, map(int, counts), strict=True)),
     }
-    extra = {} if proposed is None else {".templates.csv": proposed}
-    return Labels(_wide(n, rows, value), status, columns, about, (0.0, 1.0), extra)
+    if segment is not None:
+        about |= {"segments": len(np.unique(segment[segment >= 0])), "templates": len(own)}
+    return Labels(value, status, columns, about, (0.0, 1.0), extra)
+
+
+def _fine(
+    job: Job,
+    rows: NDArray[np.int64],
+    levels: NDArray[np.int64],
+    similarity: NDArray[np.float32],
+    config: Mapping[str, Any],
+    seed: int,
+) -> tuple[dict[str, Any], FloatArray]:
+    """Similarity, low and high of the interval, and the labels; of all n, NaN beside `rows`."""
+    code, n = job.identities[rows], len(job.ids)
+    settings = {name: config[name] for name in ("intervals", "epsilon", "within")}
+    value = fine_labels(levels, similarity, code, seed=seed, **settings)
+    low, high = np.asarray(config["intervals"]).T[:, fine_positions(levels, similarity, code)]
+    named = {"similarity": similarity, "low": low, "high": high}
+    return {name: _wide(n, rows, column) for name, column in named.items()}, _wide(n, rows, value)
 
 
 def _judged(job: Job, config: Mapping[str, Any], work: Work) -> tuple[FloatArray, NDArray[np.str_]]:
@@ -172,89 +206,36 @@ def _judged(job: Job, config: Mapping[str, Any], work: Work) -> tuple[FloatArray
     return factors, status
 
 
-def _templates(
-    job: Job, rows: NDArray[np.int64], coarse: FloatArray, config: Mapping[str, Any], work: Work
-) -> tuple[NDArray[np.int64], pl.DataFrame | None]:
-    """The template's row (of the job) for each of `rows`, -1 without, and the table of candidates
-    where it was made."""
-    ids, code = job.ids[rows], job.identities[rows]
-    if work.templates != "auto":
-        names, chosen = _choice(work.templates)
-        here = np.array(ids.to_list(), np.str_) if len(ids) else np.empty(0, "U1")
-        local = chosen_rows(names, chosen, code, here, table=work.templates)
-        return np.where(local < 0, -1, rows[local]) if len(rows) else local, None
-    if job.vectors is None or not len(rows):
-        return np.empty(0, np.int64), _table(
-            job, rows, np.empty(0, np.int64), np.empty(0, np.int64), coarse, coarse
-        )
-    proposals = candidates(coarse, job.vectors[rows], code, count=int(config["candidates"]))
-    first = np.full(int(code.max()) + 1, -1)
-    first[code[proposals.row[proposals.rank == 0]]] = rows[proposals.row[proposals.rank == 0]]
-    return first[code], _table(
-        job, rows, proposals.row, proposals.rank, coarse, proposals.centrality
-    )
-
-
-def _table(
+def _proposed(
     job: Job,
     rows: NDArray[np.int64],
-    row: NDArray[np.int64],
-    rank: NDArray[np.int64],
     coarse: FloatArray,
-    central: FloatArray,
-) -> pl.DataFrame:
-    """The table that a person edits: in the lines of one identity, `chosen` is 1 for its
-    template."""
-    return pl.DataFrame(
+    config: Mapping[str, Any],
+    clips: Segments | None,
+) -> tuple[NDArray[np.int64], pl.DataFrame]:
+    """The rows (of the job) of the templates, and the table of candidates, which a person edits:
+    in the lines of one identity, `chosen` is 1 for its template; with segments for several."""
+    found = candidates(
+        coarse,
+        job.needed_vectors()[rows],
+        job.identities[rows],
+        count=int(config["candidates"]),
+        segments=None if clips is None else clips.segment[rows],
+        modalities=None if clips is None else clips.modality[rows],
+    )
+    own = rows[found.row]
+    chosen = (found.rank == 0) | (clips is not None)
+    table = pl.DataFrame(
         {
-            "identity": job.names.gather(job.identities[rows[row]]),
-            "rank": rank + 1,
-            "id": job.ids[rows[row]],
-            "judge": np.round(coarse[row].astype(np.float64), 4),
-            "centrality": np.round(central[row].astype(np.float64), 4),
-            "chosen": (rank == 0).astype(np.int64),
+            "identity": job.names.gather(job.identities[own]),
+            "rank": found.rank + 1,
+            "id": job.ids[own],
+            "judge": np.round(coarse[found.row].astype(np.float64), 4),
+            "centrality": np.round(found.centrality[found.row].astype(np.float64), 4),
+            "chosen": chosen.astype(np.int64),
         }
     )
-
-
-@reader
-def _choice(path: str | os.PathLike[str]) -> tuple[list[str], list[bool]]:
-    """(ids, chosen) of a table of templates; without a column `chosen` every line is one."""
-    frame = read_table(path)
-    if "id" not in frame.columns:
-        raise UnknownNameError(f"column in {os.fspath(path)} instead of 'id'", "id", frame.columns)
-    if "chosen" not in frame.columns:
-        return frame["id"].to_list(), [True] * len(frame)
-    marks = [str(mark).strip().lower() for mark in frame["chosen"].to_list()]
-    meanings = {
-        "1": True,
-        "1.0": True,
-        "true": True,
-        "0": False,
-        "0.0": False,
-        "false": False,
-        "none": False,
-        "": False,
-    }
-    bad = [mark for mark in marks if mark not in meanings]
-    if bad:
-        raise InputError(f"chosen in {os.fspath(path)} must be 1 or 0, got {bad[0]!r}.")
-    return frame["id"].to_list(), [meanings[mark] for mark in marks]
-
-
-def _cosines(
-    vectors: NDArray[np.floating[Any]], rows: NDArray[np.int64], template: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    result = np.empty(len(rows), np.float32)
-    # In blocks: the vectors may be a mapped file larger than the memory.
-    for start in range(0, len(rows), 1 << 14):
-        piece = slice(start, start + (1 << 14))
-        own, other = (
-            vectors[rows[piece]].astype(np.float32),
-            vectors[template[piece]].astype(np.float32),
-        )
-        result[piece] = np.einsum("nd,nd->n", own, other)
-    return result
+    return own[chosen], table if clips is None else table.hstack(clips.told(own))
 
 
 def _wide(count: int, rows: NDArray[np.int64], values: NDArray[Any]) -> FloatArray:

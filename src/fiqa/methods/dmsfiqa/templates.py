@@ -1,4 +1,4 @@
-"""The template of each identity: which images to propose, and reading what a person chose."""
+"""The templates of each identity: which images to propose."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fiqa import checks
-from fiqa.errors import InputError
 from fiqa.functional.batches import batches
 from fiqa.functional.identities import class_centers, encode, groups
+from fiqa.methods.dmsfiqa.segments import apart
 
-__all__ = ["Candidates", "candidates", "chosen_rows"]
+__all__ = ["Candidates", "candidates"]
 
 _ROWS = 1 << 14
 
@@ -39,19 +39,25 @@ def candidates(
     identities: ArrayLike,
     *,
     count: int = 5,
+    segments: ArrayLike | None = None,
+    modalities: ArrayLike | None = None,
 ) -> Candidates:
     """Returns the best images of each identity to choose a template from.
 
     Inside an identity the images are ranked twice: by the judges' coarse quality, and by
     centrality, the cosine to the identity's mean vector (a template that is itself far from the
     rest would order them by the wrong likeness). The lower sum of the two ranks is better; equal
-    sums go by quality, then by row.
+    sums go by quality, then by row. Where segments are given, at most one image of a segment is
+    proposed, and at least one of each modality that is there.
 
     Args:
         quality: (N,) coarse quality, higher is better.
         embeddings: (N,D) unit vectors.
         identities: (N,) who is on the image.
         count: proposals per identity, at least 1; an identity with fewer images has fewer.
+        segments: (N,) int code of the segment of each image; None: each image is its own.
+        modalities: (N,) int code of the modality of each image, -1 where it is not known; None:
+            not known. It counts only where segments are given.
 
     Raises:
         ShapeError, InputError: NaN, count below 1.
@@ -71,65 +77,22 @@ def candidates(
         central[piece] = np.einsum(
             "nd,nd->n", embeddings[piece].astype(np.float32), centers[code[piece]]
         )
+    segment = None if segments is None else _codes(segments, "segments", len(value))
+    unknown = np.full(len(value), -1)
+    modality = unknown if modalities is None else _codes(modalities, "modalities", len(value))
     rows, ranks = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for group in groups(code):
         rank_sum = _rank(-value[group]) + _rank(-central[group])
         # lexsort takes its last key first: rank sum, then quality, then row.
-        best = group[np.lexsort((group, -value[group], rank_sum))][:count]
+        ranked = group[np.lexsort((group, -value[group], rank_sum))]
+        best = ranked[:count] if segment is None else apart(ranked, segment, modality, count)
         rows.append(best)
         ranks.append(np.arange(len(best)))
     return Candidates(np.concatenate(rows), np.concatenate(ranks), central)
 
 
-def chosen_rows(
-    names: ArrayLike,
-    chosen: ArrayLike,
-    identities: ArrayLike,
-    ids: ArrayLike,
-    *,
-    table: str = "templates",
-) -> NDArray[np.int64]:
-    """Returns the template's row for every image, -1 where its identity has none: (N,) int64.
-
-    >>> chosen_rows(["a/2"], [True], ["a", "a", "b"], ["a/1", "a/2", "b/1"]).tolist()
-    [1, 1, -1]
-
-    Args:
-        names: (M,) ids of the lines of a table of templates.
-        chosen: (M,) bool, True for the one line of each identity that is its template.
-        identities: (N,) who is on each image.
-        ids: (N,) unique. A name that is not among them is passed over (a table may serve more data
-            than this).
-        table: what to call the table in messages.
-
-    Raises:
-        InputError: two templates of one identity.
-    """
-    image_ids = checks.ids(np.asarray(ids), "ids")
-    code, classes = encode(identities, len(image_ids))
-    template_ids = np.asarray(names, dtype=np.str_)[np.asarray(chosen, bool)]
-    order = np.argsort(image_ids)
-    place = (
-        order[
-            np.minimum(
-                np.searchsorted(image_ids, template_ids, sorter=order), max(len(image_ids) - 1, 0)
-            )
-        ]
-        if len(image_ids)
-        else []
-    )
-    template = np.full(classes, -1, np.int64)
-    for name, row in zip(template_ids.tolist(), np.asarray(place, np.int64).tolist(), strict=False):
-        if image_ids[row] != name:
-            continue
-        if template[code[row]] >= 0:
-            raise InputError(
-                f"{table} must choose one image per identity, got"
-                f" {str(image_ids[template[code[row]]])!r} and {name!r} of the same one.",
-                hint="keep chosen = 1 in one of the lines",
-            )
-        template[code[row]] = row
-    return template[code] if len(code) else np.empty(0, np.int64)
+def _codes(value: ArrayLike, name: str, count: int) -> NDArray[np.int64]:
+    return checks.array(value, name, shape=(count,), dtype=np.int64)
 
 
 def _rank(values: NDArray[np.floating[Any]]) -> NDArray[np.int64]:

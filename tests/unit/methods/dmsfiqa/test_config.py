@@ -55,6 +55,8 @@ def test_a_file_replaces_what_it_holds_and_nothing_else(tmp_path):
         ("[clip]\ntau = 0.0", "tau must be in"),
         ("[clip]\nbatch = 0", "clip.batch must be in"),
         ('[blip2]\nprecision = "half"', "Unknown precision 'half'"),
+        ("best_templates = 0", "best_templates must be in"),
+        ('group_column = "track"\ncandidates = 1', "candidates must be at least 2"),
         ("[clip.prompts.blur]\npositive = []", "positive prompts of blur must be at least one"),
         ('[blip2.questions.crop]\ngood = "maybe"', "Unknown good answer of crop 'maybe'"),
     ],

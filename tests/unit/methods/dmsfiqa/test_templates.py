@@ -1,4 +1,4 @@
-"""Proposing templates, and reading what a person chose."""
+"""Proposing templates."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fiqa.errors import InputError, ShapeError
-from fiqa.methods.dmsfiqa.templates import candidates, chosen_rows
+from fiqa.methods.dmsfiqa.templates import candidates
 
 pytestmark = pytest.mark.numeric
 
@@ -49,21 +49,53 @@ def test_few_images_and_none():
         candidates([np.nan], np.array([[1.0, 0]]), ["a"])
 
 
-def test_the_chosen_image_is_the_template_of_its_identity():
-    ids, identities = ["b/1", "a/1", "a/2", "c/1"], ["b", "a", "a", "c"]
-    assert chosen_rows(["a/2", "b/1", "z/9"], [True, True, True], identities, ids).tolist() == [
-        0,
-        2,
-        2,
-        -1,
-    ]
-    assert chosen_rows(["a/1", "a/2"], [False, True], identities, ids).tolist() == [-1, 2, 2, -1]
-    assert chosen_rows([], [], identities, ids).tolist() == [-1] * 4
-    assert chosen_rows(["a/1"], [True], [], []).tolist() == []
+def test_with_segments_the_proposals_are_the_loop(rng):
+    """Best first, each modality's best where its segments are fewest first, then new segments."""
+    for _ in range(60):
+        n, count = int(rng.integers(1, 14)), int(rng.integers(1, 6))
+        vectors = rng.normal(size=(n, 3)) + np.array([2, 0, 0])
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        quality = rng.integers(0, 4, n) / 3  # ties
+        clips, light = rng.integers(0, 5, n), rng.integers(-1, 2, n)
+        who = rng.integers(0, 2, n)
+        found = candidates(quality, vectors, who, count=count, segments=clips, modalities=light)
+        plain = candidates(quality, vectors, who, count=n)
+        np.testing.assert_array_equal(found.centrality, plain.centrality)
+        for person in set(who.tolist()):
+            ranked = [r for r in plain.row.tolist() if who[r] == person]
+            got = found.row[who[found.row] == person].tolist()
+            assert got == _loop(ranked, clips, light, count)
+            assert len({clips[r] for r in got}) == len(got)
 
 
-def test_two_templates_of_one_identity_are_an_error():
-    with pytest.raises(
-        InputError, match=r"t\.csv must choose one image per identity, got 'a/1' and 'a/2'"
-    ):
-        chosen_rows(["a/1", "a/2"], [True, True], ["a", "a"], ["a/1", "a/2"], table="t.csv")
+def _loop(ranked, clips, light, count):
+    kinds = {light[r] for r in ranked} - {-1}
+    rarest = sorted(kinds, key=lambda k: (len({clips[r] for r in ranked if light[r] == k}), k))
+    chosen = []
+    for kind in rarest:
+        free = [
+            r for r in ranked if light[r] == kind and clips[r] not in {clips[c] for c in chosen}
+        ]
+        chosen += free[:1]
+    for row in ranked:
+        if len(chosen) < count and clips[row] not in {clips[c] for c in chosen}:
+            chosen.append(row)
+    return [row for row in ranked if row in chosen]
+
+
+def test_a_modality_keeps_its_only_segment():
+    vectors, clips = np.tile([1.0, 0], (4, 1)), [0, 0, 1, 1]
+    found = candidates(
+        [0.9, 0.8, 0.7, 0.6], vectors, ["a"] * 4, count=2, segments=clips, modalities=[0, 1, 0, 0]
+    )
+    assert found.row.tolist() == [1, 2], "the one of modality 1 first, though 0 is better"
+    one = candidates([0.9, 0.8], vectors[:2], ["a"] * 2, segments=[0, 0], modalities=[0, 1])
+    assert one.row.tolist() == [0], "a segment has one candidate"
+    wide = candidates(
+        [0.9, 0.8], vectors[:2], ["a"] * 2, count=1, segments=[0, 1], modalities=[0, 1]
+    )
+    assert wide.row.tolist() == [0, 1], "more than count where there are more modalities"
+    none = candidates([], np.empty((0, 2)), [], segments=[], modalities=[])
+    assert none.row.shape == (0,)
+    with pytest.raises(ShapeError, match=r"segments must have shape \(2,\)"):
+        candidates([0.9, 0.8], vectors[:2], ["a"] * 2, segments=[0])
