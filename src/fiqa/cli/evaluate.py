@@ -45,7 +45,7 @@ StartFnmr = Annotated[
 Limits = Annotated[
     list[float] | None,
     typer.Option(
-        "--limit", metavar="SHARE", help="Areas up to here, again for more. Default: 0.3, 0.95."
+        "--limits", metavar="SHARE", help="Areas up to here, again for more. Default: 0.3, 0.95."
     ),
 ]
 Draws = Annotated[
@@ -93,7 +93,7 @@ def command(
     fmr: Fmr = 1e-3,
     protocol: ProtocolName = "iso",
     start_fnmr: StartFnmr = None,
-    limit: Limits = None,
+    limits: Limits = None,
     draws: Draws = 200,
     level: Level = 0.95,
     seed: options.Seed = 0,
@@ -124,7 +124,7 @@ def command(
             "Evaluation needs at least one --quality and one --embeddings.",
             hint="see the example of fiqa evaluate --help",
         )
-    setting = Setting(fmr, protocol, start_fnmr, limit or Setting.limits, draws, level, seed)
+    setting = Setting(fmr, protocol, start_fnmr, limits or Setting.limits, draws, level, seed)
     request = Request(quality, embeddings, pairs, faces, match, flip or (), across)
     run = EvaluationRun(request, setting, thumbnails)
     show(run, out, force=force, quiet=quiet)

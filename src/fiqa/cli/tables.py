@@ -60,7 +60,7 @@ def command(
     fmr: Fmr = 1e-3,
     protocol: ProtocolName = "iso",
     start_fnmr: StartFnmr = None,
-    limit: Limits = None,
+    limits: Limits = None,
     seed: options.Seed = 0,
     match: Matching = "id",
     flip: Flip = None,
@@ -83,7 +83,7 @@ def command(
     from fiqa.evaluation.setting import Setting
     from fiqa.report.evaluation.paper_tables import TableRun
 
-    setting = Setting(fmr, protocol, start_fnmr, limit or Setting.limits, 0, seed=seed)
+    setting = Setting(fmr, protocol, start_fnmr, limits or Setting.limits, 0, seed=seed)
     request = Request(quality or (), embeddings or (), pairs, faces, match, flip or ())
     show(
         TableRun.of(paper, request, setting, data_set or (), target, same),

@@ -216,7 +216,7 @@ def _own_scores(frame: pl.DataFrame, where: str, column: str | None) -> NamedSco
     if used is None:
         raise InputError(
             f"{where!r} must have a column of quality, it has {', '.join(flat)}.",
-            hint="say which with column=",
+            hint="column= says which; fiqa convert FILE OUT.csv --column NAME makes a table of one",
         )
     return named_scores(
         [str(cell) for cell in frame[name]], frame[used].to_list(), where=where, column=used

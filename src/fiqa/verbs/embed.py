@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 
 def embed(
-    source: Source,
+    paths: Source,
     *,
     recognizer: PathLike | Recognizer,
     batch: int = 64,
@@ -33,7 +33,7 @@ def embed(
     fiqa.embedding.run.embed_rows also tells which rows failed and why.
 
     Args:
-        source: a folder, list file or manifest of crops, several of these, a fiqa.Manifest; or
+        paths: a folder, list file or manifest of crops, several of these, a fiqa.Manifest; or
             (ids, crops) with crops (N,112,112,3) uint8.
         recognizer: an .onnx file with its card, a name in FIQA_HOME, or any object with `name` and
             `embed(crops)`.
@@ -58,7 +58,7 @@ def embed(
         WriteError: the disk refused.
     """
     run = embed_rows(
-        source,
+        paths,
         recognizer=recognizer,
         batch=batch,
         out=out,

@@ -200,7 +200,7 @@ def _from_csv(text: str, where: str, column: str | None) -> NamedScores:
     if used is None or name is None:
         raise InputError(
             f"{where!r} must have a column of quality, it has {', '.join(header)}.",
-            hint="say which with column=",
+            hint="column= says which; fiqa convert FILE OUT.csv --column NAME makes a table of one",
         )
     short = next((i for i, row in enumerate(rows) if len(row) < len(header) - 1), None)
     if short is not None:
