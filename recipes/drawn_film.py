@@ -4,7 +4,7 @@ a hand, and goes dark. Nothing in it is recorded; it is for demonstrations and r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,7 @@ def drawn(
     at: tuple[int, int] = (0, 0),
     swing: int = 24,
     light: float = 1.0,
+    acts: Sequence[tuple[str, float]] = ACTS,
     seed: int = 0,
 ) -> Iterator[Pixels]:
     """Yields the frames of the film: a window that moves over the photograph.
@@ -43,12 +44,13 @@ def drawn(
         at: where the window lies in the middle of its swing, x and y.
         swing: pixels that it goes to either side.
         light: what is left of the light, 0..1.
+        acts: what is seen, and for how many seconds.
         seed: of the noise.
     """
     rng = np.random.default_rng(seed)
     width, height = size
     number = 0
-    for act, seconds in ACTS:
+    for act, seconds in acts:
         for i in range(round(seconds * RATE)):
             x = at[0] + round(swing * np.sin(number / 9))
             y = at[1] + round(swing / 4 * np.sin(number / 5))
