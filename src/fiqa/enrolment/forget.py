@@ -23,6 +23,8 @@ from fiqa.types import PathLike
 __all__ = ["Forgotten", "forgotten"]
 
 _RECORD = ("verb", "arguments", "inputs", "seed", "protocol", "versions")
+_REPORTS = (".json", ".txt", ".md", ".csv", ".svg")
+"""Files of reports, which may name people and are no tables."""
 _CROPS = ("select", "align")
 """Verbs whose tables list crops that they wrote themselves."""
 
@@ -50,7 +52,7 @@ class Forgotten:
             f" {len(self.removed):,} files removed"
         ]
         text += [f"rewritten: {path}" for path in self.rewritten]
-        pages = [path for path in self.removed if path.endswith((".html", ".htm", ".json"))]
+        pages = [path for path in self.removed if path.endswith((".html", ".htm", *_REPORTS))]
         text += [f"removed: {path}; make it again if you need it" for path in pages]
         return text + [
             f"left: {path} names the person and is not of fiqa's making" for path in self.left
@@ -77,7 +79,7 @@ def forgotten(identity: str, paths: Sequence[PathLike], tracks: Sequence[str] = 
     person.learn(files)
     done = Forgotten()
     # Vectors are known by the tables, so these are changed last.
-    touched = [run for run in files.runs if _has_any(person, run)]
+    touched = [run for run in files.runs if person.tracks_in(run, files) & files.tracks(run)]
     for path in files.vectors:
         _leave_vectors(path, person, files, done)
     _remove_crops(person, files, touched, done)
@@ -86,19 +88,11 @@ def forgotten(identity: str, paths: Sequence[PathLike], tracks: Sequence[str] = 
     for path in sorted(files.tables, key=lambda path: _tells(path, files)):
         _leave_rows(path, person, files, done)
     for path in files.others:
-        if (
-            path.exists()
-            and path.suffix.lower() in (".json", ".txt", ".md")
-            and _names(path, identity)
-        ):
+        if path.exists() and path.suffix.lower() in _REPORTS and _mentions(path, person):
             _remove(path, done)
     for artifact in list(files.artifacts()):
         _clean_sidecar(artifact, person, done)
-    done.left = [
-        os.fspath(path)
-        for path in files.foreign
-        if path.exists() and (_names(path, identity) or person.is_in(os.fspath(path)))
-    ]
+    done.left = [os.fspath(path) for path in files.foreign if _left(path, person, files)]
     return done
 
 
@@ -108,12 +102,21 @@ def _tells(path: Path, files: Files) -> bool:
     return files.run_of(path) is not None or "identity" in read_table(path).columns
 
 
-def _has_any(person: Person, run: Path) -> bool:
-    return bool(person.tracks_in(run) & set(read_table(run / "tracks.parquet")["track"]))
+def _mentions(path: Path, person: Person) -> bool:
+    text = path.read_text(encoding="utf-8", errors="replace")
+    return any(html.escape(word) in text or word in text for word in person.words())
 
 
-def _names(path: Path, identity: str) -> bool:
-    return identity.encode("utf-8", "surrogateescape") in path.read_bytes()
+def _left(path: Path, person: Person, files: Files) -> bool:
+    """Whether a file of somebody else is there and names the person."""
+    if not path.exists():
+        return False
+    if path in files.told and person.rows(path, read_table(path), files).any():
+        return True
+    content = path.read_bytes()
+    # arrays of text are UTF-32
+    coded = (person.name.encode(code, "surrogatepass") for code in ("utf-8", "utf-32-le"))
+    return person.is_in(os.fspath(path)) or any(name in content for name in coded)
 
 
 def _remove(path: Path, done: Forgotten) -> None:
@@ -138,7 +141,7 @@ def _leave_rows(path: Path, person: Person, files: Files, done: Forgotten) -> No
 
 def _leave_vectors(path: Path, person: Person, files: Files, done: Forgotten) -> None:
     run = files.run_of(path)
-    own = person.ids | (person.tracks_in(run) if run is not None else set())
+    own = person.ids | (person.tracks_in(run, files) if run is not None else set())
 
     def mine(name: str) -> bool:
         return name in own or person.is_in(name)
@@ -173,7 +176,7 @@ def _leave_vectors(path: Path, person: Person, files: Files, done: Forgotten) ->
 def _remove_crops(person: Person, files: Files, touched: Sequence[Path], done: Forgotten) -> None:
     """Removes crops that fiqa wrote: those of its tables, and the best shots of the tracks."""
     for run in touched:
-        for track in sorted(person.tracks_in(run)):
+        for track in sorted(person.tracks_in(run, files)):
             for crop in sorted((run / "best" / track).glob("*")):
                 _remove(crop, done)
     for path in files.tables:
@@ -196,10 +199,7 @@ def _remove_crops(person: Person, files: Files, touched: Sequence[Path], done: F
 def _remove_page(path: Path, person: Person, touched: Sequence[Path], done: Forgotten) -> None:
     """Removes a page that shows or names the person: pictures are inside it, and cannot be told
     apart."""
-    text = path.read_text(encoding="utf-8", errors="replace")
-    if any(run in path.parents for run in touched) or any(
-        html.escape(word) in text for word in person.words()
-    ):
+    if any(run in path.parents for run in touched) or _mentions(path, person):
         _remove(path, done)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ class Files:
         others: other files of fiqa, without sidecars.
         runs: folders that `select` wrote.
         foreign: files of somebody else.
+        told: of these, tables that say who is who; they are read and not changed.
     """
 
     roots: list[Path]
@@ -44,6 +46,7 @@ class Files:
     others: list[Path] = field(default_factory=list)
     runs: list[Path] = field(default_factory=list)
     foreign: list[Path] = field(default_factory=list)
+    told: list[Path] = field(default_factory=list)
 
     def artifacts(self) -> Iterator[Path]:
         """Yields every file and folder that has a sidecar, with the folders around the roots."""
@@ -57,6 +60,23 @@ class Files:
                     yield each
                 if each in self.roots:
                     break
+
+    @cached_property
+    def marks(self) -> dict[Path, str]:
+        """Of each folder of `select` its fingerprint; its path where it has no sidecar."""
+        return {run: str((read_sidecar(run) or {}).get("fingerprint", run)) for run in self.runs}
+
+    @cached_property
+    def _tracks(self) -> dict[Path, set[str]]:
+        return {run: set(read_table(run / "tracks.parquet")["track"]) for run in self.runs}
+
+    def tracks(self, run: Path) -> set[str]:
+        """Returns the names of all tracks of a folder of `select`.
+
+        Args:
+            run: the folder.
+        """
+        return self._tracks[run]
 
     def run_of(self, path: Path) -> Path | None:
         """Returns the folder of `select` that a file is of.
@@ -88,15 +108,17 @@ def files_of(paths: Sequence[str | os.PathLike[str]]) -> Files:
         if not root.exists():
             raise ReadError(f"There is nothing at {os.fspath(root)!r}.", status="not_found")
         if root.is_file():
-            _place(root, found, own=True)
             continue
         for part in (root, *(p for p in sorted(root.rglob("*")) if p.is_dir())):
             _check_whole(part)
             if (part / "tracks.parquet").is_file() and (part / "frames.parquet").is_file():
                 found.runs.append(part)
         _check_whole(root.with_name(f"{root.name}.parts"))
-        for file in sorted(p for p in root.rglob("*") if p.is_file()):
+        for file in sorted(p for p in root.rglob("*") if p.is_file() and p not in roots):
             _place(file, found, own=_has_sidecar(file, root) or found.run_of(file) is not None)
+    for root in roots:
+        if root.is_file():
+            _place(root, found, own=True)
     return found
 
 
@@ -110,7 +132,11 @@ def _check_whole(folder: Path) -> None:
 
 
 def _has_sidecar(file: Path, root: Path) -> bool:
-    for each in (file, *file.parents):
+    """Whether a file is of a run: it, what it is a part of (labels.parquet.templates.csv), or a
+    folder around it has a sidecar."""
+    stems = file.name.split(".")
+    whole = [file.with_name(".".join(stems[:count])) for count in range(2, len(stems))]
+    for each in (*whole, file, *file.parents):
         known = read_sidecar(each)
         if known is not None and "fingerprint" in known:
             return True
@@ -128,7 +154,9 @@ def _place(file: Path, found: Files, *, own: bool) -> None:
         own = _PAGE in file.read_text(encoding="utf-8", errors="replace")[:4000]
     if not own:
         found.foreign.append(file)
-    elif suffix in READABLE:
+        if suffix in READABLE and "identity" in _columns(file):
+            found.told.append(file)
+    elif suffix in READABLE and (suffix == ".parquet" or _columns(file)):
         found.tables.append(file)
     elif suffix in (".npz", ".npy") and not file.name.endswith(".meta.npz"):
         found.vectors.append(file)
@@ -136,6 +164,14 @@ def _place(file: Path, found: Files, *, own: bool) -> None:
         found.pages.append(file)
     else:
         found.others.append(file)
+
+
+def _columns(file: Path) -> list[str]:
+    """The columns of a table, none where it is not one that is read as a table."""
+    try:
+        return read_table(file).columns
+    except (ReadError, InputError):
+        return []
 
 
 def named(name: str) -> re.Pattern[str]:
@@ -185,7 +221,7 @@ class Person:
         before = -1
         while before != self.size():
             before = self.size()
-            for path in files.tables:
+            for path in (*files.tables, *files.told):
                 self._learn(path, read_table(path), files)
 
     def _learn(self, path: Path, table: pl.DataFrame, files: Files) -> None:
@@ -197,17 +233,34 @@ class Person:
             # the rows of a video all have its path: it is not the person's
             if place is not None and not (run is not None and row.get("status") != "ok"):
                 self.paths.add(_absolute(path, decode_text(str(place))))
-            if run is not None and row.get("track") is not None and row.get("status") == "ok":
+            track = row.get("track")
+            if run is None and track is not None and row.get("identity") is not None:
+                self._learn_track(decode_text(str(track)), files)
+            if run is not None and track is not None and row.get("status") == "ok":
                 # the ids of best/ as a folder of crops
                 self.ids.add(str(place).removeprefix("best/"))
 
-    def tracks_in(self, run: Path) -> set[str]:
+    def _learn_track(self, track: str, files: Files) -> None:
+        """Takes the name of a track that a table tells, TRACK or FOLDER/TRACK."""
+        folder, _, name = track.rpartition("/")
+        runs = [run for run in files.runs if run.name == folder or not folder]
+        runs = [run for run in runs if name in files.tracks(run)]
+        if len(runs) > 1:
+            raise InputError(
+                f"The name of a track must be of one track, {len(runs)} folders have {track!r}.",
+                hint="nothing was changed; say FOLDER/TRACK in the table, or name one folder alone",
+            )
+        for run in runs:
+            self.by_run.add((files.marks[run], name))
+
+    def tracks_in(self, run: Path, files: Files) -> set[str]:
         """Returns the names of the person's tracks in a folder of `select`.
 
         Args:
             run: the folder.
+            files: among which it is.
         """
-        mark = str((read_sidecar(run) or {}).get("fingerprint", ""))
+        mark = files.marks[run]
         return self.tracks | {track for known, track in self.by_run if known == mark}
 
     def rows(self, path: Path, table: pl.DataFrame, files: Files) -> pl.Series:
@@ -236,7 +289,7 @@ class Person:
                     [cell is not None and _absolute(path, cell) in self.paths for cell in cells]
                 )
             if name == "track" and run is not None:
-                own = self.tracks_in(run)
+                own = self.tracks_in(run, files)
                 tests.append([cell in own for cell in cells])
             for test in tests:
                 mask = mask | pl.Series(test, dtype=pl.Boolean)
@@ -250,9 +303,10 @@ class Person:
         """
         return text is not None and self.name in text.replace("\\", "/").split("/")
 
-    def words(self) -> Iterable[str]:
-        """Returns what names the person on a page."""
-        return {self.name, *self.ids, *(track for _, track in self.by_run), *self.tracks}
+    def words(self) -> set[str]:
+        """Returns what names the person in pages and reports; a number alone names nobody."""
+        words = {self.name, *self.ids, *(track for _, track in self.by_run), *self.tracks}
+        return {word for word in words if not word.isdigit()}
 
 
 def _absolute(table: Path, place: str) -> str:

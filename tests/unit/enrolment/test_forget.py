@@ -22,16 +22,27 @@ from fiqa.types import Embeddings
 
 Maker = Callable[..., Path]
 NAME = "Zebedee"
+CODES = ("utf-8", "utf-32-le")
 
 
 def call(*words: str) -> Any:
     return CliRunner().invoke(build(), list(words))
 
 
-def holding(roots: list[Path], needle: bytes) -> list[str]:
-    """The files whose bytes or names hold something."""
+def holding(roots: list[Path], needle: bytes | str) -> list[str]:
+    """The files whose bytes or names hold something; arrays of text are UTF-32."""
     files = [p for root in roots for p in (root, *root.rglob("*")) if p.is_file()]
-    return [str(p) for p in files if needle in p.read_bytes() or needle in str(p.name).encode()]
+    forms = [needle] if isinstance(needle, bytes) else [needle.encode(c) for c in CODES]
+    return [str(p) for p in files if any(f in content(p) or f in p.name.encode() for f in forms)]
+
+
+def content(path: Path) -> bytes:
+    """The bytes of a file, and of a table that is compressed its text and vectors too."""
+    if path.suffix != ".parquet":
+        return path.read_bytes()
+    table = pl.read_parquet(path)
+    vectors = table["vector"].to_numpy().tobytes() if "vector" in table.columns else b""
+    return path.read_bytes() + table.write_ndjson().encode() + vectors
 
 
 @pytest.fixture
@@ -58,20 +69,22 @@ def test_no_byte_of_the_person_is_left(
     roots, gone, kept = fleet
     crops = {t.name: roots[0] / "best" / t.name / "1.png" for t in gone}
     pixels = {name: crop.read_bytes()[100:400] for name, crop in crops.items()}
-    assert holding([tmp_path], NAME.encode())
+    assert len(holding([tmp_path], NAME)) == 2
+    assert len(holding([tmp_path], gone[0].vector().astype(np.float32).tobytes())) == 4
+    assert len(holding([tmp_path], f"{gone[0].name}@5")) == 5
     done = fiqa.forget(NAME, roots)
     assert not done.left
-    assert not holding([tmp_path], NAME.encode())
+    assert not holding([tmp_path], NAME)
     for track in gone:
         vector = track.vector().astype(np.float32)
         assert not holding([tmp_path], vector.tobytes())
         assert not holding([tmp_path], vector[:4].tobytes())
-        assert not holding([tmp_path], f"{track.name}@".encode())
+        assert not holding([tmp_path], f"{track.name}@")
         assert not holding([tmp_path], pixels[track.name])
         assert not crops[track.name].parent.exists()
         # in tables and pages, where names stand as text
-        assert not holding([tmp_path], track.name.encode())
-    assert not holding([tmp_path], str(gone[0].vector()[0]).encode())
+        assert not holding([tmp_path], track.name)
+    assert not holding([tmp_path], str(gone[0].vector()[0]))
     for path in (roots[0] / "frames.parquet", roots[0] / "tracks.parquet"):
         assert set(pl.read_parquet(path)["track"]) == {kept[0].name}
     for name in ("best.npz", "best.npy", "best.parquet"):
@@ -158,7 +171,46 @@ def test_crops_and_sheets_are_removed_and_photographs_stay(tmp_path: Path) -> No
     own.unlink()
     (photos / NAME / "face.png").unlink()
     (photos / NAME).rmdir()
-    assert not holding([tmp_path], NAME.encode())
+    assert not holding([tmp_path], NAME)
+
+
+def test_a_table_of_people_tells_tracks_and_is_left(
+    folder: Maker, drawn: Any, tmp_path: Path
+) -> None:
+    one, two = folder("in/one", [drawn(0, "a"), drawn(1, "b")]), folder("in/two", [drawn(0, "a")])
+    people = pl.DataFrame({"identity": [NAME, "Bert"], "track": ["one/a-1", "one/b-1"]})
+    people.write_parquet(tmp_path / "in" / "people.parquet")
+    done = fiqa.forget(NAME, tmp_path / "in")
+    assert [Path(path).name for path in done.left] == ["people.parquet"]
+    assert pl.read_parquet(one / "tracks.parquet")["track"].to_list() == ["b-1"]
+    assert pl.read_parquet(two / "tracks.parquet")["track"].to_list() == ["a-1"]
+    # named itself it is changed too
+    again = fiqa.forget(NAME, [tmp_path / "in", tmp_path / "in" / "people.parquet"])
+    assert not again.left
+    assert pl.read_parquet(tmp_path / "in" / "people.parquet")["identity"].to_list() == ["Bert"]
+    people.with_columns(track=pl.lit("a-1")).write_parquet(tmp_path / "in" / "people.parquet")
+    folder("in/one", [drawn(0, "a")])
+    with pytest.raises(InputError, match="2 folders have 'a-1'"):
+        fiqa.forget(NAME, tmp_path / "in")
+
+
+def test_parts_of_a_run_and_reports_are_fiqas(tmp_path: Path) -> None:
+    labels = tmp_path / "labels.csv"
+    pl.DataFrame({"id": [f"{NAME}/1", "Bert/1"], "value": [0.1, 0.2]}).write_csv(labels)
+    write_sidecar(labels, make_record("label", arguments={}, inputs={f"{NAME}.npz": ""}))
+    part = tmp_path / "labels.csv.templates.csv"
+    pl.DataFrame({"identity": [NAME, "Bert"], "template": ["x", "y"]}).write_csv(part)
+    report = tmp_path / "report"
+    report.mkdir()
+    (report / "numbers.json").write_text(json.dumps({"worst": [f"{NAME}/1", "Bert/1"]}))
+    (report / "areas.csv").write_text("method,interval,interval\nx,1,2\n")
+    write_sidecar(report, make_record("evaluate", arguments={}, inputs={}))
+    done = fiqa.forget(NAME, tmp_path)
+    assert not done.left
+    assert not holding([tmp_path], NAME)
+    assert pl.read_csv(part)["identity"].to_list() == ["Bert"]
+    assert not (report / "numbers.json").exists()
+    assert (report / "areas.csv").exists()
 
 
 def test_a_name_inside_another_word_is_somebody_else(tmp_path: Path) -> None:
