@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import html
 import json
+import mmap
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +27,8 @@ __all__ = ["Forgotten", "forgotten"]
 _RECORD = ("verb", "arguments", "inputs", "seed", "protocol", "versions")
 _REPORTS = (".json", ".txt", ".md", ".csv", ".svg")
 """Files of reports, which may name people and are no tables."""
+_CACHE = re.compile(r"(crops|features)-[0-9a-f]{16,}\.npy")
+"""What a training keeps to be read fast: nobody can tell whose rows are in it."""
 _CROPS = ("select", "align")
 """Verbs whose tables list crops that they wrote themselves."""
 
@@ -52,7 +56,9 @@ class Forgotten:
             f" {len(self.removed):,} files removed"
         ]
         text += [f"rewritten: {path}" for path in self.rewritten]
-        pages = [path for path in self.removed if path.endswith((".html", ".htm", *_REPORTS))]
+        pages = [
+            path for path in self.removed if path.endswith((".html", ".htm", ".npy", *_REPORTS))
+        ]
         text += [f"removed: {path}; make it again if you need it" for path in pages]
         return text + [
             f"left: {path} names the person and is not of fiqa's making" for path in self.left
@@ -87,6 +93,9 @@ def forgotten(identity: str, paths: Sequence[PathLike], tracks: Sequence[str] = 
         _remove_page(path, person, touched, done)
     for path in sorted(files.tables, key=lambda path: _tells(path, files)):
         _leave_rows(path, person, files, done)
+    for path in (*files.vectors, *files.others, *files.foreign):
+        if _CACHE.fullmatch(path.name):
+            _remove(path, done)
     for path in files.others:
         if path.exists() and path.suffix.lower() in _REPORTS and _mentions(path, person):
             _remove(path, done)
@@ -113,10 +122,14 @@ def _left(path: Path, person: Person, files: Files) -> bool:
         return False
     if path in files.told and person.rows(path, read_table(path), files).any():
         return True
-    content = path.read_bytes()
-    # arrays of text are UTF-32
-    coded = (person.name.encode(code, "surrogatepass") for code in ("utf-8", "utf-32-le"))
-    return person.is_in(os.fspath(path)) or any(name in content for name in coded)
+    if person.is_in(os.fspath(path)):
+        return True
+    if not path.stat().st_size:
+        return False
+    # arrays of text are UTF-32; a video is not read into memory
+    coded = [person.name.encode(code, "surrogatepass") for code in ("utf-8", "utf-32-le")]
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return any(content.find(name) >= 0 for name in coded)
 
 
 def _remove(path: Path, done: Forgotten) -> None:

@@ -213,6 +213,22 @@ def test_parts_of_a_run_and_reports_are_fiqas(tmp_path: Path) -> None:
     assert (report / "areas.csv").exists()
 
 
+def test_what_a_training_has_decoded_is_removed_whole(tmp_path: Path) -> None:
+    caches = [
+        tmp_path / "run" / "crops" / f"{kind}-{'a' * 64}.npy" for kind in ("crops", "features")
+    ]
+    for cache in caches:
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        np.save(cache, np.zeros((2, 4, 4, 3), np.uint8))
+    other = tmp_path / "run" / "crops-of-mine.npy"
+    np.save(other, np.zeros(3))
+    (tmp_path / "run" / "empty.bin").touch()
+    done = fiqa.forget(NAME, tmp_path / "run")
+    assert not any(cache.exists() for cache in caches)
+    assert sum("make it again" in line for line in done.lines()) == 2
+    assert other.exists()
+
+
 def test_a_name_inside_another_word_is_somebody_else(tmp_path: Path) -> None:
     table = tmp_path / "scores.csv"
     rows = [{"id": "Al/1", "identity": "Al", "raw": 0.1},
