@@ -87,6 +87,19 @@ class Selected:
     vectors: Mapping[str, FloatArray]
     recognizer: str
 
+    def video(self, track: str) -> str:
+        """Returns the absolute path of a track's video, as its table of frames has it; the name
+        as it was given where every frame of the track was kept.
+
+        Args:
+            track: its name.
+        """
+        rows = pl.scan_parquet(self.folder / "frames.parquet").filter(
+            (pl.col("track") == track) & (pl.col("status") != "ok")
+        )
+        known = rows.select("path").head(1).collect()["path"].to_list()
+        return _text(known[0] if known else self.tracks[track]["video"])
+
     def quality(self, track: str) -> NDArray[np.float64]:
         """Returns the quality of the scored frames of a track.
 
@@ -241,6 +254,6 @@ def _segment(claim: Claim, part: Selected, track: str) -> Segment:
             status="corrupt",
         )
     return Segment(
-        claim.identity, part.run, track, claim.drive or _text(row["video"]), row["regime"],
+        claim.identity, part.run, track, claim.drive or part.video(track), row["regime"],
         claim.light or row["regime"], part.vectors[track], quality,
     )  # fmt: skip

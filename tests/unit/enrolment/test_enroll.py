@@ -75,6 +75,19 @@ def test_the_better_drive_weighs_more_and_the_longer_one_does_not(
     assert gallery.embeddings.vector[0] @ good.vector() > 0.9
 
 
+def test_a_drive_is_a_video_wherever_it_lies(folder: Maker, drawn: Any) -> None:
+    # the same name in two folders, and one video that was selected twice
+    first, second = folder("mon", [drawn(0, "drive")]), folder("tue", [drawn(0, "drive")])
+    people = {"Anna": ["mon/drive-1", "tue/drive-1"]}
+    assert fiqa.enroll([first, second], people).people[0].drives == 1
+    for place in (first, second):
+        table = pl.read_parquet(place / "frames.parquet")
+        moved = pl.when(pl.col("status") == "ok").then("path")
+        moved = moved.otherwise(pl.format("/{}/{}", pl.lit(place.name), "path"))
+        table.with_columns(path=moved).write_parquet(place / "frames.parquet")
+    assert fiqa.enroll([first, second], people).people[0].drives == 2
+
+
 def test_a_foreign_drive_is_refused_and_both_are_named(folder: Maker, drawn: Any) -> None:
     tracks = [drawn(0, f"mon{i}") for i in range(3)] + [drawn(1, f"tue{i}") for i in range(4)]
     people = {
