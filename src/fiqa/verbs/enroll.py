@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from fiqa import checks
 from fiqa.data.guard import guard_outputs
@@ -48,10 +49,10 @@ def enroll(
         WriteError: the disk refused.
     """
     listed = [folders] if isinstance(folders, str | os.PathLike) else list(folders)
-    selected = read_selected(listed)
-    files = [part.folder / name for part in selected for name in _READ]
+    files = [Path(folder) / name for folder in listed for name in _READ]
     tables = [people] if isinstance(people, str | os.PathLike) else []
     guard_outputs([out], [*files, *tables])
+    selected = read_selected(listed)
     if threshold is None:
         threshold = _shared([part.arguments["threshold"] for part in selected], "threshold")
     if cut is None:

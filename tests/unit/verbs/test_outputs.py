@@ -76,6 +76,10 @@ CASES: dict[str, list[Case]] = {
         ([*EMBED], "o.npz", "recognizer.onnx"),
         (["embed", "faces.csv", "--recognizer", "recognizer.onnx", "-o"], "o.parquet", "faces.csv"),
     ],
+    "enroll": [
+        (["enroll", "crops", "--people", "faces.csv", "-o"], "faces.parquet", "faces.csv"),
+        (["enroll", "report", "--people", "faces.csv", "-o"], "o.npz", "report/templates.npz"),
+    ],
     "label": [([*LABEL], "faces.csv", "faces.csv"), ([*LABEL], "o.parquet", "emb.npz")],
     "evaluate": [([*EVALUATE], "report", "report/scores.csv"), ([*EVALUATE], "o", "o.json")],
     "tables": [([*TABLES], "report", "report/scores.csv"), ([*TABLES], "o", "o.json")],
@@ -230,6 +234,9 @@ def _arranged(work: Path, name: str, arguments: list[str], output: str, victim: 
     elif victim == "report/findings.csv":
         (work / "report").mkdir()
         shutil.copy(work / "faces.csv", work / victim)
+    elif victim == "report/templates.npz":
+        (work / "report").mkdir()
+        shutil.copy(work / "emb.npz", work / victim)
     elif victim == "report/findings.parquet":
         (work / "report").mkdir()
         os.link(work / "emb.npz", work / victim)
