@@ -71,6 +71,10 @@ CASES: dict[str, list[Case]] = {
         (["score", "faces.csv", "--aligned", "-o"], "o.csv", "crops/a/0.png"),
         (["score", "list.txt", "--aligned", "--workers", "1", "--html"], "o.html", "list.txt"),
     ],
+    "select": [
+        (["select", "drive.mp4", "--detector", "none", "-o"], "drive.mp4", "drive.mp4"),
+        (["select", "drive.mp4", "--detector", "none", "-o"], "o", "o.json"),
+    ],
     "embed": [
         ([*EMBED], "o.npz", "crops/a/0.png"),
         ([*EMBED], "o.npz", "recognizer.onnx"),
@@ -234,6 +238,10 @@ def _arranged(work: Path, name: str, arguments: list[str], output: str, victim: 
     elif victim == "report/findings.csv":
         (work / "report").mkdir()
         shutil.copy(work / "faces.csv", work / victim)
+    elif name == "select":
+        (work / "drive.mp4").write_bytes(b"no video")
+        if victim == "o.json":
+            os.link(work / "drive.mp4", work / victim)
     elif victim == "report/templates.npz":
         (work / "report").mkdir()
         shutil.copy(work / "emb.npz", work / victim)
