@@ -39,7 +39,7 @@ ROOMS = (
         "scoring",
         "cleaning",
     ),
-    *("streams", "labeling", "verbs", "service"),
+    *("enrolment", "streams", "labeling", "verbs", "service"),
 )
 SINGLE = (
     "types.tables",

@@ -1,19 +1,23 @@
-"""The whole of fiqa on one real photograph, in under a minute: `make demo`.
+"""The whole of fiqa on one real photograph, and on a film drawn from it: `make demo`.
 
 It takes the portrait that scikit-image carries (Eileen Collins, by NASA, public domain), scores it
 as `fiqa score` would, then degrades the face on purpose, in seven ways and five strengths each, to
-see whether the score falls and says why. It writes portrait.png, sheet.html (the contact sheet) and
-ladders.png.
+see whether the score falls and says why. At last it draws a short film of the portrait, moved,
+blurred, covered and darkened, and follows the face through it as `fiqa select` would. It writes
+portrait.png, sheet.html (the contact sheet), ladders.png, film.mp4 and film/ (the best shots and
+the page of their timeline), in well under a minute.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import fiqa
 from fiqa.data.images import read_image, write_image
@@ -26,6 +30,9 @@ from fiqa.report.picture import save_ladders_png
 from fiqa.report.sheet import sheet
 from fiqa.types import Faces, Scorer
 from fiqa.vocabulary import FACTORS, LEVELS
+
+sys.path.insert(0, str(Path(__file__).parent))
+from drawn_film import drawn, write_film
 
 LADDERS = {
     "blur": "Blur",
@@ -86,6 +93,16 @@ def write_sheet(path: Path, cards: list[dict[str, Any]], crops: list[Any], comma
     )
     with atomic_path(path) as aside:
         aside.write_text(page, encoding="utf-8")
+
+
+def followed_film(out: Path, photograph: NDArray[np.uint8]) -> None:
+    """Draws the film, follows the face through it, and prints its best shots."""
+    film = out / "film.mp4"
+    write_film(film, drawn(photograph, (320, 240), at=(70, 10)))
+    print(f"\n$ fiqa select {film} --detector dlib -o {out / 'film'}    (a drawn film)")
+    for track in fiqa.select(film, detector="dlib", out=out / "film"):
+        shots = ", ".join(f"{shot.quality:.2f} at {shot.time:.1f} s" for shot in track.best)
+        print(f"{track.id}: {track.start:.1f} to {track.end:.1f} s, best shots {shots}")
 
 
 def main() -> None:
@@ -153,7 +170,9 @@ def main() -> None:
         options.readme.mkdir(parents=True, exist_ok=True)
         small = options.readme / "ladders.png"
         save_ladders_png(picture, small, labels=labels, title=title, lead=lead, colors=256)
+    followed_film(options.out, astronaut())
     print(f"\nopen {options.out / 'sheet.html'} and {options.out / 'ladders.png'}")
+    print(f"and the timeline of the film: {options.out / 'film' / 'index.html'}")
 
 
 if __name__ == "__main__":

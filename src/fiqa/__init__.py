@@ -36,8 +36,10 @@ _HOME = {
     "convert": "fiqa.verbs.convert",
     "doctor": "fiqa.verbs.doctor",
     "embed": "fiqa.verbs.embed",
+    "enroll": "fiqa.verbs.enroll",
     "evaluate": "fiqa.verbs.evaluate",
     "export": "fiqa.verbs.export",
+    "forget": "fiqa.verbs.forget",
     "label": "fiqa.verbs.label",
     "load": "fiqa.methods",
     "monitor": "fiqa.verbs.monitor",
@@ -77,8 +79,10 @@ if TYPE_CHECKING:
     from fiqa.verbs.convert import convert as convert
     from fiqa.verbs.doctor import doctor as doctor
     from fiqa.verbs.embed import embed as embed
+    from fiqa.verbs.enroll import enroll as enroll
     from fiqa.verbs.evaluate import evaluate as evaluate
     from fiqa.verbs.export import export as export
+    from fiqa.verbs.forget import forget as forget
     from fiqa.verbs.label import label as label
     from fiqa.verbs.monitor import monitor as monitor
     from fiqa.verbs.score import score as score

@@ -52,7 +52,8 @@ def test_it_prints_what_it_found_and_where_the_files_are(demo: tuple[Path, str])
     _, out = demo
     assert "$ fiqa score demo/portrait.png --detector dlib --explain" in out
     assert re.search(r"portrait\.png: \d+ of 100, (good|perfect), by \w+", out)
-    assert out.rstrip().endswith("open demo/sheet.html and demo/ladders.png")
+    assert "open demo/sheet.html and demo/ladders.png" in out
+    assert out.rstrip().endswith("and the timeline of the film: demo/film/index.html")
 
 
 def test_every_ladder_ends_lower_than_it_begins_and_says_why(demo: tuple[Path, str]) -> None:
@@ -75,3 +76,20 @@ def test_the_pages_are_there_and_whole(demo: tuple[Path, str]) -> None:
             assert picture.width > 800
             assert np.asarray(picture.convert("RGB")).std() > 30
         assert (folder / file).stat().st_size < limit
+
+
+def test_the_film_has_tracks_best_shots_and_a_page(demo: tuple[Path, str]) -> None:
+    folder, out = demo
+    film = folder / "demo" / "film"
+    tracks = re.findall(r"^film-\d+: ([\d.]+) to ([\d.]+) s, best shots (.+)$", out, re.MULTILINE)
+    # a hand on the lens and a tunnel, each longer than a second: three tracks
+    assert len(tracks) == 3
+    events = (film / "events.csv").read_text(encoding="utf-8")
+    assert all(f'"{state}"' in events for state in ("covered", "too_dark"))
+    shots = sorted(film.glob("best/*/*.png"))
+    assert len(shots) == sum(len(shown.split(", ")) for _, _, shown in tracks) >= 3
+    # none is of the second in which the camera is out of focus
+    times = [float(time) for _, _, shown in tracks for time in re.findall(r"at ([\d.]+) s", shown)]
+    assert not any(2.2 < time < 2.8 for time in times)
+    page = (film / "index.html").read_text(encoding="utf-8")
+    assert page.count('class="dot"') == len(shots)

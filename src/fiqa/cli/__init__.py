@@ -32,6 +32,8 @@ COMMANDS = {
     "align": "Detect faces and write aligned 112x112 crops.",
     "score": "Score faces and say why.",
     "select": "Follow every face through videos and keep its best frames.",
+    "enroll": "Enroll people from the tracks of videos.",
+    "forget": "Remove a person from everything that fiqa has written.",
     "embed": "Compute recognition vectors of aligned crops.",
     "label": "Make quality labels without people.",
     "train": "Train a quality network as a recipe says.",

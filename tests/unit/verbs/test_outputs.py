@@ -71,10 +71,18 @@ CASES: dict[str, list[Case]] = {
         (["score", "faces.csv", "--aligned", "-o"], "o.csv", "crops/a/0.png"),
         (["score", "list.txt", "--aligned", "--workers", "1", "--html"], "o.html", "list.txt"),
     ],
+    "select": [
+        (["select", "drive.mp4", "--detector", "none", "-o"], "drive.mp4", "drive.mp4"),
+        (["select", "drive.mp4", "--detector", "none", "-o"], "o", "o.json"),
+    ],
     "embed": [
         ([*EMBED], "o.npz", "crops/a/0.png"),
         ([*EMBED], "o.npz", "recognizer.onnx"),
         (["embed", "faces.csv", "--recognizer", "recognizer.onnx", "-o"], "o.parquet", "faces.csv"),
+    ],
+    "enroll": [
+        (["enroll", "crops", "--people", "faces.csv", "-o"], "faces.parquet", "faces.csv"),
+        (["enroll", "report", "--people", "faces.csv", "-o"], "o.npz", "report/templates.npz"),
     ],
     "label": [([*LABEL], "faces.csv", "faces.csv"), ([*LABEL], "o.parquet", "emb.npz")],
     "evaluate": [([*EVALUATE], "report", "report/scores.csv"), ([*EVALUATE], "o", "o.json")],
@@ -242,6 +250,13 @@ def _arranged(work: Path, name: str, arguments: list[str], output: str, victim: 
     elif victim == "report/findings.csv":
         (work / "report").mkdir()
         shutil.copy(work / "faces.csv", work / victim)
+    elif name == "select":
+        (work / "drive.mp4").write_bytes(b"no video")
+        if victim == "o.json":
+            os.link(work / "drive.mp4", work / victim)
+    elif victim == "report/templates.npz":
+        (work / "report").mkdir()
+        shutil.copy(work / "emb.npz", work / victim)
     elif victim == "report/findings.parquet":
         (work / "report").mkdir()
         os.link(work / "emb.npz", work / victim)

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# A fleet from videos to best shots, people, labels, evidence and a monitor, in minutes on two cores.
+#
+#     bash recipes/cabin.sh [../shared/data] [runs/cabin]
+#
+# Real is one video: a man in a moving car (Xiph's "carphone"), of whom best shots are taken. The
+# fleet is simulated: 50 short films drawn from photographs of 5 people (recipes/cabin.py), the last
+# 25 through a camera that lets through less than a third of the light. What it shows is that the
+# parts fit together, and not how well they do on a road. A student is trained on such labels by
+# recipes/dmsfiqa.sh. Stopped and run again, it goes on where it was.
+set -euo pipefail
+data=${1:-../shared/data}
+out=${2:-runs/cabin}
+py=${PYTHON:-python}
+# 3: some rows failed, somebody is refused, or a cell cannot be judged; 4: the monitor's alarm
+fiqa() {
+  local code=0
+  $py -m fiqa "$@" || code=$?
+  [ $code -eq 0 ] || [ $code -eq 3 ] || [ $code -eq 4 ]
+}
+here=$(dirname "$0")
+if [ ! -d "$data/pins" ] || [ ! -d "$data/video" ]; then
+  echo "skipped: the measuring data are not at $data (give their folder as the first argument)" >&2
+  exit 0
+fi
+
+# Films, who drives in them, and a recognizer whose card says when two faces are of one person.
+$py "$here/cabin.py" fleet "$data" "$out"
+shots() { fiqa select "$1" --recognizer "$out/recognizer.onnx" \
+  --weights "$data/models/yunet.onnx" -o "$out/$2"; }
+shots "$data/video/carphone.mp4" real
+shots "$out/films/weeks" weeks
+shots "$out/films/today" today
+$py "$here/cabin.py" faces "$out"
+
+# People: templates and cuts. The photographs are from the web, so a drive may well be refused.
+fiqa enroll "$out/weeks" --people "$out/weeks_people.csv" -o "$out/gallery.npz"
+
+# Labels of the best shots, and the curves of what the camera's score and these labels are worth
+# between drives: two shots of one film are near-copies, and compared they would prove nothing.
+fiqa embed "$out/faces.parquet" --recognizer "$out/recognizer.onnx" -o "$out/faces.npz"
+fiqa label dmsfiqa --faces "$out/faces.parquet" --embeddings "$out/faces.npz" \
+  -o "$out/labels.parquet"
+fiqa score "$out/faces.parquet" --aligned -o "$out/scores.parquet"
+fiqa evaluate --quality "score=$out/scores.parquet" --quality "labels=$out/labels.parquet" \
+  --embeddings "$out/faces.npz" --faces "$out/faces.parquet" --across drive --fmr 1e-3 \
+  -o "$out/report"
+
+# Today's drives against the weeks before: the dimmed camera must be told.
+fiqa monitor fit "$out/weeks/frames.parquet" --unit video --by regime -o "$out/reference.json"
+fiqa monitor check "$out/today/frames.parquet" --reference "$out/reference.json" --by regime \
+  --html "$out/health.html" -o "$out/health.json"
+
+echo "open $out/real/index.html, $out/weeks/index.html, $out/report/index.html, $out/health.html"

@@ -1,0 +1,1 @@
+"""People of a fleet: enrolled from what `select` wrote, and forgotten again."""
