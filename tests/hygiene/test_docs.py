@@ -26,6 +26,7 @@ NAMES = [str(p.relative_to(ROOT)) for p in PAGES]
 NESTED = {
     "weights": ("card", "pull", "list", "verify"),
     "monitor": ("fit", "check", "serve"),
+    "recipes": ("list", "copy"),
 }
 """Commands that have commands of their own."""
 GENERATED = re.compile(r"^(\.\./)?(reference|methods)/")

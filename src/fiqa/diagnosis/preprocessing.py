@@ -191,24 +191,24 @@ def _input(spec: ModelInput, described: Described) -> ModelInput:
 
 
 def _people(faces: str | os.PathLike[str]) -> tuple[NDArray[np.uint8], NDArray[np.str_]]:
-    """At most _MOST crops, at most _EACH of a person, of people with two or more, and who it is."""
+    """At most _MOST crops, at most _EACH of a person, and who it is; first those of people with two
+    or more, then, for the non-mated pairs, those of others."""
     table = CropTable.of(faces, Limits())
-    names = table.manifest.identity
+    names, counts = np.unique(table.manifest.identity, return_counts=True)
     crops: list[NDArray[np.uint8]] = []
     whose: list[str] = []
-    people = [str(name) for name in np.unique(names) if name]
-    # In steps over all people, so that a sorted list does not stop at the letter C.
-    order = np.random.default_rng(0).permutation(len(people))
-    for person in (people[i] for i in order):
-        if len(crops) >= _MOST:
-            break
-        rows = np.flatnonzero(names == person)
+    # In random order, so that a sorted list does not stop at the letter C.
+    order = np.random.default_rng(0).permutation(len(names))
+    for k in sorted(order, key=lambda k: counts[k] < 2):
+        rows = np.flatnonzero(table.manifest.identity == names[k])
+        if not names[k] or len(crops) >= _MOST:
+            continue
         picked = rows[np.linspace(0, len(rows) - 1, min(_EACH, len(rows))).astype(int)]
         read = [crop for crop in (table.read(int(row))[1] for row in picked) if crop is not None]
-        if len(read) > 1:
-            crops += read
-            whose += [person] * len(read)
-    count = len(set(whose))
+        crops += read
+        whose += [str(names[k])] * len(read)
+    _, each = np.unique(np.array(whose, np.str_), return_counts=True)
+    count = int(np.count_nonzero(each > 1))
     if count < _PEOPLE:
         raise InputError(
             f"{faces} must have at least {_PEOPLE} people with two or more readable crops, it has"
