@@ -12,8 +12,8 @@ data=${1:-../shared/data}
 out=${2:-runs/bundled}
 python=${PYTHON:-python}
 . "$here/needs.sh"
-needs lfw/aligned lfw/peopleDevTrain.txt lfw/peopleDevTest.txt pins/aligned \
-  models/recognizer_a.onnx models/recognizer_b.onnx models/recognizer_a.pt \
+needs lfw/aligned lfw/peopleDevTrain.txt lfw/peopleDevTest.txt lfw/faceqnet_v1_scores.csv \
+  pins/aligned models/recognizer_a.onnx models/recognizer_b.onnx models/recognizer_a.pt \
   models/lightqnet-dm100.pb models/yunet.onnx
 fiqa() { "$python" -m fiqa "$@" || [ $? -eq 3 ]; }
 mkdir -p "$out"

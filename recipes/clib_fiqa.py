@@ -18,6 +18,7 @@ import polars as pl
 from bundled_copies import SEEDS, images, landmarks
 from curves import interval
 from numpy.typing import NDArray
+from splits import LFW, PINS, needs
 
 import fiqa
 from fiqa.data.embeddings import read_embeddings
@@ -241,6 +242,8 @@ def sheet(rows: pl.DataFrame, file: Path) -> None:
 if __name__ == "__main__":
     if len(sys.argv) < 3:
         sys.exit(__doc__)
+    if sys.argv[1] == "prepare":
+        needs(Path(sys.argv[2]), *LFW, *PINS, "models/yunet.onnx")
     {"prepare": prepare, "ablation": ablation, "table": table, "pictures": pictures}[sys.argv[1]](
         *map(Path, sys.argv[2:])
     )
