@@ -152,3 +152,38 @@ def test_an_example_of_a_help_is_commands_one_a_line(name):
         assert words.count("fiqa") == 1
         for option in (word for word in words if word.startswith("-")):
             assert option in text, f"{option} of: {line}"
+
+
+def test_the_navigation_has_every_page():
+    named = set(re.findall(r"(\S+\.md)$", (ROOT / "mkdocs.yml").read_text("utf-8"), re.M))
+    pages = {str(p.relative_to(ROOT / "docs")) for p in (ROOT / "docs").rglob("*.md")}
+    assert named - {"changelog.md"} == pages
+
+
+def test_the_page_of_the_data_names_what_every_recipe_needs():
+    text = (ROOT / "docs/guides/data.md").read_text("utf-8")
+    head, rows = (line for line in text.splitlines() if line.startswith("| recipe |")), {}
+    columns = [cell.strip() for cell in next(head).strip("|").split("|")]
+    for line in re.findall(r"^\| `\w+\.\w+` \|.*", text, re.M):
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        marked = zip(columns[1:], cells[1:], strict=True)
+        rows[cells[0].strip("`")] = {column for column, cell in marked if cell == "+"}
+    words = {
+        "lfw/aligned": "LFW",
+        "lfw/peopleDevTest.txt": "its lists",
+        "lfw/peopleDevTrain.txt": "its lists",
+        "lfw/faceqnet_v1_scores.csv": "FaceQnet's scores",
+        "pins/aligned": "pins",
+        "models/recognizer_a.onnx": "recognizers, .onnx",
+        "models/recognizer_b.onnx": "recognizers, .onnx",
+        "models/recognizer_a.pt": "recognizer A, .pt",
+        "models/yunet.onnx": "YuNet",
+        **{f"models/lightqnet-dm{width}.pb": "LightQNet" for width in ("025", "050", "100")},
+    }
+    scripts = [p for p in (ROOT / "recipes").glob("*.sh") if p.name != "needs.sh"]
+    assert scripts
+    for script in scripts:
+        found = re.search(r"^needs ((?:.*\\\n)*.*)$", script.read_text("utf-8"), re.M)
+        assert found, f"{script.name} does not check its data"
+        needed = found[1].replace("\\\n", " ").split()
+        assert rows[script.name] == {words[name] for name in needed}, script.name
