@@ -46,7 +46,7 @@ class Crowd:
         draw = np.random.default_rng(int(checks.in_range(seed, "seed", 0, 2**63)))
         share = np.full(len(people), 1 / max(len(people), 1))
         drawn = draw.multinomial(len(people), share, DRAWS)
-        return cls(member, np.vstack([np.ones(len(people)), drawn]))
+        return cls(member, np.vstack([np.ones(len(people)), drawn]).astype(np.float64))
 
     def separation(self, vectors: FloatArray) -> NDArray[np.float64]:
         """Returns (1+DRAWS,) d': the distance of the mean mated from the mean non-mated cosine, in
