@@ -327,7 +327,8 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    needs(options.data, "lfw/aligned", "lfw/peopleDevTest.txt", "photos", "models/yunet.onnx")
+    models = [f"models/{name}.onnx" for name in ("yunet", "recognizer_a", "recognizer_b")]
+    needs(options.data, "lfw/aligned", "lfw/peopleDevTest.txt", "photos", *models)
     if options.part == "plant":
         plant(options.data, options.out, options.seed)
     else:
