@@ -162,20 +162,18 @@ def test_the_navigation_has_every_page():
 
 def test_the_page_of_the_data_names_what_every_recipe_needs():
     text = (ROOT / "docs/guides/data.md").read_text("utf-8")
-    head, rows = (line for line in text.splitlines() if line.startswith("| recipe |")), {}
-    columns = [cell.strip() for cell in next(head).strip("|").split("|")]
-    for line in re.findall(r"^\| \w+\.\w+ \|.*", text, re.M):
-        cells = [cell.strip() for cell in line.strip("|").split("|")]
-        marked = zip(columns[1:], cells[1:], strict=True)
-        rows[cells[0]] = {column for column, cell in marked if cell == "+"}
+    rows = {
+        name: set(reads.split(", "))
+        for name, reads in re.findall(r"^\| (\w+\.\w+) \| (.*) \|$", text, re.M)
+    }
     words = {
         "lfw/aligned": "LFW",
         "lfw/peopleDevTest.txt": "lists",
         "lfw/peopleDevTrain.txt": "lists",
         "lfw/faceqnet_v1_scores.csv": "FaceQnet",
         "pins/aligned": "pins",
-        "models/recognizer_a.onnx": "A, B",
-        "models/recognizer_b.onnx": "A, B",
+        "models/recognizer_a.onnx": "A and B",
+        "models/recognizer_b.onnx": "A and B",
         "models/recognizer_a.pt": "A.pt",
         "models/yunet.onnx": "YuNet",
         **{f"models/lightqnet-dm{width}.pb": "LightQNet" for width in ("025", "050", "100")},
