@@ -20,7 +20,7 @@ OPEN = Described(kind="recognizer", color="", mean="", std="", texts={})
     ("name", "scaling"),
     [
         ("recognizer_a", "x / 255, ImageNet's mean and deviation"),
-        ("recognizer_b", "(x - 127.5) / 127.5"),
+        pytest.param("recognizer_b", "(x - 127.5) / 127.5", marks=pytest.mark.slow),
     ],
 )
 def test_color_and_scaling_of_a_real_recognizer(
