@@ -68,7 +68,19 @@ def on_files(files: Files, config: Any) -> Files:
     pages["changelog.md"] = (Path(__file__).parents[1] / "CHANGELOG.md").read_text(encoding="utf-8")
     for path, text in pages.items():
         files.append(File.generated(config, path, content=text))
+    config.nav = [filled(entry, list(pages)) for entry in config.nav]
     return files
+
+
+def filled(entry: dict[str, Any], pages: list[str]) -> dict[str, Any]:
+    """Returns an entry of the navigation; one that names a folder of generated pages, "methods/",
+    gets all of them, in the order in which they are generated, its index first."""
+    (title, target), *_ = entry.items()
+    if not isinstance(target, str) or not target.endswith("/"):
+        return entry
+    inside = [page for page in pages if page.startswith(target)]
+    first = [page for page in ("methods/index.md", "reference/commands.md") if page in inside]
+    return {title: [*first, *(page for page in inside if page not in first)]}
 
 
 def method_page(card: MethodCard) -> str:

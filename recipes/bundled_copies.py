@@ -23,7 +23,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from splits import training
+from splits import LFW, PINS, needs, training
 
 from fiqa.data.images import read_image
 from fiqa.data.tables import frame_of, write_table
@@ -164,6 +164,7 @@ def not_faces(paths: list[Path], out: Path) -> Iterator[dict[str, object]]:
 
 def main(data: Path, out: Path) -> None:
     """Everything, in two processes."""
+    needs(data, *LFW, *PINS, "models/yunet.onnx")
     paths = images(data)
     parts = [paths[i : i + 200] for i in range(0, len(paths), 200)]
     rows = list(not_faces(paths, out / "faces"))
@@ -177,4 +178,6 @@ def main(data: Path, out: Path) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
     main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -19,7 +19,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from splits import people, write_recognizers
+from splits import needs, people, write_recognizers
 
 import fiqa
 from fiqa.data.embeddings import read_embeddings
@@ -169,5 +169,9 @@ def main(data: Path, out: Path, models: dict[str, str]) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
     place, target, *rest = sys.argv[1:]
+    read = ("lfw/aligned", "lfw/peopleDevTest.txt", "lfw/faceqnet_v1_scores.csv")
+    needs(Path(place), *read, "models/lightqnet-dm100.pb")
     main(Path(place), Path(target), dict(pair.split("=", 1) for pair in rest) or {"fiqa": "fiqa"})

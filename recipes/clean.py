@@ -22,7 +22,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from splits import people, write_recognizers
+from splits import needs, people, write_recognizers
 
 import fiqa
 from fiqa.cleaning.findings import Findings
@@ -327,8 +327,8 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    if not (options.data / "lfw/aligned").is_dir():
-        raise SystemExit(f"{options.data} must hold lfw/aligned; see the docstring of this file")
+    models = [f"models/{name}.onnx" for name in ("yunet", "recognizer_a", "recognizer_b")]
+    needs(options.data, "lfw/aligned", "lfw/peopleDevTest.txt", "photos", *models)
     if options.part == "plant":
         plant(options.data, options.out, options.seed)
     else:

@@ -1,7 +1,7 @@
 """The parts of recipes/clib_fiqa.sh that are more than one command: images, ablation, tables.
 
 python recipes/clib_fiqa.py prepare ../shared/data runs/bundled runs/clib_fiqa
-python recipes/clib_fiqa.py ablation runs/clib_fiqa
+python recipes/clib_fiqa.py ablation runs/clib_fiqa ../shared/data/models/recognizer_a.pt
 python recipes/clib_fiqa.py table runs/peers runs/clib_fiqa
 python recipes/clib_fiqa.py pictures runs/clib_fiqa
 """
@@ -18,6 +18,7 @@ import polars as pl
 from bundled_copies import SEEDS, images, landmarks
 from curves import interval
 from numpy.typing import NDArray
+from splits import LFW, PINS, needs
 
 import fiqa
 from fiqa.data.embeddings import read_embeddings
@@ -32,6 +33,7 @@ LEAST, MOST = 3, 80
 """Images of a person: how many there must be, and how many are taken."""
 FACTORS = ("blur", "occlusion", "pose", "expression", "illumination")
 EPOCHS = 12
+RECIPE = Path(__file__).with_name("clib_fiqa.toml")
 RUNS = {
     "naive quality fitting": {"factors": [], "stage1": 0},
     **{
@@ -99,18 +101,19 @@ def chosen(paths: list[Path]) -> list[Path]:
     ]
 
 
-def ablation(out: Path) -> None:
-    """Trains every run of the ablation into OUT/ablation; all share the frozen backbone's
-    features."""
+def ablation(out: Path, weights: Path) -> None:
+    """Trains every run of the ablation into OUT/ablation; all share the features of the
+    frozen backbone, whose weights are given."""
     settings = {
         "data.faces": str(out / "faces.parquet"),
         "data.labels": str(out / "labels.parquet"),
         "data.cache": str(out / "cache"),
+        "model.weights": str(weights),
         "optim.epochs": EPOCHS,
     }
     for name, changes in RUNS.items():
         own = {f"clib_fiqa.{key}": value for key, value in changes.items()}
-        done = fiqa.train("recipes/clib_fiqa.toml", out=folder(out, name), settings=settings | own)
+        done = fiqa.train(RECIPE, out=folder(out, name), settings=settings | own)
         last = done.history[-1]
         print(
             f"{name}: Spearman {last['spearman']:.3f}, MAE {last['mae']:.3f} on people held out,"
@@ -239,6 +242,8 @@ def sheet(rows: pl.DataFrame, file: Path) -> None:
 if __name__ == "__main__":
     if len(sys.argv) < 3:
         sys.exit(__doc__)
+    if sys.argv[1] == "prepare":
+        needs(Path(sys.argv[2]), *LFW, *PINS, "models/yunet.onnx")
     {"prepare": prepare, "ablation": ablation, "table": table, "pictures": pictures}[sys.argv[1]](
         *map(Path, sys.argv[2:])
     )

@@ -7,21 +7,25 @@
 # It takes the degraded copies and recognizer A's vectors of them that recipes/bundled.sh makes, and
 # the test sets of recipes/bundled_peers.py. Stopped and run again, it goes on where it was.
 set -euo pipefail
+here=$(dirname "${BASH_SOURCE[0]}")
 data=${1:-../shared/data}
 bundled=${2:-runs/bundled}
 peers=${3:-runs/peers}
 out=${4:-runs/clib_fiqa}
 python=${PYTHON:-python}
+. "$here/needs.sh"
+needs lfw/aligned lfw/peopleDevTrain.txt lfw/peopleDevTest.txt pins/aligned \
+  models/yunet.onnx models/recognizer_a.pt
 
 # Images, half of them degraded, with the landmarks that pose and expression are read from; quality
 # anchors and factor labels.
-[ -f "$out/faces.parquet" ] || $python recipes/clib_fiqa.py prepare "$data" "$bundled" "$out"
+[ -f "$out/faces.parquet" ] || $python "$here"/clib_fiqa.py prepare "$data" "$bundled" "$out"
 $python -m fiqa label clib_fiqa --faces "$out/faces.parquet" --embeddings "$bundled/a.npz" \
   -o "$out/labels.parquet"
 
 # Eight scores from seven runs; the last of them is recipes/clib_fiqa.toml as it stands.
-$python recipes/clib_fiqa.py ablation "$out"
+$python "$here"/clib_fiqa.py ablation "$out" "$data/models/recognizer_a.pt"
 
 # What they are worth, and what the confidence is lowest for.
-$python recipes/clib_fiqa.py table "$peers" "$out"
-$python recipes/clib_fiqa.py pictures "$out"
+$python "$here"/clib_fiqa.py table "$peers" "$out"
+$python "$here"/clib_fiqa.py pictures "$out"

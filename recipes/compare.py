@@ -31,7 +31,7 @@ import numpy as np
 from bundled_peers import crops as test_sets
 from cost_of import loader, memory, one_thread
 from curves import interval
-from splits import training, write_recognizers
+from splits import LFW, PINS, needs, training, write_recognizers
 
 import fiqa
 from fiqa.data.embeddings import read_embeddings
@@ -358,6 +358,7 @@ def trainings(out: Path, name: str) -> Table:
 if __name__ == "__main__":
     if len(sys.argv) == 4:
         parts = {"sets": sets, "scores": scores, "tables": tables, "cost": cost, "seeds": seeds}
+        needs(Path(sys.argv[2]), *LFW, *PINS, "models/recognizer_a.pt", "models/yunet.onnx")
         parts[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]))
     else:
         sys.exit(__doc__)

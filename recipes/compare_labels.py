@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from compare import SETS, models, reference
 from curves import FMR, HEADS, Floats, Test, area, head, lower_in, raw_vectors
-from splits import training, write_faces
+from splits import LFW, PINS, needs, training, write_faces
 
 import fiqa
 from fiqa.data.embeddings import read_embeddings
@@ -149,4 +149,5 @@ def change(new: list[Band], old: list[Band]) -> str:
 if __name__ == "__main__":
     if len(sys.argv) != 4:
         sys.exit(__doc__)
+    needs(Path(sys.argv[2]), *LFW, *PINS)
     {"scores": scores, "tables": tables}[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]))

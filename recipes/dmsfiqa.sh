@@ -11,6 +11,7 @@
 # batches at ten times the rate; with `QUICK= bash recipes/dmsfiqa.sh` the paper's settings stay.
 # Stopped and run again, it goes on where it was.
 set -euo pipefail
+here=$(dirname "${BASH_SOURCE[0]}")
 data=${1:-../shared/data}
 out=${2:-runs/dmsfiqa}
 every=${3:-1}
@@ -18,16 +19,15 @@ quick="--set model.backbone=mobilenet_v3_small --set data.size=112 --set optim.e
 quick="$quick --set optim.batch=64 --set optim.warmup=0.3 --set optim.lr=1e-3"
 quick=${QUICK-$quick}
 py=${PYTHON:-python}
+. "$here/needs.sh"
+needs lfw/aligned lfw/peopleDevTrain.txt lfw/peopleDevTest.txt pins/aligned \
+  models/recognizer_a.onnx models/recognizer_b.onnx models/lightqnet-dm100.pb
 fiqa() { $py -m fiqa "$@" || [ $? -eq 3 ]; }
-if [ ! -d "$data/lfw" ]; then
-  echo "skipped: the measuring data are not at $data (give their folder as the first argument)" >&2
-  exit 0
-fi
 
 # Images: LFW's people for development and pins to learn from, LFW's people for the test, and
 # recognizers. The data are aligned crops; from photographs it is `fiqa align`, which also gives the
 # landmarks that the judge reads pose from.
-$py recipes/splits.py "$data" "$out" --every "$every"
+$py "$here"/splits.py "$data" "$out" --every "$every"
 for part in train test; do
   fiqa embed "$out/$part.csv" --recognizer "$out/recognizer_a.onnx" -o "$out/${part}_a.npz"
 done
@@ -40,11 +40,11 @@ fiqa embed "$out/test.csv" --recognizer "$out/recognizer_b.onnx" -o "$out/test_b
 label() { fiqa label dmsfiqa --faces "$out/$1.csv" --embeddings "$out/$1_a.npz" \
   -o "$out/$1_labels.parquet" "${@:2}"; }
 label train
-label test --set "thresholds=$($py recipes/dmsfiqa.py thresholds "$out/train_labels.parquet")"
+label test --set "thresholds=$($py "$here"/dmsfiqa.py thresholds "$out/train_labels.parquet")"
 
 # The student, as files that run anywhere: fp32, and int8 if it holds order, spread and discard
 # curve on the people that were held out of training.
-fiqa train recipes/dmsfiqa.toml --set "data.faces=$out/train.csv" \
+fiqa train "$here"/dmsfiqa.toml --set "data.faces=$out/train.csv" \
   --set "data.labels=$out/train_labels.parquet" $quick -o "$out/student"
 fiqa export "$out/student" -o "$out/models/student.onnx" --metric spearman_middle
 fiqa export "$out/student" -o "$out/student_int8.onnx" --metric spearman_middle --int8 \

@@ -7,13 +7,14 @@
 # About 5 minutes on two cores. Stopped and run again, it goes on where it was. The page is
 # report/lfw/all/index.html.
 set -euo pipefail
+here=$(dirname "${BASH_SOURCE[0]}")
 data=${1:-../shared/data}
 out=${2:-report/lfw}
+. "$here/needs.sh"
+needs lfw/aligned lfw/peopleDevTest.txt lfw/faceqnet_v1_scores.csv models/recognizer_a.onnx \
+  models/recognizer_b.onnx models/lightqnet-dm025.pb models/lightqnet-dm050.pb \
+  models/lightqnet-dm100.pb
 fiqa() { ${PYTHON:-python} -m fiqa "$@" || [ $? -eq 3 ]; }
-if [ ! -d "$data/lfw" ]; then
-  echo "skipped: the measuring data are not at $data (give their folder as the first argument)" >&2
-  exit 0
-fi
 mkdir -p "$out/models"
 
 # Which images, and who is on them.

@@ -8,22 +8,23 @@
 # environment (default "0 1") says which regressors are trained. Stopped and run again, it goes on
 # where it was.
 set -euo pipefail
+here=$(dirname "${BASH_SOURCE[0]}")
 data=${1:-../shared/data}
 out=${2:-runs/transfer}
 every=${3:-2}
 priors="analytic lightqnet cr_fiqa"
 py=${PYTHON:-python}
+. "$here/needs.sh"
+needs lfw/aligned lfw/peopleDevTrain.txt lfw/peopleDevTest.txt pins/aligned \
+  models/recognizer_a.onnx models/recognizer_b.onnx models/recognizer_a.pt \
+  models/lightqnet-dm100.pb
 fiqa() { $py -m fiqa "$@" || [ $? -eq 3 ]; }
-if [ ! -d "$data/lfw" ]; then
-  echo "skipped: the measuring data are not at $data (give their folder as the first argument)" >&2
-  exit 0
-fi
 
 # Images: pins to train on, the people of LFW's peopleDevTest to report on, once as they are and
 # once degraded as the web would (for want of XQLFW).
-$py recipes/splits.py "$data" "$out" --only pins --every "$every"
+$py "$here"/splits.py "$data" "$out" --only pins --every "$every"
 mkdir -p "$out"/{prior,optimized,runs,models} "$out"/{lfw,degraded}/{quality,embeddings}
-$py recipes/label_transfer.py sets "$out"
+$py "$here"/label_transfer.py sets "$out"
 fiqa embed "$out/train.csv" --recognizer "$out/recognizer_a.onnx" -o "$out/a.npz"
 for set in lfw degraded; do
   for r in a b; do
@@ -51,7 +52,7 @@ for seed in ${SEEDS:-0 1}; do
   for kind in prior optimized; do
     for prior in $priors; do
       name=$prior.$kind.$seed
-      fiqa train recipes/label_optimization.toml --set "data.faces=$out/train.csv" \
+      fiqa train "$here"/label_optimization.toml --set "data.faces=$out/train.csv" \
         --set "data.labels=$out/$kind/$prior.parquet" \
         --set "data.cache=$out" --set "model.weights=$data/models/recognizer_a.pt" \
         --set "seed=$seed" \
@@ -76,7 +77,7 @@ done
 
 # How far the labels moved; Tables I to III with intervals over people, and IV: time per image
 # before and after.
-$py recipes/label_transfer.py labels "$out"
-$py recipes/label_transfer.py heads "$out"
-$py recipes/label_transfer.py tables "$out" ${SEEDS:-0 1}
-$py recipes/label_transfer.py times "$out" "$lightqnet"
+$py "$here"/label_transfer.py labels "$out"
+$py "$here"/label_transfer.py heads "$out"
+$py "$here"/label_transfer.py tables "$out" ${SEEDS:-0 1}
+$py "$here"/label_transfer.py times "$out" "$lightqnet"

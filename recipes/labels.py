@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from splits import people, write_recognizers
+from splits import LFW, PINS, needs, people, write_recognizers
 
 import fiqa
 from fiqa.data.embeddings import read_embeddings
@@ -141,4 +141,6 @@ def strips(quality: Quality, paths: dict[str, str]) -> list[NDArray[np.int64]]:
 if __name__ == "__main__":
     if len(sys.argv) < 3:
         sys.exit(__doc__)
+    if sys.argv[1] == "prepare":
+        needs(Path(sys.argv[2]), *LFW, *PINS)
     {"prepare": prepare, "table": table}[sys.argv[1]](*map(Path, sys.argv[2:]))

@@ -7,14 +7,18 @@
 # 18 minutes on two cores. Stopped and run again, it goes on where it was. Exit code 3 of a verb
 # says that some rows failed; their rows say why.
 set -euo pipefail
+here=$(dirname "${BASH_SOURCE[0]}")
 data=${1:-../shared/data}
 out=${2:-runs/labels}
+. "$here/needs.sh"
+needs lfw/aligned lfw/peopleDevTrain.txt lfw/peopleDevTest.txt pins/aligned \
+  models/recognizer_a.onnx models/recognizer_b.onnx
 fiqa() { ${PYTHON:-python} -m fiqa "$@" || [ $? -eq 3 ]; }
 mkdir -p "$out/baseline" "$out/optimized"
 
 # Which images: the people of LFW that the official protocol gives for development, and the pins
 # celebrities. Cards for the two recognizers.
-${PYTHON:-python} recipes/labels.py prepare "$data" "$out"
+${PYTHON:-python} "$here"/labels.py prepare "$data" "$out"
 
 # Faces and vectors. The data are aligned crops already; from photographs it is `fiqa align` in
 # place of `fiqa scan`, which also gives the landmarks that pose and expression are read from (here
@@ -45,4 +49,4 @@ done
 
 # What they are worth: discard curves under recognizer B, before and after; agreement between
 # methods; best, middle and worst faces by each.
-${PYTHON:-python} recipes/labels.py table "$out"
+${PYTHON:-python} "$here"/labels.py table "$out"

@@ -9,20 +9,20 @@
 # minutes a method. SEEDS (default "0"). Stopped and run again, it goes on where it was. NAME: these
 # methods alone.
 set -euo pipefail
+here=$(dirname "${BASH_SOURCE[0]}")
 data=${1:-../shared/data}
 out=${2:-runs/trained_peers}
 names=${*:3}
 names=${names:-faceqnet pcnet pfe ediffiqa cr_fiqa magface sdd_fiqa lightqnet}
 py=${PYTHON:-python}
+. "$here/needs.sh"
+needs lfw/aligned lfw/peopleDevTrain.txt lfw/peopleDevTest.txt pins/aligned \
+  models/recognizer_a.onnx models/recognizer_b.onnx models/recognizer_a.pt
 fiqa() { $py -m fiqa "$@" || [ $? -eq 3 ]; }
-if [ ! -d "$data/lfw" ]; then
-  echo "skipped: the measuring data are not at $data (give their folder as the first argument)" >&2
-  exit 0
-fi
 
 # Images to train on (people with two images or more of LFW's development set and pins, nobody of
 # the test) and to report on, the recognizers, their vectors.
-$py recipes/splits.py "$data" "$out"
+$py "$here"/splits.py "$data" "$out"
 mkdir -p "$out/labels" "$out/scores"
 awk -F, 'NR == FNR { count[$3]++; next } FNR == 1 || count[$3] > 1' "$out/train.csv" \
   "$out/train.csv" > "$out/faces.csv"
@@ -45,7 +45,7 @@ label ediffiqa --prior "$out/labels/sdd_fiqa.parquet"
 # The network form: the recipe's own groups, and the backbone from its sixth block on at the rate of
 # the bundled model's teacher (ten times less than the new layers' where those learn by SGD).
 network() {
-  local recipe=recipes/$1.toml rate=3e-4 part groups
+  local recipe="$here"/$1.toml rate=3e-4 part groups
   grep -q '^name = "sgd"' "$recipe" && rate=1e-2
   groups=$(sed -n 's/^groups = \[\(.*\)\].*$/\1/p' "$recipe")
   for part in features.{5..14}. conv2 gdconv; \
@@ -62,7 +62,7 @@ qualities=()
 for form in $forms; do
   for seed in ${SEEDS:-0}; do
     for name in $names; do
-      labels=$(sed -n 's/^labels = ".*\/\(.*\)"$/\1/p' "recipes/$name.toml")
+      labels=$(sed -n 's/^labels = ".*\/\(.*\)"$/\1/p' "$here/$name.toml")
       settings=(--set "data.faces=$out/faces.csv" --set "data.labels=$out/labels/$labels" \
         --set "data.cache=$out/crops"
         --set "model.weights=$data/models/recognizer_a.pt" --set "seed=$seed")
@@ -71,7 +71,7 @@ for form in $forms; do
       run=$name
       [ "$form" = head ] || { run+=_$form && $form "$name"; }
       [ "$seed" = 0 ] || run+=.$seed
-      fiqa train "recipes/$name.toml" "${settings[@]}" ${SET:+--set "$SET"} -o "$out/runs/$run"
+      fiqa train "$here/$name.toml" "${settings[@]}" ${SET:+--set "$SET"} -o "$out/runs/$run"
       fiqa export "$out/runs/$run" --name "$run" -o "$out/$run.onnx"
       fiqa score "$out/test.csv" --aligned --model "$out/$run.onnx" -o "$out/scores/$run.parquet"
       qualities+=(--quality "$run=$out/scores/$run.parquet")

@@ -19,6 +19,9 @@ import polars as pl
 
 from fiqa.runtime.describe import Described, describe
 
+LFW = ("lfw/aligned", "lfw/peopleDevTrain.txt", "lfw/peopleDevTest.txt")
+PINS = ("pins/aligned",)
+"""What recipes read of the two sets; see docs/guides/data.md."""
 CARDS = {
     "a": Described(
         kind="recognizer",
@@ -82,6 +85,17 @@ def write_recognizers(data: Path, out: Path) -> None:
             describe(place, card)
 
 
+def needs(data: Path, *names: str) -> None:
+    """Ends the program where a data folder lacks one of `names`, with a list of what is missing."""
+    missing = [name for name in names if not (data / name).exists()]
+    if missing:
+        raise SystemExit(
+            "error: the data folder must have everything that this recipe reads;"
+            f" {data} lacks:\n  " + "\n  ".join(missing) + "\nhint: docs/guides/data.md says what"
+            " goes into it"
+        )
+
+
 def main() -> None:
     """Writes all of it."""
     parser = argparse.ArgumentParser(
@@ -93,6 +107,7 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1)
     options = parser.parse_args()
     data, out = options.data, options.out
+    needs(data, *LFW, *(() if options.only == "lfw" else PINS))
     out.mkdir(parents=True, exist_ok=True)
     count = write_faces(training(data, options.only), out / "train.csv", options.every)
     held = write_faces(

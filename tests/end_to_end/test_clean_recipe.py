@@ -49,5 +49,5 @@ def test_found_missed_and_beside_are_counted_by_hand(recipe, tmp_path):
 
 def test_without_the_data_it_says_what_is_missing(recipe, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["clean.py", "plant", str(tmp_path), str(tmp_path / "o")])
-    with pytest.raises(SystemExit, match="must hold lfw/aligned"):
+    with pytest.raises(SystemExit, match=r"lacks:\n  lfw/aligned\n"):
         recipe.main()

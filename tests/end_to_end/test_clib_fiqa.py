@@ -101,9 +101,7 @@ def made(root, tmp_path, monkeypatch) -> Path:
         body(torch.from_numpy(np.stack(crops[:12])).permute(0, 3, 1, 2) / 127.5 - 1)
     save_file(body.state_dict(), tmp_path / "a.safetensors")
     text = (root / "recipes" / "clib_fiqa.toml").read_text()
-    text = text.replace(
-        "../shared/data/models/recognizer_a.pt", str(tmp_path / "a.safetensors")
-    ).replace("batch = 256", "batch = 8")
+    text = text.replace("batch = 256", "batch = 8")
     text = (
         text.replace("stage1 = 3", "stage1 = 1")
         .replace("validation = 0.1", "validation = 0.6")
@@ -116,7 +114,8 @@ def made(root, tmp_path, monkeypatch) -> Path:
 
 @pytest.mark.slow
 def test_from_labels_to_tables_pictures_and_a_model_that_explains(part, made, capsys, monkeypatch):
-    part.ablation(made / "out")
+    monkeypatch.setattr(part, "RECIPE", made / "recipes" / "clib_fiqa.toml")
+    part.ablation(made / "out", made / "a.safetensors")
     told = capsys.readouterr().out
     assert [line.split(":")[0] for line in told.splitlines()] == list(part.RUNS)
     assert len(list((made / "out" / "cache").glob("features-*.npy"))) == 1, (

@@ -29,6 +29,7 @@ DEAR = {
     "fiqa train": "a training of minutes or days",
     "fiqa export": "a finished run",
     "--recognizer recognizer.onnx": "a recognizer of your own",
+    "fiqa weights card recognizer.onnx": "a recognizer of your own",
     "--model": "a model that was trained",
 }
 """What is not run -> what it needs; the tests of recipes and of exports cover these."""
@@ -69,6 +70,7 @@ def files(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("files")
     (folder / "photos").mkdir()
     Image.fromarray(astronaut()).save(folder / "photos" / "astronaut.png")
+    shutil.copytree(folder / "photos", folder / "new")
     _film(folder / "drive.mp4")
     fiqa.select(folder / "drive.mp4", detector="dlib", out=folder / "drive")
     clean = drawn_faces(PEOPLE, seed=3).crops

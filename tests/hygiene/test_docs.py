@@ -26,6 +26,7 @@ NAMES = [str(p.relative_to(ROOT)) for p in PAGES]
 NESTED = {
     "weights": ("card", "pull", "list", "verify"),
     "monitor": ("fit", "check", "serve"),
+    "recipes": ("list", "copy"),
 }
 """Commands that have commands of their own."""
 GENERATED = re.compile(r"^(\.\./)?(reference|methods)/")
@@ -151,3 +152,36 @@ def test_an_example_of_a_help_is_commands_one_a_line(name):
         assert words.count("fiqa") == 1
         for option in (word for word in words if word.startswith("-")):
             assert option in text, f"{option} of: {line}"
+
+
+def test_the_navigation_has_every_page():
+    named = set(re.findall(r"(\S+\.md)$", (ROOT / "mkdocs.yml").read_text("utf-8"), re.M))
+    pages = {str(p.relative_to(ROOT / "docs")) for p in (ROOT / "docs").rglob("*.md")}
+    assert named - {"changelog.md"} == pages
+
+
+def test_the_page_of_the_data_names_what_every_recipe_needs():
+    text = (ROOT / "docs/guides/data.md").read_text("utf-8")
+    rows = {
+        name: set(reads.split(", "))
+        for name, reads in re.findall(r"^\| (\w+\.\w+) \| (.*) \|$", text, re.M)
+    }
+    words = {
+        "lfw/aligned": "LFW",
+        "lfw/peopleDevTest.txt": "lists",
+        "lfw/peopleDevTrain.txt": "lists",
+        "lfw/faceqnet_v1_scores.csv": "FaceQnet",
+        "pins/aligned": "pins",
+        "models/recognizer_a.onnx": "A and B",
+        "models/recognizer_b.onnx": "A and B",
+        "models/recognizer_a.pt": "A.pt",
+        "models/yunet.onnx": "YuNet",
+        **{f"models/lightqnet-dm{width}.pb": "LightQNet" for width in ("025", "050", "100")},
+    }
+    scripts = [p for p in (ROOT / "recipes").glob("*.sh") if p.name != "needs.sh"]
+    assert scripts
+    for script in scripts:
+        found = re.search(r"^needs ((?:.*\\\n)*.*)$", script.read_text("utf-8"), re.M)
+        assert found, f"{script.name} does not check its data"
+        needed = found[1].replace("\\\n", " ").split()
+        assert rows[script.name] == {words[name] for name in needed}, script.name

@@ -46,6 +46,7 @@ COMMANDS = {
     "serve": "Score faces over HTTP.",
     "methods": "List the methods and what each needs.",
     "weights": "List, fetch, verify and describe model files.",
+    "recipes": "List the recipes that come with fiqa, and copy one.",
     "clean": "Find what is wrong with a folder of faces.",
     "doctor": "Say what will go wrong with images, a model or scores.",
 }

@@ -66,6 +66,14 @@ Mean = Annotated[
     typer.Option("--mean", metavar="M[,M,M]", help="Subtracted after the division by scale."),
 ]
 Std = Annotated[str, typer.Option("--std", metavar="S[,S,S]", help="Divided by after that.")]
+FoundOn = Annotated[
+    str,
+    typer.Option(
+        "--faces",
+        metavar="CROPS",
+        help="Recognizer: your aligned crops; finds --color, --mean and --std on them.",
+    ),
+]
 Scale = Annotated[float, typer.Option("--scale", help="Pixels 0..255 are divided by this first.")]
 Size = Annotated[
     int | None,
@@ -151,9 +159,10 @@ def verify(
 def card(
     model: File,
     kind: Kind,
-    color: Color,
-    mean: Mean,
-    std: Std,
+    faces: FoundOn = "",
+    color: Color = "",
+    mean: Mean = "",
+    std: Std = "",
     scale: Scale = 255.0,
     size: Size = None,
     output: Output = None,
@@ -175,10 +184,16 @@ def card(
     r"""Write the card of a model file beside it: what must be known to run it, with its sha256.
 
     The input becomes (x / scale - mean) / std. The shape of an ONNX file's input and output is read
-    from it; nothing else is guessed. Before the card is written the model is run on 1, 2 and 33
-    drawn crops: its output must have the shape of its kind, and a crop the same numbers in each.
+    from it. Before the card is written the model is run on 1, 2 and 33 drawn crops: its output must
+    have the shape of its kind, and a crop the same numbers in each.
+
+    Color order and scaling are not in the file. Give them, or give --faces, a folder of aligned
+    crops with one folder a person: of a recognizer the usual ones are then tried on these people,
+    the table says how far each keeps them apart, and the card gets the best one, if it is clearly
+    the best.
 
     Example:
+      fiqa weights card model.onnx --kind recognizer --faces crops/
       fiqa weights card model.onnx --kind recognizer --color BGR --mean .5 --std .5
       fiqa weights card net.pt --kind recognizer --color RGB --mean .485,.456,.406 \
         --std .229,.224,.225 --backbone mobilefacenet --embedding 128
@@ -209,17 +224,27 @@ def card(
             "objective": objective,
         },
     )
-    typer.echo(_describe(model, described, force))
+    typer.echo(_describe(model, described, faces, force))
 
 
-def _describe(model: str, described: Described, force: bool) -> Path:
+def _describe(model: str, described: Described, faces: str, force: bool) -> Path:
     from pathlib import Path
 
+    from fiqa.errors import InputError
     from fiqa.runtime.cards import TORCH_SUFFIXES
+    from fiqa.runtime.describe import describe
 
-    if Path(model).suffix.lower() not in TORCH_SUFFIXES:
-        from fiqa.runtime.describe import describe
-
+    torch = Path(model).suffix.lower() in TORCH_SUFFIXES
+    if faces and torch:
+        raise InputError(f"--faces must come with an .onnx file, got {model}.")
+    if faces:
+        return describe(model, _found(model, described, faces, force), replace=force)
+    if not (described.color and described.mean and described.std):
+        raise InputError(
+            "--color, --mean and --std must be given, or --faces.",
+            hint="--faces crops/ finds them on your own aligned crops, one folder a person",
+        )
+    if not torch:
         return describe(model, described, replace=force)
     from fiqa.extras import require
 
@@ -227,3 +252,16 @@ def _describe(model: str, described: Described, force: bool) -> Path:
     from fiqa.nets.recognizer import describe_weights
 
     return describe_weights(model, described, replace=force)
+
+
+def _found(model: str, described: Described, faces: str, force: bool) -> Described:
+    """What the user said, completed by what the faces say, which is told on stderr."""
+    from fiqa.diagnosis.preprocessing import preprocessing
+    from fiqa.runtime.describe import free_card_path
+
+    free_card_path(model, replace=force)
+    found = preprocessing(model, described, faces, progress=True)
+    best = found.winner()
+    typer.echo(found.text(), err=True)
+    typer.echo(f"written: {best.color}, {best.scaling}", err=True)
+    return best.described

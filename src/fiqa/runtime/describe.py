@@ -21,7 +21,7 @@ from fiqa.runtime.cards import card_path, parse_card, write_card
 from fiqa.runtime.onnx import OnnxModel, open_session, read_model
 from fiqa.types import FloatArray
 
-__all__ = ["Described", "describe", "prove", "triple"]
+__all__ = ["Described", "describe", "free_card_path", "opened", "prove", "triple"]
 
 Outputs = Callable[[NDArray[np.uint8]], Mapping[str, FloatArray]]
 """What `prove` asks: role -> (N,K) numbers for (N,S,S,3) crops."""
@@ -76,17 +76,44 @@ def describe(model: str | os.PathLike[str], described: Described, *, replace: bo
         UnknownNameError: no such kind, color or output.
         WeightsError, ReadError, UnsafeFileError: as OnnxModel.
     """
-    file, path = Path(model), card_path(model)
-    if path.exists() and not replace:
-        raise InputError(f"{path} must not exist yet.", hint="--force replaces it")
+    file, path = Path(model), free_card_path(model, replace=replace)
     guard_outputs([path], file, own=False)
-    content = read_model(file)
-    session = open_session(content, str(file), threads=1)
-    card = parse_card(_fields(file, content, session, described), "the new card")
-    proved = OnnxModel(file, card=card, threads=1)
+    proved = opened(file, described, threads=1)
+    card = proved.card
     if any(output.role != "other" for output in card.outputs):
         prove(proved.run, card.input.size, file)
     return write_card(card, path)
+
+
+def free_card_path(model: str | os.PathLike[str], *, replace: bool = False) -> Path:
+    """Returns where the card of `model` is to be written.
+
+    Raises:
+        InputError: a card is there and `replace` is False.
+    """
+    path = card_path(model)
+    if path.exists() and not replace:
+        raise InputError(f"{path} must not exist yet.", hint="--force replaces it")
+    return path
+
+
+def opened(
+    model: str | os.PathLike[str], described: Described, *, threads: int | None = None
+) -> OnnxModel:
+    """Returns the ONNX file `model` ready to run with the card that `describe` would write.
+
+    Args:
+        model: the file.
+        described: what its user says of it.
+        threads: of the runtime; None is one per core.
+
+    Raises: as `describe`, but for what running the model shows.
+    """
+    file = Path(model)
+    content = read_model(file)
+    session = open_session(content, str(file), threads=1)
+    card = parse_card(_fields(file, content, session, described), "the new card")
+    return OnnxModel(file, card=card, threads=threads)
 
 
 def prove(outputs: Outputs, side: int, file: Path) -> None:
