@@ -92,7 +92,6 @@ CASES: dict[str, list[Case]] = {
         ([*CLEAN, "report/findings.csv", "-o"], "report", "report/findings.csv"),
         ([*CLEAN, "crops", "--embeddings", "emb.npz", "-o"], "report", "report/findings.parquet"),
     ],
-    "select": [(["select", "film.mp4", "-o"], "film.mp4", "film.mp4")],
     "monitor": [
         (["monitor", "fit", "scores.csv", "-o"], "scores.csv", "scores.csv"),
         ([*MONITOR, "-o"], "o.json", "scores.csv"),
@@ -226,20 +225,9 @@ def test_an_output_over_an_input_is_refused(
     assert _bytes(work) == before
 
 
-def _film(place: Path) -> None:
-    import cv2
-
-    writer = cv2.VideoWriter(str(place), cv2.VideoWriter_fourcc(*"mp4v"), 25.0, (64, 48))
-    for light in (40, 80, 120, 160):
-        writer.write(np.full((48, 64, 3), light, np.uint8))
-    writer.release()
-
-
 def _arranged(work: Path, name: str, arguments: list[str], output: str, victim: str) -> list[str]:
     """Brings the input of a case to where its output would meet it."""
-    if victim == "film.mp4":
-        _film(work / victim)
-    elif victim == "report/scores.csv":
+    if victim == "report/scores.csv":
         (work / "report").mkdir()
         shutil.copy(work / "scores.csv", work / victim)
         arguments[arguments.index("scores.csv")] = victim
