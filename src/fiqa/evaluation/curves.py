@@ -240,6 +240,7 @@ def _curves(
         if stored is not None:
             curve = _re_estimated(stored, value, setting)
             curves.append(MethodCurve(name, role, curve, _areas(curve, None, setting)))
+            bands.append(None)
             continue
         worst = mated_similarity if value is None else edc.pair_quality(value[evidence.mated])
         start = setting.start
