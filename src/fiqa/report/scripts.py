@@ -5,7 +5,7 @@ Nothing here asks for anything over a network, and each page is whole without it
 
 from __future__ import annotations
 
-__all__ = ["SHEET"]
+__all__ = ["CUTS", "SHEET"]
 
 SHEET = """
 "use strict";
@@ -112,3 +112,45 @@ show();
 })();
 """
 """Sorts, filters, groups and pages the cards of a contact sheet."""
+
+CUTS = """
+"use strict";
+(() => {
+const one = (name) => document.getElementById(name);
+const curve = JSON.parse(one("curve").textContent), slide = one("slide");
+const percent = (share) => (share === null ? "–" : (100 * share).toFixed(2) + " %");
+const count = (number) => number.toLocaleString("en-US");
+const met = (held) => (held ? "yes" : "no");
+
+function show() {
+  const k = Number(slide.value), cut = curve.cut[k], fnmr = curve.fnmr[k], limit = curve.limit[k];
+  const kept = percent(curve.coverage[k]);
+  one("at-cut").textContent = String(cut);
+  one("at-kept").textContent = kept;
+  one("at-fnmr").textContent = percent(fnmr);
+  one("at-errors").textContent = `${count(curve.errors[k])} of ${count(curve.kept[k])} pairs`;
+  one("at-limit").textContent = percent(limit);
+  slide.setAttribute("aria-valuetext", `reject below ${cut}, keeps ${kept}, ${percent(fnmr)}`);
+  one("wishes").replaceChildren(...curve.wishes.map((wish) => {
+    const line = document.createElement("li");
+    line.textContent = wish.fnmr === null
+      ? `${wish.name}: ${met(curve.coverage[k] >= wish.coverage)} on these images`
+      : `${wish.name}: ${met(fnmr <= wish.fnmr)} on these images, ` +
+        `${met(limit !== null && limit <= wish.fnmr)} for as many other people`;
+    return line;
+  }));
+}
+
+const asked = new URLSearchParams(location.hash.slice(1)).get("cut");
+if (asked !== null && Number.isFinite(Number(asked))) {
+  const place = curve.cut.findIndex((cut) => cut >= Number(asked));
+  slide.value = String(place < 0 ? curve.cut.length - 1 : place);
+}
+slide.addEventListener("input", show);
+slide.addEventListener("change", () =>
+  history.replaceState(null, "", "#cut=" + curve.cut[Number(slide.value)]));
+one("slider").hidden = false;
+show();
+})();
+"""
+"""Shows what the cut under a slider does, from the numbers of the page."""
