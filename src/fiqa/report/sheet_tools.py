@@ -21,7 +21,8 @@ TOOLS_STYLE = """
 .cards h2{grid-column:1/-1;margin:20px 0 0;overflow-wrap:anywhere}
 .tools{display:flex;flex-wrap:wrap;gap:10px 14px;align-items:end;margin:0 0 20px;font-size:14px}
 .tools[hidden]{display:none}
-.tools label{display:grid;gap:3px;color:var(--soft)}
+.tools label{display:grid;gap:3px;color:var(--soft);flex:1 1 150px}
+.pager{display:flex;flex:1 0 100%;gap:10px;align-items:center}
 .tools input,.tools select,.tools button{font:inherit;color:var(--ink);background:var(--card);
 border:1px solid var(--bar);border-radius:8px;padding:7px 10px;min-height:38px;max-width:100%}
 .tools button:disabled{opacity:.5}
@@ -71,8 +72,8 @@ def _choice(key: str, label: str, options: Sequence[tuple[str, str]]) -> str:
 
 
 PAGER = (
-    '<button type="button" class="back">Back</button><button type="button" class="on">Next'
-    '</button><p class="told"{live}></p>'
+    '<div class="pager"><button type="button" class="back">Back</button>'
+    '<button type="button" class="on">Next</button><p class="told"{live}></p></div>'
 )
 
 
