@@ -12,6 +12,8 @@ __all__ = ["det_plot", "scatter_plot", "scores_plot"]
 
 
 def det_plot(evaluation: Evaluation) -> Plot:
+    """Returns the errors of each recognizer at every threshold, nothing discarded."""
+
     def draw(figure: Any) -> None:
         axes = figure.add_subplot()
         for place, result in enumerate(evaluation.recognizers):
@@ -50,6 +52,8 @@ def det_plot(evaluation: Evaluation) -> Plot:
 
 
 def scores_plot(evaluation: Evaluation) -> Plot:
+    """Returns how each quality is spread, one panel for each."""
+
     rows = (len(evaluation.scores) + 1) // 2
 
     def draw(figure: Any) -> None:
@@ -71,6 +75,7 @@ def scores_plot(evaluation: Evaluation) -> Plot:
 
 
 def scatter_plot(first: Scores, second: Scores) -> Plot:
+    """Returns how two qualities agree, image by image."""
     from fiqa.errors import EvidenceError
     from fiqa.functional.agreement import spearman
 
