@@ -297,7 +297,7 @@ def sheet(
     cards = "".join(_card(rows[place], crops[place], base) for place in places)
     body = (
         f"{_summary(rows)}{histogram(rows)}{tools([rows[place] for place in places])}"
-        f'<section class="cards" aria-label="Faces">{cards}</section>'
+        f'<section class="cards">{cards}</section>'
         f'<div class="tools foot" hidden>{PAGER.format(live="")}</div>'
     )
     return page(
