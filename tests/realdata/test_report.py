@@ -64,6 +64,10 @@ def test_the_figures_of_the_readme(scored: dict[str, Any], tmp_path: Path) -> No
     write_report(found, tmp_path / "report")
     page = (tmp_path / "report" / "index.html").read_text()
     assert "24,620 mated" in page
+    lead = page.split('<p class="lead">')[1].split("</p>")[0]
+    assert lead.startswith("lightqnet-dm100 removes 9")
+    assert "of 418 under recognizer_a" in lead
+    assert "better than laplacian beyond chance" in lead
 
 
 @pytest.mark.slow

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -233,13 +233,14 @@ def _curves(
         ("oracle", "oracle", None),
     ]
     curves: list[MethodCurve] = []
-    first: Band | None = None
+    bands: list[Band | None] = []
     # Resamples are of identities, not of pairs: the pairs of one person fail together.
     code = np.unique(evidence.identity[evidence.mated[:, 0]], return_inverse=True)[1]
     for name, role, value in kinds:
         if stored is not None:
             curve = _re_estimated(stored, value, setting)
             curves.append(MethodCurve(name, role, curve, _areas(curve, None, setting)))
+            bands.append(None)
             continue
         worst = mated_similarity if value is None else edc.pair_quality(value[evidence.mated])
         start = setting.start
@@ -252,12 +253,46 @@ def _curves(
             protocol=setting.rule,
         )
         band = _band(curve, mated_similarity, worst, code, setting)
-        gap = None if first is None or band is None else _difference(band, first, setting)
+        bands.append(band)
         # Differences are to the first method, resample by resample.
-        first = band if not curves else first
+        gap = _difference(band, bands[0], setting) if curves else None
         shown = curve if band is None else band.curve
-        curves.append(MethodCurve(name, role, shown, _areas(curve, band, setting), gap))
-    return curves
+        cut, images = (None, None) if value is None else _cuts(curve, worst, value)
+        made = MethodCurve(name, role, shown, _areas(curve, band, setting), gap)
+        curves.append(replace(made, cut=cut, images=images))
+    return _behind(curves, bands, setting)
+
+
+def _cuts(
+    curve: DiscardCurve, worst: NDArray[Any], value: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The lowest quality kept at each point of a curve, and the share of images below it."""
+    lost = np.minimum(len(worst) - curve.kept, len(worst) - 1)
+    cut = np.sort(worst)[lost]
+    # Nothing is discarded at the start, an image without a mated pair neither.
+    cut[curve.discard == 0] = value.min()
+    images = np.searchsorted(np.sort(value), cut, side="left") / len(value)
+    return cut, images
+
+
+def _behind(
+    curves: list[MethodCurve], bands: Sequence[Band | None], setting: Setting
+) -> list[MethodCurve]:
+    """The curves, each with how far it is behind the best method."""
+    areas = [
+        curve.areas[setting.limits[0], "start"] if curve.role == "method" else None
+        for curve in curves
+    ]
+    values = [np.inf if area is None else area.value for area in areas]
+    best = int(np.argmin(values))
+    if not np.isfinite(values[best]):
+        return curves
+    return [
+        curve
+        if place == best
+        else replace(curve, behind=_difference(bands[best], bands[place], setting))
+        for place, curve in enumerate(curves)
+    ]
 
 
 def _re_estimated(stored: _Stored, value: Any, setting: Setting) -> DiscardCurve:
@@ -295,9 +330,11 @@ def _band(
     )
 
 
-def _difference(band: Band, first: Band, setting: Setting) -> Difference | None:
+def _difference(band: Band | None, other: Band | None, setting: Setting) -> Difference | None:
+    if band is None or other is None:
+        return None
     try:
-        return difference(band, first, upto=setting.limits[0], normalize="start")
+        return difference(band, other, upto=setting.limits[0], normalize="start")
     except EvidenceError:  # no error at discard 0 to be relative to
         return None
 

@@ -85,6 +85,9 @@ class MethodCurve:
         curve: FNMR over what is discarded.
         areas: (limit, form) -> its area, None where it is relative to an error of 0.
         difference: to the first method at the first limit, None for that one.
+        behind: the area of the best method less this one's there; None for the best one itself.
+        cut: (K,) the lowest quality kept at each point of the curve, None for the oracle.
+        images: (K,) share of the images below that cut, None where there is no cut.
     """
 
     name: str
@@ -92,14 +95,21 @@ class MethodCurve:
     curve: DiscardCurve
     areas: Mapping[tuple[float, str], Estimate | None]
     difference: Difference | None = None
+    behind: Difference | None = None
+    cut: NDArray[np.float64] | None = None
+    images: NDArray[np.float64] | None = None
+
+    def place(self, discard: float) -> int:
+        """Returns the first point of the curve at which a share of the pairs is discarded."""
+        # A hair less: 0.3 asked for and 0.3 as a quotient of counts differ in the last bit.
+        return min(int(np.searchsorted(self.curve.discard, discard - 1e-12)), len(self.curve) - 1)
 
     def errors_left(self, discard: float) -> tuple[int, int]:
         """Returns (errors, mated pairs) left when at least a share of the pairs is discarded.
 
         A tie goes as a whole.
         """
-        # A hair less: 0.3 asked for and 0.3 as a quotient of counts differ in the last bit.
-        place = min(int(np.searchsorted(self.curve.discard, discard - 1e-12)), len(self.curve) - 1)
+        place = self.place(discard)
         kept = int(self.curve.kept[place])
         return round(float(self.curve.fnmr[place]) * kept), kept
 
@@ -148,6 +158,10 @@ class RecognizerResult:
     density: NDArray[np.float64]
     curves: Sequence[MethodCurve]
     worst: Sequence[WorstPair] = ()
+
+    def of_role(self, role: str) -> list[MethodCurve]:
+        """Returns its curves of a role: method, random or oracle."""
+        return [curve for curve in self.curves if curve.role == role]
 
 
 @dataclass(frozen=True, eq=False)
@@ -280,6 +294,9 @@ def _curve_json(method: MethodCurve) -> dict[str, Any]:
             for (upto, form), area in method.areas.items()
         ],
         "difference": None if method.difference is None else _plain(asdict(method.difference)),
+        "behind": None if method.behind is None else _plain(asdict(method.behind)),
+        "cut": None if method.cut is None else _plain(method.cut[rows]),
+        "images": None if method.images is None else _plain(method.images[rows]),
         "discard": _plain(method.curve.discard[rows]),
         "fnmr": _plain(method.curve.fnmr[rows]),
         "kept": _plain(method.curve.kept[rows]),

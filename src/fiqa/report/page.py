@@ -1,13 +1,16 @@
-"""The shell of every page that fiqa writes: one HTML file that loads nothing and runs nothing.
+"""The shell of every page that fiqa writes: one HTML file that loads nothing.
 
 It reads well on a phone and on a desk, in light and in dark.
 
 A page carries its style inline and its images as data URIs, and its Content-Security-Policy forbids
-everything else, so what a file name holds stays text.
+everything else, so what a file name holds stays text. A page that runs a script of ours names it by
+its hash, so that nothing else runs; without it everything is there and visible.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -99,6 +102,10 @@ def escape(text: object) -> str:
     return html.escape(printable(str(text)), quote=True)
 
 
+def _sha256(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+
+
 def figure(uri: str, caption: str, *, alt: str) -> str:
     """Returns an image with its caption; `caption` and `alt` are plain text."""
     return (
@@ -158,7 +165,15 @@ def table_html(table_: Table) -> str:
     return table(table_.columns, table_.rows, digits=table_.digits)
 
 
-def page(title: str, body: str, *, lead: str = "", footer: str = "", style: str = "") -> str:
+def page(
+    title: str,
+    body: str,
+    *,
+    lead: str = "",
+    footer: str = "",
+    style: str = "",
+    script: str = "",
+) -> str:
     """Returns a whole HTML document.
 
     Args:
@@ -167,17 +182,20 @@ def page(title: str, body: str, *, lead: str = "", footer: str = "", style: str 
         lead: plain text under the heading.
         footer: plain text at the end: the command, the version, the protocol.
         style: more CSS, after the shell's own.
+        script: JavaScript of this package, the only one that the page may run; no part of it may
+            come from a reader's files.
 
     >>> page("a < b", "<p>text</p>").count("a &lt; b")
     2
     """
+    allowed = f"; script-src 'sha256-{_sha256(script)}'" if script else ""
     return f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1">
 <meta http-equiv="Content-Security-Policy"
-content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+content="default-src 'none'; img-src data:; style-src 'unsafe-inline'{allowed}">
 <title>{escape(title)}</title>
 <style>{_STYLE}{style}</style>
 </head>
@@ -187,6 +205,7 @@ content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
 {body}
 {f"<footer>{escape(footer)}</footer>" if footer else ""}
 </main>
+{f"<script>{script}</script>" if script else ""}
 </body>
 </html>
 """

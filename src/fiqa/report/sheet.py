@@ -6,18 +6,23 @@ As HTML, and as a picture.
 from __future__ import annotations
 
 import math
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fiqa import checks
+from fiqa.data.tables import decode_text
 from fiqa.errors import ShapeError
 from fiqa.report.page import LEVEL_COLORS, escape, image_uri, page
 from fiqa.report.picture import Picture
+from fiqa.report.scripts import SHEET
+from fiqa.report.sheet_tools import PAGER, TOOLS_STYLE, card_data, histogram, tools, words
 from fiqa.vocabulary import ADVICE, FACTORS, LEVELS, STATUSES
 
 __all__ = ["costliest", "name", "save_sheet_png", "sheet"]
@@ -104,10 +109,6 @@ def _marked(row: Row) -> set[str]:
     return marked or ({most} if reasons and most else set())
 
 
-def _words(code: str) -> str:
-    return code.replace("_", " ")
-
-
 def _score_order(row: Row) -> tuple[bool, float]:
     """Failed rows first, then the lowest score."""
     uqs = row.get("uqs")
@@ -115,10 +116,10 @@ def _score_order(row: Row) -> tuple[bool, float]:
     return (uqs is not None, float(uqs) if uqs is not None else 0.0)
 
 
-def _chosen(
+def _places(
     rows: Sequence[Row], crops: Crops, limit: int, order: Literal["given", "worst"]
-) -> list[tuple[Row, NDArray[np.uint8] | None]]:
-    """The rows that are shown, each with its crop; raises ShapeError or InputError."""
+) -> list[int]:
+    """Which rows are shown; raises ShapeError or InputError."""
     if len(rows) != len(crops):
         raise ShapeError(
             f"crops must have one entry per row ({len(rows)}), got {len(crops)}.",
@@ -126,10 +127,10 @@ def _chosen(
         )
     checks.in_range(limit, "limit", 1, math.inf)
     checks.choice(order, "order", ("given", "worst"))
-    pairs = list(zip(rows, crops, strict=True))
-    return (sorted(pairs, key=lambda pair: _score_order(pair[0])) if order == "worst" else pairs)[
-        :limit
-    ]
+    places = list(range(len(rows)))
+    if order == "worst":
+        places.sort(key=lambda place: _score_order(rows[place]))
+    return places[: int(min(limit, len(places)))]
 
 
 def _bars(row: Row) -> str:
@@ -155,7 +156,7 @@ def _verdict(row: Row) -> tuple[str, str]:
     """
     reasons, most = list(row.get("reasons") or ()), costliest(row)
     if reasons:
-        return ", ".join(map(_words, reasons)), ADVICE.get(reasons[0], "")
+        return ", ".join(map(words, reasons)), ADVICE.get(reasons[0], "")
     if most is None:
         return "", ""
     fine = row["level"] in LEVELS[3:]
@@ -174,8 +175,10 @@ def _why(row: Row) -> str:
 def _notes(row: Row) -> list[str]:
     """What was converted, guessed or turned on the way to the crop, in words."""
     codes = [note.partition("=") for note in str(row.get("notes") or "").split(";") if note]
-    told = [f"{_words(code)}: {detail}" if detail else _words(code) for code, _, detail in codes]
-    return [*told, f"turned by {row['turn']} degrees"] if row.get("turn") else told
+    told = [f"{words(code)}: {detail}" if detail else words(code) for code, _, detail in codes]
+    if row.get("turn"):
+        told.append(f"turned by {row['turn']} degrees")
+    return [*told, f"found by {row['detector']}"] if row.get("detector") else told
 
 
 def _chip(level: str) -> str:
@@ -183,7 +186,7 @@ def _chip(level: str) -> str:
     return f'<span class="chip" style="background:{back};color:{ink}">{level}</span>'
 
 
-def _card(row: Row, crop: NDArray[np.uint8] | None) -> str:
+def _card(row: Row, crop: NDArray[np.uint8] | None, folder: str | None) -> str:
     path = escape(row.get("path") or row.get("id") or "")
     label = f'<p class="name" title="{path}">{escape(name(row))}</p>'
     label += "".join(f'<p class="name note">{escape(note)}</p>' for note in _notes(row))
@@ -196,14 +199,25 @@ def _card(row: Row, crop: NDArray[np.uint8] | None) -> str:
             f' alt="{escape(name(row))}">'
         )
     )
+    link = _link(row, folder)
+    if link:
+        picture = f'<a href="{link}" aria-label="Open {escape(name(row))}">{picture}</a>'
+    head = f'<article class="card"{card_data(row)}>{picture}'
     if uqs is None:
         advice = escape(STATUSES.get(status, ""))
-        why = f'<p class="why"><b>{escape(_words(status))}</b><span>{advice}</span></p>'
-        return f'<article class="card">{picture}<div>{why}</div>{label}</article>'
+        why = f'<p class="why"><b>{escape(words(status))}</b><span>{advice}</span></p>'
+        return f"{head}<div>{why}</div>{label}</article>"
     score = f'<div class="score">{int(uqs)}{_chip(str(row["level"]))}</div>'
-    return (
-        f'<article class="card">{picture}<div>{score}{_why(row)}</div>{_bars(row)}{label}</article>'
-    )
+    return f"{head}<div>{score}{_why(row)}</div>{_bars(row)}{label}</article>"
+
+
+def _link(row: Row, folder: str | None) -> str:
+    """The photograph as seen from the folder of the page, "" where it is no file."""
+    path = decode_text(str(row.get("path") or ""))
+    if folder is None or not path:
+        return ""
+    # "./" so that no name can begin with a scheme.
+    return escape("./" + quote(os.fsencode(os.path.relpath(path, folder).replace(os.sep, "/"))))
 
 
 def _summary(rows: Sequence[Row]) -> str:
@@ -211,13 +225,13 @@ def _summary(rows: Sequence[Row]) -> str:
     their own, never a score of 0."""
     counts = Counter(str(row["level"]) for row in rows if row.get("uqs") is not None)
     failed = Counter(
-        _words(str(row.get("status", "failed"))) for row in rows if row.get("uqs") is None
+        words(str(row.get("status", "failed"))) for row in rows if row.get("uqs") is None
     )
     parts = [(level, counts[level], LEVEL_COLORS[level][0]) for level in LEVELS if counts[level]]
     parts += [(status, count, "var(--bar)") for status, count in failed.items()]
     bar = "".join(f'<i style="flex:{count};background:{color}"></i>' for _, count, color in parts)
     key = "".join(
-        f'<span><i style="background:{color}"></i><b>{count}</b> {escape(what)}</span>'
+        f'<span><i style="background:{color}"></i><b>{count:,}</b> {escape(what)}</span>'
         for what, count, color in parts
     )
     return f'<div class="mix">{bar}</div><div class="key">{key}</div>' if parts else ""
@@ -227,7 +241,7 @@ def _lead(rows: Sequence[Row], shown: int, order: str) -> str:
     scored = [int(row["uqs"]) for row in rows if row.get("uqs") is not None]
     models = sorted({str(row["model"]) for row in rows if row.get("model")})
     parts = [
-        f"{len(rows)} row{'s' * (len(rows) != 1)}, {len(scored)} scored 0..100"
+        f"{len(rows):,} row{'s' * (len(rows) != 1)}, {len(scored):,} scored 0..100"
         + (f" by {', '.join(models)}" if models else "")
     ]
     detectors = sorted({str(row["detector"]) for row in rows if row.get("detector")})
@@ -237,7 +251,7 @@ def _lead(rows: Sequence[Row], shown: int, order: str) -> str:
         parts.append(f"median {np.median(scored):g}")
     if shown < len(rows):
         parts.append(
-            f"{len(rows) - shown} left out of this page"
+            f"{len(rows) - shown:,} left out of this page"
             + (", the best ones" if order == "worst" else ", the last ones")
         )
     return ". ".join(part[0].upper() + part[1:] for part in parts) + "."
@@ -251,19 +265,24 @@ def sheet(
     footer: str = "",
     limit: int = 500,
     order: Literal["given", "worst"] = "given",
+    folder: str | os.PathLike[str] | None = None,
 ) -> str:
     """Returns the contact sheet as one self-contained HTML page.
+
+    A script of the page sorts, filters, searches and groups the cards and shows 60 at a time;
+    without it all are there.
 
     Args:
         rows: N rows of the score table, as dicts (fiqa.score lists the columns). A failed row has
             `uqs` None.
         crops: N aligned crops (S,S,3) uint8 RGB, None where a row has none. They go in as JPEG
-            thumbnails of their own size.
+            thumbnails of their own size, and each is asked for once, when it is its turn.
         title: the heading, plain text.
         footer: plain text at the end, best the command that made the rows.
         limit: the most cards on the page; the summary counts all rows, and the page says how many
             are left out.
         order: "given", or "worst" for failed rows and low scores first.
+        folder: where the page will lie; each card then links its photograph from there.
 
     Raises:
         ShapeError: another number of crops than rows.
@@ -273,10 +292,22 @@ def sheet(
     >>> "no face" in sheet([{"path": "a.jpg", "status": "no_face", "uqs": None}], [None])
     True
     """
-    chosen = _chosen(rows, crops, limit, order)
-    cards = "".join(_card(row, crop) for row, crop in chosen)
-    body = f'{_summary(rows)}<section class="cards">{cards}</section>'
-    return page(title, body, lead=_lead(rows, len(chosen), order), footer=footer, style=_STYLE)
+    places = _places(rows, crops, limit, order)
+    base = None if folder is None else os.fspath(folder)
+    cards = "".join(_card(rows[place], crops[place], base) for place in places)
+    body = (
+        f"{_summary(rows)}{histogram(rows)}{tools([rows[place] for place in places])}"
+        f'<section class="cards">{cards}</section>'
+        f'<div class="tools foot" hidden>{PAGER.format(live="")}</div>'
+    )
+    return page(
+        title,
+        body,
+        lead=_lead(rows, len(places), order),
+        footer=footer,
+        style=_STYLE + TOOLS_STYLE,
+        script=SHEET if places else "",
+    )
 
 
 def _draw_card(
@@ -286,7 +317,7 @@ def _draw_card(
     right, room = x + cell + 14, 250 - 28
     if row.get("uqs") is None:
         status = str(row.get("status", "failed"))
-        picture.text(right, y + 2, _words(status), 17, bold=True, color="cost", width=room)
+        picture.text(right, y + 2, words(status), 17, bold=True, color="cost", width=room)
         picture.paragraph(right, y + 28, STATUSES.get(status, ""), 13, width=room)
     else:
         used = picture.text(right, y - 2, str(int(row["uqs"])), 30, bold=True)
@@ -331,17 +362,17 @@ def save_sheet_png(
 
     Args and Raises: as `sheet`; InputError also for fewer than 1 column.
     """
-    chosen = _chosen(rows, crops, limit, order)
+    places = _places(rows, crops, limit, order)
     checks.in_range(columns, "columns", 1, 12)
     cell, wide, high, top = 112, 392, 232, 116
-    lines = math.ceil(len(chosen) / columns)
+    lines = math.ceil(len(places) / columns)
     picture = Picture(wide * columns + 24, top + high * lines + 12)
     picture.text(24, 24, title, 26, bold=True, width=wide * columns - 24)
     picture.text(
-        24, 62, _lead(rows, len(chosen), order), 15, color="soft", width=wide * columns - 24
+        24, 62, _lead(rows, len(places), order), 15, color="soft", width=wide * columns - 24
     )
-    for k, (row, crop) in enumerate(chosen):
+    for k, place in enumerate(places):
         x, y = 24 + (k % columns) * wide, top + (k // columns) * high
         picture.panel(x - 12, y - 12, wide - 12, high - 12)
-        _draw_card(picture, x, y, row, crop, cell)
+        _draw_card(picture, x, y, rows[place], crops[place], cell)
     picture.save(path)

@@ -14,7 +14,9 @@ from fiqa.evaluation.cut_report import CutReport, OperatingPoint, missing_senten
 from fiqa.functional.cut_evidence import CutEffect
 from fiqa.functional.table import Table
 from fiqa.report.drawing import COLORS, INK, WIDTH, Plot, drawn, short, style
+from fiqa.report.other_cuts import SLIDER_STYLE, other_cuts
 from fiqa.report.page import escape, page, table_html
+from fiqa.report.scripts import CUTS
 from fiqa.types import PathLike
 
 __all__ = ["cut_page", "cut_plot", "write_cut", "write_cut_page"]
@@ -25,7 +27,7 @@ margin:24px 0}
 .verdict{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:18px 20px}
 .verdict h2{font-size:15px;font-weight:600;color:var(--soft);margin:0 0 10px}
 .verdict p{margin:0 0 8px}
-.cut{font-size:34px;line-height:1.1;font-weight:650;letter-spacing:-.02em;
+.cut{overflow-wrap:anywhere;font-size:34px;line-height:1.1;font-weight:650;letter-spacing:-.02em;
 font-variant-numeric:tabular-nums}
 .cut small{font-size:16px;font-weight:400;letter-spacing:0;color:var(--soft)}
 .verdict .plain{color:var(--soft);font-size:14.5px;margin:12px 0 0}
@@ -155,6 +157,7 @@ def cut_page(report: CutReport) -> str:
         f'<h2>{escape(plot.title)}</h2><figure><img src="{plot.uri}" alt="{escape(plot.alt)}">'
         f"<figcaption>{escape(plot.caption)}</figcaption></figure>"
     )
+    parts.append(other_cuts(report))
     for point in report.points:
         parts.append(_table(report.effects_table(point)))
         parts += [_table(table) for table in report.group_tables(point)]
@@ -172,7 +175,14 @@ def cut_page(report: CutReport) -> str:
     footer = (
         f"{report.command or 'fiqa.threshold(...)'} · fiqa {fiqa.__version__} · {report.protocol}"
     )
-    return page("Where to cut", "".join(parts), lead=lead, footer=footer, style=_STYLE)
+    return page(
+        "Where to cut",
+        "".join(parts),
+        lead=lead,
+        footer=footer,
+        style=_STYLE + SLIDER_STYLE,
+        script=CUTS,
+    )
 
 
 def _verdict(report: CutReport, point: OperatingPoint) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,8 @@ from fiqa.report.sheet import sheet
 
 __all__ = ["write_sheet"]
 
-_MOST = 500
-"""Cards on one page; a browser still scrolls them."""
+_MOST = 10_000
+"""Cards on one page, which shows 60 of them at a time; about 4 kB each."""
 
 
 def write_sheet(
@@ -33,7 +33,7 @@ def write_sheet(
     footer: str = "",
 ) -> None:
     """Writes one self-contained HTML page with a card per row, the failed and the worst first; of
-    more than 500 rows those are shown, and all are counted.
+    more than 10,000 rows those are shown, and all are counted.
 
     Args:
         rows: of the table of scores, made with `explain`.
@@ -51,10 +51,30 @@ def write_sheet(
     memory = {image.id: image for image in images if image.content is not None}
     if memory:  # a further face of image 7 has the id 7#1
         shown = [{**row, "image": memory[row["id"].partition("#")[0]]} for row in shown]
-    crops = [_crop(row, limits) if i < _MOST else None for i, row in enumerate(shown)]
-    page = sheet(shown, crops, footer=footer, limit=_MOST, order="worst")
+    crops = _Crops(shown, limits)
+    folder = os.path.dirname(path)
+    page = sheet(shown, crops, footer=footer, limit=_MOST, order="worst", folder=folder or ".")
     with atomic_path(path) as aside:
         aside.write_text(page, encoding="utf-8")
+
+
+class _Crops(Sequence[NDArray[np.uint8] | None]):
+    """The crop of each row, cut when it is asked for: ten thousand would fill the memory."""
+
+    def __init__(self, rows: Sequence[Mapping[str, Any]], limits: Limits | None) -> None:
+        self._rows, self._limits = rows, limits
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, place: int) -> NDArray[np.uint8] | None: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[NDArray[np.uint8] | None]: ...
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return _Crops(self._rows[place], self._limits)
+        return _crop(self._rows[place], self._limits)
 
 
 def _crop(row: Mapping[str, Any], limits: Limits | None) -> NDArray[np.uint8] | None:

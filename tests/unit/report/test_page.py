@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import re
 from html.parser import HTMLParser
@@ -69,6 +70,16 @@ def test_a_page_loads_nothing() -> None:
     assert whole.index("lead</p>") < whole.index("<p>body</p>") < whole.index("foot</footer>")
     assert "<footer>" not in page("title", "")
     assert "i{color:red}" in page("title", "", style="i{color:red}")
+
+
+def test_a_script_is_named_by_its_hash_and_stands_last() -> None:
+    script = "document.title;"
+    whole = page("title", "<p>body</p>", footer="foot", script=script)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"style-src 'unsafe-inline'; script-src 'sha256-{digest}'\">" in whole
+    assert whole.count("<script>") == 1
+    assert whole.index("</main>") < whole.index(f"<script>{script}</script>")
+    assert "script" not in page("title", "<p>body</p>")
 
 
 @settings(max_examples=50, deadline=None)

@@ -3,7 +3,12 @@ rows; and the pictures."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +20,11 @@ from PIL import Image
 from fiqa.errors import InputError, ShapeError, UnknownNameError
 from fiqa.report.page import LEVEL_COLORS
 from fiqa.report.picture import Picture, save_ladders_png
+from fiqa.report.scripts import SHEET
 from fiqa.report.sheet import costliest, name, save_sheet_png, sheet
 from fiqa.vocabulary import ADVICE, FACTORS
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 
 def row(**given: Any) -> dict[str, Any]:
@@ -143,6 +151,191 @@ def test_a_failed_row_shows_its_status_and_is_no_zero(crop: NDArray[np.uint8]) -
     assert page.count('class="score"') == 1
 
 
+class Tags(HTMLParser):
+    """Every tag with its attributes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def of(self, tag: str, **wanted: str) -> list[dict[str, str | None]]:
+        return [
+            found
+            for name, found in self.tags
+            if name == tag and all(found.get(key) == value for key, value in wanted.items())
+        ]
+
+
+def people() -> list[dict[str, Any]]:
+    return [
+        row(path="in/ann/1.jpg", uqs=42, reasons=["blurry"]),
+        row(path="in/ann/2.jpg", uqs=90, level="perfect", reasons=[]),
+        row(path="in/bob/<3>.jpg", uqs=7, level="unusable", reasons=["blurry", "noisy"]),
+        {**FAILED, "path": "in/bob/4.jpg"},
+    ]
+
+
+def test_the_fields_offer_what_is_there(crop: NDArray[np.uint8]) -> None:
+    page = sheet(people(), [crop, crop, crop, None])
+
+    def options(key: str) -> list[str]:
+        found = re.findall(rf'<select id="{key}"[^>]*>(.*?)</select>', page)
+        return re.findall(r"<option[^>]*>([^<]+)</option>", found[0])
+
+    assert options("level") == ["all", "unusable (1)", "medium (1)", "perfect (1)", "no face (1)"]
+    assert options("reason") == ["any", "blurry (2)", "noisy (1)"]
+    assert options("group") == ["none", "by folder", "worst and best of each folder"]
+    cards = Tags(page).of("article")
+    assert [card.get("data-score") for card in cards] == ["42", "90", "7", None]
+    assert [card["data-level"] for card in cards] == ["medium", "perfect", "unusable", "no_face"]
+    assert [card["data-group"] for card in cards] == ["in/ann"] * 2 + ["in/bob"] * 2
+    assert cards[2]["data-reasons"] == "blurry noisy"
+    alike = sheet([row()], [crop])
+    assert 'id="group"' not in alike, "one folder needs no groups"
+    named = sheet([row(identity="Ann"), row(identity="Bob")], [crop, crop])
+    assert "by person" in named
+    assert 'data-group="Ann"' in named
+
+
+def test_without_the_script_all_is_visible(crop: NDArray[np.uint8]) -> None:
+    tags = Tags(sheet(people(), [crop, crop, crop, None]))
+    assert not any("hidden" in card for card in tags.of("article"))
+    tools = [found for _, found in tags.tags if (found.get("class") or "").startswith("tools")]
+    assert len(tools) == 2
+    assert all("hidden" in found for found in tools), "fields that do nothing are not shown"
+
+
+def test_every_field_has_a_name_and_news_are_told(crop: NDArray[np.uint8]) -> None:
+    page = sheet(people(), [crop, crop, crop, None])
+    tags = Tags(page)
+    fields = len(tags.of("input")) + len(tags.of("select"))
+    assert fields == 5
+    assert len(re.findall(r"<label>[^<]+<(?:input|select)", page)) == fields
+    assert len(tags.of("p", role="status")) == 1
+    assert all(button["type"] == "button" for button in tags.of("button"))
+    assert not [found for _, found in tags.tags if "tabindex" in found or "onclick" in found]
+
+
+def test_only_our_script_may_run_and_nothing_is_asked_for(crop: NDArray[np.uint8]) -> None:
+    page = sheet(people(), [crop, crop, crop, None], folder="out")
+    tags = Tags(page)
+    (policy,) = [
+        found["content"]
+        for found in tags.of("meta")
+        if found.get("http-equiv") == "Content-Security-Policy"
+    ]
+    digest = base64.b64encode(hashlib.sha256(SHEET.encode()).digest()).decode()
+    assert policy == (
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline';"
+        f" script-src 'sha256-{digest}'"
+    )
+    assert page.split("<script>")[1].split("</script>")[0] == SHEET
+    sources = [found["src"] or "" for _, found in tags.tags if "src" in found]
+    assert len(sources) == 3
+    assert all(source.startswith("data:image/jpeg;base64,") for source in sources)
+    asking = re.compile(r"https?:|fetch|XMLHttp|import\b|WebSocket|sendBeacon|@import|url\(")
+    assert not asking.findall(re.sub(r'src="[^"]+"', "", page))
+
+
+def test_a_card_leads_to_its_photograph(crop: NDArray[np.uint8]) -> None:
+    rows = [
+        *people()[2:],
+        row(path="bytes:in/caf%E9.jpg"),
+        row(path="out/javascript:alert(1).jpg"),
+        row(path="", id="7"),
+    ]
+    tags = Tags(sheet(rows, [crop, None, crop, crop, crop], folder="out"))
+    assert [found["href"] for found in tags.of("a")] == [
+        "./../in/bob/%3C3%3E.jpg",
+        "./../in/bob/4.jpg",
+        "./../in/caf%E9.jpg",
+        "./javascript%3Aalert%281%29.jpg",
+    ]
+    assert tags.of("a")[0]["aria-label"] == "Open <3>.jpg"
+    assert not Tags(sheet(rows[:1], [crop])).of("a")
+
+
+def test_the_histogram_counts_the_scores(crop: NDArray[np.uint8]) -> None:
+    rows = [row(uqs=uqs) for uqs in (0, 4, 5, 50, 99, 100)]
+    page = sheet(rows, [crop] * 6)
+    bars = dict(re.findall(r'title="(\d+ to \d+): (\d+)"', page))
+    assert len(bars) == 20
+    assert {key: n for key, n in bars.items() if n != "0"} == {
+        "0 to 4": "2", "5 to 9": "1", "50 to 54": "1", "95 to 100": "2",
+    }  # fmt: skip
+    assert 'class="hist" role="img" aria-label="Histogram' in page
+    assert 'class="hist"' not in sheet(rows[:1], [crop])
+
+
+def test_a_card_names_its_detector(crop: NDArray[np.uint8]) -> None:
+    page = sheet([row(detector="dlib"), row(detector="yunet")], [crop, crop])
+    cards = page.split("<article")[1:]
+    assert ["found by dlib" in card for card in cards] == [True, False]
+    assert "found by yunet" in cards[1]
+
+
+def test_only_the_crops_that_are_shown_are_asked_for(crop: NDArray[np.uint8]) -> None:
+    asked: list[int] = []
+
+    class Crops(list[Any]):
+        def __getitem__(self, place: Any) -> Any:
+            asked.append(place)
+            return crop
+
+    rows = [row(path=f"{k}.jpg", uqs=k) for k in range(9, -1, -1)]
+    sheet(rows, Crops([None] * 10), limit=3, order="worst")
+    assert asked == [9, 8, 7]
+
+
+def test_the_same_rows_are_the_same_page(crop: NDArray[np.uint8]) -> None:
+    crops = [crop, crop, crop, None]
+    assert sheet(people(), crops, folder="o") == sheet(people(), crops, folder="o")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium")
+@pytest.mark.parametrize(
+    ("choices", "names"),
+    [
+        ("", ["0.jpg", "59.jpg", 60]),
+        ("page=2", ["60.jpg", "99.jpg", 40]),
+        ("sort=best", ["99.jpg", "40.jpg", 60]),
+        ("level=low&sort=worst", ["5.jpg", "95.jpg", 10]),
+        ("find=p1+9.JPG&sort=worst", ["9.jpg", "99.jpg", 10]),
+        ("reason=noisy", ["7.jpg", "7.jpg", 1]),
+        ("group=ends&sort=worst", ["0.jpg", "99.jpg", 4]),
+        ("find=none", [None, None, 0]),
+        ("level=of+a+later+version", ["0.jpg", "59.jpg", 60]),
+    ],
+)
+def test_in_a_browser_the_fields_choose(
+    crop: NDArray[np.uint8], tmp_path: Path, choices: str, names: list[Any]
+) -> None:
+    rows = [
+        row(
+            path=f"p{k % 2}/{k}.jpg",
+            uqs=k,
+            level="low" if k % 10 == 5 else "medium",
+            reasons=["noisy"] if k == 7 else [],
+        )
+        for k in range(100)
+    ]
+    (tmp_path / "s.html").write_text(sheet(rows, [crop] * 100), encoding="utf-8")
+    address = f"{(tmp_path / 's.html').as_uri()}#{choices}"
+    options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/u"]
+    shown = subprocess.run(
+        [str(CHROMIUM), *options, "--dump-dom", address],
+        capture_output=True, text=True, timeout=60, check=True,
+    ).stdout  # fmt: skip
+    cards = re.findall(r'class="name" title="[^"]*">([^<]+)', shown.split('class="cards"')[1])
+    found = [cards[0], cards[-1], len(cards)] if cards else [None, None, 0]
+    assert found == names
+
+
 def test_no_rows_is_a_page() -> None:
     assert "0 rows, 0 scored" in sheet([], [])
 
@@ -159,7 +352,8 @@ def test_no_rows_is_a_page() -> None:
 def test_names_are_escaped(path: str, crop: NDArray[np.uint8], tmp_path: Path) -> None:
     page = sheet([row(path=path), {**FAILED, "path": path}], [crop, None], title=path, footer=path)
     page.encode("utf-8")
-    assert "<script" not in page
+    assert page.count("<script") == 1
+    assert page.split("<script>")[1].split("</script>")[0] == SHEET, "no script but ours"
     assert "<img src=x" not in page
     save_sheet_png([row(path=path)], [crop], tmp_path / "sheet.png", title=path)
 

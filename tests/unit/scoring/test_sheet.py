@@ -65,10 +65,10 @@ def test_the_worst_faces_get_the_cards_and_their_own_pictures(tmp_path, monkeypa
     assert "fiqa score in" in page
 
 
-def test_500_faces_are_on_a_page_and_no_more_are_read(tmp_path, monkeypatch):
+def test_10000_faces_are_on_a_page_and_no_more_are_read(tmp_path, monkeypatch):
     row = scored(tmp_path, 3, 40)
     read = []
     monkeypatch.setattr(module, "_crop", lambda row, limits: read.append(row["uqs"]))
-    write_sheet([row | {"uqs": 99 - number % 90} for number in range(540)], tmp_path / "s.html")
-    assert (tmp_path / "s.html").read_text().count("<article") == 500
-    assert sorted(read) == sorted(99 - number % 90 for number in range(540))[:500]
+    write_sheet([row | {"uqs": 99 - number % 90} for number in range(10_800)], tmp_path / "s.html")
+    assert (tmp_path / "s.html").read_text().count("<article") == 10_000
+    assert sorted(read) == sorted(99 - number % 90 for number in range(10_800))[:10_000]

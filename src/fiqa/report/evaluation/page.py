@@ -1,4 +1,4 @@
-"""The evaluation as one HTML file: plots, tables, the protocol and the command under each.
+"""The evaluation as one HTML file: the verdict, tables, plots, and how they were made.
 
 It loads nothing and runs nothing.
 """
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from fiqa.evaluation.result import Evaluation, RecognizerResult, WorstPair
 from fiqa.functional.table import Table, file_stem
 from fiqa.report.drawing import Plot
+from fiqa.report.evaluation.verdict import verdict
 from fiqa.report.page import escape, image_uri, page, table_html
 
 __all__ = ["evaluation_page"]
@@ -18,16 +19,25 @@ _STYLE = """
 .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));
 gap:28px 32px;align-items:start}
 .plots figure{margin:0}
+@media (min-width:980px){.plots figure:last-child:nth-child(odd){grid-column:1/-1;display:grid;
+grid-template-columns:1fr 1fr;gap:0 32px;align-items:center}
+.plots figure:last-child:nth-child(odd) h3{grid-column:1/-1}}
 .plots img{width:100%;background:#fff;border:1px solid var(--line)}
 figure h3,.table h3{font-size:16px;margin:0 0 8px}
 .table{margin:24px 0}
 .note{font-size:13.5px;color:var(--soft);max-width:110ch;margin:6px 0 0;overflow-wrap:anywhere}
-.by{font:12.5px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;color:var(--soft);
-overflow-wrap:anywhere;margin:2px 0 0}
+.files{white-space:nowrap}
+.lead{color:var(--ink);font-size:19px}
+.made{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:4px 20px 8px;
+margin-top:48px}
+.made h2{margin-top:14px}
+.made pre{white-space:pre-wrap;overflow-wrap:anywhere;background:none}
 nav{display:flex;flex-wrap:wrap;gap:6px 18px;margin:0 0 8px}
 a{color:inherit}
 ul.notes{padding-left:20px;max-width:85ch}
 td{white-space:nowrap}
+table{font-size:14px}
+th,td{padding-right:13px}
 figcaption{font-size:13px}
 .pairs{display:grid;grid-template-columns:repeat(auto-fill,minmax(240px,1fr));gap:16px}
 .pair{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:12px;
@@ -38,7 +48,7 @@ font-size:13.5px;overflow-wrap:anywhere}
 
 
 def evaluation_page(evaluation: Evaluation, plots: Sequence[Plot], *, version: str) -> str:
-    """Returns the whole document."""
+    """Returns the whole document; its links lead to the files that lie beside it in the folder."""
     names = [result.name for result in evaluation.recognizers]
     stems = [file_stem(name, names) for name in names]
     sections = [
@@ -51,24 +61,25 @@ def evaluation_page(evaluation: Evaluation, plots: Sequence[Plot], *, version: s
     rest = [table for table in evaluation.tables if table.name not in own]
     body = "".join(
         [
+            f'<p class="soft">{escape(_about(evaluation))}</p>',
             _notes(evaluation),
             _nav(names, stems),
             *sections,
             '<h2 id="all">All recognizers and scores</h2>',
-            *(_table(evaluation, table) for table in rest),
-            _plots(evaluation, general),
+            *(_table(table) for table in rest),
+            _plots(general),
+            _made(evaluation, version),
         ]
     )
     return page(
         "Face image quality: evaluation",
         body,
-        lead=_lead(evaluation),
-        footer=_footer(evaluation, version),
+        lead=" ".join(verdict(evaluation, result) for result in evaluation.recognizers),
         style=_STYLE,
     )
 
 
-def _lead(evaluation: Evaluation) -> str:
+def _about(evaluation: Evaluation) -> str:
     methods, recognizers = len(evaluation.scores), len(evaluation.recognizers)
     counts = evaluation.counts
     return (
@@ -80,9 +91,23 @@ def _lead(evaluation: Evaluation) -> str:
     )
 
 
-def _footer(evaluation: Evaluation, version: str) -> str:
-    command, seed = evaluation.command or "fiqa.evaluate(...)", evaluation.settings["seed"]
-    return f"{command} · fiqa {version} · seed {seed}"
+def _made(evaluation: Evaluation, version: str) -> str:
+    """The box that says, once, how everything above was made."""
+    settings = evaluation.settings
+    command = evaluation.command or "fiqa.evaluate(...)"
+    facts = [f"fiqa {version}", f"seed {settings['seed']}", f"protocol {settings['protocol']}"]
+    if settings["draws"]:
+        facts.append(
+            f"intervals of {settings['level']:.0%} by {settings['draws']} resamples of identities"
+        )
+    links = ", ".join(
+        f'<a href="{name}">{name}</a>' for name in ("numbers.json", "tables.json", "summary.txt")
+    )
+    return (
+        '<section class="made" aria-labelledby="made"><h2 id="made">How this was made</h2>'
+        f"<pre>{escape(command)}</pre><p>{escape(' · '.join(facts))}</p>"
+        f"<p>Every number: {links}.</p></section>"
+    )
 
 
 def _notes(evaluation: Evaluation) -> str:
@@ -98,7 +123,8 @@ def _nav(names: Sequence[str], stems: Sequence[str]) -> str:
         f'<a href="#r-{escape(stem)}">{escape(name)}</a>'
         for name, stem in zip(names, stems, strict=True)
     ]
-    return f'<nav>{"".join(links)}<a href="#all">all recognizers and scores</a></nav>'
+    ends = '<a href="#all">all recognizers and scores</a><a href="#made">how this was made</a>'
+    return f"<nav>{''.join(links)}{ends}</nav>"
 
 
 def _recognizer(
@@ -107,37 +133,37 @@ def _recognizer(
     tables = {table.name: table for table in evaluation.tables}
     own = [plot for plot in plots if plot.recognizer == result.name]
     parts = [f'<h2 id="r-{escape(stem)}">Recognizer {escape(result.name)}</h2>']
-    parts.append(_table(evaluation, tables[f"areas_{stem}"]))
-    parts.append(_plots(evaluation, own))
-    parts += [_table(evaluation, tables[f"{kind}_{stem}"]) for kind in ("errors", "forms")]
+    parts.append(_table(tables[f"areas_{stem}"]))
+    parts.append(_plots(own))
+    parts += [_table(tables[f"{kind}_{stem}"]) for kind in ("errors", "forms")]
     parts.append(_worst(evaluation, result))
     return "".join(parts)
 
 
-def _plots(evaluation: Evaluation, plots: Sequence[Plot]) -> str:
-    return f'<div class="plots">{"".join(_figure(evaluation, plot) for plot in plots)}</div>'
+def _plots(plots: Sequence[Plot]) -> str:
+    return f'<div class="plots">{"".join(_figure(plot) for plot in plots)}</div>'
 
 
-def _figure(evaluation: Evaluation, plot: Plot) -> str:
+def _figure(plot: Plot) -> str:
     return (
         f'<figure><h3>{escape(plot.title)}</h3><img src="{plot.uri}" alt="{escape(plot.alt)}">'
-        f"<figcaption>{escape(plot.caption)}{_by(evaluation)}</figcaption></figure>"
+        f"<figcaption>{escape(plot.caption)} {_files(plot.name, 'svg', 'png')}</figcaption>"
+        "</figure>"
     )
 
 
-def _table(evaluation: Evaluation, table: Table) -> str:
-    note = f'<p class="note">{escape(table.note)}</p>' if table.note else ""
+def _table(table: Table) -> str:
+    note = f"{escape(table.note)} " if table.note else ""
     return (
-        f'<div class="table"><h3>{escape(table.title)}</h3>'
-        f"{table_html(table)}{note}{_by(evaluation)}</div>"
+        f'<div class="table"><h3>{escape(table.title)}</h3>{table_html(table)}'
+        f'<p class="note">{note}{_files(table.name, "csv", "md")}</p></div>'
     )
 
 
-def _by(evaluation: Evaluation) -> str:
-    """The exact command, folded away: it is long, and stands under everything."""
-    if not evaluation.command:
-        return ""
-    return f'<details class="by"><summary>command</summary>{escape(evaluation.command)}</details>'
+def _files(name: str, *kinds: str) -> str:
+    """Links to the files of a plot or a table, which lie beside the page."""
+    links = [f'<a href="{escape(f"{name}.{kind}")}">{kind.upper()}</a>' for kind in kinds]
+    return f'<span class="files">{" ".join(links)}</span>'
 
 
 def _worst(evaluation: Evaluation, result: RecognizerResult) -> str:
@@ -155,7 +181,7 @@ def _worst(evaluation: Evaluation, result: RecognizerResult) -> str:
     cards = "".join(_pair(pair) for pair in shown)
     return (
         f'<div class="table"><h3>Worst pairs</h3><p>{escape(lead)}</p><div'
-        f' class="pairs">{cards}</div>{_by(evaluation)}</div>'
+        f' class="pairs">{cards}</div></div>'
     )
 
 

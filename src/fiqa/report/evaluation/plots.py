@@ -10,14 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqa.evaluation.result import Evaluation, MethodCurve, RecognizerResult, Scores, thinned
+from fiqa.evaluation.result import Evaluation, MethodCurve, RecognizerResult, thinned
 from fiqa.functional.table import file_stem
 from fiqa.report.drawing import COLORS, FAINT, INK, SOFT, WIDTH, Plot, drawn, short, style
-from fiqa.report.evaluation.tables import percent, protocol_line
+from fiqa.report.evaluation.general import det_plot, scatter_plot, scores_plot
+from fiqa.report.evaluation.labels import line_labels, panels
+from fiqa.report.evaluation.tables import protocol_line
+from fiqa.report.evaluation.verdict import percent, ranked
 
 __all__ = ["COLORS", "Plot", "plots"]
 
-_DASHES = ("-", (0, (5, 2)), (0, (5, 1.5, 1, 1.5)), (0, (1.5, 1.5)))
+_DASHES = ("-", (0, (5, 2)), (0, (5, 1.5, 1, 1.5)), (0, (8, 1.5, 1, 1.5, 1, 1.5)))
 # More points than pixels would only make the SVG larger.
 _POINTS = 600
 
@@ -30,66 +33,112 @@ def plots(evaluation: Evaluation) -> list[Plot]:
         for result in evaluation.recognizers:
             own = _of_recognizer(evaluation, result, file_stem(result.name, names))
             made += [replace(plot, recognizer=result.name) for plot in own]
-        made += [_det(evaluation), _scores(evaluation)]
+        made += [det_plot(evaluation), scores_plot(evaluation)]
         if len(evaluation.scores) > 1:
-            made.append(_scatter(evaluation.scores[0], evaluation.scores[1]))
+            made.append(scatter_plot(evaluation.scores[0], evaluation.scores[1]))
         return made
 
 
 def _of_recognizer(evaluation: Evaluation, result: RecognizerResult, stem: str) -> list[Plot]:
-    limits: Sequence[float] = evaluation.settings["limits"]
+    """In pairs of about one height, as the page sets them beside each other."""
     line = protocol_line(evaluation, result, short=True)
-    methods = sum(curve.role == "method" for curve in result.curves)
-    # The curves, and the legend's rows below them.
-    tall = 4.08 + 0.205 * max((len(result.curves) + 1) // 2, 4)
-    shown = [
+    return [
+        *_against_discard(evaluation, result, stem, line),
+        *_panels(evaluation, result, stem, line),
+        *_areas_and_similarity(evaluation, result, stem, line),
+    ]
+
+
+def _against_discard(
+    evaluation: Evaluation, result: RecognizerResult, stem: str, line: str
+) -> list[Plot]:
+    limits: Sequence[float] = evaluation.settings["limits"]
+    size, of = (WIDTH, 4.08), f"one line per method, recognizer {result.name}"
+    made = [
         drawn(
             f"edc_{stem}_{round(100 * limit)}", f"Error versus discard, to {percent(limit)}", line,
-            "FNMR against the share of mated pairs discarded, one line per method, recognizer "
-            f"{result.name}",
-            partial(_edc, result=result, limit=limit), (WIDTH, tall),
+            f"FNMR against the share of mated pairs discarded, {of}",
+            partial(_edc, result=result, limit=limit), size,
         )
         for limit in limits
     ]  # fmt: skip
-    shown += [
-        drawn(
-            f"areas_{stem}", "Areas with intervals", line,
-            "Area under each discard curve with its interval",
-            partial(_forest, result=result, limits=limits),
-            (WIDTH, 1.3 + 0.34 * len(result.curves)),
-        ),
+    if any(curve.images is not None for curve in result.curves):
+        note = "What a user loses is images: a bad one spoils every pair that it is in."
+        made.append(
+            drawn(
+                f"images_{stem}", f"Error versus images discarded, to {percent(limits[0])}",
+                f"{note} {line}", f"FNMR against the share of images discarded, {of}",
+                partial(_images, result=result, limit=limits[0]), size,
+            )
+        )  # fmt: skip
+    made.append(
         drawn(
             f"errors_{stem}", "Errors left among the pairs kept", line,
             "Number of errors left against the share discarded",
-            partial(_errors, result=result), (WIDTH, tall),
-        ),
-    ]  # fmt: skip
+            partial(_errors, result=result),
+            # The curves, and the legend's rows below them.
+            (WIDTH, 3.3 + 0.205 * ((len(result.curves) + 1) // 2)),
+        )
+    )  # fmt: skip
+    return made
+
+
+def _panels(evaluation: Evaluation, result: RecognizerResult, stem: str, line: str) -> list[Plot]:
+    limits: Sequence[float] = evaluation.settings["limits"]
+    size = (WIDTH, 0.5 + 2.1 * ((len(result.of_role("method")) + 1) // 2))
+    made = []
+    if any(curve.cut is not None for curve in result.curves):
+        note = (
+            f"Each on the method's own scale, to {percent(limits[-1])} of the pairs discarded;"
+            f" `fiqa threshold` finds the cut for what you want. {line}"
+        )
+        made.append(
+            drawn(
+                f"cuts_{stem}", "Error versus the cut on each score", note,
+                "Small curves of the FNMR against the cut on the score, one per method",
+                partial(_by_score, result=result, upto=limits[-1]), size,
+            )
+        )  # fmt: skip
     if any(curve.curve.band is not None for curve in result.curves):
         note = (
             f"Each method before the others in grey, with its {evaluation.settings['level']:.0%}"
             f" band by identity bootstrap; {line}"
         )
-        shown.append(
+        made.append(
             drawn(
                 f"bands_{stem}", "Each curve with its band", note,
                 "Small discard curves, one per method, with a confidence band",
-                partial(_bands, result=result, limit=limits[0]),
-                (WIDTH, 0.5 + 2.1 * ((methods + 1) // 2)),
+                partial(_bands, result=result, limit=limits[0]), size,
             )
         )  # fmt: skip
-    similarity = partial(_similarity, result=result)
-    alt = "Histograms of similarity with the threshold"
+    return made
+
+
+def _areas_and_similarity(
+    evaluation: Evaluation, result: RecognizerResult, stem: str, line: str
+) -> list[Plot]:
+    limits: Sequence[float] = evaluation.settings["limits"]
     return [
-        *shown,
-        drawn(f"similarity_{stem}", "Similarity of the pairs", line, alt, similarity, (WIDTH, 3.2)),
-    ]
+        drawn(
+            f"areas_{stem}", "Areas with intervals", line,
+            "Area under each discard curve with its interval",
+            partial(_forest, result=result, limits=limits),
+            (WIDTH, max(3.2, 1.3 + 0.34 * len(result.curves))),
+        ),
+        drawn(
+            f"similarity_{stem}", "Similarity of the pairs", line,
+            "Histograms of similarity with the threshold",
+            partial(_similarity, result=result), (WIDTH, 3.2),
+        ),
+    ]  # fmt: skip
 
 
 def _look(curves: Sequence[MethodCurve]) -> dict[str, dict[str, Any]]:
     """Color and dashes of each curve, by its name."""
     look: dict[str, dict[str, Any]] = {}
     for place, curve in enumerate(c for c in curves if c.role == "method"):
-        dash = _DASHES[min(place // len(COLORS), len(_DASHES) - 1)]
+        # Color and dash go round with different periods, so grey print tells them apart too.
+        dash = _DASHES[place % len(_DASHES)]
         look[curve.name] = {"color": COLORS[place % len(COLORS)], "linestyle": dash}
     look["random"] = {"color": "#8a8f98", "linestyle": (0, (1, 1.6)), "linewidth": 1.6}
     look["oracle"] = {"color": INK, "linestyle": (0, (6, 2, 1, 2)), "linewidth": 1.3}
@@ -105,6 +154,13 @@ def _line(
     return rows, 100 * curve.curve.discard[rows]
 
 
+def _held(
+    x: NDArray[np.float64], y: NDArray[np.float64], end: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A step that goes on beyond the end of the plot is drawn up to it."""
+    return np.append(x, end), np.append(y, y[-1])
+
+
 def _legend(figure: Any, axes: Any) -> None:
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(
@@ -117,13 +173,8 @@ def _edc(figure: Any, result: RecognizerResult, limit: float) -> None:
     look = _look(result.curves)
     for curve in result.curves:
         rows, x = _line(curve, limit)
-        axes.step(
-            x,
-            100 * curve.curve.fnmr[rows],
-            where="post",
-            label=short(curve.name),
-            **look[curve.name],
-        )
+        x, y = _held(x, 100 * curve.curve.fnmr[rows], 100 * limit)
+        axes.step(x, y, where="post", label=short(curve.name), **look[curve.name])
     axes.set(
         xlim=(0, 100 * limit),
         xlabel="mated pairs discarded (%)",
@@ -132,17 +183,52 @@ def _edc(figure: Any, result: RecognizerResult, limit: float) -> None:
     )
     # A curve that rises far above its start would flatten all others.
     axes.set_ylim(0, max(125 * result.fnmr, 1e-4))
-    _legend(figure, axes)
+    line_labels(axes, short)
+
+
+def _images(figure: Any, result: RecognizerResult, limit: float) -> None:
+    axes = figure.add_subplot()
+    look = _look(result.curves)
+    for curve in result.curves:
+        if curve.images is None:
+            continue
+        inside = max(int(np.searchsorted(curve.images, limit, side="right")), 1)
+        rows = thinned(inside, _POINTS)
+        x, y = _held(100 * curve.images[rows], 100 * curve.curve.fnmr[rows], 100 * limit)
+        axes.step(x, y, where="post", label=short(curve.name), **look[curve.name])
+    axes.set(
+        xlim=(0, 100 * limit),
+        xlabel="images discarded (%)",
+        ylabel="FNMR among those kept (%)",
+        title=short(result.name, 44),
+    )
+    axes.set_ylim(0, max(125 * result.fnmr, 1e-4))
+    line_labels(axes, short)
+
+
+def _by_score(figure: Any, result: RecognizerResult, upto: float) -> None:
+    methods = [curve for curve in result.of_role("method") if curve.cut is not None]
+    look = _look(result.curves)
+    for axes, curve in zip(panels(figure, len(methods), sharey=True), methods, strict=True):
+        rows, _ = _line(curve, upto)
+        y = 100 * curve.curve.fnmr[rows]
+        # A cut between two values keeps what the upper one keeps.
+        axes.step(_cut(curve)[rows], y, where="pre", **look[curve.name])
+        axes.set_title(short(curve.name, 25), fontsize=10)
+        axes.set_ylim(0, max(125 * result.fnmr, 1e-4))
+    figure.supxlabel("reject below this score", fontsize=10.5, color=SOFT)
+    figure.supylabel("FNMR among those kept (%)", fontsize=10.5, color=SOFT)
+
+
+def _cut(curve: MethodCurve) -> NDArray[np.float64]:
+    return np.empty(0) if curve.cut is None else curve.cut
 
 
 def _bands(figure: Any, result: RecognizerResult, limit: float) -> None:
     methods = [curve for curve in result.curves if curve.role == "method"]
-    grid = figure.subplots(
-        (len(methods) + 1) // 2, 2, sharex=True, sharey=True, squeeze=False
-    ).ravel()
+    grid = panels(figure, len(methods), sharex=True, sharey=True)
     look = _look(result.curves)
-    # An odd number of methods leaves a panel over.
-    for axes, curve in zip(grid, methods, strict=False):
+    for axes, curve in zip(grid, methods, strict=True):
         for other in result.curves:
             rows, x = _line(other, limit, 120)
             if other is not curve:
@@ -155,8 +241,6 @@ def _bands(figure: Any, result: RecognizerResult, limit: float) -> None:
             )
         axes.step(x, 100 * curve.curve.fnmr[rows], where="post", **look[curve.name])
         axes.set_title(short(curve.name, 25), fontsize=10)
-    for axes in grid[len(methods) :]:
-        axes.set_visible(False)
     # A band may begin far above its curve; what matters is where the curves are.
     grid[0].set(xlim=(0, 100 * limit), ylim=(0, max(200 * result.fnmr, 1e-4)))
     figure.supxlabel("mated pairs discarded (%)", fontsize=10.5, color=SOFT)
@@ -167,7 +251,7 @@ def _forest(figure: Any, result: RecognizerResult, limits: Sequence[float]) -> N
     panels = figure.subplots(1, len(limits), sharey=True, squeeze=False)[0]
     look = _look(result.curves)
     for axes, limit in zip(panels, limits, strict=True):
-        for place, curve in enumerate(result.curves):
+        for place, curve in enumerate(ranked(result, limits[0])):
             area, color = curve.areas[limit, "start"], look[curve.name]["color"]
             if area is None:
                 continue
@@ -186,7 +270,9 @@ def _forest(figure: Any, result: RecognizerResult, limits: Sequence[float]) -> N
         axes.set_title(f"to {percent(limit)}")
         axes.grid(visible=False, axis="y")
     panels[0].set_yticks(
-        range(len(result.curves)), [short(curve.name, 22) for curve in result.curves], color=INK
+        range(len(result.curves)),
+        [short(curve.name, 22) for curve in ranked(result, limits[0])],
+        color=INK,
     )
     panels[0].invert_yaxis()
     figure.supxlabel(
@@ -233,111 +319,3 @@ def _similarity(figure: Any, result: RecognizerResult) -> None:
     axes.set(xlabel="cosine similarity", ylabel="density", title=short(result.name, 44))
     axes.set_ylim(bottom=0)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=3)
-
-
-def _det(evaluation: Evaluation) -> Plot:
-    def draw(figure: Any) -> None:
-        axes = figure.add_subplot()
-        for place, result in enumerate(evaluation.recognizers):
-            fmr, fnmr = result.roc
-            drawable = (fmr > 0) & (fnmr > 0)
-            color = COLORS[place % len(COLORS)]
-            axes.loglog(fmr[drawable], fnmr[drawable], color=color, label=short(result.name))
-            rate = result.curves[0].curve.fmr
-            if rate is not None and result.fnmr > 0:
-                axes.plot([rate], [result.fnmr], "o", color=color, markersize=6)
-        axes.set(
-            xlabel="false match rate",
-            ylabel="false non-match rate",
-            title="Detection error tradeoff",
-        )
-        axes.xaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_major_formatter("{x:g}")
-        axes.legend(loc="lower left")
-
-    rows = [
-        f"{r.name}: {r.counts['mated']:,} mated, {r.counts['nonmated']:,} non-mated"
-        for r in evaluation.recognizers
-    ]
-    caption = (
-        "All images, nothing discarded; a dot marks the FMR of the discard curves."
-        f" {'; '.join(rows)}."
-    )
-    return drawn(
-        "det",
-        "Recognition errors of all images",
-        caption,
-        "DET curve: FNMR against FMR, both logarithmic",
-        draw,
-        (WIDTH, 4.2),
-    )
-
-
-def _scores(evaluation: Evaluation) -> Plot:
-    rows = (len(evaluation.scores) + 1) // 2
-
-    def draw(figure: Any) -> None:
-        grid = figure.subplots(rows, 2, squeeze=False).ravel()
-        for place, (axes, scores) in enumerate(zip(grid, evaluation.scores, strict=False)):
-            axes.hist(scores.value, bins=40, color=COLORS[place % len(COLORS)], alpha=0.85)
-            axes.set_title(short(scores.name, 25), fontsize=10)
-            axes.set_yticks([])
-            axes.grid(visible=False)
-            axes.spines["left"].set_visible(False)
-        for axes in grid[len(evaluation.scores) :]:
-            axes.set_visible(False)
-
-    caption = (
-        f"How each quality is spread over the same {evaluation.counts['images']:,} images, on its"
-        " own scale (40 bins)."
-    )
-    return drawn(
-        "scores", "Scores", caption, "Histograms of each quality", draw, (WIDTH, 0.2 + 1.5 * rows)
-    )
-
-
-def _scatter(first: Scores, second: Scores) -> Plot:
-    from fiqa.errors import EvidenceError
-    from fiqa.functional.agreement import spearman
-
-    def draw(figure: Any) -> None:
-        axes = figure.add_subplot()
-        # So many points cover each other; density shows where they are.
-        if len(first.value) > 2000:
-            axes.hexbin(
-                first.value,
-                second.value,
-                gridsize=44,
-                bins="log",
-                cmap="Blues",
-                mincnt=1,
-                linewidths=0.2,
-                rasterized=True,
-            )
-        else:
-            axes.plot(
-                first.value,
-                second.value,
-                "o",
-                color=COLORS[0],
-                markersize=3,
-                alpha=0.5,
-                rasterized=True,
-            )
-        axes.set(xlabel=short(first.name, 40), ylabel=short(second.name, 40))
-
-    try:
-        agreement = f"Spearman {spearman(first.value, second.value):.3f}"
-    except EvidenceError:  # one of them is constant
-        agreement = "one of them is constant"
-    caption = (
-        f"{first.name} and {second.name} on the same {len(first.value):,} images: {agreement}."
-    )
-    return drawn(
-        "scatter",
-        "Two methods",
-        caption,
-        f"Scatter of {first.name} against {second.name}",
-        draw,
-        (WIDTH, 4.4),
-    )

@@ -9,14 +9,25 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from fiqa.evaluation.result import FORMS, Estimate, Evaluation, MethodCurve, RecognizerResult
+from fiqa.errors import EvidenceError
+from fiqa.evaluation.result import (
+    FORMS,
+    Estimate,
+    Evaluation,
+    MethodCurve,
+    RecognizerResult,
+    Scores,
+)
+from fiqa.functional.agreement import spearman
 from fiqa.functional.table import Table, file_stem
+from fiqa.report.evaluation.verdict import gap_to_oracle, percent, ranked
 
 __all__ = ["evaluation_tables", "protocol_line"]
 
 DISCARDS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5)
 """Where the table of errors left is read."""
 
+_GAP = "gap to the oracle"
 _HEADS = {"raw": "raw ×10³", "start": "/ FNMR at 0", "best": "− best ×10³"}
 
 
@@ -25,7 +36,10 @@ def evaluation_tables(evaluation: Evaluation) -> Evaluation:
     tables = [_areas(evaluation, result) for result in evaluation.recognizers]
     tables += [_errors(evaluation, result) for result in evaluation.recognizers]
     tables += [_forms(evaluation, result) for result in evaluation.recognizers]
-    return replace(evaluation, tables=[*tables, _verification(evaluation), _scores(evaluation)])
+    tables += [_verification(evaluation), _scores(evaluation)]
+    if len(evaluation.scores) > 2:
+        tables.append(_agreement(evaluation.scores))
+    return replace(evaluation, tables=tables)
 
 
 def protocol_line(evaluation: Evaluation, result: RecognizerResult, *, short: bool = False) -> str:
@@ -66,15 +80,6 @@ def protocol_line(evaluation: Evaluation, result: RecognizerResult, *, short: bo
     return "; ".join(parts) + "."
 
 
-def percent(limit: float) -> str:
-    """Returns a discard fraction as it is written in a heading.
-
-    >>> percent(0.3), percent(0.125)
-    ('30 %', '12.5 %')
-    """
-    return f"{100 * limit:g} %"
-
-
 def interval(low: float | None, high: float | None, digits: int = 3) -> str | None:
     """Returns an interval as text, None where there is none."""
     return None if low is None or high is None else f"[{low:.{digits}f}, {high:.{digits}f}]"
@@ -91,11 +96,17 @@ def _areas(evaluation: Evaluation, result: RecognizerResult) -> Table:
     columns = ["method"]
     for limit in limits:
         columns += [f"area to {percent(limit)}"] + (["interval"] if banded else [])
+    columns.append(_GAP)
     if compared:
         columns += [f"less {result.curves[0].name}", "interval", "p"]
     rows = [
-        [curve.name, *_area_cells(curve, limits, banded), *(_gap(curve) if compared else [])]
-        for curve in result.curves
+        [
+            curve.name,
+            *_area_cells(curve, limits, banded),
+            gap_to_oracle(result, curve, limits[0]),
+            *(_gap(curve) if compared else []),
+        ]
+        for curve in ranked(result, limits[0])
     ]
     title = (
         f"{result.name}: area under the discard curve, relative to the FNMR at discard 0 (lower is"
@@ -106,8 +117,21 @@ def _areas(evaluation: Evaluation, result: RecognizerResult) -> Table:
         title,
         columns,
         rows,
-        protocol_line(evaluation, result),
+        " ".join([protocol_line(evaluation, result), *_area_notes(evaluation, compared)]),
     )
+
+
+def _area_notes(evaluation: Evaluation, compared: bool) -> list[str]:
+    settings = evaluation.settings
+    upto = percent(settings["limits"][0])
+    notes = [f"Gap to the oracle: of the area to {upto}; 0 is the oracle, 1 no help."]
+    if compared:
+        draws = settings["draws"]
+        notes.append(
+            f"p cannot fall below {2 / (draws + 1):.2g} with {draws} resamples: that value says"
+            " that every resample agreed."
+        )
+    return notes
 
 
 def _area_cells(curve: MethodCurve, limits: Sequence[float], banded: bool) -> list[Any]:
@@ -127,11 +151,14 @@ def _gap(curve: MethodCurve) -> list[Any]:
 
 def _errors(evaluation: Evaluation, result: RecognizerResult) -> Table:
     rows = []
-    for curve in result.curves:
+    for curve in ranked(result, evaluation.settings["limits"][0]):
         left = [curve.errors_left(discard) for discard in DISCARDS]
-        rows.append([curve.name, *(f"{errors:,} of {kept:,}" for errors, kept in left)])
+        rows.append([curve.name, *(_share(errors, kept) for errors, kept in left)])
     columns = ["method", *(f"discard {percent(discard)}" for discard in DISCARDS)]
-    title = f"{result.name}: errors left of mated pairs left, when at least so many are discarded"
+    title = (
+        f"{result.name}: FNMR among the mated pairs left, when at least so many are discarded"
+        " (errors of pairs)"
+    )
     return Table(
         f"errors_{_stem(evaluation, result)}",
         title,
@@ -139,6 +166,10 @@ def _errors(evaluation: Evaluation, result: RecognizerResult) -> Table:
         rows,
         protocol_line(evaluation, result),
     )
+
+
+def _share(errors: int, kept: int) -> str | None:
+    return f"{100 * errors / kept:.2f} % ({errors:,} of {kept:,})" if kept else None
 
 
 def _forms(evaluation: Evaluation, result: RecognizerResult) -> Table:
@@ -153,7 +184,7 @@ def _forms(evaluation: Evaluation, result: RecognizerResult) -> Table:
             curve.name,
             *(_value(curve.areas[limit, form], scale[form]) for limit in limits for form in FORMS),
         ]
-        for curve in result.curves
+        for curve in ranked(result, limits[0])
     ]
     title = (
         f"{result.name}: the area in its three forms (raw; relative to the FNMR at discard 0; less"
@@ -231,6 +262,23 @@ def _scores(evaluation: Evaluation) -> Table:
         f" {evaluation.counts['left_out']:,} left out."
     )
     return Table("scores", "The scores", columns, rows, note)
+
+
+def _agreement(scores: Sequence[Scores]) -> Table:
+    rows: list[list[Any]] = [
+        [one.name, *(None if one is other else _spearman(one, other) for other in scores)]
+        for one in scores
+    ]
+    note = "Spearman's rank correlation on the same images; a dash where a quality is constant."
+    names = [one.name for one in scores]
+    return Table("agreement", "How far each two agree", ["quality", *names], rows, note, 2)
+
+
+def _spearman(one: Scores, other: Scores) -> float | None:
+    try:
+        return spearman(one.value, other.value)
+    except EvidenceError:  # one of them is constant
+        return None
 
 
 def _stem(evaluation: Evaluation, result: RecognizerResult) -> str:

@@ -15,6 +15,7 @@ import fiqa
 from fiqa.evaluation.result import Evaluation, WorstPair
 from fiqa.report.drawing import Plot
 from fiqa.report.evaluation.page import evaluation_page
+from fiqa.report.evaluation.verdict import verdict
 from fiqa.types import Embeddings, Quality
 
 
@@ -93,7 +94,7 @@ def test_each_plot_stands_with_its_recognizer(found: Evaluation) -> None:
     page = evaluation_page(found, PLOTS, version="9")
     parts = re.split(r'<h2 id="', page)
     section: dict[str, Any] = {part.split('"')[0]: part for part in parts[1:]}
-    assert list(section) == ["r-one", "r-two", "all"]
+    assert list(section) == ["r-one", "r-two", "all", "made"]
     assert re.findall(r"caption of (\w+)", section["r-one"]) == ["edc_one"]
     assert re.findall(r"caption of (\w+)", section["r-two"]) == ["edc_two"]
     assert re.findall(r"caption of (\w+)", section["all"]) == ["det", "scores"]
@@ -102,16 +103,34 @@ def test_each_plot_stands_with_its_recognizer(found: Evaluation) -> None:
         assert f'id="{link}"' in page
 
 
-def test_the_command_stands_under_everything_and_in_the_foot(found: Evaluation) -> None:
+def test_one_box_says_how_all_of_it_was_made(found: Evaluation) -> None:
     command = "fiqa evaluate --quality 'a b.csv'"
     page = evaluation_page(replace(found, command=command), PLOTS, version="9.8")
-    assert html.unescape(page).count(f"</summary>{command}</details>") == page.count(
-        "<figure>"
-    ) + page.count("<table>")
-    assert f"{command} · fiqa 9.8 · seed 0" in html.unescape(page.split("<footer>")[1])
+    assert html.unescape(page).count(command) == 1
+    box = html.unescape(page.split('<section class="made"')[1].split("</section>")[0])
+    assert f"<pre>{command}</pre>" in box
+    assert "fiqa 9.8 · seed 0 · protocol iso · intervals of 95% by 5 resamples" in box
+    assert re.findall(r'href="([^"]+)"', box) == ["numbers.json", "tables.json", "summary.txt"]
     bare = evaluation_page(found, PLOTS, version="9.8")
-    assert "<details" not in bare
-    assert "fiqa.evaluate(...) · fiqa 9.8" in bare
+    assert "<pre>fiqa.evaluate(...)</pre>" in bare
+
+
+def test_each_table_and_plot_links_its_files(found: Evaluation) -> None:
+    page = evaluation_page(found, PLOTS, version="9")
+    for table in found.tables:
+        for kind in ("csv", "md"):
+            assert page.count(f'<a href="{table.name}.{kind}">{kind.upper()}</a>') == 1
+    for one in PLOTS:
+        figure = page.split(f"<h3>{one.title}</h3>")[1].split("</figure>")[0]
+        assert f'<a href="{one.name}.svg">SVG</a> <a href="{one.name}.png">PNG</a>' in figure
+
+
+def test_the_verdict_comes_first(found: Evaluation) -> None:
+    text = text_of(evaluation_page(found, PLOTS, version="9"))
+    for result in found.recognizers:
+        sentence = verdict(found, result)
+        assert sentence in text
+        assert text.index(sentence) < text.index("2 qualities, 2 recognizers")
 
 
 def test_the_worst_pairs_are_shown_with_their_numbers(found: Evaluation) -> None:

@@ -9,11 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgba
 
 import fiqa
 from fiqa.evaluation.result import Evaluation, MethodCurve, RecognizerResult
+from fiqa.functional.edc import pair_quality
 from fiqa.report.drawing import COLORS
-from fiqa.report.evaluation.plots import Plot, plots
+from fiqa.report.evaluation.labels import panels, spread
+from fiqa.report.evaluation.plots import Plot, _look, plots
 from fiqa.types import Embeddings, Quality
 
 
@@ -86,14 +89,26 @@ def test_a_discard_plot_holds_every_curve(
     shown = lines(axes)
     assert set(shown) == {"good", "guess", "random", "oracle"}
     for curve in result.curves:
-        np.testing.assert_allclose(shown[curve.name], curve_up_to(curve, limit))
+        drawn_, own = shown[curve.name], curve_up_to(curve, limit)
+        np.testing.assert_allclose(drawn_[:, :-1], own)
+        assert tuple(drawn_[:, -1]) == (100 * limit, own[1, -1]), "its last step reaches the edge"
     assert np.ptp(shown["good"][1]) > 1, "no flat line"
     assert axes.get_xlim() == (0, 100 * limit)
     assert axes.get_title(loc="left") == result.name
     assert axes.get_xlabel() == "mated pairs discarded (%)"
     assert {line.get_drawstyle() for line in axes.lines} == {"steps-post"}
-    legend = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert legend == [curve.name for curve in result.curves]
+    assert not figure.legends, "each line has its name at its end"
+    named = {text.get_text(): text for text in axes.texts}
+    assert set(named) == set(shown)
+    low, high = axes.get_ylim()
+    for name, text in named.items():
+        assert text.xy == (100 * limit, pytest.approx(min(shown[name][1, -1], high)))
+        assert low <= text.xy[1] <= high
+        assert text.arrow_patch.get_edgecolor() == pytest.approx(
+            to_rgba(next(line for line in axes.lines if line.get_label() == name).get_color())
+        )
+    heights = sorted(text.xyann[1] for text in named.values())
+    assert min(np.diff(heights)) > 0.06, "no name covers another"
     assert plot.recognizer == result.name
     assert f"{result.counts['errors']:,} errors" in plot.caption
 
@@ -116,12 +131,21 @@ def test_long_curves_are_thinned_but_keep_their_ends(found: Evaluation, drawn: D
     )
     changed = replace(
         found,
-        recognizers=[replace(result, curves=[replace(first, curve=long), *result.curves[1:]])],
+        recognizers=[
+            replace(
+                result,
+                curves=[
+                    replace(first, curve=long, cut=None, images=None),
+                    *result.curves[1:],
+                ],
+            )
+        ],
     )
     shown = lines(drawn(changed)["edc_first_90"][1].axes[0])["good"]
-    assert 400 < shown.shape[1] <= 600
+    assert 400 < shown.shape[1] <= 601
     assert shown[0, 0] == 0
-    assert shown[0, -1] == pytest.approx(90, abs=0.1)
+    assert shown[0, -2] == pytest.approx(90, abs=0.1)
+    assert shown[0, -1] == 90
     np.testing.assert_allclose(shown[1], 50 - shown[0] / 2, atol=0.02)
 
 
@@ -263,6 +287,62 @@ def test_very_many_images_are_binned(found: Evaluation, drawn: Drawn) -> None:
     assert axes.collections[0].get_array().sum() == 3000
 
 
+def test_the_error_over_images_is_that_of_cutting_at_each_score(
+    found: Evaluation, drawn: Drawn
+) -> None:
+    who = np.repeat(np.arange(12), 5)
+    first, second = np.triu_indices(60, 1)
+    mated = who[first] == who[second]
+    scores = {scores.name: scores.value for scores in found.scores}
+    result = found.recognizers[0]
+    shown = lines(drawn(found)["images_first"][1].axes[0])
+    assert set(shown) == {"good", "guess", "random"}, "the oracle discards pairs, not images"
+    for name, value in scores.items():
+        curve = found.curve(name)
+        worst = pair_quality(value[np.stack([first, second], axis=1)])[mated]
+        assert curve.cut is not None
+        assert curve.images is not None
+        for cut, images, kept in zip(curve.cut, curve.images, curve.curve.kept, strict=True):
+            assert np.mean(value < cut) == images
+            assert np.count_nonzero(worst >= cut) == kept
+        inside = curve.images <= 0.3
+        np.testing.assert_allclose(shown[name][0, :-1], 100 * curve.images[inside])
+        np.testing.assert_allclose(shown[name][1, :-1], 100 * curve.curve.fnmr[inside])
+        assert tuple(shown[name][:, -1]) == (30, shown[name][1, -2])
+    axes = drawn(found)["cuts_first"][1].axes
+    assert [panel.get_title(loc="left") for panel in axes] == ["good", "guess"]
+    for panel, curve in zip(axes, result.of_role("method"), strict=True):
+        (line,) = panel.lines
+        assert line.get_drawstyle() == "steps-pre"
+        inside = curve.curve.discard <= 0.9
+        assert curve.cut is not None
+        np.testing.assert_array_equal(line.get_xdata(), curve.cut[inside])
+        np.testing.assert_array_equal(line.get_ydata(), 100 * curve.curve.fnmr[inside])
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 6, 7])
+def test_a_grid_has_no_empty_place(count: int) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    made = panels(figure, count)
+    places = [axes.get_subplotspec() for axes in made]
+    cells = [(row, column) for place in places for row in place.rowspan for column in place.colspan]
+    assert sorted(cells) == [(r, c) for r in range((count + 1) // 2) for c in range(2)]
+    assert len(figure.axes) == count
+
+
+@pytest.mark.parametrize(
+    "ends", [[0.5] * 4, [0.0, 0.0, 1.0, 1.0], [0.3, 0.31, 0.9, 0.05, 0.32], [0.2] * 40, [0.7], []]
+)
+def test_names_are_moved_apart_and_stay_in_order(ends: list[float]) -> None:
+    moved = spread(ends, 0.06)
+    assert [moved[k] for k in np.argsort(ends, kind="stable")] == sorted(moved)
+    assert all(-1e-9 <= place <= 1 + 1e-9 for place in moved)
+    if len(moved) > 1:
+        assert min(np.diff(sorted(moved))) > min(0.06, 1 / (len(moved) - 1)) - 1e-9
+
+
 def test_an_eighth_method_has_dashes(found: Evaluation, drawn: Drawn) -> None:
     result = found.recognizers[0]
     first, *_, noise, oracle = result.curves
@@ -274,3 +354,5 @@ def test_an_eighth_method_has_dashes(found: Evaluation, drawn: Drawn) -> None:
     assert look["m7"][0] == look["m0"][0]
     assert look["m7"][1] != look["m0"][1]
     assert len(set(look.values())) == 11
+    dashes = [_look(more)[f"m{k}"]["linestyle"] for k in range(4)]
+    assert len(set(dashes)) == 4, "grey print tells neighbors apart"
