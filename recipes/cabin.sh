@@ -19,10 +19,8 @@ fiqa() {
   [ $code -eq 0 ] || [ $code -eq 3 ] || [ $code -eq 4 ]
 }
 here=$(dirname "$0")
-if [ ! -d "$data/pins" ] || [ ! -d "$data/video" ]; then
-  echo "skipped: the measuring data are not at $data (give their folder as the first argument)" >&2
-  exit 0
-fi
+. "$here/needs.sh"
+needs pins/aligned video/carphone.mp4 models/recognizer_a.onnx models/yunet.onnx
 
 # Films, who drives in them, and a recognizer whose card says when two faces are of one person.
 $py "$here/cabin.py" fleet "$data" "$out"
