@@ -8,6 +8,7 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 
+from fiqa.data.containers import count_videos
 from fiqa.data.frames import Frame
 from fiqa.data.manifest import find
 from fiqa.errors import InputError
@@ -31,13 +32,23 @@ def images_of(paths: PathLike | Frame | Sequence[PathLike] | Manifest) -> Manife
     images = paths if isinstance(paths, Manifest) else find(paths)
     if not len(images):
         shown = "an empty manifest" if isinstance(paths, Manifest) else repr(paths)
+        videos = _videos(paths)
         raise InputError(
             f"paths must lead to at least one image, got none in {shown}.",
-            hint="a folder must hold files of images, a list or manifest must have rows",
+            hint=f"{videos} videos: fiqa select finds the faces in them"
+            if videos
+            else "a folder must hold files of images, a list or manifest must have rows",
         )
     if twice := repetition(images):
         _log.warning("%s", twice)
     return images
+
+
+def _videos(paths: PathLike | Frame | Sequence[PathLike] | Manifest) -> int:
+    """How many videos lie where no image does."""
+    listed = paths if isinstance(paths, list | tuple) else [paths]
+    named = [path for path in listed if isinstance(path, str | os.PathLike)]
+    return count_videos(named)
 
 
 def repetition(images: Manifest) -> str:

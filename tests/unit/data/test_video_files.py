@@ -111,15 +111,23 @@ def test_images_of_a_folder_with_videos(folder, caplog):
 
 
 def test_scan_and_doctor_say_how_many_videos_there_are(folder):
-    (folder / "d.jpg").unlink()
     result = CliRunner().invoke(build(), ["scan", str(folder)])
-    assert "0 images, 0 failed, 4 videos: fiqa select" in result.stderr
+    assert ", 4 videos: fiqa select finds the faces in them" in result.stderr
     report = folder_report(folder)
     assert report.videos == 4
     assert any(
         line.startswith("videos: 4, passed over: fiqa select. OpenCV") and "PyAV" in line
         for line in report.lines()
     )
+
+
+@pytest.mark.parametrize("command", ["scan", "doctor", "score", "align"])
+def test_a_folder_of_videos_alone_is_refused_with_what_finds_their_faces(folder, command):
+    (folder / "d.jpg").unlink()
+    more = ["-o", str(folder / "out")] if command == "align" else []
+    result = CliRunner().invoke(build(), [command, str(folder), *more])
+    assert result.exit_code == 2
+    assert "hint: 4 videos: fiqa select finds the faces in them" in result.stderr
 
 
 def test_doctor_says_what_the_wheels_of_pyav_bundle(folder, monkeypatch):
