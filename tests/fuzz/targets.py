@@ -463,6 +463,19 @@ def _read_best(path: Path) -> None:
     best_of(path.parent, "mae")
 
 
+JOURNAL = "".join(
+    f'{{"state": "{state}", "from": "crops/{name}.png", "to": "aside/{name}.png", "how": "move"}}\n'
+    for name in ("a", "b")
+    for state in ("begun", "done")
+)
+
+
+def _read_journal(path: Path) -> None:
+    from fiqa.cleaning.quarantine import _entries
+
+    _entries(path)
+
+
 def _video(suffix: str, code: str) -> Callable[[Path], None]:
     def make(folder: Path) -> None:
         import cv2
@@ -668,5 +681,6 @@ TARGETS: dict[str, Target] = {
     "drive file": Target("a.fiqd", _drive_file, _read_drive),
     "monitor reference": Target("ref.json", _reference, _read_reference),
     "monitor state": Target("state.json", _monitor_state, _read_state),
+    "journal": Target("journal-1.jsonl", _write("journal-1.jsonl", JOURNAL), _read_journal),
     "best of a run": Target("best_mae.json", _best, _read_best),
 }

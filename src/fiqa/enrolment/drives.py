@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fiqa.data.embeddings import read_embeddings
 from fiqa.data.frames import Frame
+from fiqa.data.reading import reading
 from fiqa.data.store import read_sidecar
 from fiqa.data.tables import decode_text, read_table
 from fiqa.errors import InputError, ReadError, UnknownNameError
@@ -94,10 +95,12 @@ class Selected:
         Args:
             track: its name.
         """
-        rows = pl.scan_parquet(self.folder / "frames.parquet").filter(
-            (pl.col("track") == track) & (pl.col("status") != "ok")
-        )
-        known = rows.select("path").head(1).collect()["path"].to_list()
+        frames = self.folder / "frames.parquet"
+        with reading(frames):
+            rows = pl.scan_parquet(frames).filter(
+                (pl.col("track") == track) & (pl.col("status") != "ok")
+            )
+            known = rows.select("path").head(1).collect()["path"].to_list()
         return _text(known[0] if known else self.tracks[track]["video"])
 
     def quality(self, track: str) -> NDArray[np.float64]:
@@ -106,10 +109,12 @@ class Selected:
         Args:
             track: its name.
         """
-        rows = pl.scan_parquet(self.folder / "frames.parquet").filter(
-            (pl.col("track") == track) & pl.col("quality").is_not_null()
-        )
-        return rows.select("quality").collect()["quality"].cast(pl.Float64).to_numpy()
+        frames = self.folder / "frames.parquet"
+        with reading(frames):
+            rows = pl.scan_parquet(frames).filter(
+                (pl.col("track") == track) & pl.col("quality").is_not_null()
+            )
+            return rows.select("quality").collect()["quality"].cast(pl.Float64).to_numpy()
 
 
 def read_selected(folders: Sequence[PathLike]) -> list[Selected]:

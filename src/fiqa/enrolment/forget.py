@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from fiqa.data.embeddings import read_embeddings, write_embeddings
+from fiqa.data.reading import reading
 from fiqa.data.store import atomic_path, read_sidecar, sidecar_path, write_sidecar
 from fiqa.data.tables import read_table, write_table
 from fiqa.enrolment.traces import Files, Person, files_of, named, plain
@@ -167,7 +168,7 @@ def _leave_vectors(path: Path, person: Person, files: Files, done: Forgotten) ->
         if not keep.all():
             write_embeddings(known.take(keep), path)
     else:
-        with np.load(path, allow_pickle=False) as members:
+        with reading(path), np.load(path, allow_pickle=False) as members:
             arrays = {key: members[key] for key in members.files}
         if "id" not in arrays or arrays["id"].ndim != 1:
             return
