@@ -1,4 +1,4 @@
-"""How fast the evaluation is: curves over a sort, pairs over a product, bootstrap over curves.
+"""How fast the evaluation is: curves over an argsort, pairs over a product, bootstrap over curves.
 
 At full size: 10 million pairs, 20,000 x 512 embeddings, 500,000 mated pairs. The loop over
 thresholds is too slow to run whole: it is timed on a few of its thresholds, evenly spread, and
@@ -56,10 +56,14 @@ def _curve(setting: Setting) -> tuple[dict[str, list[float]], tuple[str, ...]]:
 
 
 def curve(setting: Setting) -> Result:
-    """A discard curve over one sort of its qualities."""
+    """A discard curve over one argsort of its qualities.
+
+    numpy's sort of values is no baseline: with AVX-512 it is ten times as fast as without.
+    """
     took, details = _curve(setting)
-    ours, _, sort, _ = took.values()
-    return Result("a discard curve over one sort of its qualities", ratio(ours, sort), 3.0, details)
+    ours, argsort, _, _ = took.values()
+    what = "a discard curve over one argsort of its qualities"
+    return Result(what, ratio(ours, argsort), 1.5, details)
 
 
 def loop(setting: Setting) -> Result:

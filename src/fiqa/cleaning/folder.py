@@ -14,8 +14,9 @@ from fiqa.cleaning.findings import Finding, Findings, finding_of
 from fiqa.data.formats import fiftyone
 from fiqa.data.guard import guard_outputs
 from fiqa.data.images import Limits, read_image
-from fiqa.data.store import atomic_path, fingerprint, is_current, read_sidecar, write_sidecar
+from fiqa.data.store import fingerprint, is_current, read_sidecar, write_sidecar
 from fiqa.data.tables import frame_of, read_table, write_table
+from fiqa.data.texts import write_text
 from fiqa.errors import ReadError
 from fiqa.report.findings import THUMBNAIL, findings_page
 from fiqa.types import Manifest, PathLike
@@ -101,8 +102,7 @@ def write_findings(
         notes=findings.notes,
         footer=footer,
     )
-    with atomic_path(folder / FILES[4]) as aside:
-        aside.write_text(text, encoding="utf-8")
+    write_text(folder / FILES[4], text)
     found = {
         "counts": findings.counts,
         "looked": dict(findings.looked),

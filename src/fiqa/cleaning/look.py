@@ -14,7 +14,8 @@ from fiqa.faces.crops import Source, read_row
 from fiqa.failures import failed
 from fiqa.functional.borders import Border, border
 from fiqa.functional.copies import BITS, picture_hash
-from fiqa.scoring.rows import FaceScoring, Row, blank_row
+from fiqa.scoring.row import Row
+from fiqa.scoring.rows import FaceScoring, blank_row
 
 __all__ = ["Looking", "Seen", "unseen"]
 

@@ -11,7 +11,7 @@ from fiqa.cleaning.limits import CleanLimits, grave
 from fiqa.cleaning.look import Seen
 from fiqa.faces.crops import ALIGNED_SIZE, Source
 from fiqa.functional.geometry import TEMPLATE, eye_distance, similarity_transform, template
-from fiqa.scoring.rows import Row
+from fiqa.scoring.row import Row
 from fiqa.vocabulary import STATUSES
 
 __all__ = ["SINGLE", "single_findings"]

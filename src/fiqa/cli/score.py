@@ -13,7 +13,7 @@ import typer
 from fiqa.cli import options
 
 if TYPE_CHECKING:
-    from fiqa.scoring.rows import Row
+    from fiqa.scoring.row import Row
     from fiqa.scoring.run import Scoring, Summary
 
 Aligned = Annotated[

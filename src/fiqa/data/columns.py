@@ -22,6 +22,7 @@ from fiqa.data.formats.source import utf8_of
 from fiqa.data.reading import reader
 from fiqa.data.store import open_regular
 from fiqa.errors import InputError, ReadError
+from fiqa.types import PathLike
 from fiqa.vocabulary import FACTORS
 
 __all__ = [
@@ -216,7 +217,7 @@ def delimiter_of(header: str | bytes, suffix: str = "") -> str:
 
 
 @reader
-def of_file(path: str | os.PathLike[str]) -> list[str]:
+def of_file(path: PathLike) -> list[str]:
     """Returns the names of the columns of a text table, from its first line alone.
 
     They are spelled as `canonical` spells them, but columns may repeat.

@@ -34,7 +34,7 @@ from fiqa.data.parquet import read_parquet
 from fiqa.data.reading import reader
 from fiqa.data.store import atomic_path, open_regular
 from fiqa.errors import InputError, ReadError, ShapeError, UnsafeFileError
-from fiqa.types import Embeddings
+from fiqa.types import Embeddings, PathLike
 
 if TYPE_CHECKING:
     import polars as pl
@@ -49,7 +49,7 @@ _SMALL = 1 << 24
 
 
 @reader
-def read_embeddings(path: str | os.PathLike[str] | Frame) -> Embeddings:
+def read_embeddings(path: PathLike | Frame) -> Embeddings:
     """Returns the embeddings in a .npz, .npy or .parquet file, or in a frame.
 
     Args:
@@ -95,7 +95,7 @@ class MappedEmbeddings:
 
 
 @reader
-def map_embeddings(path: str | os.PathLike[str]) -> MappedEmbeddings:
+def map_embeddings(path: PathLike) -> MappedEmbeddings:
     """Returns the embeddings in a file, those of a .npy without their vectors in memory.
 
     It is for those who read them block by block; other files are read. The vectors of a .npy are
@@ -126,7 +126,7 @@ def map_embeddings(path: str | os.PathLike[str]) -> MappedEmbeddings:
 
 def write_embeddings(
     embeddings: Embeddings,
-    path: str | os.PathLike[str],
+    path: PathLike,
     *,
     half: bool = False,
     beside: pl.DataFrame | None = None,

@@ -36,6 +36,7 @@ from fiqa.data.samples import (
 )
 from fiqa.data.store import atomic_path, open_regular
 from fiqa.errors import ReadError, ShapeError, UnsafeFileError
+from fiqa.types import PathLike
 
 __all__ = [
     "FORMATS",
@@ -140,7 +141,7 @@ class Image:
         return self.pixels.shape[0]
 
 
-def read_image(path: str | os.PathLike[str], *, limits: Limits | None = None) -> Image:
+def read_image(path: PathLike, *, limits: Limits | None = None) -> Image:
     """Returns the image at `path`, decoded as fiqa.data.images says.
 
     Never blocks on a FIFO, never warns.
@@ -214,7 +215,7 @@ def decode_header(data: bytes, *, limits: Limits | None = None) -> Header:
         return header
 
 
-def write_image(path: str | os.PathLike[str], pixels: Pixels, *, quality: int = 95) -> None:
+def write_image(path: PathLike, pixels: Pixels, *, quality: int = 95) -> None:
     """Writes (H,W,3) uint8 RGB as .jpg, .png or .webp, whole or not at all.
 
     Args:
@@ -261,7 +262,7 @@ def upright(pixels: Pixels, orientation: int) -> Pixels:
     return np.ascontiguousarray(pixels)
 
 
-def read_bytes(path: str | os.PathLike[str], *, limits: Limits | None = None) -> bytes:
+def read_bytes(path: PathLike, *, limits: Limits | None = None) -> bytes:
     """Returns the bytes of a regular file; a FIFO is refused at once and never waited for.
 
     Args:

@@ -11,6 +11,7 @@ import polars as pl
 from fiqa.data.reading import reader
 from fiqa.data.tables import SUFFIXES, decode_text, read_table
 from fiqa.errors import InputError
+from fiqa.types import PathLike
 from fiqa.vocabulary import LEVELS
 
 __all__ = ["label_table", "stated_levels"]
@@ -22,7 +23,7 @@ _CODE: Mapping[str, int] = {word: number for number, word in enumerate(LEVELS)} 
 
 
 @reader
-def label_table(path: str | os.PathLike[str]) -> pl.DataFrame | None:
+def label_table(path: PathLike) -> pl.DataFrame | None:
     """Returns a file of labels as a table of ours; None where it has another form.
 
     A table of scores is none either: its `level` is that of the calibrated score, and no label was
@@ -35,7 +36,7 @@ def label_table(path: str | os.PathLike[str]) -> pl.DataFrame | None:
     return frame if "id" in frame.columns and not scored else None
 
 
-def stated_levels(frame: pl.DataFrame | None, path: str | os.PathLike[str]) -> dict[str, int]:
+def stated_levels(frame: pl.DataFrame | None, path: PathLike) -> dict[str, int]:
     """Returns id -> level 0..4 of the rows with a value; empty where the table states none.
 
     DmsFIQA's labels were made from these levels. Jitter and other intervals move labels over any

@@ -23,7 +23,7 @@ from fiqa.data.reading import reader
 from fiqa.data.sound import warn
 from fiqa.data.tables import READABLE, decode_text, encode_text, read_table, write_table
 from fiqa.errors import InputError, ReadError
-from fiqa.types import Pairs
+from fiqa.types import Pairs, PathLike
 
 __all__ = ["MatedPairs", "join_pairs", "mated_pairs", "read_folds", "read_pairs", "write_pairs"]
 
@@ -43,7 +43,7 @@ class MatedPairs:
     duplicates: int
 
 
-def read_pairs(path: str | os.PathLike[str] | Frame) -> Pairs:
+def read_pairs(path: PathLike | Frame) -> Pairs:
     """Returns the pairs of a file: what `read_folds` returns, without the folds.
 
     Args:
@@ -56,7 +56,7 @@ def read_pairs(path: str | os.PathLike[str] | Frame) -> Pairs:
 
 
 @reader
-def read_folds(path: str | os.PathLike[str] | Frame) -> FoldedPairs:
+def read_folds(path: PathLike | Frame) -> FoldedPairs:
     """Returns the pairs of a file and their folds (None when it has none).
 
     By content: a table (.csv, .tsv, .parquet, .jsonl, or a frame) with columns `id_a`, `id_b`,
@@ -83,9 +83,7 @@ def read_folds(path: str | os.PathLike[str] | Frame) -> FoldedPairs:
     return lfw_pairs.read(path)
 
 
-def write_pairs(
-    pairs: Pairs, path: str | os.PathLike[str], *, fold: NDArray[Any] | None = None
-) -> None:
+def write_pairs(pairs: Pairs, path: PathLike, *, fold: NDArray[Any] | None = None) -> None:
     """Writes pairs as a table (id_a, id_b, mated 0 or 1, and fold), whole or not at all.
 
     Args:
@@ -174,7 +172,7 @@ def mated_pairs(
     return MatedPairs(index[~same], single, int(same.sum()))
 
 
-def _from_table(path: str | os.PathLike[str], frame: pl.DataFrame) -> FoldedPairs:
+def _from_table(path: PathLike, frame: pl.DataFrame) -> FoldedPairs:
     missing = [name for name in ("id_a", "id_b", "mated") if name not in frame.columns]
     if missing:
         raise ReadError(

@@ -30,9 +30,9 @@ from fiqa.data.reading import reader
 from fiqa.data.store import make_record, read_sidecar, write_sidecar
 from fiqa.data.tables import READABLE, decode_text, encode_text, read_table, write_table
 from fiqa.errors import InputError, ReadError
-from fiqa.types import Quality
+from fiqa.types import PathLike, Quality
 
-__all__ = ["Joined", "content_hashes", "join_quality", "read_quality", "write_quality"]
+__all__ = ["Joined", "join_quality", "read_content", "read_quality", "write_quality"]
 
 _SCALAR = (0.0, 100.0)
 """The range of every `.scalar` column of OFIQ."""
@@ -55,7 +55,7 @@ class Joined:
 
 @reader
 def read_quality(
-    path: str | os.PathLike[str] | Frame, *, method: str | None = None, column: str | None = None
+    path: PathLike | Frame, *, method: str | None = None, column: str | None = None
 ) -> Quality:
     """Returns the quality in a file of ours, or of another tool.
 
@@ -81,6 +81,21 @@ def read_quality(
         UnsafeFileError: a pickle of more than names and numbers.
         InputError: no such column, an id twice, NaN or infinity.
     """
+    return read_content(path, method=method, column=column)[0]
+
+
+@reader
+def read_content(
+    path: PathLike | Frame, *, method: str | None = None, column: str | None = None
+) -> tuple[Quality, NDArray[np.str_] | None]:
+    """Returns the quality in a file, and what the file says of the images' own content.
+
+    Args and Raises: as read_quality.
+
+    Returns:
+        The quality, and (N,) the sha256 of each of its images, "" where it is not known; None where
+        the file has no such column.
+    """
     where = "memory" if is_frame(path) else os.fspath(path)  # type: ignore[arg-type]
     own = read_table(path) if is_frame(path) else _own_table(where)
     scores = (
@@ -93,7 +108,7 @@ def read_quality(
     origin: dict[str, Any] = {"source": where, "column": scores.column, "failed": scores.failed}
     origin["scale"] = _scale(beside.get("scales"), scores.column)
     scalar = scores.column == f"{UNIFIED}.scalar"
-    return Quality(
+    quality = Quality(
         id=np.array([decode_text(name) for name in scores.name], dtype=np.str_),
         value=scores.value,
         method=method or about.get("method") or _single(own, "method", "model") or Path(where).stem,
@@ -101,11 +116,10 @@ def read_quality(
         range=tuple(bounds) if bounds else _SCALAR if scalar else None,
         provenance={**about.get("provenance", {}), **origin},
     )
+    return quality, _hashes(own, quality.id)
 
 
-def write_quality(
-    quality: Quality, path: str | os.PathLike[str], *, beside: pl.DataFrame | None = None
-) -> None:
+def write_quality(quality: Quality, path: PathLike, *, beside: pl.DataFrame | None = None) -> None:
     """Writes a quality as a table (id, value, method, kind), and what made it as `<path>.json`.
 
     `read_quality` gives it back.
@@ -176,20 +190,8 @@ def join_quality(quality: Quality, ids: Iterable[str], *, match: Match = "id") -
     )
 
 
-@reader
-def content_hashes(
-    path: str | os.PathLike[str] | Frame, names: NDArray[np.str_]
-) -> NDArray[np.str_] | None:
-    """Returns the sha256 that a table of ours knows of each name's file, "" where it knows none.
-
-    Args:
-        path: a file of scores, or a frame.
-        names: (N,) ids of its rows.
-
-    Returns:
-        (N,), or None where the table has no such column.
-    """
-    frame = read_table(path) if is_frame(path) else _own_table(os.fspath(path))  # type: ignore[arg-type]
+def _hashes(frame: pl.DataFrame | None, names: NDArray[np.str_]) -> NDArray[np.str_] | None:
+    """The column sha256 of a table of ours, in the order of some ids; None where there is none."""
     if frame is None or not {"id", "sha256"} <= set(frame.columns):
         return None
     table = zip(frame["id"].to_list(), frame["sha256"].to_list(), strict=True)

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqa.data.given import images_of
 from fiqa.data.guard import guard_outputs
 from fiqa.data.images import Image, Limits, decode_header, decode_image, read_bytes
+from fiqa.data.listing import images_of
 from fiqa.data.manifest import write_manifest
 from fiqa.data.places import origin, refuse_changed
 from fiqa.data.reading import reader

@@ -38,6 +38,7 @@ from fiqa.data.reading import reader
 from fiqa.data.rows import json_rows, text_cells, typed_cells
 from fiqa.data.store import Parts, atomic_path, open_regular
 from fiqa.errors import InputError, ReadError, WriteError
+from fiqa.types import PathLike
 
 __all__ = [
     "READABLE",
@@ -63,7 +64,7 @@ _ROW_GROUP = 1 << 16
 """Rows of a row group, always as many, so that a rerun after a kill gives the same bytes."""
 
 
-def table_suffix(path: str | os.PathLike[str]) -> str:
+def table_suffix(path: PathLike) -> str:
     """Returns the suffix of a table's path in lower case.
 
     Args:
@@ -170,7 +171,7 @@ def _frame(named: Mapping[str, list[Any] | pl.Series]) -> pl.DataFrame:
     return pl.DataFrame([typed(values) for values in table.values()])
 
 
-def write_table(frame: pl.DataFrame, path: str | os.PathLike[str]) -> None:
+def write_table(frame: pl.DataFrame, path: PathLike) -> None:
     """Writes a frame as its suffix says, whole or not at all.
 
     Args:
@@ -212,7 +213,7 @@ def write_rows(frame: pl.DataFrame, stream: IO[bytes], suffix: str, *, header: b
 
 
 @reader
-def read_table(source: str | os.PathLike[str] | Frame) -> pl.DataFrame:
+def read_table(source: PathLike | Frame) -> pl.DataFrame:
     """Returns a table: columns named as ours are, nested ones put together, text encoded.
 
     Names are those of fiqa.data.columns; decode_text gives text back.
@@ -276,7 +277,7 @@ def _named(frame: pl.DataFrame, where: str) -> pl.DataFrame:
 
 
 @contextmanager
-def _refusing(path: str | os.PathLike[str]) -> Iterator[None]:
+def _refusing(path: PathLike) -> Iterator[None]:
     """Turns polars' own errors while writing (it wraps the system's) into a WriteError."""
     try:
         yield
@@ -311,7 +312,7 @@ class TableWriter:
     '"id","score"\\n"a",0.5\\n"b",\\n'
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, fingerprint: str) -> None:
+    def __init__(self, path: PathLike, *, fingerprint: str) -> None:
         self.path = Path(path)
         self.suffix = table_suffix(path)
         if self.path.is_dir():

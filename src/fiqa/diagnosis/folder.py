@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from fiqa.data.images import Limits
 from fiqa.data.scan import scan
 from fiqa.diagnosis.channels import Channels, channels
 from fiqa.progress import Progress
-from fiqa.types import Manifest
+from fiqa.types import Manifest, PathLike
 from fiqa.vocabulary import NOTES, STATUSES
 
 __all__ = ["FolderReport", "folder_report"]
@@ -113,7 +112,7 @@ def _more(items: Sequence[object]) -> list[str]:
 
 
 def folder_report(
-    paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    paths: PathLike | Sequence[PathLike],
     *,
     limits: Limits | None = None,
     progress: Progress = False,

@@ -24,7 +24,7 @@ from fiqa.functional.collapse import Collapse, on_scale
 from fiqa.functional.spread import spread
 from fiqa.privacy import telemetry_line
 from fiqa.runtime.onnx import OnnxEmbedder, OnnxModel, OnnxScorer, runtime_version
-from fiqa.types import Faces, FloatArray
+from fiqa.types import Faces, FloatArray, PathLike
 
 __all__ = ["Check", "ModelReport", "model_report", "probe_faces"]
 
@@ -91,9 +91,7 @@ class ModelReport:
         return [f"model: {self.path!r}", f"probed with: {self.probe}", *rows]
 
 
-def model_report(
-    path: str | os.PathLike[str], *, faces: Faces | None = None, seed: int = 0
-) -> ModelReport:
+def model_report(path: PathLike, *, faces: Faces | None = None, seed: int = 0) -> ModelReport:
     """Returns what can be found out about a model file without labels.
 
     Checks: the file and its card (present, valid, sha256, outputs); values are finite and vary;
@@ -140,7 +138,7 @@ def model_report(
     return ModelReport(os.fspath(path), probe, findings)
 
 
-def probe_faces(paths: str | os.PathLike[str], most: int) -> Faces:
+def probe_faces(paths: PathLike, most: int) -> Faces:
     """Returns at most `most` aligned crops at 112x112, taken evenly from those below `paths`.
 
     Crops that cannot be read are left out.

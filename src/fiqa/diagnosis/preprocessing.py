@@ -3,7 +3,6 @@ keeps the user's own people apart."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -19,7 +18,7 @@ from fiqa.functional.similarity import normalize
 from fiqa.progress import Progress, counted, teller
 from fiqa.runtime.cards import ModelInput
 from fiqa.runtime.describe import Described, opened, triple
-from fiqa.types import FloatArray
+from fiqa.types import FloatArray, PathLike
 
 __all__ = ["SCALINGS", "Preprocessing", "Trial", "preprocessing"]
 
@@ -119,9 +118,9 @@ class Preprocessing:
 
 
 def preprocessing(
-    model: str | os.PathLike[str],
+    model: PathLike,
     described: Described,
-    faces: str | os.PathLike[str],
+    faces: PathLike,
     *,
     seed: int = 0,
     progress: Progress = False,
@@ -190,7 +189,7 @@ def _input(spec: ModelInput, described: Described) -> ModelInput:
     )
 
 
-def _people(faces: str | os.PathLike[str]) -> tuple[NDArray[np.uint8], NDArray[np.str_]]:
+def _people(faces: PathLike) -> tuple[NDArray[np.uint8], NDArray[np.str_]]:
     """At most _MOST crops, at most _EACH of a person, and who it is; first those of people with two
     or more, then, for the non-mated pairs, those of others."""
     table = CropTable.of(faces, Limits())

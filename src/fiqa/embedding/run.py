@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from fiqa import checks
 from fiqa.data.carried import Carried
 from fiqa.data.embeddings import read_embeddings, write_embeddings
-from fiqa.data.given import repetition
 from fiqa.data.guard import guard_outputs
 from fiqa.data.images import Limits
+from fiqa.data.listing import repetition
 from fiqa.data.places import origin
 from fiqa.data.reading import reading
 from fiqa.data.store import (

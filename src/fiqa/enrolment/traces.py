@@ -15,6 +15,7 @@ import polars as pl
 from fiqa.data.store import read_sidecar, sidecar_path
 from fiqa.data.tables import READABLE, decode_text, read_table
 from fiqa.errors import InputError, ReadError
+from fiqa.types import PathLike
 
 __all__ = ["Files", "Person", "files_of", "named", "plain"]
 
@@ -87,7 +88,7 @@ class Files:
         return next((run for run in self.runs if run in path.parents), None)
 
 
-def files_of(paths: Sequence[str | os.PathLike[str]]) -> Files:
+def files_of(paths: Sequence[PathLike]) -> Files:
     """Returns what is in folders and files, by who made it.
 
     fiqa's are: a file with a sidecar or in a folder with one, a page of fiqa, a folder of `select`,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from fiqa import checks
 from fiqa.data.embeddings import read_embeddings
 from fiqa.data.frames import Frame, is_frame
-from fiqa.data.quality import content_hashes, read_quality
+from fiqa.data.quality import read_content
 from fiqa.errors import InputError
 from fiqa.methods.norm import embedding_norm
 from fiqa.types import Embeddings, PathLike, Quality
@@ -177,9 +177,8 @@ def _split(text: str) -> tuple[str | None, str]:
 def _named(name: str | None, source: Any) -> NamedQuality:
     if isinstance(source, Quality):
         return NamedQuality(name or source.method, name or source.method, source)
-    read = read_quality(source, method=name)
+    read, content = read_content(source, method=name)
     stem = Path(source).stem if isinstance(source, str | os.PathLike) else read.method
-    content = content_hashes(source, read.id)
     return NamedQuality(read.method, name or stem, read, content=content)
 
 

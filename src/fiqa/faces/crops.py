@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from fiqa import checks
 from fiqa.data import columns
-from fiqa.data.given import images_of
 from fiqa.data.images import Image, Limits, read_image
+from fiqa.data.listing import images_of
 from fiqa.data.memory import Content, decoded
 from fiqa.data.places import refuse_changed
 from fiqa.data.store import file_state, hash_rows

@@ -23,7 +23,8 @@ def kmeans(
     """Returns the cluster (0..clusters-1) of each vector, by Lloyd's iterations.
 
     Centers start at `clusters` different rows drawn at random and move to the mean of their rows
-    until no row changes its cluster. A cluster that loses all its rows stays empty. With no more
+    until no row changes its cluster. Of drawn rows that are equal one is a center. A cluster that
+    loses all its rows stays empty. With no more
     rows than clusters every row is alone.
 
     Args:
@@ -50,7 +51,10 @@ def kmeans(
     count = len(rows)
     if count <= clusters:
         return np.arange(count, dtype=np.int32)
-    centers = rows[rng.choice(count, clusters, replace=False)]
+    drawn = rows[rng.choice(count, clusters, replace=False)]
+    # Between two equal centers the last bit of a product would decide, and equal rows part.
+    first = np.unique(drawn, axis=0, return_index=True)[1]
+    centers = drawn[np.sort(first)]
     label = np.full(count, -1, np.int32)
     for _ in range(iterations):
         # |x - c|^2 = |x|^2 - 2 x.c + |c|^2, and |x|^2 is the same for every center
@@ -59,7 +63,7 @@ def kmeans(
         if np.array_equal(nearest, label):
             break
         label = nearest
-        member = np.zeros((clusters, count), np.float32)
+        member = np.zeros((len(centers), count), np.float32)
         member[label, np.arange(count)] = 1.0
         size = member.sum(axis=1, keepdims=True)
         # An empty cluster keeps its center.

@@ -24,7 +24,7 @@ from fiqa.data.carried import Carried, carried_frame
 from fiqa.data.columns import identity_like, identity_missing
 from fiqa.data.embeddings import MappedEmbeddings, map_embeddings, read_embeddings
 from fiqa.data.frames import Frame, is_frame
-from fiqa.data.given import images_of
+from fiqa.data.listing import images_of
 from fiqa.data.manifest import to_frame
 from fiqa.data.names import find_ids, strangers
 from fiqa.data.quality import read_quality

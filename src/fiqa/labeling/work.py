@@ -22,7 +22,7 @@ from fiqa.faces.crops import Source, aligned_face, alike, joined, note_of_size, 
 from fiqa.failures import failed
 from fiqa.methods.labeler import STATUS, Job, MeasureFaces
 from fiqa.progress import Told
-from fiqa.types import Faces, FloatArray, Scorer
+from fiqa.types import Faces, FloatArray, PathLike, Scorer
 
 __all__ = ["LocalWork", "ScoreFaces"]
 
@@ -41,7 +41,7 @@ class LocalWork:
     resized, filled while they are."""
 
     seed: int
-    out: str | os.PathLike[str] | None
+    out: PathLike | None
     key: str
     workers: int | None
     progress: Told

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType, ModuleType
@@ -17,7 +16,7 @@ from typing import Any
 
 from fiqa.errors import InputError, UnknownNameError
 from fiqa.settings import settings as checked_settings
-from fiqa.types import MethodCard, Recognizer, Scorer
+from fiqa.types import MethodCard, PathLike, Recognizer, Scorer
 
 __all__ = ["DEFAULT", "TABLE", "card", "load", "module", "names", "settings_of"]
 
@@ -75,7 +74,7 @@ def card(name: str) -> MethodCard:
 def load(
     name_or_path: str | Path | None = None,
     *,
-    recognizer: str | os.PathLike[str] | Recognizer | None = None,
+    recognizer: PathLike | Recognizer | None = None,
     **settings: Any,
 ) -> Scorer:
     """Returns a scorer by its name, its file, or by default.

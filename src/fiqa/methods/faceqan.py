@@ -8,7 +8,6 @@ Exploration, ICPR 2022.
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from fiqa import checks
 from fiqa.methods.probe import Probe, content_seed, torch_recognizer
-from fiqa.types import FloatArray, MethodCard, Recognizer
+from fiqa.types import FloatArray, MethodCard, PathLike, Recognizer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -170,7 +169,7 @@ def _noise(
 
 def scorer(
     *,
-    recognizer: str | os.PathLike[str] | Recognizer,
+    recognizer: PathLike | Recognizer,
     copies: int = COPIES,
     steps: int = STEPS,
     epsilon: float = EPSILON,

@@ -27,7 +27,7 @@ from fiqa.errors import InputError
 from fiqa.functional.agreement import spearman
 from fiqa.functional.batches import batches
 from fiqa.methods.probe import Probe, torch_recognizer
-from fiqa.types import MethodCard, Recognizer
+from fiqa.types import MethodCard, PathLike, Recognizer
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -222,8 +222,8 @@ def _measured(
 
 def scorer(
     *,
-    recognizer: str | os.PathLike[str] | Recognizer,
-    reference: str | os.PathLike[str] | tuple[NDArray[np.uint8], ArrayLike],
+    recognizer: PathLike | Recognizer,
+    reference: PathLike | tuple[NDArray[np.uint8], ArrayLike],
     count: int = COUNT,
     x0: float = X0,
     w: float = W,
@@ -261,7 +261,7 @@ def scorer(
 
 
 @reader
-def _read(path: str | os.PathLike[str], size: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+def _read(path: PathLike, size: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     """Crops at `size` and raw scores of a table's rows that have both."""
     import cv2
 

@@ -12,7 +12,6 @@ face is from what the network knows.
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 from fiqa import checks
 from fiqa.errors import InputError
 from fiqa.methods.probe import Probe, torch_recognizer
-from fiqa.types import MethodCard, Recognizer
+from fiqa.types import MethodCard, PathLike, Recognizer
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -155,7 +154,7 @@ def _measured(
 
 def scorer(
     *,
-    recognizer: str | os.PathLike[str] | Recognizer,
+    recognizer: PathLike | Recognizer,
     at: str = IMAGE,
     x0: float = X0,
     w: float = W,

@@ -23,7 +23,7 @@ from fiqa.errors import WeightsError
 from fiqa.functional.batches import batches
 from fiqa.functional.calibration import Calibration
 from fiqa.runtime.inputs import as_faces
-from fiqa.types import Faces, FloatArray, MethodCard, Scorer
+from fiqa.types import Faces, FloatArray, MethodCard, PathLike, Scorer
 
 __all__ = ["CARD", "PUBLISHED", "LightQNet", "scorer"]
 
@@ -88,7 +88,7 @@ class LightQNet(Scorer):
     calibration = Calibration(X0, W)
     raw_range = (0.0, 1.0)
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: PathLike) -> None:
         file = Path(path)
         if not file.is_file():
             raise WeightsError(f"A model must be a file, and there is none at {file}.")

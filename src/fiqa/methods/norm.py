@@ -9,7 +9,6 @@ other gives `norm`: the recognizer's card says which (its `objective`).
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from typing import Any
 
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from fiqa.errors import InputError
 from fiqa.methods.labeler import Job, Labeler, Labels, Work
 from fiqa.methods.probe import Probe, opened
-from fiqa.types import Embeddings, MethodCard, Quality, Recognizer
+from fiqa.types import Embeddings, MethodCard, PathLike, Quality, Recognizer
 
 __all__ = ["CARD", "embedding_norm", "labeler", "scorer"]
 
@@ -97,7 +96,7 @@ def _measured(recognizer: Recognizer, crops: NDArray[np.uint8], _: int) -> NDArr
 
 def scorer(
     *,
-    recognizer: str | os.PathLike[str] | Recognizer,
+    recognizer: PathLike | Recognizer,
     x0: float = X0,
     w: float = W,
     batch: int = _BATCH,

@@ -22,7 +22,7 @@ from fiqa.functional.batches import batches
 from fiqa.functional.calibration import Calibration
 from fiqa.functional.crops import ALIGNED_SIZE
 from fiqa.runtime.inputs import as_faces
-from fiqa.types import Faces, FloatArray, Recognizer, Scorer
+from fiqa.types import Faces, FloatArray, PathLike, Recognizer, Scorer
 
 if TYPE_CHECKING:
     from fiqa.nets.recognizer import TorchRecognizer
@@ -158,7 +158,7 @@ def content_seed(crop: Crops, seed: int) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def opened(recognizer: str | os.PathLike[str] | Recognizer) -> Recognizer:
+def opened(recognizer: PathLike | Recognizer) -> Recognizer:
     """Returns a recognizer for what names it.
 
     That is a path with a card beside it, a name in FIQA_HOME (ONNX), or a recognizer itself.
@@ -187,9 +187,7 @@ def opened(recognizer: str | os.PathLike[str] | Recognizer) -> Recognizer:
     return OnnxEmbedder(find(recognizer))
 
 
-def torch_recognizer(
-    recognizer: str | os.PathLike[str] | Recognizer, method: str
-) -> TorchRecognizer:
+def torch_recognizer(recognizer: PathLike | Recognizer, method: str) -> TorchRecognizer:
     """Returns a recognizer in torch.
 
     Raises:

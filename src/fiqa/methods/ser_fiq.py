@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from fiqa import checks
 from fiqa.errors import InputError
 from fiqa.methods.probe import Probe, content_seed, torch_recognizer
-from fiqa.types import FloatArray, MethodCard, Recognizer
+from fiqa.types import FloatArray, MethodCard, PathLike, Recognizer
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -97,7 +96,7 @@ def _measured(
 
 def scorer(
     *,
-    recognizer: str | os.PathLike[str] | Recognizer,
+    recognizer: PathLike | Recognizer,
     passes: int = PASSES,
     dropout: float = 0.0,
     seed: int = 0,

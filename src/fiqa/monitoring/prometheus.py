@@ -12,7 +12,7 @@ from threading import Thread
 from typing import Any
 
 from fiqa.data.formats.source import read_text
-from fiqa.data.store import atomic_path
+from fiqa.data.texts import write_text
 from fiqa.extras import require
 from fiqa.monitoring.health import MEASURES, VERDICTS, CellHealth, Health
 from fiqa.types import PathLike
@@ -101,8 +101,7 @@ def write_metrics(health: Health, path: PathLike) -> None:
     Raises:
         WriteError: the disk refused.
     """
-    with atomic_path(path) as aside:
-        aside.write_text(metrics(health), encoding="utf-8")
+    write_text(path, metrics(health))
 
 
 class _Collector:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -14,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from fiqa.data.formats.drive_file import COUNTERS
 from fiqa.data.formats.source import read_text
 from fiqa.data.reading import reader
-from fiqa.data.store import atomic_path
+from fiqa.data.texts import write_text
 from fiqa.errors import EvidenceError, InputError
 from fiqa.functional.drift import BINS
 from fiqa.monitoring.drives import SHARES, Drives, Frames
@@ -163,12 +162,11 @@ def write_reference(reference: Reference, out: PathLike) -> None:
         WriteError: the disk refused.
     """
     content = {"id": reference.id, **_content(reference)}
-    with atomic_path(out) as aside:
-        aside.write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="ascii")
+    write_text(out, json.dumps(content, separators=(",", ":")) + "\n")
 
 
 @reader
-def read_reference(path: str | os.PathLike[str]) -> Reference:
+def read_reference(path: PathLike) -> Reference:
     """Returns the reference in a file of `fiqa monitor fit`.
 
     Args:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from fiqa.data.formats.source import read_text
 from fiqa.data.reading import reader
-from fiqa.data.store import atomic_path
+from fiqa.data.texts import write_text
 from fiqa.errors import InputError
 from fiqa.types import PathLike
 
@@ -74,7 +74,7 @@ def mark(unit: str) -> str:
 
 
 @reader
-def read_state(path: str | os.PathLike[str]) -> State:
+def read_state(path: PathLike) -> State:
     """Returns the state in a file of `fiqa monitor check --state`.
 
     Args:
@@ -121,5 +121,4 @@ def write_state(state: State, path: PathLike) -> None:
     Raises:
         WriteError: the disk refused.
     """
-    with atomic_path(path) as aside:
-        aside.write_text(state.model_dump_json() + "\n", encoding="utf-8")
+    write_text(path, state.model_dump_json() + "\n")

@@ -20,6 +20,7 @@ from fiqa.errors import InputError, UnsafeFileError, WeightsError
 from fiqa.nets.iresnet import IResNet
 from fiqa.nets.mobilefacenet import MobileFaceNet
 from fiqa.nets.mobilenetv3 import MobileNetV3
+from fiqa.types import PathLike
 
 __all__ = ["BACKBONES", "Backbone", "backbone", "check_state", "load_weights", "read_state"]
 
@@ -83,7 +84,7 @@ def backbone(name: str, embedding: int = 0) -> tuple[nn.Module, int]:
     return net, net.width
 
 
-def load_weights(net: nn.Module, path: str | os.PathLike[str]) -> None:
+def load_weights(net: nn.Module, path: PathLike) -> None:
     """Loads a state dict from a local file into `net`.
 
     Every key must be there, in its shape, and no other.
@@ -152,7 +153,7 @@ def _listed(what: str, keys: list[str]) -> str:
 
 
 @reader
-def read_state(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+def read_state(path: PathLike) -> dict[str, Tensor]:
     """Returns the names and tensors of a file, .safetensors or .pt / .pth; nothing in it runs.
 
     Raises: as load_weights.

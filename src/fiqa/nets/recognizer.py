@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,7 @@ from fiqa.nets.catalog import BACKBONES, backbone, load_weights
 from fiqa.runtime.cards import ModelCard, ModelInput, card_path, parse_card, read_card, write_card
 from fiqa.runtime.describe import Described, prove, triple
 from fiqa.runtime.preprocess import prepare, resized
-from fiqa.types import FloatArray
+from fiqa.types import FloatArray, PathLike
 
 __all__ = ["TorchRecognizer", "describe_weights", "open_recognizer"]
 
@@ -127,7 +126,7 @@ class TorchRecognizer:
 
 
 @reader
-def open_recognizer(path: str | os.PathLike[str], *, device: str = "cpu") -> TorchRecognizer:
+def open_recognizer(path: PathLike, *, device: str = "cpu") -> TorchRecognizer:
     """Returns the recognizer of a file of torch weights and its card (NAME.pt and NAME.pt.json).
 
     Raises:
@@ -152,9 +151,7 @@ def open_recognizer(path: str | os.PathLike[str], *, device: str = "cpu") -> Tor
     return _built(file, card, device)
 
 
-def describe_weights(
-    model: str | os.PathLike[str], described: Described, *, replace: bool = False
-) -> Path:
+def describe_weights(model: PathLike, described: Described, *, replace: bool = False) -> Path:
     """Writes the card of a file of torch weights beside it and returns the card's path.
 
     The weights are loaded into the backbone that the card names, and run; see

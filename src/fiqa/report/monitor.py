@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import fiqa
-from fiqa.data.store import atomic_path, write_sidecar
 from fiqa.monitoring.health import VERDICTS, CellHealth, Health
 from fiqa.report.drawing import COLORS, FAINT, INK, SOFT, WIDTH, Plot, drawn, short, style
 from fiqa.report.page import escape, page, table_html
-from fiqa.types import PathLike
 
-__all__ = ["charts_plot", "health_page", "histograms_plot", "write_health", "write_health_page"]
+__all__ = ["charts_plot", "health_page", "histograms_plot"]
 
 _STYLE = """
 .verdict{background:var(--card);border:1px solid var(--line);border-left:8px solid var(--soft);
@@ -181,36 +177,3 @@ def health_page(health: Health) -> str:
     )
     footer = f"{health.command or 'fiqa.monitor(...)'} · fiqa {fiqa.__version__}"
     return page("Is the fleet what it was?", "".join(parts), lead=lead, footer=footer, style=_STYLE)
-
-
-def write_health_page(health: Health, path: PathLike) -> None:
-    """Writes the page, whole or not at all.
-
-    Args:
-        health: what was found.
-        path: the file.
-
-    Raises:
-        WriteError: the disk refused.
-    """
-    with atomic_path(path) as aside:
-        aside.write_text(health_page(health), encoding="utf-8")
-
-
-def write_health(health: Health, out: PathLike, record: Mapping[str, Any]) -> Path:
-    """Writes the numbers as JSON, whole or not at all, then the sidecar.
-
-    Args:
-        health: what was found.
-        out: the file.
-        record: what made it; see fiqa.data.store.make_record.
-
-    Raises:
-        WriteError: the disk refused.
-    """
-    with atomic_path(out) as aside:
-        aside.write_text(
-            json.dumps(health.json(), indent=1, allow_nan=False) + "\n", encoding="utf-8"
-        )
-    write_sidecar(out, record)
-    return Path(out)

@@ -23,6 +23,7 @@ from fiqa.report.page import LEVEL_COLORS, escape, image_uri, page
 from fiqa.report.picture import Picture
 from fiqa.report.scripts import SHEET
 from fiqa.report.sheet_tools import PAGER, TOOLS_STYLE, card_data, histogram, tools, words
+from fiqa.types import PathLike
 from fiqa.vocabulary import ADVICE, FACTORS, LEVELS, STATUSES
 
 __all__ = ["costliest", "name", "save_sheet_png", "sheet"]
@@ -265,7 +266,7 @@ def sheet(
     footer: str = "",
     limit: int = 500,
     order: Literal["given", "worst"] = "given",
-    folder: str | os.PathLike[str] | None = None,
+    folder: PathLike | None = None,
 ) -> str:
     """Returns the contact sheet as one self-contained HTML page.
 

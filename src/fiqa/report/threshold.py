@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import fiqa
-from fiqa.data.store import atomic_path, write_sidecar
 from fiqa.evaluation.cut_report import CutReport, OperatingPoint, missing_sentence
 from fiqa.functional.cut_evidence import CutEffect
 from fiqa.functional.table import Table
@@ -17,9 +13,8 @@ from fiqa.report.drawing import COLORS, INK, WIDTH, Plot, drawn, short, style
 from fiqa.report.other_cuts import SLIDER_STYLE, other_cuts
 from fiqa.report.page import escape, page, table_html
 from fiqa.report.scripts import CUTS
-from fiqa.types import PathLike
 
-__all__ = ["cut_page", "cut_plot", "write_cut", "write_cut_page"]
+__all__ = ["cut_page", "cut_plot"]
 
 _STYLE = """
 .verdicts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));gap:16px;
@@ -229,32 +224,3 @@ def _costs(effect: CutEffect) -> str:
 def _table(table: Table) -> str:
     note = f'<p class="note">{escape(" ".join(table.note.split()))}</p>' if table.note else ""
     return f"<h2>{escape(table.title)}</h2>{table_html(table)}{note}"
-
-
-def write_cut_page(report: CutReport, path: PathLike) -> None:
-    """Writes the page, whole or not at all.
-
-    Raises:
-        WriteError: the disk refused.
-    """
-    with atomic_path(path) as aside:
-        aside.write_text(cut_page(report), encoding="utf-8")
-
-
-def write_cut(report: CutReport, out: PathLike, record: Mapping[str, Any]) -> Path:
-    """Writes the numbers as JSON, whole or not at all, then the sidecar.
-
-    Args:
-        report: what was found.
-        out: the file.
-        record: what made it; see fiqa.data.store.make_record.
-
-    Raises:
-        WriteError: the disk refused.
-    """
-    with atomic_path(out) as aside:
-        aside.write_text(
-            json.dumps(report.json(), indent=1, allow_nan=False) + "\n", encoding="utf-8"
-        )
-    write_sidecar(out, record)
-    return Path(out)

@@ -8,7 +8,6 @@ unknown key in a card is one too.
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -20,6 +19,7 @@ from fiqa.errors import FiqaError, InputError, ReadError, UnknownNameError, Weig
 from fiqa.functional.calibration import Calibration
 from fiqa.functional.display import facts_html
 from fiqa.functional.spread import Spread
+from fiqa.types import PathLike
 from fiqa.vocabulary import ADVICE, EXTRA_FACTORS, FACTORS
 
 __all__ = [
@@ -253,7 +253,7 @@ class ModelCard(_Strict):
         return next((output for output in self.outputs if output.role == role), None)
 
 
-def card_path(model: str | os.PathLike[str]) -> Path:
+def card_path(model: PathLike) -> Path:
     """Returns where the card of a model file is: the same name with the suffix .json; for torch
     weights .json comes after their own suffix.
 
@@ -269,7 +269,7 @@ def card_path(model: str | os.PathLike[str]) -> Path:
 
 
 @reader
-def read_card(path: str | os.PathLike[str]) -> ModelCard:
+def read_card(path: PathLike) -> ModelCard:
     """Returns the card in the JSON file `path`.
 
     Raises:
@@ -321,7 +321,7 @@ def parse_card(content: Any, origin: str) -> ModelCard:
         raise InputError(f"{origin}: {place}: {what}") from error
 
 
-def write_card(card: ModelCard, path: str | os.PathLike[str]) -> Path:
+def write_card(card: ModelCard, path: PathLike) -> Path:
     """Writes `card` as JSON to `path`, whole or not at all, and returns the path.
 
     Raises WriteError.

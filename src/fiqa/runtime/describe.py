@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from fiqa.data.guard import guard_outputs
 from fiqa.errors import InputError
 from fiqa.runtime.cards import card_path, parse_card, write_card
 from fiqa.runtime.onnx import OnnxModel, open_session, read_model
-from fiqa.types import FloatArray
+from fiqa.types import FloatArray, PathLike
 
 __all__ = ["Described", "describe", "free_card_path", "opened", "prove", "triple"]
 
@@ -65,7 +64,7 @@ class Described:
     match_threshold: float | None = None
 
 
-def describe(model: str | os.PathLike[str], described: Described, *, replace: bool = False) -> Path:
+def describe(model: PathLike, described: Described, *, replace: bool = False) -> Path:
     """Writes the card of the ONNX file `model` beside it and returns the card's path, after the
     model was run with it; see `prove`.
 
@@ -85,7 +84,7 @@ def describe(model: str | os.PathLike[str], described: Described, *, replace: bo
     return write_card(card, path)
 
 
-def free_card_path(model: str | os.PathLike[str], *, replace: bool = False) -> Path:
+def free_card_path(model: PathLike, *, replace: bool = False) -> Path:
     """Returns where the card of `model` is to be written.
 
     Raises:
@@ -97,9 +96,7 @@ def free_card_path(model: str | os.PathLike[str], *, replace: bool = False) -> P
     return path
 
 
-def opened(
-    model: str | os.PathLike[str], described: Described, *, threads: int | None = None
-) -> OnnxModel:
+def opened(model: PathLike, described: Described, *, threads: int | None = None) -> OnnxModel:
     """Returns the ONNX file `model` ready to run with the card that `describe` would write.
 
     Args:

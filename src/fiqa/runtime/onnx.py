@@ -27,7 +27,7 @@ from fiqa.runtime.inputs import as_faces
 from fiqa.runtime.preprocess import prepare
 from fiqa.runtime.protobuf import refuse_external_data
 from fiqa.runtime.weights import mistaken
-from fiqa.types import Faces, Factors, FloatArray, Scorer
+from fiqa.types import Faces, Factors, FloatArray, PathLike, Scorer
 from fiqa.vocabulary import FACTORS
 
 __all__ = [
@@ -48,7 +48,7 @@ _log = logging.getLogger(__name__)
 
 
 @reader
-def read_model(path: str | os.PathLike[str]) -> bytes:
+def read_model(path: PathLike) -> bytes:
     """Returns the bytes of an ONNX file after the checks that need no runtime.
 
     Raises:
@@ -164,7 +164,7 @@ class OnnxModel:
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        path: PathLike,
         *,
         card: ModelCard | None = None,
         threads: int | None = None,
@@ -274,7 +274,7 @@ def _reopened(path: str, card: ModelCard, threads: int | None) -> OnnxModel:
 
 
 def _opened(
-    model: OnnxModel | str | os.PathLike[str],
+    model: OnnxModel | PathLike,
     card: ModelCard | None,
     threads: int | None,
     kind: str,
@@ -293,7 +293,7 @@ class OnnxEmbedder:
 
     def __init__(
         self,
-        model: OnnxModel | str | os.PathLike[str],
+        model: OnnxModel | PathLike,
         *,
         card: ModelCard | None = None,
         threads: int | None = None,
@@ -321,7 +321,7 @@ class OnnxScorer(Scorer):
 
     def __init__(
         self,
-        model: OnnxModel | str | os.PathLike[str],
+        model: OnnxModel | PathLike,
         *,
         card: ModelCard | None = None,
         threads: int | None = None,

@@ -16,6 +16,7 @@ from fiqa.data.store import sha256_file
 from fiqa.errors import WeightsError
 from fiqa.extras import require
 from fiqa.runtime.weights import home
+from fiqa.types import PathLike
 
 __all__ = ["model_folder", "model_hashes"]
 
@@ -23,7 +24,7 @@ _FILES = ("*.json", "*.txt", "*.model", "*.safetensors")
 """What is fetched: never a pickle."""
 
 
-def model_folder(name: str | os.PathLike[str]) -> Path:
+def model_folder(name: PathLike) -> Path:
     """Returns the folder of a pretrained model, fetching it into FIQA_HOME/hub where that is
     allowed and needed.
 

@@ -22,6 +22,7 @@ from typing import IO
 from fiqa.data.store import atomic_path, sha256_file
 from fiqa.errors import UnknownNameError, WeightsError
 from fiqa.privacy import home
+from fiqa.types import PathLike
 
 __all__ = [
     "REGISTRY",
@@ -138,7 +139,7 @@ def packaged() -> Path:
     return Path(__file__).resolve().parents[1] / "weights"
 
 
-def find(name: str | os.PathLike[str]) -> Path:
+def find(name: PathLike) -> Path:
     """Returns the model file of a path or a name.
 
     Args:
@@ -172,7 +173,7 @@ def find(name: str | os.PathLike[str]) -> Path:
     return place
 
 
-def located(name: str | os.PathLike[str]) -> Path | None:
+def located(name: PathLike) -> Path | None:
     """Returns where `find` would look at last: the place of a path or a name, None where nothing
     is.
 
@@ -242,7 +243,7 @@ def pull(name: str) -> Path:
     return place
 
 
-def verify(name: str | os.PathLike[str]) -> Path:
+def verify(name: PathLike) -> Path:
     """Returns the path of a model file after checking its sha256: against the registry's for a name
     in it, against its card's for any other.
 

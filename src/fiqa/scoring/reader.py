@@ -19,7 +19,8 @@ from fiqa.errors import ReadError
 from fiqa.faces.crops import ALIGNED_SIZE, Source, joined
 from fiqa.runtime.onnx import OnnxScorer
 from fiqa.scoring.explanation import Explain, explained, reasons, unexplained
-from fiqa.scoring.rows import FaceScoring, Row
+from fiqa.scoring.row import Row
+from fiqa.scoring.rows import FaceScoring
 from fiqa.scoring.run import scoring_of
 from fiqa.types import Face, Faces, PathLike, Why
 from fiqa.vocabulary import STATUSES

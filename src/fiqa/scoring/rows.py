@@ -30,14 +30,12 @@ from fiqa.faces.crops import (
 from fiqa.failures import failed
 from fiqa.functional.calibration import levels
 from fiqa.scoring.explanation import explained, reasons
-from fiqa.scoring.row import EmbeddedRow, Row
+from fiqa.scoring.row import Row
 from fiqa.types import Faces, Factors, FloatArray, Scorer
 from fiqa.vocabulary import LEVELS
 
 __all__ = [
-    "EmbeddedRow",
     "FaceScoring",
-    "Row",
     "blank_row",
     "scales",
 ]

@@ -17,9 +17,9 @@ import numpy as np
 from fiqa import checks
 from fiqa.data.carried import Carried
 from fiqa.data.frames import Frame
-from fiqa.data.given import images_of, repetition
 from fiqa.data.guard import guard_outputs
 from fiqa.data.images import Limits
+from fiqa.data.listing import images_of, repetition
 from fiqa.data.memory import Plain, digest, pictures
 from fiqa.data.places import origin
 from fiqa.data.store import (
@@ -40,7 +40,8 @@ from fiqa.functional.display import failure_line
 from fiqa.progress import Progress, counted, teller
 from fiqa.runtime.weights import find as find_weights
 from fiqa.scoring.explanation import EXPLAINERS, Explain, explanation, unexplained
-from fiqa.scoring.rows import FaceScoring, Row, blank_row, scales
+from fiqa.scoring.row import Row
+from fiqa.scoring.rows import FaceScoring, blank_row, scales
 from fiqa.types import Manifest, PathLike
 
 if TYPE_CHECKING:

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqa.data.images import Limits
-from fiqa.data.store import atomic_path
 from fiqa.data.tables import decode_text
+from fiqa.data.texts import write_text
 from fiqa.errors import FiqaError
 from fiqa.faces.align import align
 from fiqa.faces.crops import Source, read_source, resized
 from fiqa.report.sheet import sheet
+from fiqa.types import PathLike
 
 __all__ = ["write_sheet"]
 
@@ -26,7 +27,7 @@ _MOST = 10_000
 
 def write_sheet(
     rows: Sequence[Mapping[str, Any]],
-    path: str | os.PathLike[str],
+    path: PathLike,
     *,
     limits: Limits | None = None,
     images: Iterable[Source] = (),
@@ -54,8 +55,7 @@ def write_sheet(
     crops = _Crops(shown, limits)
     folder = os.path.dirname(path)
     page = sheet(shown, crops, footer=footer, limit=_MOST, order="worst", folder=folder or ".")
-    with atomic_path(path) as aside:
-        aside.write_text(page, encoding="utf-8")
+    write_text(path, page)
 
 
 class _Crops(Sequence[NDArray[np.uint8] | None]):

@@ -12,7 +12,7 @@ from fastapi import FastAPI, Query, Request
 from starlette.responses import Response
 
 from fiqa import __version__
-from fiqa.scoring.rows import Row
+from fiqa.scoring.row import Row
 from fiqa.service import schemas
 from fiqa.service.body import Bodies, pictures_of
 from fiqa.service.engine import BusyError, Engine

@@ -17,9 +17,13 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fiqa.errors import FiqaError, InputError
+
+if TYPE_CHECKING:
+    # the nouns bring numpy, which a client does not need
+    from fiqa.types import PathLike
 
 __all__ = [
     "Client",
@@ -182,7 +186,7 @@ class Client:
 
     def score(
         self,
-        *images: bytes | str | os.PathLike[str],
+        *images: bytes | PathLike,
         explain: bool = False,
         faces: str = "largest",
         min_score: float | None = None,
@@ -206,9 +210,7 @@ class Client:
         answer = self._images("/v1/score", images, options)
         return [_known(ScoredImage, ScoredFace, told) for told in answer["images"]]
 
-    def embed(
-        self, *images: bytes | str | os.PathLike[str], faces: str = "largest"
-    ) -> list[EmbeddedImage]:
+    def embed(self, *images: bytes | PathLike, faces: str = "largest") -> list[EmbeddedImage]:
         """Returns the vectors of the faces of each image, in order.
 
         Args:
@@ -232,7 +234,7 @@ class Client:
     def _images(
         self,
         path: str,
-        images: Sequence[bytes | str | os.PathLike[str]],
+        images: Sequence[bytes | PathLike],
         options: dict[str, Any],
     ) -> dict[str, Any]:
         if not images:

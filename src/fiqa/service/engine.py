@@ -13,7 +13,8 @@ from typing import Any
 
 from fiqa.errors import FiqaError
 from fiqa.faces.crops import Source
-from fiqa.scoring.rows import Row, blank_row
+from fiqa.scoring.row import Row
+from fiqa.scoring.rows import blank_row
 from fiqa.scoring.run import scoring_of
 from fiqa.service.pool import LostError, Pool
 from fiqa.service.settings import ServiceSettings

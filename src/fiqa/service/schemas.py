@@ -6,7 +6,7 @@ from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from fiqa.scoring.rows import EmbeddedRow, Row
+from fiqa.scoring.row import EmbeddedRow, Row
 from fiqa.service.review import verdict
 from fiqa.vocabulary import ADVICE, STATUSES
 

@@ -16,7 +16,8 @@ import numpy as np
 from fiqa.diagnosis.drawn_faces import drawn_faces
 from fiqa.faces.crops import Source, alike, joined
 from fiqa.faces.detection import POLICIES
-from fiqa.scoring.rows import EmbeddedRow, FaceScoring, Row
+from fiqa.scoring.row import EmbeddedRow, Row
+from fiqa.scoring.rows import FaceScoring
 from fiqa.service.confinement import confine
 from fiqa.types import Faces, Recognizer
 

@@ -11,7 +11,7 @@ import polars as pl
 
 from fiqa.data.embeddings import read_embeddings
 from fiqa.data.images import read_image
-from fiqa.data.store import atomic_path
+from fiqa.data.texts import write_text
 from fiqa.report.timeline import Lane, Pick, Timeline, timeline_page
 from fiqa.streams.run import Selecting
 from fiqa.types import BestShot, Track
@@ -51,8 +51,7 @@ def write_page(run: Selecting, clips: Sequence[dict[str, Any]], folder: Path) ->
         f" floor {run.how.floor[0]:g}/{run.how.floor[1]:g}, gap {run.how.gap:g} s"
     )
     shown = [_timeline(run, clip, folder) for clip in clips[:_SHOWN]]
-    with atomic_path(folder / "index.html") as aside:
-        aside.write_text(timeline_page(shown, lead=lead, footer=footer), encoding="utf-8")
+    write_text(folder / "index.html", timeline_page(shown, lead=lead, footer=footer))
 
 
 def _timeline(run: Selecting, clip: dict[str, Any], folder: Path) -> Timeline:

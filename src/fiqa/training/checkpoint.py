@@ -20,24 +20,25 @@ from torch import Tensor, nn
 
 from fiqa.data.store import atomic_path
 from fiqa.errors import InputError, WeightsError
+from fiqa.types import PathLike
 
 __all__ = ["best_path", "load_state", "objective_state", "save_best", "save_state", "state_path"]
 
 _NET, _OBJECTIVE, _OPTIM, _RNG = "net.", "objective.", "optim.", "rng."
 
 
-def state_path(folder: str | os.PathLike[str]) -> Path:
+def state_path(folder: PathLike) -> Path:
     """Returns where the file to go on from is."""
     return Path(folder) / "state.safetensors"
 
 
-def best_path(folder: str | os.PathLike[str], metric: str) -> Path:
+def best_path(folder: PathLike, metric: str) -> Path:
     """Returns where the best weights by `metric` are; a file beside them, .json, says more."""
     return Path(folder) / f"best_{metric}.safetensors"
 
 
 def save_state(
-    folder: str | os.PathLike[str],
+    folder: PathLike,
     net: nn.Module,
     objective: nn.Module,
     optimizer: torch.optim.Optimizer,
@@ -63,7 +64,7 @@ def save_state(
 
 
 def load_state(
-    folder: str | os.PathLike[str],
+    folder: PathLike,
     net: nn.Module,
     objective: nn.Module,
     optimizer: torch.optim.Optimizer,
@@ -107,7 +108,7 @@ def load_state(
     return position
 
 
-def objective_state(folder: str | os.PathLike[str]) -> dict[str, Tensor]:
+def objective_state(folder: PathLike) -> dict[str, Tensor]:
     """Returns what the objective of a run had of its own when it was saved last: name -> tensor.
 
     Raises:
@@ -124,9 +125,7 @@ def objective_state(folder: str | os.PathLike[str]) -> dict[str, Tensor]:
         ) from error
 
 
-def save_best(
-    folder: str | os.PathLike[str], metric: str, net: nn.Module, row: Mapping[str, Any]
-) -> None:
+def save_best(folder: PathLike, metric: str, net: nn.Module, row: Mapping[str, Any]) -> None:
     """Writes the network as the best by `metric`, and the row of the history behind it as JSON.
 
     Raises:

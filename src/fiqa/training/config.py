@@ -7,7 +7,6 @@ are taken from the working directory.
 from __future__ import annotations
 
 import dataclasses
-import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from fiqa.data.reading import reader
 from fiqa.errors import InputError, ReadError
 from fiqa.training.plain import from_plain, to_plain
 from fiqa.training.settings import OBJECTIVES, Settings
+from fiqa.types import PathLike
 from fiqa.vocabulary import FACTORS
 
 __all__ = [
@@ -270,7 +270,7 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        checks.in_range(self.seed, "seed", 0, 2**63)
+        checks.seed(self.seed)
         if self.loss.ranking and self.data.per_identity < 2:
             raise InputError(
                 "data.per_identity must be at least 2 for a ranking loss, which compares images of"
@@ -318,7 +318,7 @@ class Recipe:
 
 
 @reader
-def read_recipe(path: str | os.PathLike[str], settings: Mapping[str, Any] | None = None) -> Recipe:
+def read_recipe(path: PathLike, settings: Mapping[str, Any] | None = None) -> Recipe:
     """Returns the recipe of a TOML file with `settings` applied over it.
 
     Args:

@@ -32,7 +32,7 @@ from fiqa.functional.calibration import levels
 from fiqa.functional.display import failure_line
 from fiqa.training.augment import generator
 from fiqa.training.config import Data, Recipe
-from fiqa.types import FloatArray, Manifest
+from fiqa.types import FloatArray, Manifest, PathLike
 
 __all__ = ["Examples", "examples", "inputs_digest", "label_scale"]
 
@@ -91,7 +91,7 @@ class Examples:
         return np.where(people[place] == self.identity, place, -1)
 
 
-def examples(recipe: Recipe, folder: str | os.PathLike[str]) -> Examples:
+def examples(recipe: Recipe, folder: PathLike) -> Examples:
     """Returns what `recipe` learns from; crops are decoded into `recipe.data.cache`, or `folder`
     where that is "", unless they are there already.
 

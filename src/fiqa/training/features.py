@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from fiqa.nets.heads import BackboneNet
 from fiqa.training.config import Augment, Recipe
 from fiqa.training.dataset import Examples, Rows, inputs_digest
 from fiqa.training.evaluation import outputs
-from fiqa.types import FloatArray
+from fiqa.types import FloatArray, PathLike
 
 __all__ = ["Frozen", "frozen"]
 
@@ -51,9 +50,7 @@ class Frozen:
         )
 
 
-def frozen(
-    net: nn.Module, recipe: Recipe, data: Examples, folder: str | os.PathLike[str]
-) -> Frozen | None:
+def frozen(net: nn.Module, recipe: Recipe, data: Examples, folder: PathLike) -> Frozen | None:
     """Returns the network with its backbone's features; None where epochs would change them.
 
     The features are computed unless they lie in `folder`.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +15,7 @@ from fiqa.errors import EvidenceError
 from fiqa.functional.agreement import spearman
 from fiqa.functional.edc import discard_curve
 from fiqa.functional.similarity import pair_similarity
-from fiqa.types import FloatArray, Manifest
+from fiqa.types import FloatArray, Manifest, PathLike
 
 __all__ = ["Gate", "Mates", "judged", "mates"]
 
@@ -77,7 +76,7 @@ class Mates:
 
 
 def mates(
-    embeddings: str | os.PathLike[str],
+    embeddings: PathLike,
     manifest: Manifest,
     ids: NDArray[np.str_],
     rows: NDArray[np.int64],

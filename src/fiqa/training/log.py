@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fiqa.data.tables import frame_of, write_table
 from fiqa.progress import Progress, teller
+from fiqa.types import PathLike
 
 if TYPE_CHECKING:
     from fiqa.training.loop import Step
@@ -36,13 +36,13 @@ def columns(terms: Sequence[str]) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def metrics_path(folder: str | os.PathLike[str]) -> Path:
+def metrics_path(folder: PathLike) -> Path:
     """Returns where the rows are."""
     return Path(folder) / "metrics.csv"
 
 
 def write_history(
-    folder: str | os.PathLike[str], history: Sequence[Mapping[str, Any]], terms: Sequence[str]
+    folder: PathLike, history: Sequence[Mapping[str, Any]], terms: Sequence[str]
 ) -> None:
     """Writes every row so far, whole or not at all.
 

@@ -6,7 +6,6 @@ It is the same from the beginning and from where a run was cut off.
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -31,6 +30,7 @@ from fiqa.training.groups import objective_group, optimizer, parameter_groups, r
 from fiqa.training.log import write_history
 from fiqa.training.objectives import Targets, objective
 from fiqa.training.parallel import Place, first_buffers, gathered, synchronize
+from fiqa.types import PathLike
 
 __all__ = ["Step", "device_of", "fit", "network"]
 
@@ -117,7 +117,7 @@ def device_of(recipe: Recipe, place: Place | None = None) -> torch.device:
 def fit(
     recipe: Recipe,
     data: Examples,
-    folder: str | os.PathLike[str],
+    folder: PathLike,
     *,
     key: str,
     place: Place | None = None,
@@ -147,7 +147,7 @@ class _Fit:
         self,
         recipe: Recipe,
         data: Examples,
-        folder: str | os.PathLike[str],
+        folder: PathLike,
         key: str,
         place: Place,
         watch: Callable[[Step], None],

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from fiqa.alignment.photographs import FaceAligning
 from fiqa.alignment.run import MANIFEST, write_crops
-from fiqa.data.given import images_of
 from fiqa.data.guard import guard_outputs
 from fiqa.data.images import Limits
+from fiqa.data.listing import images_of
 from fiqa.errors import InputError
 from fiqa.faces.detectors import decided
 from fiqa.progress import Progress, teller

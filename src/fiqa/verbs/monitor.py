@@ -12,6 +12,7 @@ from typing import Any
 from fiqa.data.frames import Frame
 from fiqa.data.guard import guard_outputs
 from fiqa.data.store import hash_inputs, make_record
+from fiqa.data.texts import write_numbers, write_text
 from fiqa.monitoring.check import Setting, check, columns_of
 from fiqa.monitoring.drives import Drives, drive_paths, of_devices, read_frames
 from fiqa.monitoring.fit import UNIT, fit_reference
@@ -74,7 +75,7 @@ def monitor(
         ReadError: a file cannot be read.
         WriteError: the disk refused.
     """
-    from fiqa.report.monitor import write_health, write_health_page
+    from fiqa.report.monitor import health_page
     from fiqa.report.page import check_page
 
     if html is not None:
@@ -98,12 +99,12 @@ def monitor(
     command = _command(scores, reference, columns, settings)
     health = replace(health, notes=(*notes, *health.notes), command=command)
     if html is not None:
-        write_health_page(health, html)
+        write_text(html, health_page(health))
     if prometheus is not None:
         write_metrics(health, prometheus)
     if out is not None:
         record = make_record("monitor", arguments=settings, inputs=hash_inputs(files), seed=seed)
-        write_health(health, out, record)
+        write_numbers(out, health.json(), record)
     # last: after a kill before this line the same drives are new once more, and give the same
     if state is not None:
         write_state(after, state)

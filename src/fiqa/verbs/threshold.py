@@ -12,6 +12,7 @@ from fiqa.data.frames import Frame
 from fiqa.data.guard import guard_outputs
 from fiqa.data.names import Match
 from fiqa.data.store import hash_inputs, make_record
+from fiqa.data.texts import write_numbers, write_text
 from fiqa.evaluation.cut_report import CutReport
 from fiqa.evaluation.sources import inputs
 from fiqa.evaluation.threshold import Rates, cut_report, wishes
@@ -74,7 +75,7 @@ def threshold(
         WriteError: the disk refused.
     """
     from fiqa.report.page import check_page
-    from fiqa.report.threshold import write_cut, write_cut_page
+    from fiqa.report.threshold import cut_page
 
     if html is not None:
         check_page(html)
@@ -94,10 +95,10 @@ def threshold(
         told=teller(progress), command=_command(nouns, settings),
     )  # fmt: skip
     if html is not None:
-        write_cut_page(report, html)
+        write_text(html, cut_page(report))
     if out is not None:
         record = make_record("threshold", arguments=settings, inputs=hash_inputs(files), seed=seed)
-        write_cut(report, out, record)
+        write_numbers(out, report.json(), record)
     return report
 
 

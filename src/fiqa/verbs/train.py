@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fiqa.data.store import atomic_path, fingerprint, is_current, make_record, write_sidecar
+from fiqa.data.store import fingerprint, is_current, make_record, write_sidecar
+from fiqa.data.texts import write_text
 from fiqa.errors import InputError
 from fiqa.extras import require
 from fiqa.progress import Progress
@@ -85,7 +86,5 @@ def train(
 def _write_page(folder: Path, plan: Recipe, history: list[dict[str, Any]]) -> None:
     from fiqa.report.training import run_page
 
-    with atomic_path(folder / "run.html") as aside:
-        aside.write_text(
-            run_page(folder.name, plan.record(), history, plan.run.select), encoding="utf-8"
-        )
+    page = run_page(folder.name, plan.record(), history, plan.run.select)
+    write_text(folder / "run.html", page)

@@ -49,6 +49,16 @@ def test_no_more_rows_than_clusters_are_alone(count: int) -> None:
     )
 
 
+def test_equal_rows_stay_together(rng: np.random.Generator) -> None:
+    """Although most centers are drawn from 60 copies of one row."""
+    copies = np.repeat(rng.normal(size=(1, 8)), 60, axis=0)
+    rows = np.concatenate([rng.normal(size=(20, 8)), copies])
+    for seed in range(10):
+        label = kmeans(rows, 20, rng=np.random.default_rng(seed))
+        assert len(np.unique(label[20:])) == 1
+        assert len(np.unique(label)) > 1
+
+
 def test_iterations_bound_the_passes(rng: np.random.Generator) -> None:
     rows = rng.normal(size=(300, 2))
     once, many = (kmeans(rows, 6, rng=np.random.default_rng(0), iterations=n) for n in (1, 25))

@@ -22,7 +22,6 @@ A score below the first bin counts in the first, one above the last in the last.
 
 from __future__ import annotations
 
-import os
 import struct
 import zlib
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from dataclasses import dataclass
 from fiqa.data.formats.source import read_bytes, write_whole
 from fiqa.data.reading import reader
 from fiqa.errors import InputError, ReadError
+from fiqa.types import PathLike
 
 __all__ = ["COUNTERS", "SIZE", "SUFFIX", "DriveFile", "read_drive", "write_drive"]
 
@@ -73,7 +73,7 @@ class DriveFile:
 
 
 @reader
-def read_drive(path: str | os.PathLike[str]) -> DriveFile:
+def read_drive(path: PathLike) -> DriveFile:
     """Returns the drive in a file.
 
     Args:
@@ -118,7 +118,7 @@ def read_drive(path: str | os.PathLike[str]) -> DriveFile:
     return DriveFile(reference, drive, low, high, camera, regime, counters, counts)
 
 
-def write_drive(drive: DriveFile, path: str | os.PathLike[str]) -> None:
+def write_drive(drive: DriveFile, path: PathLike) -> None:
     """Writes a drive, whole or not at all.
 
     Args:

@@ -11,13 +11,12 @@ from typing import Any
 from fiqa.data.formats.source import read_text, write_whole
 from fiqa.data.reading import reader
 from fiqa.errors import InputError, ReadError, ShapeError
+from fiqa.types import PathLike
 
 __all__ = ["cell", "read", "write"]
 
 
-def write(
-    path: str | os.PathLike[str], filepath: Sequence[str], fields: Mapping[str, Sequence[Any]]
-) -> None:
+def write(path: PathLike, filepath: Sequence[str], fields: Mapping[str, Sequence[Any]]) -> None:
     """Writes one row per image, whole or not at all; a missing value is an empty cell.
 
     Args:
@@ -74,9 +73,7 @@ def cell(value: Any) -> str:
 
 
 @reader
-def read(
-    path: str | os.PathLike[str], *, first: str = "filepath"
-) -> tuple[list[str], dict[str, list[str]]]:
+def read(path: PathLike, *, first: str = "filepath") -> tuple[list[str], dict[str, list[str]]]:
     """Returns (paths, field -> cells as text) of such a CSV.
 
     Args:

@@ -14,7 +14,7 @@ from fiqa.data.formats.source import read_text
 from fiqa.data.reading import reader
 from fiqa.data.sound import sound, warn
 from fiqa.errors import EvidenceError, ReadError
-from fiqa.types import Pairs
+from fiqa.types import Pairs, PathLike
 
 __all__ = ["TemplateMedia", "aggregate", "read_media", "read_pairs"]
 
@@ -34,7 +34,7 @@ class TemplateMedia(NamedTuple):
 
 
 @reader
-def read_media(path: str | os.PathLike[str]) -> TemplateMedia:
+def read_media(path: PathLike) -> TemplateMedia:
     """Returns `ijbc_face_tid_mid.txt`: lines `image template media`.
 
     Args:
@@ -51,7 +51,7 @@ def read_media(path: str | os.PathLike[str]) -> TemplateMedia:
 
 
 @reader
-def read_pairs(path: str | os.PathLike[str]) -> Pairs:
+def read_pairs(path: PathLike) -> Pairs:
     """Returns `ijbc_template_pair_label.txt`: lines `template template label`.
 
     Ids are the templates' numbers as text, ascending by number. Pairs that cannot be
@@ -135,7 +135,7 @@ def _sums(rows: NDArray[np.float64], group: NDArray[np.int64], count: int) -> ND
     return np.add.reduceat(rows[order], starts, axis=0) if count else np.zeros((0, rows.shape[1]))
 
 
-def _rows(path: str | os.PathLike[str], width: int, form: str) -> list[list[str]]:
+def _rows(path: PathLike, width: int, form: str) -> list[list[str]]:
     rows = [line.split() for line in read_text(path).splitlines() if line.strip()]
     wrong = next((i for i, row in enumerate(rows) if len(row) != width), None)
     if wrong is not None:
@@ -146,7 +146,7 @@ def _rows(path: str | os.PathLike[str], width: int, form: str) -> list[list[str]
     return rows
 
 
-def _numbers(path: str | os.PathLike[str], rows: list[list[str]]) -> NDArray[np.int64]:
+def _numbers(path: PathLike, rows: list[list[str]]) -> NDArray[np.int64]:
     try:
         return np.array(rows, dtype=np.int64).reshape(len(rows), -1)
     except (ValueError, OverflowError) as error:

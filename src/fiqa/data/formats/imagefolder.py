@@ -13,6 +13,7 @@ from fiqa.data.formats import fiftyone
 from fiqa.data.formats.source import read_text, write_whole
 from fiqa.data.reading import reader
 from fiqa.errors import InputError, ReadError, ShapeError
+from fiqa.types import PathLike
 
 __all__ = ["NAMES", "read", "write"]
 
@@ -20,9 +21,7 @@ NAMES = ("metadata.csv", "metadata.jsonl")
 """The names that the loader looks for."""
 
 
-def write(
-    path: str | os.PathLike[str], images: Sequence[str], fields: Mapping[str, Sequence[Any]]
-) -> None:
+def write(path: PathLike, images: Sequence[str], fields: Mapping[str, Sequence[Any]]) -> None:
     """Writes the metadata of images, whole or not at all.
 
     Args:
@@ -57,7 +56,7 @@ def write(
 
 
 @reader
-def read(path: str | os.PathLike[str]) -> tuple[list[str], dict[str, list[Any]]]:
+def read(path: PathLike) -> tuple[list[str], dict[str, list[Any]]]:
     """Returns (file names, field -> values) of a metadata file; the values of a CSV are text.
 
     Args:

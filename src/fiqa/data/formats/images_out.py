@@ -14,7 +14,7 @@ import numpy as np
 from fiqa.data.formats.source import content_id
 from fiqa.data.headers import sniff
 from fiqa.errors import WriteError
-from fiqa.types import Manifest
+from fiqa.types import Manifest, PathLike
 
 __all__ = ["Unpacked", "unpack"]
 
@@ -36,7 +36,7 @@ class Unpacked:
     repeated: int
 
 
-def unpack(images: Iterable[tuple[str, bytes]], folder: str | os.PathLike[str]) -> Unpacked:
+def unpack(images: Iterable[tuple[str, bytes]], folder: PathLike) -> Unpacked:
     """Writes images as `folder/images/[identity/]<content>.<suffix>`, returns their manifest.
 
     A rerun writes only what is missing.

@@ -20,7 +20,7 @@ from fiqa.data.formats.source import content_id, read_bytes, write_whole
 from fiqa.data.reading import reading
 from fiqa.data.sound import sound, warn
 from fiqa.errors import InputError, ReadError, UnsafeFileError
-from fiqa.types import Pairs
+from fiqa.types import Pairs, PathLike
 
 __all__ = ["FILE_LIMIT", "PairImages", "parse", "read", "write"]
 
@@ -45,7 +45,7 @@ class PairImages(NamedTuple):
 
 
 def read(
-    path: str | os.PathLike[str], *, limits: Limits | None = None, file_limit: int = FILE_LIMIT
+    path: PathLike, *, limits: Limits | None = None, file_limit: int = FILE_LIMIT
 ) -> PairImages:
     """Returns the images and pairs of a .bin file; see `parse`.
 
@@ -113,7 +113,7 @@ def parse(data: bytes, *, limits: Limits | None = None) -> PairImages:
     return PairImages(images, kept, len(names) - len(images), result.left_out)
 
 
-def write(path: str | os.PathLike[str], images: Mapping[str, bytes], pairs: Pairs) -> None:
+def write(path: PathLike, images: Mapping[str, bytes], pairs: Pairs) -> None:
     """Writes pairs as a .bin file, whole or not at all.
 
     Args:

@@ -29,7 +29,7 @@ from fiqa.data.reading import reading
 from fiqa.data.sound import sound, warn
 from fiqa.data.store import open_regular
 from fiqa.errors import ReadError
-from fiqa.types import Pairs
+from fiqa.types import Pairs, PathLike
 
 __all__ = ["FALSE", "TRUE", "FoldedPairs", "collect", "folded", "is_header", "parse", "read"]
 
@@ -58,7 +58,7 @@ class FoldedPairs(NamedTuple):
     left_out: Mapping[str, int] = MappingProxyType({})
 
 
-def read(path: str | os.PathLike[str]) -> FoldedPairs:
+def read(path: PathLike) -> FoldedPairs:
     """Returns the pairs of a list file; see `parse`.
 
     Args:
@@ -74,7 +74,7 @@ def read(path: str | os.PathLike[str]) -> FoldedPairs:
     return content
 
 
-def is_header(path: str | os.PathLike[str]) -> bool:
+def is_header(path: PathLike) -> bool:
     """Tells whether a file starts as the lists of LFW and XQLFW do: whole numbers alone on line 1.
 
     Args:

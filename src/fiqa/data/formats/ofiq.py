@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +19,7 @@ from fiqa import checks
 from fiqa.data.formats.source import read_text, write_whole
 from fiqa.data.reading import reading
 from fiqa.errors import InputError, ReadError
+from fiqa.types import PathLike
 
 __all__ = ["UNIFIED", "OfiqTable", "is_header", "parse", "read", "write"]
 
@@ -74,7 +74,7 @@ def is_header(line: str) -> bool:
     return line.split(";")[0].strip().strip('"').lower() == "filename" and ";" in line
 
 
-def read(path: str | os.PathLike[str]) -> OfiqTable:
+def read(path: PathLike) -> OfiqTable:
     """Returns the cells of an OFIQ CSV.
 
     Args:
@@ -129,7 +129,7 @@ def parse(text: str) -> OfiqTable:
 
 
 def write(
-    path: str | os.PathLike[str],
+    path: PathLike,
     filename: Sequence[str],
     raw: Mapping[str, NDArray[np.floating]],
     scalar: Mapping[str, NDArray[np.floating]],

@@ -25,6 +25,7 @@ from fiqa.data.formats.source import check_file, read_text, write_whole
 from fiqa.data.reading import reading
 from fiqa.data.store import open_regular
 from fiqa.errors import InputError, ReadError
+from fiqa.types import PathLike
 
 __all__ = ["ITEM_LIMIT", "MAGIC", "Record", "RecordFile", "write"]
 
@@ -69,8 +70,8 @@ class RecordFile:
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
-        index: str | os.PathLike[str] | None = None,
+        path: PathLike,
+        index: PathLike | None = None,
         *,
         item_limit: int = ITEM_LIMIT,
     ) -> None:
@@ -220,7 +221,7 @@ class RecordFile:
         return ReadError(f"{str(self.path)!r} is not a whole RecordIO file: {why}.", status=status)
 
 
-def _read_index(path: str | os.PathLike[str]) -> dict[int, int]:
+def _read_index(path: PathLike) -> dict[int, int]:
     offsets: dict[int, int] = {}
     for number, line in enumerate(read_text(path).splitlines(), 1):
         try:
@@ -233,7 +234,7 @@ def _read_index(path: str | os.PathLike[str]) -> dict[int, int]:
     return offsets
 
 
-def write(path: str | os.PathLike[str], images: Iterable[tuple[int, bytes]]) -> int:
+def write(path: PathLike, images: Iterable[tuple[int, bytes]]) -> int:
     """Writes images as path (.rec) and the .idx beside it.
 
     The meta record and the identity ranges that training code expects are written too.

@@ -23,6 +23,7 @@ from fiqa.data.formats.safe_pickle import load
 from fiqa.data.formats.source import TEXT_LIMIT, read_bytes, text_of
 from fiqa.data.reading import reader, reading
 from fiqa.errors import InputError, ReadError
+from fiqa.types import PathLike
 
 __all__ = ["NAME_COLUMNS", "VALUE_COLUMNS", "NamedScores", "choose_column", "named_scores", "read"]
 
@@ -53,7 +54,7 @@ class NamedScores(NamedTuple):
 
 
 @reader
-def read(path: str | os.PathLike[str], *, column: str | None = None) -> NamedScores:
+def read(path: PathLike, *, column: str | None = None) -> NamedScores:
     """Returns the scores of a file, whichever of the forms above it has.
 
     Args:

@@ -10,6 +10,7 @@ from typing import BinaryIO
 from fiqa.data.reading import read_at_most, reading
 from fiqa.data.store import atomic_path, open_regular
 from fiqa.errors import ReadError
+from fiqa.types import PathLike
 
 __all__ = [
     "TEXT_LIMIT",
@@ -36,7 +37,7 @@ TEXT_LIMIT = 1 << 30
 """Bytes that a list or score file may have; a text of ten million rows is smaller."""
 
 
-def check_file(path: str | os.PathLike[str], *, limit: int) -> int:
+def check_file(path: PathLike, *, limit: int) -> int:
     """Returns the size of a regular file in bytes, which says nothing yet of its content.
 
     Args:
@@ -54,7 +55,7 @@ def check_file(path: str | os.PathLike[str], *, limit: int) -> int:
         return _size(file, path, limit)
 
 
-def read_bytes(path: str | os.PathLike[str], *, limit: int) -> bytes:
+def read_bytes(path: PathLike, *, limit: int) -> bytes:
     """Returns the whole file as bytes.
 
     Args:
@@ -69,7 +70,7 @@ def read_bytes(path: str | os.PathLike[str], *, limit: int) -> bytes:
         return read_at_most(file, limit)
 
 
-def _size(file: BinaryIO, path: str | os.PathLike[str], limit: int) -> int:
+def _size(file: BinaryIO, path: PathLike, limit: int) -> int:
     size = os.fstat(file.fileno()).st_size
     if size == 0:
         raise ReadError(
@@ -83,7 +84,7 @@ def _size(file: BinaryIO, path: str | os.PathLike[str], limit: int) -> int:
     return size
 
 
-def read_text(path: str | os.PathLike[str], *, limit: int = TEXT_LIMIT) -> str:
+def read_text(path: PathLike, *, limit: int = TEXT_LIMIT) -> str:
     """Returns the whole file as text.
 
     It may be UTF-8, with or without a byte-order mark, or UTF-16 or UTF-32 with theirs. Bytes that
@@ -162,7 +163,7 @@ def content_id(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:32]
 
 
-def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
+def write_whole(path: PathLike, data: bytes) -> None:
     """Writes a file that is whole or absent; see fiqa.data.store.atomic_path.
 
     Args:

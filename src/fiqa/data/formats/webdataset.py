@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from fiqa.data.formats.source import check_file
 from fiqa.data.store import atomic_path
 from fiqa.errors import InputError, ReadError, UnsafeFileError
+from fiqa.types import PathLike
 
 __all__ = ["ITEM_LIMIT", "read", "write"]
 
@@ -24,7 +25,7 @@ ITEM_LIMIT = 64 << 20
 _TAR_LIMIT = 1 << 42
 
 
-def write(path: str | os.PathLike[str], samples: Iterable[Mapping[str, bytes]]) -> int:
+def write(path: PathLike, samples: Iterable[Mapping[str, bytes]]) -> int:
     """Writes samples, whole or not at all; keys are their places, nine digits.
 
     Args:
@@ -55,9 +56,7 @@ def write(path: str | os.PathLike[str], samples: Iterable[Mapping[str, bytes]]) 
     return count
 
 
-def read(
-    path: str | os.PathLike[str], *, item_limit: int = ITEM_LIMIT
-) -> Iterator[tuple[str, dict[str, bytes]]]:
+def read(path: PathLike, *, item_limit: int = ITEM_LIMIT) -> Iterator[tuple[str, dict[str, bytes]]]:
     """Yields (key, extension -> content) of an uncompressed tar, in order.
 
     Folders are passed over.
@@ -87,7 +86,7 @@ def read(
         yield current, sample
 
 
-def _members(path: str | os.PathLike[str], limit: int) -> Iterator[tuple[str, bytes]]:
+def _members(path: PathLike, limit: int) -> Iterator[tuple[str, bytes]]:
     where = os.fspath(path)
     try:
         with tarfile.open(where, "r:") as archive:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from fiqa.errors import WeightsError
 from fiqa.faces.detection import Detection, check_image, ranked
 from fiqa.runtime.weights import mistaken
+from fiqa.types import PathLike
 
 __all__ = ["YuNet"]
 
@@ -44,7 +44,7 @@ class YuNet:
 
     name = "yunet"
 
-    def __init__(self, weights: str | os.PathLike[str], *, max_side: int = _LOOKS[0][0]) -> None:
+    def __init__(self, weights: PathLike, *, max_side: int = _LOOKS[0][0]) -> None:
         path = Path(weights)
         if not path.is_file():
             raise WeightsError(

@@ -27,6 +27,7 @@ from fiqa.nets.to_onnx import onnx_bytes
 from fiqa.runtime.cards import ModelCard, card_path, write_card
 from fiqa.runtime.onnx import open_session
 from fiqa.runtime.preprocess import prepare
+from fiqa.types import PathLike
 
 __all__ = ["CALIBRATION", "convert_state", "write_model"]
 
@@ -39,9 +40,7 @@ _PARITY = 1e-4
 _VARIES = 1e-3
 
 
-def convert_state(
-    source: str | os.PathLike[str], output: str | os.PathLike[str], *, tokenizer: str = TOKENIZER
-) -> ModelCard:
+def convert_state(source: PathLike, output: PathLike, *, tokenizer: str = TOKENIZER) -> ModelCard:
     """Writes the model of a state dict in CLIP's own names and returns its card.
 
     The card is beside the model; `fiqa.load(output)` scores with it.
@@ -70,7 +69,7 @@ def convert_state(
     )
 
 
-def write_model(towers: Towers, output: str | os.PathLike[str], *, origin: str) -> ModelCard:
+def write_model(towers: Towers, output: PathLike, *, origin: str) -> ModelCard:
     """Writes towers as one ONNX graph and returns its card; pictures made by code prove it.
 
     Args:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from fiqa.data.reading import reader
 from fiqa.data.tables import read_table
 from fiqa.errors import InputError, UnknownNameError
+from fiqa.types import PathLike
 
 __all__ = ["Choice", "chosen_rows", "read_choice", "refuse_failed"]
 
@@ -50,7 +51,7 @@ class Choice:
 
 
 @reader
-def read_choice(path: str | os.PathLike[str]) -> Choice:
+def read_choice(path: PathLike) -> Choice:
     """Returns the chosen lines of a table of templates; without a column `chosen` every line is
     one.
 

@@ -17,6 +17,7 @@ from fiqa.data.reading import reader
 from fiqa.data.store import open_regular
 from fiqa.errors import InputError, ReadError
 from fiqa.settings import fitted
+from fiqa.types import PathLike
 from fiqa.vocabulary import FACTORS
 
 __all__ = ["DEFAULT", "read_config", "replaced"]
@@ -28,7 +29,7 @@ _JUDGES = ("analytic", "clip", "blip2")
 
 
 @reader
-def read_config(path: str | os.PathLike[str] | None = None) -> dict[str, Any]:
+def read_config(path: PathLike | None = None) -> dict[str, Any]:
     """Returns the settings of the shipped TOML, with those of the file at `path` in their place.
 
     A file need hold only what it changes; a list (prompts of a side, thresholds) is replaced whole.

@@ -18,7 +18,7 @@ import fiqa
 from fiqa.data.folders import IMAGE_SUFFIXES
 from fiqa.data.guard import guard_outputs
 from fiqa.data.images import read_image
-from fiqa.data.store import atomic_path, write_sidecar
+from fiqa.data.store import atomic_path, fingerprint, is_current, write_sidecar
 from fiqa.errors import ReadError
 from fiqa.evaluation.result import Evaluation, RecognizerResult, WorstPair
 from fiqa.functional.table import Table
@@ -26,7 +26,7 @@ from fiqa.report.evaluation.page import evaluation_page
 from fiqa.report.evaluation.plots import plots
 from fiqa.types import PathLike
 
-__all__ = ["guard_report", "summary_path", "write_report", "write_tables"]
+__all__ = ["guard_report", "report_is_current", "summary_path", "write_report", "write_tables"]
 
 _THUMBNAIL = 112
 
@@ -116,6 +116,20 @@ def write_tables(
     if record is not None:
         write_sidecar(folder, record, learned=learned)
     return folder
+
+
+def report_is_current(out: PathLike, record: Mapping[str, Any]) -> bool:
+    """Tells whether `out` holds the report of a record already.
+
+    Args:
+        out: the folder.
+        record: of the run.
+
+    Raises:
+        InputError: an input of the run lies there.
+    """
+    guard_report(out, record["inputs"])
+    return is_current(out, fingerprint(record)) and summary_path(out).is_file()
 
 
 def guard_report(out: PathLike, read: Iterable[PathLike]) -> None:

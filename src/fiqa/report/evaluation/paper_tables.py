@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from fiqa import checks
-from fiqa.data.store import fingerprint, hash_inputs, is_current, make_record
+from fiqa.data.store import hash_inputs, make_record
 from fiqa.errors import InputError
 from fiqa.evaluation.data_set import DataSet, read_set
 from fiqa.evaluation.papers.clib_fiqa import area_tables
@@ -19,7 +19,7 @@ from fiqa.evaluation.result import Evaluation
 from fiqa.evaluation.setting import Setting
 from fiqa.functional.table import Table
 from fiqa.progress import Told, counted
-from fiqa.report.evaluation.folder import guard_report, summary_path, write_tables
+from fiqa.report.evaluation.folder import guard_report, report_is_current, write_tables
 from fiqa.report.evaluation.run import evaluate_evidence
 from fiqa.types import PathLike, Quality
 
@@ -141,8 +141,7 @@ class TableRun:
 
         Raises InputError where an input lies there.
         """
-        guard_report(out, self._record["inputs"])
-        return is_current(out, fingerprint(self._record)) and summary_path(out).is_file()
+        return report_is_current(out, self._record)
 
     def write(self, made: PaperTables, out: PathLike) -> None:
         """Writes the tables and their sidecar.

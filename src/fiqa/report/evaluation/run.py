@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from fiqa.data.store import fingerprint, is_current, make_record
+from fiqa.data.store import make_record
 from fiqa.evaluation.curves import recognizer_result
 from fiqa.evaluation.evidence import STORED, Evidence
 from fiqa.evaluation.request import Request, plain
@@ -16,7 +16,7 @@ from fiqa.evaluation.result import Evaluation, RecognizerResult
 from fiqa.evaluation.scales import scales_note
 from fiqa.evaluation.setting import Setting
 from fiqa.progress import Told, counted
-from fiqa.report.evaluation.folder import guard_report, summary_path, write_report
+from fiqa.report.evaluation.folder import guard_report, report_is_current, write_report
 from fiqa.report.evaluation.tables import evaluation_tables
 from fiqa.types import PathLike
 
@@ -51,8 +51,7 @@ class EvaluationRun:
 
         Raises InputError where an input lies there.
         """
-        guard_report(out, self._record["inputs"])
-        return is_current(out, fingerprint(self._record)) and summary_path(out).is_file()
+        return report_is_current(out, self._record)
 
     def write(self, evaluation: Evaluation, out: PathLike) -> None:
         """Writes the report and its sidecar.

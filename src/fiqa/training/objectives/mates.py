@@ -12,6 +12,7 @@ from fiqa.data.embeddings import read_embeddings
 from fiqa.errors import InputError
 from fiqa.training.config import Recipe
 from fiqa.training.dataset import Examples
+from fiqa.types import PathLike
 
 __all__ = ["mated_pairs", "recognizer_vectors", "require_mates"]
 
@@ -44,7 +45,7 @@ def require_mates(recipe: Recipe) -> None:
         )
 
 
-def recognizer_vectors(path: str | os.PathLike[str], data: Examples) -> Tensor:
+def recognizer_vectors(path: PathLike, data: Examples) -> Tensor:
     """Returns the unit vectors (N,D) float32 of the rows of `data`, joined by id.
 
     Args:

@@ -125,7 +125,7 @@ def test_wrong_labels_get_a_low_confidence(recipe, tmp_path, seed):
     }
     table.with_columns(**same).write_parquet(tmp_path / "labels.parquet")
     # The factors' losses added up, against a small weight of the quality: else the factors bend
-    # to the wrong labels as well, and 5 of 13 seeds fail. With these all of 22 pass.
+    # to the wrong labels as well, and 5 of 13 seeds fail. With these 13 of 13 pass.
     factors = {
         "clib_fiqa__factors": ["blur", *same],
         "clib_fiqa__scale": 30.0,
