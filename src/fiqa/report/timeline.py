@@ -257,9 +257,11 @@ def _clock(seconds: float) -> str:
 
 
 def _runs(times: NDArray[np.float64], known: NDArray[np.bool_], seconds: float) -> list[list[int]]:
-    """The stretches of steps that are known, broken where much time lies between two."""
+    """The stretches of steps that are known, broken where more than three usual steps lie between
+    two: no line is drawn through a time without a face."""
     runs: list[list[int]] = []
-    apart = max(1.2, seconds / 60)
+    steps = np.diff(times[known])
+    apart = max(3 * float(np.median(steps)) if len(steps) else 0.0, seconds / 60)
     for i in np.flatnonzero(known).tolist():
         if runs and times[i] - times[runs[-1][-1]] <= apart:
             runs[-1].append(i)

@@ -67,3 +67,12 @@ def test_many_tracks_are_counted_and_none_is_said() -> None:
     assert "and 3 more tracks" in many
     assert "No face was found." in timeline_page([clip(lanes=[], states=[])], lead="")
     assert "0 s" in timeline_page([clip(seconds=0.0)], lead="")
+
+
+def test_no_line_is_drawn_through_a_time_without_a_face() -> None:
+    times = np.array([0.0, 0.2, 0.4, 1.2, 1.4, 1.6])
+    level = np.full(6, 0.7)
+    gap = Lane("drive-1", 0.0, 1.6, times, level, level, level, [], "rgb", [])
+    assert timeline_page([clip(lanes=[gap])], lead="", footer="").count('class="q"') == 2
+    even = Lane("drive-1", 0.0, 1.0, np.arange(6) / 5, level, level, level, [], "rgb", [])
+    assert timeline_page([clip(lanes=[even])], lead="", footer="").count('class="q"') == 1
