@@ -134,7 +134,7 @@ def test_an_unknown_name_says_the_closest(content, text):
         ({"data": DATA, "run": {"threads": -1}}, "run.threads must be in"),
         ({"data": DATA, "run": {"save_minutes": -1.0}}, "run.save_minutes must be in"),
         ({"data": DATA, "run": {"select": []}}, "run.select must name at least one of mae"),
-        ({"data": DATA, "seed": -1}, "seed must be in"),
+        ({"data": DATA, "seed": -1}, "seed must be a whole number from 0 on"),
         (
             {"data": DATA, "loss": {"ranking": 1.0}},
             "data.per_identity must be at least 2 for a ranking loss",
