@@ -10,7 +10,6 @@ python recipes/bundled.py ship runs/bundled src/fiqa/weights
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path

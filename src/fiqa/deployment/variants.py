@@ -30,6 +30,8 @@ FAULTS = {
     "unexplained": "no fault that is known here explains the values",
 }
 """Fault -> what it means."""
+EDGES = ("the edge repeated", "black", "wrapped")
+"""What comes in where a crop is shifted."""
 _PITCHES = (16, 32, 64, 128)
 _GAINS, _OFFSETS = (0.5, 0.8, 1.0, 1.25, 2.0), (-1.0, -0.5, 0.0, 0.5, 1.0)
 
@@ -65,12 +67,14 @@ def variants(crops: NDArray[np.uint8], spec: ModelInput) -> Iterator[Variant]:
     yield from _layouts(crops, spec)
     yield from _strides(crops, spec)
     for dx, dy in product((-2, -1, -0.5, 0, 0.5, 1, 2), repeat=2):
-        if dx or dy:
-            yield Variant(
-                "misaligned",
-                f"the face lies {dx:+g} pixels across and {dy:+g} down of where it should",
-                _bound(crops, spec, partial(shifted, dx=dx, dy=dy)),
-            )
+        for edge in EDGES if not dx % 1 and not dy % 1 else EDGES[:1]:
+            if dx or dy:
+                yield Variant(
+                    "misaligned",
+                    f"the face lies {dx:+g} pixels across and {dy:+g} down of where it should"
+                    f" ({edge})",
+                    _bound(crops, spec, partial(shifted, dx=dx, dy=dy, edge=edge)),
+                )
     for axis, way in ((2, "left and right"), (1, "top and bottom")):
         yield Variant(
             "mirrored",
@@ -79,24 +83,37 @@ def variants(crops: NDArray[np.uint8], spec: ModelInput) -> Iterator[Variant]:
         )
 
 
-def shifted(crops: NDArray[np.uint8], dx: float, dy: float) -> NDArray[np.uint8]:
-    """Returns crops whose content lies dx pixels to the right and dy down, halves by averaging;
-    what comes in at an edge repeats it.
+def shifted(
+    crops: NDArray[np.uint8], dx: float, dy: float, *, edge: str = EDGES[0]
+) -> NDArray[np.uint8]:
+    """Returns crops whose content lies dx pixels to the right and dy down, halves by averaging.
 
     Args:
         crops: (N,S,S,3).
         dx, dy: multiples of a half.
+        edge: one of EDGES: what comes in at an edge.
     """
-    return _along(_along(crops, dx, 2), dy, 1)
+    return _along(_along(crops, dx, 2, edge), dy, 1, edge)
 
 
-def _along(crops: NDArray[np.uint8], by: float, axis: int) -> NDArray[np.uint8]:
-    places = np.arange(crops.shape[axis])
+def _along(crops: NDArray[np.uint8], by: float, axis: int, edge: str) -> NDArray[np.uint8]:
+    length = crops.shape[axis]
     low, high = (
-        np.take(crops, np.clip(places - int(shift), 0, len(places) - 1), axis)
-        for shift in (np.floor(by), np.ceil(by))
+        _whole(crops, np.arange(length) - int(way(by)), axis, edge) for way in (np.floor, np.ceil)
     )
     return ((low.astype(np.uint16) + high + 1) // 2).astype(np.uint8) if by % 1 else low
+
+
+def _whole(
+    crops: NDArray[np.uint8], places: NDArray[np.int64], axis: int, edge: str
+) -> NDArray[np.uint8]:
+    length = crops.shape[axis]
+    index = places % length if edge == "wrapped" else np.clip(places, 0, length - 1)
+    seen = np.take(crops, index, axis)
+    if edge == "black":
+        outside = (slice(None),) * axis + (places != index,)
+        seen[outside] = 0
+    return seen
 
 
 def _bound(
