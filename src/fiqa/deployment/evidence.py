@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fiqa.data.images import Limits
 from fiqa.deployment.engines.engine import Call
 from fiqa.diagnosis.drawn_faces import drawn_faces
-from fiqa.errors import InputError
+from fiqa.errors import EvidenceError, InputError
 from fiqa.faces.crops import CropTable
 from fiqa.faces.degrade import KINDS, degrade
 from fiqa.functional.batches import batches
@@ -90,6 +90,11 @@ class Evidence:
             EvidenceError: it does not pass.
         """
         first, second = full(self.crops), small(self.crops)
+        if first.shape != second.shape:
+            raise EvidenceError(
+                f"{what} is refused: it gives {second.shape[1]} numbers for a crop, fp32 gives"
+                f" {first.shape[1]}."
+            )
         areas = None
         if self.mated is not None and self.mated_crops is not None:
             one, two = (self.mated.area(run(self.mated_crops)[:, 0]) for run in (full, small))

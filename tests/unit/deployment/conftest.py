@@ -27,7 +27,8 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> Maker:
         weights = {
             "w1": draw.normal(size=(8, 3, 5, 5)) / 9,
             "w2": draw.normal(size=(16, 8, 3, 3)) / 9,
-            "w3": draw.normal(size=(1296, 3)) / 36,
+            "w3": draw.normal(size=(3, 1296)) / 36,
+            "b3": draw.normal(size=3) / 9,
         }
         nodes = [
             helper.make_node("Conv", ["x", "w1"], ["a"], name="first", strides=[4, 4]),
@@ -47,7 +48,7 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> Maker:
             helper.make_node("Conv", [last, "w2"], ["c"], name="second", strides=[3, 3]),
             helper.make_node("Relu", ["c"], ["d"], name="relu2"),
             helper.make_node("Flatten", ["d"], ["e"], name="flat"),
-            helper.make_node("Gemm", ["e", "w3"], ["z"], name="last"),
+            helper.make_node("Gemm", ["e", "w3", "b3"], ["z"], name="last", transB=1),
             helper.make_node("Slice", ["z", "n0", "n1", "n1"], ["quality"], name="q"),
             helper.make_node("Slice", ["z", "n1", "n3", "n1"], ["raw"], name="r"),
             helper.make_node("Sigmoid", ["raw"], ["factors"], name="f"),
