@@ -24,9 +24,20 @@ from fiqa.vocabulary import LEVELS
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = ROOT / "examples" / "deploy"
-POINTS = "203.35 103.62 247.52 104.45 224.10 127.69 203.96 143.14 242.91 143.67".split()
-TILTED = "190 120 240 90 225 125 215 155 250 135".split()
-OUTSIDE = "-9 40 38 38 14 60 -5 84 33 83".split()
+POINTS = [
+    "203.35",
+    "103.62",
+    "247.52",
+    "104.45",
+    "224.10",
+    "127.69",
+    "203.96",
+    "143.14",
+    "242.91",
+    "143.67",
+]
+TILTED = ["190", "120", "240", "90", "225", "125", "215", "155", "250", "135"]
+OUTSIDE = ["-9", "40", "38", "38", "14", "60", "-5", "84", "33", "83"]
 RAW, POINT = 0.01, 2
 """The tolerance that the page states: OpenCV, with which fiqa aligns, rounds the place of a pixel
 to 1/32."""

@@ -137,7 +137,7 @@ def test_a_missing_runtime_says_how_to_install_it(small_model, tmp_path, monkeyp
 
 
 def test_options_that_do_not_go_together_are_refused(small_model, tmp_path):
-    with pytest.raises(UnknownNameError, match="Unknown suffix of a model '.onnx'"):
+    with pytest.raises(UnknownNameError, match=r"Unknown suffix of a model '\.onnx'"):
         fiqa.export(small_model(), tmp_path / "m.onnx", to="openvino")
     with pytest.raises(UnknownNameError, match="Unknown runtime 'tensorrt'"):
         fiqa.export(small_model(), tmp_path / "m.onnx", to="tensorrt")
@@ -145,8 +145,8 @@ def test_options_that_do_not_go_together_are_refused(small_model, tmp_path):
         fiqa.export(small_model(), tmp_path / "m.xml", to="openvino", int8=True)
     with pytest.raises(InputError, match="a metric is for a training run"):
         fiqa.export(small_model(), tmp_path / "m.onnx", metric="mae")
+    path = small_model()
     with pytest.raises(InputError, match="must not be one of the inputs"):
-        path = small_model()
         fiqa.export(path, path)
 
 
