@@ -34,6 +34,7 @@ ROOMS = (
         "report",
         "diagnosis",
         "conversion",
+        "deployment",
         "alignment",
         "embedding",
         "scoring",
@@ -180,6 +181,6 @@ def commands_page() -> str:
 
     parts = ["# Commands\n"]
     for name in COMMANDS:
-        text = CliRunner().invoke(build(), [name, "--help"], terminal_width=100).output
+        text = CliRunner().invoke(build(), [*name.split(), "--help"], terminal_width=100).output
         parts.append(f"## fiqa {name}\n\n```text\n{text.strip()}\n```\n")
     return "\n".join(parts)

@@ -50,6 +50,7 @@ _HOME = {
     "tables": "fiqa.verbs.tables",
     "threshold": "fiqa.verbs.threshold",
     "train": "fiqa.verbs.train",
+    "verify": "fiqa.verbs.verify",
 }
 
 __all__ = sorted([*_HOME, "__version__"])  # pyright: ignore[reportUnsupportedDunderAll]
@@ -90,6 +91,7 @@ if TYPE_CHECKING:
     from fiqa.verbs.tables import tables as tables
     from fiqa.verbs.threshold import threshold as threshold
     from fiqa.verbs.train import train as train
+    from fiqa.verbs.verify import verify as verify
 else:
 
     def __getattr__(name: str) -> object:

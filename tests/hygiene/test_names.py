@@ -44,6 +44,7 @@ PUBLIC = [
     "tables",
     "threshold",
     "train",
+    "verify",
 ]
 
 
@@ -81,6 +82,7 @@ def test_verbs_are_functions_named_like_themselves():
         "tables",
         "threshold",
         "train",
+        "verify",
     ):
         assert getattr(fiqa, name).__name__ == name
 

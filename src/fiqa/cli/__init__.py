@@ -37,7 +37,8 @@ COMMANDS = {
     "embed": "Compute recognition vectors of aligned crops.",
     "label": "Make quality labels without people.",
     "train": "Train a quality network as a recipe says.",
-    "export": "Export a trained network as ONNX with its card.",
+    "export": "Export a model for a runtime or a chip, with its card.",
+    "export verify": "Say whether a chip computes what the model does.",
     "evaluate": "Prove a score: error-versus-discard curves and a report.",
     "tables": "Make the tables of the papers.",
     "threshold": "Find the score to cut at, with a confidence interval.",
@@ -60,6 +61,8 @@ class _Lazy(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         name, _, rest = super().resolve_command(ctx, args)
+        if rest and f"{name} {rest[0]}" in COMMANDS:
+            name, rest = f"{name} {rest[0]}", rest[1:]
         return name, _load(str(name)), rest
 
     def invoke(self, ctx: Any) -> Any:
@@ -82,7 +85,7 @@ class _Lazy(TyperGroup):
 def _load(name: str) -> Any:
     """Returns the command `name` built from its file, with the example of each docstring moved to
     the end of its help."""
-    module = importlib.import_module(f"fiqa.cli.{name}")
+    module = importlib.import_module(f"fiqa.cli.{name.replace(' ', '_')}")
     nested = hasattr(module, "app")
     app = module.app if nested else typer.Typer()
     if not nested:
