@@ -197,7 +197,9 @@ def _add_work(app: FastAPI, desk: _Desk) -> None:
         kind = "explain" if query.explain or review == "strict" else "score"
         rows = await desk.rows(request, kind, query.faces)
         images = [
-            schemas.scored_image(i, own, review=review, min_score=query.min_score)
+            schemas.scored_image(
+                i, own, review=review, min_score=query.min_score, language=query.language
+            )
             for i, own in enumerate(rows)
         ]
         for image in images:
@@ -206,6 +208,7 @@ def _add_work(app: FastAPI, desk: _Desk) -> None:
             request_id=request.state.request_id,
             model=desk.engine.about["scorer"]["name"],
             review=review,
+            language=query.language,
             images=images,
         )
 

@@ -191,12 +191,13 @@ class Client:
         faces: str = "largest",
         min_score: float | None = None,
         review: str | None = None,
+        language: str | None = None,
     ) -> list[ScoredImage]:
         """Returns a result for each image, in order.
 
         Args:
             images: bytes of files, or paths of files here; their names are not sent.
-            explain, faces, min_score, review: as /v1/score takes them.
+            explain, faces, min_score, review, language: as /v1/score takes them.
 
         Raises:
             ServiceError: the service refused, or cannot be reached in time.
@@ -206,6 +207,7 @@ class Client:
             "faces": faces,
             "min_score": min_score,
             "review": review,
+            "language": language,
         }
         answer = self._images("/v1/score", images, options)
         return [_known(ScoredImage, ScoredFace, told) for told in answer["images"]]

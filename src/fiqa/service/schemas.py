@@ -6,9 +6,10 @@ from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from fiqa.languages import advice
 from fiqa.scoring.row import EmbeddedRow, Row
 from fiqa.service.review import verdict
-from fiqa.vocabulary import ADVICE, STATUSES
+from fiqa.vocabulary import STATUSES
 
 __all__ = [
     "EmbedQuery",
@@ -43,6 +44,7 @@ class ScoreQuery(EmbedQuery):
         False,
         description="add factors, measures, reasons and advice; a strict review does it always",
     )
+    language: Literal["en", "de", "zh", "es"] = Field("en", description="of the advice")
     min_score: float | None = Field(
         None, ge=0, le=1, description="the least score, in 0..1, instead of the review's own"
     )
@@ -108,6 +110,7 @@ class ScoreResponse(BaseModel):
     request_id: str
     model: str = Field(description="the method that scored")
     review: str = Field(description="off, standard or strict")
+    language: str = Field(description="of the advice")
     images: list[ImageResult]
 
 
@@ -143,7 +146,7 @@ class State(BaseModel):
 
 
 def scored_image(
-    index: int, rows: list[Row], *, review: str, min_score: float | None
+    index: int, rows: list[Row], *, review: str, min_score: float | None, language: str = "en"
 ) -> ImageResult:
     """Returns the result of one image.
 
@@ -151,8 +154,9 @@ def scored_image(
         index: of the image in its request.
         rows: of its faces, or one that says why there is none.
         review, min_score: as fiqa.service.review.verdict.
+        language: of the advice.
     """
-    faces = [_scored(row) for row in rows if _shows(row)]
+    faces = [_scored(row, language) for row in rows if _shows(row)]
     status = _status(rows)
     good = [{"score": f.score, "reasons": f.reasons} for f in faces if f.status == "ok"]
     accepted, reasons = verdict(review, status, good, min_score=min_score)
@@ -200,7 +204,7 @@ def _place(row: Row) -> dict[str, Any]:
     return {"status": row["status"], "box": row["bbox"], "landmarks": pairs}
 
 
-def _scored(row: Row) -> FaceResult:
+def _scored(row: Row, language: str) -> FaceResult:
     reasons: list[str] = list(row["reasons"] or ())
     return FaceResult(
         **_place(row),
@@ -211,5 +215,5 @@ def _scored(row: Row) -> FaceResult:
         factors=row["factors"],
         measures=row["measures"],
         reasons=reasons,
-        advice=[ADVICE[code] for code in reasons],
+        advice=list(advice(reasons, language)),
     )
