@@ -15,6 +15,7 @@ from mkdocs.structure.files import File, Files
 
 import fiqa
 from fiqa import methods, vocabulary
+from fiqa.languages import REASONS
 from fiqa.types import MethodCard
 
 ROOMS = (
@@ -153,7 +154,11 @@ def room_page(room: str) -> str:
 def words_page() -> str:
     """Returns the statuses, reasons, factors, levels, events and flags."""
     status = "\n".join(f"| `{k}` | {v} |" for k, v in vocabulary.STATUSES.items())
-    advice = "\n".join(f"| `{k}` | {v} |" for k, v in vocabulary.ADVICE.items())
+    advice = "\n".join(
+        f"| `{code}` | {language} | {name} | {told} |"
+        for code, words in REASONS.items()
+        for language, (name, told) in words.items()
+    )
     notes = "\n".join(f"| `{k}` | {v} |" for k, v in vocabulary.NOTES.items())
     issues = "\n".join(
         f"| `{k}` | {v} | {vocabulary.REMEDIES[k]} |" for k, v in vocabulary.ISSUES.items()
@@ -163,8 +168,8 @@ def words_page() -> str:
     return (
         f"# Words that are interface\n\nFactors, in order: {', '.join(vocabulary.FACTORS)}. Levels,"
         f" worst to best: {', '.join(vocabulary.LEVELS)}.\n\n## Row statuses\n\n| status | meaning"
-        f" |\n|---|---|\n{status}\n\n## Reason codes\n\n| reason | what to do"
-        f" |\n|---|---|\n{advice}\n\n## Notes on an image\n\n| note | meaning"
+        f" |\n|---|---|\n{status}\n\n## Reason codes\n\n| reason"
+        f" | language | name | what to do |\n|---|---|---|---|\n{advice}\n\n## Notes on an image\n\n| note | meaning"
         f" |\n|---|---|\n{notes}\n\n## What fiqa clean finds\n\n| issue | meaning | what to do"
         f" |\n|---|---|---|\n{issues}\n\n## Events of a stream\n\n| event | meaning"
         f" |\n|---|---|\n{events}\n\n## Flags of a track\n\n| flag | meaning"

@@ -74,3 +74,13 @@ def test_the_threat_table_names_tests_that_there_are():
         named = re.findall(r"`(test_\w+)`", row)
         assert named or "the tests of" in row, row
         assert all(f"def {name}(" in text for name in named), named
+
+
+def test_answers_are_not_held_back_to_be_joined():
+    """asyncio sets TCP_NODELAY on connections of a socket that says it is TCP, and on no other."""
+    import socket
+
+    from fiqa.service.server import _listening
+
+    with _listening(ServiceSettings(port=0)) as listener:
+        assert listener.proto == socket.IPPROTO_TCP
