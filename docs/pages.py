@@ -165,15 +165,18 @@ def words_page() -> str:
     )
     events = "\n".join(f"| `{k}` | {v} |" for k, v in vocabulary.STREAM_EVENTS.items())
     flags = "\n".join(f"| `{k}` | {v} |" for k, v in vocabulary.TRACK_FLAGS.items())
+    head = "|---|---|\n"
     return (
         f"# Words that are interface\n\nFactors, in order: {', '.join(vocabulary.FACTORS)}. Levels,"
-        f" worst to best: {', '.join(vocabulary.LEVELS)}.\n\n## Row statuses\n\n| status | meaning"
-        f" |\n|---|---|\n{status}\n\n## Reason codes\n\n| reason"
-        f" | language | name | what to do |\n|---|---|---|---|\n{advice}\n\n## Notes on an image\n\n| note | meaning"
-        f" |\n|---|---|\n{notes}\n\n## What fiqa clean finds\n\n| issue | meaning | what to do"
-        f" |\n|---|---|---|\n{issues}\n\n## Events of a stream\n\n| event | meaning"
-        f" |\n|---|---|\n{events}\n\n## Flags of a track\n\n| flag | meaning"
-        f" |\n|---|---|\n{flags}\n"
+        f" worst to best: {', '.join(vocabulary.LEVELS)}.\n\n"
+        f"## Row statuses\n\n| status | meaning |\n{head}{status}\n\n"
+        "## Reason codes\n\n| reason | language | name | what to do |\n|---|---|---|---|\n"
+        f"{advice}\n\n"
+        f"## Notes on an image\n\n| note | meaning |\n{head}{notes}\n\n"
+        "## What fiqa clean finds\n\n| issue | meaning | what to do |\n|---|---|---|\n"
+        f"{issues}\n\n"
+        f"## Events of a stream\n\n| event | meaning |\n{head}{events}\n\n"
+        f"## Flags of a track\n\n| flag | meaning |\n{head}{flags}\n"
     )
 
 

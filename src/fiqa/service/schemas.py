@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from fiqa.languages import advice
 from fiqa.scoring.row import EmbeddedRow, Row
+from fiqa.service.jobs import Job
 from fiqa.service.review import verdict
 from fiqa.vocabulary import STATUSES
 
@@ -18,12 +19,15 @@ __all__ = [
     "EmbeddedImage",
     "FaceResult",
     "ImageResult",
+    "JobResponse",
     "Loaded",
     "ModelsResponse",
     "ScoreQuery",
     "ScoreResponse",
+    "SelectQuery",
     "State",
     "embedded_image",
+    "job_response",
     "scored_image",
 ]
 
@@ -51,6 +55,18 @@ class ScoreQuery(EmbedQuery):
     review: Literal["off", "standard", "strict"] | None = Field(
         None, description="accept or refuse each image; the default is the service's own"
     )
+
+
+class SelectQuery(BaseModel):
+    """The options of /v1/select."""
+
+    model_config = ConfigDict(extra="forbid")
+    k: int = Field(3, ge=1, le=20, description="best shots of a track")
+    gap: float = Field(
+        1.0, ge=0, le=3600, description="seconds from which two best shots are fully apart"
+    )
+    language: Literal["en", "de", "zh", "es"] = Field("en", description="of the advice")
+    crops: bool = Field(False, description="give the best shots as PNG in base64 too")
 
 
 class Place(BaseModel):
@@ -139,6 +155,44 @@ class ModelsResponse(BaseModel):
     detector: str
 
 
+class Shot(BaseModel):
+    """One chosen frame of a face."""
+
+    frame: int = Field(description="its number in the video, from 0")
+    time: float = Field(description="seconds")
+    score: float = Field(description="quality in 0..1, higher is better")
+    raw: float = Field(description="the method's own number")
+    reasons: list[str] = Field(description="what is wrong, the costliest first")
+    advice: list[str] = Field(description="what to do about each reason")
+    box: list[float] = Field(description="x, y, width, height in pixels of the frame")
+    landmarks: list[list[float]] = Field(description="five points")
+    crop: str | None = Field(description="the aligned face, PNG in base64, where asked for")
+
+
+class Followed(BaseModel):
+    """One face over time."""
+
+    id: str = Field(description="which face of the video")
+    start: float = Field(description="seconds")
+    end: float = Field(description="seconds")
+    frames: int = Field(description="in how many it was seen")
+    regime: str = Field(description="rgb or nir")
+    flags: list[str] = Field(description="what there is to know of it")
+    best: list[Shot] = Field(description="the best first")
+
+
+class JobResponse(BaseModel):
+    """A video and what became of it."""
+
+    id: str
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    frames_done: int = Field(description="frames that were looked at")
+    frames_total: int = Field(description="0 where the file does not say")
+    status: str | None = Field(description="ok, or why nothing could be had of it")
+    meaning: str | None = Field(description="the status in a sentence")
+    tracks: list[Followed] = Field(description="the faces, where the job is done")
+
+
 class State(BaseModel):
     """How the service is."""
 
@@ -186,6 +240,24 @@ def embedded_image(index: int, rows: list[Row]) -> EmbeddedImage:
     ]
     status = _status(rows)
     return EmbeddedImage(index=index, status=status, meaning=STATUSES[status], faces=faces)
+
+
+def job_response(job: Job) -> JobResponse:
+    """Returns what is told of a job.
+
+    Args:
+        job: any.
+    """
+    step = job.step
+    return JobResponse(
+        id=job.id,
+        state=cast("Any", job.state),
+        frames_done=step.done,
+        frames_total=step.total,
+        status=step.status or None,
+        meaning=STATUSES.get(step.status),
+        tracks=[Followed(**track) for track in step.tracks],
+    )
 
 
 def _shows(row: Row) -> bool:

@@ -81,6 +81,7 @@ def test_answers_are_not_held_back_to_be_joined():
     import socket
 
     from fiqa.service.server import _listening
+    from fiqa.service.settings import ServiceSettings
 
     with _listening(ServiceSettings(port=0)) as listener:
         assert listener.proto == socket.IPPROTO_TCP
