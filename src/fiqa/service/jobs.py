@@ -25,7 +25,7 @@ __all__ = ["ENDED", "STATES", "Job", "Jobs"]
 
 STATES = ("queued", "running", "done", "failed", "cancelled")
 """What a job can be."""
-ENDED = STATES[2:]
+ENDED: tuple[str, ...] = STATES[2:]
 _log = logging.getLogger(__name__)
 _STARTING_SECONDS = 120.0
 
@@ -74,7 +74,7 @@ class Jobs:
         clock: another than time.monotonic, for tests.
         """
         self.shelf = shelf or Shelf()
-        self.ends = dict.fromkeys(ENDED, 0)
+        self.ends: dict[str, int] = dict.fromkeys(ENDED, 0)
         self._settings, self._function, self._clock = settings, function, clock
         self._jobs: dict[str, Job] = {}
         self._waiting: deque[Job] = deque()
