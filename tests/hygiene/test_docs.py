@@ -14,6 +14,8 @@ from typer.testing import CliRunner
 
 import fiqa
 from fiqa.cli import COMMANDS, build
+from fiqa.data.recipes import recipes
+from fiqa.diagnosis.recipe_data import SOURCES
 from fiqa.functional.calibration import LEVEL_CUTS
 from fiqa.vocabulary import LEVELS
 
@@ -29,6 +31,8 @@ NESTED = {
     "recipes": ("list", "copy"),
 }
 """Commands that have commands of their own."""
+OWN_DATA: set[str] = set()
+"""Recipes on the user's own photographs, which read no data folder."""
 GENERATED = re.compile(r"^(\.\./)?(reference|methods)/")
 
 
@@ -177,12 +181,16 @@ def test_the_page_of_the_data_names_what_every_recipe_needs():
         "models/recognizer_a.pt": "A.pt",
         "models/yunet.onnx": "YuNet",
         "video/carphone.mp4": "carphone",
+        "photos": "photos",
         **{f"models/lightqnet-dm{width}.pb": "LightQNet" for width in ("025", "050", "100")},
     }
-    scripts = [p for p in (ROOT / "recipes").glob("*.sh") if p.name != "needs.sh"]
-    assert scripts
-    for script in scripts:
-        found = re.search(r"^needs ((?:.*\\\n)*.*)$", script.read_text("utf-8"), re.M)
-        assert found, f"{script.name} does not check its data"
-        needed = found[1].replace("\\\n", " ").split()
-        assert rows[script.name] == {words[name] for name in needed}, script.name
+    readers = {recipe.files[0]: recipe.reads for recipe in recipes().values() if recipe.reads}
+    assert {script: {words[name] for name in reads} for script, reads in readers.items()} == rows
+    assert set(words) == set(SOURCES), "what fiqa doctor --for recipes says of each path"
+    scripts = {p.name for p in (ROOT / "recipes").glob("*.sh")}
+    assert scripts - set(readers) == OWN_DATA | {"needs.sh"}, "a script checks its data"
+    # Each path is in the page's table of sources: whole, or as the name that the table has for it.
+    shown = text.replace("`, `.pt`", ".onnx`, `models/recognizer_a.pt`")
+    for path in words:
+        stem = re.sub(r"dm\d+", "dm*", path)
+        assert f"`{stem}" in shown, path
