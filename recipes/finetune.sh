@@ -16,10 +16,13 @@ labels=$2
 out=${3:-runs/finetune}
 recognizer=${4:-}
 py=${PYTHON:-python}
+for each in "$crops" "$labels"; do
+  [ -e "$each" ] || { echo "error: there is nothing at $each" >&2; exit 2; }
+done
 fiqa() { $py -m fiqa "$@" || [ $? -eq 3 ]; }
 mkdir -p "$out"
 
-$py "$here"/finetune_people.py divide "$crops" "$labels" "$out"
+$py "$here"/finetune.py divide "$crops" "$labels" "$out"
 fiqa train "$here"/finetune.toml -o "$out/run" \
   --set data.faces="$out/train.csv" --set data.labels="$out/labels.csv"
 fiqa export "$out/run" -o "$out/tuned.onnx"
@@ -27,7 +30,7 @@ fiqa export "$out/run" -o "$out/tuned.onnx"
 # The people who were put aside: scored by both, and compared with their labels.
 fiqa score "$out/test.csv" --aligned -o "$out/shipped.parquet"
 fiqa score "$out/test.csv" --aligned --model "$out/tuned.onnx" -o "$out/tuned.parquet"
-$py "$here"/finetune_people.py compare "$out"
+$py "$here"/finetune.py compare "$out"
 
 # What the scores are worth to a recognizer: areas under the discard curve, and a page.
 if [ -n "$recognizer" ]; then

@@ -31,7 +31,7 @@ NESTED = {
     "recipes": ("list", "copy"),
 }
 """Commands that have commands of their own."""
-OWN_DATA: set[str] = set()
+OWN_DATA = {"finetune.sh", "starter.sh"}
 """Recipes on the user's own photographs, which read no data folder."""
 GENERATED = re.compile(r"^(\.\./)?(reference|methods)/")
 
@@ -120,15 +120,32 @@ def test_the_level_words_of_the_page_are_those_of_every_exported_card():
 
 def test_the_output_in_the_readme_is_what_the_command_prints(photo_folder, monkeypatch):
     monkeypatch.chdir(photo_folder)
-    lines = next(block for block in _blocks(ROOT / "README.md", "console")).splitlines()
-    command, shown = lines[0], lines[1:3]
-    assert command == "$ fiqa score photos/astronaut.png --detector dlib"
-    result = CliRunner().invoke(build(), [*command.split()[2:], "--quiet", "--workers", "1"])
+    command = "fiqa score photos/astronaut.png --detector dlib"
+    readme = (ROOT / "README.md").read_text("utf-8")
+    found = re.search(
+        rf"^```sh\n{re.escape(command)}\n```\n\n```text\n(.*?)^```", readme, re.M | re.S
+    )
+    assert found, "the command, and below it a block with its output"
+    shown = found[1].splitlines()
+    result = CliRunner().invoke(build(), [*command.split()[1:], "--quiet", "--workers", "1"])
     printed = result.stdout.splitlines()
     assert printed[0] == shown[0]
     got, wanted = printed[1].split(","), shown[1].split(",")
     assert [*got[:4], got[5]] == [*wanted[:4], wanted[5]]
     assert float(got[4]) == pytest.approx(float(wanted[4]), abs=2e-3)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_a_command_can_be_copied(page):
+    """No prompt before a command, and its output in a block of its own."""
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)
+    assert [line for _, text in fenced for line in text.splitlines() if line.startswith("$ ")] == []
+    for language, text in fenced:
+        assert language != "console", text
+        if language == "sh":
+            lines = text.replace("\\\n", " ").splitlines()
+            cut = [line for line in lines if line.rstrip().endswith(("...", "…", "\\"))]
+            assert cut == [], "a command is whole"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)

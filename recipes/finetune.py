@@ -1,7 +1,7 @@
 """Divides people into those to train on and those to test on, and compares scores with labels.
 
-    python recipes/finetune_people.py divide CROPS LABELS OUT
-    python recipes/finetune_people.py compare OUT
+    python recipes/finetune.py divide CROPS LABELS OUT
+    python recipes/finetune.py compare OUT
 
 The first writes OUT/train.csv, OUT/test.csv and OUT/labels.csv, the second prints how well the
 scores in OUT/shipped.parquet and OUT/tuned.parquet agree with the labels of the test.
