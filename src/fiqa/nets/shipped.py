@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,13 +12,10 @@ from fiqa.errors import WeightsError
 from fiqa.runtime.onnx import read_model
 from fiqa.types import PathLike
 
-if TYPE_CHECKING:
-    from fiqa.nets.heads import QualityNet
-
 __all__ = ["load_shipped"]
 
 
-def load_shipped(net: QualityNet, path: PathLike) -> None:
+def load_shipped(net: nn.Module, path: PathLike) -> None:
     """Gives a network the numbers of an exported one, so that it computes what the file does.
 
     The exporter multiplies each BatchNorm into the convolution before it, and its statistics are
@@ -38,9 +35,11 @@ def load_shipped(net: QualityNet, path: PathLike) -> None:
 
     graph = onnx.load_model_from_string(read_model(path)).graph
     tensors = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
-    state = {
+    state: dict[str, Any] = {
         f"{part}.{kind}": tensors.get(f"net.{part}.{kind}")
-        for part in (("quality", "factors") if net.factors is not None else ("quality",))
+        for part in (
+            ("quality", "factors") if getattr(net, "factors", None) is not None else ("quality",)
+        )
         for kind in ("weight", "bias")
     }
     inputs = [node.input for node in graph.node if node.op_type == "Conv"]
