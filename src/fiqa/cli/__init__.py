@@ -6,7 +6,7 @@ line of help and only the command that is run gets imported. A file `cli/<verb>.
 a line `Example:` is printed last by `--help`.
 
 Exit codes: 0 all rows ok, 3 some rows failed (all are written), 2 wrong usage, 1 anything fatal,
-4 an alarm of `fiqa monitor`, 130 interrupted.
+4 an alarm of `fiqa monitor`, 130 interrupted, 141 whoever read the output went away.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import os
+import signal
 import sys
 import traceback
 from typing import Annotated, Any
@@ -74,7 +75,10 @@ class _Lazy(TyperGroup):
             typer.echo("interrupted", err=True)
             raise typer.Exit(130) from None
         except BrokenPipeError:
-            raise
+            # Whoever read has read enough (fiqa score ... | head). What is still buffered goes
+            # nowhere, else the interpreter would complain of it at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(128 + signal.SIGPIPE) from None
         except (FiqaError, OSError) as error:
             if ctx.params.get("debug"):
                 traceback.print_exc()
