@@ -36,8 +36,8 @@ def here() -> dict[str, Any]:
     ids = np.array([f"p{p}/{k}" for p, k in zip(who, range(360), strict=True)])
     names = np.array([f"p{p}" for p in who])
     return {
-        "quality": Quality(ids, true, "mine"),
-        "embeddings": Embeddings(ids, vectors.astype(np.float32), None, "rec"),
+        "quality": Quality(ids, true.astype(np.float64), "mine"),
+        "embeddings": Embeddings(ids, vectors.astype(np.float32), recognizer="rec"),
         "faces": Manifest(ids, ids, names, columns={"regime": regime}),
     }
 
