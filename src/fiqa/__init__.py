@@ -32,6 +32,7 @@ _HOME = {
     "Stream": "fiqa.streams.stream",
     "Track": "fiqa.types",
     "align": "fiqa.verbs.align",
+    "calibrate": "fiqa.verbs.calibrate",
     "clean": "fiqa.verbs.clean",
     "convert": "fiqa.verbs.convert",
     "doctor": "fiqa.verbs.doctor",
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
     from fiqa.types import Scorer as Scorer
     from fiqa.types import Track as Track
     from fiqa.verbs.align import align as align
+    from fiqa.verbs.calibrate import calibrate as calibrate
     from fiqa.verbs.clean import clean as clean
     from fiqa.verbs.convert import convert as convert
     from fiqa.verbs.doctor import doctor as doctor

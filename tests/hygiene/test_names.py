@@ -26,6 +26,7 @@ PUBLIC = [
     "Track",
     "__version__",
     "align",
+    "calibrate",
     "clean",
     "convert",
     "doctor",

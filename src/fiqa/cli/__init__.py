@@ -43,6 +43,7 @@ COMMANDS = {
     "evaluate": "Prove a score: error-versus-discard curves and a report.",
     "tables": "Make the tables of the papers.",
     "threshold": "Find the score to cut at, with a confidence interval.",
+    "calibrate": "Map scores to the chance of a correct match, by regime.",
     "monitor": "Watch a fleet: collapse, drift and slow changes, by drive.",
     "convert": "Convert the field's benchmark files into images and tables.",
     "serve": "Score faces over HTTP.",
