@@ -103,18 +103,18 @@ class Desk:
         """
         return f"/thumb/{row}/{side}?v={self.faces.key}"
 
-    def page(self, request: Request, name: str, status: int = 200, **context: Any) -> Response:
+    def page(self, request: Request, template: str, status: int = 200, **context: Any) -> Response:
         """Returns a page.
 
         Args:
             request: that asks for it.
-            name: of the file in templates/.
+            template: of the file in templates/.
             status: of the response.
             context: what the template needs; `page` (which link of the navigation is this one's)
                 and `title` always.
         """
         known = {"annotator": session_of(request).annotator, "path": request.url.path}
-        text = self._templates.get_template(name).render(**known, **context)
+        text = self._templates.get_template(template).render(**known, **context)
         return HTMLResponse(text.encode("utf-8", "replace"), status)
 
     async def form(self, request: Request) -> dict[str, Any]:
