@@ -187,6 +187,7 @@ def scoring_of(
     weights: str | None = None,
     limits: Limits | None = None,
     orientation: str = "exif",
+    language: str = "en",
 ) -> FaceScoring:
     """Returns how faces are scored, decided and not loaded; arguments and errors as fiqa.score."""
     crops = aligned or detector == "none"
@@ -210,6 +211,7 @@ def scoring_of(
         recognizer,
         given,
         orientation,
+        language=language,
     )
 
 
@@ -227,6 +229,7 @@ def plan(
     limits: Limits | None = None,
     workers: int | None = None,
     orientation: str = "exif",
+    language: str = "en",
     color: str | None = None,
 ) -> Scoring:
     """Returns the run that fiqa.score with the same arguments makes, for those who want its rows
@@ -242,6 +245,7 @@ def plan(
         weights=weights,
         limits=limits,
         orientation=orientation,
+        language=language,
     )
     found = pictures(paths, color)
     if found is None:
