@@ -38,18 +38,32 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 # Of a module and not of the session: Playwright holds an event loop, and in the same process no
 # other test could run one of its own.
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium without a window, its camera a drawn one."""
+def launched() -> Iterator[Callable[..., Any]]:
+    """Starts Chromium without a window, with more words of its command line."""
     from playwright.sync_api import sync_playwright
 
     path = shutil.which("chromium") or shutil.which("google-chrome")
-    options = ["--disable-gpu", "--use-fake-device-for-media-stream"]
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=path, chromium_sandbox=False, args=options
-        )
-        yield started
-        started.close()
+        started: list[Any] = []
+
+        def launch(*words: str) -> Any:
+            options = ["--disable-gpu", *words]
+            started.append(
+                playwright.chromium.launch(
+                    executable_path=path, chromium_sandbox=False, args=options
+                )
+            )
+            return started[-1]
+
+        yield launch
+        for each in started:
+            each.close()
+
+
+@pytest.fixture(scope="module")
+def browser(launched: Callable[..., Any]) -> Any:
+    """Chromium."""
+    return launched()
 
 
 class Faults:
@@ -85,8 +99,8 @@ def visit(browser: Any, tmp_path: Path) -> Iterator[Visit]:
     elsewhere, or where its console told of an error.
 
     The call takes the HTML of a page or an address, and: width (a name of WIDTHS), dark, place
-    (what stands behind the # of the address), own (what its requests may begin with), and what
-    else a context of Playwright takes. It returns a page of Playwright.
+    (what stands behind the # of the address), own (what its requests may begin with), browser
+    (another one), and what else a context of Playwright takes. It returns a page of Playwright.
     """
     faults, contexts = Faults(), []
 
@@ -100,7 +114,7 @@ def visit(browser: Any, tmp_path: Path) -> Iterator[Visit]:
             file.write_text(text, encoding="utf-8")
             address = file.as_uri()
         wide, high = WIDTHS[width]
-        context = browser.new_context(
+        context = more.pop("browser", browser).new_context(
             viewport={"width": wide, "height": high}, color_scheme="dark" if dark else "light",
             reduced_motion="reduce", **more,
         )  # fmt: skip
