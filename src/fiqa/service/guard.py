@@ -18,7 +18,7 @@ from fiqa.service.metrics import Metrics
 from fiqa.service.problems import ProblemError, response
 from fiqa.service.settings import LOOPBACK, ServiceSettings
 
-__all__ = ["OPEN", "ROUTES", "SECURITY_HEADERS", "Guard"]
+__all__ = ["OPEN", "ROUTES", "SECURITY_HEADERS", "Guard", "check_host"]
 
 OPEN = ("/healthz", "/readyz")
 """Addresses that need no token: a load balancer has none."""
@@ -91,7 +91,7 @@ class Guard:
                     )
             else:
                 holder = None
-                _check_host(headers.get("host", ""))
+                check_host(headers.get("host", ""))
             if seconds := self._rate.take(holder):
                 raise ProblemError("rate", "Ask less often.", headers={"retry-after": str(seconds)})
         await self.app(scope, receive, send)
@@ -106,8 +106,16 @@ class Guard:
         )
 
 
-def _check_host(host: str) -> None:
-    """Without a token a page of another site must not get in by a name that it made lead here."""
+def check_host(host: str) -> None:
+    """Refuses another Host than this machine's: without a token a page of another site must not get
+    in by a name that it made lead here.
+
+    Args:
+        host: the header.
+
+    Raises:
+        ProblemError: it names another machine.
+    """
     name = host.rpartition(":")[0] if re.search(r":\d*$", host) else host
     if name.strip("[]") not in LOOPBACK:
         raise ProblemError("host", f"Without a token Host must be one of: {', '.join(LOOPBACK)}.")
