@@ -5,7 +5,10 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -193,3 +196,86 @@ def reached() -> Callable[[Any], list[str]]:
         return left
 
     return walk
+
+
+PEOPLE, EACH = 15, 4
+
+
+@pytest.fixture(scope="session")
+def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of fifteen people of four drawn faces each, and two tables of scores beside it."""
+    import numpy as np
+    import polars as pl
+    from PIL import Image
+
+    from fiqa.diagnosis.drawn_faces import drawn_faces
+
+    home = tmp_path_factory.mktemp("studio")
+    draw, crops = np.random.default_rng(6), drawn_faces(PEOPLE * EACH).crops
+    ids = [f"p{k // EACH:02d}/{k % EACH}" for k in range(PEOPLE * EACH)]
+    for name, crop in zip(ids, crops, strict=True):
+        (home / "faces" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(crop).save(home / "faces" / f"{name}.png")
+    first = draw.random(len(ids))
+    for name, values in (("one", first), ("two", first + 0.4 * draw.random(len(ids)))):
+        table = pl.DataFrame({"id": ids, "value": values, "method": [name] * len(ids)})
+        table.write_csv(home / f"{name}.csv")
+    return home / "faces"
+
+
+class Studio:
+    """Starts `fiqa studio` in `home`, with words of the command line; each call returns the link
+    that it prints."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._started: list[subprocess.Popen[str]] = []
+
+    def __call__(self, *words: str | Path) -> str:
+        store = [] if "--store" in words else ["--store", str(self._home / "studio.sqlite")]
+        command = [sys.executable, "-m", "fiqa", "studio", *map(str, words), "--port", "0", *store]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=self._home)
+        self._started.append(process)
+        told = []
+        for line in process.stderr or ():
+            told.append(line)
+            if found := re.search(r"open (http://\S+)", line):
+                return found.group(1)
+        raise AssertionError("".join(told))
+
+    def kill(self) -> None:
+        """Ends the one that was started last, as a power cut would."""
+        self._started[-1].kill()
+
+    def close(self) -> None:
+        """Ends all."""
+        for process in self._started:
+            process.terminate()
+            process.wait(30)
+            if process.stderr is not None:
+                process.stderr.close()
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Iterator[Studio]:
+    """The studio's process."""
+    pytest.importorskip("uvicorn", reason="needs the extra service")
+    started = Studio(tmp_path)
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="session")
+def home() -> Callable[[str], str]:
+    """Returns the address of the studio whose link it is."""
+    return lambda link: link.split("/enter")[0]
+
+
+@pytest.fixture
+def enter(visit: Visit, home: Callable[[str], str]) -> Visit:
+    """Returns a page of a browser that followed a link, as `visit` opens it."""
+
+    def follow(link: str, **options: Any) -> Any:
+        return visit(link, own=home(link), **options)
+
+    return follow

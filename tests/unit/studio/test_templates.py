@@ -40,7 +40,8 @@ def candidates(folder: Path, vectors: Path, tmp_path: Path) -> Path:
         embeddings=vectors,
         out=out,
         workers=1,
-        **{"judges": ["analytic"], "candidates": 3},
+        judges=["analytic"],
+        candidates=3,
     )
     return Path(f"{out}.templates.csv")
 
@@ -77,7 +78,7 @@ def test_choices_become_templates_that_label_reads(
         templates=saved,
         out=out,
         workers=1,
-        **{"judges": ["analytic"]},
+        judges=["analytic"],
     )
     labels = pl.read_csv(out)
     by_person = {name: part for (name,), part in labels.group_by("identity")}
