@@ -81,18 +81,19 @@ class Faults:
         self.requests: list[str] = []
         self.errors: list[str] = []
 
-    def watch(self, page: Any, own: str) -> None:
-        """Listens to a page; `own` begins every address that it may ask for."""
+    def watch(self, page: Any, own: str, forgiven: str) -> None:
+        """Listens to a page; `own` begins every address that it may ask for, and an error with
+        `forgiven` in it is none."""
         page.on("request", lambda request: self._ask(request.url, own))
-        page.on("console", lambda line: self._say(line.type, line.text))
+        page.on("console", lambda line: self._say(line.type, line.text, forgiven))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
 
     def _ask(self, address: str, own: str) -> None:
         if not address.startswith((own, "data:", "blob:")):
             self.requests.append(address)
 
-    def _say(self, kind: str, text: str) -> None:
-        if kind in ("error", "warning"):
+    def _say(self, kind: str, text: str, forgiven: str) -> None:
+        if kind in ("error", "warning") and not (forgiven and forgiven in text):
             self.errors.append(text)
 
 
@@ -102,14 +103,15 @@ def visit(browser: Any, tmp_path: Path) -> Iterator[Visit]:
     elsewhere, or where its console told of an error.
 
     The call takes the HTML of a page or an address, and: width (a name of WIDTHS), dark, place
-    (what stands behind the # of the address), own (what its requests may begin with), browser
-    (another one), and what else a context of Playwright takes. It returns a page of Playwright.
+    (what stands behind the # of the address), own (what its requests may begin with),
+    forgiven (a part of an error that may be told), browser (another one), and what else a context
+    of Playwright takes. It returns a page of Playwright.
     """
     faults, contexts = Faults(), []
 
     def opened(
         text: str, *, width: str = "desk", dark: bool = False, place: str = "", own: str = "",
-        **more: Any,
+        forgiven: str = "", **more: Any,
     ) -> Any:  # fmt: skip
         address = text
         if not text.startswith("http"):
@@ -124,7 +126,7 @@ def visit(browser: Any, tmp_path: Path) -> Iterator[Visit]:
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(30_000)
-        faults.watch(page, own or address)
+        faults.watch(page, own or address, forgiven)
         page.goto(f"{address}#{place}" if place else address)
         return page
 
