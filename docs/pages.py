@@ -39,7 +39,7 @@ ROOMS = (
         "scoring",
         "cleaning",
     ),
-    *("enrolment", "streams", "labeling", "verbs", "service"),
+    *("enrolment", "streams", "labeling", "verbs", "service", "studio_app"),
 )
 SINGLE = (
     "types.tables",

@@ -6,7 +6,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -84,7 +83,9 @@ def _known(value: float | None) -> float | None:
     return None if value is None or math.isnan(value) else float(value)
 
 
-def likeness_to_rest(vectors: ArrayLike, *, segments: ArrayLike | None = None) -> Any:
+def likeness_to_rest(
+    vectors: ArrayLike, *, segments: ArrayLike | None = None
+) -> NDArray[np.float64]:
     """Returns the mean cosine of each image of a person to the person's others, (n,) float64; NaN
     where there is no other.
 
@@ -102,7 +103,7 @@ def likeness_to_rest(vectors: ArrayLike, *, segments: ArrayLike | None = None) -
     unit = checks.array(vectors, "vectors", shape=("n", "D"), dtype=np.float64)
     n = len(unit)
     code = np.arange(n) if segments is None else checks.array(segments, "segments", shape=(n,))
-    known = np.isfinite(unit).all(axis=1)
+    known = np.asarray(np.isfinite(unit).all(axis=1))
     filled = np.where(known[:, None], unit, 0.0)
     names, place = np.unique(code, return_inverse=True)
     own, count = np.zeros((len(names), unit.shape[1])), np.zeros(len(names))

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from fiqa.methods.dmsfiqa.criteria import FRONTAL, MET
 from fiqa.studio_app.desk import Desk
 
 __all__ = ["routes"]
@@ -19,6 +20,6 @@ def routes(desk: Desk) -> list[Route]:
     """
 
     async def show(request: Request) -> Response:
-        return desk.page(request, "help.html", page="help", title="Help")
+        return desk.page(request, "help.html", page="help", title="Help", met=MET, frontal=FRONTAL)
 
     return [Route("/help", show)]
