@@ -95,7 +95,8 @@ def test_undo_and_none_by_keys(faces: Path, studio: Any, enter: Any, home: Any) 
     page.goto(f"{home(link)}/templates/0")
     pressed(page, "1")
     assert pressed(page, "x") == "none fits"
-    page.keyboard.press("u")
+    with page.expect_navigation():
+        page.keyboard.press("u")
     page.locator("#state").get_by_text("✓ chosen").wait_for()
     page.keyboard.press("n")
     page.wait_for_url("**/templates/1")
