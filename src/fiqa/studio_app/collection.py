@@ -19,7 +19,7 @@ from fiqa.data.carried import Carried
 from fiqa.data.embeddings import MappedEmbeddings, map_embeddings
 from fiqa.data.listing import images_of
 from fiqa.data.names import find_ids, strangers
-from fiqa.data.quality import join_quality, read_quality
+from fiqa.data.quality import read_quality
 from fiqa.data.tables import decode_text, read_table
 from fiqa.errors import InputError, UnknownNameError
 from fiqa.faces.crops import Source, sources
@@ -168,11 +168,12 @@ def collected(
     values: dict[str, NDArray[np.float64]] = {}
     for path in scores:
         quality = read_quality(path)
-        joined = join_quality(quality, manifest.id)
+        place = _place(manifest, pl.DataFrame({"id": quality.id.tolist()}), path)
         name, number = quality.method, 2
         while name in values:
             name, number = f"{quality.method} ({number})", number + 1
-        values[name] = joined.quality.at(manifest.id)
+        # faces that failed have no number
+        values[name] = np.append(np.asarray(quality.value, np.float64), np.nan)[place]
     track = manifest.columns.get("track")
     return Collection(
         manifest,

@@ -93,6 +93,8 @@ def studio(
         findings=findings,
     )
     with listening(host, port) as listener:
+        # the link is told before the server takes requests: those that come earlier wait
+        listener.listen(_CONNECTIONS)
         address = address_of(listener)
         cost = limits or Limits()
         options = {"model": model, "limits": cost}

@@ -55,6 +55,15 @@ def test_faces_go_from_worst_to_best_and_back(folder, scores, make_desk, browser
     assert client.get("/review?page=2").status_code == 422
 
 
+def test_faces_without_a_score_stand_first_among_the_worst(
+    folder, scores, tmp_path, make_desk, browser
+) -> None:
+    table = pl.read_parquet(scores)
+    table.filter(pl.col("score") != 0.5).write_parquet(tmp_path / "some.parquet")
+    client = browser(make_desk(folder, scores=[tmp_path / "some.parquet"]))
+    assert _order(client.get("/review").text) == [6, *(k for k in range(12) if k != 6)]
+
+
 def test_corrected_levels_and_reasons_are_labels_that_fiqa_reads(
     folder, scores, tmp_path, make_desk, browser
 ) -> None:
