@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -84,15 +83,10 @@ class Desk:
             lstrip_blocks=True,
         )
         made.filters["printable"] = lambda text: printable(str(text))
-        made.globals["static"] = lambda name: f"/static/{name}?v={self._stamps[name]}"
+        # as modules name each other: a module by two addresses would be two modules
+        made.globals["static"] = lambda name: f"/static/{name}"
         made.globals["thumb"] = self.thumb
         return made
-
-    @cached_property
-    def _stamps(self) -> Mapping[str, str]:
-        return {
-            name: sha256(content).hexdigest()[:10] for name, (content, _) in self.static.items()
-        }
 
     def thumb(self, row: int, side: int = 224) -> str:
         """Returns the address of the picture of a face.

@@ -33,6 +33,8 @@ SECURITY_HEADERS = {
         " frame-ancestors 'none'"
     ),
     "cross-origin-opener-policy": "same-origin",
+    # with no-referrer a browser sends the forms of these pages with the Origin "null"
+    "referrer-policy": "same-origin",
     "permissions-policy": "camera=(self), microphone=(), geolocation=()",
 }
 """Of every response. A route may say another cache-control."""
