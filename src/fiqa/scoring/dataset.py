@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from fiqa.data.images import Limits
+from fiqa.data.reading import reading
 from fiqa.data.remote import Place, is_remote
 from fiqa.data.shards import members, shards_of
 from fiqa.data.store import fingerprint, hash_rows, make_record, sha256_file
@@ -304,7 +305,8 @@ def _claim(folder: Place, record: dict[str, Any], how: FaceScoring, force: bool)
         )
     if mark.create(_plain(content)):
         return
-    there = json.loads(mark.read())
+    with reading(str(mark)):
+        there = dict(json.loads(mark.read()))
     if there.get("fingerprint") != content["fingerprint"]:
         differs = sorted(
             key for key in ("arguments", "inputs", "versions") if there.get(key) != content[key]
@@ -323,7 +325,8 @@ def _finished(folder: Place, shards: Sequence[Shard]) -> dict[str, _Entry]:
     for shard in shards:
         if not {f"{shard.part}.json", f"{shard.part}.parquet"} <= there:
             continue
-        entry = _Entry(**json.loads(_ledger(folder, shard).read()))
+        with reading(str(_ledger(folder, shard))):
+            entry = _Entry(**json.loads(_ledger(folder, shard).read()))
         if entry.key == shard.key and not entry.refused:
             found[shard.part] = entry
     return found

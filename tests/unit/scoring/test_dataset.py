@@ -3,7 +3,10 @@ them and however often they are interrupted."""
 
 from __future__ import annotations
 
+import http.client
+import http.server
 import io
+import itertools
 import os
 import subprocess
 import sys
@@ -312,6 +315,75 @@ def test_ray_makes_the_same_parts_and_survives_the_same_image(shards, tmp_path, 
         check_deadly(shards, out, deadly, whole, "ray")
     finally:
         ray.shutdown()
+
+
+class Stumbling(http.server.BaseHTTPRequestHandler):
+    """Hands requests on to a server; every third is refused with 500, every fifth is slow."""
+
+    target = ""
+    count = itertools.count(1)
+    refused = 0
+
+    def _hand_on(self) -> None:
+        number = next(self.count)
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if number % 3 == 0:
+            type(self).refused += 1
+            self._answer(500, {}, b"<Error><Code>InternalError</Code></Error>")
+            return
+        time.sleep(0.2 if number % 5 == 0 else 0)
+        host, port = self.target.removeprefix("http://").strip("/").split(":")
+        server = http.client.HTTPConnection(host, int(port))
+        server.request(self.command, self.path, body, dict(self.headers))
+        answer = server.getresponse()
+        self._answer(answer.status, dict(answer.getheaders()), answer.read())
+        server.close()
+
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _hand_on  # noqa: N815 - names of the base
+
+    def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            if name.lower() not in ("connection", "transfer-encoding", "content-length"):
+                self.send_header(name, value)
+        length = headers.get("Content-Length", str(len(body)))
+        self.send_header("Content-Length", length if self.command == "HEAD" else str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_a_store_that_refuses_and_dawdles_gives_the_same_bytes(
+    shards, tmp_path, how, s3, monkeypatch
+):
+    import fsspec
+
+    for file in shards.iterdir():
+        Place(f"s3://faces/hard/{file.name}").write(file.read_bytes())
+    write_dataset("s3://faces/hard", how, f"{tmp_path}/easy/", workers=1)
+    Stumbling.target = s3
+    proxy = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Stumbling)
+    thread = threading.Thread(target=proxy.serve_forever)
+    thread.start()
+    try:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{proxy.server_address[1]}")
+        fsspec.filesystem("s3").clear_instance_cache()
+        made = write_dataset("s3://faces/hard", how, "s3://faces/hard-scores", workers=1)
+    finally:
+        proxy.shutdown()
+        thread.join()
+        proxy.server_close()
+        fsspec.filesystem("s3").clear_instance_cache()
+    assert Stumbling.refused > 3
+    assert made.statuses == {"ok": 15}
+    monkeypatch.undo()
+    for name, content in parts(tmp_path / "easy").items():
+        assert Place(f"s3://faces/hard-scores/{name}").read() == content
 
 
 KILLED = """
