@@ -1,6 +1,6 @@
 """Scoring shards: local processes against Ray, a disk against an object store, in one run.
 
-    python benchmarks/scale.py [--crops 20000] [--shards 20] [--s3]
+    python benchmarks/scale.py [--crops 20000] [--shards 20] [--turns 3] [--s3]
 
 Prints seconds, images per second, the ratio to the local run, and the largest memory of this
 process and of its ended children. The images are noise of 112 x 112 as JPEG: their content does not
@@ -107,6 +107,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--crops", type=int, default=20_000)
     parser.add_argument("--shards", type=int, default=20)
+    parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--s3", action="store_true")
     given = parser.parse_args()
     print(f"{given.crops} crops in {given.shards} shards, {cores()} cores", flush=True)
@@ -115,20 +116,25 @@ def main() -> None:
         shards = folder / "shards"
         shards.mkdir()
         make_shards(shards, given.crops, given.shards)
-        base = seconds(shards, f"{folder}/local/")
-        line("local, disk", base, given.crops, base)
-        line("Ray with its start", seconds(shards, f"{folder}/a/", name="ray"), given.crops, base)
         import ray
 
         ray.init(include_dashboard=False, log_to_driver=False)
-        line("Ray, running", seconds(shards, f"{folder}/b/", name="ray"), given.crops, base)
+        # in turns, and the least of each: what else the machine does hits both
+        took: dict[str, list[float]] = {"local": [], "ray": []}
+        for turn in range(given.turns):
+            for engine, times in took.items():
+                times.append(seconds(shards, f"{folder}/{engine}{turn}/", name=engine))
+                print(f"  {engine} {times[-1]:.1f} s, load {os.getloadavg()[0]:.1f}", flush=True)
         ray.shutdown()
+        base = min(took["local"])
+        line("local, disk", base, given.crops, base)
+        line("Ray, running", min(took["ray"]), given.crops, base)
         if given.s3:
             with server():
                 for file in sorted(shards.iterdir()):
                     Place(f"s3://scale/shards/{file.name}").write(file.read_bytes())
-                took = seconds("s3://scale/shards", "s3://scale/scores")
-                line("local, S3 on loopback", took, given.crops, base)
+                stored = seconds("s3://scale/shards", "s3://scale/scores")
+                line("local, S3 on loopback", stored, given.crops, base)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "guides").glob("*.md"))]
 DEAR = {
     "fiqa train": "a training of minutes or days",
-    "fiqa export": "a finished run",
+    "fiqa export runs/": "a finished run",
+    "some.csv": "crops of LFW, and vectors of them",
     "--recognizer recognizer.onnx": "a recognizer of your own",
     "fiqa weights card recognizer.onnx": "a recognizer of your own",
     "--model": "a model that was trained",

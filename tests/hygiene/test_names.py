@@ -26,6 +26,7 @@ PUBLIC = [
     "Track",
     "__version__",
     "align",
+    "calibrate",
     "clean",
     "convert",
     "doctor",
@@ -44,6 +45,7 @@ PUBLIC = [
     "tables",
     "threshold",
     "train",
+    "verify",
 ]
 
 
@@ -81,6 +83,7 @@ def test_verbs_are_functions_named_like_themselves():
         "tables",
         "threshold",
         "train",
+        "verify",
     ):
         assert getattr(fiqa, name).__name__ == name
 

@@ -74,6 +74,7 @@ def command(
     detector: options.Detector = "auto",
     faces: options.FacesPolicy = "largest",
     orientation: options.Orientation = "exif",
+    language: options.Language = "en",
     model: Model = None,
     recognizer: Recognizer = None,
     settings: options.Settings = None,
@@ -118,6 +119,7 @@ def command(
         "weights": weights,
         "limits": options.limits(max_pixels, max_bytes),
         "orientation": orientation,
+        "language": language,
     }
     if out is not None and is_dataset(out):
         if html is not None:
@@ -133,7 +135,13 @@ def command(
     if html is not None:
         from fiqa.scoring.sheet import write_sheet
 
-        write_sheet(rows, html, limits=run.how.limits, footer=shlex.join(["fiqa", *sys.argv[1:]]))
+        write_sheet(
+            rows,
+            html,
+            limits=run.how.limits,
+            footer=shlex.join(["fiqa", *sys.argv[1:]]),
+            language=language,
+        )
     if not quiet:
         typer.echo(summary.line(), err=True)
     raise typer.Exit(options.SOME_FAILED if summary.failed else options.OK)
@@ -227,6 +235,7 @@ def _short(row: Row, explain: bool) -> dict[str, Any]:
     if explain:
         factors = row["factors"] or {}
         short["reasons"] = list(row["reasons"] or ())
+        short["advice"] = list(row["advice"] or ())
         short |= {
             f"factor_{name}": None if value is None else round(value, 3)
             for name, value in ((name, factors.get(name)) for name in FACTORS)

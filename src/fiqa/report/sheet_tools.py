@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fiqa.languages import reason_name
 from fiqa.report.page import escape
 from fiqa.vocabulary import LEVELS
 
@@ -77,8 +78,13 @@ PAGER = (
 )
 
 
-def tools(rows: Sequence[Row]) -> str:
-    """Returns what sorts and filters the cards; it is hidden until the script runs."""
+def tools(rows: Sequence[Row], language: str = "en") -> str:
+    """Returns what sorts and filters the cards; it is hidden until the script runs.
+
+    Args:
+        rows: of the cards.
+        language: of the names of reasons.
+    """
     levels = Counter(map(_class, rows))
     known = [level for level in LEVELS if level in levels]
     order = [*known, *sorted(set(levels) - set(known))]
@@ -92,7 +98,7 @@ def tools(rows: Sequence[Row]) -> str:
     ]  # fmt: skip
     if reasons:
         named = sorted(reasons, key=lambda reason: (-reasons[reason], reason))
-        options = [(each, f"{words(each)} ({reasons[each]:,})") for each in named]
+        options = [(each, f"{reason_name(each, language)} ({reasons[each]:,})") for each in named]
         parts.append(_choice("reason", "Reason", [("", "any"), *options]))
     orders = [
         ("given", "as given"), ("worst", "lowest first"), ("best", "highest first"),

@@ -50,6 +50,7 @@ class FaceReader:
         weights: path of the detector's model file.
         limits: what a picture may cost.
         orientation: as in fiqa.score.
+        language: of the advice of a Face: en, de, zh or es.
 
     Raises:
         UnknownNameError, InputError: as fiqa.score.
@@ -68,6 +69,7 @@ class FaceReader:
         weights: str | None = None,
         limits: Limits | None = None,
         orientation: str = "exif",
+        language: str = "en",
     ) -> None:
         how = scoring_of(
             model=model,
@@ -79,6 +81,7 @@ class FaceReader:
             weights=weights,
             limits=limits,
             orientation=orientation,
+            language=language,
         )
         self._open(how)
 
@@ -152,7 +155,7 @@ class FaceReader:
 
     def _face(self, row: Row, faces: Faces | None) -> Face:
         if faces is None or row["status"] != "ok":
-            return Face(row["status"], name=row["path"])
+            return Face(row["status"], name=row["path"], language=self._how.language)
         box, points = row["bbox"], row["landmarks"]
         return Face(
             raw=row["raw"],
@@ -165,12 +168,15 @@ class FaceReader:
             crop=faces.crops[0],
             name=row["path"],
             model=row["model"],
+            language=self._how.language,
             why=partial(self._why, faces),
         )
 
     def _why(self, faces: Faces) -> Why:
         with self._turn():
-            told = reasons(explained(self._scorer, self._explain, faces), 0, faces)
+            told = reasons(
+                explained(self._scorer, self._explain, faces), 0, faces, self._how.language
+            )
         if not told:
             return Why()
         return Why(tuple(told["reasons"] or ()), told["factors"], told["measures"])

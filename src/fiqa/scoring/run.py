@@ -193,6 +193,7 @@ def scoring_of(
     weights: str | None = None,
     limits: Limits | None = None,
     orientation: str = "exif",
+    language: str = "en",
 ) -> FaceScoring:
     """Returns how faces are scored, decided and not loaded; arguments and errors as fiqa.score."""
     crops = aligned or detector == "none"
@@ -216,6 +217,7 @@ def scoring_of(
         recognizer,
         given,
         orientation,
+        language=language,
     )
 
 
@@ -233,6 +235,7 @@ def plan(
     limits: Limits | None = None,
     workers: int | None = None,
     orientation: str = "exif",
+    language: str = "en",
     color: str | None = None,
     engine: str = "local",
     address: str | None = None,
@@ -250,6 +253,7 @@ def plan(
         weights=weights,
         limits=limits,
         orientation=orientation,
+        language=language,
     )
     found = pictures(paths, color)
     if found is None:

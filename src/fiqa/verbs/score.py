@@ -39,6 +39,7 @@ def score(
     html: PathLike | None = None,
     force: bool = False,
     orientation: str = "exif",
+    language: str = "en",
     color: str | None = None,
     progress: Progress = False,
     engine: str = "local",
@@ -63,8 +64,9 @@ def score(
         detector: auto, yunet, dlib, or none (the same as `aligned`).
         faces: which faces of an image count: largest, all, or one (more than one is a failure).
         explain: fill `factors` (0..1, null where not measurable), `measures` (in units) and
-            `reasons`; otherwise they are null. True or "model" takes those of the method, and warns
-            once where it has none; "measures" those of the analytic measures, whatever the method.
+            `reasons` with their `advice`; otherwise they are null. True or "model" takes those of
+            the method, and warns once where it has none; "measures" those of the analytic measures,
+            whatever the method.
         weights: path of the detector's model file.
         limits: what an image may cost.
         workers: processes, at least 1; None is one per core. The result is the same.
@@ -76,6 +78,7 @@ def score(
         force: do it again although `out` is current.
         orientation: exif (photographs are turned as their EXIF says), or auto: then also to where
             their faces are best seen, for photographs that lie and do not say so.
+        language: of `advice` and of the sheet's reasons: en, de, zh or es.
         color: the order of the channels of arrays, which must say it: RGB, or BGR as OpenCV has it.
         progress: True reports on stderr; a callable is told (stage, done, total).
         engine: local (the processes of this machine), or ray; the rows are the same.
@@ -87,7 +90,7 @@ def score(
         not "ok" has no numbers.
 
     Raises:
-        UnknownNameError: no such method, detector or policy.
+        UnknownNameError: no such method, detector, policy or language.
         DetectorError, WeightsError, MissingExtraError: what is asked for cannot be used here.
         WriteError: the disk refused.
         ReadError: a list file or manifest cannot be read (an image that cannot is a row).
@@ -108,6 +111,7 @@ def score(
                 weights=weights,
                 limits=limits,
                 orientation=orientation,
+                language=language,
             ),
             str(out),
             html,
@@ -130,6 +134,7 @@ def score(
         limits=limits,
         workers=workers,
         orientation=orientation,
+        language=language,
         color=color,
         engine=engine,
         address=address,
@@ -137,7 +142,13 @@ def score(
     run.guard(out, html)
     table = _table(run, out, force, progress)
     if html is not None:
-        write_sheet(table.to_dicts(), html, limits=run.how.limits, images=run.sources())
+        write_sheet(
+            table.to_dicts(),
+            html,
+            limits=run.how.limits,
+            images=run.sources(),
+            language=language,
+        )
     return table
 
 
