@@ -147,24 +147,20 @@ def _unit(optimizer: LabelOptimizer) -> float:
 
 def _warn(about: dict[str, Any]) -> None:
     """Says where optimizing changed nothing, or nothing beyond chance."""
-    if about["images"] and about["mean_absolute_move"] == 0.0 and about["theta"]:
+    if "theta_curve" in about:
+        if not about["theta_beyond_chance"]:
+            _log.warning(
+                "theta=auto chose %g; what it gains on people held out is not beyond chance.",
+                about["theta"],
+            )
+        return
+    if about["images"] and (about["rank_agreement_old_new"] or 1.0) > _SAME and about["theta"]:
         _log.warning(
-            "No label moved: %d of %d images have mated pairs, and theta is %g in unit ranks;"
-            " theta=auto chooses a step on people held out.",
+            "The labels hardly moved: %d of %d images have mated pairs, and theta is %.3g in unit"
+            " ranks; theta=auto chooses a step on people held out.",
             about["images_with_mates"],
             about["images"],
-            about["theta"] if "theta_curve" in about else about["theta_in_unit_ranks"],
-        )
-    elif (about["rank_agreement_old_new"] or 0.0) > _SAME:
-        _log.warning(
-            "The labels hardly moved (rank correlation of old and new %.5f); theta=auto chooses a"
-            " step on people held out.",
-            about["rank_agreement_old_new"],
-        )
-    if not about.get("theta_beyond_chance", True):
-        _log.warning(
-            "theta=auto chose %g, and its gain on people held out is not beyond chance.",
-            about["theta"],
+            about["theta_in_unit_ranks"],
         )
 
 

@@ -26,7 +26,7 @@ from fiqa.progress import Told
 
 __all__ = ["THETAS", "StepCurve", "step_curve"]
 
-THETAS = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+THETAS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 """Steps that are tried, on the scale of unit ranks."""
 
 START_FNMR = 0.05
