@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fiqa.data.images import Limits
 from fiqa.data.memory import Content, checked, refuse_color
@@ -114,6 +115,19 @@ class FaceReader:
         source = self._source(image, color)
         rows = self._strict(source) if strict else self._lenient(source)
         return [self._face(row, face) for row, face in rows]
+
+    def scores(self, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Returns the calibrated scores (N,) of aligned crops, 0..1, from one batch.
+
+        Args:
+            crops: (N,112,112,3) uint8 RGB, as Face.crop has them.
+
+        Raises:
+            ShapeError: no such crops.
+        """
+        with self._turn():
+            raw = self._scorer.score(crops)
+        return self._scorer.calibration.unit(np.asarray(raw, np.float64))
 
     def _strict(self, source: Source) -> Found:
         found = self._how.found(source)
