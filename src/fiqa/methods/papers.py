@@ -123,13 +123,13 @@ _CLIB_FIQA = (
     ),
     Place(
         "Tables 1 to 3: areas", "evaluation.papers.clib_fiqa.area_tables",
-        "fiqa tables clib --data-set lfw/",
-        "the form without CLIP: .332 [.206, .601] of the area to 30 % on clean images under A;"
-        " without intervals in the table",
+        "fiqa tables clib --data-set lfw/ --draws 200",
+        "the form without CLIP: .332 [.206, .601] of the area to 30 % on clean images under A",
     ),
     Place(
         "Table 4: ablation", "", "bash recipes/clib_fiqa.sh",
-        "the first factor (blur) brings most, the others nothing; one FMR a run",
+        "the first factor (blur) brings most, the others nothing; --fmr again in fiqa tables clib"
+        " gives each rate",
     ),
     Place(
         "Figure 3: discard curves", "report.evaluation.plots", "fiqa evaluate",
