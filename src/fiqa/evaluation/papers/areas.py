@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fiqa.evaluation.result import Evaluation, RecognizerResult
-from fiqa.functional.bootstrap import Interval
+from fiqa.evaluation.result import Estimate, Evaluation, RecognizerResult
 
 __all__ = ["area_interval", "area_of", "counts_note", "recognizer_names"]
 
@@ -29,7 +28,7 @@ def area_of(
 
 def area_interval(
     evaluation: Evaluation, method: str, recognizer: str, limit: float, form: str
-) -> Interval | None:
+) -> Estimate | None:
     """Returns an area with its interval; None as `area_of`."""
     try:
         return evaluation.curve(method, recognizer).areas[limit, form]

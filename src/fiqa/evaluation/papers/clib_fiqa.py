@@ -72,7 +72,6 @@ def _grid(
         for area in found:
             cells.append(None if area is None else area.value)
             if drawn:
-                ends = (None, None) if area is None else (area.low, area.high)
-                cells += [None if e is None or np.isnan(e) else float(e) for e in ends]
+                cells += (None, None) if area is None else (area.low, area.high)
         rows.append([method, *cells, mean])
     return rows
