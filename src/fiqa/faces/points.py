@@ -40,6 +40,8 @@ _WORST = 3.0
 were, they are not believed and the detector's stand. Of 240 photographs no face has more than 1.9;
 their corners, where no face is, have 3.3 and more in nine of ten, noise 4.5 and more."""
 _FARTHEST = 30.0
+_TILT = 25.0
+"""Degrees of roll in the photograph beyond which a face is left as the detector has it."""
 _TURN = 15.0
 """Degrees by which the face may be turned in all: a lying head, whose points a detector puts where
 an upright one has them, is no better known by a network that has seen upright ones alone."""
@@ -90,6 +92,9 @@ def refined(image: NDArray[np.uint8], detection: Detection) -> Detection:
     Raises:
         WeightsError: the file in the package is not the one that its card describes.
     """
+    # A head that a detector says is tilted far may lie, and its points are then misplaced.
+    if abs(_turn(np.eye(2, 3), detection.matrix)) > _TILT:
+        return detection
     places = detection.landmarks.astype(np.float64)
     side = (ALIGNED_SIZE, ALIGNED_SIZE)
     for _ in range(LOOKS):
