@@ -40,7 +40,7 @@ _WORST = 3.0
 were, they are not believed and the detector's stand. Of 240 photographs no face has more than 1.9;
 their corners, where no face is, have 3.3 and more in nine of ten, noise 4.5 and more."""
 _FARTHEST = 30.0
-_TILT = 27.0
+_TILT = 25.0
 """Degrees of roll in the photograph beyond which a face is left as the detector has it."""
 _TURN = 15.0
 """Degrees by which the face may be turned in all: a lying head, whose points a detector puts where
