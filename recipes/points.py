@@ -83,8 +83,10 @@ def labels(data: Path, part: str) -> tuple[list[Path], Floats]:
             if row["path"].split("/")[0] in people:
                 files.append(data / "lfw/aligned" / row["path"])
                 points.append([[float(row[f"{p}_{a}"]) for a in "xy"] for p in PLACES])
+    # LFW's crops were cut with the robust fit, which leaves out the points that a turn moves.
     found = np.array(points)
-    return files, transform_points(similarity_transform(found, TEMPLATE), found)
+    fits = [cv2.estimateAffinePartial2D(p, TEMPLATE, method=cv2.LMEDS)[0] for p in found]
+    return files, transform_points(np.stack(fits), found)
 
 
 def crops_of(files: list[Path]) -> NDArray[np.uint8]:

@@ -247,6 +247,20 @@ def _tar(folder: Path) -> None:
             archive.addfile(member, io.BytesIO(content))
 
 
+def _image_rows(folder: Path) -> None:
+    import polars as pl
+
+    rows = [{"bytes": b"\xff\xd8" * 9, "path": "a.jpg"}, {"bytes": None, "path": None}]
+    pl.DataFrame({"image": rows}).write_parquet(folder / "shard.parquet")
+
+
+def _read_shard(path: Path) -> object:
+    from fiqa.data.images import Limits
+    from fiqa.data.shards import members
+
+    return [member.status for member in members(str(path), Limits())]
+
+
 def _read_tar(path: Path) -> None:
     from fiqa.data.formats.webdataset import read
 
@@ -356,6 +370,18 @@ CARD: Mapping[str, Any] = {
 }
 
 
+def _read_card_within(path: Path) -> None:
+    from fiqa.runtime.embedded import card_within
+
+    card_within(path.read_bytes(), str(path))
+
+
+def _read_results(path: Path) -> None:
+    from fiqa.deployment.kit import read_results
+
+    read_results(path, ("quality",))
+
+
 def _read_card(path: Path) -> None:
     from fiqa.runtime.cards import read_card
 
@@ -389,6 +415,15 @@ def _onnx(folder: Path) -> None:
         + _field(12, _field(1, b"y") + value)
     )
     (folder / "model.onnx").write_bytes(_field(1, 8) + _field(7, graph) + _field(8, _field(2, 13)))
+
+
+def _onnx_with_card(folder: Path) -> None:
+    from fiqa.runtime.cards import parse_card
+    from fiqa.runtime.embedded import with_card
+
+    _onnx(folder)
+    file = folder / "model.onnx"
+    file.write_bytes(with_card(file.read_bytes(), parse_card(CARD, "the card"))[0])
 
 
 def _read_onnx(path: Path) -> None:
@@ -637,6 +672,8 @@ TARGETS: dict[str, Target] = {
     "rec": Target("train.rec", _records, _read_records),
     "idx": Target("train.idx", _records, _read_records),
     "webdataset": Target("samples.tar", _tar, _read_tar),
+    "shard .tar": Target("samples.tar", _tar, _read_shard),
+    "shard .parquet": Target("shard.parquet", _image_rows, _read_shard),
     "fiftyone": Target(
         "samples.csv",
         _write("samples.csv", 'filepath,score,tag\na.jpg,0.5,"x;y"\nb.jpg,,z\n'),
@@ -665,6 +702,12 @@ TARGETS: dict[str, Target] = {
     "sidecar": Target("out.csv.json", _sidecar, _read_sidecar),
     "sidecar of quality": Target("out.csv.json", _quality_sidecar, _read_sidecar),
     "card": Target("tiny.json", _write("tiny.json", json.dumps(CARD)), _read_card),
+    "card inside": Target("model.onnx", _onnx_with_card, _read_card_within),
+    "results of a chip": Target(
+        "results.csv",
+        _write("results.csv", "index,quality\n" + "".join(f"{k},{k / 64}\n" for k in range(64))),
+        _read_results,
+    ),
     "onnx": Target("model.onnx", _onnx, _read_onnx),
     "onnx session": Target("model.onnx", _onnx, _open_onnx),
     "recipe": Target("recipe.toml", _write("recipe.toml", RECIPE), _read_recipe),

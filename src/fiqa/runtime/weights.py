@@ -252,10 +252,13 @@ def verify(name: PathLike) -> Path:
         ReadError, InputError: the card is not one.
     """
     from fiqa.runtime.cards import card_path, read_card
+    from fiqa.runtime.embedded import model_card
 
     path = find(name)
     if os.fspath(name) not in REGISTRY:
-        _prove(path, read_card(card_path(path)).sha256)
+        onnx = path.suffix.lower() == ".onnx"
+        card = model_card(path, path.read_bytes()) if onnx else read_card(card_path(path))
+        _prove(path, card.sha256)
     return path
 
 
