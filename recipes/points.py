@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
 import json
 import time
 from collections.abc import Iterator
@@ -25,19 +26,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from fiqa.data.store import sha256_file
 from fiqa.faces.degrade import KINDS, degrade
+from fiqa.faces.points import TAUGHT
 from fiqa.functional.geometry import TEMPLATE, similarity_transform, transform_points
 from fiqa.functional.pose import pose_from_points
 from fiqa.nets.to_onnx import onnx_bytes
 from fiqa.runtime.cards import ModelCard, ModelInput, ModelOutput, card_path, write_card
+from fiqa.runtime.embedded import with_card
 from fiqa.types import Faces
 
 Floats = NDArray[np.float64]
 PLACES = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 SIDE, LEFT, TOP = 84, 14, 28
 """The network looks at this square of the 112 crop, in which the points lie."""
-MOVES = {"near": (8.0, 0.10, 6.0), "far": (25.0, 0.25, 14.0)}
+MOVES = {"near": (8.0, 0.10, 6.0), "far": TAUGHT}
 """Degrees, share of the size and pixels by which a crop is moved at most; a quarter is `far`."""
 SPOILED = tuple(k for k in KINDS if k not in ("rotation", "shift", "truncation", "nir"))
 """Kinds of damage that leave the points where they are."""
@@ -254,7 +256,7 @@ def ship(data: Path, run: Path, package: Path) -> None:
     numbers = {f"LFW DevTest, {k}": v for k, v in held_out(net.eval(), data).items()}
     package.mkdir(parents=True, exist_ok=True)
     file = package / "points.onnx"
-    file.write_bytes(onnx_bytes(net, size=112, outputs=("points",)))
+    model = onnx_bytes(net, size=112, outputs=("points",))
     half = ModelInput(
         size=112, color="RGB", layout="NCHW", scale=255, mean=(0, 0, 0), std=(1, 1, 1)
     )
@@ -263,7 +265,7 @@ def ship(data: Path, run: Path, package: Path) -> None:
         name="points",
         kind="detector",
         file=file.name,
-        sha256=sha256_file(file),
+        sha256=hashlib.sha256(model).hexdigest(),
         input=half,
         outputs=(ModelOutput(name="points", role="measures", measures=(*names, "log_error")),),
         license="Apache-2.0 (the weights; the images that they were trained on are for research)",
@@ -279,7 +281,9 @@ def ship(data: Path, run: Path, package: Path) -> None:
         ),
         numbers=numbers,
     )
-    write_card(card, card_path(file))
+    content, whole = with_card(model, card)
+    file.write_bytes(content)
+    write_card(whole, card_path(file))
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
 """Five points of a face by a small network of our own, and alignment again by them.
 
-What a detector found is a beginning: the face is aligned by it, the network looks at the crop, and
-the points that it sees there align the photograph anew. So the crop, and whether a pose is known,
-hang less on which detector is there.
+For detectors that know the box and little more: the face is aligned by what they found, the network
+looks at the crop, and the points that it sees there align the photograph anew. It learned from
+YuNet's points, so the crop comes closer to YuNet's, and a pose is known.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from fiqa.runtime.onnx import OnnxModel
 
 __all__ = [
     "LOOKS",
+    "TAUGHT",
     "WEIGHTS",
     "RefiningDetector",
-    "looked_by",
     "points_of_crops",
+    "points_record",
     "points_version",
     "refined",
 ]
@@ -35,16 +36,15 @@ WEIGHTS = Path(__file__).parents[1] / "weights" / "points.onnx"
 LOOKS = 2
 """How often a face is looked at; the second look sees a crop that is nearly right."""
 
+TAUGHT = (25.0, 0.25, 14.0)
+"""How far a crop was moved at most when the network learned: degrees, log of the scale, crop pixels
+in x and in y. recipes/points.py draws its moves from this; a face that seems to lie farther off is
+none that the network knows."""
+
 _WORST = 3.0
-"""Pixels of the crop: with more error foretold, or points farther than `_FARTHEST` from where they
-were, they are not believed and the detector's stand. Of 240 photographs no face has more than 1.9;
-their corners, where no face is, have 3.3 and more in nine of ten, noise 4.5 and more."""
-_FARTHEST = 30.0
-_TILT = 25.0
-"""Degrees of roll in the photograph beyond which a face is left as the detector has it."""
-_TURN = 15.0
-"""Degrees by which the face may be turned in all: a lying head, whose points a detector puts where
-an upright one has them, is no better known by a network that has seen upright ones alone."""
+"""Crop pixels: with more error foretold the points are not believed. Of 240 photographs no face has
+more than 1.9; their corners, where no face is, have 3.3 and more in nine of ten, noise 4.5 and
+more."""
 
 
 @cache
@@ -83,7 +83,8 @@ def points_of_crops(crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDAr
 def refined(image: NDArray[np.uint8], detection: Detection) -> Detection:
     """Returns a detection with the points that the network sees, then measured ones.
 
-    It is returned as it was where the network does not believe its points.
+    It is returned as it was where the network does not believe its points, or sees the face turned,
+    scaled or moved by more than it was taught.
 
     Args:
         image: (H,W,3) uint8 RGB.
@@ -92,22 +93,16 @@ def refined(image: NDArray[np.uint8], detection: Detection) -> Detection:
     Raises:
         WeightsError: the file in the package is not the one that its card describes.
     """
-    # A head that a detector says is tilted far may lie, and its points are then misplaced.
-    if abs(_turn(np.eye(2, 3), detection.matrix)) > _TILT:
-        return detection
     places = detection.landmarks.astype(np.float64)
     side = (ALIGNED_SIZE, ALIGNED_SIZE)
     for _ in range(LOOKS):
         matrix = similarity_transform(places, TEMPLATE)
         crop = np.asarray(cv2.warpAffine(image, matrix, side), np.uint8)
         points, error = points_of_crops(crop[None])
-        moved = np.abs(points[0] - TEMPLATE).mean()
         # Written so that NaN is not believed.
-        if not (error[0] <= _WORST and moved <= _FARTHEST):
+        if not (error[0] <= _WORST and _taught(points[0])):
             return detection
         places = transform_points(inverse(matrix), points[0].astype(np.float64))
-    if abs(_turn(detection.matrix, similarity_transform(places, TEMPLATE))) > _TURN:
-        return detection
     return Detection(detection.box, places.astype(np.float32), detection.confidence, "measured")
 
 
@@ -119,7 +114,7 @@ class RefiningDetector:
         points: sha256 of the network, for records.
 
     Args:
-        detector: finds the faces; whether its points are measured or estimated.
+        detector: finds the faces.
 
     Raises:
         WeightsError: the file in the package is not the one that its card describes.
@@ -139,16 +134,25 @@ class RefiningDetector:
         return [refined(image, face) for face in self._detector.detect(image)]
 
 
-def looked_by(detector: Detector) -> str | None:
-    """Returns the sha256 of the network that refines a detector's points, None where none does.
+def points_record(detector: Detector) -> dict[str, str]:
+    """Returns what a record says of the network that refines a detector's points: its sha256 as
+    `points`, nothing where none does.
 
     Args:
         detector: any.
     """
-    return detector.points if isinstance(detector, RefiningDetector) else None
+    return {"points": detector.points} if isinstance(detector, RefiningDetector) else {}
 
 
-def _turn(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """Degrees between the rotations of two similarities, in (-180, 180]."""
-    ratio = complex(other[0, 0], other[1, 0]) / complex(one[0, 0], one[1, 0])
-    return float(np.degrees(np.angle(ratio)))
+def _taught(points: NDArray[np.float32]) -> bool:
+    """Whether points of a crop lie off the template by no more than the network was taught."""
+    if not np.isfinite(points).all():
+        return False
+    move = similarity_transform(TEMPLATE, points)
+    ratio, middle = complex(move[0, 0], move[1, 0]), TEMPLATE.mean(0)
+    turn, size, shift = TAUGHT
+    return bool(
+        abs(np.degrees(np.angle(ratio))) <= turn
+        and abs(np.log(abs(ratio))) <= size
+        and np.abs(transform_points(move, middle) - middle).max() <= shift
+    )

@@ -20,7 +20,8 @@ from fiqa.functional.geometry import similarity_transform
 from fiqa.runtime.cards import ModelCard, read_card
 from fiqa.types import FloatArray
 
-__all__ = ["CARD", "CHIP", "CHIP_SIZE", "POINTS", "DlibRecognizer", "dlib_card", "model_file"]
+__all__ = ["CARD", "CHIP", "CHIP_SIZE", "POINTS", "DlibRecognizer", "dlib_card", "dlib_file",
+           "model_file"]  # fmt: skip
 
 POINTS: NDArray[np.float64] = np.array(
     [[79.63, 52.88], [65.85, 53.27], [31.05, 52.99], [44.83, 53.37], [55.63, 79.75]]
@@ -96,6 +97,24 @@ def model_file(name: str, what: str) -> Path:
     )
 
 
+def dlib_file() -> Path:
+    """Returns the path of the ResNet after checking its sha256.
+
+    Raises:
+        MissingExtraError: face_recognition_models is not installed.
+        WeightsError: the file is not the one that the card describes.
+    """
+    card = dlib_card()
+    path = model_file(card.file, "the recognizer 'dlib'")
+    digest = sha256_file(path)
+    if digest != card.sha256:
+        raise WeightsError(
+            f"{path} must have sha256 {card.sha256}, it has {digest}.",
+            hint="pip install --force-reinstall face_recognition_models==0.3.0",
+        )
+    return path
+
+
 class DlibRecognizer:
     """Gives dlib's 128 numbers for aligned crops; implements fiqa.types.Recognizer.
 
@@ -115,14 +134,8 @@ class DlibRecognizer:
     def __init__(self, *, threads: int | None = None) -> None:
         if threads not in (None, 1):
             raise InputError(f"threads must be 1 with recognizer 'dlib', got {threads}.")
-        dlib, self.card = require("dlib", extra="dlib"), dlib_card()
-        path = model_file(self.card.file, "the recognizer 'dlib'")
-        self.version = sha256_file(path)
-        if self.version != self.card.sha256:
-            raise WeightsError(
-                f"{path} must have sha256 {self.card.sha256}, it has {self.version}.",
-                hint="pip install --force-reinstall face_recognition_models==0.3.0",
-            )
+        dlib, self.card, path = require("dlib", extra="dlib"), dlib_card(), dlib_file()
+        self.version = self.card.sha256
         self.name = self.card.name
         self.match_threshold = self.card.match_threshold
         self._net = dlib.face_recognition_model_v1(str(path))

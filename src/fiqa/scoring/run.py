@@ -36,7 +36,7 @@ from fiqa.errors import InputError
 from fiqa.execute.engines import engine as engine_of
 from fiqa.faces.crops import Source, resizing, sources
 from fiqa.faces.detectors import decided
-from fiqa.faces.points import looked_by
+from fiqa.faces.points import points_record
 from fiqa.functional.display import failure_line
 from fiqa.progress import Progress, counted, teller
 from fiqa.runtime.recognizers import DLIB
@@ -166,7 +166,8 @@ class Scoring:
         } | asdict(self.how.limits)
         how |= {"model": self.how.scorer.name, "version": self.how.scorer.version, "part": _PART}
         how["detector"] = None if self.how.aligned else self.how.finder.name
-        how["points"] = None if self.how.aligned else looked_by(self.how.finder)
+        if not self.how.aligned:
+            how |= points_record(self.how.finder)
         inputs = {
             "images": hash_rows((source, _state(source)) for source in self.sources()),
             **self.carried.digest(),

@@ -12,7 +12,7 @@ from fiqa import checks
 from fiqa.data.store import hash_rows, make_record
 from fiqa.data.video import BACKENDS, VideoLimits
 from fiqa.errors import ReadError
-from fiqa.faces.points import looked_by
+from fiqa.faces.points import points_record
 from fiqa.progress import Told
 from fiqa.streams.clips import Clip, Sources, clips, opened
 from fiqa.streams.engine import Engine
@@ -99,19 +99,22 @@ class Selecting:
     def record(self) -> dict[str, Any]:
         """Returns what decides the outcome, for the sidecar."""
         engine = self.engine
-        arguments = asdict(self.how) | {
-            "floor": list(self.how.floor),
-            "model": engine.scorer.name,
-            "version": engine.scorer.version,
-            "detector": engine.detector.name,
-            "points": looked_by(engine.detector),
-            "recognizer": None if engine.recognizer is None else engine.recognizer.name,
-            "recognizer_version": str(getattr(engine.recognizer, "version", "")),
-            "threshold": engine.threshold,
-            "backend": self.backend,
-            "limits": asdict(self.limits or VideoLimits()),
-            "rate": self.rate,
-        }
+        arguments = (
+            asdict(self.how)
+            | {
+                "floor": list(self.how.floor),
+                "model": engine.scorer.name,
+                "version": engine.scorer.version,
+                "detector": engine.detector.name,
+                "recognizer": None if engine.recognizer is None else engine.recognizer.name,
+                "recognizer_version": str(getattr(engine.recognizer, "version", "")),
+                "threshold": engine.threshold,
+                "backend": self.backend,
+                "limits": asdict(self.limits or VideoLimits()),
+                "rate": self.rate,
+            }
+            | points_record(engine.detector)
+        )
         inputs = {"clips": hash_rows(clip.state() for clip in self.clips)}
         return make_record("select", arguments=arguments, inputs=inputs)
 

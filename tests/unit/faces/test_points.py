@@ -12,10 +12,11 @@ from fiqa.faces.detection import Detection, Detector
 from fiqa.faces.detectors import WholeImage, detector
 from fiqa.faces.points import (
     LOOKS,
+    TAUGHT,
     WEIGHTS,
     RefiningDetector,
-    looked_by,
     points_of_crops,
+    points_record,
     points_version,
     refined,
 )
@@ -76,6 +77,19 @@ def test_points_come_back_to_the_photograph(
     assert (found.points, found.confidence) == ("measured", np.float32(0.7))
 
 
+def _moved(turn: float = 0.0, size: float = 0.0, shift: float = 0.0) -> np.ndarray:
+    """The template turned and enlarged about its middle, then moved down."""
+    middle, angle = TEMPLATE.mean(0), np.radians(turn)
+    spin = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return (TEMPLATE - middle) @ spin.T * np.exp(size) + middle + [0, shift]
+
+
+def test_what_it_was_taught_is_believed(image: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    turn, size, shift = TAUGHT
+    _told(monkeypatch, _moved(turn - 0.5, -size + 0.01, shift - 0.5), 1.0)
+    assert refined(image, _face(TEMPLATE + 30)).points == "measured"
+
+
 @pytest.mark.parametrize(
     ("points", "error"),
     [
@@ -83,6 +97,10 @@ def test_points_come_back_to_the_photograph(
         (TEMPLATE + np.array([1, 0]), np.nan),
         (TEMPLATE + np.array([60, 0]), 1.0),  # far away
         (TEMPLATE[[3, 0, 2, 4, 1]], 1.0),  # turned by a right angle
+        (_moved(turn=TAUGHT[0] + 1), 1.0),
+        (_moved(size=TAUGHT[1] + 0.02), 1.0),
+        (_moved(shift=TAUGHT[2] + 0.5), 1.0),
+        (np.full((5, 2), np.nan), 1.0),
     ],
 )
 def test_what_is_not_believed_stays(
@@ -111,12 +129,12 @@ def test_a_detector_refines_what_it_finds_and_says_so(
     finder = RefiningDetector(Fixed())
     assert isinstance(finder, Detector)
     assert [face.points for face in finder.detect(image)] == ["measured", "measured"]
-    assert (finder.name, looked_by(finder)) == ("fixed", points_version())
+    assert (finder.name, points_record(finder)) == ("fixed", {"points": points_version()})
 
 
 def test_aligned_crops_are_left_alone() -> None:
     assert isinstance(detector("none"), WholeImage)
-    assert looked_by(detector("none")) is None
+    assert points_record(detector("none")) == {}
 
 
 def test_travels_to_another_process(image: np.ndarray) -> None:

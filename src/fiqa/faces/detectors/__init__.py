@@ -50,7 +50,7 @@ class WholeImage:
 
 
 def detector(name: str = "auto", *, weights: str | None = None) -> Detector:
-    """Returns a detector ready to use; the points of its faces are those of fiqa.faces.points.
+    """Returns a detector ready to use; of dlib's faces the points are those of fiqa.faces.points.
 
     Args:
         name: one of NAMES.
@@ -123,7 +123,7 @@ def _yunet(weights: str | None) -> Detector:
     from fiqa.faces.detectors.yunet import YuNet
     from fiqa.runtime.weights import find
 
-    return RefiningDetector(YuNet(find("yunet") if weights is None else weights))
+    return YuNet(find("yunet") if weights is None else weights)
 
 
 def _dlib_installed() -> bool:
