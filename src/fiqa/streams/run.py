@@ -99,22 +99,19 @@ class Selecting:
     def record(self) -> dict[str, Any]:
         """Returns what decides the outcome, for the sidecar."""
         engine = self.engine
-        arguments = (
-            asdict(self.how)
-            | {
-                "floor": list(self.how.floor),
-                "model": engine.scorer.name,
-                "version": engine.scorer.version,
-                "detector": engine.detector.name,
-                "recognizer": None if engine.recognizer is None else engine.recognizer.name,
-                "recognizer_version": str(getattr(engine.recognizer, "version", "")),
-                "threshold": engine.threshold,
-                "backend": self.backend,
-                "limits": asdict(self.limits or VideoLimits()),
-                "rate": self.rate,
-            }
-            | points_record(engine.detector)
-        )
+        arguments = asdict(self.how) | {
+            "floor": list(self.how.floor),
+            "model": engine.scorer.name,
+            "version": engine.scorer.version,
+            "detector": engine.detector.name,
+            **points_record(engine.detector),
+            "recognizer": None if engine.recognizer is None else engine.recognizer.name,
+            "recognizer_version": str(getattr(engine.recognizer, "version", "")),
+            "threshold": engine.threshold,
+            "backend": self.backend,
+            "limits": asdict(self.limits or VideoLimits()),
+            "rate": self.rate,
+        }
         inputs = {"clips": hash_rows(clip.state() for clip in self.clips)}
         return make_record("select", arguments=arguments, inputs=inputs)
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import fiqa
+from fiqa.data.images import write_image
+from fiqa.data.store import read_sidecar
 from fiqa.faces import points as module
 from fiqa.faces.detection import Detection, Detector
 from fiqa.faces.detectors import WholeImage, detector
@@ -142,3 +146,22 @@ def test_travels_to_another_process(image: np.ndarray) -> None:
     there = pickle.loads(pickle.dumps(detector("dlib")))
     assert (there.name, there.points) == ("dlib", points_version())
     assert there.detect(image) == []
+
+
+def test_sidecars_say_which_network_saw_the_points(tmp_path: Path) -> None:
+    pytest.importorskip("dlib")
+    photo = tmp_path / "astronaut.png"
+    write_image(photo, pytest.importorskip("skimage.data").astronaut())
+    faces = fiqa.align(photo, out=tmp_path / "crops", detector="dlib")
+    assert faces.columns["landmarks"][0] is not None
+    fiqa.score(photo, detector="dlib", out=tmp_path / "photos.csv")
+    fiqa.score(tmp_path / "crops" / "faces.parquet", aligned=True, out=tmp_path / "crops.csv")
+    said = {
+        name: read_sidecar(tmp_path / name)["arguments"].get("points")
+        for name in ("crops/faces.parquet", "photos.csv", "crops.csv")
+    }
+    assert said == {
+        "crops/faces.parquet": points_version(),
+        "photos.csv": points_version(),
+        "crops.csv": None,
+    }

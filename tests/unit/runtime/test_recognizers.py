@@ -14,8 +14,10 @@ from fiqa.functional.geometry import transform_points
 from fiqa.methods.probe import opened
 from fiqa.runtime import dlib_net
 from fiqa.runtime.cards import ModelCard
+from fiqa.runtime.describe import Described, describe
 from fiqa.runtime.dlib_net import CHIP, CHIP_SIZE, POINTS, DlibRecognizer, dlib_card
 from fiqa.runtime.recognizers import named_recognizer
+from fiqa.runtime.weights import listing, verify
 from fiqa.types import Recognizer
 
 
@@ -111,3 +113,25 @@ def test_embed_writes_and_knows_its_table_again(
     assert first.embeddings.recognizer == "dlib"
     np.testing.assert_allclose(np.linalg.norm(first.embeddings.vector, axis=1), 1.0, rtol=1e-5)
     assert embed_rows(source, recognizer=dlib, out=tmp_path / "emb.npz").current
+
+
+def test_the_verbs_of_weights_know_the_name(dlib: DlibRecognizer, tmp_path: Path) -> None:
+    (row,) = [row for row in listing() if row.name == "dlib"]
+    assert (row.path, row.state, row.license) == (verify("dlib"), "present", dlib.card.license)
+    with pytest.raises(InputError, match=r"whose card comes with fiqa: .*dlib\.json"):
+        describe("dlib", Described("recognizer", "RGB", "0", "1", {}))
+
+
+def test_the_listing_says_what_is_absent_and_what_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def state() -> str:
+        return next(row.state for row in listing() if row.name == "dlib")
+
+    monkeypatch.setattr(dlib_net.importlib.util, "find_spec", lambda name: None)
+    assert state() == "absent"
+    (tmp_path / "other.dat").write_bytes(b"other")
+    monkeypatch.setattr(dlib_net, "model_file", lambda name, what: tmp_path / "other.dat")
+    assert state() == "wrong"
+    with pytest.raises(WeightsError, match="must have sha256"):
+        verify("dlib")
