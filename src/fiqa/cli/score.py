@@ -50,6 +50,14 @@ Html = Annotated[
         "--html", metavar="FILE", help="Write a contact sheet: crops, scores, what to do."
     ),
 ]
+Calibration = Annotated[
+    str | None,
+    typer.Option(
+        "--calibration",
+        metavar="FILE",
+        help="From fiqa calibrate: adds match_chance, the chance of a correct match.",
+    ),
+]
 Format = Annotated[
     Literal["csv", "jsonl"],
     typer.Option("--format", help="Form of the rows on stdout, without -o."),
@@ -68,6 +76,7 @@ def command(
     settings: options.Settings = None,
     explain: Explain = False,
     explain_by: ExplainBy = None,
+    calibration: Calibration = None,
     out: options.Output = None,
     html: Html = None,
     format_: Format = "csv",
@@ -106,6 +115,7 @@ def command(
         workers=workers,
         orientation=orientation,
         language=language,
+        calibration=calibration,
     )
     run.guard(out, html)
     if out is None:
@@ -180,8 +190,9 @@ def _short(row: Row, explain: bool) -> dict[str, Any]:
     columns = dict(row)
     names = ("path", "face_index", "status", "uqs", "score", "level")
     short: dict[str, Any] = {name: columns[name] for name in names}
-    score = row["score"]
-    short["score"] = None if score is None else round(score, 4)
+    for name in ("score", *(["match_chance"] if "match_chance" in columns else [])):
+        value: Any = columns[name]
+        short[name] = None if value is None else round(value, 4)
     if explain:
         factors = row["factors"] or {}
         short["reasons"] = list(row["reasons"] or ())

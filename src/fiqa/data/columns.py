@@ -78,7 +78,10 @@ TEXT = frozenset(
 _TYPES: dict[str, pl.DataType] = {
     **dict.fromkeys(TEXT - {"reasons", "advice"}, pl.String()),
     **dict.fromkeys(("bbox", "landmarks"), pl.List(pl.Float64())),
-    **dict.fromkeys(("raw", "score", "confidence", "inside", "eye_distance", "roll"), pl.Float64()),
+    **dict.fromkeys(
+        ("raw", "score", "match_chance", "confidence", "inside", "eye_distance", "roll"),
+        pl.Float64(),
+    ),
     **dict.fromkeys(("uqs", "face_index", "frame", "turn"), pl.Int64()),
     **dict.fromkeys(("reasons", "advice"), pl.List(pl.String())),
     "factors": pl.Struct(dict.fromkeys(FACTORS, pl.Float64())),

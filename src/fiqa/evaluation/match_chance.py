@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,7 +15,9 @@ from fiqa import checks
 from fiqa.data.frames import Frame
 from fiqa.data.manifest import read_manifest
 from fiqa.data.names import Match
-from fiqa.errors import EvidenceError
+from fiqa.data.reading import reader
+from fiqa.data.store import open_regular
+from fiqa.errors import EvidenceError, InputError, ReadError
 from fiqa.evaluation.evidence import gather
 from fiqa.evaluation.groups import group_names
 from fiqa.functional.match_chance import (
@@ -28,7 +32,11 @@ from fiqa.functional.similarity import pair_similarity
 from fiqa.functional.verification import threshold_at_fmr
 from fiqa.types import Embeddings, Manifest, PathLike, Quality
 
-__all__ = ["Cell", "MatchChance", "match_chance"]
+__all__ = ["Cell", "MatchChance", "match_chance", "read_match_chance"]
+
+_FORMAT = "fiqa match chance 1"
+_LARGEST = 1 << 24
+"""Bytes of a file of curves."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +93,47 @@ class MatchChance:
         checks.choice(regime, "regime", self.cells)
         return self.cells[regime].curve.at(raw)
 
+    def of_rows(
+        self, raw: ArrayLike, regimes: ArrayLike | None = None
+    ) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+        """Returns the chance (N,) of each score by the curve of its own regime, and the regimes
+        that have none: their chance is NaN.
+
+        Args:
+            raw: (N,) scores of the same method, NaN where there is none.
+            regimes: (N,) of the images, "" where it is not known; None with one curve for all.
+        """
+        value = np.asarray(raw, np.float64)
+        names = np.full(len(value), "") if regimes is None else np.asarray(regimes)
+        chance = np.full(len(value), np.nan)
+        absent = []
+        for name in sorted(set(map(str, names.tolist()))):
+            rows = names == name
+            if name in self.cells:
+                chance[rows] = self.cells[name].curve.at(value[rows])
+            else:
+                absent.append(name)
+        return chance, tuple(absent)
+
+    def check(self, method: str) -> None:
+        """Refuses scores of another method than those that the curves were made from.
+
+        Args:
+            method: whose scores.
+
+        Raises:
+            InputError: it is another one.
+        """
+        if method != self.quality:
+            raise InputError(
+                f"A calibration must be of the scores that it is used on, those of {method!r}; it"
+                f" is of {self.quality!r}.",
+                hint="fiqa calibrate with the table of fiqa score of this model, without NAME=",
+            )
+
     def json(self) -> dict[str, Any]:
         """Returns every number as JSON holds it."""
-        return {"format": "fiqa match chance 1", **asdict(self)}
+        return {"format": _FORMAT, **asdict(self)}
 
     def text(self) -> str:
         """Returns the outcome in lines."""
@@ -101,6 +147,70 @@ class MatchChance:
         return "\n".join(
             [*lines, *(f"{name or 'all'}: refused: {why}" for name, why in self.refused.items())]
         )
+
+
+@reader
+def read_match_chance(path: PathLike) -> MatchChance:
+    """Returns the curves that fiqa.calibrate wrote.
+
+    Args:
+        path: the JSON file.
+
+    Raises:
+        ReadError: it cannot be read, or is no such file.
+    """
+    where = os.fspath(path)
+    with open_regular(path) as file:
+        content = file.read(_LARGEST + 1)
+    try:
+        if len(content) > _LARGEST:
+            raise ValueError(f"it has more than {_LARGEST} bytes")
+        known = json.loads(content)
+        if known.pop("format", None) != _FORMAT:
+            raise ValueError(f"its format is not {_FORMAT!r}")
+        cells = {str(name): _cell(cell) for name, cell in known["cells"].items()}
+        by = known["by"]
+        if not cells or (by is None) != (set(cells) == {""}) or not isinstance(by, str | None):
+            raise ValueError("its regimes do not fit its column `by`")
+        return MatchChance(
+            str(known["quality"]),
+            str(known["recognizer"]),
+            by,
+            float(known["fmr"]),
+            float(known["threshold"]),
+            cells,
+            {str(name): str(why) for name, why in known["refused"].items()},
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ReadError(
+            f"{where!r} must be a calibration as fiqa calibrate writes it, it is none: {error}.",
+            status="corrupt",
+        ) from error
+
+
+def _cell(known: Mapping[str, Any]) -> Cell:
+    """A regime as JSON has it; raises ValueError where the curve is none."""
+    quality = np.array(known["curve"]["quality"], np.float64)
+    chance = np.array(known["curve"]["chance"], np.float64)
+    if quality.ndim != 1 or quality.shape != chance.shape or not len(quality):
+        raise ValueError("a curve must have as many chances as places")
+    if not (np.isfinite(quality).all() and np.all(np.diff(quality) > 0)):
+        raise ValueError("the places of a curve must ascend")
+    if not (np.all((chance >= 0) & (chance <= 1)) and np.all(np.diff(chance) >= 0)):
+        raise ValueError("a chance must lie in 0..1 and never fall")
+    error = known["error"]
+    return Cell(
+        int(known["people"]),
+        int(known["pairs"]),
+        float(known["matched"]),
+        ChanceCurve(tuple(quality.tolist()), tuple(chance.tolist())),
+        Reliability(
+            float(error["brier"]),
+            float(error["base"]),
+            tuple(map(float, error["told"])),
+            tuple(map(float, error["seen"])),
+        ),
+    )
 
 
 def match_chance(

@@ -33,12 +33,14 @@ from fiqa.data.store import (
 )
 from fiqa.data.tables import TableWriter, frame_of, table_suffix
 from fiqa.errors import InputError
+from fiqa.evaluation.match_chance import MatchChance
 from fiqa.execute.local import map_batches
 from fiqa.faces.crops import Source, resizing, sources
 from fiqa.faces.detectors import decided
 from fiqa.functional.display import failure_line
 from fiqa.progress import Progress, counted, teller
 from fiqa.runtime.weights import find as find_weights
+from fiqa.scoring.chances import chance_of, told_chance, with_chances
 from fiqa.scoring.explanation import EXPLAINERS, Explain, explanation, unexplained
 from fiqa.scoring.row import Row
 from fiqa.scoring.rows import FaceScoring, blank_row, scales
@@ -99,6 +101,8 @@ class Scoring:
         given: whatever it was told to read.
         pictures: the images themselves where they are in memory.
         color: the order of their channels.
+        chance: from a score to the chance of a correct match, None where it is not asked for.
+        calibration: the file that it is from.
     """
 
     manifest: Manifest
@@ -107,6 +111,8 @@ class Scoring:
     given: tuple[Any, ...] = ()
     pictures: Sequence[Plain] = ()
     color: str | None = None
+    chance: MatchChance | None = None
+    calibration: PathLike | None = None
 
     def __len__(self) -> int:
         return len(self.manifest)
@@ -148,6 +154,9 @@ class Scoring:
         batch = 4 if self.pictures else 32
         made = map_batches(self.how, images, died=_died, workers=self.workers, batch=batch)
         made = _explained(made) if self.how.explain == "model" else made
+        if self.chance is not None:
+            self.chance.check(self.how.scorer.name)
+            made = with_chances(made, self.chance, self.manifest, start)
         return made if start else _sized(made)
 
     def record(self) -> dict[str, Any]:
@@ -165,6 +174,8 @@ class Scoring:
         for name, file in (("weights", self.how.weights), ("recognizer", self.how.recognizer)):
             if file is not None:
                 inputs[name] = sha256_file(find_weights(file))
+        if self.calibration is not None:
+            inputs["calibration"] = sha256_file(self.calibration)
         return make_record("score", arguments=how, inputs=inputs)
 
 
@@ -231,6 +242,7 @@ def plan(
     orientation: str = "exif",
     language: str = "en",
     color: str | None = None,
+    calibration: PathLike | None = None,
 ) -> Scoring:
     """Returns the run that fiqa.score with the same arguments makes, for those who want its rows
     one by one (`.rows()`); raises as fiqa.score."""
@@ -254,8 +266,9 @@ def plan(
         manifest = Manifest(np.arange(len(found)).astype(np.str_), np.full(len(found), ""))
         if not found:
             raise InputError("paths must lead to at least one image, got no picture.")
-    given = (None if found else paths, model, recognizer, weights, settings)
-    return Scoring(manifest, how, workers, given, found or (), color)
+    given = (None if found else paths, model, recognizer, weights, settings, calibration)
+    chance = None if calibration is None else chance_of(calibration, manifest)
+    return Scoring(manifest, how, workers, given, found or (), color, chance, calibration)
 
 
 def write_scores(
@@ -298,6 +311,7 @@ def write_scores(
         path,
         record,
         learned={"scales": scales(scorer)}
+        | ({} if run.chance is None else {"match_chance": told_chance(run.chance, run.manifest)})
         | _noted(explanation(scorer, explain), sizes, repetition(run.manifest))
         | origin(path, run.manifest.path.tolist()),
     )

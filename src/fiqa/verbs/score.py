@@ -38,6 +38,7 @@ def score(
     orientation: str = "exif",
     language: str = "en",
     color: str | None = None,
+    calibration: PathLike | None = None,
     progress: Progress = False,
 ) -> pl.DataFrame:
     """Returns the table of scores: one row per face, and one per image that has none, in the order
@@ -74,6 +75,9 @@ def score(
             their faces are best seen, for photographs that lie and do not say so.
         language: of `advice` and of the sheet's reasons: en, de, zh or es.
         color: the order of the channels of arrays, which must say it: RGB, or BGR as OpenCV has it.
+        calibration: a file that fiqa.calibrate wrote for the scores of this model: the column
+            `match_chance` has the chance of a correct match, by the curve of the image's own regime
+            where there are several; null where its regime has none.
         progress: True reports on stderr; a callable is told (stage, done, total).
 
     Returns:
@@ -82,12 +86,13 @@ def score(
         not "ok" has no numbers.
 
     Raises:
-        UnknownNameError: no such method, detector, policy or language.
+        UnknownNameError: no such method, detector, policy or language; the images lack the column
+            by which the calibration has its curves.
         DetectorError, WeightsError, MissingExtraError: what is asked for cannot be used here.
         WriteError: the disk refused.
         ReadError: a list file or manifest cannot be read (an image that cannot is a row).
         InputError: there is no image at all, an array without its color, or something that is
-            neither.
+            neither; a calibration of another model.
     """
     run = plan(
         paths,
@@ -104,6 +109,7 @@ def score(
         orientation=orientation,
         language=language,
         color=color,
+        calibration=calibration,
     )
     run.guard(out, html)
     table = _table(run, out, force, progress)

@@ -111,6 +111,11 @@ def _valid(config: dict[str, Any]) -> dict[str, Any]:
             or sorted(numbers) != numbers
         ):
             raise InputError(f"{name} must be four ascending numbers, got {numbers}.")
+    if config["thresholds_by"] and config["thresholds"]:
+        raise InputError(
+            "thresholds must be empty with thresholds_by, which takes percentiles of each value of"
+            f" {config['thresholds_by']!r}, got {config['thresholds']}."
+        )
     checks.in_range(config["clip"]["tau"], "tau", 0.0, float("inf"), open_low=True)
     checks.in_range(config["candidates"], "candidates", 1, float("inf"))
     if config["group_column"] and config["candidates"] < 2:

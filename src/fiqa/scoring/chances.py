@@ -1,0 +1,92 @@
+"""The column `match_chance` of a table of scores: the chance of a correct match, by regime.
+
+It is read from a file that fiqa.calibrate wrote: the chance that two images of one person match
+where this image is the lesser one of the two.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator
+from contextlib import closing
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqa.evaluation.groups import group_names
+from fiqa.evaluation.match_chance import MatchChance, read_match_chance
+from fiqa.scoring.row import Row
+from fiqa.types import Manifest, PathLike
+
+__all__ = ["chance_of", "told_chance", "with_chances"]
+
+_log = logging.getLogger(__name__)
+
+
+def chance_of(calibration: PathLike, manifest: Manifest) -> MatchChance:
+    """Returns the curves of a calibration for the images of a manifest.
+
+    Args:
+        calibration: a file that fiqa.calibrate wrote.
+        manifest: the images; it must have the column by which there are curves.
+
+    Raises:
+        ReadError: the file cannot be read.
+        UnknownNameError: the manifest has no such column.
+    """
+    found = read_match_chance(calibration)
+    _regimes(found, manifest)
+    return found
+
+
+def with_chances(
+    made: Generator[list[Row], None, None], chance: MatchChance, manifest: Manifest, start: int
+) -> Generator[list[Row], None, None]:
+    """Yields the rows of each image with their `match_chance`, None where there is none; warns
+    first of regimes that have no curve.
+
+    Args:
+        made: the rows of each image.
+        chance: the curves.
+        manifest: the images.
+        start: the number of the first image.
+    """
+    regimes = _regimes(chance, manifest)
+    if absent := told_chance(chance, manifest)["without"]:
+        _log.warning("no curve, so no match_chance, for %s: %s", chance.by, ", ".join(absent))
+    with closing(made):
+        for number, rows in enumerate(made, start):
+            raw = [np.nan if row["raw"] is None else row["raw"] for row in rows]
+            of = None if regimes is None else regimes[number].repeat(len(rows))
+            value, _ = chance.of_rows(raw, of)
+            for row, each in zip(rows, value.tolist(), strict=True):
+                row["match_chance"] = None if np.isnan(each) else each
+            yield rows
+
+
+def told_chance(chance: MatchChance, manifest: Manifest) -> dict[str, Any]:
+    """Returns what a sidecar says of the column.
+
+    Args:
+        chance: the curves.
+        manifest: the images.
+
+    Returns:
+        What the chance is of (`recognizer`, `fmr`, `threshold`), by which column its curves are
+        (`by`), and which regimes of the images are `without` one.
+    """
+    regimes = _regimes(chance, manifest)
+    _, absent = (None, ()) if regimes is None else chance.of_rows(np.zeros(len(regimes)), regimes)
+    return {
+        "of": "a pair of images of one person in which this is the lesser one",
+        "recognizer": chance.recognizer,
+        "fmr": chance.fmr,
+        "threshold": chance.threshold,
+        "by": chance.by,
+        "without": list(absent),
+    }
+
+
+def _regimes(chance: MatchChance, manifest: Manifest) -> NDArray[np.str_] | None:
+    return None if chance.by is None else group_names(manifest, chance.by)
