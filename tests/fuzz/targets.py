@@ -589,7 +589,13 @@ def _chance(folder: Path) -> None:
     error = {"brier": 0.1, "base": 0.2, "told": [0.1, 0.9], "seen": [0.2, 0.8]}
     cell = {"people": 12, "pairs": 90, "matched": 0.5, "curve": curve, "error": error}
     known = {"quality": "fiqa", "recognizer": "r", "by": "regime", "fmr": 0.001, "threshold": 0.3}
-    content = {"format": "fiqa match chance 1", **known, "cells": {"rgb": cell}, "refused": {}}
+    content = {
+        "format": "fiqa match chance 1",
+        **known,
+        "cells": {"rgb": cell},
+        "refused": {},
+        "across": None,
+    }
     (folder / "chance.json").write_text(json.dumps(content, indent=1))
 
 

@@ -70,6 +70,7 @@ class MatchChance:
         threshold: the cosine above which a pair matches.
         cells: regime -> its curve; "" for all.
         refused: regime -> why it has none.
+        across: the column within whose values no pair was made, None where all were.
     """
 
     quality: str
@@ -79,6 +80,7 @@ class MatchChance:
     threshold: float
     cells: Mapping[str, Cell]
     refused: Mapping[str, str]
+    across: str | None = None
 
     def chance(self, raw: ArrayLike, regime: str = "") -> NDArray[np.float64]:
         """Returns the chance (N,) that an image of each score matches another of its person.
@@ -180,6 +182,7 @@ def read_match_chance(path: PathLike) -> MatchChance:
             float(known["threshold"]),
             cells,
             {str(name): str(why) for name, why in known["refused"].items()},
+            None if known["across"] is None else str(known["across"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ReadError(
@@ -219,13 +222,14 @@ def match_chance(
     *,
     faces: Manifest | PathLike | Frame | None = None,
     by: str | None = None,
+    across: str | None = None,
     fmr: float = 1e-3,
     seed: int = 0,
     match: Match = "id",
 ) -> MatchChance:
     """Returns the curves; see fiqa.calibrate for arguments and errors."""
     manifest = faces if faces is None or isinstance(faces, Manifest) else read_manifest(faces)
-    evidence = gather(quality, embeddings, pairs=None, faces=manifest, match=match)
+    evidence = gather(quality, embeddings, faces=manifest, match=match, across=across)
     scores, vectors = evidence.scores[0], evidence.recognizers[0]
     other = pair_similarity(vectors.vector, evidence.stored_nonmated(seed))
     threshold = threshold_at_fmr(other, fmr)
@@ -253,4 +257,4 @@ def match_chance(
             f"A calibration must have mated pairs of at least {FEWEST} people, got {told}.",
             hint="more people, or fewer regimes",
         )
-    return MatchChance(scores.name, vectors.recognizer, by, fmr, threshold, cells, refused)
+    return MatchChance(scores.name, vectors.recognizer, by, fmr, threshold, cells, refused, across)

@@ -113,3 +113,25 @@ def test_the_command_writes_the_same_bytes_and_says_what_is_refused(
     assert (tmp_path / "chance.json.json").is_file()
     CliRunner().invoke(build(), words)
     assert (tmp_path / "chance.json").read_bytes() == first
+
+
+def test_pairs_of_one_drive_do_not_count(here: dict[str, Any]) -> None:
+    """Of each image there is a copy in its drive, which matches whatever the quality."""
+    names = here["faces"].id
+    ids = np.concatenate([names, np.array([f"{name}_copy" for name in names])])
+    faces = Manifest(
+        ids,
+        ids,
+        np.tile(here["faces"].identity, 2),
+        columns={"drive": np.tile(names, 2)},
+    )
+    quality = Quality(ids, np.tile(here["quality"].value, 2), "mine")
+    vectors = Embeddings(ids, np.tile(here["embeddings"].vector, (2, 1)), recognizer="rec")
+    apart = fiqa.calibrate(quality, vectors, faces=faces, across="drive")
+    mixed = fiqa.calibrate(quality, vectors, faces=faces)
+    once = fiqa.calibrate(here["quality"], here["embeddings"], faces=here["faces"])
+    assert (apart.across, mixed.across) == ("drive", None)
+    # every pair four times over, and none of an image with its copy
+    assert apart.cells[""].pairs == 4 * once.cells[""].pairs == mixed.cells[""].pairs - 360
+    assert apart.cells[""].matched == pytest.approx(once.cells[""].matched, abs=0.02)
+    assert mixed.cells[""].matched > apart.cells[""].matched
