@@ -595,6 +595,7 @@ def _chance(folder: Path) -> None:
         "cells": {"rgb": cell},
         "refused": {},
         "across": None,
+        "factors": {"blur": {"rgb": cell}},
     }
     (folder / "chance.json").write_text(json.dumps(content, indent=1))
 

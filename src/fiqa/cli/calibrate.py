@@ -32,6 +32,14 @@ Across = Annotated[
         help="A column of --faces, such as drive: only pairs across its values count.",
     ),
 ]
+Factors = Annotated[
+    str | None,
+    typer.Option(
+        "--factors",
+        metavar="FILE",
+        help="From fiqa score --explain: a curve for each factor too.",
+    ),
+]
 Fmr = Annotated[
     float,
     typer.Option("--fmr", metavar="RATE", help="False match rate of the recognizer's threshold."),
@@ -51,6 +59,7 @@ def command(
     faces: FacesFile = None,
     by: By = None,
     across: Across = None,
+    factors: Factors = None,
     fmr: Fmr = 1e-3,
     seed: options.Seed = 0,
     match: Matching = "id",
@@ -73,6 +82,7 @@ def command(
         faces=faces,
         by=by,
         across=across,
+        factors=factors,
         fmr=fmr,
         seed=seed,
         match=match,

@@ -1,7 +1,8 @@
 """The column `match_chance` of a table of scores: the chance of a correct match, by regime.
 
 It is read from a file that fiqa.calibrate wrote: the chance that two images of one person match
-where this image is the lesser one of the two.
+where this image is the lesser one of the two. Where the file has curves of factors, the columns
+`match_chance_blur` and so on have the same for each factor of a row.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def chance_of(calibration: PathLike, manifest: Manifest) -> MatchChance:
 def with_chances(
     made: Generator[list[Row], None, None], chance: MatchChance, manifest: Manifest, start: int
 ) -> Generator[list[Row], None, None]:
-    """Yields the rows of each image with their `match_chance`, None where there is none; warns
+    """Yields the rows of each image with their chances, None where there is none; warns
     first of regimes that have no curve.
 
     Args:
@@ -60,9 +61,18 @@ def with_chances(
             raw = [np.nan if row["raw"] is None else row["raw"] for row in rows]
             of = None if regimes is None else regimes[number].repeat(len(rows))
             value, _ = chance.of_rows(raw, of)
-            for row, each in zip(rows, value.tolist(), strict=True):
-                row["match_chance"] = None if np.isnan(each) else each
+            _write(rows, "match_chance", value)
+            for factor in chance.factors:
+                known = [(row["factors"] or {}).get(factor) for row in rows]
+                raw = [np.nan if one is None else one for one in known]
+                value, _ = chance.of_rows(raw, of, factor=factor)
+                _write(rows, f"match_chance_{factor}", value)
             yield rows
+
+
+def _write(rows: list[Row], column: str, value: NDArray[np.float64]) -> None:
+    for row, each in zip(rows, value.tolist(), strict=True):
+        row[column] = None if np.isnan(each) else each  # type: ignore[literal-required]
 
 
 def told_chance(chance: MatchChance, manifest: Manifest) -> dict[str, Any]:

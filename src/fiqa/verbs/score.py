@@ -77,7 +77,8 @@ def score(
         color: the order of the channels of arrays, which must say it: RGB, or BGR as OpenCV has it.
         calibration: a file that fiqa.calibrate wrote for the scores of this model: the column
             `match_chance` has the chance of a correct match, by the curve of the image's own regime
-            where there are several; null where its regime has none.
+            where there are several; null where its regime has none. Where the file has curves of
+            factors, `match_chance_blur` and so on have that of each factor; null without `explain`.
         progress: True reports on stderr; a callable is told (stage, done, total).
 
     Returns:

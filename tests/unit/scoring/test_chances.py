@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,24 @@ def test_one_curve_for_all_and_a_row_without_a_score(here: Path) -> None:
     assert good["match_chance"] == pytest.approx(want)
     assert bad["status"] != "ok"
     assert bad["match_chance"] is None
+
+
+def test_factors_have_chances_of_their_own(here: Path) -> None:
+    found = read_match_chance(here / "by.json")
+    curve = Cell(12, 90, 0.5, ChanceCurve((0.0, 1.0), (0.2, 0.7)), ERROR)
+    both = replace(found, factors={"blur": {"rgb": curve}})
+    (here / "factors.json").write_text(json.dumps(both.json()))
+    given = {**HOW, "calibration": here / "factors.json", "explain": "measures"}
+    rows = fiqa.score(here / "faces.parquet", **given, out=here / "t.csv").to_dicts()
+    for row in rows:
+        want = 0.2 + 0.5 * row["factors"]["blur"] if row["regime"] == "rgb" else None
+        told = row["match_chance_blur"]
+        assert told == (None if want is None else pytest.approx(want, abs=1e-6))
+    bare = fiqa.score(here / "faces.parquet", **{**given, "explain": False})
+    assert bare["match_chance_blur"].is_null().all()
+    # a table that is scored again keeps no chance of before
+    again = fiqa.score(here / "t.csv", **HOW)
+    assert not [name for name in again.columns if name.startswith("match_chance")]
 
 
 def test_the_command_prints_the_chance(here: Path) -> None:

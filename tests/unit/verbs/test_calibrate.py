@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
@@ -15,7 +16,8 @@ from fiqa.cli import build
 from fiqa.data.embeddings import write_embeddings
 from fiqa.data.manifest import write_manifest
 from fiqa.data.quality import write_quality
-from fiqa.errors import EvidenceError, UnknownNameError
+from fiqa.errors import EvidenceError, InputError, UnknownNameError
+from fiqa.evaluation.match_chance import read_match_chance
 from fiqa.functional.match_chance import chance_curve, left_out_chance, reliability
 from fiqa.types import Embeddings, Manifest, Quality
 
@@ -135,3 +137,37 @@ def test_pairs_of_one_drive_do_not_count(here: dict[str, Any]) -> None:
     assert apart.cells[""].pairs == 4 * once.cells[""].pairs == mixed.cells[""].pairs - 360
     assert apart.cells[""].matched == pytest.approx(once.cells[""].matched, abs=0.02)
     assert mixed.cells[""].matched > apart.cells[""].matched
+
+
+def test_factors_have_curves_of_their_own(here: dict[str, Any], tmp_path: Path) -> None:
+    """One factor is the quality itself, one says nothing, one is known of five people alone."""
+    ids, rng = here["faces"].id, np.random.default_rng(9)
+    true = here["quality"].value
+    table = pl.DataFrame(
+        {
+            "id": ids,
+            "factors": [
+                {
+                    "blur": float(true[i]),
+                    "pose": float(rng.random()),
+                    "occlusion": 0.5 if i < 30 else None,
+                }
+                for i in range(360)
+            ],
+        }
+    )
+    table.write_parquet(tmp_path / "factors.parquet")
+    given = {**here, "by": "regime", "factors": tmp_path / "factors.parquet"}
+    found = fiqa.calibrate(**given, out=tmp_path / "chance.json")
+    assert read_match_chance(tmp_path / "chance.json") == found
+    assert found.factors["blur"]["rgb"].curve.quality == pytest.approx(
+        found.cells["rgb"].curve.quality, abs=1e-6
+    )
+    none = found.factors["pose"]["nir"].error
+    assert none.brier > 0.97 * none.base, "what says nothing tells no more than the share"
+    assert found.factors["blur"]["nir"].error.brier < 0.9 * none.base
+    assert not found.factors["occlusion"]
+    assert "rgb occlusion" in found.refused
+    assert "rgb, blur: 59 people" in found.text()
+    with pytest.raises(InputError, match="id and factors"):
+        fiqa.calibrate(**{**given, "factors": pl.DataFrame({"id": ids})})
