@@ -41,7 +41,7 @@ ROOMS = (
         "scoring",
         "cleaning",
     ),
-    *("enrolment", "streams", "labeling", "verbs", "service"),
+    *("enrolment", "streams", "labeling", "verbs", "service", "studio_app"),
 )
 SINGLE = (
     "types.tables",

@@ -48,6 +48,7 @@ _HOME = {
     "score": "fiqa.verbs.score",
     "serve": "fiqa.service.server",
     "select": "fiqa.verbs.select",
+    "studio": "fiqa.studio_app.server",
     "tables": "fiqa.verbs.tables",
     "threshold": "fiqa.verbs.threshold",
     "train": "fiqa.verbs.train",
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from fiqa.service.client import Client as Client
     from fiqa.service.server import serve as serve
     from fiqa.streams.stream import Stream as Stream
+    from fiqa.studio_app.server import studio as studio
     from fiqa.types import Embeddings as Embeddings
     from fiqa.types import Face as Face
     from fiqa.types import Faces as Faces

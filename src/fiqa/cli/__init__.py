@@ -47,6 +47,7 @@ COMMANDS = {
     "monitor": "Watch a fleet: collapse, drift and slow changes, by drive.",
     "convert": "Convert the field's benchmark files into images and tables.",
     "serve": "Score faces over HTTP.",
+    "studio": "Choose templates and review faces in a browser.",
     "methods": "List the methods and what each needs.",
     "weights": "List, fetch, verify and describe model files.",
     "recipes": "List the recipes that come with fiqa, and copy one.",

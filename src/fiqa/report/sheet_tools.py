@@ -27,7 +27,6 @@ TOOLS_STYLE = """
 .tools input,.tools select,.tools button{font:inherit;color:var(--ink);background:var(--card);
 border:1px solid var(--bar);border-radius:8px;padding:7px 10px;min-height:38px;max-width:100%}
 .tools button:disabled{opacity:.5}
-.tools :focus-visible,.card>a:focus-visible{outline:3px solid #1e5cab;outline-offset:2px}
 .told{margin:0;padding:8px 0;font-variant-numeric:tabular-nums}
 .hist{display:flex;align-items:end;gap:2px;height:72px;max-width:520px;margin:0 0 4px}
 .hist i{flex:1;background:var(--bar);border-radius:2px 2px 0 0}

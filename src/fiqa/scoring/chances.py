@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fiqa.errors import InputError
 from fiqa.evaluation.groups import group_names
 from fiqa.evaluation.match_chance import MatchChance, read_match_chance
 from fiqa.scoring.row import Row
 from fiqa.types import Manifest, PathLike
 
-__all__ = ["chance_of", "told_chance", "with_chances"]
+__all__ = ["chance_of", "refuse_calibration", "told_chance", "with_chances"]
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +40,23 @@ def chance_of(calibration: PathLike, manifest: Manifest) -> MatchChance:
     found = read_match_chance(calibration)
     _regimes(found, manifest)
     return found
+
+
+def refuse_calibration(out: object, calibration: PathLike | None) -> None:
+    """Refuses a calibration where the table is a folder of parts.
+
+    Args:
+        out: the folder.
+        calibration: None where there is none.
+
+    Raises:
+        InputError: there is one.
+    """
+    if calibration is not None:
+        raise InputError(
+            f"A calibration must come with a table in one file, got out={str(out)!r}.",
+            hint="-o scores.parquet",
+        )
 
 
 def with_chances(

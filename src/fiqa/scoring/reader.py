@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fiqa.checks import choice
 from fiqa.data.images import Limits
@@ -146,6 +147,19 @@ class FaceReader:
         if self._chance is None or raw is None or (self._chance.by is not None and regime is None):
             return None
         return float(self._chance.chance([raw], regime or "")[0])
+
+    def scores(self, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Returns the calibrated scores (N,) of aligned crops, 0..1, from one batch.
+
+        Args:
+            crops: (N,112,112,3) uint8 RGB, as Face.crop has them.
+
+        Raises:
+            ShapeError: no such crops.
+        """
+        with self._turn():
+            raw = self._scorer.score(crops)
+        return self._scorer.calibration.unit(np.asarray(raw, np.float64))
 
     def _strict(self, source: Source) -> Found:
         found = self._how.found(source)

@@ -34,7 +34,7 @@ from fiqa.data.store import (
 from fiqa.data.tables import TableWriter, frame_of, table_suffix
 from fiqa.errors import InputError
 from fiqa.evaluation.match_chance import MatchChance
-from fiqa.execute.local import map_batches
+from fiqa.execute.engines import engine as engine_of
 from fiqa.faces.crops import Source, resizing, sources
 from fiqa.faces.detectors import decided
 from fiqa.functional.display import failure_line
@@ -101,6 +101,8 @@ class Scoring:
         given: whatever it was told to read.
         pictures: the images themselves where they are in memory.
         color: the order of their channels.
+        engine: one of fiqa.execute.engines.ENGINES.
+        address: of the Ray cluster.
         chance: from a score to the chance of a correct match, None where it is not asked for.
         calibration: the file that it is from.
     """
@@ -111,6 +113,8 @@ class Scoring:
     given: tuple[Any, ...] = ()
     pictures: Sequence[Plain] = ()
     color: str | None = None
+    engine: str = "local"
+    address: str | None = None
     chance: MatchChance | None = None
     calibration: PathLike | None = None
 
@@ -152,7 +156,9 @@ class Scoring:
         images = islice(self.sources(), start, None)
         # A picture in memory travels to its process as it is.
         batch = 4 if self.pictures else 32
-        made = map_batches(self.how, images, died=_died, workers=self.workers, batch=batch)
+        run = engine_of(self.engine, self.address)
+        how = self.how if self.engine == "local" else replace(self.how, threads=1)
+        made = run(how, images, died=_died, workers=self.workers, batch=batch)
         made = _explained(made) if self.how.explain == "model" else made
         if self.chance is not None:
             self.chance.check(self.how.scorer.name)
@@ -242,6 +248,8 @@ def plan(
     orientation: str = "exif",
     language: str = "en",
     color: str | None = None,
+    engine: str = "local",
+    address: str | None = None,
     calibration: PathLike | None = None,
 ) -> Scoring:
     """Returns the run that fiqa.score with the same arguments makes, for those who want its rows
@@ -267,8 +275,11 @@ def plan(
         if not found:
             raise InputError("paths must lead to at least one image, got no picture.")
     given = (None if found else paths, model, recognizer, weights, settings, calibration)
-    chance = None if calibration is None else chance_of(calibration, manifest)
-    return Scoring(manifest, how, workers, given, found or (), color, chance, calibration)
+    engine_of(engine, address)
+    run = Scoring(manifest, how, workers, given, found or (), color, engine, address)
+    if calibration is None:
+        return run
+    return replace(run, chance=chance_of(calibration, manifest), calibration=calibration)
 
 
 def write_scores(

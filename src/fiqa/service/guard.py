@@ -18,7 +18,7 @@ from fiqa.service.metrics import Metrics
 from fiqa.service.problems import ProblemError, response
 from fiqa.service.settings import LOOPBACK, ServiceSettings
 
-__all__ = ["OPEN", "ROUTES", "SECURITY_HEADERS", "Guard"]
+__all__ = ["OPEN", "ROUTES", "SECURITY_HEADERS", "Guard", "check_host"]
 
 OPEN = ("/healthz", "/readyz")
 """Addresses that need no token: a load balancer has none."""
@@ -90,6 +90,7 @@ class Guard:
             self._told(scope, state, codes[0] if codes else 499, time.monotonic() - began)
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
+        holder = None
         if scope["path"] not in OPEN:
             if self._tokens:
                 holder = self._tokens.holder(headers.get("authorization"))
@@ -100,11 +101,10 @@ class Guard:
                         headers={"www-authenticate": "Bearer"},
                     )
             else:
-                holder = None
-                _check_host(headers.get("host", ""))
+                check_host(headers.get("host", ""))
             if seconds := self._rate.take(holder):
                 raise ProblemError("rate", "Ask less often.", headers={"retry-after": str(seconds)})
-        scope["state"]["holder"] = holder if scope["path"] not in OPEN else None
+        scope["state"]["holder"] = holder
         await self.app(scope, receive, send)
 
     def _told(self, scope: Scope, state: dict[str, Any], code: int, seconds: float) -> None:
@@ -120,8 +120,16 @@ class Guard:
         )
 
 
-def _check_host(host: str) -> None:
-    """Without a token a page of another site must not get in by a name that it made lead here."""
+def check_host(host: str) -> None:
+    """Refuses another Host than this machine's: without a token a page of another site must not get
+    in by a name that it made lead here.
+
+    Args:
+        host: the header.
+
+    Raises:
+        ProblemError: it names another machine.
+    """
     name = host.rpartition(":")[0] if re.search(r":\d*$", host) else host
     if name.strip("[]") not in LOOPBACK:
         raise ProblemError("host", f"Without a token Host must be one of: {', '.join(LOOPBACK)}.")

@@ -81,10 +81,9 @@ def test_answers_are_not_held_back_to_be_joined():
     """asyncio sets TCP_NODELAY on connections of a socket that says it is TCP, and on no other."""
     import socket
 
-    from fiqa.service.server import _listening
-    from fiqa.service.settings import ServiceSettings
+    from fiqa.service.server import listening
 
-    with _listening(ServiceSettings(port=0)) as listener:
+    with listening("127.0.0.1", 0) as listener:
         assert listener.proto == socket.IPPROTO_TCP
 
 
