@@ -42,8 +42,8 @@ fiqa label dmsfiqa --faces "$out/faces.parquet" --embeddings "$out/faces.npz" \
 
 # A student. Two people are put aside, which says little: four folds say how sure it is.
 fiqa train "$here/finetune.toml" --set data.faces="$out/faces.parquet" \
-  --set data.labels="$out/labels.parquet" --set data.folds=4 -o "$out/student"
-fiqa export "$out/student" -o "$out/student.onnx"
+  --set data.labels="$out/labels.parquet" --set data.folds=4 -o "$out/training"
+fiqa export "$out/training" -o "$out/student.onnx"
 
 # What scores are worth between drives: two shots of one film are near-copies, and compared they
 # would prove nothing. The student has seen these faces, so it is not compared here.
