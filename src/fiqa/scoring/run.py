@@ -37,8 +37,10 @@ from fiqa.evaluation.match_chance import MatchChance
 from fiqa.execute.engines import engine as engine_of
 from fiqa.faces.crops import Source, resizing, sources
 from fiqa.faces.detectors import decided
+from fiqa.faces.points import points_record
 from fiqa.functional.display import failure_line
 from fiqa.progress import Progress, counted, teller
+from fiqa.runtime.recognizers import DLIB
 from fiqa.runtime.weights import find as find_weights
 from fiqa.scoring.chances import chance_of, told_chance, with_chances
 from fiqa.scoring.explanation import EXPLAINERS, Explain, explanation, unexplained
@@ -173,12 +175,15 @@ class Scoring:
         } | asdict(self.how.limits)
         how |= {"model": self.how.scorer.name, "version": self.how.scorer.version, "part": _PART}
         how["detector"] = None if self.how.aligned else self.how.finder.name
+        if not self.how.aligned:
+            how |= points_record(self.how.finder)
         inputs = {
             "images": hash_rows((source, _state(source)) for source in self.sources()),
             **self.carried.digest(),
         }
         for name, file in (("weights", self.how.weights), ("recognizer", self.how.recognizer)):
-            if file is not None:
+            # the recognizer `dlib` is no file, and its sha256 is in the version
+            if file is not None and file != DLIB:
                 inputs[name] = sha256_file(find_weights(file))
         if self.calibration is not None:
             inputs["calibration"] = sha256_file(self.calibration)
@@ -277,9 +282,8 @@ def plan(
     given = (None if found else paths, model, recognizer, weights, settings, calibration)
     engine_of(engine, address)
     run = Scoring(manifest, how, workers, given, found or (), color, engine, address)
-    if calibration is None:
-        return run
-    return replace(run, chance=chance_of(calibration, manifest), calibration=calibration)
+    chance = None if calibration is None else chance_of(calibration, manifest)
+    return replace(run, chance=chance, calibration=calibration)
 
 
 def write_scores(
