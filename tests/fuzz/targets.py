@@ -608,6 +608,28 @@ def _read_state(path: Path) -> None:
     read_state(path)
 
 
+def _chance(folder: Path) -> None:
+    curve = {"quality": [0.0, 0.5, 1.0], "chance": [0.1, 0.2, 0.9]}
+    error = {"brier": 0.1, "base": 0.2, "told": [0.1, 0.9], "seen": [0.2, 0.8]}
+    cell = {"people": 12, "pairs": 90, "matched": 0.5, "curve": curve, "error": error}
+    known = {"quality": "fiqa", "recognizer": "r", "by": "regime", "fmr": 0.001, "threshold": 0.3}
+    content = {
+        "format": "fiqa match chance 1",
+        **known,
+        "cells": {"rgb": cell},
+        "refused": {},
+        "across": None,
+        "factors": {"blur": {"rgb": cell}},
+    }
+    (folder / "chance.json").write_text(json.dumps(content, indent=1))
+
+
+def _read_chance(path: Path) -> None:
+    from fiqa.evaluation.match_chance import read_match_chance
+
+    read_match_chance(path).of_rows([0.5], ["rgb"])
+
+
 TARGETS: dict[str, Target] = {
     **{
         f"image {form}": Target("image.dat", _image(form, **options), _read_image)
@@ -734,6 +756,7 @@ TARGETS: dict[str, Target] = {
     ),
     "drive file": Target("a.fiqd", _drive_file, _read_drive),
     "monitor reference": Target("ref.json", _reference, _read_reference),
+    "calibration": Target("chance.json", _chance, _read_chance),
     "monitor state": Target("state.json", _monitor_state, _read_state),
     "journal": Target("journal-1.jsonl", _write("journal-1.jsonl", JOURNAL), _read_journal),
     "best of a run": Target("best_mae.json", _best, _read_best),

@@ -180,6 +180,7 @@ READERS = {
     "data/containers.py": "video .mp4 by opencv",
     "cleaning/quarantine.py": "journal",
     "deployment/kit.py": "results of a chip",
+    "evaluation/match_chance.py": "calibration",
     "data/embeddings.py": "embeddings .npz",
     "data/images.py": "image JPEG",
     "data/manifest.py": "manifest .csv",

@@ -24,6 +24,22 @@ By = Annotated[
     str | None,
     typer.Option("--by", metavar="COLUMN", help="A column of --faces: a curve for each value."),
 ]
+Across = Annotated[
+    str | None,
+    typer.Option(
+        "--across",
+        metavar="COLUMN",
+        help="A column of --faces, such as drive: only pairs across its values count.",
+    ),
+]
+Factors = Annotated[
+    str | None,
+    typer.Option(
+        "--factors",
+        metavar="FILE",
+        help="From fiqa score --explain: a curve for each factor too.",
+    ),
+]
 Fmr = Annotated[
     float,
     typer.Option("--fmr", metavar="RATE", help="False match rate of the recognizer's threshold."),
@@ -42,6 +58,8 @@ def command(
     embeddings: Vectors,
     faces: FacesFile = None,
     by: By = None,
+    across: Across = None,
+    factors: Factors = None,
     fmr: Fmr = 1e-3,
     seed: options.Seed = 0,
     match: Matching = "id",
@@ -59,7 +77,16 @@ def command(
     from fiqa.verbs.calibrate import calibrate
 
     found = calibrate(
-        quality, embeddings, faces=faces, by=by, fmr=fmr, seed=seed, match=match, out=out
+        quality,
+        embeddings,
+        faces=faces,
+        by=by,
+        across=across,
+        factors=factors,
+        fmr=fmr,
+        seed=seed,
+        match=match,
+        out=out,
     )
     typer.echo(found.text())
     raise typer.Exit(options.SOME_FAILED if found.refused else options.OK)

@@ -50,6 +50,14 @@ Html = Annotated[
         "--html", metavar="FILE", help="Write a contact sheet: crops, scores, what to do."
     ),
 ]
+Calibration = Annotated[
+    str | None,
+    typer.Option(
+        "--calibration",
+        metavar="FILE",
+        help="From fiqa calibrate: adds match_chance, the chance of a correct match.",
+    ),
+]
 Engine = Annotated[
     Literal["local", "ray"],
     typer.Option("--engine", help="The processes of this machine, or a Ray cluster."),
@@ -80,6 +88,7 @@ def command(
     settings: options.Settings = None,
     explain: Explain = False,
     explain_by: ExplainBy = None,
+    calibration: Calibration = None,
     out: options.Output = None,
     html: Html = None,
     format_: Format = "csv",
@@ -102,6 +111,7 @@ def command(
       fiqa score crops/ --aligned --model grafiqs --recognizer recognizer.pt -o scores.csv
       fiqa score s3://faces/shards/ --engine ray -o s3://faces/scores/
     """
+    from fiqa.scoring.chances import refuse_calibration
     from fiqa.scoring.dataset import is_dataset
     from fiqa.scoring.run import plan
     from fiqa.settings import assignments
@@ -124,8 +134,11 @@ def command(
     if out is not None and is_dataset(out):
         if html is not None:
             raise typer.BadParameter("a contact sheet is of one file, -o names a folder of parts")
+        refuse_calibration(out, calibration)
         _to_dataset(paths, how, out, engine, address, workers, force, quiet)
-    run = plan(paths, **how, workers=workers, engine=engine, address=address)
+    run = plan(
+        paths, **how, workers=workers, engine=engine, address=address, calibration=calibration
+    )
     run.guard(out, html)
     if out is None:
         shown = explain or explain_by is not None
@@ -230,8 +243,9 @@ def _short(row: Row, explain: bool) -> dict[str, Any]:
     columns = dict(row)
     names = ("path", "face_index", "status", "uqs", "score", "level")
     short: dict[str, Any] = {name: columns[name] for name in names}
-    score = row["score"]
-    short["score"] = None if score is None else round(score, 4)
+    for name in ("score", *(["match_chance"] if "match_chance" in columns else [])):
+        value: Any = columns[name]
+        short[name] = None if value is None else round(value, 4)
     if explain:
         factors = row["factors"] or {}
         short["reasons"] = list(row["reasons"] or ())

@@ -90,6 +90,14 @@ Rate = Annotated[
     typer.Option("--rate", metavar="FPS", min=0.001, help="Frames a second of a folder of images."),
 ]
 
+Calibration = Annotated[
+    str | None,
+    typer.Option(
+        "--calibration",
+        metavar="FILE",
+        help="From fiqa calibrate: adds match_chance to frames.parquet.",
+    ),
+]
 MaxSeconds = Annotated[
     float | None,
     typer.Option(
@@ -119,6 +127,7 @@ def command(
     weights: options.Weights = None,
     backend: Backend = "auto",
     rate: Rate = 30.0,
+    calibration: Calibration = None,
     max_seconds: MaxSeconds = None,
     max_pixels: options.MaxPixels = None,
     out: Out = None,
@@ -157,9 +166,11 @@ def command(
         backend=backend,
         limits=_limits(max_seconds, max_pixels),
         rate=rate,
+        calibration=calibration,
     )
     told = teller(not quiet)
     if out is None:
+        run.refuse_calibration()
         summary = _to_stdout(run, told)
     else:
         from fiqa.streams.folder import write_selection

@@ -38,6 +38,8 @@ def run_page(
     recipe: Mapping[str, Any],
     history: Sequence[Mapping[str, Any]],
     select: Sequence[str],
+    *,
+    certainty: Sequence[str] = (),
 ) -> str:
     """Returns the HTML page of a run.
 
@@ -46,6 +48,7 @@ def run_page(
         recipe: as fiqa.training.config.Recipe.record gives it.
         history: its evaluations, at least one, with the columns of fiqa.training.log.columns.
         select: the metrics by which weights were kept.
+        certainty: how sure the numbers of validation are, a sentence each.
     """
     rows = [
         [metric, *(row.get(column) for column in _SHOWN)]
@@ -62,6 +65,8 @@ def run_page(
         [
             "<h2>Best evaluations</h2>",
             table(["chosen by", *_SHOWN], rows, caption="Each is kept as best_METRIC.safetensors."),
+            *(["<h2>How sure the numbers are</h2>"] if certainty else []),
+            *(f"<p>{escape(line)}</p>" for line in certainty),
             "<h2>Curves</h2>",
             f'<div class="plots">{"".join(_curves(history))}</div>',
             "<h2>Recipe</h2>",

@@ -38,6 +38,8 @@ class Row(TypedDict, total=False):
         model: what computed it.
         model_sha256: of its file, None for a method without one.
         preprocess: what became of the crop.
+        match_chance: that a pair of images of one person matches in which this is the lesser one;
+            a row has it only where a calibration is given.
     """
 
     id: str
@@ -65,6 +67,7 @@ class Row(TypedDict, total=False):
     model: str | None
     model_sha256: str | None
     preprocess: str | None
+    match_chance: float | None
 
 
 class EmbeddedRow(Row, total=False):

@@ -33,6 +33,7 @@ from fiqa.data.store import (
 )
 from fiqa.data.tables import TableWriter, frame_of, table_suffix
 from fiqa.errors import InputError
+from fiqa.evaluation.match_chance import MatchChance
 from fiqa.execute.engines import engine as engine_of
 from fiqa.faces.crops import Source, resizing, sources
 from fiqa.faces.detectors import decided
@@ -41,6 +42,7 @@ from fiqa.functional.display import failure_line
 from fiqa.progress import Progress, counted, teller
 from fiqa.runtime.recognizers import DLIB
 from fiqa.runtime.weights import find as find_weights
+from fiqa.scoring.chances import chance_of, told_chance, with_chances
 from fiqa.scoring.explanation import EXPLAINERS, Explain, explanation, unexplained
 from fiqa.scoring.row import Row
 from fiqa.scoring.rows import FaceScoring, blank_row, scales
@@ -103,6 +105,8 @@ class Scoring:
         color: the order of their channels.
         engine: one of fiqa.execute.engines.ENGINES.
         address: of the Ray cluster.
+        chance: from a score to the chance of a correct match, None where it is not asked for.
+        calibration: the file that it is from.
     """
 
     manifest: Manifest
@@ -113,6 +117,8 @@ class Scoring:
     color: str | None = None
     engine: str = "local"
     address: str | None = None
+    chance: MatchChance | None = None
+    calibration: PathLike | None = None
 
     def __len__(self) -> int:
         return len(self.manifest)
@@ -156,6 +162,9 @@ class Scoring:
         how = self.how if self.engine == "local" else replace(self.how, threads=1)
         made = run(how, images, died=_died, workers=self.workers, batch=batch)
         made = _explained(made) if self.how.explain == "model" else made
+        if self.chance is not None:
+            self.chance.check(self.how.scorer.name)
+            made = with_chances(made, self.chance, self.manifest, start)
         return made if start else _sized(made)
 
     def record(self) -> dict[str, Any]:
@@ -176,6 +185,8 @@ class Scoring:
             # the recognizer `dlib` is no file, and its sha256 is in the version
             if file is not None and file != DLIB:
                 inputs[name] = sha256_file(find_weights(file))
+        if self.calibration is not None:
+            inputs["calibration"] = sha256_file(self.calibration)
         return make_record("score", arguments=how, inputs=inputs)
 
 
@@ -244,6 +255,7 @@ def plan(
     color: str | None = None,
     engine: str = "local",
     address: str | None = None,
+    calibration: PathLike | None = None,
 ) -> Scoring:
     """Returns the run that fiqa.score with the same arguments makes, for those who want its rows
     one by one (`.rows()`); raises as fiqa.score."""
@@ -267,9 +279,11 @@ def plan(
         manifest = Manifest(np.arange(len(found)).astype(np.str_), np.full(len(found), ""))
         if not found:
             raise InputError("paths must lead to at least one image, got no picture.")
-    given = (None if found else paths, model, recognizer, weights, settings)
+    given = (None if found else paths, model, recognizer, weights, settings, calibration)
     engine_of(engine, address)
-    return Scoring(manifest, how, workers, given, found or (), color, engine, address)
+    run = Scoring(manifest, how, workers, given, found or (), color, engine, address)
+    chance = None if calibration is None else chance_of(calibration, manifest)
+    return replace(run, chance=chance, calibration=calibration)
 
 
 def write_scores(
@@ -312,6 +326,7 @@ def write_scores(
         path,
         record,
         learned={"scales": scales(scorer)}
+        | ({} if run.chance is None else {"match_chance": told_chance(run.chance, run.manifest)})
         | _noted(explanation(scorer, explain), sizes, repetition(run.manifest))
         | origin(path, run.manifest.path.tolist()),
     )

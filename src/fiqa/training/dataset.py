@@ -19,13 +19,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fiqa.data.columns import identity_like, identity_missing
+from fiqa.data.factor_tables import factors_of
 from fiqa.data.levels import label_table, stated_levels
 from fiqa.data.manifest import find
-from fiqa.data.names import find_ids, strangers
+from fiqa.data.names import strangers
 from fiqa.data.quality import join_quality, read_quality
 from fiqa.data.reading import reading
 from fiqa.data.store import atomic_path, fingerprint, sha256_file
-from fiqa.data.tables import decode_text, read_table
+from fiqa.data.tables import decode_text
 from fiqa.errors import EvidenceError, InputError, ReadError
 from fiqa.faces.crops import read_row, sources
 from fiqa.functional.calibration import levels
@@ -252,27 +253,9 @@ def _check_identity(recipe: Recipe, manifest: Manifest) -> None:
 
 def _factors(recipe: Recipe, ids: NDArray[np.str_]) -> FloatArray:
     names = recipe.model.factors
-    result = np.full((len(ids), len(names)), np.nan, np.float32)
     if not names:
-        return result
-    frame = read_table(recipe.data.factors)
-    if "id" not in frame.columns or "factors" not in frame.columns:
-        raise InputError(
-            f"{recipe.data.factors!r} must have the columns id and factors, it has"
-            f" {', '.join(frame.columns)}.",
-            hint="fiqa score crops/ --aligned --explain -o factors.parquet",
-        )
-    place = find_ids([decode_text(str(name)) for name in frame["id"].to_list()], ids)
-    for row, values in zip(place, frame["factors"].to_list(), strict=True):
-        if row < 0 or values is None:
-            continue
-        result[row] = [np.nan if values.get(factor) is None else values[factor] for factor in names]
-    if not np.isfinite(result).any():
-        raise InputError(
-            f"{recipe.data.factors!r} must hold a factor of at least one image, it holds none of"
-            f" {', '.join(names)}."
-        )
-    return result
+        return np.empty((len(ids), 0), np.float32)
+    return factors_of(recipe.data.factors, ids, names)
 
 
 def _confidence(data: Data, ids: NDArray[np.str_]) -> FloatArray:

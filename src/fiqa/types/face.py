@@ -57,6 +57,8 @@ class Face:
         model: the method.
         language: of `advice`, one of fiqa.languages.LANGUAGES.
         why: what computes the reasons.
+        match_chance: that a pair of images of one person matches in which this is the lesser one;
+            None without a calibration.
     """
 
     status: str = "ok"
@@ -72,6 +74,7 @@ class Face:
     model: str | None = None
     language: str = "en"
     why: Callable[[], Why] = field(default=Why)
+    match_chance: float | None = None
 
     @cached_property
     def _known(self) -> Why:
@@ -119,6 +122,8 @@ class Face:
             (name, None if value is None else f"{value:.2f}")
             for name, value in (known.factors or {}).items()
         ]
+        if self.match_chance is not None:
+            facts.append(("chance of a match", f"{self.match_chance:.2f}"))
         facts.append(("model", self.model))
         title = self.status.replace("_", " ")
         if self.uqs is not None:

@@ -20,6 +20,8 @@ def calibrate(
     *,
     faces: Manifest | PathLike | Frame | None = None,
     by: str | None = None,
+    across: str | None = None,
+    factors: PathLike | Frame | None = None,
     fmr: float = 1e-3,
     seed: int = 0,
     match: Match = "id",
@@ -36,6 +38,9 @@ def calibrate(
         embeddings: fiqa.Embeddings or a file.
         faces: which images count, who is on them, and the column `by`.
         by: a column of `faces`, such as regime: a curve for each of its values. None: one for all.
+        across: a column of `faces`, such as drive: only pairs across its values count; two frames
+            of one drive are near-copies, which match whatever their quality.
+        factors: a table that `fiqa score --explain` wrote: a curve for each factor too.
         fmr: the false match rate of the comparison threshold, in (0,1), of all non-mated pairs.
         seed: of the draw where there are more than 10 million non-mated pairs.
         match: as fiqa.evaluate.
@@ -43,16 +48,26 @@ def calibrate(
 
     Raises:
         EvidenceError: no regime has 10 people, or too few non-mated pairs for `fmr`.
-        InputError: a value out of range, `by` without `faces`.
+        InputError: a value out of range, factors that are none, `by` or `across` without `faces`.
         UnknownNameError: no such column.
         ReadError: a file cannot be read.
         WriteError: the disk refused.
     """
-    files = inputs(quality, embeddings, None, faces)
+    files = inputs(quality, embeddings, None, faces, factors)
     guard_outputs([out], files)
-    found = match_chance(quality, embeddings, faces=faces, by=by, fmr=fmr, seed=seed, match=match)
+    found = match_chance(
+        quality,
+        embeddings,
+        faces=faces,
+        by=by,
+        across=across,
+        factors=factors,
+        fmr=fmr,
+        seed=seed,
+        match=match,
+    )
     if out is not None:
-        settings = {"by": by, "fmr": fmr, "match": match}
+        settings = {"by": by, "across": across, "fmr": fmr, "match": match}
         record = make_record("calibrate", arguments=settings, inputs=hash_inputs(files), seed=seed)
         write_numbers(out, found.json(), record)
     return found

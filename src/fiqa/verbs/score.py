@@ -9,6 +9,7 @@ from fiqa.data.images import Limits
 from fiqa.data.tables import read_table
 from fiqa.errors import InputError
 from fiqa.progress import Progress, counted, teller
+from fiqa.scoring.chances import refuse_calibration
 from fiqa.scoring.dataset import is_dataset, read_dataset, write_dataset
 from fiqa.scoring.explanation import Explain
 from fiqa.scoring.rows import FaceScoring
@@ -41,6 +42,7 @@ def score(
     orientation: str = "exif",
     language: str = "en",
     color: str | None = None,
+    calibration: PathLike | None = None,
     progress: Progress = False,
     engine: str = "local",
     address: str | None = None,
@@ -80,6 +82,10 @@ def score(
             their faces are best seen, for photographs that lie and do not say so.
         language: of `advice` and of the sheet's reasons: en, de, zh or es.
         color: the order of the channels of arrays, which must say it: RGB, or BGR as OpenCV has it.
+        calibration: a file that fiqa.calibrate wrote for the scores of this model: the column
+            `match_chance` has the chance of a correct match, by the curve of the image's own regime
+            where there are several; null where its regime has none. Where the file has curves of
+            factors, `match_chance_blur` and so on have that of each factor; null without `explain`.
         progress: True reports on stderr; a callable is told (stage, done, total).
         engine: local (the processes of this machine), or ray; the rows are the same.
         address: of the Ray cluster, None starts one here.
@@ -90,14 +96,16 @@ def score(
         not "ok" has no numbers.
 
     Raises:
-        UnknownNameError: no such method, detector, policy or language.
+        UnknownNameError: no such method, detector, policy or language; the images lack the column
+            by which the calibration has its curves.
         DetectorError, WeightsError, MissingExtraError: what is asked for cannot be used here.
         WriteError: the disk refused.
         ReadError: a list file or manifest cannot be read (an image that cannot is a row).
         InputError: there is no image at all, an array without its color, or something that is
-            neither.
+            neither; a calibration of another model, or with a folder of parts.
     """
     if is_dataset(out):
+        refuse_calibration(out, calibration)
         return _dataset(
             paths,
             scoring_of(
@@ -136,6 +144,7 @@ def score(
         orientation=orientation,
         language=language,
         color=color,
+        calibration=calibration,
         engine=engine,
         address=address,
     )

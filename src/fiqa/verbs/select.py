@@ -36,6 +36,7 @@ def select(
     backend: str = "auto",
     limits: VideoLimits | None = None,
     rate: float = 30.0,
+    calibration: PathLike | None = None,
     out: PathLike | None = None,
     force: bool = False,
     progress: Progress = False,
@@ -70,6 +71,9 @@ def select(
         backend: auto and opencv: OpenCV reads videos; pyav: PyAV, which goes on behind damage.
         limits: what a video may cost.
         rate: frames a second of images, which have no times.
+        calibration: a file that fiqa.calibrate wrote for the scores of this model, for all images
+            or by the column `regime`: frames.parquet of `out` has the column `match_chance`, the
+            chance of a correct match; null where the regime has no curve.
         out: write tracks.parquet, frames.parquet (a manifest of the best shots), events.csv, best/,
             templates.npz and index.html into this folder, its sidecar beside it; a rerun of the
             same does nothing, an interrupted one goes on at the clip where it was. A camera is
@@ -80,7 +84,7 @@ def select(
     Raises:
         UnknownNameError: no such method, detector, regime, backend or language.
         InputError: a number out of range, no video at all, a recognizer whose threshold nobody
-            tells.
+            tells, a calibration of another model or by another column, or without `out`.
         DetectorError, WeightsError, MissingExtraError: what is asked for cannot be used here.
         ReadError: a list cannot be read (a video that cannot is a row).
         WriteError: the disk refused.
@@ -104,9 +108,11 @@ def select(
         backend=backend,
         limits=limits,
         rate=rate,
+        calibration=calibration,
     )
     told = teller(progress)
     if out is None:
+        run.refuse_calibration()
         return [track for clip in run.clips for track in run.play(clip, told).tracks]
     write_selection(run, out, force=force, told=told)
     return read_tracks(Path(out))

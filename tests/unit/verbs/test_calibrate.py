@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
@@ -15,7 +16,8 @@ from fiqa.cli import build
 from fiqa.data.embeddings import write_embeddings
 from fiqa.data.manifest import write_manifest
 from fiqa.data.quality import write_quality
-from fiqa.errors import EvidenceError, UnknownNameError
+from fiqa.errors import EvidenceError, InputError, UnknownNameError
+from fiqa.evaluation.match_chance import read_match_chance
 from fiqa.functional.match_chance import chance_curve, left_out_chance, reliability
 from fiqa.types import Embeddings, Manifest, Quality
 
@@ -113,3 +115,59 @@ def test_the_command_writes_the_same_bytes_and_says_what_is_refused(
     assert (tmp_path / "chance.json.json").is_file()
     CliRunner().invoke(build(), words)
     assert (tmp_path / "chance.json").read_bytes() == first
+
+
+def test_pairs_of_one_drive_do_not_count(here: dict[str, Any]) -> None:
+    """Of each image there is a copy in its drive, which matches whatever the quality."""
+    names = here["faces"].id
+    ids = np.concatenate([names, np.array([f"{name}_copy" for name in names])])
+    faces = Manifest(
+        ids,
+        ids,
+        np.tile(here["faces"].identity, 2),
+        columns={"drive": np.tile(names, 2)},
+    )
+    quality = Quality(ids, np.tile(here["quality"].value, 2), "mine")
+    vectors = Embeddings(ids, np.tile(here["embeddings"].vector, (2, 1)), recognizer="rec")
+    apart = fiqa.calibrate(quality, vectors, faces=faces, across="drive")
+    mixed = fiqa.calibrate(quality, vectors, faces=faces)
+    once = fiqa.calibrate(here["quality"], here["embeddings"], faces=here["faces"])
+    assert (apart.across, mixed.across) == ("drive", None)
+    # every pair four times over, and none of an image with its copy
+    assert apart.cells[""].pairs == 4 * once.cells[""].pairs == mixed.cells[""].pairs - 360
+    assert apart.cells[""].matched == pytest.approx(once.cells[""].matched, abs=0.02)
+    assert mixed.cells[""].matched > apart.cells[""].matched
+
+
+def test_factors_have_curves_of_their_own(here: dict[str, Any], tmp_path: Path) -> None:
+    """One factor is the quality itself, one says nothing, one is known of five people alone."""
+    ids, rng = here["faces"].id, np.random.default_rng(9)
+    true = here["quality"].value
+    table = pl.DataFrame(
+        {
+            "id": ids,
+            "factors": [
+                {
+                    "blur": float(true[i]),
+                    "pose": float(rng.random()),
+                    "occlusion": 0.5 if i < 30 else None,
+                }
+                for i in range(360)
+            ],
+        }
+    )
+    table.write_parquet(tmp_path / "factors.parquet")
+    given = {**here, "by": "regime", "factors": tmp_path / "factors.parquet"}
+    found = fiqa.calibrate(**given, out=tmp_path / "chance.json")
+    assert read_match_chance(tmp_path / "chance.json") == found
+    assert found.factors["blur"]["rgb"].curve.quality == pytest.approx(
+        found.cells["rgb"].curve.quality, abs=1e-6
+    )
+    none = found.factors["pose"]["nir"].error
+    assert none.brier > 0.97 * none.base, "what says nothing tells no more than the share"
+    assert found.factors["blur"]["nir"].error.brier < 0.9 * none.base
+    assert not found.factors["occlusion"]
+    assert "rgb occlusion" in found.refused
+    assert "rgb, blur: 59 people" in found.text()
+    with pytest.raises(InputError, match="id and factors"):
+        fiqa.calibrate(**{**given, "factors": pl.DataFrame({"id": ids})})

@@ -107,6 +107,11 @@ def _valid(config: dict[str, Any]) -> dict[str, Any]:
             raise InputError(f"{name} must be four ascending numbers, got {numbers}.")
     for part in ("clip", "siglip"):
         checks.in_range(config[part]["tau"], "tau", 0.0, float("inf"), open_low=True)
+    if config["thresholds_by"] and config["thresholds"]:
+        raise InputError(
+            "thresholds must be empty with thresholds_by, which takes percentiles of each value of"
+            f" {config['thresholds_by']!r}, got {config['thresholds']}."
+        )
     checks.in_range(config["candidates"], "candidates", 1, float("inf"))
     if config["group_column"] and config["candidates"] < 2:
         raise InputError(

@@ -23,11 +23,16 @@ from fiqa.methods.dmsfiqa.levels import (
     fine_positions,
     level_thresholds,
 )
-from fiqa.methods.dmsfiqa.segments import Segments, segments_of, template_similarity
+from fiqa.methods.dmsfiqa.segments import (
+    Segments,
+    segments_of,
+    template_similarity,
+    words_of,
+)
 from fiqa.methods.dmsfiqa.table_judge import TableJudge
 from fiqa.methods.dmsfiqa.templates import candidates
 from fiqa.methods.labeler import Job, Labels, Work
-from fiqa.types import Faces, FloatArray
+from fiqa.types import Faces, FloatArray, Manifest
 from fiqa.vocabulary import FACTORS, LEVELS
 
 __all__ = ["OPTIONS", "coarse_to_fine", "prepare"]
@@ -116,8 +121,9 @@ def coarse_to_fine(job: Job, options: dict[str, Any], work: Work) -> Labels:
     Columns: coarse quality, level, factors (the fused six), template (id; of several the most
     similar), similarity to it or to the best of several, low and high of its interval.
 
-    `about`: thresholds that were used, images per level, how many faces each judge knew, and with
-    segments how many there are of them and of templates; `extra`: the table of template candidates.
+    `about`: thresholds that were used (of each value of `thresholds_by`), images per level, how
+    many faces each judge knew, and with segments how many there are of them and of templates;
+    `extra`: the table of template candidates.
     """
     config = options["config"]
     if job.vectors is None or job.faces is None:
@@ -125,6 +131,7 @@ def coarse_to_fine(job: Job, options: dict[str, Any], work: Work) -> Labels:
     # What a person wrote is checked before the judges' long work.
     clips = segments_of(job.faces, config["group_column"]) if config["group_column"] else None
     segment = None if clips is None else clips.segment
+    kinds = _kinds(job.faces, config["thresholds_by"])
     choice = None if work.templates == "auto" else read_choice(work.templates)
     own = (
         None
@@ -136,11 +143,7 @@ def coarse_to_fine(job: Job, options: dict[str, Any], work: Work) -> Labels:
         status[(status == "ok") & (segment < 0)] = "no_segment"
     rows = np.flatnonzero(status == "ok")
     coarse = every[rows]
-    cuts = config["thresholds"] or (
-        level_thresholds(coarse, tuple(config["percentiles"])).tolist()
-        if len(rows)
-        else [0, 0, 0, 0]
-    )
+    cuts = _thresholds(config, coarse, kinds[rows])
     extra = {}
     if choice is None or own is None:
         own, extra[".templates.csv"] = _proposed(job, rows, coarse, config, clips)
@@ -153,7 +156,7 @@ def coarse_to_fine(job: Job, options: dict[str, Any], work: Work) -> Labels:
     served = np.isin(job.identities[rows[~used]], job.identities[own])
     status[rows[~used]] = np.where(served, "one_segment", "no_template")
     rows, coarse = rows[used], coarse[used]
-    levels, similarity = coarse_levels(coarse, cuts), like.similarity[rows]
+    levels, similarity = _levels(coarse, kinds[rows], cuts), like.similarity[rows]
     columns, value = _fine(job, rows, levels, similarity, config, work.seed)
     n = len(job.ids)
     columns = {
@@ -167,13 +170,44 @@ def coarse_to_fine(job: Job, options: dict[str, Any], work: Work) -> Labels:
     }
     counts = np.bincount(levels, minlength=len(LEVELS))
     about: dict[str, Any] = {
-        "thresholds": list(map(float, cuts)),
+        "thresholds": cuts if config["thresholds_by"] else cuts[""],
         "levels": dict(zip(LEVELS, map(int, counts), strict=True)),
         "judged": told,
     }
     if segment is not None:
         about |= {"segments": len(np.unique(segment[segment >= 0])), "templates": len(own)}
     return Labels(value, status, columns, about, (0.0, 1.0), extra)
+
+
+def _kinds(faces: Manifest, column: str) -> NDArray[np.str_]:
+    """The value (n,) of each face by which thresholds differ, "" without such a column."""
+    if not column:
+        return np.full(len(faces), "", np.str_)
+    return np.array(words_of(faces, column, "thresholds_by").to_list(), np.str_)
+
+
+def _thresholds(
+    config: Mapping[str, Any], coarse: FloatArray, kinds: NDArray[np.str_]
+) -> dict[str, list[float]]:
+    """Kind -> its four thresholds; where none are given, percentiles of its own faces."""
+    if config["thresholds"]:
+        return {"": list(map(float, config["thresholds"]))}
+    percentiles = tuple(config["percentiles"])
+    found = {
+        str(kind): level_thresholds(coarse[kinds == kind], percentiles).tolist()
+        for kind in np.unique(kinds)
+    }
+    return found or {"": [0.0] * 4}
+
+
+def _levels(
+    coarse: FloatArray, kinds: NDArray[np.str_], cuts: Mapping[str, list[float]]
+) -> NDArray[np.int64]:
+    levels = np.zeros(len(coarse), np.int64)
+    for kind in np.unique(kinds):
+        rows = kinds == kind
+        levels[rows] = coarse_levels(coarse[rows], cuts[str(kind)])
+    return levels
 
 
 def _fine(
