@@ -29,8 +29,9 @@ import numpy as np
 from PIL import Image
 
 from fiqa.data.remote import Place
+from fiqa.execute.dataset import write_dataset
 from fiqa.execute.local import cores
-from fiqa.scoring.dataset import write_dataset
+from fiqa.scoring.dataset import ShardScoring
 from fiqa.scoring.run import scoring_of
 
 RUNS: dict[str, tuple[str, tuple[int, ...]]] = {
@@ -70,7 +71,7 @@ def memory() -> str:
 def seconds(paths: object, out: str, **rest: object) -> float:
     """How long the scores of shards take, from nothing to the last part."""
     start = time.perf_counter()
-    write_dataset(paths, scoring_of(aligned=True), out, **rest)  # type: ignore[arg-type]
+    write_dataset(paths, ShardScoring(scoring_of(aligned=True)), out, **rest)  # type: ignore[arg-type]
     return time.perf_counter() - start
 
 

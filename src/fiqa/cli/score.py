@@ -13,8 +13,9 @@ import typer
 from fiqa.cli import options
 
 if TYPE_CHECKING:
+    from fiqa.execute.summary import Summary
     from fiqa.scoring.row import Row
-    from fiqa.scoring.run import Scoring, Summary
+    from fiqa.scoring.run import Scoring
 
 Aligned = Annotated[
     bool,
@@ -50,18 +51,6 @@ Html = Annotated[
         "--html", metavar="FILE", help="Write a contact sheet: crops, scores, what to do."
     ),
 ]
-Engine = Annotated[
-    Literal["local", "ray"],
-    typer.Option("--engine", help="The processes of this machine, or a Ray cluster."),
-]
-Address = Annotated[
-    str | None,
-    typer.Option(
-        "--address",
-        metavar="HOST:PORT|auto",
-        help="Of the Ray cluster; without it one starts here.",
-    ),
-]
 Format = Annotated[
     Literal["csv", "jsonl"],
     typer.Option("--format", help="Form of the rows on stdout, without -o."),
@@ -89,8 +78,8 @@ def command(
     max_bytes: options.MaxBytes = None,
     force: options.Force = False,
     quiet: options.Quiet = False,
-    engine: Engine = "local",
-    address: Address = None,
+    engine: options.Engine = "local",
+    address: options.Address = None,
 ) -> None:
     """Score faces from 0 to 100 and say why.
 
@@ -102,7 +91,7 @@ def command(
       fiqa score crops/ --aligned --model grafiqs --recognizer recognizer.pt -o scores.csv
       fiqa score s3://faces/shards/ --engine ray -o s3://faces/scores/
     """
-    from fiqa.scoring.dataset import is_dataset
+    from fiqa.execute.dataset import is_dataset
     from fiqa.scoring.run import plan
     from fiqa.settings import assignments
 
@@ -158,12 +147,13 @@ def _to_dataset(
     quiet: bool,
 ) -> NoReturn:
     """Writes the parts of all shards and ends the command."""
-    from fiqa.scoring.dataset import write_dataset
+    from fiqa.execute.dataset import write_dataset
+    from fiqa.scoring.dataset import ShardScoring
     from fiqa.scoring.run import scoring_of
 
     summary = write_dataset(
         paths,
-        scoring_of(**how),
+        ShardScoring(scoring_of(**how)),
         out,
         name=engine,
         address=address,
@@ -171,11 +161,7 @@ def _to_dataset(
         force=force,
         progress=not quiet,
     )
-    if summary.current and not quiet:
-        typer.echo(f"{out} is current, nothing to do; --force does it again", err=True)
-    if not quiet:
-        typer.echo(summary.line(), err=True)
-    raise typer.Exit(options.SOME_FAILED if summary.failed else options.OK)
+    options.ended(summary, out, told=not quiet)
 
 
 def _to_file(
@@ -197,9 +183,9 @@ def _to_stdout(
 ) -> tuple[list[Row], Summary]:
     """Prints one short row per face as it comes and returns the whole rows if they are wanted."""
     from fiqa.data.tables import frame_of, write_rows
+    from fiqa.execute.summary import Summary
     from fiqa.functional.display import failure_line
     from fiqa.progress import counted, teller
-    from fiqa.scoring.run import Summary
 
     kept: list[Row] = []
     statuses: Counter[str] = Counter()

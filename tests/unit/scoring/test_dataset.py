@@ -23,10 +23,12 @@ from PIL import Image
 
 import fiqa
 from fiqa.data.images import Limits
+from fiqa.data.parts import read_parts
 from fiqa.data.remote import Place
 from fiqa.data.shards import members, shards_of
 from fiqa.errors import InputError
-from fiqa.scoring.dataset import read_dataset, write_dataset
+from fiqa.execute.dataset import write_dataset
+from fiqa.scoring.dataset import ShardScoring
 from fiqa.scoring.run import scoring_of
 
 PER_SHARD = 5
@@ -64,14 +66,14 @@ def parts(out: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def how():
-    return scoring_of(aligned=True)
+    return ShardScoring(scoring_of(aligned=True))
 
 
 def test_parts_have_the_rows_of_the_images_and_a_rerun_does_what_is_missing(shards, tmp_path, how):
     out = tmp_path / "scores"
     made = write_dataset(shards, how, f"{out}/", workers=1)
     assert (made.rows, made.failed, made.current) == (15, 0, False)
-    table = read_dataset(str(out))
+    table = read_parts(str(out))
     assert [Path(p).name for p in table["path"][:PER_SHARD]] == [f"{i}.png" for i in range(5)]
     contents = [picture(10 * k + i) for k in range(3) for i in range(PER_SHARD)]
     alone = fiqa.score(contents, aligned=True, workers=1)
@@ -107,7 +109,7 @@ def test_a_new_shard_is_added_and_a_changed_one_done_again(shards, tmp_path, how
 def test_other_work_is_refused_and_force_replaces_it(shards, tmp_path, how):
     out = tmp_path / "scores"
     write_dataset(shards, how, f"{out}/", workers=1)
-    other = scoring_of(aligned=True, limits=Limits(max_bytes=10_000))
+    other = ShardScoring(scoring_of(aligned=True, limits=Limits(max_bytes=10_000)))
     with pytest.raises(InputError, match="other arguments"):
         write_dataset(shards, other, f"{out}/", workers=1)
     made = write_dataset(shards, other, f"{out}/", workers=1, force=True)
@@ -128,7 +130,7 @@ def test_what_is_broken_in_a_shard_is_a_row(shards, tmp_path, how):
     (shards / "s2.tar").write_bytes(b"no archive" * 200)
     archive(shards / "s3.tar", {"a.png": b"no picture", "b.png": picture(1), "c.jpg": b""})
     made = write_dataset(shards, how, f"{tmp_path}/scores/", workers=1)
-    table = read_dataset(f"{tmp_path}/scores")
+    table = read_parts(f"{tmp_path}/scores")
     status = {
         shard: [s for p, s in table.select("path", "status").iter_rows() if f"{shard}.tar" in p]
         for shard in ("s0", "s1", "s2", "s3")
@@ -227,7 +229,7 @@ def test_a_store_gives_and_takes_the_same_bytes(shards, tmp_path, how, s3):
     write_dataset(shards, how, f"{local}/", workers=1)
     made = write_dataset("s3://faces/shards", how, "s3://faces/scores", workers=1)
     assert made.statuses == {"ok": 15}
-    here, there = read_dataset(str(local)), read_dataset("s3://faces/scores")
+    here, there = read_parts(str(local)), read_parts("s3://faces/scores")
     assert here.drop("id", "path").equals(there.drop("id", "path"))
     # onto the disk from the store: what a store is written, a disk is
     write_dataset("s3://faces/shards", how, f"{tmp_path}/copy/", workers=1)
@@ -236,7 +238,7 @@ def test_a_store_gives_and_takes_the_same_bytes(shards, tmp_path, how, s3):
     assert write_dataset("s3://faces/shards", how, "s3://faces/scores", workers=1).current
     # a second driver with other work is refused by the store's conditional put
     assert not Place("s3://faces/scores/_run.json").create(b"{}")
-    other = scoring_of(aligned=True, limits=Limits(max_bytes=10))
+    other = ShardScoring(scoring_of(aligned=True, limits=Limits(max_bytes=10)))
     with pytest.raises(InputError, match="other arguments"):
         write_dataset("s3://faces/shards", other, "s3://faces/scores", workers=1)
     pl.DataFrame({"image": [{"bytes": picture(3), "path": "3.png"}]}).write_parquet(
@@ -250,6 +252,7 @@ def test_a_store_gives_and_takes_the_same_bytes(shards, tmp_path, how, s3):
 DEADLY = """
 import os
 from dataclasses import asdict
+from fiqa.scoring.dataset import ShardScoring
 from fiqa.scoring.rows import FaceScoring
 from fiqa.scoring.run import scoring_of
 
@@ -261,7 +264,7 @@ class Deadly(FaceScoring):
 
 def deadly():
     how = scoring_of(aligned=True)
-    return Deadly(**how.__getstate__())
+    return ShardScoring(Deadly(**how.__getstate__()))
 """
 
 
@@ -283,7 +286,7 @@ def deadly(tmp_path, monkeypatch):
 def check_deadly(shards: Path, out: Path, deadly, whole: Path, engine: str) -> None:
     made = write_dataset(shards, deadly, f"{out}/", name=engine, workers=2)
     assert made.statuses == {"ok": 14, "failed": 1}
-    table = read_dataset(str(out))
+    table = read_parts(str(out))
     failed = table.filter(pl.col("status") == "failed")["path"].to_list()
     assert failed == [f"{shards}/s1.tar/3.png"]
     right = parts(whole)
@@ -393,16 +396,17 @@ def test_a_store_that_refuses_and_dawdles_gives_the_same_bytes(
 KILLED = """
 import os, sys
 from pathlib import Path
-from fiqa.scoring import dataset
+from fiqa.execute import dataset
+from fiqa.scoring.dataset import ShardScoring
 from fiqa.scoring.run import scoring_of
-plain = dataset._ShardScoring.done
+plain = dataset._Process.done
 def done(self, shard, rows):
     entry = plain(self, shard, rows)
     if "s1" in shard.part:
         os._exit(9)
     return entry
-dataset._ShardScoring.done = done
-dataset.write_dataset(sys.argv[1], scoring_of(aligned=True), sys.argv[2], workers=1)
+dataset._Process.done = done
+dataset.write_dataset(sys.argv[1], ShardScoring(scoring_of(aligned=True)), sys.argv[2], workers=1)
 """
 
 

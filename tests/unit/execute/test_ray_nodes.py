@@ -1,0 +1,94 @@
+"""Ray over nodes that come and go: what a lost node had is done elsewhere, and a node that comes is
+given work."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+import pytest
+
+from fiqa.execute.engines import engine
+
+FUNCTIONS = """
+import os, time
+
+def slow(items):
+    if items:
+        time.sleep(0.3)
+    return [(i * i, os.getpid()) for i in items]
+"""
+
+
+class Run(threading.Thread):
+    """A run in a thread of its own, so that nodes can come and go beside it."""
+
+    def __init__(self, function, items):
+        super().__init__(daemon=True)
+        self._function, self._items = function, items
+        self.made: list[tuple[int, int]] = []
+        self.error: BaseException | None = None
+
+    def run(self):
+        try:
+            for result in engine("ray")(
+                self._function, self._items, batch=1, died=lambda item: (-item, 0)
+            ):
+                self.made.append(result)
+        except BaseException as error:  # noqa: BLE001 - handed to the test
+            self.error = error
+
+    def until(self, told, seconds=120.0):
+        """Waits until something holds; fails where it does not come to hold."""
+        end = time.monotonic() + seconds
+        while not told():
+            if self.error is not None:
+                raise self.error
+            assert time.monotonic() < end, f"{len(self.made)} results after {seconds} s"
+            time.sleep(0.05)
+
+    @property
+    def processes(self):
+        return {process for _, process in self.made}
+
+
+@pytest.fixture
+def cluster(tmp_path, monkeypatch):
+    """A cluster whose head runs no actor, and a module of functions that its nodes can import."""
+    ray = pytest.importorskip("ray", reason="ray is not installed")
+    from ray.cluster_utils import Cluster
+
+    (tmp_path / "ray_slow.py").write_text(FUNCTIONS)
+    monkeypatch.syspath_prepend(tmp_path)
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    monkeypatch.setenv("PYTHONPATH", path)
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    ray.init(address=made.address, log_to_driver=False)
+    try:
+        yield made
+    finally:
+        ray.shutdown()
+        made.shutdown()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::ResourceWarning")
+def test_a_node_that_is_lost_loses_nothing_and_one_that_comes_is_given_work(cluster):
+    import ray_slow
+
+    run = Run(ray_slow.slow, range(120))
+    run.start()
+    # the head has no processor: nothing is done until a node comes
+    time.sleep(2)
+    assert run.made == []
+    first = cluster.add_node(num_cpus=1)
+    run.until(lambda: run.made)
+    assert len(run.processes) == 1
+    cluster.add_node(num_cpus=1)
+    run.until(lambda: len(run.processes) == 2)
+    # with what it was doing
+    cluster.remove_node(first, allow_graceful=False)
+    run.until(lambda: not run.is_alive())
+    assert [square for square, _ in run.made] == [i * i for i in range(120)]
