@@ -420,3 +420,23 @@ def test_a_driver_that_is_killed_is_gone_on_with(shards, tmp_path, how):
     assert len(parts(out)) == 2
     assert not write_dataset(shards, how, f"{out}/", workers=1).current
     assert parts(out) == parts(tmp_path / "whole")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_a_driver_that_is_killed_on_a_store_is_gone_on_with(shards, tmp_path, how, s3):
+    for file in shards.iterdir():
+        Place(f"s3://faces/killed/{file.name}").write(file.read_bytes())
+    write_dataset("s3://faces/killed", how, f"{tmp_path}/whole/", workers=1)
+    out = "s3://faces/killed-scores"
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", KILLED, "s3://faces/killed", out],
+        env=os.environ,
+        check=False,
+    )
+    assert ended.returncode == 9
+    there = [name for name in Place(out).files() if name.endswith(".parquet")]
+    assert len(there) == 2
+    assert not write_dataset("s3://faces/killed", how, out, workers=1).current
+    for name, content in parts(tmp_path / "whole").items():
+        assert Place(f"{out}/{name}").read() == content
