@@ -1,4 +1,5 @@
-"""Many images in one file: WebDataset tar and Parquet with image bytes, read as a stream.
+"""Many images in one file: WebDataset tar and Parquet with image bytes, read as a stream; and
+folders of loose images, each a shard.
 
 A shard is never held or copied whole. What is broken in it (a member that is too large, an archive
 that ends early, a file that is no archive) is an image with a status instead of bytes.
@@ -16,10 +17,11 @@ from typing import IO, Any
 from fiqa.data.images import Limits
 from fiqa.data.reading import reading
 from fiqa.data.remote import Place, is_remote
+from fiqa.data.store import hash_rows
 from fiqa.errors import InputError, ReadError
 from fiqa.types import PathLike
 
-__all__ = ["SHARDS", "Member", "members", "shards_of"]
+__all__ = ["SHARDS", "Member", "members", "shards_of", "state_of"]
 
 SHARDS = (".tar", ".parquet")
 """The suffixes of shards."""
@@ -46,28 +48,47 @@ class Member:
 def shards_of(paths: PathLike | Sequence[PathLike]) -> list[str]:
     """Returns the shards that paths lead to, in the order of the paths and sorted in each folder.
 
+    Where there are none, each folder with loose images is a shard; its name ends with `/`.
+
     Args:
-        paths: shards, folders of shards, or addresses of these in a store.
+        paths: shards, folders of shards or of images, or addresses of these in a store.
 
     Raises:
-        InputError: a path leads to no shard, or two shards are the same.
+        InputError: a path leads to neither, or two shards are the same.
         ReadError: a store refused to list.
     """
     given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     found: list[str] = []
     for path in given:
         place = Place(path)
-        there = [name for name in place.files() if name.lower().endswith(SHARDS)]
+        files = place.files()
+        there = [name for name in files if name.lower().endswith(SHARDS)]
+        if not there:
+            loose = (name for name in files if name.lower().endswith(_IMAGES))
+            there = sorted({f"{name.rpartition('/')[0]}/" for name in loose})
         if not there:
             raise InputError(
-                f"A path must lead to shards ({' or '.join(SHARDS)}), got none in"
-                f" {os.fspath(path)!r}.",
-                hint="pack loose images into tar files of some thousand images",
+                f"A path must lead to shards ({' or '.join(SHARDS)}) or images, got none in"
+                f" {os.fspath(path)!r}."
             )
         found += there
     if twice := [name for name, count in Counter(found).items() if count > 1]:
         raise InputError(f"Each shard must be given once, {twice[0]!r} is there more than once.")
     return found
+
+
+def state_of(shard: str) -> str:
+    """Returns what tells without reading that a shard is another one, "" where it cannot be seen.
+
+    Args:
+        shard: as shards_of returns it.
+
+    Raises:
+        ReadError: a store refused to list a folder.
+    """
+    if not shard.endswith("/"):
+        return Place(shard).state()
+    return hash_rows(sorted(item for item in Place(shard).states().items() if _in(item[0], shard)))
 
 
 def members(shard: str, limits: Limits) -> Iterator[Member]:
@@ -81,7 +102,11 @@ def members(shard: str, limits: Limits) -> Iterator[Member]:
         ReadError: not_found or unreadable: the disk or the store refused. Nothing else: a shard
             that is broken yields what could be read and, last, a member with a status.
     """
-    read = _tar if shard.lower().endswith(".tar") else _parquet
+    read = _parquet
+    if shard.endswith("/"):
+        read = _loose
+    elif shard.lower().endswith(".tar"):
+        read = _tar
     names: Counter[str] = Counter()
     try:
         with reading(shard):
@@ -97,6 +122,28 @@ def members(shard: str, limits: Limits) -> Iterator[Member]:
         if error.status in ("not_found", "unreadable"):
             raise
         yield Member("", b"", error.status)
+
+
+def _in(name: str, folder: str) -> bool:
+    """Whether a file is an image in a folder, and not in one below it."""
+    place, _, file = name.rpartition("/")
+    return f"{place}/" == folder and file.lower().endswith(_IMAGES)
+
+
+def _loose(folder: str, limits: Limits) -> Iterator[Member]:
+    """The images in a folder, each opened for itself; one that is gone by then has its status."""
+    for name in Place(folder).files():
+        if not _in(name, folder):
+            continue
+        short = name.rpartition("/")[2]
+        try:
+            with Place(name).open() as file:
+                content = file.read(limits.max_bytes + 1)
+        except ReadError as error:
+            yield Member(short, b"", error.status)
+            continue
+        too_large = len(content) > limits.max_bytes
+        yield Member(short, b"", "too_large") if too_large else Member(short, content)
 
 
 def _tar(shard: str, limits: Limits) -> Iterator[Member]:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from fiqa.data.images import Limits
 from fiqa.data.reading import reading
 from fiqa.data.remote import Place, is_remote
-from fiqa.data.shards import members, shards_of
+from fiqa.data.shards import members, shards_of, state_of
 from fiqa.data.store import fingerprint, hash_rows
 from fiqa.errors import InputError, ReadError
 from fiqa.execute.engines import engine
@@ -96,7 +96,7 @@ class Shard:
             ReadError: the disk or the store refused.
         """
         for member in members(self.path, limits):
-            path = f"{self.path}/{member.name}" if member.name else self.path
+            path = f"{self.path.rstrip('/')}/{member.name}" if member.name else self.path
             yield Source(path, path, status=member.status, content=member.content)
 
 
@@ -300,8 +300,10 @@ def _named(shards: Sequence[str], key: str) -> list[Shard]:
     """The shards with their parts, whose names do not depend on the other shards."""
     named = []
     for path in shards:
-        stem = re.sub(r"[^A-Za-z0-9._-]", "_", path.rpartition("/")[2]).rpartition(".")[0]
-        mark = fingerprint({"run": key, "shard": path, "state": Place(path).state()})
+        # a folder of images is named by itself, a file by its name without suffix
+        name = f"{path[:-1]}." if path.endswith("/") else path
+        stem = re.sub(r"[^A-Za-z0-9._-]", "_", name.rpartition("/")[2]).rpartition(".")[0]
+        mark = fingerprint({"run": key, "shard": path, "state": state_of(path)})
         named.append(Shard(path, f"{stem[:120]}-{hash_rows([path])[:8]}", mark))
     return named
 

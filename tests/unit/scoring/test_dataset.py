@@ -440,3 +440,42 @@ def test_a_driver_that_is_killed_on_a_store_is_gone_on_with(shards, tmp_path, ho
     assert not write_dataset("s3://faces/killed", how, out, workers=1).current
     for name, content in parts(tmp_path / "whole").items():
         assert Place(f"{out}/{name}").read() == content
+
+
+def test_folders_of_loose_images_are_shards(tmp_path, how):
+    for folder, seeds in (("a", (1, 2)), ("b/c", (3,))):
+        (tmp_path / "photos" / folder).mkdir(parents=True)
+        for seed in seeds:
+            (tmp_path / "photos" / folder / f"{seed}.png").write_bytes(picture(seed))
+    (tmp_path / "photos" / "a" / "notes.txt").write_text("none")
+    assert shards_of(tmp_path / "photos") == [f"{tmp_path}/photos/a/", f"{tmp_path}/photos/b/c/"]
+    out = f"{tmp_path}/scores/"
+    write_dataset(tmp_path / "photos", how, out, workers=1)
+    table = read_parts(out)
+    assert [p.removeprefix(f"{tmp_path}/photos/") for p in table["path"]] == [
+        "a/1.png",
+        "a/2.png",
+        "b/c/3.png",
+    ]
+    assert table["status"].to_list() == ["ok"] * 3
+    before = parts(tmp_path / "scores")
+    assert write_dataset(tmp_path / "photos", how, out, workers=1).current
+    # a folder with another image is done again, the other one is not
+    (tmp_path / "photos" / "a" / "9.png").write_bytes(b"x" * 10)
+    made = write_dataset(tmp_path / "photos", how, out, workers=1)
+    assert made.statuses == {"ok": 3, "unsupported_format": 1}
+    after = parts(tmp_path / "scores")
+    assert [name[0] for name in before if before[name] != after[name]] == ["a"]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_loose_images_in_a_store_are_read_where_they_lie(tmp_path, how, s3):
+    for name in ("a/1.png", "a/2.png", "b/3.png"):
+        Place(f"s3://faces/photos/{name}").write(picture(int(name[2])))
+    made = write_dataset("s3://faces/photos/", how, f"{tmp_path}/scores/", workers=1)
+    assert made.statuses == {"ok": 3}
+    first = read_parts(f"{tmp_path}/scores")["path"].to_list()
+    assert first == [f"s3://faces/photos/{name}" for name in ("a/1.png", "a/2.png", "b/3.png")]
+    Place("s3://faces/photos/b/3.png").write(picture(4))
+    assert not write_dataset("s3://faces/photos/", how, f"{tmp_path}/scores/", workers=1).current
