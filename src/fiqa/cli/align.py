@@ -30,6 +30,9 @@ def command(
     max_bytes: options.MaxBytes = None,
     force: options.Force = False,
     quiet: options.Quiet = False,
+    engine: options.Engine = "local",
+    address: options.Address = None,
+    gpus: options.Gpus = 0,
 ) -> None:
     """Detect faces and write aligned crops to DIR/identity/name.png, with DIR/faces.parquet to list
     them.
@@ -39,6 +42,7 @@ def command(
 
     Example:
       fiqa align faces.parquet -o crops/ --detector yunet
+      fiqa align s3://faces/photos/ --engine ray -o s3://faces/crops/
     """
     from fiqa.functional.display import failure_line
     from fiqa.verbs.align import align
@@ -56,6 +60,9 @@ def command(
         force=force,
         orientation=orientation,
         progress=not quiet,
+        engine=engine,
+        address=address,
+        gpus=gpus,
     )
     failed = int((manifest.status != "ok").sum())
     if not quiet:

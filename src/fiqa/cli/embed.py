@@ -12,6 +12,7 @@ from fiqa.cli.options import (
     Address,
     Engine,
     Force,
+    Gpus,
     MaxBytes,
     MaxPixels,
     Paths,
@@ -61,6 +62,7 @@ def command(
     workers: Workers = None,
     engine: Engine = "local",
     address: Address = None,
+    gpus: Gpus = 0,
 ) -> None:
     """Compute recognition vectors of aligned crops.
 
@@ -93,6 +95,7 @@ def command(
                 out,
                 name=engine,
                 address=address,
+                gpus=gpus,
                 workers=workers,
                 force=force,
                 progress=told,
@@ -100,7 +103,7 @@ def command(
             out,
             told=told,
         )
-    for_shards(engine, address, workers)
+    for_shards(engine, address, workers, gpus)
     run = embed_rows(
         paths,
         recognizer=recognizer,

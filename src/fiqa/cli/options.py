@@ -22,6 +22,7 @@ __all__ = [
     "Engine",
     "FacesPolicy",
     "Force",
+    "Gpus",
     "Language",
     "MaxBytes",
     "MaxPixels",
@@ -131,6 +132,15 @@ Address = Annotated[
         "--address",
         metavar="HOST:PORT|auto",
         help="Of the Ray cluster; without it one starts here.",
+    ),
+]
+Gpus = Annotated[
+    float,
+    typer.Option(
+        "--gpus",
+        metavar="SHARE",
+        min=0,
+        help="GPUs of each actor of Ray; 0.5: two share one. Only methods of torch use them.",
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Recompute even if the output is up to date.")]

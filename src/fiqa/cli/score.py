@@ -80,6 +80,7 @@ def command(
     quiet: options.Quiet = False,
     engine: options.Engine = "local",
     address: options.Address = None,
+    gpus: options.Gpus = 0,
 ) -> None:
     """Score faces from 0 to 100 and say why.
 
@@ -91,7 +92,7 @@ def command(
       fiqa score crops/ --aligned --model grafiqs --recognizer recognizer.pt -o scores.csv
       fiqa score s3://faces/shards/ --engine ray -o s3://faces/scores/
     """
-    from fiqa.execute.dataset import is_dataset
+    from fiqa.execute.dataset import for_shards, is_dataset
     from fiqa.scoring.run import plan
     from fiqa.settings import assignments
 
@@ -113,7 +114,8 @@ def command(
     if out is not None and is_dataset(out):
         if html is not None:
             raise typer.BadParameter("a contact sheet is of one file, -o names a folder of parts")
-        _to_dataset(paths, how, out, engine, address, workers, force, quiet)
+        _to_dataset(paths, how, out, engine, address, gpus, workers, force, quiet)
+    for_shards("local", None, gpus=gpus)
     run = plan(paths, **how, workers=workers, engine=engine, address=address)
     run.guard(out, html)
     if out is None:
@@ -142,6 +144,7 @@ def _to_dataset(
     out: str,
     engine: str,
     address: str | None,
+    gpus: float,
     workers: int | None,
     force: bool,
     quiet: bool,
@@ -157,6 +160,7 @@ def _to_dataset(
         out,
         name=engine,
         address=address,
+        gpus=gpus,
         workers=workers,
         force=force,
         progress=not quiet,

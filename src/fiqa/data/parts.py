@@ -49,7 +49,8 @@ def is_parts(path: object) -> bool:
 
 @reader
 def read_parts(path: PathLike) -> pl.DataFrame:
-    """Returns the rows of all finished shards, in the order of the names of their parts.
+    """Returns the rows of all finished shards, in the order of the names of their parts, without
+    the images that are in them.
 
     Args:
         path: the folder.
@@ -80,7 +81,14 @@ def _part(name: str) -> pl.DataFrame:
             file = stack.enter_context(TemporaryFile())
             shutil.copyfileobj(there, file)
             file.seek(0)
-        return read_parquet(file)
+        table = read_parquet(file)
+    images = [name for name, kind in table.schema.items() if _is_image(kind)]
+    return table.drop(images)
+
+
+def _is_image(kind: Any) -> bool:
+    """Whether a column is of images as Hugging Face writes them."""
+    return {"bytes", "path"} == {part.name for part in getattr(kind, "fields", ())}
 
 
 @reader

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import tarfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -102,7 +102,7 @@ def members(shard: str, limits: Limits) -> Iterator[Member]:
         ReadError: not_found or unreadable: the disk or the store refused. Nothing else: a shard
             that is broken yields what could be read and, last, a member with a status.
     """
-    read = _parquet
+    read: Callable[[str, Limits], Iterator[Member]] = _parquet
     if shard.endswith("/"):
         read = _loose
     elif shard.lower().endswith(".tar"):
@@ -130,10 +130,10 @@ def _in(name: str, folder: str) -> bool:
     return f"{place}/" == folder and file.lower().endswith(_IMAGES)
 
 
-def _loose(folder: str, limits: Limits) -> Iterator[Member]:
+def _loose(shard: str, limits: Limits) -> Iterator[Member]:
     """The images in a folder, each opened for itself; one that is gone by then has its status."""
-    for name in Place(folder).files():
-        if not _in(name, folder):
+    for name in Place(shard).files():
+        if not _in(name, shard):
             continue
         short = name.rpartition("/")[2]
         try:
@@ -179,7 +179,12 @@ def _parquet(shard: str, limits: Limits) -> Iterator[Member]:
     if not is_remote(shard):
         Place(shard).open().close()  # its status, if it is not there
     table = pl.scan_parquet(shard)
-    column, path = _columns(dict(table.collect_schema()), shard)
+    schema = dict(table.collect_schema())
+    column, path = _columns(schema, shard)
+    if {"source_sha256", "status"} <= set(
+        schema
+    ):  # crops that fiqa.align wrote, and what gave none
+        table = table.filter(pl.col("status") == "ok")
     chosen = table.select(content=column, path=path)
     number = 0
     for batch in chosen.collect_batches(chunk_size=_ROWS, maintain_order=True):

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -35,7 +36,7 @@ from fiqa.types import PathLike
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Shard", "ShardWork", "for_shards", "is_dataset", "write_dataset"]
+__all__ = ["Shard", "ShardWork", "for_shards", "is_dataset", "of_shards", "write_dataset"]
 
 _OURS = re.compile(r"-[0-9a-f]{8}\.parquet$|/_done/[^/]*\.json$|/_run\.json$")
 Row = dict[str, Any]
@@ -53,21 +54,45 @@ def is_dataset(out: object) -> bool:
     return isinstance(out, str) and (out.endswith("/") or is_remote(out))
 
 
-def for_shards(engine: str, address: str | None, workers: int | None) -> None:
+def of_shards(paths: object, out: object, engine: str) -> bool:
+    """Tells whether a verb whose output is a folder in any case is about shards: one of its inputs
+    is a .tar or in a store, the output is in a store, or the engine is not this machine.
+
+    Args:
+        paths: as the verb was given them.
+        out: as it was given.
+        engine: as it was given.
+
+    >>> of_shards(["a.tar"], "crops", "local"), of_shards("photos/", "crops/", "local")
+    (True, False)
+    """
+    given = [paths] if isinstance(paths, str | os.PathLike) else paths
+    listed = given if isinstance(given, list | tuple) else []
+    return (
+        engine != "local"
+        or is_remote(out)
+        or any(is_remote(path) or str(path).lower().endswith(".tar") for path in listed)
+    )
+
+
+def for_shards(
+    engine: str, address: str | None, workers: int | None = None, gpus: float = 0
+) -> None:
     """Refuses what only shards have, where the output is one file.
 
     Args:
         engine: as a verb was given it.
         address: as it was given.
         workers: as they were given.
+        gpus: as they were given.
 
     Raises:
         InputError: one of them is given.
     """
-    if engine != "local" or address is not None or workers is not None:
+    if engine != "local" or address is not None or workers is not None or gpus:
         raise InputError(
-            f"engine, address and workers are for shards, got {engine!r}, {address!r} and"
-            f" {workers!r} with an output that is no folder of parts.",
+            f"engine, address, gpus and workers are for shards, got {engine!r}, {address!r},"
+            f" {gpus:g} and {workers!r} with an output that is no folder of parts.",
             hint="the output of shards ends with / or is in a store",
         )
 
@@ -204,6 +229,7 @@ def write_dataset(
     *,
     name: str = "local",
     address: str | None = None,
+    gpus: float = 0,
     workers: int | None = None,
     force: bool = False,
     progress: Progress = False,
@@ -219,6 +245,7 @@ def write_dataset(
         out: the folder.
         name: of the engine, one of fiqa.execute.engines.ENGINES.
         address: of the Ray cluster.
+        gpus: of each actor of Ray.
         workers: processes or actors, None one per processor.
         force: do all again, whatever is there.
         progress: True reports on stderr; a callable is told (stage, done, total).
@@ -227,7 +254,7 @@ def write_dataset(
         InputError: no shards, or the folder holds the rows of other work.
         ReadError, WriteError: a store or disk refused.
     """
-    run = engine(name, address)
+    run = engine(name, address, gpus)
     folder, record = Place(out), how.record()
     shards = _named(shards_of(paths), fingerprint(record))
     if inside := [shard.path for shard in shards if shard.path.startswith(f"{folder.name}/")]:

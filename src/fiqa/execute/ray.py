@@ -74,9 +74,11 @@ class RayEngine:
 
     Attributes:
         address: of the cluster; None is one on this machine, started and ended with the run.
+        gpus: of each actor; then there are no more actors than the cluster has GPUs for.
     """
 
     address: str | None = None
+    gpus: float = 0
 
     @contextmanager
     def _cluster(self) -> Iterator[Any]:
@@ -136,7 +138,7 @@ class RayEngine:
         failures = Failures()
         try:
             with self._cluster() as ray:
-                crew = _Crew(ray, function, died, failures, _Room(ray, workers))
+                crew = _Crew(ray, function, died, failures, _Room(ray, workers, self.gpus))
                 try:
                     yield from crew.results(items, batch, window)
                 finally:
@@ -148,8 +150,8 @@ class RayEngine:
 class _Room:
     """How many actors the cluster has room for, which changes as nodes come and go."""
 
-    def __init__(self, ray: Any, workers: int | None) -> None:
-        self._ray, self._workers = ray, workers
+    def __init__(self, ray: Any, workers: int | None, gpus: float) -> None:
+        self._ray, self._workers, self.gpus = ray, workers, gpus
         self._seen = -math.inf
         self._room = 1
         if workers:
@@ -161,7 +163,10 @@ class _Room:
         now = time.monotonic()
         if now - self._seen > _LOOK:
             self._seen = now
-            there = int(self._ray.cluster_resources().get("CPU", 0))
+            resources = self._ray.cluster_resources()
+            there = int(resources.get("CPU", 0))
+            if self.gpus:
+                there = min(2 * there, int(resources.get("GPU", 0) / self.gpus))
             self._room = max(1, min(self._workers or there, there))
         return self._room
 
@@ -186,7 +191,7 @@ class _Crew:
     ) -> None:
         self._ray, self._died, self._failures, self._room = ray, died, failures, room
         self._function = ray.put(function)
-        self._kind = ray.remote(num_cpus=0.5, max_restarts=0)(_Actor)
+        self._kind = ray.remote(num_cpus=0.5, num_gpus=room.gpus, max_restarts=0)(_Actor)
         self._idle: list[Any] = []
         self._busy: dict[Any, tuple[_Work, Any]] = {}
         self._answered = False

@@ -35,6 +35,7 @@ def embed(
     workers: int | None = None,
     engine: str = "local",
     address: str | None = None,
+    gpus: float = 0,
 ) -> Embeddings:
     """Returns the recognition vectors of aligned crops, of unit length, with their norms;
     fiqa.embedding.run.embed_rows also tells which rows failed and why.
@@ -60,6 +61,8 @@ def embed(
         workers: of shards: processes or actors, at least 1; None is one per core.
         engine: of shards: local (the processes of this machine), or ray; the rows are the same.
         address: of the Ray cluster, None starts one here.
+        gpus: of each actor of Ray, >= 0, over shards; 0.5 lets two share one. Methods of torch use
+            them, networks in ONNX do not.
 
     Raises:
         WeightsError, UnsafeFileError: the recognizer cannot be used.
@@ -80,12 +83,13 @@ def embed(
             str(out),
             name=engine,
             address=address,
+            gpus=gpus,
             workers=workers,
             force=force,
             progress=progress,
         )
         return read_embeddings(cast("str", out))
-    for_shards(engine, address, workers)
+    for_shards(engine, address, workers, gpus)
     run = embed_rows(
         paths,
         recognizer=recognizer,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from fiqa.data.images import Limits
 from fiqa.data.tables import read_table
 from fiqa.errors import InputError
-from fiqa.execute.dataset import is_dataset, write_dataset
+from fiqa.execute.dataset import for_shards, is_dataset, write_dataset
 from fiqa.progress import Progress, counted, teller
 from fiqa.scoring.dataset import ShardScoring
 from fiqa.scoring.explanation import Explain
@@ -45,6 +45,7 @@ def score(
     progress: Progress = False,
     engine: str = "local",
     address: str | None = None,
+    gpus: float = 0,
 ) -> pl.DataFrame:
     """Returns the table of scores: one row per face, and one per image that has none, in the order
     of the images.
@@ -84,6 +85,8 @@ def score(
         progress: True reports on stderr; a callable is told (stage, done, total).
         engine: local (the processes of this machine), or ray; the rows are the same.
         address: of the Ray cluster, None starts one here.
+        gpus: of each actor of Ray, >= 0, over shards; 0.5 lets two share one. Methods of torch use
+            them, networks in ONNX do not.
 
     Returns:
         A polars frame with the columns of fiqa.scoring.rows.blank_row, and behind them those of the
@@ -118,10 +121,12 @@ def score(
             html,
             name=engine,
             address=address,
+            gpus=gpus,
             workers=workers,
             force=force,
             progress=progress,
         )
+    for_shards("local", None, gpus=gpus)
     run = plan(
         paths,
         model=model,

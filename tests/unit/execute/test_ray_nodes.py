@@ -18,21 +18,26 @@ def slow(items):
     if items:
         time.sleep(0.3)
     return [(i * i, os.getpid()) for i in items]
+
+def visible(items):
+    if items:
+        time.sleep(0.3)
+    return [(os.environ["CUDA_VISIBLE_DEVICES"], os.getpid()) for _ in items]
 """
 
 
 class Run(threading.Thread):
     """A run in a thread of its own, so that nodes can come and go beside it."""
 
-    def __init__(self, function, items):
+    def __init__(self, function, items, gpus=0.0):
         super().__init__(daemon=True)
-        self._function, self._items = function, items
+        self._function, self._items, self._gpus = function, items, gpus
         self.made: list[tuple[int, int]] = []
         self.error: BaseException | None = None
 
     def run(self):
         try:
-            for result in engine("ray")(
+            for result in engine("ray", gpus=self._gpus)(
                 self._function, self._items, batch=1, died=lambda item: (-item, 0)
             ):
                 self.made.append(result)
@@ -92,3 +97,17 @@ def test_a_node_that_is_lost_loses_nothing_and_one_that_comes_is_given_work(clus
     cluster.remove_node(first, allow_graceful=False)
     run.until(lambda: not run.is_alive())
     assert [square for square, _ in run.made] == [i * i for i in range(120)]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::ResourceWarning")
+def test_actors_with_gpus_are_as_many_as_there_are_gpus_for_them(cluster):
+    import ray_slow
+
+    # two GPUs in name: what matters is what Ray hands out
+    cluster.add_node(num_cpus=4, num_gpus=2)
+    run = Run(ray_slow.visible, range(24), gpus=0.5)
+    run.start()
+    run.until(lambda: not run.is_alive())
+    assert len(run.processes) == 4
+    assert {seen for seen, _ in run.made} == {"0", "1"}
