@@ -1,8 +1,9 @@
-"""Many images in one file: WebDataset tar and Parquet with image bytes, read as a stream; and
-folders of loose images, each a shard.
+"""Many images in one file: WebDataset tar, Parquet with image bytes and RecordIO, read as a stream,
+and .bin; and folders of loose images, each a shard.
 
-A shard is never held or copied whole. What is broken in it (a member that is too large, an archive
-that ends early, a file that is no archive) is an image with a status instead of bytes.
+A shard is never held or copied whole, but for a .bin. What is broken in it (a member that is too
+large, an archive that ends early, a file that is no archive) is an image with a status instead of
+bytes.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
+from fiqa.data.formats import insightface_bin
+from fiqa.data.formats.recordio import RecordFile
 from fiqa.data.images import Limits
 from fiqa.data.reading import reading
 from fiqa.data.remote import Place, is_remote
@@ -23,7 +26,7 @@ from fiqa.types import PathLike
 
 __all__ = ["SHARDS", "Member", "members", "shards_of", "state_of"]
 
-SHARDS = (".tar", ".parquet")
+SHARDS = (".tar", ".parquet", ".rec", ".bin")
 """The suffixes of shards."""
 _IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm")
 _ROWS = 64
@@ -102,11 +105,8 @@ def members(shard: str, limits: Limits) -> Iterator[Member]:
         ReadError: not_found or unreadable: the disk or the store refused. Nothing else: a shard
             that is broken yields what could be read and, last, a member with a status.
     """
-    read: Callable[[str, Limits], Iterator[Member]] = _parquet
-    if shard.endswith("/"):
-        read = _loose
-    elif shard.lower().endswith(".tar"):
-        read = _tar
+    suffix = os.path.splitext(shard)[1].lower()
+    read = _loose if shard.endswith("/") else _READERS[suffix]
     names: Counter[str] = Counter()
     try:
         with reading(shard):
@@ -142,8 +142,7 @@ def _loose(shard: str, limits: Limits) -> Iterator[Member]:
         except ReadError as error:
             yield Member(short, b"", error.status)
             continue
-        too_large = len(content) > limits.max_bytes
-        yield Member(short, b"", "too_large") if too_large else Member(short, content)
+        yield _held(short, content, limits)
 
 
 def _tar(shard: str, limits: Limits) -> Iterator[Member]:
@@ -170,6 +169,33 @@ def _member(archive: tarfile.TarFile, info: tarfile.TarInfo, limits: Limits) -> 
     if len(content) < info.size:
         return Member(info.name, b"", "truncated")
     return Member(info.name, content)
+
+
+def _records(shard: str, limits: Limits) -> Iterator[Member]:
+    """The images of a RecordIO file, each by its key."""
+    with RecordFile(_on_disk(shard)) as file:
+        for record in file:
+            yield _held(f"{record.key:09d}", record.content, limits)
+
+
+def _pairs(shard: str, limits: Limits) -> Iterator[Member]:
+    """The images of a .bin of pairs, each once; its pickle is held whole, as nothing else can."""
+    for name, content in insightface_bin.read(_on_disk(shard)).images.items():
+        yield _held(name, content, limits)
+
+
+def _on_disk(shard: str) -> str:
+    if is_remote(shard):
+        raise ReadError(
+            f"A file of this kind must be on a disk, {shard!r} is in a store.",
+            status="unsupported_format",
+        )
+    return shard
+
+
+def _held(name: str, content: bytes, limits: Limits) -> Member:
+    too_large = len(content) > limits.max_bytes
+    return Member(name, b"", "too_large") if too_large else Member(name, content)
 
 
 def _parquet(shard: str, limits: Limits) -> Iterator[Member]:
@@ -219,3 +245,11 @@ def _columns(schema: dict[str, Any], shard: str) -> tuple[Any, Any]:
         f" {', '.join(schema)}.",
         status="unsupported_format",
     )
+
+
+_READERS: dict[str, Callable[[str, Limits], Iterator[Member]]] = {
+    ".tar": _tar,
+    ".parquet": _parquet,
+    ".rec": _records,
+    ".bin": _pairs,
+}

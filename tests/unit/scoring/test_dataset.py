@@ -22,6 +22,7 @@ import pytest
 from PIL import Image
 
 import fiqa
+from fiqa.data.formats import insightface_bin, recordio
 from fiqa.data.images import Limits
 from fiqa.data.parts import read_parts
 from fiqa.data.remote import Place
@@ -30,6 +31,7 @@ from fiqa.errors import InputError
 from fiqa.execute.dataset import write_dataset
 from fiqa.scoring.dataset import ShardScoring
 from fiqa.scoring.run import scoring_of
+from fiqa.types import Pairs
 
 PER_SHARD = 5
 
@@ -159,6 +161,28 @@ def test_parquet_of_hugging_face_has_the_bytes_of_its_images(tmp_path):
     assert [m.status for m in members(str(tmp_path / "none.parquet"), Limits())] == [
         "unsupported_format"
     ]
+
+
+def test_recordio_and_bin_are_shards_on_a_disk(tmp_path, how):
+    recordio.write(tmp_path / "train.rec", [(0, picture(0)), (0, picture(1)), (1, picture(2))])
+    ids = np.array(["a", "b"])
+    insightface_bin.write(
+        tmp_path / "pairs.bin",
+        {"a": picture(3), "b": picture(4)},
+        Pairs(ids, np.array([[0, 1]]), np.array([True])),
+    )
+    assert [Path(p).name for p in shards_of(tmp_path)] == ["pairs.bin", "train.rec"]
+    found = list(members(f"{tmp_path}/train.rec", Limits()))
+    assert [m.name for m in found] == ["000000001", "000000002", "000000003"]
+    assert [m.content for m in found] == [picture(i) for i in range(3)]
+    small = Limits(max_bytes=10)
+    assert {m.status for m in members(f"{tmp_path}/pairs.bin", small)} == {"too_large"}
+    made = write_dataset(tmp_path, how, f"{tmp_path}/scores/", workers=1)
+    assert made.statuses == {"ok": 5}
+    assert [m.status for m in members("s3://faces/train.rec", small)] == ["unsupported_format"]
+    whole = (tmp_path / "train.rec").read_bytes()
+    (tmp_path / "train.rec").write_bytes(whole[: len(whole) // 2])
+    assert [m.status for m in members(f"{tmp_path}/train.rec", Limits())][-1] != "ok"
 
 
 def test_of_many_who_create_a_file_at_once_one_does(tmp_path):
