@@ -14,13 +14,15 @@ from fiqa.alignment.photographs import FaceAligning, Job, Row, blank_row
 from fiqa.data.encoded import image_bytes
 from fiqa.data.images import Image, Limits
 from fiqa.data.store import make_record, sha256_file
+from fiqa.errors import InputError
 from fiqa.faces.crops import Source, read_source
+from fiqa.faces.detectors import decided
 from fiqa.runtime.weights import find as find_weights
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["ShardAligning"]
+__all__ = ["ShardAligning", "aligning_of"]
 
 
 @dataclass(frozen=True)
@@ -112,3 +114,20 @@ def _settings(how: FaceAligning) -> dict[str, Any]:
 
 def _job(source: Source) -> _Photograph:
     return _Photograph(source.id, source.path, "", "", source.status, "", source.id, source=source)
+
+
+def aligning_of(
+    *,
+    detector: str = "auto",
+    faces: str = "largest",
+    size: int = 112,
+    format: str = "png",
+    weights: str | None = None,
+    limits: Limits | None = None,
+    orientation: str = "exif",
+) -> FaceAligning:
+    """Returns how photographs become crops, decided; arguments and errors as fiqa.align."""
+    if detector == "none" and orientation != "exif":
+        raise InputError(f"orientation={orientation!r} needs a detector, got detector='none'.")
+    finder = decided(detector, weights=weights)
+    return FaceAligning(finder, faces, size, format, weights, limits or Limits(), orientation)

@@ -7,17 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from fiqa.alignment.dataset import ShardAligning
-from fiqa.alignment.photographs import FaceAligning
+from fiqa.alignment.dataset import ShardAligning, aligning_of
 from fiqa.alignment.run import MANIFEST, write_crops
 from fiqa.data.guard import guard_outputs
 from fiqa.data.images import Limits
 from fiqa.data.listing import images_of
 from fiqa.data.manifest import listed
 from fiqa.data.tables import read_table
-from fiqa.errors import InputError
 from fiqa.execute.dataset import for_shards, of_shards, write_dataset
-from fiqa.faces.detectors import decided
 from fiqa.progress import Progress, teller
 from fiqa.types import Manifest, PathLike
 
@@ -89,10 +86,15 @@ def align(
         ReadError: a list or manifest cannot be read (an image that cannot is a row).
         WriteError: the disk refused.
     """
-    if detector == "none" and orientation != "exif":
-        raise InputError(f"orientation={orientation!r} needs a detector, got detector='none'.")
-    finder = decided(detector, weights=weights)
-    aligning = FaceAligning(finder, faces, size, format, weights, limits or Limits(), orientation)
+    aligning = aligning_of(
+        detector=detector,
+        faces=faces,
+        size=size,
+        format=format,
+        weights=weights,
+        limits=limits,
+        orientation=orientation,
+    )
     if of_shards(paths, out, engine):
         write_dataset(
             cast("Any", paths),

@@ -10,8 +10,10 @@ import numpy as np
 import polars as pl
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 import fiqa
+from fiqa.cli import build
 from fiqa.data.images import Limits
 from fiqa.data.shards import members, shards_of
 from fiqa.execute.dataset import of_shards
@@ -60,6 +62,13 @@ def test_the_crops_of_shards_are_those_of_the_photographs(
     Path(part).unlink()
     fiqa.align(tmp_path / "photographs.tar", out=out, **how)
     assert Path(part).read_bytes() == before
+
+
+def test_the_command_tells_of_rows_without_reading_them(photographs: Path, tmp_path: Path) -> None:
+    words = ["align", str(tmp_path / "photographs.tar"), "-o", str(tmp_path / "parts")]
+    ended = CliRunner().invoke(build(), [*words, "--detector", "none", "--workers", "1"])
+    assert ended.exit_code == 3, ended.output
+    assert "5 rows: 3 ok" in ended.output
 
 
 def test_several_faces_are_several_rows_with_a_crop_each(tmp_path: Path) -> None:
