@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,10 +53,11 @@ class ShardAligning:
 
     Attributes:
         how: photographs become crops.
+        batch: photographs that are aligned at once.
     """
 
     how: FaceAligning
-    batch: ClassVar[int] = 16
+    batch: int = 16
 
     @property
     def limits(self) -> Limits:
@@ -72,7 +73,7 @@ class ShardAligning:
 
     def __getstate__(self) -> dict[str, Any]:
         """The settings without the detector, which does not travel to another process."""
-        return {"how": type(self.how)(**_settings(self.how))}
+        return {"how": type(self.how)(**_settings(self.how)), "batch": self.batch}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from fiqa.data.images import Limits
 from fiqa.data.store import make_record, sha256_file
@@ -28,10 +28,11 @@ class ShardScoring:
 
     Attributes:
         how: faces are scored.
+        batch: images that are scored at once.
     """
 
     how: FaceScoring
-    batch: ClassVar[int] = 32
+    batch: int = 32
 
     @property
     def limits(self) -> Limits:
