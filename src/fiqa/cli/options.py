@@ -140,7 +140,7 @@ Gpus = Annotated[
         "--gpus",
         metavar="SHARE",
         min=0,
-        help="GPUs of each actor of Ray; 0.5: two share one. Only methods of torch use them.",
+        help="GPUs reserved for each actor of Ray. No method here computes on one yet.",
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Recompute even if the output is up to date.")]

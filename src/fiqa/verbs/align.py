@@ -66,8 +66,8 @@ def align(
         engine: local (the processes of this machine), or ray. The paths are shards where it is ray,
             where one of them is a .tar or in a store, and where `out` is in a store.
         address: of the Ray cluster, None starts one here.
-        gpus: of each actor of Ray, >= 0, over shards; 0.5 lets two share one. Methods of torch use
-            them, networks in ONNX do not.
+        gpus: reserved for each actor of Ray, >= 0, over shards; 0.5 lets two share one. Nothing
+            that this verb runs computes on a GPU yet.
 
     Returns:
         Manifest with path of each crop (of the source, where there is no crop), identity, split and

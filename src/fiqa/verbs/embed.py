@@ -61,8 +61,8 @@ def embed(
         workers: of shards: processes or actors, at least 1; None is one per core.
         engine: of shards: local (the processes of this machine), or ray; the rows are the same.
         address: of the Ray cluster, None starts one here.
-        gpus: of each actor of Ray, >= 0, over shards; 0.5 lets two share one. Methods of torch use
-            them, networks in ONNX do not.
+        gpus: reserved for each actor of Ray, >= 0, over shards; 0.5 lets two share one. Nothing
+            that this verb runs computes on a GPU yet.
 
     Raises:
         WeightsError, UnsafeFileError: the recognizer cannot be used.

@@ -85,8 +85,8 @@ def score(
         progress: True reports on stderr; a callable is told (stage, done, total).
         engine: local (the processes of this machine), or ray; the rows are the same.
         address: of the Ray cluster, None starts one here.
-        gpus: of each actor of Ray, >= 0, over shards; 0.5 lets two share one. Methods of torch use
-            them, networks in ONNX do not.
+        gpus: reserved for each actor of Ray, >= 0, over shards; 0.5 lets two share one. Nothing
+            that this verb runs computes on a GPU yet.
 
     Returns:
         A polars frame with the columns of fiqa.scoring.rows.blank_row, and behind them those of the

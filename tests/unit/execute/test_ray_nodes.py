@@ -10,6 +10,7 @@ import time
 import pytest
 
 from fiqa.execute.engines import engine
+from fiqa.execute.ray import _Crew
 
 FUNCTIONS = """
 import os, time
@@ -80,8 +81,17 @@ def cluster(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::ResourceWarning")
-def test_a_node_that_is_lost_loses_nothing_and_one_that_comes_is_given_work(cluster):
+def test_a_node_that_is_lost_loses_nothing_and_one_that_comes_is_given_work(cluster, monkeypatch):
     import ray_slow
+
+    lost = []
+    plain = _Crew._lost
+
+    def noted(crew, work, gone):
+        lost.append(work.number)
+        return plain(crew, work, gone)
+
+    monkeypatch.setattr(_Crew, "_lost", noted)
 
     run = Run(ray_slow.slow, range(120))
     run.start()
@@ -97,6 +107,8 @@ def test_a_node_that_is_lost_loses_nothing_and_one_that_comes_is_given_work(clus
     cluster.remove_node(first, allow_graceful=False)
     run.until(lambda: not run.is_alive())
     assert [square for square, _ in run.made] == [i * i for i in range(120)]
+    # the node had work, and it was that which was done again
+    assert lost
 
 
 @pytest.mark.slow
