@@ -17,6 +17,7 @@ from fiqa.data.store import make_record, sha256_file
 from fiqa.errors import InputError
 from fiqa.faces.crops import Source, read_source
 from fiqa.faces.detectors import decided
+from fiqa.faces.points import points_record
 from fiqa.runtime.weights import find as find_weights
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ class ShardAligning:
         """Returns what decides the crops."""
         said = {key: value for key, value in _settings(self.how).items() if key != "limits"}
         said |= asdict(self.limits) | {"finder": self.how.finder.name, "batch": self.batch}
+        said |= points_record(self.how.finder)
         weights = self.how.weights
         inputs = {} if weights is None else {"weights": sha256_file(find_weights(weights))}
         return make_record("align", arguments=said, inputs=inputs)

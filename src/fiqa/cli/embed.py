@@ -30,7 +30,7 @@ def command(
         typer.Option(
             "--recognizer",
             metavar="FILE|NAME",
-            help="An .onnx file with its card, or a name in FIQA_HOME.",
+            help="dlib, an .onnx file with its card, or a name in FIQA_HOME.",
         ),
     ],
     out: Annotated[
@@ -71,6 +71,7 @@ def command(
 
     Example:
       fiqa embed crops/ --recognizer recognizer.onnx -o emb.npz
+      fiqa embed crops/ --recognizer dlib -o emb.npz
       fiqa embed s3://faces/shards/ --recognizer recognizer.onnx --engine ray -o s3://faces/emb/
     """
     from fiqa.embedding.dataset import shard_embedding

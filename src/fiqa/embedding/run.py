@@ -7,7 +7,6 @@ memory. What has no vector is a row with a status.
 from __future__ import annotations
 
 import logging
-import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -284,10 +283,9 @@ def opened(recognizer: PathLike, threads: int | None) -> Recognizer:
     Raises:
         WeightsError, UnsafeFileError: it cannot be used.
     """
-    from fiqa.runtime.onnx import OnnxEmbedder
-    from fiqa.runtime.weights import find as find_weights
+    from fiqa.runtime.recognizers import named_recognizer
 
-    return OnnxEmbedder(find_weights(os.fspath(recognizer)), threads=threads)
+    return named_recognizer(recognizer, threads=threads)
 
 
 def _write_failures(

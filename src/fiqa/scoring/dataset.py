@@ -10,6 +10,8 @@ from fiqa.data.images import Limits
 from fiqa.data.store import make_record, sha256_file
 from fiqa.data.tables import frame_of
 from fiqa.faces.crops import Source
+from fiqa.faces.points import points_record
+from fiqa.runtime.recognizers import DLIB
 from fiqa.runtime.weights import find as find_weights
 from fiqa.scoring.rows import FaceScoring, blank_row, scales
 
@@ -65,6 +67,13 @@ class ShardScoring:
         said |= asdict(how.limits)
         said |= {"model": how.scorer.name, "version": how.scorer.version, "batch": self.batch}
         said["detector"] = None if how.aligned else how.finder.name
+        if not how.aligned:
+            said |= points_record(how.finder)
         files = (("weights", how.weights), ("recognizer", how.recognizer))
-        inputs = {key: sha256_file(find_weights(file)) for key, file in files if file is not None}
+        # the recognizer `dlib` is no file, and its sha256 is in the version
+        inputs = {
+            key: sha256_file(find_weights(file))
+            for key, file in files
+            if file is not None and file != DLIB
+        }
         return make_record("score", arguments=said, inputs=inputs)
