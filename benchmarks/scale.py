@@ -1,10 +1,12 @@
-"""Scoring shards: local processes against Ray, a disk against an object store, in one run.
+"""Scoring shards: local processes against Ray on one node and on two, a disk against an object
+store, in one run.
 
     python benchmarks/scale.py [--crops 20000] [--shards 20] [--turns 3] [--s3]
 
 Prints seconds, images per second, the ratio to the local run, and the largest memory of this
 process and of its ended children. The images are noise of 112 x 112 as JPEG: their content does not
-change what a network costs. --s3 needs the extras s3 and dev (a server on this machine).
+change what a network costs. One node has two processors, two nodes have one each. --s3 needs the
+extras s3 and dev (a server on this machine).
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ import tarfile
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,9 +29,17 @@ import numpy as np
 from PIL import Image
 
 from fiqa.data.remote import Place
+from fiqa.execute.dataset import write_dataset
 from fiqa.execute.local import cores
-from fiqa.scoring.dataset import write_dataset
+from fiqa.scoring.dataset import ShardScoring
 from fiqa.scoring.run import scoring_of
+
+RUNS: dict[str, tuple[str, tuple[int, ...]]] = {
+    "local, disk": ("local", ()),
+    "Ray, one node": ("ray", (2,)),
+    "Ray, two nodes": ("ray", (1, 1)),
+}
+"""Name -> engine, and the processors of each node."""
 
 
 def make_shards(folder: Path, crops: int, shards: int) -> None:
@@ -61,7 +71,7 @@ def memory() -> str:
 def seconds(paths: object, out: str, **rest: object) -> float:
     """How long the scores of shards take, from nothing to the last part."""
     start = time.perf_counter()
-    write_dataset(paths, scoring_of(aligned=True), out, **rest)  # type: ignore[arg-type]
+    write_dataset(paths, ShardScoring(scoring_of(aligned=True)), out, **rest)  # type: ignore[arg-type]
     return time.perf_counter() - start
 
 
@@ -72,6 +82,27 @@ def line(name: str, took: float, crops: int, base: float) -> None:
         f"   {memory()}   load {os.getloadavg()[0]:.1f}",
         flush=True,
     )
+
+
+@contextmanager
+def cluster(nodes: Sequence[int]) -> Iterator[None]:
+    """A Ray cluster of nodes with so many processors each, on this machine; () is none."""
+    if not nodes:
+        yield
+        return
+    import ray
+    from ray.cluster_utils import Cluster
+
+    there = Cluster(initialize_head=True, head_node_args={"num_cpus": nodes[0]})
+    try:
+        for processors in nodes[1:]:
+            there.add_node(num_cpus=processors)
+        there.wait_for_nodes()
+        ray.init(address=there.address, log_to_driver=False)
+        yield
+    finally:
+        ray.shutdown()
+        there.shutdown()
 
 
 @contextmanager
@@ -116,19 +147,19 @@ def main() -> None:
         shards = folder / "shards"
         shards.mkdir()
         make_shards(shards, given.crops, given.shards)
-        import ray
-
-        ray.init(include_dashboard=False, log_to_driver=False)
-        # in turns, and the least of each: what else the machine does hits both
-        took: dict[str, list[float]] = {"local": [], "ray": []}
+        # in turns, and the least of each: what else the machine does hits all
+        took: dict[str, list[float]] = {name: [] for name in RUNS}
         for turn in range(given.turns):
-            for engine, times in took.items():
-                times.append(seconds(shards, f"{folder}/{engine}{turn}/", name=engine))
-                print(f"  {engine} {times[-1]:.1f} s, load {os.getloadavg()[0]:.1f}", flush=True)
-        ray.shutdown()
-        base = min(took["local"])
-        line("local, disk", base, given.crops, base)
-        line("Ray, running", min(took["ray"]), given.crops, base)
+            for name, (engine, nodes) in RUNS.items():
+                with cluster(nodes):
+                    times = took[name]
+                    times.append(
+                        seconds(shards, f"{folder}/{engine}{len(nodes)}{turn}/", name=engine)
+                    )
+                print(f"  {name} {times[-1]:.1f} s, load {os.getloadavg()[0]:.1f}", flush=True)
+        base = min(took["local, disk"])
+        for name, times in took.items():
+            line(name, min(times), given.crops, base)
         if given.s3:
             with server():
                 for file in sorted(shards.iterdir()):

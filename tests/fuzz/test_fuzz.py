@@ -138,7 +138,8 @@ NOT_FOREIGN = {
     "diagnosis/folder.py": "reads images through data/images",
     "runtime/quantize.py": "reads what it has just written",
     "data/remote.py": "opens and hands on",
-    "scoring/dataset.py": "a ledger and parts of its own making, guarded",
+    "execute/dataset.py": "a ledger and parts of its own making, guarded",
+    "data/parts.py": "a folder of Parquet tables, whose reader is a target; guarded",
     "scoring/run.py": (
         "counts the rows of a table that it has just written or that its sidecar vouches for"
     ),

@@ -13,8 +13,9 @@ import typer
 from fiqa.cli import options
 
 if TYPE_CHECKING:
+    from fiqa.execute.summary import Summary
     from fiqa.scoring.row import Row
-    from fiqa.scoring.run import Scoring, Summary
+    from fiqa.scoring.run import Scoring
 
 Aligned = Annotated[
     bool,
@@ -58,18 +59,6 @@ Calibration = Annotated[
         help="From fiqa calibrate: adds match_chance, the chance of a correct match.",
     ),
 ]
-Engine = Annotated[
-    Literal["local", "ray"],
-    typer.Option("--engine", help="The processes of this machine, or a Ray cluster."),
-]
-Address = Annotated[
-    str | None,
-    typer.Option(
-        "--address",
-        metavar="HOST:PORT|auto",
-        help="Of the Ray cluster; without it one starts here.",
-    ),
-]
 Format = Annotated[
     Literal["csv", "jsonl"],
     typer.Option("--format", help="Form of the rows on stdout, without -o."),
@@ -98,8 +87,9 @@ def command(
     max_bytes: options.MaxBytes = None,
     force: options.Force = False,
     quiet: options.Quiet = False,
-    engine: Engine = "local",
-    address: Address = None,
+    engine: options.Engine = "local",
+    address: options.Address = None,
+    gpus: options.Gpus = 0,
 ) -> None:
     """Score faces from 0 to 100 and say why.
 
@@ -111,8 +101,8 @@ def command(
       fiqa score crops/ --aligned --model grafiqs --recognizer recognizer.pt -o scores.csv
       fiqa score s3://faces/shards/ --engine ray -o s3://faces/scores/
     """
+    from fiqa.execute.dataset import for_shards, is_dataset
     from fiqa.scoring.chances import refuse_calibration
-    from fiqa.scoring.dataset import is_dataset
     from fiqa.scoring.run import plan
     from fiqa.settings import assignments
 
@@ -135,7 +125,8 @@ def command(
         if html is not None:
             raise typer.BadParameter("a contact sheet is of one file, -o names a folder of parts")
         refuse_calibration(out, calibration)
-        _to_dataset(paths, how, out, engine, address, workers, force, quiet)
+        _to_dataset(paths, how, out, engine, address, gpus, workers, force, quiet)
+    for_shards("local", None, gpus=gpus)
     run = plan(
         paths, **how, workers=workers, engine=engine, address=address, calibration=calibration
     )
@@ -166,29 +157,28 @@ def _to_dataset(
     out: str,
     engine: str,
     address: str | None,
+    gpus: float,
     workers: int | None,
     force: bool,
     quiet: bool,
 ) -> NoReturn:
     """Writes the parts of all shards and ends the command."""
-    from fiqa.scoring.dataset import write_dataset
+    from fiqa.execute.dataset import write_dataset
+    from fiqa.scoring.dataset import ShardScoring
     from fiqa.scoring.run import scoring_of
 
     summary = write_dataset(
         paths,
-        scoring_of(**how),
+        ShardScoring(scoring_of(**how)),
         out,
         name=engine,
         address=address,
+        gpus=gpus,
         workers=workers,
         force=force,
         progress=not quiet,
     )
-    if summary.current and not quiet:
-        typer.echo(f"{out} is current, nothing to do; --force does it again", err=True)
-    if not quiet:
-        typer.echo(summary.line(), err=True)
-    raise typer.Exit(options.SOME_FAILED if summary.failed else options.OK)
+    options.ended(summary, out, told=not quiet)
 
 
 def _to_file(
@@ -210,9 +200,9 @@ def _to_stdout(
 ) -> tuple[list[Row], Summary]:
     """Prints one short row per face as it comes and returns the whole rows if they are wanted."""
     from fiqa.data.tables import frame_of, write_rows
+    from fiqa.execute.summary import Summary
     from fiqa.functional.display import failure_line
     from fiqa.progress import counted, teller
-    from fiqa.scoring.run import Summary
 
     kept: list[Row] = []
     statuses: Counter[str] = Counter()

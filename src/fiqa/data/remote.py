@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, cast
@@ -41,6 +42,12 @@ def is_remote(path: object) -> bool:
 
 def _local(path: str) -> str:
     return unquote(urlsplit(path).path) if path.startswith("file://") else path
+
+
+def _state(about: Mapping[str, Any]) -> str:
+    """What a store says of a file: its size, and its tag or the time of change."""
+    marks = (about.get(name) for name in ("ETag", "etag", "content_md5", "generation"))
+    return f"{about['size']} {next(filter(None, marks), about.get('LastModified', ''))}"
 
 
 class Place:
@@ -101,6 +108,24 @@ class Place:
                 f"{self.name!r} cannot be listed: {error}.", status="unreadable"
             ) from error
 
+    def states(self) -> dict[str, str]:
+        """Returns the files in and under a folder, as `files`, each with its `state`; a store is
+        asked once.
+
+        Raises:
+            ReadError: the store refused.
+        """
+        if not self._remote:
+            return {name: Place(name).state() for name in self.files()}
+        scheme = self.name.partition("://")[0]
+        try:
+            found = self._store.find(self.name, detail=True)
+        except OSError as error:
+            raise ReadError(
+                f"{self.name!r} cannot be listed: {error}.", status="unreadable"
+            ) from error
+        return {f"{scheme}://{name}": _state(about) for name, about in sorted(found.items())}
+
     def state(self) -> str:
         """Returns what tells without reading that the file is another one: its size, and the
         store's tag or the time of change; "" where it cannot be seen."""
@@ -110,9 +135,7 @@ class Place:
                 return f"{found.st_size} {found.st_mtime_ns}"
             return ""
         with suppress(OSError):
-            about = self._store.info(self.name)
-            marks = (about.get(name) for name in ("ETag", "etag", "content_md5", "generation"))
-            return f"{about['size']} {next(filter(None, marks), about.get('LastModified', ''))}"
+            return _state(self._store.info(self.name))
         return ""
 
     def exists(self) -> bool:

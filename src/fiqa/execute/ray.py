@@ -8,7 +8,9 @@ machine with them always has room. Ray's usage statistics are off.
 from __future__ import annotations
 
 import logging
+import math
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +30,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 _TIMES = 3
 """How often an item may end its process before it is given up."""
+_LOOK = 2.0
+"""Seconds between two looks at how large the cluster is."""
 
 
 class _Actor:
@@ -70,9 +74,11 @@ class RayEngine:
 
     Attributes:
         address: of the cluster; None is one on this machine, started and ended with the run.
+        gpus: of each actor; then there are no more actors than the cluster has GPUs for.
     """
 
     address: str | None = None
+    gpus: float = 0
 
     @contextmanager
     def _cluster(self) -> Iterator[Any]:
@@ -114,7 +120,9 @@ class RayEngine:
             function: as there.
             items: as there.
             died: the result for an item that ended its process three times.
-            workers: actors, >= 1; None is one per processor of the cluster, and never more.
+            workers: actors, >= 1; None is one per processor that the cluster has, and never more:
+                as nodes come, so do actors. A number is also what a cluster that grows is asked
+                for.
             batch: items per call, >= 1.
             window: batches held at most, >= 1; None is 4 per actor.
             apart: as there; here nothing is ever computed in this process.
@@ -130,15 +138,44 @@ class RayEngine:
         failures = Failures()
         try:
             with self._cluster() as ray:
-                most = max(1, int(ray.cluster_resources().get("CPU", 1)))
-                count = min(workers or most, most)
-                crew = _Crew(ray, function, died, failures)
+                crew = _Crew(ray, function, died, failures, _Room(ray, workers, self.gpus))
                 try:
-                    yield from crew.results(items, count, batch, window or 4 * count)
+                    yield from crew.results(items, batch, window)
                 finally:
                     crew.end()
         finally:
             failures.tell()
+
+
+class _Room:
+    """How many actors the cluster has room for, which changes as nodes come and go."""
+
+    def __init__(self, ray: Any, workers: int | None, gpus: float) -> None:
+        self._ray, self._workers, self.gpus = ray, workers, gpus
+        self._seen = -math.inf
+        self._room = 1
+        if workers:
+            from ray.autoscaler.sdk import request_resources
+
+            request_resources(num_cpus=workers)  # nobody hears it where the cluster is of one size
+
+    def __call__(self) -> int:
+        now = time.monotonic()
+        if now - self._seen > _LOOK:
+            self._seen = now
+            resources = self._ray.cluster_resources()
+            there = int(resources.get("CPU", 0))
+            if self.gpus:
+                there = min(2 * there, int(resources.get("GPU", 0) / self.gpus))
+            self._room = max(1, min(self._workers or there, there))
+        return self._room
+
+    def end(self) -> None:
+        """Lets the cluster shrink again."""
+        if self._workers:
+            from ray.autoscaler.sdk import request_resources
+
+            request_resources(num_cpus=0)
 
 
 class _Crew:
@@ -150,34 +187,38 @@ class _Crew:
         function: Callable[[list[Any]], Sequence[Any]],
         died: Callable[[Any], Any],
         failures: Failures,
+        room: _Room,
     ) -> None:
-        self._ray, self._died, self._failures = ray, died, failures
+        self._ray, self._died, self._failures, self._room = ray, died, failures, room
         self._function = ray.put(function)
-        self._kind = ray.remote(num_cpus=0.5, max_restarts=0)(_Actor)
+        self._kind = ray.remote(num_cpus=0.5, num_gpus=room.gpus, max_restarts=0)(_Actor)
         self._idle: list[Any] = []
         self._busy: dict[Any, tuple[_Work, Any]] = {}
         self._answered = False
 
     def results(
-        self, items: Iterable[Any], count: int, batch: int, window: int
+        self, items: Iterable[Any], batch: int, window: int | None
     ) -> Generator[Any, None, None]:
-        """Yields the results in order, at most `window` batches ahead of what was taken."""
+        """Yields the results in order, at most `window` batches ahead of what was taken, or 4 per
+        actor that there is room for."""
         source, again = iter(items), deque[_Work]()
         done: dict[int, list[Any]] = {}
         handed = taken = 0
         more = True
         while True:
-            while more and not again and handed - taken < window and self._free(count):
+            ahead = window or 4 * self._room()
+            while more and not again and handed - taken < ahead and self._free():
                 chunk = list(islice(source, batch))
                 more = bool(chunk)
                 if chunk:
                     self._send(_Work(handed, chunk, []))
                     handed += 1
-            while again and self._free(count):
+            while again and self._free():
                 self._send(again.popleft())
             if not self._busy:
                 return
-            ready, _ = self._ray.wait(list(self._busy), num_returns=1)
+            # not for ever: there may be room for more actors by then
+            ready, _ = self._ray.wait(list(self._busy), num_returns=1, timeout=_LOOK)
             for reference in ready:
                 work = self._collect(reference)
                 if work.items:
@@ -188,9 +229,9 @@ class _Crew:
                 yield from done.pop(taken)
                 taken += 1
 
-    def _free(self, count: int) -> bool:
-        """Whether an actor has nothing to do; one is made while there are fewer than `count`."""
-        if not self._idle and len(self._busy) < count:
+    def _free(self) -> bool:
+        """Whether an actor has nothing to do; one is made while there is room."""
+        if not self._idle and len(self._busy) < self._room():
             self._idle.append(self._kind.remote(self._function))
         return bool(self._idle)
 
@@ -246,3 +287,4 @@ class _Crew:
         """Ends the actors."""
         for actor in [*self._idle, *(actor for _, actor in self._busy.values())]:
             self._ray.kill(actor)
+        self._room.end()

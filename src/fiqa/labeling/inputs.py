@@ -28,6 +28,7 @@ from fiqa.data.frames import Frame, is_frame
 from fiqa.data.listing import images_of
 from fiqa.data.manifest import to_frame
 from fiqa.data.names import find_ids, strangers
+from fiqa.data.parts import is_parts
 from fiqa.data.quality import read_quality
 from fiqa.data.store import hash_inputs, hash_rows
 from fiqa.data.tables import READABLE, decode_text, encode_text, read_table
@@ -261,7 +262,11 @@ def _faces(
     need."""
     if faces is None:
         return None, None, "", []
-    plain = not isinstance(faces, (str, os.PathLike)) or Path(faces).suffix.lower() in READABLE
+    plain = (
+        not isinstance(faces, (str, os.PathLike))
+        or Path(faces).suffix.lower() in READABLE
+        or is_parts(faces)
+    )
     if not crops and not isinstance(faces, Manifest) and plain:
         frame = read_table(faces)
         where = os.path.basename(faces) if isinstance(faces, (str, os.PathLike)) else "the frame"

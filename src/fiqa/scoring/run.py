@@ -35,6 +35,7 @@ from fiqa.data.tables import TableWriter, frame_of, table_suffix
 from fiqa.errors import InputError
 from fiqa.evaluation.match_chance import MatchChance
 from fiqa.execute.engines import engine as engine_of
+from fiqa.execute.summary import Summary
 from fiqa.faces.crops import Source, resizing, sources
 from fiqa.faces.detectors import decided
 from fiqa.faces.points import points_record
@@ -51,7 +52,7 @@ from fiqa.types import Manifest, PathLike
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Paths", "Scoring", "Summary", "plan", "scoring_of", "write_scores"]
+__all__ = ["Paths", "Scoring", "plan", "scoring_of", "write_scores"]
 
 Paths = PathLike | Frame | Sequence[PathLike] | Manifest | Plain | Sequence[Plain]
 _PART = 512
@@ -59,37 +60,6 @@ _PART = 512
 _RUNNING = ("limits", "threads", "told")
 """Fields of FaceScoring that decide nothing, or are told apart."""
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What became of a run: `statuses` status -> how many rows, `current` True where the output was
-    there already and nothing was done, `first` the first row that failed, in words."""
-
-    statuses: Mapping[str, int]
-    current: bool = False
-    first: str = ""
-
-    @property
-    def rows(self) -> int:
-        """How many rows were written."""
-        return sum(self.statuses.values())
-
-    @property
-    def failed(self) -> int:
-        """How many of them have no numbers."""
-        return self.rows - self.statuses.get("ok", 0)
-
-    def line(self) -> str:
-        """Returns the counts in one line, the commonest status first.
-
-        >>> Summary({"no_face": 1, "ok": 9}).line()
-        '10 rows: 9 ok, 1 no_face'
-        """
-        counts = sorted(self.statuses.items(), key=lambda item: (-item[1], item[0]))
-        rows = "1 row" if self.rows == 1 else f"{self.rows} rows"
-        named = ", ".join(f"{count} {status}" for status, count in counts)
-        return f"{rows}: {named}" + (f"; {self.first}" if self.first else "")
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 from fiqa.data.images import Limits
 from fiqa.data.tables import read_table
 from fiqa.errors import InputError
+from fiqa.execute.dataset import for_shards, is_dataset, write_dataset
 from fiqa.progress import Progress, counted, teller
 from fiqa.scoring.chances import refuse_calibration
-from fiqa.scoring.dataset import is_dataset, read_dataset, write_dataset
+from fiqa.scoring.dataset import ShardScoring
 from fiqa.scoring.explanation import Explain
 from fiqa.scoring.rows import FaceScoring
 from fiqa.scoring.run import Paths, Scoring, plan, scoring_of, write_scores
@@ -46,6 +47,7 @@ def score(
     progress: Progress = False,
     engine: str = "local",
     address: str | None = None,
+    gpus: float = 0,
 ) -> pl.DataFrame:
     """Returns the table of scores: one row per face, and one per image that has none, in the order
     of the images.
@@ -75,7 +77,7 @@ def score(
         out: write the table there too (.parquet, .csv or .jsonl) with its sidecar, in bounded
             memory; a rerun of the same does nothing, an interrupted one goes on and ends with the
             same bytes. A folder of Parquet parts where it ends with "/" or is in a store: then
-            paths are shards (fiqa.scoring.dataset); for more rows than memory holds, the command.
+            paths are shards (fiqa.execute.dataset); for more rows than memory holds, the command.
         html: write a contact sheet there: crops, scores, what to do. It turns `explain` on.
         force: do it again although `out` is current.
         orientation: exif (photographs are turned as their EXIF says), or auto: then also to where
@@ -89,6 +91,8 @@ def score(
         progress: True reports on stderr; a callable is told (stage, done, total).
         engine: local (the processes of this machine), or ray; the rows are the same.
         address: of the Ray cluster, None starts one here.
+        gpus: reserved for each actor of Ray, >= 0, over shards; 0.5 lets two share one. Nothing
+            that this verb runs computes on a GPU yet.
 
     Returns:
         A polars frame with the columns of fiqa.scoring.rows.blank_row, and behind them those of the
@@ -125,10 +129,12 @@ def score(
             html,
             name=engine,
             address=address,
+            gpus=gpus,
             workers=workers,
             force=force,
             progress=progress,
         )
+    for_shards("local", None, gpus=gpus)
     run = plan(
         paths,
         model=model,
@@ -168,8 +174,8 @@ def _dataset(
         raise InputError(
             f"A contact sheet is of a table in one file, got html={html!r} with out={out!r}."
         )
-    write_dataset(cast("Any", paths), how, out, **rest)
-    return read_dataset(out)
+    write_dataset(cast("Any", paths), ShardScoring(how), out, **rest)
+    return read_table(out)
 
 
 def _table(run: Scoring, out: PathLike | None, force: bool, progress: Progress) -> pl.DataFrame:

@@ -45,6 +45,8 @@ def test_an_engine_is_chosen_by_name_and_only_ray_has_an_address():
     assert engine("local") is map_batches
     with pytest.raises(UnknownNameError, match="ray"):
         engine("rya")
+    with pytest.raises(InputError, match="gpus is for"):
+        engine("local", gpus=1)
     with pytest.raises(InputError, match="--engine ray"):
         engine("local", "auto")
 

@@ -22,12 +22,16 @@ import pytest
 from PIL import Image
 
 import fiqa
+from fiqa.data.formats import insightface_bin, recordio
 from fiqa.data.images import Limits
+from fiqa.data.parts import read_parts
 from fiqa.data.remote import Place
 from fiqa.data.shards import members, shards_of
 from fiqa.errors import InputError
-from fiqa.scoring.dataset import read_dataset, write_dataset
+from fiqa.execute.dataset import write_dataset
+from fiqa.scoring.dataset import ShardScoring
 from fiqa.scoring.run import scoring_of
+from fiqa.types import Pairs
 
 PER_SHARD = 5
 
@@ -64,14 +68,14 @@ def parts(out: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def how():
-    return scoring_of(aligned=True)
+    return ShardScoring(scoring_of(aligned=True))
 
 
 def test_parts_have_the_rows_of_the_images_and_a_rerun_does_what_is_missing(shards, tmp_path, how):
     out = tmp_path / "scores"
     made = write_dataset(shards, how, f"{out}/", workers=1)
     assert (made.rows, made.failed, made.current) == (15, 0, False)
-    table = read_dataset(str(out))
+    table = read_parts(str(out))
     assert [Path(p).name for p in table["path"][:PER_SHARD]] == [f"{i}.png" for i in range(5)]
     contents = [picture(10 * k + i) for k in range(3) for i in range(PER_SHARD)]
     alone = fiqa.score(contents, aligned=True, workers=1)
@@ -107,7 +111,7 @@ def test_a_new_shard_is_added_and_a_changed_one_done_again(shards, tmp_path, how
 def test_other_work_is_refused_and_force_replaces_it(shards, tmp_path, how):
     out = tmp_path / "scores"
     write_dataset(shards, how, f"{out}/", workers=1)
-    other = scoring_of(aligned=True, limits=Limits(max_bytes=10_000))
+    other = ShardScoring(scoring_of(aligned=True, limits=Limits(max_bytes=10_000)))
     with pytest.raises(InputError, match="other arguments"):
         write_dataset(shards, other, f"{out}/", workers=1)
     made = write_dataset(shards, other, f"{out}/", workers=1, force=True)
@@ -128,7 +132,7 @@ def test_what_is_broken_in_a_shard_is_a_row(shards, tmp_path, how):
     (shards / "s2.tar").write_bytes(b"no archive" * 200)
     archive(shards / "s3.tar", {"a.png": b"no picture", "b.png": picture(1), "c.jpg": b""})
     made = write_dataset(shards, how, f"{tmp_path}/scores/", workers=1)
-    table = read_dataset(f"{tmp_path}/scores")
+    table = read_parts(f"{tmp_path}/scores")
     status = {
         shard: [s for p, s in table.select("path", "status").iter_rows() if f"{shard}.tar" in p]
         for shard in ("s0", "s1", "s2", "s3")
@@ -157,6 +161,28 @@ def test_parquet_of_hugging_face_has_the_bytes_of_its_images(tmp_path):
     assert [m.status for m in members(str(tmp_path / "none.parquet"), Limits())] == [
         "unsupported_format"
     ]
+
+
+def test_recordio_and_bin_are_shards_on_a_disk(tmp_path, how):
+    recordio.write(tmp_path / "train.rec", [(0, picture(0)), (0, picture(1)), (1, picture(2))])
+    ids = np.array(["a", "b"])
+    insightface_bin.write(
+        tmp_path / "pairs.bin",
+        {"a": picture(3), "b": picture(4)},
+        Pairs(ids, np.array([[0, 1]]), np.array([True])),
+    )
+    assert [Path(p).name for p in shards_of(tmp_path)] == ["pairs.bin", "train.rec"]
+    found = list(members(f"{tmp_path}/train.rec", Limits()))
+    assert [m.name for m in found] == ["000000001", "000000002", "000000003"]
+    assert [m.content for m in found] == [picture(i) for i in range(3)]
+    small = Limits(max_bytes=10)
+    assert {m.status for m in members(f"{tmp_path}/pairs.bin", small)} == {"too_large"}
+    made = write_dataset(tmp_path, how, f"{tmp_path}/scores/", workers=1)
+    assert made.statuses == {"ok": 5}
+    assert [m.status for m in members("s3://faces/train.rec", small)] == ["unsupported_format"]
+    whole = (tmp_path / "train.rec").read_bytes()
+    (tmp_path / "train.rec").write_bytes(whole[: len(whole) // 2])
+    assert [m.status for m in members(f"{tmp_path}/train.rec", Limits())][-1] != "ok"
 
 
 def test_of_many_who_create_a_file_at_once_one_does(tmp_path):
@@ -227,7 +253,7 @@ def test_a_store_gives_and_takes_the_same_bytes(shards, tmp_path, how, s3):
     write_dataset(shards, how, f"{local}/", workers=1)
     made = write_dataset("s3://faces/shards", how, "s3://faces/scores", workers=1)
     assert made.statuses == {"ok": 15}
-    here, there = read_dataset(str(local)), read_dataset("s3://faces/scores")
+    here, there = read_parts(str(local)), read_parts("s3://faces/scores")
     assert here.drop("id", "path").equals(there.drop("id", "path"))
     # onto the disk from the store: what a store is written, a disk is
     write_dataset("s3://faces/shards", how, f"{tmp_path}/copy/", workers=1)
@@ -236,7 +262,7 @@ def test_a_store_gives_and_takes_the_same_bytes(shards, tmp_path, how, s3):
     assert write_dataset("s3://faces/shards", how, "s3://faces/scores", workers=1).current
     # a second driver with other work is refused by the store's conditional put
     assert not Place("s3://faces/scores/_run.json").create(b"{}")
-    other = scoring_of(aligned=True, limits=Limits(max_bytes=10))
+    other = ShardScoring(scoring_of(aligned=True, limits=Limits(max_bytes=10)))
     with pytest.raises(InputError, match="other arguments"):
         write_dataset("s3://faces/shards", other, "s3://faces/scores", workers=1)
     pl.DataFrame({"image": [{"bytes": picture(3), "path": "3.png"}]}).write_parquet(
@@ -250,6 +276,7 @@ def test_a_store_gives_and_takes_the_same_bytes(shards, tmp_path, how, s3):
 DEADLY = """
 import os
 from dataclasses import asdict
+from fiqa.scoring.dataset import ShardScoring
 from fiqa.scoring.rows import FaceScoring
 from fiqa.scoring.run import scoring_of
 
@@ -261,7 +288,7 @@ class Deadly(FaceScoring):
 
 def deadly():
     how = scoring_of(aligned=True)
-    return Deadly(**how.__getstate__())
+    return ShardScoring(Deadly(**how.__getstate__()))
 """
 
 
@@ -283,7 +310,7 @@ def deadly(tmp_path, monkeypatch):
 def check_deadly(shards: Path, out: Path, deadly, whole: Path, engine: str) -> None:
     made = write_dataset(shards, deadly, f"{out}/", name=engine, workers=2)
     assert made.statuses == {"ok": 14, "failed": 1}
-    table = read_dataset(str(out))
+    table = read_parts(str(out))
     failed = table.filter(pl.col("status") == "failed")["path"].to_list()
     assert failed == [f"{shards}/s1.tar/3.png"]
     right = parts(whole)
@@ -393,16 +420,17 @@ def test_a_store_that_refuses_and_dawdles_gives_the_same_bytes(
 KILLED = """
 import os, sys
 from pathlib import Path
-from fiqa.scoring import dataset
+from fiqa.execute import dataset
+from fiqa.scoring.dataset import ShardScoring
 from fiqa.scoring.run import scoring_of
-plain = dataset._ShardScoring.done
+plain = dataset._Process.done
 def done(self, shard, rows):
     entry = plain(self, shard, rows)
     if "s1" in shard.part:
         os._exit(9)
     return entry
-dataset._ShardScoring.done = done
-dataset.write_dataset(sys.argv[1], scoring_of(aligned=True), sys.argv[2], workers=1)
+dataset._Process.done = done
+dataset.write_dataset(sys.argv[1], ShardScoring(scoring_of(aligned=True)), sys.argv[2], workers=1)
 """
 
 
@@ -416,3 +444,62 @@ def test_a_driver_that_is_killed_is_gone_on_with(shards, tmp_path, how):
     assert len(parts(out)) == 2
     assert not write_dataset(shards, how, f"{out}/", workers=1).current
     assert parts(out) == parts(tmp_path / "whole")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_a_driver_that_is_killed_on_a_store_is_gone_on_with(shards, tmp_path, how, s3):
+    for file in shards.iterdir():
+        Place(f"s3://faces/killed/{file.name}").write(file.read_bytes())
+    write_dataset("s3://faces/killed", how, f"{tmp_path}/whole/", workers=1)
+    out = "s3://faces/killed-scores"
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", KILLED, "s3://faces/killed", out],
+        env=os.environ,
+        check=False,
+    )
+    assert ended.returncode == 9
+    there = [name for name in Place(out).files() if name.endswith(".parquet")]
+    assert len(there) == 2
+    assert not write_dataset("s3://faces/killed", how, out, workers=1).current
+    for name, content in parts(tmp_path / "whole").items():
+        assert Place(f"{out}/{name}").read() == content
+
+
+def test_folders_of_loose_images_are_shards(tmp_path, how):
+    for folder, seeds in (("a", (1, 2)), ("b/c", (3,))):
+        (tmp_path / "photos" / folder).mkdir(parents=True)
+        for seed in seeds:
+            (tmp_path / "photos" / folder / f"{seed}.png").write_bytes(picture(seed))
+    (tmp_path / "photos" / "a" / "notes.txt").write_text("none")
+    assert shards_of(tmp_path / "photos") == [f"{tmp_path}/photos/a/", f"{tmp_path}/photos/b/c/"]
+    out = f"{tmp_path}/scores/"
+    write_dataset(tmp_path / "photos", how, out, workers=1)
+    table = read_parts(out)
+    assert [p.removeprefix(f"{tmp_path}/photos/") for p in table["path"]] == [
+        "a/1.png",
+        "a/2.png",
+        "b/c/3.png",
+    ]
+    assert table["status"].to_list() == ["ok"] * 3
+    before = parts(tmp_path / "scores")
+    assert write_dataset(tmp_path / "photos", how, out, workers=1).current
+    # a folder with another image is done again, the other one is not
+    (tmp_path / "photos" / "a" / "9.png").write_bytes(b"x" * 10)
+    made = write_dataset(tmp_path / "photos", how, out, workers=1)
+    assert made.statuses == {"ok": 3, "unsupported_format": 1}
+    after = parts(tmp_path / "scores")
+    assert [name[0] for name in before if before[name] != after[name]] == ["a"]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_loose_images_in_a_store_are_read_where_they_lie(tmp_path, how, s3):
+    for name in ("a/1.png", "a/2.png", "b/3.png"):
+        Place(f"s3://faces/photos/{name}").write(picture(int(name[2])))
+    made = write_dataset("s3://faces/photos/", how, f"{tmp_path}/scores/", workers=1)
+    assert made.statuses == {"ok": 3}
+    first = read_parts(f"{tmp_path}/scores")["path"].to_list()
+    assert first == [f"s3://faces/photos/{name}" for name in ("a/1.png", "a/2.png", "b/3.png")]
+    Place("s3://faces/photos/b/3.png").write(picture(4))
+    assert not write_dataset("s3://faces/photos/", how, f"{tmp_path}/scores/", workers=1).current
