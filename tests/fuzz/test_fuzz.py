@@ -137,6 +137,7 @@ NOT_FOREIGN = {
     "data/reading.py": "the guard",
     "diagnosis/folder.py": "reads images through data/images",
     "runtime/quantize.py": "reads what it has just written",
+    "runtime/pretrained.py": "reads the hub client's own record of a file's hash",
     "data/remote.py": "opens and hands on",
     "execute/dataset.py": "a ledger and parts of its own making, guarded",
     "data/parts.py": "a folder of Parquet tables, whose reader is a target; guarded",

@@ -145,10 +145,14 @@ class ShardWork(Protocol):
     """
 
     @property
-    def limits(self) -> Limits: ...
+    def limits(self) -> Limits:
+        """Returns the limits of reading."""
+        ...
 
     @property
-    def batch(self) -> int: ...
+    def batch(self) -> int:
+        """Returns how many images are taken at once."""
+        ...
 
     def __call__(self, sources: Sequence[Source], /) -> list[list[Row]]:
         """Returns the rows of each image; given none, it loads."""
