@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from fiqa.methods.labeler import Job, Labels, Work
 __all__ = ["optimized"]
 
 STAGE = "optimize"
+_CLEARLY = 3.0
+_log = logging.getLogger(__name__)
 
 
 def optimized(job: Job, options: dict[str, Any], work: Work) -> Labels:
@@ -27,12 +30,21 @@ def optimized(job: Job, options: dict[str, Any], work: Work) -> Labels:
     """
     if job.prior is None or job.vectors is None:
         raise InputError("label_optimization needs a prior and embeddings.")
+    similarity = mean_mated_similarity(job.vectors, job.identities)
+    mated = np.isfinite(similarity)
+    before = _agreement(job.prior[mated], similarity[mated])
+    # Beyond three standard deviations of a rank correlation of nothing.
+    if before is not None and before * np.sqrt(np.count_nonzero(mated) - 1) < -_CLEARLY:
+        _log.warning(
+            "The prior falls where the mated similarity rises (rank correlation %.2f over %d"
+            " images): is lower better in it? Then turn its sign first.",
+            before,
+            np.count_nonzero(mated),
+        )
     optimizer = LabelOptimizer(job.prior, job.vectors, job.identities, seed=work.seed, **options)
     _advance(optimizer, work)
     value = optimizer.labels()
     moved = (_ranks(value) - _ranks(job.prior)) / max(len(value) - 1, 1)
-    similarity = mean_mated_similarity(job.vectors, job.identities)
-    mated = np.isfinite(similarity)
     about = {
         "images": len(value),
         "images_with_mates": int(mated.sum()),
@@ -40,7 +52,7 @@ def optimized(job: Job, options: dict[str, Any], work: Work) -> Labels:
         "mean_absolute_move": float(np.mean(np.abs(moved))) if len(value) else 0.0,
         "largest_move": float(np.max(np.abs(moved), initial=0.0)),
         "rank_agreement_old_new": _agreement(job.prior, value),
-        "mated_agreement_before": _agreement(job.prior[mated], similarity[mated]),
+        "mated_agreement_before": before,
         "mated_agreement_after": _agreement(value[mated], similarity[mated]),
     }
     return Labels(
