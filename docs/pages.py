@@ -171,11 +171,11 @@ def method_list() -> str:
 
 
 def room_page(room: str) -> str:
-    """Returns the reference of one room: every module in it."""
+    """Returns the reference of one room: every module in it that has no page of its own."""
     folder = Path(fiqa.__file__).parent / room
-    names = [
-        m.name for m in pkgutil.walk_packages([str(folder)], f"fiqa.{room}.") if "._" not in m.name
-    ]
+    found = [m.name for m in pkgutil.walk_packages([str(folder)], f"fiqa.{room}.")]
+    own = set(methods.TABLE.values())
+    names = [name for name in found if "._" not in name and name not in own]
     return (
         f"# {room}\n\n::: fiqa.{room}\n\n"
         + "\n\n".join(f"::: {name}" for name in sorted(names))
