@@ -64,6 +64,7 @@ STATUSES = MappingProxyType(
         "no_identity": "It is not known who is on the image.",
         "no_embedding": "The recognizer's vectors have none of this id.",
         "no_prior": "The prior quality has no number for this id.",
+        "no_factors": "The table of factors has no number for this id.",
         "no_mate": "The identity has no other image to compare with.",
         "no_center": "The class centers that were given have none of the identity.",
         "no_template": "No template image is chosen for the identity.",

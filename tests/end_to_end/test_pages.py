@@ -111,6 +111,8 @@ def files(tmp_path_factory) -> Path:
     rows.write_csv(folder / "faces.csv")
     chosen = rows.group_by("identity", maintain_order=True).first().select("identity", "id")
     chosen.write_csv(folder / "templates.csv")
+    factors = rows.select("id", pl.int_range(pl.len()).mod(IMAGES).truediv(IMAGES).alias("blur"))
+    factors.write_csv(folder / "factors.csv")
     moved = rows.with_columns(path=pl.col("path").str.strip_prefix("crops/"))
     moved.write_parquet(folder / "crops" / "faces.parquet")
     labels = folder / "labels.parquet"

@@ -132,6 +132,16 @@ def _read_templates(path: Path) -> None:
     read_choice(path)
 
 
+def _factors(folder: Path) -> None:
+    (folder / "factors.csv").write_text("id,blur,factor_pose\na,0.5,\nb,0.25,1.0\n")
+
+
+def _read_factors(path: Path) -> None:
+    from fiqa.methods.dmsfiqa.table_judge import TableJudge
+
+    TableJudge(str(path)).load()
+
+
 def _convert(to: str) -> Callable[[Path], None]:
     def read(path: Path) -> None:
         from fiqa import convert
@@ -635,6 +645,7 @@ TARGETS: dict[str, Target] = {
         for to in ("ofiq", "fiftyone", "imagefolder", "webdataset", "table")
     },
     "convert parquet": Target("table.parquet", _table(".parquet"), _convert("fiftyone"), verb=True),
+    "table of factors": Target("factors.csv", _factors, _read_factors),
     "templates": Target(
         "templates.csv",
         _write("templates.csv", "identity,rank,id,chosen\na,1,a/1,1\na,2,a/2,0\n"),
