@@ -46,11 +46,17 @@ fiqa score "$faces" --aligned --explain -o "$out/scores.parquet" --html "$out/sh
 fiqa evaluate --quality "$out/scores.parquet" --embeddings "$out/vectors.npz" --faces "$faces" \
   --fmr "$fmr" -o "$out/report"
 
-# 6. Where to cut: cut.html. With too few photographs it says how many are missing, and then the
-# cut that keeps nine images of ten is given in its place.
+# 6. Where to cut: cut.html. Where it is refused because photographs are too few, the error names
+# --coverage, and the cut that keeps nine images of ten is given in its place; any other error ends
+# the script.
 cut() {
   fiqa threshold --quality "$out/scores.parquet" --embeddings "$out/vectors.npz" \
     --faces "$faces" --fmr "$fmr" -o "$out/cut.json" --html "$out/cut.html" "$@"
 }
-cut --fnmr "${FNMR:-0.02}" || cut --coverage 0.9
+if ! cut --fnmr "${FNMR:-0.02}" 2> >(tee "$out/refused.txt" >&2); then
+  wait $!  # tee has written all of it
+  grep -q -e '--coverage' "$out/refused.txt" || exit 1
+  cut --coverage 0.9
+fi
+rm -f "$out/refused.txt"
 echo "pages: $out/sheet.html $out/report/index.html $out/cut.html"

@@ -4,10 +4,12 @@ name no private place."""
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import re
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
@@ -34,7 +36,6 @@ NESTED = {
 """Commands that have commands of their own."""
 OWN_DATA = {"finetune.sh", "starter.sh"}
 """Recipes on the user's own photographs, which read no data folder."""
-GENERATED = re.compile(r"^(\.\./)?(reference|methods)/")
 
 
 def _blocks(page: Path, language: str) -> list[str]:
@@ -88,12 +89,42 @@ def test_every_option_in_the_prose_is_one_of_some_command(page):
     assert set(named) - known <= ({"--all-pairs"} if page.name == "CHANGELOG.md" else set())
 
 
+def _anchors(page: Path) -> set[str]:
+    """Returns what a heading of a page is called in a link, on the site and in the repository."""
+    text = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.M | re.S)
+    heads = re.findall(r"^#+ (.+)$", text, re.M)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).strip().replace(" ", "-") for head in heads}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
-def test_links_lead_somewhere(page):
-    for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
-        if target.startswith(("http:", "https:")) or GENERATED.match(target):
+def test_links_lead_somewhere_in_the_repository(page):
+    for link in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
+        target, _, anchor = link.partition("#")
+        if target.startswith(("http:", "https:")):
             continue
-        assert (page.parent / target).exists(), f"{page.name} links to {target}"
+        there = page if not target else page.parent / target
+        assert there.exists(), f"{page.name} links to {link}"
+        assert not anchor or anchor in _anchors(there), f"{page.name} links to {link}"
+
+
+def test_links_to_code_lead_to_the_page_that_is_built_from_it():
+    spec = importlib.util.spec_from_file_location("pages", ROOT / "docs" / "pages.py")
+    assert spec
+    assert spec.loader
+    pages = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(pages)
+    for page in sorted((ROOT / "docs").rglob("*.md")):
+        place = page.relative_to(ROOT / "docs").as_posix()
+        built = SimpleNamespace(file=SimpleNamespace(src_uri=place))
+        text = pages.on_page_markdown(page.read_text("utf-8"), page=built)
+        for target in re.findall(r"\]\(([^)#]+)", text):
+            if not target.startswith(("http:", "https:")):
+                inside = (page.parent / target).resolve().is_relative_to(ROOT / "docs")
+                assert inside, f"{place} links to {target}, which the site does not have"
+    assert all((ROOT / code).exists() for code in pages.BUILT_FROM)
+    made = {f"reference/{room}.md" for room in pages.ROOMS}
+    made |= {f"reference/{name}.md" for name in ("nouns", "words", "commands")}
+    assert set(pages.BUILT_FROM.values()) <= made | {"methods/index.md"}
 
 
 def test_every_page_and_recipe_that_the_code_cites_is_there():
@@ -181,6 +212,26 @@ def test_the_navigation_has_every_page():
     named = set(re.findall(r"(\S+\.md)$", (ROOT / "mkdocs.yml").read_text("utf-8"), re.M))
     pages = {str(p.relative_to(ROOT / "docs")) for p in (ROOT / "docs").rglob("*.md")}
     assert named - {"changelog.md"} == pages
+
+
+def test_the_navigation_follows_a_day_of_its_user():
+    nav = (ROOT / "mkdocs.yml").read_text("utf-8").partition("\nnav:\n")[2]
+    assert re.findall(r"^  - ([^:]+):", nav, re.M) == [
+        "Start here",
+        "Score",
+        "Find bad data",
+        "Where to cut",
+        "Prove it",
+        "Video and driving",
+        "Service",
+        "Scale",
+        "Label",
+        "Train",
+        "Deploy",
+        "Methods",
+        "Papers",
+        "Reference",
+    ]
 
 
 def test_the_page_of_the_data_names_what_every_recipe_needs():

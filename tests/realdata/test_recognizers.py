@@ -58,7 +58,7 @@ def recognizer(data: Path, tmp_path: Path) -> Callable[[str], Path]:
 def test_any_batch_gives_the_same_values(
     data: Path, recognizer: Callable[[str], Path], name: str
 ) -> None:
-    crops = probe_faces(data / "lfw" / "aligned" / "George_W_Bush", 35).crops
+    crops = probe_faces(data / "lfw" / "aligned" / "George_W_Bush", 35).faces.crops
     embedder = OnnxEmbedder(recognizer(name))
     whole = embedder.embed(crops)
     assert whole.shape == (35, 128)
@@ -71,7 +71,7 @@ def test_any_batch_gives_the_same_values(
 def test_the_order_of_colors_is_the_cards(data: Path, recognizer: Callable[[str], Path]) -> None:
     """BGR by mistake costs recognizer A accuracy on mated pairs: the card decides, and it shows."""
     path = recognizer("a")
-    crops = probe_faces(data / "lfw" / "aligned" / "George_W_Bush", 20).crops
+    crops = probe_faces(data / "lfw" / "aligned" / "George_W_Bush", 20).faces.crops
     right = OnnxEmbedder(path).embed(crops)
     describe(path, replace(A, color="BGR"), replace=True)
     wrong = OnnxEmbedder(path).embed(crops)
@@ -88,7 +88,7 @@ def _mated(raw: np.ndarray) -> float:
 def test_doctor_finds_nothing_wrong_with_a_recognizer(
     data: Path, recognizer: Callable[[str], Path]
 ) -> None:
-    report = model_report(recognizer("b"), faces=probe_faces(data / "lfw" / "aligned", 6))
+    report = model_report(recognizer("b"), faces=probe_faces(data / "lfw" / "aligned", 6).faces)
     assert report.healthy, report.lines()
 
 

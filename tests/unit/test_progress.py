@@ -108,7 +108,7 @@ def test_nothing_to_do_tells_nothing():
 
 LONG = (
     "score", "align", "embed", "label", "train", "evaluate", "clean", "select", "scan", "export",
-    "tables", "convert", "threshold", "doctor",
+    "tables", "convert", "threshold", "doctor", "enroll",
 )  # fmt: skip
 
 

@@ -24,8 +24,8 @@ def command(
             "--faces",
             metavar="DIR",
             help=(
-                "Aligned crops to probe a model with. Default: faces drawn by code, which is"
-                " weaker."
+                "Aligned crops to probe a model with (default: faces drawn by code, which is"
+                " weaker), or those of a table of scores, to see whether higher is better in it."
             ),
         ),
     ] = None,
@@ -49,12 +49,13 @@ def command(
     Images: unreadable files, duplicates, sizes, bit depth, modality, identities with one image,
     colors and samples that were converted or guessed, red and blue swapped. Models: card, sha256,
     polarity on degraded copies, blank and noise probes, color order, batches, scores whose range
-    has collapsed. Tables of scores: a column that has collapsed. Data folders of the recipes
-    (--for): what is there, what is missing and where to get it. Exit code 3 means that problems
-    were found.
+    has collapsed. Tables of scores: a column that has collapsed, or in which lower is better.
+    Data folders of the recipes (--for): what is there, what is missing and where to get it. Exit
+    code 3 means that problems were found.
 
     Example:
       fiqa doctor model.onnx --faces crops/
+      fiqa doctor scores.parquet --faces crops/
       fiqa doctor data/ --for recipes
     """
     from fiqa.verbs.doctor import doctor

@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 import os
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,7 +29,7 @@ from fiqa.data.reading import reading
 from fiqa.data.store import atomic_path, fingerprint, sha256_file
 from fiqa.data.tables import decode_text
 from fiqa.errors import EvidenceError, InputError, ReadError
-from fiqa.faces.crops import read_row, sources
+from fiqa.faces.crops import ALIGNED_SIZE, note_of_size, read_row, resizing, sources
 from fiqa.functional.calibration import levels
 from fiqa.functional.display import failure_line
 from fiqa.training.augment import generator
@@ -321,21 +322,27 @@ def _cached(
     file, note = folder / f"crops-{key}.npy", folder / f"crops-{key}.json"
     if not (file.is_file() and note.is_file()):
         with atomic_path(file) as aside:
-            failed = _decode(manifest, size, aside)
+            failed, sides = _decode(manifest, size, aside)
         with atomic_path(note) as aside:
-            aside.write_text(json.dumps({"failed": failed}) + "\n", encoding="ascii")
+            told = {"failed": failed, "sides": sides}
+            aside.write_text(json.dumps(told) + "\n", encoding="ascii")
     status = np.full(len(manifest), "ok", dtype=object)
     with reading(note):
-        known: dict[str, str] = json.loads(note.read_text(encoding="ascii"))["failed"]
-        status[[int(row) for row in known]] = list(known.values())
+        known = json.loads(note.read_text(encoding="ascii"))
+        failed = known["failed"]
+        status[[int(row) for row in failed]] = list(failed.values())
+    if sentence := resizing(known.get("sides", {}), size):
+        _log.warning("%s", sentence)
     with reading(file):
         return np.load(file, mmap_mode="r"), status.astype(np.str_)
 
 
-def _decode(manifest: Manifest, size: int, file: Path) -> dict[str, str]:
-    """Writes the crops and returns row -> status of those that could not be read."""
+def _decode(manifest: Manifest, size: int, file: Path) -> tuple[dict[str, str], dict[str, int]]:
+    """Writes the crops and returns row -> status of those that could not be read, and the notes on
+    crops that are neither aligned ones nor of the size of the network -> how many have it."""
     crops = np.lib.format.open_memmap(file, "w+", np.uint8, (len(manifest), size, size, 3))
     listed = list(sources(manifest))
+    sides = np.zeros(len(listed), np.int64)
 
     def decode(row: int) -> str:
         try:
@@ -345,6 +352,7 @@ def _decode(manifest: Manifest, size: int, file: Path) -> dict[str, str]:
         height, width = pixels.shape[:2]
         if height != width or height < _LEAST_SIDE:
             return "wrong_size"
+        sides[row] = height
         interpolation = cv2.INTER_AREA if height > size else cv2.INTER_LINEAR
         crops[row] = (
             pixels
@@ -356,4 +364,6 @@ def _decode(manifest: Manifest, size: int, file: Path) -> dict[str, str]:
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         statuses = list(pool.map(decode, range(len(listed))))
     crops.flush()
-    return {str(row): status for row, status in enumerate(statuses) if status != "ok"}
+    failed = {str(row): status for row, status in enumerate(statuses) if status != "ok"}
+    odd = sides[~np.isin(sides, (0, size, ALIGNED_SIZE))]
+    return failed, dict(Counter(note_of_size(side, size) for side in odd.tolist()))

@@ -29,9 +29,10 @@ def doctor(
     Args:
         path: a folder, image, list or manifest; an .onnx file with its card; or a table of scores
             or labels (.parquet, .csv, .jsonl with `id` and a column of numbers).
-        faces: of a model: aligned crops to probe it with. None: 16 faces drawn by code, which is
-            weaker.
-        most: of a model: use at most so many of these crops, at least 4.
+        faces: of a model: aligned crops to probe it with; None: 16 faces drawn by code, which is
+            weaker. Of a table: aligned crops with its ids, which the shipped model scores, to tell
+            whether higher is better in the table; None: by the factors that the table has.
+        most: of a model or a table: use at most so many of these crops, at least 4.
         seed: of a model: of the degradations and the noise.
         purpose: of a data folder: "recipes" checks it against what every recipe reads, the name
             of a recipe against what that one reads. None: it is a folder of images.
@@ -48,8 +49,10 @@ def doctor(
     if purpose is not None:
         return data_report(path, purpose)
     if is_scores(path):
-        return scores_report(path)
+        return scores_report(path, faces=faces, most=most)
     if place.lower().endswith(".onnx"):
-        crops = None if faces is None else probe_faces(faces, most)
-        return model_report(path, faces=crops, seed=seed)
+        if faces is None:
+            return model_report(path, seed=seed)
+        probes = probe_faces(faces, most)
+        return model_report(path, faces=probes.faces, seed=seed, resized=probes.resized)
     return folder_report(path, limits=limits, progress=progress)

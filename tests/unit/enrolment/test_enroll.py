@@ -200,3 +200,10 @@ def test_what_cannot_be_enrolled_is_told(folder: Maker, drawn: Any, tmp_path: Pa
         fiqa.enroll(tmp_path, who)
     with pytest.raises(InputError, match="got none"):
         fiqa.enroll([], who)
+
+
+def test_each_track_is_told(folder: Maker, drawn: Any) -> None:
+    source, who = two_people(folder, drawn)
+    told: list[tuple[str, int, int]] = []
+    fiqa.enroll(source, who, progress=lambda *at: told.append(at))
+    assert told == [("enroll", number, 5) for number in range(1, 6)]

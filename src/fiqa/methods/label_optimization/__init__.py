@@ -211,11 +211,11 @@ class LabelOptimizer:
 
     def cluster(self, progress: Told | None = None) -> None:
         """Finds the clusters of every identity [1, III-C "Selecting mated image pairs"]."""
-        for position, (number, rows) in enumerate(self._groups):
+        for done, (number, rows) in enumerate(self._groups, 1):
             vectors = normalize(self.embeddings[rows], "embeddings")
             self.cluster_of[rows] = kmeans(vectors, self.clusters, rng=self._rng(number))
-            if progress and position % 100 == 0:
-                progress("cluster", position, len(self._groups))
+            if progress and (done % 100 == 0 or done == len(self._groups)):
+                progress("cluster", done, len(self._groups))
         self.start()
 
     @property

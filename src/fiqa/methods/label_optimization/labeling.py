@@ -29,6 +29,8 @@ AUTO = "auto"
 _NAME = "label_optimization"
 _SAME = 0.9995
 """Rank correlation of old and new labels from which on they are as good as the same."""
+_CLEARLY = 3.0
+"""Standard deviations of a rank correlation of unrelated numbers, 1 / sqrt(N - 1)."""
 _log = logging.getLogger(__name__)
 
 
@@ -72,6 +74,7 @@ def optimized(job: Job, options: dict[str, Any], work: Work) -> Labels:
     if job.priors is None or job.vectors is None:
         raise InputError("label_optimization needs a prior and embeddings.")
     similarity = mean_mated_similarity(job.vectors, job.identities)
+    _warn_of_signs(job, similarity)
     prior, about = _prior(job, options.pop("weights", None), similarity, work.seed)
     theta = options.pop("theta")
     optimizer = LabelOptimizer(
@@ -143,6 +146,24 @@ def _unit(optimizer: LabelOptimizer) -> float:
     if optimizer.rank_scale == "unit":
         return optimizer.theta
     return optimizer.theta * optimizer.pairs / max(len(optimizer.taking_part), 1)
+
+
+def _warn_of_signs(job: Job, similarity: NDArray[np.float64]) -> None:
+    """Warns of each prior that falls where the mated similarity rises, beyond chance."""
+    mated = np.isfinite(similarity)
+    count = int(mated.sum())
+    priors = [] if job.priors is None else list(job.priors.T)
+    for number, prior in enumerate(priors):
+        found = _agreement(prior[mated], similarity[mated])
+        if found is not None and found * np.sqrt(count - 1) < -_CLEARLY:
+            name = f" {job.prior_names[number]}" if job.prior_names else ""
+            _log.warning(
+                "The prior%s falls where the mated similarity rises (rank correlation %.2f over %d"
+                " images): is lower better in it? Then turn its sign first.",
+                name,
+                found,
+                count,
+            )
 
 
 def _warn(about: dict[str, Any]) -> None:
