@@ -104,7 +104,7 @@ def pages(setting: Setting) -> Result:
         for name, (took, size) in big.items()
     ]  # fmt: skip
     worst = max(took / small[name][0] for name, (took, _) in big.items())
-    return Result(f"a page of {many:,} faces over one of {few:,}", worst, 12.0, tuple(details))
+    return Result(f"a page of {many:,} faces over one of {few:,}", worst, 5.0, tuple(details))
 
 
 def sheet(setting: Setting) -> Result:
