@@ -137,6 +137,8 @@ NOT_FOREIGN = {
     "data/reading.py": "the guard",
     "diagnosis/folder.py": "reads images through data/images",
     "runtime/quantize.py": "reads what it has just written",
+    "data/remote.py": "opens and hands on",
+    "scoring/dataset.py": "a ledger and parts of its own making, guarded",
     "scoring/run.py": (
         "counts the rows of a table that it has just written or that its sidecar vouches for"
     ),
@@ -186,6 +188,7 @@ READERS = {
     "data/quality.py": "quality .csv",
     "data/scan.py": "image PNG",
     "data/rows.py": "quality .jsonl",
+    "data/shards.py": "shard .tar",
     "data/tables.py": "quality .jsonl",
     "data/video.py": "video .avi by opencv",
     "data/formats/fiftyone.py": "fiftyone",
