@@ -10,6 +10,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from fiqa.languages import REASONS
+from fiqa.meanings import MEANINGS
 
 __all__ = [
     "ADVICE",
@@ -41,41 +42,9 @@ LEVELS = ("unusable", "low", "medium", "good", "perfect")
 CLIB_LEVELS = ("bad", "poor", "fair", "good", "perfect")
 """CLIB-FIQA's own names of its five levels, worst to best."""
 
-STATUSES = MappingProxyType(
-    {
-        "ok": "The row has numbers.",
-        "no_face": "The detector found no face.",
-        "multiple_faces": "More than one face was found and the policy wants exactly one.",
-        "face_too_small": "The face is smaller than the smallest that can be aligned.",
-        "truncated": "The file ends before the image does.",
-        "corrupt": "The file is an image by its first bytes and cannot be decoded.",
-        "empty_file": "The file has 0 bytes.",
-        "unsupported_format": (
-            "The file is no image, or of a kind that is not read; fiqa doctor says which."
-        ),
-        "too_large": (
-            "The image has more pixels or bytes than the limit allows; nothing was decoded."
-        ),
-        "unreadable": "The file system refused: permission, a broken disk, not a regular file.",
-        "not_found": "There is no file at that path (or no longer).",
-        "changed": "The file is not the one whose sha256 the table names.",
-        "wrong_size": "The image was given as an aligned crop and is not square or too small.",
-        "invalid_embedding": "The recognizer's vector is NaN, infinite or of zero length.",
-        "no_identity": "It is not known who is on the image.",
-        "no_embedding": "The recognizer's vectors have none of this id.",
-        "no_prior": "The prior quality has no number for this id.",
-        "no_factors": "The table of factors has no number for this id.",
-        "no_mate": "The identity has no other image to compare with.",
-        "no_center": "The class centers that were given have none of the identity.",
-        "no_template": "No template image is chosen for the identity.",
-        "no_segment": "The table does not say which segment (track, clip) the image is of.",
-        "one_segment": "All templates of the identity are of the segment that the image is of.",
-        "timed_out": "The image took longer than the service allows.",
-        "not_kept": "A frame of a video whose crop was not kept: it is no best shot.",
-        "failed": "The row failed for a reason that has no status of its own; the log has it.",
-    }
-)
-"""Row statuses and what each means. `ok` is the only one with numbers."""
+STATUSES = MappingProxyType({status: words["en"] for status, words in MEANINGS.items()})
+"""Row statuses and what each means. `ok` is the only one with numbers;
+fiqa.meanings has the other languages."""
 
 ADVICE = MappingProxyType({code: words["en"][1] for code, words in REASONS.items()})
 """Reason codes and the sentence that says what to do about each; fiqa.languages has the others."""

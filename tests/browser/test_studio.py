@@ -3,6 +3,7 @@ drawn faces, keys and a camera."""
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,41 @@ def test_a_photograph_is_looked_at(
     assert page.locator("#score").inner_text() == "–", "no score of an earlier photograph stays"
 
 
+# Chromium fills the list of files of a drop or a paste that a script makes, as a person's would be
+_GIVE = """async ([kind, bytes]) => {
+  const files = new DataTransfer();
+  files.items.add(new File([Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0))], "p.jpg"));
+  const options = { bubbles: true, cancelable: true };
+  const event = kind === "drop"
+    ? new DragEvent("drop", { ...options, dataTransfer: files })
+    : new ClipboardEvent("paste", { ...options, clipboardData: files });
+  document.body.dispatchEvent(event);
+}"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["drop", "paste"])
+def test_a_photograph_is_dropped_or_pasted(
+    faces: Path, studio: Any, enter: Any, home: Any, portrait: Path, kind: str
+) -> None:
+    link = studio(faces, "--annotator", "Ada")
+    page = enter(link)
+    page.goto(f"{home(link)}/look")
+    content = base64.b64encode(portrait.read_bytes()).decode("ascii")
+    with page.expect_response("**/look/photo") as answer:
+        page.evaluate(_GIVE, [kind, content])
+    page.locator("#result").wait_for()
+    told = answer.value.json()
+    assert page.locator("#score").inner_text() == str(told["score"])
+    assert page.url.endswith("/look"), "the browser did not open the file"
+    map_of = page.locator("#heat-words").inner_text()
+    assert f"up to {told['needed']} points" in map_of
+    assert map_of in str(page.locator("#heat").get_attribute("alt"))
+    shown = page.locator("#better li").all_inner_texts()
+    assert shown == [f"{e['what']}: {e['score']} (+{e['change']})" for e in told["better"]]
+    assert page.locator("#others").inner_text() == ""
+
+
 @pytest.fixture
 def film(portrait: Path) -> Path:
     """The portrait as what a camera sees: a second of raw video."""
@@ -121,6 +157,27 @@ def test_the_camera_is_advised(
     page.clock.run_for(5000)
     assert len(sent) == 3, "nothing is sent after the end"
     assert sorted(tmp_path.rglob("*")) == before, "no frame is stored"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", ["desk", "phone"])
+def test_the_live_page_can_be_read_by_all(
+    faces: Path, studio: Any, film: Path, launched: Any, enter: Any, home: Any, axe: Any,
+    overflow: Any, width: str,
+) -> None:  # fmt: skip
+    link = studio(faces, "--annotator", "Ada")
+    camera = launched(
+        "--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={film}"
+    )
+    page = enter(link, browser=camera, permissions=["camera"], forgiven="429", width=width)
+    page.goto(f"{home(link)}/look")
+    page.keyboard.press("c")
+    page.locator("#live-level:not(:empty)").wait_for()
+    assert axe(page) == []
+    assert overflow(page) <= 0
+    assert page.locator("#live-advice").get_attribute("role") == "status"
+    page.keyboard.press("c")
+    page.locator("#scene").wait_for(state="hidden")
 
 
 @pytest.mark.slow

@@ -34,6 +34,7 @@ DEAR = {
     "--model": "a model that was trained",
     "fiqa serve": "a server, which runs until it is stopped",
     "fiqa studio": "a server, which runs until it is stopped",
+    "--reviewed": "what a person decided; tests/unit/studio/test_review_tables.py has some",
     "shards/": "shards of images; tests/unit/scoring/test_dataset.py has some",
     "monday/": "the videos of several days",
     "good_weeks.parquet": "the scores of a fleet",

@@ -256,6 +256,42 @@ def test_a_process_that_is_killed_is_replaced(start, client, crop):
     assert running.stop() == 0
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are read from /proc")
+def test_a_service_that_is_killed_in_the_middle_of_a_job_leaves_nothing(
+    start, client, films, tmp_path
+):
+    pytest.importorskip("dlib")
+    astronaut = pytest.importorskip("skimage.data").astronaut()
+    (tmp_path / "tmp").mkdir()
+    options = ("--port", "0", "--token-file", "tokens", "--detector", "dlib")
+    running = start(*options, TMPDIR=str(tmp_path / "tmp"))
+    film = films.write(tmp_path / "f.mp4", [astronaut] * 600)
+    own = client(running.address)
+    job = own.select(film)
+    end = time.monotonic() + 120
+    while own.job(job.id).frames_done == 0 and time.monotonic() < end:
+        time.sleep(0.05)
+    assert own.job(job.id).state == "running"
+    left = [path for path in (tmp_path / "tmp").rglob("*") if path.is_file()]
+    assert {path.stat().st_size for path in left} == {0, film.stat().st_size}
+    workers = children(running.process.pid)
+    assert workers
+    running.close()
+    while any(Path(f"/proc/{pid}/cmdline").exists() for pid in workers):
+        assert time.monotonic() < end, "a process outlives its service"
+        time.sleep(0.05)
+
+    again = start(*options, TMPDIR=str(tmp_path / "tmp"))
+    assert not [path for path in (tmp_path / "tmp").rglob("*") if path.is_file()]
+    own = client(again.address)
+    with pytest.raises(ServiceError) as caught:
+        own.job(job.id)
+    assert caught.value.kind == "not-found"
+    short = films.write(tmp_path / "short.mp4", [astronaut] * 6)
+    assert own.wait(own.select(short)).state == "done"
+    assert again.stop() == 0
+
+
 def test_the_kernel_holds_the_decoding_process(start, client, crop):
     if sys.platform != "linux":
         pytest.skip("limits are read from /proc")

@@ -13,8 +13,9 @@ import fiqa
 from fiqa.diagnosis.drawn_faces import drawn_faces
 from fiqa.errors import UnknownNameError
 from fiqa.languages import LANGUAGES, PHRASES, REASONS, advice, known_language, reason_name
+from fiqa.meanings import MEANINGS
 from fiqa.report.sheet import sheet
-from fiqa.vocabulary import ADVICE, FACTORS
+from fiqa.vocabulary import ADVICE, FACTORS, LEVELS, STATUSES
 
 CHINESE = re.compile("[\u4e00-\u9fff]")
 
@@ -36,6 +37,18 @@ def test_every_code_has_every_language_and_no_two_are_the_same():
         assert tuple(name) == LANGUAGES
     assert set(FACTORS) <= set(PHRASES)
     assert dict(ADVICE) == {code: words["en"][1] for code, words in REASONS.items()}
+
+
+def test_every_status_means_something_in_every_language():
+    for status, words in MEANINGS.items():
+        assert tuple(words) == LANGUAGES, status
+        assert len(set(words.values())) == len(LANGUAGES), status
+        for language, told in words.items():
+            assert told.endswith("。" if language == "zh" else "."), told
+            assert bool(CHINESE.search(told)) == (language == "zh"), told
+            assert len(told) <= 110
+    assert dict(STATUSES) == {status: words["en"] for status, words in MEANINGS.items()}
+    assert set(LEVELS) <= set(PHRASES)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -104,5 +117,12 @@ def test_a_sheet_speaks_the_language():
     assert "Nichts zu verbessern<span>Schwächster Faktor: Schärfe.</span>" in sheet(
         [fine], [None], language="de"
     )
+    lost = {"path": "b.png", "status": "no_face", "uqs": None}
+    page = sheet([fine, lost], [None, None], language="de")
+    assert ">gut</span>" in page
+    assert ">gut (1)</option>" in page
+    assert "<b>1</b> gut" in page
+    assert "<div>Schärfe<u>" in page
+    assert "Der Detektor hat kein Gesicht gefunden." in page
     with pytest.raises(UnknownNameError):
         sheet([row], [None], language="fr")

@@ -35,6 +35,14 @@ Embeddings = Annotated[
 Findings = Annotated[
     str | None, typer.Option("--findings", metavar="FILE", help="The table of fiqa clean.")
 ]
+GroupColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--group-column",
+        metavar="COLUMN",
+        help="Column of the faces that tells their segments; track where there is one.",
+    ),
+]
 Store = Annotated[
     str, typer.Option("--store", metavar="FILE", help="The file that decisions are added to.")
 ]
@@ -58,6 +66,7 @@ def command(
     labels: Labels = None,
     embeddings: Embeddings = None,
     findings: Findings = None,
+    group_column: GroupColumn = None,
     store: Store = "studio.sqlite",
     annotator: Annotator = "",
     model: Model = None,
@@ -85,6 +94,7 @@ def command(
         labels=labels,
         embeddings=embeddings or (),
         findings=findings,
+        group_column=group_column,
         store=store,
         annotator=annotator,
         model=model,

@@ -20,6 +20,7 @@ from fiqa import checks
 from fiqa.data.tables import decode_text
 from fiqa.errors import ShapeError
 from fiqa.languages import REASONS, advice, known_language, phrase, reason_name
+from fiqa.meanings import meaning
 from fiqa.report.page import LEVEL_COLORS, escape, image_uri, page
 from fiqa.report.picture import Picture
 from fiqa.report.scripts import SHEET
@@ -135,7 +136,7 @@ def _places(
     return places[: int(min(limit, len(places)))]
 
 
-def _bars(row: Row) -> str:
+def _bars(row: Row, language: str) -> str:
     qualities, marked = _factor_qualities(row), _marked(row)
     if not qualities:
         return ""
@@ -146,9 +147,10 @@ def _bars(row: Row) -> str:
         width = 0 if value is None else round(100 * min(max(value, 0), 1))
         shown = "–" if value is None else f".{width:02d}" if width < 100 else "1"
         cells.append(
-            f'<div{mark}>{factor}<u><i style="width:{width}%"></i></u><em>{shown}</em></div>'
+            f'<div{mark}>{phrase(factor, language)}<u><i style="width:{width}%"></i></u>'
+            f"<em>{shown}</em></div>"
         )
-    return f'<div class="bars">{"".join(cells)}</div>'
+    return f'<div class="bars" lang="{language}">{"".join(cells)}</div>'
 
 
 def _verdict(row: Row, language: str = "en") -> tuple[str, str]:
@@ -185,9 +187,12 @@ def _notes(row: Row) -> list[str]:
     return [*told, f"found by {row['detector']}"] if row.get("detector") else told
 
 
-def _chip(level: str) -> str:
+def _chip(level: str, language: str) -> str:
     back, ink = LEVEL_COLORS[level]
-    return f'<span class="chip" style="background:{back};color:{ink}">{level}</span>'
+    told = phrase(level, language)
+    return (
+        f'<span class="chip" lang="{language}" style="background:{back};color:{ink}">{told}</span>'
+    )
 
 
 def _card(row: Row, crop: NDArray[np.uint8] | None, folder: str | None, language: str) -> str:
@@ -208,11 +213,12 @@ def _card(row: Row, crop: NDArray[np.uint8] | None, folder: str | None, language
         picture = f'<a href="{link}" aria-label="Open {escape(name(row))}">{picture}</a>'
     head = f'<article class="card"{card_data(row)}>{picture}'
     if uqs is None:
-        meaning = escape(STATUSES.get(status, ""))
-        why = f'<p class="why"><b>{escape(words(status))}</b><span>{meaning}</span></p>'
+        told = escape(meaning(status, language) if status in STATUSES else "")
+        what = f"<b>{escape(words(status))}</b><span>{told}</span>"
+        why = f'<p class="why" lang="{language}">{what}</p>'
         return f"{head}<div>{why}</div>{label}</article>"
-    score = f'<div class="score">{int(uqs)}{_chip(str(row["level"]))}</div>'
-    return f"{head}<div>{score}{_why(row, language)}</div>{_bars(row)}{label}</article>"
+    score = f'<div class="score">{int(uqs)}{_chip(str(row["level"]), language)}</div>'
+    return f"{head}<div>{score}{_why(row, language)}</div>{_bars(row, language)}{label}</article>"
 
 
 def _link(row: Row, folder: str | None) -> str:
@@ -224,14 +230,18 @@ def _link(row: Row, folder: str | None) -> str:
     return escape("./" + quote(os.fsencode(os.path.relpath(path, folder).replace(os.sep, "/"))))
 
 
-def _summary(rows: Sequence[Row]) -> str:
+def _summary(rows: Sequence[Row], language: str) -> str:
     """The share of each level as one bar, and its counts in words; failed rows are a grey part of
     their own, never a score of 0."""
     counts = Counter(str(row["level"]) for row in rows if row.get("uqs") is not None)
     failed = Counter(
         words(str(row.get("status", "failed"))) for row in rows if row.get("uqs") is None
     )
-    parts = [(level, counts[level], LEVEL_COLORS[level][0]) for level in LEVELS if counts[level]]
+    parts = [
+        (phrase(level, language), counts[level], LEVEL_COLORS[level][0])
+        for level in LEVELS
+        if counts[level]
+    ]
     parts += [(status, count, "var(--bar)") for status, count in failed.items()]
     bar = "".join(f'<i style="flex:{count};background:{color}"></i>' for _, count, color in parts)
     key = "".join(
@@ -288,7 +298,7 @@ def sheet(
             are left out.
         order: "given", or "worst" for failed rows and low scores first.
         folder: where the page will lie; each card then links its photograph from there.
-        language: of reasons and advice, one of fiqa.languages.LANGUAGES.
+        language: of levels, reasons, factors, statuses and advice, one of fiqa.languages.LANGUAGES.
 
     Raises:
         ShapeError: another number of crops than rows.
@@ -302,8 +312,9 @@ def sheet(
     places = _places(rows, crops, limit, order)
     base = None if folder is None else os.fspath(folder)
     cards = "".join(_card(rows[place], crops[place], base, language) for place in places)
+    over = tools([rows[place] for place in places], language)
     body = (
-        f"{_summary(rows)}{histogram(rows)}{tools([rows[place] for place in places], language)}"
+        f"{_summary(rows, language)}{histogram(rows)}{over}"
         f'<section class="cards">{cards}</section>'
         f'<div class="tools foot" hidden>{PAGER.format(live="")}</div>'
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fiqa.languages import reason_name
+from fiqa.languages import phrase, reason_name
 from fiqa.report.page import escape
 from fiqa.vocabulary import LEVELS
 
@@ -39,6 +39,11 @@ color:var(--soft);margin-bottom:24px}
 def words(code: str) -> str:
     """Returns a code as a person reads it."""
     return code.replace("_", " ")
+
+
+def _word(kind: str, language: str) -> str:
+    """A level in the language; a status as it is."""
+    return phrase(kind, language) if kind in LEVELS else words(kind)
 
 
 def card_data(row: Row) -> str:
@@ -82,7 +87,7 @@ def tools(rows: Sequence[Row], language: str = "en") -> str:
 
     Args:
         rows: of the cards.
-        language: of the names of reasons.
+        language: of the names of levels and reasons.
     """
     levels = Counter(map(_class, rows))
     known = [level for level in LEVELS if level in levels]
@@ -92,7 +97,8 @@ def tools(rows: Sequence[Row], language: str = "en") -> str:
         '<label>Search names<input type="search" id="find" autocomplete="off"></label>',
         _choice(
             "level", "Level",
-            [("", "all"), *((each, f"{words(each)} ({levels[each]:,})") for each in order)],
+            [("", "all"),
+             *((each, f"{_word(each, language)} ({levels[each]:,})") for each in order)],
         ),
     ]  # fmt: skip
     if reasons:

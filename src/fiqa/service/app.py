@@ -222,7 +222,7 @@ def _add_work(app: FastAPI, desk: _Desk) -> None:
         request: Request, query: Annotated[schemas.EmbedQuery, Query()]
     ) -> schemas.EmbedResponse:
         rows = await desk.rows(request, "embed", query.faces)
-        images = [schemas.embedded_image(i, own) for i, own in enumerate(rows)]
+        images = [schemas.embedded_image(i, own, query.language) for i, own in enumerate(rows)]
         for image in images:
             desk.metrics.image(image.status)
         return schemas.EmbedResponse(

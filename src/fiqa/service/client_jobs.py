@@ -44,6 +44,7 @@ class SelectedFace:
         start, end: seconds.
         frames: in how many it was seen.
         regime: rgb or nir.
+        person: number of the person in the video, from 1; None without a recognizer.
         flags: what there is to know of it.
         best: the best first.
     """
@@ -53,6 +54,7 @@ class SelectedFace:
     end: float
     frames: int
     regime: str
+    person: int | None
     flags: list[str]
     best: list[SelectedShot]
 

@@ -86,7 +86,14 @@ class Engine:
         )
         self.jobs = Jobs(
             settings,
-            Selection(settings.model, scoring.detector, settings.weights, limits, settings.memory),
+            Selection(
+                settings.model,
+                scoring.detector,
+                settings.weights,
+                limits,
+                settings.memory,
+                settings.recognizer,
+            ),
         )
         self._ready = threading.Event()
 

@@ -7,10 +7,10 @@ from typing import Any, Literal, cast
 from pydantic import BaseModel, ConfigDict, Field
 
 from fiqa.languages import advice
+from fiqa.meanings import meaning
 from fiqa.scoring.row import EmbeddedRow, Row
 from fiqa.service.jobs import Job
 from fiqa.service.review import verdict
-from fiqa.vocabulary import STATUSES
 
 __all__ = [
     "EmbedQuery",
@@ -39,6 +39,7 @@ class EmbedQuery(BaseModel):
     faces: Literal["largest", "all", "one"] = Field(
         "largest", description="which faces of an image count; with one, more is a failure"
     )
+    language: Literal["en", "de", "zh", "es"] = Field("en", description="of advice and meanings")
 
 
 class ScoreQuery(EmbedQuery):
@@ -48,7 +49,6 @@ class ScoreQuery(EmbedQuery):
         False,
         description="add factors, measures, reasons and advice; a strict review does it always",
     )
-    language: Literal["en", "de", "zh", "es"] = Field("en", description="of the advice")
     min_score: float | None = Field(
         None, ge=0, le=1, description="the least score, in 0..1, instead of the review's own"
     )
@@ -65,7 +65,7 @@ class SelectQuery(BaseModel):
     gap: float = Field(
         1.0, ge=0, le=3600, description="seconds from which two best shots are fully apart"
     )
-    language: Literal["en", "de", "zh", "es"] = Field("en", description="of the advice")
+    language: Literal["en", "de", "zh", "es"] = Field("en", description="of advice and meanings")
     crops: bool = Field(False, description="give the best shots as PNG in base64 too")
 
 
@@ -126,7 +126,7 @@ class ScoreResponse(BaseModel):
     request_id: str
     model: str = Field(description="the method that scored")
     review: str = Field(description="off, standard or strict")
-    language: str = Field(description="of the advice")
+    language: str = Field(description="of advice and meanings")
     images: list[ImageResult]
 
 
@@ -177,6 +177,9 @@ class Followed(BaseModel):
     end: float = Field(description="seconds")
     frames: int = Field(description="in how many it was seen")
     regime: str = Field(description="rgb or nir")
+    person: int | None = Field(
+        description="number of the person in the video, from 1; null without a recognizer"
+    )
     flags: list[str] = Field(description="what there is to know of it")
     best: list[Shot] = Field(description="the best first")
 
@@ -208,7 +211,7 @@ def scored_image(
         index: of the image in its request.
         rows: of its faces, or one that says why there is none.
         review, min_score: as fiqa.service.review.verdict.
-        language: of the advice.
+        language: of advice and meanings.
     """
     faces = [_scored(row, language) for row in rows if _shows(row)]
     status = _status(rows)
@@ -218,7 +221,7 @@ def scored_image(
     return ImageResult(
         index=index,
         status=status,
-        meaning=STATUSES[status],
+        meaning=meaning(status, language),
         notes=notes.split(";") if notes else [],
         faces=faces,
         accepted=accepted,
@@ -226,12 +229,13 @@ def scored_image(
     )
 
 
-def embedded_image(index: int, rows: list[Row]) -> EmbeddedImage:
+def embedded_image(index: int, rows: list[Row], language: str = "en") -> EmbeddedImage:
     """Returns the vectors of one image.
 
     Args:
         index: of the image in its request.
         rows: of its faces, or one that says why there is none.
+        language: of the meaning.
     """
     embedded = [cast("EmbeddedRow", row) for row in rows if _shows(row)]
     faces = [
@@ -239,7 +243,8 @@ def embedded_image(index: int, rows: list[Row]) -> EmbeddedImage:
         for row in embedded
     ]
     status = _status(rows)
-    return EmbeddedImage(index=index, status=status, meaning=STATUSES[status], faces=faces)
+    told = meaning(status, language)
+    return EmbeddedImage(index=index, status=status, meaning=told, faces=faces)
 
 
 def job_response(job: Job) -> JobResponse:
@@ -255,7 +260,7 @@ def job_response(job: Job) -> JobResponse:
         frames_done=step.done,
         frames_total=step.total,
         status=step.status or None,
-        meaning=STATUSES.get(step.status),
+        meaning=meaning(step.status, job.asked.language) if step.status else None,
         tracks=[Followed(**track) for track in step.tracks],
     )
 

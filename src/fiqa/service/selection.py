@@ -62,6 +62,8 @@ class Selection:
         model, detector, weights: as in fiqa.select.
         limits: of a video.
         memory: bytes that may be taken beyond what is there when all is loaded.
+        recognizer: its file; a face that comes back is then known, where its card says at which
+            cosine two faces are one person's. None: tracks have no person.
     """
 
     model: str | None
@@ -69,6 +71,7 @@ class Selection:
     weights: str | None
     limits: VideoLimits
     memory: int
+    recognizer: str | None = None
 
     def __post_init__(self) -> None:
         self._engine: Any = None
@@ -95,12 +98,19 @@ class Selection:
 
     def _load(self) -> None:
         from fiqa.diagnosis.drawn_faces import drawn_faces
+        from fiqa.runtime.onnx import OnnxEmbedder
+        from fiqa.runtime.weights import find
         from fiqa.streams.engine import Engine
 
-        self._engine = Engine.of(self.model, self.detector, self.weights, None, None, "en")
+        known = None if self.recognizer is None else OnnxEmbedder(find(self.recognizer))
+        if known is not None and known.match_threshold is None:
+            known = None  # nobody knows when two of its vectors are one person's
+        self._engine = Engine.of(self.model, self.detector, self.weights, known, None, "en")
         drawn = drawn_faces(1)
         self._engine.detector.detect(drawn.crops[0])
         self._engine.scorer.assess(drawn)
+        if known is not None:
+            known.embed(drawn.crops)
 
     def _select(self, asked: Asked) -> None:
         from fiqa.streams.run import plan
@@ -116,6 +126,7 @@ class Selection:
                 language=asked.language,
                 model=self._engine.scorer,
                 detector=self._engine.detector,
+                recognizer=self._engine.recognizer,
                 limits=self.limits,
             )
             result = run.play(run.clips[0], told)
@@ -136,6 +147,7 @@ def _plain(track: Track, crops: bool) -> dict[str, Any]:
         "end": track.end,
         "frames": len(track),
         "regime": track.regime,
+        "person": track.person,
         "flags": list(track.flags),
         "best": [_shot(shot, crops) for shot in track.best],
     }

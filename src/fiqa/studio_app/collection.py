@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
@@ -24,6 +24,7 @@ from fiqa.data.tables import decode_text, read_table
 from fiqa.errors import InputError, UnknownNameError
 from fiqa.faces.crops import Source, sources
 from fiqa.functional.table import printable
+from fiqa.methods.dmsfiqa.segments import Segments, segments_of
 from fiqa.types import Manifest, PathLike
 
 __all__ = ["Collection", "Vectors", "collected"]
@@ -70,6 +71,7 @@ class Collection:
         candidates: the table of template candidates, with a column `row`; None without.
         findings: of fiqa clean, with the row of each (-1: not of these faces).
         track: (N,) the track of each face, "" without; None where the faces have no such column.
+        clips: which frames are near-copies of each other; None where the faces do not tell.
     """
 
     manifest: Manifest
@@ -80,6 +82,7 @@ class Collection:
     candidates: pl.DataFrame | None = None
     findings: Sequence[tuple[int, Finding]] = ()
     track: NDArray[np.str_] | None = None
+    clips: Segments | None = None
     _extra: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
@@ -148,6 +151,7 @@ def collected(
     labels: PathLike | None = None,
     embeddings: Sequence[PathLike] = (),
     findings: PathLike | None = None,
+    group_column: str | None = None,
 ) -> Collection:
     """Returns the faces with everything that is known of them, joined by id.
 
@@ -158,11 +162,13 @@ def collected(
         labels: the table of labels that it wrote.
         embeddings: one file for each recognizer.
         findings: the table of fiqa clean.
+        group_column: the column of the faces that tells their segments; None takes `track` where
+            there is one.
 
     Raises:
         ReadError: a file cannot be read.
         InputError: no face at all, or a table of which no id is one of the faces.
-        UnknownNameError: a table without the column it must have.
+        UnknownNameError: a table without the column it must have, or faces without group_column.
     """
     manifest = images_of(faces)
     values: dict[str, NDArray[np.float64]] = {}
@@ -175,6 +181,7 @@ def collected(
         # faces that failed have no number
         values[name] = np.append(np.asarray(quality.value, np.float64), np.nan)[place]
     track = manifest.columns.get("track")
+    column = group_column or ("track" if track is not None else None)
     return Collection(
         manifest,
         sorted(set(manifest.identity.tolist())),
@@ -184,6 +191,7 @@ def collected(
         None if candidates is None else _candidates(manifest, candidates),
         [] if findings is None else _findings(manifest, findings),
         None if track is None else _words(track),
+        None if column is None else segments_of(manifest, column),
     )
 
 
@@ -283,7 +291,8 @@ def _candidates(manifest: Manifest, path: PathLike) -> pl.DataFrame:
 
 def _findings(manifest: Manifest, path: PathLike) -> list[tuple[int, Finding]]:
     frame = read_table(path)
-    missing = [name for name in ("issue", "id", "path", "score") if name not in frame.columns]
+    wanted = [each.name for each in fields(Finding)]
+    missing = [name for name in wanted if name not in frame.columns]
     if missing:
         raise UnknownNameError(f"column in {os.fspath(path)}", missing[0], frame.columns)
     found = [finding_of(row) for row in frame.iter_rows(named=True)]

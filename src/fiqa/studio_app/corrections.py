@@ -25,7 +25,9 @@ __all__ = [
     "decided_findings",
     "decision_log",
     "finding_key",
+    "origin_of",
     "person_labels",
+    "strangers",
     "tracks_now",
 ]
 
@@ -189,6 +191,38 @@ def tracks_now(faces: Collection, store: Store) -> NDArray[np.str_]:
                 part += 1
             now[row] = name if part == 1 else f"{name}~{part}"
     return np.array([followed(str(name), merges) for name in now], dtype=np.str_)
+
+
+def strangers(faces: Collection, rows: Sequence[Decision]) -> set[int]:
+    """Returns the numbers of the decisions about what is not among the faces: an image, a person,
+    a finding or a track that this studio was not given.
+
+    Args:
+        faces: the collection.
+        rows: of the store.
+    """
+    tracks = set() if faces.track is None else set(faces.track.tolist()) - {""}
+    known: Mapping[str, Any] = {
+        **dict.fromkeys(("level", "reasons", "identity"), faces.row_of),
+        "template": faces.person_of,
+        "finding": {finding_key(finding) for row, finding in faces.findings if row >= 0},
+    }
+    return {
+        row.seq
+        for row in rows
+        if row.subject not in known.get(row.kind, tracks)
+        and not (row.kind == "merge" and origin_of(row.subject) in tracks)
+    }
+
+
+def origin_of(name: str) -> str:
+    """Returns the track that a part of it was cut from: of TRACK~2 it is TRACK.
+
+    Args:
+        name: of a track.
+    """
+    before, mark, number = name.rpartition("~")
+    return before if mark and number.isdecimal() else name
 
 
 def in_order(faces: Collection) -> NDArray[np.int64]:

@@ -43,7 +43,8 @@ class Looker:
         self._next = 0.0
 
     def photograph(self, content: bytes) -> dict[str, Any]:
-        """Returns what there is to say of the largest face of a photograph.
+        """Returns what there is to say of the largest face of a photograph, and how many others
+        there are.
 
         Args:
             content: the file.
@@ -52,7 +53,7 @@ class Looker:
             DetectorError, MissingExtraError, WeightsError: nothing can be scored here.
         """
         faces = self._open().read(content, strict=False)
-        told = _told(faces[0])
+        told = _told(faces[0]) | {"others": len(faces) - 1}
         crop = faces[0].crop
         if crop is None:
             return told
@@ -101,6 +102,7 @@ class Looker:
             if self._reader is None:
                 # a model of the user's own may have no reasons, and the measures always do
                 self._reader = FaceReader(
+                    faces="all",
                     model=self._model,
                     explain=True if self._model is None else "measures",
                     limits=self._limits,

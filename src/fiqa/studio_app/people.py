@@ -20,6 +20,7 @@ from fiqa.faces.crops import aligned_face, read_source
 from fiqa.faces.factors import measure
 from fiqa.functional.agreement import cohen_kappa
 from fiqa.methods.dmsfiqa.criteria import Criterion, conflicts, criteria, likeness_to_rest
+from fiqa.methods.dmsfiqa.segments import apart
 from fiqa.studio_app.collection import Collection
 from fiqa.studio_app.store import Decision, Store
 from fiqa.types import Faces
@@ -41,7 +42,8 @@ class Candidate:
         segment: which, in words, "" where it is not known.
         modality: likewise.
         criteria: the five; empty where the image cannot be read.
-        likeness: recognizer -> mean cosine to the rest of the person, None where it cannot tell.
+        likeness: recognizer -> mean cosine to the person's images of other segments, None where it
+            cannot tell.
         conflict: whether recognizers disagree about it.
         score: of the first table of scores, None without.
     """
@@ -69,11 +71,10 @@ class Proposals:
         self.faces = faces
         self._of_person: OrderedDict[int, list[Candidate]] = OrderedDict()
         table = faces.candidates
-        self.segmented = (
-            table is not None
-            and "segment" in table.columns
-            and bool((table["segment"] != "").any())
-        )
+        if table is None:
+            self.segmented = faces.clips is not None and bool((faces.clips.segment >= 0).any())
+        else:
+            self.segmented = "segment" in table.columns and bool((table["segment"] != "").any())
         self.people = [n for n, name in enumerate(faces.people) if name and n in self.rows]
 
     @cached_property
@@ -90,8 +91,21 @@ class Proposals:
         else:
             for person, rows in enumerate(self.faces.rows_of_person):
                 own = rows[self.faces.manifest.status[rows] == "ok"]
-                found[person] = own[np.argsort(-self._ranking(own), kind="stable")].tolist()
+                ranked = own[np.argsort(-self._ranking(own), kind="stable")]
+                found[person] = (self._spread(ranked) if self.segmented else ranked).tolist()
         return {person: rows[:MOST] for person, rows in found.items() if rows}
+
+    def _spread(self, ranked: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The best of each segment, so that every modality is there, then the next best of all.
+
+        Faces of no segment are left out: fiqa label gives them no label.
+        """
+        clips = self.faces.clips
+        if clips is None:
+            return ranked
+        ranked = ranked[clips.segment[ranked] >= 0]
+        first = apart(ranked, clips.segment, clips.modality, MOST)
+        return np.concatenate([first, ranked[~np.isin(ranked, first)]])
 
     @cached_property
     def table_row(self) -> dict[int, int]:
@@ -105,7 +119,20 @@ class Proposals:
         Args:
             row: of the face.
         """
-        return str(self.cell(row, "segment") or "")
+        return self._word(row, "segment")
+
+    def modality_of(self, row: int) -> str:
+        """Returns the kind of light of a face, in words, "" where it is not known.
+
+        Args:
+            row: of the face.
+        """
+        return self._word(row, "modality")
+
+    def _word(self, row: int, name: str) -> str:
+        if self.faces.candidates is None and self.faces.clips is not None:
+            return str(self.faces.clips.names[name][row])
+        return str(self.cell(row, name) or "")
 
     def of(self, person: int) -> list[Candidate]:
         """Returns the candidates of a person.
@@ -125,21 +152,21 @@ class Proposals:
         if np.isfinite(score).any():
             return np.nan_to_num(score, nan=-np.inf)
         if self.faces.vectors:
-            like = likeness_to_rest(self.faces.vectors[0].unit(rows))
+            like = self._alike(rows)[self.faces.vectors[0].name]
             return np.nan_to_num(like, nan=-np.inf)
         return np.zeros(len(rows))
 
     def _made(self, person: int) -> list[Candidate]:
         everyone = self.faces.rows_of_person[person]
         place = {row: k for k, row in enumerate(everyone.tolist())}
-        alike = {v.name: likeness_to_rest(v.unit(everyone)) for v in self.faces.vectors}
+        alike = self._alike(everyone)
         torn = conflicts(list(alike.values())) if len(alike) > 1 else np.zeros(len(everyone), bool)
         return [
             Candidate(
                 row,
                 _number(self.cell(row, "judge")),
                 self.segment_of(row),
-                str(self.cell(row, "modality") or ""),
+                self.modality_of(row),
                 self._criteria(row),
                 {name: _number(values[place[row]]) for name, values in alike.items()},
                 bool(torn[place[row]]),
@@ -147,6 +174,15 @@ class Proposals:
             )
             for row in self.rows[person]
         ]
+
+    def _alike(self, rows: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+        """Recognizer -> likeness of each of a person's rows to those of other segments."""
+        clips = self.faces.clips
+        code = np.arange(len(rows))
+        if clips is not None:
+            # a face of no segment is one of its own
+            code = np.where(clips.segment[rows] < 0, -1 - code, clips.segment[rows])
+        return {v.name: likeness_to_rest(v.unit(rows), segments=code) for v in self.faces.vectors}
 
     def cell(self, row: int, name: str) -> Any:
         """Returns a cell of the table of candidates, None where there is none.
@@ -252,7 +288,7 @@ def exported(proposals: Proposals, choices: Mapping[str, Decision]) -> pl.DataFr
                     "judge": _number(proposals.cell(row, "judge")),
                     "chosen": int(faces.ids[row] in ids),
                     "segment": proposals.segment_of(row),
-                    "modality": str(proposals.cell(row, "modality") or ""),
+                    "modality": proposals.modality_of(row),
                     "annotator": "" if decision is None else decision.annotator,
                     "at": "" if decision is None else decision.at,
                 }

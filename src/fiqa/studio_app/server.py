@@ -28,6 +28,7 @@ def studio(
     labels: PathLike | None = None,
     embeddings: PathLike | Sequence[PathLike] = (),
     findings: PathLike | None = None,
+    group_column: str | None = None,
     store: PathLike = "studio.sqlite",
     annotator: str = "",
     model: str | None = None,
@@ -50,6 +51,8 @@ def studio(
         labels: a table of labels.
         embeddings: one file of vectors for each recognizer.
         findings: the table of fiqa clean.
+        group_column: the column of the faces that tells their segments, as fiqa label takes it;
+            None takes `track` where there is one.
         store: the file of decisions; it is made where it is not there.
         annotator: whose decisions they are; "" asks in the browser.
         model: that scores what is shown to the page Look, as in fiqa.score.
@@ -91,6 +94,7 @@ def studio(
         labels=labels,
         embeddings=_several(embeddings),
         findings=findings,
+        group_column=group_column,
     )
     with listening(host, port) as listener:
         # the link is told before the server takes requests: those that come earlier wait

@@ -23,6 +23,7 @@ from starlette.testclient import TestClient
 
 from fiqa.errors import WriteError
 from fiqa.languages import advice
+from fiqa.meanings import meaning
 from fiqa.service.app import build
 from fiqa.service.engine import Engine
 from fiqa.service.jobs import ENDED, Jobs
@@ -114,6 +115,24 @@ def test_the_life_of_a_video(serve, film, tmp_path):
         assert answer.json()["type"] == "urn:fiqa:problem:not-found"
     assert client.delete(f"/v1/jobs/{made['id']}").json()["state"] == "done"
     assert client.get(f"/v1/jobs/{made['id']}").status_code == 404
+
+
+def test_who_comes_back_is_known_where_a_recognizer_is(serve, film, tiny_recognizer):
+    known = serve(recognizer=str(tiny_recognizer("known", match_threshold=-1.0)))
+    made = known.post("/v1/select", content=film, headers=VIDEO).json()
+    (track,) = ended(known, made["id"])["tracks"]
+    assert track["person"] == 1
+    unknown = serve(recognizer=str(tiny_recognizer("unknown")))
+    made = unknown.post("/v1/select", content=film, headers=VIDEO).json()
+    (track,) = ended(unknown, made["id"])["tracks"]
+    assert track["person"] is None, "its card does not say when two vectors are one person's"
+
+
+def test_a_meaning_is_in_the_language_of_the_request(serve):
+    client = serve()
+    made = client.post("/v1/select?language=de", content=b"x" * 999, headers=VIDEO).json()
+    told = ended(client, made["id"])
+    assert told["meaning"] == meaning(told["status"], "de")
 
 
 def test_what_is_no_video_fails_with_a_status_and_the_next_one_is_worked_on(serve, film, tmp_path):

@@ -66,6 +66,18 @@ def test_a_photograph_is_told_as_the_table_has_it(studio: Any, dark: bytes) -> N
     assert told["needed"] > 0
 
 
+def test_other_faces_of_a_photograph_are_counted(studio: Any, portrait: bytes) -> None:
+    assert look(studio, portrait)["others"] == 0
+    small = np.asarray(Image.fromarray(astronaut()).resize((300, 300)))
+    scene = np.full((512, 1200, 3), 90, np.uint8)
+    scene[:, :512] = astronaut()
+    scene[100:400, 512:812] = small
+    scene[100:400, 850:1150] = small
+    told = look(studio, encoded(scene))
+    assert told["others"] == 2
+    assert abs(told["score"] - look(studio, portrait)["score"]) <= 5, "it is the largest one's"
+
+
 def test_what_would_raise_it_is_what_the_score_says_of_it(studio: Any, dark: bytes) -> None:
     from fiqa import FaceReader
     from fiqa.faces.what_if import improved

@@ -20,6 +20,8 @@ from fiqa.errors import InputError
 from fiqa.service.problems import ProblemError
 from fiqa.studio_app import corrections
 from fiqa.studio_app.desk import Desk, number
+from fiqa.studio_app.pages.paging import address, paged
+from fiqa.studio_app.pages.tracks import tracks
 from fiqa.studio_app.sessions import annotator_name
 from fiqa.vocabulary import ADVICE, LEVELS, REMEDIES
 
@@ -27,8 +29,7 @@ __all__ = ["routes"]
 
 _PAGE = 48
 _FINDINGS = 24
-_TRACKS = 20
-_FRAMES = 24
+_LOG = 200
 _VALUES = 500
 """Values of a column that a list offers."""
 
@@ -43,7 +44,7 @@ def routes(desk: Desk) -> list[Route]:
     return [
         Route("/review", page.listing),
         Route("/review/findings", page.findings),
-        Route("/review/tracks", page.tracks),
+        Route("/review/tracks", tracks(desk)),
         Route("/review/log", page.log),
         Route("/review/decide", page.decide, methods=["POST"]),
         Route("/review/undo", page.undo, methods=["POST"]),
@@ -81,7 +82,7 @@ class _Review:
         order = checks.choice(asked.get("order") or "worst", "order", ("worst", "best"))
         at_value = self._choice(value, "value", len(self.groups[group])) if group else None
         rows = await asyncio.to_thread(self._rows, person, reason, group, at_value, order)
-        pages, at = self._paged(request, len(rows), _PAGE)
+        pages, at = paged(request, len(rows), _PAGE)
         return self.desk.page(
             request,
             "review.html",
@@ -91,7 +92,7 @@ class _Review:
             count=len(rows),
             at=at,
             pages=pages,
-            here=self._address(request),
+            here=address(request),
             asked={"person": person, "reason": reason, "group": group, "value": at_value,
                    "order": order},
             people=self.faces.people,
@@ -103,7 +104,7 @@ class _Review:
     async def findings(self, request: Request) -> Response:
         self.desk.annotator(request)
         decided = self.store.current("finding")
-        pages, at = self._paged(request, len(self.faces.findings), _FINDINGS)
+        pages, at = paged(request, len(self.faces.findings), _FINDINGS)
         found = list(enumerate(self.faces.findings))[(at - 1) * _FINDINGS : at * _FINDINGS]
         cards = [
             {
@@ -118,45 +119,19 @@ class _Review:
         ]
         return self.desk.page(
             request, "review_findings.html", page="review", title="Findings", cards=cards, at=at,
-            pages=pages, count=len(self.faces.findings), here=self._address(request),
-            remedies=REMEDIES, decided=len(decided),
-        )  # fmt: skip
-
-    async def tracks(self, request: Request) -> Response:
-        self.desk.annotator(request)
-        names: list[str] = []
-        cards: list[dict[str, Any]] = []
-        pages = at = 1
-        if self.faces.track is not None:
-            now = await asyncio.to_thread(corrections.tracks_now, self.faces, self.store)
-            names = sorted(set(now.tolist()) - {""})
-            pages, at = self._paged(request, len(names), _TRACKS)
-            order = corrections.in_order(self.faces)
-            for name in names[(at - 1) * _TRACKS : at * _TRACKS]:
-                rows = order[now[order] == name].tolist()
-                step = max(1, -(-len(rows) // _FRAMES))
-                cards.append(
-                    {
-                        "name": name,
-                        "rows": rows[::step],
-                        "count": len(rows),
-                        "merge": self.store.version("merge", name),
-                        "origin": str(self.faces.track[rows[0]]),
-                        "split": self.store.version("split", str(self.faces.track[rows[0]])),
-                    }
-                )
-        return self.desk.page(
-            request, "review_tracks.html", page="review", title="Tracks", cards=cards, names=names,
-            at=at, pages=pages, count=len(names), here=self._address(request),
-            ids=self.faces.ids, has=self.faces.track is not None,
+            pages=pages, count=len(self.faces.findings), here=address(request),
+            remedies=REMEDIES,
+            decided=sum(corrections.finding_key(f) in decided for _, f in self.faces.findings),
         )  # fmt: skip
 
     async def log(self, request: Request) -> Response:
         self.desk.annotator(request)
-        rows = self.store.log(most=200, newest_first=True)
+        rows = await asyncio.to_thread(self.store.log, newest_first=True)
+        apart = corrections.strangers(self.faces, rows)
         return self.desk.page(
-            request, "review_log.html", page="review", title="Decisions", rows=rows
-        )
+            request, "review_log.html", page="review", title="Decisions", rows=rows[:_LOG],
+            count=len(rows), apart=apart,
+        )  # fmt: skip
 
     async def decide(self, request: Request) -> Response:
         who, form = self.desk.annotator(request), await self.desk.form(request)
@@ -275,15 +250,6 @@ class _Review:
                 }
             )
         return cards
-
-    def _paged(self, request: Request, count: int, size: int) -> tuple[int, int]:
-        pages = max(1, -(-count // size))
-        return pages, number(request.query_params.get("page", "1"), "page", pages + 1, least=1)
-
-    def _address(self, request: Request) -> str:
-        """The address of this list without its page."""
-        query = request.url.remove_query_params("page").query
-        return f"{request.url.path}?{query}&" if query else f"{request.url.path}?"
 
     def _choice(self, text: str, name: str, below: int) -> int | None:
         return None if not text else number(text, name, below)

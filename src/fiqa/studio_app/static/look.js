@@ -68,6 +68,9 @@ function show(told) {
   one("sentence").textContent = fine
     ? (told.reasons.length ? "" : calm(told))
     : told.sentence;
+  one("others").textContent = told.others
+    ? `The largest face; ${told.others} more ${told.others > 1 ? "are" : "is"} on the photograph.`
+    : "";
   if (!fine) return;
   one("reasons").replaceChildren(
     ...told.reasons.map((reason) => line(reason.words, `: ${reason.advice}`)));
@@ -112,7 +115,7 @@ document.addEventListener("drop", (event) => {
   drop.classList.remove("over");
   look(event.dataTransfer.files[0]);
 });
-document.addEventListener("paste", (event) => look(event.clipboardData.files[0]));
+document.addEventListener("paste", (event) => look(event.clipboardData?.files[0]));
 
 let stream = null;
 const video = one("video");

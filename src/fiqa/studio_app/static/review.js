@@ -117,12 +117,12 @@ for (const track of document.querySelectorAll(".track")) {
   track.querySelector(".merge").addEventListener("click", async () => {
     const value = track.querySelector(".into").value;
     const content = { kind: "merge", track: track.dataset.track, value };
-    if (value && (await decide(content, track.dataset, "merge"))) location.reload();
+    if (value && (await decide(content, track.dataset, "merge"))) location.assign("/review/tracks");
   });
   for (const face of track.querySelectorAll(".begin")) {
     face.addEventListener("click", async () => {
       const content = { kind: "split", row: Number(face.dataset.row) };
-      if (await decide(content, track.dataset, "split")) location.reload();
+      if (await decide(content, face.dataset, "split")) location.reload();
     });
   }
 }
