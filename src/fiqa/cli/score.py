@@ -38,10 +38,11 @@ Recognizer = Annotated[
 ]
 Explain = Annotated[bool, typer.Option("--explain", help="Add the six factors and the reasons.")]
 ExplainBy = Annotated[
-    Literal["model", "measures"] | None,
+    Literal["model", "measures", "both"] | None,
     typer.Option(
         "--explain-by",
-        help="Whose factors and reasons: the model's own, or the analytic measures'.",
+        help="Whose factors and reasons: the model's own, the analytic measures', or the model's"
+        " with all measures.",
     ),
 ]
 Html = Annotated[

@@ -29,9 +29,9 @@ from fiqa.faces.crops import (
 )
 from fiqa.failures import failed
 from fiqa.functional.calibration import levels
-from fiqa.scoring.explanation import explained, reasons
+from fiqa.scoring.explanation import assessed, reasons
 from fiqa.scoring.row import Row
-from fiqa.types import Faces, Factors, FloatArray, Scorer
+from fiqa.types import Faces, Scorer
 from fiqa.vocabulary import LEVELS
 
 __all__ = [
@@ -281,11 +281,6 @@ class FaceScoring:
             if "raw" not in filled:
                 failed(row["path"], ArithmeticError("the score is not a finite number"))
 
-    def _assessed(self, scorer: Scorer, faces: Faces) -> tuple[FloatArray, Factors | None]:
-        if self.explain == "model":
-            return scorer.assess(faces)
-        return scorer.score(faces), explained(scorer, self.explain, faces)
-
     def numbers(self, scorer: Scorer, faces: Faces) -> list[Row]:
         """Returns what the rows of the faces have of numbers and, where they are asked for, of
         reasons; a score that is not finite is a status.
@@ -294,7 +289,7 @@ class FaceScoring:
             scorer: the method.
             faces: at least one.
         """
-        raw, why = self._assessed(scorer, faces)
+        raw, why = assessed(scorer, self.explain, faces)
         finite = np.isfinite(raw)
         number = np.where(finite, raw, 0.0).astype(np.float64)
         scale = scorer.calibration

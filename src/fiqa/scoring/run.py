@@ -39,7 +39,7 @@ from fiqa.faces.detectors import decided
 from fiqa.functional.display import failure_line
 from fiqa.progress import Progress, counted, teller
 from fiqa.runtime.weights import find as find_weights
-from fiqa.scoring.explanation import EXPLAINERS, Explain, explanation, unexplained
+from fiqa.scoring.explanation import EXPLAINERS, Explain, by_method, explanation, unexplained
 from fiqa.scoring.row import Row
 from fiqa.scoring.rows import FaceScoring, blank_row, scales
 from fiqa.types import Manifest, PathLike
@@ -147,7 +147,7 @@ class Scoring:
         # A picture in memory travels to its process as it is.
         batch = 4 if self.pictures else 32
         made = map_batches(self.how, images, died=_died, workers=self.workers, batch=batch)
-        made = _explained(made) if self.how.explain == "model" else made
+        made = _explained(made) if by_method(self.how.explain) else made
         return made if start else _sized(made)
 
     def record(self) -> dict[str, Any]:

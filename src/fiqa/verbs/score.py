@@ -59,7 +59,9 @@ def score(
         faces: which faces of an image count: largest, all, or one (more than one is a failure).
         explain: fill `factors` (0..1, null where not measurable), `measures` (in units) and
             `reasons`; otherwise they are null. True or "model" takes those of the method, and warns
-            once where it has none; "measures" those of the analytic measures, whatever the method.
+            once where it has none; "measures" those of the analytic measures, whatever the method;
+            "both" those of the method, with all measures: without it the bundled model fills only
+            the measures behind a factor that is bad.
         weights: path of the detector's model file.
         limits: what an image may cost.
         workers: processes, at least 1; None is one per core. The result is the same.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fiqa.faces.factors import factor_of_reason, measure
 from fiqa.runtime.cards import ModelOutput
@@ -21,9 +22,14 @@ exact and the network's estimate is not asked."""
 class Bundled(OnnxScorer):
     """Scores by the bundled network and explains by its factor outputs.
 
+    Attributes:
+        measured: which measures it takes of a face.
+
     Raises:
         WeightsError: the file in the package is not the one that its card describes.
     """
+
+    measured = "bad_factors"
 
     def assess(self, faces: Faces) -> tuple[FloatArray, Factors]:
         """Returns the raw quality (N,), and the factors with their measures and reasons.
@@ -32,9 +38,14 @@ class Bundled(OnnxScorer):
 
         Whether a factor is bad is what the network says (pose and crop: what the detection
         measured, where there is one). Why it is bad is the reason whose measured term is the lowest
-        in that factor, or the card's own reason where no measure is conspicuous.
+        in that factor, or the card's own reason where no measure is conspicuous. So only the
+        factors that are bad are measured, and what tells the crop where the frame's mask is known;
+        the measures of the others are NaN.
         """
-        (raw, own), measured = super().assess(faces), measure(faces)
+        raw, own = super().assess(faces)
+        output = self.model.card.output("factors")
+        below = 0.0 if output is None else output.reason_below
+        measured = measure(faces, only=None if own is None else _asked(own.quality, faces, below))
         quality = dict(measured.quality if own is None else own.quality)
         for name, picture in zip(DETECTED, (faces.landmarks, faces.inside), strict=True):
             if picture is not None:
@@ -42,7 +53,6 @@ class Bundled(OnnxScorer):
                 quality[name] = np.where(
                     np.isnan(measured.quality[name]), quality[name], measured.quality[name]
                 )
-        output = self.model.card.output("factors")
         reasons = [
             _reasons(
                 {name: float(quality[name][i]) for name in quality}, measured.reasons[i], output
@@ -50,6 +60,17 @@ class Bundled(OnnxScorer):
             for i in range(len(faces))
         ]
         return raw, Factors(quality, measured.measures, reasons)
+
+
+def _asked(
+    quality: Mapping[str, FloatArray], faces: Faces, below: float
+) -> dict[str, NDArray[np.bool_]]:
+    """Returns factor -> (N,): whether its measures can change or explain what is said of the
+    face."""
+    asked = {name: value.astype(np.float64) < below for name, value in quality.items()}
+    if faces.inside is not None:
+        asked["crop"] = np.ones(len(faces), np.bool_)
+    return asked
 
 
 def _reasons(
