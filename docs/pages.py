@@ -15,6 +15,7 @@ from mkdocs.structure.files import File, Files
 
 import fiqa
 from fiqa import methods, vocabulary
+from fiqa.languages import REASONS
 from fiqa.types import MethodCard
 
 ROOMS = (
@@ -40,7 +41,7 @@ ROOMS = (
         "scoring",
         "cleaning",
     ),
-    *("enrolment", "streams", "labeling", "verbs", "service"),
+    *("enrolment", "streams", "labeling", "verbs", "service", "studio_app"),
 )
 SINGLE = (
     "types.tables",
@@ -154,22 +155,29 @@ def room_page(room: str) -> str:
 def words_page() -> str:
     """Returns the statuses, reasons, factors, levels, events and flags."""
     status = "\n".join(f"| `{k}` | {v} |" for k, v in vocabulary.STATUSES.items())
-    advice = "\n".join(f"| `{k}` | {v} |" for k, v in vocabulary.ADVICE.items())
+    advice = "\n".join(
+        f"| `{code}` | {language} | {name} | {told} |"
+        for code, words in REASONS.items()
+        for language, (name, told) in words.items()
+    )
     notes = "\n".join(f"| `{k}` | {v} |" for k, v in vocabulary.NOTES.items())
     issues = "\n".join(
         f"| `{k}` | {v} | {vocabulary.REMEDIES[k]} |" for k, v in vocabulary.ISSUES.items()
     )
     events = "\n".join(f"| `{k}` | {v} |" for k, v in vocabulary.STREAM_EVENTS.items())
     flags = "\n".join(f"| `{k}` | {v} |" for k, v in vocabulary.TRACK_FLAGS.items())
+    head = "|---|---|\n"
     return (
         f"# Words that are interface\n\nFactors, in order: {', '.join(vocabulary.FACTORS)}. Levels,"
-        f" worst to best: {', '.join(vocabulary.LEVELS)}.\n\n## Row statuses\n\n| status | meaning"
-        f" |\n|---|---|\n{status}\n\n## Reason codes\n\n| reason | what to do"
-        f" |\n|---|---|\n{advice}\n\n## Notes on an image\n\n| note | meaning"
-        f" |\n|---|---|\n{notes}\n\n## What fiqa clean finds\n\n| issue | meaning | what to do"
-        f" |\n|---|---|---|\n{issues}\n\n## Events of a stream\n\n| event | meaning"
-        f" |\n|---|---|\n{events}\n\n## Flags of a track\n\n| flag | meaning"
-        f" |\n|---|---|\n{flags}\n"
+        f" worst to best: {', '.join(vocabulary.LEVELS)}.\n\n"
+        f"## Row statuses\n\n| status | meaning |\n{head}{status}\n\n"
+        "## Reason codes\n\n| reason | language | name | what to do |\n|---|---|---|---|\n"
+        f"{advice}\n\n"
+        f"## Notes on an image\n\n| note | meaning |\n{head}{notes}\n\n"
+        "## What fiqa clean finds\n\n| issue | meaning | what to do |\n|---|---|---|\n"
+        f"{issues}\n\n"
+        f"## Events of a stream\n\n| event | meaning |\n{head}{events}\n\n"
+        f"## Flags of a track\n\n| flag | meaning |\n{head}{flags}\n"
     )
 
 

@@ -32,6 +32,7 @@ _HOME = {
     "Stream": "fiqa.streams.stream",
     "Track": "fiqa.types",
     "align": "fiqa.verbs.align",
+    "calibrate": "fiqa.verbs.calibrate",
     "clean": "fiqa.verbs.clean",
     "convert": "fiqa.verbs.convert",
     "doctor": "fiqa.verbs.doctor",
@@ -47,6 +48,7 @@ _HOME = {
     "score": "fiqa.verbs.score",
     "serve": "fiqa.service.server",
     "select": "fiqa.verbs.select",
+    "studio": "fiqa.studio_app.server",
     "tables": "fiqa.verbs.tables",
     "threshold": "fiqa.verbs.threshold",
     "train": "fiqa.verbs.train",
@@ -64,6 +66,7 @@ if TYPE_CHECKING:
     from fiqa.service.client import Client as Client
     from fiqa.service.server import serve as serve
     from fiqa.streams.stream import Stream as Stream
+    from fiqa.studio_app.server import studio as studio
     from fiqa.types import Embeddings as Embeddings
     from fiqa.types import Face as Face
     from fiqa.types import Faces as Faces
@@ -76,6 +79,7 @@ if TYPE_CHECKING:
     from fiqa.types import Scorer as Scorer
     from fiqa.types import Track as Track
     from fiqa.verbs.align import align as align
+    from fiqa.verbs.calibrate import calibrate as calibrate
     from fiqa.verbs.clean import clean as clean
     from fiqa.verbs.convert import convert as convert
     from fiqa.verbs.doctor import doctor as doctor

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
+from fiqa.languages import REASONS
+
 __all__ = [
     "ADVICE",
     "CLIB_LEVELS",
@@ -74,33 +76,8 @@ STATUSES = MappingProxyType(
 )
 """Row statuses and what each means. `ok` is the only one with numbers."""
 
-ADVICE = MappingProxyType(
-    {
-        "blurry": "Focus on the face, or clean the lens.",
-        "motion_blur": "Hold still, or use a shorter exposure.",
-        "noisy": "Add light, so that the camera needs less gain.",
-        "compression": "Save with less compression.",
-        "underexposed": "Add light on the face.",
-        "overexposed": "Reduce the exposure, or the light on the face.",
-        "uneven_light": "Light the face evenly from both sides.",
-        "glare": "Move the light, or the glasses, so that nothing shines into the camera.",
-        "extreme_yaw": "Turn the face toward the camera.",
-        "extreme_pitch": (
-            "Raise or lower the head, or the camera, until the eyes are level with it."
-        ),
-        "extreme_roll": "Hold the head upright.",
-        "occluded_eyes": "Uncover the eyes: take off sunglasses, move hair or hands away.",
-        "occluded_mouth": "Uncover mouth and nose: take off the mask, move the hand away.",
-        "cropped": "Move the whole face into the frame.",
-        "face_too_small": "Come closer, or use a higher resolution.",
-        "low_contrast": "Add light from the front, or remove haze from the lens.",
-        "unclear_features": (
-            "Let eyes, nose and mouth be plainly seen: nothing across them, no hard shadow, the"
-            " face to the front."
-        ),
-    }
-)
-"""Reason codes and the sentence that says what to do about each."""
+ADVICE = MappingProxyType({code: words["en"][1] for code, words in REASONS.items()})
+"""Reason codes and the sentence that says what to do about each; fiqa.languages has the others."""
 
 NOTES = MappingProxyType(
     {

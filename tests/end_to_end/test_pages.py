@@ -33,6 +33,8 @@ DEAR = {
     "fiqa weights card recognizer.onnx": "a recognizer of your own",
     "--model": "a model that was trained",
     "fiqa serve": "a server, which runs until it is stopped",
+    "fiqa studio": "a server, which runs until it is stopped",
+    "shards/": "shards of images; tests/unit/scoring/test_dataset.py has some",
     "monday/": "the videos of several days",
     "good_weeks.parquet": "the scores of a fleet",
     "today.parquet": "the scores of a fleet",
@@ -106,6 +108,8 @@ def files(tmp_path_factory) -> Path:
     )
     rows.write_parquet(folder / "faces.parquet")
     rows.write_csv(folder / "faces.csv")
+    chosen = rows.group_by("identity", maintain_order=True).first().select("identity", "id")
+    chosen.write_csv(folder / "templates.csv")
     moved = rows.with_columns(path=pl.col("path").str.strip_prefix("crops/"))
     moved.write_parquet(folder / "crops" / "faces.parquet")
     labels = folder / "labels.parquet"

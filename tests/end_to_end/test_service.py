@@ -128,13 +128,23 @@ def test_the_curl_commands_of_the_guide(start, photo_folder):
         ).stdout
         for line in lines
     ]  # fmt: skip
-    assert len(lines) == block.count("curl ") == 5
+    assert len(lines) == block.count("curl ") == 7
     first, second = json.loads(answers[0])["images"], json.loads(answers[1])["images"]
     assert first[0]["faces"][0]["factors"]
     assert [image["accepted"] for image in second] == [True, True]
     assert json.loads(answers[2])["scorer"]["name"] == "fiqa"
     assert 'fiqa_images_total{status="ok"} 3.0' in answers[3]
-    assert json.loads(answers[4]) == {"status": "ok"}
+    made = json.loads((photo_folder / "job.json").read_text())
+    assert json.loads(answers[5])["id"] == made["id"]
+    assert json.loads(answers[6]) == {"status": "ok"}
+    with Client(running.address, token=TOKEN) as own:
+        told = own.wait(own.job(made["id"]), every=0.05)
+        again = own.wait(own.select(photo_folder / "drive.mp4", crops=True), every=0.05)
+        assert own.cancel(again.id).state == "done"
+        with pytest.raises(ServiceError) as caught:
+            own.job(again.id)
+    assert (told.state, told.frames_done, told.tracks) == ("done", 12, again.tracks)
+    assert caught.value.kind == "not-found"
 
 
 def test_a_token_that_it_makes_is_told_once_and_lets_in(start, client, crop):

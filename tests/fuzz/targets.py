@@ -247,6 +247,20 @@ def _tar(folder: Path) -> None:
             archive.addfile(member, io.BytesIO(content))
 
 
+def _image_rows(folder: Path) -> None:
+    import polars as pl
+
+    rows = [{"bytes": b"\xff\xd8" * 9, "path": "a.jpg"}, {"bytes": None, "path": None}]
+    pl.DataFrame({"image": rows}).write_parquet(folder / "shard.parquet")
+
+
+def _read_shard(path: Path) -> object:
+    from fiqa.data.images import Limits
+    from fiqa.data.shards import members
+
+    return [member.status for member in members(str(path), Limits())]
+
+
 def _read_tar(path: Path) -> None:
     from fiqa.data.formats.webdataset import read
 
@@ -658,6 +672,8 @@ TARGETS: dict[str, Target] = {
     "rec": Target("train.rec", _records, _read_records),
     "idx": Target("train.idx", _records, _read_records),
     "webdataset": Target("samples.tar", _tar, _read_tar),
+    "shard .tar": Target("samples.tar", _tar, _read_shard),
+    "shard .parquet": Target("shard.parquet", _image_rows, _read_shard),
     "fiftyone": Target(
         "samples.csv",
         _write("samples.csv", 'filepath,score,tag\na.jpg,0.5,"x;y"\nb.jpg,,z\n'),

@@ -137,6 +137,8 @@ NOT_FOREIGN = {
     "data/reading.py": "the guard",
     "diagnosis/folder.py": "reads images through data/images",
     "runtime/quantize.py": "reads what it has just written",
+    "data/remote.py": "opens and hands on",
+    "scoring/dataset.py": "a ledger and parts of its own making, guarded",
     "scoring/run.py": (
         "counts the rows of a table that it has just written or that its sidecar vouches for"
     ),
@@ -149,6 +151,9 @@ NOT_FOREIGN = {
     "service/confinement.py": "the pipe of its own process",
     "service/access.py": "a token file, one line, bounded",
     "service/client.py": "answers of the service",
+    "studio_app/desk.py": "a form of a page, bounded, and files of the package",
+    "studio_app/store.py": "rows of its own making",
+    "studio_app/thumbnails.py": "pictures of its own making",
     "data/recipes.py": "the recipes of the package, and whether a copy is the same",
     "enrolment/traces.py": "looks for a page of its own making by its first bytes",
     "enrolment/forget.py": "files of its own making, guarded; others are searched as bytes",
@@ -183,6 +188,7 @@ READERS = {
     "data/quality.py": "quality .csv",
     "data/scan.py": "image PNG",
     "data/rows.py": "quality .jsonl",
+    "data/shards.py": "shard .tar",
     "data/tables.py": "quality .jsonl",
     "data/video.py": "video .avi by opencv",
     "data/formats/fiftyone.py": "fiftyone",

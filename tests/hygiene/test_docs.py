@@ -14,6 +14,8 @@ from typer.testing import CliRunner
 
 import fiqa
 from fiqa.cli import COMMANDS, build
+from fiqa.data.recipes import recipes
+from fiqa.diagnosis.recipe_data import SOURCES
 from fiqa.functional.calibration import LEVEL_CUTS
 from fiqa.vocabulary import LEVELS
 
@@ -30,6 +32,8 @@ NESTED = {
     "export": ("verify",),
 }
 """Commands that have commands of their own."""
+OWN_DATA = {"finetune.sh", "starter.sh"}
+"""Recipes on the user's own photographs, which read no data folder."""
 GENERATED = re.compile(r"^(\.\./)?(reference|methods)/")
 
 
@@ -118,15 +122,32 @@ def test_the_level_words_of_the_page_are_those_of_every_exported_card():
 
 def test_the_output_in_the_readme_is_what_the_command_prints(photo_folder, monkeypatch):
     monkeypatch.chdir(photo_folder)
-    lines = next(block for block in _blocks(ROOT / "README.md", "console")).splitlines()
-    command, shown = lines[0], lines[1:3]
-    assert command == "$ fiqa score photos/astronaut.png --detector dlib"
-    result = CliRunner().invoke(build(), [*command.split()[2:], "--quiet", "--workers", "1"])
+    command = "fiqa score photos/astronaut.png --detector dlib"
+    readme = (ROOT / "README.md").read_text("utf-8")
+    found = re.search(
+        rf"^```sh\n{re.escape(command)}\n```\n\n```text\n(.*?)^```", readme, re.M | re.S
+    )
+    assert found, "the command, and below it a block with its output"
+    shown = found[1].splitlines()
+    result = CliRunner().invoke(build(), [*command.split()[1:], "--quiet", "--workers", "1"])
     printed = result.stdout.splitlines()
     assert printed[0] == shown[0]
     got, wanted = printed[1].split(","), shown[1].split(",")
     assert [*got[:4], got[5]] == [*wanted[:4], wanted[5]]
     assert float(got[4]) == pytest.approx(float(wanted[4]), abs=2e-3)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_a_command_can_be_copied(page):
+    """No prompt before a command, and its output in a block of its own."""
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)
+    assert [line for _, text in fenced for line in text.splitlines() if line.startswith("$ ")] == []
+    for language, text in fenced:
+        assert language != "console", text
+        if language == "sh":
+            lines = text.replace("\\\n", " ").splitlines()
+            cut = [line for line in lines if line.rstrip().endswith(("...", "…", "\\"))]
+            assert cut == [], "a command is whole"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
@@ -179,12 +200,16 @@ def test_the_page_of_the_data_names_what_every_recipe_needs():
         "models/recognizer_a.pt": "A.pt",
         "models/yunet.onnx": "YuNet",
         "video/carphone.mp4": "carphone",
+        "photos": "photos",
         **{f"models/lightqnet-dm{width}.pb": "LightQNet" for width in ("025", "050", "100")},
     }
-    scripts = [p for p in (ROOT / "recipes").glob("*.sh") if p.name != "needs.sh"]
-    assert scripts
-    for script in scripts:
-        found = re.search(r"^needs ((?:.*\\\n)*.*)$", script.read_text("utf-8"), re.M)
-        assert found, f"{script.name} does not check its data"
-        needed = found[1].replace("\\\n", " ").split()
-        assert rows[script.name] == {words[name] for name in needed}, script.name
+    readers = {recipe.files[0]: recipe.reads for recipe in recipes().values() if recipe.reads}
+    assert {script: {words[name] for name in reads} for script, reads in readers.items()} == rows
+    assert set(words) == set(SOURCES), "what fiqa doctor --for recipes says of each path"
+    scripts = {p.name for p in (ROOT / "recipes").glob("*.sh")}
+    assert scripts - set(readers) == OWN_DATA | {"needs.sh"}, "a script checks its data"
+    # Each path is in the page's table of sources: whole, or as the name that the table has for it.
+    shown = text.replace("`, `.pt`", ".onnx`, `models/recognizer_a.pt`")
+    for path in words:
+        stem = re.sub(r"dm\d+", "dm*", path)
+        assert f"`{stem}" in shown, path

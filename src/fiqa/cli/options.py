@@ -19,6 +19,7 @@ __all__ = [
     "Detector",
     "FacesPolicy",
     "Force",
+    "Language",
     "MaxBytes",
     "MaxPixels",
     "Orientation",
@@ -65,6 +66,10 @@ FacesPolicy = Annotated[
         metavar="POLICY",
         help="largest, all, or one (a photograph with more than one face fails).",
     ),
+]
+Language = Annotated[
+    str,
+    typer.Option("--language", metavar="CODE", help="Of the advice: en, de, zh or es."),
 ]
 Orientation = Annotated[
     str,

@@ -6,7 +6,7 @@ import shlex
 import sys
 from collections import Counter
 from contextlib import closing
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, cast
 
 import typer
 
@@ -51,6 +51,18 @@ Html = Annotated[
         "--html", metavar="FILE", help="Write a contact sheet: crops, scores, what to do."
     ),
 ]
+Engine = Annotated[
+    Literal["local", "ray"],
+    typer.Option("--engine", help="The processes of this machine, or a Ray cluster."),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        metavar="HOST:PORT|auto",
+        help="Of the Ray cluster; without it one starts here.",
+    ),
+]
 Format = Annotated[
     Literal["csv", "jsonl"],
     typer.Option("--format", help="Form of the rows on stdout, without -o."),
@@ -63,6 +75,7 @@ def command(
     detector: options.Detector = "auto",
     faces: options.FacesPolicy = "largest",
     orientation: options.Orientation = "exif",
+    language: options.Language = "en",
     model: Model = None,
     recognizer: Recognizer = None,
     settings: options.Settings = None,
@@ -77,6 +90,8 @@ def command(
     max_bytes: options.MaxBytes = None,
     force: options.Force = False,
     quiet: options.Quiet = False,
+    engine: Engine = "local",
+    address: Address = None,
 ) -> None:
     """Score faces from 0 to 100 and say why.
 
@@ -86,26 +101,32 @@ def command(
     Example:
       fiqa score photos/ --explain -o scores.parquet --html sheet.html
       fiqa score crops/ --aligned --model grafiqs --recognizer recognizer.pt -o scores.csv
+      fiqa score s3://faces/shards/ --engine ray -o s3://faces/scores/
     """
+    from fiqa.scoring.dataset import is_dataset
     from fiqa.scoring.run import plan
     from fiqa.settings import assignments
 
     if html is not None:
         options.check_page(html)
-    run = plan(
-        paths,
-        model=model,
-        recognizer=recognizer,
-        settings=assignments(settings or ()),
-        aligned=aligned,
-        detector=detector,
-        faces=faces,
-        explain=explain_by or explain or html is not None,
-        weights=weights,
-        limits=options.limits(max_pixels, max_bytes),
-        workers=workers,
-        orientation=orientation,
-    )
+    how: dict[str, Any] = {
+        "model": model,
+        "recognizer": recognizer,
+        "settings": assignments(settings or ()),
+        "aligned": aligned,
+        "detector": detector,
+        "faces": faces,
+        "explain": explain_by or explain or html is not None,
+        "weights": weights,
+        "limits": options.limits(max_pixels, max_bytes),
+        "orientation": orientation,
+        "language": language,
+    }
+    if out is not None and is_dataset(out):
+        if html is not None:
+            raise typer.BadParameter("a contact sheet is of one file, -o names a folder of parts")
+        _to_dataset(paths, how, out, engine, address, workers, force, quiet)
+    run = plan(paths, **how, workers=workers, engine=engine, address=address)
     run.guard(out, html)
     if out is None:
         shown = explain or explain_by is not None
@@ -115,7 +136,44 @@ def command(
     if html is not None:
         from fiqa.scoring.sheet import write_sheet
 
-        write_sheet(rows, html, limits=run.how.limits, footer=shlex.join(["fiqa", *sys.argv[1:]]))
+        write_sheet(
+            rows,
+            html,
+            limits=run.how.limits,
+            footer=shlex.join(["fiqa", *sys.argv[1:]]),
+            language=language,
+        )
+    if not quiet:
+        typer.echo(summary.line(), err=True)
+    raise typer.Exit(options.SOME_FAILED if summary.failed else options.OK)
+
+
+def _to_dataset(
+    paths: list[str],
+    how: dict[str, Any],
+    out: str,
+    engine: str,
+    address: str | None,
+    workers: int | None,
+    force: bool,
+    quiet: bool,
+) -> NoReturn:
+    """Writes the parts of all shards and ends the command."""
+    from fiqa.scoring.dataset import write_dataset
+    from fiqa.scoring.run import scoring_of
+
+    summary = write_dataset(
+        paths,
+        scoring_of(**how),
+        out,
+        name=engine,
+        address=address,
+        workers=workers,
+        force=force,
+        progress=not quiet,
+    )
+    if summary.current and not quiet:
+        typer.echo(f"{out} is current, nothing to do; --force does it again", err=True)
     if not quiet:
         typer.echo(summary.line(), err=True)
     raise typer.Exit(options.SOME_FAILED if summary.failed else options.OK)
@@ -178,6 +236,7 @@ def _short(row: Row, explain: bool) -> dict[str, Any]:
     if explain:
         factors = row["factors"] or {}
         short["reasons"] = list(row["reasons"] or ())
+        short["advice"] = list(row["advice"] or ())
         short |= {
             f"factor_{name}": None if value is None else round(value, 3)
             for name, value in ((name, factors.get(name)) for name in FACTORS)

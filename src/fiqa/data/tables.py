@@ -60,6 +60,7 @@ READABLE = (*SUFFIXES, ".tsv")
 """The suffixes of tables that are read."""
 
 _MARK = "bytes:"
+_ENCODING = "save it as UTF-8: iconv -f latin1 -t utf-8 OLD > NEW, or in a spreadsheet CSV UTF-8"
 _ROW_GROUP = 1 << 16
 """Rows of a row group, always as many, so that a rerun after a kill gives the same bytes."""
 
@@ -245,8 +246,9 @@ def read_table(source: PathLike | Frame) -> pl.DataFrame:
         except ReadError:
             raise
         except (pl.exceptions.PolarsError, ValueError, RecursionError) as error:
+            hint = _ENCODING if "utf-8" in str(error).lower() else None
             raise ReadError(
-                f"{path!r} must be a table in {suffix} form: {error}.", status="corrupt"
+                f"{path!r} must be a table in {suffix} form: {error}.", status="corrupt", hint=hint
             ) from error
 
 

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fiqa.data.images import Limits
 from fiqa.data.memory import Content, checked, refuse_color
@@ -51,6 +52,7 @@ class FaceReader:
         weights: path of the detector's model file.
         limits: what a picture may cost.
         orientation: as in fiqa.score.
+        language: of the advice of a Face: en, de, zh or es.
 
     Raises:
         UnknownNameError, InputError: as fiqa.score.
@@ -69,6 +71,7 @@ class FaceReader:
         weights: str | None = None,
         limits: Limits | None = None,
         orientation: str = "exif",
+        language: str = "en",
     ) -> None:
         how = scoring_of(
             model=model,
@@ -80,6 +83,7 @@ class FaceReader:
             weights=weights,
             limits=limits,
             orientation=orientation,
+            language=language,
         )
         self._open(how)
 
@@ -112,6 +116,19 @@ class FaceReader:
         source = self._source(image, color)
         rows = self._strict(source) if strict else self._lenient(source)
         return [self._face(row, face) for row, face in rows]
+
+    def scores(self, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Returns the calibrated scores (N,) of aligned crops, 0..1, from one batch.
+
+        Args:
+            crops: (N,112,112,3) uint8 RGB, as Face.crop has them.
+
+        Raises:
+            ShapeError: no such crops.
+        """
+        with self._turn():
+            raw = self._scorer.score(crops)
+        return self._scorer.calibration.unit(np.asarray(raw, np.float64))
 
     def _strict(self, source: Source) -> Found:
         found = self._how.found(source)
@@ -153,7 +170,7 @@ class FaceReader:
 
     def _face(self, row: Row, faces: Faces | None) -> Face:
         if faces is None or row["status"] != "ok":
-            return Face(row["status"], name=row["path"])
+            return Face(row["status"], name=row["path"], language=self._how.language)
         box, points = row["bbox"], row["landmarks"]
         return Face(
             raw=row["raw"],
@@ -166,12 +183,15 @@ class FaceReader:
             crop=faces.crops[0],
             name=row["path"],
             model=row["model"],
+            language=self._how.language,
             why=partial(self._why, faces),
         )
 
     def _why(self, faces: Faces) -> Why:
         with self._turn():
-            told = reasons(explained(self._scorer, self._explain, faces), 0, faces)
+            told = reasons(
+                explained(self._scorer, self._explain, faces), 0, faces, self._how.language
+            )
         if not told:
             return Why()
         return Why(tuple(told["reasons"] or ()), told["factors"], told["measures"])

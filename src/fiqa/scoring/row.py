@@ -19,6 +19,7 @@ class Row(TypedDict, total=False):
         sha256: of the file.
         status: of fiqa.vocabulary.STATUSES.
         reasons: codes of fiqa.vocabulary, the costliest first; None where none were asked for.
+        advice: what to do about each, in the language that the sidecar names; None likewise.
         raw: the method's own number, higher is better.
         score: the calibrated one in 0..1.
         uqs: in 0..100.
@@ -45,6 +46,7 @@ class Row(TypedDict, total=False):
     sha256: str | None
     status: str
     reasons: list[str] | None
+    advice: list[str] | None
     raw: float | None
     score: float | None
     uqs: int | None

@@ -33,7 +33,7 @@ from fiqa.data.store import (
 )
 from fiqa.data.tables import TableWriter, frame_of, table_suffix
 from fiqa.errors import InputError
-from fiqa.execute.local import map_batches
+from fiqa.execute.engines import engine as engine_of
 from fiqa.faces.crops import Source, resizing, sources
 from fiqa.faces.detectors import decided
 from fiqa.functional.display import failure_line
@@ -99,6 +99,8 @@ class Scoring:
         given: whatever it was told to read.
         pictures: the images themselves where they are in memory.
         color: the order of their channels.
+        engine: one of fiqa.execute.engines.ENGINES.
+        address: of the Ray cluster.
     """
 
     manifest: Manifest
@@ -107,6 +109,8 @@ class Scoring:
     given: tuple[Any, ...] = ()
     pictures: Sequence[Plain] = ()
     color: str | None = None
+    engine: str = "local"
+    address: str | None = None
 
     def __len__(self) -> int:
         return len(self.manifest)
@@ -146,7 +150,9 @@ class Scoring:
         images = islice(self.sources(), start, None)
         # A picture in memory travels to its process as it is.
         batch = 4 if self.pictures else 32
-        made = map_batches(self.how, images, died=_died, workers=self.workers, batch=batch)
+        run = engine_of(self.engine, self.address)
+        how = self.how if self.engine == "local" else replace(self.how, threads=1)
+        made = run(how, images, died=_died, workers=self.workers, batch=batch)
         made = _explained(made) if by_method(self.how.explain) else made
         return made if start else _sized(made)
 
@@ -187,6 +193,7 @@ def scoring_of(
     weights: str | None = None,
     limits: Limits | None = None,
     orientation: str = "exif",
+    language: str = "en",
 ) -> FaceScoring:
     """Returns how faces are scored, decided and not loaded; arguments and errors as fiqa.score."""
     crops = aligned or detector == "none"
@@ -210,6 +217,7 @@ def scoring_of(
         recognizer,
         given,
         orientation,
+        language=language,
     )
 
 
@@ -227,7 +235,10 @@ def plan(
     limits: Limits | None = None,
     workers: int | None = None,
     orientation: str = "exif",
+    language: str = "en",
     color: str | None = None,
+    engine: str = "local",
+    address: str | None = None,
 ) -> Scoring:
     """Returns the run that fiqa.score with the same arguments makes, for those who want its rows
     one by one (`.rows()`); raises as fiqa.score."""
@@ -242,6 +253,7 @@ def plan(
         weights=weights,
         limits=limits,
         orientation=orientation,
+        language=language,
     )
     found = pictures(paths, color)
     if found is None:
@@ -251,7 +263,8 @@ def plan(
         if not found:
             raise InputError("paths must lead to at least one image, got no picture.")
     given = (None if found else paths, model, recognizer, weights, settings)
-    return Scoring(manifest, how, workers, given, found or (), color)
+    engine_of(engine, address)
+    return Scoring(manifest, how, workers, given, found or (), color, engine, address)
 
 
 def write_scores(

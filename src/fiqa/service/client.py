@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fiqa.errors import FiqaError, InputError
+from fiqa.service.client_jobs import Job, job_of
 
 if TYPE_CHECKING:
     # the nouns bring numpy, which a client does not need
@@ -29,6 +30,7 @@ __all__ = [
     "Client",
     "EmbeddedFace",
     "EmbeddedImage",
+    "Job",
     "ScoredFace",
     "ScoredImage",
     "ServiceError",
@@ -191,12 +193,13 @@ class Client:
         faces: str = "largest",
         min_score: float | None = None,
         review: str | None = None,
+        language: str | None = None,
     ) -> list[ScoredImage]:
         """Returns a result for each image, in order.
 
         Args:
             images: bytes of files, or paths of files here; their names are not sent.
-            explain, faces, min_score, review: as /v1/score takes them.
+            explain, faces, min_score, review, language: as /v1/score takes them.
 
         Raises:
             ServiceError: the service refused, or cannot be reached in time.
@@ -206,6 +209,7 @@ class Client:
             "faces": faces,
             "min_score": min_score,
             "review": review,
+            "language": language,
         }
         answer = self._images("/v1/score", images, options)
         return [_known(ScoredImage, ScoredFace, told) for told in answer["images"]]
@@ -222,6 +226,72 @@ class Client:
         """
         answer = self._images("/v1/embed", images, {"faces": faces})
         return [_known(EmbeddedImage, EmbeddedFace, told) for told in answer["images"]]
+
+    def select(
+        self,
+        video: bytes | PathLike,
+        *,
+        k: int = 3,
+        gap: float = 1.0,
+        language: str = "en",
+        crops: bool = False,
+    ) -> Job:
+        """Returns the job that looks for the best shots of a video; see wait.
+
+        It is sent again only where the service said that it did not take it.
+
+        Args:
+            video: bytes of a file, or the path of one here; its name is not sent.
+            k, gap, language, crops: as /v1/select takes them.
+
+        Raises:
+            ServiceError: as in score.
+        """
+        content = video if isinstance(video, bytes) else Path(video).read_bytes()
+        options = {"k": k, "gap": gap, "language": language, "crops": str(crops).lower()}
+        path = f"/v1/select?{urllib.parse.urlencode(options)}"
+        return job_of(self._ask("POST", path, content, "application/octet-stream", safe=False))
+
+    def job(self, name: str) -> Job:
+        """Returns a job as it is now.
+
+        Args:
+            name: its id.
+
+        Raises:
+            ServiceError: as in score; of kind not-found where there is none, or not any more.
+        """
+        return job_of(self._ask("GET", _job(name)))
+
+    def cancel(self, name: str) -> Job:
+        """Returns a job that was cancelled; one that had ended is forgotten by the service.
+
+        Args:
+            name: its id.
+
+        Raises:
+            ServiceError: as in job.
+        """
+        return job_of(self._ask("DELETE", _job(name), safe=False))
+
+    def wait(self, job: Job, *, seconds: float = 900.0, every: float = 0.5) -> Job:
+        """Returns a job when it has ended.
+
+        Args:
+            job: that was made.
+            seconds: after which it is given up.
+            every: seconds between two questions.
+
+        Raises:
+            ServiceError: as in job, and where it has not ended in time.
+        """
+        end = time.monotonic() + seconds
+        while not job.ended:
+            if time.monotonic() >= end:
+                raise ServiceError(f"Job {job.id} has not ended in {seconds:g} seconds.")
+            time.sleep(every)
+            job = self.job(job.id)
+        return job
 
     def models(self) -> dict[str, Any]:
         """Returns what is loaded.
@@ -244,7 +314,15 @@ class Client:
         kind, body = _form(contents)
         return self._ask("POST", f"{path}?{urllib.parse.urlencode(given)}", body, kind)
 
-    def _ask(self, method: str, path: str, body: bytes | None = None, kind: str = "") -> Any:
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        kind: str = "",
+        *,
+        safe: bool = True,
+    ) -> Any:
         end, pause = time.monotonic() + self._seconds, 0.05
         headers = self._headers | ({"content-type": kind} if kind else {})
         while True:
@@ -253,8 +331,10 @@ class Client:
                 status, after, content = self._once(method, path, body, headers)
             except (OSError, http.client.HTTPException) as error:
                 failure = ServiceError(f"{self._parts.netloc} does not answer: {error}.")
+                if not safe and not isinstance(error, ConnectionRefusedError):
+                    raise failure from error
             else:
-                if status == 200:
+                if status in (200, 202):
                     return json.loads(content)
                 failure = _failure(status, content)
                 if status not in _AGAIN:
@@ -285,6 +365,10 @@ class Client:
             connection.close()
             raise
         return response.status, response.headers.get("retry-after", ""), content
+
+
+def _job(name: str) -> str:
+    return f"/v1/jobs/{urllib.parse.quote(name, safe='')}"
 
 
 def _form(contents: Sequence[bytes]) -> tuple[str, bytes]:

@@ -15,6 +15,7 @@ from fiqa.errors import InputError
 from fiqa.faces.align import Aligned, align
 from fiqa.faces.detection import Detection, Detector, choose
 from fiqa.functional.similarity import normalize
+from fiqa.languages import advice
 from fiqa.types import BestShot, Faces, FloatArray, PathLike, Recognizer, Scorer
 
 __all__ = ["Engine", "Found"]
@@ -30,6 +31,7 @@ class Found:
         raw: the method's own number, NaN before it is scored and where that failed.
         quality: calibrated, 0..1.
         reasons: reason codes, the costliest first.
+        advice: what to do about each, in words.
         vector: (D,) of unit length, None before it is asked for.
     """
 
@@ -38,6 +40,7 @@ class Found:
     raw: float = float("nan")
     quality: float = float("nan")
     reasons: tuple[str, ...] = ()
+    advice: tuple[str, ...] = ()
     vector: FloatArray | None = None
 
     @property
@@ -66,7 +69,15 @@ class Found:
         """
         points = self.detection.landmarks.astype(np.float64)
         return BestShot(
-            frame, time, self.quality, self.raw, self.box, points, self.aligned.crop, self.reasons
+            frame,
+            time,
+            self.quality,
+            self.raw,
+            self.box,
+            points,
+            self.aligned.crop,
+            self.reasons,
+            advice=self.advice,
         )
 
     def numbers(self) -> dict[str, Any]:
@@ -77,6 +88,7 @@ class Found:
                 "quality": self.quality,
                 "raw": self.raw,
                 "reasons": list(self.reasons),
+                "advice": list(self.advice),
             }
         return columns
 
@@ -90,12 +102,14 @@ class Engine:
         detector: finds faces.
         recognizer: None where there is none.
         threshold: the cosine from which two faces are of one person, None without a recognizer.
+        language: of the advice.
     """
 
     scorer: Scorer
     detector: Detector
     recognizer: Recognizer | None = None
     threshold: float | None = None
+    language: str = "en"
 
     @classmethod
     def of(
@@ -105,6 +119,7 @@ class Engine:
         weights: str | None,
         recognizer: PathLike | Recognizer | None,
         threshold: float | None,
+        language: str,
     ) -> Engine:
         """Returns an engine, everything loaded; see fiqa.Stream.
 
@@ -114,6 +129,7 @@ class Engine:
             weights: of the detector.
             recognizer: a path, a name or a recognizer.
             threshold: None is the recognizer's own.
+            language: of the advice.
         """
         from fiqa.faces.detectors import detector as opened
         from fiqa.methods import load
@@ -124,7 +140,7 @@ class Engine:
         if known is None:
             if threshold is not None:
                 raise InputError(f"threshold must come with a recognizer, got {threshold} alone.")
-            return cls(scorer, finder)
+            return cls(scorer, finder, language=language)
         own = getattr(known, "match_threshold", None) if threshold is None else threshold
         if own is None:
             raise InputError(
@@ -135,7 +151,8 @@ class Engine:
                     " prints it for your data; or give threshold="
                 ),
             )
-        return cls(scorer, finder, known, checks.in_range(float(own), "threshold", -1.0, 1.0))
+        cosine = checks.in_range(float(own), "threshold", -1.0, 1.0)
+        return cls(scorer, finder, known, cosine, language)
 
     def find(self, image: NDArray[np.uint8]) -> list[Found]:
         """Returns the faces of a frame, the largest first.
@@ -162,6 +179,7 @@ class Engine:
             if finite[i]:
                 face.raw, face.quality = float(raw[i]), float(share[i])
                 face.reasons = tuple(why.reasons[i]) if why is not None else ()
+                face.advice = advice(face.reasons, self.language)
 
     def embed(self, faces: Sequence[Found]) -> None:
         """Writes the vectors of faces into them, where they are not there yet.

@@ -56,6 +56,7 @@ _BLANK: Row = {
     "regime": None,
     "state": None,
     "reasons": None,
+    "advice": None,
 }
 """The columns of the table of frames, in their order."""
 

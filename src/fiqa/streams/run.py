@@ -86,7 +86,14 @@ class Selecting:
     @cached_property
     def engine(self) -> Engine:
         """Detector, quality model and recognizer, loaded when first used."""
-        return Engine.of(self.model, self.detector, self.weights, self.recognizer, self.threshold)
+        return Engine.of(
+            self.model,
+            self.detector,
+            self.weights,
+            self.recognizer,
+            self.threshold,
+            self.how.language,
+        )
 
     def record(self) -> dict[str, Any]:
         """Returns what decides the outcome, for the sidecar."""

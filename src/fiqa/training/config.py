@@ -18,6 +18,7 @@ from fiqa.data.reading import reader
 from fiqa.errors import InputError, ReadError
 from fiqa.training.plain import from_plain, to_plain
 from fiqa.training.settings import OBJECTIVES, Settings
+from fiqa.training.shipped import check_shipped
 from fiqa.types import PathLike
 from fiqa.vocabulary import FACTORS
 
@@ -75,7 +76,8 @@ class Data:
 @dataclass(frozen=True)
 class Model:
     """`backbone` a name of fiqa.nets.catalog; `embedding` 0 for its pooled features, else the
-    length of its own vector; `weights` a local file for it, or "".
+    length of its own vector; `weights` a local file for it, "fiqa" to start from the model that
+    comes with fiqa (quality and factors too), or "".
 
     `factors` are predicted too. `mean` and `std` are of RGB / 255. `freeze_batchnorm` keeps the
     running statistics as they are.
@@ -292,6 +294,7 @@ class Recipe:
                 f"model.output must be linear, as the objective {self.loss.objective} has an end of"
                 f" its own, got {self.model.output}."
             )
+        check_shipped(self)
         if self.data.confidence and not OBJECTIVES[self.loss.objective].CONFIDENCE:
             raise InputError(
                 f"data.confidence must be empty: the objective {self.loss.objective} asks for none."

@@ -32,6 +32,7 @@ from fiqa.functional.calibration import levels
 from fiqa.functional.display import failure_line
 from fiqa.training.augment import generator
 from fiqa.training.config import Data, Recipe
+from fiqa.training.shipped import weights_file
 from fiqa.types import FloatArray, Manifest, PathLike
 
 __all__ = ["Examples", "examples", "inputs_digest", "label_scale"]
@@ -163,7 +164,7 @@ def inputs_digest(recipe: Recipe) -> dict[str, str]:
     weights by their bytes, images by path, size and time."""
     data, own = recipe.data, recipe.settings
     files = {"labels": data.labels, "factors": data.factors, "confidence": data.confidence}
-    files |= {"weights": recipe.model.weights} | {key: getattr(own, key) for key in own.FILES}
+    files |= {"weights": weights_file(recipe)} | {key: getattr(own, key) for key in own.FILES}
     result = {}
     for name, path in files.items():
         if path:

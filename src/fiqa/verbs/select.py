@@ -29,6 +29,7 @@ def select(
     gap: float = 1.0,
     max_tracks: int = 16,
     realtime: bool = False,
+    language: str = "en",
     model: str | Scorer | None = None,
     detector: str | Detector = "auto",
     weights: str | None = None,
@@ -62,6 +63,7 @@ def select(
         gap: seconds from which two best shots are fully apart.
         max_tracks: tracks that are open or may be resumed at once.
         realtime: leave out detections where the work falls behind the clock.
+        language: of the advice of best shots and of the page's reasons: en, de, zh or es.
         model: a quality method's name, the path of an .onnx file with its card, or a scorer.
         detector: auto, yunet or dlib, or any object with `name` and `detect(image)`.
         weights: path of the detector's model file.
@@ -76,7 +78,7 @@ def select(
         progress: True reports on stderr; a callable is told (stage, done, total).
 
     Raises:
-        UnknownNameError: no such method, detector, regime or backend.
+        UnknownNameError: no such method, detector, regime, backend or language.
         InputError: a number out of range, no video at all, a recognizer whose threshold nobody
             tells.
         DetectorError, WeightsError, MissingExtraError: what is asked for cannot be used here.
@@ -95,6 +97,7 @@ def select(
         gap=gap,
         max_tracks=max_tracks,
         realtime=realtime,
+        language=language,
         model=model,
         detector=detector,
         weights=weights,

@@ -112,7 +112,7 @@ def test_what_is_measured_explains_as_if_all_had_been(face, known):
         assert told == _reasons(quality, whole.reasons[i], scorer.model.card.output("factors"))
         taken = {name for name, values in why.measures.items() if np.isfinite(values[i])}
         assert ("cpbd" in taken) == (quality["blur"] < REASON_BELOW)
-        assert ("noise_sigma" in taken) == (quality["visibility"] < REASON_BELOW)
+        assert ("blockiness" in taken) == (quality["visibility"] < REASON_BELOW)
         assert ("outside_share" in taken) == (known or quality["crop"] < REASON_BELOW)
         assert all(why.measures[name][i] == whole.measures[name][i] for name in taken)
 

@@ -35,6 +35,7 @@ COLUMNS = [
     "sha256",
     "status",
     "reasons",
+    "advice",
     "raw",
     "score",
     "uqs",

@@ -134,3 +134,21 @@ def test_an_address_that_is_none_is_refused(address):
 def test_no_image_is_refused():
     with pytest.raises(InputError, match=r"at least one"):
         Client().score()
+
+
+def test_a_video_is_not_sent_twice_where_nobody_knows_whether_it_came(monkeypatch):
+    tries: list[str] = []
+
+    def broken(self, method, path, body, headers):
+        tries.append(path)
+        raise ConnectionResetError("gone")
+
+    monkeypatch.setattr(Client, "_once", broken)
+    with Client(seconds=0.5) as client:
+        with pytest.raises(ServiceError, match="does not answer"):
+            client.select(b"a video")
+        assert len(tries) == 1
+        with pytest.raises(ServiceError):
+            client.job("../x")
+    assert len(tries) > 2, "what changes nothing is asked again"
+    assert tries[-1] == "/v1/jobs/..%2Fx"

@@ -20,7 +20,7 @@ from fiqa import checks
 from fiqa.faces.factors import blur, crop, illumination, occlusion, pose, structure, visibility
 from fiqa.faces.factors.cpbd import cpbd
 from fiqa.faces.factors.planes import Planes
-from fiqa.faces.factors.terms import joined
+from fiqa.faces.factors.terms import NAMELESS, Terms, joined
 from fiqa.types import Faces, Factors
 from fiqa.vocabulary import FACTORS
 
@@ -73,8 +73,9 @@ def measure(faces: Faces, *, only: Mapping[str, NDArray[np.bool_]] | None = None
     >>> bool(np.isnan(result.quality["pose"][0])), result.measures["luminance_mean"].tolist()
     (True, [128.0])
     """
-    table = _measures(faces, _wanted(only, len(faces)))
-    terms = {name: module.terms(table) for name, module in _FACTORS.items()}
+    wanted = _wanted(only, len(faces))
+    table = _measures(faces, wanted)
+    terms = {name: _known(name, module.terms(table), wanted) for name, module in _FACTORS.items()}
     return Factors(
         quality={name: joined(terms[name].values()).astype(np.float32) for name in FACTORS},
         measures={name: table[name].astype(np.float32) for name in MEASURES},
@@ -82,7 +83,12 @@ def measure(faces: Faces, *, only: Mapping[str, NDArray[np.bool_]] | None = None
             pose.cause_first(codes, roll)
             for codes, roll in zip(
                 _reasons(
-                    {code: term for group in terms.values() for code, term in group.items()},
+                    {
+                        code: term
+                        for group in terms.values()
+                        for code, term in group.items()
+                        if code != NAMELESS
+                    },
                     len(faces),
                 ),
                 table["photo_roll"],
@@ -102,7 +108,12 @@ def factor_of_reason() -> Mapping[str, str]:
     # Which reasons a factor has shows in its terms, for no face at all too.
     nobody = {name: np.empty(0) for name in MEASURES}
     return MappingProxyType(
-        {code: name for name, module in _FACTORS.items() for code in module.terms(nobody)}
+        {
+            code: name
+            for name, module in _FACTORS.items()
+            for code in module.terms(nobody)
+            if code != NAMELESS
+        }
     )
 
 
@@ -115,6 +126,13 @@ def _wanted(only: Mapping[str, NDArray[np.bool_]] | None, count: int) -> Sequenc
     return [
         frozenset(name for name in _OF_PIXELS & only.keys() if only[name][i]) for i in range(count)
     ]
+
+
+def _known(name: str, terms: Terms, wanted: Sequence[frozenset[str]]) -> Terms:
+    """Returns the terms of a factor, NaN where it was not asked for: another one may have left a
+    part of what they need."""
+    asked = np.array([name == "pose" or name in names for names in wanted], np.bool_)
+    return {code: np.where(asked, term, np.nan) for code, term in terms.items()}
 
 
 def _measures(faces: Faces, wanted: Sequence[frozenset[str]]) -> dict[str, NDArray[np.float64]]:
@@ -144,7 +162,9 @@ def _of_pixels(faces: Faces, i: int, names: frozenset[str]) -> dict[str, float]:
     if "illumination" in names:
         told |= illumination.measure(face)
     if "blur" in names:
-        told |= blur.measure(face, noise)
+        told |= blur.measure(face, noise, visibility.whole_noise_sigma(face, noise))
+        # its terms weigh what the noise hides
+        told["noise_sigma"] = noise
     if "crop" in names:
         told |= crop.measure(face)
     return told

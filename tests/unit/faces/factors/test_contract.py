@@ -63,7 +63,7 @@ def test_a_factor_measured_alone_has_the_numbers_that_it_has_among_all(name):
     for unit in MEASURES:
         taken = ~np.isnan(alone.measures[unit])
         np.testing.assert_array_equal(alone.measures[unit][taken], whole.measures[unit][taken])
-    others = [other for other in FACTORS if other not in (name, "pose", "visibility")]
+    others = [other for other in FACTORS if other not in (name, "pose")]
     assert all(np.isnan(alone.quality[other]).all() for other in others)
 
 
