@@ -14,7 +14,8 @@ from fiqa.cli import options
 
 if TYPE_CHECKING:
     from fiqa.scoring.row import Row
-    from fiqa.scoring.run import Scoring, Summary
+    from fiqa.scoring.run import Scoring
+    from fiqa.scoring.summary import Summary
 
 Aligned = Annotated[
     bool,
@@ -63,6 +64,9 @@ Address = Annotated[
         help="Of the Ray cluster; without it one starts here.",
     ),
 ]
+Profile = Annotated[
+    bool, typer.Option("--profile", help="Print where the time went: stage, seconds, share.")
+]
 Format = Annotated[
     Literal["csv", "jsonl"],
     typer.Option("--format", help="Form of the rows on stdout, without -o."),
@@ -90,6 +94,7 @@ def command(
     max_bytes: options.MaxBytes = None,
     force: options.Force = False,
     quiet: options.Quiet = False,
+    profile: Profile = False,
     engine: Engine = "local",
     address: Address = None,
 ) -> None:
@@ -125,8 +130,10 @@ def command(
     if out is not None and is_dataset(out):
         if html is not None:
             raise typer.BadParameter("a contact sheet is of one file, -o names a folder of parts")
+        if profile:
+            raise typer.BadParameter("a profile is of one file, -o names a folder of parts")
         _to_dataset(paths, how, out, engine, address, workers, force, quiet)
-    run = plan(paths, **how, workers=workers, engine=engine, address=address)
+    run = plan(paths, **how, workers=workers, engine=engine, address=address, profile=profile)
     run.guard(out, html)
     if out is None:
         shown = explain or explain_by is not None
@@ -143,6 +150,8 @@ def command(
             footer=shlex.join(["fiqa", *sys.argv[1:]]),
             language=language,
         )
+    if run.profile is not None:
+        run.profile.tell()
     if not quiet:
         typer.echo(summary.line(), err=True)
     raise typer.Exit(options.SOME_FAILED if summary.failed else options.OK)
@@ -200,7 +209,7 @@ def _to_stdout(
     from fiqa.data.tables import frame_of, write_rows
     from fiqa.functional.display import failure_line
     from fiqa.progress import counted, teller
-    from fiqa.scoring.run import Summary
+    from fiqa.scoring.summary import Summary
 
     kept: list[Row] = []
     statuses: Counter[str] = Counter()

@@ -33,7 +33,7 @@ from fiqa.progress import Progress, counted, teller
 from fiqa.runtime.weights import find as find_weights
 from fiqa.scoring.row import Row
 from fiqa.scoring.rows import FaceScoring, blank_row, scales
-from fiqa.scoring.run import Summary
+from fiqa.scoring.summary import Summary
 from fiqa.types import PathLike
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ import numpy as np
 from fiqa.faces.crops import ALIGNED_SIZE
 from fiqa.languages import advice
 from fiqa.scoring.row import Row
+from fiqa.stages import stage
 from fiqa.types import Faces, Factors, FloatArray, Scorer
 
 __all__ = [
@@ -67,9 +68,14 @@ def assessed(scorer: Scorer, explain: str, faces: Faces) -> tuple[FloatArray, Fa
         faces: any number.
     """
     if not by_method(explain):
-        return scorer.score(faces), explained(scorer, explain, faces)
-    raw, why = scorer.assess(faces)
-    return raw, _filled(why, explain, faces)
+        with stage("network"):
+            raw = scorer.score(faces)
+        with stage("explain"):
+            return raw, explained(scorer, explain, faces)
+    with stage("network"):
+        raw, why = scorer.assess(faces)
+    with stage("explain"):
+        return raw, _filled(why, explain, faces)
 
 
 def unexplained(model: str) -> str:

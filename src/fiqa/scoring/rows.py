@@ -32,6 +32,7 @@ from fiqa.functional.calibration import levels
 from fiqa.languages import known_language
 from fiqa.scoring.explanation import assessed, reasons
 from fiqa.scoring.row import Row
+from fiqa.stages import stage
 from fiqa.types import Faces, Scorer
 from fiqa.vocabulary import LEVELS
 
@@ -180,9 +181,10 @@ class FaceScoring:
     def __call__(self, batch: Sequence[Source]) -> list[list[Row]]:
         """Returns the rows of each image, at least one each; `[]` loads what is needed and returns
         `[]`."""
-        scorer = self.scorer
-        if not self.aligned:
-            _ = self._idle
+        with stage("start"):
+            scorer = self.scorer
+            if not self.aligned:
+                _ = self._idle
         found = [self.tried(source) for source in batch]
         good = [(row, face) for rows in found for row, face in rows if face is not None]
         for part in alike([face for _, face in good]):
@@ -215,7 +217,8 @@ class FaceScoring:
         Raises:
             ReadError: it cannot be read.
         """
-        image = read_source(source, limits=self.limits)
+        with stage("decode"):
+            image = read_source(source, limits=self.limits)
         return self._crop(source, image) if self.aligned else self._detect(source, image)
 
     def _crop(self, source: Source, image: Image) -> list[tuple[Row, Faces | None]]:
@@ -232,7 +235,7 @@ class FaceScoring:
         from fiqa.faces.align import faces_from
         from fiqa.faces.turns import view
 
-        with self.lent() as finder:
+        with self.lent() as finder, stage("detect"):
             seen = view(
                 finder,
                 image.pixels,
@@ -244,7 +247,8 @@ class FaceScoring:
         blank = blank_row(source, seen.status) | about | _about(image, *seen.notes)
         if seen.status != "ok":
             return [(blank, None)]
-        faces = faces_from(image, seen.faces, tilt=seen.tilt)
+        with stage("align"):
+            faces = faces_from(image, seen.faces, tilt=seen.tilt)
         return [
             (
                 blank

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import chain, islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -31,17 +31,18 @@ from fiqa.data.store import (
     sha256_file,
     write_sidecar,
 )
-from fiqa.data.tables import TableWriter, frame_of, table_suffix
+from fiqa.data.tables import TableWriter, frame_of
 from fiqa.errors import InputError
 from fiqa.execute.engines import engine as engine_of
 from fiqa.faces.crops import Source, resizing, sources
 from fiqa.faces.detectors import decided
-from fiqa.functional.display import failure_line
 from fiqa.progress import Progress, counted, teller
 from fiqa.runtime.weights import find as find_weights
 from fiqa.scoring.explanation import EXPLAINERS, Explain, by_method, explanation, unexplained
+from fiqa.scoring.profile import Profile, Profiled, lost
 from fiqa.scoring.row import Row
 from fiqa.scoring.rows import FaceScoring, blank_row, scales
+from fiqa.scoring.summary import Summary, resized_in, summary_of
 from fiqa.types import Manifest, PathLike
 
 if TYPE_CHECKING:
@@ -58,37 +59,6 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Summary:
-    """What became of a run: `statuses` status -> how many rows, `current` True where the output was
-    there already and nothing was done, `first` the first row that failed, in words."""
-
-    statuses: Mapping[str, int]
-    current: bool = False
-    first: str = ""
-
-    @property
-    def rows(self) -> int:
-        """How many rows were written."""
-        return sum(self.statuses.values())
-
-    @property
-    def failed(self) -> int:
-        """How many of them have no numbers."""
-        return self.rows - self.statuses.get("ok", 0)
-
-    def line(self) -> str:
-        """Returns the counts in one line, the commonest status first.
-
-        >>> Summary({"no_face": 1, "ok": 9}).line()
-        '10 rows: 9 ok, 1 no_face'
-        """
-        counts = sorted(self.statuses.items(), key=lambda item: (-item[1], item[0]))
-        rows = "1 row" if self.rows == 1 else f"{self.rows} rows"
-        named = ", ".join(f"{count} {status}" for status, count in counts)
-        return f"{rows}: {named}" + (f"; {self.first}" if self.first else "")
-
-
-@dataclass(frozen=True)
 class Scoring:
     """A run that is decided and not begun.
 
@@ -101,6 +71,7 @@ class Scoring:
         color: the order of their channels.
         engine: one of fiqa.execute.engines.ENGINES.
         address: of the Ray cluster.
+        profile: where it counts what takes how long, None where nobody asks.
     """
 
     manifest: Manifest
@@ -111,6 +82,7 @@ class Scoring:
     color: str | None = None
     engine: str = "local"
     address: str | None = None
+    profile: Profile | None = None
 
     def __len__(self) -> int:
         return len(self.manifest)
@@ -152,9 +124,18 @@ class Scoring:
         batch = 4 if self.pictures else 32
         run = engine_of(self.engine, self.address)
         how = self.how if self.engine == "local" else replace(self.how, threads=1)
-        made = run(how, images, died=_died, workers=self.workers, batch=batch)
+        made = self._made(run, how, images, batch)
         made = _explained(made) if by_method(self.how.explain) else made
         return made if start else _sized(made)
+
+    def _made(
+        self, run: Any, how: FaceScoring, images: Iterator[Source], batch: int
+    ) -> Generator[list[Row], None, None]:
+        """The rows of the images, as an engine's map_batches gives them."""
+        options = {"workers": self.workers, "batch": batch}
+        if self.profile is None:
+            return cast("Generator[list[Row]]", run(how, images, died=_died, **options))
+        return self.profile.rows(run(Profiled(how, time.time()), images, died=lost, **options))
 
     def record(self) -> dict[str, Any]:
         """Returns what decides the rows, for the sidecar: settings, versions of method and
@@ -163,7 +144,7 @@ class Scoring:
             name: value for name, value in asdict(self.how).items() if name not in _RUNNING
         } | asdict(self.how.limits)
         how |= {"model": self.how.scorer.name, "version": self.how.scorer.version, "part": _PART}
-        how["detector"] = None if self.how.aligned else self.how.finder.name
+        how["detector"] = None if self.how.aligned else self.how.detector
         inputs = {
             "images": hash_rows((source, _state(source)) for source in self.sources()),
             **self.carried.digest(),
@@ -239,9 +220,11 @@ def plan(
     color: str | None = None,
     engine: str = "local",
     address: str | None = None,
+    profile: bool = False,
 ) -> Scoring:
     """Returns the run that fiqa.score with the same arguments makes, for those who want its rows
     one by one (`.rows()`); raises as fiqa.score."""
+    counted_in = Profile() if profile else None
     how = scoring_of(
         model=model,
         recognizer=recognizer,
@@ -264,7 +247,9 @@ def plan(
             raise InputError("paths must lead to at least one image, got no picture.")
     given = (None if found else paths, model, recognizer, weights, settings)
     engine_of(engine, address)
-    return Scoring(manifest, how, workers, given, found or (), color, engine, address)
+    if counted_in is not None:
+        counted_in.seconds["start"] += time.time() - counted_in.planned
+    return Scoring(manifest, how, workers, given, found or (), color, engine, address, counted_in)
 
 
 def write_scores(
@@ -288,62 +273,43 @@ def write_scores(
     Raises:
         WriteError: the disk refused. Else as fiqa.score.
     """
-    record = run.record()
+    with _during(run, "start"):
+        record = run.record()
     key = fingerprint(record)
     if not force and is_current(path, key):
-        return _summary(path, current=True)
+        return summary_of(path, current=True)
     with TableWriter(path, fingerprint=key) as out, closing(run.rows(out.done * _PART)) as rows:
         goes_on = out.done > 0
         before = min(out.done * _PART, len(run))
         images = counted(rows, teller(progress), "score", len(run), done=before)
         while part := list(islice(images, _PART)):
-            out.write(run.frame(part, before))
+            with _during(run, "write"):
+                out.write(run.frame(part, before))
             before += len(part)
     scorer, explain = run.how.scorer, run.how.explain
-    sizes = _resized(path)
+    sizes = resized_in(path)
     if goes_on and sizes:
         _log.warning("%s", sizes)
-    write_sidecar(
-        path,
-        record,
-        learned={"scales": scales(scorer)}
-        | _noted(explanation(scorer, explain), sizes, repetition(run.manifest))
-        | origin(path, run.manifest.path.tolist()),
-    )
-    return _summary(path)
+    with _during(run, "write"):
+        write_sidecar(
+            path,
+            record,
+            learned={"scales": scales(scorer)}
+            | _noted(explanation(scorer, explain), sizes, repetition(run.manifest))
+            | origin(path, run.manifest.path.tolist()),
+        )
+    return summary_of(path)
 
 
-def _scanned(path: PathLike) -> pl.LazyFrame:
-    """The columns path, status and notes of a finished table."""
-    import polars as pl
-
-    suffix, file = table_suffix(path), Path(path)
-    if suffix == ".jsonl":
-        return pl.scan_ndjson(file, schema=dict.fromkeys(("path", "status", "notes"), pl.String()))
-    return pl.scan_parquet(file) if suffix == ".parquet" else pl.scan_csv(file)
-
-
-def _resized(path: PathLike) -> str:
-    """The sentence on the resized crops of a finished table, whichever run made them."""
-    notes = _scanned(path).select("notes").drop_nulls().collect()["notes"]
-    return resizing(Counter(map(str, notes)))
+def _during(run: Scoring, name: str) -> AbstractContextManager[None]:
+    """What counts time of this process, where it is counted."""
+    return nullcontext() if run.profile is None else run.profile.during(name)
 
 
 def _noted(learned: Mapping[str, Any], *sentences: str) -> dict[str, Any]:
     """What a sidecar says, with further notes."""
     notes = [*learned.get("notes", ()), *filter(None, sentences)]
     return {**learned, "notes": notes} if notes else dict(learned)
-
-
-def _summary(path: PathLike, *, current: bool = False) -> Summary:
-    import polars as pl
-
-    table = _scanned(path)
-    counts = table.group_by("status").len().collect()
-    failed = table.filter(pl.col("status") != "ok").select("path", "status").head(1).collect()
-    return Summary(
-        dict(counts.iter_rows()), current, failure_line(failed["path"], failed["status"])
-    )
 
 
 def _explainer(explain: Explain) -> str:

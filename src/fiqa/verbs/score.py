@@ -42,6 +42,7 @@ def score(
     language: str = "en",
     color: str | None = None,
     progress: Progress = False,
+    profile: bool = False,
     engine: str = "local",
     address: str | None = None,
 ) -> pl.DataFrame:
@@ -82,6 +83,7 @@ def score(
         language: of `advice` and of the sheet's reasons: en, de, zh or es.
         color: the order of the channels of arrays, which must say it: RGB, or BGR as OpenCV has it.
         progress: True reports on stderr; a callable is told (stage, done, total).
+        profile: print on stderr where the time went: stage, seconds, share.
         engine: local (the processes of this machine), or ray; the rows are the same.
         address: of the Ray cluster, None starts one here.
 
@@ -99,6 +101,8 @@ def score(
             neither.
     """
     if is_dataset(out):
+        if profile:
+            raise InputError(f"A profile is of a table in one file, got profile with out={out!r}.")
         return _dataset(
             paths,
             scoring_of(
@@ -139,9 +143,12 @@ def score(
         color=color,
         engine=engine,
         address=address,
+        profile=profile,
     )
     run.guard(out, html)
     table = _table(run, out, force, progress)
+    if run.profile is not None:
+        run.profile.tell()
     if html is not None:
         write_sheet(
             table.to_dicts(),

@@ -15,7 +15,7 @@ from fiqa.data.tables import write_table
 from fiqa.errors import InputError
 from fiqa.faces.crops import sources
 from fiqa.functional.display import failure_line
-from fiqa.scoring.run import Summary
+from fiqa.scoring.summary import Summary
 from fiqa.types import Manifest
 
 

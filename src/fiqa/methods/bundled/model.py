@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from fiqa.faces.factors import factor_of_reason, measure
 from fiqa.runtime.cards import ModelOutput
 from fiqa.runtime.onnx import OnnxScorer
+from fiqa.stages import stage
 from fiqa.types import Faces, Factors, FloatArray
 
 __all__ = ["Bundled"]
@@ -45,7 +46,11 @@ class Bundled(OnnxScorer):
         raw, own = super().assess(faces)
         output = self.model.card.output("factors")
         below = 0.0 if output is None else output.reason_below
-        measured = measure(faces, only=None if own is None else _asked(own.quality, faces, below))
+        with stage("explain"):
+            only = None if own is None else _asked(own.quality, faces, below)
+            return raw, self._explained_by(faces, own, measure(faces, only=only))
+
+    def _explained_by(self, faces: Faces, own: Factors | None, measured: Factors) -> Factors:
         quality = dict(measured.quality if own is None else own.quality)
         for name, picture in zip(DETECTED, (faces.landmarks, faces.inside), strict=True):
             if picture is not None:
@@ -53,13 +58,14 @@ class Bundled(OnnxScorer):
                 quality[name] = np.where(
                     np.isnan(measured.quality[name]), quality[name], measured.quality[name]
                 )
+        output = self.model.card.output("factors")
         reasons = [
             _reasons(
                 {name: float(quality[name][i]) for name in quality}, measured.reasons[i], output
             )
             for i in range(len(faces))
         ]
-        return raw, Factors(quality, measured.measures, reasons)
+        return Factors(quality, measured.measures, reasons)
 
 
 def _asked(
