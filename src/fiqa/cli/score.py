@@ -133,7 +133,15 @@ def command(
         if profile:
             raise typer.BadParameter("a profile is of one file, -o names a folder of parts")
         _to_dataset(paths, how, out, engine, address, workers, force, quiet)
-    run = plan(paths, **how, workers=workers, engine=engine, address=address, profile=profile)
+    run = plan(
+        paths,
+        **how,
+        workers=workers,
+        engine=engine,
+        address=address,
+        profile=profile,
+        piecewise=True,
+    )
     run.guard(out, html)
     if out is None:
         shown = explain or explain_by is not None

@@ -101,7 +101,7 @@ _VALUES = frozenset(("quality", "quality_score"))
 """Names by which a number of quality is read, besides those of our tables."""
 _TRAVELERS = frozenset(("track", "frame", "modality"))
 """Columns of ours that a manifest tells and no verb computes."""
-_SPREAD = ("factor_", "measure_", "bbox_", "landmark_")
+SPREAD = ("factor_", "measure_", "bbox_", "landmark_")
 """Beginnings of the names that nested columns have in text tables."""
 _HEAD = 1 << 16
 """Bytes in which the first line of a text table must end."""
@@ -132,7 +132,7 @@ def is_ours(name: str) -> bool:
     if name in _TRAVELERS:
         return False
     known = name in _NAMES or name in OF_FILES or plain_name(name) in _VALUES
-    return known or name.startswith(_SPREAD)
+    return known or name.startswith(SPREAD)
 
 
 @cache

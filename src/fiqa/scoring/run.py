@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -15,11 +16,12 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from fiqa import checks
-from fiqa.data.carried import Carried
+from fiqa.data.carried import Carried, LongCarried
 from fiqa.data.frames import Frame
 from fiqa.data.guard import guard_outputs
 from fiqa.data.images import Limits
 from fiqa.data.listing import images_of, repetition
+from fiqa.data.long_manifest import LongManifest, long_manifest
 from fiqa.data.memory import Plain, digest, pictures
 from fiqa.data.places import origin
 from fiqa.data.store import (
@@ -74,7 +76,7 @@ class Scoring:
         profile: where it counts what takes how long, None where nobody asks.
     """
 
-    manifest: Manifest
+    manifest: Manifest | LongManifest
     how: FaceScoring
     workers: int | None = None
     given: tuple[Any, ...] = ()
@@ -92,13 +94,16 @@ class Scoring:
         guard_outputs(outputs, self.given, self.manifest)
 
     @cached_property
-    def carried(self) -> Carried:
+    def carried(self) -> Carried | LongCarried:
         """The columns of the manifest that the table takes over."""
+        if isinstance(self.manifest, LongManifest):
+            return LongCarried(self.manifest, "track", "frame")
         return Carried.of(self.manifest).known("track", "frame")
 
     def sources(self) -> Iterator[Source]:
         """Yields the images."""
-        for number, source in enumerate(sources(self.manifest)):
+        pieces = [self.manifest] if isinstance(self.manifest, Manifest) else self.manifest.pieces()
+        for number, source in enumerate(chain.from_iterable(map(sources, pieces))):
             if self.pictures:
                 content = self.pictures[number]
                 color = self.color if isinstance(content, np.ndarray) else None
@@ -137,6 +142,13 @@ class Scoring:
             return cast("Generator[list[Row]]", run(how, images, died=_died, **options))
         return self.profile.rows(run(Profiled(how, time.time()), images, died=lost, **options))
 
+    def _images(self) -> dict[str, str]:
+        """What a record says of the images."""
+        if isinstance(self.manifest, LongManifest):
+            states = ((path, file_state(path)) for path in self.manifest.paths())
+            return {"images": hash_rows(states), "manifest": sha256_file(self.manifest.path)}
+        return {"images": hash_rows((source, _state(source)) for source in self.sources())}
+
     def record(self) -> dict[str, Any]:
         """Returns what decides the rows, for the sidecar: settings, versions of method and
         detector, and path, size and time of every image."""
@@ -145,10 +157,7 @@ class Scoring:
         } | asdict(self.how.limits)
         how |= {"model": self.how.scorer.name, "version": self.how.scorer.version, "part": _PART}
         how["detector"] = None if self.how.aligned else self.how.detector
-        inputs = {
-            "images": hash_rows((source, _state(source)) for source in self.sources()),
-            **self.carried.digest(),
-        }
+        inputs = {**self._images(), **self.carried.digest()}
         for name, file in (("weights", self.how.weights), ("recognizer", self.how.recognizer)):
             if file is not None:
                 inputs[name] = sha256_file(find_weights(file))
@@ -221,9 +230,11 @@ def plan(
     engine: str = "local",
     address: str | None = None,
     profile: bool = False,
+    piecewise: bool = False,
 ) -> Scoring:
     """Returns the run that fiqa.score with the same arguments makes, for those who want its rows
-    one by one (`.rows()`); raises as fiqa.score."""
+    one by one (`.rows()`); raises as fiqa.score. `piecewise` allows that a long manifest is not
+    held in memory: the run's is a LongManifest then."""
     counted_in = Profile() if profile else None
     how = scoring_of(
         model=model,
@@ -239,8 +250,11 @@ def plan(
         language=language,
     )
     found = pictures(paths, color)
+    manifest: Manifest | LongManifest | None = None
     if found is None:
-        manifest = images_of(cast("PathLike | Frame | Sequence[PathLike] | Manifest", paths))
+        manifest = _long(paths) if piecewise else None
+        if manifest is None:
+            manifest = images_of(cast("PathLike | Frame | Sequence[PathLike] | Manifest", paths))
     else:
         manifest = Manifest(np.arange(len(found)).astype(np.str_), np.full(len(found), ""))
         if not found:
@@ -250,6 +264,13 @@ def plan(
     if counted_in is not None:
         counted_in.seconds["start"] += time.time() - counted_in.planned
     return Scoring(manifest, how, workers, given, found or (), color, engine, address, counted_in)
+
+
+def _long(paths: object) -> LongManifest | None:
+    """The manifest of a run that has one table to read, where it is long."""
+    listed = paths if isinstance(paths, list | tuple) and len(paths) == 1 else [paths]
+    first = listed[0]
+    return long_manifest(first) if isinstance(first, str | os.PathLike) else None
 
 
 def write_scores(
@@ -295,10 +316,19 @@ def write_scores(
             path,
             record,
             learned={"scales": scales(scorer)}
-            | _noted(explanation(scorer, explain), sizes, repetition(run.manifest))
-            | origin(path, run.manifest.path.tolist()),
+            | _noted(explanation(scorer, explain), sizes, _repetition(run.manifest))
+            | origin(path, _paths(run.manifest)),
         )
     return summary_of(path)
+
+
+def _paths(manifest: Manifest | LongManifest) -> Iterable[str]:
+    return manifest.path.tolist() if isinstance(manifest, Manifest) else manifest.paths()
+
+
+def _repetition(manifest: Manifest | LongManifest) -> str:
+    # A long one that lists a file twice is read as a whole.
+    return repetition(manifest) if isinstance(manifest, Manifest) else ""
 
 
 def _during(run: Scoring, name: str) -> AbstractContextManager[None]:

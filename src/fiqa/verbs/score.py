@@ -144,6 +144,7 @@ def score(
         engine=engine,
         address=address,
         profile=profile,
+        piecewise=True,
     )
     run.guard(out, html)
     table = _table(run, out, force, progress)
