@@ -31,13 +31,15 @@ __all__ = ["LongManifest", "long_manifest"]
 
 _LONG = 4_000_000
 """Bytes from which a table is read piece by piece."""
-_PIECE = 8192
-"""Rows of a piece."""
+_PIECE = 1 << 19
+"""Bytes of a piece."""
+_LONGEST = 1 << 22
+"""Bytes of a line at most."""
 
 
 @dataclass(frozen=True)
 class LongManifest:
-    """A manifest whose rows are read when they are asked for, `_PIECE` at a time.
+    """A manifest whose rows are read when they are asked for, some thousands at a time.
 
     Attributes:
         path: of the table.
@@ -104,7 +106,7 @@ def long_manifest(path: PathLike) -> LongManifest | None:
     where = os.fspath(path)
     if os.path.splitext(where)[1].lower() not in (".csv", ".tsv") or not os.path.isfile(where):
         return None
-    if os.path.getsize(where) < _LONG or not hasattr(pl.LazyFrame, "collect_batches"):
+    if os.path.getsize(where) < _LONG:
         return None
     names = _names(where)
     if names is None:
@@ -114,7 +116,7 @@ def long_manifest(path: PathLike) -> LongManifest | None:
         for cells in _batches(where, names):
             if not look.at(cells):
                 return None
-    except pl.exceptions.PolarsError:
+    except (pl.exceptions.PolarsError, ValueError):
         return None  # whoever reads it as a whole says what is wrong
     return look.found(where)
 
@@ -138,14 +140,36 @@ def _names(path: str) -> tuple[str, ...] | None:
 
 
 def _batches(path: str, names: Sequence[str]) -> Iterator[pl.DataFrame]:
-    """Yields the cells as text, `_PIECE` rows at a time."""
+    """Yields the cells as text, about `_PIECE` bytes of lines at a time.
+
+    Raises ValueError where a cell has no end.
+    """
     import polars as pl
 
     with open(path, "rb") as file:
-        apart = columns.delimiter_of(file.readline(1 << 16), path[-4:].lower())
-    table = pl.scan_csv(path, infer_schema=False, separator=apart)
-    for cells in table.collect_batches(chunk_size=_PIECE, maintain_order=True):
-        yield cells.rename(dict(zip(cells.columns, names, strict=True)))
+        header = file.readline(1 << 16)
+        apart = columns.delimiter_of(header, path[-4:].lower())
+        rest = b""
+        while block := file.read(_PIECE):
+            rest += block
+            whole = _lines(rest)
+            if whole:
+                cells = pl.read_csv(header + rest[:whole], infer_schema=False, separator=apart)
+                yield cells.rename(dict(zip(cells.columns, names, strict=True)))
+            rest = rest[whole:]
+            if len(rest) > _LONGEST:
+                raise ValueError(f"a line of {path!r} is longer than {_LONGEST} bytes")
+        if rest:
+            cells = pl.read_csv(header + rest, infer_schema=False, separator=apart)
+            yield cells.rename(dict(zip(cells.columns, names, strict=True)))
+
+
+def _lines(block: bytes) -> int:
+    """Returns how many bytes are whole lines: a line break inside of quotes ends none."""
+    end = block.rfind(b"\n") + 1
+    while end and block.count(b'"', 0, end) % 2:
+        end = block.rfind(b"\n", 0, end - 1) + 1
+    return end
 
 
 class _Look:
