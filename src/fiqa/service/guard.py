@@ -90,6 +90,7 @@ class Guard:
             self._told(scope, state, codes[0] if codes else 499, time.monotonic() - began)
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
+        holder = None
         if scope["path"] not in OPEN:
             if self._tokens:
                 holder = self._tokens.holder(headers.get("authorization"))
@@ -100,11 +101,10 @@ class Guard:
                         headers={"www-authenticate": "Bearer"},
                     )
             else:
-                holder = None
                 check_host(headers.get("host", ""))
             if seconds := self._rate.take(holder):
                 raise ProblemError("rate", "Ask less often.", headers={"retry-after": str(seconds)})
-        scope["state"]["holder"] = holder if scope["path"] not in OPEN else None
+        scope["state"]["holder"] = holder
         await self.app(scope, receive, send)
 
     def _told(self, scope: Scope, state: dict[str, Any], code: int, seconds: float) -> None:
