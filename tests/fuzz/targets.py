@@ -123,7 +123,7 @@ def _read_quality(path: Path) -> None:
 def _read_label_inputs(path: Path) -> None:
     from fiqa.labeling.inputs import load_inputs
 
-    load_inputs(path, None, path, crops=False)
+    load_inputs(path, None, [path], crops=False)
 
 
 def _read_templates(path: Path) -> None:

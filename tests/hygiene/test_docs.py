@@ -199,6 +199,7 @@ def test_the_page_of_the_data_names_what_every_recipe_needs():
         "models/recognizer_b.onnx": "A and B",
         "models/recognizer_a.pt": "A.pt",
         "models/yunet.onnx": "YuNet",
+        "lfw/landmarks.csv": "points of LFW",
         "video/carphone.mp4": "carphone",
         "photos": "photos",
         **{f"models/lightqnet-dm{width}.pb": "LightQNet" for width in ("025", "050", "100")},

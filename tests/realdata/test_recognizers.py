@@ -92,7 +92,7 @@ def test_doctor_finds_nothing_wrong_with_a_recognizer(
     assert report.healthy, report.lines()
 
 
-def _accuracy(data: Path, recognizer: Path, folds: int, **options: bool) -> float:
+def _accuracy(data: Path, recognizer: Path | str, folds: int, **options: bool) -> float:
     """Accuracy over the first `folds` folds of pairs.txt, each at the threshold best on the others;
     only the images that they name are embedded."""
     folded = lfw_pairs.read(data / "lfw" / "pairs.txt")
@@ -121,3 +121,11 @@ def test_lfw_accuracy(
     assert _accuracy(data, recognizer(name), wanted) == pytest.approx(
         printed, abs=0.003 if wanted == 10 else 0.006
     )
+
+
+@pytest.mark.slow
+def test_dlib_verifies_lfw(data: Path) -> None:
+    pytest.importorskip("dlib")
+    accuracy = _accuracy(data, "dlib", int(os.environ.get("FIQA_TEST_FOLDS", 2)))
+    print(f"dlib on LFW: {accuracy:.4f}")
+    assert accuracy >= 0.985

@@ -16,7 +16,7 @@ def command(
         typer.Option(
             "--recognizer",
             metavar="FILE|NAME",
-            help="An .onnx file with its card, or a name in FIQA_HOME.",
+            help="dlib, an .onnx file with its card, or a name in FIQA_HOME.",
         ),
     ],
     out: Annotated[
@@ -53,6 +53,7 @@ def command(
 
     Example:
       fiqa embed crops/ --recognizer recognizer.onnx -o emb.npz
+      fiqa embed crops/ --recognizer dlib -o emb.npz
     """
     from fiqa.embedding.run import embed_rows
     from fiqa.functional.display import failure_line

@@ -34,7 +34,7 @@ Recognizer = Annotated[
     typer.Option(
         "--recognizer",
         metavar="FILE",
-        help="Of a method that asks one: .onnx or torch weights, with a card.",
+        help="Of a method that asks one: dlib, .onnx or torch weights with a card.",
     ),
 ]
 Explain = Annotated[bool, typer.Option("--explain", help="Add the six factors and the reasons.")]

@@ -48,7 +48,7 @@ Recognizer = Annotated[
     typer.Option(
         "--recognizer",
         metavar="NAME|FILE",
-        help="Checks that the face stays the same one; an .onnx file with its card.",
+        help="Checks that the face stays the same one; dlib, or an .onnx file with a card.",
     ),
 ]
 Threshold = Annotated[

@@ -36,7 +36,7 @@ Model = Annotated[
 ]
 Recognizer = Annotated[
     str | None,
-    typer.Option("--recognizer", metavar="FILE", help="An .onnx file with a card, for /v1/embed."),
+    typer.Option("--recognizer", metavar="FILE", help="dlib, or an .onnx file with a card."),
 ]
 Review = Annotated[
     str,

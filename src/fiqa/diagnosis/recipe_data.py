@@ -26,6 +26,7 @@ SOURCES: Mapping[str, str] = MappingProxyType(
         "lfw/aligned": f"{_LFW} or scikit-learn's fetch_lfw_people; then fiqa align",
         "lfw/peopleDevTrain.txt": _LFW,
         "lfw/peopleDevTest.txt": _LFW,
+        "lfw/landmarks.csv": "fiqa.faces.detectors.yunet.YuNet on the photographs of LFW",
         "lfw/faceqnet_v1_scores.csv": "FaceQnet's repository",
         "pins/aligned": 'Kaggle, "Pins Face Recognition"; then fiqa align',
         "photos": "240 photographs of LFW as they are",

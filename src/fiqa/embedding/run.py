@@ -7,7 +7,6 @@ memory. What has no vector is a row with a status.
 from __future__ import annotations
 
 import logging
-import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -236,10 +235,9 @@ def _tell(sentence: str) -> None:
 
 
 def _opened(recognizer: PathLike, threads: int | None) -> Recognizer:
-    from fiqa.runtime.onnx import OnnxEmbedder
-    from fiqa.runtime.weights import find as find_weights
+    from fiqa.runtime.recognizers import named_recognizer
 
-    return OnnxEmbedder(find_weights(os.fspath(recognizer)), threads=threads)
+    return named_recognizer(recognizer, threads=threads)
 
 
 def _write_failures(

@@ -17,7 +17,9 @@ from fiqa import checks
 from fiqa.data.guard import guard_outputs
 from fiqa.errors import InputError
 from fiqa.runtime.cards import card_path, parse_card, write_card
+from fiqa.runtime.dlib_net import CARD
 from fiqa.runtime.onnx import OnnxModel, open_session, read_model
+from fiqa.runtime.recognizers import DLIB
 from fiqa.types import FloatArray, PathLike
 
 __all__ = ["Described", "describe", "free_card_path", "opened", "prove", "triple"]
@@ -88,9 +90,14 @@ def free_card_path(model: PathLike, *, replace: bool = False) -> Path:
     """Returns where the card of `model` is to be written.
 
     Raises:
-        InputError: a card is there and `replace` is False.
+        InputError: a card is there and `replace` is False, or `model` is the name `dlib`.
     """
     path = card_path(model)
+    if str(model) == DLIB:
+        raise InputError(
+            f"FILE must be a file, got the name {DLIB!r}, whose card comes with fiqa: {CARD}",
+            hint="for a file of that name: ./dlib",
+        )
     if path.exists() and not replace:
         raise InputError(f"{path} must not exist yet.", hint="--force replaces it")
     return path

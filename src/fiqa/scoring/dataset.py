@@ -28,8 +28,10 @@ from fiqa.data.tables import frame_of
 from fiqa.errors import InputError, ReadError
 from fiqa.execute.engines import engine
 from fiqa.faces.crops import Source
+from fiqa.faces.points import points_record
 from fiqa.functional.display import failure_line
 from fiqa.progress import Progress, counted, teller
+from fiqa.runtime.recognizers import DLIB
 from fiqa.runtime.weights import find as find_weights
 from fiqa.scoring.row import Row
 from fiqa.scoring.rows import FaceScoring, blank_row, scales
@@ -273,8 +275,15 @@ def _record(how: FaceScoring) -> dict[str, Any]:
     said |= asdict(how.limits)
     said |= {"model": how.scorer.name, "version": how.scorer.version, "batch": _BATCH}
     said["detector"] = None if how.aligned else how.finder.name
+    if not how.aligned:
+        said |= points_record(how.finder)
     files = (("weights", how.weights), ("recognizer", how.recognizer))
-    inputs = {key: sha256_file(find_weights(file)) for key, file in files if file is not None}
+    # the recognizer `dlib` is no file, and its sha256 is in the version
+    inputs = {
+        key: sha256_file(find_weights(file))
+        for key, file in files
+        if file is not None and file != DLIB
+    }
     return make_record("score", arguments=said, inputs=inputs)
 
 

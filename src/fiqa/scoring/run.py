@@ -38,7 +38,9 @@ from fiqa.errors import InputError
 from fiqa.execute.engines import engine as engine_of
 from fiqa.faces.crops import Source, resizing, sources
 from fiqa.faces.detectors import decided
+from fiqa.faces.points import points_record
 from fiqa.progress import Progress, counted, teller
+from fiqa.runtime.recognizers import DLIB
 from fiqa.runtime.weights import find as find_weights
 from fiqa.scoring.explanation import EXPLAINERS, Explain, by_method, explanation, unexplained
 from fiqa.scoring.profile import Profile, Profiled, lost
@@ -156,10 +158,13 @@ class Scoring:
             name: value for name, value in asdict(self.how).items() if name not in _RUNNING
         } | asdict(self.how.limits)
         how |= {"model": self.how.scorer.name, "version": self.how.scorer.version, "part": _PART}
-        how["detector"] = None if self.how.aligned else self.how.detector
+        how["detector"] = None if self.how.aligned else self.how.finder.name
+        if not self.how.aligned:
+            how |= points_record(self.how.finder)
         inputs = {**self._images(), **self.carried.digest()}
         for name, file in (("weights", self.how.weights), ("recognizer", self.how.recognizer)):
-            if file is not None:
+            # the recognizer `dlib` is no file, and its sha256 is in the version
+            if file is not None and file != DLIB:
                 inputs[name] = sha256_file(find_weights(file))
         return make_record("score", arguments=how, inputs=inputs)
 

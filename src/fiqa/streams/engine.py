@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -211,10 +210,9 @@ class Engine:
 def _recognizer(given: PathLike | Recognizer | None) -> Recognizer | None:
     if given is None or isinstance(given, Recognizer):
         return given
-    from fiqa.runtime.onnx import OnnxEmbedder
-    from fiqa.runtime.weights import find
+    from fiqa.runtime.recognizers import named_recognizer
 
-    return OnnxEmbedder(find(os.fspath(given)))
+    return named_recognizer(given)
 
 
 def _faces(faces: Sequence[Found], grey: bool) -> Faces:

@@ -12,6 +12,7 @@ from fiqa import checks
 from fiqa.data.store import hash_rows, make_record
 from fiqa.data.video import BACKENDS, VideoLimits
 from fiqa.errors import ReadError
+from fiqa.faces.points import points_record
 from fiqa.progress import Told
 from fiqa.streams.clips import Clip, Sources, clips, opened
 from fiqa.streams.engine import Engine
@@ -103,6 +104,7 @@ class Selecting:
             "model": engine.scorer.name,
             "version": engine.scorer.version,
             "detector": engine.detector.name,
+            **points_record(engine.detector),
             "recognizer": None if engine.recognizer is None else engine.recognizer.name,
             "recognizer_version": str(getattr(engine.recognizer, "version", "")),
             "threshold": engine.threshold,

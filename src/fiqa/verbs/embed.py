@@ -35,8 +35,8 @@ def embed(
     Args:
         paths: a folder, list file or manifest of crops, several of these, a fiqa.Manifest; or
             (ids, crops) with crops (N,112,112,3) uint8.
-        recognizer: an .onnx file with its card, a name in FIQA_HOME, or any object with `name` and
-            `embed(crops)`.
+        recognizer: dlib, which fetches nothing; an .onnx file with its card, a name in FIQA_HOME,
+            or any object with `name` and `embed(crops)`.
         batch: crops that are held and embedded at once, >= 1; vectors do not depend on it.
         out: write them there too (.npz, .npy or .parquet), with a sidecar; a rerun of the same does
             nothing, an interrupted one goes on where it stopped. A .parquet, and the list of what

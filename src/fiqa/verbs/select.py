@@ -51,9 +51,9 @@ def select(
         detect_every: faces are looked for in every so manieth frame; between, boxes go on with
             constant velocity.
         embed_every: a face is compared with its track's at least every so many frames.
-        recognizer: an .onnx file with its card, a name in FIQA_HOME, or any object with `name` and
-            `embed(crops)`. None: tracks hold by the overlap of boxes alone and have the flag
-            identity_unverified.
+        recognizer: dlib, an .onnx file with its card, a name in FIQA_HOME, or any object with
+            `name` and `embed(crops)`. None: tracks hold by the overlap of boxes alone and have
+            the flag identity_unverified.
         threshold: the cosine from which two faces are of one person; None is the recognizer's own
             at a false match rate of 1e-3, from its card.
         regime: auto, rgb or nir; auto takes frames without color for nir.

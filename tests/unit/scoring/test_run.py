@@ -19,7 +19,6 @@ from fiqa.data.tables import read_table
 from fiqa.errors import ContentShapeError, InputError, UnknownNameError, WeightsError
 from fiqa.faces.crops import Source, joined, resized
 from fiqa.faces.detection import Detection
-from fiqa.faces.detectors import decided
 from fiqa.functional.calibration import Calibration
 from fiqa.functional.geometry import template
 from fiqa.scoring import run as module
@@ -674,7 +673,7 @@ def test_detector_turn_and_notes_are_in_every_form_of_the_table(scorer, tmp_path
             Path(row["path"]).name: (row["detector"], row["turn"], row["notes"]) for row in rows
         }
         assert found == wanted
-        assert read_sidecar(out)["arguments"]["detector"] == decided("auto")
+        assert read_sidecar(out)["arguments"]["detector"] == "finder"
 
 
 def test_a_broken_detector_file_ends_the_run_and_changes_no_scores(tmp_path):
