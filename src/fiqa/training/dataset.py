@@ -26,6 +26,7 @@ from fiqa.data.quality import join_quality, read_quality
 from fiqa.data.reading import reading
 from fiqa.data.store import atomic_path, fingerprint, sha256_file
 from fiqa.data.tables import decode_text, read_table
+from fiqa.data.texts import write_text
 from fiqa.errors import EvidenceError, InputError, ReadError
 from fiqa.faces.crops import read_row, sources
 from fiqa.functional.calibration import levels
@@ -338,8 +339,7 @@ def _cached(
     if not (file.is_file() and note.is_file()):
         with atomic_path(file) as aside:
             failed = _decode(manifest, size, aside)
-        with atomic_path(note) as aside:
-            aside.write_text(json.dumps({"failed": failed}) + "\n", encoding="ascii")
+        write_text(note, json.dumps({"failed": failed}) + "\n")
     status = np.full(len(manifest), "ok", dtype=object)
     with reading(note):
         known: dict[str, str] = json.loads(note.read_text(encoding="ascii"))["failed"]
