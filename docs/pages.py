@@ -3,11 +3,15 @@ else than the code does.
 
 `methods/NAME.md` comes from each method's card, `reference/ROOM.md` from docstrings,
 `reference/words.md` from the vocabulary, `reference/commands.md` from the command line's own help.
+
+A page that is written by hand links to the code that such a page is built from, which is there in
+the repository, too; on the site the link leads to the page.
 """
 
 from __future__ import annotations
 
 import pkgutil
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +19,7 @@ from mkdocs.structure.files import File, Files
 
 import fiqa
 from fiqa import methods, vocabulary
+from fiqa.languages import REASONS
 from fiqa.types import MethodCard
 
 ROOMS = (
@@ -34,12 +39,13 @@ ROOMS = (
         "report",
         "diagnosis",
         "conversion",
+        "deployment",
         "alignment",
         "embedding",
         "scoring",
         "cleaning",
     ),
-    *("enrolment", "streams", "labeling", "verbs", "service"),
+    *("enrolment", "streams", "labeling", "verbs", "service", "studio_app"),
 )
 SINGLE = (
     "types.tables",
@@ -53,6 +59,14 @@ SINGLE = (
     "progress",
     "privacy",
 )
+BUILT_FROM = {
+    "src/fiqa/cli": "reference/commands.md",
+    "src/fiqa/data": "reference/data.md",
+    "src/fiqa/methods": "methods/index.md",
+    "src/fiqa/types": "reference/nouns.md",
+    "src/fiqa/vocabulary.py": "reference/words.md",
+}
+"""Code of the repository -> the page that is built from it."""
 
 
 def on_files(files: Files, config: Any) -> Files:
@@ -72,15 +86,34 @@ def on_files(files: Files, config: Any) -> Files:
     return files
 
 
-def filled(entry: dict[str, Any], pages: list[str]) -> dict[str, Any]:
-    """Returns an entry of the navigation; one that names a folder of generated pages, "methods/",
-    gets all of them, in the order in which they are generated, its index first."""
-    (title, target), *_ = entry.items()
-    if not isinstance(target, str) or not target.endswith("/"):
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Returns a page whose links to code lead to what is built from it."""
+    up = "../" * page.file.src_uri.count("/")
+
+    def led(link: re.Match[str]) -> str:
+        return f"]({up}{BUILT_FROM[link[1]]})"
+
+    return re.sub(rf"\]\({up}\.\./({'|'.join(map(re.escape, BUILT_FROM))})\)", led, markdown)
+
+
+def filled(entry: Any, pages: list[str]) -> Any:
+    """Returns an entry of the navigation; a folder of generated pages in it, "methods/", becomes
+    all of them, in the order in which they are generated, its index first."""
+    if isinstance(entry, str):
         return entry
-    inside = [page for page in pages if page.startswith(target)]
-    first = [page for page in ("methods/index.md", "reference/commands.md") if page in inside]
-    return {title: [*first, *(page for page in inside if page not in first)]}
+    (title, target), *_ = entry.items()
+    listed = [target] if isinstance(target, str) else target
+    if not any(isinstance(each, str) and each.endswith("/") for each in listed):
+        return entry
+    return {title: [page for each in listed for page in _inside(each, pages)]}
+
+
+def _inside(each: Any, pages: list[str]) -> list[Any]:
+    if not isinstance(each, str) or not each.endswith("/"):
+        return [each]
+    found = [page for page in pages if page.startswith(each)]
+    first = [page for page in ("methods/index.md", "reference/commands.md") if page in found]
+    return [*first, *(page for page in found if page not in first)]
 
 
 def method_page(card: MethodCard) -> str:
@@ -138,11 +171,11 @@ def method_list() -> str:
 
 
 def room_page(room: str) -> str:
-    """Returns the reference of one room: every module in it."""
+    """Returns the reference of one room: every module in it that has no page of its own."""
     folder = Path(fiqa.__file__).parent / room
-    names = [
-        m.name for m in pkgutil.walk_packages([str(folder)], f"fiqa.{room}.") if "._" not in m.name
-    ]
+    found = [m.name for m in pkgutil.walk_packages([str(folder)], f"fiqa.{room}.")]
+    own = set(methods.TABLE.values())
+    names = [name for name in found if "._" not in name and name not in own]
     return (
         f"# {room}\n\n::: fiqa.{room}\n\n"
         + "\n\n".join(f"::: {name}" for name in sorted(names))
@@ -153,22 +186,29 @@ def room_page(room: str) -> str:
 def words_page() -> str:
     """Returns the statuses, reasons, factors, levels, events and flags."""
     status = "\n".join(f"| `{k}` | {v} |" for k, v in vocabulary.STATUSES.items())
-    advice = "\n".join(f"| `{k}` | {v} |" for k, v in vocabulary.ADVICE.items())
+    advice = "\n".join(
+        f"| `{code}` | {language} | {name} | {told} |"
+        for code, words in REASONS.items()
+        for language, (name, told) in words.items()
+    )
     notes = "\n".join(f"| `{k}` | {v} |" for k, v in vocabulary.NOTES.items())
     issues = "\n".join(
         f"| `{k}` | {v} | {vocabulary.REMEDIES[k]} |" for k, v in vocabulary.ISSUES.items()
     )
     events = "\n".join(f"| `{k}` | {v} |" for k, v in vocabulary.STREAM_EVENTS.items())
     flags = "\n".join(f"| `{k}` | {v} |" for k, v in vocabulary.TRACK_FLAGS.items())
+    head = "|---|---|\n"
     return (
         f"# Words that are interface\n\nFactors, in order: {', '.join(vocabulary.FACTORS)}. Levels,"
-        f" worst to best: {', '.join(vocabulary.LEVELS)}.\n\n## Row statuses\n\n| status | meaning"
-        f" |\n|---|---|\n{status}\n\n## Reason codes\n\n| reason | what to do"
-        f" |\n|---|---|\n{advice}\n\n## Notes on an image\n\n| note | meaning"
-        f" |\n|---|---|\n{notes}\n\n## What fiqa clean finds\n\n| issue | meaning | what to do"
-        f" |\n|---|---|---|\n{issues}\n\n## Events of a stream\n\n| event | meaning"
-        f" |\n|---|---|\n{events}\n\n## Flags of a track\n\n| flag | meaning"
-        f" |\n|---|---|\n{flags}\n"
+        f" worst to best: {', '.join(vocabulary.LEVELS)}.\n\n"
+        f"## Row statuses\n\n| status | meaning |\n{head}{status}\n\n"
+        "## Reason codes\n\n| reason | language | name | what to do |\n|---|---|---|---|\n"
+        f"{advice}\n\n"
+        f"## Notes on an image\n\n| note | meaning |\n{head}{notes}\n\n"
+        "## What fiqa clean finds\n\n| issue | meaning | what to do |\n|---|---|---|\n"
+        f"{issues}\n\n"
+        f"## Events of a stream\n\n| event | meaning |\n{head}{events}\n\n"
+        f"## Flags of a track\n\n| flag | meaning |\n{head}{flags}\n"
     )
 
 
@@ -180,6 +220,6 @@ def commands_page() -> str:
 
     parts = ["# Commands\n"]
     for name in COMMANDS:
-        text = CliRunner().invoke(build(), [name, "--help"], terminal_width=100).output
+        text = CliRunner().invoke(build(), [*name.split(), "--help"], terminal_width=100).output
         parts.append(f"## fiqa {name}\n\n```text\n{text.strip()}\n```\n")
     return "\n".join(parts)

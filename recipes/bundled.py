@@ -10,7 +10,6 @@ python recipes/bundled.py ship runs/bundled src/fiqa/weights
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,6 +30,7 @@ from fiqa.functional.calibration import Calibration
 from fiqa.nets.catalog import read_state
 from fiqa.nets.mobilefacenet import MobileFaceNet
 from fiqa.runtime.cards import card_path, read_card, write_card
+from fiqa.runtime.embedded import with_card
 from fiqa.training.run_folder import best_of
 
 WEIGHTS = {"similarity_a": 1.0, "similarity_b": 1.0}
@@ -311,8 +311,9 @@ def ship(out: Path, package: Path) -> None:
         "limits": CARD.limits,
     }
     package.mkdir(exist_ok=True)
-    shutil.copyfile(model, package / "fiqa.onnx")
-    write_card(card.model_copy(update=told), card_path(package / "fiqa.onnx"))
+    content, whole = with_card(model.read_bytes(), card.model_copy(update=told))
+    (package / "fiqa.onnx").write_bytes(content)
+    write_card(whole, card_path(package / "fiqa.onnx"))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
     python recipes/cabin.py faces OUT          names the people on the best shots
 
 The fleet is simulated: each drive is a short film drawn from one photograph (DATA/pins), whose face
-moves, and is once out of focus. `weeks` are 25 drives of 5 people; `today` are 25 more of the same
+moves, and is once out of focus. `weeks` are 60 drives of 12 people; `today` are 60 more of the same
 people through a camera that lets through less than a third of the light.
 """
 
@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from drawn_film import drawn, write_film
 from splits import CARDS, people, write_faces
 
-PEOPLE, DRIVES = 5, 5
+PEOPLE, DRIVES = 12, 5
 SIZE = (320, 240)
 FACE = 190
 """Pixels to which a crop is enlarged."""

@@ -33,6 +33,15 @@ from fiqa.types import Faces
 from fiqa.vocabulary import ISSUES
 
 Pixels = NDArray[np.uint8]
+READS = (
+    "lfw/aligned",
+    "lfw/peopleDevTest.txt",
+    "photos",
+    "models/yunet.onnx",
+    "models/recognizer_a.onnx",
+    "models/recognizer_b.onnx",
+)
+"""What must be in DATA."""
 PAIRS = ("exact_duplicate", "near_duplicate", "leak_image", "two_names")
 """Kinds that count as found by both of their images, whichever of them is named."""
 COUNT = 20
@@ -327,8 +336,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    models = [f"models/{name}.onnx" for name in ("yunet", "recognizer_a", "recognizer_b")]
-    needs(options.data, "lfw/aligned", "lfw/peopleDevTest.txt", "photos", *models)
+    needs(options.data, *READS)
     if options.part == "plant":
         plant(options.data, options.out, options.seed)
     else:

@@ -4,8 +4,8 @@ It takes the portrait that scikit-image carries (Eileen Collins, by NASA, public
 as `fiqa score` would, then degrades the face on purpose, in seven ways and five strengths each, to
 see whether the score falls and says why. At last it draws a short film of the portrait, moved,
 blurred, covered and darkened, and follows the face through it as `fiqa select` would. It writes
-portrait.png, sheet.html (the contact sheet), ladders.png, film.mp4 and film/ (the best shots and
-the page of their timeline), in well under a minute.
+portrait.png, sheet.html (the contact sheet), ladders.png, film.mp4, film/ (the best shots and the
+page of their timeline) and faces/ (for the studio), in well under a minute.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 import fiqa
 from fiqa.data.images import read_image, write_image
 from fiqa.data.store import atomic_path
+from fiqa.diagnosis.drawn_faces import drawn_faces
 from fiqa.faces.align import faces_from
 from fiqa.faces.degrade import KINDS, ladder
 from fiqa.faces.detection import choose
@@ -105,6 +106,24 @@ def followed_film(out: Path, photograph: NDArray[np.uint8]) -> None:
         print(f"{track.id}: {track.start:.1f} to {track.end:.1f} s, best shots {shots}")
 
 
+def write_faces(folder: Path, ladders: dict[str, list[NDArray[np.uint8]]]) -> None:
+    """Writes the rungs of the ladders as faces of one person, and drawn faces of two others."""
+    rungs = {
+        f"{kind}-{step}": crop
+        for kind, steps in ladders.items()
+        for step, crop in enumerate(steps)
+        if step in (0, 2, 4)
+    }
+    # every ladder begins at the same face
+    rungs = {name: crop for name, crop in rungs.items() if not name.endswith("-0")} | {
+        "clean": next(iter(ladders.values()))[0]
+    }
+    for name, crop in rungs.items():
+        write_image(folder / "astronaut" / f"{name}.png", crop)
+    for number, crop in enumerate(drawn_faces(6).crops):
+        write_image(folder / ("drawn_a", "drawn_b")[number % 2] / f"{number // 2}.png", crop)
+
+
 def main() -> None:
     """Runs the demo; `--help` lists its two options."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -171,8 +190,13 @@ def main() -> None:
         small = options.readme / "ladders.png"
         save_ladders_png(picture, small, labels=labels, title=title, lead=lead, colors=256)
     followed_film(options.out, astronaut())
+    write_faces(options.out / "faces", {kind: [f.crops[0] for f in s] for kind, s in rungs.items()})
     print(f"\nopen {options.out / 'sheet.html'} and {options.out / 'ladders.png'}")
     print(f"and the timeline of the film: {options.out / 'film' / 'index.html'}")
+    program = Path(sys.executable).with_name("fiqa")
+    store = options.out / "studio.sqlite"
+    print("\nopen the studio on these faces, to choose the best one of each person:")
+    print(f"  {program} studio {options.out / 'faces'} --store {store}")
 
 
 if __name__ == "__main__":

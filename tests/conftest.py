@@ -133,6 +133,12 @@ def films() -> ModuleType:
     return _loaded("films")
 
 
+@pytest.fixture(scope="session")
+def hub_server() -> ModuleType:
+    """tests/hub.py: a hub on the loopback address."""
+    return _loaded("hub")
+
+
 @pytest.fixture
 def hostile_folder(hostile: ModuleType, tmp_path: Path) -> dict[Path, str]:
     """Some forty hostile files in one folder: path -> the status that reading it must give."""

@@ -32,6 +32,7 @@ _HOME = {
     "Stream": "fiqa.streams.stream",
     "Track": "fiqa.types",
     "align": "fiqa.verbs.align",
+    "calibrate": "fiqa.verbs.calibrate",
     "clean": "fiqa.verbs.clean",
     "convert": "fiqa.verbs.convert",
     "doctor": "fiqa.verbs.doctor",
@@ -47,9 +48,11 @@ _HOME = {
     "score": "fiqa.verbs.score",
     "serve": "fiqa.service.server",
     "select": "fiqa.verbs.select",
+    "studio": "fiqa.studio_app.server",
     "tables": "fiqa.verbs.tables",
     "threshold": "fiqa.verbs.threshold",
     "train": "fiqa.verbs.train",
+    "verify": "fiqa.verbs.verify",
 }
 
 __all__ = sorted([*_HOME, "__version__"])  # pyright: ignore[reportUnsupportedDunderAll]
@@ -63,6 +66,7 @@ if TYPE_CHECKING:
     from fiqa.service.client import Client as Client
     from fiqa.service.server import serve as serve
     from fiqa.streams.stream import Stream as Stream
+    from fiqa.studio_app.server import studio as studio
     from fiqa.types import Embeddings as Embeddings
     from fiqa.types import Face as Face
     from fiqa.types import Faces as Faces
@@ -75,6 +79,7 @@ if TYPE_CHECKING:
     from fiqa.types import Scorer as Scorer
     from fiqa.types import Track as Track
     from fiqa.verbs.align import align as align
+    from fiqa.verbs.calibrate import calibrate as calibrate
     from fiqa.verbs.clean import clean as clean
     from fiqa.verbs.convert import convert as convert
     from fiqa.verbs.doctor import doctor as doctor
@@ -90,6 +95,7 @@ if TYPE_CHECKING:
     from fiqa.verbs.tables import tables as tables
     from fiqa.verbs.threshold import threshold as threshold
     from fiqa.verbs.train import train as train
+    from fiqa.verbs.verify import verify as verify
 else:
 
     def __getattr__(name: str) -> object:

@@ -14,10 +14,14 @@ Told = Callable[[str, int, int], None]
 Progress = bool | Told
 """What a verb takes: True reports on stderr, False is silent, a callable is told instead."""
 Item = TypeVar("Item")
+_BAR = 20
+"""Signs of a full bar."""
 
 
 class Reporter:
-    """Reports on a stream: one line that is written over on a terminal, else a line now and then.
+    """Reports on a stream: a bar that is written over on a terminal, else a line now and then.
+
+    Both have the rate and the time that is left.
 
     A stage that ends within `every` seconds says nothing where there is no terminal.
 
@@ -26,7 +30,7 @@ class Reporter:
         every: seconds between two lines; a terminal's line changes ten times a second at most.
     """
 
-    def __init__(self, stream: TextIO | None = None, *, every: float = 5.0) -> None:
+    def __init__(self, stream: TextIO | None = None, *, every: float = 10.0) -> None:
         self._stream = sys.stderr if stream is None else stream
         self._terminal = bool(self._stream) and self._stream.isatty()
         self._every = 0.1 if self._terminal else every
@@ -54,12 +58,26 @@ class Reporter:
             self._end_line()
             self._stage = ""
 
+    def line(self, text: str) -> None:
+        """Writes a line of its own, where a bar would be in its way first without the bar.
+
+        Args:
+            text: of the line.
+        """
+        self._end_line()
+        self._stream.write(text + "\n")
+        self._stream.flush()
+
     def _write(self, stage: str, done: int, total: int, seconds: float) -> None:
         pace = (done - self._offset) / seconds if seconds > 0 else 0.0
         # "0 per second" would look like a standstill; slow work is told in seconds for one.
         pace_text = f"{pace:.0f} per second" if pace >= 1 else f"{1 / max(pace, 1e-9):.1f} s each"
-        text = f"{stage}: {done:,} of {total:,}" + (f", {pace_text}" if done > self._offset else "")
+        text = f"{stage}: {done:,} of {total:,}"
+        if done > self._offset:
+            text += f", {pace_text}, {_duration((total - done) / max(pace, 1e-9))} left"
         if self._terminal:
+            full = _BAR * done // total
+            text = f"[{'#' * full}{'.' * (_BAR - full)}] {text}"
             self._stream.write("\r" + text.ljust(self._shown))
             self._shown = len(text)
         else:
@@ -71,6 +89,14 @@ class Reporter:
             self._stream.write("\r" + " " * self._shown + "\r")
             self._stream.flush()
         self._shown = 0
+
+
+def _duration(seconds: float) -> str:
+    """A time in the unit that reads best: 42 s, 3 min, 2 h 5 min."""
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60:,} h {minutes % 60} min"
 
 
 def teller(progress: Progress) -> Told:

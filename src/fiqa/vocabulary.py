@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
+from fiqa.languages import REASONS
+from fiqa.meanings import MEANINGS
+
 __all__ = [
     "ADVICE",
     "CLIB_LEVELS",
@@ -39,68 +42,12 @@ LEVELS = ("unusable", "low", "medium", "good", "perfect")
 CLIB_LEVELS = ("bad", "poor", "fair", "good", "perfect")
 """CLIB-FIQA's own names of its five levels, worst to best."""
 
-STATUSES = MappingProxyType(
-    {
-        "ok": "The row has numbers.",
-        "no_face": "The detector found no face.",
-        "multiple_faces": "More than one face was found and the policy wants exactly one.",
-        "face_too_small": "The face is smaller than the smallest that can be aligned.",
-        "truncated": "The file ends before the image does.",
-        "corrupt": "The file is an image by its first bytes and cannot be decoded.",
-        "empty_file": "The file has 0 bytes.",
-        "unsupported_format": (
-            "The file is no image, or of a kind that is not read; fiqa doctor says which."
-        ),
-        "too_large": (
-            "The image has more pixels or bytes than the limit allows; nothing was decoded."
-        ),
-        "unreadable": "The file system refused: permission, a broken disk, not a regular file.",
-        "not_found": "There is no file at that path (or no longer).",
-        "changed": "The file is not the one whose sha256 the table names.",
-        "wrong_size": "The image was given as an aligned crop and is not square or too small.",
-        "invalid_embedding": "The recognizer's vector is NaN, infinite or of zero length.",
-        "no_identity": "It is not known who is on the image.",
-        "no_embedding": "The recognizer's vectors have none of this id.",
-        "no_prior": "The prior quality has no number for this id.",
-        "no_mate": "The identity has no other image to compare with.",
-        "no_center": "The class centers that were given have none of the identity.",
-        "no_template": "No template image is chosen for the identity.",
-        "no_segment": "The table does not say which segment (track, clip) the image is of.",
-        "one_segment": "All templates of the identity are of the segment that the image is of.",
-        "timed_out": "The image took longer than the service allows.",
-        "not_kept": "A frame of a video whose crop was not kept: it is no best shot.",
-        "failed": "The row failed for a reason that has no status of its own; the log has it.",
-    }
-)
-"""Row statuses and what each means. `ok` is the only one with numbers."""
+STATUSES = MappingProxyType({status: words["en"] for status, words in MEANINGS.items()})
+"""Row statuses and what each means. `ok` is the only one with numbers;
+fiqa.meanings has the other languages."""
 
-ADVICE = MappingProxyType(
-    {
-        "blurry": "Focus on the face, or clean the lens.",
-        "motion_blur": "Hold still, or use a shorter exposure.",
-        "noisy": "Add light, so that the camera needs less gain.",
-        "compression": "Save with less compression.",
-        "underexposed": "Add light on the face.",
-        "overexposed": "Reduce the exposure, or the light on the face.",
-        "uneven_light": "Light the face evenly from both sides.",
-        "glare": "Move the light, or the glasses, so that nothing shines into the camera.",
-        "extreme_yaw": "Turn the face toward the camera.",
-        "extreme_pitch": (
-            "Raise or lower the head, or the camera, until the eyes are level with it."
-        ),
-        "extreme_roll": "Hold the head upright.",
-        "occluded_eyes": "Uncover the eyes: take off sunglasses, move hair or hands away.",
-        "occluded_mouth": "Uncover mouth and nose: take off the mask, move the hand away.",
-        "cropped": "Move the whole face into the frame.",
-        "face_too_small": "Come closer, or use a higher resolution.",
-        "low_contrast": "Add light from the front, or remove haze from the lens.",
-        "unclear_features": (
-            "Let eyes, nose and mouth be plainly seen: nothing across them, no hard shadow, the"
-            " face to the front."
-        ),
-    }
-)
-"""Reason codes and the sentence that says what to do about each."""
+ADVICE = MappingProxyType({code: words["en"][1] for code, words in REASONS.items()})
+"""Reason codes and the sentence that says what to do about each; fiqa.languages has the others."""
 
 NOTES = MappingProxyType(
     {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import subprocess
 import sys
 
@@ -117,7 +118,8 @@ class TestScorers:
         assert isinstance(scorer, Scorer)
         assert scorer.name == name
         assert (
-            scorer.version.split(";")[0] == f"fiqa {fiqa.__version__}" or len(scorer.version) == 64
+            re.split("[;,]", scorer.version)[0] == f"fiqa {fiqa.__version__}"
+            or len(scorer.version) == 64
         )
         assert scorer.preprocess
         assert list(scorer.calibration.level_cuts) == sorted(scorer.calibration.level_cuts)

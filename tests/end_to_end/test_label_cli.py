@@ -175,7 +175,9 @@ def test_a_judge_whose_model_is_not_here_is_one_clear_line(inputs, monkeypatch):
 def test_help_ends_with_an_example():
     done = _run("--help")
     assert done.exit_code == 0
-    assert done.stdout.strip().splitlines()[-1].strip().startswith("fiqa label label_optimization")
+    _, example = done.stdout.split("Example:")
+    assert example.strip().splitlines()[0].startswith("fiqa label")
+    assert done.stdout.strip().endswith("--set weights=auto --set theta=auto -o best.csv")
 
 
 _SLOW = """

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 import fiqa
 from fiqa.cli import build
+from fiqa.functional.geometry import template
 from fiqa.methods.dmsfiqa import INTERVALS
 from fiqa.training.config import read_recipe
 
@@ -148,3 +149,89 @@ def test_an_unknown_setting_is_a_usage_error_with_the_closest_one(root, tmp_path
     )
     assert done.exit_code != 0
     assert "did you mean 'lr'" in done.output
+
+
+def test_clib_fiqa_with_a_clip_by_the_commands_of_its_head(root, tmp_path, monkeypatch):
+    """What `align` and `embed` would write is made here, and RN50's place holds a tiny CLIP of 224
+    pixels; the other commands run as they stand, shorter by two settings."""
+    from safetensors.torch import save_file
+
+    from fiqa.nets.clip_resnet import ClipResNet
+
+    monkeypatch.chdir(tmp_path)
+    faces(tmp_path, 112, 4, 4)
+    (tmp_path / "labels.parquet").unlink()
+    rng = np.random.default_rng(1)
+    ids = [f"p{p}/{k}" for p in range(4) for k in range(4)]
+    rows = [
+        {
+            "id": name,
+            "path": str(tmp_path / "crops" / f"{name}.png"),
+            "identity": name[:2],
+            "landmarks": (template() + rng.normal(size=(5, 2))).ravel().tolist(),
+        }
+        for name in ids
+    ]
+    pl.DataFrame(rows).write_parquet(tmp_path / "crops" / "faces.parquet")
+    vectors = rng.normal(size=(16, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    np.savez(tmp_path / "emb.npz", id=np.array(ids), vector=vectors)
+    place = tmp_path / "home" / "models" / "timm" / "resnet50_clip.openai"
+    place.mkdir(parents=True)
+    monkeypatch.setenv("FIQA_HOME", str(tmp_path / "home"))
+    save_file(tiny_clip(ClipResNet((1, 1, 1, 1), width=4, size=224, dim=16)),
+              place / "open_clip_model.safetensors")  # fmt: skip
+    recipe = root / "recipes" / "clib_fiqa_clip.toml"
+    (tmp_path / recipe.name).write_text(recipe.read_text())
+    typed = [
+        line.removeprefix("#   fiqa ").split()
+        for line in recipe.read_text().splitlines()
+        if line.startswith("#   fiqa ")
+    ]
+    assert [words[0] for words in typed] == ["align", "embed", "label", "train", "export"]
+    for words in typed[2:]:
+        more = {
+            "train": settings("optim.epochs=2", "clib_fiqa.stage1=1", "run.device=cpu"),
+            "export": ["--allow-collapsed", "--runs", "1"],
+        }
+        done = CliRunner().invoke(build(), [*words, *more.get(words[0], [])])
+        assert done.exit_code == 0, done.output
+    scores = fiqa.score("crops/faces.parquet", model="clib_fiqa.onnx", aligned=True, workers=1)
+    assert scores["status"].to_list() == ["ok"] * 16
+
+
+def tiny_clip(image):
+    """A state dict in CLIP's names with this image tower and CLIP's whole vocabulary."""
+    torch.manual_seed(0)
+    width, dim = 16, 16
+    head = "transformer.resblocks.0."
+    shapes = {
+        "positional_embedding": (40, width),
+        "text_projection": (width, dim),
+        "token_embedding.weight": (49408, width),
+        "ln_final.weight": (width,),
+        "ln_final.bias": (width,),
+        **{f"{head}ln_{k}.{what}": (width,) for k in (1, 2) for what in ("weight", "bias")},
+        f"{head}attn.in_proj_weight": (3 * width, width),
+        f"{head}attn.in_proj_bias": (3 * width,),
+        f"{head}attn.out_proj.weight": (width, width),
+        f"{head}attn.out_proj.bias": (width,),
+        f"{head}mlp.c_fc.weight": (4 * width, width),
+        f"{head}mlp.c_fc.bias": (4 * width,),
+        f"{head}mlp.c_proj.weight": (width, 4 * width),
+        f"{head}mlp.c_proj.bias": (width,),
+    }
+    state = {name: torch.randn(shape) / 4 for name, shape in shapes.items()}
+    for name, value in image.state_dict().items():
+        # fresh weights hardly see their image
+        state[f"visual.{name}"] = 3 * value if value.ndim > 1 else value.clone()
+    state["visual.attnpool.positional_embedding"] *= 0
+    return state | {"logit_scale": torch.tensor(4.6)}
+
+
+def test_the_clip_recipe_is_the_papers(root):
+    recipe = read_recipe(root / "recipes" / "clib_fiqa_clip.toml")
+    own = recipe.settings
+    assert (own.tower, recipe.data.size, recipe.optim.batch) == ("RN50", 224, 256)
+    assert (own.stage1, recipe.optim.epochs, recipe.optim.lr) == (5, 25, 1e-5)
+    assert (own.beta, own.weight, recipe.augment.flip) == (32.0, 10.0, 0.5)

@@ -128,13 +128,23 @@ def test_the_curl_commands_of_the_guide(start, photo_folder):
         ).stdout
         for line in lines
     ]  # fmt: skip
-    assert len(lines) == block.count("curl ") == 5
+    assert len(lines) == block.count("curl ") == 7
     first, second = json.loads(answers[0])["images"], json.loads(answers[1])["images"]
     assert first[0]["faces"][0]["factors"]
     assert [image["accepted"] for image in second] == [True, True]
     assert json.loads(answers[2])["scorer"]["name"] == "fiqa"
     assert 'fiqa_images_total{status="ok"} 3.0' in answers[3]
-    assert json.loads(answers[4]) == {"status": "ok"}
+    made = json.loads((photo_folder / "job.json").read_text())
+    assert json.loads(answers[5])["id"] == made["id"]
+    assert json.loads(answers[6]) == {"status": "ok"}
+    with Client(running.address, token=TOKEN) as own:
+        told = own.wait(own.job(made["id"]), every=0.05)
+        again = own.wait(own.select(photo_folder / "drive.mp4", crops=True), every=0.05)
+        assert own.cancel(again.id).state == "done"
+        with pytest.raises(ServiceError) as caught:
+            own.job(again.id)
+    assert (told.state, told.frames_done, told.tracks) == ("done", 12, again.tracks)
+    assert caught.value.kind == "not-found"
 
 
 def test_a_token_that_it_makes_is_told_once_and_lets_in(start, client, crop):
@@ -244,6 +254,42 @@ def test_a_process_that_is_killed_is_replaced(start, client, crop):
     assert set(statuses) <= {"ok", "failed"}
     assert set(children(running.process.pid)) != set(before)
     assert running.stop() == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are read from /proc")
+def test_a_service_that_is_killed_in_the_middle_of_a_job_leaves_nothing(
+    start, client, films, tmp_path
+):
+    pytest.importorskip("dlib")
+    astronaut = pytest.importorskip("skimage.data").astronaut()
+    (tmp_path / "tmp").mkdir()
+    options = ("--port", "0", "--token-file", "tokens", "--detector", "dlib")
+    running = start(*options, TMPDIR=str(tmp_path / "tmp"))
+    film = films.write(tmp_path / "f.mp4", [astronaut] * 600)
+    own = client(running.address)
+    job = own.select(film)
+    end = time.monotonic() + 120
+    while own.job(job.id).frames_done == 0 and time.monotonic() < end:
+        time.sleep(0.05)
+    assert own.job(job.id).state == "running"
+    left = [path for path in (tmp_path / "tmp").rglob("*") if path.is_file()]
+    assert {path.stat().st_size for path in left} == {0, film.stat().st_size}
+    workers = children(running.process.pid)
+    assert workers
+    running.close()
+    while any(Path(f"/proc/{pid}/cmdline").exists() for pid in workers):
+        assert time.monotonic() < end, "a process outlives its service"
+        time.sleep(0.05)
+
+    again = start(*options, TMPDIR=str(tmp_path / "tmp"))
+    assert not [path for path in (tmp_path / "tmp").rglob("*") if path.is_file()]
+    own = client(again.address)
+    with pytest.raises(ServiceError) as caught:
+        own.job(job.id)
+    assert caught.value.kind == "not-found"
+    short = films.write(tmp_path / "short.mp4", [astronaut] * 6)
+    assert own.wait(own.select(short)).state == "done"
+    assert again.stop() == 0
 
 
 def test_the_kernel_holds_the_decoding_process(start, client, crop):

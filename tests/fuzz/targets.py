@@ -123,13 +123,23 @@ def _read_quality(path: Path) -> None:
 def _read_label_inputs(path: Path) -> None:
     from fiqa.labeling.inputs import load_inputs
 
-    load_inputs(path, None, path, crops=False)
+    load_inputs(path, None, [path], crops=False)
 
 
 def _read_templates(path: Path) -> None:
     from fiqa.methods.dmsfiqa.choice import read_choice
 
     read_choice(path)
+
+
+def _factors(folder: Path) -> None:
+    (folder / "factors.csv").write_text("id,blur,factor_pose\na,0.5,\nb,0.25,1.0\n")
+
+
+def _read_factors(path: Path) -> None:
+    from fiqa.methods.dmsfiqa.table_judge import TableJudge
+
+    TableJudge(str(path)).load()
 
 
 def _convert(to: str) -> Callable[[Path], None]:
@@ -247,6 +257,20 @@ def _tar(folder: Path) -> None:
             archive.addfile(member, io.BytesIO(content))
 
 
+def _image_rows(folder: Path) -> None:
+    import polars as pl
+
+    rows = [{"bytes": b"\xff\xd8" * 9, "path": "a.jpg"}, {"bytes": None, "path": None}]
+    pl.DataFrame({"image": rows}).write_parquet(folder / "shard.parquet")
+
+
+def _read_shard(path: Path) -> object:
+    from fiqa.data.images import Limits
+    from fiqa.data.shards import members
+
+    return [member.status for member in members(str(path), Limits())]
+
+
 def _read_tar(path: Path) -> None:
     from fiqa.data.formats.webdataset import read
 
@@ -356,6 +380,18 @@ CARD: Mapping[str, Any] = {
 }
 
 
+def _read_card_within(path: Path) -> None:
+    from fiqa.runtime.embedded import card_within
+
+    card_within(path.read_bytes(), str(path))
+
+
+def _read_results(path: Path) -> None:
+    from fiqa.deployment.kit import read_results
+
+    read_results(path, ("quality",))
+
+
 def _read_card(path: Path) -> None:
     from fiqa.runtime.cards import read_card
 
@@ -389,6 +425,15 @@ def _onnx(folder: Path) -> None:
         + _field(12, _field(1, b"y") + value)
     )
     (folder / "model.onnx").write_bytes(_field(1, 8) + _field(7, graph) + _field(8, _field(2, 13)))
+
+
+def _onnx_with_card(folder: Path) -> None:
+    from fiqa.runtime.cards import parse_card
+    from fiqa.runtime.embedded import with_card
+
+    _onnx(folder)
+    file = folder / "model.onnx"
+    file.write_bytes(with_card(file.read_bytes(), parse_card(CARD, "the card"))[0])
 
 
 def _read_onnx(path: Path) -> None:
@@ -563,6 +608,28 @@ def _read_state(path: Path) -> None:
     read_state(path)
 
 
+def _chance(folder: Path) -> None:
+    curve = {"quality": [0.0, 0.5, 1.0], "chance": [0.1, 0.2, 0.9]}
+    error = {"brier": 0.1, "base": 0.2, "told": [0.1, 0.9], "seen": [0.2, 0.8]}
+    cell = {"people": 12, "pairs": 90, "matched": 0.5, "curve": curve, "error": error}
+    known = {"quality": "fiqa", "recognizer": "r", "by": "regime", "fmr": 0.001, "threshold": 0.3}
+    content = {
+        "format": "fiqa match chance 1",
+        **known,
+        "cells": {"rgb": cell},
+        "refused": {},
+        "across": None,
+        "factors": {"blur": {"rgb": cell}},
+    }
+    (folder / "chance.json").write_text(json.dumps(content, indent=1))
+
+
+def _read_chance(path: Path) -> None:
+    from fiqa.evaluation.match_chance import read_match_chance
+
+    read_match_chance(path).of_rows([0.5], ["rgb"])
+
+
 TARGETS: dict[str, Target] = {
     **{
         f"image {form}": Target("image.dat", _image(form, **options), _read_image)
@@ -600,6 +667,7 @@ TARGETS: dict[str, Target] = {
         for to in ("ofiq", "fiftyone", "imagefolder", "webdataset", "table")
     },
     "convert parquet": Target("table.parquet", _table(".parquet"), _convert("fiftyone"), verb=True),
+    "table of factors": Target("factors.csv", _factors, _read_factors),
     "templates": Target(
         "templates.csv",
         _write("templates.csv", "identity,rank,id,chosen\na,1,a/1,1\na,2,a/2,0\n"),
@@ -637,6 +705,8 @@ TARGETS: dict[str, Target] = {
     "rec": Target("train.rec", _records, _read_records),
     "idx": Target("train.idx", _records, _read_records),
     "webdataset": Target("samples.tar", _tar, _read_tar),
+    "shard .tar": Target("samples.tar", _tar, _read_shard),
+    "shard .parquet": Target("shard.parquet", _image_rows, _read_shard),
     "fiftyone": Target(
         "samples.csv",
         _write("samples.csv", 'filepath,score,tag\na.jpg,0.5,"x;y"\nb.jpg,,z\n'),
@@ -665,6 +735,12 @@ TARGETS: dict[str, Target] = {
     "sidecar": Target("out.csv.json", _sidecar, _read_sidecar),
     "sidecar of quality": Target("out.csv.json", _quality_sidecar, _read_sidecar),
     "card": Target("tiny.json", _write("tiny.json", json.dumps(CARD)), _read_card),
+    "card inside": Target("model.onnx", _onnx_with_card, _read_card_within),
+    "results of a chip": Target(
+        "results.csv",
+        _write("results.csv", "index,quality\n" + "".join(f"{k},{k / 64}\n" for k in range(64))),
+        _read_results,
+    ),
     "onnx": Target("model.onnx", _onnx, _read_onnx),
     "onnx session": Target("model.onnx", _onnx, _open_onnx),
     "recipe": Target("recipe.toml", _write("recipe.toml", RECIPE), _read_recipe),
@@ -680,6 +756,7 @@ TARGETS: dict[str, Target] = {
     ),
     "drive file": Target("a.fiqd", _drive_file, _read_drive),
     "monitor reference": Target("ref.json", _reference, _read_reference),
+    "calibration": Target("chance.json", _chance, _read_chance),
     "monitor state": Target("state.json", _monitor_state, _read_state),
     "journal": Target("journal-1.jsonl", _write("journal-1.jsonl", JOURNAL), _read_journal),
     "best of a run": Target("best_mae.json", _best, _read_best),

@@ -4,16 +4,20 @@ name no private place."""
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import re
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
 import fiqa
 from fiqa.cli import COMMANDS, build
+from fiqa.data.recipes import recipes
+from fiqa.diagnosis.recipe_data import SOURCES
 from fiqa.functional.calibration import LEVEL_CUTS
 from fiqa.vocabulary import LEVELS
 
@@ -27,9 +31,11 @@ NESTED = {
     "weights": ("card", "pull", "list", "verify"),
     "monitor": ("fit", "check", "serve"),
     "recipes": ("list", "copy"),
+    "export": ("verify",),
 }
 """Commands that have commands of their own."""
-GENERATED = re.compile(r"^(\.\./)?(reference|methods)/")
+OWN_DATA = {"finetune.sh", "starter.sh"}
+"""Recipes on the user's own photographs, which read no data folder."""
 
 
 def _blocks(page: Path, language: str) -> list[str]:
@@ -68,7 +74,8 @@ def test_every_command_and_option_exists(page):
     for command in _commands(page):
         words = command.split()[1:]
         assert words[0] in COMMANDS, command
-        text = _help(" ".join(words[:2]) if words[0] in NESTED and words[1:] else words[0])
+        inner = words[1] in NESTED.get(words[0], ()) if words[1:] else False
+        text = _help(" ".join(words[:2]) if inner else words[0])
         for option in re.findall(r"(?<!\S)(--?[a-z][a-z0-9-]*)", " ".join(words)):
             gone = page.name == "CHANGELOG.md" and option == "--table"
             assert gone or option in text, f"{option} of: {command}"
@@ -82,12 +89,42 @@ def test_every_option_in_the_prose_is_one_of_some_command(page):
     assert set(named) - known <= ({"--all-pairs"} if page.name == "CHANGELOG.md" else set())
 
 
+def _anchors(page: Path) -> set[str]:
+    """Returns what a heading of a page is called in a link, on the site and in the repository."""
+    text = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.M | re.S)
+    heads = re.findall(r"^#+ (.+)$", text, re.M)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).strip().replace(" ", "-") for head in heads}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
-def test_links_lead_somewhere(page):
-    for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
-        if target.startswith(("http:", "https:")) or GENERATED.match(target):
+def test_links_lead_somewhere_in_the_repository(page):
+    for link in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
+        target, _, anchor = link.partition("#")
+        if target.startswith(("http:", "https:")):
             continue
-        assert (page.parent / target).exists(), f"{page.name} links to {target}"
+        there = page if not target else page.parent / target
+        assert there.exists(), f"{page.name} links to {link}"
+        assert not anchor or anchor in _anchors(there), f"{page.name} links to {link}"
+
+
+def test_links_to_code_lead_to_the_page_that_is_built_from_it():
+    spec = importlib.util.spec_from_file_location("pages", ROOT / "docs" / "pages.py")
+    assert spec
+    assert spec.loader
+    pages = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(pages)
+    for page in sorted((ROOT / "docs").rglob("*.md")):
+        place = page.relative_to(ROOT / "docs").as_posix()
+        built = SimpleNamespace(file=SimpleNamespace(src_uri=place))
+        text = pages.on_page_markdown(page.read_text("utf-8"), page=built)
+        for target in re.findall(r"\]\(([^)#]+)", text):
+            if not target.startswith(("http:", "https:")):
+                inside = (page.parent / target).resolve().is_relative_to(ROOT / "docs")
+                assert inside, f"{place} links to {target}, which the site does not have"
+    assert all((ROOT / code).exists() for code in pages.BUILT_FROM)
+    made = {f"reference/{room}.md" for room in pages.ROOMS}
+    made |= {f"reference/{name}.md" for name in ("nouns", "words", "commands")}
+    assert set(pages.BUILT_FROM.values()) <= made | {"methods/index.md"}
 
 
 def test_every_page_and_recipe_that_the_code_cites_is_there():
@@ -116,15 +153,32 @@ def test_the_level_words_of_the_page_are_those_of_every_exported_card():
 
 def test_the_output_in_the_readme_is_what_the_command_prints(photo_folder, monkeypatch):
     monkeypatch.chdir(photo_folder)
-    lines = next(block for block in _blocks(ROOT / "README.md", "console")).splitlines()
-    command, shown = lines[0], lines[1:3]
-    assert command == "$ fiqa score photos/astronaut.png --detector dlib"
-    result = CliRunner().invoke(build(), [*command.split()[2:], "--quiet", "--workers", "1"])
+    command = "fiqa score photos/astronaut.png --detector dlib"
+    readme = (ROOT / "README.md").read_text("utf-8")
+    found = re.search(
+        rf"^```sh\n{re.escape(command)}\n```\n\n```text\n(.*?)^```", readme, re.M | re.S
+    )
+    assert found, "the command, and below it a block with its output"
+    shown = found[1].splitlines()
+    result = CliRunner().invoke(build(), [*command.split()[1:], "--quiet", "--workers", "1"])
     printed = result.stdout.splitlines()
     assert printed[0] == shown[0]
     got, wanted = printed[1].split(","), shown[1].split(",")
     assert [*got[:4], got[5]] == [*wanted[:4], wanted[5]]
     assert float(got[4]) == pytest.approx(float(wanted[4]), abs=2e-3)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_a_command_can_be_copied(page):
+    """No prompt before a command, and its output in a block of its own."""
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)
+    assert [line for _, text in fenced for line in text.splitlines() if line.startswith("$ ")] == []
+    for language, text in fenced:
+        assert language != "console", text
+        if language == "sh":
+            lines = text.replace("\\\n", " ").splitlines()
+            cut = [line for line in lines if line.rstrip().endswith(("...", "…", "\\"))]
+            assert cut == [], "a command is whole"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
@@ -160,6 +214,26 @@ def test_the_navigation_has_every_page():
     assert named - {"changelog.md"} == pages
 
 
+def test_the_navigation_follows_a_day_of_its_user():
+    nav = (ROOT / "mkdocs.yml").read_text("utf-8").partition("\nnav:\n")[2]
+    assert re.findall(r"^  - ([^:]+):", nav, re.M) == [
+        "Start here",
+        "Score",
+        "Find bad data",
+        "Where to cut",
+        "Prove it",
+        "Video and driving",
+        "Service",
+        "Scale",
+        "Label",
+        "Train",
+        "Deploy",
+        "Methods",
+        "Papers",
+        "Reference",
+    ]
+
+
 def test_the_page_of_the_data_names_what_every_recipe_needs():
     text = (ROOT / "docs/guides/data.md").read_text("utf-8")
     rows = {
@@ -176,13 +250,18 @@ def test_the_page_of_the_data_names_what_every_recipe_needs():
         "models/recognizer_b.onnx": "A and B",
         "models/recognizer_a.pt": "A.pt",
         "models/yunet.onnx": "YuNet",
+        "lfw/landmarks.csv": "points of LFW",
         "video/carphone.mp4": "carphone",
+        "photos": "photos",
         **{f"models/lightqnet-dm{width}.pb": "LightQNet" for width in ("025", "050", "100")},
     }
-    scripts = [p for p in (ROOT / "recipes").glob("*.sh") if p.name != "needs.sh"]
-    assert scripts
-    for script in scripts:
-        found = re.search(r"^needs ((?:.*\\\n)*.*)$", script.read_text("utf-8"), re.M)
-        assert found, f"{script.name} does not check its data"
-        needed = found[1].replace("\\\n", " ").split()
-        assert rows[script.name] == {words[name] for name in needed}, script.name
+    readers = {recipe.files[0]: recipe.reads for recipe in recipes().values() if recipe.reads}
+    assert {script: {words[name] for name in reads} for script, reads in readers.items()} == rows
+    assert set(words) == set(SOURCES), "what fiqa doctor --for recipes says of each path"
+    scripts = {p.name for p in (ROOT / "recipes").glob("*.sh")}
+    assert scripts - set(readers) == OWN_DATA | {"needs.sh"}, "a script checks its data"
+    # Each path is in the page's table of sources: whole, or as the name that the table has for it.
+    shown = text.replace("`, `.pt`", ".onnx`, `models/recognizer_a.pt`")
+    for path in words:
+        stem = re.sub(r"dm\d+", "dm*", path)
+        assert f"`{stem}" in shown, path

@@ -26,6 +26,7 @@ PUBLIC = [
     "Track",
     "__version__",
     "align",
+    "calibrate",
     "clean",
     "convert",
     "doctor",
@@ -41,9 +42,11 @@ PUBLIC = [
     "score",
     "select",
     "serve",
+    "studio",
     "tables",
     "threshold",
     "train",
+    "verify",
 ]
 
 
@@ -78,9 +81,11 @@ def test_verbs_are_functions_named_like_themselves():
         "scan",
         "score",
         "serve",
+        "studio",
         "tables",
         "threshold",
         "train",
+        "verify",
     ):
         assert getattr(fiqa, name).__name__ == name
 

@@ -58,7 +58,7 @@ def recognizer(weights: Path) -> TorchRecognizer:
 
 @pytest.fixture(scope="module")
 def clean(data: Path) -> Faces:
-    return Faces(probe_faces(data / "lfw" / "aligned" / "George_W_Bush", 5).crops)
+    return Faces(probe_faces(data / "lfw" / "aligned" / "George_W_Bush", 5).faces.crops)
 
 
 def test_the_state_dict_and_the_onnx_file_are_one_recognizer(
@@ -98,7 +98,7 @@ def test_froq_carries_its_reference_to_other_faces(recognizer, data: Path, clean
     """Layers chosen on ten photographs, clean and blurred, by the norm; seen on a face of none of
     them."""
     faces = Faces(
-        np.concatenate([probe_faces(data / "lfw" / "aligned" / "Colin_Powell", 10).crops])
+        np.concatenate([probe_faces(data / "lfw" / "aligned" / "Colin_Powell", 10).faces.crops])
     )
     reference = np.concatenate([faces.crops, degrade(faces, "blur", 0.6).crops])
     scores = fiqa.load("norm", recognizer=recognizer).score(reference)

@@ -58,7 +58,7 @@ def recognizer(data: Path, tmp_path: Path) -> Callable[[str], Path]:
 def test_any_batch_gives_the_same_values(
     data: Path, recognizer: Callable[[str], Path], name: str
 ) -> None:
-    crops = probe_faces(data / "lfw" / "aligned" / "George_W_Bush", 35).crops
+    crops = probe_faces(data / "lfw" / "aligned" / "George_W_Bush", 35).faces.crops
     embedder = OnnxEmbedder(recognizer(name))
     whole = embedder.embed(crops)
     assert whole.shape == (35, 128)
@@ -71,7 +71,7 @@ def test_any_batch_gives_the_same_values(
 def test_the_order_of_colors_is_the_cards(data: Path, recognizer: Callable[[str], Path]) -> None:
     """BGR by mistake costs recognizer A accuracy on mated pairs: the card decides, and it shows."""
     path = recognizer("a")
-    crops = probe_faces(data / "lfw" / "aligned" / "George_W_Bush", 20).crops
+    crops = probe_faces(data / "lfw" / "aligned" / "George_W_Bush", 20).faces.crops
     right = OnnxEmbedder(path).embed(crops)
     describe(path, replace(A, color="BGR"), replace=True)
     wrong = OnnxEmbedder(path).embed(crops)
@@ -88,11 +88,11 @@ def _mated(raw: np.ndarray) -> float:
 def test_doctor_finds_nothing_wrong_with_a_recognizer(
     data: Path, recognizer: Callable[[str], Path]
 ) -> None:
-    report = model_report(recognizer("b"), faces=probe_faces(data / "lfw" / "aligned", 6))
+    report = model_report(recognizer("b"), faces=probe_faces(data / "lfw" / "aligned", 6).faces)
     assert report.healthy, report.lines()
 
 
-def _accuracy(data: Path, recognizer: Path, folds: int, **options: bool) -> float:
+def _accuracy(data: Path, recognizer: Path | str, folds: int, **options: bool) -> float:
     """Accuracy over the first `folds` folds of pairs.txt, each at the threshold best on the others;
     only the images that they name are embedded."""
     folded = lfw_pairs.read(data / "lfw" / "pairs.txt")
@@ -121,3 +121,11 @@ def test_lfw_accuracy(
     assert _accuracy(data, recognizer(name), wanted) == pytest.approx(
         printed, abs=0.003 if wanted == 10 else 0.006
     )
+
+
+@pytest.mark.slow
+def test_dlib_verifies_lfw(data: Path) -> None:
+    pytest.importorskip("dlib")
+    accuracy = _accuracy(data, "dlib", int(os.environ.get("FIQA_TEST_FOLDS", 2)))
+    print(f"dlib on LFW: {accuracy:.4f}")
+    assert accuracy >= 0.985

@@ -14,7 +14,7 @@ from fiqa.data.images import read_image
 from fiqa.data.manifest import find
 from fiqa.errors import EvidenceError
 from fiqa.training.config import resolve
-from fiqa.training.int8_gate import Gate
+from fiqa.training.gate import Gate
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")

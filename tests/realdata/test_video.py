@@ -35,6 +35,24 @@ def test_both_readers_give_the_same_pictures(data):
             assert np.abs(one.image.astype(int) - other.image).mean() < 2
 
 
+@needs_pyav
+@pytest.mark.parametrize("distance", ["12", "30"])
+@pytest.mark.parametrize("seed", range(2))
+def test_sixty_damaged_spots_of_the_film(data, films, tmp_path, distance, seed):
+    """The film forth and back, coded as a camera does, with a key frame every so many frames."""
+    with open_video(data / "video" / "carphone.mp4") as video:
+        there = [frame.image for frame in video]
+    images, ticks = (there + there[::-1])[:180], list(range(0, 7200, 40))
+    path = films.damaged(films.coded(tmp_path / "a.mp4", images, ticks, g=distance), 60, seed)
+    with open_video(path, backend="pyav") as video:
+        frames = list(video)
+    assert len(frames) == 180
+    assert sum(frame.image is not None for frame in frames) >= 170
+    with open_video(path) as video:
+        whole = list(video)
+    assert len(whole) < 120, "whole-stream decoding stops at damage"
+
+
 def test_an_empty_seat_is_not_a_covered_lens(data):
     with open_video(data / "video" / "carphone.mp4") as video:
         frame = next(video)

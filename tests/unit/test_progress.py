@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import re
 
 import pytest
 
+import fiqa
 from fiqa import progress
 from fiqa.progress import Reporter, counted, teller
 
@@ -41,8 +43,10 @@ def run(reporter: Reporter, clock: Clock, seconds: list[float], stage: str = "sc
 
 def test_a_log_gets_a_line_every_few_seconds_and_nothing_of_short_work(clock):
     stream = io.StringIO()
-    run(Reporter(stream), clock, [0, 1, 2, 5, 6, 11, 12])
-    assert stream.getvalue() == "score: 4 of 7, 1.7 s each\nscore: 6 of 7, 2.2 s each\n"
+    run(Reporter(stream), clock, [0, 2, 4, 10, 12, 22, 24])
+    assert stream.getvalue() == (
+        "score: 4 of 7, 3.3 s each, 10 s left\nscore: 6 of 7, 4.4 s each, 4 s left\n"
+    )
     short = io.StringIO()
     run(Reporter(short), clock, [20, 21, 22])
     assert short.getvalue() == ""
@@ -64,7 +68,7 @@ def test_the_pace_counts_from_where_the_stage_began(clock):
     reporter("score", 500, 1000)
     clock.now = 10
     reporter("score", 520, 1000)
-    assert stream.getvalue() == "score: 520 of 1,000, 2 per second\n"
+    assert stream.getvalue() == "score: 520 of 1,000, 2 per second, 4 min left\n"
 
 
 def test_a_terminal_has_one_line_that_ends_clean(clock):
@@ -72,16 +76,18 @@ def test_a_terminal_has_one_line_that_ends_clean(clock):
     run(Reporter(stream), clock, [0, 1, 2])
     text = stream.getvalue()
     assert "\n" not in text
-    assert text.startswith("\rscore: 2 of 3")
+    assert text.startswith("\r[#############.......] score: 2 of 3, 1 per second, 1 s left")
     assert text.endswith(" \r")
 
 
 def test_a_new_stage_begins_anew(clock):
     stream, told = io.StringIO(), None
     told = Reporter(stream)
-    run(told, clock, [0, 6, 7], "align")
-    run(told, clock, [8, 9, 14, 15], "score")
-    assert stream.getvalue() == "align: 2 of 3, 6.0 s each\nscore: 3 of 4, 3.0 s each\n"
+    run(told, clock, [0, 12, 14], "align")
+    run(told, clock, [16, 18, 28, 30], "score")
+    assert stream.getvalue() == (
+        "align: 2 of 3, 12.0 s each, 12 s left\nscore: 3 of 4, 6.0 s each, 6 s left\n"
+    )
 
 
 def test_true_is_stderr_false_is_silence_and_a_callable_is_told(capsys, monkeypatch):
@@ -98,3 +104,23 @@ def test_true_is_stderr_false_is_silence_and_a_callable_is_told(capsys, monkeypa
 
 def test_nothing_to_do_tells_nothing():
     assert list(counted([], lambda *at: pytest.fail("told"), "embed", 0)) == []
+
+
+LONG = (
+    "score", "align", "embed", "label", "train", "evaluate", "clean", "select", "scan", "export",
+    "tables", "convert", "threshold", "doctor", "enroll",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_every_long_verb_takes_progress(name):
+    parameter = inspect.signature(getattr(fiqa, name)).parameters["progress"]
+    assert parameter.default is False
+    assert parameter.kind is inspect.Parameter.KEYWORD_ONLY
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0 s"), (99, "99 s"), (180, "3 min"), (7500, "2 h 5 min")]
+)
+def test_a_duration(seconds, text):
+    assert progress._duration(seconds) == text

@@ -112,7 +112,7 @@ def test_every_method_has_its_options(method):
         "cr_fiqa": {"form", "leave_out", "least"},
         "ediffiqa": {"best", "strength", "rule", "least", "leave_out"},
         "faceqnet": set(),
-        "label_optimization": {"clusters", "theta", "repeats", "rank_scale"},
+        "label_optimization": {"clusters", "theta", "repeats", "rank_scale", "weights"},
         "norm": set(),
         "sdd_fiqa": {"samples", "rounds"},
     }

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fiqa import checks
 from fiqa.data.images import Image, Limits, write_image
 from fiqa.errors import ReadError, WriteError
@@ -135,7 +138,7 @@ class FaceAligning:
         if job.status != "ok":
             return [blank_row(job, job.status)]
         try:
-            return self._aligned(job, read_row(job.path, job.sha256, limits=self.limits))
+            return self._aligned(job, self.read(job))
         except ReadError as error:
             return [blank_row(job, error.status)]
         except WriteError:
@@ -144,6 +147,31 @@ class FaceAligning:
         except Exception as error:  # noqa: BLE001
             failed(job.path, error)
             return [blank_row(job, "failed")]
+
+    def read(self, job: Job) -> Image:
+        """Returns the photograph of a job.
+
+        Args:
+            job: the image.
+
+        Raises:
+            ReadError: it cannot be read.
+        """
+        return read_row(job.path, job.sha256, limits=self.limits)
+
+    def keep(self, job: Job, path: str, crop: NDArray[np.uint8]) -> Row:
+        """Keeps a crop, and returns what its row says of where.
+
+        Args:
+            job: the image.
+            path: of the crop in the folder of crops.
+            crop: (S,S,3) RGB.
+
+        Raises:
+            WriteError: the disk refused.
+        """
+        write_image(os.path.join(job.out, path), crop)
+        return {"path": path}
 
     def _aligned(self, job: Job, image: Image) -> list[Row]:
         sight = view(self.finder, image.pixels, policy=self.faces, orientation=self.orientation)
@@ -168,12 +196,12 @@ class FaceAligning:
         """Writes crop `i` and returns what its row knows beyond the image's."""
         mark = f"#{i}" if i else ""
         path = f"{job.name}{mark}.{self.format}"
-        write_image(os.path.join(job.out, path), faces.crops[i])
+        kept = self.keep(job, path, faces.crops[i])
         face = faces.take(slice(i, i + 1))
         measured = detection.points == "measured" and face.landmarks is not None
         return {
+            **kept,
             "id": job.id + mark,
-            "path": path,
             "face_index": i,
             "bbox": detection.box.tolist(),
             "confidence": detection.confidence,

@@ -34,6 +34,7 @@ from fiqa.data.store import (
 from fiqa.data.tables import TableWriter, frame_of, read_table
 from fiqa.execute.local import map_batches
 from fiqa.faces.crops import resizing
+from fiqa.faces.points import points_record
 from fiqa.progress import Told, counted
 from fiqa.types import Manifest, PathLike
 
@@ -212,6 +213,8 @@ def _record(images: Manifest, aligning: FaceAligning, carried: Carried) -> dict[
         inputs["weights"] = sha256_file(aligning.weights)
     return make_record(
         "align",
-        arguments=settings | {"detector": aligning.finder.name, "part": _PART},
+        arguments=settings
+        | {"detector": aligning.finder.name, "part": _PART}
+        | points_record(aligning.finder),
         inputs=inputs,
     )

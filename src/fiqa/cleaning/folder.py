@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fiqa import checks
 from fiqa.cleaning.findings import Finding, Findings, finding_of
 from fiqa.data.formats import fiftyone
 from fiqa.data.guard import guard_outputs
 from fiqa.data.images import Limits, read_image
 from fiqa.data.store import fingerprint, is_current, read_sidecar, write_sidecar
-from fiqa.data.tables import frame_of, read_table, write_table
+from fiqa.data.tables import decode_text, frame_of, read_table, write_table
 from fiqa.data.texts import write_text
-from fiqa.errors import ReadError
+from fiqa.errors import InputError, ReadError
 from fiqa.report.findings import THUMBNAIL, findings_page
 from fiqa.types import Manifest, PathLike
 from fiqa.vocabulary import ISSUES
 
-__all__ = ["guard_findings", "read_findings", "write_findings"]
+__all__ = ["accepted_findings", "guard_findings", "read_findings", "write_findings"]
 
 FILES = ("findings.parquet", "findings.csv", "fiftyone.csv", "cleanlab.csv", "index.html")
 
@@ -62,6 +63,37 @@ def read_findings(out: PathLike, manifest: Manifest, record: Mapping[str, Any]) 
         sidecar["notes"],
         current=True,
     )
+
+
+def accepted_findings(found: Sequence[Finding], path: PathLike) -> list[Finding]:
+    """Returns the findings that a person accepted.
+
+    Args:
+        found: what was found.
+        path: of the table that fiqa studio gives, findings.csv.
+
+    Raises:
+        ReadError: it cannot be read.
+        UnknownNameError: a column is missing.
+        InputError: it has decided on none of these findings.
+    """
+    frame = read_table(path)
+    for name in ("issue", "id", "decision"):
+        checks.choice(name, f"column in {os.fspath(path)}", frame.columns)
+    decided = {}
+    for row in frame.iter_rows(named=True):
+        if row["decision"]:
+            name, other = (decode_text(str(row.get(key) or "")) for key in ("id", "other_id"))
+            decided[str(row["issue"]), name, other] = row["decision"]
+    answers = [decided.get((each.issue, each.id, each.other_id)) for each in found]
+    if found and not any(answers):
+        raise InputError(
+            f"{os.fspath(path)!r} must decide on a finding of these images,"
+            f" it decides on {len(decided)} others.",
+            hint="give the findings.csv of fiqa studio that was begun with these findings",
+        )
+    pairs = zip(found, answers, strict=True)
+    return [each for each, answer in pairs if answer == "accepted"]
 
 
 def write_findings(

@@ -6,7 +6,7 @@ line of help and only the command that is run gets imported. A file `cli/<verb>.
 a line `Example:` is printed last by `--help`.
 
 Exit codes: 0 all rows ok, 3 some rows failed (all are written), 2 wrong usage, 1 anything fatal,
-4 an alarm of `fiqa monitor`, 130 interrupted.
+4 an alarm of `fiqa monitor`, 130 interrupted, 141 whoever read the output went away.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import os
+import signal
 import sys
 import traceback
 from typing import Annotated, Any
@@ -37,13 +38,16 @@ COMMANDS = {
     "embed": "Compute recognition vectors of aligned crops.",
     "label": "Make quality labels without people.",
     "train": "Train a quality network as a recipe says.",
-    "export": "Export a trained network as ONNX with its card.",
+    "export": "Export a model for a runtime or a chip, with its card.",
+    "export verify": "Say whether a chip computes what the model does.",
     "evaluate": "Prove a score: error-versus-discard curves and a report.",
     "tables": "Make the tables of the papers.",
     "threshold": "Find the score to cut at, with a confidence interval.",
+    "calibrate": "Map scores to the chance of a correct match, by regime.",
     "monitor": "Watch a fleet: collapse, drift and slow changes, by drive.",
     "convert": "Convert the field's benchmark files into images and tables.",
     "serve": "Score faces over HTTP.",
+    "studio": "Choose templates and review faces in a browser.",
     "methods": "List the methods and what each needs.",
     "weights": "List, fetch, verify and describe model files.",
     "recipes": "List the recipes that come with fiqa, and copy one.",
@@ -60,6 +64,8 @@ class _Lazy(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         name, _, rest = super().resolve_command(ctx, args)
+        if rest and f"{name} {rest[0]}" in COMMANDS:
+            name, rest = f"{name} {rest[0]}", rest[1:]
         return name, _load(str(name)), rest
 
     def invoke(self, ctx: Any) -> Any:
@@ -71,7 +77,10 @@ class _Lazy(TyperGroup):
             typer.echo("interrupted", err=True)
             raise typer.Exit(130) from None
         except BrokenPipeError:
-            raise
+            # Whoever read has read enough (fiqa score ... | head). What is still buffered goes
+            # nowhere, else the interpreter would complain of it at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(128 + signal.SIGPIPE) from None
         except (FiqaError, OSError) as error:
             if ctx.params.get("debug"):
                 traceback.print_exc()
@@ -82,7 +91,7 @@ class _Lazy(TyperGroup):
 def _load(name: str) -> Any:
     """Returns the command `name` built from its file, with the example of each docstring moved to
     the end of its help."""
-    module = importlib.import_module(f"fiqa.cli.{name}")
+    module = importlib.import_module(f"fiqa.cli.{name.replace(' ', '_')}")
     nested = hasattr(module, "app")
     app = module.app if nested else typer.Typer()
     if not nested:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -30,6 +30,9 @@ def command(
     max_bytes: options.MaxBytes = None,
     force: options.Force = False,
     quiet: options.Quiet = False,
+    engine: options.Engine = "local",
+    address: options.Address = None,
+    gpus: options.Gpus = 0,
 ) -> None:
     """Detect faces and write aligned crops to DIR/identity/name.png, with DIR/faces.parquet to list
     them.
@@ -39,24 +42,33 @@ def command(
 
     Example:
       fiqa align faces.parquet -o crops/ --detector yunet
+      fiqa align s3://faces/photos/ --engine ray -o s3://faces/crops/
     """
+    from fiqa.alignment.dataset import ShardAligning, aligning_of
+    from fiqa.execute.dataset import of_shards, write_dataset
     from fiqa.functional.display import failure_line
     from fiqa.verbs.align import align
 
-    manifest = align(
-        paths,
-        out=out,
-        detector=detector,
-        faces=faces,
-        size=size,
-        format=format_,
-        weights=weights,
-        limits=options.limits(max_pixels, max_bytes),
-        workers=workers,
-        force=force,
-        orientation=orientation,
-        progress=not quiet,
-    )
+    how: dict[str, Any] = {
+        "detector": detector,
+        "faces": faces,
+        "size": size,
+        "format": format_,
+        "weights": weights,
+        "limits": options.limits(max_pixels, max_bytes),
+        "orientation": orientation,
+    }
+    run: dict[str, Any] = {
+        "workers": workers,
+        "force": force,
+        "progress": not quiet,
+        "address": address,
+        "gpus": gpus,
+    }
+    if of_shards(paths, out, engine):  # the rows may be more than memory holds
+        shards = ShardAligning(aligning_of(**how))
+        options.ended(write_dataset(paths, shards, out, name=engine, **run), out, told=not quiet)
+    manifest = align(paths, out=out, engine=engine, **how, **run)
     failed = int((manifest.status != "ok").sum())
     if not quiet:
         typer.echo(f"{len(manifest)} rows, {failed} failed", err=True)

@@ -47,6 +47,12 @@ Only = Annotated[
     list[str] | None,
     typer.Option("--only", metavar="ISSUE", help="Apply to this kind alone; again for more."),
 ]
+Reviewed = Annotated[
+    str | None,
+    typer.Option(
+        "--reviewed", metavar="FILE", help="Apply to what fiqa studio's findings.csv accepted."
+    ),
+]
 Undo = Annotated[
     str | None,
     typer.Option("--undo", metavar="JOURNAL", help="Bring what was moved back to where it was."),
@@ -70,6 +76,7 @@ def command(
     apply: Apply = None,
     to: Quarantine = None,
     only: Only = None,
+    reviewed: Reviewed = None,
     undo: Undo = None,
     out: Folder = None,
     max_pixels: options.MaxPixels = None,
@@ -93,7 +100,7 @@ def command(
     from fiqa.errors import InputError
 
     if undo is not None:
-        if faces or apply or to:
+        if faces or apply or to or reviewed:
             raise InputError("--undo must stand alone, without images, --apply and --to.")
         from fiqa.cleaning.quarantine import undo as bring_back
 
@@ -118,6 +125,7 @@ def command(
         apply=apply,
         to=to,
         only=only or (),
+        reviewed=reviewed,
         limits=options.limits(max_pixels, max_bytes),
         workers=workers,
         out=out,

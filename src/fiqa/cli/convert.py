@@ -40,7 +40,7 @@ def command(
         typer.Option(
             "--tokenizer",
             metavar="FOLDER|NAME",
-            help="Of a model's prompts; default: the hub's CLIP.",
+            help="Of a model's prompts; default: CLIP's own ids, shipped.",
         ),
     ] = None,
     quiet: options.Quiet = False,

@@ -6,7 +6,21 @@ from typing import Annotated
 
 import typer
 
-from fiqa.cli.options import OK, SOME_FAILED, Force, MaxBytes, MaxPixels, Paths, Quiet, limits
+from fiqa.cli.options import (
+    OK,
+    SOME_FAILED,
+    Address,
+    Engine,
+    Force,
+    Gpus,
+    MaxBytes,
+    MaxPixels,
+    Paths,
+    Quiet,
+    Workers,
+    ended,
+    limits,
+)
 
 
 def command(
@@ -16,7 +30,7 @@ def command(
         typer.Option(
             "--recognizer",
             metavar="FILE|NAME",
-            help="An .onnx file with its card, or a name in FIQA_HOME.",
+            help="dlib, an .onnx file with its card, or a name in FIQA_HOME.",
         ),
     ],
     out: Annotated[
@@ -25,7 +39,7 @@ def command(
             "-o",
             "--out",
             metavar="FILE",
-            help="Write here: .npz, .npy (ids beside it) or .parquet.",
+            help="Write here: .npz, .npy (ids beside it) or .parquet; of shards, a folder/.",
         ),
     ],
     flip: Annotated[
@@ -45,6 +59,10 @@ def command(
     max_bytes: MaxBytes = None,
     force: Force = False,
     quiet: Quiet = False,
+    workers: Workers = None,
+    engine: Engine = "local",
+    address: Address = None,
+    gpus: Gpus = 0,
 ) -> None:
     """Compute recognition vectors of aligned crops.
 
@@ -53,10 +71,40 @@ def command(
 
     Example:
       fiqa embed crops/ --recognizer recognizer.onnx -o emb.npz
+      fiqa embed crops/ --recognizer dlib -o emb.npz
+      fiqa embed s3://faces/shards/ --recognizer recognizer.onnx --engine ray -o s3://faces/emb/
     """
+    from fiqa.embedding.dataset import shard_embedding
     from fiqa.embedding.run import embed_rows
+    from fiqa.execute.dataset import for_shards, is_dataset, write_dataset
     from fiqa.functional.display import failure_line
 
+    if is_dataset(out):
+        shards = shard_embedding(
+            recognizer,
+            flip=flip,
+            limits=limits(max_pixels, max_bytes),
+            threads=threads,
+            batch=batch,
+            half=half,
+        )
+        told = not quiet
+        ended(
+            write_dataset(
+                paths,
+                shards,
+                out,
+                name=engine,
+                address=address,
+                gpus=gpus,
+                workers=workers,
+                force=force,
+                progress=told,
+            ),
+            out,
+            told=told,
+        )
+    for_shards(engine, address, workers, gpus)
     run = embed_rows(
         paths,
         recognizer=recognizer,

@@ -57,6 +57,7 @@ def command(
     threshold: Threshold = None,
     cut: Cut = None,
     out: Out = None,
+    quiet: options.Quiet = False,
 ) -> None:
     """Enroll people from the tracks of videos.
 
@@ -76,7 +77,7 @@ def command(
             hint="a table for several people, the two options for one",
         )
     who = people if people is not None else {str(identity): list(tracks or ())}
-    gallery = enroll(folders, who, threshold=threshold, cut=cut, out=out)
+    gallery = enroll(folders, who, threshold=threshold, cut=cut, out=out, progress=not quiet)
     for line in gallery.lines():
         typer.echo(line)
     raise typer.Exit(options.SOME_FAILED if gallery.refused else options.OK)

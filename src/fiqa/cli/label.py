@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -45,7 +46,9 @@ def command(
         typer.Option(
             "--prior",
             metavar="FILE",
-            help="Any quality: for label_optimization, faceqnet and ediffiqa.",
+            help=(
+                "Any quality: for label_optimization (which takes several), faceqnet and ediffiqa."
+            ),
         ),
     ] = None,
     templates: Annotated[
@@ -80,6 +83,8 @@ def command(
       fiqa label cr_fiqa --faces faces.parquet --embeddings emb.npz -o labels.csv
       fiqa label dmsfiqa --faces faces.csv --embeddings emb.npz --set group_column=track -o v.csv
       fiqa label label_optimization --embeddings emb.npz --prior labels.csv -o better.csv
+      fiqa label label_optimization --embeddings emb.npz --prior a.csv --prior b.csv \
+        --set weights=auto --set theta=auto -o best.csv
     """
     from fiqa.labeling.run import label_rows
     from fiqa.settings import assignments
@@ -101,6 +106,17 @@ def command(
     if not quiet:
         state = f"{out} is current, nothing to do; --force does it again. " if run.current else ""
         typer.echo(f"{state}{len(run.quality)} labels, {run.failed} rows without", err=True)
-        for name, value in run.about.items():
-            typer.echo(f"  {name}: {value}", err=True)
+        for line in _lines(run.about):
+            typer.echo(f"  {line}", err=True)
     raise typer.Exit(options.SOME_FAILED if run.failed else options.OK)
+
+
+def _lines(about: Mapping[str, Any]) -> Iterator[str]:
+    """Yields what a run found, a table as a line for each of its rows."""
+    for name, value in about.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            yield f"{name}:"
+            for row in value:
+                yield "  " + ", ".join(f"{key} {cell:.4g}" for key, cell in row.items())
+        else:
+            yield f"{name}: {value}"

@@ -19,11 +19,15 @@ def command(
 ) -> None:
     """List the methods: what each gives, what it needs, and whether it is ready.
 
+    Of one: its card, and of the three papers followed here also each equation and table, where it
+    is and what holds.
+
     Example:
       fiqa methods
       fiqa methods cr_fiqa
     """
     from fiqa.methods import card, names, settings_of
+    from fiqa.methods.papers import PAPERS
 
     lines: list[tuple[str, ...]]
     if name is not None:
@@ -42,6 +46,11 @@ def command(
             )
     for line in _columns(lines):
         typer.echo(line)
+    for place in PAPERS.get(name or "", ()):
+        typer.echo(f"\n{place.what}\n  {place.holds}")
+        for key, value in (("where", place.where), ("command", place.command)):
+            if value:
+                typer.echo(f"  {key}: {'fiqa.' if key == 'where' else ''}{value}")
 
 
 def _setting(item: tuple[str, object]) -> str:

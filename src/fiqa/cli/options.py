@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
 if TYPE_CHECKING:
     from fiqa.data.images import Limits
+    from fiqa.execute.summary import Summary
 
 __all__ = [
     "ALARM",
@@ -16,9 +17,13 @@ __all__ = [
     "OK",
     "SOME_FAILED",
     "USAGE",
+    "Address",
     "Detector",
+    "Engine",
     "FacesPolicy",
     "Force",
+    "Gpus",
+    "Language",
     "MaxBytes",
     "MaxPixels",
     "Orientation",
@@ -30,6 +35,7 @@ __all__ = [
     "Weights",
     "Workers",
     "check_page",
+    "ended",
     "limits",
 ]
 
@@ -65,6 +71,10 @@ FacesPolicy = Annotated[
         metavar="POLICY",
         help="largest, all, or one (a photograph with more than one face fails).",
     ),
+]
+Language = Annotated[
+    str,
+    typer.Option("--language", metavar="CODE", help="Of the advice: en, de, zh or es."),
 ]
 Orientation = Annotated[
     str,
@@ -112,6 +122,27 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="Method option, NAME=VALUE; repeatable."),
 ]
+Engine = Annotated[
+    Literal["local", "ray"],
+    typer.Option("--engine", help="The processes of this machine, or a Ray cluster."),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        metavar="HOST:PORT|auto",
+        help="Of the Ray cluster; without it one starts here.",
+    ),
+]
+Gpus = Annotated[
+    float,
+    typer.Option(
+        "--gpus",
+        metavar="SHARE",
+        min=0,
+        help="GPUs reserved for each actor of Ray. No method here computes on one yet.",
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Recompute even if the output is up to date.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
 
@@ -130,3 +161,12 @@ def limits(max_pixels: int | None, max_bytes: int | None) -> Limits:
 
     options = {"max_pixels": max_pixels, "max_bytes": max_bytes}
     return Limits(**{name: value for name, value in options.items() if value is not None})
+
+
+def ended(summary: Summary, out: str, *, told: bool) -> NoReturn:
+    """Ends a command that wrote parts, with what became of them."""
+    if told:
+        if summary.current:
+            typer.echo(f"{out} is current, nothing to do; --force does it again", err=True)
+        typer.echo(summary.line(), err=True)
+    raise typer.Exit(SOME_FAILED if summary.failed else OK)

@@ -6,15 +6,16 @@ import shlex
 import sys
 from collections import Counter
 from contextlib import closing
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, cast
 
 import typer
 
 from fiqa.cli import options
 
 if TYPE_CHECKING:
+    from fiqa.execute.summary import Summary
     from fiqa.scoring.row import Row
-    from fiqa.scoring.run import Scoring, Summary
+    from fiqa.scoring.run import Scoring
 
 Aligned = Annotated[
     bool,
@@ -33,7 +34,7 @@ Recognizer = Annotated[
     typer.Option(
         "--recognizer",
         metavar="FILE",
-        help="Of a method that asks one: .onnx or torch weights, with a card.",
+        help="Of a method that asks one: dlib, .onnx or torch weights with a card.",
     ),
 ]
 Explain = Annotated[bool, typer.Option("--explain", help="Add the six factors and the reasons.")]
@@ -50,6 +51,14 @@ Html = Annotated[
         "--html", metavar="FILE", help="Write a contact sheet: crops, scores, what to do."
     ),
 ]
+Calibration = Annotated[
+    str | None,
+    typer.Option(
+        "--calibration",
+        metavar="FILE",
+        help="From fiqa calibrate: adds match_chance, the chance of a correct match.",
+    ),
+]
 Format = Annotated[
     Literal["csv", "jsonl"],
     typer.Option("--format", help="Form of the rows on stdout, without -o."),
@@ -62,11 +71,13 @@ def command(
     detector: options.Detector = "auto",
     faces: options.FacesPolicy = "largest",
     orientation: options.Orientation = "exif",
+    language: options.Language = "en",
     model: Model = None,
     recognizer: Recognizer = None,
     settings: options.Settings = None,
     explain: Explain = False,
     explain_by: ExplainBy = None,
+    calibration: Calibration = None,
     out: options.Output = None,
     html: Html = None,
     format_: Format = "csv",
@@ -76,6 +87,9 @@ def command(
     max_bytes: options.MaxBytes = None,
     force: options.Force = False,
     quiet: options.Quiet = False,
+    engine: options.Engine = "local",
+    address: options.Address = None,
+    gpus: options.Gpus = 0,
 ) -> None:
     """Score faces from 0 to 100 and say why.
 
@@ -85,25 +99,36 @@ def command(
     Example:
       fiqa score photos/ --explain -o scores.parquet --html sheet.html
       fiqa score crops/ --aligned --model grafiqs --recognizer recognizer.pt -o scores.csv
+      fiqa score s3://faces/shards/ --engine ray -o s3://faces/scores/
     """
+    from fiqa.execute.dataset import for_shards, is_dataset
+    from fiqa.scoring.chances import refuse_calibration
     from fiqa.scoring.run import plan
     from fiqa.settings import assignments
 
     if html is not None:
         options.check_page(html)
+    how: dict[str, Any] = {
+        "model": model,
+        "recognizer": recognizer,
+        "settings": assignments(settings or ()),
+        "aligned": aligned,
+        "detector": detector,
+        "faces": faces,
+        "explain": explain_by or explain or html is not None,
+        "weights": weights,
+        "limits": options.limits(max_pixels, max_bytes),
+        "orientation": orientation,
+        "language": language,
+    }
+    if out is not None and is_dataset(out):
+        if html is not None:
+            raise typer.BadParameter("a contact sheet is of one file, -o names a folder of parts")
+        refuse_calibration(out, calibration)
+        _to_dataset(paths, how, out, engine, address, gpus, workers, force, quiet)
+    for_shards("local", None, gpus=gpus)
     run = plan(
-        paths,
-        model=model,
-        recognizer=recognizer,
-        settings=assignments(settings or ()),
-        aligned=aligned,
-        detector=detector,
-        faces=faces,
-        explain=explain_by or explain or html is not None,
-        weights=weights,
-        limits=options.limits(max_pixels, max_bytes),
-        workers=workers,
-        orientation=orientation,
+        paths, **how, workers=workers, engine=engine, address=address, calibration=calibration
     )
     run.guard(out, html)
     if out is None:
@@ -114,10 +139,46 @@ def command(
     if html is not None:
         from fiqa.scoring.sheet import write_sheet
 
-        write_sheet(rows, html, limits=run.how.limits, footer=shlex.join(["fiqa", *sys.argv[1:]]))
+        write_sheet(
+            rows,
+            html,
+            limits=run.how.limits,
+            footer=shlex.join(["fiqa", *sys.argv[1:]]),
+            language=language,
+        )
     if not quiet:
         typer.echo(summary.line(), err=True)
     raise typer.Exit(options.SOME_FAILED if summary.failed else options.OK)
+
+
+def _to_dataset(
+    paths: list[str],
+    how: dict[str, Any],
+    out: str,
+    engine: str,
+    address: str | None,
+    gpus: float,
+    workers: int | None,
+    force: bool,
+    quiet: bool,
+) -> NoReturn:
+    """Writes the parts of all shards and ends the command."""
+    from fiqa.execute.dataset import write_dataset
+    from fiqa.scoring.dataset import ShardScoring
+    from fiqa.scoring.run import scoring_of
+
+    summary = write_dataset(
+        paths,
+        ShardScoring(scoring_of(**how)),
+        out,
+        name=engine,
+        address=address,
+        gpus=gpus,
+        workers=workers,
+        force=force,
+        progress=not quiet,
+    )
+    options.ended(summary, out, told=not quiet)
 
 
 def _to_file(
@@ -139,9 +200,9 @@ def _to_stdout(
 ) -> tuple[list[Row], Summary]:
     """Prints one short row per face as it comes and returns the whole rows if they are wanted."""
     from fiqa.data.tables import frame_of, write_rows
+    from fiqa.execute.summary import Summary
     from fiqa.functional.display import failure_line
     from fiqa.progress import counted, teller
-    from fiqa.scoring.run import Summary
 
     kept: list[Row] = []
     statuses: Counter[str] = Counter()
@@ -172,11 +233,13 @@ def _short(row: Row, explain: bool) -> dict[str, Any]:
     columns = dict(row)
     names = ("path", "face_index", "status", "uqs", "score", "level")
     short: dict[str, Any] = {name: columns[name] for name in names}
-    score = row["score"]
-    short["score"] = None if score is None else round(score, 4)
+    for name in ("score", *(["match_chance"] if "match_chance" in columns else [])):
+        value: Any = columns[name]
+        short[name] = None if value is None else round(value, 4)
     if explain:
         factors = row["factors"] or {}
         short["reasons"] = list(row["reasons"] or ())
+        short["advice"] = list(row["advice"] or ())
         short |= {
             f"factor_{name}": None if value is None else round(value, 3)
             for name, value in ((name, factors.get(name)) for name in FACTORS)

@@ -48,7 +48,7 @@ Recognizer = Annotated[
     typer.Option(
         "--recognizer",
         metavar="NAME|FILE",
-        help="Checks that the face stays the same one; an .onnx file with its card.",
+        help="Checks that the face stays the same one; dlib, or an .onnx file with a card.",
     ),
 ]
 Threshold = Annotated[
@@ -90,6 +90,14 @@ Rate = Annotated[
     typer.Option("--rate", metavar="FPS", min=0.001, help="Frames a second of a folder of images."),
 ]
 
+Calibration = Annotated[
+    str | None,
+    typer.Option(
+        "--calibration",
+        metavar="FILE",
+        help="From fiqa calibrate: adds match_chance to frames.parquet.",
+    ),
+]
 MaxSeconds = Annotated[
     float | None,
     typer.Option(
@@ -113,11 +121,13 @@ def command(
     gap: Gap = 1.0,
     max_tracks: MaxTracks = 16,
     realtime: Realtime = False,
+    language: options.Language = "en",
     model: Model = None,
     detector: options.Detector = "auto",
     weights: options.Weights = None,
     backend: Backend = "auto",
     rate: Rate = 30.0,
+    calibration: Calibration = None,
     max_seconds: MaxSeconds = None,
     max_pixels: options.MaxPixels = None,
     out: Out = None,
@@ -149,15 +159,18 @@ def command(
         gap=gap,
         max_tracks=max_tracks,
         realtime=realtime,
+        language=language,
         model=model,
         detector=detector,
         weights=weights,
         backend=backend,
         limits=_limits(max_seconds, max_pixels),
         rate=rate,
+        calibration=calibration,
     )
     told = teller(not quiet)
     if out is None:
+        run.refuse_calibration()
         summary = _to_stdout(run, told)
     else:
         from fiqa.streams.folder import write_selection

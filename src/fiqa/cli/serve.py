@@ -36,7 +36,7 @@ Model = Annotated[
 ]
 Recognizer = Annotated[
     str | None,
-    typer.Option("--recognizer", metavar="FILE", help="An .onnx file with a card, for /v1/embed."),
+    typer.Option("--recognizer", metavar="FILE", help="dlib, or an .onnx file with a card."),
 ]
 Review = Annotated[
     str,
@@ -51,6 +51,16 @@ Queue = Annotated[
 Deadline = Annotated[float, typer.Option("--deadline", metavar="SECONDS", help="Of one request.")]
 RateLimit = Annotated[
     float, typer.Option("--rate", metavar="N", help="Requests a second of one token.")
+]
+
+MaxVideo = Annotated[
+    int, typer.Option("--max-video", metavar="N", min=1, help="Bytes of a video for /v1/select.")
+]
+Jobs = Annotated[
+    int, typer.Option("--jobs", metavar="N", min=1, help="Videos that may wait; then 429.")
+]
+JobSeconds = Annotated[
+    float, typer.Option("--job-seconds", metavar="SECONDS", help="Of the work on one video.")
 ]
 
 
@@ -71,6 +81,9 @@ def command(
     queue: Queue = 256,
     deadline: Deadline = 30.0,
     rate: RateLimit = 100.0,
+    max_video: MaxVideo = 256 * 2**20,
+    jobs: Jobs = 4,
+    job_seconds: JobSeconds = 900.0,
     quiet: options.Quiet = False,
 ) -> None:
     """Score faces over HTTP.
@@ -102,6 +115,9 @@ def command(
         queue=queue,
         deadline=deadline,
         rate=rate,
+        max_video=max_video,
+        jobs=jobs,
+        job_seconds=job_seconds,
     )
 
 

@@ -11,7 +11,7 @@ from fiqa.cli.evaluate import (
     EmbeddingFiles,
     FacesFile,
     Flip,
-    Fmr,
+    Level,
     Limits,
     Matching,
     PairFile,
@@ -38,6 +38,20 @@ Target = Annotated[
     str | None,
     typer.Option("--target", metavar="LABELS", help="dms: labels in 0..1 to agree with."),
 ]
+Rates = Annotated[
+    list[float] | None,
+    typer.Option(
+        "--fmr",
+        metavar="RATE",
+        help="False match rate of the threshold; clib: again for more. Default: 0.001.",
+    ),
+]
+Draws = Annotated[
+    int,
+    typer.Option(
+        "--draws", metavar="N", min=0, help="clib: resamples of identities for intervals; 0: none."
+    ),
+]
 Same = Annotated[
     str | None,
     typer.Option("--same", metavar="RECOGNIZER", help="label-opt: the one that made the labels."),
@@ -57,10 +71,12 @@ def command(
     same: Same = None,
     pairs: PairFile = None,
     faces: FacesFile = None,
-    fmr: Fmr = 1e-3,
+    fmr: Rates = None,
     protocol: ProtocolName = "iso",
     start_fnmr: StartFnmr = None,
     limits: Limits = None,
+    draws: Draws = 0,
+    level: Level = 0.95,
     seed: options.Seed = 0,
     match: Matching = "id",
     flip: Flip = None,
@@ -76,17 +92,19 @@ def command(
 
     Example:
       fiqa tables dms --quality scores.csv --embeddings emb.npz --target labels.csv -o tables/
-      fiqa tables clib --data-set data/lfw --data-set data/cplfw -o tables/
+      fiqa tables clib --data-set data/lfw --data-set data/cplfw --draws 200 -o tables/
     """
     from fiqa.cli.reports import show
     from fiqa.evaluation.request import Request
     from fiqa.evaluation.setting import Setting
     from fiqa.report.evaluation.paper_tables import TableRun
 
-    setting = Setting(fmr, protocol, start_fnmr, limits or Setting.limits, 0, seed=seed)
+    rates = fmr or (Setting.fmr,)
+    areas = limits or Setting.limits
+    setting = Setting(rates[0], protocol, start_fnmr, areas, draws, level, seed)
     request = Request(quality or (), embeddings or (), pairs, faces, match, flip or ())
     show(
-        TableRun.of(paper, request, setting, data_set or (), target, same),
+        TableRun.of(paper, request, setting, data_set or (), target, same, rates),
         out,
         force=force,
         quiet=quiet,

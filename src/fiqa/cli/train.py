@@ -55,4 +55,6 @@ def command(
                 else f"{value:.4f} at epoch {row['epoch']:.2f}"
             )
             typer.echo(f"best {metric}: {told}", err=True)
+        for line in run.certainty.lines():
+            typer.echo(line, err=True)
     raise typer.Exit(OK)

@@ -73,8 +73,7 @@ def _model(source: PathLike, out: PathLike, tokenizer: PathLike | None) -> Conve
     for package, extra in (("torch", "train"), ("onnx", "train"), ("transformers", "vlm")):
         require(package, extra=extra)
     from fiqa.methods.clib_fiqa.convert import convert_state
-    from fiqa.methods.clib_fiqa.towers import TOKENIZER
 
-    name = TOKENIZER if tokenizer is None else os.fspath(tokenizer)
+    name = None if tokenizer is None else os.fspath(tokenizer)
     convert_state(source, out, tokenizer=name)
     return Conversion("model", (os.fspath(out), str(card_path(out))), 1, 0, 0)

@@ -68,19 +68,22 @@ list."""
 TEXT = frozenset(
     (
         "id", "id_a", "id_b", "path", "source", "identity", "split", "track", "status", "reasons",
-        "level", "message", "sha256", "source_sha256", "duplicate_of", "detector", "notes", "model",
-        "model_sha256", "preprocess", "format", "mode", "modality", "method", "template",
-        "recognizer",
+        "advice", "level", "message", "sha256", "source_sha256", "duplicate_of", "detector",
+        "notes", "model", "model_sha256", "preprocess", "format", "mode", "modality", "method",
+        "template", "recognizer",
     )
 )  # fmt: skip
 """Columns that are text whatever their cells look like (an identity may be named 007)."""
 
 _TYPES: dict[str, pl.DataType] = {
-    **dict.fromkeys(TEXT - {"reasons"}, pl.String()),
+    **dict.fromkeys(TEXT - {"reasons", "advice"}, pl.String()),
     **dict.fromkeys(("bbox", "landmarks"), pl.List(pl.Float64())),
-    **dict.fromkeys(("raw", "score", "confidence", "inside", "eye_distance", "roll"), pl.Float64()),
+    **dict.fromkeys(
+        ("raw", "score", "match_chance", "confidence", "inside", "eye_distance", "roll"),
+        pl.Float64(),
+    ),
     **dict.fromkeys(("uqs", "face_index", "frame", "turn"), pl.Int64()),
-    "reasons": pl.List(pl.String()),
+    **dict.fromkeys(("reasons", "advice"), pl.List(pl.String())),
     "factors": pl.Struct(dict.fromkeys(FACTORS, pl.Float64())),
     "grey": pl.Boolean(),
 }
@@ -103,8 +106,8 @@ _VALUES = frozenset(("quality", "quality_score"))
 """Names by which a number of quality is read, besides those of our tables."""
 _TRAVELERS = frozenset(("track", "frame", "modality"))
 """Columns of ours that a manifest tells and no verb computes."""
-_SPREAD = ("factor_", "measure_", "bbox_", "landmark_")
-"""Beginnings of the names that nested columns have in text tables."""
+_SPREAD = ("factor_", "measure_", "bbox_", "landmark_", "match_chance_")
+"""Beginnings of the names of columns: of nested ones in text tables, and of a calibration's."""
 _HEAD = 1 << 16
 """Bytes in which the first line of a text table must end."""
 _AROUND = " \t\r\n\v\f\u00a0\ufeff"

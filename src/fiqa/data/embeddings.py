@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from fiqa import checks
 from fiqa.data.frames import Frame
 from fiqa.data.parquet import read_parquet
+from fiqa.data.parts import is_parts
 from fiqa.data.reading import reader
 from fiqa.data.store import atomic_path, open_regular
 from fiqa.errors import InputError, ReadError, ShapeError, UnsafeFileError
@@ -50,10 +51,10 @@ _SMALL = 1 << 24
 
 @reader
 def read_embeddings(path: PathLike | Frame) -> Embeddings:
-    """Returns the embeddings in a .npz, .npy or .parquet file, or in a frame.
+    """Returns the embeddings in a .npz, .npy or .parquet file, in a folder of parts, or in a frame.
 
     Args:
-        path: the file, or a frame of polars or pandas with the columns of a .parquet.
+        path: the file or folder, or a frame of polars or pandas with the columns of a .parquet.
 
     Raises:
         UnknownNameError: another suffix.
@@ -68,6 +69,11 @@ def read_embeddings(path: PathLike | Frame) -> Embeddings:
         return _normalized(
             _from_frame(read_table(path), "the frame of embeddings"), "the frame of embeddings"
         )
+    if is_parts(path):
+        from fiqa.data.tables import read_table
+
+        rows = read_table(path).filter(status="ok")
+        return _normalized(_from_frame(rows, os.fspath(path)), os.fspath(path))
     file = Path(path)
     reader = _READERS[checks.choice(file.suffix, "suffix of an embeddings file", _READERS)]
     if not file.is_file():

@@ -13,6 +13,8 @@ from fiqa.types import Manifest, PathLike
 
 __all__ = ["guard_outputs"]
 
+_MODELS = (".onnx", ".xml", ".param", ".tflite")
+"""Suffixes of models, which have a card beside them."""
 File = tuple[int, int]
 """Device and inode: the same for every name of a file."""
 
@@ -82,8 +84,10 @@ def _with(path: str) -> Iterator[str]:
     yield path
     yield f"{path}.json"
     stem, suffix = os.path.splitext(path)
-    if suffix.lower() == ".onnx":
+    if suffix.lower() in _MODELS:
         yield f"{stem}.json"
+        if suffix.lower() in (".xml", ".param"):
+            yield f"{stem}.bin"
     elif suffix.lower() == ".npy":
         yield from (f"{stem}.ids.txt", f"{stem}.meta.npz")
 

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from fiqa import checks
 from fiqa.data import headers, tiff
+from fiqa.data.encoded import image_bytes
 from fiqa.data.quiet import quiet
 from fiqa.data.reading import read_at_most, reading
 from fiqa.data.refused import need_avif, refused
@@ -35,7 +36,7 @@ from fiqa.data.samples import (
     to_rgb,
 )
 from fiqa.data.store import atomic_path, open_regular
-from fiqa.errors import ReadError, ShapeError, UnsafeFileError
+from fiqa.errors import ReadError, UnsafeFileError
 from fiqa.types import PathLike
 
 __all__ = [
@@ -54,7 +55,6 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "JPEG2000", "AVIF
 """Formats that are decoded; MPO and motion photos (phone cameras) count as JPEG, AVIF needs a
 Pillow that has it (11.3 and later). Nothing that runs another program (EPS, PDF) is among them."""
 
-_WRITE = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
 Pixels = NDArray[np.uint8]
 
 
@@ -228,18 +228,8 @@ def write_image(path: PathLike, pixels: Pixels, *, quality: int = 95) -> None:
         ShapeError: another shape or type.
         WriteError: the disk refused.
     """
-    import PIL.Image
-
-    suffix = checks.choice(os.path.splitext(os.fspath(path))[1].lower(), "image suffix", _WRITE)
-    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
-        raise ShapeError(f"pixels must be (H, W, 3) uint8, got {pixels.shape} {pixels.dtype}.")
-    options: dict[str, Any] = (
-        {} if suffix == ".png" else {"quality": int(checks.in_range(quality, "quality", 1, 100))}
-    )
     with atomic_path(path) as aside:
-        PIL.Image.fromarray(np.ascontiguousarray(pixels)).save(
-            aside, format=_WRITE[suffix], **options
-        )
+        aside.write_bytes(image_bytes(pixels, os.path.splitext(os.fspath(path))[1], quality))
 
 
 def upright(pixels: Pixels, orientation: int) -> Pixels:

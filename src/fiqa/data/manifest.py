@@ -33,7 +33,7 @@ from fiqa.data.reading import reader
 from fiqa.errors import InputError, ReadError
 from fiqa.types import Manifest, PathLike
 
-__all__ = ["FOLDERS", "find", "read_manifest", "to_frame", "write_manifest"]
+__all__ = ["FOLDERS", "find", "listed", "read_manifest", "to_frame", "write_manifest"]
 
 FOLDERS = "the folder of each path"
 """Where identities come from that no column says."""
@@ -266,6 +266,19 @@ def _identity(
         return _text("" for _ in named), ""
     identity = _text(f.identity for f in named)
     return identity, FOLDERS if np.any(identity != "") else ""
+
+
+def listed(frame: Any) -> Manifest:
+    """Returns the rows of a table of ours as they are; no file is looked for.
+
+    Args:
+        frame: with the columns id, path and status.
+    """
+    table = {name: _column(frame[name]) for name in frame.columns}
+    fields: dict[str, Any] = {
+        name: table.pop(name, None) for name in ("path", "identity", "split", "status")
+    }
+    return Manifest(table.pop("id"), columns=table, **fields)
 
 
 def _column(series: Any) -> NDArray[Any]:

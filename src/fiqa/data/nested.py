@@ -3,8 +3,8 @@
 - `factors` and `measures` (structs) <-> one column per field, `factor_blur`, `measure_yaw`, ...;
 - `bbox` <-> `bbox_x`, `bbox_y`, `bbox_width`, `bbox_height`; `landmarks` <-> `landmark_0_x`,
   `landmark_0_y`, ... `landmark_4_y`;
-- `reasons` (list of codes) <-> in CSV the codes joined by `;` (no code holds one; none at all is an
-  empty text); JSON lines keep the list.
+- `reasons` and `advice` (lists of codes, of sentences) <-> in CSV joined by `;` (none holds one; an
+  empty list is an empty text); JSON lines keep the list.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from fiqa.errors import InputError
 
 __all__ = ["flatten", "unflatten"]
 
+_TEXTS = ("reasons", "advice")
 _STRUCTS = {"factors": "factor_", "measures": "measure_"}
 _LISTS = {
     "bbox": ["bbox_x", "bbox_y", "bbox_width", "bbox_height"],
@@ -29,7 +30,7 @@ def flatten(frame: pl.DataFrame, *, lists: bool = False) -> pl.DataFrame:
 
     Args:
         frame: with columns named as ours are.
-        lists: leave `reasons` a list.
+        lists: leave `reasons` and `advice` lists.
 
     Raises:
         InputError: a nested column that has no flat form.
@@ -51,9 +52,9 @@ def flatten(frame: pl.DataFrame, *, lists: bool = False) -> pl.DataFrame:
             cells += [column.alias(flat) for flat in _LISTS[name]]  # nothing but missing values
         elif name in _STRUCTS and kind == pl.Null:
             continue  # nothing but missing values, and no names of fields
-        elif name == "reasons" and isinstance(kind, pl.List) and lists:
+        elif name in _TEXTS and isinstance(kind, pl.List) and lists:
             cells.append(column.cast(pl.List(pl.String)))
-        elif name == "reasons" and isinstance(kind, pl.List):
+        elif name in _TEXTS and isinstance(kind, pl.List):
             cells.append(column.cast(pl.List(pl.String)).list.join(";").fill_null("").alias(name))
         elif isinstance(kind, (pl.List, pl.Array, pl.Struct)):
             raise InputError(
@@ -95,7 +96,7 @@ def unflatten(frame: pl.DataFrame) -> pl.DataFrame:
                 pl.col(c).cast(pl.Float64, strict=False) for c in _LISTS[target]
             )
             result.append(_unless_missing(_LISTS[target], joined).alias(target))
-        elif name == "reasons" and not isinstance(frame.schema[name], pl.List):
+        elif name in _TEXTS and not isinstance(frame.schema[name], pl.List):
             text = pl.col(name).cast(pl.String).fill_null("")
             # "" has no codes, where split would make one empty code of it.
             empty = pl.lit([], dtype=pl.List(pl.String))

@@ -26,6 +26,7 @@ from fiqa.data.formats.score_files import (
 )
 from fiqa.data.frames import Frame, is_frame
 from fiqa.data.names import Match, find_ids
+from fiqa.data.parts import is_parts, read_run
 from fiqa.data.reading import reader
 from fiqa.data.store import make_record, read_sidecar, write_sidecar
 from fiqa.data.tables import READABLE, decode_text, encode_text, read_table, write_table
@@ -59,8 +60,8 @@ def read_quality(
 ) -> Quality:
     """Returns the quality in a file of ours, or of another tool.
 
-    Ours is a table (.parquet, .csv, .jsonl) with a column `id`; fiqa.data.formats.score_files reads
-    the others.
+    Ours is a table (.parquet, .csv, .jsonl, or a folder of parts) with a column `id`;
+    fiqa.data.formats.score_files reads the others.
 
     Numbers stay as exact as they are written, in float64.
 
@@ -101,7 +102,7 @@ def read_content(
     scores = (
         score_files.read(where, column=column) if own is None else _own_scores(own, where, column)
     )
-    beside = {} if own is None or is_frame(path) else read_sidecar(where) or {}
+    beside = {} if own is None or is_frame(path) else _said(where)
     about: dict[str, Any] = dict(beside.get("quality") or {})
     # The sidecar's range is of the column `value`, and of no other that may be asked for.
     bounds = about.get("range") if scores.column == "value" else None
@@ -199,9 +200,16 @@ def _hashes(frame: pl.DataFrame | None, names: NDArray[np.str_]) -> NDArray[np.s
     return np.array([known.get(name, "") for name in names.tolist()], dtype=np.str_)
 
 
+def _said(path: str) -> dict[str, Any]:
+    """What stands beside a table of ours about it."""
+    return read_run(path) if is_parts(path) else read_sidecar(path) or {}
+
+
 def _own_table(path: str) -> pl.DataFrame | None:
     """A table of ours; None for what is none by its suffix, and for a text table without `id`."""
     suffix = Path(path).suffix.lower()
+    if is_parts(path):
+        return read_table(path)
     if suffix not in READABLE or (suffix in (".csv", ".tsv") and "id" not in columns.of_file(path)):
         return None
     return read_table(path)

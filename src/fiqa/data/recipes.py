@@ -22,12 +22,20 @@ _CITED = re.compile(r"(?:\$here\"?/|with_name\(\")(\w+\.(?:sh|toml|py))\b")
 
 @dataclass(frozen=True)
 class Recipe:
-    """One recipe. Attributes: `name`; `summary` in one sentence; `files` it consists of, by name,
-    the one to start with first."""
+    """One recipe.
+
+    Attributes:
+        name: of it.
+        summary: in one sentence.
+        files: it consists of, by name, the one to start with first.
+        reads: paths below its data folder that it cannot do without; none where it takes other
+            arguments.
+    """
 
     name: str
     summary: str
     files: tuple[str, ...]
+    reads: tuple[str, ...] = ()
 
 
 def folder() -> Path:
@@ -69,7 +77,7 @@ def recipes() -> dict[str, Recipe]:
         files = [first]
         for name in files:
             files += sorted(uses[name] - set(files))
-        found[stem] = Recipe(stem, _summary(texts[first]), tuple(files))
+        found[stem] = Recipe(stem, _summary(texts[first]), tuple(files), _reads(texts[first]))
     return found
 
 
@@ -115,6 +123,15 @@ def _imported(name: str, text: str, texts: dict[str, str]) -> set[str]:
     """Files whose modules a program imports."""
     found = re.findall(r"^from (\w+) import", text, flags=re.M)
     return {f"{module}.py" for module in found if f"{module}.py" in texts} - {name}
+
+
+def _reads(text: str) -> tuple[str, ...]:
+    """What a recipe checks before it begins: a script's line `needs`, a program's READS."""
+    script = re.search(r"^needs ((?:.*\\\n)*.*)$", text, re.M)
+    if script:
+        return tuple(script[1].replace("\\\n", " ").split())
+    program = re.search(r"^READS = (\([^)]*\))", text, re.M)
+    return tuple(ast.literal_eval(program[1])) if program else ()
 
 
 def _summary(text: str) -> str:

@@ -153,13 +153,15 @@ def hash_inputs(paths: Iterable[PathLike]) -> dict[str, str]:
     """Returns path -> sha256 of each input file, for a record; "" for one that cannot be read.
 
     Args:
-        paths: the files.
+        paths: the files, and folders of parts.
     """
+    from fiqa.data.parts import is_parts, parts_digest
+
     hashes = {}
     for path in paths:
         hashes[os.fspath(path)] = ""
-        with suppress(OSError):
-            hashes[os.fspath(path)] = sha256_file(path)
+        with suppress(OSError, ReadError):
+            hashes[os.fspath(path)] = (parts_digest if is_parts(path) else sha256_file)(path)
     return hashes
 
 

@@ -34,6 +34,7 @@ from fiqa.data.formats.source import utf8_of
 from fiqa.data.frames import Frame, columns_of, is_frame, series
 from fiqa.data.nested import flatten, unflatten
 from fiqa.data.parquet import read_parquet
+from fiqa.data.parts import is_parts, read_parts
 from fiqa.data.reading import reader
 from fiqa.data.rows import json_rows, text_cells, typed_cells
 from fiqa.data.store import Parts, atomic_path, open_regular
@@ -60,6 +61,7 @@ READABLE = (*SUFFIXES, ".tsv")
 """The suffixes of tables that are read."""
 
 _MARK = "bytes:"
+_ENCODING = "save it as UTF-8: iconv -f latin1 -t utf-8 OLD > NEW, or in a spreadsheet CSV UTF-8"
 _ROW_GROUP = 1 << 16
 """Rows of a row group, always as many, so that a rerun after a kill gives the same bytes."""
 
@@ -221,7 +223,8 @@ def read_table(source: PathLike | Frame) -> pl.DataFrame:
     A text table may begin with a byte-order mark, be UTF-16, and have `;` or tabs between cells.
 
     Args:
-        source: a file (one of READABLE by its suffix), or a frame of polars or pandas.
+        source: a file (one of READABLE by its suffix), a folder of parts (fiqa.data.parts) on a
+            disk or in a store, or a frame of polars or pandas.
 
     Raises:
         UnknownNameError: another suffix.
@@ -230,6 +233,8 @@ def read_table(source: PathLike | Frame) -> pl.DataFrame:
     if not isinstance(source, (str, os.PathLike)):
         return unflatten(_named(_of_memory(source), "the frame"))
     path = os.fspath(source)
+    if is_parts(path):
+        return _named(read_parts(path), path)
     suffix = checks.choice(os.path.splitext(path)[1].lower(), "table suffix", READABLE)
     with open_regular(path) as file:
         try:
@@ -245,8 +250,9 @@ def read_table(source: PathLike | Frame) -> pl.DataFrame:
         except ReadError:
             raise
         except (pl.exceptions.PolarsError, ValueError, RecursionError) as error:
+            hint = _ENCODING if "utf-8" in str(error).lower() else None
             raise ReadError(
-                f"{path!r} must be a table in {suffix} form: {error}.", status="corrupt"
+                f"{path!r} must be a table in {suffix} form: {error}.", status="corrupt", hint=hint
             ) from error
 
 

@@ -8,7 +8,8 @@ scores.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,7 @@ from fiqa import checks
 from fiqa.data.images import Limits
 from fiqa.diagnosis.drawn_faces import drawn_faces
 from fiqa.errors import FiqaError, InputError
-from fiqa.faces.crops import CropTable
+from fiqa.faces.crops import CropTable, note_of_size, resizing
 from fiqa.faces.degrade import degrade
 from fiqa.functional.collapse import Collapse, on_scale
 from fiqa.functional.spread import spread
@@ -26,7 +27,7 @@ from fiqa.privacy import telemetry_line
 from fiqa.runtime.onnx import OnnxEmbedder, OnnxModel, OnnxScorer, runtime_version
 from fiqa.types import Faces, FloatArray, PathLike
 
-__all__ = ["Check", "ModelReport", "model_report", "probe_faces"]
+__all__ = ["Check", "ModelReport", "Probes", "model_report", "probe_faces"]
 
 PROBE_KINDS = (
     "blur",
@@ -91,7 +92,9 @@ class ModelReport:
         return [f"model: {self.path!r}", f"probed with: {self.probe}", *rows]
 
 
-def model_report(path: PathLike, *, faces: Faces | None = None, seed: int = 0) -> ModelReport:
+def model_report(
+    path: PathLike, *, faces: Faces | None = None, seed: int = 0, resized: str = ""
+) -> ModelReport:
     """Returns what can be found out about a model file without labels.
 
     Checks: the file and its card (present, valid, sha256, outputs); values are finite and vary;
@@ -105,6 +108,7 @@ def model_report(path: PathLike, *, faces: Faces | None = None, seed: int = 0) -
         faces: aligned faces to probe with, at least 4; None draws 16 by code, which is weaker:
             scores of drawn faces are then noted and not judged.
         seed: of the degradations and noise.
+        resized: a sentence on faces that had another size, which the report repeats.
 
     Raises:
         InputError: fewer than 4 faces. Nothing else: what is wrong with the model is in the report.
@@ -130,6 +134,8 @@ def model_report(path: PathLike, *, faces: Faces | None = None, seed: int = 0) -
     findings.append(Check("telemetry", "note", telemetry_line(runtime_version())))
     if not model.card.license:
         findings.append(Check("license", "note", "the card names none"))
+    if resized:
+        findings.append(Check("size of the faces", "note", resized))
     shown = drawn_faces(_DRAWN) if faces is None else faces
     try:
         findings += _probed(model, shown, judged=faces is not None, seed=seed)
@@ -138,18 +144,42 @@ def model_report(path: PathLike, *, faces: Faces | None = None, seed: int = 0) -
     return ModelReport(os.fspath(path), probe, findings)
 
 
-def probe_faces(paths: PathLike, most: int) -> Faces:
+@dataclass(frozen=True, eq=False)
+class Probes:
+    """Aligned crops that a model or a table is judged by.
+
+    Attributes:
+        ids: (N,) of the crops.
+        faces: N of them.
+        resized: a sentence on those that had another size, "" where none had.
+    """
+
+    ids: NDArray[np.str_]
+    faces: Faces
+    resized: str
+
+
+def probe_faces(paths: PathLike, most: int, *, known: Collection[str] | None = None) -> Probes:
     """Returns at most `most` aligned crops at 112x112, taken evenly from those below `paths`.
 
     Crops that cannot be read are left out.
 
+    Args:
+        paths: where they are.
+        most: how many.
+        known: ids of which they must be; None is any.
+
     Raises: as fiqa.scan.
     """
     table = CropTable.of(paths, Limits())
-    step = max(1.0, len(table) / most)
-    read = (table.read(int(i * step))[1] for i in range(min(most, len(table))))
-    crops = [crop for crop in read if crop is not None]
-    return Faces(np.stack(crops) if crops else np.empty((0, 112, 112, 3), np.uint8))
+    names = table.manifest.id.tolist()
+    rows = [i for i, name in enumerate(names) if known is None or name in known]
+    step = max(1.0, len(rows) / most)
+    chosen = [rows[int(i * step)] for i in range(min(most, len(rows)))]
+    read = [(names[row], crop) for row in chosen if (crop := table.read(row)[1]) is not None]
+    crops = np.stack([crop for _, crop in read]) if read else np.empty((0, 112, 112, 3), np.uint8)
+    sizes = resizing(Counter(map(note_of_size, table.sides.values())))
+    return Probes(np.array([name for name, _ in read], np.str_), Faces(crops), sizes)
 
 
 def _probed(model: OnnxModel, faces: Faces, *, judged: bool, seed: int) -> list[Check]:

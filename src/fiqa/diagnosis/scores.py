@@ -13,6 +13,7 @@ import numpy as np
 from fiqa.data.quality import read_quality
 from fiqa.data.tables import SUFFIXES, read_table
 from fiqa.diagnosis.model import Check
+from fiqa.diagnosis.polarity import polarity
 from fiqa.errors import FiqaError, InputError
 from fiqa.evaluation.scales import own_scale
 from fiqa.functional.collapse import Collapse
@@ -68,12 +69,18 @@ def is_scores(path: PathLike) -> bool:
     return "id" in columns and any(name in columns for name in COLUMNS)
 
 
-def scores_report(path: PathLike) -> ScoresReport:
+def scores_report(path: PathLike, *, faces: PathLike | None = None, most: int = 64) -> ScoresReport:
     """Returns what there is to know of a table of scores, and which column has collapsed.
 
     A column is judged on the model's own scale, beside the labels that the model learned where the
     sidecar has their spread (fiqa.functional.collapse has the rule). A calibrated column is told
-    and not judged: a calibration spreads any score.
+    and not judged: a calibration spreads any score. Whether higher is better is told by a second
+    opinion (`polarity`): the shipped model's of the crops, else the factors that the table has.
+
+    Args:
+        path: of the table.
+        faces: aligned crops with the ids of the table; None: there are none.
+        most: use at most so many of these crops.
 
     Raises:
         ReadError: the table cannot be read.
@@ -83,6 +90,7 @@ def scores_report(path: PathLike) -> ScoresReport:
     columns = [name for name in COLUMNS if name in table.columns]
     statuses = counts_line(table["status"].cast(str).to_list()) if "status" in table.columns else ""
     findings = [_column(path, name, "raw" in columns) for name in columns]
+    findings += polarity(path, table, columns[0], faces=faces, most=most) if columns else []
     return ScoresReport(os.fspath(path), len(table), statuses, findings)
 
 

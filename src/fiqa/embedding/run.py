@@ -7,7 +7,6 @@ memory. What has no vector is a row with a status.
 from __future__ import annotations
 
 import logging
-import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -38,7 +37,16 @@ from fiqa.failures import telling
 from fiqa.progress import Progress, Told, counted, teller
 from fiqa.types import Embeddings, FloatArray, Manifest, PathLike, Recognizer
 
-__all__ = ["Embedded", "Source", "embed_rows", "failures_path"]
+__all__ = [
+    "Embedded",
+    "Source",
+    "embed_rows",
+    "failures_path",
+    "opened",
+    "raw_vectors",
+    "unit_vectors",
+    "usable",
+]
 
 Crops = NDArray[np.uint8]
 Source = PathLike | Sequence[PathLike] | Manifest | tuple[Sequence[str], Crops]
@@ -88,7 +96,7 @@ def embed_rows(
     told = teller(progress)
     checks.in_range(batch, "batch", 1, float("inf"))
     table = CropTable.of(source, limits or Limits(), color=color)
-    model = recognizer if isinstance(recognizer, Recognizer) else _opened(recognizer, threads)
+    model = recognizer if isinstance(recognizer, Recognizer) else opened(recognizer, threads)
     work = _Work(table, model, int(batch), flip)
     if out is None:
         run = work.result([work.part(counted(range(len(table)), told, "embed", len(table)))])
@@ -162,7 +170,7 @@ class _Work:
 
         def flush() -> None:
             raw = self._vectors(np.stack(held))
-            good = np.isfinite(raw).all(axis=1) & (raw != 0).any(axis=1)
+            good = usable(raw)
             for bad in np.flatnonzero(~good):
                 statuses[places[bad]] = "invalid_embedding"
             vectors.append(raw[good])
@@ -182,28 +190,58 @@ class _Work:
         return statuses, np.concatenate(vectors)
 
     def _vectors(self, crops: Crops) -> FloatArray:
-        raw = checks.array(
-            self.recognizer.embed(crops), "embed(crops)", shape=(len(crops), "D"), dtype=np.float32
-        )
-        if self.flip:
-            raw = (
-                raw + self.recognizer.embed(np.ascontiguousarray(crops[:, :, ::-1]))
-            ) / np.float32(2)
-        return raw
+        return raw_vectors(self.recognizer, crops, flip=self.flip)
 
     def result(self, parts: Sequence[Part]) -> Embedded:
         """Returns the whole of consecutive parts."""
         statuses = [status for part, _ in parts for status in part]
         raw = np.concatenate([vectors for _, vectors in parts]) if parts else self.part([])[1]
         manifest = replace(self.table.manifest, status=np.array(statuses, dtype=np.str_))
-        length = np.sqrt(np.einsum("nd,nd->n", raw, raw, dtype=np.float64))
-        unit = (raw / length[:, None]).astype(np.float32)
+        unit, length = unit_vectors(raw)
         ids = manifest.id[manifest.status == "ok"]
         return Embedded(
-            Embeddings(ids, unit, length.astype(np.float32), self.recognizer.name),
+            Embeddings(ids, unit, length, self.recognizer.name),
             manifest,
             resized=resizing(Counter(map(note_of_size, self.table.sides.values()))),
         )
+
+
+def raw_vectors(recognizer: Recognizer, crops: Crops, *, flip: bool) -> FloatArray:
+    """Returns (N,D) vectors as the recognizer gives them.
+
+    Args:
+        recognizer: of the vectors.
+        crops: (N,S,S,3).
+        flip: the mean with those of the mirror images.
+
+    Raises:
+        ShapeError: the recognizer gives something else.
+    """
+    raw = checks.array(
+        recognizer.embed(crops), "embed(crops)", shape=(len(crops), "D"), dtype=np.float32
+    )
+    if flip:
+        raw = (raw + recognizer.embed(np.ascontiguousarray(crops[:, :, ::-1]))) / np.float32(2)
+    return raw
+
+
+def usable(raw: FloatArray) -> NDArray[np.bool_]:
+    """Returns (N,) which vectors have a direction: finite and not zero.
+
+    Args:
+        raw: (N,D) of the recognizer.
+    """
+    return np.asarray(np.isfinite(raw).all(axis=1) & (raw != 0).any(axis=1))
+
+
+def unit_vectors(raw: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Returns (N,D) vectors of unit length and (N,) the lengths that they had.
+
+    Args:
+        raw: (N,D) usable vectors.
+    """
+    length = np.sqrt(np.einsum("nd,nd->n", raw, raw, dtype=np.float64))
+    return (raw / length[:, None]).astype(np.float32), length.astype(np.float32)
 
 
 def _parts(work: _Work, out: PathLike, key: str, told: Told) -> list[Part]:
@@ -235,11 +273,19 @@ def _tell(sentence: str) -> None:
         _log.warning("%s", sentence)
 
 
-def _opened(recognizer: PathLike, threads: int | None) -> Recognizer:
-    from fiqa.runtime.onnx import OnnxEmbedder
-    from fiqa.runtime.weights import find as find_weights
+def opened(recognizer: PathLike, threads: int | None) -> Recognizer:
+    """Returns the recognizer of a file, or of a name in FIQA_HOME.
 
-    return OnnxEmbedder(find_weights(os.fspath(recognizer)), threads=threads)
+    Args:
+        recognizer: file or name.
+        threads: >= 1; None is one per core.
+
+    Raises:
+        WeightsError, UnsafeFileError: it cannot be used.
+    """
+    from fiqa.runtime.recognizers import named_recognizer
+
+    return named_recognizer(recognizer, threads=threads)
 
 
 def _write_failures(

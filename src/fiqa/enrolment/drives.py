@@ -18,6 +18,7 @@ from fiqa.data.reading import reading
 from fiqa.data.store import read_sidecar
 from fiqa.data.tables import decode_text, read_table
 from fiqa.errors import InputError, ReadError, UnknownNameError
+from fiqa.progress import Told, counted
 from fiqa.types import FloatArray, PathLike
 
 __all__ = ["Claim", "People", "Segment", "Selected", "claims_of", "read_selected", "segments_of"]
@@ -208,12 +209,13 @@ def _text(value: object) -> str:
     return "" if value is None else decode_text(str(value))
 
 
-def segments_of(folders: Sequence[Selected], claims: Sequence[Claim]) -> list[Segment]:
+def segments_of(folders: Sequence[Selected], claims: Sequence[Claim], told: Told) -> list[Segment]:
     """Returns the tracks that are claimed, with their templates and qualities.
 
     Args:
         folders: where they are.
         claims: who is on which.
+        told: hears of each track.
 
     Raises:
         UnknownNameError: no folder has such a track.
@@ -225,7 +227,7 @@ def segments_of(folders: Sequence[Selected], claims: Sequence[Claim]) -> list[Se
             names.setdefault(track, []).append((part, track))
             names.setdefault(f"{part.folder.name}/{track}", []).append((part, track))
     found: dict[tuple[str, str], Segment] = {}
-    for claim in claims:
+    for claim in counted(claims, told, "enroll", len(claims)):
         if claim.track not in names:
             raise UnknownNameError("track", claim.track, list(names))
         places = names[claim.track]

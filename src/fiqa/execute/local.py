@@ -41,6 +41,7 @@ def map_batches(
     workers: int | None = None,
     batch: int = 32,
     window: int | None = None,
+    apart: bool = False,
 ) -> Generator[Result, None, None]:
     """Yields `function`'s result for every item, in order, computed in batches over local
     processes.
@@ -62,6 +63,7 @@ def map_batches(
             does, with a word, where it is daemonic and may start no others.
         batch: items per call, >= 1.
         window: batches held at most, >= 1; None is 4 per worker.
+        apart: compute nothing in this process, where it may start others: an item may end it.
 
     Raises:
         InputError: a number below 1.
@@ -78,7 +80,7 @@ def map_batches(
     chunks = _chunks(items, batch)
     first = list(islice(chunks, min(count, held)))
     failures, every = Failures(), chain(first, chunks)
-    if len(first) < 2 or _childless():
+    if not first or (len(first) < 2 and not apart) or _childless():
         return _telling(_inline(function, every, failures), failures)
     return _telling(_parallel(function, every, died, len(first), held, failures), failures)
 

@@ -38,6 +38,7 @@ __all__ = [
     "alike",
     "joined",
     "note_of_size",
+    "read_crop",
     "read_row",
     "read_source",
     "resized",
@@ -201,24 +202,10 @@ class CropTable:
         """
         if self.crops is not None:
             return "ok", resized(self.crops[row])
-        source = self._sources[row]
-        status, path = source.status, source.path
-        if status != "ok":
-            return status, None
-        try:
-            pixels = read_row(path, source.sha256, limits=self.limits).pixels
-        except ReadError as error:
-            return error.status, None
-        # whatever one image does to a decoder, the others still get their vectors
-        except Exception as error:  # noqa: BLE001
-            failed(path, error)
-            return "failed", None
-        height, width = pixels.shape[:2]
-        if height != width or width < SMALLEST_CROP:
-            return "wrong_size", None
-        if width != ALIGNED_SIZE:
-            self.sides[row] = width
-        return "ok", resized(pixels)
+        status, crop, side = read_crop(self._sources[row], self.limits)
+        if crop is not None and side != ALIGNED_SIZE:
+            self.sides[row] = side
+        return status, crop
 
     def digest(self) -> str:
         """Returns a digest of the ids and of the crops.
@@ -232,6 +219,30 @@ class CropTable:
         # Hashing the pixels would read every file; size and time tell that one has changed.
         rows = zip(ids, self.manifest.path.tolist(), self.manifest.status.tolist(), strict=True)
         return hash_rows((row, file_state(row[1])) for row in rows)
+
+
+def read_crop(source: Source, limits: Limits) -> tuple[str, Crops | None, int]:
+    """Returns the status of a row and, when that is ok, its crop at ALIGNED_SIZE and the side that
+    it had.
+
+    Args:
+        source: the row.
+        limits: what an image may cost.
+    """
+    if source.status != "ok":
+        return source.status, None, 0
+    try:
+        pixels = read_source(source, limits=limits).pixels
+    except ReadError as error:
+        return error.status, None, 0
+    # whatever one image does to a decoder, the others still get their vectors
+    except Exception as error:  # noqa: BLE001
+        failed(source.path, error)
+        return "failed", None, 0
+    height, width = pixels.shape[:2]
+    if height != width or width < SMALLEST_CROP:
+        return "wrong_size", None, 0
+    return "ok", resized(pixels), width
 
 
 def note_of_size(side: int, wanted: int = ALIGNED_SIZE) -> str:

@@ -3,16 +3,26 @@ the levels."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fiqa import checks
-from fiqa.errors import EvidenceError
+from fiqa.errors import EvidenceError, InputError
 from fiqa.functional.identities import encode, groups
 
-__all__ = ["balanced_accuracy", "kendall", "macro_f1", "mae", "per_identity", "rmse", "spearman"]
+__all__ = [
+    "balanced_accuracy",
+    "cohen_kappa",
+    "kendall",
+    "macro_f1",
+    "mae",
+    "per_identity",
+    "rmse",
+    "spearman",
+]
 
 Metric = Callable[[NDArray[np.float64], NDArray[np.float64]], float]
 
@@ -218,3 +228,32 @@ def macro_f1(pred_levels: ArrayLike, target_levels: ArrayLike) -> float:
     """
     right, targets, predictions = _counts(pred_levels, target_levels)
     return float(np.mean(2 * right / (targets + predictions)))
+
+
+def cohen_kappa(first: Iterable[Hashable], second: Iterable[Hashable]) -> float:
+    """Returns Cohen's kappa of two annotators: how much more often they agree than by chance.
+
+    1 is agreement everywhere, 0 that of chance. Where both always say one and the same, chance
+    agrees as well, and nothing can be said.
+
+    Args:
+        first: (N,) what the one said; any words or numbers.
+        second: (N,) what the other said of the same things.
+
+    Raises:
+        InputError: another number of answers.
+        EvidenceError: no answer, or one and the same everywhere.
+
+    >>> round(cohen_kappa([1, 1, 2, 2], [1, 1, 2, 1]), 2)
+    0.5
+    """
+    one, two = list(first), list(second)
+    if len(one) != len(two):
+        raise InputError(f"second must have as many answers as first, {len(one)}, got {len(two)}.")
+    n = len(one)
+    left, right = Counter(one), Counter(two)
+    chance = sum(count * right[word] for word, count in left.items())
+    if not n or chance == n * n:
+        raise EvidenceError("kappa needs answers that differ, got none or one for all.")
+    same = sum(a == b for a, b in zip(one, two, strict=True))
+    return (same * n - chance) / (n * n - chance)

@@ -301,8 +301,8 @@ class CutEvidence:
         total = np.bincount(self.image_code)
         return clustered_share(np.bincount(self.image_code, weights=quality < cut), total)
 
-    def why_not(self, fnmr: float) -> str:
-        """Returns the message for an FNMR that no cut reaches.
+    def why_not(self, fnmr: float) -> EvidenceError:
+        """Returns the error for an FNMR that no cut reaches.
 
         Args:
             fnmr: the wanted FNMR.
@@ -310,14 +310,18 @@ class CutEvidence:
         kept, error = self.scale.curve()
         need = math.ceil(RULE_OF_THREE / fnmr - _ROUNDING)
         if kept[0] < need:
-            return (
+            return EvidenceError(
                 f"An FNMR of {fnmr:g} needs at least {need} mated pairs (the rule of three), got"
-                f" {kept[0]}."
+                f" {kept[0]}.",
+                hint=(
+                    "add images of people who have several; or ask for the cut that keeps a share"
+                    " of the images, which claims nothing about errors: --coverage 0.9"
+                ),
             )
         enough = kept >= need
         # 2 is above every error, so cuts with too few pairs never win.
         best = int(np.argmin(np.where(enough, error, 2.0)))
-        return (
+        return EvidenceError(
             f"No cut that leaves the {need} mated pairs which an FNMR of {fnmr:g} needs reaches it:"
             f" the lowest FNMR is {error[best]:.4g} at the cut"
             f" {self.scale.worst[self.scale.first[best]]:g}, with {kept[best]} of {kept[0]} pairs"

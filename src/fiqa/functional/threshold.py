@@ -204,7 +204,7 @@ def cut_of(
     check_wanted(fnmr, coverage)
     point = _plain_cut(evidence, np.ones(evidence.people, np.int64), fnmr, coverage)
     if not np.isfinite(point):
-        raise EvidenceError(evidence.why_not(fnmr or 0.0))
+        raise evidence.why_not(fnmr or 0.0)
     drawn = _resampled(evidence, point, fnmr, coverage, draws, level, seed)
     effect = evidence.effect(point)
     matches = evidence.fmr_share(point)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,6 +28,7 @@ from fiqa.data.frames import Frame, is_frame
 from fiqa.data.listing import images_of
 from fiqa.data.manifest import to_frame
 from fiqa.data.names import find_ids, strangers
+from fiqa.data.parts import is_parts
 from fiqa.data.quality import read_quality
 from fiqa.data.store import hash_inputs, hash_rows
 from fiqa.data.tables import READABLE, decode_text, encode_text, read_table
@@ -44,17 +46,27 @@ _UNIT = 1e-2
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """Everything that was given: `table` id, identity, status and the carried columns
-    (fiqa.data.carried) in the order of the faces; `place` of each face among the vectors, -1
-    without; `identity_from` where the identities come from, in words; `meant` columns that may be
-    meant as identity, where there is none."""
+    """Everything that was given, in the order of the faces.
+
+    Attributes:
+        table: id, identity, status and the carried columns (fiqa.data.carried).
+        faces: their manifest, where the pixels are needed.
+        place: (N,) of each face among the vectors, -1 without.
+        embeddings: the vectors.
+        priors: (N,K) qualities, NaN where one has no number.
+        hashes: input -> sha256.
+        prior_names: (K,) of the priors' methods, no two alike.
+        identity_from: where the identities come from, in words.
+        meant: columns that may be meant as identity, where there is none.
+    """
 
     table: pl.DataFrame
     faces: Manifest | None
     place: NDArray[np.int64] | None
     embeddings: MappedEmbeddings | None
-    prior: NDArray[np.float64] | None
+    priors: NDArray[np.float64] | None
     hashes: dict[str, str]
+    prior_names: tuple[str, ...] = ()
     identity_from: str = ""
     meant: Sequence[str] = ()
 
@@ -89,8 +101,8 @@ class Inputs:
                 hint="; ".join(dict.fromkeys(_GIVEN[name] for name in lacking)),
             )
         status = np.full(len(self), "", dtype=STATUS)
-        if "prior" in needs and self.prior is not None:
-            status[~np.isfinite(self.prior)] = "no_prior"
+        if "prior" in needs and self.priors is not None:
+            status[~np.isfinite(self.priors).all(axis=1)] = "no_prior"
         if "embeddings" in needs and self.place is not None:
             length = self._lengths[self.place] if len(self._lengths) else np.zeros(len(self))
             status[~(np.isfinite(length) & (length > 0))] = "invalid_embedding"
@@ -116,7 +128,7 @@ class Inputs:
         )
 
     def _absent(self, name: str) -> bool:
-        by_name = {"crops": self.faces, "embeddings": self.embeddings, "prior": self.prior}
+        by_name = {"crops": self.faces, "embeddings": self.embeddings, "prior": self.priors}
         if name == "identities":
             return len(self) > 0 and bool((self.table["identity"] == "").all())
         return by_name[name] is None
@@ -142,7 +154,8 @@ class Inputs:
             names=names,
             vectors=self._unit(self._place[rows]) if "embeddings" in needs else None,
             norm=norm,
-            prior=None if self.prior is None else self.prior[rows].astype(np.float64),
+            priors=None if self.priors is None else self.priors[rows],
+            prior_names=self.prior_names,
             faces=None if self.faces is None else self.faces.take(rows),
             centers=centers,
         )
@@ -173,7 +186,7 @@ _GIVEN = {
 def load_inputs(
     faces: PathLike | Frame | Manifest | None,
     embeddings: PathLike | Frame | Embeddings | None,
-    prior: PathLike | Frame | Quality | None,
+    priors: Sequence[PathLike | Frame | Quality],
     *,
     crops: bool,
 ) -> Inputs:
@@ -186,12 +199,12 @@ def load_inputs(
         ReadError, InputError: nothing given, no face at all, ids that repeat.
     """
     vectors = _embeddings(embeddings)
-    quality = prior if prior is None or isinstance(prior, Quality) else read_quality(prior)
+    qualities = [one if isinstance(one, Quality) else read_quality(one) for one in priors]
     manifest, table, origin, meant = _faces(faces, crops)
     if table is None:
-        if vectors is None and quality is None:
+        if vectors is None and not qualities:
             raise InputError("label needs faces, embeddings or a prior, got none of them.")
-        ids = _text((vectors or quality).id)  # type: ignore[union-attr]
+        ids = _text((vectors or qualities[0]).id)
         table = pl.DataFrame({"id": ids}).with_columns(identity=pl.lit(""), status=pl.lit("ok"))
     if not len(table):
         raise InputError(
@@ -206,13 +219,39 @@ def load_inputs(
         raise InputError(f"ids of the faces must be unique, got {twice!r} more than once.")
     place = None if vectors is None else _places(table["id"], vectors.id, "embeddings")
     values = None
-    if quality is not None:
-        at = _places(table["id"], quality.id, "prior")
-        values = np.where(at < 0, np.nan, np.append(quality.value, np.nan)[at])
-    hashes = (
-        _hash("faces", faces, manifest) | _hash("embeddings", embeddings) | _hash("prior", prior)
+    if qualities:
+        columns = [_values(table["id"], quality) for quality in qualities]
+        values = np.stack(columns, axis=1)
+    hashes = _hash("faces", faces, manifest) | _hash("embeddings", embeddings)
+    for number, one in enumerate(priors):
+        hashes |= _hash("prior" if number == 0 else f"prior{number + 1}", one)
+    return Inputs(
+        table,
+        manifest,
+        place,
+        vectors,
+        values,
+        hashes,
+        tuple(_distinct([quality.method for quality in qualities])),
+        origin,
+        meant,
     )
-    return Inputs(table, manifest, place, vectors, values, hashes, origin, meant)
+
+
+def _values(ids: pl.Series, quality: Quality) -> NDArray[np.float64]:
+    """(N,) the quality of our ids, NaN where it has none."""
+    at = _places(ids, quality.id, "prior")
+    return np.asarray(np.where(at < 0, np.nan, np.append(quality.value, np.nan)[at]), np.float64)
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Names with a number behind those that occur again."""
+    seen: Counter[str] = Counter()
+    result = []
+    for name in names:
+        seen[name] += 1
+        result.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+    return result
 
 
 def _faces(
@@ -223,7 +262,11 @@ def _faces(
     need."""
     if faces is None:
         return None, None, "", []
-    plain = not isinstance(faces, (str, os.PathLike)) or Path(faces).suffix.lower() in READABLE
+    plain = (
+        not isinstance(faces, (str, os.PathLike))
+        or Path(faces).suffix.lower() in READABLE
+        or is_parts(faces)
+    )
     if not crops and not isinstance(faces, Manifest) and plain:
         frame = read_table(faces)
         where = os.path.basename(faces) if isinstance(faces, (str, os.PathLike)) else "the frame"

@@ -85,11 +85,11 @@ def label_rows(
         centers = read_embeddings(centers)
     labeler = labeler_of(method)
     settings = labeler.prepare(checked_settings(options or {}, labeler.options, owner=method))
-    prior = _single_prior(prior)
+    priors = _priors(prior, method, labeler)
     names_and_centers = _centers(centers, method, labeler)
     if out is not None:
         table_suffix(out)
-    inputs = load_inputs(faces, embeddings, prior, crops="crops" in labeler.needs)
+    inputs = load_inputs(faces, embeddings, priors, crops="crops" in labeler.needs)
     if out is not None:
         proposed = [f"{os.fspath(out)}.templates.csv"] if os.fspath(templates) == "auto" else []
         guard_outputs(
@@ -97,7 +97,7 @@ def label_rows(
             faces,
             inputs.faces,
             embeddings,
-            prior,
+            *priors,
             templates,
             centers,
             options,
@@ -152,19 +152,23 @@ def _labels(name: str) -> bool:
     return "label" in methods.card(name).gives or hasattr(methods.module(name), "labeler")
 
 
-def _single_prior(prior: Prior) -> PathLike | Frame | Quality | None:
-    if prior is None or isinstance(prior, str | os.PathLike | Quality):
-        return prior
-    if is_frame(prior):
-        return prior
+def _priors(prior: Prior, method: str, labeler: Labeler) -> list[PathLike | Frame | Quality]:
+    """The priors that were given; one at most for a method that takes no more."""
+    if prior is None:
+        return []
+    if isinstance(prior, str | os.PathLike | Quality) or is_frame(prior):
+        return [prior]
     several = list(cast("Sequence[PathLike | Frame | Quality]", prior))
-    if len(several) > 1:
+    if len(several) > 1 and not labeler.priors:
         names = ", ".join(str(getattr(prior, "method", prior)) for prior in several)
         raise InputError(
-            f"A label is made from one prior, got {len(several)}: {names}.",
-            hint="run it once for each prior and compare the labels with fiqa evaluate",
+            f"{method} makes a label from one prior, got {len(several)}: {names}.",
+            hint=(
+                "run it once for each prior and compare the labels with fiqa evaluate;"
+                " label_optimization takes several"
+            ),
         )
-    return several[0] if several else None
+    return several
 
 
 def _centers(

@@ -94,7 +94,8 @@ class Analytic(Scorer):
     """Scores faces by `quality` and explains them by their factors."""
 
     name = CARD.name
-    version = f"fiqa {fiqa.__version__}"
+    # factors 2: noise no longer reads as sharpness
+    version = f"fiqa {fiqa.__version__}, factors 2"
     preprocess = CARD.preprocess
     calibration = Calibration(X0, W)
     raw_range = (0.0, 1.0)

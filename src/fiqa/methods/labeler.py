@@ -62,7 +62,8 @@ class Job:
         names: of the identities.
         vectors: (n,D) unit rows, perhaps mapped or float16.
         norm: (n,) lengths of the vectors as the network gave them.
-        prior: (n,) quality that was given.
+        priors: (n,K) qualities that were given, K >= 1.
+        prior_names: (K,) of their methods, no two alike.
         faces: their manifest.
         centers: names (K,) and vectors (K,D) of class centers that were given.
     """
@@ -72,8 +73,9 @@ class Job:
     names: pl.Series
     vectors: NDArray[np.floating[Any]] | None
     norm: NDArray[np.float32] | None
-    prior: NDArray[np.float64] | None
+    priors: NDArray[np.float64] | None
     faces: Manifest | None
+    prior_names: tuple[str, ...] = ()
     centers: tuple[NDArray[np.str_], NDArray[np.float32]] | None = None
 
     def names_of_rows(self) -> NDArray[np.str_]:
@@ -91,14 +93,14 @@ class Job:
         return self.vectors
 
     def needed_prior(self) -> NDArray[np.float64]:
-        """Returns the prior.
+        """Returns the prior, (n,), the first where there are several.
 
         Raises:
             InputError: there is none.
         """
-        if self.prior is None:
+        if self.priors is None:
             raise InputError("a prior must be given.")
-        return self.prior
+        return self.priors[:, 0]
 
 
 class MeasureFaces(Protocol):
@@ -176,6 +178,7 @@ class Labeler:
         options: name -> default of what `--set` may change.
         needs: which inputs it needs: crops, embeddings, identities, prior.
         centers: whether it takes class centers.
+        priors: whether it takes several priors at once.
         prepare: turns checked options into those that are recorded and run with (reads files that
             they name).
     """
@@ -184,6 +187,7 @@ class Labeler:
     options: Mapping[str, Any] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     centers: bool = False
+    priors: bool = False
     prepare: Callable[[dict[str, Any]], dict[str, Any]] = dict
 
 

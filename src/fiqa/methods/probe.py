@@ -161,7 +161,8 @@ def content_seed(crop: Crops, seed: int) -> int:
 def opened(recognizer: PathLike | Recognizer) -> Recognizer:
     """Returns a recognizer for what names it.
 
-    That is a path with a card beside it, a name in FIQA_HOME (ONNX), or a recognizer itself.
+    That is `dlib`, a path with a card beside it, a name in FIQA_HOME (ONNX), or a recognizer
+    itself.
 
     Raises:
         WeightsError, UnsafeFileError, InputError: as OnnxEmbedder and open_recognizer.
@@ -181,10 +182,9 @@ def opened(recognizer: PathLike | Recognizer) -> Recognizer:
         from fiqa.nets.recognizer import open_recognizer
 
         return open_recognizer(recognizer)
-    from fiqa.runtime.onnx import OnnxEmbedder
-    from fiqa.runtime.weights import find
+    from fiqa.runtime.recognizers import named_recognizer
 
-    return OnnxEmbedder(find(recognizer))
+    return named_recognizer(recognizer)
 
 
 def torch_recognizer(recognizer: PathLike | Recognizer, method: str) -> TorchRecognizer:

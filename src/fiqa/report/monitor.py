@@ -24,10 +24,6 @@ margin-bottom:10px}
 .verdict ul{margin:8px 0 0;padding-left:20px}
 .verdict li{margin:0 0 6px;max-width:95ch;overflow-wrap:anywhere}
 .verdict.alarm{border-left-color:#a3122a}.verdict.ok{border-left-color:#14786b}
-figure img{width:100%;max-width:720px;background:#fff;border:1px solid var(--line)}
-.note{font-size:13.5px;color:var(--soft);max-width:110ch;overflow-wrap:anywhere}
-ul.notes{padding-left:20px;max-width:85ch}
-td{white-space:nowrap}
 """
 _WORDS = {
     "alarm": "Alarm", "not enough": "Not enough drives", "no reference": "Not in the reference",

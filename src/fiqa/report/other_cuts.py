@@ -20,10 +20,10 @@ SLIDER_STYLE = """
 margin:0 0 20px}
 .slider[hidden]{display:none}
 .slider label{display:block;font-weight:600;margin-bottom:8px;overflow-wrap:anywhere}
-.slider input{width:100%;height:32px;margin:0 0 10px;accent-color:#1e5cab}
-.slider input:focus-visible{outline:3px solid #1e5cab;outline-offset:2px;border-radius:6px}
-.slider dl{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px 20px;
+.slider input{width:100%;height:32px;margin:0 0 10px;accent-color:var(--focus)}
+.slider dl{display:grid;grid-template-columns:repeat(auto-fit,minmax(128px,1fr));gap:12px 20px;
 margin:0 0 12px}
+.slider dl div:first-child{grid-column:1/-1}
 .slider dt{font-size:13.5px;color:var(--soft)}
 .slider dd{margin:0;font-size:21px;font-weight:650;letter-spacing:-.01em;overflow-wrap:anywhere;
 font-variant-numeric:tabular-nums}

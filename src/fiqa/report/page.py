@@ -51,9 +51,9 @@ for every kind of color vision; contrast at least 4.5."""
 
 _STYLE = """
 :root{color-scheme:light dark;--bg:#f7f6f3;--card:#fff;--ink:#1b1d21;--soft:#5d626b;--line:#e2e0da;
---track:#e9e7e2;--bar:#7d8796;--cost:#c2410c}
+--track:#e9e7e2;--bar:#7d8796;--cost:#c2410c;--focus:#1e5cab;--shade:#0003}
 @media (prefers-color-scheme:dark){:root{--bg:#141518;--card:#1e2024;--ink:#eceae6;--soft:#a2a7b0;
---line:#32353b;--track:#33363d;--bar:#8a94a3;--cost:#fb923c}}
+--line:#32353b;--track:#33363d;--bar:#8a94a3;--cost:#fb923c;--focus:#7db3f5;--shade:#0009}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--bg);color:var(--ink);-webkit-text-size-adjust:100%;
 font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",sans-serif}
@@ -65,20 +65,37 @@ p{margin:0 0 12px;max-width:75ch}
 .lead{font-size:17px;overflow-wrap:anywhere}
 code,pre{font:13.5px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 pre{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:12px 14px;
-overflow-x:auto}
+white-space:pre-wrap;overflow-wrap:anywhere}
+a{color:inherit}
+:focus-visible{outline:3px solid var(--focus);outline-offset:2px;border-radius:4px}
 figure{margin:24px 0}
 figure img{display:block;max-width:100%;height:auto;border-radius:8px}
 figcaption{font-size:14px;margin-top:8px;max-width:85ch}
-.wide{overflow-x:auto;margin:16px 0}
+img[src^="data:image/svg"]{width:100%;max-width:720px;background:#fff;border:1px solid #e2e0da}
+.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));
+gap:28px 32px;align-items:start}
+.plots figure{margin:0}
+.plots img[src^="data:image/svg"]{max-width:none}
+figure h3{font-size:16px;margin:0 0 8px}
+@media (prefers-color-scheme:dark){img[src^="data:image/svg"]{filter:invert(.885) hue-rotate(180deg)
+}}
+.wide{overflow-x:auto;margin:16px 0;background:
+linear-gradient(90deg,var(--bg) 40%,transparent) 0/40px 100% no-repeat local,
+linear-gradient(270deg,var(--bg) 40%,transparent) 100%/40px 100% no-repeat local,
+linear-gradient(90deg,var(--shade),transparent) 0/12px 100% no-repeat,
+linear-gradient(270deg,var(--shade),transparent) 100%/12px 100% no-repeat}
+.note{font-size:13.5px;color:var(--soft);max-width:110ch;overflow-wrap:anywhere}
+ul.notes{padding-left:20px;max-width:85ch}
 table{border-collapse:collapse;font-size:14.5px;font-variant-numeric:tabular-nums}
 caption{text-align:left;color:var(--soft);font-size:14px;padding-bottom:8px}
 th,td{padding:6px 22px 6px 0;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}
+td{white-space:nowrap}
 th{font-weight:600;white-space:nowrap}
 th.n,.n{text-align:right}
 footer{margin-top:48px;padding-top:16px;border-top:1px solid var(--line);font-size:14px;
 overflow-wrap:anywhere}
 @media (max-width:600px){main{padding:24px 16px 40px}h1{font-size:25px}.lead{font-size:16px}}
-@media print{body{background:#fff}}
+@media print{body,.wide{background:#fff}img[src^="data:image/svg"]{filter:none}}
 """
 
 
@@ -123,7 +140,7 @@ def table(
 ) -> str:
     """Returns an HTML table of plain-text cells; a column of numbers stands right.
 
-    It scrolls by itself where it is too wide.
+    It scrolls by itself where it is too wide, with the keyboard too.
 
     Args:
         columns: the headings.
@@ -146,7 +163,8 @@ def table(
     ]
     side = [' class="n"' if here else "" for here in right]
     head = "".join(
-        f'<th scope="col"{a}>{escape(name)}</th>' for a, name in zip(side, columns, strict=True)
+        f'<th scope="col"{a}>{escape(name)}</th>' if name else "<td></td>"
+        for a, name in zip(side, columns, strict=True)
     )
     lines = [
         "".join(f"<td{a}>{escape(shown(v, digits))}</td>" for a, v in zip(side, row, strict=True))
@@ -154,9 +172,10 @@ def table(
     ]
     body = "".join(f"<tr>{line}</tr>" for line in lines)
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
+    name = escape(caption or "Table of " + ", ".join(filter(None, columns)))
     return (
-        f'<div class="wide"><table>{title}<thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
+        f'<div class="wide" role="group" tabindex="0" aria-label="{name}"><table>{title}<thead>'
+        f"<tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 

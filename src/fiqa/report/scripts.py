@@ -51,10 +51,10 @@ function chosen() {
     words.every((word) => card.path.includes(word)) &&
     (!level || card.level === level) && (!reason || card.reasons.includes(reason)));
   list.sort(ORDER[value("sort")] || ORDER.given);
-  if (group === "ends") list = ends(list);
   if (group) {
     const first = new Map();
     for (const card of list) if (!first.has(card.group)) first.set(card.group, first.size);
+    if (group === "ends") list = ends(list);
     list = list.map((card, k) => [first.get(card.group), k, card])
       .sort((a, b) => a[0] - b[0] || a[1] - b[1]).map((entry) => entry[2]);
   }

@@ -19,12 +19,14 @@ from numpy.typing import NDArray
 from fiqa import checks
 from fiqa.data.tables import decode_text
 from fiqa.errors import ShapeError
+from fiqa.languages import REASONS, advice, known_language, phrase, reason_name
+from fiqa.meanings import meaning
 from fiqa.report.page import LEVEL_COLORS, escape, image_uri, page
 from fiqa.report.picture import Picture
 from fiqa.report.scripts import SHEET
 from fiqa.report.sheet_tools import PAGER, TOOLS_STYLE, card_data, histogram, tools, words
 from fiqa.types import PathLike
-from fiqa.vocabulary import ADVICE, FACTORS, LEVELS, STATUSES
+from fiqa.vocabulary import FACTORS, LEVELS, STATUSES
 
 __all__ = ["costliest", "name", "save_sheet_png", "sheet"]
 
@@ -134,7 +136,7 @@ def _places(
     return places[: int(min(limit, len(places)))]
 
 
-def _bars(row: Row) -> str:
+def _bars(row: Row, language: str) -> str:
     qualities, marked = _factor_qualities(row), _marked(row)
     if not qualities:
         return ""
@@ -145,32 +147,35 @@ def _bars(row: Row) -> str:
         width = 0 if value is None else round(100 * min(max(value, 0), 1))
         shown = "–" if value is None else f".{width:02d}" if width < 100 else "1"
         cells.append(
-            f'<div{mark}>{factor}<u><i style="width:{width}%"></i></u><em>{shown}</em></div>'
+            f'<div{mark}>{phrase(factor, language)}<u><i style="width:{width}%"></i></u>'
+            f"<em>{shown}</em></div>"
         )
-    return f'<div class="bars">{"".join(cells)}</div>'
+    return f'<div class="bars" lang="{language}">{"".join(cells)}</div>'
 
 
-def _verdict(row: Row) -> tuple[str, str]:
+def _verdict(row: Row, language: str = "en") -> tuple[str, str]:
     """What the row is told: a headline and a sentence.
 
     Only a good face without reasons has nothing to correct.
     """
     reasons, most = list(row.get("reasons") or ()), costliest(row)
     if reasons:
-        return ", ".join(map(words, reasons)), ADVICE.get(reasons[0], "")
+        named = ", ".join(reason_name(code, language) for code in reasons)
+        return named, advice(reasons[:1], language)[0] if reasons[0] in REASONS else ""
     if most is None:
         return "", ""
     fine = row["level"] in LEVELS[3:]
-    return "Nothing to correct" if fine else "No single reason", f"Weakest factor: {most}."
+    head = phrase("nothing" if fine else "no_single_reason", language)
+    return head, phrase("weakest", language).format(phrase(most, language))
 
 
-def _why(row: Row) -> str:
-    head, advice = _verdict(row)
+def _why(row: Row, language: str) -> str:
+    head, told = _verdict(row, language)
     if not head:
         return ""
     first, comma, rest = escape(head).partition(",")
     head = f"<b>{first}</b>{comma}{rest}" if row.get("reasons") else first
-    return f'<p class="why">{head}<span>{escape(advice)}</span></p>'
+    return f'<p class="why" lang="{language}">{head}<span>{escape(told)}</span></p>'
 
 
 def _notes(row: Row) -> list[str]:
@@ -182,12 +187,15 @@ def _notes(row: Row) -> list[str]:
     return [*told, f"found by {row['detector']}"] if row.get("detector") else told
 
 
-def _chip(level: str) -> str:
+def _chip(level: str, language: str) -> str:
     back, ink = LEVEL_COLORS[level]
-    return f'<span class="chip" style="background:{back};color:{ink}">{level}</span>'
+    told = phrase(level, language)
+    return (
+        f'<span class="chip" lang="{language}" style="background:{back};color:{ink}">{told}</span>'
+    )
 
 
-def _card(row: Row, crop: NDArray[np.uint8] | None, folder: str | None) -> str:
+def _card(row: Row, crop: NDArray[np.uint8] | None, folder: str | None, language: str) -> str:
     path = escape(row.get("path") or row.get("id") or "")
     label = f'<p class="name" title="{path}">{escape(name(row))}</p>'
     label += "".join(f'<p class="name note">{escape(note)}</p>' for note in _notes(row))
@@ -205,11 +213,12 @@ def _card(row: Row, crop: NDArray[np.uint8] | None, folder: str | None) -> str:
         picture = f'<a href="{link}" aria-label="Open {escape(name(row))}">{picture}</a>'
     head = f'<article class="card"{card_data(row)}>{picture}'
     if uqs is None:
-        advice = escape(STATUSES.get(status, ""))
-        why = f'<p class="why"><b>{escape(words(status))}</b><span>{advice}</span></p>'
+        told = escape(meaning(status, language) if status in STATUSES else "")
+        what = f"<b>{escape(words(status))}</b><span>{told}</span>"
+        why = f'<p class="why" lang="{language}">{what}</p>'
         return f"{head}<div>{why}</div>{label}</article>"
-    score = f'<div class="score">{int(uqs)}{_chip(str(row["level"]))}</div>'
-    return f"{head}<div>{score}{_why(row)}</div>{_bars(row)}{label}</article>"
+    score = f'<div class="score">{int(uqs)}{_chip(str(row["level"]), language)}</div>'
+    return f"{head}<div>{score}{_why(row, language)}</div>{_bars(row, language)}{label}</article>"
 
 
 def _link(row: Row, folder: str | None) -> str:
@@ -221,14 +230,18 @@ def _link(row: Row, folder: str | None) -> str:
     return escape("./" + quote(os.fsencode(os.path.relpath(path, folder).replace(os.sep, "/"))))
 
 
-def _summary(rows: Sequence[Row]) -> str:
+def _summary(rows: Sequence[Row], language: str) -> str:
     """The share of each level as one bar, and its counts in words; failed rows are a grey part of
     their own, never a score of 0."""
     counts = Counter(str(row["level"]) for row in rows if row.get("uqs") is not None)
     failed = Counter(
         words(str(row.get("status", "failed"))) for row in rows if row.get("uqs") is None
     )
-    parts = [(level, counts[level], LEVEL_COLORS[level][0]) for level in LEVELS if counts[level]]
+    parts = [
+        (phrase(level, language), counts[level], LEVEL_COLORS[level][0])
+        for level in LEVELS
+        if counts[level]
+    ]
     parts += [(status, count, "var(--bar)") for status, count in failed.items()]
     bar = "".join(f'<i style="flex:{count};background:{color}"></i>' for _, count, color in parts)
     key = "".join(
@@ -267,6 +280,7 @@ def sheet(
     limit: int = 500,
     order: Literal["given", "worst"] = "given",
     folder: PathLike | None = None,
+    language: str = "en",
 ) -> str:
     """Returns the contact sheet as one self-contained HTML page.
 
@@ -284,20 +298,23 @@ def sheet(
             are left out.
         order: "given", or "worst" for failed rows and low scores first.
         folder: where the page will lie; each card then links its photograph from there.
+        language: of levels, reasons, factors, statuses and advice, one of fiqa.languages.LANGUAGES.
 
     Raises:
         ShapeError: another number of crops than rows.
         InputError: limit under 1.
-        UnknownNameError: order.
+        UnknownNameError: order, language.
 
     >>> "no face" in sheet([{"path": "a.jpg", "status": "no_face", "uqs": None}], [None])
     True
     """
+    known_language(language)
     places = _places(rows, crops, limit, order)
     base = None if folder is None else os.fspath(folder)
-    cards = "".join(_card(rows[place], crops[place], base) for place in places)
+    cards = "".join(_card(rows[place], crops[place], base, language) for place in places)
+    over = tools([rows[place] for place in places], language)
     body = (
-        f"{_summary(rows)}{histogram(rows)}{tools([rows[place] for place in places])}"
+        f"{_summary(rows, language)}{histogram(rows)}{over}"
         f'<section class="cards">{cards}</section>'
         f'<div class="tools foot" hidden>{PAGER.format(live="")}</div>'
     )
@@ -323,7 +340,7 @@ def _draw_card(
     else:
         used = picture.text(right, y - 2, str(int(row["uqs"])), 30, bold=True)
         picture.chip(right + used + 10, y + 4, str(row["level"]))
-        head, advice = _verdict(row)
+        head, told = _verdict(row)
         picture.text(
             right,
             y + 40,
@@ -333,7 +350,7 @@ def _draw_card(
             color="cost" if row.get("reasons") else "ink",
             width=room,
         )
-        picture.paragraph(right, y + 61, advice, 13, width=room)
+        picture.paragraph(right, y + 61, told, 13, width=room)
     qualities, marked = _factor_qualities(row), _marked(row)
     for k, factor in enumerate(FACTORS if qualities else ()):
         left, top = x + (k % 2) * 190, y + cell + 12 + (k // 2) * 19

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fiqa.languages import phrase, reason_name
 from fiqa.report.page import escape
 from fiqa.vocabulary import LEVELS
 
@@ -26,7 +27,6 @@ TOOLS_STYLE = """
 .tools input,.tools select,.tools button{font:inherit;color:var(--ink);background:var(--card);
 border:1px solid var(--bar);border-radius:8px;padding:7px 10px;min-height:38px;max-width:100%}
 .tools button:disabled{opacity:.5}
-.tools :focus-visible,.card>a:focus-visible{outline:3px solid #1e5cab;outline-offset:2px}
 .told{margin:0;padding:8px 0;font-variant-numeric:tabular-nums}
 .hist{display:flex;align-items:end;gap:2px;height:72px;max-width:520px;margin:0 0 4px}
 .hist i{flex:1;background:var(--bar);border-radius:2px 2px 0 0}
@@ -39,6 +39,11 @@ color:var(--soft);margin-bottom:24px}
 def words(code: str) -> str:
     """Returns a code as a person reads it."""
     return code.replace("_", " ")
+
+
+def _word(kind: str, language: str) -> str:
+    """A level in the language; a status as it is."""
+    return phrase(kind, language) if kind in LEVELS else words(kind)
 
 
 def card_data(row: Row) -> str:
@@ -77,8 +82,13 @@ PAGER = (
 )
 
 
-def tools(rows: Sequence[Row]) -> str:
-    """Returns what sorts and filters the cards; it is hidden until the script runs."""
+def tools(rows: Sequence[Row], language: str = "en") -> str:
+    """Returns what sorts and filters the cards; it is hidden until the script runs.
+
+    Args:
+        rows: of the cards.
+        language: of the names of levels and reasons.
+    """
     levels = Counter(map(_class, rows))
     known = [level for level in LEVELS if level in levels]
     order = [*known, *sorted(set(levels) - set(known))]
@@ -87,12 +97,13 @@ def tools(rows: Sequence[Row]) -> str:
         '<label>Search names<input type="search" id="find" autocomplete="off"></label>',
         _choice(
             "level", "Level",
-            [("", "all"), *((each, f"{words(each)} ({levels[each]:,})") for each in order)],
+            [("", "all"),
+             *((each, f"{_word(each, language)} ({levels[each]:,})") for each in order)],
         ),
     ]  # fmt: skip
     if reasons:
         named = sorted(reasons, key=lambda reason: (-reasons[reason], reason))
-        options = [(each, f"{words(each)} ({reasons[each]:,})") for each in named]
+        options = [(each, f"{reason_name(each, language)} ({reasons[each]:,})") for each in named]
         parts.append(_choice("reason", "Reason", [("", "any"), *options]))
     orders = [
         ("given", "as given"), ("worst", "lowest first"), ("best", "highest first"),

@@ -22,15 +22,11 @@ margin:24px 0}
 .verdict{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:18px 20px}
 .verdict h2{font-size:15px;font-weight:600;color:var(--soft);margin:0 0 10px}
 .verdict p{margin:0 0 8px}
-.cut{overflow-wrap:anywhere;font-size:34px;line-height:1.1;font-weight:650;letter-spacing:-.02em;
+.cut{overflow-wrap:anywhere;font-size:clamp(21px,6.4vw,34px);line-height:1.1;font-weight:650;letter-spacing:-.02em;
 font-variant-numeric:tabular-nums}
 .cut small{font-size:16px;font-weight:400;letter-spacing:0;color:var(--soft)}
 .verdict .plain{color:var(--soft);font-size:14.5px;margin:12px 0 0}
 .verdict .lack{color:var(--cost)}
-figure img{width:100%;max-width:720px;background:#fff;border:1px solid var(--line)}
-.note{font-size:13.5px;color:var(--soft);max-width:110ch;overflow-wrap:anywhere}
-ul.notes{padding-left:20px;max-width:85ch}
-td{white-space:nowrap}
 """
 
 _PROMISE = (

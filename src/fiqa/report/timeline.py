@@ -13,7 +13,8 @@ from fiqa.report.page import escape, image_uri, page
 
 __all__ = ["Lane", "Pick", "Timeline", "timeline_page"]
 
-_WIDE, _HIGH, _LEFT, _RIGHT = 1120, 84, 46, 10
+_WIDE, _HIGH = 1000, 84
+"""A drawing is stretched to the width of its window; its height is in CSS pixels."""
 _STRIP = 12
 _MOST = 40
 """Lanes of a clip that are drawn; all are counted."""
@@ -39,28 +40,33 @@ margin:0 0 24px}
 .clip h2{margin:0 0 4px;overflow-wrap:anywhere}
 .clip>p{color:var(--soft);font-size:14.5px;margin-bottom:12px}
 .lane{margin:18px 0 0}
-.lane h3{font-size:15px;margin:0 0 2px;font-variant-numeric:tabular-nums}
+.lane h3{font-size:15px;margin:0 0 6px;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
 .lane h3 span{font-weight:400;color:var(--soft);margin-left:10px}
 .lane h3 b{font-weight:600;color:var(--cost);margin-left:10px}
-svg{display:block;width:100%;height:auto;overflow:visible}
-svg text{font:11px system-ui,sans-serif;fill:var(--soft)}
-svg .num{font-weight:700;fill:#fff;text-anchor:middle}
-.q{fill:none;stroke:#1e5cab;stroke-width:1.8;stroke-linejoin:round}
-.band{fill:#1e5cab;opacity:.16}
+:root{--q:#1e5cab;--floor:#bd5209;--dot:#14786b}
+@media (prefers-color-scheme:dark){:root{--q:#7db3f5;--floor:#fb923c;--dot:#1a8475}}
+.chart{position:relative;margin:0 16px 0 34px;font-size:12px;line-height:1;color:var(--soft)}
+.lane .chart{margin-bottom:30px}
+.chart span,.chart b{position:absolute}
+.chart .y{right:calc(100% + 8px);transform:translateY(-50%)}
+.chart .t{top:94px;transform:translateX(-50%);white-space:nowrap}
+.chart b{width:20px;height:20px;margin:-10px;border-radius:50%;background:var(--dot);color:#fff;
+border:2px solid var(--card);text-align:center;line-height:16px;font-size:11px}
+svg{display:block;width:100%;overflow:visible}
+svg *{vector-effect:non-scaling-stroke}
+.q{fill:none;stroke:var(--q);stroke-width:1.8;stroke-linejoin:round}
+.band{fill:var(--q);opacity:.16}
 .grid{stroke:var(--line);stroke-width:1}
-.floor{stroke:#bd5209;stroke-width:1;stroke-dasharray:5 4}
-.dot{fill:#14786b;stroke:var(--card);stroke-width:2}
-.picks{display:flex;flex-wrap:wrap;gap:14px;margin-top:8px}
-.picks figure{margin:0;width:112px}
-.picks img{width:112px;height:112px}
+.floor{stroke:var(--floor);stroke-width:1;stroke-dasharray:5 4}
+.picks{display:grid;grid-template-columns:repeat(auto-fill,minmax(92px,112px));gap:14px}
+.picks figure{margin:0}
+.picks img{width:100%}
 .picks figcaption{font-size:13px;line-height:1.35;margin-top:5px;font-variant-numeric:tabular-nums}
 .picks figcaption b{color:var(--ink)}
 .key{display:flex;flex-wrap:wrap;gap:4px 18px;font-size:13.5px;color:var(--soft);margin:6px 0 0}
 .key i{display:inline-block;width:11px;height:11px;border-radius:3px;margin-right:6px}
-@media (max-width:600px){svg text{font-size:22px}svg .num{font-size:18px}
-.dot{r:15px}.q{stroke-width:4}}
-@media (prefers-color-scheme:dark){.q{stroke:#7db3f5}.band{fill:#7db3f5}.floor{stroke:#fb923c}
-.dot{fill:#2fb3a0}}
+.key .face{background:var(--dot);opacity:.35}
+@media (max-width:600px){.chart .odd{display:none}.clip{padding:14px 14px 16px}}
 """
 
 
@@ -140,10 +146,10 @@ def timeline_page(clips: Sequence[Timeline], *, lead: str, footer: str = "") -> 
         footer: plain text at the end.
     """
     key = (
-        '<div class="key"><span><i style="background:#1e5cab"></i>quality, mean and range</span>'
-        '<span><i style="background:#14786b;border-radius:50%"></i>best shots, by rank</span>'
-        '<span><i style="background:#bd5209;height:2px;margin-bottom:4px"></i>floor, on and off'
-        "</span></div>"
+        '<div class="key"><span><i style="background:var(--q)"></i>quality, mean and range</span>'
+        '<span><i style="background:var(--dot);border-radius:50%"></i>best shots, by rank</span>'
+        '<span><i style="background:var(--floor);height:2px;margin-bottom:4px"></i>'
+        "floor, on and off</span></div>"
     )
     body = key + "".join(map(_clip, clips))
     return page("Best shots", body, lead=lead, footer=footer, style=_STYLE)
@@ -167,17 +173,13 @@ def _states(clip: Timeline) -> str:
         f' fill="{_COLORS.get(state, "#b9bec7")}"/>'
         for left, right, state in ((_x(a, clip), _x(b, clip), s) for a, b, s in clip.states)
     ]
-    whole = _WIDE - _LEFT - _RIGHT
-    strip = (
-        f'<svg viewBox="0 0 {_WIDE} {_STRIP}" role="img" aria-label="states over time">'
-        f'<rect x="{_LEFT}" y="0" width="{whole}" height="{_STRIP}" fill="#14786b" opacity=".28"/>'
-        f"{''.join(bars)}</svg>"
-    )
+    whole = f'<rect x="0" y="0" width="{_WIDE}" height="{_STRIP}" fill="var(--dot)" opacity=".35"/>'
+    strip = _chart(_STRIP, whole + "".join(bars), "", "states over time")
     seen = [state for state in _COLORS if any(state == other for _, _, other in clip.states)]
     keys = "".join(
         f'<span><i style="background:{_COLORS[state]}"></i>{_WORDS[state]}</span>' for state in seen
     )
-    face = '<span><i style="background:#14786b;opacity:.35"></i>a face</span>'
+    face = '<span><i class="face"></i>a face</span>'
     return f'{strip}<div class="key">{face}{keys}</div>'
 
 
@@ -202,14 +204,14 @@ def _figure(rank: int, pick: Pick) -> str:
 
 
 def _drawing(lane: Lane, clip: Timeline) -> str:
-    parts = []
+    parts, words = [], []
     for value in (0.0, 0.5, 1.0):
         y = _y(value)
-        parts.append(f'<line class="grid" x1="{_LEFT}" y1="{y}" x2="{_WIDE - _RIGHT}" y2="{y}"/>')
-        parts.append(f'<text x="{_LEFT - 8}" y="{y + 4}" text-anchor="end">{value:.1f}</text>')
+        parts.append(f'<line class="grid" x1="0" y1="{y}" x2="{_WIDE}" y2="{y}"/>')
+        words.append(f'<span class="y" style="top:{y}px">{value:.1f}</span>')
     for value in clip.floor:
         y = _y(value)
-        parts.append(f'<line class="floor" x1="{_LEFT}" y1="{y}" x2="{_WIDE - _RIGHT}" y2="{y}"/>')
+        parts.append(f'<line class="floor" x1="0" y1="{y}" x2="{_WIDE}" y2="{y}"/>')
     known = np.isfinite(lane.middle)
     for run in _runs(lane.times, known, clip.seconds):
         top = [f"{_x(lane.times[i], clip):.1f},{_y(lane.high[i]):.1f}" for i in run]
@@ -218,13 +220,18 @@ def _drawing(lane: Lane, clip: Timeline) -> str:
         line = " ".join(f"{_x(lane.times[i], clip):.1f},{_y(lane.middle[i]):.1f}" for i in run)
         parts.append(f'<polyline class="q" points="{line}"/>')
     for rank, pick in sorted(enumerate(lane.picks, 1), reverse=True):
-        x, y = _x(pick.time, clip), _y(pick.quality)
-        parts.append(f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="9"/>')
-        parts.append(f'<text class="num" x="{x:.1f}" y="{y + 4:.1f}">{rank}</text>')
-    parts += _ticks(clip)
+        place = f"left:{_percent(pick.time, clip)};top:{_y(pick.quality):.1f}px"
+        words.append(f'<b style="{place}">{rank}</b>')
+    words += _ticks(clip)
+    return _chart(_HIGH, "".join(parts), "".join(words), f"quality of {lane.name} over time")
+
+
+def _chart(high: int, drawn: str, words: str, name: str) -> str:
+    """A drawing that fills the width, with words over it that are not stretched."""
     return (
-        f'<svg viewBox="0 0 {_WIDE} {_HIGH + 22}" role="img"'
-        f' aria-label="quality of {escape(lane.name)} over time">{"".join(parts)}</svg>'
+        f'<div class="chart" role="img" aria-label="{escape(name)}">'
+        f'<svg viewBox="0 0 {_WIDE} {high}" style="height:{high}px" preserveAspectRatio="none"'
+        f' aria-hidden="true">{drawn}</svg>{words}</div>'
     )
 
 
@@ -239,8 +246,8 @@ def _ticks(clip: Timeline) -> list[str]:
     )
     count = int(clip.seconds / step + 1e-9)
     return [
-        f'<text x="{_x(i * step, clip):.1f}" y="{_HIGH + 16}" text-anchor="middle">'
-        f"{_clock(i * step)}</text>"
+        f'<span class="t{" odd" * (i % 2)}" style="left:{_percent(i * step, clip)}">'
+        f"{_clock(i * step)}</span>"
         for i in range(count + 1)
     ]
 
@@ -272,7 +279,11 @@ def _runs(times: NDArray[np.float64], known: NDArray[np.bool_], seconds: float) 
 
 def _x(time: float, clip: Timeline) -> float:
     share = min(max(time / clip.seconds, 0.0), 1.0) if clip.seconds > 0 else 0.0
-    return _LEFT + share * (_WIDE - _LEFT - _RIGHT)
+    return share * _WIDE
+
+
+def _percent(time: float, clip: Timeline) -> str:
+    return f"{100 * _x(time, clip) / _WIDE:.2f}%"
 
 
 def _y(quality: float) -> float:

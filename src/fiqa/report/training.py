@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import cycle
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from fiqa.report.page import escape, figure, image_uri, page, table
+from fiqa.report.drawing import COLORS, WIDTH, drawn, style
+from fiqa.report.page import escape, figure, page, table
 
 __all__ = ["run_page"]
 
@@ -39,6 +38,8 @@ def run_page(
     recipe: Mapping[str, Any],
     history: Sequence[Mapping[str, Any]],
     select: Sequence[str],
+    *,
+    certainty: Sequence[str] = (),
 ) -> str:
     """Returns the HTML page of a run.
 
@@ -47,6 +48,7 @@ def run_page(
         recipe: as fiqa.training.config.Recipe.record gives it.
         history: its evaluations, at least one, with the columns of fiqa.training.log.columns.
         select: the metrics by which weights were kept.
+        certainty: how sure the numbers of validation are, a sentence each.
     """
     rows = [
         [metric, *(row.get(column) for column in _SHOWN)]
@@ -63,12 +65,10 @@ def run_page(
         [
             "<h2>Best evaluations</h2>",
             table(["chosen by", *_SHOWN], rows, caption="Each is kept as best_METRIC.safetensors."),
+            *(["<h2>How sure the numbers are</h2>"] if certainty else []),
+            *(f"<p>{escape(line)}</p>" for line in certainty),
             "<h2>Curves</h2>",
-            figure(
-                image_uri(_curves(history), "png"),
-                "One point per evaluation.",
-                alt="curves of losses, errors, rank correlations and rate",
-            ),
+            f'<div class="plots">{"".join(_curves(history))}</div>',
             "<h2>Recipe</h2>",
             f"<pre>{'<br>'.join(map(escape, json.dumps(recipe, indent=1).splitlines()))}</pre>",
         ]
@@ -83,24 +83,29 @@ def _best(history: Sequence[Mapping[str, Any]], metric: str) -> Mapping[str, Any
     return min(rows, key=lambda row: sign * row[metric], default=None)
 
 
-def _curves(history: Sequence[Mapping[str, Any]]) -> NDArray[np.uint8]:
-    from matplotlib.figure import Figure
-    from PIL import Image
+def _curves(history: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A figure of each panel."""
+    terms = dict.fromkeys(column for row in history for column in row if column.startswith("loss_"))
+    figures = []
+    for title, names in _PANELS:
+        shown = (*names, *(terms if names == ("loss",) else ()))
+        lines = {
+            column: [(row["epoch"], row[column]) for row in history if row.get(column) is not None]
+            for column in shown
+        }
+        draw = partial(_panel, title=title, lines=lines)
+        with style():
+            plot = drawn(names[0], title, "", f"{title}, by epoch", draw, (WIDTH, 3.4))
+        figures.append(figure(plot.uri, "One point per evaluation.", alt=plot.alt))
+    return figures
 
-    drawing = Figure(figsize=(11, 7), layout="constrained")
-    for axes, (title, names) in zip(drawing.subplots(2, 2).flat, _PANELS, strict=True):
-        terms = dict.fromkeys(
-            column for row in history for column in row if column.startswith("loss_")
-        )
-        for column in (*names, *(terms if names == ("loss",) else ())):
-            points = [(row["epoch"], row[column]) for row in history if row.get(column) is not None]
-            if points:
-                axes.plot(*zip(*points, strict=True), marker="o", markersize=3, label=column)
-        axes.set_title(title, fontsize=11)
-        axes.set_xlabel("epoch")
-        axes.grid(alpha=0.3)
-        if axes.lines:
-            axes.legend(fontsize=9)
-    buffer = io.BytesIO()
-    drawing.savefig(buffer, format="png", dpi=100)
-    return np.asarray(Image.open(buffer).convert("RGB"))
+
+def _panel(drawing: Any, title: str, lines: Mapping[str, Sequence[tuple[float, float]]]) -> None:
+    axes = drawing.subplots()
+    for color, (column, points) in zip(cycle(COLORS), lines.items(), strict=False):
+        if points:
+            axes.plot(*zip(*points, strict=True), "o-", markersize=3, label=column, color=color)
+    axes.set_title(title)
+    axes.set_xlabel("epoch")
+    if axes.lines:
+        axes.legend()

@@ -17,16 +17,20 @@ from fiqa import checks
 from fiqa.data.guard import guard_outputs
 from fiqa.errors import InputError
 from fiqa.runtime.cards import card_path, parse_card, write_card
+from fiqa.runtime.dlib_net import CARD
 from fiqa.runtime.onnx import OnnxModel, open_session, read_model
+from fiqa.runtime.recognizers import DLIB
 from fiqa.types import FloatArray, PathLike
 
-__all__ = ["Described", "describe", "free_card_path", "opened", "prove", "triple"]
+__all__ = ["Described", "batch_told", "describe", "free_card_path", "opened", "prove", "triple"]
 
 Outputs = Callable[[NDArray[np.uint8]], Mapping[str, FloatArray]]
 """What `prove` asks: role -> (N,K) numbers for (N,S,S,3) crops."""
 _log = logging.getLogger(__name__)
 _CROPS = 33
 """One more than a batch of fiqa.runtime.onnx holds."""
+_FEW = 8
+"""Enough to see that a batch matters, before each run of scoring."""
 _SHARE, _ROUNDING = 1e-2, 1e-5
 """What the numbers of a crop may differ by from batch to batch: this share of their standard
 deviation over crops, and the rounding of float32."""
@@ -88,9 +92,14 @@ def free_card_path(model: PathLike, *, replace: bool = False) -> Path:
     """Returns where the card of `model` is to be written.
 
     Raises:
-        InputError: a card is there and `replace` is False.
+        InputError: a card is there and `replace` is False, or `model` is the name `dlib`.
     """
     path = card_path(model)
+    if str(model) == DLIB:
+        raise InputError(
+            f"FILE must be a file, got the name {DLIB!r}, whose card comes with fiqa: {CARD}",
+            hint="for a file of that name: ./dlib",
+        )
     if path.exists() and not replace:
         raise InputError(f"{path} must not exist yet.", hint="--force replaces it")
     return path
@@ -145,6 +154,33 @@ def prove(outputs: Outputs, side: int, file: Path) -> None:
             float(quality[0, 0]),
             _CROPS,
         )
+    told = _batch_told(outputs, crops, whole, file)
+    if told:
+        raise InputError(
+            told,
+            hint=(
+                "export it in evaluation, without batch statistics or ranges that are taken"
+                " over a whole batch (dynamic quantization)"
+            ),
+        )
+
+
+def batch_told(model: OnnxModel) -> str:
+    """Returns a sentence on a model that gives a crop other numbers in another batch, "" for one
+    that does not, from eight drawn crops.
+
+    Args:
+        model: opened with its card, whoever wrote it.
+
+    Raises: as OnnxModel.run.
+    """
+    crops = _drawn(_FEW, model.card.input.size)
+    return _batch_told(model.run, crops, model.run(crops), model.path)
+
+
+def _batch_told(
+    outputs: Outputs, crops: NDArray[np.uint8], whole: Mapping[str, FloatArray], file: Path
+) -> str:
     for start, stop in ((0, 1), (1, 2), (0, 2)):
         part = outputs(crops[start:stop])
         for role, values in whole.items():
@@ -154,15 +190,12 @@ def prove(outputs: Outputs, side: int, file: Path) -> None:
             if difference > max(
                 _SHARE * spread, _ROUNDING * float(np.abs(values).max(initial=0.0))
             ):
-                raise InputError(
+                return (
                     f"The {role} of {file} must be the same for a crop in any batch, in one of"
-                    f" {stop - start} and in one of {_CROPS} crops it differs by {difference:.3g};"
-                    f" its standard deviation over crops is {spread:.3g}.",
-                    hint=(
-                        "export it in evaluation, without batch statistics or ranges that are taken"
-                        " over a whole batch (dynamic quantization)"
-                    ),
+                    f" {stop - start} and in one of {len(crops)} crops it differs by"
+                    f" {difference:.3g}; its standard deviation over crops is {spread:.3g}."
                 )
+    return ""
 
 
 def _drawn(count: int, side: int) -> NDArray[np.uint8]:

@@ -22,7 +22,8 @@ from fiqa.data.reading import reader
 from fiqa.errors import ContentShapeError, InputError, ReadError, WeightsError
 from fiqa.functional.batches import batches
 from fiqa.privacy import onnxruntime_is_late, telemetry_line
-from fiqa.runtime.cards import ModelCard, ModelOutput, card_path, read_card
+from fiqa.runtime.cards import ModelCard, ModelOutput
+from fiqa.runtime.embedded import model_card
 from fiqa.runtime.inputs import as_faces
 from fiqa.runtime.preprocess import prepare
 from fiqa.runtime.protobuf import refuse_external_data
@@ -149,7 +150,7 @@ def _threads(given: int | None) -> int:
 
 
 class OnnxModel:
-    """A model file with its card, ready to run.
+    """A model file with its card, beside it or inside, ready to run.
 
     Attributes: `path`; `card`; `sha256` of the file, equal to the card's.
 
@@ -171,7 +172,7 @@ class OnnxModel:
     ) -> None:
         self.path = Path(path)
         content = read_model(self.path)
-        self.card = read_card(card_path(self.path)) if card is None else card
+        self.card = model_card(self.path, content) if card is None else card
         self.sha256 = hashlib.sha256(content).hexdigest()
         if self.sha256 != self.card.sha256:
             raise WeightsError(

@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 from fiqa.errors import ReadError, UnsafeFileError
 
-__all__ = ["refuse_external_data"]
+__all__ = ["MalformedError", "fields", "refuse_external_data", "text_entry"]
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _DEPTH = 100
@@ -67,7 +67,7 @@ def refuse_external_data(model: bytes, name: str = "model") -> None:
         )
     try:
         graphs = _walk(memoryview(model), "ModelProto", name, 0)
-    except _MalformedError as error:
+    except MalformedError as error:
         raise ReadError(
             f"{name} must be an ONNX file; as protobuf it is malformed: {error}.", status="corrupt"
         ) from error
@@ -77,7 +77,7 @@ def refuse_external_data(model: bytes, name: str = "model") -> None:
         )
 
 
-class _MalformedError(ValueError):
+class MalformedError(ValueError):
     """The bytes are not protobuf."""
 
 
@@ -90,7 +90,7 @@ def _walk(message: memoryview, kind: str, name: str, depth: int) -> int:
         )
     children = _CHILDREN[kind]
     graphs = 0
-    for number, value in _fields(message):
+    for number, value, _, _ in fields(message):
         if kind == "TensorProto" and (
             (number == _DATA_LOCATION and value != 0) or number == _EXTERNAL_DATA
         ):
@@ -107,30 +107,64 @@ def _walk(message: memoryview, kind: str, name: str, depth: int) -> int:
     return graphs
 
 
-def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Yields (field number, value) of a message: an int for a varint, the bytes for a
-    length-delimited field (fixed ones hold no tensor)."""
+def fields(message: memoryview) -> Iterator[tuple[int, int | memoryview, int, int]]:
+    """Yields (field number, value, start, end) of a message: an int for a varint, the bytes for a
+    length-delimited field (fixed ones hold no tensor), and where in it the field stands.
+
+    Args:
+        message: of protobuf.
+
+    Raises:
+        MalformedError: it is none.
+    """
     at, end = 0, len(message)
     while at < end:
+        begin = at
         tag, at = _varint(message, at, 5)
         number, wire = tag >> 3, tag & 7
         if number == 0 or tag >= 1 << 32:
-            raise _MalformedError(f"bad field number at byte {at}")
+            raise MalformedError(f"bad field number at byte {at}")
         if wire == _VARINT:
             value, at = _varint(message, at, 10)
-            yield number, value
+            yield number, value, begin, at
             continue
         if wire == _BYTES:
             length, at = _varint(message, at, 10)
         elif wire in (_FIXED32, _FIXED64):
             length = 4 if wire == _FIXED32 else 8
         else:
-            raise _MalformedError(f"wire type {wire} at byte {at}")
+            raise MalformedError(f"wire type {wire} at byte {at}")
         if length > end - at:
-            raise _MalformedError(f"field {number} wants {length} bytes and {end - at} are left")
+            raise MalformedError(f"field {number} wants {length} bytes and {end - at} are left")
         if wire == _BYTES:
-            yield number, message[at : at + length]
+            yield number, message[at : at + length], begin, at + length
         at += length
+
+
+def text_entry(number: int, key: str, value: str) -> bytes:
+    """Returns a field of protobuf that holds a key and a value, as an ONNX file has its metadata.
+
+    Args:
+        number: of the field.
+        key, value: what the entry says.
+
+    >>> text_entry(14, "a", "b").hex()
+    '72060a0161120162'
+    """
+    inner = _delimited(1, key.encode()) + _delimited(2, value.encode())
+    return _delimited(number, inner)
+
+
+def _delimited(number: int, content: bytes) -> bytes:
+    return _number(number << 3 | _BYTES) + _number(len(content)) + content
+
+
+def _number(value: int) -> bytes:
+    parts = bytearray()
+    while value > 0x7F:
+        parts.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes((*parts, value))
 
 
 def _varint(message: memoryview, at: int, most: int) -> tuple[int, int]:
@@ -138,10 +172,10 @@ def _varint(message: memoryview, at: int, most: int) -> tuple[int, int]:
     result = 0
     for shift in range(most):
         if at >= len(message):
-            raise _MalformedError("it ends inside a number")
+            raise MalformedError("it ends inside a number")
         byte = message[at]
         at += 1
         result |= (byte & 0x7F) << (7 * shift)
         if byte < 0x80:
             return result, at
-    raise _MalformedError(f"a number longer than {most} bytes at byte {at}")
+    raise MalformedError(f"a number longer than {most} bytes at byte {at}")

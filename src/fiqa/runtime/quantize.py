@@ -6,7 +6,8 @@ from __future__ import annotations
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +19,47 @@ from fiqa.extras import require
 from fiqa.runtime.cards import ModelInput
 from fiqa.runtime.preprocess import prepare
 
-__all__ = ["quantized"]
+__all__ = ["preprocessed", "quantized"]
 
 _BATCH = 16
 
 
-def quantized(model: bytes, crops: NDArray[np.uint8], spec: ModelInput) -> bytes:
+def preprocessed(model: bytes) -> bytes:
+    """Returns the model as quantization takes it: shapes inferred, constants folded.
+
+    Args:
+        model: an ONNX file.
+
+    Raises:
+        MissingExtraError: onnx comes with fiqa[train].
+    """
+    require("onnx", extra="train")
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    with _quiet_folder() as folder:
+        first, plain = folder / "first.onnx", folder / "plain.onnx"
+        first.write_bytes(model)
+        quant_pre_process(str(first), str(plain), skip_symbolic_shape=True)
+        return plain.read_bytes()
+
+
+def quantized(
+    model: bytes,
+    crops: NDArray[np.uint8],
+    spec: ModelInput,
+    *,
+    leave: Sequence[str] = (),
+    per_channel: bool = True,
+) -> bytes:
     """Returns the model in int8: per-channel weights, activations in the range that `crops` give
     them; inputs and outputs stay float32.
 
     Args:
-        model: an ONNX file.
+        model: an ONNX file, as `preprocessed` gives it.
         crops: (N,S,S,3) uint8 RGB, at least 1; faces as the model will meet them.
         spec: the `input` of the model's card.
+        leave: names of the nodes that stay in float32.
+        per_channel: one scale for each channel of the weights; False: one for all.
 
     Raises:
         MissingExtraError: onnx comes with fiqa[train].
@@ -40,34 +69,35 @@ def quantized(model: bytes, crops: NDArray[np.uint8], spec: ModelInput) -> bytes
         raise EvidenceError("int8 needs at least one crop to take ranges from, got none.")
     require("onnx", extra="train")
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
-    from onnxruntime.quantization.shape_inference import quant_pre_process
 
+    with _quiet_folder() as folder:
+        plain, small = folder / "plain.onnx", folder / "small.onnx"
+        plain.write_bytes(model)
+        quantize_static(
+            str(plain),
+            str(small),
+            _Reader(crops, spec, _input_name(model)),  # pyright: ignore[reportArgumentType]
+            quant_format=QuantFormat.QDQ,
+            per_channel=per_channel,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            nodes_to_exclude=list(leave),
+        )
+        return small.read_bytes()
+
+
+@contextmanager
+def _quiet_folder() -> Iterator[Path]:
+    """A folder for what onnxruntime reads and writes, while it says nothing."""
     logger = logging.getLogger()
     level = logger.level
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        warnings.catch_warnings(),
-    ):  # onnxruntime's own deprecations
-        warnings.simplefilter("ignore")
-        first, plain, small = (
-            Path(folder) / f"{name}.onnx" for name in ("first", "plain", "small")
-        )
-        first.write_bytes(model)
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # onnxruntime's own deprecations
         logger.setLevel(logging.ERROR)
         try:
-            quant_pre_process(str(first), str(plain), skip_symbolic_shape=True)
-            quantize_static(
-                str(plain),
-                str(small),
-                _Reader(crops, spec, _input_name(model)),  # pyright: ignore[reportArgumentType]
-                quant_format=QuantFormat.QDQ,
-                per_channel=True,
-                activation_type=QuantType.QUInt8,
-                weight_type=QuantType.QInt8,
-            )
+            yield Path(folder)
         finally:
             logger.setLevel(level)
-        return small.read_bytes()
 
 
 def _input_name(model: bytes) -> str:

@@ -20,7 +20,7 @@ from types import MappingProxyType
 from typing import IO
 
 from fiqa.data.store import atomic_path, sha256_file
-from fiqa.errors import UnknownNameError, WeightsError
+from fiqa.errors import MissingExtraError, UnknownNameError, WeightsError
 from fiqa.privacy import home
 from fiqa.types import PathLike
 
@@ -249,20 +249,29 @@ def verify(name: PathLike) -> Path:
 
     Raises:
         WeightsError: the file or its card is absent, or its sha256 is another.
+        MissingExtraError: it is `dlib`, and face_recognition_models is not installed.
         ReadError, InputError: the card is not one.
     """
     from fiqa.runtime.cards import card_path, read_card
+    from fiqa.runtime.dlib_net import dlib_file
+    from fiqa.runtime.embedded import model_card
+    from fiqa.runtime.recognizers import DLIB
 
+    if os.fspath(name) == DLIB:
+        return dlib_file()
     path = find(name)
     if os.fspath(name) not in REGISTRY:
-        _prove(path, read_card(card_path(path)).sha256)
+        onnx = path.suffix.lower() == ".onnx"
+        card = model_card(path, path.read_bytes()) if onnx else read_card(card_path(path))
+        _prove(path, card.sha256)
     return path
 
 
 def listing() -> list[Located]:
-    """Returns every model that has a name here: the registry's, then the other .onnx files of
-    FIQA_HOME and of the package, by name."""
+    """Returns every model that has a name here: the registry's, the recognizer `dlib`, then the
+    other .onnx files of FIQA_HOME and of the package, by name."""
     rows = [_registered(name, download) for name, download in sorted(REGISTRY.items())]
+    rows.append(_dlib())
     seen = {row.name for row in rows}
     for folder, origin in ((home(), "FIQA_HOME"), (packaged(), "comes with fiqa")):
         for file in sorted(folder.glob("*.onnx")):
@@ -318,6 +327,27 @@ def _registered(name: str, download: Download) -> Located:
         download.license,
         download.source,
         download.summary,
+    )
+
+
+def _dlib() -> Located:
+    from fiqa.runtime.dlib_net import dlib_card, dlib_file
+
+    card, path, state = dlib_card(), None, "present"
+    try:
+        path = dlib_file()
+    except MissingExtraError:
+        state = "absent"
+    except WeightsError:
+        state = "wrong"
+    return Located(
+        card.name,
+        path,
+        state,
+        None if path is None else path.stat().st_size,
+        card.license,
+        card.source,
+        "recognizer, for --recognizer dlib: pip install 'fiqa[dlib]'",
     )
 
 

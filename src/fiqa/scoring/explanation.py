@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fiqa.faces.crops import ALIGNED_SIZE
+from fiqa.languages import advice
 from fiqa.scoring.row import Row
 from fiqa.types import Faces, Factors, FloatArray, Scorer
 
@@ -56,21 +57,24 @@ def explained(scorer: Scorer, explain: str, faces: Faces) -> Factors | None:
     return scorer.explain(faces) if explain else None
 
 
-def reasons(why: Factors | None, i: int, faces: Faces) -> Row:
-    """Returns the factors, measures and reasons of a face; what cannot be measured is null.
+def reasons(why: Factors | None, i: int, faces: Faces, language: str) -> Row:
+    """Returns the factors, measures, reasons and advice of a face; what cannot be measured is null.
 
     Args:
         why: of all the faces; None gives no columns.
         i: which of them.
         faces: all of them.
+        language: of the advice.
     """
     if why is None:
         return {}
     from fiqa.faces.factors.pose import cause_first
 
     roll = float("nan") if faces.roll is None else float(faces.roll[i])
+    codes = list(cause_first(why.reasons[i], roll))
     return {
-        "reasons": list(cause_first(why.reasons[i], roll)),
+        "reasons": codes,
+        "advice": list(advice(codes, language)),
         "factors": _known(why.quality, i),
         "measures": _known(why.measures, i),
     }

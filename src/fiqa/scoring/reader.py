@@ -12,10 +12,13 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from fiqa.checks import choice
 from fiqa.data.images import Limits
 from fiqa.data.memory import Content, checked, refuse_color
-from fiqa.errors import ReadError
+from fiqa.errors import InputError, ReadError
+from fiqa.evaluation.match_chance import MatchChance, read_match_chance
 from fiqa.faces.crops import ALIGNED_SIZE, Source, joined
 from fiqa.runtime.onnx import OnnxScorer
 from fiqa.scoring.explanation import Explain, explained, reasons, unexplained
@@ -50,9 +53,13 @@ class FaceReader:
         weights: path of the detector's model file.
         limits: what a picture may cost.
         orientation: as in fiqa.score.
+        language: of the advice of a Face: en, de, zh or es.
+        calibration: a file that fiqa.calibrate wrote for the scores of this model: a Face has a
+            `match_chance`.
 
     Raises:
         UnknownNameError, InputError: as fiqa.score.
+        ReadError: the calibration cannot be read.
         DetectorError, WeightsError, MissingExtraError: what is asked for cannot be used here.
     """
 
@@ -68,6 +75,8 @@ class FaceReader:
         weights: str | None = None,
         limits: Limits | None = None,
         orientation: str = "exif",
+        language: str = "en",
+        calibration: PathLike | None = None,
     ) -> None:
         how = scoring_of(
             model=model,
@@ -79,22 +88,31 @@ class FaceReader:
             weights=weights,
             limits=limits,
             orientation=orientation,
+            language=language,
         )
-        self._open(how)
+        self._open(how, None if calibration is None else read_match_chance(calibration))
 
-    def _open(self, how: FaceScoring) -> None:
+    def _open(self, how: FaceScoring, chance: MatchChance | None) -> None:
+        self._chance = chance
         self._asked, self._explain = how, how.explain
         # Reasons are made when a face is asked for them; one thread is the caller's own.
         self._how = replace(how, explain="", threads=1, told=bool(how.explain))
         self._how([])
         self._scorer = self._how.scorer
+        if chance is not None:
+            chance.check(self._scorer.name)
         self._lock, self._process = threading.Lock(), os.getpid()
         nobody = Faces(np.empty((0, ALIGNED_SIZE, ALIGNED_SIZE, 3), np.uint8))
         if self._explain == "model" and self._scorer.explain(nobody) is None:
             _log.warning("%s", unexplained(self._scorer.name))
 
     def read(
-        self, image: PathLike | Content, *, strict: bool = True, color: str | None = None
+        self,
+        image: PathLike | Content,
+        *,
+        strict: bool = True,
+        color: str | None = None,
+        regime: str | None = None,
     ) -> list[Face]:
         """Returns the faces of a picture that count, largest first, at least one.
 
@@ -103,14 +121,45 @@ class FaceReader:
             strict: a picture that cannot be read, or has no face that can be scored, is an error;
                 otherwise it is one Face without numbers, whose `status` says why.
             color: of an array, which must say it: RGB, or BGR as OpenCV has it.
+            regime: of the picture: whose curve of the calibration counts. Without it, a calibration
+                that has a curve for each regime gives no chance.
 
         Raises:
-            InputError, ShapeError, UnknownNameError: no picture, or an array without its color.
+            InputError, ShapeError, UnknownNameError: no picture, an array without its color, or a
+                regime without a curve.
             ReadError: with `strict`: `.status` is what the Face's would have been.
         """
         source = self._source(image, color)
+        if regime is not None:
+            self._check_regime(regime)
         rows = self._strict(source) if strict else self._lenient(source)
-        return [self._face(row, face) for row, face in rows]
+        return [self._face(row, face, regime) for row, face in rows]
+
+    def _check_regime(self, regime: str) -> None:
+        if self._chance is None or self._chance.by is None:
+            raise InputError(
+                f"regime must come with a calibration that has a curve for each, got {regime!r}.",
+                hint="fiqa calibrate --by COLUMN makes one",
+            )
+        choice(regime, "regime", self._chance.cells)
+
+    def _chance_of(self, raw: float | None, regime: str | None) -> float | None:
+        if self._chance is None or raw is None or (self._chance.by is not None and regime is None):
+            return None
+        return float(self._chance.chance([raw], regime or "")[0])
+
+    def scores(self, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Returns the calibrated scores (N,) of aligned crops, 0..1, from one batch.
+
+        Args:
+            crops: (N,112,112,3) uint8 RGB, as Face.crop has them.
+
+        Raises:
+            ShapeError: no such crops.
+        """
+        with self._turn():
+            raw = self._scorer.score(crops)
+        return self._scorer.calibration.unit(np.asarray(raw, np.float64))
 
     def _strict(self, source: Source) -> Found:
         found = self._how.found(source)
@@ -150,43 +199,47 @@ class FaceReader:
             self._lock, self._process = threading.Lock(), os.getpid()
         return self._lock
 
-    def _face(self, row: Row, faces: Faces | None) -> Face:
+    def _face(self, row: Row, faces: Faces | None, regime: str | None) -> Face:
         if faces is None or row["status"] != "ok":
-            return Face(row["status"], name=row["path"])
+            return Face(row["status"], name=row["path"], language=self._how.language)
         box, points = row["bbox"], row["landmarks"]
         return Face(
             raw=row["raw"],
             score=row["score"],
             uqs=row["uqs"],
             level=row["level"],
+            match_chance=self._chance_of(row["raw"], regime),
             index=row["face_index"],
             box=None if box is None else np.array(box, np.float32),
             landmarks=None if points is None else np.array(points, np.float32).reshape(5, 2),
             crop=faces.crops[0],
             name=row["path"],
             model=row["model"],
+            language=self._how.language,
             why=partial(self._why, faces),
         )
 
     def _why(self, faces: Faces) -> Why:
         with self._turn():
-            told = reasons(explained(self._scorer, self._explain, faces), 0, faces)
+            told = reasons(
+                explained(self._scorer, self._explain, faces), 0, faces, self._how.language
+            )
         if not told:
             return Why()
         return Why(tuple(told["reasons"] or ()), told["factors"], told["measures"])
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reopened, (self._asked,)
+        return _reopened, (self._asked, self._chance)
 
     def __repr__(self) -> str:
         finder = "aligned crops" if self._how.aligned else f"{self._how.finder.name} finds"
         return f"<FaceReader: {finder}, {self._scorer.name} scores>"
 
 
-def _reopened(how: FaceScoring) -> FaceReader:
+def _reopened(how: FaceScoring, chance: MatchChance | None) -> FaceReader:
     """A copy opens its own: native objects do not travel."""
     reader = FaceReader.__new__(FaceReader)
-    reader._open(how)
+    reader._open(how, chance)
     return reader
 
 

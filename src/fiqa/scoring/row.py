@@ -19,6 +19,7 @@ class Row(TypedDict, total=False):
         sha256: of the file.
         status: of fiqa.vocabulary.STATUSES.
         reasons: codes of fiqa.vocabulary, the costliest first; None where none were asked for.
+        advice: what to do about each, in the language that the sidecar names; None likewise.
         raw: the method's own number, higher is better.
         score: the calibrated one in 0..1.
         uqs: in 0..100.
@@ -37,6 +38,8 @@ class Row(TypedDict, total=False):
         model: what computed it.
         model_sha256: of its file, None for a method without one.
         preprocess: what became of the crop.
+        match_chance: that a pair of images of one person matches in which this is the lesser one;
+            a row has it only where a calibration is given.
     """
 
     id: str
@@ -45,6 +48,7 @@ class Row(TypedDict, total=False):
     sha256: str | None
     status: str
     reasons: list[str] | None
+    advice: list[str] | None
     raw: float | None
     score: float | None
     uqs: int | None
@@ -63,6 +67,7 @@ class Row(TypedDict, total=False):
     model: str | None
     model_sha256: str | None
     preprocess: str | None
+    match_chance: float | None
 
 
 class EmbeddedRow(Row, total=False):

@@ -29,6 +29,7 @@ from fiqa.faces.crops import (
 )
 from fiqa.failures import failed
 from fiqa.functional.calibration import levels
+from fiqa.languages import known_language
 from fiqa.scoring.explanation import explained, reasons
 from fiqa.scoring.row import Row
 from fiqa.types import Faces, Factors, FloatArray, Scorer
@@ -50,6 +51,7 @@ def blank_row(source: Source, status: str) -> Row:
         "sha256": None,
         "status": status,
         "reasons": None,
+        "advice": None,
         "raw": None,
         "score": None,
         "uqs": None,
@@ -104,6 +106,7 @@ class FaceScoring:
         orientation: as in fiqa.score.
         threads: of a network's pass, None as fiqa.runtime.onnx.open_session decides.
         told: as in fiqa.faces.turns.view.
+        language: of the advice, one of fiqa.languages.LANGUAGES.
     """
 
     model: str | None
@@ -118,6 +121,7 @@ class FaceScoring:
     orientation: str = "exif"
     threads: int | None = None
     told: bool = True
+    language: str = "en"
 
     def __post_init__(self) -> None:
         from fiqa.faces.detection import POLICIES
@@ -127,6 +131,7 @@ class FaceScoring:
         checks.choice(self.orientation, "orientation", ORIENTATIONS)
         checks.choice(self.detector, "detector", NAMES)
         checks.choice(self.faces, "faces", POLICIES)
+        known_language(self.language)
 
     def __getstate__(self) -> dict[str, Any]:
         """The settings without what was loaded: native objects do not travel to another process."""
@@ -312,7 +317,7 @@ class FaceScoring:
                     "score": float(share[i]),
                     "uqs": int(uqs[i]),
                     "level": LEVELS[level[i]],
-                    **reasons(why, i, faces),
+                    **reasons(why, i, faces, self.language),
                     **source,
                 }
                 if finite[i]

@@ -32,13 +32,20 @@ from fiqa.data.store import (
     write_sidecar,
 )
 from fiqa.data.tables import TableWriter, frame_of, table_suffix
-from fiqa.errors import InputError
-from fiqa.execute.local import map_batches
+from fiqa.errors import FiqaError, InputError
+from fiqa.evaluation.match_chance import MatchChance
+from fiqa.execute.engines import engine as engine_of
+from fiqa.execute.summary import Summary
 from fiqa.faces.crops import Source, resizing, sources
 from fiqa.faces.detectors import decided
+from fiqa.faces.points import points_record
 from fiqa.functional.display import failure_line
 from fiqa.progress import Progress, counted, teller
+from fiqa.runtime.describe import batch_told
+from fiqa.runtime.onnx import OnnxScorer
+from fiqa.runtime.recognizers import DLIB
 from fiqa.runtime.weights import find as find_weights
+from fiqa.scoring.chances import chance_of, told_chance, with_chances
 from fiqa.scoring.explanation import EXPLAINERS, Explain, explanation, unexplained
 from fiqa.scoring.row import Row
 from fiqa.scoring.rows import FaceScoring, blank_row, scales
@@ -47,7 +54,7 @@ from fiqa.types import Manifest, PathLike
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Paths", "Scoring", "Summary", "plan", "scoring_of", "write_scores"]
+__all__ = ["Paths", "Scoring", "plan", "scoring_of", "write_scores"]
 
 Paths = PathLike | Frame | Sequence[PathLike] | Manifest | Plain | Sequence[Plain]
 _PART = 512
@@ -55,37 +62,6 @@ _PART = 512
 _RUNNING = ("limits", "threads", "told")
 """Fields of FaceScoring that decide nothing, or are told apart."""
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What became of a run: `statuses` status -> how many rows, `current` True where the output was
-    there already and nothing was done, `first` the first row that failed, in words."""
-
-    statuses: Mapping[str, int]
-    current: bool = False
-    first: str = ""
-
-    @property
-    def rows(self) -> int:
-        """How many rows were written."""
-        return sum(self.statuses.values())
-
-    @property
-    def failed(self) -> int:
-        """How many of them have no numbers."""
-        return self.rows - self.statuses.get("ok", 0)
-
-    def line(self) -> str:
-        """Returns the counts in one line, the commonest status first.
-
-        >>> Summary({"no_face": 1, "ok": 9}).line()
-        '10 rows: 9 ok, 1 no_face'
-        """
-        counts = sorted(self.statuses.items(), key=lambda item: (-item[1], item[0]))
-        rows = "1 row" if self.rows == 1 else f"{self.rows} rows"
-        named = ", ".join(f"{count} {status}" for status, count in counts)
-        return f"{rows}: {named}" + (f"; {self.first}" if self.first else "")
 
 
 @dataclass(frozen=True)
@@ -99,6 +75,10 @@ class Scoring:
         given: whatever it was told to read.
         pictures: the images themselves where they are in memory.
         color: the order of their channels.
+        engine: one of fiqa.execute.engines.ENGINES.
+        address: of the Ray cluster.
+        chance: from a score to the chance of a correct match, None where it is not asked for.
+        calibration: the file that it is from.
     """
 
     manifest: Manifest
@@ -107,6 +87,10 @@ class Scoring:
     given: tuple[Any, ...] = ()
     pictures: Sequence[Plain] = ()
     color: str | None = None
+    engine: str = "local"
+    address: str | None = None
+    chance: MatchChance | None = None
+    calibration: PathLike | None = None
 
     def __len__(self) -> int:
         return len(self.manifest)
@@ -146,8 +130,14 @@ class Scoring:
         images = islice(self.sources(), start, None)
         # A picture in memory travels to its process as it is.
         batch = 4 if self.pictures else 32
-        made = map_batches(self.how, images, died=_died, workers=self.workers, batch=batch)
+        run = engine_of(self.engine, self.address)
+        _warn_of_batches(self.how)
+        how = self.how if self.engine == "local" else replace(self.how, threads=1)
+        made = run(how, images, died=_died, workers=self.workers, batch=batch)
         made = _explained(made) if self.how.explain == "model" else made
+        if self.chance is not None:
+            self.chance.check(self.how.scorer.name)
+            made = with_chances(made, self.chance, self.manifest, start)
         return made if start else _sized(made)
 
     def record(self) -> dict[str, Any]:
@@ -158,13 +148,18 @@ class Scoring:
         } | asdict(self.how.limits)
         how |= {"model": self.how.scorer.name, "version": self.how.scorer.version, "part": _PART}
         how["detector"] = None if self.how.aligned else self.how.finder.name
+        if not self.how.aligned:
+            how |= points_record(self.how.finder)
         inputs = {
             "images": hash_rows((source, _state(source)) for source in self.sources()),
             **self.carried.digest(),
         }
         for name, file in (("weights", self.how.weights), ("recognizer", self.how.recognizer)):
-            if file is not None:
+            # the recognizer `dlib` is no file, and its sha256 is in the version
+            if file is not None and file != DLIB:
                 inputs[name] = sha256_file(find_weights(file))
+        if self.calibration is not None:
+            inputs["calibration"] = sha256_file(self.calibration)
         return make_record("score", arguments=how, inputs=inputs)
 
 
@@ -187,6 +182,7 @@ def scoring_of(
     weights: str | None = None,
     limits: Limits | None = None,
     orientation: str = "exif",
+    language: str = "en",
 ) -> FaceScoring:
     """Returns how faces are scored, decided and not loaded; arguments and errors as fiqa.score."""
     crops = aligned or detector == "none"
@@ -210,6 +206,7 @@ def scoring_of(
         recognizer,
         given,
         orientation,
+        language=language,
     )
 
 
@@ -227,7 +224,11 @@ def plan(
     limits: Limits | None = None,
     workers: int | None = None,
     orientation: str = "exif",
+    language: str = "en",
     color: str | None = None,
+    engine: str = "local",
+    address: str | None = None,
+    calibration: PathLike | None = None,
 ) -> Scoring:
     """Returns the run that fiqa.score with the same arguments makes, for those who want its rows
     one by one (`.rows()`); raises as fiqa.score."""
@@ -242,6 +243,7 @@ def plan(
         weights=weights,
         limits=limits,
         orientation=orientation,
+        language=language,
     )
     found = pictures(paths, color)
     if found is None:
@@ -250,8 +252,11 @@ def plan(
         manifest = Manifest(np.arange(len(found)).astype(np.str_), np.full(len(found), ""))
         if not found:
             raise InputError("paths must lead to at least one image, got no picture.")
-    given = (None if found else paths, model, recognizer, weights, settings)
-    return Scoring(manifest, how, workers, given, found or (), color)
+    given = (None if found else paths, model, recognizer, weights, settings, calibration)
+    engine_of(engine, address)
+    run = Scoring(manifest, how, workers, given, found or (), color, engine, address)
+    chance = None if calibration is None else chance_of(calibration, manifest)
+    return replace(run, chance=chance, calibration=calibration)
 
 
 def write_scores(
@@ -294,6 +299,7 @@ def write_scores(
         path,
         record,
         learned={"scales": scales(scorer)}
+        | ({} if run.chance is None else {"match_chance": told_chance(run.chance, run.manifest)})
         | _noted(explanation(scorer, explain), sizes, repetition(run.manifest))
         | origin(path, run.manifest.path.tolist()),
     )
@@ -361,6 +367,18 @@ def _sized(made: Generator[list[Row], None, None]) -> Generator[list[Row], None,
             yield rows
     if sentence := resizing(notes):
         _log.warning("%s", sentence)
+
+
+def _warn_of_batches(how: FaceScoring) -> None:
+    """Warns of a model file whose score of a face hangs on the faces beside it: `weights card`
+    refuses such a file a card, but a card may be written by hand."""
+    if how.model is not None and isinstance(how.scorer, OnnxScorer):
+        try:
+            told = batch_told(how.scorer.model)
+        except FiqaError:  # a model that cannot run is a status of its rows
+            return
+        if told:
+            _log.warning("%s The scores of this run depend on how the images are batched.", told)
 
 
 def _died(source: Source) -> list[Row]:

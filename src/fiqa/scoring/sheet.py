@@ -32,6 +32,7 @@ def write_sheet(
     limits: Limits | None = None,
     images: Iterable[Source] = (),
     footer: str = "",
+    language: str = "en",
 ) -> None:
     """Writes one self-contained HTML page with a card per row, the failed and the worst first; of
     more than 10,000 rows those are shown, and all are counted.
@@ -42,6 +43,7 @@ def write_sheet(
         limits: what an image may cost.
         images: those that are in memory.
         footer: a line at the end, best the command.
+        language: of reasons and advice.
 
     Raises:
         WriteError: the disk refused.
@@ -54,7 +56,15 @@ def write_sheet(
         shown = [{**row, "image": memory[row["id"].partition("#")[0]]} for row in shown]
     crops = _Crops(shown, limits)
     folder = os.path.dirname(path)
-    page = sheet(shown, crops, footer=footer, limit=_MOST, order="worst", folder=folder or ".")
+    page = sheet(
+        shown,
+        crops,
+        footer=footer,
+        limit=_MOST,
+        order="worst",
+        folder=folder or ".",
+        language=language,
+    )
     write_text(path, page)
 
 

@@ -17,6 +17,7 @@ from fiqa.service import schemas
 from fiqa.service.body import Bodies, pictures_of
 from fiqa.service.engine import BusyError, Engine
 from fiqa.service.guard import Guard
+from fiqa.service.job_routes import add_jobs
 from fiqa.service.metrics import CONTENT_TYPE, Metrics
 from fiqa.service.problems import KINDS, Problem, ProblemError, handle_problems
 from fiqa.service.settings import ServiceSettings
@@ -90,6 +91,7 @@ def application(
     handle_problems(app)
     _add_state(app, engine, metrics)
     _add_work(app, _Desk(settings, engine, metrics))
+    add_jobs(app, settings, engine)
     _describe(app)
     return app
 
@@ -197,7 +199,9 @@ def _add_work(app: FastAPI, desk: _Desk) -> None:
         kind = "explain" if query.explain or review == "strict" else "score"
         rows = await desk.rows(request, kind, query.faces)
         images = [
-            schemas.scored_image(i, own, review=review, min_score=query.min_score)
+            schemas.scored_image(
+                i, own, review=review, min_score=query.min_score, language=query.language
+            )
             for i, own in enumerate(rows)
         ]
         for image in images:
@@ -206,6 +210,7 @@ def _add_work(app: FastAPI, desk: _Desk) -> None:
             request_id=request.state.request_id,
             model=desk.engine.about["scorer"]["name"],
             review=review,
+            language=query.language,
             images=images,
         )
 
@@ -217,7 +222,7 @@ def _add_work(app: FastAPI, desk: _Desk) -> None:
         request: Request, query: Annotated[schemas.EmbedQuery, Query()]
     ) -> schemas.EmbedResponse:
         rows = await desk.rows(request, "embed", query.faces)
-        images = [schemas.embedded_image(i, own) for i, own in enumerate(rows)]
+        images = [schemas.embedded_image(i, own, query.language) for i, own in enumerate(rows)]
         for image in images:
             desk.metrics.image(image.status)
         return schemas.EmbedResponse(
@@ -255,7 +260,10 @@ def _describe_problems(operation: dict[str, Any], content: dict[str, Any]) -> No
     if "security" not in operation:
         return
     for_body = ("bad-body", "slow-body", "too-large", "media-type", "invalid", "busy", "deadline")
-    left_out = ("not-found", "method") + (() if "requestBody" in operation else for_body)
+    for_video = ("crops", "storage")
+    left_out = ("method",) + (() if "requestBody" in operation else for_body)
+    left_out += for_video if "202" not in answers else ("deadline",)
+    left_out += () if operation.get("parameters", [{}])[0].get("in") == "path" else ("not-found",)
     titles: dict[str, list[str]] = {}
     for kind, (status, title) in KINDS.items():
         if kind not in left_out:

@@ -15,11 +15,18 @@ import time
 import urllib.parse
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from fiqa.errors import FiqaError, InputError
+from fiqa.service.client_answers import (
+    EmbeddedFace,
+    EmbeddedImage,
+    ScoredFace,
+    ScoredImage,
+    image_of,
+)
+from fiqa.service.client_jobs import Job, job_of
 
 if TYPE_CHECKING:
     # the nouns bring numpy, which a client does not need
@@ -29,13 +36,13 @@ __all__ = [
     "Client",
     "EmbeddedFace",
     "EmbeddedImage",
+    "Job",
     "ScoredFace",
     "ScoredImage",
     "ServiceError",
 ]
 
 _AGAIN = (429, 503)
-Image = TypeVar("Image", "ScoredImage", "EmbeddedImage")
 _SCHEMES = ("http", "https")
 
 
@@ -50,94 +57,6 @@ class ServiceError(FiqaError, OSError):
     def __init__(self, message: str, *, status: int | None = None, kind: str = "") -> None:
         FiqaError.__init__(self, message)
         self.status, self.kind = status, kind
-
-
-@dataclass(frozen=True)
-class ScoredFace:
-    """One face.
-
-    Attributes:
-        status: ok, or why it has no numbers.
-        score: in 0..1, higher is better; None where it has none, as the next ones.
-        uqs: the same in 0..100.
-        level: the same in a word.
-        raw: the method's own number.
-        reasons, advice: what is wrong and what to do, where it was asked to explain.
-        factors, measures: in 0..1, and in units; None where it was not.
-        box: x, y, width, height in upright pixels.
-        landmarks: five points.
-    """
-
-    status: str
-    score: float | None
-    uqs: int | None
-    level: str | None
-    raw: float | None
-    reasons: list[str]
-    advice: list[str]
-    factors: dict[str, float | None] | None
-    measures: dict[str, float | None] | None
-    box: list[float] | None
-    landmarks: list[list[float]] | None
-
-
-@dataclass(frozen=True)
-class ScoredImage:
-    """One image.
-
-    Attributes:
-        index: which of the request.
-        status: ok, or why there is no number.
-        meaning: that in a sentence.
-        notes: what was converted or guessed while reading it.
-        faces: that were found.
-        accepted: by the review; None without one.
-        review_reasons: why not.
-    """
-
-    index: int
-    status: str
-    meaning: str
-    notes: list[str]
-    faces: list[ScoredFace]
-    accepted: bool | None
-    review_reasons: list[str]
-
-
-@dataclass(frozen=True)
-class EmbeddedFace:
-    """One face and its vector.
-
-    Attributes:
-        status: ok, or why it has none.
-        vector: of length 1; None where it has none.
-        norm: the length that it had.
-        box: x, y, width, height in upright pixels.
-        landmarks: five points.
-    """
-
-    status: str
-    vector: list[float] | None
-    norm: float | None
-    box: list[float] | None
-    landmarks: list[list[float]] | None
-
-
-@dataclass(frozen=True)
-class EmbeddedImage:
-    """One image and the vectors of its faces.
-
-    Attributes:
-        index: which of the request.
-        status: ok, or why there is no vector.
-        meaning: that in a sentence.
-        faces: that were found.
-    """
-
-    index: int
-    status: str
-    meaning: str
-    faces: list[EmbeddedFace]
 
 
 class Client:
@@ -191,12 +110,13 @@ class Client:
         faces: str = "largest",
         min_score: float | None = None,
         review: str | None = None,
+        language: str | None = None,
     ) -> list[ScoredImage]:
         """Returns a result for each image, in order.
 
         Args:
             images: bytes of files, or paths of files here; their names are not sent.
-            explain, faces, min_score, review: as /v1/score takes them.
+            explain, faces, min_score, review, language: as /v1/score takes them.
 
         Raises:
             ServiceError: the service refused, or cannot be reached in time.
@@ -206,22 +126,92 @@ class Client:
             "faces": faces,
             "min_score": min_score,
             "review": review,
+            "language": language,
         }
         answer = self._images("/v1/score", images, options)
-        return [_known(ScoredImage, ScoredFace, told) for told in answer["images"]]
+        return [image_of(ScoredImage, ScoredFace, told) for told in answer["images"]]
 
-    def embed(self, *images: bytes | PathLike, faces: str = "largest") -> list[EmbeddedImage]:
+    def embed(
+        self, *images: bytes | PathLike, faces: str = "largest", language: str | None = None
+    ) -> list[EmbeddedImage]:
         """Returns the vectors of the faces of each image, in order.
 
         Args:
             images: as in score.
-            faces: as /v1/embed takes it.
+            faces, language: as /v1/embed takes them.
 
         Raises:
             ServiceError: as in score, and where the service has no recognizer.
         """
-        answer = self._images("/v1/embed", images, {"faces": faces})
-        return [_known(EmbeddedImage, EmbeddedFace, told) for told in answer["images"]]
+        answer = self._images("/v1/embed", images, {"faces": faces, "language": language})
+        return [image_of(EmbeddedImage, EmbeddedFace, told) for told in answer["images"]]
+
+    def select(
+        self,
+        video: bytes | PathLike,
+        *,
+        k: int = 3,
+        gap: float = 1.0,
+        language: str = "en",
+        crops: bool = False,
+    ) -> Job:
+        """Returns the job that looks for the best shots of a video; see wait.
+
+        It is sent again only where the service said that it did not take it.
+
+        Args:
+            video: bytes of a file, or the path of one here, which is sent piece by piece; its name
+                is not sent.
+            k, gap, language, crops: as /v1/select takes them.
+
+        Raises:
+            ServiceError: as in score.
+        """
+        content = video if isinstance(video, bytes) else Path(video)
+        options = {"k": k, "gap": gap, "language": language, "crops": str(crops).lower()}
+        path = f"/v1/select?{urllib.parse.urlencode(options)}"
+        return job_of(self._ask("POST", path, content, "application/octet-stream", safe=False))
+
+    def job(self, name: str) -> Job:
+        """Returns a job as it is now.
+
+        Args:
+            name: its id.
+
+        Raises:
+            ServiceError: as in score; of kind not-found where there is none, or not any more.
+        """
+        return job_of(self._ask("GET", _job(name)))
+
+    def cancel(self, name: str) -> Job:
+        """Returns a job that was cancelled; one that had ended is forgotten by the service.
+
+        Args:
+            name: its id.
+
+        Raises:
+            ServiceError: as in job.
+        """
+        return job_of(self._ask("DELETE", _job(name), safe=False))
+
+    def wait(self, job: Job, *, seconds: float = 900.0, every: float = 0.5) -> Job:
+        """Returns a job when it has ended.
+
+        Args:
+            job: that was made.
+            seconds: after which it is given up.
+            every: seconds between two questions.
+
+        Raises:
+            ServiceError: as in job, and where it has not ended in time.
+        """
+        end = time.monotonic() + seconds
+        while not job.ended:
+            if time.monotonic() >= end:
+                raise ServiceError(f"Job {job.id} has not ended in {seconds:g} seconds.")
+            time.sleep(every)
+            job = self.job(job.id)
+        return job
 
     def models(self) -> dict[str, Any]:
         """Returns what is loaded.
@@ -244,7 +234,15 @@ class Client:
         kind, body = _form(contents)
         return self._ask("POST", f"{path}?{urllib.parse.urlencode(given)}", body, kind)
 
-    def _ask(self, method: str, path: str, body: bytes | None = None, kind: str = "") -> Any:
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes | Path | None = None,
+        kind: str = "",
+        *,
+        safe: bool = True,
+    ) -> Any:
         end, pause = time.monotonic() + self._seconds, 0.05
         headers = self._headers | ({"content-type": kind} if kind else {})
         while True:
@@ -253,8 +251,10 @@ class Client:
                 status, after, content = self._once(method, path, body, headers)
             except (OSError, http.client.HTTPException) as error:
                 failure = ServiceError(f"{self._parts.netloc} does not answer: {error}.")
+                if not safe and not isinstance(error, ConnectionRefusedError):
+                    raise failure from error
             else:
-                if status == 200:
+                if status in (200, 202):
                     return json.loads(content)
                 failure = _failure(status, content)
                 if status not in _AGAIN:
@@ -265,7 +265,7 @@ class Client:
             time.sleep(wait)
 
     def _once(
-        self, method: str, path: str, body: bytes | None, headers: dict[str, str]
+        self, method: str, path: str, body: bytes | Path | None, headers: dict[str, str]
     ) -> tuple[int, str, bytes]:
         """One try: the status, Retry-After and the content."""
         connection = getattr(self._own, "connection", None)
@@ -277,7 +277,12 @@ class Client:
             self._own.connection = connection
             self._connections.append(connection)
         try:
-            connection.request(method, path, body, headers)
+            if isinstance(body, Path):
+                with body.open("rb") as file:
+                    length = {"content-length": str(os.fstat(file.fileno()).st_size)}
+                    connection.request(method, path, file, headers | length)
+            else:
+                connection.request(method, path, body, headers)
             response = connection.getresponse()
             content = response.read()
         except (OSError, http.client.HTTPException):
@@ -285,6 +290,10 @@ class Client:
             connection.close()
             raise
         return response.status, response.headers.get("retry-after", ""), content
+
+
+def _job(name: str) -> str:
+    return f"/v1/jobs/{urllib.parse.quote(name, safe='')}"
 
 
 def _form(contents: Sequence[bytes]) -> tuple[str, bytes]:
@@ -305,11 +314,3 @@ def _failure(status: int, content: bytes) -> ServiceError:
     except (ValueError, KeyError, TypeError):
         message, kind = f"The service answered with status {status}.", ""
     return ServiceError(message, status=status, kind=kind)
-
-
-def _known(image: type[Image], face: type[Any], told: dict[str, Any]) -> Image:
-    """The image that was told; what a later version adds is not known here and left out."""
-    own = {field.name: told[field.name] for field in fields(image)}
-    names = [field.name for field in fields(face)]
-    own["faces"] = [face(**{name: each[name] for name in names}) for each in told["faces"]]
-    return image(**own)

@@ -11,12 +11,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from fiqa.data.video import VideoLimits
 from fiqa.errors import FiqaError
 from fiqa.faces.crops import Source
 from fiqa.scoring.row import Row
 from fiqa.scoring.rows import blank_row
 from fiqa.scoring.run import scoring_of
+from fiqa.service.jobs import Jobs
 from fiqa.service.pool import LostError, Pool
+from fiqa.service.selection import Selection
 from fiqa.service.settings import ServiceSettings
 from fiqa.service.stages import Assessor, Finder, Found, Picture, Work
 
@@ -45,6 +48,7 @@ class Engine:
         error: why it could not be loaded, None where it could.
         about: what is loaded, in words; empty before.
         images: how many wait or are worked on.
+        jobs: the videos.
     """
 
     def __init__(self, settings: ServiceSettings) -> None:
@@ -77,6 +81,20 @@ class Engine:
             batch=settings.batch,
             wait=settings.wait,
         )
+        limits = VideoLimits(
+            max_bytes=settings.max_video, max_pixels=settings.limits.max_pixels, max_seconds=3600.0
+        )
+        self.jobs = Jobs(
+            settings,
+            Selection(
+                settings.model,
+                scoring.detector,
+                settings.weights,
+                limits,
+                settings.memory,
+                settings.recognizer,
+            ),
+        )
         self._ready = threading.Event()
 
     @property
@@ -99,13 +117,15 @@ class Engine:
             self.assessors.start()
             self.about = self.assessors.submit(Work("about")).result()
             self.about["detector"] = self._detector
+            self.jobs.start()
         except Exception as error:  # noqa: BLE001 - told by whoever started the service
             self.error = error
         else:
             self._ready.set()
 
     def stop(self) -> None:
-        """Does what waits, then ends the processes."""
+        """Does what waits, then ends the processes; videos are cancelled."""
+        self.jobs.stop()
         self.finders.stop()
         self.assessors.stop()
 

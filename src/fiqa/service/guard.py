@@ -18,11 +18,21 @@ from fiqa.service.metrics import Metrics
 from fiqa.service.problems import ProblemError, response
 from fiqa.service.settings import LOOPBACK, ServiceSettings
 
-__all__ = ["OPEN", "ROUTES", "SECURITY_HEADERS", "Guard"]
+__all__ = ["OPEN", "ROUTES", "SECURITY_HEADERS", "Guard", "check_host"]
 
 OPEN = ("/healthz", "/readyz")
 """Addresses that need no token: a load balancer has none."""
-ROUTES = (*OPEN, "/metrics", "/openapi.json", "/v1/embed", "/v1/models", "/v1/score")
+JOB = "/v1/jobs/{id}"
+ROUTES = (
+    *OPEN,
+    "/metrics",
+    "/openapi.json",
+    "/v1/embed",
+    JOB,
+    "/v1/models",
+    "/v1/score",
+    "/v1/select",
+)
 SECURITY_HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
@@ -80,6 +90,7 @@ class Guard:
             self._told(scope, state, codes[0] if codes else 499, time.monotonic() - began)
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
+        holder = None
         if scope["path"] not in OPEN:
             if self._tokens:
                 holder = self._tokens.holder(headers.get("authorization"))
@@ -90,24 +101,35 @@ class Guard:
                         headers={"www-authenticate": "Bearer"},
                     )
             else:
-                holder = None
-                _check_host(headers.get("host", ""))
+                check_host(headers.get("host", ""))
             if seconds := self._rate.take(holder):
                 raise ProblemError("rate", "Ask less often.", headers={"retry-after": str(seconds)})
+        scope["state"]["holder"] = holder
         await self.app(scope, receive, send)
 
     def _told(self, scope: Scope, state: dict[str, Any], code: int, seconds: float) -> None:
-        route = scope["path"] if scope["path"] in ROUTES else "other"
+        path = JOB if re.fullmatch(r"/v1/jobs/[^/]+", scope["path"]) else scope["path"]
+        route = path if path in ROUTES else "other"
         self._metrics.request(route, code, seconds)
-        method = scope["method"] if scope["method"] in ("GET", "POST", "HEAD") else "other"
+        method = (
+            scope["method"] if scope["method"] in ("GET", "POST", "DELETE", "HEAD") else "other"
+        )
         _log.info(
             "id=%s %s %s %d %.1fms images=%d",
             *(state["request_id"], method, route, code, 1000 * seconds, state.get("images", 0)),
         )
 
 
-def _check_host(host: str) -> None:
-    """Without a token a page of another site must not get in by a name that it made lead here."""
+def check_host(host: str) -> None:
+    """Refuses another Host than this machine's: without a token a page of another site must not get
+    in by a name that it made lead here.
+
+    Args:
+        host: the header.
+
+    Raises:
+        ProblemError: it names another machine.
+    """
     name = host.rpartition(":")[0] if re.search(r":\d*$", host) else host
     if name.strip("[]") not in LOOPBACK:
         raise ProblemError("host", f"Without a token Host must be one of: {', '.join(LOOPBACK)}.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from prometheus_client import (
@@ -14,6 +16,7 @@ from prometheus_client import (
 )
 
 from fiqa.service.engine import Engine
+from fiqa.service.jobs import ENDED
 from fiqa.service.schemas import ImageResult
 
 __all__ = ["CONTENT_TYPE", "Metrics"]
@@ -37,7 +40,7 @@ class Metrics:
         self._images = Counter("fiqa_images", "Images by status.", ["status"], **own)
         self._accepted = Counter("fiqa_reviews", "Reviewed images.", ["accepted"], **own)
         self._scores = Histogram("fiqa_score", "Scores of faces in 0..1.", buckets=_SCORES, **own)
-        gauges = {
+        gauges: dict[str, tuple[str, Callable[[], float]]] = {
             "fiqa_ready": ("1 when requests are answered.", lambda: float(engine.ready)),
             "fiqa_images_waiting": ("Images that wait or are worked on.", lambda: engine.images),
             "fiqa_processes_replaced": (
@@ -45,6 +48,15 @@ class Metrics:
                 lambda: engine.finders.replaced + engine.assessors.replaced,
             ),
         }
+        gauges["fiqa_jobs_waiting"] = (
+            "Videos that wait or are worked on.",
+            lambda: engine.jobs.waiting,
+        )
+        for state in ENDED:
+            gauges[f"fiqa_jobs_{state}"] = (
+                f"Videos that ended as {state}, since the start.",
+                partial(engine.jobs.ends.__getitem__, state),
+            )
         for name, (text, value) in gauges.items():
             Gauge(name, text, **own).set_function(value)
 

@@ -19,16 +19,18 @@ KINDS: Mapping[str, tuple[int, str]] = {
     "host": (400, "The Host header names another machine"),
     "bad-body": (400, "The body is not what its Content-Type says"),
     "not-found": (404, "There is nothing here"),
+    "crops": (409, "This service takes aligned crops, and a video has none"),
     "method": (405, "This method is not for this address"),
     "slow-body": (408, "The body took too long to come"),
     "too-large": (413, "The body is too large"),
-    "media-type": (415, "The body must be images"),
+    "media-type": (415, "The body is of another kind"),
     "invalid": (422, "A parameter is not what it must be"),
     "busy": (429, "Too much waits already"),
     "rate": (429, "Too many requests with this token"),
     "internal": (500, "The service has an error"),
     "starting": (503, "The service is not ready"),
     "deadline": (503, "No image was done in time"),
+    "storage": (507, "There is no room for the video"),
 }
 """Each kind of problem: the last part of its type, its status and its title."""
 

@@ -6,9 +6,11 @@ from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from fiqa.languages import advice
+from fiqa.meanings import meaning
 from fiqa.scoring.row import EmbeddedRow, Row
+from fiqa.service.jobs import Job
 from fiqa.service.review import verdict
-from fiqa.vocabulary import ADVICE, STATUSES
 
 __all__ = [
     "EmbedQuery",
@@ -17,12 +19,15 @@ __all__ = [
     "EmbeddedImage",
     "FaceResult",
     "ImageResult",
+    "JobResponse",
     "Loaded",
     "ModelsResponse",
     "ScoreQuery",
     "ScoreResponse",
+    "SelectQuery",
     "State",
     "embedded_image",
+    "job_response",
     "scored_image",
 ]
 
@@ -34,6 +39,7 @@ class EmbedQuery(BaseModel):
     faces: Literal["largest", "all", "one"] = Field(
         "largest", description="which faces of an image count; with one, more is a failure"
     )
+    language: Literal["en", "de", "zh", "es"] = Field("en", description="of advice and meanings")
 
 
 class ScoreQuery(EmbedQuery):
@@ -49,6 +55,18 @@ class ScoreQuery(EmbedQuery):
     review: Literal["off", "standard", "strict"] | None = Field(
         None, description="accept or refuse each image; the default is the service's own"
     )
+
+
+class SelectQuery(BaseModel):
+    """The options of /v1/select."""
+
+    model_config = ConfigDict(extra="forbid")
+    k: int = Field(3, ge=1, le=20, description="best shots of a track")
+    gap: float = Field(
+        1.0, ge=0, le=3600, description="seconds from which two best shots are fully apart"
+    )
+    language: Literal["en", "de", "zh", "es"] = Field("en", description="of advice and meanings")
+    crops: bool = Field(False, description="give the best shots as PNG in base64 too")
 
 
 class Place(BaseModel):
@@ -108,6 +126,7 @@ class ScoreResponse(BaseModel):
     request_id: str
     model: str = Field(description="the method that scored")
     review: str = Field(description="off, standard or strict")
+    language: str = Field(description="of advice and meanings")
     images: list[ImageResult]
 
 
@@ -136,6 +155,47 @@ class ModelsResponse(BaseModel):
     detector: str
 
 
+class Shot(BaseModel):
+    """One chosen frame of a face."""
+
+    frame: int = Field(description="its number in the video, from 0")
+    time: float = Field(description="seconds")
+    score: float = Field(description="quality in 0..1, higher is better")
+    raw: float = Field(description="the method's own number")
+    reasons: list[str] = Field(description="what is wrong, the costliest first")
+    advice: list[str] = Field(description="what to do about each reason")
+    box: list[float] = Field(description="x, y, width, height in pixels of the frame")
+    landmarks: list[list[float]] = Field(description="five points")
+    crop: str | None = Field(description="the aligned face, PNG in base64, where asked for")
+
+
+class Followed(BaseModel):
+    """One face over time."""
+
+    id: str = Field(description="which face of the video")
+    start: float = Field(description="seconds")
+    end: float = Field(description="seconds")
+    frames: int = Field(description="in how many it was seen")
+    regime: str = Field(description="rgb or nir")
+    person: int | None = Field(
+        description="number of the person in the video, from 1; null without a recognizer"
+    )
+    flags: list[str] = Field(description="what there is to know of it")
+    best: list[Shot] = Field(description="the best first")
+
+
+class JobResponse(BaseModel):
+    """A video and what became of it."""
+
+    id: str
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    frames_done: int = Field(description="frames that were looked at")
+    frames_total: int = Field(description="0 where the file does not say")
+    status: str | None = Field(description="ok, or why nothing could be had of it")
+    meaning: str | None = Field(description="the status in a sentence")
+    tracks: list[Followed] = Field(description="the faces, where the job is done")
+
+
 class State(BaseModel):
     """How the service is."""
 
@@ -143,7 +203,7 @@ class State(BaseModel):
 
 
 def scored_image(
-    index: int, rows: list[Row], *, review: str, min_score: float | None
+    index: int, rows: list[Row], *, review: str, min_score: float | None, language: str = "en"
 ) -> ImageResult:
     """Returns the result of one image.
 
@@ -151,8 +211,9 @@ def scored_image(
         index: of the image in its request.
         rows: of its faces, or one that says why there is none.
         review, min_score: as fiqa.service.review.verdict.
+        language: of advice and meanings.
     """
-    faces = [_scored(row) for row in rows if _shows(row)]
+    faces = [_scored(row, language) for row in rows if _shows(row)]
     status = _status(rows)
     good = [{"score": f.score, "reasons": f.reasons} for f in faces if f.status == "ok"]
     accepted, reasons = verdict(review, status, good, min_score=min_score)
@@ -160,7 +221,7 @@ def scored_image(
     return ImageResult(
         index=index,
         status=status,
-        meaning=STATUSES[status],
+        meaning=meaning(status, language),
         notes=notes.split(";") if notes else [],
         faces=faces,
         accepted=accepted,
@@ -168,12 +229,13 @@ def scored_image(
     )
 
 
-def embedded_image(index: int, rows: list[Row]) -> EmbeddedImage:
+def embedded_image(index: int, rows: list[Row], language: str = "en") -> EmbeddedImage:
     """Returns the vectors of one image.
 
     Args:
         index: of the image in its request.
         rows: of its faces, or one that says why there is none.
+        language: of the meaning.
     """
     embedded = [cast("EmbeddedRow", row) for row in rows if _shows(row)]
     faces = [
@@ -181,7 +243,26 @@ def embedded_image(index: int, rows: list[Row]) -> EmbeddedImage:
         for row in embedded
     ]
     status = _status(rows)
-    return EmbeddedImage(index=index, status=status, meaning=STATUSES[status], faces=faces)
+    told = meaning(status, language)
+    return EmbeddedImage(index=index, status=status, meaning=told, faces=faces)
+
+
+def job_response(job: Job) -> JobResponse:
+    """Returns what is told of a job.
+
+    Args:
+        job: any.
+    """
+    step = job.step
+    return JobResponse(
+        id=job.id,
+        state=cast("Any", job.state),
+        frames_done=step.done,
+        frames_total=step.total,
+        status=step.status or None,
+        meaning=meaning(step.status, job.asked.language) if step.status else None,
+        tracks=[Followed(**track) for track in step.tracks],
+    )
 
 
 def _shows(row: Row) -> bool:
@@ -200,7 +281,7 @@ def _place(row: Row) -> dict[str, Any]:
     return {"status": row["status"], "box": row["bbox"], "landmarks": pairs}
 
 
-def _scored(row: Row) -> FaceResult:
+def _scored(row: Row, language: str) -> FaceResult:
     reasons: list[str] = list(row["reasons"] or ())
     return FaceResult(
         **_place(row),
@@ -211,5 +292,5 @@ def _scored(row: Row) -> FaceResult:
         factors=row["factors"],
         measures=row["measures"],
         reasons=reasons,
-        advice=[ADVICE[code] for code in reasons],
+        advice=list(advice(reasons, language)),
     )

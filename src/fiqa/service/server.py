@@ -18,9 +18,11 @@ from fiqa.service.settings import LOOPBACK, MAX_BODY, ServiceSettings
 from fiqa.types import PathLike
 
 if TYPE_CHECKING:
+    import uvicorn
+
     from fiqa.service.engine import Engine
 
-__all__ = ["serve"]
+__all__ = ["address_of", "graceful", "listening", "serve", "tokens_of"]
 
 _CONNECTIONS = 1000
 _HEADER_BYTES = 16 * 1024
@@ -44,6 +46,9 @@ def serve(
     queue: int = 256,
     deadline: float = 30.0,
     rate: float = 100.0,
+    max_video: int = 256 * 2**20,
+    jobs: int = 4,
+    job_seconds: float = 900.0,
 ) -> None:
     """Returns when it is told to stop (SIGTERM, SIGINT) and every request that came in has its
     answer.
@@ -64,6 +69,9 @@ def serve(
         queue: images that may wait; beyond it the answer is 429.
         deadline: seconds of one request.
         rate: requests a second of one token.
+        max_video: bytes of a video.
+        jobs: videos that come, wait or are worked on at once; beyond it the answer is 429.
+        job_seconds: of the work on one video.
 
     Raises:
         MissingExtraError: the extra `service` is not installed.
@@ -74,7 +82,7 @@ def serve(
     """
     for package in ("fastapi", "uvicorn", "python_multipart", "prometheus_client"):
         require(package, extra="service")
-    tokens, made = _tokens(token_file, token)
+    tokens, made = tokens_of(token_file, token)
     settings = ServiceSettings(
         host=host,
         port=port,
@@ -91,12 +99,24 @@ def serve(
         queue=queue,
         deadline=deadline,
         rate=rate,
+        max_video=max_video,
+        jobs=jobs,
+        job_seconds=job_seconds,
     )
     _run(settings, made)
 
 
-def _tokens(file: PathLike | None, wanted: bool) -> tuple[tuple[str, ...], str | None]:
-    """The tokens that let in, and the one that was made."""
+def tokens_of(file: PathLike | None, wanted: bool) -> tuple[tuple[str, ...], str | None]:
+    """Returns the tokens that let in, and the one that was made.
+
+    Args:
+        file: of tokens; None makes one.
+        wanted: False is without tokens.
+
+    Raises:
+        InputError: a file where no token is wanted.
+        ReadError: the file cannot be read.
+    """
     if not wanted:
         if file is not None:
             raise InputError("token_file must be left out with token=False.")
@@ -113,22 +133,9 @@ def _run(settings: ServiceSettings, made: str | None) -> None:
     from fiqa.service.app import build
     from fiqa.service.engine import Engine
 
-    class Server(uvicorn.Server):
-        """A server that ends by a signal as one that did what it should."""
-
-        @contextmanager
-        def capture_signals(self) -> Iterator[None]:
-            wanted = (signal.SIGINT, signal.SIGTERM)
-            before = {number: signal.signal(number, self.handle_exit) for number in wanted}
-            try:
-                yield
-            finally:
-                for number, handler in before.items():
-                    signal.signal(number, handler)
-
     engine = Engine(settings)
-    with _listening(settings) as listener:
-        address = _address(settings, listener)
+    with listening(settings.host, settings.port) as listener:
+        address = address_of(listener)
 
         def loaded() -> None:
             if engine.error is None:
@@ -149,7 +156,7 @@ def _run(settings: ServiceSettings, made: str | None) -> None:
             h11_max_incomplete_event_size=_HEADER_BYTES,
             timeout_graceful_shutdown=int(settings.deadline) + 5,
         )
-        server = Server(config)
+        server = graceful(config)
         if made is not None:
             _tell(f"the token, told this once: {made}")
         if settings.host not in LOOPBACK:
@@ -165,20 +172,57 @@ def _refuse(engine: Engine) -> None:
         raise engine.error
 
 
+def graceful(config: uvicorn.Config) -> uvicorn.Server:
+    """Returns a server that ends by a signal as one that did what it should.
+
+    Args:
+        config: of the server.
+    """
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        @contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            wanted = (signal.SIGINT, signal.SIGTERM)
+            before = {number: signal.signal(number, self.handle_exit) for number in wanted}
+            try:
+                yield
+            finally:
+                for number, handler in before.items():
+                    signal.signal(number, handler)
+
+    return Server(config)
+
+
 @contextmanager
-def _listening(settings: ServiceSettings) -> Iterator[socket.socket]:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family) as listener:
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """Yields a socket on an address.
+
+    Args:
+        host: of this machine.
+        port: 0 takes a free one.
+
+    Raises:
+        OSError: the address is taken, or not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # only of a socket that says TCP does asyncio turn off Nagle, which costs an answer 40 ms
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind((settings.host, settings.port))
+            listener.bind((host, port))
         except OSError as error:
-            where = f"{settings.host}:{settings.port}"
-            raise OSError(error.errno, f"cannot listen on {where}: {error.strerror}") from error
+            told = f"cannot listen on {host}:{port}: {error.strerror}"
+            raise OSError(error.errno, told) from error
         yield listener
 
 
-def _address(settings: ServiceSettings, listener: socket.socket) -> str:
+def address_of(listener: socket.socket) -> str:
+    """Returns the address of a socket as a browser takes it.
+
+    Args:
+        listener: bound.
+    """
     name: Any = listener.getsockname()
     host = f"[{name[0]}]" if ":" in name[0] else name[0]
     return f"http://{host}:{name[1]}"

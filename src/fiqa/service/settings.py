@@ -43,6 +43,12 @@ class ServiceSettings:
         image_seconds: seconds of decoding one image, after which its process is ended.
         memory: bytes that decoding may take beyond what the process has when it is loaded.
         rate: requests a second of one token, on average; twice as many may come at once.
+        max_video: bytes of a video.
+        jobs: videos that come, wait or are worked on at once; beyond it the answer is 429.
+        upload_seconds: in which a whole video must come.
+        job_seconds: of the work on one video, after which its process is ended.
+        job_results: ended jobs that are kept; the oldest go first.
+        job_keep: seconds for which an ended job is kept.
 
     Raises:
         InputError: a number out of its range, or no token on an address that others reach.
@@ -70,14 +76,22 @@ class ServiceSettings:
     image_seconds: float = 10.0
     memory: int = 1024 * 2**20
     rate: float = 100.0
+    max_video: int = 256 * 2**20
+    jobs: int = 4
+    upload_seconds: float = 300.0
+    job_seconds: float = 900.0
+    job_results: int = 64
+    job_keep: float = 3600.0
 
     def __post_init__(self) -> None:
         checks.choice(self.review, "review", REVIEWS)
         checks.in_range(self.port, "port", 0, 65535)
         checks.in_range(self.memory, "memory", 2**24, 2**50)
-        for name in ("workers", "max_body", "max_images", "held", "queue", "batch"):
+        whole = ("workers", "max_body", "max_images", "held", "queue", "batch")
+        for name in (*whole, "max_video", "jobs", "job_results"):
             checks.in_range(getattr(self, name), name, 1, 2**50)
-        for name in ("deadline", "image_seconds", "rate"):
+        times = ("deadline", "image_seconds", "upload_seconds", "job_seconds", "job_keep")
+        for name in (*times, "rate"):
             checks.in_range(getattr(self, name), name, 0, 1e6, open_low=True)
         checks.in_range(self.wait, "wait", 0, 10)
         if not self.tokens and self.host not in LOOPBACK:

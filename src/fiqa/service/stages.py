@@ -122,10 +122,9 @@ class Assessor:
 
     @cached_property
     def _embedder(self) -> Recognizer | None:
-        from fiqa.runtime.onnx import OnnxEmbedder
-        from fiqa.runtime.weights import find
+        from fiqa.runtime.recognizers import named_recognizer
 
-        return None if self.recognizer is None else OnnxEmbedder(find(self.recognizer))
+        return None if self.recognizer is None else named_recognizer(self.recognizer)
 
     @cached_property
     def _by_kind(self) -> dict[str, FaceScoring]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from fiqa.errors import InputError
 from fiqa.faces.align import Aligned, align
 from fiqa.faces.detection import Detection, Detector, choose
 from fiqa.functional.similarity import normalize
+from fiqa.languages import advice
 from fiqa.types import BestShot, Faces, FloatArray, PathLike, Recognizer, Scorer
 
 __all__ = ["Engine", "Found"]
@@ -30,6 +30,7 @@ class Found:
         raw: the method's own number, NaN before it is scored and where that failed.
         quality: calibrated, 0..1.
         reasons: reason codes, the costliest first.
+        advice: what to do about each, in words.
         vector: (D,) of unit length, None before it is asked for.
     """
 
@@ -38,6 +39,7 @@ class Found:
     raw: float = float("nan")
     quality: float = float("nan")
     reasons: tuple[str, ...] = ()
+    advice: tuple[str, ...] = ()
     vector: FloatArray | None = None
 
     @property
@@ -66,7 +68,15 @@ class Found:
         """
         points = self.detection.landmarks.astype(np.float64)
         return BestShot(
-            frame, time, self.quality, self.raw, self.box, points, self.aligned.crop, self.reasons
+            frame,
+            time,
+            self.quality,
+            self.raw,
+            self.box,
+            points,
+            self.aligned.crop,
+            self.reasons,
+            advice=self.advice,
         )
 
     def numbers(self) -> dict[str, Any]:
@@ -77,6 +87,7 @@ class Found:
                 "quality": self.quality,
                 "raw": self.raw,
                 "reasons": list(self.reasons),
+                "advice": list(self.advice),
             }
         return columns
 
@@ -90,12 +101,14 @@ class Engine:
         detector: finds faces.
         recognizer: None where there is none.
         threshold: the cosine from which two faces are of one person, None without a recognizer.
+        language: of the advice.
     """
 
     scorer: Scorer
     detector: Detector
     recognizer: Recognizer | None = None
     threshold: float | None = None
+    language: str = "en"
 
     @classmethod
     def of(
@@ -105,6 +118,7 @@ class Engine:
         weights: str | None,
         recognizer: PathLike | Recognizer | None,
         threshold: float | None,
+        language: str,
     ) -> Engine:
         """Returns an engine, everything loaded; see fiqa.Stream.
 
@@ -114,6 +128,7 @@ class Engine:
             weights: of the detector.
             recognizer: a path, a name or a recognizer.
             threshold: None is the recognizer's own.
+            language: of the advice.
         """
         from fiqa.faces.detectors import detector as opened
         from fiqa.methods import load
@@ -124,7 +139,7 @@ class Engine:
         if known is None:
             if threshold is not None:
                 raise InputError(f"threshold must come with a recognizer, got {threshold} alone.")
-            return cls(scorer, finder)
+            return cls(scorer, finder, language=language)
         own = getattr(known, "match_threshold", None) if threshold is None else threshold
         if own is None:
             raise InputError(
@@ -135,7 +150,8 @@ class Engine:
                     " prints it for your data; or give threshold="
                 ),
             )
-        return cls(scorer, finder, known, checks.in_range(float(own), "threshold", -1.0, 1.0))
+        cosine = checks.in_range(float(own), "threshold", -1.0, 1.0)
+        return cls(scorer, finder, known, cosine, language)
 
     def find(self, image: NDArray[np.uint8]) -> list[Found]:
         """Returns the faces of a frame, the largest first.
@@ -162,6 +178,7 @@ class Engine:
             if finite[i]:
                 face.raw, face.quality = float(raw[i]), float(share[i])
                 face.reasons = tuple(why.reasons[i]) if why is not None else ()
+                face.advice = advice(face.reasons, self.language)
 
     def embed(self, faces: Sequence[Found]) -> None:
         """Writes the vectors of faces into them, where they are not there yet.
@@ -193,10 +210,9 @@ class Engine:
 def _recognizer(given: PathLike | Recognizer | None) -> Recognizer | None:
     if given is None or isinstance(given, Recognizer):
         return given
-    from fiqa.runtime.onnx import OnnxEmbedder
-    from fiqa.runtime.weights import find
+    from fiqa.runtime.recognizers import named_recognizer
 
-    return OnnxEmbedder(find(os.fspath(given)))
+    return named_recognizer(given)
 
 
 def _faces(faces: Sequence[Found], grey: bool) -> Faces:

@@ -26,6 +26,7 @@ from fiqa.data.images import write_image
 from fiqa.data.store import Parts, fingerprint, is_current, read_sidecar, write_sidecar
 from fiqa.data.tables import TableWriter, frame_of, write_table
 from fiqa.errors import InputError
+from fiqa.evaluation.match_chance import MatchChance
 from fiqa.functional.geometry import similarity_transform, template, transform_points
 from fiqa.progress import Told
 from fiqa.streams.clips import Clip
@@ -56,6 +57,7 @@ _BLANK: Row = {
     "regime": None,
     "state": None,
     "reasons": None,
+    "advice": None,
 }
 """The columns of the table of frames, in their order."""
 
@@ -81,7 +83,7 @@ def write_selection(run: Selecting, out: PathLike, *, force: bool, told: Told) -
     """
     folder = Path(out)
     sources = [str(clip.source) for clip in run.clips]
-    guard_outputs([folder], sources, beside=folder.glob("best/*/*"))
+    guard_outputs([folder], [*sources, run.calibration], beside=folder.glob("best/*/*"))
     _refuse_sources(run, folder)
     record = run.record()
     key = fingerprint(record)
@@ -242,7 +244,7 @@ def _write_tables(
 ) -> None:
     counts: dict[str, int] = {}
     with TableWriter(folder / "frames.parquet", fingerprint=key) as table:
-        for number, batch in enumerate(_rows(clips, rows)):
+        for number, batch in enumerate(_rows(clips, rows, run.chance)):
             for row in batch:
                 if row["track"] is not None:
                     counts[row["track"]] = counts.get(row["track"], 0) + 1
@@ -312,21 +314,19 @@ def _track_row(track: Done, clip: Done, frames: int) -> Row:
     }
 
 
-def _rows(clips: Sequence[Done], rows: Parts) -> Iterator[list[Row]]:
+def _rows(clips: Sequence[Done], rows: Parts, chance: MatchChance | None) -> Iterator[list[Row]]:
     """Yields the rows of the table of frames, a chunk at a time."""
     first = 0
     for clip in clips:
         if clip["status"] != "ok" and clip["chunks"] == first:
-            yield [
-                _BLANK
-                | {
-                    "id": clip["name"],
-                    "path": clip["source"],
-                    "status": clip["status"],
-                    "video": clip["source"],
-                    "state": "damaged",
-                }
-            ]
+            row = _BLANK | {
+                "id": clip["name"],
+                "path": clip["source"],
+                "status": clip["status"],
+                "video": clip["source"],
+                "state": "damaged",
+            }
+            yield _with_chance([row], chance)
         picks = {
             (track["id"], shot["frame"]): (rank, shot)
             for track in clip["tracks"]
@@ -334,8 +334,21 @@ def _rows(clips: Sequence[Done], rows: Parts) -> Iterator[list[Row]]:
         }
         for number in range(first, clip["chunks"]):
             chunk = pl.read_parquet(rows.path(number)).to_dicts()
-            yield [_frame_row(row, clip, picks) for row in chunk]
+            yield _with_chance([_frame_row(row, clip, picks) for row in chunk], chance)
         first = clip["chunks"]
+
+
+def _with_chance(rows: list[Row], chance: MatchChance | None) -> list[Row]:
+    """The rows with the chance of a correct match, where it is asked for."""
+    if chance is None:
+        return rows
+    raw = [np.nan if row["raw"] is None else row["raw"] for row in rows]
+    regimes = None if chance.by is None else [row["regime"] or "" for row in rows]
+    value, _ = chance.of_rows(raw, regimes)
+    return [
+        row | {"match_chance": None if np.isnan(each) else each}
+        for row, each in zip(rows, value.tolist(), strict=True)
+    ]
 
 
 def _frame_row(row: Row, clip: Done, picks: dict[tuple[Any, Any], tuple[int, Done]]) -> Row:

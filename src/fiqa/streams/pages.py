@@ -12,6 +12,7 @@ import polars as pl
 from fiqa.data.embeddings import read_embeddings
 from fiqa.data.images import read_image
 from fiqa.data.texts import write_text
+from fiqa.languages import reason_name
 from fiqa.report.timeline import Lane, Pick, Timeline, timeline_page
 from fiqa.streams.run import Selecting
 from fiqa.types import BestShot, Track
@@ -73,7 +74,7 @@ def _timeline(run: Selecting, clip: dict[str, Any], folder: Path) -> Timeline:
         .collect()
     )
     lanes = [
-        _lane(track, steps.filter(pl.col("track") == track["id"]), folder)
+        _lane(track, steps.filter(pl.col("track") == track["id"]), folder, run.how.language)
         for track in clip["tracks"]
     ]
     failed = "" if clip["status"] == "ok" else f", not read: {clip['status'].replace('_', ' ')}"
@@ -88,13 +89,13 @@ def _timeline(run: Selecting, clip: dict[str, Any], folder: Path) -> Timeline:
     )
 
 
-def _lane(track: dict[str, Any], steps: pl.DataFrame, folder: Path) -> Lane:
+def _lane(track: dict[str, Any], steps: pl.DataFrame, folder: Path, language: str) -> Lane:
     picks = [
         Pick(
             shot["time"],
             shot["quality"],
             read_image(folder / "best" / track["id"] / f"{rank}.png").pixels,
-            ", ".join(code.replace("_", " ") for code in shot["reasons"][:2]),
+            ", ".join(reason_name(code, language) for code in shot["reasons"][:2]),
         )
         for rank, shot in enumerate(track["best"], 1)
     ]
@@ -177,5 +178,6 @@ def _shot(row: dict[str, Any], folder: Path) -> BestShot:
         landmarks=np.array(row["frame_landmarks"], np.float64).reshape(5, 2),
         crop=read_image(path).pixels,
         reasons=tuple(row["reasons"] or ()),
+        advice=tuple(row["advice"] or ()),
         path=str(path),
     )

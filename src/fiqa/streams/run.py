@@ -9,9 +9,11 @@ from functools import cached_property
 from typing import Any
 
 from fiqa import checks
-from fiqa.data.store import hash_rows, make_record
+from fiqa.data.store import hash_rows, make_record, sha256_file
 from fiqa.data.video import BACKENDS, VideoLimits
-from fiqa.errors import ReadError
+from fiqa.errors import InputError, ReadError
+from fiqa.evaluation.match_chance import MatchChance, read_match_chance
+from fiqa.faces.points import points_record
 from fiqa.progress import Told
 from fiqa.streams.clips import Clip, Sources, clips, opened
 from fiqa.streams.engine import Engine
@@ -66,6 +68,7 @@ class Selecting:
         backend: of videos, as fiqa.data.video.open_video.
         limits: of videos, None is the default.
         rate: frames a second of images, which have no times.
+        calibration: of the scores, as fiqa.score; None is none.
     """
 
     clips: tuple[Clip, ...]
@@ -78,6 +81,7 @@ class Selecting:
     backend: str = "auto"
     limits: VideoLimits | None = None
     rate: float = 30.0
+    calibration: PathLike | None = None
 
     def __post_init__(self) -> None:
         checks.choice(self.backend, "backend", BACKENDS)
@@ -86,7 +90,37 @@ class Selecting:
     @cached_property
     def engine(self) -> Engine:
         """Detector, quality model and recognizer, loaded when first used."""
-        return Engine.of(self.model, self.detector, self.weights, self.recognizer, self.threshold)
+        return Engine.of(
+            self.model,
+            self.detector,
+            self.weights,
+            self.recognizer,
+            self.threshold,
+            self.how.language,
+        )
+
+    @cached_property
+    def chance(self) -> MatchChance | None:
+        """From a score to the chance of a correct match, None where it is not asked for."""
+        if self.calibration is None:
+            return None
+        found = read_match_chance(self.calibration)
+        if found.by not in (None, "regime"):
+            raise InputError(
+                "A calibration for videos must have one curve, or those of the column 'regime', it"
+                f" has those of {found.by!r}.",
+                hint="fiqa calibrate --by regime",
+            )
+        found.check(self.engine.scorer.name)
+        return found
+
+    def refuse_calibration(self) -> None:
+        """Refuses a calibration where no table of frames is written. Raises InputError."""
+        if self.calibration is not None:
+            raise InputError(
+                "A calibration must come with a folder for the table of frames, got none.",
+                hint="-o DIR",
+            )
 
     def record(self) -> dict[str, Any]:
         """Returns what decides the outcome, for the sidecar."""
@@ -96,6 +130,7 @@ class Selecting:
             "model": engine.scorer.name,
             "version": engine.scorer.version,
             "detector": engine.detector.name,
+            **points_record(engine.detector),
             "recognizer": None if engine.recognizer is None else engine.recognizer.name,
             "recognizer_version": str(getattr(engine.recognizer, "version", "")),
             "threshold": engine.threshold,
@@ -104,6 +139,8 @@ class Selecting:
             "rate": self.rate,
         }
         inputs = {"clips": hash_rows(clip.state() for clip in self.clips)}
+        if self.calibration is not None:
+            inputs["calibration"] = sha256_file(self.calibration)
         return make_record("select", arguments=arguments, inputs=inputs)
 
     def play(
@@ -191,6 +228,7 @@ def plan(
     backend: str = "auto",
     limits: VideoLimits | None = None,
     rate: float = 30.0,
+    calibration: PathLike | None = None,
     **how: Any,
 ) -> Selecting:
     """Returns the run that fiqa.select with the same arguments makes; raises as it."""
@@ -205,6 +243,7 @@ def plan(
         backend,
         limits,
         rate,
+        calibration,
     )
 
 

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from fiqa import checks
+from fiqa.languages import known_language
 
 __all__ = ["REGIMES", "Settings"]
 
@@ -26,10 +27,11 @@ class Settings:
         gap: seconds from which two best shots are fully apart.
         max_tracks: tracks that are open or may be resumed at once.
         realtime: leave out detections where the work falls behind the clock.
+        language: of the advice, one of fiqa.languages.LANGUAGES.
 
     Raises:
         InputError: a number out of range.
-        UnknownNameError: another regime.
+        UnknownNameError: another regime or language.
     """
 
     k: int = 3
@@ -40,11 +42,13 @@ class Settings:
     gap: float = 1.0
     max_tracks: int = 16
     realtime: bool = False
+    language: str = "en"
 
     def __post_init__(self) -> None:
         for name in ("k", "detect_every", "embed_every", "max_tracks"):
             checks.in_range(getattr(self, name), name, 1, 1 << 20)
         checks.choice(self.regime, "regime", REGIMES)
+        known_language(self.language)
         checks.in_range(self.gap, "gap", 0.0, math.inf, open_high=True)
         checks.in_range(self.floor[0], "floor[0]", 0.0, 1.0)
         checks.in_range(self.floor[1], "floor[1]", 0.0, self.floor[0])

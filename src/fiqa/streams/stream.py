@@ -76,6 +76,7 @@ class Stream:
         gap: seconds from which two best shots are fully apart.
         max_tracks: tracks that are open or may be resumed at once.
         realtime: leave out detections where the work falls behind the clock.
+        language: of the advice of best shots: en, de, zh or es.
         model: a quality method's name, the path of an .onnx file with its card, or a scorer.
         detector: auto, yunet or dlib, or any object with `name` and `detect(image)`.
         weights: path of the detector's model file.
@@ -84,7 +85,7 @@ class Stream:
         rows: called with the row of each frame and face, about a second late.
 
     Raises:
-        UnknownNameError: no such detector, method or regime.
+        UnknownNameError: no such detector, method, regime or language.
         InputError: a number out of range; a recognizer whose threshold nobody tells.
         DetectorError, WeightsError, MissingExtraError: what is asked for cannot be used here.
     """
@@ -102,6 +103,7 @@ class Stream:
         gap: float = 1.0,
         max_tracks: int = 16,
         realtime: bool = False,
+        language: str = "en",
         model: str | Scorer | None = None,
         detector: str | Detector = "auto",
         weights: str | None = None,
@@ -109,9 +111,11 @@ class Stream:
         history: bool = False,
         rows: Callable[[Row], object] | None = None,
     ) -> None:
-        self.how = Settings(k, detect_every, embed_every, regime, floor, gap, max_tracks, realtime)
+        self.how = Settings(
+            k, detect_every, embed_every, regime, floor, gap, max_tracks, realtime, language
+        )
         self.name = name
-        self.engine = Engine.of(model, detector, weights, recognizer, threshold)
+        self.engine = Engine.of(model, detector, weights, recognizer, threshold, language)
         self._rows = rows
         self._tracks = LiveTracks(self.engine, self.how, self, history=history)
         self._drafts: deque[_Draft] = deque()

@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 import os
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,20 +20,21 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fiqa.data.columns import identity_like, identity_missing
+from fiqa.data.factor_tables import factors_of
 from fiqa.data.levels import label_table, stated_levels
 from fiqa.data.manifest import find
-from fiqa.data.names import find_ids, strangers
+from fiqa.data.names import strangers
 from fiqa.data.quality import join_quality, read_quality
 from fiqa.data.reading import reading
 from fiqa.data.store import atomic_path, fingerprint, sha256_file
-from fiqa.data.tables import decode_text, read_table
-from fiqa.data.texts import write_text
+from fiqa.data.tables import decode_text
 from fiqa.errors import EvidenceError, InputError, ReadError
-from fiqa.faces.crops import read_row, sources
+from fiqa.faces.crops import ALIGNED_SIZE, note_of_size, read_row, resizing, sources
 from fiqa.functional.calibration import levels
 from fiqa.functional.display import failure_line
 from fiqa.training.augment import generator
 from fiqa.training.config import Data, Recipe
+from fiqa.training.shipped import weights_file
 from fiqa.types import FloatArray, Manifest, PathLike
 
 __all__ = ["Examples", "examples", "inputs_digest", "label_scale"]
@@ -164,7 +166,7 @@ def inputs_digest(recipe: Recipe) -> dict[str, str]:
     weights by their bytes, images by path, size and time."""
     data, own = recipe.data, recipe.settings
     files = {"labels": data.labels, "factors": data.factors, "confidence": data.confidence}
-    files |= {"weights": recipe.model.weights} | {key: getattr(own, key) for key in own.FILES}
+    files |= {"weights": weights_file(recipe)} | {key: getattr(own, key) for key in own.FILES}
     result = {}
     for name, path in files.items():
         if path:
@@ -252,27 +254,9 @@ def _check_identity(recipe: Recipe, manifest: Manifest) -> None:
 
 def _factors(recipe: Recipe, ids: NDArray[np.str_]) -> FloatArray:
     names = recipe.model.factors
-    result = np.full((len(ids), len(names)), np.nan, np.float32)
     if not names:
-        return result
-    frame = read_table(recipe.data.factors)
-    if "id" not in frame.columns or "factors" not in frame.columns:
-        raise InputError(
-            f"{recipe.data.factors!r} must have the columns id and factors, it has"
-            f" {', '.join(frame.columns)}.",
-            hint="fiqa score crops/ --aligned --explain -o factors.parquet",
-        )
-    place = find_ids([decode_text(str(name)) for name in frame["id"].to_list()], ids)
-    for row, values in zip(place, frame["factors"].to_list(), strict=True):
-        if row < 0 or values is None:
-            continue
-        result[row] = [np.nan if values.get(factor) is None else values[factor] for factor in names]
-    if not np.isfinite(result).any():
-        raise InputError(
-            f"{recipe.data.factors!r} must hold a factor of at least one image, it holds none of"
-            f" {', '.join(names)}."
-        )
-    return result
+        return np.empty((len(ids), 0), np.float32)
+    return factors_of(recipe.data.factors, ids, names)
 
 
 def _confidence(data: Data, ids: NDArray[np.str_]) -> FloatArray:
@@ -338,20 +322,27 @@ def _cached(
     file, note = folder / f"crops-{key}.npy", folder / f"crops-{key}.json"
     if not (file.is_file() and note.is_file()):
         with atomic_path(file) as aside:
-            failed = _decode(manifest, size, aside)
-        write_text(note, json.dumps({"failed": failed}) + "\n")
+            failed, sides = _decode(manifest, size, aside)
+        with atomic_path(note) as aside:
+            told = {"failed": failed, "sides": sides}
+            aside.write_text(json.dumps(told) + "\n", encoding="ascii")
     status = np.full(len(manifest), "ok", dtype=object)
     with reading(note):
-        known: dict[str, str] = json.loads(note.read_text(encoding="ascii"))["failed"]
-        status[[int(row) for row in known]] = list(known.values())
+        known = json.loads(note.read_text(encoding="ascii"))
+        failed = known["failed"]
+        status[[int(row) for row in failed]] = list(failed.values())
+    if sentence := resizing(known.get("sides", {}), size):
+        _log.warning("%s", sentence)
     with reading(file):
         return np.load(file, mmap_mode="r"), status.astype(np.str_)
 
 
-def _decode(manifest: Manifest, size: int, file: Path) -> dict[str, str]:
-    """Writes the crops and returns row -> status of those that could not be read."""
+def _decode(manifest: Manifest, size: int, file: Path) -> tuple[dict[str, str], dict[str, int]]:
+    """Writes the crops and returns row -> status of those that could not be read, and the notes on
+    crops that are neither aligned ones nor of the size of the network -> how many have it."""
     crops = np.lib.format.open_memmap(file, "w+", np.uint8, (len(manifest), size, size, 3))
     listed = list(sources(manifest))
+    sides = np.zeros(len(listed), np.int64)
 
     def decode(row: int) -> str:
         try:
@@ -361,6 +352,7 @@ def _decode(manifest: Manifest, size: int, file: Path) -> dict[str, str]:
         height, width = pixels.shape[:2]
         if height != width or height < _LEAST_SIDE:
             return "wrong_size"
+        sides[row] = height
         interpolation = cv2.INTER_AREA if height > size else cv2.INTER_LINEAR
         crops[row] = (
             pixels
@@ -372,4 +364,6 @@ def _decode(manifest: Manifest, size: int, file: Path) -> dict[str, str]:
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         statuses = list(pool.map(decode, range(len(listed))))
     crops.flush()
-    return {str(row): status for row, status in enumerate(statuses) if status != "ok"}
+    failed = {str(row): status for row, status in enumerate(statuses) if status != "ok"}
+    odd = sides[~np.isin(sides, (0, size, ALIGNED_SIZE))]
+    return failed, dict(Counter(note_of_size(side, size) for side in odd.tolist()))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fiqa.data.tables import frame_of, write_table
-from fiqa.progress import Progress, teller
+from fiqa.progress import Progress, Reporter, teller
 from fiqa.types import PathLike
 
 if TYPE_CHECKING:
@@ -65,32 +64,24 @@ def watcher(progress: Progress) -> Callable[[Step], None]:
 
 
 class _Lines:
-    """Lines on stderr: at each evaluation, and now and then between two."""
-
-    EVERY = 5.0
+    """On stderr: a line at each evaluation, and between two what a Reporter shows."""
 
     def __init__(self) -> None:
-        self._start = self._last = time.monotonic()
+        self._reporter = Reporter()
         self._evaluated = -1
         self._first = True
 
     def __call__(self, at: Step) -> None:
         """Writes a line where one is due."""
-        if self._first and at.resumed:
-            self._write(f"going on from step {at.resumed}")
+        if self._first:
+            self._reporter("train", at.resumed, at.total)
+            if at.resumed:
+                self._reporter.line(f"train: going on from step {at.resumed}")
         self._first = False
-        now = time.monotonic()
+        self._reporter("train", at.step, at.total)
         if at.row is not None and at.row["step"] == at.step != self._evaluated:
-            self._evaluated, self._last = at.step, now
-            self._write(_evaluation(at))
-        elif now - self._last >= self.EVERY:
-            self._last = now
-            pace = (at.step - at.resumed) / (now - self._start)
-            self._write(f"step {at.step} of {at.total}, {pace:.2g} steps per second")
-
-    def _write(self, text: str) -> None:
-        sys.stderr.write(f"train: {text}\n")
-        sys.stderr.flush()
+            self._evaluated = at.step
+            self._reporter.line(f"train: {_evaluation(at)}")
 
 
 def _evaluation(at: Step) -> str:

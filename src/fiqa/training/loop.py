@@ -20,6 +20,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from fiqa.errors import EvidenceError, InputError
 from fiqa.nets.catalog import load_weights
+from fiqa.nets.shipped import load_shipped
 from fiqa.training import checkpoint
 from fiqa.training.batches import Batch, Prefetched, epoch_batches, make_batch
 from fiqa.training.config import Recipe
@@ -30,6 +31,7 @@ from fiqa.training.groups import objective_group, optimizer, parameter_groups, r
 from fiqa.training.log import write_history
 from fiqa.training.objectives import Targets, objective
 from fiqa.training.parallel import Place, first_buffers, gathered, synchronize
+from fiqa.training.shipped import SHIPPED, weights_file
 from fiqa.types import PathLike
 
 __all__ = ["Step", "device_of", "fit", "network"]
@@ -84,7 +86,8 @@ class _Position:
 def network(recipe: Recipe) -> nn.Module:
     """Returns the recipe's network as it is before the first step.
 
-    It is random from the seed, with the backbone's weights where the recipe names a file.
+    It is random from the seed, with the backbone's weights where the recipe names a file. With
+    `model.weights = "fiqa"` it is the whole model that comes with fiqa.
 
     Raises:
         WeightsError, UnsafeFileError, UnknownNameError, InputError: as load_weights and the
@@ -94,7 +97,9 @@ def network(recipe: Recipe) -> nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
         net = kind.network(recipe)
-    if recipe.model.weights:
+    if recipe.model.weights == SHIPPED:
+        load_shipped(net, weights_file(recipe))
+    elif recipe.model.weights:
         load_weights(net.get_submodule("backbone"), recipe.model.weights)
     return net
 

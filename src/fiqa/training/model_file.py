@@ -18,7 +18,7 @@ from fiqa.functional.calibration import Calibration, fitted_calibration, width_b
 from fiqa.functional.collapse import Collapse
 from fiqa.runtime.cards import ModelCard, ModelInput
 from fiqa.runtime.preprocess import prepare
-from fiqa.training.int8_gate import Gate, judged, mates
+from fiqa.training.gate import Gate, Mates, judged, mates
 from fiqa.training.run_folder import crops_folder
 from fiqa.training.spread_gate import raw_scale, require_variation
 from fiqa.types import FloatArray, PathLike
@@ -61,6 +61,9 @@ class ModelFile:
         recipe: of the run.
         folder: of the run.
         weights: the ones to write, one of the run's best_METRIC files.
+
+    Attributes:
+        full: the bytes in fp32, once `model` has made them.
     """
 
     def __init__(self, recipe: Recipe, folder: Path, weights: Path) -> None:
@@ -85,12 +88,13 @@ class ModelFile:
             std=recipe.model.std,
         )
         self.held = _spread(self.data.validation, _SHOWN)
+        self.full = b""
 
     def model(
         self, int8: bool, gate: Gate, embeddings: PathLike | None
     ) -> tuple[bytes, dict[str, Any]]:
         """The bytes to write and what was found about them."""
-        full = self._onnx(self.recipe.data.size)
+        full = self.full = self._onnx(self.recipe.data.size)
         torch_gives, onnx_gives = self._torch(), self._run(full, self.held)
         require_variation(torch_gives[:, 0])
         parity, span = agreement(torch_gives, onnx_gives), float(np.ptp(torch_gives[:, 0]))
@@ -102,18 +106,14 @@ class ModelFile:
         }
         if not int8:
             return full, report | {"numbers": {"largest difference from torch": parity}}
-        from fiqa.runtime.quantize import quantized
+        from fiqa.runtime.float_layers import passing_int8
 
-        small = quantized(
-            full, np.asarray(self.data.crops[_spread(self.data.training, _RANGES)]), self.spec
-        )
-        areas = self._areas(full, small, embeddings) if embeddings else None
-        gate_report = judged(onnx_gives[:, 0], self._run(small, self.held)[:, 0], gate, areas)
-        return small, report | {
-            "bytes_int8": len(small),
-            "gate": gate_report,
-            "numbers": {f"int8 against fp32, {k}": v for k, v in gate_report.items()},
-        }
+        def judge(small: bytes) -> dict[str, Any]:
+            areas = self._areas(full, small, embeddings) if embeddings else None
+            return dict(judged(onnx_gives[:, 0], self._run(small, self.held)[:, 0], gate, areas))
+
+        ranges = np.asarray(self.data.crops[_spread(self.data.training, _RANGES)])
+        return passing_int8(full, ranges, self.spec, judge).told(report)
 
     def held_scores(self, content: bytes) -> HeldScores:
         """The scores of the validation crops by the file's bytes."""
@@ -203,6 +203,25 @@ class ModelFile:
                 )
                 parts.append(torch.cat(net(crops), dim=1).numpy())
         return np.concatenate(parts)
+
+    @property
+    def held_crops(self) -> NDArray[np.uint8]:
+        """The held-out crops (N,S,S,3) that a file is compared on."""
+        return np.asarray(self.data.crops[self.held])
+
+    def mated(self, embeddings: PathLike) -> tuple[Mates, NDArray[np.uint8]]:
+        """Returns the mated pairs among the held-out crops, with rows into these crops, and the
+        crops (M,S,S,3).
+
+        Args:
+            embeddings: vectors of the run's images.
+
+        Raises:
+            As fiqa.training.gate.mates.
+        """
+        pairs = mates(embeddings, find(self.recipe.data.faces), self.data.ids, self.data.validation)
+        crops = np.asarray(self.data.crops[pairs.rows])
+        return Mates(np.arange(len(crops)), pairs.index, pairs.similarity), crops
 
     def _areas(self, full: bytes, small: bytes, embeddings: PathLike) -> tuple[float, float]:
         """The area of the gate in fp32 and in int8."""

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from torch import distributed
 
 from fiqa.data.guard import guard_outputs
-from fiqa.data.store import fingerprint, read_sidecar
+from fiqa.data.store import atomic_path, fingerprint, read_sidecar
 from fiqa.data.tables import read_table
-from fiqa.data.texts import write_text
 from fiqa.training.checkpoint import best_path, state_path
 from fiqa.training.config import Recipe
 from fiqa.training.dataset import examples
+from fiqa.training.folds import Certainty, certainty, folds_path
 from fiqa.training.log import metrics_path
 from fiqa.training.loop import Step, fit
 from fiqa.training.parallel import Place
@@ -36,6 +37,7 @@ class Trained:
         history: of all evaluations.
         current: True where it was there already.
         identity_from: where the people come from, in words, "" where nothing says who is who.
+        certainty: how sure the numbers of validation are.
     """
 
     folder: Path
@@ -43,6 +45,7 @@ class Trained:
     history: list[dict[str, Any]]
     current: bool = False
     identity_from: str = ""
+    certainty: Certainty = field(default_factory=Certainty)
 
 
 def guard_run(folder: Path, recipe: PathLike | Recipe, plan: Recipe) -> None:
@@ -57,6 +60,7 @@ def guard_run(folder: Path, recipe: PathLike | Recipe, plan: Recipe) -> None:
         for file in folder.glob(best.with_suffix(suffix).name)
     ]
     fixed = [folder / "recipe.json", folder / "run.html", metrics_path(folder), state_path(folder)]
+    fixed.append(folds_path(folder))
     guard_outputs([folder], recipe, plan.record(), beside=[*fixed, *kept])
 
 
@@ -68,7 +72,7 @@ def carry_out(
     *,
     force: bool,
     watch: Callable[[Step], None],
-) -> tuple[list[dict[str, Any]], str]:
+) -> Trained:
     """Trains to the end, or goes on with what the folder holds.
 
     Args:
@@ -80,7 +84,7 @@ def carry_out(
         watch: called after every step, in the first process.
 
     Returns:
-        The history, and where the people come from.
+        The run, without its best rows.
 
     Raises:
         As fiqa.train.
@@ -93,6 +97,8 @@ def carry_out(
             *folder.glob(best.with_suffix(".json").name),
         ):
             file.unlink(missing_ok=True)
+        shutil.rmtree(folder / "folds", ignore_errors=True)
+        folds_path(folder).unlink(missing_ok=True)
     # the first process decodes the crops; the others then find them
     if not place.first:
         distributed.barrier()
@@ -101,16 +107,18 @@ def carry_out(
         distributed.barrier()
     key = fingerprint({name: record[name] for name in ("arguments", "inputs")})
     if place.first and not state_path(folder).is_file():
-        write_text(folder / "recipe.json", json.dumps(plan.record(), indent=1) + "\n")
-    history = fit(
-        plan, data, folder, key=key, place=place, watch=watch if place.first else lambda _: None
-    )
-    return history, data.identity_from
+        with atomic_path(folder / "recipe.json") as aside:
+            aside.write_text(json.dumps(plan.record(), indent=1) + "\n", encoding="utf-8")
+    seen = watch if place.first else lambda _: None
+    history = fit(plan, data, folder, key=key, place=place, watch=seen)
+    sure = certainty(plan, data, folder, key=key, place=place, watch=seen)
+    return Trained(folder, {}, history, identity_from=data.identity_from, certainty=sure)
 
 
 def trained(folder: Path, plan: Recipe, *, current: bool = False) -> Trained:
     """Returns the finished run that lies in the folder."""
     history = read_table(metrics_path(folder)).to_dicts()
     best = {metric: best_of(folder, metric)[1] for metric in plan.run.select}
-    origin = (read_sidecar(folder) or {}).get("identity_from", "")
-    return Trained(folder, best, history, current, origin)
+    record = read_sidecar(folder) or {}
+    sure = Certainty(**record.get("certainty", {}))
+    return Trained(folder, best, history, current, record.get("identity_from", ""), sure)

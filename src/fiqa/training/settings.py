@@ -178,6 +178,8 @@ class ClibFiqa(Settings):
             counts.
         dynamic: reweights the terms by dynamic weight average with `temperature`.
         stage1: epochs come before the confidence is computed, 0 is a run without stages.
+        emd: is the distance of the quality term: "square" as the published code has it, "absolute"
+            as printed, which is a few times larger, so that `weight` means less of it.
         softmax_again: is the published code's confidence. With data.confidence the run is in stage
             2 from the start.
     """
@@ -189,6 +191,7 @@ class ClibFiqa(Settings):
     scale: float = 100.0
     beta: float = 32.0
     distance: Literal["squared", "absolute"] = "squared"
+    emd: Literal["square", "absolute"] = "square"
     weight: float = 10.0
     factors: tuple[str, ...] = CLIB_FACTORS
     gamma: float = 2.0

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqa.functional.display import facts_html, image_uri
+from fiqa.languages import advice, reason_name
 from fiqa.types.fields import FloatArray
-from fiqa.vocabulary import ADVICE, STATUSES
+from fiqa.vocabulary import STATUSES
 
 __all__ = ["Face", "Why"]
 
@@ -54,7 +55,10 @@ class Face:
         crop: (112,112,3) uint8 RGB, the aligned face as it was scored.
         name: the picture's path, "" for one in memory.
         model: the method.
+        language: of `advice`, one of fiqa.languages.LANGUAGES.
         why: what computes the reasons.
+        match_chance: that a pair of images of one person matches in which this is the lesser one;
+            None without a calibration.
     """
 
     status: str = "ok"
@@ -68,7 +72,9 @@ class Face:
     crop: NDArray[np.uint8] | None = None
     name: str = ""
     model: str | None = None
+    language: str = "en"
     why: Callable[[], Why] = field(default=Why)
+    match_chance: float | None = None
 
     @cached_property
     def _known(self) -> Why:
@@ -82,7 +88,7 @@ class Face:
     @property
     def advice(self) -> tuple[str, ...]:
         """What to do about each reason, in words."""
-        return tuple(ADVICE[code] for code in self.reasons)
+        return advice(self.reasons, self.language)
 
     @property
     def factors(self) -> Mapping[str, float | None] | None:
@@ -107,7 +113,7 @@ class Face:
 
     def _repr_html_(self) -> str:
         known = self._known if self.uqs is not None else Why()
-        words = [code.replace("_", " ") for code in known.reasons]
+        words = [reason_name(code, self.language) for code in known.reasons]
         told = [f"{word}: {say}" for word, say in zip(words, self.advice, strict=True)]
         facts: list[tuple[str, object]] = [("picture", self.name)]
         facts += [("status", STATUSES.get(self.status, ""))] if self.uqs is None else []
@@ -116,6 +122,8 @@ class Face:
             (name, None if value is None else f"{value:.2f}")
             for name, value in (known.factors or {}).items()
         ]
+        if self.match_chance is not None:
+            facts.append(("chance of a match", f"{self.match_chance:.2f}"))
         facts.append(("model", self.model))
         title = self.status.replace("_", " ")
         if self.uqs is not None:

@@ -25,6 +25,7 @@ class BestShot:
         landmarks: (5,2) pixels of the frame.
         crop: (112,112,3) uint8 RGB, aligned.
         reasons: reason codes, the costliest first.
+        advice: what to do about each, in words.
         vector: (D,) of unit length, None without a recognizer.
         path: where the crop was written, "" where it was not.
     """
@@ -39,6 +40,7 @@ class BestShot:
     reasons: tuple[str, ...] = ()
     vector: FloatArray | None = None
     path: str = ""
+    advice: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"BestShot(frame {self.frame}, {self.time:.2f} s, quality {self.quality:.2f})"

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 
-from fiqa.alignment.photographs import FaceAligning
+from fiqa.alignment.dataset import ShardAligning, aligning_of
 from fiqa.alignment.run import MANIFEST, write_crops
 from fiqa.data.guard import guard_outputs
 from fiqa.data.images import Limits
 from fiqa.data.listing import images_of
-from fiqa.errors import InputError
-from fiqa.faces.detectors import decided
+from fiqa.data.manifest import listed
+from fiqa.data.tables import read_table
+from fiqa.execute.dataset import for_shards, of_shards, write_dataset
 from fiqa.progress import Progress, teller
 from fiqa.types import Manifest, PathLike
 
@@ -32,6 +35,9 @@ def align(
     force: bool = False,
     orientation: str = "exif",
     progress: Progress = False,
+    engine: str = "local",
+    address: str | None = None,
+    gpus: float = 0,
 ) -> Manifest:
     """Detects faces, writes each as an aligned crop to `out/identity/name.png`, and returns the
     manifest of the crops, which is also `out/faces.parquet`.
@@ -42,8 +48,9 @@ def align(
 
     Args:
         paths: an image, a folder, a list file, a manifest (file or fiqa.Manifest), or several of
-            these.
-        out: folder of the crops; made when it is not there.
+            these. Or shards of photographs (.tar, Parquet, folders in a store), see `engine`.
+        out: folder of the crops; made when it is not there. Of shards, a folder of Parquet parts
+            that hold the crops and are shards of crops (fiqa.execute.dataset).
         detector: auto, yunet, dlib, or none (the images are square crops already and only change
             their size).
         faces: which faces of an image count: largest, all, or one (more than one is a failure).
@@ -56,6 +63,11 @@ def align(
         orientation: exif (photographs are turned as their EXIF says), or auto: then also to where
             their faces are best seen, for photographs that lie and do not say so.
         progress: True reports on stderr; a callable is told (stage, done, total).
+        engine: local (the processes of this machine), or ray. The paths are shards where it is ray,
+            where one of them is a .tar or in a store, and where `out` is in a store.
+        address: of the Ray cluster, None starts one here.
+        gpus: reserved for each actor of Ray, >= 0, over shards; 0.5 lets two share one. Nothing
+            that this verb runs computes on a GPU yet.
 
     Returns:
         Manifest with path of each crop (of the source, where there is no crop), identity, split and
@@ -74,10 +86,29 @@ def align(
         ReadError: a list or manifest cannot be read (an image that cannot is a row).
         WriteError: the disk refused.
     """
-    if detector == "none" and orientation != "exif":
-        raise InputError(f"orientation={orientation!r} needs a detector, got detector='none'.")
-    finder = decided(detector, weights=weights)
-    aligning = FaceAligning(finder, faces, size, format, weights, limits or Limits(), orientation)
+    aligning = aligning_of(
+        detector=detector,
+        faces=faces,
+        size=size,
+        format=format,
+        weights=weights,
+        limits=limits,
+        orientation=orientation,
+    )
+    if of_shards(paths, out, engine):
+        write_dataset(
+            cast("Any", paths),
+            ShardAligning(aligning),
+            os.fspath(out),
+            name=engine,
+            address=address,
+            gpus=gpus,
+            workers=workers,
+            force=force,
+            progress=progress,
+        )
+        return listed(read_table(out))
+    for_shards(engine, address, gpus=gpus)
     images = images_of(paths)
     guard_outputs([Path(out) / MANIFEST], paths)
     return write_crops(images, aligning, out, workers=workers, force=force, told=teller(progress))

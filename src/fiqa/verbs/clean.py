@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from fiqa import checks
-from fiqa.cleaning.findings import Findings
-from fiqa.cleaning.folder import guard_findings, read_findings, write_findings
+from fiqa.cleaning.findings import Finding, Findings
+from fiqa.cleaning.folder import accepted_findings, guard_findings, read_findings, write_findings
 from fiqa.cleaning.limits import CleanLimits
 from fiqa.cleaning.quarantine import check_quarantine, quarantine
 from fiqa.cleaning.run import Cleaning, Vectors
@@ -36,6 +36,7 @@ def clean(
     apply: Literal["copy", "move"] | None = None,
     to: PathLike | None = None,
     only: Sequence[str] = (),
+    reviewed: PathLike | None = None,
     limits: Limits | None = None,
     workers: int | None = None,
     out: PathLike | None = None,
@@ -62,6 +63,7 @@ def clean(
             written over, and a journal there says what went where.
         to: the quarantine.
         only: the issues for which images are put aside; none for all of them.
+        reviewed: the findings.csv of fiqa studio; only what was accepted there is put aside.
         limits: what an image may cost.
         workers: processes, at least 1; None is one per core. The result is the same.
         out: write a folder there: findings.csv and .parquet, index.html, fiftyone.csv,
@@ -71,7 +73,8 @@ def clean(
 
     Raises:
         InputError: no image, embeddings of other images, a limit out of range, `apply` without
-            `to`, a quarantine among the images, an output that would be written over an input.
+            `to`, `reviewed` without `apply` or of other findings, a quarantine among the images, an
+            output that would be written over an input.
         UnknownNameError: no such detector, match, limit, issue or `apply`.
         DetectorError, WeightsError, MissingExtraError: what is asked for cannot be used here.
         ReadError: a list file, manifest or file of embeddings cannot be read.
@@ -82,6 +85,10 @@ def clean(
             f"apply and to must be given together, got apply={apply!r} and to={to!r}.",
             hint='apply="copy", to="quarantine/"',
         )
+    if reviewed is not None and apply is None:
+        raise InputError(
+            f"reviewed must go with apply, which puts aside, got {os.fspath(reviewed)!r} alone."
+        )
     for issue in only:
         checks.choice(issue, "issue", ISSUES)
     if apply is not None:
@@ -91,7 +98,7 @@ def clean(
         explain=True, weights=weights, limits=limits, workers=workers,
     )  # fmt: skip
     run = Cleaning(scoring, embeddings, match, CleanLimits.of(settings))
-    guard_findings(out, faces, run.manifest, embeddings, weights)
+    guard_findings(out, faces, run.manifest, embeddings, weights, reviewed)
     if to is not None:
         check_quarantine(to, run.manifest.path.tolist(), _folders(faces))
     record = None if out is None else run.record()
@@ -103,7 +110,10 @@ def clean(
         if out is not None and record is not None:
             write_findings(findings, out, record, limits=limits)
     if apply is not None and to is not None:
-        moved = quarantine(findings.findings, to, how=apply, only=only)
+        aside: Sequence[Finding] = findings.findings
+        if reviewed is not None:
+            aside = accepted_findings(aside, reviewed)
+        moved = quarantine(aside, to, how=apply, only=only)
         findings = replace(findings, moved=moved)
     return findings
 

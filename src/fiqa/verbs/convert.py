@@ -48,8 +48,8 @@ def convert(
         to: one of TARGETS; None takes it from the suffix of `source` and the name of `out` (.tar:
             webdataset; metadata.csv or .jsonl: imagefolder; other tables: table; .onnx: model).
         column: the column of scores, where a table has more than one candidate.
-        tokenizer: for a model, a folder or hub name with CLIP's tokenizer; None is that of
-            openai/clip-vit-base-patch32, which they all share.
+        tokenizer: for a model, a folder or hub name with a tokenizer; None: CLIP's published
+            vocabulary, whose ids of the prompts are in the package.
         progress: True reports on stderr; a callable is told (stage, done, total).
 
     Raises:

@@ -12,6 +12,7 @@ from fiqa.data.store import hash_inputs, hash_rows, make_record
 from fiqa.enrolment.drives import People, claims_of, read_selected, segments_of
 from fiqa.enrolment.gallery import Gallery, made, write_gallery
 from fiqa.errors import InputError
+from fiqa.progress import Progress, teller
 from fiqa.types import PathLike
 
 __all__ = ["enroll"]
@@ -24,6 +25,7 @@ def enroll(
     threshold: float | None = None,
     cut: float | None = None,
     out: PathLike | None = None,
+    progress: Progress = False,
 ) -> Gallery:
     """Returns who is enrolled, with a template for each regime and one for all, and a quality cut.
 
@@ -40,6 +42,7 @@ def enroll(
         cut: the common quality cut, 0..1; None is the floor of the folders. A person's own is that
             of the same discard share, shrunk toward it: w = drives / (drives + 20).
         out: write the templates there (.npz, .npy or .parquet), with who is who in the sidecar.
+        progress: True reports tracks on stderr; a callable is told (stage, done, total).
 
     Raises:
         InputError: no folder of `select`, one without a recognizer, or folders that differ in it;
@@ -60,7 +63,7 @@ def enroll(
     checks.in_range(threshold, "threshold", -1.0, 1.0)
     checks.in_range(cut, "cut", 0.0, 1.0)
     claims = claims_of(people)
-    segments = segments_of(selected, claims)
+    segments = segments_of(selected, claims, teller(progress))
     gallery = made(segments, threshold=threshold, cut=cut, recognizer=selected[0].recognizer)
     if out is not None:
         arguments = {"threshold": threshold, "cut": cut, "people": hash_rows(claims)}

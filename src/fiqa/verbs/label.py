@@ -38,8 +38,10 @@ def label(
             those of the embeddings; where no identity is known at all, it is what comes before the
             last / of an id. Columns of your own (fiqa.data.carried) stay in the table of `out`.
         embeddings: vectors of one recognizer; a .npy is mapped and never wholly in memory.
-        prior: any quality, for label_optimization (which improves it) faceqnet (whose best images
-            it chooses) and ediffiqa (which lowers it).
+        prior: any quality, for label_optimization (which improves it), faceqnet (whose best images
+            it chooses) and ediffiqa (which lowers it). label_optimization takes several: their
+            ranks are averaged, with `weights` that are numbers or "auto" (learned from the mated
+            similarity).
         templates: dmsfiqa only: "auto", or the edited table of templates that an earlier run wrote
             beside its labels. A chosen line whose person or id is not among the faces is an error.
         centers: cr_fiqa and clib_fiqa only: class centers of a recognizer's training, as embeddings
@@ -52,7 +54,8 @@ def label(
         force: do it again although `out` is current.
         progress: True reports on stderr; a callable is told (stage, done, total).
         options: the method's own, as in the signature of its functions; of dmsfiqa the keys of its
-            settings: group_column="track" for frames of video.
+            settings: group_column="track" for frames of video; of label_optimization theta="auto"
+            too, a step that is chosen on people held out.
 
     Returns:
         Quality of kind "label"; `provenance` holds arguments, seed, hashes of the inputs, versions,

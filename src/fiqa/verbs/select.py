@@ -29,12 +29,14 @@ def select(
     gap: float = 1.0,
     max_tracks: int = 16,
     realtime: bool = False,
+    language: str = "en",
     model: str | Scorer | None = None,
     detector: str | Detector = "auto",
     weights: str | None = None,
     backend: str = "auto",
     limits: VideoLimits | None = None,
     rate: float = 30.0,
+    calibration: PathLike | None = None,
     out: PathLike | None = None,
     force: bool = False,
     progress: Progress = False,
@@ -50,9 +52,9 @@ def select(
         detect_every: faces are looked for in every so manieth frame; between, boxes go on with
             constant velocity.
         embed_every: a face is compared with its track's at least every so many frames.
-        recognizer: an .onnx file with its card, a name in FIQA_HOME, or any object with `name` and
-            `embed(crops)`. None: tracks hold by the overlap of boxes alone and have the flag
-            identity_unverified.
+        recognizer: dlib, an .onnx file with its card, a name in FIQA_HOME, or any object with
+            `name` and `embed(crops)`. None: tracks hold by the overlap of boxes alone and have
+            the flag identity_unverified.
         threshold: the cosine from which two faces are of one person; None is the recognizer's own
             at a false match rate of 1e-3, from its card.
         regime: auto, rgb or nir; auto takes frames without color for nir.
@@ -62,12 +64,16 @@ def select(
         gap: seconds from which two best shots are fully apart.
         max_tracks: tracks that are open or may be resumed at once.
         realtime: leave out detections where the work falls behind the clock.
+        language: of the advice of best shots and of the page's reasons: en, de, zh or es.
         model: a quality method's name, the path of an .onnx file with its card, or a scorer.
         detector: auto, yunet or dlib, or any object with `name` and `detect(image)`.
         weights: path of the detector's model file.
         backend: auto and opencv: OpenCV reads videos; pyav: PyAV, which goes on behind damage.
         limits: what a video may cost.
         rate: frames a second of images, which have no times.
+        calibration: a file that fiqa.calibrate wrote for the scores of this model, for all images
+            or by the column `regime`: frames.parquet of `out` has the column `match_chance`, the
+            chance of a correct match; null where the regime has no curve.
         out: write tracks.parquet, frames.parquet (a manifest of the best shots), events.csv, best/,
             templates.npz and index.html into this folder, its sidecar beside it; a rerun of the
             same does nothing, an interrupted one goes on at the clip where it was. A camera is
@@ -76,9 +82,9 @@ def select(
         progress: True reports on stderr; a callable is told (stage, done, total).
 
     Raises:
-        UnknownNameError: no such method, detector, regime or backend.
+        UnknownNameError: no such method, detector, regime, backend or language.
         InputError: a number out of range, no video at all, a recognizer whose threshold nobody
-            tells.
+            tells, a calibration of another model or by another column, or without `out`.
         DetectorError, WeightsError, MissingExtraError: what is asked for cannot be used here.
         ReadError: a list cannot be read (a video that cannot is a row).
         WriteError: the disk refused.
@@ -95,15 +101,18 @@ def select(
         gap=gap,
         max_tracks=max_tracks,
         realtime=realtime,
+        language=language,
         model=model,
         detector=detector,
         weights=weights,
         backend=backend,
         limits=limits,
         rate=rate,
+        calibration=calibration,
     )
     told = teller(progress)
     if out is None:
+        run.refuse_calibration()
         return [track for clip in run.clips for track in run.play(clip, told).tracks]
     write_selection(run, out, force=force, told=told)
     return read_tracks(Path(out))

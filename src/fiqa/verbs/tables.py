@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from fiqa.data.frames import Frame
 from fiqa.data.names import Match
+from fiqa.errors import InputError
 from fiqa.evaluation.request import Request
 from fiqa.evaluation.setting import Setting
 from fiqa.evaluation.sources import Qualities, Vectors
@@ -26,10 +27,12 @@ def tables(
     same: str | None = None,
     pairs: Pairs | PathLike | Frame | None = None,
     faces: Manifest | PathLike | Frame | None = None,
-    fmr: float = DEFAULT.fmr,
+    fmr: float | Sequence[float] = DEFAULT.fmr,
     protocol: str = DEFAULT.protocol,
     start_fnmr: float | None = None,
     limits: Sequence[float] = DEFAULT.limits,
+    draws: int = DEFAULT.draws,
+    level: float = DEFAULT.level,
     seed: int = 0,
     match: Match = "id",
     flip: Sequence[str] = (),
@@ -52,10 +55,12 @@ def tables(
         same: label-opt: the recognizer that made the labels; None is the first.
         pairs: as in fiqa.evaluate.
         faces: as in fiqa.evaluate.
-        fmr: clib and label-opt: as in fiqa.evaluate.
+        fmr: clib and label-opt: as in fiqa.evaluate; clib: several give the tables of each.
         protocol: clib and label-opt: as in fiqa.evaluate.
         start_fnmr: clib and label-opt: as in fiqa.evaluate.
         limits: clib: up to which discard fractions areas are taken; label-opt takes the largest.
+        draws: clib: resamples of identities for the intervals of areas; 0 for none.
+        level: clib: confidence of the intervals.
         seed: of the pairs that are drawn where a protocol cannot store all.
         match: as in fiqa.evaluate.
         flip: as in fiqa.evaluate.
@@ -72,9 +77,12 @@ def tables(
         EvidenceError: too few images or pairs.
         WriteError: the disk refused.
     """
-    setting = Setting(fmr, protocol, start_fnmr, limits, 0, DEFAULT.level, seed)
+    rates = (fmr,) if isinstance(fmr, int | float) else tuple(fmr)
+    if not rates:
+        raise InputError("fmr must be one false match rate or more, got none.")
+    setting = Setting(rates[0], protocol, start_fnmr, limits, draws, level, seed)
     request = Request(quality, embeddings, pairs, faces, match, flip)
-    run = TableRun.of(paper, request, setting, data_set, target, same)
+    run = TableRun.of(paper, request, setting, data_set, target, same, rates)
     made = run.make(told=teller(progress))
     if out is not None and (force or not run.is_current(out)):
         run.write(made, out)

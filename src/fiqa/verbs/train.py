@@ -32,9 +32,9 @@ def train(
 
     The folder `out` gets recipe.json (every setting spelled out), metrics.csv, run.html with the
     curves, best_METRIC.safetensors with best_METRIC.json for each metric of `run.select`, and
-    state.safetensors to go on from. A finished run is not repeated; an interrupted one goes on and
-    ends with the same weights, bit for bit on a CPU. Under torchrun all processes share the work
-    and the first one writes.
+    state.safetensors to go on from; with `data.folds`, folds.csv with the numbers of each fold. A
+    finished run is not repeated; an interrupted one goes on and ends with the same weights, bit for
+    bit on a CPU. Under torchrun all processes share the work and the first one writes.
 
     Args:
         recipe: a TOML file (fiqa.training.config says what it may hold), or a Recipe.
@@ -74,17 +74,22 @@ def train(
     if not force and is_current(folder, fingerprint(record)):
         return trained(folder, plan, current=True)
     with together(cuda=device_of(plan).type == "cuda") as place:
-        history, origin = carry_out(
-            plan, folder, record, place, force=force, watch=watcher(progress)
-        )
+        done = carry_out(plan, folder, record, place, force=force, watch=watcher(progress))
         if place.first:
-            _write_page(folder, plan, history)
-            write_sidecar(folder, record, learned={"identity_from": origin})
+            _write_page(done, plan)
+            learned = {"identity_from": done.identity_from, "certainty": done.certainty.json()}
+            write_sidecar(folder, record, learned=learned)
     return trained(folder, plan)
 
 
-def _write_page(folder: Path, plan: Recipe, history: list[dict[str, Any]]) -> None:
+def _write_page(run: Trained, plan: Recipe) -> None:
     from fiqa.report.training import run_page
 
-    page = run_page(folder.name, plan.record(), history, plan.run.select)
-    write_text(folder / "run.html", page)
+    page = run_page(
+        run.folder.name,
+        plan.record(),
+        run.history,
+        plan.run.select,
+        certainty=run.certainty.lines(),
+    )
+    write_text(run.folder / "run.html", page)

@@ -74,7 +74,9 @@ def test_wrong_usage(
 def test_help_ends_with_an_example() -> None:
     code, stdout, _ = _run("--help")
     assert code == 0
-    assert stdout.rstrip().endswith("fiqa align faces.parquet -o crops/ --detector yunet")
+    assert stdout.rstrip().endswith(
+        "fiqa align s3://faces/photos/ --engine ray -o s3://faces/crops/"
+    )
 
 
 def test_every_option_reaches_the_verb(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,4 +124,7 @@ def test_every_option_reaches_the_verb(monkeypatch: pytest.MonkeyPatch) -> None:
         "limits": Limits(max_pixels=99, max_bytes=88),
         "force": True,
         "progress": True,
+        "engine": "local",
+        "address": None,
+        "gpus": 0,
     }

@@ -216,6 +216,25 @@ def test_a_closed_pipe_is_quiet():
     assert done.stderr == ""
 
 
+def test_a_reader_who_has_enough_is_no_error(tmp_path):
+    """More is written than a pipe holds, so the command meets its closed end."""
+    script = tmp_path / "many.py"
+    script.write_text(
+        "import sys, types\n"
+        "module = types.ModuleType('fiqa.cli.methods')\n"
+        "def command() -> None:\n"
+        "    for _ in range(200_000): print('a row')\n"
+        "module.command = command\n"
+        "sys.modules['fiqa.cli.methods'] = module\n"
+        "from fiqa.cli import main\n"
+        "main()\n"
+    )
+    words = f"'{sys.executable}' '{script}' methods | head -1; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", words], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert done.stdout == f"a row\n{128 + signal.SIGPIPE}\n"
+
+
 def test_python_dash_m_is_the_command():
     done = subprocess.run(
         [sys.executable, "-m", "fiqa", "--version"], capture_output=True, text=True, check=True

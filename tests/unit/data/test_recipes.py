@@ -13,7 +13,9 @@ from fiqa.cli import build
 from fiqa.data.recipes import copy_recipe, folder, recipes
 from fiqa.errors import InputError, UnknownNameError
 
-SCRIPTS = [name for name, recipe in recipes().items() if recipe.files[0].endswith(".sh")]
+SCRIPTS = [
+    name for name, recipe in recipes().items() if recipe.files[0].endswith(".sh") and recipe.reads
+]
 
 
 def test_every_file_belongs_to_a_recipe(root: Path) -> None:
@@ -54,6 +56,21 @@ def test_a_copied_script_finds_its_parts_and_says_what_is_missing(
     assert ("  models/yunet.onnx" if name == "cabin" else "  lfw/peopleDevTest.txt") in missing
     assert hint.startswith("hint: give the folder as the first argument")
     assert not out.exists()
+
+
+@pytest.mark.parametrize("name", ["finetune", "starter"])
+def test_a_script_on_your_own_files_says_how_it_is_called(name: str, tmp_path: Path) -> None:
+    first, *parts = copy_recipe(name, tmp_path / "mine")
+    assert set(re.findall(r'\$here"?/(\w+\.\w+)', first.read_text())) == {p.name for p in parts}
+    words = ["bash", str(first)]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"#     bash recipes/{name}.sh ")
+    done = subprocess.run(
+        [*words, "none", "nor.this"], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr == "error: there is nothing at none\n"
 
 
 def test_a_file_of_your_own_is_not_written_over(tmp_path: Path) -> None:

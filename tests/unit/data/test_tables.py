@@ -357,3 +357,9 @@ def test_json_that_nests_too_deep_is_refused_before_polars_looks_for_its_type(
     path.write_text('{"a": ' + "[" * 900 + "]" * 900 + "}\n")
     with pytest.raises(ReadError, match="nests more than 32 deep"):
         read_table(path)
+
+
+def test_a_table_in_latin1_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes(b"id,value\nJos\xe9/1,0.4\n")
+    with pytest.raises(ReadError, match=r"(?s)utf-8.*hint: save it as UTF-8: iconv -f latin1"):
+        read_table(tmp_path / "t.csv")

@@ -200,6 +200,6 @@ def test_probe_faces_are_spread_over_the_folder(tmp_path: Path) -> None:
     for i in range(10):
         write_image(tmp_path / f"{i}.png", np.full((112, 112, 3), i, np.uint8))
     (tmp_path / "9.png").write_bytes(b"broken")
-    assert probe_faces(tmp_path, 5).crops[:, 0, 0, 0].tolist() == [0, 2, 4, 6, 8]
-    assert len(probe_faces(tmp_path, 64)) == 9
-    assert isinstance(probe_faces(tmp_path, 4), Faces)
+    assert probe_faces(tmp_path, 5).faces.crops[:, 0, 0, 0].tolist() == [0, 2, 4, 6, 8]
+    assert len(probe_faces(tmp_path, 64).faces) == 9
+    assert isinstance(probe_faces(tmp_path, 4).faces, Faces)

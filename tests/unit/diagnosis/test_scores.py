@@ -46,6 +46,7 @@ def test_the_column_on_the_own_scale_is_judged(tmp_path: Path, width: float, ver
         "column raw": verdict,
         "column score": "note",
         "column uqs": "note",
+        "polarity": "note",
     }
     assert report.healthy == (verdict != "problem")
     assert "rows: 200 (200 ok)" in report.lines()
@@ -91,5 +92,8 @@ def test_doctor_knows_a_table_of_scores_from_a_manifest(tmp_path: Path) -> None:
             (tmp_path / "faces.csv", tmp_path, tmp_path / "absent.csv", tmp_path / "m.onnx"),
         )
     )
-    assert [check.name for check in fiqa.doctor(tmp_path / "q.csv").checks] == ["column value"]
+    assert [check.name for check in fiqa.doctor(tmp_path / "q.csv").checks] == [
+        "column value",
+        "polarity",
+    ]
     assert not fiqa.doctor(tmp_path / "q.csv").healthy

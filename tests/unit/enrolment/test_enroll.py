@@ -103,6 +103,21 @@ def test_a_foreign_drive_is_refused_and_both_are_named(folder: Maker, drawn: Any
     assert set(gallery.embeddings.id.tolist()) == {"Bert/joint", "Bert/rgb"}
 
 
+def test_a_face_that_is_not_like_itself_is_refused_without_another_person(
+    folder: Maker, drawn: Any
+) -> None:
+    """Three drives whose vectors are mostly noise: no template would know this person again."""
+    tracks = [drawn(0, f"mon{i}", off=3.0) for i in range(3)]
+    gallery = fiqa.enroll(folder("week", tracks), {"Anna": [t.name for t in tracks]})
+    (anna,) = gallery.refused
+    assert anna.likeness is not None
+    assert anna.likeness < 0.4
+    assert "is unlike the others" in anna.refused
+    assert "is like" not in anna.refused
+    assert anna.cut is None
+    assert not len(gallery.embeddings)
+
+
 def test_two_names_of_one_person_are_both_refused(folder: Maker, drawn: Any) -> None:
     tracks = [drawn(0, f"mon{i}") for i in range(4)]
     people = {"Anna": [t.name for t in tracks[:2]], "Anne": [t.name for t in tracks[2:]]}
@@ -185,3 +200,10 @@ def test_what_cannot_be_enrolled_is_told(folder: Maker, drawn: Any, tmp_path: Pa
         fiqa.enroll(tmp_path, who)
     with pytest.raises(InputError, match="got none"):
         fiqa.enroll([], who)
+
+
+def test_each_track_is_told(folder: Maker, drawn: Any) -> None:
+    source, who = two_people(folder, drawn)
+    told: list[tuple[str, int, int]] = []
+    fiqa.enroll(source, who, progress=lambda *at: told.append(at))
+    assert told == [("enroll", number, 5) for number in range(1, 6)]

@@ -23,10 +23,11 @@ from fiqa.errors import (
 )
 from fiqa.faces.detection import Detection, Detector, choose
 from fiqa.faces.detectors import WholeImage, decided, detector
-from fiqa.faces.detectors import dlib as dlib_detector
-from fiqa.faces.detectors.dlib import POINTS, DlibDetector, landmark_file
+from fiqa.faces.detectors.dlib import DlibDetector
 from fiqa.faces.detectors.yunet import YuNet
 from fiqa.functional.geometry import TEMPLATE, similarity_transform, template
+from fiqa.runtime import dlib_net
+from fiqa.runtime.dlib_net import POINTS, model_file
 
 Pixels = np.ndarray
 
@@ -198,15 +199,14 @@ class TestTable:
 class TestDlib:
     def test_model_is_found_without_importing_its_package(self) -> None:
         pytest.importorskip("dlib")
-        assert landmark_file().stat().st_size > 1_000_000
+        file = model_file("shape_predictor_5_face_landmarks.dat", "the detector")
+        assert file.stat().st_size > 1_000_000
         assert "face_recognition_models" not in sys.modules
 
     def test_absent_package_is_a_clear_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(dlib_detector.importlib.util, "find_spec", lambda name: None)
-        with pytest.raises(
-            MissingExtraError, match=r"(?s)five-point model is not found.*fiqa\[dlib\]"
-        ):
-            landmark_file()
+        monkeypatch.setattr(dlib_net.importlib.util, "find_spec", lambda name: None)
+        with pytest.raises(MissingExtraError, match=r"(?s)points.dat is not found.*fiqa\[dlib\]"):
+            model_file("points.dat", "the detector")
 
     def test_finds_the_astronaut(self, dlib: DlibDetector, portrait: Pixels) -> None:
         (face,) = dlib.detect(portrait)

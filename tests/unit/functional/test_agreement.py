@@ -123,3 +123,28 @@ def test_errors_refuse_nothing_nan_and_other_shapes() -> None:
         macro_f1([], [])
     with pytest.raises(ShapeError, match="target_levels must have shape"):
         balanced_accuracy([1, 2], [1])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_kappa_is_that_of_scikit_learn(seed: int) -> None:
+    from sklearn.metrics import cohen_kappa_score
+
+    from fiqa.functional.agreement import cohen_kappa
+
+    rng = np.random.default_rng(seed)
+    first = rng.integers(0, 5, 40)
+    second = np.where(rng.random(40) < 0.6, first, rng.integers(0, 5, 40))
+    expected = cohen_kappa_score(first, second)
+    assert cohen_kappa(first.tolist(), second.tolist()) == pytest.approx(expected)
+
+
+def test_kappa_of_one_answer_everywhere_cannot_be_told() -> None:
+    from fiqa.functional.agreement import cohen_kappa
+
+    with pytest.raises(EvidenceError):
+        cohen_kappa([], [])
+    with pytest.raises(EvidenceError):
+        cohen_kappa([1, 1], [1, 1])
+    with pytest.raises(InputError):
+        cohen_kappa([1], [1, 2])
+    assert cohen_kappa([1, 2], [2, 1]) == -1.0

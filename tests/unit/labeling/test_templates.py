@@ -100,3 +100,27 @@ def test_a_typo_in_a_table_of_templates_is_no_lost_person(folder, vectors):
         assert f"mine.csv, line {at + 1}: " in caught.value.message
         assert f"of 'p1', got '{wrong}'" in caught.value.message
         assert caught.value.hint.startswith(f"did you mean '{closest}")
+
+
+def test_each_regime_has_thresholds_of_its_own(folder, vectors):
+    """Whatever lies between the regimes, each has the same share of every level."""
+    table = read_table(folder / "faces.parquet")
+    regime = ["nir" if k % 2 else "rgb" for k in range(len(table))]
+    given = {**_given(folder, vectors), "faces": table.with_columns(regime=pl.Series(regime))}
+    found = label_rows("dmsfiqa", **given, options={"thresholds_by": "regime"})
+    coarse, level = found.table["coarse"].to_numpy(), np.array(found.table["level"].to_list())
+    for name in ("rgb", "nir"):
+        own = np.array(regime) == name
+        cuts = np.percentile(coarse[own], [10, 35, 65, 90])
+        assert found.about["thresholds"][name] == pytest.approx(cuts.tolist(), abs=1e-6)
+        words = np.array(["unusable", "low", "medium", "good", "perfect"])
+        expected = words[np.searchsorted(cuts, coarse[own].astype(np.float64), side="right")]
+        assert level[own].tolist() == expected.tolist()
+    plain = label_rows("dmsfiqa", **given)
+    assert plain.about["thresholds"] == pytest.approx(
+        np.percentile(coarse, [10, 35, 65, 90]).tolist(), abs=1e-6
+    )
+    with pytest.raises(UnknownNameError, match="'regim'"):
+        label("dmsfiqa", **given, thresholds_by="regim")
+    with pytest.raises(InputError, match="thresholds must be empty"):
+        label("dmsfiqa", **given, thresholds_by="regime", thresholds=[0.1, 0.2, 0.3, 0.4])

@@ -169,5 +169,5 @@ def test_several_priors_are_refused_with_their_names(vectors):
     ids = np.array([f"{name}/{i}" for i, name in enumerate(WHO)])
     priors = [Quality(ids, np.linspace(0, 1, len(ids)), name) for name in ("m", "n")]
     with pytest.raises(InputError, match="one prior, got 2: m, n"):
-        labeled("label_optimization", vectors, prior=priors)
+        labeled("faceqnet", vectors, prior=priors)
     assert labeled("faceqnet", vectors, prior=priors[:1]).failed == 0

@@ -1,15 +1,11 @@
-"""What other cuts do: the table and the numbers of the slider are those of the curve, and the
-slider shows them in a browser."""
+"""What other cuts do: the table and the numbers of the slider are those of the curve."""
 
 from __future__ import annotations
 
 import html
 import json
 import re
-import shutil
-import subprocess
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,8 +17,6 @@ from fiqa.report.other_cuts import other_cuts
 from fiqa.report.scripts import CUTS
 from fiqa.report.threshold import cut_page
 from fiqa.types import Embeddings, Quality
-
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 
 @pytest.fixture(scope="module")
@@ -109,33 +103,3 @@ def test_a_limit_that_is_not_known_is_a_dash(evidence: Any) -> None:
     page = other_cuts(replace(report, curve=unknown))
     assert set(numbers(page)["limit"]) == {None}
     assert "nan" not in page
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium")
-def test_in_a_browser_the_slider_tells_what_a_cut_does(evidence: Any, tmp_path: Path) -> None:
-    report = evidence[2]
-    page = cut_page(report)
-    (tmp_path / "c.html").write_text(page, encoding="utf-8")
-    held = numbers(page)
-    place = len(held["cut"]) // 2
-    address = f"{(tmp_path / 'c.html').as_uri()}#cut={held['cut'][place]}"
-    options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/u"]
-    shown = subprocess.run(
-        [str(CHROMIUM), *options, "--dump-dom", address],
-        capture_output=True, text=True, timeout=60, check=True,
-    ).stdout  # fmt: skip
-    assert '<div class="slider" id="slider">' in shown
-    told = dict(re.findall(r'<dd id="at-(\w+)">([^<]*)</dd>', shown))
-    limit = held["limit"][place]
-    assert told == {
-        "cut": repr(held["cut"][place]),
-        "kept": f"{100 * held['coverage'][place]:.2f} %",
-        "fnmr": f"{100 * held['fnmr'][place]:.2f} %",
-        "errors": f"{held['errors'][place]:,} of {held['kept'][place]:,} pairs",
-        "limit": "–" if limit is None else f"{100 * limit:.2f} %",
-    }
-    lines = re.findall(r"<li>(FNMR [^<]*)</li>", shown.split('id="wishes"')[1])
-    assert len(lines) == 2
-    met = "yes" if held["fnmr"][place] <= 0.1 else "no"
-    assert lines[0].startswith(f"FNMR 0.1: {met} on these images")

@@ -6,8 +6,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-import shutil
-import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -23,8 +21,6 @@ from fiqa.report.picture import Picture, save_ladders_png
 from fiqa.report.scripts import SHEET
 from fiqa.report.sheet import costliest, name, save_sheet_png, sheet
 from fiqa.vocabulary import ADVICE, FACTORS
-
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 
 def row(**given: Any) -> dict[str, Any]:
@@ -294,46 +290,6 @@ def test_only_the_crops_that_are_shown_are_asked_for(crop: NDArray[np.uint8]) ->
 def test_the_same_rows_are_the_same_page(crop: NDArray[np.uint8]) -> None:
     crops = [crop, crop, crop, None]
     assert sheet(people(), crops, folder="o") == sheet(people(), crops, folder="o")
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium")
-@pytest.mark.parametrize(
-    ("choices", "names"),
-    [
-        ("", ["0.jpg", "59.jpg", 60]),
-        ("page=2", ["60.jpg", "99.jpg", 40]),
-        ("sort=best", ["99.jpg", "40.jpg", 60]),
-        ("level=low&sort=worst", ["5.jpg", "95.jpg", 10]),
-        ("find=p1+9.JPG&sort=worst", ["9.jpg", "99.jpg", 10]),
-        ("reason=noisy", ["7.jpg", "7.jpg", 1]),
-        ("group=ends&sort=worst", ["0.jpg", "99.jpg", 4]),
-        ("find=none", [None, None, 0]),
-        ("level=of+a+later+version", ["0.jpg", "59.jpg", 60]),
-    ],
-)
-def test_in_a_browser_the_fields_choose(
-    crop: NDArray[np.uint8], tmp_path: Path, choices: str, names: list[Any]
-) -> None:
-    rows = [
-        row(
-            path=f"p{k % 2}/{k}.jpg",
-            uqs=k,
-            level="low" if k % 10 == 5 else "medium",
-            reasons=["noisy"] if k == 7 else [],
-        )
-        for k in range(100)
-    ]
-    (tmp_path / "s.html").write_text(sheet(rows, [crop] * 100), encoding="utf-8")
-    address = f"{(tmp_path / 's.html').as_uri()}#{choices}"
-    options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/u"]
-    shown = subprocess.run(
-        [str(CHROMIUM), *options, "--dump-dom", address],
-        capture_output=True, text=True, timeout=60, check=True,
-    ).stdout  # fmt: skip
-    cards = re.findall(r'class="name" title="[^"]*">([^<]+)', shown.split('class="cards"')[1])
-    found = [cards[0], cards[-1], len(cards)] if cards else [None, None, 0]
-    assert found == names
 
 
 def test_no_rows_is_a_page() -> None:

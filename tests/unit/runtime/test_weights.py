@@ -179,7 +179,7 @@ def test_listing_has_the_registry_and_the_users_files(
     weights.home().mkdir(exist_ok=True)
     (weights.home() / "mine.onnx").write_bytes(b"123")
     rows = {row.name: row for row in weights.listing()}
-    assert list(rows) == ["small", "mine", "bundled"]
+    assert list(rows) == ["small", "dlib", "mine", "bundled"]
     assert (rows["small"].state, rows["small"].path) == ("absent", None)
     assert (rows["mine"].state, rows["mine"].size, rows["mine"].source) == (
         "present",

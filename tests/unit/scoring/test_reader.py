@@ -169,6 +169,14 @@ BAD = {
 }
 
 
+def test_crops_have_the_scores_of_their_faces(reader, portrait, dark):
+    faces = [reader.read(path)[0] for path in (portrait, dark)]
+    scores = reader.scores(np.stack([face.crop for face in faces]))
+    np.testing.assert_allclose(scores, [face.score for face in faces], rtol=1e-5)
+    with pytest.raises(ShapeError):
+        reader.scores(faces[0].crop)
+
+
 @pytest.mark.parametrize("status", BAD)
 def test_a_bad_picture_is_an_error_or_a_status(status, reader, portrait):
     given = BAD[status]

@@ -35,6 +35,7 @@ COLUMNS = [
     "sha256",
     "status",
     "reasons",
+    "advice",
     "raw",
     "score",
     "uqs",
@@ -699,3 +700,25 @@ def test_orientation_is_checked_and_kept_from_crops(tmp_path):
         plan(tmp_path / "in", orientation="left", detector="yunet")
     with pytest.raises(InputError, match="aligned crops are upright"):
         plan(tmp_path / "in", orientation="auto", aligned=True)
+
+
+def test_a_model_whose_score_hangs_on_the_batch_is_warned_of(tiny_shaped, tmp_path, caplog, rng):
+    first = ("Slice", ["m", "zero", "one", "one"], ["c"], {})
+    centered = [
+        first,
+        ("ReduceMean", ["c"], ["all"], {"axes": [0], "keepdims": 1}),
+        ("Sub", ["c", "all"], ["q"], {}),
+    ]
+    for k in range(3):
+        (tmp_path / "faces").mkdir(exist_ok=True)
+        pixels = rng.integers(0, 256, (112, 112, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "faces" / f"{k}.png")
+    hanging = str(tiny_shaped(*centered, name="hanging"))
+    score(tmp_path / "faces", model=hanging, aligned=True, workers=1)
+    (told,) = [r.getMessage() for r in caplog.records if "batch" in r.getMessage()]
+    assert "must be the same for a crop in any batch" in told
+    assert "The scores of this run depend on how the images are batched." in told
+    caplog.clear()
+    sound = str(tiny_shaped(first, ("Identity", ["c"], ["q"], {}), name="sound"))
+    score(tmp_path / "faces", model=sound, aligned=True, workers=1)
+    assert not caplog.records

@@ -20,6 +20,7 @@ for package in ("fastapi", "uvicorn", "python_multipart", "prometheus_client"):
 from starlette.testclient import TestClient
 
 import fiqa
+from fiqa.meanings import meaning
 from fiqa.service.app import application, build
 from fiqa.service.engine import Engine
 from fiqa.service.guard import ROUTES, SECURITY_HEADERS
@@ -345,6 +346,13 @@ def test_a_fault_is_a_problem_and_its_message_stays_out_of_log_and_answer(caplog
     assert "secret" not in json.dumps(told)
     assert "RuntimeError" in caplog.text
     assert "secret" not in caplog.text
+
+
+def test_statuses_are_explained_in_the_language(service):
+    for language in ("en", "de", "zh", "es"):
+        told = service.post(f"/v1/score?language={language}", content=b"x", headers=PNG)
+        (image,) = images(told)
+        assert image["meaning"] == meaning(image["status"], language)
 
 
 def test_vectors_where_a_recognizer_is_configured(tiny_recognizer, crop):

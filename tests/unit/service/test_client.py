@@ -93,6 +93,21 @@ def test_vectors_come_back_typed(stand_in):
     assert seen[0][0] == "/v1/embed?faces=all"
 
 
+def test_a_video_is_sent_piece_by_piece_and_whole_again(stand_in, tmp_path, monkeypatch):
+    job = {"id": "j", "state": "queued", "frames_done": 0, "frames_total": 0, "status": None}
+    job |= {"meaning": None, "tracks": []}
+    address, seen = stand_in((429, {"retry-after": "0"}, {}), (202, {}, job))
+    video = tmp_path / "secret-name.mp4"
+    content = bytes(range(256)) * 9000
+    video.write_bytes(content)
+    monkeypatch.setattr("pathlib.Path.read_bytes", lambda _: pytest.fail("read into memory"))
+    with Client(address) as client:
+        assert client.select(video, k=2).id == "j"
+    assert [body == content for _, _, body in seen] == [True, True]
+    assert seen[0][1]["content-length"] == str(len(content))
+    assert "secret-name" not in str(seen[0][:2])
+
+
 def test_it_asks_again_where_that_helps(stand_in):
     wait = {"retry-after": "0"}
     answers = [(429, wait, {}), (503, {}, b"not json"), None, GOOD]
@@ -134,3 +149,21 @@ def test_an_address_that_is_none_is_refused(address):
 def test_no_image_is_refused():
     with pytest.raises(InputError, match=r"at least one"):
         Client().score()
+
+
+def test_a_video_is_not_sent_twice_where_nobody_knows_whether_it_came(monkeypatch):
+    tries: list[str] = []
+
+    def broken(self, method, path, body, headers):
+        tries.append(path)
+        raise ConnectionResetError("gone")
+
+    monkeypatch.setattr(Client, "_once", broken)
+    with Client(seconds=0.5) as client:
+        with pytest.raises(ServiceError, match="does not answer"):
+            client.select(b"a video")
+        assert len(tries) == 1
+        with pytest.raises(ServiceError):
+            client.job("../x")
+    assert len(tries) > 2, "what changes nothing is asked again"
+    assert tries[-1] == "/v1/jobs/..%2Fx"

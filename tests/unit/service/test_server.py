@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import sys
 from pathlib import Path
@@ -74,3 +75,55 @@ def test_the_threat_table_names_tests_that_there_are():
         named = re.findall(r"`(test_\w+)`", row)
         assert named or "the tests of" in row, row
         assert all(f"def {name}(" in text for name in named), named
+
+
+def test_answers_are_not_held_back_to_be_joined():
+    """asyncio sets TCP_NODELAY on connections of a socket that says it is TCP, and on no other."""
+    import socket
+
+    from fiqa.service.server import listening
+
+    with listening("127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP
+
+
+def instructions() -> list[tuple[str, str]]:
+    """The instructions of the Dockerfile, comments and line ends taken out."""
+    lines = (ROOT / "deploy" / "Dockerfile").read_text().splitlines()
+    text = "\n".join(line for line in lines if not line.lstrip().startswith("#"))
+    whole = text.replace("\\\n", " ").splitlines()
+    return [(line.split()[0], line.partition(" ")[2].strip()) for line in whole if line.strip()]
+
+
+def test_the_dockerfile_keeps_the_rules_of_a_linter():
+    """hadolint's DL3000, 3002, 3004, 3006, 3007, 3020, 3025, 3042, 4000 and 4003."""
+    told = instructions()
+    known = {"FROM", "WORKDIR", "COPY", "RUN", "USER", "ENV", "EXPOSE", "HEALTHCHECK",
+             "STOPSIGNAL", "ENTRYPOINT"}  # fmt: skip
+    assert told[0][0] == "FROM"
+    assert {name for name, _ in told} <= known, "no ADD, no MAINTAINER, no unknown one"
+    for name, value in told:
+        if name == "FROM":
+            tag = value.split()[0].partition(":")[2]
+            assert tag
+            assert tag != "latest"
+        if name == "WORKDIR":
+            assert value.startswith("/")
+        if name == "RUN":
+            assert "sudo" not in value
+            assert "pip install" not in value or "--no-cache-dir" in value
+            assert "apt-get" not in value
+        if name == "ENTRYPOINT":
+            assert isinstance(json.loads(value), list)
+    assert [name for name, _ in told].count("ENTRYPOINT") == 1
+    assert [name for name, _ in told].count("HEALTHCHECK") == 1
+    assert [value for name, value in told if name == "USER"] == ["10001:10001"]
+
+
+def test_the_room_for_videos_in_the_container_is_enough():
+    from fiqa.service.settings import ServiceSettings
+
+    text = (ROOT / "deploy" / "compose.yaml").read_text()
+    room = int(re.search(r"/tmp:size=(\d+)m,noexec,nosuid,nodev", text)[1]) * 2**20
+    usual = ServiceSettings(port=0)
+    assert room >= usual.jobs * usual.max_video

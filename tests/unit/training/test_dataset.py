@@ -78,6 +78,11 @@ def test_other_sizes_are_resized_and_what_cannot_be_read_is_counted(trainable, t
         assert (data.crops[0] == 200).all()
         assert (data.crops[1] == 100).all()
     assert "3 of 24 crops could not be read" in caplog.text
+    told = [r.getMessage() for r in caplog.records if "were resized" in r.getMessage()]
+    assert [line.partition(". ")[0] for line in told] == [
+        f"2 crops are not {size}x{size} and were resized: 64x64 (1), 16x16 (1)"
+        for size in [data.crops.shape[1]] * 2
+    ]
 
 
 def test_whole_people_are_held_out(trainable, tmp_path):

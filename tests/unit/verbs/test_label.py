@@ -352,3 +352,21 @@ def test_label_optimization_goes_on_where_it_stopped(
     assert [
         p.name for p in Path(tmp_path).iterdir() if "parts" in p.name or "partial" in p.name
     ] == []
+
+
+@pytest.mark.parametrize(("sign", "warned"), [(1, 0), (-1, 1)])
+def test_a_prior_in_which_lower_is_better_is_warned_of(sign, warned, caplog, rng):
+    ids = np.array([f"{k % 8}/{k}" for k in range(80)])
+    blur = rng.uniform(0.1, 1.5, 80)
+    rows = np.repeat(rng.normal(size=(1, 8, 16)), 10, axis=0).reshape(80, 16)
+    rows = rows + blur[:, None] * rng.normal(size=rows.shape)
+    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    faces = Manifest(ids, ids, identity=np.array([name[0] for name in ids.tolist()]))
+    label(
+        "label_optimization",
+        faces=faces,
+        embeddings=Embeddings(ids, rows, recognizer="r"),
+        prior=Quality(ids, -sign * blur, "p"),
+    )
+    told = [r.getMessage() for r in caplog.records if "is lower better in it?" in r.getMessage()]
+    assert len(told) == warned

@@ -50,6 +50,7 @@ THRESHOLD = [
     "0.5",
     "-o",
 ]
+CALIBRATE = ["calibrate", "--quality", "scores.csv", "--embeddings", "emb.npz", "-o"]
 MONITOR = ["monitor", "check", "scores.csv", "--reference", "ref.json"]
 LABEL = ["label", "cr_fiqa", "--faces", "faces.csv", "--embeddings", "emb.npz", "-o"]
 CLEAN = ["clean", "--aligned", "--workers", "1"]
@@ -88,6 +89,7 @@ CASES: dict[str, list[Case]] = {
     "evaluate": [([*EVALUATE], "report", "report/scores.csv"), ([*EVALUATE], "o", "o.json")],
     "tables": [([*TABLES], "report", "report/scores.csv"), ([*TABLES], "o", "o.json")],
     "threshold": [([*THRESHOLD], "scores.csv", "scores.csv"), ([*THRESHOLD], "o.json", "emb.npz")],
+    "calibrate": [([*CALIBRATE], "scores.csv", "scores.csv"), ([*CALIBRATE], "o.json", "emb.npz")],
     "clean": [
         ([*CLEAN, "report/findings.csv", "-o"], "report", "report/findings.csv"),
         ([*CLEAN, "crops", "--embeddings", "emb.npz", "-o"], "report", "report/findings.parquet"),

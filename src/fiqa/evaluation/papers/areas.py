@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fiqa.evaluation.result import Evaluation, RecognizerResult
+from fiqa.evaluation.result import Estimate, Evaluation, RecognizerResult
 
-__all__ = ["area_of", "counts_note", "recognizer_names"]
+__all__ = ["area_interval", "area_of", "counts_note", "recognizer_names"]
 
 
 def recognizer_names(sets: Mapping[str, Evaluation]) -> list[str]:
@@ -22,11 +22,18 @@ def area_of(
     evaluation: Evaluation, method: str, recognizer: str, limit: float, form: str
 ) -> float | None:
     """Returns an area in one of its forms, None where the set lacks method or recognizer."""
+    area = area_interval(evaluation, method, recognizer, limit, form)
+    return None if area is None else area.value
+
+
+def area_interval(
+    evaluation: Evaluation, method: str, recognizer: str, limit: float, form: str
+) -> Estimate | None:
+    """Returns an area with its interval; None as `area_of`."""
     try:
-        area = evaluation.curve(method, recognizer).areas[limit, form]
+        return evaluation.curve(method, recognizer).areas[limit, form]
     except KeyError:  # data sets need not have every method; a table shows a dash
         return None
-    return None if area is None else area.value
 
 
 def counts_note(sets: Mapping[str, Evaluation], recognizer: str) -> str:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fiqa import checks
 from fiqa.errors import DetectorError, InputError
 from fiqa.faces.detection import Detection, Detector, check_image
+from fiqa.faces.points import RefiningDetector
 from fiqa.functional.geometry import template
 
 __all__ = ["NAMES", "WholeImage", "decided", "detector"]
@@ -49,7 +50,7 @@ class WholeImage:
 
 
 def detector(name: str = "auto", *, weights: str | None = None) -> Detector:
-    """Returns a detector ready to use.
+    """Returns a detector ready to use; of dlib's faces the points are those of fiqa.faces.points.
 
     Args:
         name: one of NAMES.
@@ -76,7 +77,7 @@ def detector(name: str = "auto", *, weights: str | None = None) -> Detector:
         return _yunet(weights)
     from fiqa.faces.detectors.dlib import DlibDetector
 
-    return DlibDetector()
+    return RefiningDetector(DlibDetector())
 
 
 def decided(name: str, *, weights: str | None = None) -> str:

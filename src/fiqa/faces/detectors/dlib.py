@@ -3,34 +3,20 @@ package index alone."""
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqa.errors import MissingExtraError
 from fiqa.extras import require
 from fiqa.faces.detection import Detection, check_image, ranked
 from fiqa.functional.geometry import TEMPLATE, inverse, similarity_transform, transform_points
+from fiqa.runtime.dlib_net import POINTS, model_file
 
-__all__ = ["POINTS", "DlibDetector"]
-
-POINTS: NDArray[np.float64] = np.array(
-    [[79.63, 52.88], [65.85, 53.27], [31.05, 52.99], [44.83, 53.37], [55.63, 79.75]]
-)
-"""(5,2) where dlib's points (image-right eye outer and inner corner, image-left eye outer and inner
-corner, base of the nose) fall in the 112 template.
-
-Means over the 240 photographs of Labeled Faces in the Wild in the measuring data, each aligned by
-YuNet's five points; their standard deviations are 1.8 to 3.2 pixels.
-tests/realdata/test_alignment.py measures how far the resulting crops are from YuNet's.
-"""
-POINTS.setflags(write=False)
+__all__ = ["DlibDetector"]
 
 _LOOKS = (1.0, 2.5)
 """Scales of the first and second look relative to the image shrunk to `max_side`.
@@ -63,7 +49,8 @@ class DlibDetector:
     def __init__(self, *, max_side: int = 640, min_score: float = 0.0) -> None:
         dlib = require("dlib", extra="dlib")
         self._find = dlib.get_frontal_face_detector()
-        self._points = dlib.shape_predictor(str(landmark_file()))
+        points = model_file("shape_predictor_5_face_landmarks.dat", "the dlib detector")
+        self._points = dlib.shape_predictor(str(points))
         self._max_side, self._min_score = max_side, min_score
 
     def __reduce__(self) -> tuple[partial[DlibDetector], tuple[()]]:
@@ -104,26 +91,6 @@ class DlibDetector:
         corner, size = np.array([box.left(), box.top()]), np.array([box.width(), box.height()])
         place = np.concatenate([corner * factor, size * factor]).astype(np.float32)
         return Detection(place, landmarks.astype(np.float32), _confidence(score), "estimated")
-
-
-def landmark_file() -> Path:
-    """Returns the path of the five-point model.
-
-    It is found without importing its package, which fails beside new setuptools.
-
-    Raises:
-        MissingExtraError: the package is not installed.
-    """
-    spec = importlib.util.find_spec("face_recognition_models")
-    for folder in (spec.submodule_search_locations or ()) if spec else ():
-        path = Path(folder) / "models" / "shape_predictor_5_face_landmarks.dat"
-        if path.is_file():
-            return path
-    raise MissingExtraError(
-        "face_recognition_models must be installed for the dlib detector; its five-point model is"
-        " not found.",
-        hint="pip install 'fiqa[dlib]'",
-    )
 
 
 def _confidence(score: float) -> float:

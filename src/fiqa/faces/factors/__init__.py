@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from fiqa.faces.factors import blur, crop, illumination, occlusion, pose, structure, visibility
 from fiqa.faces.factors.cpbd import cpbd
 from fiqa.faces.factors.planes import Planes
-from fiqa.faces.factors.terms import joined
+from fiqa.faces.factors.terms import NAMELESS, joined
 from fiqa.types import Faces, Factors
 from fiqa.vocabulary import FACTORS
 
@@ -77,7 +77,12 @@ def measure(faces: Faces) -> Factors:
             pose.cause_first(codes, roll)
             for codes, roll in zip(
                 _reasons(
-                    {code: term for group in terms.values() for code, term in group.items()},
+                    {
+                        code: term
+                        for group in terms.values()
+                        for code, term in group.items()
+                        if code != NAMELESS
+                    },
                     len(faces),
                 ),
                 table["photo_roll"],
@@ -97,7 +102,12 @@ def factor_of_reason() -> Mapping[str, str]:
     # Which reasons a factor has shows in its terms, for no face at all too.
     nobody = {name: np.empty(0) for name in MEASURES}
     return MappingProxyType(
-        {code: name for name, module in _FACTORS.items() for code in module.terms(nobody)}
+        {
+            code: name
+            for name, module in _FACTORS.items()
+            for code in module.terms(nobody)
+            if code != NAMELESS
+        }
     )
 
 
@@ -123,7 +133,7 @@ def _of_pixels(faces: Faces, i: int) -> dict[str, float]:
         visibility.measure(face, noise)
         | occlusion.measure(face)
         | illumination.measure(face)
-        | blur.measure(face, noise)
+        | blur.measure(face, noise, visibility.whole_noise_sigma(face, noise))
         | crop.measure(face)
         | structure.measure(face)
     )

@@ -8,7 +8,10 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Measures", "Terms", "falls", "joined", "rises"]
+__all__ = ["NAMELESS", "Measures", "Terms", "falls", "joined", "rises"]
+
+NAMELESS = ""
+"""The key of a term that lowers its factor and is no reason of its own: another factor names it."""
 
 Measures = Mapping[str, NDArray[np.float64]]
 """name -> (N,) measure, NaN where it could not be taken."""

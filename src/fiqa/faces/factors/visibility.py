@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from fiqa.faces.factors.planes import SIZE, Planes
 from fiqa.faces.factors.terms import Measures, Terms, falls, rises
 
-__all__ = ["UNITS", "measure", "noise_sigma", "terms"]
+__all__ = ["UNITS", "measure", "noise_sigma", "terms", "whole_noise_sigma"]
 
 UNITS = {
     "noise_sigma": "levels, standard deviation of the noise in the flatter half of the pixels",
@@ -34,8 +35,28 @@ def noise_sigma(face: Planes) -> float:
         face: the face.
     """
     response = face.residual if not face.partial else face.residual[face.core]
-    if response.size == 0:
-        return 0.0
+    return _deviation(response) if response.size else 0.0
+
+
+def whole_noise_sigma(face: Planes, noise: float) -> float:
+    """Returns the standard deviation of the noise where neither black nor white cuts it off.
+
+    Where nearly all pixels are so dark or so bright, it is that of all.
+
+    Args:
+        face: the face.
+        noise: as `noise_sigma` gives it.
+    """
+    if noise < _MUCH:
+        return noise
+    # 1.5: the estimate is too small where half of the noise is cut
+    room = 2.5 * 1.5 * noise
+    light = np.asarray(cv2.blur(face.luma, (5, 5)))
+    whole = face.core & (light > room) & (light < 255 - room)
+    return _deviation(face.residual[whole]) if whole.mean() > 0.05 else noise
+
+
+def _deviation(response: NDArray[np.float32]) -> float:
     counts = np.cumsum(
         cv2.calcHist([np.ascontiguousarray(response)], [0], None, [_BINS], [0, _BINS / 2]).ravel()
     )
@@ -47,6 +68,8 @@ def noise_sigma(face: Planes) -> float:
     return float(median) / (0.6745 * 6)
 
 
+_MUCH = 2.0
+"""Levels from which noise is cut off at more than a few dark pixels."""
 _BINS = 4096
 """Bins of half a level: the kernel answers with at most 8 x 255 levels."""
 

@@ -21,7 +21,7 @@ from fiqa.data.store import atomic_path, sha256_file
 from fiqa.errors import EvidenceError
 from fiqa.functional.calibration import Calibration
 from fiqa.methods.clib_fiqa.graph import OUTPUTS, ClibGraph, card_outputs
-from fiqa.methods.clib_fiqa.towers import TOKENIZER, Towers, clip_input, state_towers
+from fiqa.methods.clib_fiqa.towers import Towers, clip_input, state_towers
 from fiqa.nets.catalog import read_state
 from fiqa.nets.to_onnx import onnx_bytes
 from fiqa.runtime.cards import ModelCard, card_path, write_card
@@ -40,7 +40,7 @@ _PARITY = 1e-4
 _VARIES = 1e-3
 
 
-def convert_state(source: PathLike, output: PathLike, *, tokenizer: str = TOKENIZER) -> ModelCard:
+def convert_state(source: PathLike, output: PathLike, *, tokenizer: str | None = None) -> ModelCard:
     """Writes the model of a state dict in CLIP's own names and returns its card.
 
     The card is beside the model; `fiqa.load(output)` scores with it.
@@ -49,8 +49,8 @@ def convert_state(source: PathLike, output: PathLike, *, tokenizer: str = TOKENI
         source: .pt, .pth or .safetensors with the names and tensors of a CLIP (see clip_state);
             nothing in it runs.
         output: where to write, NAME.onnx.
-        tokenizer: folder or hub name of a model with CLIP's tokenizer; that of every published CLIP
-            is the same.
+        tokenizer: folder or hub name with a tokenizer; None: CLIP's published vocabulary, whose ids
+            of the prompts are in the package.
 
     Raises:
         WeightsError: no such file, or the first keys that differ; no tokenizer.

@@ -47,8 +47,9 @@ class ClibGraph(nn.Module):
     order of AXES.
 
     A factor's quality is the expected value of its levels, spread evenly over 0..1 from the worst
-    to the best. With `merged` there is an 18th measure, the confidence of the quality: see
-    `agreement`, which `beta` and `softmax_again` are for.
+    to the best. With `merged` there are two measures more: the confidence of the quality (see
+    `agreement`, which `beta` and `softmax_again` are for), and the score that the factors alone
+    suggest, in [.1,.9] like the quality.
 
     Args:
         image: the image tower, (N,3,S,S) -> (N,D).
@@ -91,7 +92,7 @@ class ClibGraph(nn.Module):
         if self.merged is not None:
             told = self.merged(factor_joint(p))
             rho = agreement(each["quality"], told, self.beta, softmax_again=self.softmax_again)
-            measures.append(rho[:, None])
+            measures += [rho[:, None], expected(told)[:, None]]
         return (
             expected(each["quality"])[:, None],
             torch.stack(factors, dim=1),
@@ -126,15 +127,15 @@ def agreement(p: Tensor, q: Tensor, beta: float = 32.0, *, softmax_again: bool =
 
 
 def measure_names(*, confidence: bool) -> tuple[str, ...]:
-    """Returns the names of the measures: p_AXIS_LEVEL of every level, then the confidence.
+    """Returns the names of the measures: p_AXIS_LEVEL of every level, and two more.
 
     >>> measure_names(confidence=True)[:3]
     ('p_blur_hazy', 'p_blur_blurry', 'p_blur_clear')
     >>> measure_names(confidence=True)[-2:]
-    ('p_quality_perfect', 'confidence')
+    ('confidence', 'merged_score')
     """
     names = [f"p_{axis}_{_short(level)}" for axis in AXES for level in GRID[axis]]
-    return (*names, "confidence") if confidence else tuple(names)
+    return (*names, "confidence", "merged_score") if confidence else tuple(names)
 
 
 def card_outputs(*, confidence: bool) -> tuple[ModelOutput, ...]:

@@ -2,32 +2,33 @@
 
 The frozen text tower made that matrix once.
 
-CLIP's image transformers (ViT-B/32, ViT-B/16 and others) come from the transformers library; its
-residual towers (RN50 and others) from open_clip where the user has it, or from a state dict
-(clip_state).
+CLIP's image transformers (ViT-B/32, ViT-B/16 and others) come from a model folder of the
+transformers library; its residual towers (RN50 and others), which that library has not, from a
+state dict (clip_state), a file of one's own or the hub's.
 """
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fiqa.errors import MissingExtraError, WeightsError
+from fiqa.errors import WeightsError
 from fiqa.extras import require
 from fiqa.methods.clib_fiqa.clip_state import Clip, clip_of
 from fiqa.methods.clib_fiqa.prompts import PROMPTS
+from fiqa.methods.clib_fiqa.tokens import VOCABULARY, known_tokens
 from fiqa.methods.dmsfiqa.towers import clip_tokens, loading
+from fiqa.nets.catalog import read_state
 from fiqa.runtime.cards import ModelInput
-from fiqa.runtime.pretrained import model_folder
+from fiqa.runtime.pretrained import model_file, model_folder
 
 __all__ = [
-    "OPEN_CLIP",
-    "TOKENIZER",
+    "RESIDUAL",
     "ImageTransformer",
     "Towers",
     "clip_input",
@@ -36,11 +37,21 @@ __all__ = [
     "towers",
 ]
 
-OPEN_CLIP = ("RN50", "RN101", "RN50x4", "RN50x16", "RN50x64")
-"""Residual CLIPs, by the names that open_clip gives them."""
+RESIDUAL = MappingProxyType(
+    {
+        "RN50": "timm/resnet50_clip.openai",
+        "RN101": "timm/resnet101_clip.openai",
+        "RN50x4": "timm/resnet50x4_clip.openai",
+        "RN50x16": "timm/resnet50x16_clip.openai",
+        "RN50x64": "timm/resnet50x64_clip.openai",
+    }
+)
+"""Residual CLIPs: the name that their authors gave each, and where the hub has its weights."""
 
-TOKENIZER = "openai/clip-vit-base-patch32"
-"""A model whose tokenizer every published CLIP shares."""
+STATES = (".pt", ".pth", ".safetensors")
+"""The suffixes of a state dict."""
+
+_RESIDUAL_FILE = "open_clip_model.safetensors"
 
 # CLIP's own numbers, over the images that it was trained on.
 _MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -104,14 +115,19 @@ def towers(name: str) -> Towers:
 
     Args:
         name: a folder or a hub name of transformers, such as openai/clip-vit-base-patch32 or
-            -patch16 (see fiqa.runtime.pretrained); or one of OPEN_CLIP.
+            -patch16 (see fiqa.runtime.pretrained); a file of a state dict in CLIP's own names, one
+            of STATES; or one of RESIDUAL.
 
     Raises:
         WeightsError: it is not here and cannot be fetched, or is no CLIP.
-        MissingExtraError: transformers, torch or open_clip is not installed.
+        UnsafeFileError: a file that holds more than tensors.
+        MissingExtraError: transformers or torch is not installed.
     """
-    if name in OPEN_CLIP:
-        return _from_open_clip(name)
+    if name in RESIDUAL:
+        file = model_file(RESIDUAL[name], _RESIDUAL_FILE)
+        return state_towers(read_state(file), f"the hub's {name}")
+    if Path(name).suffix.lower() in STATES:
+        return state_towers(read_state(name), repr(name))
     folder = model_folder(name)
     transformers = require("transformers", extra="vlm")
     model = loading(
@@ -133,17 +149,27 @@ def towers(name: str) -> Towers:
     return _towers(clip, prompt_tokens(folder))
 
 
-def state_towers(state: dict[str, Tensor], origin: str, *, tokenizer: str = TOKENIZER) -> Towers:
+def state_towers(state: dict[str, Tensor], origin: str, *, tokenizer: str | None = None) -> Towers:
     """Returns the towers of a state dict in CLIP's own names.
 
     Args:
         state: names and tensors.
         origin: where it is from, for messages.
-        tokenizer: folder or hub name with the tokenizer's files.
+        tokenizer: folder or hub name with the tokenizer's files, for a CLIP of another vocabulary
+            than the published one (see fiqa.methods.clib_fiqa.tokens); None is that.
 
     Raises: as `towers`.
     """
-    return _towers(clip_of(state, origin), prompt_tokens(model_folder(tokenizer)))
+    clip = clip_of(state, origin)
+    if tokenizer is not None:
+        return _towers(clip, prompt_tokens(model_folder(tokenizer)))
+    if clip.vocabulary != VOCABULARY:
+        raise WeightsError(
+            f"{origin} must have CLIP's vocabulary of {VOCABULARY} tokens, it has"
+            f" {clip.vocabulary}.",
+            hint="fiqa convert FILE model.onnx --tokenizer FOLDER takes a tokenizer of its own",
+        )
+    return _towers(clip, torch.from_numpy(known_tokens()))
 
 
 def prompt_tokens(folder: Path) -> Tensor:
@@ -184,27 +210,3 @@ def _towers(clip: Clip, tokens: Tensor) -> Towers:
         )
     image = ImageTransformer(clip.image) if hasattr(clip.image, "vision_model") else clip.image
     return Towers(image.requires_grad_(True), text_matrix(clip.text, tokens), clip.scale, clip.size)
-
-
-def _from_open_clip(name: str) -> Towers:
-    try:
-        library = importlib.import_module("open_clip")
-    except ImportError as error:
-        raise MissingExtraError(
-            f"open_clip must be importable for {name}, and importing it failed: {error}.",
-            hint=(
-                "pip install open_clip_torch; or convert a state dict that you have: fiqa convert"
-                " FILE.pt model.onnx"
-            ),
-        ) from error
-    # Its state dict goes the way of one that a user has: the same checks, the same networks.
-    state = library.create_model(name, pretrained="openai", precision="fp32").state_dict()
-    return _towers(
-        clip_of(state, f"open_clip's {name}"),
-        _without_padding(library.get_tokenizer(name)(list(PROMPTS))),
-    )
-
-
-def _without_padding(tokens: Tensor) -> Tensor:
-    """Tokens cut after the last end, which is the highest token."""
-    return tokens[:, : int(tokens.argmax(dim=1).max()) + 1]

@@ -6,13 +6,12 @@ Driver Monitoring System.
 
 from __future__ import annotations
 
+from fiqa.methods.dmsfiqa.fusion import fuse, fuse_factors, fuse_judges
 from fiqa.methods.dmsfiqa.levels import (
     INTERVALS,
     coarse_levels,
     fine_labels,
     fine_positions,
-    fuse,
-    fuse_factors,
     level_thresholds,
 )
 from fiqa.methods.labeler import Labeler, needs_of
@@ -26,6 +25,7 @@ __all__ = [
     "fine_positions",
     "fuse",
     "fuse_factors",
+    "fuse_judges",
     "labeler",
     "level_thresholds",
 ]
@@ -47,7 +47,7 @@ CARD = MethodCard(
         " no student is published"
     ),
     summary=(
-        "Five coarse levels from two judges over six factors, refined inside each identity by"
+        "Five coarse levels from judges of six factors, refined inside each identity by"
         " template similarity."
     ),
     equation=(
@@ -55,8 +55,14 @@ CARD = MethodCard(
         " level by cos(e, template of the identity)"
     ),
     use="Frames of a camera of your own, one good template per person, and no labels.",
-    cost="label: two judges, each a pass of a pretrained model, or 2 ms with the analytic one",
-    limits="The judges clip and blip2 need pretrained models; the analytic judge needs none.",
+    cost=(
+        "label: one pass of each judge: a pretrained model, the shipped network, or 2 ms with the"
+        " analytic one"
+    ),
+    limits=(
+        "The judges clip, siglip and blip2 need pretrained models; analytic, fiqa and table need"
+        " none."
+    ),
 )
 
 

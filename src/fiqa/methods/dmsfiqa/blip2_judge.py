@@ -31,6 +31,7 @@ class Blip2Judge:
 
     name = "blip2"
     parallel = False
+    columns = len(FACTORS)
 
     def __init__(
         self,

@@ -34,6 +34,7 @@ class ClipJudge:
 
     name = "clip"
     parallel = False
+    columns = len(FACTORS)
 
     def __init__(
         self, *, model: str, tau: float, batch: int, precision: str, prompts: Prompts
@@ -52,6 +53,15 @@ class ClipJudge:
         _ = self._folder  # said first when it is not here: importing takes seconds
         transformers, torch = require("transformers", extra="vlm"), require("torch", extra="vlm")
         device, dtype = device_and_precision(self.precision)
+        model, process = self._networks(transformers, dtype)
+        model = model.eval().to(device)
+        tokens = self._tokens(transformers, model.config.text_config.max_position_embeddings)
+        with torch.inference_mode():
+            text = model.get_text_features(**tokens.to(device)).pooler_output
+        return model, process, _unit(text)
+
+    def _networks(self, transformers: Any, dtype: Any) -> tuple[Any, Any]:
+        """(model, image processor)."""
         model = loading(
             self._folder,
             "A CLIP model",
@@ -59,19 +69,18 @@ class ClipJudge:
                 self._folder, dtype=dtype, local_files_only=True
             ),
         )
-        model = model.eval().to(device)
-        process = loading(
+        return model, loading(
             self._folder,
             "A CLIP image processor",
             lambda: transformers.CLIPImageProcessorPil.from_pretrained(self._folder),
         )
-        longest = min(_CONTEXT, model.config.text_config.max_position_embeddings)
-        tokens = clip_tokens(
+
+    def _tokens(self, transformers: Any, places: int) -> Any:
+        """The tokens of `_texts`, a mapping of tensors, for a text tower with so many places."""
+        longest = min(_CONTEXT, places)
+        return clip_tokens(
             self._folder, self._texts, padding="max_length", max_length=longest, truncation=True
         )
-        with torch.inference_mode():
-            text = model.get_text_features(**tokens.to(device)).pooler_output
-        return model, process, _unit(text)
 
     @cached_property
     def _texts(self) -> list[str]:

@@ -16,6 +16,7 @@ from fiqa import checks
 from fiqa.data.reading import reader
 from fiqa.data.store import open_regular
 from fiqa.errors import InputError, ReadError
+from fiqa.methods.dmsfiqa.judges import JUDGES, known
 from fiqa.settings import fitted
 from fiqa.types import PathLike
 from fiqa.vocabulary import FACTORS
@@ -25,7 +26,7 @@ __all__ = ["DEFAULT", "read_config", "replaced"]
 DEFAULT = Path(__file__).with_name("default.toml")
 """The settings that ship with fiqa; copy it to change them."""
 
-_JUDGES = ("analytic", "clip", "blip2")
+_LAMBDA = 0.5
 
 
 @reader
@@ -94,14 +95,7 @@ def _merge(base: dict[str, Any], change: Mapping[str, Any], where: str) -> None:
 
 
 def _valid(config: dict[str, Any]) -> dict[str, Any]:
-    judges = config["judges"]
-    if not 1 <= len(judges) <= 2 or len(set(judges)) != len(judges):
-        raise InputError(
-            f"judges must be one or two different ones of {', '.join(_JUDGES)}, got {judges}."
-        )
-    for judge in judges:
-        checks.choice(judge, "judge", _JUDGES)
-    checks.in_range(config["lambda"], "lambda", 0.0, 1.0)
+    _valid_judges(config)
     for name in ("thresholds", "percentiles"):
         numbers = config[name]
         numeric = all(isinstance(number, (int, float)) for number in numbers)
@@ -111,7 +105,13 @@ def _valid(config: dict[str, Any]) -> dict[str, Any]:
             or sorted(numbers) != numbers
         ):
             raise InputError(f"{name} must be four ascending numbers, got {numbers}.")
-    checks.in_range(config["clip"]["tau"], "tau", 0.0, float("inf"), open_low=True)
+    for part in ("clip", "siglip"):
+        checks.in_range(config[part]["tau"], "tau", 0.0, float("inf"), open_low=True)
+    if config["thresholds_by"] and config["thresholds"]:
+        raise InputError(
+            "thresholds must be empty with thresholds_by, which takes percentiles of each value of"
+            f" {config['thresholds_by']!r}, got {config['thresholds']}."
+        )
     checks.in_range(config["candidates"], "candidates", 1, float("inf"))
     if config["group_column"] and config["candidates"] < 2:
         raise InputError(
@@ -119,7 +119,7 @@ def _valid(config: dict[str, Any]) -> dict[str, Any]:
             hint="no template judges its own segment: with one, that segment would have no labels",
         )
     checks.in_range(config["best_templates"], "best_templates", 1, float("inf"))
-    for part in ("clip", "blip2"):
+    for part in ("clip", "siglip", "blip2"):
         checks.in_range(config[part]["batch"], f"{part}.batch", 1, float("inf"))
         checks.choice(
             config[part]["precision"], "precision", ("auto", "float32", "float16", "bfloat16")
@@ -127,6 +127,28 @@ def _valid(config: dict[str, Any]) -> dict[str, Any]:
     for factor in FACTORS:
         _valid_factor(config, factor)
     return config
+
+
+def _valid_judges(config: Mapping[str, Any]) -> None:
+    judges, weights = config["judges"], config["weights"]
+    if not judges or len(set(judges)) != len(judges):
+        raise InputError(
+            f"judges must be one or more, all different, of {', '.join(JUDGES)}, a method that"
+            f" scores or a model file, got {judges}."
+        )
+    for judge in judges:
+        known(judge)
+    checks.in_range(config["lambda"], "lambda", 0.0, 1.0)
+    if not weights:
+        return
+    numeric = all(isinstance(w, (int, float)) and 0 <= w < float("inf") for w in weights)
+    if len(weights) != len(judges) or not numeric or not sum(weights) > 0:
+        raise InputError(
+            f"weights must be {len(judges)} numbers of at least 0, one for each judge and not all"
+            f" 0, got {weights}."
+        )
+    if config["lambda"] != _LAMBDA:
+        raise InputError("weights or lambda must be given, not both.")
 
 
 def _valid_factor(config: Mapping[str, Any], factor: str) -> None:

@@ -15,19 +15,24 @@ from numpy.typing import NDArray
 from fiqa.errors import InputError
 from fiqa.methods.dmsfiqa.choice import chosen_rows, read_choice, refuse_failed
 from fiqa.methods.dmsfiqa.config import read_config, replaced
+from fiqa.methods.dmsfiqa.fusion import fuse_judges, shares
 from fiqa.methods.dmsfiqa.judges import Judge, judge_of
 from fiqa.methods.dmsfiqa.levels import (
     coarse_levels,
     fine_labels,
     fine_positions,
-    fuse,
-    fuse_factors,
     level_thresholds,
 )
-from fiqa.methods.dmsfiqa.segments import Segments, segments_of, template_similarity
+from fiqa.methods.dmsfiqa.segments import (
+    Segments,
+    segments_of,
+    template_similarity,
+    words_of,
+)
+from fiqa.methods.dmsfiqa.table_judge import TableJudge
 from fiqa.methods.dmsfiqa.templates import candidates
 from fiqa.methods.labeler import Job, Labels, Work
-from fiqa.types import Faces, FloatArray
+from fiqa.types import Faces, FloatArray, Manifest
 from fiqa.vocabulary import FACTORS, LEVELS
 
 __all__ = ["OPTIONS", "coarse_to_fine", "prepare"]
@@ -66,7 +71,7 @@ def prepare(options: dict[str, Any]) -> dict[str, Any]:
         )
     judges = []
     for name in config["judges"]:
-        judge = judge_of(name, config)
+        judge = TableJudge(config["table"]["file"]) if name == "table" else judge_of(name, config)
         judge.load()
         judges.append(judge.describe())
     return {"config": config, "judges": judges}
@@ -74,24 +79,26 @@ def prepare(options: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _JudgeFaces:
-    """A judge as a measure of six numbers, as MeasureFaces.
+    """A judge as a measure, as MeasureFaces.
 
     Attributes:
         name: of the judge.
         config: its settings.
-        columns: how many numbers there are.
     """
 
     name: str
     config: Mapping[str, Any]
-    columns: int = len(FACTORS)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"name": self.name, "config": self.config, "columns": self.columns}
+        return {"name": self.name, "config": self.config}
 
     @cached_property
     def _judge(self) -> Judge:
         return judge_of(self.name, self.config)
+
+    @property
+    def columns(self) -> int:
+        return self._judge.columns
 
     @property
     def parallel(self) -> bool:
@@ -114,8 +121,9 @@ def coarse_to_fine(job: Job, options: dict[str, Any], work: Work) -> Labels:
     Columns: coarse quality, level, factors (the fused six), template (id; of several the most
     similar), similarity to it or to the best of several, low and high of its interval.
 
-    `about`: thresholds that were used, images per level, and with segments how many there are of
-    them and of templates; `extra`: the table of template candidates.
+    `about`: thresholds that were used (of each value of `thresholds_by`), images per level, how
+    many faces each judge knew, and with segments how many there are of them and of templates;
+    `extra`: the table of template candidates.
     """
     config = options["config"]
     if job.vectors is None or job.faces is None:
@@ -123,22 +131,19 @@ def coarse_to_fine(job: Job, options: dict[str, Any], work: Work) -> Labels:
     # What a person wrote is checked before the judges' long work.
     clips = segments_of(job.faces, config["group_column"]) if config["group_column"] else None
     segment = None if clips is None else clips.segment
+    kinds = _kinds(job.faces, config["thresholds_by"])
     choice = None if work.templates == "auto" else read_choice(work.templates)
     own = (
         None
         if choice is None
         else chosen_rows(choice, job.ids, job.identities, job.names, segments=segment)
     )
-    factors, status = _judged(job, config, work)
+    every, factors, status, told = _judged(job, config, work)
     if segment is not None:
         status[(status == "ok") & (segment < 0)] = "no_segment"
     rows = np.flatnonzero(status == "ok")
-    coarse = fuse(factors[rows])
-    cuts = config["thresholds"] or (
-        level_thresholds(coarse, tuple(config["percentiles"])).tolist()
-        if len(rows)
-        else [0, 0, 0, 0]
-    )
+    coarse = every[rows]
+    cuts = _thresholds(config, coarse, kinds[rows])
     extra = {}
     if choice is None or own is None:
         own, extra[".templates.csv"] = _proposed(job, rows, coarse, config, clips)
@@ -151,7 +156,7 @@ def coarse_to_fine(job: Job, options: dict[str, Any], work: Work) -> Labels:
     served = np.isin(job.identities[rows[~used]], job.identities[own])
     status[rows[~used]] = np.where(served, "one_segment", "no_template")
     rows, coarse = rows[used], coarse[used]
-    levels, similarity = coarse_levels(coarse, cuts), like.similarity[rows]
+    levels, similarity = _levels(coarse, kinds[rows], cuts), like.similarity[rows]
     columns, value = _fine(job, rows, levels, similarity, config, work.seed)
     n = len(job.ids)
     columns = {
@@ -165,12 +170,44 @@ def coarse_to_fine(job: Job, options: dict[str, Any], work: Work) -> Labels:
     }
     counts = np.bincount(levels, minlength=len(LEVELS))
     about: dict[str, Any] = {
-        "thresholds": list(map(float, cuts)),
+        "thresholds": cuts if config["thresholds_by"] else cuts[""],
         "levels": dict(zip(LEVELS, map(int, counts), strict=True)),
+        "judged": told,
     }
     if segment is not None:
         about |= {"segments": len(np.unique(segment[segment >= 0])), "templates": len(own)}
     return Labels(value, status, columns, about, (0.0, 1.0), extra)
+
+
+def _kinds(faces: Manifest, column: str) -> NDArray[np.str_]:
+    """The value (n,) of each face by which thresholds differ, "" without such a column."""
+    if not column:
+        return np.full(len(faces), "", np.str_)
+    return np.array(words_of(faces, column, "thresholds_by").to_list(), np.str_)
+
+
+def _thresholds(
+    config: Mapping[str, Any], coarse: FloatArray, kinds: NDArray[np.str_]
+) -> dict[str, list[float]]:
+    """Kind -> its four thresholds; where none are given, percentiles of its own faces."""
+    if config["thresholds"]:
+        return {"": list(map(float, config["thresholds"]))}
+    percentiles = tuple(config["percentiles"])
+    found = {
+        str(kind): level_thresholds(coarse[kinds == kind], percentiles).tolist()
+        for kind in np.unique(kinds)
+    }
+    return found or {"": [0.0] * 4}
+
+
+def _levels(
+    coarse: FloatArray, kinds: NDArray[np.str_], cuts: Mapping[str, list[float]]
+) -> NDArray[np.int64]:
+    levels = np.zeros(len(coarse), np.int64)
+    for kind in np.unique(kinds):
+        rows = kinds == kind
+        levels[rows] = coarse_levels(coarse[rows], cuts[str(kind)])
+    return levels
 
 
 def _fine(
@@ -190,20 +227,33 @@ def _fine(
     return {name: _wide(n, rows, column) for name, column in named.items()}, _wide(n, rows, value)
 
 
-def _judged(job: Job, config: Mapping[str, Any], work: Work) -> tuple[FloatArray, NDArray[np.str_]]:
-    """(n,6) fused factors and (n,) statuses."""
-    tables, statuses = zip(
-        *(
-            work.per_face(job, _JudgeFaces(name, config), f"judge-{name}")
-            for name in config["judges"]
-        ),
-        strict=True,
-    )
-    factors = fuse_factors(*tables, weight=config["lambda"])
-    status = statuses[0].copy()
-    broken = (status != "ok") & np.isfinite(factors).any(axis=1)
-    status[broken] = "ok"  # the other judge could tell
-    return factors, status
+def _judged(
+    job: Job, config: Mapping[str, Any], work: Work
+) -> tuple[FloatArray, FloatArray, NDArray[np.str_], dict[str, int]]:
+    """(n,) coarse qualities, (n,6) fused factors, (n,) statuses, and how many faces each judge
+    knew."""
+    names = config["judges"]
+    answers = [
+        TableJudge(config["table"]["file"]).rows(job.ids)
+        if name == "table"
+        else work.per_face(job, _JudgeFaces(name, config), f"judge-{_plain(name)}")
+        for name in names
+    ]
+    weights = shares(len(names), config["lambda"], config["weights"])
+    coarse, factors = fuse_judges([table for table, _ in answers], weights)
+    status = answers[0][1].copy()
+    broken = (status != "ok") & np.isfinite(coarse)
+    status[broken] = "ok"  # another judge could tell
+    told = {
+        name: int(np.isfinite(table).any(axis=1).sum())
+        for name, (table, _) in zip(names, answers, strict=True)
+    }
+    return coarse, factors, status, told
+
+
+def _plain(name: str) -> str:
+    """A judge's name as part of a file's: of a model file its own."""
+    return name.replace("\\", "/").rpartition("/")[2]
 
 
 def _proposed(

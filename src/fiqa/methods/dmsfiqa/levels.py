@@ -1,4 +1,4 @@
-"""From judged factors to levels, and from levels to continuous labels (DmsFIQA, section 3)."""
+"""From coarse quality to levels, and from levels to continuous labels (DmsFIQA, section 3)."""
 
 from __future__ import annotations
 
@@ -9,17 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fiqa import checks
-from fiqa.errors import InputError, ShapeError
+from fiqa.errors import InputError
 from fiqa.functional.identities import encode, groups
-from fiqa.vocabulary import FACTORS, LEVELS
+from fiqa.vocabulary import LEVELS
 
 __all__ = [
     "INTERVALS",
     "coarse_levels",
     "fine_labels",
     "fine_positions",
-    "fuse",
-    "fuse_factors",
     "level_thresholds",
 ]
 
@@ -36,68 +34,6 @@ perfect.
 
 The paper states the first and the last; the nine between are ours and tile (0.2, 0.9) evenly.
 """
-
-
-def fuse_factors(
-    first: ArrayLike, second: ArrayLike | None = None, *, weight: float = 0.5
-) -> NDArray[np.float32]:
-    """Returns the six factors of one judge, or of two fused.
-
-        q_f = weight q_f(first) + (1 - weight) q_f(second)
-
-    A factor that one judge leaves missing (NaN) is the other judge's; a factor missing in both
-    stays NaN.
-
-    Args:
-        first, second: (N,6) factor qualities in 0..1 in the order of fiqa.vocabulary.FACTORS;
-            `second` may be None.
-        weight: share of the first judge, 0..1.
-
-    Returns:
-        (N,6) float32 in [0, 1] or NaN.
-
-    Raises:
-        ShapeError, InputError: outside 0..1.
-
-    >>> first, second = [[1, 1, 1, 1, 1, np.nan]], [[0, 0, 0, 0, 0, 0.4]]
-    >>> fuse_factors(first, second, weight=0.25)[0, -2:].round(2)
-    array([0.25, 0.4 ], dtype=float32)
-    """
-    checks.in_range(weight, "weight", 0.0, 1.0)
-    a = _judged(first, "first")
-    b = a if second is None else _judged(second, "second")
-    if len(a) != len(b):
-        raise ShapeError(f"second must have shape ({len(a)}, {len(FACTORS)}), got {b.shape}.")
-    # A weighted sum with NaN is NaN: where one judge is silent the other decides alone.
-    mixed = np.where(np.isnan(a), b, np.where(np.isnan(b), a, weight * a + (1 - weight) * b))
-    return mixed.astype(np.float32)
-
-
-def fuse(
-    first: ArrayLike, second: ArrayLike | None = None, *, weight: float = 0.5
-) -> NDArray[np.float32]:
-    """Returns the coarse quality Q of every image, (N,) float32 in [0, 1].
-
-    It is the mean of the known factors that `fuse_factors` gives of one or two judges.
-
-    >>> fuse([[1, 1, 1, 1, 1, 0.4]], [[0, 0, 0, 0, 0, 0.4]]).round(3).tolist()
-    [0.4830000102519989]
-
-    Args:
-        first, second, weight: as `fuse_factors`.
-
-    Raises:
-        ShapeError: as `fuse_factors`.
-        InputError: outside 0..1, or an image for which all factors are missing.
-    """
-    mixed = fuse_factors(first, second, weight=weight).astype(np.float64)
-    judged = np.count_nonzero(~np.isnan(mixed), axis=1)
-    if np.any(judged == 0):
-        raise InputError(
-            f"every image must have at least one judged factor, got {np.count_nonzero(judged == 0)}"
-            " without any."
-        )
-    return (np.nansum(mixed, axis=1) / judged).astype(np.float32)
 
 
 def level_thresholds(
@@ -252,13 +188,3 @@ def _intervals(intervals: ArrayLike | None) -> NDArray[np.float64]:
     if not (np.all(table[:, 0] <= table[:, 1]) and table.min() >= 0 and table.max() <= 1):
         raise InputError("intervals must be (low, high) with 0 <= low <= high <= 1 in every row.")
     return table
-
-
-def _judged(value: ArrayLike, name: str) -> NDArray[np.float64]:
-    result = checks.array(value, name, shape=("N", len(FACTORS)), dtype=np.float64)
-    if np.any((result < 0) | (result > 1)):
-        raise InputError(
-            f"{name} must lie in 0..1 (NaN where missing), got"
-            f" {np.nanmin(result)}..{np.nanmax(result)}."
-        )
-    return result

@@ -20,7 +20,7 @@ from fiqa.functional.batches import batches
 from fiqa.functional.identities import groups
 from fiqa.types import Manifest
 
-__all__ = ["Likeness", "apart", "template_similarity"]
+__all__ = ["Likeness", "apart", "segments_of", "template_similarity", "words_of"]
 
 _ROWS = 1 << 14
 
@@ -61,12 +61,7 @@ def segments_of(faces: Manifest, column: str) -> Segments:
         InputError: a column of lists.
     """
     carried = Carried.of(faces).frame
-    checks.choice(column, "column of the faces for group_column", carried.columns)
-    if carried[column].dtype.is_nested():
-        raise InputError(
-            f"{column!r} must name one segment in a cell, got {carried[column].dtype}."
-        )
-    segment = _words(carried[column])
+    segment = words_of(faces, column, "group_column")
     modality = pl.Series([""], dtype=pl.String).new_from_index(0, len(faces))
     if "regime" in carried.columns:
         modality = _words(carried["regime"])
@@ -76,6 +71,26 @@ def segments_of(faces: Manifest, column: str) -> Segments:
         modality = grey.replace_strict(words, default="", return_dtype=pl.String)
     names = pl.DataFrame({"segment": segment, "modality": modality})
     return Segments(_codes(segment), _codes(modality), names)
+
+
+def words_of(faces: Manifest, column: str, option: str) -> pl.Series:
+    """Returns the words (N,) of a column of the faces, "" where there is none.
+
+    Args:
+        faces: with columns of the user's own (fiqa.data.carried).
+        column: of them.
+        option: that names it, for messages.
+
+    Raises:
+        UnknownNameError: no such column, with the closest one.
+        InputError: a column of lists.
+    """
+    carried = Carried.of(faces).frame
+    checks.choice(column, f"column of the faces for {option}", carried.columns)
+    if carried[column].dtype.is_nested():
+        what = "segment" if option == "group_column" else "value"
+        raise InputError(f"{column!r} must name one {what} in a cell, got {carried[column].dtype}.")
+    return _words(carried[column])
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""What the two vision-language judges share: precision, device, pictures, and safe loading."""
+"""What the vision-language judges share: precision, device, pictures, and safe loading."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fiqa.errors import WeightsError
 from fiqa.extras import require
 from fiqa.types import Faces
 
-__all__ = ["clip_tokens", "device_and_precision", "loading", "pictures"]
+__all__ = ["clip_tokens", "device_and_precision", "loading", "pictures", "told_apart"]
 
 T = TypeVar("T")
 
@@ -74,7 +74,22 @@ def clip_tokens(folder: Path, texts: Sequence[str], **padding: Any) -> Any:
         folder, "A CLIP tokenizer", lambda: transformers.CLIPTokenizer.from_pretrained(folder)
     )
     tokens = tokenizer(list(texts), return_tensors="pt", **padding)
-    apart, total = len({tuple(row) for row in tokens["input_ids"].tolist()}), len(set(texts))
+    told_apart(tokens["input_ids"], texts, folder)
+    return tokens
+
+
+def told_apart(tokens: Any, texts: Sequence[str], folder: Path) -> None:
+    """Refuses a tokenizer for which different texts are alike.
+
+    Args:
+        tokens: (P,T) token ids.
+        texts: (P,) what they are of.
+        folder: of the tokenizer, for the message.
+
+    Raises:
+        WeightsError: there are fewer different rows than texts.
+    """
+    apart, total = len({tuple(row) for row in tokens.tolist()}), len(set(texts))
     if apart != total:
         raise WeightsError(
             f"The tokenizer in {folder} must tell the {total} prompts apart, it knows {apart}.",
@@ -83,4 +98,3 @@ def clip_tokens(folder: Path, texts: Sequence[str], **padding: Any) -> Any:
                 " prompts must not differ beyond their 77th token"
             ),
         )
-    return tokens

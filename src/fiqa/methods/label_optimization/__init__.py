@@ -33,7 +33,8 @@ from fiqa.functional.batches import batches
 from fiqa.functional.clustering import kmeans
 from fiqa.functional.identities import encode, groups
 from fiqa.functional.similarity import normalize
-from fiqa.methods.labeler import Labeler, needs_of, options_of
+from fiqa.methods.label_optimization.agreement import mated_agreement, mean_mated_similarity
+from fiqa.methods.labeler import Labeler, needs_of
 from fiqa.progress import Told
 from fiqa.types import MethodCard
 
@@ -78,7 +79,6 @@ RankScale = Literal["pairs", "unit"]
 
 _SUM_CHUNK = 1 << 19
 _GRAM_ROWS = 2048
-_MEAN_ROWS = 1 << 12
 _WORDS_SHARE = 0.4
 """The pairs of several repeats are drawn from one Gram matrix while they fit in this share of the
 embeddings' size."""
@@ -211,11 +211,11 @@ class LabelOptimizer:
 
     def cluster(self, progress: Told | None = None) -> None:
         """Finds the clusters of every identity [1, III-C "Selecting mated image pairs"]."""
-        for position, (number, rows) in enumerate(self._groups):
+        for done, (number, rows) in enumerate(self._groups, 1):
             vectors = normalize(self.embeddings[rows], "embeddings")
             self.cluster_of[rows] = kmeans(vectors, self.clusters, rng=self._rng(number))
-            if progress and position % 100 == 0:
-                progress("cluster", position, len(self._groups))
+            if progress and (done % 100 == 0 or done == len(self._groups)):
+                progress("cluster", done, len(self._groups))
         self.start()
 
     @property
@@ -247,11 +247,7 @@ class LabelOptimizer:
         """
         per_repeat = 8 * max(self._pairs, 1)
         fit = int(_WORDS_SHARE * self.embeddings.nbytes // per_repeat)
-        index = (
-            self._rank / max(len(self._rows), 1)
-            if self.rank_scale == "unit"
-            else self._rank.astype(np.float64)
-        )
+        index = self._index()
         for words in self._pair_words(min(max(fit, 1), self.repeats - self.done)):
             mean, count = self._mean_ranks(words)
             if self.rank_scale == "unit":
@@ -259,11 +255,31 @@ class LabelOptimizer:
             self.total += np.where(count > 0, index + self.theta * (mean - index), index)
             self.done += 1
 
-    def labels(self) -> NDArray[np.float64]:
-        """Returns the labels of the repeats so far: sorted priors in the order of the mean id*."""
+    @property
+    def taking_part(self) -> NDArray[np.int64]:
+        """Rows of the images that have mated pairs; known once `start` was called."""
+        return self._rows
+
+    def _index(self) -> NDArray[np.float64]:
+        """(N,) id of Eq. 3: the place of each image among the sorted priors."""
+        if self.rank_scale == "unit":
+            return self._rank / max(len(self._rows), 1)
+        return self._rank.astype(np.float64)
+
+    def labels(self, theta: float | None = None) -> NDArray[np.float64]:
+        """Returns the labels of the repeats so far: sorted priors in the order of the mean id*.
+
+        Args:
+            theta: the step, in place of the one that the repeats were made with; Eq. 3 is linear in
+                it, so one run with a theta of 1 has the labels of every other. None is their own.
+        """
         result = np.array(self.quality, np.float64)
+        star = self.total
+        if theta is not None and theta != self.theta:
+            start = self.done * self._index()
+            star = start + theta / self.theta * (self.total - start)
         # Equal id* keep the order of the prior.
-        order = np.lexsort((self._rank[self._rows], self.total[self._rows]))
+        order = np.lexsort((self._rank[self._rows], star[self._rows]))
         result[self._rows[order]] = self._sorted
         return result
 
@@ -343,51 +359,8 @@ def _sortable(value: NDArray[np.float32]) -> NDArray[np.uint32]:
     return ordered
 
 
-def mean_mated_similarity(
-    embeddings: NDArray[np.floating[Any]], identities: ArrayLike
-) -> NDArray[np.float64]:
-    """Returns the mean cosine of each image with its identity's other images, NaN without any.
-
-    mean_j cos(e_i, e_j) = (e_i . sum_j e_j - 1) / (n - 1), so it costs one pass. (N,) float64 in
-    [-1, 1].
-
-    >>> import numpy as np
-    >>> mean_mated_similarity(np.array([[1.0, 0], [0, 1.0], [1.0, 0]]), ["a", "a", "a"]).tolist()
-    [0.5, 0.0, 0.5]
-    """
-    code, classes = encode(identities, len(embeddings))
-    count = np.bincount(code, minlength=classes)
-    total = np.zeros((classes, embeddings.shape[1]))
-    for piece in batches(len(code), _MEAN_ROWS):
-        np.add.at(total, code[piece], normalize(embeddings[piece], "embeddings").astype(np.float64))
-    result = np.full(len(code), np.nan)
-    for piece in batches(len(code), _MEAN_ROWS):
-        rows = normalize(embeddings[piece], "embeddings").astype(np.float64)
-        others = count[code[piece]] - 1
-        own = np.einsum("nd,nd->n", rows, rows)
-        dot = np.einsum("nd,nd->n", rows, total[code[piece]]) - own
-        np.divide(dot, others, out=result[piece], where=others > 0)
-    return result
-
-
-def mated_agreement(
-    quality: ArrayLike, embeddings: NDArray[np.floating[Any]], identities: ArrayLike
-) -> tuple[float, int]:
-    """Returns Spearman's rho of labels and mean mated similarity, and of how many images it is.
-
-    It says how well the order of the labels is the order in which the recognizer finds the images
-    easy; optimization raises it.
-    """
-    from fiqa.functional.agreement import spearman
-
-    value = checks.array(quality, "quality", shape=(len(embeddings),), dtype=np.float64)
-    similarity = mean_mated_similarity(embeddings, identities)
-    mated = np.isfinite(similarity)
-    return float(spearman(value[mated], similarity[mated])), int(mated.sum())
-
-
 def labeler() -> Labeler:
     """Returns how `fiqa label label_optimization` works."""
-    from fiqa.methods.label_optimization.labeling import optimized
+    from fiqa.methods.label_optimization.labeling import optimized, options, prepared
 
-    return Labeler(optimized, options_of(optimize_labels), needs_of(CARD))
+    return Labeler(optimized, options(), needs_of(CARD), priors=True, prepare=prepared)

@@ -16,11 +16,9 @@ from numpy.typing import NDArray
 
 import fiqa
 from fiqa.data.folders import IMAGE_SUFFIXES
-from fiqa.data.formats.source import write_whole
 from fiqa.data.guard import guard_outputs
 from fiqa.data.images import read_image
-from fiqa.data.store import fingerprint, is_current, write_sidecar
-from fiqa.data.texts import write_text
+from fiqa.data.store import atomic_path, fingerprint, is_current, write_sidecar
 from fiqa.errors import ReadError
 from fiqa.evaluation.result import Evaluation, RecognizerResult, WorstPair
 from fiqa.functional.table import Table
@@ -61,11 +59,14 @@ def write_report(
         evaluation = replace(evaluation, recognizers=shown)
     drawn = plots(evaluation)
     for plot in drawn:
-        write_text(folder / f"{plot.name}.svg", plot.svg)
-        write_whole(folder / f"{plot.name}.png", plot.png)
-    write_text(folder / "index.html", evaluation_page(evaluation, drawn, version=fiqa.__version__))
-    write_text(
-        folder / "numbers.json", json.dumps(evaluation.json(), indent=1, allow_nan=False) + "\n"
+        _write(folder / f"{plot.name}.svg", plot.svg.encode())
+        _write(folder / f"{plot.name}.png", plot.png)
+    _write(
+        folder / "index.html", evaluation_page(evaluation, drawn, version=fiqa.__version__).encode()
+    )
+    _write(
+        folder / "numbers.json",
+        (json.dumps(evaluation.json(), indent=1, allow_nan=False) + "\n").encode(),
     )
     about = {
         "identity_from": evaluation.settings.get("identity_from", ""),
@@ -106,12 +107,12 @@ def write_tables(
     """
     folder = Path(out)
     for table in tables:
-        write_text(folder / f"{table.name}.csv", table.csv())
+        _write(folder / f"{table.name}.csv", table.csv().encode())
         by = f"\n`{command}`\n" if command else ""
-        write_text(folder / f"{table.name}.md", table.markdown() + by)
+        _write(folder / f"{table.name}.md", (table.markdown() + by).encode())
     content = {"command": command, "tables": [table.json() for table in tables]}
-    write_text(folder / "tables.json", json.dumps(content, indent=1, allow_nan=False) + "\n")
-    write_text(summary_path(folder), summary + "\n")
+    _write(folder / "tables.json", (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
+    _write(summary_path(folder), (summary + "\n").encode())
     if record is not None:
         write_sidecar(folder, record, learned=learned)
     return folder
@@ -154,6 +155,11 @@ def summary_path(out: PathLike) -> Path:
     'summary.txt'
     """
     return Path(out) / "summary.txt"
+
+
+def _write(path: Path, content: bytes) -> None:
+    with atomic_path(path) as aside:
+        aside.write_bytes(content)
 
 
 def _with_thumbnails(result: RecognizerResult, folder: Path) -> RecognizerResult:

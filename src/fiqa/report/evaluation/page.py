@@ -16,26 +16,20 @@ from fiqa.report.page import escape, image_uri, page, table_html
 __all__ = ["evaluation_page"]
 
 _STYLE = """
-.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));
-gap:28px 32px;align-items:start}
-.plots figure{margin:0}
 @media (min-width:980px){.plots figure:last-child:nth-child(odd){grid-column:1/-1;display:grid;
 grid-template-columns:1fr 1fr;gap:0 32px;align-items:center}
 .plots figure:last-child:nth-child(odd) h3{grid-column:1/-1}}
-.plots img{width:100%;background:#fff;border:1px solid var(--line)}
-figure h3,.table h3{font-size:16px;margin:0 0 8px}
+.table h3{font-size:16px;margin:0 0 8px}
 .table{margin:24px 0}
-.note{font-size:13.5px;color:var(--soft);max-width:110ch;margin:6px 0 0;overflow-wrap:anywhere}
+.note{margin:6px 0 0}
 .files{white-space:nowrap}
 .lead{color:var(--ink);font-size:19px}
+@media (max-width:600px){.lead{font-size:17px}}
 .made{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:4px 20px 8px;
 margin-top:48px}
 .made h2{margin-top:14px}
-.made pre{white-space:pre-wrap;overflow-wrap:anywhere;background:none}
+.made pre{background:none}
 nav{display:flex;flex-wrap:wrap;gap:6px 18px;margin:0 0 8px}
-a{color:inherit}
-ul.notes{padding-left:20px;max-width:85ch}
-td{white-space:nowrap}
 table{font-size:14px}
 th,td{padding-right:13px}
 figcaption{font-size:13px}

@@ -67,6 +67,7 @@ class TableRun:
         sets: whole data sets, in place of the request's data where there are any.
         target: labels to agree with.
         same: the recognizer that made the labels.
+        rates: false match rates at which areas are taken, the setting's first.
     """
 
     paper: str
@@ -75,6 +76,7 @@ class TableRun:
     sets: Sequence[DataSet]
     target: Quality | PathLike | None
     same: str | None
+    rates: Sequence[float] = ()
 
     @classmethod
     def of(
@@ -85,6 +87,7 @@ class TableRun:
         data_set: Sequence[PathLike],
         target: Quality | PathLike | None,
         same: str | None,
+        rates: Sequence[float] = (),
     ) -> TableRun:
         """Returns the run after refusing what would be passed over in silence; raises as
         fiqa.tables."""
@@ -94,6 +97,9 @@ class TableRun:
             ("target", target is not None, ("dms",)),
             ("data_set", _is_given(data_set), areas),
             ("same", same is not None, ("label-opt",)),
+            ("draws", setting.draws != DEFAULT.draws, ("clib",)),
+            ("level", setting.level != DEFAULT.level, ("clib",)),
+            ("more than one fmr", len(set(rates)) > 1, ("clib",)),
         ]
         for name in ("fmr", "protocol", "start_fnmr", "limits", "seed"):
             owned.append((name, getattr(setting, name) != getattr(DEFAULT, name), areas))
@@ -117,7 +123,8 @@ class TableRun:
                 hint="see the examples of fiqa tables --help",
             )
         folders = [data_set] if isinstance(data_set, str) else data_set
-        return cls(paper, request, setting, [read_set(folder) for folder in folders], target, same)
+        sets = [read_set(folder) for folder in folders]
+        return cls(paper, request, setting, sets, target, same, tuple(dict.fromkeys(rates)))
 
     def make(self, *, told: Told, command: str = "") -> PaperTables:
         """Returns what it finds; `command` is the line that asked for it. Raises as fiqa.tables."""
@@ -126,15 +133,29 @@ class TableRun:
         )
 
     def _areas(self, told: Told) -> PaperTables:
-        sets = self._evaluated(told)
-        notes = [
-            f"{name}: {note}" for name, evaluation in sets.items() for note in evaluation.notes
-        ]
-        if self.paper == "clib":
-            return PaperTables(area_tables(sets, self.setting.limits), notes)
-        return PaperTables(
-            optimization_tables(sets, max(self.setting.limits), same=self.same), notes
-        )
+        tables: list[Table] = []
+        notes: list[str] = []
+        rates = self.rates or (self.setting.fmr,)
+        for rate in rates:
+            sets = self._evaluated(replace(self.setting, fmr=rate), told)
+            notes += [
+                f"{name}: {note}" for name, evaluation in sets.items() for note in evaluation.notes
+            ]
+            if self.paper == "clib":
+                made = area_tables(sets, self.setting.limits)
+            else:
+                made = optimization_tables(sets, max(self.setting.limits), same=self.same)
+            if len(rates) > 1:
+                made = [
+                    replace(
+                        table,
+                        name=f"{table.name}_fmr_{rate:g}",
+                        title=f"FMR {rate:g}: {table.title}",
+                    )
+                    for table in made
+                ]
+            tables += made
+        return PaperTables(tables, list(dict.fromkeys(notes)))
 
     def is_current(self, out: PathLike) -> bool:
         """Tells whether `out` holds these tables already.
@@ -176,11 +197,11 @@ class TableRun:
         )
         return PaperTables(tables, [*evidence.notes, *missing])
 
-    def _evaluated(self, told: Told) -> Mapping[str, Evaluation]:
+    def _evaluated(self, setting: Setting, told: Told) -> Mapping[str, Evaluation]:
         """Set name -> evaluation; the files of a set are named by their stems, so that they mean
         the same in every set."""
         if not self.sets:
-            return {"all": evaluate_evidence(self.request.evidence(), self.setting, told=told)}
+            return {"all": evaluate_evidence(self.request.evidence(), setting, told=told)}
         names = [each.name for each in self.sets]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
@@ -197,12 +218,14 @@ class TableRun:
                 pairs=each.pairs,
                 faces=each.faces,
             )
-            evaluations[each.name] = evaluate_evidence(asked.evidence(), self.setting, told=told)
+            evaluations[each.name] = evaluate_evidence(asked.evidence(), setting, told=told)
         return evaluations
 
     @cached_property
     def _record(self) -> dict[str, Any]:
-        own = {"paper": self.paper, "target": plain(self.target), "same": self.same}
+        own: dict[str, Any] = {"paper": self.paper, "target": plain(self.target), "same": self.same}
+        if len(self.rates) > 1:
+            own["rates"] = list(self.rates)
         own["data_set"] = [each.name for each in self.sets]
         inputs = hash_inputs([file for each in self.sets for file in each.files])
         inputs |= input_digests(

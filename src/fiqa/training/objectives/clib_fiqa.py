@@ -127,7 +127,7 @@ class ClibObjective(Objective):
         """Returns the total and its terms; the merged-factor network's in stage 1 alone."""
         own, marginal = self.own, marginals(output)
         label = soft_label(batch.label, own.beta * self.rho[batch.row], distance=own.distance)
-        terms = {"loss_quality": _mean(emd(marginal["quality"], label), batch.weight)}
+        terms = {"loss_quality": _mean(emd(marginal["quality"], label, form=own.emd), batch.weight)}
         for column, name in enumerate(own.factors):
             level = self.levels[batch.row, column]
             each = focal(marginal[name], level, gamma=own.gamma, form=own.focal)
@@ -141,7 +141,7 @@ class ClibObjective(Objective):
         total = (parts * self._reweighted(parts.detach())).sum()
         if self._stage_1():
             merged = self.merged(factor_joint(output))
-            terms["loss_merged"] = _mean(emd(merged, label), batch.weight)
+            terms["loss_merged"] = _mean(emd(merged, label, form=own.emd), batch.weight)
             total = total + terms["loss_merged"]
         return {"loss": total, **terms}
 

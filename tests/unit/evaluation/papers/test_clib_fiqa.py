@@ -42,3 +42,30 @@ def test_clib_tables_have_methods_by_sets_and_their_average(folder: Path) -> Non
     assert list(rows)[-2:] == ["random", "oracle"]
     assert "one: 4,500 mated with" in tables["clib_pAUC_0.3_rec_b"]["note"]
     assert "pAUC to 0.3 under rec_a" in done.text()
+
+
+def test_intervals_are_those_of_evaluate_and_each_rate_has_its_tables(folder: Path) -> None:
+    done = fiqa.tables(
+        "clib", data_set=[folder / "one", folder / "two"], fmr=[0.05, 0.2], draws=20, limits=[0.3]
+    )
+    assert [table.name for table in done.tables] == [
+        f"clib_pAUC_0.3_rec_{recognizer}_fmr_{rate}" for rate in (0.05, 0.2) for recognizer in "ab"
+    ]
+    for rate, table in zip((0.05, 0.2), done.tables[1::2], strict=True):
+        assert table.title.startswith(f"FMR {rate:g}: pAUC to 0.3 under rec_b")
+        assert list(table.columns) == [
+            "method", "one", "one low", "one high", "two", "two low", "two high", "Avg."
+        ]  # fmt: skip
+        row = {cells[0]: cells[1:] for cells in table.rows}["m.optimized"]
+        alone = fiqa.evaluate(
+            {"m.optimized": folder / "one/quality/m.optimized.parquet"},
+            folder / "one/embeddings/rec_b.npz",
+            fmr=rate,
+            draws=20,
+        )
+        area = alone.curve("m.optimized").areas[0.3, "start"]
+        assert area is not None
+        assert row[0] == pytest.approx(area.value)
+        assert row[1] <= row[0] <= row[2]
+        assert row[6] == pytest.approx((row[0] + row[3]) / 2)
+        assert "95 % intervals over people, 20 draws" in table.note

@@ -52,6 +52,45 @@ def test_noise_sigma_does_not_see_ramps_and_edges(rng):
     assert one(grey(ramp), "noise_sigma") < 0.4
 
 
+@pytest.mark.parametrize("sigma", [8.0, 11.0, 16.0])
+@pytest.mark.parametrize("gain", [1.0, 0.4])
+def test_noise_never_makes_a_face_sharper(sigma, gain):
+    """Sharp and blurred faces, in light and in the dark, where black cuts the noise off."""
+    rng, crops = np.random.default_rng(7), []
+    for seed in range(24):
+        own = np.random.default_rng(seed)
+        texture = cv2.GaussianBlur(own.normal(size=(112, 112)), (0, 0), 0.8)
+        luma = gain * (130 + 90 * drawing() + own.uniform(10, 60) * texture)
+        blurred = (0.0, 0.7, 1.0, 2.0)[seed % 4]
+        crops.append(grey(cv2.GaussianBlur(luma, (0, 0), blurred) if blurred else luma))
+    clean = np.concatenate(crops)
+    noisy = np.clip(np.rint(clean + sigma * rng.normal(size=(24, 112, 112, 1))), 0, 255)
+    before = measure(Faces(clean)).quality["blur"]
+    after = measure(Faces(noisy.astype(np.uint8))).quality["blur"]
+    assert before.max() - before.min() > 0.5  # sharp ones and blurred ones
+    assert np.max(after - before) <= 0.02
+
+
+def test_noise_is_not_named_blur_nor_blur_noise():
+    def named(face: np.ndarray) -> tuple[str, ...]:
+        return measure(Faces(grey(face), grey=np.array([True]))).reasons[0]
+
+    rng = np.random.default_rng(3)
+    texture = cv2.GaussianBlur(rng.normal(size=(112, 112)), (0, 0), 0.8)
+    # a near infrared camera: grey, and not much light
+    face = 100 + 55 * drawing() + 40 * texture
+    assert "blurry" not in named(face)
+    for sigma in (4, 11, 16, 22):
+        reasons = named(face + sigma * rng.normal(size=face.shape))
+        assert "blurry" not in reasons
+        assert "motion_blur" not in reasons
+        assert ("noisy" in reasons) == (sigma > 6)
+    for sigma in (2, 3, 4):
+        reasons = named(cv2.GaussianBlur(face, (0, 0), sigma))
+        assert "noisy" not in reasons
+        assert "blurry" in reasons or "motion_blur" in reasons
+
+
 def test_sharpness_is_blind_to_contrast_and_to_noise_but_not_to_blur(face, rng):
     def sharpness(image: np.ndarray) -> float:
         return one(image, "sharpness")

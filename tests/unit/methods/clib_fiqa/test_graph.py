@@ -51,7 +51,7 @@ def test_quality_factors_and_measures_are_those_of_the_joint_softmax(made):
     with torch.no_grad():
         quality, factors, measures = ClibGraph(image, text, 20.0, merged=merged, beta=8.0)(x)
         embedding = image(x).numpy().astype(np.float64)
-    assert [tuple(part.shape) for part in (quality, factors, measures)] == [(7, 1), (7, 5), (7, 18)]
+    assert [tuple(part.shape) for part in (quality, factors, measures)] == [(7, 1), (7, 5), (7, 19)]
     words = text.numpy().astype(np.float64)
     cosine = (embedding / np.linalg.norm(embedding, axis=1)[:, None]) @ (
         words / np.linalg.norm(words, axis=1)[:, None]
@@ -77,6 +77,8 @@ def test_quality_factors_and_measures_are_those_of_the_joint_softmax(made):
     np.testing.assert_allclose(
         measures[:, 17], confidence(each["quality"], told, beta=8.0), atol=1e-4
     )
+    np.testing.assert_allclose(measures[:, 18], expected_score(told), atol=1e-4)
+    assert measures.shape == (7, 19)
 
 
 def test_agreement_is_the_confidence_of_numpy_and_takes_zeros():
@@ -119,6 +121,7 @@ def test_the_card_names_every_column():
     assert factors.factors == ("blur", "occlusion", "pose", "expression", "illumination")
     assert measures.measures == measure_names(confidence=True)
     assert len(measure_names(confidence=False)) == 17
+    assert measure_names(confidence=True)[17:] == ("confidence", "merged_score")
     assert {"p_pose_slight_angle", "p_expression_typical", "p_illumination_extreme"} < set(
         measures.measures
     )

@@ -63,6 +63,16 @@ def test_emd_agrees_with_a_loop_and_a_value_by_hand():
     assert float(emd(torch.eye(5)[[0]], torch.eye(5)[[1]])) == pytest.approx(math.sqrt(1 / 5))
 
 
+def test_emd_as_printed_is_the_sum_of_absolute_differences_of_the_distribution_functions():
+    rng = np.random.default_rng(2)
+    p, q = (torch.tensor(rng.dirichlet(np.ones(5), 6)) for _ in range(2))
+    for i in range(6):
+        total = sum(abs(float(p[i, : k + 1].sum() - q[i, : k + 1].sum())) for k in range(5))
+        assert float(emd(p, q, form="absolute")[i]) == pytest.approx(total)
+    ends = torch.eye(5)[[0]], torch.eye(5)[[4]]
+    assert float(emd(*ends, form="absolute")) == pytest.approx(4)
+
+
 def test_emd_of_equals_is_0_and_its_gradient_finite():
     p = rows(3).requires_grad_()
     value = emd(p, p.detach())

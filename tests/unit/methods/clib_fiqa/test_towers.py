@@ -4,24 +4,25 @@ and clear errors."""
 from __future__ import annotations
 
 import shutil
-import sys
-import types
 
 import numpy as np
 import pytest
 
-from fiqa.errors import MissingExtraError, WeightsError
+from fiqa.errors import WeightsError
 from fiqa.methods.clib_fiqa.prompts import PROMPTS
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
+from fiqa.methods.clib_fiqa.clip_state import clip_of  # noqa: E402
 from fiqa.methods.clib_fiqa.graph import OUTPUTS, ClibGraph  # noqa: E402
 from fiqa.methods.clib_fiqa.joint import marginals  # noqa: E402
+from fiqa.methods.clib_fiqa.tokens import VOCABULARY, known_tokens  # noqa: E402
 from fiqa.methods.clib_fiqa.towers import (  # noqa: E402
     clip_input,
     prompt_tokens,
     state_towers,
+    text_matrix,
     towers,
 )
 from fiqa.nets.to_onnx import onnx_bytes  # noqa: E402
@@ -108,35 +109,54 @@ def test_a_tokenizer_of_another_model_is_refused(published, clip_folder, tmp_pat
         state_towers(state, "a file", tokenizer=str(clip_folder))
 
 
-def test_rn50_needs_open_clip_and_takes_its_weights_and_tokens(published, clip_folder, monkeypatch):
-    monkeypatch.setitem(sys.modules, "open_clip", None)
-    with pytest.raises(MissingExtraError, match="open_clip must be importable for RN50") as caught:
-        towers("RN50")
-    assert caught.value.hint.startswith("pip install open_clip_torch")
-    state, asked = published("resnet"), []
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
+@pytest.mark.parametrize("kind", ["resnet", "transformer"])
+def test_a_local_state_dict_needs_no_tokenizer_and_no_network(published, tmp_path, kind, suffix):
+    """With CLIP's whole vocabulary; the text is what the text tower makes of the shipped ids."""
+    from safetensors.torch import save_file
 
-    def tokenize(texts):
-        """As open_clip does: zeros to the full length."""
-        tokens = prompt_tokens(clip_folder)
-        ends = (tokens == tokens.max()).int().argmax(dim=1)
-        return torch.where(
-            torch.arange(64) <= ends[:, None],
-            torch.nn.functional.pad(tokens, (0, 64 - tokens.shape[1])),
-            0,
-        )
-
-    def create_model(name, **how):
-        asked.append((name, how))
-        return types.SimpleNamespace(state_dict=lambda: state)
-
-    library = types.SimpleNamespace(create_model=create_model, get_tokenizer=lambda name: tokenize)
-    monkeypatch.setitem(sys.modules, "open_clip", library)
-    found = towers("RN50")
-    assert asked == [("RN50", {"pretrained": "openai", "precision": "fp32"})]
-    other = state_towers(state, "a file", tokenizer=str(clip_folder))
-    torch.testing.assert_close(found.text, other.text)
-    assert found.size == 64
+    state = _whole_vocabulary(published(kind))
+    path = tmp_path / f"mine{suffix}"
+    (save_file if suffix == ".safetensors" else torch.save)(state, path)
+    found = towers(str(path))
+    assert (found.size, tuple(found.text.shape)) == (64, (360, 16))
+    clip = clip_of(state, "a file")
+    expected = text_matrix(clip.text, torch.from_numpy(known_tokens()))
+    torch.testing.assert_close(found.text, expected)
+    assert len(torch.unique(found.text, dim=0)) == 360
     assert next(found.image.parameters()).requires_grad
+
+
+def test_rn50_is_our_own_network_with_the_hubs_weights(published, tmp_path, monkeypatch):
+    from safetensors.torch import save_file
+
+    monkeypatch.setenv("FIQA_HOME", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(WeightsError, match=r"'timm/resnet50_clip\.openai' is not here") as caught:
+        towers("RN50")
+    place = tmp_path / "models" / "timm" / "resnet50_clip.openai"
+    assert f"(open_clip_model.safetensors) into the folder {place}" in caught.value.hint
+    state = _whole_vocabulary(published("resnet"))
+    place.mkdir(parents=True)
+    save_file(state, place / "open_clip_model.safetensors")
+    found = towers("RN50")
+    torch.testing.assert_close(found.text, state_towers(state, "a file").text)
+    assert type(found.image).__name__ == "ClipResNet"
+    assert next(found.image.parameters()).requires_grad
+
+
+def test_a_state_dict_of_another_vocabulary_needs_its_tokenizer(published, tmp_path):
+    with pytest.raises(WeightsError, match=r"must have CLIP's vocabulary of 49408 tokens, it has"):
+        state_towers(published("resnet"), "a file")
+    with pytest.raises(WeightsError, match="there is none at"):
+        towers(str(tmp_path / "none.pt"))
+
+
+def _whole_vocabulary(state):
+    rows = state["token_embedding.weight"].shape[1]
+    generator = torch.Generator().manual_seed(6)
+    table = torch.randn(VOCABULARY, rows, generator=generator) / rows**0.5
+    return state | {"token_embedding.weight": table}
 
 
 def test_a_model_in_fiqa_home_is_found_by_name(clip_folder, tmp_path, monkeypatch, found):

@@ -26,6 +26,12 @@ def blip2_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
     return save_blip2(tmp_path_factory.mktemp(request.param), request.param)
 
 
+@pytest.fixture(scope="session")
+def siglip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny SigLIP."""
+    return save_siglip(tmp_path_factory.mktemp("siglip"))
+
+
 @pytest.fixture
 def seven() -> Faces:
     """Seven pictures that differ; no faces, which the tiny models would not know from faces
@@ -78,13 +84,49 @@ def save_clip(folder: Path) -> Path:
     return folder
 
 
+def save_siglip(folder: Path) -> Path:
+    """A SigLIP of 32 dimensions that sees 32 x 32 pixels; a token per word of the prompts."""
+    import torch
+    import transformers
+
+    torch.manual_seed(0)
+    prompts = read_config()["clip"]["prompts"]
+    texts = [text for sides in prompts.values() for side in sides.values() for text in side]
+    vocab = _word_tokenizer(folder, " ".join(texts).lower())
+    sizes = {
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+    }
+    text = {
+        **sizes,
+        "vocab_size": vocab,
+        "max_position_embeddings": 64,
+        "projection_size": 32,
+        "pad_token_id": 0,
+        "bos_token_id": 1,
+        "eos_token_id": 1,
+    }
+    vision = {**sizes, "image_size": 32, "patch_size": 8}
+    model = transformers.SiglipModel(
+        transformers.SiglipConfig(text_config=text, vision_config=vision)
+    )
+    _shake(model, 0.2)
+    model.save_pretrained(folder)
+    transformers.SiglipImageProcessorPil(size={"height": 32, "width": 32}).save_pretrained(folder)
+    return folder
+
+
 def save_blip2(folder: Path, language: str) -> Path:
     """A BLIP-2 whose language model is an OPT or a T5; a token per word of the questions."""
     import torch
     import transformers
 
     torch.manual_seed(0)
-    vocab = _word_tokenizer(folder)
+    asked = read_config()["blip2"]
+    questions = (q["question"] for q in asked["questions"].values())
+    vocab = _word_tokenizer(folder, " ".join([asked["template"], "yes no", *questions]))
     vision = {
         "hidden_size": 32,
         "intermediate_size": 64,
@@ -157,15 +199,11 @@ def _t5(vocab: int) -> dict[str, Any]:
     }
 
 
-def _word_tokenizer(folder: Path) -> int:
-    """Saves a tokenizer with a token per word of the shipped questions; returns the size of its
-    vocabulary, one more for the image."""
+def _word_tokenizer(folder: Path, text: str) -> int:
+    """Saves a tokenizer with a token per word of a text; returns the size of its vocabulary, one
+    more for the image."""
     from tokenizers import Tokenizer, models, pre_tokenizers
 
-    config = read_config()["blip2"]
-    text = " ".join(
-        [config["template"], "yes no", *(q["question"] for q in config["questions"].values())]
-    )
     split = pre_tokenizers.Whitespace()
     words = sorted({word for word, _ in split.pre_tokenize_str(text)})
     vocab = {word: i for i, word in enumerate(["<pad>", "</s>", "<unk>", *words])}

@@ -10,7 +10,7 @@ import pytest
 
 from fiqa.data.embeddings import write_embeddings
 from fiqa.errors import EvidenceError, InputError
-from fiqa.training.int8_gate import Gate, Mates, judged, mates
+from fiqa.training.gate import Gate, Mates, judged, mates
 from fiqa.types import Embeddings, Manifest
 
 pytestmark = pytest.mark.numeric

@@ -1,4 +1,5 @@
-"""What an int8 model must hold against fp32: order, spread, and the curve of held-out people."""
+"""What a model must hold on another runtime or in int8, against fp32 on onnxruntime: order, spread,
+and the curve of held-out people."""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ _NO_AREA = "not measured, no embeddings were given"
 
 @dataclass(frozen=True)
 class Gate:
-    """What an int8 model must hold against fp32 on held-out crops.
+    """What a model must hold against fp32 on held-out crops.
 
     The area is that under the discard curve up to .3, relative to the FNMR at discard 0 (1: no
     help), at the threshold where 5 % of the mated pairs fail (protocol schlett2023).
@@ -99,7 +100,7 @@ def mates(
     least = round(1 / _START)
     if len(pairs) < least:
         raise EvidenceError(
-            f"The area of the int8 gate needs at least {least} mated pairs among the held-out"
+            f"The area of the gate needs at least {least} mated pairs among the held-out"
             f" images, got {len(pairs)} ({int((vector >= 0).sum())} of {len(rows)} images have a"
             " vector).",
             hint=(
@@ -113,22 +114,33 @@ def mates(
 
 
 def judged(
-    full: FloatArray, small: FloatArray, gate: Gate, areas: tuple[float, float] | None = None
+    full: FloatArray,
+    small: FloatArray,
+    gate: Gate,
+    areas: tuple[float, float] | None = None,
+    *,
+    what: str = "int8",
 ) -> dict[str, float | str]:
-    """Returns the numbers of the gate where int8 passes it.
+    """Returns the numbers of the gate where a model passes it.
 
     Args:
-        full, small: (N,) scores of the same held-out crops in fp32 and int8.
+        full, small: (N,) scores of the same held-out crops in fp32 and by the model.
         gate: what must hold.
-        areas: of fp32 and int8 (Mates.area), None where it is not known.
+        areas: of fp32 and the model (Mates.area), None where it is not known.
+        what: the model, for messages and names.
 
     Returns:
-        spearman, spread (relative change); area (int8 less fp32), area_fp32 and area_int8, or a
-        text that says that the area was not measured.
+        spearman, spread (relative change); area (the model's less fp32's), area_fp32 and
+        area_WHAT, or a text that says that the area was not measured.
 
     Raises:
-        EvidenceError: int8 does not pass, with all numbers.
+        EvidenceError: it does not pass, with all numbers.
     """
+    if not np.isfinite(small).all():
+        raise EvidenceError(
+            f"{what} is refused: {int((~np.isfinite(small)).sum())} of {len(small)} scores are not"
+            " finite."
+        )
     order = spearman(small, full) if np.ptp(small) > 0 else 0.0
     change = float(small.std() / full.std() - 1)
     excess = areas[1] - areas[0] if areas else 0.0
@@ -140,12 +152,12 @@ def judged(
             else f"the area under the discard curve is {_NO_AREA}"
         )
         raise EvidenceError(
-            f"int8 is refused: on {len(full)} held-out crops Spearman against fp32 is {order:.4f}"
+            f"{what} is refused: on {len(full)} held-out crops Spearman against fp32 is {order:.4f}"
             f" (at least {gate.spearman}), the spread changes by {change:+.1%} (at most"
             f" {gate.spread:.0%}), and {curve}.",
-            hint="export without int8, or allow more if the numbers are good enough for you",
+            hint=f"export without {what}, or allow more if the numbers are good enough for you",
         )
     measures: dict[str, float | str] = {"spearman": order, "spread": change}
     if areas is None:
         return measures | {"area": _NO_AREA}
-    return measures | {"area": excess, "area_fp32": areas[0], "area_int8": areas[1]}
+    return measures | {"area": excess, "area_fp32": areas[0], f"area_{what}": areas[1]}

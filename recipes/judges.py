@@ -1,0 +1,125 @@
+"""How far the judges of DmsFIQA agree with recognition: coarse quality against mated similarity.
+
+    python recipes/judges.py ../shared/data runs/judges [--every 3]
+
+Takes the people of LFW's peopleDevTest with three images or more, has every judge that needs no
+download label them (`fiqa label dmsfiqa`, recognizer A, crops with their landmarks), and prints
+Spearman's rho between each judge's coarse quality and an image's mean cosine to the other images of
+its person, under recognizer A and under B, with 95 % intervals from 1,000 draws of people. Then
+the same of what is left when each person's mean is taken off both: the order inside a person.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from splits import people, write_recognizers
+
+import fiqa
+from fiqa.data.embeddings import read_embeddings
+from fiqa.data.tables import read_table
+from fiqa.functional.agreement import spearman
+from fiqa.functional.geometry import similarity_transform, template, transform_points
+
+JUDGES = {
+    "analytic": {"judges": ["analytic"]},
+    "fiqa": {"judges": ["fiqa"]},
+    "fiqa, analytic": {"judges": ["fiqa", "analytic"]},
+    "laplacian": {"judges": ["laplacian"]},
+    "LightQNet": {"judges": ["models/lightqnet-dm100.pb"]},
+    "fiqa 2, analytic 1, LightQNet 1": {
+        "judges": ["fiqa", "analytic", "models/lightqnet-dm100.pb"],
+        "weights": [2, 1, 1],
+    },
+}
+"""What is compared: a name, and options of `fiqa label dmsfiqa`; files are in the data folder."""
+
+
+def write_faces(data: Path, file: Path, every: int) -> int:
+    """Writes the faces with the landmarks of their crops; returns how many there are."""
+    marks = pl.read_csv(data / "lfw/landmarks.csv")
+    points = marks.select(marks.columns[5:15]).to_numpy().reshape(-1, 5, 2)
+    into = similarity_transform(points, template())
+    crop = transform_points(into, points).reshape(-1, 10).round(3).tolist()
+    known = dict(zip((Path(path).stem for path in marks["path"]), crop, strict=True))
+    rows = []
+    for name in people(data, "Test")[::every]:
+        images = sorted((data / "lfw/aligned" / name).glob("*.jpg"))
+        for image in images if len(images) > 2 else []:
+            rows.append((str(image), image.stem, name, *known.get(image.stem, [None] * 10)))
+    columns = [f"landmark_{k}_{axis}" for k in range(5) for axis in "xy"]
+    frame = pl.DataFrame(rows, schema=["path", "id", "identity", *columns], orient="row")
+    frame.write_csv(file)
+    return len(frame)
+
+
+def mated(vectors: NDArray[np.float32], who: NDArray[np.str_]) -> NDArray[np.float64]:
+    """Mean cosine of each row to the other rows of its person."""
+    similarity = vectors.astype(np.float64) @ vectors.T.astype(np.float64)
+    same = (who[:, None] == who[None, :]) & ~np.eye(len(who), dtype=bool)
+    return (similarity * same).sum(1) / same.sum(1)
+
+
+def inside(values: NDArray[np.float64], who: NDArray[np.str_]) -> NDArray[np.float64]:
+    """Values less the mean of their person."""
+    _, code = np.unique(who, return_inverse=True)
+    return values - (np.bincount(code, values) / np.bincount(code))[code]
+
+
+def interval(a: NDArray[np.float64], b: NDArray[np.float64], who: NDArray[np.str_]) -> str:
+    """Spearman's rho and its 95 % interval over draws of people, in words."""
+    rng, rows = np.random.default_rng(0), [np.flatnonzero(who == name) for name in np.unique(who)]
+    drawn = []
+    for _ in range(1000):
+        take = np.concatenate([rows[k] for k in rng.integers(0, len(rows), len(rows))])
+        drawn.append(spearman(a[take], b[take]))
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return f"{spearman(a, b):.3f} [{low:.3f}, {high:.3f}]"
+
+
+def main() -> None:
+    """Labels with each judge and prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--every", type=int, default=1, help="every k-th person alone")
+    options = parser.parse_args()
+    data, out = options.data, options.out
+    out.mkdir(parents=True, exist_ok=True)
+    write_recognizers(data, out)
+    print(f"{write_faces(data, out / 'faces.csv', options.every)} faces")
+    for name in "ab":
+        model = out / f"recognizer_{name}.onnx"
+        fiqa.embed(out / "faces.csv", recognizer=model, force=True, out=out / f"{name}.npz")
+    found = {name: read_embeddings(out / f"{name}.npz") for name in "ab"}
+    print("| judges | faces | A | B | A, inside | B, inside |\n|---|---|---|---|---|---|")
+    for k, (name, given) in enumerate(JUDGES.items()):
+        judges = [str(data / j) if "/" in j else j for j in given["judges"]]
+        file = out / f"labels_{k}.parquet"
+        fiqa.label(
+            "dmsfiqa",
+            faces=out / "faces.csv",
+            embeddings=out / "a.npz",
+            out=file,
+            force=True,
+            **{**given, "judges": judges},
+        )
+        table = read_table(file).filter(pl.col("status") == "ok")
+        coarse, who = table["coarse"].to_numpy(), table["identity"].to_numpy().astype(str)
+        cells = []
+        for vectors in found.values():
+            place = {name: row for row, name in enumerate(vectors.id.tolist())}
+            rows = [place[name] for name in table["id"].to_list()]
+            like = mated(vectors.vector[rows], who)
+            cells.append(interval(coarse, like, who))
+            cells.append(interval(inside(coarse, who), inside(like, who), who))
+        cells = cells[::2] + cells[1::2]
+        print(f"| {name} | {len(table)} | {' | '.join(cells)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

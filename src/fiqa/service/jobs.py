@@ -1,0 +1,230 @@
+"""Videos as jobs: a bounded queue, one process at a time, results kept for a while."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fiqa.errors import WorkerError
+from fiqa.execute.worker import Worker
+from fiqa.failures import Failures
+from fiqa.service.pool import _starting
+from fiqa.service.selection import Asked, Step
+from fiqa.service.settings import ServiceSettings
+from fiqa.service.shelf import Shelf
+
+__all__ = ["ENDED", "STATES", "Job", "Jobs"]
+
+STATES = ("queued", "running", "done", "failed", "cancelled")
+"""What a job can be."""
+ENDED: tuple[str, ...] = STATES[2:]
+_log = logging.getLogger(__name__)
+_STARTING_SECONDS = 120.0
+
+
+@dataclass
+class Job:
+    """A video and what became of it.
+
+    Attributes:
+        id: 128 random bits.
+        holder: whose token made it, as Tokens.holder returns it.
+        asked: what is wanted.
+        state: one of STATES.
+        step: how far it is, or its end.
+        ended: when, on the clock of time.monotonic.
+    """
+
+    id: str
+    holder: int | None
+    asked: Asked
+    state: str = "queued"
+    step: Step = field(default_factory=Step)
+    ended: float = 0.0
+
+
+class Jobs:
+    """The jobs of a service; everything is in memory, and gone when it stops.
+
+    Attributes:
+        shelf: where the videos lie.
+        ends: how many jobs ended in which state.
+    """
+
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        function: Callable[[list[Any]], Any],
+        *,
+        shelf: Shelf | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Args:
+        settings: of the service.
+        function: as Selection.
+        shelf: another than the usual one.
+        clock: another than time.monotonic, for tests.
+        """
+        self.shelf = shelf or Shelf()
+        self.ends: dict[str, int] = dict.fromkeys(ENDED, 0)
+        self._settings, self._function, self._clock = settings, function, clock
+        self._jobs: dict[str, Job] = {}
+        self._waiting: deque[Job] = deque()
+        self._reserved = 0
+        self._changed = threading.Condition()
+        self._closing = False
+        self._thread: threading.Thread | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many wait or are worked on."""
+        with self._changed:
+            return self._open()
+
+    def start(self) -> None:
+        """Removes what a killed service left, and begins to work.
+
+        Raises:
+            WriteError: the folder of files is not this user's alone.
+        """
+        self.shelf.sweep()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Cancels every job and removes its video."""
+        with self._changed:
+            self._closing = True
+            for job in self._jobs.values():
+                self._end(job, "cancelled")
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join()
+        self.shelf.close()
+
+    @contextmanager
+    def reserved(self) -> Iterator[bool]:
+        """Within it a place is kept for a video that is still coming; False where there is none."""
+        with self._changed:
+            free = self._open() < self._settings.jobs and not self._closing
+            self._reserved += free
+        try:
+            yield free
+        finally:
+            with self._changed:
+                self._reserved -= free
+
+    def add(self, asked: Asked, holder: int | None) -> Job:
+        """Returns a new job that waits for its turn.
+
+        Args:
+            asked: of a file on the shelf, which is removed when the job ends.
+            holder: whose token made it.
+        """
+        job = Job(secrets.token_hex(16), holder, asked)
+        with self._changed:
+            self._forget()
+            self._jobs[job.id] = job
+            self._waiting.append(job)
+            if self._closing:
+                self._end(job, "cancelled")
+            self._changed.notify_all()
+        return job
+
+    def get(self, name: str, holder: int | None) -> Job | None:
+        """Returns a job; None where there is none of this token, or not any more.
+
+        Args:
+            name: its id.
+            holder: whose token asks.
+        """
+        with self._changed:
+            self._forget()
+            job = self._jobs.get(name)
+            return job if job is not None and job.holder == holder else None
+
+    def cancel(self, job: Job) -> None:
+        """Ends a job that waits or is worked on; one that has ended is forgotten.
+
+        Args:
+            job: one of these.
+        """
+        with self._changed:
+            if job.state in ENDED:
+                self._jobs.pop(job.id, None)
+            self._end(job, "cancelled")
+
+    def _open(self) -> int:
+        return self._reserved + sum(job.state not in ENDED for job in self._jobs.values())
+
+    def _forget(self) -> None:
+        """Lets go of results that are old, or of the oldest where there are too many."""
+        ended = sorted((j for j in self._jobs.values() if j.state in ENDED), key=lambda j: j.ended)
+        old = self._clock() - self._settings.job_keep
+        many = len(ended) - self._settings.job_results
+        for number, job in enumerate(ended):
+            if job.ended <= old or number < many:
+                del self._jobs[job.id]
+
+    def _end(self, job: Job, state: str, step: Step | None = None) -> None:
+        """The end of a job, once."""
+        if job.state in ENDED:
+            return
+        job.state, job.ended = state, self._clock()
+        job.step = step or Step(job.step.done, job.step.total)
+        self.ends[state] += 1
+        Path(job.asked.path).unlink(missing_ok=True)
+
+    def _serve(self) -> None:
+        """The life of the thread."""
+        while True:
+            with self._changed:
+                while not self._waiting and not self._closing:
+                    self._changed.wait()
+                if self._closing:
+                    return
+                job = self._waiting.popleft()
+                if job.state != "queued":
+                    continue
+                job.state = "running"
+            try:
+                step = self._run(job)
+            except Exception as error:  # noqa: BLE001 - whatever a video does, the next one is worked on
+                _log.warning("a job failed: %s", type(error).__name__)
+                step = Step(job.step.done, job.step.total, "failed")
+            with self._changed:
+                self._end(job, "done" if step.status == "ok" else "failed", step)
+                self._forget()
+
+    def _run(self, job: Job) -> Step:
+        """The last step of a job, in a process of its own."""
+        with _starting:
+            worker = Worker(self._function, Failures())
+        try:
+            if not worker.pipe.poll(_STARTING_SECONDS):
+                raise WorkerError("The process of a job must start in time.")
+            worker.ready()
+            until = time.monotonic() + self._settings.job_seconds
+            message: Asked | None = job.asked
+            while job.state == "running":
+                worker.send([message])
+                message = None
+                if not worker.pipe.poll(max(0.0, until - time.monotonic())):
+                    return Step(job.step.done, job.step.total, "timed_out")
+                (step,) = worker.receive()
+                if step.status:
+                    return step
+                job.step = step
+                if time.monotonic() >= until:
+                    return Step(step.done, step.total, "timed_out")
+            return job.step
+        finally:
+            worker.stop()

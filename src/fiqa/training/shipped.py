@@ -1,0 +1,61 @@
+"""Training that begins with the model that comes with fiqa: what a recipe must then say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fiqa.errors import InputError
+from fiqa.methods.bundled import WEIGHTS
+from fiqa.vocabulary import FACTORS
+
+if TYPE_CHECKING:
+    from fiqa.training.config import Recipe
+
+__all__ = ["SHIPPED", "check_shipped", "weights_file"]
+
+SHIPPED = "fiqa"
+"""In `model.weights`: the model that comes with fiqa."""
+
+_NEEDED: dict[str, Any] = {
+    "model.backbone": "mobilefacenet_half",
+    "model.embedding": 0,
+    "model.mean": (0.485, 0.456, 0.406),
+    "model.std": (0.229, 0.224, 0.225),
+    "model.output": "linear",
+    # The file has no statistics of BatchNorm: the exporter multiplied them into the weights.
+    "model.freeze_batchnorm": True,
+    "data.size": 112,
+    "loss.objective": "regression",
+}
+"""Setting -> its value, without which the network would compute something else."""
+
+
+def check_shipped(recipe: Recipe) -> None:
+    """Refuses a recipe with which the model that comes with fiqa would compute something else.
+
+    Args:
+        recipe: any; nothing is asked of one with other weights.
+
+    Raises:
+        InputError: a setting has another value than the model needs.
+    """
+    if recipe.model.weights != SHIPPED:
+        return
+    for name, value in _NEEDED.items():
+        table, _, key = name.partition(".")
+        given = getattr(getattr(recipe, table), key)
+        if given != value:
+            raise InputError(
+                f"{name} must be {value!r} where model.weights is {SHIPPED!r}, got {given!r}.",
+                hint="recipes/finetune.toml has every setting that the model needs",
+            )
+    if recipe.model.factors not in ((), FACTORS):
+        raise InputError(
+            f"model.factors must be empty or {list(FACTORS)} where model.weights is {SHIPPED!r},"
+            f" got {list(recipe.model.factors)}."
+        )
+
+
+def weights_file(recipe: Recipe) -> str:
+    """Returns the path of the file that the recipe starts from, "" where it starts from none."""
+    return str(WEIGHTS) if recipe.model.weights == SHIPPED else recipe.model.weights
