@@ -13,7 +13,7 @@ __all__ = ["write_numbers", "write_text"]
 
 
 def write_text(path: PathLike, text: str) -> None:
-    """Writes text in UTF-8.
+    """Writes text in UTF-8, the ends of its lines as they are.
 
     Args:
         path: the file.
@@ -23,7 +23,7 @@ def write_text(path: PathLike, text: str) -> None:
         WriteError: the disk refused.
     """
     with atomic_path(path) as aside:
-        aside.write_text(text, encoding="utf-8")
+        aside.write_text(text, encoding="utf-8", newline="")
 
 
 def write_numbers(out: PathLike, content: Mapping[str, Any], record: Mapping[str, Any]) -> None:

@@ -23,9 +23,9 @@ def kmeans(
     """Returns the cluster (0..clusters-1) of each vector, by Lloyd's iterations.
 
     Centers start at `clusters` different rows drawn at random and move to the mean of their rows
-    until no row changes its cluster. Of drawn rows that are equal one is a center. A cluster that
-    loses all its rows stays empty. With no more
-    rows than clusters every row is alone.
+    until no row changes its cluster. Of drawn rows that are equal one is a center, so there may be
+    fewer clusters. A cluster that loses all its rows stays empty. With no more rows than clusters
+    every row is alone.
 
     Args:
         vectors: (N,D), any float type; computed in float32.

@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from fiqa.data.reading import reader
-from fiqa.data.store import atomic_path
+from fiqa.data.texts import write_text
 from fiqa.errors import FiqaError, InputError, ReadError, UnknownNameError, WeightsError
 from fiqa.functional.calibration import Calibration
 from fiqa.functional.display import facts_html
@@ -326,8 +326,7 @@ def write_card(card: ModelCard, path: PathLike) -> Path:
 
     Raises WriteError.
     """
-    with atomic_path(path) as aside:
-        aside.write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    write_text(path, card.model_dump_json(indent=2) + "\n")
     return Path(path)
 
 

@@ -19,6 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from fiqa.data.store import atomic_path
+from fiqa.data.texts import write_text
 from fiqa.errors import InputError, WeightsError
 from fiqa.types import PathLike
 
@@ -133,8 +134,7 @@ def save_best(folder: PathLike, metric: str, net: nn.Module, row: Mapping[str, A
     """
     file = best_path(folder, metric)
     _write(file, net.state_dict(), {})
-    with atomic_path(file.with_suffix(".json")) as aside:
-        aside.write_text(json.dumps(row, indent=1, allow_nan=False) + "\n", encoding="ascii")
+    write_text(file.with_suffix(".json"), json.dumps(row, indent=1, allow_nan=False) + "\n")
 
 
 def _write(file: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:

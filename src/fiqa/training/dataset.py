@@ -28,6 +28,7 @@ from fiqa.data.quality import join_quality, read_quality
 from fiqa.data.reading import reading
 from fiqa.data.store import atomic_path, fingerprint, sha256_file
 from fiqa.data.tables import decode_text
+from fiqa.data.texts import write_text
 from fiqa.errors import EvidenceError, InputError, ReadError
 from fiqa.faces.crops import ALIGNED_SIZE, note_of_size, read_row, resizing, sources
 from fiqa.functional.calibration import levels
@@ -323,9 +324,7 @@ def _cached(
     if not (file.is_file() and note.is_file()):
         with atomic_path(file) as aside:
             failed, sides = _decode(manifest, size, aside)
-        with atomic_path(note) as aside:
-            told = {"failed": failed, "sides": sides}
-            aside.write_text(json.dumps(told) + "\n", encoding="ascii")
+        write_text(note, json.dumps({"failed": failed, "sides": sides}) + "\n")
     status = np.full(len(manifest), "ok", dtype=object)
     with reading(note):
         known = json.loads(note.read_text(encoding="ascii"))

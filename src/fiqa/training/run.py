@@ -12,8 +12,9 @@ from typing import Any
 from torch import distributed
 
 from fiqa.data.guard import guard_outputs
-from fiqa.data.store import atomic_path, fingerprint, read_sidecar
+from fiqa.data.store import fingerprint, read_sidecar
 from fiqa.data.tables import read_table
+from fiqa.data.texts import write_text
 from fiqa.training.checkpoint import best_path, state_path
 from fiqa.training.config import Recipe
 from fiqa.training.dataset import examples
@@ -107,8 +108,7 @@ def carry_out(
         distributed.barrier()
     key = fingerprint({name: record[name] for name in ("arguments", "inputs")})
     if place.first and not state_path(folder).is_file():
-        with atomic_path(folder / "recipe.json") as aside:
-            aside.write_text(json.dumps(plan.record(), indent=1) + "\n", encoding="utf-8")
+        write_text(folder / "recipe.json", json.dumps(plan.record(), indent=1) + "\n")
     seen = watch if place.first else lambda _: None
     history = fit(plan, data, folder, key=key, place=place, watch=seen)
     sure = certainty(plan, data, folder, key=key, place=place, watch=seen)

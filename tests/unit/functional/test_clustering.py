@@ -56,7 +56,9 @@ def test_equal_rows_stay_together(rng: np.random.Generator) -> None:
     for seed in range(10):
         label = kmeans(rows, 20, rng=np.random.default_rng(seed))
         assert len(np.unique(label[20:])) == 1
-        assert len(np.unique(label)) > 1
+        # rounding parts equal rows on some processors alone; two equal centers show on all
+        drawn = np.random.default_rng(seed).choice(80, 20, replace=False)
+        assert 1 < label.max() + 1 <= len(np.unique(rows[drawn], axis=0)) < 20
 
 
 def test_iterations_bound_the_passes(rng: np.random.Generator) -> None:

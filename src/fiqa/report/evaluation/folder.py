@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 
 import fiqa
 from fiqa.data.folders import IMAGE_SUFFIXES
+from fiqa.data.formats.source import write_whole
 from fiqa.data.guard import guard_outputs
 from fiqa.data.images import read_image
-from fiqa.data.store import atomic_path, fingerprint, is_current, write_sidecar
+from fiqa.data.store import fingerprint, is_current, write_sidecar
+from fiqa.data.texts import write_text
 from fiqa.errors import ReadError
 from fiqa.evaluation.result import Evaluation, RecognizerResult, WorstPair
 from fiqa.functional.table import Table
@@ -59,14 +61,11 @@ def write_report(
         evaluation = replace(evaluation, recognizers=shown)
     drawn = plots(evaluation)
     for plot in drawn:
-        _write(folder / f"{plot.name}.svg", plot.svg.encode())
-        _write(folder / f"{plot.name}.png", plot.png)
-    _write(
-        folder / "index.html", evaluation_page(evaluation, drawn, version=fiqa.__version__).encode()
-    )
-    _write(
-        folder / "numbers.json",
-        (json.dumps(evaluation.json(), indent=1, allow_nan=False) + "\n").encode(),
+        write_text(folder / f"{plot.name}.svg", plot.svg)
+        write_whole(folder / f"{plot.name}.png", plot.png)
+    write_text(folder / "index.html", evaluation_page(evaluation, drawn, version=fiqa.__version__))
+    write_text(
+        folder / "numbers.json", json.dumps(evaluation.json(), indent=1, allow_nan=False) + "\n"
     )
     about = {
         "identity_from": evaluation.settings.get("identity_from", ""),
@@ -107,12 +106,12 @@ def write_tables(
     """
     folder = Path(out)
     for table in tables:
-        _write(folder / f"{table.name}.csv", table.csv().encode())
+        write_text(folder / f"{table.name}.csv", table.csv())
         by = f"\n`{command}`\n" if command else ""
-        _write(folder / f"{table.name}.md", (table.markdown() + by).encode())
+        write_text(folder / f"{table.name}.md", table.markdown() + by)
     content = {"command": command, "tables": [table.json() for table in tables]}
-    _write(folder / "tables.json", (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
-    _write(summary_path(folder), (summary + "\n").encode())
+    write_text(folder / "tables.json", json.dumps(content, indent=1, allow_nan=False) + "\n")
+    write_text(summary_path(folder), summary + "\n")
     if record is not None:
         write_sidecar(folder, record, learned=learned)
     return folder
@@ -155,11 +154,6 @@ def summary_path(out: PathLike) -> Path:
     'summary.txt'
     """
     return Path(out) / "summary.txt"
-
-
-def _write(path: Path, content: bytes) -> None:
-    with atomic_path(path) as aside:
-        aside.write_bytes(content)
 
 
 def _with_thumbnails(result: RecognizerResult, folder: Path) -> RecognizerResult:
