@@ -88,7 +88,7 @@ class RayEngine:
         running = ray.is_initialized()
         if not running:
             ray.init(
-                address=self.address,
+                address=self.address or "local",
                 include_dashboard=None if self.address else False,
                 logging_level=logging.ERROR,
                 log_to_driver=False,
