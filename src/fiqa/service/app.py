@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request
@@ -39,6 +40,8 @@ _BODY = {
     },
     "security": [{"token": []}],
 }
+_LONG = 2**20
+"""Bytes of a body from which on a thread of its own is cheaper than holding up the event loop."""
 _SECURED: dict[str, Any] = {"security": [{"token": []}]}
 
 
@@ -133,10 +136,9 @@ class _Desk:
             raise ProblemError("starting", "Ask /readyz first.", headers={"retry-after": "2"})
         async with self._bodies.read(request, until=until) as body:
             kind_of_body = request.headers.get("content-type", "")
-            # beside the event loop: a form of many megabytes takes a while
-            images = await asyncio.to_thread(
-                pictures_of, body, kind_of_body, self.settings.max_images
-            )
+            split = partial(pictures_of, body, kind_of_body, self.settings.max_images)
+            # a form of many megabytes takes a while: beside the event loop
+            images = await asyncio.to_thread(split) if len(body) > _LONG else split()
             request.state.images = len(images)
             try:
                 with self.engine.admitted(len(images)):
