@@ -90,7 +90,7 @@ def test_what_would_raise_it_is_what_the_score_says_of_it(studio: Any, dark: byt
         for name, pixels in improved(crop).items()
     }
     better = {name: score for name, score in scores.items() if score > told["score"]}
-    assert "middle brightness" in better, "light raises the score of a dark portrait"
+    assert "more contrast" in better, "contrast raises the score of a dark portrait"
     assert {each["what"]: each["score"] for each in told["better"]} == better
     changes = [each["change"] for each in told["better"]]
     assert changes == sorted(changes, reverse=True)
