@@ -35,6 +35,7 @@ DEAR = {
     "fiqa serve": "a server, which runs until it is stopped",
     "fiqa studio": "a server, which runs until it is stopped",
     "--reviewed": "what a person decided; tests/unit/studio/test_review_tables.py has some",
+    "s3://": "a store of your own; tests/unit/scoring/test_dataset.py has one on loopback",
     "shards/": "shards of images; tests/unit/scoring/test_dataset.py has some",
     "monday/": "the videos of several days",
     "good_weeks.parquet": "the scores of a fleet",

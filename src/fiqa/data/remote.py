@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, cast
 from urllib.parse import unquote, urlsplit
@@ -89,6 +89,20 @@ class Place:
             raise
         return store
 
+    @contextmanager
+    def _asked(self) -> Iterator[Any]:
+        """Yields the store; what its library raises of its own (no credentials, no such host)
+        becomes an OSError.
+        """
+        store = self._store
+        try:
+            yield store
+        except OSError:
+            raise
+        except Exception as error:
+            told = str(error).rstrip(".")
+            raise OSError(f"{type(error).__name__}: {told}") from error
+
     def files(self) -> list[str]:
         """Returns the files in and under a folder, sorted; of a file, itself; [] where there is
         nothing.
@@ -102,7 +116,8 @@ class Place:
             return [str(path) for path in found]
         scheme = self.name.partition("://")[0]
         try:
-            return sorted(f"{scheme}://{name}" for name in self._store.find(self.name))
+            with self._asked() as store:
+                return sorted(f"{scheme}://{name}" for name in store.find(self.name))
         except OSError as error:
             raise ReadError(
                 f"{self.name!r} cannot be listed: {error}.", status="unreadable"
@@ -119,7 +134,8 @@ class Place:
             return {name: Place(name).state() for name in self.files()}
         scheme = self.name.partition("://")[0]
         try:
-            found = self._store.find(self.name, detail=True)
+            with self._asked() as store:
+                found = store.find(self.name, detail=True)
         except OSError as error:
             raise ReadError(
                 f"{self.name!r} cannot be listed: {error}.", status="unreadable"
@@ -134,15 +150,25 @@ class Place:
                 found = os.stat(self.name)
                 return f"{found.st_size} {found.st_mtime_ns}"
             return ""
-        with suppress(OSError):
-            return _state(self._store.info(self.name))
+        with suppress(OSError), self._asked() as store:
+            return _state(store.info(self.name))
         return ""
 
     def exists(self) -> bool:
-        """Tells whether there is a file."""
+        """Tells whether there is a file.
+
+        Raises:
+            ReadError: the store refused.
+        """
         if not self._remote:
             return os.path.isfile(self.name)
-        return bool(self._store.isfile(self.name))
+        try:
+            with self._asked() as store:
+                return bool(store.isfile(self.name))
+        except OSError as error:
+            raise ReadError(
+                f"{self.name!r} cannot be looked at: {error}.", status="unreadable"
+            ) from error
 
     def open(self) -> IO[bytes]:
         """Returns the file opened for reading bytes; a store is read ahead in blocks, never whole.
@@ -153,7 +179,8 @@ class Place:
         if not self._remote:
             return open_regular(self.name)
         try:
-            opened = self._store.open(self.name, "rb", block_size=_BLOCK, cache_type="readahead")
+            with self._asked() as store:
+                opened = store.open(self.name, "rb", block_size=_BLOCK, cache_type="readahead")
         except OSError as error:
             missing = isinstance(error, FileNotFoundError)
             raise ReadError(
@@ -185,7 +212,8 @@ class Place:
                 aside.write_bytes(content)
             return
         try:
-            self._store.pipe_file(self.name, content)
+            with self._asked() as store:
+                store.pipe_file(self.name, content)
         except OSError as error:
             raise WriteError(f"{self.name!r} could not be written: {error}.") from error
 
@@ -203,7 +231,8 @@ class Place:
         """
         try:
             if self._remote:
-                self._store.pipe_file(self.name, content, mode="create")
+                with self._asked() as store:
+                    store.pipe_file(self.name, content, mode="create")
                 return True
             target = Path(self.name)
             aside = target.with_name(f".new-{uuid.uuid4().hex}")
@@ -219,8 +248,9 @@ class Place:
         except FileExistsError:
             return False
         except OSError as error:
-            if self._remote and self.exists():
-                return False
+            with suppress(ReadError):
+                if self._remote and self.exists():
+                    return False
             raise WriteError(f"{self.name!r} could not be written: {error}.") from error
         return True
 
@@ -232,10 +262,14 @@ class Place:
         """
         try:
             if self._remote:
-                for name in self.files():
-                    self._store.rm_file(name)
+                names = self.files()
+                with self._asked() as store:
+                    for name in names:
+                        store.rm_file(name)
                 return
             for name in self.files():
                 os.unlink(name)
         except OSError as error:
-            raise WriteError(f"{self.name!r} could not be removed: {error}.") from error
+            raise WriteError(
+                f"{self.name!r} could not be removed: {str(error).rstrip('.')}."
+            ) from error

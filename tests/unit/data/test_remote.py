@@ -1,0 +1,50 @@
+"""A store that refuses in the words of its own library is told as fiqa tells it."""
+
+import pytest
+
+from fiqa.data.remote import Place
+from fiqa.errors import ReadError, WriteError
+
+pytest.importorskip("s3fs", reason="the extra s3 is not installed")
+
+
+class NoCredentialsError(Exception):
+    """As botocore's: no OSError."""
+
+
+class Locked:
+    """A store that knows nobody."""
+
+    def _refuse(self, *_: object, **__: object) -> None:
+        raise NoCredentialsError("Unable to locate credentials.")
+
+    find = info = isfile = open = pipe_file = rm_file = _refuse
+
+
+@pytest.fixture
+def place(monkeypatch: pytest.MonkeyPatch) -> Place:
+    monkeypatch.setattr("fsspec.filesystem", lambda *_, **__: Locked())
+    return Place("s3://faces/a.tar")
+
+
+@pytest.mark.parametrize("reads", ["files", "states", "exists", "open", "read"])
+def test_who_may_not_read_is_told_why(place: Place, reads: str) -> None:
+    with pytest.raises(ReadError, match=r"s3://faces/a.tar.*NoCredentialsError: Unable to locate"):
+        getattr(place, reads)()
+
+
+@pytest.mark.parametrize("writes", ["write", "create"])
+def test_who_may_not_write_is_told_why(place: Place, writes: str) -> None:
+    with pytest.raises(WriteError, match="NoCredentialsError: Unable to locate credentials"):
+        getattr(place, writes)(b"bytes")
+
+
+def test_what_cannot_be_listed_is_not_removed(place: Place) -> None:
+    with pytest.raises(
+        WriteError, match=r"could not be removed: .* Unable to locate credentials\.$"
+    ):
+        place.remove()
+
+
+def test_a_state_that_cannot_be_seen_is_empty(place: Place) -> None:
+    assert place.state() == ""
