@@ -32,7 +32,7 @@ from fiqa.data.store import (
     write_sidecar,
 )
 from fiqa.data.tables import TableWriter, frame_of, table_suffix
-from fiqa.errors import FiqaError, InputError
+from fiqa.errors import InputError
 from fiqa.evaluation.match_chance import MatchChance
 from fiqa.execute.engines import engine as engine_of
 from fiqa.execute.summary import Summary
@@ -41,7 +41,7 @@ from fiqa.faces.detectors import decided
 from fiqa.faces.points import points_record
 from fiqa.functional.display import failure_line
 from fiqa.progress import Progress, counted, teller
-from fiqa.runtime.describe import batch_told
+from fiqa.runtime.describe import warn_of_batches
 from fiqa.runtime.onnx import OnnxScorer
 from fiqa.runtime.recognizers import DLIB
 from fiqa.runtime.weights import find as find_weights
@@ -131,7 +131,8 @@ class Scoring:
         # A picture in memory travels to its process as it is.
         batch = 4 if self.pictures else 32
         run = engine_of(self.engine, self.address)
-        _warn_of_batches(self.how)
+        if self.how.model is not None and isinstance(self.how.scorer, OnnxScorer):
+            warn_of_batches(self.how.scorer.model, "scores")
         how = self.how if self.engine == "local" else replace(self.how, threads=1)
         made = run(how, images, died=_died, workers=self.workers, batch=batch)
         made = _explained(made) if self.how.explain == "model" else made
@@ -367,18 +368,6 @@ def _sized(made: Generator[list[Row], None, None]) -> Generator[list[Row], None,
             yield rows
     if sentence := resizing(notes):
         _log.warning("%s", sentence)
-
-
-def _warn_of_batches(how: FaceScoring) -> None:
-    """Warns of a model file whose score of a face hangs on the faces beside it: `weights card`
-    refuses such a file a card, but a card may be written by hand."""
-    if how.model is not None and isinstance(how.scorer, OnnxScorer):
-        try:
-            told = batch_told(how.scorer.model)
-        except FiqaError:  # a model that cannot run is a status of its rows
-            return
-        if told:
-            _log.warning("%s The scores of this run depend on how the images are batched.", told)
 
 
 def _died(source: Source) -> list[Row]:
