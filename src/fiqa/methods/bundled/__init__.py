@@ -31,7 +31,7 @@ CARD = MethodCard(
         " pass."
     ),
     equation=(
-        "q = mean rank by two networks: similarity to the person's centre under two recognizers;"
+        "q = mean rank by two networks: similarity to the person's center under two recognizers;"
         " LightQNet's loss on mated pairs"
     ),
     use="Whenever there is no reason to take another: it is the default.",
