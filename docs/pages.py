@@ -70,14 +70,26 @@ BUILT_FROM = {
 """Code of the repository -> the page that is built from it."""
 WIDTH = 84
 """Columns of text that a page shows whole on a screen of 1280 pixels."""
+GLOSSARY = {
+    "mated": r"(?<![\w-])[Mm]ated\b",
+    "fmr": r"\bFMR\b",
+    "fnmr": r"\bFNMR\b",
+    "edc": r"\bEDC\b",
+    "area": r"\b[Aa]reas?\b",
+    "template": r"\b[Tt]emplates?\b",
+    "protocol": r"\b[Pp]rotocols?\b",
+}
+"""Anchor of the glossary -> how the word is written; a page's first use of it is linked."""
 SEARCH = '<div class="md-search" data-md-component="search" role="dialog"'
 """How the theme opens its search, which has no name for a screen reader."""
 
 
 def on_files(files: Files, config: Any) -> Files:
     """Adds the generated pages to the site."""
-    pages = {f"methods/{name}.md": method_page(methods.card(name)) for name in methods.names()}
-    pages["methods/index.md"] = method_list()
+    pages = {
+        f"methods/{name}.md": linked(method_page(methods.card(name))) for name in methods.names()
+    }
+    pages["methods/index.md"] = linked(method_list())
     pages |= {f"reference/{room}.md": room_page(room) for room in ROOMS}
     pages["reference/nouns.md"] = (
         "# Nouns, errors and checks\n\n" + "\n\n".join(f"::: fiqa.{m}" for m in SINGLE) + "\n"
@@ -104,6 +116,18 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 def on_post_page(output: str, **_: Any) -> str:
     """Returns a finished page whose search has a name."""
     return output.replace(SEARCH, f'{SEARCH} aria-label="Search"')
+
+
+def linked(page: str) -> str:
+    """Returns a method's page with the words of the glossary linked at their first use."""
+    code = re.compile(r"^```.*?^```|`[^`]*`|^(?:#|:::)[^\n]*", flags=re.M | re.S)
+    prose = code.sub(lambda found: " " * len(found[0]), page)
+    uses = {anchor: re.search(written, prose) for anchor, written in GLOSSARY.items()}
+    found = [(use.span(), anchor) for anchor, use in uses.items() if use]
+    for (start, end), anchor in sorted(found, reverse=True):
+        link = f"[{page[start:end]}](../concepts/glossary.md#{anchor})"
+        page = page[:start] + link + page[end:]
+    return page
 
 
 def filled(entry: Any, pages: list[str]) -> Any:

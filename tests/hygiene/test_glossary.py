@@ -3,10 +3,13 @@ means."""
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from pathlib import Path
 
 import pytest
+
+from fiqa import methods
 
 ROOT = Path(__file__).resolve().parents[2]
 GLOSSARY = ROOT / "docs" / "concepts" / "glossary.md"
@@ -70,3 +73,18 @@ def test_a_first_use_without_a_link_is_found():
 )
 def test_a_word_of_the_glossary_is_linked_where_it_is_first_used(page: Path):
     assert _unlinked(page.read_text("utf-8")) == []
+
+
+def test_the_pages_of_the_methods_link_them_too():
+    spec = importlib.util.spec_from_file_location("pages", ROOT / "docs" / "pages.py")
+    assert spec
+    assert spec.loader
+    pages = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(pages)
+    assert pages.linked("`mated`, a mated pair") == (
+        "`mated`, a [mated](../concepts/glossary.md#mated) pair"
+    )
+    made = {name: pages.linked(pages.method_page(methods.card(name))) for name in methods.names()}
+    assert "[mated](../concepts/glossary.md#mated)" in made["label_optimization"]
+    assert {name: _unlinked(page) for name, page in made.items() if _unlinked(page)} == {}
+    assert _unlinked(pages.linked(pages.method_list())) == []
