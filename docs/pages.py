@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import pkgutil
 import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -67,12 +68,28 @@ BUILT_FROM = {
     "src/fiqa/vocabulary.py": "reference/words.md",
 }
 """Code of the repository -> the page that is built from it."""
+WIDTH = 84
+"""Columns of text that a page shows whole on a screen of 1280 pixels."""
+GLOSSARY = {
+    "mated": r"(?<![\w-])[Mm]ated\b",
+    "fmr": r"\bFMR\b",
+    "fnmr": r"\bFNMR\b",
+    "edc": r"\bEDC\b",
+    "area": r"\b[Aa]reas?\b",
+    "template": r"\b[Tt]emplates?\b",
+    "protocol": r"\b[Pp]rotocols?\b",
+}
+"""Anchor of the glossary -> how the word is written; a page's first use of it is linked."""
+SEARCH = '<div class="md-search" data-md-component="search" role="dialog"'
+"""How the theme opens its search, which has no name for a screen reader."""
 
 
 def on_files(files: Files, config: Any) -> Files:
     """Adds the generated pages to the site."""
-    pages = {f"methods/{name}.md": method_page(methods.card(name)) for name in methods.names()}
-    pages["methods/index.md"] = method_list()
+    pages = {
+        f"methods/{name}.md": linked(method_page(methods.card(name))) for name in methods.names()
+    }
+    pages["methods/index.md"] = linked(method_list())
     pages |= {f"reference/{room}.md": room_page(room) for room in ROOMS}
     pages["reference/nouns.md"] = (
         "# Nouns, errors and checks\n\n" + "\n\n".join(f"::: fiqa.{m}" for m in SINGLE) + "\n"
@@ -94,6 +111,23 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         return f"]({up}{BUILT_FROM[link[1]]})"
 
     return re.sub(rf"\]\({up}\.\./({'|'.join(map(re.escape, BUILT_FROM))})\)", led, markdown)
+
+
+def on_post_page(output: str, **_: Any) -> str:
+    """Returns a finished page whose search has a name."""
+    return output.replace(SEARCH, f'{SEARCH} aria-label="Search"')
+
+
+def linked(page: str) -> str:
+    """Returns a method's page with the words of the glossary linked at their first use."""
+    code = re.compile(r"^```.*?^```|`[^`]*`|^(?:#|:::)[^\n]*", flags=re.M | re.S)
+    prose = code.sub(lambda found: " " * len(found[0]), page)
+    uses = {anchor: re.search(written, prose) for anchor, written in GLOSSARY.items()}
+    found = [(use.span(), anchor) for anchor, use in uses.items() if use]
+    for (start, end), anchor in sorted(found, reverse=True):
+        link = f"[{page[start:end]}](../concepts/glossary.md#{anchor})"
+        page = page[:start] + link + page[end:]
+    return page
 
 
 def filled(entry: Any, pages: list[str]) -> Any:
@@ -131,7 +165,11 @@ def method_page(card: MethodCard) -> str:
         "status": card.status,
     }
     table = "\n".join(f"| {key} | {value} |" for key, value in rows.items() if value)
-    equation = f"\n```text\n{card.equation}\n```\n" if card.equation else ""
+    lines = "\n".join(
+        textwrap.fill(line, WIDTH, subsequent_indent="    ", break_long_words=False)
+        for line in card.equation.splitlines()
+    )
+    equation = f"\n```text\n{lines}\n```\n" if lines else ""
     told = {"When to use it": card.use, "When it fails": card.limits, "Use": _usage(card)}
     parts = "".join(f"\n## {title}\n\n{text}\n" for title, text in told.items() if text)
     head = f"# {card.name}\n\n{card.summary}\n{equation}\n| | |\n|---|---|\n{table}\n{parts}"
@@ -151,7 +189,7 @@ def _usage(card: MethodCard) -> str:
     lines = "".join(f"| `{key}` | {value} |\n" for key, value in named.items())
     table = f"\n| setting | default |\n|---|---|\n{lines}" if lines else ""
     return (
-        f"```console\nfiqa score crops/ --aligned --model {card.name}{asks} -o"
+        f"```sh\nfiqa score crops/ --aligned --model {card.name}{asks} -o"
         f" scores.parquet\n```\n{table}".rstrip()
     )
 
@@ -220,6 +258,8 @@ def commands_page() -> str:
 
     parts = ["# Commands\n"]
     for name in COMMANDS:
-        text = CliRunner().invoke(build(), [*name.split(), "--help"], terminal_width=100).output
+        asked = [*name.split(), "--help"]
+        run = CliRunner().invoke(build(), asked, prog_name="fiqa", terminal_width=WIDTH)
+        text = run.output
         parts.append(f"## fiqa {name}\n\n```text\n{text.strip()}\n```\n")
     return "\n".join(parts)

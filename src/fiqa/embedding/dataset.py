@@ -14,7 +14,7 @@ import numpy as np
 from fiqa import checks
 from fiqa.data.images import Limits
 from fiqa.data.store import make_record
-from fiqa.embedding.run import opened, raw_vectors, unit_vectors, usable
+from fiqa.embedding.run import opened, raw_vectors, unit_vectors, usable, warn_of_recognizer
 from fiqa.errors import InputError
 from fiqa.faces.crops import Source, read_crop
 from fiqa.types import PathLike, Recognizer
@@ -111,7 +111,9 @@ class ShardEmbedding:
         return {}
 
     def record(self) -> dict[str, Any]:
-        """Returns what decides the vectors."""
+        """Returns what decides the vectors; a recognizer's file whose vectors depend on the batch
+        is warned of here, where a run begins."""
+        warn_of_recognizer(self._model)
         said = {
             "recognizer": self._model.name,
             "version": str(getattr(self._model, "version", "")),

@@ -46,6 +46,7 @@ __all__ = [
     "raw_vectors",
     "unit_vectors",
     "usable",
+    "warn_of_recognizer",
 ]
 
 Crops = NDArray[np.uint8]
@@ -99,6 +100,7 @@ def embed_rows(
     model = recognizer if isinstance(recognizer, Recognizer) else opened(recognizer, threads)
     work = _Work(table, model, int(batch), flip)
     if out is None:
+        warn_of_recognizer(model)
         run = work.result([work.part(counted(range(len(table)), told, "embed", len(table)))])
         _tell(run.resized)
         return run
@@ -112,6 +114,7 @@ def embed_rows(
     key = fingerprint(record)
     if not force and is_current(out, key):
         return Embedded(read_embeddings(out), _with_failures(table.manifest, out), current=True)
+    warn_of_recognizer(model)
     run = work.result(_parts(work, out, key, told))
     _tell(run.resized)
     kept = carried.taken(np.flatnonzero(run.manifest.status == "ok").tolist())
@@ -286,6 +289,20 @@ def opened(recognizer: PathLike, threads: int | None) -> Recognizer:
     from fiqa.runtime.recognizers import named_recognizer
 
     return named_recognizer(recognizer, threads=threads)
+
+
+def warn_of_recognizer(recognizer: Recognizer) -> None:
+    """Warns of a recognizer's file whose vector of a crop hangs on the crops beside it.
+
+    Args:
+        recognizer: of any kind; one that is no ONNX file is not looked at.
+    """
+    from fiqa.runtime.describe import warn_of_batches
+    from fiqa.runtime.onnx import OnnxModel
+
+    model = getattr(recognizer, "model", None)
+    if isinstance(model, OnnxModel):
+        warn_of_batches(model, "vectors")
 
 
 def _write_failures(

@@ -29,22 +29,22 @@ CARD = MethodCard(
     preprocess="aligned crop 112x112 RGB uint8; landmarks, frame mask and eye distance where known",
     weights="none",
     summary=(
-        "Mean of six factors measured from landmarks and image statistics; next to nothing for a"
-        " crop that is no face."
+        "Mean of six factors that are measured from landmarks and image statistics. A crop that is"
+        " no face gets nearly 0."
     ),
     equation=(
         "q = mean of the known factors * g(coarse_share; .45, .08) * face, g the rising logistic"
         " step"
     ),
     use=(
-        "No weights may be used, or the person in front of the camera must be told what to do: it"
-        " is the one that says why."
+        "Take it when no weights may be used, or when the person in front of the camera must be"
+        " told what to do: this method says why."
     ),
     cost="about 2 ms on a core",
     limits=(
-        "Marks some clear dark-skinned faces down (docs/concepts/factors.md has the numbers). Knows"
-        " nothing of identity: what hurts recognition without a trace in these statistics is not"
-        " seen. Without landmarks the pose is unknown."
+        "It gives some clear dark-skinned faces too low a score (docs/concepts/factors.md has the"
+        " numbers). It knows nothing of identity: it does not see what hurts recognition without a"
+        " trace in these statistics. Without landmarks the pose is unknown."
     ),
 )
 

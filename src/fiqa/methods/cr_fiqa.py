@@ -51,8 +51,8 @@ CARD = MethodCard(
         " network: ArcFace + 10 SmoothL1(q, its own ratio)"
     ),
     use=(
-        "You have many people with several images each; the label needs nothing but vectors and who"
-        " is who."
+        "Take it when you have many people with several images each. The label needs nothing but"
+        " vectors and who is who."
     ),
     limits=(
         "An identity with one image has no other to make a center from: it gets no label (status"

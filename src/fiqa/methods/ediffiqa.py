@@ -37,7 +37,7 @@ CARD = MethodCard(
     needs=("embeddings", "identities", "prior"),
     gives=("label", "train"),
     summary=(
-        "A prior lowered by the distance to the center of the person's best faces; the student"
+        "A prior, lowered by the distance to the center of the person's best faces. The student"
         " keeps a recognizer's vector too."
     ),
     preprocess=(
@@ -53,12 +53,12 @@ CARD = MethodCard(
         " .5 (1 - cos(e, teacher's e)) + .5 |q^ - label|"
     ),
     use=(
-        "You have a slow quality that you trust and want a fast network that keeps it, and the"
-        " vector."
+        "Take it when you trust a slow quality and want a fast network that keeps it, together"
+        " with the vector."
     ),
     limits=(
-        "As good as its prior: the diffusion teacher of the paper is not part of fiqa, only its"
-        " label file could be."
+        "It is as good as its prior. The diffusion teacher of the paper is not part of fiqa; a"
+        " file of its labels would work."
     ),
     cost="one forward pass of the student",
 )

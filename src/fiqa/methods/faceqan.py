@@ -41,21 +41,21 @@ CARD = MethodCard(
     preprocess="as the recognizer's card says",
     weights="none of its own; any recognizer in torch",
     summary=(
-        "How like itself a face stays under adversarial noise, times how like it is to its mirror"
-        " image."
+        "How similar a face stays to itself under adversarial noise, times how similar it is to"
+        " its mirror image."
     ),
     equation=(
         "q = [(1 + mean S)/2 * clip(1 - std S, 0, 1) * cos(f(x), f(flip x))]^5, S: cosines of f(x)"
         " and 10 noisy copies before each of 5 gradient steps"
     ),
     use=(
-        "A slow reference: to score a few thousand faces once, or as the prior of label"
+        "Take it as a slow reference: to score a few thousand faces once, or as the prior of label"
         " optimization."
     ),
     limits=(
-        "Slow. A profile loses by the mirror image, whatever it is worth. A blank crop may keep a"
-        " stable, symmetric vector: detect first (with one MobileFaceNet a white crop beat four of"
-        " five of LFW's faces)."
+        "It is slow. A profile gets a low score because of the mirror image, however useful it is."
+        " A blank crop may keep a stable, symmetric vector, so detect first (with one MobileFaceNet"
+        " a white crop beat four of five of LFW's faces)."
     ),
     cost=(
         "53 forward and 40 backward passes, about 130 forward passes: 1 to 2 s on a core with a"

@@ -41,7 +41,7 @@ CARD = MethodCard(
         "cos(e, vector of the person's best image), min-max over the images; student: mean squared"
         " error, new layers on a frozen recognizer"
     ),
-    use="You know one good image of each person, or trust a prior to choose it.",
+    use="Take it when you know one good image of each person, or trust a prior to choose it.",
     limits=(
         "The best image itself, and an identity with one image, get the highest label by"
         " construction."

@@ -61,13 +61,13 @@ CARD = MethodCard(
         " the layer's length on the reference faces"
     ),
     use=(
-        "A slow probe is good and too slow: score some hundred faces with it, and let the layers"
-        " stand for it on all others."
+        "Take it when a slow probe is good and too slow: score some hundred faces with the probe,"
+        " and let the layers replace it on all others."
     ),
     limits=(
-        "Ours, after the paper's idea: the statistic, the greedy search and the free choice of"
-        " reference; expect other numbers than the paper's. Inherits the faults of its reference,"
-        " and knows nothing of kinds of faces that the reference lacks."
+        "It follows the paper's idea. The statistic, the greedy search and the free choice of"
+        " reference are ours, so expect other numbers than the paper's. It inherits the faults of"
+        " its reference, and knows nothing of kinds of faces that the reference lacks."
     ),
     cost="one forward pass, that of recognition itself",
 )

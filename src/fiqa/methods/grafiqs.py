@@ -53,13 +53,13 @@ CARD = MethodCard(
         " running var)"
     ),
     use=(
-        "No label, no training and nothing random: a first quality for any recognizer that you have"
-        " as torch weights."
+        "Take it as a first quality for any recognizer that you have as torch weights. It needs no"
+        " label and no training, and nothing is random."
     ),
     limits=(
-        "Knows what the recognizer saw, not what it can tell apart: noise or a blank crop may beat"
-        " a face (with one MobileFaceNet, white noise beat a fifth of LFW's). The scale is the"
-        " recognizer's own."
+        "It knows what the recognizer saw, and not what the recognizer can tell apart. So noise or"
+        " a blank crop may beat a face (with one MobileFaceNet, white noise beat a fifth of LFW's"
+        " faces). The scale is the recognizer's own."
     ),
     cost="one forward and one backward pass, about 3 forward passes",
 )

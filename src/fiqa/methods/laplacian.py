@@ -27,9 +27,10 @@ CARD = MethodCard(
     summary="Natural logarithm of 1 + the variance of the 4-neighbor Laplacian of the luminance.",
     equation="q = ln(1 + var(Laplacian(Y)))",
     use=(
-        "The baseline that every other method must beat, and a focus check where all else is fixed."
+        "It is the baseline that every other method must beat, and a check of the focus where"
+        " everything else is fixed."
     ),
-    limits="Sees sharpness only; noise counts as sharpness.",
+    limits="It sees sharpness only, and noise counts as sharpness.",
     cost="under a tenth of a millisecond",
 )
 

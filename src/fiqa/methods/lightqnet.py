@@ -50,10 +50,10 @@ CARD = MethodCard(
     equation=(
         "q = net(x), trained by BCE(min(q_i, q_j), sigmoid(16 (cos_ij - .4))) over mated pairs"
     ),
-    use="A small and good ready network: the peer to compare with.",
+    use="Take it as a small and good network that is ready: the peer to compare with.",
     limits=(
-        "Only the published graphs: nothing can be adapted. Four of five faces of LFW lie within"
-        " .06 of each other."
+        "There are only the published graphs, so nothing can be adapted. Four of five faces of LFW"
+        " lie within .06 of each other."
     ),
     cost="one pass of a small network: 1 ms (dm025) to 4 ms (dm100) on a core",
 )

@@ -40,9 +40,12 @@ CARD = MethodCard(
         "softmax at scale 64 with cos(angle + m(a)) for the own class, m(a) = .45 + .35 (a - 10) /"
         " 100, + 35 mean(a / 110^2 + 1 / a); q = a = |e|"
     ),
-    use="You train a recognizer anyway: its vector then carries the quality at no cost.",
+    use=(
+        "Take it when you train a recognizer anyway: its vector then carries the quality at no"
+        " cost."
+    ),
     limits=(
-        "The whole recognizer has to be trained, on many people; the length is comparable inside"
+        "The whole recognizer has to be trained, on many people. Lengths can be compared inside"
         " one model only."
     ),
     cost="one forward pass of the recognizer, which gives the vector too",

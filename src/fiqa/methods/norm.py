@@ -39,10 +39,10 @@ CARD = MethodCard(
         " recognizer was trained by MagFace."
     ),
     equation="q = |f(x)|",
-    use="You compute the embedding anyway: the baseline that costs nothing more.",
+    use="Take it as the baseline when you compute the embedding anyway: it costs nothing more.",
     limits=(
-        "Only as good as the training made it: nothing keeps a recognizer from giving a blank crop"
-        " a long vector. The scale is the recognizer's own."
+        "It is only as good as the training made it: nothing keeps a recognizer from giving a"
+        " blank crop a long vector. The scale is the recognizer's own."
     ),
     cost="one forward pass, that of recognition itself",
 )

@@ -39,20 +39,19 @@ CARD = MethodCard(
         " none that are published, LightQNet's are (MIT)"
     ),
     summary=(
-        "The lower confidence of two mates learns their similarity; a head on a frozen recognizer,"
-        " or a network of its own."
+        "The lower confidence of two images of a person learns their similarity: by a head on a"
+        " frozen recognizer, or by a network of its own."
     ),
     equation=(
         "mean over mated pairs of (cos(e_i, e_j) - min(p_i, p_j))^2; LightQNet: BCE(min(p_i, p_j),"
         " sigmoid(16 (cos(e_i, e_j) - 0.4)))"
     ),
     use=(
-        "You have mated pairs and a recognizer, and no idea of quality of your own: the similarity"
-        " itself is the teacher."
+        "Take it when you have mated pairs and a recognizer: the similarity itself is the teacher."
     ),
     limits=(
-        "Learns from mated pairs only, so wrong identities in the training images are learned as"
-        " bad quality."
+        "It learns from mated pairs only, so wrong identities in the training images are learned"
+        " as bad quality."
     ),
     cost="one forward pass of the recognizer's trunk; LightQNet's: of a small network of its own",
 )

@@ -32,20 +32,20 @@ CARD = MethodCard(
         " (github.com/seasonSH/Probabilistic-Face-Embeddings, MIT) are TensorFlow's, not read here"
     ),
     summary=(
-        "Variance of the face's embedding, learned from mated pairs by a head on a frozen"
-        " recognizer; the score is minus its harmonic mean."
+        "Variance of the face's embedding, which a head on a frozen recognizer learns from mated"
+        " pairs. The score is minus its harmonic mean."
     ),
     equation=(
         "mean over mated pairs of sum_d (mu_i - mu_j)^2 / (v_i + v_j) + log(v_i + v_j); q = -1 /"
         " mean_d(1 / v_d)"
     ),
     use=(
-        "You want to know how sure each dimension of a vector is, to compare or to merge vectors"
-        " with it, and a score besides."
+        "Take it to know how certain each dimension of a vector is, so that vectors can be"
+        " compared or merged with it. The score comes with it."
     ),
     limits=(
-        "A variance has no natural 0..1 scale: the score is at most 0, often near it, and"
-        " comparable inside one model only."
+        "A variance has no natural scale of 0..1. The score is at most 0, often near 0, and can be"
+        " compared inside one model only."
     ),
     cost="one forward pass of the recognizer's trunk",
 )

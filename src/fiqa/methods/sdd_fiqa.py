@@ -45,10 +45,13 @@ CARD = MethodCard(
         "W1(24 similarities to the own person, 24 to others), mean of 12 draws, min-max over the"
         " images; student: SmoothL1"
     ),
-    use="People have many images each: the label uses all of them, not one best image or center.",
+    use=(
+        "Take it when people have many images each: the label uses all of them, and not one best"
+        " image or center."
+    ),
     limits=(
-        "An image without a mate has no label (NaN); labels of identities with few images are"
-        " noisy."
+        "An image without another one of its person has no label (NaN). Labels of identities with"
+        " few images are noisy."
     ),
     cost="label: a few hundred similarities; student: one forward pass",
 )

@@ -39,14 +39,14 @@ CARD = MethodCard(
     summary="How little a face's vector moves over 100 passes of dropout and the last layer.",
     equation="q = 2 / (1 + exp(mean over pairs of passes of |e_s - e_t|)), e unit vectors",
     use=(
-        "Your recognizer was trained with dropout: the score is then about that recognizer and"
-        " needs nothing else."
+        "Take it when your recognizer was trained with dropout: the score is then about that"
+        " recognizer and needs nothing else."
     ),
     limits=(
-        "A recognizer without dropout cannot be asked; `dropout=` puts one before the last layer,"
-        " which the network was not trained for. Nothing keeps the vector of a blank crop from"
-        " being stable. Chance makes 5 % of the variance between faces at 100 passes, 19 % at 25 (a"
-        " MobileFaceNet, dropout .4; `seed_spread` measures it for yours)."
+        "A recognizer without dropout cannot be asked. `dropout=` puts dropout before the last"
+        " layer, for which the network was not trained. Nothing keeps the vector of a blank crop"
+        " from being stable. Chance makes 5 % of the variance between faces at 100 passes, and 19 %"
+        " at 25 (a MobileFaceNet, dropout .4; `seed_spread` measures it for yours)."
     ),
     cost="one forward pass and 100 of the last layer",
 )

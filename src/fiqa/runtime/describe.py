@@ -15,14 +15,23 @@ from numpy.typing import NDArray
 
 from fiqa import checks
 from fiqa.data.guard import guard_outputs
-from fiqa.errors import InputError
+from fiqa.errors import FiqaError, InputError
 from fiqa.runtime.cards import card_path, parse_card, write_card
 from fiqa.runtime.dlib_net import CARD
 from fiqa.runtime.onnx import OnnxModel, open_session, read_model
 from fiqa.runtime.recognizers import DLIB
 from fiqa.types import FloatArray, PathLike
 
-__all__ = ["Described", "batch_told", "describe", "free_card_path", "opened", "prove", "triple"]
+__all__ = [
+    "Described",
+    "batch_told",
+    "describe",
+    "free_card_path",
+    "opened",
+    "prove",
+    "triple",
+    "warn_of_batches",
+]
 
 Outputs = Callable[[NDArray[np.uint8]], Mapping[str, FloatArray]]
 """What `prove` asks: role -> (N,K) numbers for (N,S,S,3) crops."""
@@ -176,6 +185,22 @@ def batch_told(model: OnnxModel) -> str:
     """
     crops = _drawn(_FEW, model.card.input.size)
     return _batch_told(model.run, crops, model.run(crops), model.path)
+
+
+def warn_of_batches(model: OnnxModel, numbers: str) -> None:
+    """Warns of a model file whose numbers of a crop hang on the crops beside it: `weights card`
+    refuses such a file a card, but a card may be written by hand.
+
+    Args:
+        model: opened with its card. One that cannot run says so when it is used.
+        numbers: what the run makes, in the plural.
+    """
+    try:
+        told = batch_told(model)
+    except FiqaError:
+        return
+    if told:
+        _log.warning("%s The %s of this run depend on how the images are batched.", told, numbers)
 
 
 def _batch_told(

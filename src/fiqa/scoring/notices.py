@@ -8,9 +8,8 @@ from collections.abc import Generator, Mapping
 from contextlib import closing
 from typing import Any
 
-from fiqa.errors import FiqaError
 from fiqa.faces.crops import resizing
-from fiqa.runtime.describe import batch_told
+from fiqa.runtime import describe
 from fiqa.runtime.onnx import OnnxScorer
 from fiqa.scoring.explanation import unexplained
 from fiqa.scoring.row import Row
@@ -53,19 +52,13 @@ def tell_resized(made: Generator[list[Row], None, None]) -> Generator[list[Row],
 
 
 def warn_of_batches(how: FaceScoring) -> None:
-    """Warns of a model file whose score of a face hangs on the faces beside it: `weights card`
-    refuses such a file a card, but a card may be written by hand.
+    """Warns of a model file whose score of a face hangs on the faces beside it.
 
     Args:
         how: faces are scored.
     """
     if how.model is not None and isinstance(how.scorer, OnnxScorer):
-        try:
-            told = batch_told(how.scorer.model)
-        except FiqaError:  # a model that cannot run is a status of its rows
-            return
-        if told:
-            _log.warning("%s The scores of this run depend on how the images are batched.", told)
+        describe.warn_of_batches(how.scorer.model, "scores")
 
 
 def noted(learned: Mapping[str, Any], *sentences: str) -> dict[str, Any]:

@@ -45,7 +45,8 @@ def embed(
             (ids, crops) with crops (N,112,112,3) uint8.
         recognizer: dlib, which fetches nothing; an .onnx file with its card, a name in FIQA_HOME,
             or any object with `name` and `embed(crops)`.
-        batch: crops that are held and embedded at once, >= 1; vectors do not depend on it.
+        batch: crops that are held and embedded at once, >= 1. A recognizer's file whose vectors
+            depend on it is warned of.
         out: write them there too (.npz, .npy or .parquet), with a sidecar; a rerun of the same does
             nothing, an interrupted one goes on where it stopped. A .parquet, and the list of what
             failed, also have the columns of your own manifest (fiqa.data.carried). A folder of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from fiqa.data.tables import read_table
 from fiqa.embedding import run as module
 from fiqa.embedding.run import embed_rows, failures_path
 from fiqa.errors import InputError, ShapeError, UnknownNameError, WeightsError
+from fiqa.runtime.cards import card_path, read_card, write_card
 from fiqa.runtime.onnx import OnnxEmbedder
 from fiqa.verbs.embed import embed
 
@@ -360,3 +362,36 @@ def test_threads_reach_the_recognizer(
     embed(folder / "p0", recognizer=tiny_recognizer(), threads=3)
     embed(folder / "p0", recognizer=tiny_recognizer())
     assert asked == [3, None]
+
+
+def test_a_recognizer_whose_vectors_hang_on_the_batch_is_warned_of_once(
+    folder: Path, tmp_path: Path, tiny_recognizer: Maker, caplog: pytest.LogCaptureFixture
+) -> None:
+    import onnx
+    from onnx import helper
+
+    sound = tiny_recognizer("sound")
+    hanging = tiny_recognizer("hanging")
+    model = onnx.load(hanging)
+    model.graph.node[-1].output[0] = "whole"
+    model.graph.node.extend(
+        [
+            helper.make_node("ReduceMean", ["whole"], ["middle"], axes=[0], keepdims=1),
+            helper.make_node("Sub", ["whole", "middle"], ["e"]),
+        ]
+    )
+    onnx.save(model, hanging)
+    card = read_card(card_path(hanging))
+    digest = hashlib.sha256(hanging.read_bytes()).hexdigest()
+    write_card(card.model_copy(update={"sha256": digest}), card_path(hanging))
+    out = tmp_path / "emb.npz"
+    for kept in (None, out):
+        caplog.clear()
+        embed(folder, recognizer=hanging, out=kept)
+        (told,) = [r.getMessage() for r in caplog.records if "batch" in r.getMessage()]
+        assert "must be the same for a crop in any batch" in told
+        assert "The vectors of this run depend on how the images are batched." in told
+    caplog.clear()
+    embed(folder, recognizer=hanging, out=out)
+    embed(folder, recognizer=sound)
+    assert "batch" not in caplog.text

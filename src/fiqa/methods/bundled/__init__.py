@@ -31,14 +31,14 @@ CARD = MethodCard(
         " pass."
     ),
     equation=(
-        "q = mean rank by two networks: similarity to the person's centre under two recognizers;"
+        "q = mean rank by two networks: similarity to the person's center under two recognizers;"
         " LightQNet's loss on mated pairs"
     ),
-    use="Whenever there is no reason to take another: it is the default.",
+    use="Take it unless there is a reason for another method: it is the default.",
     limits=(
-        "Trained on public photographs of well-known adults: children, infrared cameras and faces"
-        " far from these were not there to learn from, and it has not been measured how even-handed"
-        " it is between groups of people."
+        "The model was trained on public photographs of well-known adults. The training had no"
+        " children, no infrared cameras and no faces far from these. How even-handed the model is"
+        " between groups of people has not been measured."
     ),
     cost=(
         "one pass of a network of 0.7 million parameters; with the reasons also the measures of the"

@@ -50,12 +50,12 @@ CARD = MethodCard(
     ),
     equation="P = softmax(scale cos(image, prompts)); quality = sum_n P(n) a_n, a = .1 .3 .5 .7 .9",
     use=(
-        "A quality that tells its own reasons, with probabilities, from labels that a recognizer"
-        " and measures make."
+        "Take it for a quality that gives its own reasons, with probabilities, from labels that a"
+        " recognizer and measures make."
     ),
     limits=(
-        "The offline form learns its prompts as a table and is no CLIP. Factors are as good as the"
-        " measures that labelled them."
+        "The offline form learns its prompts as a table and is no CLIP. The factors are as good as"
+        " the measures that labeled them."
     ),
     cost="one pass of the image tower; the prompts are a constant matrix",
 )

@@ -54,7 +54,10 @@ CARD = MethodCard(
         "Q = mean over factors of lam q_f(A) + (1 - lam) q_f(B), cut into five levels; inside a"
         " level by cos(e, template of the identity)"
     ),
-    use="Frames of a camera of your own, one good template per person, and no labels.",
+    use=(
+        "Take it for frames of a camera of your own, with one good template per person and no"
+        " labels."
+    ),
     cost=(
         "label: one pass of each judge: a pretrained model, the shipped network, or 2 ms with the"
         " analytic one"

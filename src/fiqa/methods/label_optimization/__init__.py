@@ -67,10 +67,13 @@ CARD = MethodCard(
         "id* = id + .001 (s - id), id the rank of the prior, s the mean rank of the mated pairs in"
         " which the image is the worse one; 10 times, averaged"
     ),
-    use="You have labels or scores of any method and a recognizer: one more command, no training.",
+    use=(
+        "Take it when you have labels or scores of any method and a recognizer. It is one more"
+        " command, without training."
+    ),
     limits=(
-        "Needs identities with several images; the paper's theta acts on pair ranks, about 19 times"
-        " longer than image ranks."
+        "It needs identities with several images. The paper's theta acts on ranks of pairs, which"
+        " are about 19 times as many as the images."
     ),
     cost="label: 10 draws of at most 19 similarities",
 )
