@@ -35,11 +35,7 @@ pytestmark = pytest.mark.numeric
             InputError,
             "same belongs to the tables of label-opt, got it for clib",
         ),
-        (
-            ("dms", {"data_set": ["s"]}),
-            InputError,
-            "data_set belongs to the tables of clib and label-opt, got it for",
-        ),
+        (("dms", {"data_set": ["s"]}), ReadError, "must have files in 's/quality'"),
         (
             ("dms", "q", "e", {"fmr": 0.1}),
             InputError,
@@ -55,11 +51,7 @@ pytestmark = pytest.mark.numeric
             InputError,
             "limits belongs to the tables of clib and label-opt",
         ),
-        (
-            ("dms", "q", "e", {"seed": 3}),
-            InputError,
-            "seed belongs to the tables of clib and label-opt",
-        ),
+        (("clib", "q", "e", {"unit": "u"}), InputError, "unit belongs to the tables of dms"),
         (
             ("clib", "q", "e", {"data_set": ["s"]}),
             InputError,
