@@ -63,6 +63,14 @@ Unit = Annotated[
         "--unit", metavar="COLUMN", help="dms: what is drawn as one in a data set. Default: people."
     ),
 ]
+Per = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--per",
+        metavar="COLUMN",
+        help="dms: the best K of each value of this column of --faces too (track).",
+    ),
+]
 Folder = Annotated[
     str | None,
     typer.Option("-o", "--out", metavar="DIR", help="Write the tables here: .csv, .md, JSON."),
@@ -77,6 +85,7 @@ def command(
     target: Target = None,
     same: Same = None,
     unit: Unit = None,
+    per: Per = None,
     pairs: PairFile = None,
     faces: FacesFile = None,
     fmr: Rates = None,
@@ -114,7 +123,7 @@ def command(
     setting = Setting(rates[0], protocol, start_fnmr, areas, draws, level, seed)
     request = Request(quality or (), embeddings or (), pairs, faces, match, flip or ())
     show(
-        TableRun.of(paper, request, setting, data_set or (), target, same, rates, unit),
+        TableRun.of(paper, request, setting, data_set or (), target, same, rates, unit, per or ()),
         out,
         force=force,
         quiet=quiet,

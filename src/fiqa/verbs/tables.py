@@ -26,6 +26,7 @@ def tables(
     target: Quality | PathLike | None = None,
     same: str | None = None,
     unit: str | None = None,
+    per: Sequence[str] = (),
     pairs: Pairs | PathLike | Frame | None = None,
     faces: Manifest | PathLike | Frame | None = None,
     fmr: float | Sequence[float] = DEFAULT.fmr,
@@ -58,6 +59,8 @@ def tables(
         same: label-opt: the recognizer that made the labels; None is the first.
         unit: dms with data sets: column of their faces that says what is drawn as one (drive,
             segment); None, and a set without that column: the identity.
+        per: dms: columns of `faces` (track, drive) of which each value keeps its best K in Table 5,
+            beside the best K of each identity.
         pairs: as in fiqa.evaluate.
         faces: as in fiqa.evaluate.
         fmr: clib and label-opt: as in fiqa.evaluate; clib: several give the tables of each.
@@ -88,7 +91,7 @@ def tables(
         raise InputError("fmr must be one false match rate or more, got none.")
     setting = Setting(rates[0], protocol, start_fnmr, limits, draws, level, seed)
     request = Request(quality, embeddings, pairs, faces, match, flip)
-    run = TableRun.of(paper, request, setting, data_set, target, same, rates, unit)
+    run = TableRun.of(paper, request, setting, data_set, target, same, rates, unit, per)
     made = run.make(told=teller(progress))
     if out is not None and (force or not run.is_current(out)):
         run.write(made, out)

@@ -14,8 +14,10 @@ from fiqa.data.store import hash_inputs, make_record
 from fiqa.data.texts import write_text
 from fiqa.errors import InputError
 from fiqa.evaluation.data_set import DataSet, read_set
+from fiqa.evaluation.groups import group_names
 from fiqa.evaluation.papers.clib_fiqa import area_tables
-from fiqa.evaluation.papers.dmsfiqa import agreement_table, filter_table
+from fiqa.evaluation.papers.dms_intervals import agreement_intervals
+from fiqa.evaluation.papers.dmsfiqa import agreement_table, filter_table, target_of
 from fiqa.evaluation.papers.domains import Domains, compare_domains, domain_table
 from fiqa.evaluation.papers.label_optimization import optimization_tables
 from fiqa.evaluation.request import Request, input_digests, plain
@@ -77,6 +79,7 @@ class TableRun:
         same: the recognizer that made the labels.
         rates: false match rates at which areas are taken, the setting's first.
         unit: column that says what is drawn as one where domains are compared.
+        per: columns of the faces of which each value keeps its best K in Table 5.
     """
 
     paper: str
@@ -87,6 +90,7 @@ class TableRun:
     same: str | None
     rates: Sequence[float] = ()
     unit: str | None = None
+    per: Sequence[str] = ()
 
     @classmethod
     def of(
@@ -99,6 +103,7 @@ class TableRun:
         same: str | None,
         rates: Sequence[float] = (),
         unit: str | None = None,
+        per: Sequence[str] = (),
     ) -> TableRun:
         """Returns the run after refusing what would be passed over in silence; raises as
         fiqa.tables."""
@@ -107,6 +112,7 @@ class TableRun:
         owned: list[tuple[str, bool, tuple[str, ...]]] = [
             ("target", target is not None, ("dms",)),
             ("unit", unit is not None, ("dms",)),
+            ("per", bool(per), ("dms",)),
             ("same", same is not None, ("label-opt",)),
             ("more than one fmr", len(set(rates)) > 1, ("clib",)),
         ]
@@ -133,11 +139,15 @@ class TableRun:
             )
         if unit is not None and not data_set:
             raise InputError("unit belongs to the comparison of data sets, got it without any.")
-        if target is not None and data_set:
-            raise InputError("target is for Table 4, got it beside data sets, which make figures.")
+        for name, given in (("target", target is not None), ("per", bool(per))):
+            if given and data_set:
+                raise InputError(
+                    f"{name} is for Tables 4 and 5, got it beside data sets, which make figures."
+                )
         folders = [data_set] if isinstance(data_set, str) else data_set
         sets = [read_set(folder, vectors=paper != "dms") for folder in folders]
-        return cls(paper, request, setting, sets, target, same, tuple(dict.fromkeys(rates)), unit)
+        once, columns = tuple(dict.fromkeys(rates)), (per,) if isinstance(per, str) else tuple(per)
+        return cls(paper, request, setting, sets, target, same, once, unit, columns)
 
     def make(self, *, told: Told, command: str = "") -> PaperTables:
         """Returns what it finds; `command` is the line that asked for it. Raises as fiqa.tables."""
@@ -219,8 +229,12 @@ class TableRun:
         tables = []
         if self.target is not None:
             tables.append(agreement_table(evidence, self.target, match=self.request.match))
+            if self.setting.draws:
+                images = target_of(evidence, self.target, match=self.request.match)[1]
+                tables.append(agreement_intervals(evidence, images, self.setting))
+        groups = {name: group_names(evidence.manifest, name) for name in self.per}
         for vectors in counted(evidence.recognizers, told, "tables", len(evidence.recognizers)):
-            tables.append(filter_table(evidence, vectors, self.setting))
+            tables.append(filter_table(evidence, vectors, self.setting, groups))
         missing = (
             []
             if self.target is not None
@@ -259,6 +273,8 @@ class TableRun:
             own["rates"] = list(self.rates)
         if self.unit is not None:
             own["unit"] = self.unit
+        if self.per:
+            own["per"] = list(self.per)
         own["data_set"] = [each.name for each in self.sets]
         inputs = hash_inputs([file for each in self.sets for file in each.files])
         inputs |= input_digests(

@@ -106,7 +106,7 @@ def test_what_cannot_be_compared_is_refused(sets: dict[str, Path], tmp_path: Pat
         fiqa.tables("dms", data_set=[web, other])
     with pytest.raises(InputError, match="unit belongs to the comparison of data sets"):
         fiqa.tables("dms", "q", "e", unit="drive")
-    with pytest.raises(InputError, match="target is for Table 4, got it beside data sets"):
+    with pytest.raises(InputError, match="target is for Tables 4 and 5, got it beside data sets"):
         fiqa.tables("dms", data_set=[web, other], target="t")
 
 
