@@ -232,7 +232,8 @@ def _curves(
         shown = curve if band is None else band.curve
         cut, images = (None, None) if value is None else _cuts(curve, worst, value)
         made = MethodCurve(name, role, shown, _areas(curve, band, setting), gap)
-        curves.append(replace(made, cut=cut, images=images))
+        drawn = None if band is None else {each: band.raw(each) for each in setting.limits}
+        curves.append(replace(made, cut=cut, images=images, drawn=drawn))
     return _behind(curves, bands, setting)
 
 

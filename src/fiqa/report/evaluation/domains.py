@@ -51,14 +51,14 @@ def verdict_lines(domains: Domains) -> list[str]:
     return lines
 
 
-def domains_page(domains: Domains, *, command: str = "") -> str:
+def domains_page(domains: Domains, plot: Plot, *, command: str = "") -> str:
     """Returns the whole document: the verdicts, the histograms, the numbers, and the rule.
 
     Args:
         domains: what was found.
+        plot: of domains_plot.
         command: the line that asked, for the foot.
     """
-    plot = domains_plot(domains)
     table = domain_table(domains)
     verdicts = "".join(f"<li>{escape(line)}</li>" for line in verdict_lines(domains))
     notes = "".join(f"<li>{escape(line)}</li>" for line in domains.notes)

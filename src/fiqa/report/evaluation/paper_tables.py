@@ -25,8 +25,10 @@ from fiqa.evaluation.result import Evaluation
 from fiqa.evaluation.setting import Setting
 from fiqa.functional.table import Table
 from fiqa.progress import Told, counted
+from fiqa.report.drawing import Plot
 from fiqa.report.evaluation.domains import domains_page, domains_plot, verdict_lines
 from fiqa.report.evaluation.folder import guard_report, report_is_current, write_tables
+from fiqa.report.evaluation.optimization import optimization_plot
 from fiqa.report.evaluation.run import evaluate_evidence
 from fiqa.types import PathLike, Quality
 
@@ -48,12 +50,14 @@ class PaperTables:
         notes: sentences that a reader must know.
         command: that asked for them, "" for none.
         domains: what two domains differ in, where that was asked.
+        plots: pictures of the paper that go with the tables.
     """
 
     tables: Sequence[Table]
     notes: Sequence[str]
     command: str = ""
     domains: Domains | None = None
+    plots: Sequence[Plot] = ()
 
     def __repr__(self) -> str:
         names = ", ".join(table.name for table in self.tables)
@@ -163,6 +167,7 @@ class TableRun:
     def _areas(self, told: Told) -> PaperTables:
         tables: list[Table] = []
         notes: list[str] = []
+        drawn: list[Plot] = []
         rates = self.rates or (self.setting.fmr,)
         for rate in rates:
             sets = self._evaluated(replace(self.setting, fmr=rate), told)
@@ -173,6 +178,7 @@ class TableRun:
                 made = area_tables(sets, self.setting.limits)
             else:
                 made = optimization_tables(sets, max(self.setting.limits), same=self.same)
+                drawn = [optimization_plot(name, each) for name, each in sets.items()]
             if len(rates) > 1:
                 made = [
                     replace(
@@ -183,7 +189,7 @@ class TableRun:
                     for table in made
                 ]
             tables += made
-        return PaperTables(tables, list(dict.fromkeys(notes)))
+        return PaperTables(tables, list(dict.fromkeys(notes)), plots=drawn)
 
     def is_current(self, out: PathLike) -> bool:
         """Tells whether `out` holds these tables already.
@@ -202,11 +208,11 @@ class TableRun:
             "notes": list(made.notes),
             "tables": {table.name: table.note for table in made.tables},
         }
-        if made.domains is not None:
-            plot = domains_plot(made.domains)
+        for plot in made.plots:
             write_text(Path(out) / f"{plot.name}.svg", plot.svg)
             write_whole(Path(out) / f"{plot.name}.png", plot.png)
-            content = domains_page(made.domains, command=made.command)
+        if made.domains is not None:
+            content = domains_page(made.domains, made.plots[0], command=made.command)
             write_text(Path(out) / "index.html", content)
         write_tables(
             made.tables,
@@ -222,7 +228,9 @@ class TableRun:
         domains = compare_domains(
             self.sets, self.setting, unit=self.unit, match=asked.match, flip=asked.flip
         )
-        return PaperTables([domain_table(domains)], domains.notes, domains=domains)
+        return PaperTables(
+            [domain_table(domains)], domains.notes, domains=domains, plots=[domains_plot(domains)]
+        )
 
     def _dms(self, told: Told) -> PaperTables:
         evidence = self.request.evidence()
