@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from splits import LFW, needs, people, write_recognizers
 
 from fiqa.data.images import read_image
+from fiqa.errors import FiqaError
 from fiqa.faces.degrade import degrade
 from fiqa.faces.factors import measure
 from fiqa.functional.agreement import spearman
@@ -33,7 +34,7 @@ from fiqa.types import Faces
 KINDS = ("defocus", "blur", "motion")
 STRENGTHS = (0.25, 0.5, 0.75, 1.0)
 MEASURES = ("cpbd", "sobel")
-PERCENTILES = (20, 50)
+PERCENTILES = (0.2, 0.5)
 """Where words are cut by percentiles: hazy below the first, blurry below the second."""
 
 
@@ -64,14 +65,14 @@ def by_image(value: NDArray[np.float64], strength: NDArray[np.float64]) -> str:
     return " | ".join(cells)
 
 
-def words(name: str, value: NDArray[np.float64], cuts: tuple[int, int] | None) -> NDArray[np.int8]:
+def words(
+    name: str, value: NDArray[np.float64], cuts: tuple[float, float] | None
+) -> NDArray[np.int8]:
     """The word of each value, hazy 0 to clear 2."""
     flat = value.ravel()
     rest = {k: np.ones(len(flat)) for k in ("yaw", "occlusion", "expression", "illumination")}
-    if cuts is not None:
-        return np.searchsorted(np.percentile(flat, cuts), flat, side="right").astype(np.int8)
-    labels = factor_labels(sharpness=flat, blur_measure=name, **rest)
-    return labels["blur"]
+    how = {} if cuts is None else {"blur_cuts": cuts, "blur_cut_by": "percentile"}
+    return factor_labels(sharpness=flat, blur_measure=name, **how, **rest)["blur"]
 
 
 def main() -> None:
@@ -101,7 +102,11 @@ def main() -> None:
     print(f"| cut | strength | {' | '.join(GRID['blur'])} |\n|---|---|---|---|---|")
     for name in MEASURES:
         for cuts in (None, PERCENTILES):
-            label = words(name, value[name], cuts).reshape(shape)
+            try:
+                label = words(name, value[name], cuts).reshape(shape)
+            except FiqaError as error:
+                print(f"| {name}, {cuts} | {error} |")
+                continue
             for s in (0.0, *STRENGTHS):
                 there = label[:, strength == s]
                 shares = " | ".join(f"{np.mean(there == k):.2f}" for k in range(3))

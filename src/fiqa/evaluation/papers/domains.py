@@ -233,8 +233,11 @@ class _Units:
             return cls(None, np.empty(0, np.str_), None, (), match)
         faces = read_manifest(each.faces)
         known = ("identity", *faces.columns)
-        column = unit if unit in known else "identity"
-        return cls(faces.id, group_names(faces, column, none=""), column, known, match)
+        if unit in known and np.any((names := group_names(faces, str(unit), none="")) != ""):
+            return cls(faces.id, names, unit, known, match)
+        # an empty column says nothing: its images would each stand alone
+        names = group_names(faces, "identity", none="")
+        return cls(faces.id, names, "identity", known, match)
 
     @property
     def what(self) -> str:

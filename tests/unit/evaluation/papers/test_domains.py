@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -126,3 +127,15 @@ def test_the_command_writes_page_picture_and_table(sets: dict[str, Path], tmp_pa
     assert "is current" in CliRunner().invoke(build(), call).stderr
     more = CliRunner().invoke(build(), [*call, "--unit", "drive"])
     assert "is current" not in more.stderr
+
+
+def test_an_empty_column_is_no_unit(sets: dict[str, Path], tmp_path: Path) -> None:
+    for name in ("web", "night"):
+        shutil.copytree(sets[name], tmp_path / name)
+    faces = pl.read_csv(tmp_path / "night/faces.csv").with_columns(drive=pl.lit(""))
+    faces.write_csv(tmp_path / "night/faces.csv")
+    chosen = [tmp_path / "web", tmp_path / "night"]
+    found = fiqa.tables("dms", data_set=chosen, unit="drive", draws=50)
+    assert found.domains is not None
+    assert found.domains.methods[0].units == {"web": 24, "night": 40}
+    assert "A unit of night: column identity." in found.notes
