@@ -81,7 +81,9 @@ def test_dmsfiqa_proposes_templates_and_takes_the_ones_a_person_chose(folder, ve
     given = _given(folder, vectors)
     auto = label_rows("dmsfiqa", out=folder / "l.csv", **given)
     proposed = read_table(folder / "l.csv.templates.csv")
-    assert proposed.columns == ["identity", "rank", "id", "judge", "centrality", "chosen"]
+    assert proposed.columns == [
+        "identity", "rank", "id", "judge", "centrality", "fails", "unknown", "chosen"
+    ]  # fmt: skip
     assert proposed.group_by("identity").len()["len"].to_list() == [5] * PEOPLE
     assert proposed.filter(pl.col("chosen") == 1)["rank"].to_list() == [1] * PEOPLE
     chosen = dict(proposed.filter(pl.col("chosen") == 1).select("identity", "id").iter_rows())
