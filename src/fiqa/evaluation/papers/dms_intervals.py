@@ -64,7 +64,7 @@ def agreement_intervals(evidence: Evidence, target: Target, setting: Setting) ->
 
 
 def _values(row: list[Any]) -> dict[str, float | None]:
-    cells = dict(zip(AGREEMENT, row, strict=True))
+    cells: dict[str, Any] = dict(zip(AGREEMENT, row, strict=True))
     return {name: cells[name] for name in AGREEMENT_MEASURES}
 
 

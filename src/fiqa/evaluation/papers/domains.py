@@ -188,7 +188,7 @@ def domain_table(domains: Domains) -> Table:
         + "; ".join(f"{method.name}: {method.scale}" for method in domains.methods)
         + "."
     )
-    title = f"DmsFIQA Figures 1 and 2: scores in {' and '.join(domains.sets)}"
+    title = f"DmsFIQA Figures 1 and 2: scores in {', '.join(domains.sets)}"
     return Table("dms_domains", title, _COLUMNS, rows, note)
 
 

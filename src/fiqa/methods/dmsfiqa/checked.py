@@ -81,7 +81,7 @@ def check_templates(job: Job, rows: NDArray[np.int64], work: Work) -> list[Check
     table, status = work.per_face(some, _Measures(), "criteria")
     made = []
     for numbers, word in zip(table.astype(float).tolist(), status, strict=True):
-        named = dict(zip((*_FACTORS, *_ANGLES), numbers, strict=True))
+        named: dict[str, float | None] = dict(zip((*_FACTORS, *_ANGLES), numbers, strict=True))
         made.append(Checked(tuple(criteria(named, named)) if word == "ok" else ()))
     return made
 

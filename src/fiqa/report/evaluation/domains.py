@@ -26,7 +26,7 @@ def domains_plot(domains: Domains) -> Plot:
     rows = (len(domains.methods) + 1) // 2
     caption = (
         f"Share of the images of each set in {_SHOWN} bins; grey is {domains.sets[0]}, with which"
-        " the others are compared. A tick below marks the median. Scores are on each method's own"
+        " the others are compared. A triangle marks the median. Scores are on each method's own"
         " scale where it has one."
     )
     with style():
