@@ -87,6 +87,7 @@ class Target:
     def of(
         cls, labels: Quality, stated: Mapping[str, int], evidence: Evidence, match: Match
     ) -> Target:
+        """Returns what labels, and the levels that their file states, say of the evidence."""
         place = find_ids(labels.id, evidence.ids, match=match)
         label = np.full(len(evidence.ids), np.nan)
         label[place[place >= 0]] = labels.value[place >= 0]
@@ -109,13 +110,13 @@ class Target:
         return cls(rows, truth, evidence.identity[rows], level, middle, bool(stated))
 
     def collapse(self, scores: Scores) -> Collapse | None:
-        """How the scores are spread beside these labels, None where their scale is open."""
+        """Returns how the scores are spread beside these labels, None where their scale is open."""
         if scores.unit is None:
             return None
         return Collapse.of(scores.unit[self.rows], self.truth, (0.0, 1.0))
 
     def row(self, scores: Scores) -> list[Any]:
-        """The cells of one method."""
+        """Returns the cells of one method."""
         unit = None if scores.unit is None else scores.unit[self.rows]
         value, middle, collapse = scores.value[self.rows], self.middle, self.collapse(scores)
         return [
