@@ -9,7 +9,8 @@
 # recipes/dmsfiqa.toml has the paper's settings: 256 pixels, 50 epochs. On two cores that takes
 # days, so this script learns with the smaller network at 112 pixels for 3 epochs, in smaller
 # batches at ten times the rate; with `QUICK= bash recipes/dmsfiqa.sh` the paper's settings stay.
-# Stopped and run again, it goes on where it was.
+# Stopped and run again, it goes on where it was, over as many nights as it takes. JUDGES (default
+# analytic) are the judges of the labels: `JUDGES=fiqa` is the shipped network.
 set -euo pipefail
 here=$(dirname "${BASH_SOURCE[0]}")
 data=${1:-../shared/data}
@@ -18,6 +19,7 @@ every=${3:-1}
 quick="--set model.backbone=mobilenet_v3_small --set data.size=112 --set optim.epochs=3"
 quick="$quick --set optim.batch=64 --set optim.warmup=0.3 --set optim.lr=1e-3"
 quick=${QUICK-$quick}
+judges=${JUDGES:-analytic}
 py=${PYTHON:-python}
 . "$here/needs.sh"
 needs lfw/aligned lfw/peopleDevTrain.txt lfw/peopleDevTest.txt pins/aligned \
@@ -33,12 +35,12 @@ for part in train test; do
 done
 fiqa embed "$out/test.csv" --recognizer "$out/recognizer_b.onnx" -o "$out/test_b.npz"
 
-# Labels: levels by the analytic judge (the paper's two need a GPU: --set judges=clip,blip2), then
-# the order inside each level by likeness to one template per person, which the tool proposes. The
+# Labels: levels by the judges (the paper's two need a GPU: JUDGES=clip,blip2), then the order
+# inside each level by likeness to one template per person, which the tool proposes. The
 # test is labeled with the levels' thresholds of the training images, to see whether the student has
 # learned them.
 label() { fiqa label dmsfiqa --faces "$out/$1.csv" --embeddings "$out/$1_a.npz" \
-  -o "$out/$1_labels.parquet" "${@:2}"; }
+  --set "judges=$judges" -o "$out/$1_labels.parquet" "${@:2}"; }
 label train
 label test --set "thresholds=$($py "$here"/dmsfiqa.py thresholds "$out/train_labels.parquet")"
 
@@ -50,19 +52,23 @@ fiqa export "$out/student" -o "$out/models/student.onnx" --metric spearman_middl
 fiqa export "$out/student" -o "$out/student_int8.onnx" --metric spearman_middle --int8 \
   --embeddings "$out/train_a.npz" || echo "no int8 model"
 
-# A scored test set, and beside it what the student learned from (the judge alone) and a peer.
+# A scored test set, and beside it what the student may have learned from (the judges that are in
+# the package) and a peer.
 fiqa score "$out/test.csv" --aligned --model "$out/models/student.onnx" -o "$out/student.parquet"
-fiqa score "$out/test.csv" --aligned --model analytic -o "$out/analytic.parquet"
+for model in analytic fiqa; do
+  fiqa score "$out/test.csv" --aligned --model "$model" -o "$out/$model.parquet"
+done
 fiqa score "$out/test.csv" --aligned --model "$data/models/lightqnet-dm100.pb" \
   -o "$out/lightqnet.parquet"
 
 # Tables 4 (agreement, spread) and 5 (verification under filtering), on the student's own 0..1
-# scale, which is that of its labels. Then discard curves under the recognizer that made the labels
-# and under another.
+# scale, which is that of its labels, with intervals over people; each score stands beside the
+# student person by person. Then discard curves under the recognizer that made the labels and under
+# another.
 qualities=(--quality "student=$out/student.parquet" --quality "analytic=$out/analytic.parquet" \
-  --quality "lightqnet=$out/lightqnet.parquet")
+  --quality "fiqa=$out/fiqa.parquet" --quality "lightqnet=$out/lightqnet.parquet")
 vectors=(--embeddings "$out/test_a.npz" --embeddings "$out/test_b.npz" --faces "$out/test.csv")
 fiqa tables dms "${qualities[@]}" "${vectors[@]}" --target "$out/test_labels.parquet" \
-  -o "$out/tables"
+  --draws 200 -o "$out/tables"
 fiqa evaluate "${qualities[@]}" --quality "labels=$out/test_labels.parquet" "${vectors[@]}" \
   --fmr 1e-3 -o "$out/report"

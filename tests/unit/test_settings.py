@@ -108,7 +108,16 @@ METHODS = [name for name in methods.names() if hasattr(methods.module(name), "la
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_has_its_options(method):
     known = {
-        "clib_fiqa": {"form", "percentiles", "leave_out", "least", "blur_measure", "cut"},
+        "clib_fiqa": {
+            "form",
+            "percentiles",
+            "leave_out",
+            "least",
+            "blur_measure",
+            "blur_cuts",
+            "blur_cut_by",
+            "cut",
+        },
         "cr_fiqa": {"form", "leave_out", "least"},
         "ediffiqa": {"best", "strength", "rule", "least", "leave_out"},
         "faceqnet": set(),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
@@ -67,6 +69,12 @@ def command(
             help="cr_fiqa, clib_fiqa: class centers, ids are the people.",
         ),
     ] = None,
+    html: Annotated[
+        str | None,
+        typer.Option(
+            "--html", metavar="FILE", help="dmsfiqa: contact sheet of the proposed templates."
+        ),
+    ] = None,
     settings: options.Settings = None,
     seed: options.Seed = 0,
     workers: options.Workers = None,
@@ -102,6 +110,8 @@ def command(
         options=assignments(settings or ()),
         force=force,
         progress=not quiet,
+        html=html,
+        command=shlex.join(["fiqa", *sys.argv[1:]]),
     )
     if not quiet:
         state = f"{out} is current, nothing to do; --force does it again. " if run.current else ""

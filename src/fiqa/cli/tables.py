@@ -30,7 +30,8 @@ DataSets = Annotated[
         "--data-set",
         metavar="DIR",
         help=(
-            "clib, label-opt: a data set (quality/, embeddings/, pairs.*, faces.*), again for more."
+            "A data set (quality/, embeddings/, pairs.*, faces.*), again for more. dms: compared"
+            " with the first."
         ),
     ),
 ]
@@ -49,12 +50,26 @@ Rates = Annotated[
 Draws = Annotated[
     int,
     typer.Option(
-        "--draws", metavar="N", min=0, help="clib: resamples of identities for intervals; 0: none."
+        "--draws", metavar="N", min=0, help="Resamples of identities for intervals; 0: none."
     ),
 ]
 Same = Annotated[
     str | None,
     typer.Option("--same", metavar="RECOGNIZER", help="label-opt: the one that made the labels."),
+]
+Unit = Annotated[
+    str | None,
+    typer.Option(
+        "--unit", metavar="COLUMN", help="dms: what is drawn as one in a data set. Default: people."
+    ),
+]
+Per = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--per",
+        metavar="COLUMN",
+        help="dms: the best K of each value of this column of --faces too (track).",
+    ),
 ]
 Folder = Annotated[
     str | None,
@@ -69,6 +84,8 @@ def command(
     data_set: DataSets = None,
     target: Target = None,
     same: Same = None,
+    unit: Unit = None,
+    per: Per = None,
     pairs: PairFile = None,
     faces: FacesFile = None,
     fmr: Rates = None,
@@ -86,12 +103,14 @@ def command(
 ) -> None:
     r"""Make the tables of a paper from your own qualities and recognizers.
 
-    dms: DmsFIQA's agreement with labels, spread, and verification under filtering. clib:
-    CLIB-FIQA's areas, methods by data sets. label-opt: what optimizing labels changes; qualities
-    are named METHOD.baseline, METHOD.optimized and, for the ablation, METHOD.prior.
+    dms: DmsFIQA's agreement with labels, spread, and verification under filtering; of data sets:
+    whether scores collapse or shift in another domain. clib: CLIB-FIQA's areas, methods by data
+    sets. label-opt: what optimizing labels changes; qualities are named METHOD.baseline,
+    METHOD.optimized and, for the ablation, METHOD.prior.
 
     Example:
       fiqa tables dms --quality scores.csv --embeddings emb.npz --target labels.csv -o tables/
+      fiqa tables dms --data-set data/web --data-set data/cabin -o domains/
       fiqa tables clib --data-set data/lfw --data-set data/cplfw --draws 200 -o tables/
     """
     from fiqa.cli.reports import show
@@ -104,7 +123,7 @@ def command(
     setting = Setting(rates[0], protocol, start_fnmr, areas, draws, level, seed)
     request = Request(quality or (), embeddings or (), pairs, faces, match, flip or ())
     show(
-        TableRun.of(paper, request, setting, data_set or (), target, same, rates),
+        TableRun.of(paper, request, setting, data_set or (), target, same, rates, unit, per or ()),
         out,
         force=force,
         quiet=quiet,

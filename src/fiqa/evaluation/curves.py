@@ -28,14 +28,13 @@ from fiqa.functional.similarity import pair_similarity
 from fiqa.functional.streams import Largest, nonmated_blocks
 from fiqa.functional.verification import (
     Accuracy,
-    Verification,
     allowed_false_matches,
     lfw_accuracy,
     of_stream,
 )
 from fiqa.types import Embeddings
 
-__all__ = ["recognizer_result", "verification_of"]
+__all__ = ["recognizer_result"]
 
 # Bins of similarity over -1..1: fine enough to read the ROC from, in 128 kB however many pairs.
 _BINS = 1 << 14
@@ -93,32 +92,6 @@ def recognizer_result(
         curves=curves,
         worst=_worst(evidence, mated_similarity, first.threshold),
     )
-
-
-def verification_of(
-    vectors: Embeddings, evidence: Evidence, keep: NDArray[np.bool_], fars: tuple[float, ...]
-) -> Verification:
-    """Returns the verification accuracy of some of the images, on the pairs of the evidence.
-
-    Args:
-        vectors: the recognizer's embeddings of all images.
-        evidence: the images and their pairs.
-        keep: (N,) mask of the images that count.
-        fars: false accept rates at which the true accept rate is told.
-
-    Raises:
-        EvidenceError: mated or non-mated pairs are missing.
-    """
-    mated = evidence.mated[keep[evidence.mated].all(axis=1)]
-    mated_similarity = pair_similarity(vectors.vector, mated)
-    if evidence.nonmated is None:
-        blocks: Iterable[NDArray[np.float32]] = nonmated_blocks(
-            vectors.vector[keep], evidence.identity[keep]
-        )
-    else:
-        listed = evidence.nonmated[keep[evidence.nonmated].all(axis=1)]
-        blocks = [pair_similarity(vectors.vector, listed)]
-    return of_stream(mated_similarity, blocks, fars=fars)
 
 
 def _blocks(evidence: Evidence, vectors: Embeddings) -> Iterator[NDArray[np.float32]]:
@@ -259,7 +232,8 @@ def _curves(
         shown = curve if band is None else band.curve
         cut, images = (None, None) if value is None else _cuts(curve, worst, value)
         made = MethodCurve(name, role, shown, _areas(curve, band, setting), gap)
-        curves.append(replace(made, cut=cut, images=images))
+        drawn = None if band is None else {each: band.raw(each) for each in setting.limits}
+        curves.append(replace(made, cut=cut, images=images, drawn=drawn))
     return _behind(curves, bands, setting)
 
 

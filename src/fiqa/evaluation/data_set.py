@@ -58,16 +58,20 @@ class DataSet:
         ]
 
 
-def read_set(folder: PathLike) -> DataSet:
+def read_set(folder: PathLike, *, vectors: bool = True) -> DataSet:
     """Returns the data set in a folder; see this module's docstring.
 
+    Args:
+        folder: of the set.
+        vectors: whether it must have embeddings.
+
     Raises:
-        ReadError: there are no qualities or no embeddings in it.
+        ReadError: there are no qualities in it, or no embeddings where it must have some.
     """
     root = Path(folder)
     files = {kind: _by_stem(root / kind, suffixes) for kind, suffixes in _SUFFIXES.items()}
     for kind, paths in files.items():
-        if not paths:
+        if not paths and (vectors or kind == "quality"):
             raise ReadError(
                 f"A set of data must have files in {os.fspath(root / kind)!r}, there are none.",
                 status="not_found",

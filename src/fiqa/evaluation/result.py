@@ -88,6 +88,8 @@ class MethodCurve:
         behind: the area of the best method less this one's there; None for the best one itself.
         cut: (K,) the lowest quality kept at each point of the curve, None for the oracle.
         images: (K,) share of the images below that cut, None where there is no cut.
+        drawn: limit -> (R,) raw area in each draw of people, the same people for every curve; None
+            without draws.
     """
 
     name: str
@@ -98,6 +100,7 @@ class MethodCurve:
     behind: Difference | None = None
     cut: NDArray[np.float64] | None = None
     images: NDArray[np.float64] | None = None
+    drawn: Mapping[float, NDArray[np.float64]] | None = None
 
     def place(self, discard: float) -> int:
         """Returns the first point of the curve at which a share of the pairs is discarded."""

@@ -87,6 +87,14 @@ class Band:
         drawn = _areas(self, upto, normalize, edc.protocol_of(self.curve.protocol))
         return _interval(value, drawn, self.level)
 
+    def raw(self, upto: float = 0.3) -> NDArray[np.float64]:
+        """Returns the raw area of each draw (R,).
+
+        Args:
+            upto: in (0,1].
+        """
+        return _areas(self, upto, None, edc.protocol_of(self.curve.protocol))
+
 
 @dataclass(frozen=True)
 class Difference:

@@ -33,6 +33,7 @@ __all__ = [
     "ks",
     "needed_draws",
     "psi",
+    "spread_intervals",
     "spread_ratios",
     "spreads",
 ]
@@ -308,6 +309,26 @@ def spread_ratios(
     # a resample of the reference without any spread says nothing of a ratio
     ratios = np.where(below > 0, above / np.where(below > 0, below, 1.0), np.inf)
     return spreads(now.sum(axis=0)) / base, np.quantile(ratios, level, axis=0)
+
+
+def spread_intervals(
+    counts: ArrayLike, *, draws: int = 1000, level: float = 0.95, seed: int = 0
+) -> Floats:
+    """Returns the ends (2,3) of the percentile intervals of Q90-Q10, standard deviation and
+    entropy, by drawing drives with replacement.
+
+    Args:
+        counts: (R, BINS) a drive a row, each with a count.
+        draws: resamples.
+        level: confidence, in (0,1).
+        seed: of the resamples.
+
+    Raises:
+        ShapeError: another shape.
+        EvidenceError: no drive, or one without a count.
+    """
+    drawn = _redrawn(_drives(counts, "counts"), draws, np.random.default_rng(seed))
+    return np.quantile(drawn, ((1 - level) / 2, (1 + level) / 2), axis=0)
 
 
 def _redrawn(drives: Floats, draws: int, rng: np.random.Generator) -> Floats:

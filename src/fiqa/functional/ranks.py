@@ -85,6 +85,19 @@ class Ranks:
         )
         return twice / (2 * int(self.times.sum()) * self.nonmated)
 
+    def taken(self, times: NDArray[np.int64]) -> Ranks:
+        """Returns the counts where each distinct mated similarity occurs so often.
+
+        Args:
+            times: (U,) how often; not all 0.
+        """
+        return Ranks(times, self.below, self.upto, self.nonmated)
+
+    def auc_in_floats(self) -> float:
+        """Returns `auc` to about fifteen digits, for many draws of the same counts."""
+        total = float(self.times.sum()) * self.nonmated
+        return float(self.times @ (self.below + self.upto).astype(np.float64)) / (2 * total)
+
     def tpr(self, allowed: int) -> float:
         """Returns the share of mated similarities accepted when `allowed` false matches may be.
 

@@ -27,6 +27,7 @@ __all__ = [
     "Verification",
     "all_pairs",
     "allowed_false_matches",
+    "allowed_matches",
     "eer",
     "fnmr_at_fmr",
     "lfw_accuracy",
@@ -96,7 +97,7 @@ def allowed_false_matches(count: int, fmr: float) -> int:
     1
     """
     checks.in_range(fmr, "fmr", 0.0, 1.0, open_low=True, open_high=True)
-    allowed = _floor(fmr * count)
+    allowed = allowed_matches(fmr * count)
     if allowed < 1:
         lowest = f"the lowest they resolve is {1 / count:.3g}" if count else "there is none"
         raise EvidenceError(
@@ -108,7 +109,15 @@ def allowed_false_matches(count: int, fmr: float) -> int:
     return min(allowed, count - 1)
 
 
-def _floor(product: float) -> int:
+def allowed_matches(product: float) -> int:
+    """Returns the whole false matches of FAR times pairs; within 1e-9 of an integer it is that one.
+
+    Args:
+        product: FAR times the number of non-mated pairs.
+
+    >>> allowed_matches(0.29 * 100)
+    29
+    """
     nearest = round(product)
     return nearest if abs(product - nearest) <= 1e-9 * max(1, nearest) else math.floor(product)
 
@@ -294,7 +303,7 @@ def _verification(counter: RankCounter, fars: Sequence[float]) -> Verification:
     return Verification(
         ranks.auc(),
         ranks.eer(),
-        {far: ranks.tpr(_floor(far * ranks.nonmated)) for far in fars},
+        {far: ranks.tpr(allowed_matches(far * ranks.nonmated)) for far in fars},
         int(ranks.times.sum()),
         ranks.nonmated,
     )

@@ -37,6 +37,7 @@ from fiqa.labeling.inputs import Inputs, load_inputs
 from fiqa.labeling.work import LocalWork, ScoreFaces
 from fiqa.methods.labeler import Job, Labeler, Labels, Work
 from fiqa.progress import Progress, teller
+from fiqa.report.page import check_page
 from fiqa.settings import settings as checked_settings
 from fiqa.types import Embeddings, Manifest, PathLike, Quality
 
@@ -73,11 +74,14 @@ def label_rows(
     options: Mapping[str, Any] | None = None,
     force: bool = False,
     progress: Progress = False,
+    html: PathLike | None = None,
+    command: str = "",
 ) -> Labeled:
     """Returns what fiqa.label returns together with the row of every face: id, identity, status,
     value, method, kind, and the method's own columns.
 
-    Args and Raises as fiqa.label, and: options the method's own; and as `label`.
+    Args and Raises as fiqa.label, and: options the method's own; html where the contact sheet of
+    the proposed templates goes, command the line that asked for it.
     """
     checks.seed(seed)
     checks.path(templates, "templates")
@@ -89,6 +93,8 @@ def label_rows(
     names_and_centers = _centers(centers, method, labeler)
     if out is not None:
         table_suffix(out)
+    if html is not None:
+        _check_sheet(html, method, out, templates)
     inputs = load_inputs(faces, embeddings, priors, crops="crops" in labeler.needs)
     if out is not None:
         proposed = [f"{os.fspath(out)}.templates.csv"] if os.fspath(templates) == "auto" else []
@@ -101,12 +107,14 @@ def label_rows(
             templates,
             centers,
             options,
-            beside=proposed,
+            beside=proposed if html is None else [*proposed, os.fspath(html)],
         )
     record = _record(method, settings, inputs, templates, seed, centers)
     key = fingerprint(record)
     if out is not None and not force and is_current(out, key):
         _tidy(out)
+        if html is not None and not os.path.exists(html):
+            _write_sheet(out, inputs, html, command)
         return _read_back(out)
     work = LocalWork(seed, out, key, workers, teller(progress), os.fspath(templates))
     table, labels = _labeled(method, labeler, settings, inputs, work, names_and_centers)
@@ -117,6 +125,8 @@ def label_rows(
     quality = _quality(method, table, labels, record)
     if out is not None:
         _write(out, table, labels, record, quality, sizes)
+        if html is not None:
+            _write_sheet(out, inputs, html, command)
         _tidy(out)
     return Labeled(quality, len(table) - len(quality), labels.about, table)
 
@@ -294,6 +304,23 @@ def _write(
     notes = {"notes": [note]} if note else {}
     found = {"found": _plain(labels.about), "quality": about}
     write_sidecar(out, record, learned=found | notes)
+
+
+def _check_sheet(html: PathLike, method: str, out: PathLike | None, templates: PathLike) -> None:
+    """Refuses a contact sheet where no templates are proposed."""
+    check_page(html)
+    if method != "dmsfiqa" or out is None or os.fspath(templates) != "auto":
+        raise InputError(
+            "html shows the templates that dmsfiqa proposes; it needs out, and templates that are"
+            f" auto, got it for {method}."
+        )
+
+
+def _write_sheet(out: PathLike, inputs: Inputs, html: PathLike, command: str) -> None:
+    from fiqa.labeling.template_page import write_template_page
+
+    if inputs.faces is not None:
+        write_template_page(f"{os.fspath(out)}.templates.csv", inputs.faces, html, command=command)
 
 
 def _tidy(out: PathLike) -> None:

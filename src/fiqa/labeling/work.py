@@ -95,9 +95,11 @@ class LocalWork:
             sides.extend(side)
             done += len(chunk)
             self.progress(name, done, total)
-        # A method that measures the same faces twice has not seen more of them.
-        self.sizes.clear()
-        self.sizes.update(note_of_size(side) for side in sides if side)
+        # A method that measures the same faces twice, or some of them, has not seen more of them.
+        seen = Counter(note_of_size(side) for side in sides if side)
+        if seen.total() >= self.sizes.total():
+            self.sizes.clear()
+            self.sizes.update(seen)
         return np.concatenate(tables), np.concatenate(statuses)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from fiqa import checks
 from fiqa.errors import UnknownNameError
 from fiqa.functional.cusum import allowance, cumulative, limit, normal_scores
+from fiqa.functional.domains import shrunk
 from fiqa.functional.drift import (
     benjamini_yekutieli,
     drift,
@@ -19,7 +20,7 @@ from fiqa.functional.drift import (
     spread_ratios,
 )
 from fiqa.monitoring.drives import SHARES, Cell, Drives, column_names
-from fiqa.monitoring.health import MEASURES, PSI_LEAST, RATIO_LEAST, CellHealth, Chart, Health
+from fiqa.monitoring.health import MEASURES, PSI_LEAST, CellHealth, Chart, Health
 from fiqa.monitoring.reference import ENOUGH, Reference
 from fiqa.monitoring.state import KEPT, ChartState, State, mark
 from fiqa.progress import Told, counted
@@ -163,11 +164,9 @@ def _judged(
             found, verdict=verdict if reasons else "not enough", reasons=(*reasons, lack)
         )
     ratios, bounds = spread_ratios(before, now, draws=how.draws, level=how.level, seed=seed)
-    shrunk = [k for k in range(len(MEASURES)) if bounds[k] < RATIO_LEAST]
-    if len(shrunk) >= 2:
-        named = ", ".join(
-            f"{MEASURES[k]} {ratios[k]:.2f} (at most {bounds[k]:.2f})" for k in shrunk
-        )
+    small = shrunk(bounds.tolist())
+    if len(small) >= 2:
+        named = ", ".join(f"{MEASURES[k]} {ratios[k]:.2f} (at most {bounds[k]:.2f})" for k in small)
         reasons.insert(0, f"{_COLLAPSED}: of the reference's spread are left {named}")
         verdict = "alarm"
     return replace(

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from fiqa.functional.domains import MEASURES, PSI_LEAST, RATIO_LEAST
 from fiqa.functional.drift import Drift
 from fiqa.functional.table import Table
 
@@ -13,12 +14,6 @@ __all__ = [
     "MEASURES", "PSI_LEAST", "RATIO_LEAST", "VERDICTS", "CellHealth", "Chart", "Health",
 ]  # fmt: skip
 
-MEASURES = ("Q90-Q10", "std", "entropy")
-"""The measures of spread, in their order."""
-RATIO_LEAST = 0.9
-"""A measure of spread has shrunk where the upper bound of its ratio is below."""
-PSI_LEAST = 0.1
-"""Drift below this is not reported, however sure it is."""
 VERDICTS = ("alarm", "not enough", "no reference", "ok")
 """What a cell can be, in the order in which they decide the whole."""
 

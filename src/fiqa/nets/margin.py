@@ -28,16 +28,19 @@ class ClassCenters(nn.Module):
     Args:
         classes: at least 2.
         dim: length of the embeddings.
+        start: (classes,dim) where the centers begin; None begins at random.
 
     Raises:
         InputError: fewer than two classes, or `dim` below 1.
     """
 
-    def __init__(self, classes: int, dim: int) -> None:
+    def __init__(self, classes: int, dim: int, start: Tensor | None = None) -> None:
         super().__init__()
         checks.in_range(classes, "classes", 2, float("inf"))
         checks.in_range(dim, "dim", 1, float("inf"))
-        self.weight = nn.Parameter(torch.randn(classes, dim) * 0.01)
+        # drawn in any case, so that what is drawn after it is the same
+        drawn = torch.randn(classes, dim) * 0.01
+        self.weight = nn.Parameter(drawn if start is None else start.clone())
 
     def forward(self, embedding: Tensor) -> Tensor:
         """Returns (N,classes) cosines in -1..1."""

@@ -100,10 +100,14 @@ class CRFIQA(Settings):
     """`margin` in radians and `scale` of ArcFace; `weight` and `beta` of the smooth L1 term of the
     quality.
 
-    `dim` is the length of a new last layer, 0 for none.
+    `dim` is the length of a new last layer, 0 for none. `embeddings`, a file of the recognizer's
+    own vectors as in PCNet, starts the class centers at each person's mean and goes with `dim` 0;
+    without it they start at random.
     """
 
+    FILES: ClassVar[tuple[str, ...]] = ("embeddings",)
     dim: int = 0
+    embeddings: str = ""
     margin: float = 0.5
     scale: float = 64.0
     weight: float = 10.0
@@ -121,10 +125,12 @@ class CRFIQA(Settings):
 class MagFace(Settings):
     """`scale` of the softmax, `weight` of the penalty of short vectors.
 
-    `dim` is the length of a new last layer, 0 for none.
+    `dim` and `embeddings` as in CRFIQA.
     """
 
+    FILES: ClassVar[tuple[str, ...]] = ("embeddings",)
     dim: int = 0
+    embeddings: str = ""
     scale: float = 64.0
     weight: float = 35.0
 

@@ -25,6 +25,7 @@ def label(
     workers: int | None = None,
     force: bool = False,
     progress: Progress = False,
+    html: PathLike | None = None,
     **options: Any,
 ) -> Quality:
     """Returns quality labels made without people; inputs are joined by id, and a face without a
@@ -53,6 +54,8 @@ def label(
         workers: processes for what is measured face by face; None is one per core.
         force: do it again although `out` is current.
         progress: True reports on stderr; a callable is told (stage, done, total).
+        html: dmsfiqa with `out`: write the contact sheet of the proposed templates there, each with
+            the paper's five criteria; people whose template fails one come first.
         options: the method's own, as in the signature of its functions; of dmsfiqa the keys of its
             settings: group_column="track" for frames of video; of label_optimization theta="auto"
             too, a step that is chosen on people held out.
@@ -86,4 +89,5 @@ def label(
         options=options,
         force=force,
         progress=progress,
+        html=html,
     ).quality

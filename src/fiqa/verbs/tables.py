@@ -25,6 +25,8 @@ def tables(
     data_set: Sequence[PathLike] = (),
     target: Quality | PathLike | None = None,
     same: str | None = None,
+    unit: str | None = None,
+    per: Sequence[str] = (),
     pairs: Pairs | PathLike | Frame | None = None,
     faces: Manifest | PathLike | Frame | None = None,
     fmr: float | Sequence[float] = DEFAULT.fmr,
@@ -44,24 +46,31 @@ def tables(
 
     Args:
         paper: "dms" is DmsFIQA's Table 4 (agreement with `target`, spread) and 5 (verification
-            under filtering); "clib" CLIB-FIQA's Tables 1 to 3 (areas, methods by data sets);
+            under filtering), or of `data_set` Figures 1 and 2 (do scores hold in another domain?);
+            "clib" CLIB-FIQA's Tables 1 to 3 (areas, methods by data sets);
             "label-opt" those of label optimization (I to III: METHOD.baseline, METHOD.optimized,
             METHOD.prior).
         quality: as in fiqa.evaluate.
         embeddings: as in fiqa.evaluate.
-        data_set: clib and label-opt: folders, each a data set (fiqa.evaluation.data_set), in place
-            of quality, embeddings, pairs and faces.
+        data_set: folders, each a data set (fiqa.evaluation.data_set), in place of quality,
+            embeddings, pairs and faces. dms: the others are compared with the first; they need no
+            embeddings.
         target: dms: labels in 0..1 to agree with; without them there is no Table 4.
         same: label-opt: the recognizer that made the labels; None is the first.
+        unit: dms with data sets: column of their faces that says what is drawn as one (drive,
+            segment); None, and a set without that column: the identity.
+        per: dms: columns of `faces` (track, drive) of which each value keeps its best K in Table 5,
+            beside the best K of each identity.
         pairs: as in fiqa.evaluate.
         faces: as in fiqa.evaluate.
         fmr: clib and label-opt: as in fiqa.evaluate; clib: several give the tables of each.
         protocol: clib and label-opt: as in fiqa.evaluate.
         start_fnmr: clib and label-opt: as in fiqa.evaluate.
         limits: clib: up to which discard fractions areas are taken; label-opt takes the largest.
-        draws: clib: resamples of identities for the intervals of areas; 0 for none.
-        level: clib: confidence of the intervals.
-        seed: of the pairs that are drawn where a protocol cannot store all.
+        draws: resamples of identities for intervals; 0 for none. Domains are always compared with
+            intervals, of 1,000 draws where none are asked.
+        level: confidence of the intervals.
+        seed: of resamples, and of the pairs that are drawn where a protocol cannot store all.
         match: as in fiqa.evaluate.
         flip: as in fiqa.evaluate.
         out: write the tables there, with a sidecar: a folder of .csv, .md, tables.json and
@@ -82,7 +91,7 @@ def tables(
         raise InputError("fmr must be one false match rate or more, got none.")
     setting = Setting(rates[0], protocol, start_fnmr, limits, draws, level, seed)
     request = Request(quality, embeddings, pairs, faces, match, flip)
-    run = TableRun.of(paper, request, setting, data_set, target, same, rates)
+    run = TableRun.of(paper, request, setting, data_set, target, same, rates, unit, per)
     made = run.make(told=teller(progress))
     if out is not None and (force or not run.is_current(out)):
         run.write(made, out)

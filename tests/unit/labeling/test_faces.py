@@ -81,7 +81,9 @@ def test_dmsfiqa_proposes_templates_and_takes_the_ones_a_person_chose(folder, ve
     given = _given(folder, vectors)
     auto = label_rows("dmsfiqa", out=folder / "l.csv", **given)
     proposed = read_table(folder / "l.csv.templates.csv")
-    assert proposed.columns == ["identity", "rank", "id", "judge", "centrality", "chosen"]
+    assert proposed.columns == [
+        "identity", "rank", "id", "judge", "centrality", "fails", "unknown", "chosen"
+    ]  # fmt: skip
     assert proposed.group_by("identity").len()["len"].to_list() == [5] * PEOPLE
     assert proposed.filter(pl.col("chosen") == 1)["rank"].to_list() == [1] * PEOPLE
     chosen = dict(proposed.filter(pl.col("chosen") == 1).select("identity", "id").iter_rows())
@@ -152,7 +154,7 @@ def test_clib_fiqa_gives_anchors_and_factor_words(folder, vectors):
     # Training makes the soft labels, with its own beta and distance: they are no option here.
     with pytest.raises(UnknownNameError, match="setting of clib_fiqa 'beta'"):
         label("clib_fiqa", **_given(folder, vectors), beta=4.0)
-    blur = table["measures"].struct.field("cpbd").to_numpy()
+    blur = 0.01 * table["measures"].struct.field("sobel").to_numpy()
     words = np.array(GRID["blur"])[np.searchsorted([0.35, 0.7], blur, side="right")]
     assert table["blur"].to_list() == words.tolist()
     last = np.arange(36) % EACH == EACH - 1
@@ -168,7 +170,9 @@ def test_clib_fiqa_gives_anchors_and_factor_words(folder, vectors):
             label("clib_fiqa", **_given(folder, vectors), **change).value, found.quality.value
         )
     for name, (value, column) in {
-        "blur_measure": ("sobel", "blur"),
+        "blur_measure": ("cpbd", "blur"),
+        "blur_cuts": ("0.1,0.95", "blur"),
+        "blur_cut_by": ("percentile", "blur"),
         "cut": (0.99, "occlusion"),
     }.items():
         change = {name: value}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import jensenshannon
 
-from fiqa.errors import InputError, ShapeError, UnknownNameError
+from fiqa.errors import EvidenceError, InputError, ShapeError, UnknownNameError
 from fiqa.methods.clib_fiqa import (
     GRID,
     PROMPTS,
@@ -60,6 +60,7 @@ def test_factor_labels_cut_where_the_paper_cuts():
         occlusion=[0.49, 0.5, nan, 1, 0, 1],
         expression=one,
         illumination=one * 0,
+        blur_measure="cpbd",
     )
     assert got["blur"].tolist() == [0, 1, 1, 2, -1, 2]
     assert got["pose"].tolist() == [2, 1, 1, 0, -1, 2]
@@ -72,7 +73,9 @@ def test_factor_labels_cut_where_the_paper_cuts():
 def test_factor_labels_options():
     rest = {"yaw": [0.0], "occlusion": [0.6], "expression": [1.0], "illumination": [1.0]}
     assert factor_labels(sharpness=[50.0], blur_measure="sobel", **rest)["blur"].tolist() == [1]
-    assert factor_labels(sharpness=[50.0], **rest)["blur"].tolist() == [2]
+    assert factor_labels(sharpness=[50.0], **rest)["blur"].tolist() == [1], "it is the default"
+    assert factor_labels(sharpness=[50.0], blur_measure="cpbd", **rest)["blur"].tolist() == [2]
+    assert factor_labels(sharpness=[50.0], blur_cuts=(0.1, 0.4), **rest)["blur"].tolist() == [2]
     assert factor_labels(sharpness=[1.0], cut=0.7, **rest)["occlusion"].tolist() == [0]
     with pytest.raises(UnknownNameError, match="Unknown blur_measure"):
         factor_labels(sharpness=[1.0], blur_measure="laplace", **rest)
@@ -110,3 +113,26 @@ def test_confidence_refuses(rng):
         confidence(p * np.nan, p)
     with pytest.raises(InputError, match="beta must be in"):
         confidence(p, p, beta=0)
+
+
+def test_blur_is_cut_at_percentiles_whatever_the_scale(rng):
+    value = rng.permutation(np.linspace(3, 9, 200))
+    names = ("yaw", "occlusion", "expression", "illumination")
+    rest = {name: np.ones(201) for name in names}
+    sharp = np.append(value, np.nan)
+    for scale in (1, 100):
+        label = factor_labels(sharpness=scale * sharp, blur_cut_by="percentile", **rest)["blur"]
+        slow = [int(np.sum(np.quantile(value, (0.35, 0.7)) <= one)) for one in value]
+        assert label[:-1].tolist() == slow
+        assert label[-1] == -1
+        assert [int(np.sum(label == k)) for k in range(3)] == [70, 70, 60]
+    many = np.where(sharp < 7, 0.0, sharp)
+    with pytest.raises(EvidenceError, match=r"Percentiles 0.35 and 0.7 of cpbd must part.*200"):
+        factor_labels(sharpness=many, blur_measure="cpbd", blur_cut_by="percentile", **rest)
+    for cuts in ((0.7, 0.35), (0.5, 0.5), (0.1, 1.5), (0.1, 0.2, 0.3)):
+        with pytest.raises(
+            InputError, match=r"blur_cuts must be two .* in 0\.\.1"
+        ):
+            factor_labels(sharpness=sharp, blur_cuts=cuts, **rest)
+    with pytest.raises(UnknownNameError, match="Unknown blur_cut_by"):
+        factor_labels(sharpness=sharp, blur_cut_by="rank", **rest)

@@ -15,11 +15,11 @@ from fiqa.data.levels import label_table, stated_levels
 from fiqa.data.names import Match, find_ids, strangers
 from fiqa.data.quality import read_quality
 from fiqa.errors import EvidenceError, InputError
-from fiqa.evaluation.curves import verification_of
 from fiqa.evaluation.evidence import Evidence
 from fiqa.evaluation.result import Scores
 from fiqa.evaluation.scales import scales_note
 from fiqa.evaluation.setting import Setting
+from fiqa.evaluation.verified import Verified, verified
 from fiqa.functional import agreement
 from fiqa.functional.calibration import levels
 from fiqa.functional.collapse import Collapse
@@ -30,7 +30,17 @@ from fiqa.methods.dmsfiqa.levels import INTERVALS
 from fiqa.types import Embeddings, PathLike, Quality
 from fiqa.vocabulary import LEVELS
 
-__all__ = ["CUTS", "THRESHOLDS", "TOP", "agreement_table", "filter_table"]
+__all__ = [
+    "AGREEMENT",
+    "AGREEMENT_MEASURES",
+    "CUTS",
+    "THRESHOLDS",
+    "TOP",
+    "Target",
+    "agreement_table",
+    "filter_table",
+    "target_of",
+]
 
 CUTS = tuple(high for _, high in (INTERVALS[0], INTERVALS[3], INTERVALS[6], INTERVALS[9]))
 """Where DmsFIQA's labels are cut into unusable, low, medium, good and perfect."""
@@ -39,17 +49,22 @@ CUTS = tuple(high for _, high in (INTERVALS[0], INTERVALS[3], INTERVALS[6], INTE
 TOP = (20, 30, 50, 100)
 THRESHOLDS = (0.2, 0.4, 0.6, 0.8)
 
-_AGREEMENT = (
+AGREEMENT = (
     "method", "images",
     "MAE", "RMSE", "balanced acc.", "macro-F1",
     "Spearman", "Kendall", "ids used/skipped",
     "middle Spearman", "middle Kendall", "middle used/skipped",
     "Q90-Q10", "Std", "Entropy",
 )  # fmt: skip
+"""The columns of Table 4."""
+AGREEMENT_MEASURES = tuple(
+    name for name in AGREEMENT if name not in ("method", "images") and "used" not in name
+)
+"""Those that are measured, and have intervals."""
 
 
 @dataclass(frozen=True, eq=False)
-class _Target:
+class Target:
     """The images that have a target label.
 
     Attributes:
@@ -71,7 +86,8 @@ class _Target:
     @classmethod
     def of(
         cls, labels: Quality, stated: Mapping[str, int], evidence: Evidence, match: Match
-    ) -> _Target:
+    ) -> Target:
+        """Returns what labels, and the levels that their file states, say of the evidence."""
         place = find_ids(labels.id, evidence.ids, match=match)
         label = np.full(len(evidence.ids), np.nan)
         label[place[place >= 0]] = labels.value[place >= 0]
@@ -94,13 +110,13 @@ class _Target:
         return cls(rows, truth, evidence.identity[rows], level, middle, bool(stated))
 
     def collapse(self, scores: Scores) -> Collapse | None:
-        """How the scores are spread beside these labels, None where their scale is open."""
+        """Returns how the scores are spread beside these labels, None where their scale is open."""
         if scores.unit is None:
             return None
         return Collapse.of(scores.unit[self.rows], self.truth, (0.0, 1.0))
 
     def row(self, scores: Scores) -> list[Any]:
-        """The cells of one method."""
+        """Returns the cells of one method."""
         unit = None if scores.unit is None else scores.unit[self.rows]
         value, middle, collapse = scores.value[self.rows], self.middle, self.collapse(scores)
         return [
@@ -133,10 +149,7 @@ def agreement_table(
     Raises:
         InputError: labels outside 0..1, or none for these images.
     """
-    labels = target if isinstance(target, Quality) else read_quality(target)
-    file = target if isinstance(target, str | os.PathLike) else None
-    stated = {} if file is None else stated_levels(label_table(file), file)
-    images = _Target.of(labels, stated, evidence, match)
+    labels, images = target_of(evidence, target, match=match)
     measured = [(scores.name, images.collapse(scores)) for scores in evidence.scores]
     collapsed = "".join(
         f" {name} has collapsed: {collapse.line()}."
@@ -153,10 +166,23 @@ def agreement_table(
     return Table(
         "dms_agreement",
         "DmsFIQA Table 4: agreement with the labels, and spread",
-        _AGREEMENT,
+        AGREEMENT,
         [images.row(scores) for scores in evidence.scores],
         note,
     )
+
+
+def target_of(
+    evidence: Evidence, target: Quality | PathLike, *, match: Match = "id"
+) -> tuple[Quality, Target]:
+    """Returns labels, and what they say of the images of the evidence.
+
+    Args and Raises: as agreement_table.
+    """
+    labels = target if isinstance(target, Quality) else read_quality(target)
+    file = target if isinstance(target, str | os.PathLike) else None
+    stated = {} if file is None else stated_levels(label_table(file), file)
+    return labels, Target.of(labels, stated, evidence, match)
 
 
 def _errors(
@@ -193,17 +219,25 @@ def _own(evidence: Evidence) -> str:
     return f"On each method's own scale brought to 0..1. {scales_note(evidence.scores)}"
 
 
-def filter_table(evidence: Evidence, vectors: Embeddings, setting: Setting) -> Table:
+def filter_table(
+    evidence: Evidence,
+    vectors: Embeddings,
+    setting: Setting,
+    groups: Mapping[str, NDArray[np.str_]] | None = None,
+) -> Table:
     """Returns DmsFIQA's Table 5 for one recognizer: verification of what a filter leaves.
 
-    The filters: none, the best K of each identity, and thresholds on the method's own scale in
-    0..1.
+    The filters: none, the best K of each identity (and of each other group), and thresholds on the
+    method's own scale in 0..1.
 
     Args:
         evidence: the images and their qualities.
         vectors: the recognizer's embeddings.
-        setting: its `fars` are the columns.
+        setting: its `fars` are the columns; with `draws` each number has its interval.
+        groups: name -> (N,) the track or the like of each image, for the best K of each.
     """
+    measures = ["ROC-AUC", *(f"TPR@{far:g}" for far in setting.fars), "EER %"]
+    ends = ("", " low", " high") if setting.draws else ("",)
     columns = [
         "method",
         "filter",
@@ -212,25 +246,34 @@ def filter_table(evidence: Evidence, vectors: Embeddings, setting: Setting) -> T
         "identities",
         "mated",
         "non-mated",
-        "ROC-AUC",
-        *(f"TPR@{far:g}" for far in setting.fars),
-        "EER %",
+        *(f"{name}{end}" for name in measures for end in ends),
     ]
     stem = file_stem(vectors.recognizer, [other.recognizer for other in evidence.recognizers])
     everything = np.ones(len(evidence.ids), bool)
     rows = [["-", "none", *_filtered(evidence, vectors, everything, setting)]]
+    within = {"identity": evidence.identity, **(groups or {})}
     for scores in evidence.scores:
-        masks = [(f"top {k} per identity", top_k(scores.value, evidence.identity, k)) for k in TOP]
+        masks = [
+            (f"top {k} per {name}", top_k(scores.value, group, k))
+            for name, group in within.items()
+            for k in TOP
+        ]
         if scores.unit is not None:
             masks += [(f"score >= {cut:g}", above(scores.unit, cut)) for cut in THRESHOLDS]
         rows += [
             [scores.name, name, *_filtered(evidence, vectors, mask, setting)]
             for name, mask in masks
         ]
+    sure = (
+        f" Low and high: {100 * setting.level:g} % intervals over people, {setting.draws} draws of"
+        " mated pairs against the non-mated ones as they are."
+        if setting.draws
+        else ""
+    )
     note = (
         f"Recognizer {vectors.recognizer}, the retained images of the same {len(evidence.ids)},"
         " exact. A dash: no pairs of both kinds are left, or a FAR that the non-mated pairs cannot"
-        f" resolve. Thresholds need an own scale with ends. {_own(evidence)}"
+        f" resolve. Thresholds need an own scale with ends.{sure} {_own(evidence)}"
     )
     return Table(
         f"dms_filter_{stem}",
@@ -245,11 +288,22 @@ def _filtered(
     evidence: Evidence, vectors: Embeddings, keep: NDArray[np.bool_], setting: Setting
 ) -> list[Any]:
     left = [100 * coverage(keep), int(keep.sum()), len(np.unique(evidence.identity[keep]))]
+    each = 3 if setting.draws else 1
     try:
-        verification = verification_of(vectors, evidence, keep, setting.fars)
+        found = verified(vectors, evidence, keep, setting)
     except EvidenceError:
-        return [*left, None, None, None, *([None] * len(setting.fars)), None]
-    exact = verification.resolvable_far
-    tpr = [verification.tpr[far] if far >= exact else None for far in setting.fars]
-    counts = [verification.mated, verification.nonmated]
-    return [*left, *counts, verification.auc, *tpr, 100 * verification.eer]
+        return [*left, None, None, *([None] * each * (2 + len(setting.fars)))]
+    return [*left, found.mated, found.nonmated, *_cells(found, each)]
+
+
+def _cells(found: Verified, each: int) -> list[float | None]:
+    """AUC, TPR and EER in percent; with `each` 3 the ends of their intervals too."""
+    cells: list[float | None] = []
+    for part, scale in (
+        (found.auc, 1),
+        *((rate, 1) for rate in found.tpr.values()),
+        (found.eer, 100),
+    ):
+        ends = (None,) * 3 if part is None else (part.value, part.low, part.high)
+        cells += [None if end is None else scale * end for end in ends[:each]]
+    return cells

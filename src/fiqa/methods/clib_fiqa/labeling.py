@@ -78,6 +78,8 @@ def anchors_and_factors(job: Job, options: dict[str, Any], work: Work) -> Labels
         expression=measured["expression"],
         illumination=measured["illumination"],
         blur_measure=options["blur_measure"],
+        blur_cuts=tuple(options["blur_cuts"]),
+        blur_cut_by=options["blur_cut_by"],
         cut=options["cut"],
     )
     ok = status == "ok"

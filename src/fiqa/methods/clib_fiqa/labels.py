@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fiqa import checks
-from fiqa.errors import InputError
+from fiqa.errors import EvidenceError, InputError
 from fiqa.functional.spread import stretched
 from fiqa.methods.cr_fiqa import relative_classifiability
 
-__all__ = ["MISSING", "FactorLabels", "factor_labels", "quality_anchors"]
+__all__ = ["BLUR_CUTS", "MISSING", "FactorLabels", "factor_labels", "quality_anchors"]
 
 MISSING = -1
 """Stands where a factor could not be estimated; training leaves it out of the loss."""
@@ -22,7 +22,8 @@ FactorLabels = Mapping[str, NDArray[np.int8]]
 """Factor -> (N,) int8 position in fiqa.methods.clib_fiqa.GRID (worst first), MISSING where
 unknown."""
 
-_BLUR_CUTS = (0.35, 0.7)
+BLUR_CUTS = (0.35, 0.7)
+"""Hazy lies below the first, blurry below the second; of CPBD, or of .01 of the Sobel measure."""
 _YAW_CUTS_DEGREES = (10.0, 25.0)
 # As in the published code: it brings a mean Sobel magnitude to where the same cuts fit it.
 _SOBEL_SCALE = 0.01
@@ -82,35 +83,45 @@ def factor_labels(
     occlusion: ArrayLike,
     expression: ArrayLike,
     illumination: ArrayLike,
-    blur_measure: Literal["cpbd", "sobel"] = "cpbd",
+    blur_measure: Literal["cpbd", "sobel"] = "sobel",
+    blur_cuts: tuple[float, float] = BLUR_CUTS,
+    blur_cut_by: Literal["value", "percentile"] = "value",
     cut: float = 0.5,
 ) -> FactorLabels:
     """Returns the five factor labels from measures; NaN gives MISSING, never the worst [1, 4.1].
 
     Args:
-        sharpness: (N,) CPBD in 0..1, or the mean Sobel magnitude when `blur_measure` is "sobel"
-            (the published code's measure, scaled by .01). Below .35 hazy, below .7 blurry, else
-            clear.
+        sharpness: (N,) the mean Sobel magnitude (the published code's measure, scaled by .01), or
+            CPBD in 0..1 when `blur_measure` is "cpbd". The paper names CPBD; on crops of 112 pixels
+            the Sobel form follows drawn blur and recognition far better
+            (recipes/blur_measures.py), so it is the default.
         yaw: (N,) degrees. |yaw| up to 10 frontal, up to 25 slight angle, else profile.
         occlusion, expression, illumination: (N,) qualities in 0..1; below `cut` obstructed,
             exaggerated, extreme.
         blur_measure: which measure `sharpness` is.
+        blur_cuts: below the first hazy, below the second blurry, else clear; ascending in 0..1.
+        blur_cut_by: "percentile" takes the cuts as shares of these images, so that .35 calls 35 %
+            of them hazy; "value" as they are.
         cut: where the two-class factors are cut.
 
     Returns:
         blur, occlusion, pose, expression, illumination -> (N,) int8.
 
     Raises:
-        ShapeError, UnknownNameError: blur_measure.
-        InputError: cut outside 0..1.
+        ShapeError, UnknownNameError: blur_measure, blur_cut_by.
+        InputError: cut outside 0..1, blur_cuts that do not ascend there.
+        EvidenceError: percentiles that fall on one value, so that a word has no image.
 
     >>> import numpy as np
     >>> best = dict.fromkeys(("occlusion", "expression", "illumination"), [1.0, 1.0])
-    >>> labels = factor_labels(sharpness=[0.2, 0.8], yaw=[np.nan, -30], **best)
+    >>> labels = factor_labels(sharpness=[20.0, 80.0], yaw=[np.nan, -30], **best)
     >>> labels["blur"].tolist(), labels["pose"].tolist()
     ([0, 2], [-1, 0])
     """
     checks.choice(blur_measure, "blur_measure", ("cpbd", "sobel"))
+    checks.choice(blur_cut_by, "blur_cut_by", ("value", "percentile"))
+    if len(blur_cuts) != 2 or not 0 <= blur_cuts[0] < blur_cuts[1] <= 1:
+        raise InputError(f"blur_cuts must be two numbers that ascend in 0..1, got {blur_cuts}.")
     checks.in_range(cut, "cut", 0.0, 1.0)
     blur = checks.array(sharpness, "sharpness", shape=("N",), dtype=np.float64)
     n = len(blur)
@@ -121,9 +132,20 @@ def factor_labels(
         for name, value in pairs.items()
     }
     scaled = blur * _SOBEL_SCALE if blur_measure == "sobel" else blur
+    known = scaled[np.isfinite(scaled)]
+    cuts = np.array(blur_cuts, np.float64)
+    if blur_cut_by == "percentile" and len(known):
+        cuts = np.quantile(known, cuts)
+        if cuts[0] == cuts[1] or cuts[0] == known.min():
+            raise EvidenceError(
+                f"Percentiles {blur_cuts[0]:g} and {blur_cuts[1]:g} of {blur_measure} must part the"
+                f" images, got {cuts[0]:.4g} and {cuts[1]:.4g} of {len(known)} from"
+                f" {known.min():.4g}.",
+                hint="too many images have one value: take the other measure, or fixed cuts",
+            )
     # An angle on a cut belongs to the better level, a sharpness on a cut too.
     return {
-        "blur": _missing(np.searchsorted(_BLUR_CUTS, scaled, side="right"), scaled),
+        "blur": _missing(np.searchsorted(cuts, scaled, side="right"), scaled),
         "occlusion": _missing(qualities["occlusion"] >= cut, qualities["occlusion"]),
         "pose": _missing(2 - np.searchsorted(_YAW_CUTS_DEGREES, angle, side="left"), angle),
         "expression": _missing(qualities["expression"] >= cut, qualities["expression"]),

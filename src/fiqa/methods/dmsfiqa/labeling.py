@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fiqa.errors import InputError
+from fiqa.methods.dmsfiqa.checked import Checked, check_templates, told_of
 from fiqa.methods.dmsfiqa.choice import chosen_rows, read_choice, refuse_failed
 from fiqa.methods.dmsfiqa.config import read_config, replaced
 from fiqa.methods.dmsfiqa.fusion import fuse_judges, shares
@@ -146,9 +147,10 @@ def coarse_to_fine(job: Job, options: dict[str, Any], work: Work) -> Labels:
     cuts = _thresholds(config, coarse, kinds[rows])
     extra = {}
     if choice is None or own is None:
-        own, extra[".templates.csv"] = _proposed(job, rows, coarse, config, clips)
+        own, extra[".templates.csv"], checked = _proposed(job, rows, coarse, config, clips, work)
     else:
         refuse_failed(choice, status[own])
+        checked = check_templates(job, own, work)
     best = 1 if segment is None else config["best_templates"]
     like = template_similarity(job.vectors, job.identities, own, segments=segment, best=best)
     # Without a template there is nothing to be like: a coarse level alone is no label.
@@ -173,6 +175,7 @@ def coarse_to_fine(job: Job, options: dict[str, Any], work: Work) -> Labels:
         "thresholds": cuts if config["thresholds_by"] else cuts[""],
         "levels": dict(zip(LEVELS, map(int, counts), strict=True)),
         "judged": told,
+        **told_of([str(job.ids[int(row)]) for row in own], checked),
     }
     if segment is not None:
         about |= {"segments": len(np.unique(segment[segment >= 0])), "templates": len(own)}
@@ -262,9 +265,11 @@ def _proposed(
     coarse: FloatArray,
     config: Mapping[str, Any],
     clips: Segments | None,
-) -> tuple[NDArray[np.int64], pl.DataFrame]:
-    """The rows (of the job) of the templates, and the table of candidates, which a person edits:
-    in the lines of one identity, `chosen` is 1 for its template; with segments for several."""
+    work: Work,
+) -> tuple[NDArray[np.int64], pl.DataFrame, list[Checked]]:
+    """The rows (of the job) of the templates, the table of candidates, which a person edits: in the
+    lines of one identity, `chosen` is 1 for its template, with segments for several; and the
+    criteria of the templates."""
     found = candidates(
         coarse,
         job.needed_vectors()[rows],
@@ -275,6 +280,7 @@ def _proposed(
     )
     own = rows[found.row]
     chosen = (found.rank == 0) | (clips is not None)
+    checked = check_templates(job, own, work)
     table = pl.DataFrame(
         {
             "identity": job.names.gather(job.identities[own]),
@@ -282,10 +288,13 @@ def _proposed(
             "id": job.ids[own],
             "judge": np.round(coarse[found.row].astype(np.float64), 4),
             "centrality": np.round(found.centrality[found.row].astype(np.float64), 4),
+            "fails": pl.Series([one.fails for one in checked], dtype=pl.String),
+            "unknown": pl.Series([one.unknown for one in checked], dtype=pl.String),
             "chosen": chosen.astype(np.int64),
         }
     )
-    return own[chosen], table if clips is None else table.hstack(clips.told(own))
+    those = [checked[k] for k in np.flatnonzero(chosen)]
+    return own[chosen], table if clips is None else table.hstack(clips.told(own)), those
 
 
 def _wide(count: int, rows: NDArray[np.int64], values: NDArray[Any]) -> FloatArray:

@@ -5,21 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 from fiqa import checks
+from fiqa.data.formats.source import write_whole
 from fiqa.data.store import hash_inputs, make_record
+from fiqa.data.texts import write_text
 from fiqa.errors import InputError
 from fiqa.evaluation.data_set import DataSet, read_set
+from fiqa.evaluation.groups import group_names
 from fiqa.evaluation.papers.clib_fiqa import area_tables
-from fiqa.evaluation.papers.dmsfiqa import agreement_table, filter_table
+from fiqa.evaluation.papers.dms_intervals import agreement_intervals
+from fiqa.evaluation.papers.dmsfiqa import agreement_table, filter_table, target_of
+from fiqa.evaluation.papers.domains import Domains, compare_domains, domain_table
 from fiqa.evaluation.papers.label_optimization import optimization_tables
 from fiqa.evaluation.request import Request, input_digests, plain
 from fiqa.evaluation.result import Evaluation
 from fiqa.evaluation.setting import Setting
 from fiqa.functional.table import Table
 from fiqa.progress import Told, counted
+from fiqa.report.drawing import Plot
+from fiqa.report.evaluation.domains import domains_page, domains_plot, verdict_lines
 from fiqa.report.evaluation.folder import guard_report, report_is_current, write_tables
+from fiqa.report.evaluation.optimization import optimization_plot
 from fiqa.report.evaluation.run import evaluate_evidence
 from fiqa.types import PathLike, Quality
 
@@ -40,11 +49,15 @@ class PaperTables:
         tables: in the order of the paper.
         notes: sentences that a reader must know.
         command: that asked for them, "" for none.
+        domains: what two domains differ in, where that was asked.
+        plots: pictures of the paper that go with the tables.
     """
 
     tables: Sequence[Table]
     notes: Sequence[str]
     command: str = ""
+    domains: Domains | None = None
+    plots: Sequence[Plot] = ()
 
     def __repr__(self) -> str:
         names = ", ".join(table.name for table in self.tables)
@@ -53,7 +66,8 @@ class PaperTables:
     def text(self) -> str:
         """Returns what a terminal shows."""
         notes = "\n".join(f"note: {note}" for note in self.notes)
-        return "\n\n".join([*(table.text() for table in self.tables), notes]).strip()
+        verdicts = [] if self.domains is None else ["\n".join(verdict_lines(self.domains))]
+        return "\n\n".join([*verdicts, *(table.text() for table in self.tables), notes]).strip()
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +82,8 @@ class TableRun:
         target: labels to agree with.
         same: the recognizer that made the labels.
         rates: false match rates at which areas are taken, the setting's first.
+        unit: column that says what is drawn as one where domains are compared.
+        per: columns of the faces of which each value keeps its best K in Table 5.
     """
 
     paper: str
@@ -77,6 +93,8 @@ class TableRun:
     target: Quality | PathLike | None
     same: str | None
     rates: Sequence[float] = ()
+    unit: str | None = None
+    per: Sequence[str] = ()
 
     @classmethod
     def of(
@@ -88,6 +106,8 @@ class TableRun:
         target: Quality | PathLike | None,
         same: str | None,
         rates: Sequence[float] = (),
+        unit: str | None = None,
+        per: Sequence[str] = (),
     ) -> TableRun:
         """Returns the run after refusing what would be passed over in silence; raises as
         fiqa.tables."""
@@ -95,13 +115,12 @@ class TableRun:
         areas = ("clib", "label-opt")
         owned: list[tuple[str, bool, tuple[str, ...]]] = [
             ("target", target is not None, ("dms",)),
-            ("data_set", _is_given(data_set), areas),
+            ("unit", unit is not None, ("dms",)),
+            ("per", bool(per), ("dms",)),
             ("same", same is not None, ("label-opt",)),
-            ("draws", setting.draws != DEFAULT.draws, ("clib",)),
-            ("level", setting.level != DEFAULT.level, ("clib",)),
             ("more than one fmr", len(set(rates)) > 1, ("clib",)),
         ]
-        for name in ("fmr", "protocol", "start_fnmr", "limits", "seed"):
+        for name in ("fmr", "protocol", "start_fnmr", "limits"):
             owned.append((name, getattr(setting, name) != getattr(DEFAULT, name), areas))
         for name, given, papers in owned:
             if given and paper not in papers:
@@ -122,19 +141,33 @@ class TableRun:
                 "The tables need at least one quality and one file of embeddings.",
                 hint="see the examples of fiqa tables --help",
             )
+        if unit is not None and not data_set:
+            raise InputError("unit belongs to the comparison of data sets, got it without any.")
+        for name, given in (("target", target is not None), ("per", bool(per))):
+            if given and data_set:
+                raise InputError(
+                    f"{name} is for Tables 4 and 5, got it beside data sets, which make figures."
+                )
         folders = [data_set] if isinstance(data_set, str) else data_set
-        sets = [read_set(folder) for folder in folders]
-        return cls(paper, request, setting, sets, target, same, tuple(dict.fromkeys(rates)))
+        sets = [read_set(folder, vectors=paper != "dms") for folder in folders]
+        once, columns = tuple(dict.fromkeys(rates)), (per,) if isinstance(per, str) else tuple(per)
+        return cls(paper, request, setting, sets, target, same, once, unit, columns)
 
     def make(self, *, told: Told, command: str = "") -> PaperTables:
         """Returns what it finds; `command` is the line that asked for it. Raises as fiqa.tables."""
         return replace(
-            self._dms(told) if self.paper == "dms" else self._areas(told), command=command
+            self._areas(told)
+            if self.paper != "dms"
+            else self._domains()
+            if self.sets
+            else self._dms(told),
+            command=command,
         )
 
     def _areas(self, told: Told) -> PaperTables:
         tables: list[Table] = []
         notes: list[str] = []
+        drawn: list[Plot] = []
         rates = self.rates or (self.setting.fmr,)
         for rate in rates:
             sets = self._evaluated(replace(self.setting, fmr=rate), told)
@@ -145,6 +178,7 @@ class TableRun:
                 made = area_tables(sets, self.setting.limits)
             else:
                 made = optimization_tables(sets, max(self.setting.limits), same=self.same)
+                drawn = [optimization_plot(name, each) for name, each in sets.items()]
             if len(rates) > 1:
                 made = [
                     replace(
@@ -155,7 +189,7 @@ class TableRun:
                     for table in made
                 ]
             tables += made
-        return PaperTables(tables, list(dict.fromkeys(notes)))
+        return PaperTables(tables, list(dict.fromkeys(notes)), plots=drawn)
 
     def is_current(self, out: PathLike) -> bool:
         """Tells whether `out` holds these tables already.
@@ -174,6 +208,12 @@ class TableRun:
             "notes": list(made.notes),
             "tables": {table.name: table.note for table in made.tables},
         }
+        for plot in made.plots:
+            write_text(Path(out) / f"{plot.name}.svg", plot.svg)
+            write_whole(Path(out) / f"{plot.name}.png", plot.png)
+        if made.domains is not None:
+            content = domains_page(made.domains, made.plots[0], command=made.command)
+            write_text(Path(out) / "index.html", content)
         write_tables(
             made.tables,
             out,
@@ -183,13 +223,26 @@ class TableRun:
             learned=about,
         )
 
+    def _domains(self) -> PaperTables:
+        asked = self.request
+        domains = compare_domains(
+            self.sets, self.setting, unit=self.unit, match=asked.match, flip=asked.flip
+        )
+        return PaperTables(
+            [domain_table(domains)], domains.notes, domains=domains, plots=[domains_plot(domains)]
+        )
+
     def _dms(self, told: Told) -> PaperTables:
         evidence = self.request.evidence()
         tables = []
         if self.target is not None:
             tables.append(agreement_table(evidence, self.target, match=self.request.match))
+            if self.setting.draws:
+                images = target_of(evidence, self.target, match=self.request.match)[1]
+                tables.append(agreement_intervals(evidence, images, self.setting))
+        groups = {name: group_names(evidence.manifest, name) for name in self.per}
         for vectors in counted(evidence.recognizers, told, "tables", len(evidence.recognizers)):
-            tables.append(filter_table(evidence, vectors, self.setting))
+            tables.append(filter_table(evidence, vectors, self.setting, groups))
         missing = (
             []
             if self.target is not None
@@ -226,6 +279,10 @@ class TableRun:
         own: dict[str, Any] = {"paper": self.paper, "target": plain(self.target), "same": self.same}
         if len(self.rates) > 1:
             own["rates"] = list(self.rates)
+        if self.unit is not None:
+            own["unit"] = self.unit
+        if self.per:
+            own["per"] = list(self.per)
         own["data_set"] = [each.name for each in self.sets]
         inputs = hash_inputs([file for each in self.sets for file in each.files])
         inputs |= input_digests(

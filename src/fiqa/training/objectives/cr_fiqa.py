@@ -9,13 +9,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from fiqa.methods.cr_fiqa import batch_classifiability
-from fiqa.nets.margin import ClassCenters, margin_loss
+from fiqa.nets.margin import margin_loss
 from fiqa.nets.recognition import EmbeddingNet
 from fiqa.training import settings
 from fiqa.training.config import Recipe
 from fiqa.training.dataset import Examples
 from fiqa.training.objectives.base import Objective, Targets
-from fiqa.training.objectives.recognition import embedding_net, vector_length
+from fiqa.training.objectives.recognition import class_centers, embedding_net
 
 __all__ = ["CRFIQA", "OBJECTIVE"]
 
@@ -30,9 +30,8 @@ class CRFIQA(Objective):
 
     def __init__(self, recipe: Recipe, data: Examples) -> None:
         super().__init__(recipe, data)
-        self.centers = ClassCenters(
-            int(data.classes.max()) + 1, vector_length(recipe, recipe.own(settings.CRFIQA).dim)
-        )
+        own = recipe.own(settings.CRFIQA)
+        self.centers = class_centers(recipe, data, own.dim, own.embeddings)
 
     @classmethod
     def network(cls, recipe: Recipe) -> EmbeddingNet:

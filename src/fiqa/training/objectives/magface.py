@@ -8,13 +8,13 @@ from __future__ import annotations
 from torch import Tensor
 
 from fiqa.methods.magface import length_penalty, margin
-from fiqa.nets.margin import ClassCenters, margin_loss
+from fiqa.nets.margin import margin_loss
 from fiqa.nets.recognition import EmbeddingNet
 from fiqa.training import settings
 from fiqa.training.config import Recipe
 from fiqa.training.dataset import Examples
 from fiqa.training.objectives.base import Objective, Targets
-from fiqa.training.objectives.recognition import embedding_net, vector_length
+from fiqa.training.objectives.recognition import class_centers, embedding_net
 
 __all__ = ["OBJECTIVE", "MagFace"]
 
@@ -29,9 +29,8 @@ class MagFace(Objective):
 
     def __init__(self, recipe: Recipe, data: Examples) -> None:
         super().__init__(recipe, data)
-        self.centers = ClassCenters(
-            int(data.classes.max()) + 1, vector_length(recipe, recipe.own(settings.MagFace).dim)
-        )
+        own = recipe.own(settings.MagFace)
+        self.centers = class_centers(recipe, data, own.dim, own.embeddings)
 
     @classmethod
     def network(cls, recipe: Recipe) -> EmbeddingNet:

@@ -11,19 +11,26 @@ import pytest
 
 from fiqa.errors import InputError
 from fiqa.evaluation.evidence import gather
-from fiqa.evaluation.papers.dmsfiqa import CUTS, agreement_table, filter_table
+from fiqa.evaluation.papers.dms_intervals import agreement_intervals
+from fiqa.evaluation.papers.dmsfiqa import (
+    AGREEMENT_MEASURES,
+    CUTS,
+    agreement_table,
+    filter_table,
+    target_of,
+)
 from fiqa.evaluation.setting import Setting
 from fiqa.functional import agreement
 from fiqa.functional.calibration import levels
 from fiqa.functional.selection import top_k
 from fiqa.functional.spread import spread
-from fiqa.functional.verification import all_pairs
+from fiqa.functional.verification import all_pairs, eer, roc_auc, tpr_at_far
 from fiqa.types import Quality
 from fiqa.vocabulary import LEVELS
 
 pytestmark = pytest.mark.numeric
 
-HOW = Setting(fmr=0.05, draws=10)
+HOW = Setting(fmr=0.05, draws=0)
 
 
 def test_agreement_columns_are_those_of_the_pure_functions(here: dict[str, Any]) -> None:
@@ -102,3 +109,77 @@ def test_filtering_verifies_what_is_left(here: dict[str, Any]) -> None:
     last = filter_table(few, few.recognizers[0], HOW).rows[-1]
     assert last[3] == 0
     assert last[7] is None
+
+
+def test_table_4_with_intervals_has_the_values_and_pairs_the_people(here: dict[str, Any]) -> None:
+    noisy = Quality(here["ids"], np.random.default_rng(1).random(375), "noisy")
+    evidence = gather([here["near"], noisy, here["open"]], here["vectors"][0])
+    images = target_of(evidence, here["label"])[1]
+    table = agreement_intervals(evidence, images, Setting(draws=60))
+    rows = {(row[0], row[1]): row[2:] for row in table.rows}
+    plain = agreement_table(evidence, here["label"])
+    for row in plain.rows:
+        cells = dict(zip(plain.columns, row, strict=True))
+        for name in AGREEMENT_MEASURES:
+            value, low, high = rows[cells["method"], name][:3]
+            assert value == cells[name]
+            assert (low is None) == (value is None)
+            if low is not None:
+                # a draw has fewer different images, so its entropy is a little lower
+                assert low <= value <= high + (0.02 if name == "Entropy" else 0)
+    assert rows["near", "Spearman"][3:] == [None] * 3
+    gap, low, high = rows["noisy", "Spearman"][3:]
+    assert gap == pytest.approx(rows["noisy", "Spearman"][0] - rows["near", "Spearman"][0])
+    assert low <= gap <= high < 0
+    assert rows["open", "MAE"] == [None] * 6
+    assert rows["open", "middle Kendall"][3] is not None
+    other = agreement_intervals(evidence, images, Setting(draws=60, seed=1))
+    assert other.rows[0][2] == table.rows[0][2]
+    assert other.rows[0][3] != table.rows[0][3]
+
+
+def test_intervals_of_table_5_are_those_of_mated_pairs_drawn_by_person(
+    here: dict[str, Any],
+) -> None:
+    """The slow way: mated pairs of a draw laid out, ranked anew against all non-mated ones."""
+    evidence = gather(here["near"], here["vectors"][0])
+    how = Setting(draws=12, seed=4)
+    table = filter_table(evidence, evidence.recognizers[0], how)
+    row = dict(zip(table.columns, table.rows[0], strict=True))
+    vectors, who = evidence.recognizers[0].vector, evidence.identity
+    a, b = np.triu_indices(len(who), 1)
+    similarity = (vectors[a] * vectors[b]).sum(1).astype(np.float32)
+    same = who[a] == who[b]
+    other, names = similarity[~same], np.unique(who)
+    rng, drawn = np.random.default_rng(4), []
+    for _ in range(12):
+        taken = rng.integers(0, len(names), len(names))
+        mated = np.concatenate([similarity[same & (who[a] == names[k])] for k in taken])
+        rate = tpr_at_far(mated, other, 1e-3)
+        drawn.append((roc_auc(mated, other), rate, 100 * eer(mated, other)))
+    low, high = np.quantile(drawn, (0.025, 0.975), axis=0)
+    for k, name in enumerate(("ROC-AUC", "TPR@0.001", "EER %")):
+        assert row[f"{name} low"] == pytest.approx(low[k], abs=2e-5)
+        assert row[f"{name} high"] == pytest.approx(high[k], abs=2e-5)
+        assert row[f"{name} low"] <= row[name] <= row[f"{name} high"]
+    assert "intervals over people, 12 draws" in table.note
+    assert filter_table(evidence, evidence.recognizers[0], HOW).rows[0] == [
+        cell
+        for cell, name in zip(table.rows[0], table.columns, strict=True)
+        if not name.endswith((" low", " high"))
+    ]
+
+
+def test_the_best_of_each_track_beside_those_of_each_person(here: dict[str, Any]) -> None:
+    evidence = gather(here["near"], here["vectors"][0])
+    track = np.array([f"t{k}" for k in np.arange(375) // 25 * 5 + np.arange(375) % 25 // 5])
+    table = filter_table(evidence, evidence.recognizers[0], HOW, {"track": track})
+    rows = {row[1]: dict(zip(table.columns, row, strict=True)) for row in table.rows}
+    assert rows["top 20 per track"]["images"] == 375, "no track has more than five"
+    long = np.where(np.arange(375) % 2, "odd", "even")
+    table = filter_table(evidence, evidence.recognizers[0], HOW, {"track": long})
+    rows = {row[1]: dict(zip(table.columns, row, strict=True)) for row in table.rows}
+    keep = top_k(here["near"].value, long, 30)
+    expected = all_pairs(here["vectors"][0].vector[keep], here["who"][keep])
+    assert rows["top 30 per track"]["images"] == 60
+    assert rows["top 30 per track"]["ROC-AUC"] == pytest.approx(expected.auc)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
@@ -35,11 +36,7 @@ pytestmark = pytest.mark.numeric
             InputError,
             "same belongs to the tables of label-opt, got it for clib",
         ),
-        (
-            ("dms", {"data_set": ["s"]}),
-            InputError,
-            "data_set belongs to the tables of clib and label-opt, got it for",
-        ),
+        (("dms", {"data_set": ["s"]}), ReadError, "must have files in 's/quality'"),
         (
             ("dms", "q", "e", {"fmr": 0.1}),
             InputError,
@@ -55,11 +52,7 @@ pytestmark = pytest.mark.numeric
             InputError,
             "limits belongs to the tables of clib and label-opt",
         ),
-        (
-            ("dms", "q", "e", {"seed": 3}),
-            InputError,
-            "seed belongs to the tables of clib and label-opt",
-        ),
+        (("clib", "q", "e", {"unit": "u"}), InputError, "unit belongs to the tables of dms"),
         (
             ("clib", "q", "e", {"data_set": ["s"]}),
             InputError,
@@ -94,6 +87,21 @@ def test_dms_says_what_is_missing_and_has_a_table_for_each_recognizer(here: dict
         "dms_filter_a",
         "dms_filter_b",
     ]
+
+
+def test_draws_and_tracks_reach_the_tables_of_dms(here: dict[str, Any], tmp_path: Path) -> None:
+    ids = here["ids"]
+    faces = pl.DataFrame({"path": ids, "id": ids, "identity": here["who"], "track": ids})
+    faces.write_csv(tmp_path / "faces.csv")
+    how = {"target": here["label"], "faces": tmp_path / "faces.csv", "per": ["track"], "draws": 10}
+    found = fiqa.tables("dms", here["near"], here["vectors"][0], **how)
+    names = [table.name for table in found.tables]
+    assert names == ["dms_agreement", "dms_agreement_intervals", "dms_filter_a"]
+    assert "ROC-AUC low" in found.tables[2].columns
+    assert "top 20 per track" in [row[1] for row in found.tables[2].rows]
+    how["per"] = ["trck"]
+    with pytest.raises(UnknownNameError, match=r"(?s)group column 'trck'.*did you mean 'track'"):
+        fiqa.tables("dms", here["near"], here["vectors"][0], **how)
 
 
 def test_the_command_writes_what_the_function_does_and_leaves_alone_what_is_current(

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fiqa.data.embeddings import read_embeddings
 from fiqa.errors import InputError, UnknownNameError
 from fiqa.functional.agreement import spearman
 from fiqa.training.config import Recipe, resolve
@@ -39,6 +40,10 @@ LENGTHS = {
     "pcnet": 1,
     "pfe": 6,
 }
+
+
+DIM = 6
+"""Length of the vectors of the fixture `peer`."""
 
 
 class _StopError(Exception):
@@ -330,3 +335,29 @@ def test_what_does_not_fit_is_refused(peer, tmp_path):
 def test_a_setting_out_of_range_is_refused(peer, name, change, text):
     with pytest.raises(InputError, match=text):
         resolve(peer(name, change))
+
+
+@pytest.mark.parametrize("name", ["cr_fiqa", "magface"])
+def test_class_centers_start_at_the_mean_of_each_persons_vectors(peer, tmp_path, name):
+    file = str(tmp_path / "e.npz")
+    how = {"model__embedding": DIM, "optim__epochs": 1, "run__select": ["step"]}
+    content = peer(name, {"dim": 0, "embeddings": file}, **how)
+    recipe = resolve(content)
+    data = examples(recipe, tmp_path / "crops")
+    centers = objective(recipe)(recipe, data).centers.weight.detach().numpy()
+    vectors = read_embeddings(file)
+    place = {name: k for k, name in enumerate(vectors.id.tolist())}
+    for code in range(len(centers)):
+        rows = [k for k in data.training if data.classes[k] == code]
+        mean = np.mean([vectors.vector[place[str(data.ids[k])]] for k in rows], axis=0)
+        assert centers[code] == pytest.approx(mean / np.linalg.norm(mean), abs=1e-6)
+    run(content, tmp_path / "means")
+    run(peer(name, {"dim": 0}, **how), tmp_path / "random")
+    means, random = (load_file(best_path(tmp_path / f, "step")) for f in ("means", "random"))
+    assert not same(means, random)
+    other = resolve(peer(name, {"dim": 16, "embeddings": file}))
+    with pytest.raises(InputError, match=rf"{name}\.dim = 16\) there is nothing to start from"):
+        objective(other)(other, data)
+    other = resolve(peer(name, {"dim": 0, "embeddings": file}, model__embedding=8))
+    with pytest.raises(InputError, match=f"must have vectors of 8 numbers .* got {DIM}"):
+        objective(other)(other, data)
