@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import pickle
 import shutil
@@ -14,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
+import fiqa
 from fiqa.data.images import read_image
 from fiqa.faces.align import align
 from fiqa.faces.detection import Detection, Detector, choose
@@ -31,6 +33,17 @@ def test_auto_is_yunet_when_its_weights_are_in_the_home(data: Path) -> None:
     shutil.copy(data / "models" / "yunet.onnx", home / "yunet.onnx")
     assert isinstance(detector(), YuNet)
     assert isinstance(detector("yunet"), YuNet)
+
+
+def test_the_detectors_file_is_a_path_or_its_text(data: Path, tmp_path: Path) -> None:
+    file = data / "models" / "yunet.onnx"
+    photograph = sorted((data / "photos").glob("*.jpg"))[0]
+    folders = {str: tmp_path / "text", Path: tmp_path / "path"}
+    sidecars = {}
+    for kind, out in folders.items():
+        assert len(fiqa.align(photograph, out=out, weights=kind(file))) == 1
+        sidecars[kind] = json.loads((out / "faces.parquet.json").read_text())["arguments"]
+    assert sidecars[str] == sidecars[Path]
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ def align(
     faces: str = "largest",
     size: int = 112,
     format: str = "png",
-    weights: str | None = None,
+    weights: PathLike | None = None,
     limits: Limits | None = None,
     workers: int | None = None,
     force: bool = False,
@@ -91,7 +91,7 @@ def align(
         faces=faces,
         size=size,
         format=format,
-        weights=weights,
+        weights=None if weights is None else os.fspath(weights),
         limits=limits,
         orientation=orientation,
     )

@@ -130,9 +130,7 @@ def test_blur_is_cut_at_percentiles_whatever_the_scale(rng):
     with pytest.raises(EvidenceError, match=r"Percentiles 0.35 and 0.7 of cpbd must part.*200"):
         factor_labels(sharpness=many, blur_measure="cpbd", blur_cut_by="percentile", **rest)
     for cuts in ((0.7, 0.35), (0.5, 0.5), (0.1, 1.5), (0.1, 0.2, 0.3)):
-        with pytest.raises(
-            InputError, match=r"blur_cuts must be two .* in 0\.\.1"
-        ):
+        with pytest.raises(InputError, match=r"blur_cuts must be two .* in 0\.\.1"):
             factor_labels(sharpness=sharp, blur_cuts=cuts, **rest)
     with pytest.raises(UnknownNameError, match="Unknown blur_cut_by"):
         factor_labels(sharpness=sharp, blur_cut_by="rank", **rest)
