@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +57,7 @@ class Cleaning:
     @property
     def manifest(self) -> Manifest:
         """The images."""
-        return self.scoring.manifest
+        return cast("Manifest", self.scoring.manifest)
 
     def record(self) -> dict[str, Any]:
         """Returns what decides the findings, for the sidecar."""

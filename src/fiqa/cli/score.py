@@ -39,10 +39,11 @@ Recognizer = Annotated[
 ]
 Explain = Annotated[bool, typer.Option("--explain", help="Add the six factors and the reasons.")]
 ExplainBy = Annotated[
-    Literal["model", "measures"] | None,
+    Literal["model", "measures", "both"] | None,
     typer.Option(
         "--explain-by",
-        help="Whose factors and reasons: the model's own, or the analytic measures'.",
+        help="Whose factors and reasons: the model's own, the analytic measures', or the model's"
+        " with all measures.",
     ),
 ]
 Html = Annotated[
@@ -58,6 +59,9 @@ Calibration = Annotated[
         metavar="FILE",
         help="From fiqa calibrate: adds match_chance, the chance of a correct match.",
     ),
+]
+Profile = Annotated[
+    bool, typer.Option("--profile", help="Print where the time went: stage, seconds, share.")
 ]
 Format = Annotated[
     Literal["csv", "jsonl"],
@@ -90,6 +94,7 @@ def command(
     engine: options.Engine = "local",
     address: options.Address = None,
     gpus: options.Gpus = 0,
+    profile: Profile = False,
 ) -> None:
     """Score faces from 0 to 100 and say why.
 
@@ -125,10 +130,19 @@ def command(
         if html is not None:
             raise typer.BadParameter("a contact sheet is of one file, -o names a folder of parts")
         refuse_calibration(out, calibration)
+        if profile:
+            raise typer.BadParameter("a profile is of one file, -o names a folder of parts")
         _to_dataset(paths, how, out, engine, address, gpus, workers, force, quiet)
     for_shards("local", None, gpus=gpus)
     run = plan(
-        paths, **how, workers=workers, engine=engine, address=address, calibration=calibration
+        paths,
+        **how,
+        workers=workers,
+        engine=engine,
+        address=address,
+        calibration=calibration,
+        profile=profile,
+        piecewise=True,
     )
     run.guard(out, html)
     if out is None:
@@ -146,6 +160,8 @@ def command(
             footer=shlex.join(["fiqa", *sys.argv[1:]]),
             language=language,
         )
+    if run.profile is not None:
+        run.profile.tell()
     if not quiet:
         typer.echo(summary.line(), err=True)
     raise typer.Exit(options.SOME_FAILED if summary.failed else options.OK)

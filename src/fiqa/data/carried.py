@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 
 from fiqa.data import columns
+from fiqa.data.long_manifest import LongManifest
 from fiqa.data.store import hash_rows
 from fiqa.types import Manifest
 
@@ -80,6 +81,53 @@ class Carried:
             return {}
         schema = [(name, str(kind)) for name, kind in self.frame.schema.items()]
         return {"columns": hash_rows([*schema, *self.frame.iter_rows()])}
+
+
+class LongCarried:
+    """The carried columns of a manifest that is read piece by piece.
+
+    Rows are taken in their order: those that were passed are read again from the beginning.
+
+    Args:
+        manifest: the manifest.
+        known: columns that are left out where they are empty.
+    """
+
+    def __init__(self, manifest: LongManifest, *known: str) -> None:
+        self._manifest = manifest
+        empty = [name for name in known if manifest.kinds.get(name) == "nothing"]
+        self._names = [name for name in carried_names(manifest.names) if name not in empty]
+        self._restart()
+
+    def _restart(self) -> None:
+        self._pieces = self._manifest.pieces()
+        self._held = pl.DataFrame()
+        self._first = self._next = 0
+
+    def beside(self, table: pl.DataFrame, rows: Sequence[int]) -> pl.DataFrame:
+        """Returns a table with the carried columns, as Carried.beside.
+
+        Args:
+            table: M rows.
+            rows: (M,) of the manifest, none before the one before it.
+        """
+        if not self._names or not table.width:
+            return table
+        if rows[0] < self._first:
+            self._restart()
+        while self._next <= rows[-1]:
+            piece = Carried.of(next(self._pieces)).frame.select(self._names)
+            before = self._held.slice(max(rows[0] - self._first, 0)) if self._held.width else None
+            self._first = max(self._first, min(rows[0], self._next))
+            self._next += len(piece)
+            parts = [piece] if before is None else [before, piece]
+            self._held = pl.concat(parts, how="vertical_relaxed")
+        places = [row - self._first for row in rows]
+        return table.with_columns(self._held[places].get_columns())
+
+    def digest(self) -> dict[str, str]:
+        """Returns what a record says of the columns: nothing, it names the whole table."""
+        return {}
 
 
 def carried_names(names: Iterable[str]) -> list[str]:

@@ -11,11 +11,11 @@ import csv
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from fiqa.data.formats.source import utf8_of
@@ -24,6 +24,9 @@ from fiqa.data.store import open_regular
 from fiqa.errors import InputError, ReadError
 from fiqa.types import PathLike
 from fiqa.vocabulary import FACTORS
+
+if TYPE_CHECKING:
+    import polars as pl
 
 __all__ = [
     "DELIMITERS",
@@ -75,21 +78,13 @@ TEXT = frozenset(
 )  # fmt: skip
 """Columns that are text whatever their cells look like (an identity may be named 007)."""
 
-_TYPES: dict[str, pl.DataType] = {
-    **dict.fromkeys(TEXT - {"reasons", "advice"}, pl.String()),
-    **dict.fromkeys(("bbox", "landmarks"), pl.List(pl.Float64())),
-    **dict.fromkeys(
-        ("raw", "score", "match_chance", "confidence", "inside", "eye_distance", "roll"),
-        pl.Float64(),
-    ),
-    **dict.fromkeys(("uqs", "face_index", "frame", "turn"), pl.Int64()),
-    **dict.fromkeys(("reasons", "advice"), pl.List(pl.String())),
-    "factors": pl.Struct(dict.fromkeys(FACTORS, pl.Float64())),
-    "grey": pl.Boolean(),
-}
+_NUMBERS = ("raw", "score", "match_chance", "confidence", "inside", "eye_distance", "roll")
+_WHOLE = ("uqs", "face_index", "frame", "turn")
+_LISTS = ("bbox", "landmarks")
 _NAMES = frozenset(
     (
-        *TEXT, *_TYPES, "kind", "mated", "fold", "value", "vector", "norm", "measures", "chosen",
+        *TEXT, *_NUMBERS, *_WHOLE, *_LISTS,
+        "factors", "grey", "kind", "mated", "fold", "value", "vector", "norm", "measures", "chosen",
         "width", "height", "bits", "frames", "bytes",
     )
 )  # fmt: skip
@@ -106,7 +101,7 @@ _VALUES = frozenset(("quality", "quality_score"))
 """Names by which a number of quality is read, besides those of our tables."""
 _TRAVELERS = frozenset(("track", "frame", "modality"))
 """Columns of ours that a manifest tells and no verb computes."""
-_SPREAD = ("factor_", "measure_", "bbox_", "landmark_", "match_chance_")
+SPREAD = ("factor_", "measure_", "bbox_", "landmark_", "match_chance_")
 """Beginnings of the names of columns: of nested ones in text tables, and of a calibration's."""
 _HEAD = 1 << 16
 """Bytes in which the first line of a text table must end."""
@@ -137,7 +132,24 @@ def is_ours(name: str) -> bool:
     if name in _TRAVELERS:
         return False
     known = name in _NAMES or name in OF_FILES or plain_name(name) in _VALUES
-    return known or name.startswith(_SPREAD)
+    return known or name.startswith(SPREAD)
+
+
+@cache
+def _types() -> Mapping[str, pl.DataType]:
+    """Name -> the type that our tables have for it."""
+    import polars as pl
+
+    number, whole, text = pl.Float64(), pl.Int64(), pl.String()
+    return {
+        **dict.fromkeys(TEXT - {"reasons", "advice"}, text),
+        **dict.fromkeys(_LISTS, pl.List(number)),
+        **dict.fromkeys(_NUMBERS, number),
+        **dict.fromkeys(_WHOLE, whole),
+        **dict.fromkeys(("reasons", "advice"), pl.List(text)),
+        "factors": pl.Struct(dict.fromkeys(FACTORS, number)),
+        "grey": pl.Boolean(),
+    }
 
 
 def typed(column: pl.Series) -> pl.Series:
@@ -149,13 +161,17 @@ def typed(column: pl.Series) -> pl.Series:
     Args:
         column: of a frame.
 
+    >>> import polars as pl
     >>> typed(pl.Series("score", [None])).dtype, typed(pl.Series("reasons", [[], []])).dtype
     (Float64, List(String))
     """
-    if column.name in _TYPES and column.null_count() == len(column):
-        return pl.Series(column.name, [None] * len(column), dtype=_TYPES[column.name])
-    if column.name in _TYPES and column.dtype == pl.List(pl.Null):
-        return column.cast(_TYPES[column.name])
+    import polars as pl
+
+    types = _types()
+    if column.name in types and column.null_count() == len(column):
+        return pl.Series(column.name, [None] * len(column), dtype=types[column.name])
+    if column.name in types and column.dtype == pl.List(pl.Null):
+        return column.cast(types[column.name])
     if column.name in ("factors", "measures") and isinstance(column.dtype, pl.Struct):
         kinds = {field.name: field.dtype for field in column.dtype.fields}
         return column.cast(

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import chain
-from typing import Any, Protocol, TypeGuard
-
-import polars as pl
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 from fiqa.errors import ShapeError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 __all__ = ["Frame", "columns_of", "is_frame", "series"]
 
@@ -36,6 +37,7 @@ def is_frame(source: object) -> TypeGuard[Frame]:
     Args:
         source: anything.
 
+    >>> import polars as pl
     >>> is_frame(pl.DataFrame({"id": ["a"]})), is_frame({"id": ["a"]}), is_frame("scores.csv")
     (True, False, False)
     """
@@ -54,6 +56,8 @@ def columns_of(frame: Frame) -> dict[str, list[Any] | pl.Series]:
     Raises:
         ShapeError: a column of another length than the frame.
     """
+    import polars as pl
+
     if isinstance(frame, pl.DataFrame):
         return {name: frame[name] for name in frame.columns}
     named = [
@@ -93,6 +97,8 @@ def series(name: str, values: list[Any]) -> pl.Series:
         name: of the column.
         values: plain Python values.
     """
+    import polars as pl
+
     try:
         return pl.Series(name, values, dtype=_kind(values), strict=True)
     # a whole number of more than 64 bits, or whole numbers among floats in a list
@@ -105,6 +111,8 @@ def _kind(values: Iterable[Any]) -> Any:
 
     Told the type, polars builds nested columns many times faster.
     """
+    import polars as pl
+
     present = [value for value in values if value is not None]
     kinds = set(map(type, present))
     if kinds <= {int, float} and kinds:

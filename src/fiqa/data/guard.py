@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from fiqa.data.long_manifest import LongManifest
 from fiqa.errors import InputError
 from fiqa.types import Manifest, PathLike
 
@@ -104,6 +105,8 @@ def _paths(argument: Any) -> Iterator[str]:
             yield file
     elif isinstance(argument, Manifest):
         yield from argument.path.tolist()
+    elif isinstance(argument, LongManifest):
+        yield from argument.paths()
     elif isinstance(argument, Mapping):
         for value in argument.values():
             yield from _paths(value)

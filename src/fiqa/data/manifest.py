@@ -33,7 +33,15 @@ from fiqa.data.reading import reader
 from fiqa.errors import InputError, ReadError
 from fiqa.types import Manifest, PathLike
 
-__all__ = ["FOLDERS", "find", "listed", "read_manifest", "to_frame", "write_manifest"]
+__all__ = [
+    "FOLDERS",
+    "find",
+    "listed",
+    "of_table",
+    "read_manifest",
+    "to_frame",
+    "write_manifest",
+]
 
 FOLDERS = "the folder of each path"
 """Where identities come from that no column says."""
@@ -189,10 +197,10 @@ def _refuse_cells(names: Sequence[str], paths: Sequence[str], where: str) -> Non
                 )
 
 
-def _named(paths: Sequence[str]) -> list[_File]:
+def _named(paths: Sequence[str], folders: bool | None = None) -> list[_File]:
     parents = [os.path.basename(os.path.dirname(path)) for path in paths]
     # Images of one folder say nothing of who is on them: its name is no identity.
-    shaped = len(set(parents)) > 1
+    shaped = len(set(parents)) > 1 if folders is None else folders
     return [
         _File(
             path,
@@ -238,10 +246,25 @@ def read_manifest(source: PathLike | Frame) -> Manifest:
             "A manifest must have a column 'path', got the columns"
             f" {', '.join(frame.columns) or '(none)'}."
         )
+    return of_table(frame, where)
+
+
+def of_table(frame: Any, where: str, *, folders: bool | None = None) -> Manifest:
+    """Returns the manifest in a frame as fiqa.data.tables.read_table returns it.
+
+    Args:
+        frame: of polars, with a column `path`.
+        where: the path of the table, "" where it is in memory.
+        folders: whether the folder of a path is its identity where no column says who it is; None:
+            where there are several.
+
+    Raises:
+        InputError: as read_manifest.
+    """
     table = {name: _column(frame[name]) for name in frame.columns}
     hashes = table["sha256"].tolist() if "sha256" in table else []
     places = placed(table.pop("path").tolist(), where, sha256=hashes)
-    named = _named(places)
+    named = _named(places, folders)
     statuses = table.pop("status", _text("ok" for _ in places))
     status = _text(
         now.status if was in ("ok", "") else was

@@ -12,8 +12,16 @@ import polars as pl
 from fiqa.data import columns
 from fiqa.data.columns import TEXT, typed
 
-__all__ = ["json_rows", "text_cells", "typed_cells"]
+__all__ = ["WRITTEN_AS", "json_rows", "of_kind", "text_cells", "typed_cells"]
 
+WRITTEN_AS = {
+    "truth": r"^(true|false)$",
+    # Eighteen digits always fit in 64 bits; a leading zero makes a name, as 007 is.
+    "whole": r"^-?(0|[1-9][0-9]{0,17})$",
+    "fraction": r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$",
+}
+"""What a column's cells are, and how each of them is written; the first that fits all counts."""
+_TYPES = {"whole": pl.Int64, "fraction": pl.Float64}
 _DEEPEST = 32
 """Levels of nesting in a JSON line."""
 
@@ -95,11 +103,17 @@ def _typed_column(column: pl.Series) -> pl.Series:
     cells = column.drop_nulls()
     if not len(cells):
         return typed(column)
-    if cells.is_in(["true", "false"]).all():
+    kind = next((name for name, cell in WRITTEN_AS.items() if cells.str.contains(cell).all()), "")
+    return of_kind(column, kind)
+
+
+def of_kind(column: pl.Series, kind: str) -> pl.Series:
+    """Returns a column of text in the type that its cells are written as.
+
+    Args:
+        column: of text.
+        kind: a key of WRITTEN_AS; any other leaves it text.
+    """
+    if kind == "truth":
         return column == "true"
-    # Eighteen digits always fit in 64 bits; a leading zero makes a name, as 007 is.
-    if cells.str.contains(r"^-?(0|[1-9][0-9]{0,17})$").all():
-        return column.cast(pl.Int64)
-    if cells.str.contains(r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$").all():
-        return column.cast(pl.Float64)
-    return column
+    return column.cast(_TYPES[kind]) if kind in _TYPES else column

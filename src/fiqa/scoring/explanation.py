@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -10,28 +11,71 @@ import numpy as np
 from fiqa.faces.crops import ALIGNED_SIZE
 from fiqa.languages import advice
 from fiqa.scoring.row import Row
+from fiqa.stages import stage
 from fiqa.types import Faces, Factors, FloatArray, Scorer
 
-__all__ = ["EXPLAINERS", "Explain", "explained", "explanation", "reasons", "unexplained"]
+__all__ = [
+    "EXPLAINERS",
+    "Explain",
+    "assessed",
+    "by_method",
+    "explained",
+    "explanation",
+    "reasons",
+    "unexplained",
+]
 
-Explain = bool | Literal["model", "measures"]
-EXPLAINERS = ("model", "measures")
-"""Who gives the factors and reasons of a row: the method that scores, or the analytic measures."""
+Explain = bool | Literal["model", "measures", "both"]
+EXPLAINERS = ("model", "measures", "both")
+"""Who gives the factors and reasons of a row: the method that scores, or the analytic measures; or
+the method, with all the measures beside its own."""
 
 
 def explanation(scorer: Scorer, explain: str) -> dict[str, Any]:
     """Returns what the sidecar of a table says of its factors, measures and reasons: whose they
-    are, `explained_by` one of EXPLAINERS or None, and a note where they were asked of a method that
-    has none.
+    are, `explained_by` one of EXPLAINERS or None, and which measures were taken: `measured` is
+    "all", or "bad_factors" (those behind a factor that is bad; the others are null). A note where
+    they were asked of a method that has none.
 
     Args:
         scorer: the method.
         explain: as FaceScoring has it.
     """
     nobody = Faces(np.empty((0, ALIGNED_SIZE, ALIGNED_SIZE, 3), np.uint8))
-    if explain == "model" and scorer.explain(nobody) is None:
+    if by_method(explain) and scorer.explain(nobody) is None:
         return {"explained_by": None, "notes": [unexplained(scorer.name)]}
-    return {"explained_by": explain or None}
+    told: dict[str, Any] = {"explained_by": explain or None}
+    if explain:
+        told["measured"] = getattr(scorer, "measured", "all") if explain == "model" else "all"
+    return told
+
+
+def by_method(explain: str) -> bool:
+    """Returns whether factors and reasons are the method's own.
+
+    Args:
+        explain: as FaceScoring has it.
+    """
+    return explain in ("model", "both")
+
+
+def assessed(scorer: Scorer, explain: str, faces: Faces) -> tuple[FloatArray, Factors | None]:
+    """Returns the raw scores of the faces (N,), and their factors as `explained`, in one pass.
+
+    Args:
+        scorer: the method.
+        explain: as FaceScoring has it.
+        faces: any number.
+    """
+    if not by_method(explain):
+        with stage("network"):
+            raw = scorer.score(faces)
+        with stage("explain"):
+            return raw, explained(scorer, explain, faces)
+    with stage("network"):
+        raw, why = scorer.assess(faces)
+    with stage("explain"):
+        return raw, _filled(why, explain, faces)
 
 
 def unexplained(model: str) -> str:
@@ -54,7 +98,16 @@ def explained(scorer: Scorer, explain: str, faces: Faces) -> Factors | None:
         from fiqa.faces.factors import measure
 
         return measure(faces)
-    return scorer.explain(faces) if explain else None
+    return _filled(scorer.explain(faces), explain, faces) if explain else None
+
+
+def _filled(why: Factors | None, explain: str, faces: Faces) -> Factors | None:
+    """The factors with all measures where they are asked for."""
+    if why is None or explain != "both":
+        return why
+    from fiqa.faces.factors import measure
+
+    return replace(why, measures={**why.measures, **measure(faces).measures})
 
 
 def reasons(why: Factors | None, i: int, faces: Faces, language: str) -> Row:

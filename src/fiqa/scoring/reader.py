@@ -21,7 +21,7 @@ from fiqa.errors import InputError, ReadError
 from fiqa.evaluation.match_chance import MatchChance, read_match_chance
 from fiqa.faces.crops import ALIGNED_SIZE, Source, joined
 from fiqa.runtime.onnx import OnnxScorer
-from fiqa.scoring.explanation import Explain, explained, reasons, unexplained
+from fiqa.scoring.explanation import Explain, by_method, explained, reasons, unexplained
 from fiqa.scoring.row import Row
 from fiqa.scoring.rows import FaceScoring
 from fiqa.scoring.run import scoring_of
@@ -48,8 +48,9 @@ class FaceReader:
         detector: auto, yunet, dlib, or none: the pictures are aligned crops.
         faces: which faces of a picture count: largest, all, or one (more than one is a failure).
         explain: whether a Face can say why. True or "model": by the method's own factors;
-            "measures": by the analytic measures; False: not, and a photograph that seems to lie is
-            not looked at from its other sides.
+            "measures": by the analytic measures; "both": by the method, with all measures beside
+            its own; False: not, and a photograph that seems to lie is not looked at from its other
+            sides.
         weights: path of the detector's model file.
         limits: what a picture may cost.
         orientation: as in fiqa.score.
@@ -103,7 +104,7 @@ class FaceReader:
             chance.check(self._scorer.name)
         self._lock, self._process = threading.Lock(), os.getpid()
         nobody = Faces(np.empty((0, ALIGNED_SIZE, ALIGNED_SIZE, 3), np.uint8))
-        if self._explain == "model" and self._scorer.explain(nobody) is None:
+        if by_method(self._explain) and self._scorer.explain(nobody) is None:
             _log.warning("%s", unexplained(self._scorer.name))
 
     def read(

@@ -30,9 +30,10 @@ from fiqa.faces.crops import (
 from fiqa.failures import failed
 from fiqa.functional.calibration import levels
 from fiqa.languages import known_language
-from fiqa.scoring.explanation import explained, reasons
+from fiqa.scoring.explanation import assessed, reasons
 from fiqa.scoring.row import Row
-from fiqa.types import Faces, Factors, FloatArray, Scorer
+from fiqa.stages import stage
+from fiqa.types import Faces, Scorer
 from fiqa.vocabulary import LEVELS
 
 __all__ = [
@@ -180,9 +181,10 @@ class FaceScoring:
     def __call__(self, batch: Sequence[Source]) -> list[list[Row]]:
         """Returns the rows of each image, at least one each; `[]` loads what is needed and returns
         `[]`."""
-        scorer = self.scorer
-        if not self.aligned:
-            _ = self._idle
+        with stage("start"):
+            scorer = self.scorer
+            if not self.aligned:
+                _ = self._idle
         found = [self.tried(source) for source in batch]
         good = [(row, face) for rows in found for row, face in rows if face is not None]
         for part in alike([face for _, face in good]):
@@ -215,7 +217,8 @@ class FaceScoring:
         Raises:
             ReadError: it cannot be read.
         """
-        image = read_source(source, limits=self.limits)
+        with stage("decode"):
+            image = read_source(source, limits=self.limits)
         return self._crop(source, image) if self.aligned else self._detect(source, image)
 
     def _crop(self, source: Source, image: Image) -> list[tuple[Row, Faces | None]]:
@@ -232,7 +235,7 @@ class FaceScoring:
         from fiqa.faces.align import faces_from
         from fiqa.faces.turns import view
 
-        with self.lent() as finder:
+        with self.lent() as finder, stage("detect"):
             seen = view(
                 finder,
                 image.pixels,
@@ -244,7 +247,8 @@ class FaceScoring:
         blank = blank_row(source, seen.status) | about | _about(image, *seen.notes)
         if seen.status != "ok":
             return [(blank, None)]
-        faces = faces_from(image, seen.faces, tilt=seen.tilt)
+        with stage("align"):
+            faces = faces_from(image, seen.faces, tilt=seen.tilt)
         return [
             (
                 blank
@@ -286,11 +290,6 @@ class FaceScoring:
             if "raw" not in filled:
                 failed(row["path"], ArithmeticError("the score is not a finite number"))
 
-    def _assessed(self, scorer: Scorer, faces: Faces) -> tuple[FloatArray, Factors | None]:
-        if self.explain == "model":
-            return scorer.assess(faces)
-        return scorer.score(faces), explained(scorer, self.explain, faces)
-
     def numbers(self, scorer: Scorer, faces: Faces) -> list[Row]:
         """Returns what the rows of the faces have of numbers and, where they are asked for, of
         reasons; a score that is not finite is a status.
@@ -299,7 +298,7 @@ class FaceScoring:
             scorer: the method.
             faces: at least one.
         """
-        raw, why = self._assessed(scorer, faces)
+        raw, why = assessed(scorer, self.explain, faces)
         finite = np.isfinite(raw)
         number = np.where(finite, raw, 0.0).astype(np.float64)
         scale = scorer.calibration

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+import os
+import time
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import chain, islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from fiqa import checks
-from fiqa.data.carried import Carried
+from fiqa.data.carried import Carried, LongCarried
 from fiqa.data.frames import Frame
 from fiqa.data.guard import guard_outputs
 from fiqa.data.images import Limits
 from fiqa.data.listing import images_of, repetition
+from fiqa.data.long_manifest import LongManifest, long_manifest
 from fiqa.data.memory import Plain, digest, pictures
 from fiqa.data.places import origin
 from fiqa.data.store import (
@@ -31,24 +32,24 @@ from fiqa.data.store import (
     sha256_file,
     write_sidecar,
 )
-from fiqa.data.tables import TableWriter, frame_of, table_suffix
-from fiqa.errors import FiqaError, InputError
+from fiqa.data.tables import TableWriter, frame_of
+from fiqa.errors import InputError
 from fiqa.evaluation.match_chance import MatchChance
 from fiqa.execute.engines import engine as engine_of
 from fiqa.execute.summary import Summary
-from fiqa.faces.crops import Source, resizing, sources
+from fiqa.faces.crops import Source, sources
 from fiqa.faces.detectors import decided
 from fiqa.faces.points import points_record
-from fiqa.functional.display import failure_line
 from fiqa.progress import Progress, counted, teller
-from fiqa.runtime.describe import batch_told
-from fiqa.runtime.onnx import OnnxScorer
 from fiqa.runtime.recognizers import DLIB
 from fiqa.runtime.weights import find as find_weights
 from fiqa.scoring.chances import chance_of, told_chance, with_chances
-from fiqa.scoring.explanation import EXPLAINERS, Explain, explanation, unexplained
+from fiqa.scoring.explanation import EXPLAINERS, Explain, by_method, explanation
+from fiqa.scoring.notices import noted, tell_resized, tell_unexplained, warn_of_batches
+from fiqa.scoring.profile import Profile, Profiled, lost
 from fiqa.scoring.row import Row
 from fiqa.scoring.rows import FaceScoring, blank_row, scales
+from fiqa.scoring.summary import resized_in, summary_of
 from fiqa.types import Manifest, PathLike
 
 if TYPE_CHECKING:
@@ -79,9 +80,10 @@ class Scoring:
         address: of the Ray cluster.
         chance: from a score to the chance of a correct match, None where it is not asked for.
         calibration: the file that it is from.
+        profile: where it counts what takes how long, None where nobody asks.
     """
 
-    manifest: Manifest
+    manifest: Manifest | LongManifest
     how: FaceScoring
     workers: int | None = None
     given: tuple[Any, ...] = ()
@@ -91,6 +93,7 @@ class Scoring:
     address: str | None = None
     chance: MatchChance | None = None
     calibration: PathLike | None = None
+    profile: Profile | None = None
 
     def __len__(self) -> int:
         return len(self.manifest)
@@ -100,13 +103,16 @@ class Scoring:
         guard_outputs(outputs, self.given, self.manifest)
 
     @cached_property
-    def carried(self) -> Carried:
+    def carried(self) -> Carried | LongCarried:
         """The columns of the manifest that the table takes over."""
+        if isinstance(self.manifest, LongManifest):
+            return LongCarried(self.manifest, "track", "frame")
         return Carried.of(self.manifest).known("track", "frame")
 
     def sources(self) -> Iterator[Source]:
         """Yields the images."""
-        for number, source in enumerate(sources(self.manifest)):
+        pieces = [self.manifest] if isinstance(self.manifest, Manifest) else self.manifest.pieces()
+        for number, source in enumerate(chain.from_iterable(map(sources, pieces))):
             if self.pictures:
                 content = self.pictures[number]
                 color = self.color if isinstance(content, np.ndarray) else None
@@ -131,14 +137,30 @@ class Scoring:
         # A picture in memory travels to its process as it is.
         batch = 4 if self.pictures else 32
         run = engine_of(self.engine, self.address)
-        _warn_of_batches(self.how)
+        warn_of_batches(self.how)
         how = self.how if self.engine == "local" else replace(self.how, threads=1)
-        made = run(how, images, died=_died, workers=self.workers, batch=batch)
-        made = _explained(made) if self.how.explain == "model" else made
+        made = self._made(run, how, images, batch)
+        made = tell_unexplained(made) if by_method(self.how.explain) else made
         if self.chance is not None:
             self.chance.check(self.how.scorer.name)
-            made = with_chances(made, self.chance, self.manifest, start)
-        return made if start else _sized(made)
+            made = with_chances(made, self.chance, cast("Manifest", self.manifest), start)
+        return made if start else tell_resized(made)
+
+    def _made(
+        self, run: Any, how: FaceScoring, images: Iterator[Source], batch: int
+    ) -> Generator[list[Row], None, None]:
+        """The rows of the images, as an engine's map_batches gives them."""
+        options = {"workers": self.workers, "batch": batch}
+        if self.profile is None:
+            return cast("Generator[list[Row]]", run(how, images, died=_died, **options))
+        return self.profile.rows(run(Profiled(how, time.time()), images, died=lost, **options))
+
+    def _images(self) -> dict[str, str]:
+        """What a record says of the images."""
+        if isinstance(self.manifest, LongManifest):
+            states = ((path, file_state(path)) for path in self.manifest.paths())
+            return {"images": hash_rows(states), "manifest": sha256_file(self.manifest.path)}
+        return {"images": hash_rows((source, _state(source)) for source in self.sources())}
 
     def record(self) -> dict[str, Any]:
         """Returns what decides the rows, for the sidecar: settings, versions of method and
@@ -150,10 +172,7 @@ class Scoring:
         how["detector"] = None if self.how.aligned else self.how.finder.name
         if not self.how.aligned:
             how |= points_record(self.how.finder)
-        inputs = {
-            "images": hash_rows((source, _state(source)) for source in self.sources()),
-            **self.carried.digest(),
-        }
+        inputs = {**self._images(), **self.carried.digest()}
         for name, file in (("weights", self.how.weights), ("recognizer", self.how.recognizer)):
             # the recognizer `dlib` is no file, and its sha256 is in the version
             if file is not None and file != DLIB:
@@ -229,9 +248,14 @@ def plan(
     engine: str = "local",
     address: str | None = None,
     calibration: PathLike | None = None,
+    profile: bool = False,
+    piecewise: bool = False,
 ) -> Scoring:
     """Returns the run that fiqa.score with the same arguments makes, for those who want its rows
-    one by one (`.rows()`); raises as fiqa.score."""
+    one by one (`.rows()`); raises as fiqa.score. `piecewise` allows that a long manifest is not
+    held in memory: the run's is a LongManifest then, but with a calibration, whose curves need the
+    columns of the whole table."""
+    counted_in = Profile() if profile else None
     how = scoring_of(
         model=model,
         recognizer=recognizer,
@@ -246,8 +270,11 @@ def plan(
         language=language,
     )
     found = pictures(paths, color)
+    manifest: Manifest | LongManifest | None = None
     if found is None:
-        manifest = images_of(cast("PathLike | Frame | Sequence[PathLike] | Manifest", paths))
+        manifest = _long(paths) if piecewise and calibration is None else None
+        if manifest is None:
+            manifest = images_of(cast("PathLike | Frame | Sequence[PathLike] | Manifest", paths))
     else:
         manifest = Manifest(np.arange(len(found)).astype(np.str_), np.full(len(found), ""))
         if not found:
@@ -255,8 +282,19 @@ def plan(
     given = (None if found else paths, model, recognizer, weights, settings, calibration)
     engine_of(engine, address)
     run = Scoring(manifest, how, workers, given, found or (), color, engine, address)
-    chance = None if calibration is None else chance_of(calibration, manifest)
-    return replace(run, chance=chance, calibration=calibration)
+    if calibration is not None:
+        chance = chance_of(calibration, cast("Manifest", manifest))
+        run = replace(run, chance=chance, calibration=calibration)
+    if counted_in is not None:
+        counted_in.seconds["start"] += time.time() - counted_in.planned
+    return replace(run, profile=counted_in)
+
+
+def _long(paths: object) -> LongManifest | None:
+    """The manifest of a run that has one table to read, where it is long."""
+    listed = paths if isinstance(paths, list | tuple) and len(paths) == 1 else [paths]
+    first = listed[0]
+    return long_manifest(first) if isinstance(first, str | os.PathLike) else None
 
 
 def write_scores(
@@ -280,63 +318,54 @@ def write_scores(
     Raises:
         WriteError: the disk refused. Else as fiqa.score.
     """
-    record = run.record()
+    with _during(run, "start"):
+        record = run.record()
     key = fingerprint(record)
     if not force and is_current(path, key):
-        return _summary(path, current=True)
+        return summary_of(path, current=True)
     with TableWriter(path, fingerprint=key) as out, closing(run.rows(out.done * _PART)) as rows:
         goes_on = out.done > 0
         before = min(out.done * _PART, len(run))
         images = counted(rows, teller(progress), "score", len(run), done=before)
         while part := list(islice(images, _PART)):
-            out.write(run.frame(part, before))
+            with _during(run, "write"):
+                out.write(run.frame(part, before))
             before += len(part)
     scorer, explain = run.how.scorer, run.how.explain
-    sizes = _resized(path)
+    sizes = resized_in(path)
     if goes_on and sizes:
         _log.warning("%s", sizes)
-    write_sidecar(
-        path,
-        record,
-        learned={"scales": scales(scorer)}
-        | ({} if run.chance is None else {"match_chance": told_chance(run.chance, run.manifest)})
-        | _noted(explanation(scorer, explain), sizes, repetition(run.manifest))
-        | origin(path, run.manifest.path.tolist()),
-    )
-    return _summary(path)
+    with _during(run, "write"):
+        write_sidecar(
+            path,
+            record,
+            learned={"scales": scales(scorer)}
+            | _chances(run)
+            | noted(explanation(scorer, explain), sizes, _repetition(run.manifest))
+            | origin(path, _paths(run.manifest)),
+        )
+    return summary_of(path)
 
 
-def _scanned(path: PathLike) -> pl.LazyFrame:
-    """The columns path, status and notes of a finished table."""
-    import polars as pl
-
-    suffix, file = table_suffix(path), Path(path)
-    if suffix == ".jsonl":
-        return pl.scan_ndjson(file, schema=dict.fromkeys(("path", "status", "notes"), pl.String()))
-    return pl.scan_parquet(file) if suffix == ".parquet" else pl.scan_csv(file)
+def _paths(manifest: Manifest | LongManifest) -> Iterable[str]:
+    return manifest.path.tolist() if isinstance(manifest, Manifest) else manifest.paths()
 
 
-def _resized(path: PathLike) -> str:
-    """The sentence on the resized crops of a finished table, whichever run made them."""
-    notes = _scanned(path).select("notes").drop_nulls().collect()["notes"]
-    return resizing(Counter(map(str, notes)))
+def _repetition(manifest: Manifest | LongManifest) -> str:
+    # A long one that lists a file twice is read as a whole.
+    return repetition(manifest) if isinstance(manifest, Manifest) else ""
 
 
-def _noted(learned: Mapping[str, Any], *sentences: str) -> dict[str, Any]:
-    """What a sidecar says, with further notes."""
-    notes = [*learned.get("notes", ()), *filter(None, sentences)]
-    return {**learned, "notes": notes} if notes else dict(learned)
+def _chances(run: Scoring) -> dict[str, Any]:
+    """What a sidecar says of the column `match_chance`, where there is one."""
+    if run.chance is None:
+        return {}
+    return {"match_chance": told_chance(run.chance, cast("Manifest", run.manifest))}
 
 
-def _summary(path: PathLike, *, current: bool = False) -> Summary:
-    import polars as pl
-
-    table = _scanned(path)
-    counts = table.group_by("status").len().collect()
-    failed = table.filter(pl.col("status") != "ok").select("path", "status").head(1).collect()
-    return Summary(
-        dict(counts.iter_rows()), current, failure_line(failed["path"], failed["status"])
-    )
+def _during(run: Scoring, name: str) -> AbstractContextManager[None]:
+    """What counts time of this process, where it is counted."""
+    return nullcontext() if run.profile is None else run.profile.during(name)
 
 
 def _explainer(explain: Explain) -> str:
@@ -344,41 +373,6 @@ def _explainer(explain: Explain) -> str:
     if isinstance(explain, bool):
         return "model" if explain else ""
     return checks.choice(explain, "explain", EXPLAINERS)
-
-
-def _explained(made: Generator[list[Row], None, None]) -> Generator[list[Row], None, None]:
-    """Yields the rows, with a warning before the first that its method cannot explain."""
-    told = False
-    with closing(made):
-        for rows in made:
-            silent = [r["model"] for r in rows if r["status"] == "ok" and r["factors"] is None]
-            if silent and not told:
-                _log.warning("%s", unexplained(str(silent[0])))
-                told = True
-            yield rows
-
-
-def _sized(made: Generator[list[Row], None, None]) -> Generator[list[Row], None, None]:
-    """Yields the rows; after the last a warning says how many crops were resized."""
-    notes: Counter[str] = Counter()
-    with closing(made):
-        for rows in made:
-            notes.update(row["notes"] for row in rows if row["notes"])
-            yield rows
-    if sentence := resizing(notes):
-        _log.warning("%s", sentence)
-
-
-def _warn_of_batches(how: FaceScoring) -> None:
-    """Warns of a model file whose score of a face hangs on the faces beside it: `weights card`
-    refuses such a file a card, but a card may be written by hand."""
-    if how.model is not None and isinstance(how.scorer, OnnxScorer):
-        try:
-            told = batch_told(how.scorer.model)
-        except FiqaError:  # a model that cannot run is a status of its rows
-            return
-        if told:
-            _log.warning("%s The scores of this run depend on how the images are batched.", told)
 
 
 def _died(source: Source) -> list[Row]:

@@ -45,6 +45,7 @@ def score(
     color: str | None = None,
     calibration: PathLike | None = None,
     progress: Progress = False,
+    profile: bool = False,
     engine: str = "local",
     address: str | None = None,
     gpus: float = 0,
@@ -70,7 +71,8 @@ def score(
         explain: fill `factors` (0..1, null where not measurable), `measures` (in units) and
             `reasons` with their `advice`; otherwise they are null. True or "model" takes those of
             the method, and warns once where it has none; "measures" those of the analytic measures,
-            whatever the method.
+            whatever the method; "both" those of the method, with all measures: without it the
+            bundled model fills only the measures behind a factor that is bad.
         weights: path of the detector's model file.
         limits: what an image may cost.
         workers: processes, at least 1; None is one per core. The result is the same.
@@ -89,6 +91,7 @@ def score(
             where there are several; null where its regime has none. Where the file has curves of
             factors, `match_chance_blur` and so on have that of each factor; null without `explain`.
         progress: True reports on stderr; a callable is told (stage, done, total).
+        profile: print on stderr where the time went: stage, seconds, share.
         engine: local (the processes of this machine), or ray; the rows are the same.
         address: of the Ray cluster, None starts one here.
         gpus: reserved for each actor of Ray, >= 0, over shards; 0.5 lets two share one. Nothing
@@ -110,6 +113,8 @@ def score(
     """
     if is_dataset(out):
         refuse_calibration(out, calibration)
+        if profile:
+            raise InputError(f"A profile is of a table in one file, got profile with out={out!r}.")
         return _dataset(
             paths,
             scoring_of(
@@ -153,9 +158,13 @@ def score(
         calibration=calibration,
         engine=engine,
         address=address,
+        profile=profile,
+        piecewise=True,
     )
     run.guard(out, html)
     table = _table(run, out, force, progress)
+    if run.profile is not None:
+        run.profile.tell()
     if html is not None:
         write_sheet(
             table.to_dicts(),

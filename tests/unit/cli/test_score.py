@@ -10,6 +10,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
@@ -17,6 +18,7 @@ import fiqa
 from fiqa.cli import build
 from fiqa.data.store import read_sidecar
 from fiqa.data.tables import read_table
+from fiqa.scoring.explanation import EXPLAINERS
 
 
 @pytest.fixture
@@ -74,7 +76,7 @@ def test_the_recognizer_and_the_settings_arrive(
     )
 
 
-@pytest.mark.parametrize("how", ["--explain", "--explain-by=model", "--explain-by=measures"])
+@pytest.mark.parametrize("how", ["--explain", *(f"--explain-by={who}" for who in EXPLAINERS)])
 def test_reasons_are_lists_in_json_lines(folder: Path, tmp_path: Path, how: str) -> None:
     (folder / "broken.png").write_bytes(b"no image")
     common = (folder, "--aligned", "--workers", 1, "--quiet", how)
@@ -105,6 +107,20 @@ def test_a_model_without_factors_says_so_once_and_the_measures_explain_it(
     assert [row["score"] for row in rows] == [row["score"] for row in full]
     assert {row["factor_blur"] for row in rows} == {""}
     assert "" not in {row["factor_blur"] for row in full}
+
+
+def test_both_has_the_models_reasons_and_every_measure(folder: Path, tmp_path: Path) -> None:
+    tables = {}
+    for who in EXPLAINERS:
+        out = tmp_path / f"{who}.parquet"
+        call(folder, "--aligned", "--workers", 1, "--explain-by", who, "-o", out, "--quiet")
+        tables[who] = read_table(out).filter(pl.col("status") == "ok")
+        record = read_sidecar(out)
+        assert record["explained_by"] == who
+        assert record["measured"] == ("bad_factors" if who == "model" else "all")
+    assert tables["both"]["reasons"].to_list() == tables["model"]["reasons"].to_list()
+    assert tables["both"]["factors"].to_list() == tables["model"]["factors"].to_list()
+    assert tables["both"]["measures"].to_list() == tables["measures"]["measures"].to_list()
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ import fiqa
 from fiqa.data.images import write_image
 from fiqa.data.tables import write_table
 from fiqa.errors import InputError
+from fiqa.execute.summary import Summary
 from fiqa.faces.crops import sources
 from fiqa.functional.display import failure_line
-from fiqa.scoring.run import Summary
 from fiqa.types import Manifest
 
 

@@ -13,10 +13,11 @@ from skimage.data import astronaut
 import fiqa
 from fiqa.data.images import read_image, write_image
 from fiqa.faces.align import faces_from
+from fiqa.faces.crops import joined
 from fiqa.faces.degrade import degrade
 from fiqa.faces.detection import choose
 from fiqa.faces.detectors import detector
-from fiqa.faces.factors import REASON_BELOW
+from fiqa.faces.factors import REASON_BELOW, measure
 from fiqa.methods.bundled import WEIGHTS
 from fiqa.methods.bundled.model import _reasons
 from fiqa.runtime.cards import ModelOutput, card_path, read_card
@@ -86,15 +87,34 @@ def test_an_unknown_factor_is_no_reason():
     )
 
 
-def test_explaining_gives_the_networks_factors_and_the_measures(face):
+def test_explaining_gives_the_networks_factors_and_the_measures_of_those_that_are_bad(face):
     scorer = fiqa.load("fiqa")
-    faces = Faces(face[None].repeat(3, 0))
+    faces = degrade(Faces(face[None].repeat(3, 0)), "low_light", 1.0)
     raw, why = scorer.score(faces), scorer.explain(faces)
     assert raw.shape == (3,)
     assert set(why.quality) == set(FACTORS)
     assert all(np.isfinite(why.quality[name]).all() for name in FACTORS)
+    assert (why.quality["illumination"] < REASON_BELOW).all()
     assert np.isfinite(why.measures["luminance_mean"]).all()
     assert all(code in ADVICE for row in why.reasons for code in row)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_is_measured_explains_as_if_all_had_been(face, known):
+    one = Faces(face[None], inside=np.ones((1, 112, 112), bool) if known else None)
+    batch = joined([one] + [degrade(one, kind, 0.9, seed=1) for kind in ("blur", "jpeg", "mask")])
+    scorer = fiqa.load("fiqa")
+    why, whole = scorer.explain(batch), measure(batch)
+    assert why.reasons[0] == ()
+    assert all(why.reasons[1:])
+    for i, told in enumerate(why.reasons):
+        quality = {name: float(values[i]) for name, values in why.quality.items()}
+        assert told == _reasons(quality, whole.reasons[i], scorer.model.card.output("factors"))
+        taken = {name for name, values in why.measures.items() if np.isfinite(values[i])}
+        assert ("cpbd" in taken) == (quality["blur"] < REASON_BELOW)
+        assert ("blockiness" in taken) == (quality["visibility"] < REASON_BELOW)
+        assert ("outside_share" in taken) == (known or quality["crop"] < REASON_BELOW)
+        assert all(why.measures[name][i] == whole.measures[name][i] for name in taken)
 
 
 @pytest.mark.parametrize("name", ["pose", "crop"])

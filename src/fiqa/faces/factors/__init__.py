@@ -9,17 +9,18 @@ docs/concepts/factors.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fiqa import checks
 from fiqa.faces.factors import blur, crop, illumination, occlusion, pose, structure, visibility
 from fiqa.faces.factors.cpbd import cpbd
 from fiqa.faces.factors.planes import Planes
-from fiqa.faces.factors.terms import NAMELESS, joined
+from fiqa.faces.factors.terms import NAMELESS, Terms, joined
 from fiqa.types import Faces, Factors
 from fiqa.vocabulary import FACTORS
 
@@ -33,6 +34,7 @@ _FACTORS = {
     "blur": blur,
     "crop": crop,
 }
+_OF_PIXELS = frozenset(_FACTORS) - {"pose"}
 
 MEASURES: Mapping[str, str] = MappingProxyType(
     {
@@ -50,7 +52,7 @@ SYMPTOMS = ("low_contrast", "unclear_features")
 """Reasons that others often cause (darkness, blur, a mask): they are named after those."""
 
 
-def measure(faces: Faces) -> Factors:
+def measure(faces: Faces, *, only: Mapping[str, NDArray[np.bool_]] | None = None) -> Factors:
     """Returns the six factors of each face with the measures behind them and the reasons.
 
     Args:
@@ -58,6 +60,9 @@ def measure(faces: Faces) -> Factors:
             `inside` the crop, `eye_distance` a part of visibility; what is None or NaN is left out,
             and a factor with nothing left is NaN. Where `inside` is None, a constant fill that
             reaches the face counts as outside.
+        only: factor -> (N,) True where its pixels are measured; what is False, and a factor that is
+            not named, is NaN and has no reason. None: all six of all faces. What needs no pixels
+            (pose, the distance of the eyes) is told anyway.
 
     Returns:
         Factors (N): quality in 0..1, measures as in MEASURES, reasons with the costliest first and
@@ -68,8 +73,9 @@ def measure(faces: Faces) -> Factors:
     >>> bool(np.isnan(result.quality["pose"][0])), result.measures["luminance_mean"].tolist()
     (True, [128.0])
     """
-    table = _measures(faces)
-    terms = {name: module.terms(table) for name, module in _FACTORS.items()}
+    wanted = _wanted(only, len(faces))
+    table = _measures(faces, wanted)
+    terms = {name: _known(name, module.terms(table), wanted) for name, module in _FACTORS.items()}
     return Factors(
         quality={name: joined(terms[name].values()).astype(np.float32) for name in FACTORS},
         measures={name: table[name].astype(np.float32) for name in MEASURES},
@@ -111,8 +117,26 @@ def factor_of_reason() -> Mapping[str, str]:
     )
 
 
-def _measures(faces: Faces) -> dict[str, NDArray[np.float64]]:
-    rows = [_of_pixels(faces, i) for i in range(len(faces))]
+def _wanted(only: Mapping[str, NDArray[np.bool_]] | None, count: int) -> Sequence[frozenset[str]]:
+    """Returns the factors to measure of each face."""
+    if only is None:
+        return [_OF_PIXELS] * count
+    for name in only:
+        checks.choice(name, "factor", FACTORS)
+    return [
+        frozenset(name for name in _OF_PIXELS & only.keys() if only[name][i]) for i in range(count)
+    ]
+
+
+def _known(name: str, terms: Terms, wanted: Sequence[frozenset[str]]) -> Terms:
+    """Returns the terms of a factor, NaN where it was not asked for: another one may have left a
+    part of what they need."""
+    asked = np.array([name == "pose" or name in names for names in wanted], np.bool_)
+    return {code: np.where(asked, term, np.nan) for code, term in terms.items()}
+
+
+def _measures(faces: Faces, wanted: Sequence[frozenset[str]]) -> dict[str, NDArray[np.float64]]:
+    rows = [_of_pixels(faces, i, names) if names else {} for i, names in enumerate(wanted)]
     table = {
         name: np.array([row.get(name, np.nan) for row in rows], np.float64) for name in MEASURES
     }
@@ -122,21 +146,28 @@ def _measures(faces: Faces) -> dict[str, NDArray[np.float64]]:
     return table
 
 
-def _of_pixels(faces: Faces, i: int) -> dict[str, float]:
+def _of_pixels(faces: Faces, i: int, names: frozenset[str]) -> dict[str, float]:
+    """Returns what the pixels of face `i` say of the named factors."""
     face = Planes.of(
         faces.crops[i],
         None if faces.inside is None else faces.inside[i],
         None if faces.grey is None else bool(faces.grey[i]),
     )
-    noise = visibility.noise_sigma(face)
-    return (
-        visibility.measure(face, noise)
-        | occlusion.measure(face)
-        | illumination.measure(face)
-        | blur.measure(face, noise, visibility.whole_noise_sigma(face, noise))
-        | crop.measure(face)
-        | structure.measure(face)
-    )
+    noise = visibility.noise_sigma(face) if names & {"visibility", "blur"} else 0.0
+    told: dict[str, float] = {}
+    if "visibility" in names:
+        told |= visibility.measure(face, noise) | structure.measure(face)
+    if "occlusion" in names:
+        told |= occlusion.measure(face)
+    if "illumination" in names:
+        told |= illumination.measure(face)
+    if "blur" in names:
+        told |= blur.measure(face, noise, visibility.whole_noise_sigma(face, noise))
+        # its terms weigh what the noise hides
+        told["noise_sigma"] = noise
+    if "crop" in names:
+        told |= crop.measure(face)
+    return told
 
 
 def _reasons(terms: Mapping[str, NDArray[np.float64]], count: int) -> list[tuple[str, ...]]:

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fiqa.errors import UnknownNameError
 from fiqa.faces.degrade import KINDS, degrade
-from fiqa.faces.factors import MEASURES, _reasons, measure
+from fiqa.faces.factors import MEASURES, _reasons, factor_of_reason, measure
 from fiqa.faces.factors.structure import drawing
 from fiqa.functional.geometry import TEMPLATE
 from fiqa.types import Faces
@@ -44,6 +45,31 @@ def test_shapes_at_every_batch_size(count):
     assert found.matrix.shape == (count, 6)
     assert all(v.shape == (count,) and v.dtype == np.float32 for v in found.measures.values())
     assert len(found.reasons) == count
+
+
+@pytest.mark.parametrize("name", FACTORS)
+def test_a_factor_measured_alone_has_the_numbers_that_it_has_among_all(name):
+    faces = degrade(drawn(5), "mask", 1.0)
+    whole = measure(faces)
+    asked = np.array([True, False, True, True, False])
+    alone = measure(faces, only={name: asked})
+    np.testing.assert_array_equal(alone.quality[name][asked], whole.quality[name][asked])
+    own = [code for code, factor in factor_of_reason().items() if factor == name]
+    for i in range(5):
+        told = [code for code in whole.reasons[i] if code in own]
+        assert [code for code in alone.reasons[i] if code in own] == (
+            told if asked[i] or name == "pose" else []
+        )
+    for unit in MEASURES:
+        taken = ~np.isnan(alone.measures[unit])
+        np.testing.assert_array_equal(alone.measures[unit][taken], whole.measures[unit][taken])
+    others = [other for other in FACTORS if other not in (name, "pose")]
+    assert all(np.isnan(alone.quality[other]).all() for other in others)
+
+
+def test_only_takes_the_names_of_factors():
+    with pytest.raises(UnknownNameError, match="factor"):
+        measure(drawn(1), only={"beauty": np.ones(1, bool)})
 
 
 def test_a_face_has_the_same_numbers_to_the_bit_in_any_batch():

@@ -1,0 +1,265 @@
+"""Manifests too long to be held: a text table is looked through once, and then read piece by piece.
+
+The first look decides what only the whole table can tell: which columns are numbers, whether ids
+and paths are unique, whether folders are identities. Where a table would need more than that (ids
+that have to be told apart, columns that are lists, text that is not UTF-8), it is read as a whole.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fiqa.data import columns
+from fiqa.data.columns import TEXT
+from fiqa.data.manifest import of_table
+from fiqa.data.places import placed
+from fiqa.data.reading import reading
+from fiqa.data.rows import WRITTEN_AS, of_kind
+from fiqa.errors import ReadError
+from fiqa.types import Manifest, PathLike
+from fiqa.vocabulary import STATUSES
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["LongManifest", "long_manifest"]
+
+_LONG = 4_000_000
+"""Bytes from which a table is read piece by piece."""
+_PIECE = 1 << 19
+"""Bytes of a piece."""
+_LONGEST = 1 << 22
+"""Bytes of a line at most."""
+
+
+@dataclass(frozen=True)
+class LongManifest:
+    """A manifest whose rows are read when they are asked for, some thousands at a time.
+
+    Attributes:
+        path: of the table.
+        names: its columns, as ours are named.
+        total: its rows.
+        kinds: column -> how its cells are written: a key of fiqa.data.rows.WRITTEN_AS, "text", or
+            "nothing".
+        folders: whether the folders of its paths are identities.
+        absolute: whether all its paths are.
+    """
+
+    path: str
+    names: tuple[str, ...]
+    total: int
+    kinds: dict[str, str]
+    folders: bool
+    absolute: bool
+
+    def __len__(self) -> int:
+        return self.total
+
+    def pieces(self) -> Iterator[Manifest]:
+        """Yields the rows as manifests, in their order.
+
+        Raises:
+            InputError: as fiqa.data.manifest.read_manifest.
+        """
+        quiet, places = _Later(), logging.getLogger("fiqa.data.places")
+        for number, cells in enumerate(_batches(self.path, self.names)):
+            try:
+                if number:
+                    places.addFilter(quiet)
+                piece = of_table(self._typed(cells), self.path, folders=self.folders)
+            finally:
+                places.removeFilter(quiet)
+            yield piece
+
+    def paths(self) -> Iterator[str]:
+        """Yields the paths to open, in the order of the rows."""
+        for cells in _batches(self.path, self.names):
+            paths = cells["path"].to_list()
+            yield from paths if self.absolute else placed(paths, self.path)
+
+    def _typed(self, cells: pl.DataFrame) -> pl.DataFrame:
+        return cells.with_columns(of_kind(cells[name], kind) for name, kind in self.kinds.items())
+
+
+class _Later(logging.Filter):
+    """What was said of the first piece is not said of every piece."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.levelno > logging.WARNING
+
+
+def long_manifest(path: PathLike) -> LongManifest | None:
+    """Returns a text table of many rows as a manifest that is read piece by piece; None where it is
+    short, or has to be read as a whole.
+
+    Args:
+        path: a .csv or .tsv file.
+    """
+    where = os.fspath(path)
+    if os.path.splitext(where)[1].lower() not in (".csv", ".tsv") or not os.path.isfile(where):
+        return None
+    if os.path.getsize(where) < _LONG:
+        return None
+    names = _names(where)
+    if names is None:
+        return None
+    look = _Look(names)
+    try:
+        for cells in _batches(where, names):
+            if not look.at(cells):
+                return None
+    except (ReadError, ValueError):
+        return None  # whoever reads it as a whole says what is wrong
+    return look.found(where)
+
+
+def _names(path: str) -> tuple[str, ...] | None:
+    """The columns of a table that may be read in pieces, else None."""
+    with open(path, "rb") as file:
+        header = file.readline(1 << 16)
+    if not header.isascii() or b'"' in header or not header.endswith(b"\n"):
+        return None
+    raw = columns.cells(header.decode())
+    if raw != header.decode().rstrip("\r\n").split(columns.delimiter_of(header, path[-4:].lower())):
+        return None
+    names = columns.canonical(raw, path) if len(set(raw)) == len(raw) and all(raw) else ()
+    if "path" not in names or any(name.startswith(columns.SPREAD) for name in names):
+        return None
+    repeated = {name: ["x", "x"] for name in names if name not in ("path", "id")}
+    if "identity" not in names and columns.identity_like(repeated):
+        return None
+    return tuple(names)
+
+
+def _batches(path: str, names: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """Yields the cells as text, about `_PIECE` bytes of lines at a time.
+
+    Raises ReadError where they are not UTF-8, or of another number than the header's; ValueError
+    where a cell has no end.
+    """
+    with open(path, "rb") as file:
+        header = file.readline(1 << 16)
+        apart = columns.delimiter_of(header, path[-4:].lower())
+        rest = b""
+        while block := file.read(_PIECE):
+            rest += block
+            whole = _lines(rest)
+            if whole:
+                yield _cells(header + rest[:whole], apart, path, names)
+            rest = rest[whole:]
+            if len(rest) > _LONGEST:
+                raise ValueError(f"a line of {path!r} is longer than {_LONGEST} bytes")
+        if rest:
+            yield _cells(header + rest, apart, path, names)
+
+
+def _cells(lines: bytes, apart: str, path: str, names: Sequence[str]) -> pl.DataFrame:
+    import polars as pl
+
+    with reading(path):
+        cells = pl.read_csv(lines, infer_schema=False, separator=apart)
+    return cells.rename(dict(zip(cells.columns, names, strict=True)))
+
+
+def _lines(block: bytes) -> int:
+    """Returns how many bytes are whole lines: a line break inside of quotes ends none."""
+    end = block.rfind(b"\n") + 1
+    while end and block.count(b'"', 0, end) % 2:
+        end = block.rfind(b"\n", 0, end - 1) + 1
+    return end
+
+
+class _Look:
+    """The first look at a table: what it has seen so far.
+
+    Args:
+        names: of the columns.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        self.total = 0
+        self.parents: set[str | None] = set()
+        self.rooted: set[bool] = set()
+        self.kinds = {name: {"nothing", *WRITTEN_AS} for name in names if name not in TEXT}
+        self._keys: list[NDArray[np.uint64]] = []
+        self._paths: list[NDArray[np.uint64]] = []
+
+    def at(self, cells: pl.DataFrame) -> bool:
+        """Returns whether the table can be read in pieces, as far as these rows tell.
+
+        Args:
+            cells: the next rows, as text.
+        """
+        paths = cells["path"]
+        unclear = r"\\|^bytes:|(^|/)(\.{0,2})/|^$|\x00"
+        rooted = paths.str.starts_with("/")
+        self.rooted |= set(rooted.unique().to_list())
+        # `//x` at the front and `/x` are one place, as `a/./x` and `a/x` are
+        odd = paths.str.strip_prefix("/").str.contains(unclear)
+        if paths.null_count() or odd.any() or len(self.rooted) > 1:
+            return False
+        if (
+            "status" in cells.columns
+            and not cells["status"].fill_null("").is_in(["", *STATUSES]).all()
+        ):
+            return False
+        self.total += len(cells)
+        self._paths.append(paths.hash().to_numpy())
+        if not self._keyed(cells, paths):
+            return False
+        self._kind(cells)
+        return True
+
+    def _keyed(self, cells: pl.DataFrame, paths: pl.Series) -> bool:
+        """Notes what ids are, or will be made of."""
+        if "identity" not in self.names and len(self.parents) < 2:
+            self.parents |= set(paths.str.extract(r"([^/]+)/[^/]*$").unique().head(2).to_list())
+        if "id" in self.names:
+            ids = cells["id"]
+            self._keys.append(ids.hash().to_numpy())
+            return ids.null_count() == 0
+        if not paths.str.contains("/", literal=True).all():
+            return False
+        ends = paths.str.extract(r"([^/]*/[^/]*)$").str.replace(r"\.[^./]*$", "")
+        self._keys.append(ends.hash().to_numpy())
+        return True
+
+    def _kind(self, cells: pl.DataFrame) -> None:
+        for name, kinds in self.kinds.items():
+            present = cells[name].drop_nulls()
+            if len(present):
+                kinds.discard("nothing")
+                for kind in kinds & WRITTEN_AS.keys():
+                    if not present.str.contains(WRITTEN_AS[kind]).all():
+                        kinds.discard(kind)
+
+    def found(self, path: str) -> LongManifest | None:
+        """Returns the manifest, None where ids or paths may come twice.
+
+        Args:
+            path: of the table.
+        """
+        if not self.total or _repeats(self._keys) or _repeats(self._paths):
+            return None
+        order = ("nothing", *WRITTEN_AS)
+        kinds = {
+            name: next((kind for kind in order if kind in left), "text")
+            for name, left in self.kinds.items()
+        }
+        absolute = self.rooted == {True}
+        return LongManifest(path, self.names, self.total, kinds, len(self.parents) > 1, absolute)
+
+
+def _repeats(parts: Sequence[NDArray[Any]]) -> bool:
+    values = np.concatenate(parts)
+    values.sort()
+    return bool((values[1:] == values[:-1]).any())
