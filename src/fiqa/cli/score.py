@@ -52,6 +52,12 @@ Html = Annotated[
         "--html", metavar="FILE", help="Write a contact sheet: crops, scores, what to do."
     ),
 ]
+Map = Annotated[
+    bool,
+    typer.Option(
+        "--map", help="With --html: under each score below 60, a map of what it comes from."
+    ),
+]
 Calibration = Annotated[
     str | None,
     typer.Option(
@@ -84,6 +90,7 @@ def command(
     calibration: Calibration = None,
     out: options.Output = None,
     html: Html = None,
+    map_: Map = False,
     format_: Format = "csv",
     workers: options.Workers = None,
     weights: options.Weights = None,
@@ -113,6 +120,8 @@ def command(
 
     if html is not None:
         options.check_page(html)
+    elif map_:
+        raise typer.BadParameter("--map draws on a contact sheet, name one by --html")
     how: dict[str, Any] = {
         "model": model,
         "recognizer": recognizer,

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fiqa.studio_app.looker import FRAMES_PER_SECOND, Looker, heat_picture
+from fiqa.report.heat import heat_picture
+from fiqa.studio_app.looker import FRAMES_PER_SECOND, Looker
 from fiqa.studio_app.pages.look import MAX_FRAME, MAX_PHOTO
 from fiqa.vocabulary import ADVICE, FACTORS, STATUSES
 
