@@ -49,6 +49,8 @@ SHARE = {
 }
 """How much a face counts by its kind, 1 where nothing is said: real damage is rare in the set."""
 EPOCHS, BATCH, RATE = 30, 512, 3e-3
+LEAST = 0.2
+"""The deviation of a feature is taken to be so much at least."""
 
 
 def factor_targets(target: Floats) -> Floats:
@@ -66,7 +68,8 @@ def fitted(features: Floats, target: Floats, weight: Floats) -> tuple[Floats, Fl
     """(C,512), (C,): logistic regression on soft targets, what is NaN left out."""
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    mean, deviation = features.mean(0), features.std(0) + 1e-6
+    # a feature that hardly moves would get a weight of 1e5, and tell nothing
+    mean, deviation = features.mean(0), np.maximum(features.std(0), LEAST)
     x = torch.from_numpy((features - mean) / deviation)
     y, known = torch.from_numpy(np.nan_to_num(target)), torch.from_numpy(~np.isnan(target))
     share = torch.from_numpy(weight)[:, None] * known

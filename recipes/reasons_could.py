@@ -53,7 +53,7 @@ def examples(
 
 def ridge(x: Floats, y: Floats) -> tuple[Floats, float]:
     """Weights (512,) and a bias, by least squares with a penalty on standardized features."""
-    mean, deviation = x.mean(0), x.std(0) + 1e-6
+    mean, deviation = x.mean(0), np.maximum(x.std(0), 0.2)
     scaled = (x - mean) / deviation
     gram = scaled.T @ scaled + STRENGTH * np.eye(x.shape[1])
     weights = np.linalg.solve(gram, scaled.T @ (y - y.mean())) / deviation

@@ -23,6 +23,7 @@ from splits import needs, people
 import fiqa
 from fiqa.data.images import read_image
 from fiqa.faces.degrade import KINDS, degrade
+from fiqa.faces.factors import factor_of_reason, measure
 from fiqa.types import Faces
 
 READS = ("lfw/aligned", "lfw/peopleDevTest.txt")
@@ -84,7 +85,32 @@ def main(data: Path) -> None:
             f"| {kind} | {info.reason} {named:.2f} | {share(why, found < 50)} |"
             f" {usual(also, np.ones(len(found), bool), 4)} |"
         )
+    by_luminance(pixels, scores, reasons)
     cost(pixels[scores < 60][:64], pixels[scores >= 80][:64])
+
+
+def by_luminance(
+    pixels: NDArray[np.uint8], scores: NDArray[np.int64], reasons: Sequence[tuple[str, ...]]
+) -> None:
+    """Prints what faces are told by fifths of their luminance, the darkest first; of skin alone
+    nothing is known."""
+    luminance = measure(Faces(pixels)).measures["luminance_mean"]
+    factor_of = factor_of_reason()
+    print(
+        "\n| mean luminance | median score | any reason | a light reason | an occlusion | blurry |"
+    )
+    print("|---|---|---|---|---|---|")
+    for fifth in np.array_split(np.argsort(luminance, kind="stable"), 5):
+        rows = [reasons[i] for i in fifth.tolist()]
+        shares = [
+            np.mean([bool(codes) for codes in rows]),
+            *(
+                np.mean([any(factor_of.get(c) == name for c in codes) for codes in rows])
+                for name in ("illumination", "occlusion", "blur")
+            ),
+        ]
+        told = " | ".join(f"{s:.3f}" for s in shares)
+        print(f"| {luminance[fifth].mean():.0f} | {np.median(scores[fifth]):.0f} | {told} |")
 
 
 def cost(low: NDArray[np.uint8], high: NDArray[np.uint8]) -> None:

@@ -16,8 +16,8 @@ __all__ = ["REGIONS", "improved", "replaced", "sensitivity"]
 Crops = NDArray[np.uint8]
 _GREY = 128
 REGIONS = ("eyes", "forehead", "nose", "mouth", "cheeks", "outline")
-"""The parts of an aligned face that `replaced` exchanges: together they are the whole crop, and
-some overlap."""
+"""The parts of an aligned face that `replaced` exchanges: together nearly the whole crop; some
+overlap."""
 
 
 def sensitivity(

@@ -26,7 +26,7 @@ is, the region that costs most."""
 LIKELY = 0.35
 """The probability from which a reason is named on a doubtful face; .5 on any other."""
 TURNED: Mapping[str, tuple[str, float, float]] = MappingProxyType(
-    {"extreme_yaw": ("yaw", 0.0, 20.0), "extreme_pitch": ("pitch", -4.0, 17.0)}
+    {"extreme_yaw": ("yaw", 0.0, 18.0), "extreme_pitch": ("pitch", -4.0, 17.0)}
 )
 """On a doubtful face: reason -> measure, its usual value, and degrees from there on that count.
 
