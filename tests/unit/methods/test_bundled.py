@@ -17,7 +17,7 @@ from fiqa.faces.crops import joined
 from fiqa.faces.degrade import degrade
 from fiqa.faces.detection import choose
 from fiqa.faces.detectors import detector
-from fiqa.faces.factors import REASON_BELOW
+from fiqa.faces.factors import REASON_BELOW, factor_of_reason, measure
 from fiqa.methods.bundled import WEIGHTS
 from fiqa.methods.bundled.model import COULD_BE, WITHOUT, reasons_of
 from fiqa.runtime.cards import card_path, read_card
