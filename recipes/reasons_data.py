@@ -72,7 +72,9 @@ UNKNOWN_BESIDE = {
     "nir": ("overexposed", "uneven_light"),
     "rotation": ("cropped",),
 }
-"""Reasons that a kind of damage may bring as well, or not."""
+"""Reasons that a kind of damage may bring as well, or not, where another kind is there too."""
+UNKNOWN_ALONE = {"side_light": ("underexposed",), "low_resolution": ("blurry",)}
+"""The same where it is alone: what is not here is not named beside it."""
 HIDDEN_BY = {"mask": ("mouth_open", "exaggerated_expression", "hand_on_face"),
              "hand": ("mouth_open", "exaggerated_expression", "mask")}  # fmt: skip
 """Reasons that cannot be seen any more behind what covers the face."""
@@ -222,7 +224,7 @@ def damaged(crop: Crop, known: Floats, rng: np.random.Generator, base: int) -> I
         for kind in kinds:
             strength = round(float(rng.uniform(0.05, 1.0)), 2)
             faces = degrade(faces, kind, strength, seed=int(rng.integers(1 << 30)))
-            marked(target, kind, strength)
+            marked(target, kind, strength, UNKNOWN_ALONE if count == 1 else UNKNOWN_BESIDE)
         pixels = faces.crops[0]
         if rng.random() < 0.15:
             pixels = grey(pixels)
@@ -237,12 +239,14 @@ BEGINS = {
 """Strength from which a person would name a kind of damage, .35 where none is given."""
 
 
-def marked(target: Floats, kind: str, strength: float) -> None:
+def marked(
+    target: Floats, kind: str, strength: float, unknown: Mapping[str, tuple[str, ...]]
+) -> None:
     """Writes a kind of damage into the targets of a face."""
     for code in (KINDS[kind].reason, *ALSO.get(kind, ())):
         said = 1 / (1 + np.exp(-(strength - BEGINS.get(kind, 0.35)) / 0.06))
         target[place(code)] = np.fmax(target[place(code)], said)
-    for code in UNKNOWN_BESIDE.get(kind, ()):
+    for code in unknown.get(kind, ()):
         if target[place(code)] < 0.5:
             target[place(code)] = np.nan
     for code in HIDDEN_BY.get(kind, ()):

@@ -60,8 +60,8 @@ class Bundled(OnnxScorer):
         Whether a factor is bad is what the network says (pose and crop: what the detection
         measured, where there is one), and so is which of its reasons hold. What has no factor of
         the six (the mouth open) comes after these. A face whose score is under DOUBTFUL has a
-        reason in any case: what is likely, or else the region that costs it most, which takes one
-        more batch of six crops (`fiqa.methods.bundled.unusual`). Only the factors that are bad are
+        reason in any case: where no factor of the six tells, the region that costs it most, which
+        takes one more batch of six crops (`fiqa.methods.bundled.unusual`). Only the factors that are bad are
         measured, and what tells the crop where the frame's mask is known; the measures of the
         others are NaN.
         """
@@ -89,10 +89,15 @@ class Bundled(OnnxScorer):
                 for i in range(len(faces))
             ]
             could = self._costliest_first(reasons, own.measures, raw)
-            rows = [i for i, codes in enumerate(reasons) if doubtful[i] and not codes]
+            factor_of = factor_of_reason()
+            rows = [
+                i
+                for i, codes in enumerate(reasons)
+                if doubtful[i] and not any(code in factor_of for code in codes)
+            ]
             found = unusual(crops[rows], raw[rows], self.score)
             for i, (code, won) in zip(rows, found, strict=True):
-                reasons[i], could[i] = (code,), raw[i] + max(won, 0.0)
+                reasons[i], could[i] = (code, *reasons[i]), raw[i] + max(won, 0.0)
             told = self.unified(np.nan_to_num(could).astype(np.float32)).astype(np.float32)
             told[np.isnan(could)] = np.nan
         return raw, Factors(quality, {**measured.measures, COULD_BE: told}, reasons)
@@ -163,7 +168,7 @@ def reasons_of(
 
     Of a bad factor: what its detection measured, or the reasons that hold, at least the likeliest.
     Then what holds beside the six factors. Where that is nothing and the face is doubtful: a head
-    that is somewhat turned, and what is likely.
+    that is somewhat turned, and what is likely of the six.
 
     Args:
         quality: of the six factors.
@@ -199,5 +204,5 @@ def reasons_of(
     return tuple(
         code
         for code in sorted(likely, key=lambda code: -likely[code])
-        if likely[code] >= LIKELY and code not in known
+        if likely[code] >= LIKELY and code in factor_of and code not in known
     )
