@@ -61,9 +61,9 @@ class Bundled(OnnxScorer):
         measured, where there is one), and so is which of its reasons hold. What has no factor of
         the six (the mouth open) comes after these. A face whose score is under DOUBTFUL has a
         reason in any case: where no factor of the six tells, the region that costs it most, which
-        takes one more batch of six crops (`fiqa.methods.bundled.unusual`). Only the factors that are bad are
-        measured, and what tells the crop where the frame's mask is known; the measures of the
-        others are NaN.
+        takes one more batch of six crops (`fiqa.methods.bundled.unusual`). Only the factors that
+        are bad are measured, and what tells the crop where the frame's mask is known; the measures
+        of the others are NaN.
         """
         crops = self._faces(faces).crops
         result = self.model.run(crops)
