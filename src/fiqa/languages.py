@@ -34,10 +34,10 @@ PHRASES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "es": "Factor más débil: {}.",
         },
         "scale": {
-            "en": "Bars: 100 % is as good as can be, under 50 % is bad and colored.",
-            "de": "Balken: 100 % ist bestens, unter 50 % ist schlecht und farbig.",
-            "zh": "条形：100 % 为最佳，低于 50 % 为差，以颜色标出。",
-            "es": "Barras: 100 % es lo mejor, menos del 50 % es malo y va en color.",
+            "en": "Bars: 100 % is as good as can be. Colored: under 50 %, or a reason.",
+            "de": "Balken: 100 % ist bestens. Farbig: unter 50 % oder ein Grund.",
+            "zh": "条形：100 % 为最佳。低于 50 % 或属于原因者以颜色标出。",
+            "es": "Barras: 100 % es lo mejor. En color: menos del 50 % o un motivo.",
         },
         "could_be": {
             "en": "That would give about {}.",

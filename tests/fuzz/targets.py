@@ -114,6 +114,30 @@ def _read_manifest(path: Path) -> None:
     list(sources(find(path)))
 
 
+def _long_table(folder: Path) -> None:
+    rows = [f"cam/{k % 3}/{k}.jpg,{'' if k == 4 else k},{'true' if k % 2 else 'false'},p{k % 3}"
+            for k in range(12)]  # fmt: skip
+    (folder / "table.csv").write_text("\n".join(["path,speed,night,identity", *rows]) + "\n")
+
+
+def _read_long_manifest(path: Path) -> None:
+    from unittest import mock
+
+    from fiqa.data import long_manifest as module
+    from fiqa.data.manifest import find
+
+    with mock.patch.object(module, "_LONG", 0), mock.patch.object(module, "_PIECE", 64):
+        found = module.long_manifest(path)
+        if found is None:
+            return
+        pieces = list(found.pieces())
+    whole = find(path)
+    for name in ("id", "path", "identity", "status"):
+        told = [value for piece in pieces for value in getattr(piece, name).tolist()]
+        if told != getattr(whole, name).tolist():
+            raise AssertionError(f"{name} in pieces: {told}, as a whole: {getattr(whole, name)}")
+
+
 def _read_quality(path: Path) -> None:
     from fiqa.data.quality import read_quality
 
@@ -653,6 +677,7 @@ TARGETS: dict[str, Target] = {
         for s in (".csv", ".jsonl", ".parquet")
     },
     "quality .tsv": Target("table.tsv", _tabs, _read_quality),
+    "long manifest .csv": Target("table.csv", _long_table, _read_long_manifest),
     "manifest in UTF-16": Target("table.csv", _utf16, _read_manifest),
     **{
         f"label inputs {s}": Target(f"table{s}", _table(s), _read_label_inputs)

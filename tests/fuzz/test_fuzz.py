@@ -141,7 +141,7 @@ NOT_FOREIGN = {
     "data/remote.py": "opens and hands on",
     "execute/dataset.py": "a ledger and parts of its own making, guarded",
     "data/parts.py": "a folder of Parquet tables, whose reader is a target; guarded",
-    "scoring/run.py": (
+    "scoring/summary.py": (
         "counts the rows of a table that it has just written or that its sidecar vouches for"
     ),
     "embedding/run.py": "its own parts, guarded",
@@ -185,6 +185,7 @@ READERS = {
     "evaluation/match_chance.py": "calibration",
     "data/embeddings.py": "embeddings .npz",
     "data/images.py": "image JPEG",
+    "data/long_manifest.py": "long manifest .csv",
     "data/manifest.py": "manifest .csv",
     "data/pairs.py": "pairs .csv",
     "data/parquet.py": "manifest .parquet",

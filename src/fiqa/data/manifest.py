@@ -33,15 +33,7 @@ from fiqa.data.reading import reader
 from fiqa.errors import InputError, ReadError
 from fiqa.types import Manifest, PathLike
 
-__all__ = [
-    "FOLDERS",
-    "find",
-    "listed",
-    "of_table",
-    "read_manifest",
-    "to_frame",
-    "write_manifest",
-]
+__all__ = ["FOLDERS", "find", "listed", "of_table", "read_manifest", "to_frame", "write_manifest"]
 
 FOLDERS = "the folder of each path"
 """Where identities come from that no column says."""

@@ -27,10 +27,11 @@ BARS_STYLE = """
 .bars{grid-column:1/-1;display:grid;grid-template-columns:1fr 1fr;gap:5px 18px;margin:14px 0 0;
 font-size:12.5px;
 line-height:1.35;color:var(--soft)}
-.bars div{display:grid;grid-template-columns:76px 1fr 36px;gap:6px;align-items:center}
+.bars div{display:grid;grid-template-columns:76px 1fr 40px;gap:6px;align-items:center}
 .bars u{height:6px;border-radius:3px;background:var(--track);overflow:hidden}
 .bars u i{display:block;height:100%;border-radius:3px;background:var(--bar)}
-.bars em{font-style:normal;text-align:right;font-variant-numeric:tabular-nums}
+.bars em{font-style:normal;text-align:right;white-space:nowrap;
+font-variant-numeric:tabular-nums}
 .bars .most{color:var(--cost)}
 .bars .most i{background:var(--cost)}
 .scale{margin:-14px 0 24px;font-size:14px;color:var(--soft)}

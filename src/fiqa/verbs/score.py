@@ -118,8 +118,6 @@ def score(
         raise InputError("Maps are drawn on a contact sheet, got maps without html.")
     if is_dataset(out):
         refuse_calibration(out, calibration)
-        if profile:
-            raise InputError(f"A profile is of a table in one file, got profile with out={out!r}.")
         return _dataset(
             paths,
             scoring_of(
@@ -137,6 +135,7 @@ def score(
             ),
             str(out),
             html,
+            profile,
             name=engine,
             address=address,
             gpus=gpus,
@@ -168,23 +167,27 @@ def score(
     )
     run.guard(out, html)
     table = _table(run, out, force, progress)
-    if run.profile is not None:
-        run.profile.tell()
     if html is not None:
-        write_sheet(
-            table.to_dicts(),
-            html,
-            limits=run.how.limits,
-            images=run.sources(),
-            language=language,
-            mapped=run.how.scorer if maps else None,
-        )
+        _sheet(run, table, html, maps)
     return table
 
 
+def _sheet(run: Scoring, table: pl.DataFrame, html: PathLike, maps: bool) -> None:
+    write_sheet(
+        table.to_dicts(),
+        html,
+        limits=run.how.limits,
+        images=run.sources(),
+        language=run.how.language,
+        mapped=run.how.scorer if maps else None,
+    )
+
+
 def _dataset(
-    paths: Paths, how: FaceScoring, out: str, html: PathLike | None, **rest: Any
+    paths: Paths, how: FaceScoring, out: str, html: PathLike | None, profile: bool, **rest: Any
 ) -> pl.DataFrame:
+    if profile:
+        raise InputError(f"A profile is of a table in one file, got profile with out={out!r}.")
     if html is not None:
         raise InputError(
             f"A contact sheet is of a table in one file, got html={html!r} with out={out!r}."
@@ -196,6 +199,10 @@ def _dataset(
 def _table(run: Scoring, out: PathLike | None, force: bool, progress: Progress) -> pl.DataFrame:
     if out is None:
         rows = counted(run.rows(), teller(progress), "score", len(run))
-        return run.frame(list(rows))
-    write_scores(run, out, force=force, progress=progress)
-    return read_table(out)
+        table = run.frame(list(rows))
+    else:
+        write_scores(run, out, force=force, progress=progress)
+        table = read_table(out)
+    if run.profile is not None:
+        run.profile.tell()
+    return table
