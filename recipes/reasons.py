@@ -24,7 +24,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from reasons_could import fitted as could_be
-from reasons_data import FOLDS, REASONS, chosen
+from reasons_data import FOLDS, chosen
+from reasons_teachers import REASONS
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from fiqa.data.images import read_image

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from reasons_data import ALSO, BEGINS, REASONS, place
+from reasons_data import ALSO, BEGINS
+from reasons_teachers import REASONS, place
 
 from fiqa.faces.degrade import KINDS
 from fiqa.functional.calibration import Calibration
