@@ -14,7 +14,8 @@ python=${PYTHON:-python}
 . "$here/needs.sh"
 needs lfw/aligned lfw/peopleDevTrain.txt lfw/peopleDevTest.txt lfw/faceqnet_v1_scores.csv \
   pins/aligned models/recognizer_a.onnx models/recognizer_b.onnx models/recognizer_a.pt \
-  models/lightqnet-dm100.pb models/yunet.onnx
+  models/lightqnet-dm100.pb models/yunet.onnx rmfd yaleb models/landmarks68.onnx \
+  models/expression.onnx
 fiqa() { "$python" -m fiqa "$@" || [ $? -eq 3 ]; }
 mkdir -p "$out"
 
@@ -65,5 +66,12 @@ fiqa export "$out/both" --name fiqa -o "$out/fiqa.onnx"
 fiqa score "$out/clean.txt" --aligned --model "$out/fiqa.onnx" -o "$out/fiqa_clean.parquet"
 # src/fiqa/weights in place of the last word ships it.
 "$python" "$here"/bundled.py ship "$out" "$out/package"
+
+# Why a score is low: heads on the frozen network, from drawn damage, real masks and real light, with
+# their table of people left out. About 20 minutes of one core; each part says how long it took.
+[ -f "$out/reasons/reasons.npz" ] ||
+  "$python" "$here"/reasons_data.py "$data" "$out/reasons" "$out/package/fiqa.onnx"
+"$python" "$here"/reasons.py fit "$data" "$out/reasons" "$out/package"
+"$python" "$here"/reasons.py ship "$data" "$out/reasons" "$out/package"
 "$python" "$here"/bundled_peers.py "$data" "$out/peers" "fiqa=$out/fiqa.onnx" \
   "teacher=$out/models/teacher.onnx" "second=$out/trained_peers/lightqnet_network.onnx"

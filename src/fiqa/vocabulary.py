@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from fiqa.languages import REASONS
 from fiqa.meanings import MEANINGS
+from fiqa.reason_words import REASONS
 
 __all__ = [
     "ADVICE",
@@ -47,7 +47,8 @@ STATUSES = MappingProxyType({status: words["en"] for status, words in MEANINGS.i
 fiqa.meanings has the other languages."""
 
 ADVICE = MappingProxyType({code: words["en"][1] for code, words in REASONS.items()})
-"""Reason codes and the sentence that says what to do about each; fiqa.languages has the others."""
+"""Reason codes and the sentence that says what to do about each; fiqa.reason_words has the others.
+"""
 
 NOTES = MappingProxyType(
     {

@@ -253,6 +253,10 @@ def test_the_page_of_the_data_names_what_every_recipe_needs():
         "lfw/landmarks.csv": "points of LFW",
         "video/carphone.mp4": "carphone",
         "photos": "photos",
+        "rmfd": "RMFD",
+        "yaleb": "Yale B",
+        "models/landmarks68.onnx": "landmarks",
+        "models/expression.onnx": "expression",
         **{f"models/lightqnet-dm{width}.pb": "LightQNet" for width in ("025", "050", "100")},
     }
     readers = {recipe.files[0]: recipe.reads for recipe in recipes().values() if recipe.reads}

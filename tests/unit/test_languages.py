@@ -12,8 +12,9 @@ from PIL import Image
 import fiqa
 from fiqa.diagnosis.drawn_faces import drawn_faces
 from fiqa.errors import UnknownNameError
-from fiqa.languages import LANGUAGES, PHRASES, REASONS, advice, known_language, reason_name
+from fiqa.languages import LANGUAGES, PHRASES, advice, known_language, reason_name
 from fiqa.meanings import MEANINGS
+from fiqa.reason_words import REASONS
 from fiqa.report.sheet import sheet
 from fiqa.vocabulary import ADVICE, FACTORS, LEVELS, STATUSES
 

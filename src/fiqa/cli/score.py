@@ -52,6 +52,12 @@ Html = Annotated[
         "--html", metavar="FILE", help="Write a contact sheet: crops, scores, what to do."
     ),
 ]
+Map = Annotated[
+    bool,
+    typer.Option(
+        "--map", help="With --html: under each score below 60, a map of what it comes from."
+    ),
+]
 Calibration = Annotated[
     str | None,
     typer.Option(
@@ -84,6 +90,7 @@ def command(
     calibration: Calibration = None,
     out: options.Output = None,
     html: Html = None,
+    map_: Map = False,
     format_: Format = "csv",
     workers: options.Workers = None,
     weights: options.Weights = None,
@@ -111,8 +118,7 @@ def command(
     from fiqa.scoring.run import plan
     from fiqa.settings import assignments
 
-    if html is not None:
-        options.check_page(html)
+    _check_sheet(html, map_)
     how: dict[str, Any] = {
         "model": model,
         "recognizer": recognizer,
@@ -159,12 +165,20 @@ def command(
             limits=run.how.limits,
             footer=shlex.join(["fiqa", *sys.argv[1:]]),
             language=language,
+            mapped=run.how.scorer if map_ else None,
         )
     if run.profile is not None:
         run.profile.tell()
     if not quiet:
         typer.echo(summary.line(), err=True)
     raise typer.Exit(options.SOME_FAILED if summary.failed else options.OK)
+
+
+def _check_sheet(html: str | None, mapped: bool) -> None:
+    if html is not None:
+        options.check_page(html)
+    elif mapped:
+        raise typer.BadParameter("--map draws on a contact sheet, name one by --html")
 
 
 def _to_dataset(

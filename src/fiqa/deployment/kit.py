@@ -58,7 +58,7 @@ def kit_columns(card: ModelCard) -> tuple[str, ...]:
     names: list[str] = []
     outputs = {output.name: output for output in card.outputs}
     for name in output_names(card):
-        parts = (*outputs[name].factors, *outputs[name].measures)
+        parts = (*outputs[name].factors, *outputs[name].measures, *outputs[name].codes)
         names += parts or (name,)
     return tuple(names)
 

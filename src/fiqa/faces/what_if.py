@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,10 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 from fiqa import checks
 from fiqa.errors import ShapeError
 
-__all__ = ["improved", "sensitivity"]
+__all__ = ["REGIONS", "improved", "replaced", "sensitivity"]
 
 Crops = NDArray[np.uint8]
 _GREY = 128
+REGIONS = ("eyes", "forehead", "nose", "mouth", "cheeks", "outline")
+"""The parts of an aligned face that `replaced` exchanges: together nearly the whole crop; some
+overlap."""
 
 
 def sensitivity(
@@ -56,6 +60,55 @@ def sensitivity(
         total[y : y + patch, x : x + patch] += loss
         count[y : y + patch, x : x + patch] += 1
     return total / count
+
+
+def replaced(crop: Crops, ordinary: Crops) -> Crops:
+    """Returns the crop with each of REGIONS exchanged for that of an ordinary face, (6,112,112,3).
+
+    The ordinary face takes on the color and the contrast of this one's oval first, and the edges
+    are soft. A score that rises says that the region is what keeps it low.
+
+    Args:
+        crop: (112,112,3) uint8 RGB.
+        ordinary: (112,112,3) uint8 RGB, best the mean of many good faces.
+
+    Raises:
+        ShapeError: no such crops.
+
+    >>> flat = np.full((112, 112, 3), 90, np.uint8)
+    >>> replaced(flat, flat).shape
+    (6, 112, 112, 3)
+    """
+    pixels = checks.array(crop, "crop", shape=(112, 112, 3)).astype(np.float32)
+    other = checks.array(ordinary, "ordinary", shape=(112, 112, 3)).astype(np.float32)
+    masks, oval = _masks()
+    own, usual = pixels[oval], other[oval]
+    spread = float(own.std(axis=0).mean()) / max(float(usual.std(axis=0).mean()), 1.0)
+    fitted = np.clip((other - usual.mean(axis=0)) * spread + own.mean(axis=0), 0, 255)
+    made = pixels * (1 - masks) + fitted * masks
+    return np.clip(np.round(made), 0, 255).astype(np.uint8)
+
+
+@cache
+def _masks() -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """(6,112,112,1) how much of a pixel each of REGIONS exchanges, and the oval of the face."""
+    import cv2
+
+    y, x = np.mgrid[:112, :112].astype(np.float32)
+
+    def ellipse(cx: float, cy: float, width: float, height: float) -> NDArray[np.bool_]:
+        return np.asarray(((x - cx) / width) ** 2 + ((y - cy) / height) ** 2 <= 1)
+
+    regions = {
+        "eyes": ellipse(38, 52, 17, 12) | ellipse(74, 52, 17, 12),
+        "forehead": y < 41,
+        "nose": ellipse(56, 70, 13, 15),
+        "mouth": ellipse(56, 93, 25, 14),
+        "cheeks": ellipse(30, 78, 13, 20) | ellipse(82, 78, 13, 20),
+        "outline": ~ellipse(56, 64, 36, 50) & (y >= 41),
+    }
+    soft = [cv2.GaussianBlur(regions[name].astype(np.float32), (0, 0), 2.5) for name in REGIONS]
+    return np.stack(soft)[..., None].astype(np.float32), ellipse(56, 68, 34, 44)
 
 
 def improved(crop: Crops) -> dict[str, Crops]:

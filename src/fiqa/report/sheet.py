@@ -19,8 +19,17 @@ from numpy.typing import NDArray
 from fiqa import checks
 from fiqa.data.tables import decode_text
 from fiqa.errors import ShapeError
-from fiqa.languages import REASONS, advice, known_language, phrase, reason_name
+from fiqa.languages import advice, known_language, phrase, reason_name
 from fiqa.meanings import meaning
+from fiqa.reason_words import REASONS
+from fiqa.report.factor_bars import (
+    BARS_STYLE,
+    bad_factors,
+    bars,
+    costliest,
+    factor_qualities,
+    scale_line,
+)
 from fiqa.report.page import LEVEL_COLORS, escape, image_uri, page
 from fiqa.report.picture import Picture
 from fiqa.report.scripts import SHEET
@@ -54,15 +63,7 @@ border-radius:99px}
 .why{margin:9px 0 0;font-size:14px;line-height:1.4}
 .why b{font-weight:600;color:var(--cost)}
 .why span{display:block;color:var(--soft)}
-.bars{grid-column:1/-1;display:grid;grid-template-columns:1fr 1fr;gap:5px 18px;margin:14px 0 0;
-font-size:12.5px;
-line-height:1.35;color:var(--soft)}
-.bars div{display:grid;grid-template-columns:76px 1fr 24px;gap:6px;align-items:center}
-.bars u{height:6px;border-radius:3px;background:var(--track);overflow:hidden}
-.bars u i{display:block;height:100%;border-radius:3px;background:var(--bar)}
-.bars em{font-style:normal;text-align:right;font-variant-numeric:tabular-nums}
-.bars .most{color:var(--cost)}
-.bars .most i{background:var(--cost)}
+.map{margin-top:6px}
 .name{grid-column:1/-1;margin:12px 0 0;font-size:12.5px;color:var(--soft);white-space:nowrap;
 overflow:hidden;text-overflow:ellipsis}
 .note{margin-top:2px}
@@ -81,35 +82,6 @@ def name(row: Row) -> str:
     base = path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] or path
     index = row.get("face_index") or 0
     return f"{base}, face {index + 1}" if index else base
-
-
-def _factor_qualities(row: Row) -> dict[str, float]:
-    """The factors of a row that have a number, by name, in the order of FACTORS."""
-    factors = row.get("factors") or {}
-    return {
-        f: float(factors[f])
-        for f in FACTORS
-        if factors.get(f) is not None and not math.isnan(factors[f])
-    }
-
-
-def costliest(row: Row) -> str | None:
-    """Returns the name of the factor with the lowest quality, None where no factor is known.
-
-    >>> costliest({"factors": {"blur": 0.9, "pose": 0.4, "crop": None}})
-    'pose'
-    """
-    qualities = _factor_qualities(row)
-    return min(qualities, key=qualities.__getitem__) if qualities else None
-
-
-def _marked(row: Row) -> set[str]:
-    """The factors that a row's reasons belong to; the costliest one where no reason tells."""
-    from fiqa.faces.factors import factor_of_reason
-
-    factor_of, reasons, most = factor_of_reason(), list(row.get("reasons") or ()), costliest(row)
-    marked = {factor_of[code] for code in reasons if code in factor_of}
-    return marked or ({most} if reasons and most else set())
 
 
 def _score_order(row: Row) -> tuple[bool, float]:
@@ -136,21 +108,12 @@ def _places(
     return places[: int(min(limit, len(places)))]
 
 
-def _bars(row: Row, language: str) -> str:
-    qualities, marked = _factor_qualities(row), _marked(row)
-    if not qualities:
+def _could_be(row: Row, language: str) -> str:
+    """What the score would be then, "" where it is not known or hardly another."""
+    value = (row.get("measures") or {}).get("score_could_be")
+    if value is None or math.isnan(value) or value < row["uqs"] + 5:
         return ""
-    cells = []
-    for factor in FACTORS:
-        value = qualities.get(factor)
-        mark = ' class="most"' if factor in marked else ""
-        width = 0 if value is None else round(100 * min(max(value, 0), 1))
-        shown = "–" if value is None else f".{width:02d}" if width < 100 else "1"
-        cells.append(
-            f'<div{mark}>{phrase(factor, language)}<u><i style="width:{width}%"></i></u>'
-            f"<em>{shown}</em></div>"
-        )
-    return f'<div class="bars" lang="{language}">{"".join(cells)}</div>'
+    return " " + phrase("could_be", language).format(round(value))
 
 
 def _verdict(row: Row, language: str = "en") -> tuple[str, str]:
@@ -161,7 +124,8 @@ def _verdict(row: Row, language: str = "en") -> tuple[str, str]:
     reasons, most = list(row.get("reasons") or ()), costliest(row)
     if reasons:
         named = ", ".join(reason_name(code, language) for code in reasons)
-        return named, advice(reasons[:1], language)[0] if reasons[0] in REASONS else ""
+        told = advice(reasons[:1], language)[0] if reasons[0] in REASONS else ""
+        return named, told + _could_be(row, language)
     if most is None:
         return "", ""
     fine = row["level"] in LEVELS[3:]
@@ -195,7 +159,13 @@ def _chip(level: str, language: str) -> str:
     )
 
 
-def _card(row: Row, crop: NDArray[np.uint8] | None, folder: str | None, language: str) -> str:
+def _card(
+    row: Row,
+    crop: NDArray[np.uint8] | None,
+    folder: str | None,
+    language: str,
+    heat: NDArray[np.uint8] | None = None,
+) -> str:
     path = escape(row.get("path") or row.get("id") or "")
     label = f'<p class="name" title="{path}">{escape(name(row))}</p>'
     label += "".join(f'<p class="name note">{escape(note)}</p>' for note in _notes(row))
@@ -211,6 +181,8 @@ def _card(row: Row, crop: NDArray[np.uint8] | None, folder: str | None, language
     link = _link(row, folder)
     if link:
         picture = f'<a href="{link}" aria-label="Open {escape(name(row))}">{picture}</a>'
+    if heat is not None:
+        picture = f"<div>{picture}{_map(heat, name(row), language)}</div>"
     head = f'<article class="card"{card_data(row)}>{picture}'
     if uqs is None:
         told = escape(meaning(status, language) if status in STATUSES else "")
@@ -218,7 +190,14 @@ def _card(row: Row, crop: NDArray[np.uint8] | None, folder: str | None, language
         why = f'<p class="why" lang="{language}">{what}</p>'
         return f"{head}<div>{why}</div>{label}</article>"
     score = f'<div class="score">{int(uqs)}{_chip(str(row["level"]), language)}</div>'
-    return f"{head}<div>{score}{_why(row, language)}</div>{_bars(row, language)}{label}</article>"
+    return f"{head}<div>{score}{_why(row, language)}</div>{bars(row, language)}{label}</article>"
+
+
+def _map(heat: NDArray[np.uint8], whose: str, language: str) -> str:
+    return (
+        f'<img class="map" src="{image_uri(heat)}" width="112" height="112" loading="lazy"'
+        f' decoding="async" alt="{escape(phrase("map", language))}: {escape(whose)}">'
+    )
 
 
 def _link(row: Row, folder: str | None) -> str:
@@ -271,6 +250,11 @@ def _lead(rows: Sequence[Row], shown: int, order: str) -> str:
     return ". ".join(part[0].upper() + part[1:] for part in parts) + "."
 
 
+def _map_line(maps: Crops | None, language: str) -> str:
+    told = "" if maps is None else phrase("map_says", language)
+    return told and f'<p class="scale" lang="{language}">{told}</p>'
+
+
 def sheet(
     rows: Sequence[Row],
     crops: Crops,
@@ -281,6 +265,7 @@ def sheet(
     order: Literal["given", "worst"] = "given",
     folder: PathLike | None = None,
     language: str = "en",
+    maps: Crops | None = None,
 ) -> str:
     """Returns the contact sheet as one self-contained HTML page.
 
@@ -299,9 +284,10 @@ def sheet(
         order: "given", or "worst" for failed rows and low scores first.
         folder: where the page will lie; each card then links its photograph from there.
         language: of levels, reasons, factors, statuses and advice, one of fiqa.languages.LANGUAGES.
+        maps: N heat maps (fiqa.report.heat) to stand under the crops, None where a row has none.
 
     Raises:
-        ShapeError: another number of crops than rows.
+        ShapeError: another number of crops or maps than rows.
         InputError: limit under 1.
         UnknownNameError: order, language.
 
@@ -311,10 +297,16 @@ def sheet(
     known_language(language)
     places = _places(rows, crops, limit, order)
     base = None if folder is None else os.fspath(folder)
-    cards = "".join(_card(rows[place], crops[place], base, language) for place in places)
+    if maps is not None:
+        _places(rows, maps, limit, order)
+    cards = "".join(
+        _card(rows[place], crops[place], base, language, None if maps is None else maps[place])
+        for place in places
+    )
     over = tools([rows[place] for place in places], language)
     body = (
-        f"{_summary(rows, language)}{histogram(rows)}{over}"
+        f"{_summary(rows, language)}{scale_line([rows[place] for place in places], language)}"
+        f"{_map_line(maps, language)}{histogram(rows)}{over}"
         f'<section class="cards">{cards}</section>'
         f'<div class="tools foot" hidden>{PAGER.format(live="")}</div>'
     )
@@ -323,7 +315,7 @@ def sheet(
         body,
         lead=_lead(rows, len(places), order),
         footer=footer,
-        style=_STYLE + TOOLS_STYLE,
+        style=_STYLE + BARS_STYLE + TOOLS_STYLE,
         script=SHEET if places else "",
     )
 
@@ -351,11 +343,11 @@ def _draw_card(
             width=room,
         )
         picture.paragraph(right, y + 61, told, 13, width=room)
-    qualities, marked = _factor_qualities(row), _marked(row)
+    qualities, marked = factor_qualities(row), bad_factors(row)
     for k, factor in enumerate(FACTORS if qualities else ()):
         left, top = x + (k % 2) * 190, y + cell + 12 + (k // 2) * 19
         color: Literal["cost", "soft"] = "cost" if factor in marked else "soft"
-        picture.text(left, top, factor, 12, color=color)
+        picture.text(left, top, phrase(factor), 12, color=color)
         picture.bar(
             left + 82,
             top + 5,

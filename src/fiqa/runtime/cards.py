@@ -96,7 +96,8 @@ class ModelOutput(_Strict):
     """One output of the model.
 
     `quality` (N,) or (N,1); `embedding` (N,D); `factors` (N,F), each 0..1, named by `factors`;
-    `measures` (N,M), named by `measures`; `other` is not read.
+    `measures` (N,M), named by `measures`; `reasons` (N,C), the probability in 0..1 that each reason
+    of `codes` holds; `other` is not read.
 
     `higher_is_better` is the polarity of a quality or factors output. `reasons` gives, for a
     factor, the reason code of a face whose factor is below `reason_below`. Factors are those of
@@ -105,21 +106,27 @@ class ModelOutput(_Strict):
     """
 
     name: str
-    role: Literal["quality", "embedding", "factors", "measures", "other"]
+    role: Literal["quality", "embedding", "factors", "measures", "reasons", "other"]
     higher_is_better: bool = True
     factors: tuple[str, ...] = ()
     measures: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
     reasons: dict[str, str] = {}
     reason_below: float = Field(default=0.4, ge=0, le=1)
 
     @model_validator(mode="after")
     def _factors(self) -> Self:
         reserved = (*FACTORS, *EXTRA_FACTORS)
-        for role, names in (("factors", self.factors), ("measures", self.measures)):
+        named = (
+            ("factors", "factor names", self.factors),
+            ("measures", "measure names", self.measures),
+            ("reasons", "reason codes", self.codes),
+        )
+        for role, what, names in named:
             if (self.role == role) != bool(names):
                 raise InputError(
-                    f"an output has {role[:-1]} names exactly when its role is {role}, got"
-                    f" {self.role} with {names}."
+                    f"an output has {what} exactly when its role is {role}, got {self.role} with"
+                    f" {names}."
                 )
             if len(set(names)) != len(names):
                 raise InputError(
@@ -130,7 +137,7 @@ class ModelOutput(_Strict):
                 raise UnknownNameError("factor", name, reserved)
         if taken := sorted(set(self.measures) & set(reserved)):
             raise InputError(f"a measure must not be named as a factor is, got {', '.join(taken)}.")
-        for code in self.reasons.values():
+        for code in (*self.reasons.values(), *self.codes):
             if code not in ADVICE:
                 raise UnknownNameError("reason code", code, ADVICE)
         return self

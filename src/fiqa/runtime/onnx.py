@@ -254,7 +254,12 @@ class OnnxModel:
         """The output as (count, K), with K as its role wants; for one crop also without the axis of
         crops, as models that squeeze give it."""
         rows = np.asarray(value)
-        widths = {"quality": 1, "factors": len(output.factors), "measures": len(output.measures)}
+        widths = {
+            "quality": 1,
+            "factors": len(output.factors),
+            "measures": len(output.measures),
+            "reasons": len(output.codes),
+        }
         width = widths.get(output.role, self.card.embedding_dim or rows.size // count)
         kept = rows.ndim > 0 and len(rows) == count
         squeezed = count == 1 and rows.squeeze().ndim <= 1

@@ -14,18 +14,16 @@ from numpy.typing import NDArray
 
 from fiqa.data.images import Limits
 from fiqa.faces.what_if import improved, sensitivity
+from fiqa.languages import phrase, reason_name
+from fiqa.report.heat import heat_picture
 from fiqa.scoring.reader import FaceReader
 from fiqa.types import Face
-from fiqa.vocabulary import ADVICE, STATUSES
+from fiqa.vocabulary import ADVICE, FACTORS, STATUSES
 
-__all__ = ["FRAMES_PER_SECOND", "Looker", "heat_picture"]
+__all__ = ["FRAMES_PER_SECOND", "Looker"]
 
 FRAMES_PER_SECOND = 8
 """At most so many frames of cameras are looked at, of all browsers together."""
-_SHOWN = 336
-_NEEDED, _HURTS = (194, 65, 12), (30, 92, 171)
-_LEAST = 0.02
-"""A change of the score, 0..1, under which a picture of changes stays gray."""
 
 
 class Looker:
@@ -113,36 +111,15 @@ class Looker:
 def _told(face: Face) -> dict[str, Any]:
     if face.uqs is None:
         return {"status": face.status, "sentence": STATUSES.get(face.status, "")}
-    factors = {k: None if v is None else round(v, 3) for k, v in (face.factors or {}).items()}
-    reasons = [{"words": code.replace("_", " "), "advice": ADVICE[code]} for code in face.reasons]
+    factors = {
+        phrase(name) if name in FACTORS else name: None if v is None else round(v, 3)
+        for name, v in (face.factors or {}).items()
+    }
+    reasons = [{"words": reason_name(code), "advice": ADVICE[code]} for code in face.reasons]
     return {
         "status": "ok", "score": face.uqs, "level": face.level, "model": face.model,
         "reasons": reasons, "factors": factors,
     }  # fmt: skip
-
-
-def heat_picture(crop: NDArray[np.uint8], heat: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Returns a crop in gray, (336,336,3), orange where the score needs what is there and blue
-    where it is better without.
-
-    Args:
-        crop: (S,S,3) uint8 RGB.
-        heat: (S,S) as fiqa.faces.what_if.sensitivity has it, of a score in 0..1.
-    """
-    import cv2
-
-    size = (_SHOWN, _SHOWN)
-    large = cv2.resize(crop, size, interpolation=cv2.INTER_CUBIC).astype(np.float32)
-    gray = (large @ np.array([0.299, 0.587, 0.114], np.float32))[..., None]
-    # the squares leave edges that mean nothing
-    smooth = cv2.GaussianBlur(heat.astype(np.float32), (0, 0), len(heat) / 18)
-    smooth = cv2.resize(smooth, size, interpolation=cv2.INTER_LINEAR)
-    strength = smooth / max(float(np.abs(smooth).max()), _LEAST)
-    color = np.where(
-        strength[..., None] > 0, np.array(_NEEDED, np.float32), np.array(_HURTS, np.float32)
-    )
-    share = 0.75 * np.abs(strength)[..., None]
-    return np.clip(gray * (1 - share) + color * share, 0, 255).astype(np.uint8)
 
 
 def _encoded(pixels: NDArray[np.uint8], form: str) -> str:

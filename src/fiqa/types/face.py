@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqa.functional.display import facts_html, image_uri
-from fiqa.languages import advice, reason_name
+from fiqa.languages import advice, phrase, reason_name
 from fiqa.types.fields import FloatArray
-from fiqa.vocabulary import STATUSES
+from fiqa.vocabulary import FACTORS, STATUSES
 
 __all__ = ["Face", "Why"]
 
@@ -119,7 +119,10 @@ class Face:
         facts += [("status", STATUSES.get(self.status, ""))] if self.uqs is None else []
         facts += [("what to do" if i == 0 else "and", say) for i, say in enumerate(told)]
         facts += [
-            (name, None if value is None else f"{value:.2f}")
+            (
+                phrase(name, self.language) if name in FACTORS else name,
+                None if value is None else f"{100 * value:.0f} %",
+            )
             for name, value in (known.factors or {}).items()
         ]
         if self.match_chance is not None:

@@ -17,10 +17,10 @@ from fiqa.faces.crops import joined
 from fiqa.faces.degrade import degrade
 from fiqa.faces.detection import choose
 from fiqa.faces.detectors import detector
-from fiqa.faces.factors import REASON_BELOW, measure
+from fiqa.faces.factors import REASON_BELOW, factor_of_reason, measure
 from fiqa.methods.bundled import WEIGHTS
-from fiqa.methods.bundled.model import _reasons
-from fiqa.runtime.cards import ModelOutput, card_path, read_card
+from fiqa.methods.bundled.model import COULD_BE, WITHOUT, reasons_of
+from fiqa.runtime.cards import card_path, read_card
 from fiqa.types import Faces
 from fiqa.vocabulary import ADVICE, FACTORS
 
@@ -48,43 +48,68 @@ def test_what_is_in_the_package():
     assert all((card.license, card.training_data, card.limits, card.numbers, card.source))
 
 
-def output(below: float = 0.5, **reasons: str) -> ModelOutput:
-    """The card's entry of the factors."""
-    return ModelOutput(
-        name="factors", role="factors", factors=FACTORS, reasons=reasons, reason_below=below
-    )
+def reasons(
+    quality: dict[str, float] | None = None,
+    likely: dict[str, float] | None = None,
+    *,
+    detected: dict[str, tuple[str, ...]] | None = None,
+    below: float = 0.5,
+    angles: dict[str, float] | None = None,
+) -> tuple[str, ...]:
+    said = dict.fromkeys(("blurry", "motion_blur", "glare", "extreme_yaw", "mouth_open"), 0.1)
+    return reasons_of({**GOOD, **(quality or {})}, said | (likely or {}), detected or {}, below,
+                      angles)  # fmt: skip
+
+
+AHEAD = {"yaw": 0.0, "pitch": -4.0}
 
 
 def test_the_card_says_below_what_a_factor_is_bad():
-    quality = {**GOOD, "blur": 0.3}
-    assert _reasons(quality, ("blurry",), output(below=0.2)) == ()
-    assert _reasons(quality, ("blurry",), output(below=0.31)) == ("blurry",)
-    assert _reasons(quality, ("blurry",), None) == ()
+    assert reasons({"blur": 0.3}, {"blurry": 0.9}, below=0.2) == ()
+    assert reasons({"blur": 0.3}, {"blurry": 0.9}, below=0.31) == ("blurry",)
     assert read_card(card_path(WEIGHTS)).output("factors").reason_below == REASON_BELOW
 
 
-def test_a_good_factor_has_no_reason_whatever_was_measured():
-    assert _reasons(GOOD, ("glare", "blurry"), output(blur="blurry")) == ()
+def test_a_good_factor_has_no_reason_whatever_is_likely():
+    assert reasons(None, {"glare": 0.9, "blurry": 0.8}) == ()
 
 
-def test_the_lowest_factor_comes_first_with_its_own_measured_reasons():
-    quality = {**GOOD, "blur": 0.3, "illumination": 0.1}
-    assert _reasons(quality, ("motion_blur", "extreme_yaw", "glare"), output()) == (
-        "glare",
-        "motion_blur",
+def test_the_lowest_factor_comes_first_with_the_reasons_that_hold():
+    held = {"glare": 0.7, "blurry": 0.6, "motion_blur": 0.8}
+    assert reasons({"blur": 0.3, "illumination": 0.1}, held) == ("glare", "motion_blur", "blurry")
+
+
+def test_a_bad_factor_has_its_likeliest_reason_at_least():
+    assert reasons({"blur": 0.3}, {"motion_blur": 0.3, "glare": 0.45}) == ("motion_blur",)
+
+
+def test_what_a_detection_measured_counts_for_its_factor():
+    assert reasons({"pose": 0.3}, {"extreme_yaw": 0.1}, detected={"pose": ("extreme_roll",)}) == (
+        "extreme_roll",
     )
+    assert reasons({"pose": float("nan")}, {"extreme_yaw": 0.1}) == ()
 
 
-def test_a_factor_without_a_conspicuous_measure_has_the_general_reason():
-    assert _reasons({**GOOD, "blur": 0.3, "crop": 0.2}, ("glare",), output(blur="blurry")) == (
-        "blurry",
-    )
+def test_what_has_no_factor_comes_last():
+    assert reasons({"blur": 0.3}, {"blurry": 0.9, "mouth_open": 0.95}) == ("blurry", "mouth_open")
+    assert reasons(None, {"mouth_open": 0.49}) == ()
 
 
-def test_an_unknown_factor_is_no_reason():
-    assert (
-        _reasons({**GOOD, "pose": float("nan")}, ("extreme_yaw",), output(pose="extreme_yaw")) == ()
-    )
+def test_a_doubtful_face_has_a_reason_that_is_likely():
+    assert reasons(None, {"glare": 0.4}) == ()
+    assert reasons(None, {"glare": 0.4}, angles=AHEAD) == ("glare",)
+    assert reasons(None, {"glare": 0.3}, angles=AHEAD) == ()
+    known = {"pose": ()}
+    assert reasons(None, {"extreme_yaw": 0.4}, angles=AHEAD, detected=known) == ()
+
+
+def test_a_doubtful_face_that_is_somewhat_turned_is_turned():
+    assert reasons(None, angles={"yaw": -19.0, "pitch": -4.0}) == ("extreme_yaw",)
+    assert reasons(None, angles={"yaw": 17.0, "pitch": -22.0}) == ("extreme_pitch",)
+    unknown = dict.fromkeys(AHEAD, float("nan"))
+    assert reasons(None, {"glare": 0.6}, angles=unknown) == ("glare",)
+    turned = {"yaw": 35.0, "pitch": 0.0}
+    assert reasons({"blur": 0.3}, {"blurry": 0.9}, angles=turned) == ("blurry", "extreme_yaw")
 
 
 def test_explaining_gives_the_networks_factors_and_the_measures_of_those_that_are_bad(face):
@@ -100,7 +125,7 @@ def test_explaining_gives_the_networks_factors_and_the_measures_of_those_that_ar
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_what_is_measured_explains_as_if_all_had_been(face, known):
+def test_what_is_measured_is_what_is_bad(face, known):
     one = Faces(face[None], inside=np.ones((1, 112, 112), bool) if known else None)
     batch = joined([one] + [degrade(one, kind, 0.9, seed=1) for kind in ("blur", "jpeg", "mask")])
     scorer = fiqa.load("fiqa")
@@ -109,12 +134,13 @@ def test_what_is_measured_explains_as_if_all_had_been(face, known):
     assert all(why.reasons[1:])
     for i, told in enumerate(why.reasons):
         quality = {name: float(values[i]) for name, values in why.quality.items()}
-        assert told == _reasons(quality, whole.reasons[i], scorer.model.card.output("factors"))
+        bad = {name for name in FACTORS if quality[name] < REASON_BELOW}
+        assert {factor_of_reason().get(code) for code in told} - {None} == bad
         taken = {name for name, values in why.measures.items() if np.isfinite(values[i])}
         assert ("cpbd" in taken) == (quality["blur"] < REASON_BELOW)
         assert ("blockiness" in taken) == (quality["visibility"] < REASON_BELOW)
         assert ("outside_share" in taken) == (known or quality["crop"] < REASON_BELOW)
-        assert all(why.measures[name][i] == whole.measures[name][i] for name in taken)
+        assert all(why.measures[name][i] == whole.measures[name][i] for name in taken - {COULD_BE})
 
 
 @pytest.mark.parametrize("name", ["pose", "crop"])
@@ -131,3 +157,17 @@ def test_what_the_detection_knows_counts_more_than_the_network(face, name):
 def test_a_mask_is_named(face):
     covered = degrade(Faces(face[None]), "mask", 1.0)
     assert "occluded_mouth" in fiqa.load("fiqa").explain(covered).reasons[0]
+    assert "mask" in fiqa.load("fiqa").explain(covered).reasons[0]
+
+
+def test_a_reason_that_costs_most_is_first_and_says_what_could_be_had(face):
+    scorer = fiqa.load("fiqa")
+    dark = degrade(Faces(face[None]), "low_light", 0.8)
+    raw, why = scorer.assess(dark)
+    assert why.reasons[0][0] == "underexposed"
+    could, now = float(why.measures[COULD_BE][0]), int(scorer.unified(raw)[0])
+    assert now < could <= 100
+    clean = scorer.explain(Faces(face[None]))
+    assert not clean.reasons[0]
+    assert np.isnan(clean.measures[COULD_BE][0])
+    assert not any(name.startswith(WITHOUT) for name in why.measures)

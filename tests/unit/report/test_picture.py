@@ -120,12 +120,14 @@ def test_a_card_of_the_sheet_has_a_bar_for_each_factor_as_long_as_it_is(tmp_path
     crop = np.full((112, 112, 3), 90, np.uint8)
     save_sheet_png([row()], [crop], tmp_path / "a.png", columns=1)
     save_sheet_png([row(factors=None)], [crop], tmp_path / "none.png", columns=1)
-    save_sheet_png([row(reasons=[], level="perfect")], [crop], tmp_path / "good.png", columns=1)
+    good = row(reasons=[], level="perfect", factors=dict.fromkeys(FACTORS, 0.8))
+    save_sheet_png([good], [crop], tmp_path / "good.png", columns=1)
     drawn = pixels(tmp_path / "a.png")
     place, top = FACTORS.index("blur"), 116 + 112 + 12
     left = 24 + (place % 2) * 190 + 82
     line = drawn[top + (place // 2) * 19 + 5 + 3]
     cost = np.flatnonzero((line == rgb(COLORS["cost"])).all(axis=1))
+    cost = cost[cost > left - 10]  # before it is the factor's name
     assert (cost[0], cost[-1] + 1) == pytest.approx((left, left + 0.125 * 84), abs=2)
     bars = where(drawn, COLORS["bar"])
     assert bars.any()

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fiqa.errors import InputError, ShapeError, UnknownNameError
+from fiqa.languages import phrase
 from fiqa.report.page import LEVEL_COLORS
 from fiqa.report.picture import Picture, save_ladders_png
 from fiqa.report.scripts import SHEET
@@ -59,6 +60,25 @@ def shows(picture: NDArray[np.uint8], level: str) -> bool:
     return bool((picture == color).all(axis=2).any())
 
 
+GOOD = dict.fromkeys(FACTORS, 0.9) | {"blur": 0.8}
+
+
+def test_a_card_says_what_the_score_could_be_and_has_a_map_where_there_is_one(
+    crop: NDArray[np.uint8],
+) -> None:
+    rows = [row(measures={"score_could_be": value}) for value in (71.2, 44.0, None)]
+    page = sheet(rows, [crop] * 3, maps=[crop, None, None])
+    assert page.count("That would give about") == 1, "not where it is hardly another score"
+    assert "about 71." in page
+    assert page.count('class="map"') == 1
+    assert "orange is what the score needs" in page
+    plain = sheet(rows, [crop] * 3)
+    assert 'class="map"' not in plain
+    assert "orange" not in plain
+    with pytest.raises(ShapeError):
+        sheet(rows, [crop] * 3, maps=[crop])
+
+
 def test_a_card_says_score_level_reason_and_remedy(crop: NDArray[np.uint8]) -> None:
     page = sheet([row()], [crop], title="T", footer="fiqa score in")
     assert '<div class="score">42<span class="chip"' in page
@@ -77,29 +97,39 @@ def test_six_bars_with_the_reasons_factors_marked_and_the_missing_empty(
 ) -> None:
     page = sheet([row()], [crop])
     bars = re.findall(
-        r'<div( class="most")?>(\w+)<u><i style="width:(\d+)%"></i></u><em>([^<]+)</em>', page
+        r'<div( class="most")?>([\w ]+)<u><i style="width:(\d+)%"></i></u><em>([^<]+)</em>', page
     )
-    assert [bar[1] for bar in bars] == list(FACTORS)
+    assert [bar[1] for bar in bars] == [phrase(name) for name in FACTORS]
     assert [bar[1] for bar in bars if bar[0]] == [
-        "visibility",
-        "blur",
+        "clearness",
+        "sharpness",
     ], "noisy is a matter of visibility"
-    assert {bar[1]: bar[2:] for bar in bars}["blur"] == ("12", ".12")
-    assert {bar[1]: bar[2:] for bar in bars}["pose"] == ("0", "–")
+    assert {bar[1]: bar[2:] for bar in bars}["sharpness"] == ("12", "12 %")
+    assert {bar[1]: bar[2:] for bar in bars}["facing"] == ("0", "–")
+    assert "100 % is as good as can be" in page
+    assert "100 % is as good" not in sheet([row(factors=None)], [crop])
 
 
 def test_every_factor_with_a_reason_is_marked_in_page_and_picture(
     crop: NDArray[np.uint8], tmp_path: Path
 ) -> None:
     def marked(reasons: list[str]) -> list[str]:
-        return re.findall(r'<div class="most">(\w+)<u>', sheet([row(reasons=reasons)], [crop]))
+        page = sheet([row(reasons=reasons, factors=GOOD)], [crop])
+        return re.findall(r'<div class="most">([\w ]+)<u>', page)
 
-    assert marked(["occluded_mouth", "extreme_yaw", "cropped"]) == ["occlusion", "pose", "crop"]
-    assert marked(["a_word_of_a_later_version"]) == ["blur"], "the costliest, where no reason tells"
+    assert marked(["occluded_mouth", "extreme_yaw", "cropped"]) == [
+        "uncovered", "facing", "in frame"]  # fmt: skip
+    assert marked(["mask", "unusual_eyes"]) == ["uncovered"], "a region is no factor"
+    assert marked(["unusual_eyes"]) == []
+    assert marked(["a_word_of_a_later_version"]) == ["sharpness"], "the costliest"
     assert marked([]) == []
+    worse = sheet([row(reasons=["blurry"], factors={**GOOD, "pose": 0.3, "blur": 0.2})], [crop])
+    assert re.findall(r'<div class="most">([\w ]+)<u>', worse) == ["facing", "sharpness"], (
+        "every bad factor, whatever the reasons name"
+    )
     counts = []
     for k, reasons in enumerate((["blurry"], ["blurry", "glare", "occluded_eyes"])):
-        save_sheet_png([row(reasons=reasons)], [crop], tmp_path / f"{k}.png")
+        save_sheet_png([row(reasons=reasons, factors=GOOD)], [crop], tmp_path / f"{k}.png")
         counts.append(int((pixels(tmp_path / f"{k}.png") == (0xB8, 0x3A, 0x06)).all(axis=2).sum()))
     assert counts[1] > 1.5 * counts[0] > 0, (
         "the full bars of two more factors are in the color of cost"
@@ -123,13 +153,13 @@ def test_detector_turn_and_notes_are_on_the_page(crop: NDArray[np.uint8]) -> Non
 
 
 def test_a_good_face_has_nothing_to_correct_and_nothing_marked(crop: NDArray[np.uint8]) -> None:
-    page = sheet([row(reasons=[], uqs=88, level="perfect")], [crop])
+    page = sheet([row(reasons=[], uqs=88, level="perfect", factors=GOOD)], [crop])
     assert "Nothing to correct" in page
-    assert "Weakest factor: blur." in page
+    assert "Weakest factor: sharpness." in page
     assert 'class="most"' not in page
     low = sheet([row(reasons=[], uqs=8, level="unusable")], [crop])
     assert "Nothing to correct" not in low
-    assert "No single reason<span>Weakest factor: blur.</span>" in low
+    assert "No single reason<span>Weakest factor: sharpness.</span>" in low
 
 
 def test_scores_without_factors_are_cards_too(crop: NDArray[np.uint8]) -> None:

@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fiqa.studio_app.looker import FRAMES_PER_SECOND, Looker, heat_picture
+from fiqa.languages import phrase
+from fiqa.report.heat import heat_picture
+from fiqa.studio_app.looker import FRAMES_PER_SECOND, Looker
 from fiqa.studio_app.pages.look import MAX_FRAME, MAX_PHOTO
 from fiqa.vocabulary import ADVICE, FACTORS, STATUSES
 
@@ -58,7 +60,7 @@ def test_a_photograph_is_told_as_the_table_has_it(studio: Any, dark: bytes) -> N
     assert [each["words"].replace(" ", "_") for each in told["reasons"]] == list(face.reasons)
     assert [each["advice"] for each in told["reasons"]] == [ADVICE[r] for r in face.reasons]
     assert face.reasons, "a dark portrait has a reason"
-    assert tuple(told["factors"]) == FACTORS
+    assert tuple(told["factors"]) == tuple(phrase(name) for name in FACTORS)
     with Image.open(io.BytesIO(base64.b64decode(told["crop"]))) as crop:
         assert crop.size == (112, 112)
     with Image.open(io.BytesIO(base64.b64decode(told["heat"]))) as heat:

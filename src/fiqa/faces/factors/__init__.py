@@ -24,7 +24,7 @@ from fiqa.faces.factors.terms import NAMELESS, Terms, joined
 from fiqa.types import Faces, Factors
 from fiqa.vocabulary import FACTORS
 
-__all__ = ["MEASURES", "cpbd", "factor_of_reason", "measure"]
+__all__ = ["MEASURES", "cpbd", "factor_of_reason", "measure", "term_table"]
 
 _FACTORS = {
     "visibility": visibility,
@@ -50,6 +50,10 @@ REASON_BELOW = 0.5
 
 SYMPTOMS = ("low_contrast", "unclear_features")
 """Reasons that others often cause (darkness, blur, a mask): they are named after those."""
+
+
+LEARNED = MappingProxyType({"mask": "occlusion", "hand_on_face": "occlusion"})
+"""Reason -> factor, of those that no measure tells: a trained model names them."""
 
 
 def measure(faces: Faces, *, only: Mapping[str, NDArray[np.bool_]] | None = None) -> Factors:
@@ -98,6 +102,25 @@ def measure(faces: Faces, *, only: Mapping[str, NDArray[np.bool_]] | None = None
     )
 
 
+def term_table(factors: Factors) -> dict[str, NDArray[np.float64]]:
+    """Returns reason code -> (N,) quality in 0..1 of that one reason, NaN where it is not known.
+
+    Args:
+        factors: as `measure` returns them.
+
+    >>> grey = Faces(np.full((1, 112, 112, 3), 128, np.uint8))
+    >>> bool(term_table(measure(grey))["low_contrast"][0] < 0.5)
+    True
+    """
+    table = {name: value.astype(np.float64) for name, value in factors.measures.items()}
+    return {
+        code: term
+        for module in _FACTORS.values()
+        for code, term in module.terms(table).items()
+        if code != NAMELESS
+    }
+
+
 @cache
 def factor_of_reason() -> Mapping[str, str]:
     """Returns reason code -> the factor that it belongs to.
@@ -114,6 +137,7 @@ def factor_of_reason() -> Mapping[str, str]:
             for code in module.terms(nobody)
             if code != NAMELESS
         }
+        | dict(LEARNED)
     )
 
 

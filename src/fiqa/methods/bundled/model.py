@@ -3,25 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fiqa.faces.factors import factor_of_reason, measure
-from fiqa.runtime.cards import ModelOutput
+from fiqa.methods.bundled.unusual import unusual
 from fiqa.runtime.onnx import OnnxScorer
 from fiqa.stages import stage
 from fiqa.types import Faces, Factors, FloatArray
+from fiqa.vocabulary import FACTORS
 
-__all__ = ["Bundled"]
+__all__ = ["COULD_BE", "DOUBTFUL", "WITHOUT", "Bundled", "reasons_of"]
 
 DETECTED = ("pose", "crop")
 """Factors that follow from where the detector found the face; where it is known, the measure is
 exact and the network's estimate is not asked."""
+DOUBTFUL = 60
+"""A score under this has a reason in any case: what is a little wrong counts too, and where nothing
+is, the region that costs most."""
+LIKELY = 0.35
+"""The probability from which a reason is named on a doubtful face; .5 on any other."""
+TURNED: Mapping[str, tuple[str, float, float]] = MappingProxyType(
+    {"extreme_yaw": ("yaw", 0.0, 18.0), "extreme_pitch": ("pitch", -4.0, 17.0)}
+)
+"""On a doubtful face: reason -> measure, its usual value, and degrees from there on that count.
+
+The five points' pitch of most faces is a little under 0 (docs/concepts/factors.md).
+"""
+WITHOUT = "quality_without_"
+"""Before a reason: the card's name of the raw quality that the face would have without it."""
+COULD_BE = "score_could_be"
+"""The measure that says what the score would be, 0..100, if the first reason were put right."""
+Floats = Mapping[str, float]
 
 
 class Bundled(OnnxScorer):
-    """Scores by the bundled network and explains by its factor outputs.
+    """Scores by the bundled network and explains by its factor and reason outputs.
 
     Attributes:
         measured: which measures it takes of a face.
@@ -35,37 +54,71 @@ class Bundled(OnnxScorer):
     def assess(self, faces: Faces) -> tuple[FloatArray, Factors]:
         """Returns the raw quality (N,), and the factors with their measures and reasons.
 
-        The reasons of the costliest factor come first.
+        The reason that, put right, would raise the score most comes first, and the measure COULD_BE
+        says to what; then those of the lowest factor.
 
         Whether a factor is bad is what the network says (pose and crop: what the detection
-        measured, where there is one). Why it is bad is the reason whose measured term is the lowest
-        in that factor, or the card's own reason where no measure is conspicuous. So only the
-        factors that are bad are measured, and what tells the crop where the frame's mask is known;
-        the measures of the others are NaN.
+        measured, where there is one), and so is which of its reasons hold. What has no factor of
+        the six (the mouth open) comes after these. A face whose score is under DOUBTFUL has a
+        reason in any case: where no factor of the six tells, the region that costs it most, which
+        takes one more batch of six crops (`fiqa.methods.bundled.unusual`). Only the factors that
+        are bad are measured, and what tells the crop where the frame's mask is known; the measures
+        of the others are NaN.
         """
-        raw, own = super().assess(faces)
-        output = self.model.card.output("factors")
-        below = 0.0 if output is None else output.reason_below
+        crops = self._faces(faces).crops
+        result = self.model.run(crops)
+        raw, own = self._quality(result), self._explained(result)
+        output, said = self.model.card.output("factors"), self.model.card.output("reasons")
+        if own is None or output is None or said is None:  # this is for the type checker
+            raise TypeError(f"{self.model.path} must have outputs of factors and of reasons.")
         with stage("explain"):
-            only = None if own is None else _asked(own.quality, faces, below)
-            return raw, self._explained_by(faces, own, measure(faces, only=only))
-
-    def _explained_by(self, faces: Faces, own: Factors | None, measured: Factors) -> Factors:
-        quality = dict(measured.quality if own is None else own.quality)
-        for name, picture in zip(DETECTED, (faces.landmarks, faces.inside), strict=True):
-            if picture is not None:
-                # A face of a batch may have been given without landmarks: then the network decides.
-                quality[name] = np.where(
-                    np.isnan(measured.quality[name]), quality[name], measured.quality[name]
+            below = output.reason_below
+            measured = measure(faces, only=_asked(own.quality, faces, below))
+            quality = _with_detection(own.quality, measured.quality, faces)
+            doubtful = self.unified(np.nan_to_num(raw)) < DOUBTFUL
+            reasons = [
+                reasons_of(
+                    {name: float(quality[name][i]) for name in FACTORS},
+                    dict(zip(said.codes, result["reasons"][i].tolist(), strict=True)),
+                    _by_detection(measured, faces, i),
+                    below,
+                    {name: float(measured.measures[name][i]) for name in ("yaw", "pitch")}
+                    if doubtful[i]
+                    else None,
                 )
-        output = self.model.card.output("factors")
-        reasons = [
-            _reasons(
-                {name: float(quality[name][i]) for name in quality}, measured.reasons[i], output
-            )
-            for i in range(len(faces))
-        ]
-        return Factors(quality, measured.measures, reasons)
+                for i in range(len(faces))
+            ]
+            could = self._costliest_first(reasons, own.measures, raw)
+            factor_of = factor_of_reason()
+            rows = [
+                i
+                for i, codes in enumerate(reasons)
+                if doubtful[i] and not any(code in factor_of for code in codes)
+            ]
+            found = unusual(crops[rows], raw[rows], self.score)
+            for i, (code, won) in zip(rows, found, strict=True):
+                reasons[i], could[i] = (code, *reasons[i]), raw[i] + max(won, 0.0)
+            told = self.unified(np.nan_to_num(could).astype(np.float32)).astype(np.float32)
+            told[np.isnan(could)] = np.nan
+        return raw, Factors(quality, {**measured.measures, COULD_BE: told}, reasons)
+
+    def _costliest_first(
+        self, reasons: list[tuple[str, ...]], without: Mapping[str, FloatArray], raw: FloatArray
+    ) -> NDArray[np.float64]:
+        """Puts the reason first that, put right, would raise the quality most, and returns to what,
+        (N,); NaN where it cannot be told."""
+        could = np.full(len(reasons), np.nan)
+        for i, codes in enumerate(reasons):
+            known = {
+                code: float(without[WITHOUT + code][i])
+                for code in codes
+                if WITHOUT + code in without
+            }
+            if known:
+                best = max(known, key=known.__getitem__)
+                reasons[i] = (best, *(code for code in codes if code != best))
+                could[i] = max(known[best], float(raw[i]))
+        return could
 
 
 def _asked(
@@ -79,17 +132,77 @@ def _asked(
     return asked
 
 
-def _reasons(
-    quality: Mapping[str, float], measured: tuple[str, ...], output: ModelOutput | None
-) -> tuple[str, ...]:
-    """The reasons of one face: for each factor under the card's `reason_below`, the lowest first,
-    its measured reasons, else the card's own."""
+def _with_detection(
+    own: Mapping[str, FloatArray], measured: Mapping[str, FloatArray], faces: Faces
+) -> dict[str, FloatArray]:
+    quality = dict(own)
+    for name, picture in zip(DETECTED, (faces.landmarks, faces.inside), strict=True):
+        if picture is not None:
+            # A face of a batch may have been given without landmarks: then the network decides.
+            quality[name] = np.where(np.isnan(measured[name]), quality[name], measured[name])
+    return quality
+
+
+def _by_detection(measured: Factors, faces: Faces, i: int) -> dict[str, tuple[str, ...]]:
+    """Factor -> the reasons of face `i` that its detection measured, of those that it knows."""
+    known = {
+        "pose": faces.landmarks is not None and bool(np.isfinite(measured.measures["yaw"][i])),
+        "crop": faces.inside is not None,
+    }
     factor_of = factor_of_reason()
-    below, general = (0.0, {}) if output is None else (output.reason_below, output.reasons)
+    return {
+        name: tuple(code for code in measured.reasons[i] if factor_of[code] == name)
+        for name, is_known in known.items()
+        if is_known
+    }
+
+
+def reasons_of(
+    quality: Floats,
+    likely: Floats,
+    detected: Mapping[str, tuple[str, ...]],
+    below: float,
+    angles: Floats | None,
+) -> tuple[str, ...]:
+    """Returns the reasons of one face, those of the lowest factor first.
+
+    Of a bad factor: what its detection measured, or the reasons that hold, at least the likeliest.
+    Then what holds beside the six factors. Where that is nothing and the face is doubtful: a head
+    that is somewhat turned, and what is likely of the six.
+
+    Args:
+        quality: of the six factors.
+        likely: reason -> the probability that it holds.
+        detected: factor -> its measured reasons, for those that a detection knows.
+        below: the quality under which a factor is bad.
+        angles: yaw and pitch in degrees, NaN where unknown; None for a face that is not doubtful.
+    """
+    factor_of = factor_of_reason()
+    own: dict[str, list[str]] = {}
+    for code in sorted(likely, key=lambda code: -likely[code]):
+        own.setdefault(factor_of.get(code, ""), []).append(code)
     reasons: list[str] = []
     for name in sorted(
-        (name for name in quality if quality[name] < below), key=lambda name: quality[name]
+        (name for name in quality if quality[name] < below), key=quality.__getitem__
     ):
-        own = [code for code in measured if factor_of[code] == name]
-        reasons += own or ([general[name]] if name in general else [])
-    return tuple(dict.fromkeys(reasons))
+        if name in detected:
+            reasons += detected[name]
+        elif name in own:
+            held = [code for code in own[name] if likely[code] >= 0.5]
+            reasons += held or own[name][:1]
+    reasons += [code for code in own.get("", ()) if likely[code] >= 0.5]
+    if angles is None:
+        return tuple(reasons)
+    turned = [
+        code
+        for code, (name, usual, least) in TURNED.items()
+        if abs(angles[name] - usual) >= least and code not in reasons
+    ]
+    if turned or reasons:
+        return (*reasons, *turned)
+    known = {code for name in detected for code in own.get(name, ())}
+    return tuple(
+        code
+        for code in sorted(likely, key=lambda code: -likely[code])
+        if likely[code] >= LIKELY and code in factor_of and code not in known
+    )

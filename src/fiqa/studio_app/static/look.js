@@ -49,7 +49,7 @@ function factor([name, value]) {
     const meter = document.createElement("meter");
     meter.value = value;
     meter.setAttribute("aria-label", name);
-    row.append(meter, value.toFixed(2));
+    row.append(meter, `${Math.round(100 * value)} %`);
   }
   return [term, row];
 }

@@ -1,0 +1,264 @@
+"""The heads that say why: fitted on the shipped network's frozen features, put into its file.
+
+    python recipes/reasons_data.py ../shared/data runs/reasons src/fiqa/weights/fiqa.onnx
+    python recipes/reasons.py fit ../shared/data runs/reasons src/fiqa/weights
+    python recipes/reasons.py ship ../shared/data runs/reasons src/fiqa/weights
+
+`fit` leaves out each fifth of the people whose masks and lights were learned, prints what the heads
+say of them, and writes OUT/heads.npz, fitted on all. `ship` puts the heads into fiqa.onnx of a
+folder, with its card and the ordinary face beside it; what gives the quality is left as it is,
+byte for byte. recipes/reasons_table.py prints what the
+reasons are worth then.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from reasons_could import fitted as could_be
+from reasons_data import FOLDS, chosen
+from reasons_teachers import REASONS
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from fiqa.data.images import read_image
+from fiqa.faces.factors import REASON_BELOW, factor_of_reason
+from fiqa.faces.what_if import REGIONS
+from fiqa.functional.calibration import Calibration
+from fiqa.methods.bundled.model import DOUBTFUL, WITHOUT, reasons_of
+from fiqa.methods.bundled.unusual import gains
+from fiqa.runtime.cards import ModelCard, ModelOutput, card_path, read_card, write_card
+from fiqa.runtime.embedded import with_card, without_card
+from fiqa.runtime.onnx import OnnxScorer
+from fiqa.vocabulary import FACTORS
+
+Floats = NDArray[np.float32]
+SHARE = {
+    "rmfd": 4.0,
+    "rmfd mirrored": 3.0,
+    "rmfd damaged": 2.0,
+    "yaleb": 4.0,
+    "yaleb laid over": 1.0,
+    "clean": 2.0,
+}
+"""How much a face counts by its kind, 1 where nothing is said: real damage is rare in the set."""
+EPOCHS, BATCH, RATE = 30, 512, 3e-3
+LEAST = 0.2
+"""The deviation of a feature is taken to be so much at least."""
+
+
+def factor_targets(target: Floats) -> Floats:
+    """(N,6) how bad each factor is: as its worst reason; NaN where nobody knows and none holds."""
+    columns = []
+    for name in FACTORS:
+        mine = target[:, [factor_of_reason().get(code) == name for code in REASONS]]
+        worst = np.nanmax(np.concatenate([mine, np.full((len(mine), 1), -1)], axis=1), axis=1)
+        unknown = np.isnan(mine).any(axis=1) & (worst < 0.5)
+        columns.append(np.where(unknown | (worst < 0), np.nan, worst))
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def fitted(features: Floats, target: Floats, weight: Floats) -> tuple[Floats, Floats]:
+    """(C,512), (C,): logistic regression on soft targets, what is NaN left out."""
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    # a feature that hardly moves would get a weight of 1e5, and tell nothing
+    mean, deviation = features.mean(0), np.maximum(features.std(0), LEAST)
+    x = torch.from_numpy((features - mean) / deviation)
+    y, known = torch.from_numpy(np.nan_to_num(target)), torch.from_numpy(~np.isnan(target))
+    share = torch.from_numpy(weight)[:, None] * known
+    layer = torch.nn.Linear(x.shape[1], y.shape[1])
+    steps = EPOCHS * (len(x) // BATCH)
+    optimizer = torch.optim.AdamW(layer.parameters(), lr=RATE, weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    for step in range(steps):
+        if step % (len(x) // BATCH) == 0:
+            order = torch.randperm(len(x))
+        rows = order[(step * BATCH) % (len(x) - BATCH) :][:BATCH]
+        loss = binary_cross_entropy_with_logits(layer(x[rows]), y[rows], reduction="none")
+        loss = (loss * share[rows]).sum() / share[rows].sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    with torch.no_grad():
+        weights = layer.weight.numpy() / deviation
+        return weights, layer.bias.numpy() - weights @ mean
+
+
+def said(features: Floats, head: tuple[Floats, Floats]) -> Floats:
+    """Probabilities (N,C)."""
+    return np.asarray(1 / (1 + np.exp(-(features @ head[0].T + head[1]))), np.float32)
+
+
+def fit(data: Path, out: Path, package: Path) -> None:
+    """The table of the held-out people, and heads from all."""
+    began = time.monotonic()
+    file = np.load(out / "reasons.npz")
+    features, target, fold, kind = (file[k] for k in ("features", "target", "fold", "kind"))
+    weight = np.array([SHARE.get(k, 1.0) for k in kind.tolist()], np.float32)
+    both = np.concatenate([target, 1 - factor_targets(target)], axis=1)
+    held = np.full(both.shape, np.nan, np.float32)
+    for left_out in range(FOLDS):
+        rows = fold != left_out
+        held[~rows] = said(features[~rows], fitted(features[rows], both[rows], weight[rows]))
+    weights, bias = fitted(features, both, weight)
+    count = len(REASONS)
+    scale = scorer_of(package).calibration
+    told(file, held, scale)
+    names = np.array([path.parent.name for path in chosen(data)] + [""])
+    columns = {name: file[name] for name in ("kind", "strength", "base", "quality", "target")}
+    columns["person"] = names[file["base"]]
+    codes, put_right, level = could_be(features, columns, scale)
+    np.savez(out / "heads.npz", reasons=weights[:count], reasons_bias=bias[:count],
+             factors=weights[count:], factors_bias=bias[count:], held=held, codes=codes,
+             could=put_right, could_bias=level)  # fmt: skip
+    sys.stderr.write(f"heads in {time.monotonic() - began:.0f} s\n")
+
+
+def scorer_of(package: Path) -> OnnxScorer:
+    """The model of a folder."""
+    return OnnxScorer(package / "fiqa.onnx", threads=1)
+
+
+def named(held: Floats, quality: Floats, scale: Calibration) -> list[tuple[str, ...]]:
+    """The reasons of faces without a detection, as the package names them."""
+    count = len(REASONS)
+    doubtful = scale.unified(quality) < DOUBTFUL
+    unknown = {"yaw": float("nan"), "pitch": float("nan")}
+    return [
+        reasons_of(
+            dict(zip(FACTORS, row[count:].tolist(), strict=True)),
+            dict(zip(REASONS, row[:count].tolist(), strict=True)),
+            {},
+            REASON_BELOW,
+            unknown if low else None,
+        )
+        for row, low in zip(held, doubtful.tolist(), strict=True)
+    ]
+
+
+def told(file: Any, held: Floats, scale: Calibration) -> None:
+    """What the heads say of people whom they have not seen."""
+    kind, strength, quality = file["kind"], file["strength"], file["quality"]
+    real = np.isin(kind, ("rmfd", "rmfd uncovered", "yaleb"))
+    reasons = dict(zip(np.flatnonzero(real).tolist(), named(held[real], quality[real], scale),
+                       strict=True))  # fmt: skip
+    light = {code for code, factor in factor_of_reason().items() if factor == "illumination"}
+    covered = {"mask", "occluded_mouth"}
+    print("| faces of people left out | number | named |\n|---|---|---|")
+    rows = {
+        "real masks: a mask, or the mouth": (kind == "rmfd", covered),
+        "real masks: a mask": (kind == "rmfd", {"mask"}),
+        "their faces with another's lower half: a mask, or the mouth": (
+            kind == "rmfd uncovered", covered),
+        "light from 50 degrees on: light": ((kind == "yaleb") & (strength >= 50), light),
+        "light from 50 degrees on: uneven": (
+            (kind == "yaleb") & (strength >= 50), {"uneven_light"}),
+        "light from 25 to 50 degrees: light": (
+            (kind == "yaleb") & (strength > 25) & (strength < 50), light),
+        "light from 25 degrees at most: light": ((kind == "yaleb") & (strength <= 25), light),
+    }  # fmt: skip
+    for name, (chosen_rows, codes) in rows.items():
+        places = np.flatnonzero(chosen_rows).tolist()
+        share = np.mean([bool(codes & set(reasons[place])) for place in places])
+        print(f"| {name} | {len(places)} | {share:.3f} |")
+
+
+def ordinary(data: Path, package: Path) -> None:
+    """The mean of good faces of the people to train on, and what its regions usually win on faces
+    of a low score."""
+    model, good, low = scorer_of(package), [], []
+    for path in chosen(data)[::4]:
+        crop = read_image(path).pixels
+        uqs = int(model.unified(model.score(crop[None]))[0])
+        if uqs >= 85:
+            good.append(crop)
+        elif uqs < 55:
+            low.append(crop)
+    face = np.mean(good, axis=0).round().astype(np.uint8)
+    cv2.imwrite(str(package / "ordinary.png"), face[..., ::-1])
+    crops = np.stack(low)
+    won = gains(crops, model.score(crops), model.score, face)
+    usual = {
+        name: [round(float(won[:, i].mean()), 4), round(float(won[:, i].std()), 4)]
+        for i, name in enumerate(REGIONS)
+    }
+    told = {"faces": len(good), "low": len(low), "regions": usual}
+    (package / "ordinary.json").write_text(json.dumps(told, indent=1) + "\n")
+
+
+def with_heads(content: bytes, heads: Any) -> bytes:
+    """The model with other numbers in its factors, and outputs of the reasons and of what could be
+    had."""
+    import onnx
+    from onnx import numpy_helper
+
+    model, make = onnx.load_from_string(content), onnx.helper
+    graph = model.graph
+    tensors = {each.name: each for each in graph.initializer}
+    for name in ("weight", "bias"):
+        value = heads["factors" + ("_bias" if name == "bias" else "")]
+        tensor = numpy_helper.from_array(np.asarray(value, np.float32), f"net.factors.{name}")
+        tensors[f"net.factors.{name}"].CopyFrom(tensor)
+    features = next(node for node in graph.node if node.name == "/net/factors/Gemm").input[0]
+    for part in ("reasons", "could"):
+        for kind in (graph.initializer, graph.node, graph.output):
+            old = [e for e in kind if e.name == part or f"net.{part}." in e.name.replace("/", ".")]
+            for each in old:
+                kind.remove(each)
+        names = [f"net.{part}.weight", f"net.{part}.bias"]
+        for name, value in zip(names, (heads[part], heads[f"{part}_bias"]), strict=True):
+            graph.initializer.append(numpy_helper.from_array(np.asarray(value, np.float32), name))
+        line = "/net/reasons/Gemm_output_0" if part == "reasons" else part
+        graph.node.append(
+            make.make_node("Gemm", [features, *names], [line], name=f"/net/{part}/Gemm",
+                           alpha=1.0, beta=1.0, transB=1)
+        )  # fmt: skip
+        if part == "reasons":
+            node = make.make_node("Sigmoid", [line], [part], name=f"/net/{part}/Sigmoid")
+            graph.node.append(node)
+        shape = ["N", len(heads[part])]
+        graph.output.append(make.make_tensor_value_info(part, onnx.TensorProto.FLOAT, shape))
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+def ship(out: Path, package: Path) -> None:
+    """Puts the heads into the model of a folder."""
+    path = package / "fiqa.onnx"
+    content, card = without_card(path.read_bytes()), read_card(card_path(path))
+    heads = np.load(out / "heads.npz")
+    made = with_heads(content, heads)
+    outputs = [each for each in card.outputs if each.name not in ("reasons", "could")]
+    outputs.append(ModelOutput(name="reasons", role="reasons", codes=REASONS))
+    without = tuple(f"{WITHOUT}{code}" for code in heads["codes"].tolist())
+    outputs.append(ModelOutput(name="could", role="measures", measures=without))
+    source = card.source.split("; reasons by")[0] + "; reasons by recipes/reasons.py"
+    data = card.training_data.split(" Reasons and factors:")[0] + (
+        " Reasons and factors: some of these, 541 worn masks of five people (RMFD) and 64 lights of"
+        " 20 people (Extended Yale B)."
+    )
+    whole, told_card = with_card(
+        made,
+        ModelCard(**{**card.model_dump(), "outputs": outputs, "source": source,
+                     "training_data": data}),
+    )  # fmt: skip
+    path.write_bytes(whole)
+    write_card(told_card, card_path(path))
+
+
+if __name__ == "__main__":
+    command, place, made, *rest = sys.argv[1:]
+    if command == "fit":
+        fit(Path(place), Path(made), Path(rest[0]))
+    else:
+        ship(Path(made), Path(rest[0]))
+        ordinary(Path(place), Path(rest[0]))
