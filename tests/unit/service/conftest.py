@@ -30,6 +30,17 @@ def crop() -> bytes:
 
 
 @pytest.fixture(scope="session")
+def good_crop() -> bytes:
+    """An aligned face of a real portrait, without a fault, as a PNG."""
+    from skimage.data import astronaut
+
+    from fiqa import FaceReader
+
+    (face,) = FaceReader(detector="dlib").read(astronaut(), color="RGB")
+    return png(face.crop)
+
+
+@pytest.fixture(scope="session")
 def service() -> Iterator[Any]:
     """A client of a service that is ready, with the token."""
     for package in ("fastapi", "uvicorn", "python_multipart", "prometheus_client"):

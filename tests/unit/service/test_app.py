@@ -92,9 +92,9 @@ def test_a_bomb_is_too_large(service, hostile):
         assert told[0]["status"] == "too_large"
 
 
-def test_the_review_and_its_cut_can_be_asked_for(service, crop):
-    def told(query: str) -> tuple:
-        image = images(service.post(f"/v1/score?{query}", content=crop, headers=PNG))[0]
+def test_the_review_and_its_cut_can_be_asked_for(service, crop, good_crop):
+    def told(query: str, content: bytes = good_crop) -> tuple:
+        image = images(service.post(f"/v1/score?{query}", content=content, headers=PNG))[0]
         return image["accepted"], image["review_reasons"]
 
     assert told("review=off") == (None, [])
@@ -102,6 +102,11 @@ def test_the_review_and_its_cut_can_be_asked_for(service, crop):
     assert told("min_score=1") == (False, ["score_below_minimum"])
     assert told("review=standard&min_score=0") == (True, [])
     assert told("review=strict&min_score=0") == (True, [])
+    # a drawn face scores under 60, and so the part that costs it most is a reason
+    accepted, reasons = told("review=strict&min_score=0", crop)
+    assert not accepted
+    assert len(reasons) == 1
+    assert reasons[0].startswith("unusual_")
 
 
 def test_a_strict_review_finds_reasons_without_being_asked_to_explain(service, crop):
