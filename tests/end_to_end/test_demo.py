@@ -54,7 +54,7 @@ def test_it_prints_what_it_found_and_where_the_files_are(demo: tuple[Path, str])
     assert re.search(r"portrait\.png: \d+ of 100, (good|perfect), by \w+", out)
     assert "open demo/sheet.html and demo/ladders.png" in out
     assert "and the timeline of the film: demo/film/index.html" in out
-    assert "fiqa studio demo/faces --store demo/studio.sqlite" in out
+    assert "fiqa studio demo/faces --store demo/studio.sqlite --scores demo/scores.parquet" in out
 
 
 def test_every_ladder_ends_lower_than_it_begins_and_says_why(demo: tuple[Path, str]) -> None:
