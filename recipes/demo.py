@@ -108,7 +108,7 @@ def followed_film(out: Path, photograph: NDArray[np.uint8]) -> None:
 
 def write_faces(folder: Path, ladders: dict[str, list[NDArray[np.uint8]]]) -> None:
     """Writes the rungs of the ladders as faces of one person, and two drawn people, each as drawn,
-    in less light and out of focus."""
+    in less light and with a mask."""
     rungs = {
         f"{kind}-{step}": crop
         for kind, steps in ladders.items()
@@ -123,9 +123,8 @@ def write_faces(folder: Path, ladders: dict[str, list[NDArray[np.uint8]]]) -> No
         write_image(folder / "astronaut" / f"{name}.png", crop)
     for name, crop in zip(("drawn_a", "drawn_b"), drawn_faces(2).crops, strict=True):
         one = Faces(crop[None])
-        for number, face in enumerate(
-            (one, degrade(one, "low_light", 0.4), degrade(one, "blur", 0.2))
-        ):
+        shown = (one, degrade(one, "low_light", 0.8), degrade(one, "mask", 0.4))
+        for number, face in enumerate(shown):
             write_image(folder / name / f"{number}.png", face.crops[0])
 
 

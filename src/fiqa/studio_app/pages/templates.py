@@ -86,10 +86,7 @@ class _Templates:
             candidates=await asyncio.to_thread(self.proposals.of, person),
             ids=faces.ids,
             chosen=set() if decision is None else set(decision.value["ids"]),
-            elsewhere=[
-                (name, faces.row_of.get(name))
-                for name in self.proposals.elsewhere(person, decision)
-            ],
+            elsewhere=self.proposals.elsewhere(person, decision),
             decided=decision is not None,
             version=0 if newest is None else newest.seq,
             images=len(faces.rows_of_person[person]),
