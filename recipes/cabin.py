@@ -60,7 +60,9 @@ def recognizer(data: Path, out: Path) -> None:
     shutil.copyfile(data / "models" / "recognizer_a.onnx", place)
     describe(place, CARDS["a"])
     names = people(data, "Train")[:400]
-    write_faces([data / "lfw/aligned" / name for name in names], out / "development.csv")
+    write_faces(
+        [(data / "lfw/aligned" / name).resolve() for name in names], out / "development.csv"
+    )
     known = fiqa.embed(out / "development.csv", recognizer=place)
     who = np.array([str(name).split("/")[-2] for name in known.id])
     first, second = np.triu_indices(len(who), 1)

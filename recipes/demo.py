@@ -5,7 +5,7 @@ as `fiqa score` would, then degrades the face on purpose, in seven ways and five
 see whether the score falls and says why. At last it draws a short film of the portrait, moved,
 blurred, covered and darkened, and follows the face through it as `fiqa select` would. It writes
 portrait.png, sheet.html (the contact sheet), ladders.png, film.mp4, film/ (the best shots and the
-page of their timeline) and faces/ (for the studio), in well under a minute.
+page of their timeline), faces/ and scores.parquet (for the studio), in well under a minute.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from fiqa.data.images import read_image, write_image
 from fiqa.data.store import atomic_path
 from fiqa.diagnosis.drawn_faces import drawn_faces
 from fiqa.faces.align import faces_from
-from fiqa.faces.degrade import KINDS, ladder
+from fiqa.faces.degrade import KINDS, degrade, ladder
 from fiqa.faces.detection import choose
 from fiqa.faces.detectors import detector
 from fiqa.report.picture import save_ladders_png
@@ -107,7 +107,8 @@ def followed_film(out: Path, photograph: NDArray[np.uint8]) -> None:
 
 
 def write_faces(folder: Path, ladders: dict[str, list[NDArray[np.uint8]]]) -> None:
-    """Writes the rungs of the ladders as faces of one person, and drawn faces of two others."""
+    """Writes the rungs of the ladders as faces of one person, and two drawn people, each as drawn,
+    in less light and with a mask."""
     rungs = {
         f"{kind}-{step}": crop
         for kind, steps in ladders.items()
@@ -120,8 +121,11 @@ def write_faces(folder: Path, ladders: dict[str, list[NDArray[np.uint8]]]) -> No
     }
     for name, crop in rungs.items():
         write_image(folder / "astronaut" / f"{name}.png", crop)
-    for number, crop in enumerate(drawn_faces(6).crops):
-        write_image(folder / ("drawn_a", "drawn_b")[number % 2] / f"{number // 2}.png", crop)
+    for name, crop in zip(("drawn_a", "drawn_b"), drawn_faces(2).crops, strict=True):
+        one = Faces(crop[None])
+        shown = (one, degrade(one, "low_light", 0.8), degrade(one, "mask", 0.4))
+        for number, face in enumerate(shown):
+            write_image(folder / name / f"{number}.png", face.crops[0])
 
 
 def main() -> None:
@@ -190,13 +194,15 @@ def main() -> None:
         small = options.readme / "ladders.png"
         save_ladders_png(picture, small, labels=labels, title=title, lead=lead, colors=256)
     followed_film(options.out, astronaut())
-    write_faces(options.out / "faces", {kind: [f.crops[0] for f in s] for kind, s in rungs.items()})
+    faces, scores = options.out / "faces", options.out / "scores.parquet"
+    write_faces(faces, {kind: [f.crops[0] for f in s] for kind, s in rungs.items()})
+    fiqa.score(faces, aligned=True, explain=True, workers=1, out=scores)
     print(f"\nopen {options.out / 'sheet.html'} and {options.out / 'ladders.png'}")
     print(f"and the timeline of the film: {options.out / 'film' / 'index.html'}")
     program = Path(sys.executable).with_name("fiqa")
     store = options.out / "studio.sqlite"
     print("\nopen the studio on these faces, to choose the best one of each person:")
-    print(f"  {program} studio {options.out / 'faces'} --store {store}")
+    print(f"  {program} studio {faces} --store {store} --scores {scores}")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from PIL import Image
 
@@ -54,7 +55,7 @@ def test_it_prints_what_it_found_and_where_the_files_are(demo: tuple[Path, str])
     assert re.search(r"portrait\.png: \d+ of 100, (good|perfect), by \w+", out)
     assert "open demo/sheet.html and demo/ladders.png" in out
     assert "and the timeline of the film: demo/film/index.html" in out
-    assert "fiqa studio demo/faces --store demo/studio.sqlite" in out
+    assert "fiqa studio demo/faces --store demo/studio.sqlite --scores demo/scores.parquet" in out
 
 
 def test_every_ladder_ends_lower_than_it_begins_and_says_why(demo: tuple[Path, str]) -> None:
@@ -94,3 +95,10 @@ def test_the_film_has_tracks_best_shots_and_a_page(demo: tuple[Path, str]) -> No
     assert not any(2.2 < time < 2.8 for time in times)
     page = (film / "index.html").read_text(encoding="utf-8")
     assert len(re.findall(r'<b style="[^"]+">\d+</b>', page)) == len(shots)
+
+
+def test_the_scores_for_the_studio_put_a_clean_face_first(demo: tuple[Path, str]) -> None:
+    rows = pl.read_parquet(demo[0] / "demo" / "scores.parquet").sort("score", descending=True)
+    assert len(rows) == 21
+    best = rows.group_by("identity", maintain_order=True).first()["id"].to_list()
+    assert sorted(best) == ["astronaut/clean", "drawn_a/0", "drawn_b/0"]

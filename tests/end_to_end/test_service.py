@@ -313,6 +313,7 @@ def test_what_cannot_be_served_ends_at_once_with_a_clean_error(tmp_path):
         done = ends("--port", str(taken.getsockname()[1]), "--detector", "none")
     assert done.returncode == 1
     assert "cannot listen on 127.0.0.1" in done.stderr
+    assert "--port takes another port" in done.stderr
     done = ends("--host", "0.0.0.0", "--no-token", "--detector", "none")
     assert done.returncode == 2
     assert "without a token" in done.stderr

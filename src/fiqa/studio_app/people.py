@@ -113,6 +113,29 @@ class Proposals:
         table = self.faces.candidates
         return {} if table is None else {row: k for k, row in enumerate(table["row"].to_list())}
 
+    def places(self, person: int, decision: Decision | None) -> list[int]:
+        """Returns where the images of a decision stand among the candidates, which may have been
+        others, or in another order, when it was made.
+
+        Args:
+            person: its number.
+            decision: of an annotator, None without.
+        """
+        chosen = set(_ids(decision))
+        return [
+            k for k, row in enumerate(self.rows.get(person, [])) if self.faces.ids[row] in chosen
+        ]
+
+    def elsewhere(self, person: int, decision: Decision | None) -> list[str]:
+        """Returns the ids of a decision that are not among the candidates.
+
+        Args:
+            person: its number.
+            decision: of an annotator, None without.
+        """
+        listed = {self.faces.ids[row] for row in self.rows.get(person, [])}
+        return [name for name in _ids(decision) if name not in listed]
+
     def segment_of(self, row: int) -> str:
         """Returns the segment of a face, in words, "" where it is not known.
 
@@ -211,6 +234,10 @@ class Proposals:
         )
 
 
+def _ids(decision: Decision | None) -> list[str]:
+    return [] if decision is None or decision.value is None else decision.value["ids"]
+
+
 def _number(value: Any) -> float | None:
     if value is None:
         return None
@@ -237,20 +264,25 @@ class Agreement:
     apart: list[int]
 
 
-def agreement(faces: Collection, store: Store, first: str, second: str) -> Agreement:
+def agreement(proposals: Proposals, store: Store, first: str, second: str) -> Agreement:
     """Returns how well two annotators agree, over the people on whom both have decided.
 
-    What is compared is which of a person's images was chosen, by its place among the candidates.
+    What is compared is which of a person's images was chosen, by its place among the candidates;
+    an image that is no candidate (any more) is an answer of its own.
 
     Args:
-        faces: the collection.
+        proposals: the candidates.
         store: with their choices.
         first: the one.
         second: the other.
     """
+    faces = proposals.faces
     one, two = (store.current("template", scope=name) for name in (first, second))
     both = sorted(person for person in one.keys() & two.keys() if person in faces.person_of)
-    answers = [(_answer(one[person]), _answer(two[person])) for person in both]
+    answers = [
+        (_answer(proposals, person, one[person]), _answer(proposals, person, two[person]))
+        for person in both
+    ]
     kappa: float | None = None
     try:
         kappa = cohen_kappa(*zip(*answers, strict=True)) if answers else None
@@ -262,13 +294,15 @@ def agreement(faces: Collection, store: Store, first: str, second: str) -> Agree
     return Agreement(first, second, len(both), len(both) - len(apart), kappa, apart)
 
 
-def _answer(decision: Decision) -> tuple[int, ...]:
-    return tuple(sorted(decision.value["places"]))
+def _answer(proposals: Proposals, name: str, decision: Decision) -> tuple[str, ...]:
+    person = proposals.faces.person_of[name]
+    places = [str(place) for place in proposals.places(person, decision)]
+    return (*places, *sorted(proposals.elsewhere(person, decision)))
 
 
 def exported(proposals: Proposals, choices: Mapping[str, Decision]) -> pl.DataFrame:
     """Returns the table that fiqa label dmsfiqa --templates reads: every candidate, chosen 1 or 0,
-    with who chose it and when.
+    with who chose it and when. A chosen image that is no candidate any more comes after them.
 
     Args:
         proposals: the candidates.
@@ -278,8 +312,10 @@ def exported(proposals: Proposals, choices: Mapping[str, Decision]) -> pl.DataFr
     for person in proposals.people:
         name = faces.people[person]
         decision = choices.get(name)
-        ids = set() if decision is None else set(decision.value["ids"])
-        for rank, row in enumerate(proposals.rows[person], 1):
+        ids = set(_ids(decision))
+        others = [faces.row_of.get(name) for name in proposals.elsewhere(person, decision)]
+        rows = [*proposals.rows[person], *(row for row in others if row is not None)]
+        for rank, row in enumerate(rows, 1):
             lines.append(
                 {
                     "identity": encode_text(name),

@@ -226,3 +226,23 @@ def test_a_hundred_thousand_faces_are_paged(tmp_path, make_desk, browser) -> Non
     one = client.get("/review?group=camera&value=1&person=7&order=best")
     assert one.status_code == 200
     assert len(client.get("/templates").text) < 200_000
+
+
+def test_decisions_are_in_words(folder, scores, make_desk, browser) -> None:
+    client = browser(make_desk(folder, scores=[scores]))
+    _decide(client, kind="reasons", row=1, value=["glare", "noisy"])
+    _decide(client, kind="reasons", row=2, value=[])
+    for person, place in ((0, 1), (1, None)):
+        client.post(f"/templates/{person}/choose", json={"place": place, "version": 0})
+    text = client.get("/review/log").text
+    for words in ("glare, noisy", "<td>none</td>", "<td>ada/2</td>", "<td>none fits</td>"):
+        assert words in text
+    assert "{&#39;" not in text
+
+
+def test_without_scores_the_page_says_that_there_is_no_worst(
+    folder, scores, make_desk, browser
+) -> None:
+    assert "there is no best and no worst" in browser(make_desk(folder)).get("/review").text
+    client = browser(make_desk(folder, scores=[scores]))
+    assert "there is no best and no worst" not in client.get("/review").text

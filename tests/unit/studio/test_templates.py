@@ -106,6 +106,48 @@ def test_undo_brings_the_choice_before_back(folder, make_desk, browser) -> None:
     assert client.post("/templates/undo", json={}).status_code == 422
 
 
+def test_a_choice_holds_when_the_candidates_are_others(
+    folder, tmp_path, make_desk, browser
+) -> None:
+    def table(name: str, order: list[int]) -> Path:
+        rows = [{"identity": "ada", "rank": k, "id": f"ada/{n}"} for k, n in enumerate(order, 1)]
+        pl.DataFrame(rows).write_csv(tmp_path / name)
+        return tmp_path / name
+
+    client = browser(make_desk(folder, candidates=table("one.csv", [0, 1, 2])))
+    assert _choose(client, 0, 0, 0).status_code == 200
+    again = browser(make_desk(folder, candidates=table("two.csv", [2, 1, 0])))
+    text = again.get("/templates/0").text
+    assert text.index('aria-pressed="true"') > text.index("Candidate 3: ada/0") - 80
+    assert "not among these candidates" not in text
+    gone = browser(make_desk(folder, candidates=table("three.csv", [3, 1, 2])))
+    text = gone.get("/templates/0").text
+    assert "not among these candidates" in text
+    assert "✓ chosen</span></p>" in " ".join(text.split())
+    kept = pl.read_csv(gone.get("/templates/export.csv").content)
+    assert kept["id"].to_list() == ["ada/3", "ada/1", "ada/2", "ada/0"]
+    assert kept["chosen"].to_list() == [0, 0, 0, 1]
+    told = _choose(gone, 0, 0, 1).json()
+    assert (told["places"], told["elsewhere"]) == ([0], [])
+    back = gone.post("/templates/undo", json={}).json()
+    assert (back["places"], back["elsewhere"]) == ([], ["ada/0"])
+
+
+def test_one_image_is_one_answer_whatever_the_candidates_were(
+    folder, tmp_path, make_desk, browser
+) -> None:
+    for name, order in (("Ada", [0, 1, 2]), ("Bob", [2, 0, 1])):
+        rows = [{"identity": "ada", "rank": k, "id": f"ada/{n}"} for k, n in enumerate(order, 1)]
+        rows += [{"identity": "bob", "rank": k, "id": f"bob/{k}"} for k in (1, 2, 3)]
+        pl.DataFrame(rows).write_csv(tmp_path / "candidates.csv")
+        client = browser(make_desk(folder, candidates=tmp_path / "candidates.csv"), name)
+        assert _choose(client, 0, order.index(0), 0).status_code == 200
+        assert _choose(client, 1, None, 0).status_code == 200
+    text = " ".join(client.get("/templates").text.split())
+    assert "alike on 2" in text
+    assert "<strong>1.00</strong>" in text
+
+
 def test_two_annotators_choose_apart_and_their_kappa_is_shown(folder, make_desk, browser) -> None:
     from sklearn.metrics import cohen_kappa_score
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from fiqa.studio_app.desk import Desk, number
 from fiqa.studio_app.pages.paging import address, paged
 from fiqa.studio_app.pages.tracks import tracks
 from fiqa.studio_app.sessions import annotator_name
+from fiqa.studio_app.store import Decision
 from fiqa.vocabulary import ADVICE, LEVELS, REMEDIES
 
 __all__ = ["routes"]
@@ -90,6 +92,7 @@ class _Review:
             title="Review",
             cards=self._cards(rows[(at - 1) * _PAGE : at * _PAGE]),
             count=len(rows),
+            scored=bool(np.isfinite(self.score).any()),
             at=at,
             pages=pages,
             here=address(request),
@@ -130,7 +133,7 @@ class _Review:
         apart = corrections.strangers(self.faces, rows)
         return self.desk.page(
             request, "review_log.html", page="review", title="Decisions", rows=rows[:_LOG],
-            count=len(rows), apart=apart,
+            count=len(rows), apart=apart, words={row.seq: _in_words(row) for row in rows[:_LOG]},
         )  # fmt: skip
 
     async def decide(self, request: Request) -> Response:
@@ -253,3 +256,16 @@ class _Review:
 
     def _choice(self, text: str, name: str, below: int) -> int | None:
         return None if not text else number(text, name, below)
+
+
+def _in_words(decision: Decision) -> tuple[str, str]:
+    """What a decision is about, and its value, as a person reads them."""
+    subject, value = decision.subject, decision.value
+    if decision.kind == "finding":
+        issue, name, other = json.loads(subject)
+        subject = f"{issue.replace('_', ' ')}: {name}{f' = {other}' if other else ''}"
+    if decision.kind == "template" and value is not None:
+        return subject, ", ".join(value["ids"]) or "none fits"
+    if isinstance(value, list):
+        return subject, ", ".join(map(str, value)) or "none"
+    return subject, "taken back" if value is None else str(value)

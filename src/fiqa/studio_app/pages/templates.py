@@ -14,6 +14,7 @@ from fiqa.data.tables import write_rows
 from fiqa.service.problems import ProblemError
 from fiqa.studio_app.desk import Desk, number
 from fiqa.studio_app.people import Proposals, agreement, exported
+from fiqa.studio_app.store import Decision
 
 __all__ = ["routes"]
 
@@ -64,7 +65,7 @@ class _Templates:
             done=self._done(own),
             total=len(people),
             following=self._undecided(own, -1),
-            agreements=[agreement(faces, self.desk.store, name, who) for who in others],
+            agreements=[agreement(self.proposals, self.desk.store, name, who) for who in others],
             people=faces.people,
         )
 
@@ -85,6 +86,7 @@ class _Templates:
             candidates=await asyncio.to_thread(self.proposals.of, person),
             ids=faces.ids,
             chosen=set() if decision is None else set(decision.value["ids"]),
+            elsewhere=self.proposals.elsewhere(person, decision),
             decided=decision is not None,
             version=0 if newest is None else newest.seq,
             images=len(faces.rows_of_person[person]),
@@ -103,15 +105,17 @@ class _Templates:
         rows = self.proposals.rows[person]
         version = number(form.get("version"), "version", 2**62)
         subject = faces.people[person]
-        places: list[int] = []
+        ids: list[str] = []
         if form.get("place") is not None:
-            place = number(form["place"], "place", len(rows))
-            places = self._with(name, subject, rows, place) if self.proposals.segmented else [place]
-        value = {"ids": [faces.ids[rows[k]] for k in places], "places": places}
+            row = rows[number(form["place"], "place", len(rows))]
+            ids = self._with(name, subject, row) if self.proposals.segmented else [faces.ids[row]]
+        place_of = {faces.ids[row]: place for place, row in enumerate(rows)}
+        ids = sorted(ids, key=lambda chosen: place_of.get(chosen, len(rows)))
+        value = {"ids": ids, "places": [place_of[k] for k in ids if k in place_of]}
         added = await asyncio.to_thread(
             self.desk.store.add, name, _KIND, subject, value, before=version, scope=name
         )
-        return JSONResponse(self._told(name, added.seq, places))
+        return JSONResponse(self._told(name, person, added))
 
     async def undo(self, request: Request) -> Response:
         name = self.desk.annotator(request)
@@ -119,8 +123,7 @@ class _Templates:
         if undone is None:
             raise ProblemError("invalid", "There is nothing to undo.")
         person = self.desk.faces.person_of.get(undone.subject, -1)
-        places = undone.value["places"] if undone.value else []
-        told = self._told(name, undone.seq, places)
+        told = self._told(name, person, undone)
         return JSONResponse({**told, "person": person if person in self.place else None})
 
     async def export(self, request: Request) -> Response:
@@ -137,20 +140,29 @@ class _Templates:
             raise ProblemError("not-found", "This person has no candidates.")
         return person
 
-    def _with(self, name: str, subject: str, rows: list[int], place: int) -> list[int]:
-        """The places that are chosen when a key of one is pressed: of each segment one, a second
+    def _with(self, name: str, subject: str, row: int) -> list[str]:
+        """The ids that are chosen when a key of one is pressed: of each segment one, a second
         press takes it away."""
+        faces, segment_of = self.desk.faces, self.proposals.segment_of
         decision = self.desk.store.current(_KIND, scope=name).get(subject)
-        before: list[int] = [] if decision is None else decision.value["places"]
-        if place in before:
-            return [k for k in before if k != place]
-        segment = self.proposals.segment_of(rows[place])
-        kept = [k for k in before if self.proposals.segment_of(rows[k]) != segment]
-        return sorted([*kept, place])
+        before: list[str] = [] if decision is None else decision.value["ids"]
+        if faces.ids[row] in before:
+            return [chosen for chosen in before if chosen != faces.ids[row]]
+        kept = [
+            chosen
+            for chosen in before
+            if chosen not in faces.row_of or segment_of(faces.row_of[chosen]) != segment_of(row)
+        ]
+        return [*kept, faces.ids[row]]
 
-    def _told(self, name: str, version: int, places: list[int]) -> dict[str, Any]:
-        own = self.desk.store.current(_KIND, scope=name)
-        return {"version": version, "places": places, "done": self._done(own)}
+    def _told(self, name: str, person: int, decision: Decision) -> dict[str, Any]:
+        own, known = self.desk.store.current(_KIND, scope=name), person in self.place
+        return {
+            "version": decision.seq,
+            "places": self.proposals.places(person, decision) if known else [],
+            "elsewhere": self.proposals.elsewhere(person, decision) if known else [],
+            "done": self._done(own),
+        }
 
     def _done(self, own: Any) -> int:
         return sum(self.desk.faces.people[person] in own for person in self.proposals.people)

@@ -73,10 +73,13 @@ async function move(card) {
 async function judge(card, value) {
   if (!card || card.dataset.kind !== "finding") return;
   const content = { kind: "finding", place: Number(card.dataset.place), value };
+  const first = !card.querySelector("[aria-pressed=true]");
   if (await decide(content, card.dataset, "version")) {
     card.querySelector(".accept").setAttribute("aria-pressed", String(value === "accepted"));
     card.querySelector(".reject").setAttribute("aria-pressed", String(value === "rejected"));
     card.querySelector(".said").textContent = value;
+    const decided = document.getElementById("decided");
+    if (first) decided.textContent = Number(decided.textContent) + 1;
   }
 }
 

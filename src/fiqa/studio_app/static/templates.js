@@ -55,14 +55,17 @@ if (page) {
   function show(told) {
     page.dataset.version = told.version;
     const chosen = new Set(told.places);
+    const count = chosen.size + told.elsewhere.length;
+    const other = document.getElementById("elsewhere");
+    if (other && !told.elsewhere.length) other.remove();
     picks.forEach((pick, k) => {
       pick.setAttribute("aria-pressed", String(chosen.has(k)));
       pick.closest(".candidate").classList.toggle("chosen", chosen.has(k));
     });
-    document.getElementById("none").setAttribute("aria-pressed", String(chosen.size === 0));
+    document.getElementById("none").setAttribute("aria-pressed", String(count === 0));
     const state = document.getElementById("state");
-    state.className = `badge ${chosen.size ? "good" : "warn"}`;
-    state.textContent = chosen.size ? "✓ chosen" : "none fits";
+    state.className = `badge ${count ? "good" : "warn"}`;
+    state.textContent = count ? "✓ chosen" : "none fits";
     document.getElementById("done").textContent = told.done;
     document.getElementById("progress").value = told.done;
     say(chosen.size ? `Saved: ${[...chosen].map((k) => k + 1).join(", ")}` : "Saved: none fits");
