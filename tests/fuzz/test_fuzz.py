@@ -186,6 +186,7 @@ READERS = {
     "data/embeddings.py": "embeddings .npz",
     "data/images.py": "image JPEG",
     "data/long_manifest.py": "long manifest .csv",
+    "data/long_parquet.py": "long manifest .parquet",
     "data/manifest.py": "manifest .csv",
     "data/pairs.py": "pairs .csv",
     "data/parquet.py": "manifest .parquet",
