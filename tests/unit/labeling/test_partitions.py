@@ -26,6 +26,7 @@ from fiqa.methods.label_optimization import (
     apart,
     mean_mated_similarity,
     optimize_labels,
+    sample_sort,
 )
 from fiqa.methods.labeler import Job
 from fiqa.methods.partitions import Mapped, Partition, partitions, save_array
@@ -102,6 +103,19 @@ def test_the_similarity_of_partitions_is_that_of_all(tmp_path):
 
 
 @given(
+    st.lists(st.sampled_from([-0.0, 0.0, -1.5, 3.0, -1e300, 5e-324, 0.1, 0.2]), max_size=80),
+    st.integers(1, 30),
+)
+@settings(max_examples=60, deadline=None)
+def test_the_order_of_a_sample_sort_is_that_of_one_process(tmp_path_factory, values, most):
+    folder = tmp_path_factory.mktemp("order")
+    keys = np.array(values, np.float64)
+    ties = np.random.default_rng(len(values)).permutation(len(values))
+    got = sample_sort.order_apart(keys, ties, work_of(folder), folder, most=most)
+    np.testing.assert_array_equal(got, np.lexsort((ties, keys)))
+
+
+@given(
     st.lists(st.lists(st.integers(0, 60), min_size=1, max_size=300), min_size=1, max_size=8),
     st.integers(1, 9),
 )
@@ -113,7 +127,7 @@ def test_borders_cut_runs_into_ranges_that_are_not_much_larger_than_their_share(
     for run in sorted_runs:
         at = np.linspace(0, len(run) - 1, min(samples, len(run))).astype(np.int64)
         given_.append((run[at], len(run)))
-    cuts = apart.borders(given_, count)
+    cuts = sample_sort.borders(given_, count)
     every = np.sort(np.concatenate(sorted_runs))
     assert len(cuts) < count or not len(cuts)
     assert (np.diff(cuts.astype(np.int64)) > 0).all()

@@ -236,7 +236,8 @@ class LabelOptimizer:
         for _, rows in self._groups:
             taking_part[rows] = True
         self._rows = np.flatnonzero(taking_part)
-        order = self._rows[np.argsort(self.quality[self._rows], kind="stable")]  # type: ignore[index]
+        prior = np.asarray(self.quality, np.float64)[self._rows]
+        order = self._rows[self._order(prior, self._rows)]
         self._rank[order] = np.arange(len(order))
         self._sorted = self.quality[order]  # type: ignore[index]
 
@@ -282,9 +283,13 @@ class LabelOptimizer:
             start = self.done * self._index()
             star = start + theta / self.theta * (self.total - start)
         # Equal id* keep the order of the prior.
-        order = np.lexsort((self._rank[self._rows], star[self._rows]))
+        order = self._order(star[self._rows], self._rank[self._rows])
         result[self._rows[order]] = self._sorted
         return result
+
+    def _order(self, keys: NDArray[np.float64], ties: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Returns places in the order of the keys, equal ones in that of their ties."""
+        return np.lexsort((ties, keys))
 
     def _mean_ranks(
         self, words: NDArray[np.uint64]

@@ -10,8 +10,9 @@ of a repeat, and that is found by an exact sample sort:
        the files says where the range begins, so every pair has its exact index.
 
 Sums of indices are whole numbers and exact in float64 below 2^53, in whatever order they are added.
-The other order, that of the images by their id*, is one number an image and is sorted by the
-driver.
+The other orders, those of the images by their prior and by their id*, are found by the same sort
+where they are more than a range holds (fiqa.methods.label_optimization.sample_sort). The driver
+holds some numbers of each image, and no vectors and no pairs.
 """
 
 from __future__ import annotations
@@ -30,11 +31,12 @@ from fiqa.functional.similarity import normalize
 from fiqa.methods.label_optimization import LabelOptimizer
 from fiqa.methods.label_optimization.agreement import mean_mated_similarity
 from fiqa.methods.label_optimization.pairs import draw_pairs, generator
+from fiqa.methods.label_optimization.sample_sort import borders, order_apart
 from fiqa.methods.labeler import Work
 from fiqa.methods.partitions import Mapped, Partition, most_of, partitions, save_array
 from fiqa.progress import Told
 
-__all__ = ["ApartOptimizer", "borders", "similarity_apart"]
+__all__ = ["ApartOptimizer", "similarity_apart"]
 
 _SAMPLES = 1024
 """Pairs of a partition that are returned: a range has at most 2 / 1024 of all pairs more than its
@@ -54,7 +56,7 @@ class ApartOptimizer(LabelOptimizer):
         folder: of the pairs while they are sorted, seen by all machines.
         mapped: the embeddings, as tasks find them.
         most: images of a partition, None: fiqa.methods.partitions.most_of.
-        range: pairs of a range.
+        range: pairs, or images, of a range.
     """
 
     work: Work = field(kw_only=True)
@@ -105,6 +107,11 @@ class ApartOptimizer(LabelOptimizer):
                 mean = np.divide(rank_sum, pairs, out=rank_sum, where=pairs > 0)
                 self._take(mean, pairs)
                 rank_sum, pairs = np.zeros(n), np.zeros(n, np.int64)
+
+    def _order(self, keys: NDArray[np.float64], ties: NDArray[np.int64]) -> NDArray[np.int64]:
+        if len(keys) <= self.range:
+            return super()._order(keys, ties)
+        return order_apart(keys, ties, self.work, self.folder, most=self.range)
 
     def _ordered(self) -> Iterator[tuple[Partition, NDArray[np.int32]]]:
         """Yields the partitions with rows in the order of the prior, and the clusters of these."""
@@ -204,28 +211,6 @@ class _Rank:
         index = np.arange(before, before + len(words), dtype=np.float64)
         sums = np.bincount(place, weights=index, minlength=len(images))
         return images.astype(np.int64), sums, np.bincount(place, minlength=len(images))
-
-
-def borders(samples: Sequence[tuple[NDArray[np.uint64], int]], count: int) -> NDArray[np.uint64]:
-    """Returns the ascending borders, at most count - 1, that cut sorted runs into ranges of about
-    one size.
-
-    Args:
-        samples: of each run some of its values, ascending and evenly spaced, and its length.
-        count: how many ranges there are to be.
-
-    >>> run = np.arange(100, dtype=np.uint64)
-    >>> borders([(run, 100), (run, 100)], 4).tolist()
-    [24, 49, 74]
-    """
-    if count < 2 or not samples:
-        return np.empty(0, np.uint64)
-    values = np.concatenate([sample for sample, _ in samples])
-    weights = np.concatenate([np.full(len(one), size / max(len(one), 1)) for one, size in samples])
-    order = np.argsort(values, kind="stable")
-    reached = np.cumsum(weights[order])
-    wanted = reached[-1] * np.arange(1, count) / count if len(reached) else np.empty(0)
-    return np.unique(values[order][np.searchsorted(reached, wanted)])
 
 
 def similarity_apart(
