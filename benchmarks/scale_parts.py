@@ -26,7 +26,7 @@ def _alone(name: str, what: str, *arguments: object) -> None:
     call = [sys.executable, __file__, what, *map(str, arguments)]
     result = subprocess.run(call, capture_output=True, text=True, check=False)
     said = result.stdout.strip() if result.returncode == 0 else result.stderr.strip()[-600:]
-    print(f"{name:<44}{said}   load {os.getloadavg()[0]:.1f}", flush=True)
+    print(f"{name:<40}{said}   load {os.getloadavg()[0]:.1f}", flush=True)
 
 
 def _memory() -> str:
@@ -120,7 +120,11 @@ def labels(folder: str, method: str, engine: str, workers: str, out: str) -> Non
     """Labels, and says how long it took and the memory."""
     import fiqa
 
-    given: dict[str, Any] = {"embeddings": f"{folder}/e.npy", "engine": engine, "workers": int(workers)}
+    given: dict[str, Any] = {
+        "embeddings": f"{folder}/e.npy",
+        "engine": engine,
+        "workers": int(workers),
+    }
     if method == "label_optimization":
         given |= {"prior": f"{folder}/q.csv", "theta": 0.02, "rank_scale": "unit"}
     start = time.perf_counter()

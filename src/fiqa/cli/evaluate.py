@@ -77,7 +77,7 @@ Count = Annotated[
         "--count/--no-count",
         help=(
             "Count mated pairs in cells and hold none: flat memory, bounds in the place of bands."
-            " Default: above 50 million."
+            " Default: above 20 million."
         ),
         show_default=False,
     ),

@@ -45,9 +45,9 @@ from fiqa.types import Embeddings, Manifest, Pairs, PathLike
 
 __all__ = ["COUNTED", "STORED", "Evidence", "gather"]
 
-COUNTED = 50_000_000
-"""The most mated pairs that an evaluation lists, 1.4 GB of them; more are counted as they stream
-by, where its protocol allows it."""
+COUNTED = 20_000_000
+"""The most mated pairs that an evaluation lists, about 3 GB of them; more are counted as they
+stream by, where its protocol allows it."""
 
 STORED = 10_000_000
 """The most non-mated pairs that are stored where a protocol needs each of them; of more, so many

@@ -76,7 +76,7 @@ def evaluate(
             pairs stay.
         count: True counts the mated pairs of all-pairs runs under `iso` in cells and holds none, so
             that memory does not grow with their number; each curve has its `bounds`, and there are
-            no bands, no verification and no worst pairs. None does so above 50 million mated pairs,
+            no bands, no verification and no worst pairs. None does so above 20 million mated pairs,
             and a note says so; False never.
         out: write the report there, with its sidecar: a folder with index.html, plots, tables and
             numbers.json. A report that is current is left alone.

@@ -212,6 +212,33 @@ def test_two_processes_write_what_one_writes(tmp_path, given_files, method):
     assert labeled(tmp_path, given, method, workers=2) == one
 
 
+@pytest.mark.parametrize("workers", [(1, 2), (2, 1)])
+def test_a_run_that_was_killed_goes_on_in_the_other_way(
+    tmp_path, given_files, monkeypatch, workers
+):
+    monkeypatch.setattr(apart, "_SPILL", 1)
+    monkeypatch.setattr("fiqa.methods.label_optimization._WORDS_SHARE", 0)
+    one = labeled(tmp_path, given_files, "label_optimization", repeats=3)
+    out = tmp_path / "killed.csv"
+
+    def stopped(stage, done, total):
+        if stage == "repeat" and done == 2:
+            raise KeyboardInterrupt
+
+    how = {**given_files, "out": out, "seed": 3, "repeats": 3}
+    with pytest.raises(KeyboardInterrupt):
+        fiqa.label("label_optimization", workers=workers[0], progress=stopped, **how)
+    told = []
+    fiqa.label(
+        "label_optimization",
+        workers=workers[1],
+        progress=lambda stage, done, total: told.append((stage, done)),
+        **how,
+    )
+    assert [at for at in told if at[0] in ("cluster", "repeat")] == [("repeat", 3)]
+    assert out.read_bytes() == one
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::ResourceWarning")
 def test_ray_writes_what_one_process_writes(tmp_path, given_files, monkeypatch):
