@@ -2,11 +2,19 @@
 store, in one run.
 
     python benchmarks/scale.py [--crops 20000] [--shards 20] [--turns 3] [--s3]
+    python benchmarks/scale.py --part manifest [--rows 1000000]
+    python benchmarks/scale.py --part label [--images 100000] [--engines local ray]
+    python benchmarks/scale.py --part pairs [--images 100000]
 
 Prints seconds, images per second, the ratio to the local run, and the largest memory of this
 process and of its ended children. The images are noise of 112 x 112 as JPEG: their content does not
 change what a network costs. One node has two processors, two nodes have one each. --s3 needs the
 extras s3 and dev (a server on this machine).
+
+The other parts print seconds and the largest memory of a process that does one thing: `manifest`
+the rows of a long manifest (seconds to the first one, and to the last), `label` label optimization
+and class-center labels of one process and of an engine, `pairs` an evaluation of mated pairs that
+are held and of ones that are counted.
 """
 
 from __future__ import annotations
@@ -26,6 +34,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import scale_parts
 from PIL import Image
 
 from fiqa.data.remote import Place
@@ -140,7 +149,14 @@ def main() -> None:
     parser.add_argument("--shards", type=int, default=20)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--s3", action="store_true")
+    parser.add_argument("--part", choices=("shards", *scale_parts.PARTS), default="shards")
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--images", type=int, default=100_000)
+    parser.add_argument("--engines", nargs="+", default=["local", "ray"])
     given = parser.parse_args()
+    if given.part != "shards":
+        scale_parts.PARTS[given.part](given)
+        return
     print(f"{given.crops} crops in {given.shards} shards, {cores()} cores", flush=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

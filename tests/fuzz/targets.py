@@ -120,13 +120,25 @@ def _long_table(folder: Path) -> None:
     (folder / "table.csv").write_text("\n".join(["path,speed,night,identity", *rows]) + "\n")
 
 
+def _long_parquet(folder: Path) -> None:
+    import polars as pl
+
+    rows = {"path": [f"cam/{k % 3}/{k}.jpg" for k in range(12)], "speed": [None, *range(11)]}
+    who = [f"p{k % 3}" for k in range(12)]
+    pl.DataFrame(rows | {"identity": who}).write_parquet(folder / "table.parquet")
+
+
 def _read_long_manifest(path: Path) -> None:
     from unittest import mock
 
     from fiqa.data import long_manifest as module
+    from fiqa.data import long_parquet as packed
     from fiqa.data.manifest import find
 
-    with mock.patch.object(module, "_LONG", 0), mock.patch.object(module, "_PIECE", 64):
+    with (
+        mock.patch.multiple(module, _LONG=0, _PIECE=64),
+        mock.patch.multiple(packed, _LONG=0, _PIECE=5),
+    ):
         found = module.long_manifest(path)
         if found is None:
             return
@@ -678,6 +690,7 @@ TARGETS: dict[str, Target] = {
     },
     "quality .tsv": Target("table.tsv", _tabs, _read_quality),
     "long manifest .csv": Target("table.csv", _long_table, _read_long_manifest),
+    "long manifest .parquet": Target("table.parquet", _long_parquet, _read_long_manifest),
     "manifest in UTF-16": Target("table.csv", _utf16, _read_manifest),
     **{
         f"label inputs {s}": Target(f"table{s}", _table(s), _read_label_inputs)

@@ -139,6 +139,9 @@ NOT_FOREIGN = {
     "runtime/quantize.py": "reads what it has just written",
     "runtime/pretrained.py": "reads the hub client's own record of a file's hash",
     "data/remote.py": "opens and hands on",
+    "methods/partitions.py": "maps vectors that were read, or what it has just written",
+    "methods/label_optimization/sample_sort.py": "maps what its own tasks have just written",
+    "methods/label_optimization/apart.py": "maps what its own tasks have just written",
     "execute/dataset.py": "a ledger and parts of its own making, guarded",
     "data/parts.py": "a folder of Parquet tables, whose reader is a target; guarded",
     "scoring/summary.py": (
@@ -186,6 +189,7 @@ READERS = {
     "data/embeddings.py": "embeddings .npz",
     "data/images.py": "image JPEG",
     "data/long_manifest.py": "long manifest .csv",
+    "data/long_parquet.py": "long manifest .parquet",
     "data/manifest.py": "manifest .csv",
     "data/pairs.py": "pairs .csv",
     "data/parquet.py": "manifest .parquet",

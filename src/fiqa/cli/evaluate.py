@@ -71,6 +71,17 @@ Across = Annotated[
         help="Mated pairs only between two values of this column of --faces (drive, segment).",
     ),
 ]
+Count = Annotated[
+    bool | None,
+    typer.Option(
+        "--count/--no-count",
+        help=(
+            "Count mated pairs in cells and hold none: flat memory, bounds in the place of bands."
+            " Default: above 20 million."
+        ),
+        show_default=False,
+    ),
+]
 Thumbnails = Annotated[
     str | None,
     typer.Option(
@@ -100,6 +111,7 @@ def command(
     match: Matching = "id",
     flip: Flip = None,
     across: Across = None,
+    count: Count = None,
     thumbnails: Thumbnails = None,
     out: Folder = None,
     force: options.Force = False,
@@ -124,7 +136,8 @@ def command(
             "Evaluation needs at least one --quality and one --embeddings.",
             hint="see the example of fiqa evaluate --help",
         )
-    setting = Setting(fmr, protocol, start_fnmr, limits or Setting.limits, draws, level, seed)
+    limit = limits or Setting.limits
+    setting = Setting(fmr, protocol, start_fnmr, limit, draws, level, seed, count=count)
     request = Request(quality, embeddings, pairs, faces, match, flip or (), across)
     run = EvaluationRun(request, setting, thumbnails)
     show(run, out, force=force, quiet=quiet)

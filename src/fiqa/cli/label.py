@@ -80,6 +80,8 @@ def command(
     workers: options.Workers = None,
     force: options.Force = False,
     quiet: options.Quiet = False,
+    engine: options.Engine = "local",
+    address: options.Address = None,
 ) -> None:
     r"""Make quality labels without people.
 
@@ -91,6 +93,7 @@ def command(
       fiqa label cr_fiqa --faces faces.parquet --embeddings emb.npz -o labels.csv
       fiqa label dmsfiqa --faces faces.csv --embeddings emb.npz --set group_column=track -o v.csv
       fiqa label label_optimization --embeddings emb.npz --prior labels.csv -o better.csv
+      fiqa label cr_fiqa --embeddings emb.npy --engine ray --address auto -o labels.parquet
       fiqa label label_optimization --embeddings emb.npz --prior a.csv --prior b.csv \
         --set weights=auto --set theta=auto -o best.csv
     """
@@ -107,6 +110,8 @@ def command(
         seed=seed,
         out=out,
         workers=workers,
+        engine=engine,
+        address=address,
         options=assignments(settings or ()),
         force=force,
         progress=not quiet,

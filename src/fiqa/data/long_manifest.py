@@ -1,4 +1,5 @@
-"""Manifests too long to be held: a text table is looked through once, and then read piece by piece.
+"""Manifests too long to be held: a table is looked through once, and then read piece by piece; one
+of text here, one of Parquet in fiqa.data.long_parquet.
 
 The first look decides what only the whole table can tell: which columns are numbers, whether ids
 and paths are unique, whether folders are identities. Where a table would need more than that (ids
@@ -29,7 +30,7 @@ from fiqa.vocabulary import STATUSES
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["LongManifest", "long_manifest"]
+__all__ = ["LongManifest", "Look", "long_manifest", "readable"]
 
 _LONG = 4_000_000
 """Bytes from which a table is read piece by piece."""
@@ -48,7 +49,7 @@ class LongManifest:
         names: its columns, as ours are named.
         total: its rows.
         kinds: column -> how its cells are written: a key of fiqa.data.rows.WRITTEN_AS, "text", or
-            "nothing".
+            "nothing"; of Parquet only those that are "nothing".
         folders: whether the folders of its paths are identities.
         absolute: whether all its paths are.
     """
@@ -70,7 +71,7 @@ class LongManifest:
             InputError: as fiqa.data.manifest.read_manifest.
         """
         quiet, places = _Later(), logging.getLogger("fiqa.data.places")
-        for number, cells in enumerate(_batches(self.path, self.names)):
+        for number, cells in enumerate(self.cells()):
             try:
                 if number:
                     places.addFilter(quiet)
@@ -81,9 +82,17 @@ class LongManifest:
 
     def paths(self) -> Iterator[str]:
         """Yields the paths to open, in the order of the rows."""
-        for cells in _batches(self.path, self.names):
+        for cells in self.cells():
             paths = cells["path"].to_list()
             yield from paths if self.absolute else placed(paths, self.path)
+
+    def cells(self) -> Iterator[pl.DataFrame]:
+        """Yields the rows as they are in the table, some thousands at a time.
+
+        Raises:
+            ReadError: they cannot be read any more.
+        """
+        yield from _batches(self.path, self.names)
 
     def _typed(self, cells: pl.DataFrame) -> pl.DataFrame:
         return cells.with_columns(of_kind(cells[name], kind) for name, kind in self.kinds.items())
@@ -97,13 +106,17 @@ class _Later(logging.Filter):
 
 
 def long_manifest(path: PathLike) -> LongManifest | None:
-    """Returns a text table of many rows as a manifest that is read piece by piece; None where it is
+    """Returns a table of many rows as a manifest that is read piece by piece; None where it is
     short, or has to be read as a whole.
 
     Args:
-        path: a .csv or .tsv file.
+        path: a .csv, .tsv or .parquet file.
     """
     where = os.fspath(path)
+    if os.path.splitext(where)[1].lower() == ".parquet":
+        from fiqa.data.long_parquet import long_parquet
+
+        return long_parquet(where)
     if os.path.splitext(where)[1].lower() not in (".csv", ".tsv") or not os.path.isfile(where):
         return None
     if os.path.getsize(where) < _LONG:
@@ -111,14 +124,19 @@ def long_manifest(path: PathLike) -> LongManifest | None:
     names = _names(where)
     if names is None:
         return None
-    look = _Look(names)
+    look = Look(names)
     try:
         for cells in _batches(where, names):
             if not look.at(cells):
                 return None
     except (ReadError, ValueError):
         return None  # whoever reads it as a whole says what is wrong
-    return look.found(where)
+    kinds = look.found()
+    return (
+        None
+        if kinds is None
+        else LongManifest(where, look.names, look.total, kinds, **look.of_paths())
+    )
 
 
 def _names(path: str) -> tuple[str, ...] | None:
@@ -131,12 +149,24 @@ def _names(path: str) -> tuple[str, ...] | None:
     if raw != header.decode().rstrip("\r\n").split(columns.delimiter_of(header, path[-4:].lower())):
         return None
     names = columns.canonical(raw, path) if len(set(raw)) == len(raw) and all(raw) else ()
-    if "path" not in names or any(name.startswith(columns.SPREAD) for name in names):
+    if any(name.startswith(columns.SPREAD) for name in names):
         return None
+    return tuple(names) if readable(names) else None
+
+
+def readable(names: Sequence[str]) -> bool:
+    """Tells whether a table with these columns is a manifest that may be read in pieces.
+
+    Args:
+        names: of its columns, as ours are named.
+
+    >>> readable(["path", "camera"]), readable(["path", "person"])
+    (True, False)
+    """
+    if "path" not in names:
+        return False
     repeated = {name: ["x", "x"] for name in names if name not in ("path", "id")}
-    if "identity" not in names and columns.identity_like(repeated):
-        return None
-    return tuple(names)
+    return "identity" in names or not columns.identity_like(repeated)
 
 
 def _batches(path: str, names: Sequence[str]) -> Iterator[pl.DataFrame]:
@@ -177,19 +207,23 @@ def _lines(block: bytes) -> int:
     return end
 
 
-class _Look:
+class Look:
     """The first look at a table: what it has seen so far.
 
     Args:
         names: of the columns.
+        text: whether the cells are text whose types are to be told.
+
+    Attributes:
+        total: rows so far.
     """
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str], *, text: bool = True) -> None:
         self.names = tuple(names)
         self.total = 0
         self.parents: set[str | None] = set()
         self.rooted: set[bool] = set()
-        self.kinds = {name: {"nothing", *WRITTEN_AS} for name in names if name not in TEXT}
+        self.kinds = {name: {"nothing", *WRITTEN_AS} for name in names if text and name not in TEXT}
         self._keys: list[NDArray[np.uint64]] = []
         self._paths: list[NDArray[np.uint64]] = []
 
@@ -197,7 +231,7 @@ class _Look:
         """Returns whether the table can be read in pieces, as far as these rows tell.
 
         Args:
-            cells: the next rows, as text.
+            cells: the next rows; path, id and status are text.
         """
         paths = cells["path"]
         unclear = r"\\|^bytes:|(^|/)(\.{0,2})/|^$|\x00"
@@ -242,21 +276,20 @@ class _Look:
                     if not present.str.contains(WRITTEN_AS[kind]).all():
                         kinds.discard(kind)
 
-    def found(self, path: str) -> LongManifest | None:
-        """Returns the manifest, None where ids or paths may come twice.
-
-        Args:
-            path: of the table.
-        """
+    def found(self) -> dict[str, str] | None:
+        """Returns how the cells of each column are written, None where ids or paths may come
+        twice, or there is no row."""
         if not self.total or _repeats(self._keys) or _repeats(self._paths):
             return None
         order = ("nothing", *WRITTEN_AS)
-        kinds = {
+        return {
             name: next((kind for kind in order if kind in left), "text")
             for name, left in self.kinds.items()
         }
-        absolute = self.rooted == {True}
-        return LongManifest(path, self.names, self.total, kinds, len(self.parents) > 1, absolute)
+
+    def of_paths(self) -> dict[str, bool]:
+        """Returns what the paths say: `folders` and `absolute` of a LongManifest."""
+        return {"folders": len(self.parents) > 1, "absolute": self.rooted == {True}}
 
 
 def _repeats(parts: Sequence[NDArray[Any]]) -> bool:

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 from fiqa.data.reading import no_panics
 from fiqa.errors import UnsafeFileError
 
-__all__ = ["check_parquet", "read_parquet"]
+__all__ = ["check_parquet", "read_parquet", "row_groups"]
 
 _MAGIC = b"PAR1"
 _DEPTH = 32
@@ -56,6 +56,23 @@ def read_parquet(file: BinaryIO) -> Any:
     file.seek(0)
     with no_panics:
         return pl.read_parquet(file)
+
+
+def row_groups(file: BinaryIO) -> list[int]:
+    """Returns how many rows each group of an open Parquet file has, after its check.
+
+    Args:
+        file: open for reading bytes.
+
+    Raises:
+        ValueError, UnsafeFileError: see check_parquet.
+    """
+    check_parquet(file)
+    size = file.seek(0, 2)
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        start = size - 8 - int.from_bytes(data[-8:-4], "little")
+        footer, _ = _Thrift(data, start, size - 8).struct()
+    return [group[_GROUP_ROWS] for group in footer[_GROUPS]]
 
 
 def check_parquet(file: BinaryIO) -> None:

@@ -25,6 +25,7 @@ from fiqa.evaluation.pairing import (
     PairList,
     chosen_pairs,
     content_of,
+    counted_pairs,
     listed_pairs,
     people,
 )
@@ -39,10 +40,14 @@ from fiqa.evaluation.sources import (
     negative,
 )
 from fiqa.functional.spread import spread
-from fiqa.functional.streams import nonmated_count, nonmated_index
+from fiqa.functional.streams import mated_count, nonmated_count, nonmated_index
 from fiqa.types import Embeddings, Manifest, Pairs, PathLike
 
-__all__ = ["STORED", "Evidence", "gather"]
+__all__ = ["COUNTED", "STORED", "Evidence", "gather"]
+
+COUNTED = 20_000_000
+"""The most mated pairs that an evaluation lists, about 3 GB of them; more are counted as they
+stream by, where its protocol allows it."""
 
 STORED = 10_000_000
 """The most non-mated pairs that are stored where a protocol needs each of them; of more, so many
@@ -65,6 +70,8 @@ class Evidence:
         counts: how many images, identities and pairs there are, and how many were left out.
         notes: sentences on what was left out, and why.
         identity_from: where the identities come from, in words.
+        counted: whether the mated pairs are too many to be listed: `mated` is then empty.
+        content: (N,) hash of each image's file where pairs are counted, "" unknown.
     """
 
     ids: NDArray[np.str_]
@@ -78,6 +85,8 @@ class Evidence:
     counts: Mapping[str, int]
     notes: Sequence[str]
     identity_from: str
+    counted: bool = False
+    content: NDArray[np.str_] | None = None
 
     @property
     def nonmated_total(self) -> int:
@@ -125,10 +134,11 @@ def gather(
     match: Match = "id",
     flip: Sequence[str] = (),
     across: str | None = None,
+    count: bool | None = False,
 ) -> Evidence:
     """Returns the evidence of some qualities and recognizers.
 
-    Args and Raises: as fiqa.evaluate.
+    Args and Raises: as fiqa.evaluate; `count` None decides by the number of mated pairs.
     """
     recognizers = embeddings_of(embeddings)
     named = named_qualities(quality, recognizers, flip)
@@ -147,7 +157,12 @@ def gather(
     if len(keep) < 2:
         raise _nothing_meets(sides, ours, keep, listed, match)
     content = _content(manifest, named, score_sides, keep)
-    chosen = chosen_pairs(listed, identity[keep], content, keep, len(ours))
+    counted = _counted(count, listed, across, identity[keep])
+    chosen = (
+        counted_pairs(identity[keep], content)
+        if counted
+        else chosen_pairs(listed, identity[keep], content, keep, len(ours))
+    )
     recognizers = [
         _taken(part, side.rows[keep], ours[keep])
         for part, side in zip(recognizers, vector_sides, strict=True)
@@ -177,7 +192,24 @@ def gather(
             *told,
         ],
         identity_from=identity_from,
+        counted=counted,
+        content=content if counted else None,
     )
+
+
+def _counted(
+    count: bool | None, listed: PairList | None, across: str | None, identity: NDArray[np.str_]
+) -> bool:
+    """Whether mated pairs are counted and not listed. Raises InputError where they cannot be."""
+    if listed is None and across is None:
+        return bool(count) or (count is None and mated_count(identity) > COUNTED)
+    if count:
+        raise InputError(
+            "Pairs are counted where all pairs are compared, got"
+            f" {'a list of pairs' if across is None else f'across={across!r}'}.",
+            hint="leave --count out, and the pairs are held",
+        )
+    return False
 
 
 def _content(
@@ -198,6 +230,13 @@ def _single_fold(chosen: ChosenPairs) -> bool:
 
 def _counts(chosen: ChosenPairs, identity: NDArray[np.str_], total: int) -> dict[str, int]:
     mated, nonmated = chosen.mated, chosen.nonmated
+    if "mated" in chosen.counts:  # counted, not listed
+        return {
+            "images": len(identity),
+            "left_out": total - len(identity),
+            **chosen.counts,
+            "nonmated": nonmated_count(identity),
+        }
     return {
         "images": len(identity),
         "left_out": total - len(identity),

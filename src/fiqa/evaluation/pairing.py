@@ -18,7 +18,15 @@ from fiqa.data.sound import sound
 from fiqa.errors import InputError
 from fiqa.types import Manifest, Pairs, PathLike
 
-__all__ = ["ChosenPairs", "PairList", "chosen_pairs", "content_of", "listed_pairs", "people"]
+__all__ = [
+    "ChosenPairs",
+    "PairList",
+    "chosen_pairs",
+    "content_of",
+    "counted_pairs",
+    "listed_pairs",
+    "people",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,6 +198,30 @@ def chosen_pairs(
     return ChosenPairs(
         index[order[:mated_count]], index[order[mated_count:]], fold, counts, left_out
     )
+
+
+def counted_pairs(identity: NDArray[np.str_], content: NDArray[np.str_] | None) -> ChosenPairs:
+    """Returns all pairs where the mated ones are too many to be listed: their number alone.
+
+    Args:
+        identity: (N,) of the kept images.
+        content: (N,) hashes of their files, "" unknown; None where there are none.
+    """
+    person, times = np.unique(identity, return_inverse=True, return_counts=True)[1:]
+    pairs = times * (times - 1) // 2
+    equal = np.zeros_like(pairs)
+    if content is not None:
+        known = content != ""
+        file = np.unique(content[known], return_inverse=True)[1]
+        both, same = np.unique(np.stack([person[known], file]), axis=1, return_counts=True)
+        np.add.at(equal, both[0], same * (same - 1) // 2)
+    counts = {
+        "single": int((times == 1).sum()),
+        "duplicates": int(equal.sum()),
+        "mated": int((pairs - equal).sum()),
+        "identities": int((pairs > equal).sum()),
+    }
+    return ChosenPairs(np.empty((0, 2), np.int64), None, None, counts, {})
 
 
 def _identities(ids: NDArray[np.str_]) -> NDArray[np.str_]:

@@ -42,13 +42,16 @@ class Request:
     flip: Sequence[str] = ()
     across: str | None = None
 
-    def evidence(self) -> Evidence:
+    def evidence(self, *, count: bool | None = False) -> Evidence:
         """Returns the evidence.
+
+        Args:
+            count: whether mated pairs are counted and not listed; None: where they are too many.
 
         Raises: as fiqa.evaluation.evidence.gather.
         """
         named = {part.name: getattr(self, part.name) for part in fields(self)}
-        return gather(**named)
+        return gather(**named, count=count)
 
     def arguments(self) -> dict[str, Any]:
         """Returns the arguments as a record has them: files by name, what is in memory by kind."""

@@ -18,6 +18,7 @@ from fiqa.functional.verification import Accuracy, Verification
 
 __all__ = [
     "FORMS",
+    "Bounds",
     "Estimate",
     "Evaluation",
     "MethodCurve",
@@ -75,6 +76,28 @@ class Scores:
     spread: Spread | None
 
 
+@dataclass(frozen=True)
+class Bounds:
+    """How far a curve of counted pairs may be from that of the pairs themselves.
+
+    Attributes:
+        threshold: what the comparison threshold is at least and at most.
+        fnmr: the most that the FNMR differs at a point of the curve up to the largest limit.
+        area: limit -> what the raw area is at least and at most.
+    """
+
+    threshold: tuple[float, float]
+    fnmr: float
+    area: Mapping[float, tuple[float, float]]
+
+    def json(self) -> dict[str, Any]:
+        """Returns it as plain data."""
+        areas = [
+            {"upto": upto, "low": low, "high": high} for upto, (low, high) in self.area.items()
+        ]
+        return {"threshold": list(self.threshold), "fnmr": self.fnmr, "areas": areas}
+
+
 @dataclass(frozen=True, eq=False)
 class MethodCurve:
     """A method under one recognizer.
@@ -90,6 +113,7 @@ class MethodCurve:
         images: (K,) share of the images below that cut, None where there is no cut.
         drawn: limit -> (R,) raw area in each draw of people, the same people for every curve; None
             without draws.
+        bounds: of counted pairs, None where the pairs were held and the numbers are exact.
     """
 
     name: str
@@ -101,6 +125,7 @@ class MethodCurve:
     cut: NDArray[np.float64] | None = None
     images: NDArray[np.float64] | None = None
     drawn: Mapping[float, NDArray[np.float64]] | None = None
+    bounds: Bounds | None = None
 
     def place(self, discard: float) -> int:
         """Returns the first point of the curve at which a share of the pairs is discarded."""
@@ -304,7 +329,7 @@ def _curve_json(method: MethodCurve) -> dict[str, Any]:
         "fnmr": _plain(method.curve.fnmr[rows]),
         "kept": _plain(method.curve.kept[rows]),
         "band": None if band is None else _plain(band[:, rows]),
-    }
+    } | ({} if method.bounds is None else {"bounds": _plain(method.bounds.json())})
 
 
 def _plain(value: Any) -> Any:

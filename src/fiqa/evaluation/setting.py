@@ -27,6 +27,8 @@ class Setting:
         level: of the intervals.
         seed: of everything that is drawn.
         fars: false accept rates of the table of verification.
+        count: whether mated pairs are counted and none is held (fiqa.evaluation.counted); None:
+            where there are more than COUNTED.
     """
 
     fmr: float = 1e-3
@@ -37,6 +39,7 @@ class Setting:
     level: float = 0.95
     seed: int = 0
     fars: tuple[float, ...] = (1e-3, 1e-4)
+    count: bool | None = None
 
     @cached_property
     def rule(self) -> Protocol:
@@ -48,9 +51,19 @@ class Setting:
         """The FNMR that the threshold starts from, None where it comes from an FMR."""
         return starting_fnmr(self.rule, self.start_fnmr)
 
+    @property
+    def counts(self) -> bool | None:
+        """Whether pairs are counted: True, False, or None where their number decides."""
+        return self.count if self.rule.name == "iso" else False
+
     def __post_init__(self) -> None:
         # Asked here, so that a wrong protocol or start is an error before any work.
         _ = self.rule, self.start
+        if self.count and self.rule.name != "iso":
+            raise InputError(
+                f"Pairs are counted under the protocol iso alone, got {self.rule.name!r}.",
+                hint="leave --count out, and the pairs are held",
+            )
         checks.in_range(self.fmr, "fmr", 0.0, 1.0, open_low=True, open_high=True)
         checks.in_range(self.level, "level", 0.0, 1.0, open_low=True, open_high=True)
         if not isinstance(self.limits, list | tuple):
@@ -67,4 +80,7 @@ class Setting:
 
     def record(self) -> dict[str, Any]:
         """Returns the setting as plain JSON values, for a sidecar."""
-        return {**asdict(self), "limits": list(self.limits), "fars": list(self.fars)}
+        plain = asdict(self)
+        if self.count is None:  # as it was before there was a choice
+            del plain["count"]
+        return {**plain, "limits": list(self.limits), "fars": list(self.fars)}

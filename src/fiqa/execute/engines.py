@@ -3,14 +3,15 @@ run; each has `map_batches` with the same arguments and the same results."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from fiqa import checks
 from fiqa.errors import InputError
 from fiqa.execute import local
 
-__all__ = ["ENGINES", "engine"]
+__all__ = ["ENGINES", "engine", "held"]
 
 ENGINES = ("local", "ray")
 """Their names."""
@@ -45,3 +46,26 @@ def engine(name: str, address: str | None = None, gpus: float = 0) -> Callable[.
     from fiqa.execute.ray import RayEngine
 
     return RayEngine(address, gpus).map_batches
+
+
+@contextmanager
+def held(name: str, address: str | None = None) -> Iterator[Callable[..., Any]]:
+    """Yields the `map_batches` of an engine that is kept for several calls: a Ray cluster of this
+    machine is started once for all of them.
+
+    Args:
+        name: as engine.
+        address: as engine.
+
+    Raises:
+        UnknownNameError, InputError: as engine.
+        MissingExtraError: Ray is not installed.
+    """
+    run = engine(name, address)
+    if name == "local":
+        yield run
+        return
+    from fiqa.execute.ray import RayEngine
+
+    with RayEngine(address).cluster():
+        yield run

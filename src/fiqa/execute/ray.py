@@ -81,7 +81,8 @@ class RayEngine:
     gpus: float = 0
 
     @contextmanager
-    def _cluster(self) -> Iterator[Any]:
+    def cluster(self) -> Iterator[Any]:
+        """Yields ray, connected; what was not connected before is left again."""
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         ray = require("ray", extra="ray")
@@ -137,7 +138,7 @@ class RayEngine:
                 checks.in_range(value, name, 1, float("inf"))
         failures = Failures()
         try:
-            with self._cluster() as ray:
+            with self.cluster() as ray:
                 crew = _Crew(ray, function, died, failures, _Room(ray, workers, self.gpus))
                 try:
                     yield from crew.results(items, batch, window)

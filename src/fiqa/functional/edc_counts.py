@@ -137,7 +137,12 @@ class PairCounts:
         """
         score = checks.floats(similarity, "similarity", shape=("M",))
         quality = checks.floats(worst, "worst", shape=(len(score),))
-        np.add.at(self._mated, (_cell(quality, self._quality), _cell(score, self._similarity)), 1)
+        row, column = _cell(quality, self._quality), _cell(score, self._similarity)
+        if self._mated.size <= 2 * len(score):  # then one pass over all cells costs less
+            flat = np.bincount(row * self._mated.shape[1] + column, minlength=self._mated.size)
+            self._mated += flat.reshape(self._mated.shape)
+        else:
+            np.add.at(self._mated, (row, column), 1)
 
     def add_nonmated(self, similarity: ArrayLike) -> None:
         """Counts pairs of two people, such as a block of fiqa.functional.streams.nonmated_blocks.
@@ -150,6 +155,19 @@ class PairCounts:
         """
         score = checks.floats(similarity, "similarity", shape=("Q",))
         self._nonmated += np.bincount(_cell(score, self._similarity), minlength=len(self._nonmated))
+
+    def add_nonmated_cells(self, counts: ArrayLike) -> None:
+        """Counts pairs of two people that were counted elsewhere over the same cells.
+
+        Args:
+            counts: (cells,) how many pairs are in each.
+
+        Raises:
+            ShapeError: another number of cells.
+        """
+        self._nonmated += checks.array(
+            counts, "counts", shape=(len(self._nonmated),), dtype=np.int64
+        )
 
     def merge(self, other: PairCounts) -> None:
         """Adds the counts of other pairs.

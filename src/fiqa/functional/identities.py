@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from fiqa import checks
 from fiqa.functional.batches import batches
 from fiqa.functional.similarity import normalize
 
-__all__ = ["class_centers", "encode", "groups", "own_similarity"]
+__all__ = ["class_centers", "class_sums", "directions", "encode", "groups", "own_similarity"]
 
 _ROWS = 1 << 15
 """Rows that are normalized at a time: 64 MB of 512 float32 numbers each."""
@@ -69,7 +70,18 @@ def class_centers(
     >>> class_centers(np.array([[1.0, 0], [0, 1.0]]), np.array([0, 0]), 1).round(3).tolist()
     [[0.7070000171661377, 0.7070000171661377]]
     """
-    total = _sums(embeddings, code, classes)
+    return directions(class_sums(embeddings, code, classes))
+
+
+def directions(total: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Returns sums of vectors at unit length, float32; a sum of no length stays zero.
+
+    Args:
+        total: (K,D) sums.
+
+    >>> directions(np.array([[3.0, 4.0], [0, 0]])).round(1).tolist()
+    [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
+    """
     length = np.linalg.norm(total, axis=1, keepdims=True)
     return (total / np.where(length > 1e-12, length, 1.0)).astype(np.float32)
 
@@ -81,6 +93,7 @@ def own_similarity(
     *,
     leave_out: bool = False,
     least: int = 1,
+    total: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float32]:
     """Returns cos(e_i, center of the own class), (N,) float32, NaN where there is no center.
 
@@ -91,6 +104,7 @@ def own_similarity(
         leave_out: whether an image is left out of its own center, which is then the mean of the
             others of the class.
         least: images that make a center; a class with fewer others (or images) has none.
+        total: (K,D) the class_sums where they are known.
 
     Raises:
         InputError: NaN or zero rows.
@@ -100,7 +114,8 @@ def own_similarity(
     [0.6000000238418579, 0.6000000238418579, nan]
     """
     count = np.bincount(code, minlength=classes)
-    total = _sums(embeddings, code, classes)
+    if total is None:
+        total = class_sums(embeddings, code, classes)
     result = np.empty(len(code), np.float32)
     for piece in batches(len(code), _ROWS):
         unit = normalize(embeddings[piece], "embeddings").astype(np.float64)
@@ -113,17 +128,45 @@ def own_similarity(
     return result
 
 
-def _sums(
-    embeddings: NDArray[np.floating[Any]], code: NDArray[np.int64], classes: int
+def class_sums(
+    embeddings: NDArray[np.floating[Any]],
+    code: NDArray[np.int64],
+    classes: int,
+    *,
+    place: NDArray[np.int64] | None = None,
 ) -> NDArray[np.float64]:
-    """(K,D) sum of each class's vectors at unit length."""
+    """Returns the sum of each class's vectors at unit length, (K,D).
+
+    Args:
+        embeddings: (N,D) of any length; read in blocks of rows.
+        code: (N,) class of each row, 0..classes-1.
+        classes: how many classes there are.
+        place: (N,) ascending, where some whole classes of a longer table are given: the place of
+            each row in it. The sums are then those of the table, to the last bit.
+
+    Raises:
+        InputError: NaN or zero rows.
+
+    >>> class_sums(np.array([[1.0, 0], [0, 2.0]]), np.array([0, 0]), 1).tolist()
+    [[1.0, 1.0]]
+    """
     total = np.zeros((classes, embeddings.shape[1]))
-    for piece in batches(len(code), _ROWS):
+    for piece in batches(len(code), _ROWS) if place is None else _blocks(place):
         unit = normalize(embeddings[piece], "embeddings")
         # a sum per class beats one reduceat over all of them eight times
         for rows in groups(code[piece]):
             total[code[piece.start + rows[0]]] += unit[_slice(rows)].sum(axis=0, dtype=np.float64)
     return total
+
+
+def _blocks(place: NDArray[np.int64]) -> Iterator[slice]:
+    """Yields what lies in each block of the longer table."""
+    ends = np.append(np.flatnonzero(np.diff(place // _ROWS)) + 1, len(place))
+    start = 0
+    for end in ends.tolist():
+        if end > start:
+            yield slice(start, end)
+        start = end
 
 
 def _slice(rows: NDArray[np.int64]) -> NDArray[np.int64] | slice:

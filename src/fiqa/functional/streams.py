@@ -14,7 +14,15 @@ from fiqa import checks
 from fiqa.errors import InputError
 from fiqa.functional.similarity import normalize
 
-__all__ = ["Largest", "mated_similarities", "nonmated_blocks", "nonmated_count", "nonmated_index"]
+__all__ = [
+    "Largest",
+    "mated_blocks",
+    "mated_count",
+    "mated_similarities",
+    "nonmated_blocks",
+    "nonmated_count",
+    "nonmated_index",
+]
 
 _ROWS = 512
 """Rows that are multiplied at a time."""
@@ -64,6 +72,43 @@ def nonmated_blocks(
     unit, code = _sorted(embeddings, identities)
     yield from islice(_diagonal(unit, code, mated=False), part, None, parts)
     yield from _beyond(unit, code, part, parts)
+
+
+def mated_blocks(
+    embeddings: ArrayLike, identities: ArrayLike
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]]:
+    """Yields all pairs of one identity in blocks: the rows of their two images and their cosines.
+
+    A block has at most about a million pairs.
+
+    Args:
+        embeddings, identities: as mated_similarities.
+
+    Raises:
+        ShapeError, InputError: as mated_similarities.
+
+    >>> vectors = [[1.0, 0.0], [0.0, 1.0], [3.0, 4.0]]
+    >>> [(a.tolist(), b.tolist()) for a, b, cosine in mated_blocks(vectors, ["x", "y", "x"])]
+    [([0], [2])]
+    """
+    unit = normalize(embeddings)
+    code = np.unique(
+        checks.array(identities, "identities", shape=(len(unit),)), return_inverse=True
+    )[1]
+    order = np.argsort(code, kind="stable")
+    unit, code = unit[order], code[order]
+    width = _CHUNK // _ROWS
+    for start, stop in _runs(code):
+        for top in range(start, stop, _ROWS):
+            bottom = min(top + _ROWS, stop)
+            for left in range(top, stop, width):
+                right = min(left + width, stop)
+                same = code[top:bottom, None] == code[None, left:right]
+                same &= np.arange(top, bottom)[:, None] < np.arange(left, right)
+                first, second = np.nonzero(same)
+                if len(first):
+                    product = unit[top:bottom] @ unit[left:right].T
+                    yield order[top + first], order[left + second], product[first, second]
 
 
 class Largest:
@@ -116,6 +161,19 @@ class Largest:
             self._floor = float(together.min())
         self._kept, self._waiting = [together], 0
         return together
+
+
+def mated_count(identities: ArrayLike) -> int:
+    """Returns the number of pairs of one identity.
+
+    Args:
+        identities: (N,) of any type.
+
+    >>> mated_count(["a", "a", "b"])
+    1
+    """
+    times = np.unique(checks.array(identities, "identities", shape=("N",)), return_counts=True)[1]
+    return int((times * (times - 1) // 2).sum())
 
 
 def nonmated_count(identities: ArrayLike) -> int:

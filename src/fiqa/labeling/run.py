@@ -32,6 +32,8 @@ from fiqa.data.store import (
 )
 from fiqa.data.tables import decode_text, read_table, table_suffix, write_table
 from fiqa.errors import InputError
+from fiqa.execute.engines import engine as chosen_engine
+from fiqa.execute.engines import held
 from fiqa.faces.crops import resizing
 from fiqa.labeling.inputs import Inputs, load_inputs
 from fiqa.labeling.work import LocalWork, ScoreFaces
@@ -71,6 +73,8 @@ def label_rows(
     seed: int = 0,
     out: PathLike | None = None,
     workers: int | None = None,
+    engine: str = "local",
+    address: str | None = None,
     options: Mapping[str, Any] | None = None,
     force: bool = False,
     progress: Progress = False,
@@ -88,6 +92,7 @@ def label_rows(
     if is_frame(centers):
         centers = read_embeddings(centers)
     labeler = labeler_of(method)
+    _check_engine(method, labeler, engine, address)
     settings = labeler.prepare(checked_settings(options or {}, labeler.options, owner=method))
     priors = _priors(prior, method, labeler)
     names_and_centers = _centers(centers, method, labeler)
@@ -116,8 +121,13 @@ def label_rows(
         if html is not None and not os.path.exists(html):
             _write_sheet(out, inputs, html, command)
         return _read_back(out)
-    work = LocalWork(seed, out, key, workers, teller(progress), os.fspath(templates))
-    table, labels = _labeled(method, labeler, settings, inputs, work, names_and_centers)
+    with held(engine, address) as run:
+        work = LocalWork(
+            *(seed, out, key, workers, teller(progress), os.fspath(templates)),
+            apart=engine != "local" or (workers or 1) > 1,
+            run=run,
+        )
+        table, labels = _labeled(method, labeler, settings, inputs, work, names_and_centers)
     if inputs.identity_from:
         labels.about["identity_from"] = inputs.identity_from
     if sizes := resizing(work.sizes):
@@ -129,6 +139,17 @@ def label_rows(
             _write_sheet(out, inputs, html, command)
         _tidy(out)
     return Labeled(quality, len(table) - len(quality), labels.about, table)
+
+
+def _check_engine(method: str, labeler: Labeler, engine: str, address: str | None) -> None:
+    """Raises InputError or UnknownNameError where the engine is none, or not for this method."""
+    chosen_engine(engine, address)
+    if engine != "local" and not (labeler.partitions or "crops" in labeler.needs):
+        raise InputError(
+            f"engine must be local for {method}, which does all its work in one process; got"
+            f" {engine!r}.",
+            hint="label_optimization, cr_fiqa and methods that look at crops run on others",
+        )
 
 
 def labeler_of(method: str) -> Labeler:

@@ -4,11 +4,15 @@ progress is told."""
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +20,7 @@ from numpy.typing import NDArray
 
 from fiqa.data.reading import reading
 from fiqa.data.store import Parts
-from fiqa.errors import FiqaError, InputError, ReadError
+from fiqa.errors import FiqaError, InputError, ReadError, WorkerError, WriteError
 from fiqa.execute.local import map_batches
 from fiqa.faces.crops import Source, aligned_face, alike, joined, note_of_size, read_row, sources
 from fiqa.failures import failed
@@ -38,7 +42,8 @@ class LocalWork:
     """How a method's work is done: `seed`; `out` the artifact beside which finished parts are kept
     (None: nowhere), marked with `key`; `workers`; `progress`; `templates` for the one method that
     takes them; `sizes` note of fiqa.vocabulary.NOTES -> how many of the measured crops were
-    resized, filled while they are."""
+    resized, filled while they are; `apart` whether partitions are given to the engine, and `run`
+    its map_batches."""
 
     seed: int
     out: PathLike | None
@@ -47,6 +52,8 @@ class LocalWork:
     progress: Told
     templates: str = "auto"
     sizes: Counter[str] = field(default_factory=Counter)
+    apart: bool = False
+    run: Callable[..., Any] = map_batches
 
     def parts(self, name: str, suffix: str = ".npz") -> Parts | None:
         """Returns the finished parts of the stage `name`, or None where nothing is kept."""
@@ -74,7 +81,7 @@ class LocalWork:
         done = sum(map(len, tables))
         rest = islice(sources(job.faces), done, None)
         results = iter(
-            map_batches(
+            self.run(
                 _PerFace(measure),
                 rest,
                 died=_died,
@@ -101,6 +108,47 @@ class LocalWork:
             self.sizes.clear()
             self.sizes.update(seen)
         return np.concatenate(tables), np.concatenate(statuses)
+
+    def mapped(
+        self, function: Callable[[Sequence[Any]], Sequence[Any]], items: Iterable[Any]
+    ) -> Iterator[Any]:
+        """Yields the function's result for each item, in order, from the engine; raises WorkerError
+        where one ended its process again and again."""
+        for result in self.run(
+            function, items, died=_Ended, workers=self.workers, batch=1, apart=True
+        ):
+            if isinstance(result, _Ended):
+                raise WorkerError(
+                    f"A process must live through {getattr(result.item, 'path', 'its part')}; it"
+                    " ended again and again.",
+                    hint="is there memory enough? fewer --workers need less",
+                )
+            yield result
+
+    @contextmanager
+    def scratch(self, name: str) -> Iterator[Path]:
+        """Yields an empty folder beside the artifact, where there is one, and removes it."""
+        if self.out is None:
+            with tempfile.TemporaryDirectory(prefix="fiqa-") as made:
+                yield Path(made)
+            return
+        folder = Path(f"{os.fspath(self.out)}.{name}.scratch").absolute()
+        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WriteError(f"{folder} must be made for the pairs: {error}.") from error
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """In the place of a result: the item that ended its process."""
+
+    item: Any
 
 
 def _died(source: Source) -> Measured:

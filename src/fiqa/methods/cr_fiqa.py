@@ -62,7 +62,10 @@ CARD = MethodCard(
 )
 
 _EPSILON = 1e-9
-_ROWS = 1024
+ROWS = 1024
+"""Rows that are multiplied at a time."""
+CLASSES = 1 << 16
+"""Centers they are multiplied with at a time: with 1024 rows 256 MB of similarities."""
 
 
 def relative_classifiability(
@@ -121,56 +124,94 @@ def relative_classifiability(
     if centers is not None:
         if leave_out:
             raise InputError("leave_out is for centers of these images; `centers` are given ones.")
-        code, table = _trained_centers(identities, centers, embeddings)
+        code, table = trained_centers(identities, centers, embeddings)
         own = None
     else:
         code, classes = encode(identities, len(embeddings))
         table = class_centers(embeddings, code, classes)
         own = own_similarity(embeddings, code, classes, leave_out=leave_out, least=least)
-    if len(table) < 2:
-        if not len(code):
-            return np.zeros(0, np.float32)
+    if not len(code):
+        return np.zeros(0, np.float32)
+    check_classes(len(table))
+    return ratios(embeddings, code, table, own, shift_of(form))
+
+
+def check_classes(count: int) -> None:
+    """Refuses a single class, of which there is no other.
+
+    Args:
+        count: how many there are.
+
+    Raises:
+        InputError: fewer than two.
+    """
+    if count < 2:
         raise InputError(
-            f"identities must name at least 2 people, got {len(table)}; there is no other class to"
+            f"identities must name at least 2 people, got {count}; there is no other class to"
             " compare with."
         )
-    shift = (1.0 if form == "shifted" else 0.0) + _EPSILON
-    return _ratios(embeddings, code, table, own, shift)
 
 
-def _ratios(
+def shift_of(form: Literal["shifted", "paper"]) -> float:
+    """Returns what a form adds to the similarity in the denominator."""
+    return (1.0 if form == "shifted" else 0.0) + _EPSILON
+
+
+def ratios(
     embeddings: NDArray[np.floating[Any]],
     code: NDArray[np.int64],
     table: NDArray[np.float32],
     own: NDArray[np.float32] | None,
     shift: float,
 ) -> NDArray[np.float32]:
-    """(N,) own over nearest other similarity; `own` None takes it from the centers in `table`."""
+    """Returns own over nearest other similarity, (N,), in blocks of ROWS rows and CLASSES centers.
+
+    Args:
+        embeddings: (N,D) of any length.
+        code: (N,) the own center of each row, -1 without one.
+        table: (K,D) the centers, perhaps mapped.
+        own: (N,) similarity to the own center, None: to the one in `table`.
+        shift: of the denominator.
+
+    Raises:
+        InputError: NaN or zero rows.
+    """
     result = np.empty(len(code), np.float32)
     # One buffer for all blocks: with many classes a block is what takes the memory.
-    buffer = np.empty((min(_ROWS, len(code)), len(table)), np.float32)
-    for piece in batches(len(code), _ROWS):
+    buffer = np.empty(min(ROWS, len(code)) * min(CLASSES, len(table)), np.float32)
+    for piece in batches(len(code), ROWS):
         rows = normalize(embeddings[piece], "embeddings")
-        cosine = np.matmul(rows, table.T, out=buffer[: len(rows)])
-        here = np.flatnonzero(code[piece] >= 0)
-        column = code[piece][here]
-        if own is None:
-            mine = np.full(len(rows), np.nan, np.float32)
-            mine[here] = cosine[here, column]
-        else:
-            mine = own[piece]
-        cosine[here, column] = -np.inf
-        near = cosine.max(axis=1).astype(np.float64)
-        result[piece] = mine.astype(np.float64) / (near + shift)
+        mine = np.full(len(rows), np.nan, np.float32) if own is None else own[piece]
+        near = np.full(len(rows), -np.inf, np.float32)
+        for some in batches(len(table), CLASSES):
+            block = buffer[: len(rows) * (some.stop - some.start)].reshape(len(rows), -1)
+            cosine = np.matmul(rows, table[some].T, out=block)
+            column = code[piece] - some.start
+            here = np.flatnonzero((column >= 0) & (column < some.stop - some.start))
+            if own is None:
+                mine[here] = cosine[here, column[here]]
+            cosine[here, column[here]] = -np.inf
+            np.maximum(near, cosine.max(axis=1), out=near)
+        result[piece] = mine.astype(np.float64) / (near.astype(np.float64) + shift)
     return result
 
 
-def _trained_centers(
+def trained_centers(
     identities: ArrayLike,
     centers: tuple[Sequence[str] | NDArray[np.str_], NDArray[np.floating[Any]]],
     embeddings: NDArray[np.floating[Any]],
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Returns (code (N,), -1 without a center; unit vectors (K,D))."""
+    """Returns given centers as a table of unit vectors (K,D), and the own one of each image (N,),
+    -1 without.
+
+    Args:
+        identities: (N,) who is on the image.
+        centers: names (K,) and vectors (K,D).
+        embeddings: (N,D), for their width.
+
+    Raises:
+        ShapeError, InputError: centers that are none.
+    """
     names = checks.array(identities, "identities", shape=(len(embeddings),)).astype(np.str_)
     labels = checks.ids(centers[0], "centers")
     vectors = checks.array(
@@ -207,11 +248,13 @@ def batch_classifiability(cosine: Tensor, identity: Tensor) -> Tensor:
 def labeler() -> Labeler:
     """Returns how `fiqa label cr_fiqa` works: each image is left out of its own class center."""
 
+    from fiqa.methods.class_partitions import classifiability
+
     def run(job: Job, options: dict[str, Any], work: Work) -> Labels:
         if job.centers is not None:
             options = {**options, "leave_out": False, "centers": job.centers}
-        value = relative_classifiability(job.needed_vectors(), job.names_of_rows(), **options)
+        value = classifiability(job, options, work)
         return Labels(value, "no_mate" if job.centers is None else "no_center")
 
     options = options_of(relative_classifiability) | {"leave_out": True}
-    return Labeler(run, options, needs_of(CARD), centers=True)
+    return Labeler(run, options, needs_of(CARD), centers=True, partitions=True)

@@ -8,8 +8,10 @@ is long: the faces measured one by one, in parts that survive a kill.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -168,6 +170,25 @@ class Work(Protocol):
         """Returns (n, columns) numbers of the job's faces, and (n,) statuses."""
         ...
 
+    @property
+    def apart(self) -> bool:
+        """Whether what falls into partitions is to be given to an engine."""
+        ...
+
+    def mapped(
+        self, function: Callable[[Sequence[Any]], Sequence[Any]], items: Iterable[Any]
+    ) -> Iterator[Any]:
+        """Yields the function's result for each item, in order, from the engine.
+
+        Raises:
+            WorkerError: an item ended its process again and again.
+        """
+        ...
+
+    def scratch(self, name: str) -> AbstractContextManager[Path]:
+        """Returns a folder for the length of a block, which the machines of the engine see."""
+        ...
+
 
 @dataclass(frozen=True)
 class Labeler:
@@ -179,6 +200,7 @@ class Labeler:
         needs: which inputs it needs: crops, embeddings, identities, prior.
         centers: whether it takes class centers.
         priors: whether it takes several priors at once.
+        partitions: whether its work on vectors falls into partitions, which an engine may do.
         prepare: turns checked options into those that are recorded and run with (reads files that
             they name).
     """
@@ -189,6 +211,7 @@ class Labeler:
     centers: bool = False
     priors: bool = False
     prepare: Callable[[dict[str, Any]], dict[str, Any]] = dict
+    partitions: bool = False
 
 
 def needs_of(card: MethodCard) -> tuple[str, ...]:

@@ -36,6 +36,7 @@ def evaluate(
     match: Match = "id",
     flip: Sequence[str] = (),
     across: str | None = None,
+    count: bool | None = None,
     out: PathLike | None = None,
     thumbnails: PathLike | None = None,
     force: bool = False,
@@ -73,6 +74,10 @@ def evaluate(
             are only those of two of its values, so that near-copies of one clip do not count.
             Images without a value are in no mated pair, and `notes` name and count them. Non-mated
             pairs stay.
+        count: True counts the mated pairs of all-pairs runs under `iso` in cells and holds none, so
+            that memory does not grow with their number; each curve has its `bounds`, and there are
+            no bands, no verification and no worst pairs. None does so above 20 million mated pairs,
+            and a note says so; False never.
         out: write the report there, with its sidecar: a folder with index.html, plots, tables and
             numbers.json. A report that is current is left alone.
         thumbnails: folder of images named like the ids; the report then shows the worst pairs.
@@ -88,7 +93,7 @@ def evaluate(
         ReadError: a file cannot be read.
         WriteError: the disk refused.
     """
-    setting = Setting(fmr, protocol, start_fnmr, limits, draws, level, seed)
+    setting = Setting(fmr, protocol, start_fnmr, limits, draws, level, seed, count=count)
     request = Request(quality, embeddings, pairs, faces, match, flip, across)
     run = EvaluationRun(request, setting, thumbnails)
     evaluation = run.make(told=teller(progress))

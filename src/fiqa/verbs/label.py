@@ -23,6 +23,8 @@ def label(
     seed: int = 0,
     out: PathLike | None = None,
     workers: int | None = None,
+    engine: str = "local",
+    address: str | None = None,
     force: bool = False,
     progress: Progress = False,
     html: PathLike | None = None,
@@ -51,7 +53,13 @@ def label(
         seed: decides everything random.
         out: write the table there (.parquet, .csv or .jsonl) with a sidecar; a rerun of the same
             does nothing, an interrupted one goes on and ends with the same bytes.
-        workers: processes for what is measured face by face; None is one per core.
+        workers: processes for what is measured face by face; None is one per core. More than one
+            also does label_optimization and cr_fiqa by partitions of identities.
+        engine: "local", or "ray" for the actors of a Ray cluster: what is measured face by face,
+            and label_optimization and cr_fiqa by partitions of identities. Its machines must see
+            the crops, the vectors and the folder of `out` under the same paths.
+        address: of the Ray cluster, "auto" for the one that this machine is part of; None starts
+            one here for the time of the run.
         force: do it again although `out` is current.
         progress: True reports on stderr; a callable is told (stage, done, total).
         html: dmsfiqa with `out`: write the contact sheet of the proposed templates there, each with
@@ -65,9 +73,9 @@ def label(
         and what the run found.
 
     Raises:
-        UnknownNameError: no such method or option (with the closest one).
-        InputError: a method that gives no label, an input that it needs and was not given, ids that
-            repeat.
+        UnknownNameError: no such method, engine or option (with the closest one).
+        InputError: a method that gives no label or that the engine cannot do, an input that it
+            needs and was not given, ids that repeat.
         ReadError, WeightsError, MissingExtraError: a file or model cannot be used.
         WriteError: the disk refused.
 
@@ -86,6 +94,8 @@ def label(
         seed=seed,
         out=out,
         workers=workers,
+        engine=engine,
+        address=address,
         options=options,
         force=force,
         progress=progress,

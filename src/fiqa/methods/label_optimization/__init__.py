@@ -34,6 +34,7 @@ from fiqa.functional.clustering import kmeans
 from fiqa.functional.identities import encode, groups
 from fiqa.functional.similarity import normalize
 from fiqa.methods.label_optimization.agreement import mated_agreement, mean_mated_similarity
+from fiqa.methods.label_optimization.pairs import draw_pairs, generator
 from fiqa.methods.labeler import Labeler, needs_of
 from fiqa.progress import Told
 from fiqa.types import MethodCard
@@ -81,7 +82,6 @@ CARD = MethodCard(
 RankScale = Literal["pairs", "unit"]
 
 _SUM_CHUNK = 1 << 19
-_GRAM_ROWS = 2048
 _WORDS_SHARE = 0.4
 """The pairs of several repeats are drawn from one Gram matrix while they fit in this share of the
 embeddings' size."""
@@ -239,7 +239,8 @@ class LabelOptimizer:
         for _, rows in self._groups:
             taking_part[rows] = True
         self._rows = np.flatnonzero(taking_part)
-        order = self._rows[np.argsort(self.quality[self._rows], kind="stable")]  # type: ignore[index]
+        prior = np.asarray(self.quality, np.float64)[self._rows]
+        order = self._rows[self._order(prior, self._rows)]
         self._rank[order] = np.arange(len(order))
         self._sorted = self.quality[order]  # type: ignore[index]
 
@@ -250,13 +251,16 @@ class LabelOptimizer:
         """
         per_repeat = 8 * max(self._pairs, 1)
         fit = int(_WORDS_SHARE * self.embeddings.nbytes // per_repeat)
-        index = self._index()
         for words in self._pair_words(min(max(fit, 1), self.repeats - self.done)):
-            mean, count = self._mean_ranks(words)
-            if self.rank_scale == "unit":
-                mean /= max(self._pairs, 1)
-            self.total += np.where(count > 0, index + self.theta * (mean - index), index)
-            self.done += 1
+            self._take(*self._mean_ranks(words))
+
+    def _take(self, mean: NDArray[np.float64], count: NDArray[np.int64]) -> None:
+        """Adds a repeat, given the mean pair index of each image and how many pairs it is of."""
+        index = self._index()
+        if self.rank_scale == "unit":
+            mean /= max(self._pairs, 1)
+        self.total += np.where(count > 0, index + self.theta * (mean - index), index)
+        self.done += 1
 
     @property
     def taking_part(self) -> NDArray[np.int64]:
@@ -282,9 +286,13 @@ class LabelOptimizer:
             start = self.done * self._index()
             star = start + theta / self.theta * (self.total - start)
         # Equal id* keep the order of the prior.
-        order = np.lexsort((self._rank[self._rows], star[self._rows]))
+        order = self._order(star[self._rows], self._rank[self._rows])
         result[self._rows[order]] = self._sorted
         return result
+
+    def _order(self, keys: NDArray[np.float64], ties: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Returns places in the order of the keys, equal ones in that of their ties."""
+        return np.lexsort((ties, keys))
 
     def _mean_ranks(
         self, words: NDArray[np.uint64]
@@ -316,54 +324,20 @@ class LabelOptimizer:
         self, number: int, rows: NDArray[np.int64], words: NDArray[np.uint64], at: int
     ) -> int:
         """Writes one identity's fresh pairs of every repeat into the columns of `words` from `at`
-        on; returns where they end.
-
-        The identity's images are taken in the order of their prior, so the lower-quality one of a
-        pair is the one that comes first.
-        """
-        order = np.argsort(self._rank[rows], kind="stable")
-        vectors = normalize(self.embeddings[rows][order], "embeddings")
-        rows = rows[order]
-        local = np.unique(self.cluster_of[rows], return_inverse=True)[1]
-        by_cluster = np.argsort(local, kind="stable").astype(np.int32)
-        size = np.bincount(local).astype(np.int32)
-        first = (np.cumsum(size) - size).astype(np.int32)
+        on; returns where they end."""
+        rows = rows[np.argsort(self._rank[rows], kind="stable")]
+        vectors = normalize(self.embeddings[rows], "embeddings")
         draws = [self._rng(number, self.done + 1 + r) for r in range(len(words))]
-        for piece in batches(len(rows), _GRAM_ROWS):
-            # The product of a matrix with its own transpose costs half.
-            complete = piece.stop - piece.start == len(rows)
-            gram = (vectors @ vectors.T if complete else vectors[piece] @ vectors.T).ravel()
-            mine, cluster = np.nonzero(np.arange(len(size)) != local[piece, None])
-            start, many = first[cluster], size[cluster]
-            line = mine * len(rows)
-            mine = mine.astype(np.int32) + np.int32(piece.start)
-            end = at + len(mine)
-            for word, rng in zip(words[:, at:end], draws, strict=True):
-                step = (rng.random(len(mine), np.float32) * many).astype(np.int32)
-                # In float32 a number just under 1 times `many` may round up to `many`.
-                theirs = by_cluster[start + np.minimum(step, many - 1, out=step)]
-                # Similarity in the high half decides the order; the row below it comes along.
-                word[:] = _sortable(gram[line + theirs])
-                word <<= np.uint64(32)
-                word |= rows[np.minimum(mine, theirs)].view(np.uint64)
-            at = end
-        return at
+        return draw_pairs(vectors, rows, self.cluster_of[rows], draws, words, at)
 
     def _rng(self, *key: int) -> np.random.Generator:
-        return np.random.Generator(np.random.SFC64(np.random.SeedSequence((self.seed, *key))))
-
-
-def _sortable(value: NDArray[np.float32]) -> NDArray[np.uint32]:
-    """Floats as integers of the same order: negative ones are inverted, positive ones get the sign
-    bit."""
-    bits = value.view(np.uint32)
-    sign = (value.view(np.int32) >> 31).view(np.uint32)
-    ordered: NDArray[np.uint32] = bits ^ (sign | np.uint32(0x80000000))
-    return ordered
+        return generator(self.seed, *key)
 
 
 def labeler() -> Labeler:
     """Returns how `fiqa label label_optimization` works."""
     from fiqa.methods.label_optimization.labeling import optimized, options, prepared
 
-    return Labeler(optimized, options(), needs_of(CARD), priors=True, prepare=prepared)
+    return Labeler(
+        optimized, options(), needs_of(CARD), priors=True, prepare=prepared, partitions=True
+    )

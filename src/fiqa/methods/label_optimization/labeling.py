@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,9 +18,11 @@ from fiqa.methods.label_optimization import (
     mean_mated_similarity,
     optimize_labels,
 )
+from fiqa.methods.label_optimization.apart import ApartOptimizer, similarity_apart
 from fiqa.methods.label_optimization.priors import combined_prior, learned_weights
 from fiqa.methods.label_optimization.step import step_curve
 from fiqa.methods.labeler import Job, Labels, Work, options_of
+from fiqa.methods.partitions import Mapped
 from fiqa.settings import fitted
 
 __all__ = ["AUTO", "optimized", "options", "prepared"]
@@ -73,18 +77,36 @@ def optimized(job: Job, options: dict[str, Any], work: Work) -> Labels:
     """
     if job.priors is None or job.vectors is None:
         raise InputError("label_optimization needs a prior and embeddings.")
-    similarity = mean_mated_similarity(job.vectors, job.identities)
+    with ExitStack() as stack:
+        mapped = folder = None
+        if work.apart:
+            folder = stack.enter_context(work.scratch(STAGE))
+            mapped = Mapped.of(job.vectors, folder, "vectors")
+        return _optimized(job, job.vectors, options, work, folder, mapped)
+
+
+def _optimized(
+    job: Job,
+    vectors: NDArray[np.floating[Any]],
+    options: dict[str, Any],
+    work: Work,
+    folder: Path | None,
+    mapped: Mapped | None,
+) -> Labels:
+    """The same with the vectors mapped where the work is done apart, in a folder for its pairs."""
+    if mapped is None:
+        similarity = mean_mated_similarity(vectors, job.identities)
+    else:
+        similarity = similarity_apart(mapped, job.identities, work)
     _warn_of_signs(job, similarity)
     prior, about = _prior(job, options.pop("weights", None), similarity, work.seed)
     theta = options.pop("theta")
-    optimizer = LabelOptimizer(
-        prior,
-        job.vectors,
-        job.identities,
-        theta=1.0 if theta == AUTO else theta,
-        seed=work.seed,
-        **options,
-    )
+    options |= {"theta": 1.0 if theta == AUTO else theta, "seed": work.seed}
+    if mapped is None or folder is None:
+        optimizer = LabelOptimizer(prior, vectors, job.identities, **options)
+    else:
+        where: dict[str, Any] = {"work": work, "folder": folder, "mapped": mapped}
+        optimizer = ApartOptimizer(prior, vectors, job.identities, **options, **where)
     _advance(optimizer, work)
     if theta == AUTO:
         curve = step_curve(optimizer, progress=work.progress)

@@ -71,6 +71,14 @@ def write_report(
         "identity_from": evaluation.settings.get("identity_from", ""),
         "notes": list(evaluation.notes),
     }
+    counted = {
+        result.name: {
+            curve.name: curve.bounds.json() for curve in result.curves if curve.bounds is not None
+        }
+        for result in evaluation.recognizers
+    }
+    if any(counted.values()):
+        about["counted"] = counted
     write_tables(
         evaluation.tables,
         folder,

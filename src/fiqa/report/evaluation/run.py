@@ -9,8 +9,9 @@ from functools import cached_property
 from typing import Any
 
 from fiqa.data.store import make_record
+from fiqa.evaluation.counted import counted_result
 from fiqa.evaluation.curves import recognizer_result
-from fiqa.evaluation.evidence import STORED, Evidence
+from fiqa.evaluation.evidence import COUNTED, STORED, Evidence
 from fiqa.evaluation.request import Request, plain
 from fiqa.evaluation.result import Evaluation, RecognizerResult
 from fiqa.evaluation.scales import scales_note
@@ -43,7 +44,10 @@ class EvaluationRun:
         Raises as fiqa.evaluate.
         """
         return replace(
-            evaluate_evidence(self.request.evidence(), self.setting, told=told), command=command
+            evaluate_evidence(
+                self.request.evidence(count=self.setting.counts), self.setting, told=told
+            ),
+            command=command,
         )
 
     def is_current(self, out: PathLike) -> bool:
@@ -78,14 +82,15 @@ def evaluate_evidence(evidence: Evidence, setting: Setting, *, told: Told) -> Ev
 
     Raises EvidenceError.
     """
+    result_of = counted_result if evidence.counted else recognizer_result
     results = [
-        recognizer_result(evidence, vectors, setting)
+        result_of(evidence, vectors, setting)
         for vectors in counted(evidence.recognizers, told, "evaluate", len(evidence.recognizers))
     ]
     notes = [
         *evidence.notes,
         scales_note(evidence.scores),
-        *_notes(evidence, setting),
+        *_notes(evidence, setting, results),
         *_worse_than_random(results, setting),
     ]
     settings = {
@@ -99,6 +104,7 @@ def evaluate_evidence(evidence: Evidence, setting: Setting, *, told: Told) -> Ev
         "seed": setting.seed,
         "pairs": "all pairs" if evidence.nonmated is None else "a list of pairs",
         "identity_from": evidence.identity_from,
+        "counted": evidence.counted,
     }
     return evaluation_tables(Evaluation(settings, evidence.counts, evidence.scores, results, notes))
 
@@ -129,9 +135,22 @@ def _worse_than_random(results: Sequence[RecognizerResult], setting: Setting) ->
     return notes
 
 
-def _notes(evidence: Evidence, setting: Setting) -> list[str]:
+def _counted_notes(evidence: Evidence, results: Sequence[RecognizerResult]) -> list[str]:
+    """How the pairs were counted, and the largest error of it."""
+    bounds = [curve.bounds for result in results for curve in result.curves if curve.bounds]
+    fnmr = max(one.fnmr for one in bounds)
+    area = max(high - low for one in bounds for low, high in one.area.values())
+    return [
+        f"{evidence.counts['mated']:,} mated pairs were counted and none was held (automatic above"
+        f" {COUNTED:,}, or --count): an FNMR is within {fnmr:.2g} of that of the pairs, a raw area"
+        f" within {area:.2g} (numbers.json: `bounds`). There are no bands, no table of"
+        " verification and no worst pairs, and nobody looked for one picture under two names."
+    ]
+
+
+def _notes(evidence: Evidence, setting: Setting, results: Sequence[RecognizerResult]) -> list[str]:
     rule = setting.rule
-    notes = []
+    notes = [] if not evidence.counted else _counted_notes(evidence, results)
     if rule.discards == "all":
         notes.append(
             f"Protocol {rule.name} sets its threshold again at every step: no bootstrap bands, no"
@@ -146,7 +165,7 @@ def _notes(evidence: Evidence, setting: Setting) -> list[str]:
                 f"{stored} of {evidence.nonmated_total} non-mated pairs were drawn at random for"
                 f" the curves (seed {setting.seed})."
             )
-    elif setting.draws and evidence.counts["identities"] < 2:
+    elif setting.draws and not evidence.counted and evidence.counts["identities"] < 2:
         notes.append(
             "All mated pairs are of one identity: there are no bands, which resample identities."
         )

@@ -1,0 +1,168 @@
+"""The parts of benchmarks/scale.py that are no shards: long manifests, labels, pairs.
+
+Each line is a process of its own, so that its largest memory is its own too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+__all__ = ["PARTS"]
+
+
+def _alone(name: str, what: str, *arguments: object) -> None:
+    """Runs a function of this file in a process and prints what it says, behind a name."""
+    call = [sys.executable, __file__, what, *map(str, arguments)]
+    result = subprocess.run(call, capture_output=True, text=True, check=False)
+    said = result.stdout.strip() if result.returncode == 0 else result.stderr.strip()[-600:]
+    print(f"{name:<40}{said}   load {os.getloadavg()[0]:.1f}", flush=True)
+
+
+def _memory() -> str:
+    """The largest resident memory of this process and of its largest child, in bytes."""
+    # ru_maxrss of Linux begins with that of the parent, VmHWM with the program itself
+    lines = Path("/proc/self/status").read_text().splitlines()
+    own = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+    child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+    return f"{own:>13,} bytes" + (f", {child:,} in a child" if child else "")
+
+
+def _table(path: Path, rows: int) -> None:
+    """Writes a manifest in pieces, so that the writer needs little memory."""
+    with path.with_suffix(".csv").open("w") as file:
+        file.write("path,identity,camera,speed\n")
+        for k in range(rows):
+            file.write(f"/photos/p{k // 20:07d}/{k:09d}.jpg,p{k // 20:07d},cam{k % 7},{k % 130}\n")
+    if path.suffix == ".parquet":
+        import polars as pl
+
+        pl.scan_csv(path.with_suffix(".csv")).sink_parquet(path)
+
+
+def manifest(given: argparse.Namespace) -> None:
+    """A table of many rows, as text and as Parquet, in pieces and as a whole."""
+    print(f"{given.rows:,} rows of path, identity, camera, speed", flush=True)
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "m.parquet"
+        _table(path, given.rows)
+        _alone("nothing but the imports", "read", path, "nothing")
+        for suffix in (".csv", ".parquet"):
+            for how in ("pieces", "whole"):
+                _alone(f"{suffix} in {how}", "read", path.with_suffix(suffix), how)
+
+
+def read(path: str, how: str) -> None:
+    """Reads a manifest and says how long the first and the last row took, and the memory."""
+    from fiqa.data.long_manifest import long_manifest
+    from fiqa.data.manifest import read_manifest
+
+    start = time.perf_counter()
+    first, count = 0.0, 0
+    if how == "pieces":
+        found = long_manifest(path)
+        if found is None:
+            raise SystemExit("it is read as a whole")
+        for piece in found.pieces():
+            first = first or time.perf_counter() - start
+            count += len(piece)
+    elif how == "whole":
+        count = len(read_manifest(path))
+        first = time.perf_counter() - start
+    took = time.perf_counter() - start
+    print(f"{count:>9,} rows, first {first:6.2f} s, last {took:6.2f} s {_memory()}")
+
+
+def _vectors(folder: Path, images: int, width: int, each: int) -> None:
+    """Writes unit vectors of people with so many images each, as a .npy of float16, and a prior."""
+    rng = np.random.default_rng(0)
+    people = -(-images // each)
+    centers = rng.normal(size=(people, width)).astype(np.float32)
+    table = np.lib.format.open_memmap(folder / "e.npy", "w+", np.float16, (images, width))
+    for start in range(0, images, 10_000):
+        who = np.arange(start, min(start + 10_000, images)) // each
+        rows = centers[who] + 1.5 * rng.normal(size=(len(who), width)).astype(np.float32)
+        table[start : start + len(who)] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    table.flush()
+    ids = [f"p{k // each:06d}/{k:08d}" for k in range(images)]
+    (folder / "e.ids.txt").write_text("\n".join(ids) + "\n")
+    lines = [f"{name},{value:.6f}\n" for name, value in zip(ids, rng.random(images), strict=True)]
+    (folder / "q.csv").write_text("id,score\n" + "".join(lines))
+
+
+def label(given: argparse.Namespace) -> None:
+    """Label optimization and class-center labels in one process and by partitions."""
+    print(f"{given.images:,} images x 512, 20 of each person", flush=True)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _vectors(folder, given.images, 512, 20)
+        for method in ("label_optimization", "cr_fiqa"):
+            tables = []
+            for engine, workers in [("local", 1), *((one, 2) for one in given.engines)]:
+                out = folder / f"{method}-{engine}-{workers}.csv"
+                words = f"{method}, {engine}, {workers} at once"
+                _alone(words, "labels", folder, method, engine, workers, out)
+                tables.append(out.read_bytes() if out.exists() else b"")
+            print(f"  the same bytes: {[table == tables[0] != b'' for table in tables[1:]]}")
+
+
+def labels(folder: str, method: str, engine: str, workers: str, out: str) -> None:
+    """Labels, and says how long it took and the memory."""
+    import fiqa
+
+    given: dict[str, Any] = {
+        "embeddings": f"{folder}/e.npy",
+        "engine": engine,
+        "workers": int(workers),
+    }
+    if method == "label_optimization":
+        given |= {"prior": f"{folder}/q.csv", "theta": 0.02, "rank_scale": "unit"}
+    start = time.perf_counter()
+    fiqa.label(method, out=out, **given)
+    print(f"{time.perf_counter() - start:8.1f} s {_memory()}")
+
+
+def pairs(given: argparse.Namespace) -> None:
+    """An evaluation whose mated pairs are held, and one where they are counted."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for each in (200, 1000):
+            _vectors(folder, given.images, 64, each)
+            for count in ("no", "yes"):
+                words = f"{given.images:,} images, {each} of each person, "
+                _alone(words + ("counted" if count == "yes" else "held"), "curves", folder, count)
+
+
+def curves(folder: str, count: str) -> None:
+    """Evaluates, and says the pairs, the area, the seconds and the memory."""
+    import fiqa
+
+    start = time.perf_counter()
+    found = fiqa.evaluate(
+        f"{folder}/q.csv", f"{folder}/e.npy", fmr=1e-3, draws=0, count=count == "yes"
+    )
+    area = found.recognizers[0].curves[0].areas[0.3, "raw"]
+    took = time.perf_counter() - start
+    raw = float("nan") if area is None else area.value
+    print(f"{found.counts['mated']:>12,} mated, area {raw:.6f} {took:7.1f} s {_memory()}")
+
+
+PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "manifest": manifest,
+    "label": label,
+    "pairs": pairs,
+}
+
+if __name__ == "__main__":
+    inner: dict[str, Callable[..., None]] = {"read": read, "labels": labels, "curves": curves}
+    inner[sys.argv[1]](*sys.argv[2:])
