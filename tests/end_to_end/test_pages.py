@@ -37,7 +37,6 @@ DEAR = {
     "--reviewed": "what a person decided; tests/unit/studio/test_review_tables.py has some",
     "s3://": "a store of your own; tests/unit/scoring/test_dataset.py has one on loopback",
     "shards/": "shards of images; tests/unit/scoring/test_dataset.py has some",
-    "s3://": "an object store; tests/unit/scoring/test_dataset.py has one",
     "emb.npy": "a large file of vectors; tests/unit/labeling/test_partitions.py has a small one",
     "monday/": "the videos of several days",
     "good_weeks.parquet": "the scores of a fleet",
