@@ -100,7 +100,8 @@ def test_from_crops_to_scores(root, crops, monkeypatch, name, seed):
         "run.threads=1",
         "run.workers=1",
     ]
-    if hasattr(plan.settings, "embeddings"):
+    # those two start their centers of a vector of another length at random here
+    if hasattr(plan.settings, "embeddings") and name not in ("cr_fiqa", "magface"):
         settings.append(f"{name}.embeddings=e.npz")
     if name in ("pfe", "ediffiqa"):
         settings.append(f"{name}.dim={DIM}")

@@ -50,6 +50,7 @@ def settings(*pairs: str) -> list[str]:
     return [word for pair in pairs for word in ("--set", pair)]
 
 
+@pytest.mark.slow
 def test_dmsfiqa_from_crops_to_scores(root, tmp_path, monkeypatch, seed):
     recipe = str(root / "recipes" / "dmsfiqa.toml")
     monkeypatch.chdir(tmp_path)
@@ -86,6 +87,7 @@ def test_dmsfiqa_from_crops_to_scores(root, tmp_path, monkeypatch, seed):
     assert table["status"].to_list() == ["ok"] * 8
 
 
+@pytest.mark.slow
 def test_label_transfer_from_a_recognizer(root, tmp_path, monkeypatch):
     from fiqa.nets.mobilefacenet import MobileFaceNet
 
@@ -151,6 +153,7 @@ def test_an_unknown_setting_is_a_usage_error_with_the_closest_one(root, tmp_path
     assert "did you mean 'lr'" in done.output
 
 
+@pytest.mark.slow
 def test_clib_fiqa_with_a_clip_by_the_commands_of_its_head(root, tmp_path, monkeypatch):
     """What `align` and `embed` would write is made here, and RN50's place holds a tiny CLIP of 224
     pixels; the other commands run as they stand, shorter by two settings."""

@@ -158,6 +158,7 @@ def test_a_token_that_it_makes_is_told_once_and_lets_in(start, client, crop):
     assert running.log.count(token) == 1
 
 
+@pytest.mark.slow
 def test_what_is_under_way_ends_and_so_does_the_service(start, client, crop):
     running = start()
     answers, threads = [], []
@@ -215,6 +216,7 @@ def files(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}
 
 
+@pytest.mark.slow
 def test_nothing_is_kept(start, client, crop, tmp_path, hostile_folder):
     places = {"TMPDIR": "tmp", "HOME": "home", "FIQA_HOME": "models"}
     for name in places.values():
@@ -240,6 +242,7 @@ def children(pid: int) -> list[int]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are read from /proc")
 def test_a_process_that_is_killed_is_replaced(start, client, crop):
     running = start()
@@ -256,6 +259,7 @@ def test_a_process_that_is_killed_is_replaced(start, client, crop):
     assert running.stop() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are read from /proc")
 def test_a_service_that_is_killed_in_the_middle_of_a_job_leaves_nothing(
     start, client, films, tmp_path

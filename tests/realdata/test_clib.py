@@ -21,6 +21,7 @@ from fiqa.methods.clib_fiqa.towers import Towers, clip_input  # noqa: E402
 pytestmark = pytest.mark.numeric
 
 
+@pytest.mark.slow
 def test_parity_on_real_crops(data, tmp_path):
     files = sorted((data / "lfw" / "aligned").rglob("*.jpg"))[::900]
     crops = np.stack([read_image(file).pixels for file in files])

@@ -10,6 +10,7 @@ from pathlib import Path
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "enrolment_light.py"
 
 
+@pytest.mark.slow
 def test_one_light_in_a_template_costs_the_other(data: Path) -> None:
     done = subprocess.run(
         [sys.executable, str(RECIPE), str(data)], capture_output=True, text=True, check=False

@@ -85,6 +85,7 @@ def test_every_label_agrees_with_the_other_recognizer(faces, both):
     assert all(rho[name] > least for name, least in wanted.items()), rho
 
 
+@pytest.mark.slow
 def test_optimizing_a_poor_prior_helps_under_another_recognizer(faces, both):
     a, b = both
     noise = Quality(faces.id, np.random.default_rng(0).normal(size=len(faces)), "noise")

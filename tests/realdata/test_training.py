@@ -69,6 +69,7 @@ def run(data: Path, tmp_path: Path, seed: int) -> Path:
     return tmp_path / "run"
 
 
+@pytest.mark.slow
 def test_parity_on_real_crops(run, tmp_path):
     done = fiqa.export(run, tmp_path / "m.onnx", runs=3)
     assert done.report["crops"] == 30

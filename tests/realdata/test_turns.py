@@ -36,6 +36,7 @@ def _right(paths: list[Path], finder) -> np.ndarray:
     return right
 
 
+@pytest.mark.slow
 def test_auto_is_right_for_all_four_turns(data: Path, finder) -> None:
     right = _right(sorted((data / "photos").iterdir())[::8], finder)
     print(f"auto undoes a turn by 0, 90, 180, 270 degrees in {right.sum(axis=0)} of {len(right)}")

@@ -10,6 +10,7 @@ from fiqa.cleaning.findings import Finding
 from fiqa.cleaning.limits import CleanLimits, grave
 from fiqa.cleaning.look import Seen
 from fiqa.faces.crops import ALIGNED_SIZE, Source
+from fiqa.faces.factors.visibility import STRUCTURE
 from fiqa.functional.geometry import TEMPLATE, eye_distance, similarity_transform, template
 from fiqa.scoring.row import Row
 from fiqa.vocabulary import STATUSES
@@ -71,7 +72,8 @@ def _wrong(source: Source, shown: Seen, aligned: bool, limits: CleanLimits) -> I
 def _of_face(shown: Seen, aligned: bool, limits: CleanLimits) -> Iterator[Wrong]:
     row = shown.rows[0]
     reasons, uqs = list(row["reasons"] or ()), float(row["uqs"] or 0)
-    if aligned and uqs < limits.no_face and "unclear_features" in reasons:
+    structure = (row["measures"] or {}).get("face_structure")
+    if aligned and uqs < limits.no_face and structure is not None and structure < STRUCTURE:
         yield (
             "no_face", grave(uqs, limits.no_face, 0.0), uqs, limits.no_face,
             f"scores {row['uqs']} of 100, and shows no structure of a face",

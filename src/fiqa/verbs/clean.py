@@ -95,7 +95,7 @@ def clean(
         checks.choice(apply, "apply", ("copy", "move"))
     scoring = plan(
         faces, aligned=aligned, detector=detector, faces="largest" if aligned else "all",
-        explain=True, weights=weights, limits=limits, workers=workers,
+        explain="both", weights=weights, limits=limits, workers=workers,
     )  # fmt: skip
     run = Cleaning(scoring, embeddings, match, CleanLimits.of(settings))
     guard_findings(out, faces, run.manifest, embeddings, weights, reviewed)

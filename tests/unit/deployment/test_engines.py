@@ -200,6 +200,7 @@ def test_layers_stay_in_float_one_more_at_a_time_until_a_gate_passes(small_model
     assert quantized == set(layers) - set(found.left)
 
 
+@pytest.mark.slow
 def test_int8_of_a_finished_model_is_written_with_its_numbers_or_not_at_all(small_model, tmp_path):
     path = small_model("gated", gates=True)
     done = fiqa.export(path, tmp_path / "a.onnx", int8=True, gate=Gate(-1.0, 100.0), runs=1)

@@ -125,6 +125,7 @@ def test_a_layer_that_saturates_is_named(kit, tmp_path, layer, share):
     assert found.text.startswith(f"{layer} gives nothing beyond")
 
 
+@pytest.mark.slow
 def test_right_values_and_those_with_the_noise_of_few_bits_pass(kit, tmp_path, rng):
     right = network(kit, normal(crops_of(kit)))
     exact = fiqa.verify(table(tmp_path / "a.csv", right), kit)
@@ -154,6 +155,7 @@ def test_the_quality_alone_is_enough(kit, tmp_path):
     assert fiqa.verify(tmp_path / "r.csv", kit).fault == "misaligned"
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_fault_and_ends_with_4(kit, tmp_path):
     swapped = table(tmp_path / "r.csv", network(kit, normal(crops_of(kit)[..., ::-1])))
     runner = CliRunner()

@@ -108,6 +108,7 @@ def test_all_pairs_of_one_identity_come_once_in_blocks(monkeypatch):
         assert s == pytest.approx(unit[a] @ unit[b], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_too_many_pairs_are_counted_and_told(tmp_path, monkeypatch):
     vectors, qualities = world(2, 30, 8, 0)
     write_embeddings(vectors, tmp_path / "e.npz")

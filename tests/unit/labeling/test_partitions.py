@@ -71,7 +71,9 @@ def optimizer(tmp_path, seed, work, most, span, **options):
 
 
 @pytest.mark.parametrize("options", [{}, {"theta": 0.7, "rank_scale": "unit", "clusters": 5}])
-@pytest.mark.parametrize(("most", "span"), [(1, 7), (50, 500), (10_000, 10**6)])
+@pytest.mark.parametrize(
+    ("most", "span"), [pytest.param(1, 7, marks=pytest.mark.slow), (50, 500), (10_000, 10**6)]
+)
 def test_label_optimization_by_partitions_has_the_bytes_of_one_process(
     tmp_path, most, span, options
 ):

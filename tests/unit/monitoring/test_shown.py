@@ -113,6 +113,7 @@ def test_the_plots_say_what_they_show_and_come_again_alike(work) -> None:
     assert charts_plot(empty).svg.startswith("<?xml")
 
 
+@pytest.mark.slow
 def test_many_cells_are_listed_and_not_all_drawn(fleet, rng) -> None:
     cells = [(f"c{k}", "nir") for k in range(15)]
     table = fleet(rng, 20, 5, cells=cells)

@@ -115,6 +115,7 @@ def test_one_file_is_fetched_alone(hub, tmp_path):
     assert "EntryNotFound" in ask(hub, home, "maker/model", "none.safetensors")["error"]
 
 
+@pytest.mark.slow
 def test_a_broken_connection_is_told_and_the_next_run_goes_on_from_there(hub, tmp_path):
     home = tmp_path / "home"
     hub.cut["model.safetensors"] = 0
@@ -126,6 +127,7 @@ def test_a_broken_connection_is_told_and_the_next_run_goes_on_from_there(hub, tm
     assert ask(hub, home, "maker/model")["files"]["model.safetensors"] == 300_000
 
 
+@pytest.mark.slow
 def test_what_was_sent_before_the_break_is_not_sent_again(hub, models, tmp_path):
     """The client keeps pieces of 10 MiB, and asks for the rest."""
     size, piece = 24 << 20, 10 << 20

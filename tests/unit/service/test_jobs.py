@@ -117,6 +117,7 @@ def test_the_life_of_a_video(serve, film, tmp_path):
     assert client.get(f"/v1/jobs/{made['id']}").status_code == 404
 
 
+@pytest.mark.slow
 def test_who_comes_back_is_known_where_a_recognizer_is(serve, film, tiny_recognizer):
     known = serve(recognizer=str(tiny_recognizer("known", match_threshold=-1.0)))
     made = known.post("/v1/select", content=film, headers=VIDEO).json()
@@ -135,6 +136,7 @@ def test_a_meaning_is_in_the_language_of_the_request(serve):
     assert told["meaning"] == meaning(told["status"], "de")
 
 
+@pytest.mark.slow
 def test_what_is_no_video_fails_with_a_status_and_the_next_one_is_worked_on(serve, film, tmp_path):
     client = serve(job_seconds=SECONDS)
     bad = client.post("/v1/select", content=b"secret" * 1000, headers=VIDEO).json()

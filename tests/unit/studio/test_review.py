@@ -198,6 +198,7 @@ def test_what_a_browser_sends_is_checked(folder, make_desk, browser, form) -> No
     assert desk.store.log() == []
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_faces_are_paged(tmp_path, make_desk, browser) -> None:
     n = 100_000
     table = tmp_path / "faces.parquet"

@@ -61,6 +61,7 @@ def test_folds_put_each_person_aside_once(trainable, tmp_path):
     assert again.certainty == done.certainty
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_with_the_same_numbers(trainable, tmp_path):
     recipe = resolve(trainable(optim__epochs=1, data__folds=2))
     whole = fiqa.train(recipe, out=tmp_path / "runs" / "whole")

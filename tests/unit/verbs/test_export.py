@@ -119,6 +119,7 @@ def test_the_exported_model_scores_as_the_network_does(finished, tmp_path):
         fiqa.export(run, tmp_path / "r.onnx", metric="rmse")
 
 
+@pytest.mark.slow
 def test_int8_passes_its_gate_or_is_not_written(finished, tmp_path, monkeypatch):
     _, run = finished
     whole = fiqa.export(run, tmp_path / "whole.onnx", runs=1)
@@ -149,6 +150,7 @@ def test_int8_passes_its_gate_or_is_not_written(finished, tmp_path, monkeypatch)
     assert not list(tmp_path.glob("no.*"))
 
 
+@pytest.mark.slow
 def test_with_embeddings_the_gate_has_the_discard_curve_of_held_people(finished, tmp_path, rng):
     recipe, run = finished
     data = examples(recipe, crops_folder(run))

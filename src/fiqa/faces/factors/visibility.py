@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from fiqa.faces.factors.planes import SIZE, Planes
 from fiqa.faces.factors.terms import Measures, Terms, falls, rises
 
-__all__ = ["UNITS", "measure", "noise_sigma", "terms", "whole_noise_sigma"]
+__all__ = ["STRUCTURE", "UNITS", "measure", "noise_sigma", "terms", "whole_noise_sigma"]
 
 UNITS = {
     "noise_sigma": "levels, standard deviation of the noise in the flatter half of the pixels",
@@ -22,6 +22,9 @@ UNITS = {
         " falls when a small face was enlarged"
     ),
 }
+
+STRUCTURE = 0.16
+"""Of the measure face_structure, under which a crop has not the structure of a face."""
 
 
 def noise_sigma(face: Planes) -> float:
@@ -138,5 +141,5 @@ def terms(m: Measures) -> Terms:
         "noisy": falls(m["noise_sigma"], 8.0, 1.5),
         "compression": falls(m["blockiness"], 2.0, 0.3),
         "face_too_small": np.where(np.isnan(size), detail, size),
-        "unclear_features": rises(m["face_structure"], 0.16, 0.03),
+        "unclear_features": rises(m["face_structure"], STRUCTURE, 0.03),
     }
