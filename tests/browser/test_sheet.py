@@ -61,6 +61,7 @@ def score(row: Row) -> int:
     return -1 if row["uqs"] is None else int(row["uqs"])
 
 
+@pytest.mark.slow
 def test_the_fields_choose_what_a_loop_chooses(hundred: Any, visit: Any) -> None:
     rows, text = hundred
     page = visit(text)

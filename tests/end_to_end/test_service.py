@@ -310,6 +310,7 @@ def ends(*options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_served_ends_at_once_with_a_clean_error(tmp_path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -19,7 +19,7 @@ from fiqa.faces.degrade import degrade
 from fiqa.faces.factors import factor_of_reason
 from fiqa.types import Faces
 
-pytestmark = pytest.mark.numeric
+pytestmark = [pytest.mark.numeric, pytest.mark.slow]
 
 
 def told(crops: NDArray[np.uint8]) -> tuple[NDArray[np.int64], list[tuple[str, ...]]]:

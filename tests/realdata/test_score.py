@@ -23,6 +23,7 @@ def photos(data: Path, yunet):
     return fiqa.score(data / "photos", explain=True, **yunet)
 
 
+@pytest.mark.slow
 def test_every_photograph_has_one_scored_face(photos):
     assert len(photos) == 240
     assert set(photos["status"]) == {"ok"}

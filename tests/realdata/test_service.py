@@ -15,6 +15,7 @@ for package in ("fastapi", "uvicorn", "python_multipart", "prometheus_client"):
 import fiqa
 
 
+@pytest.mark.slow
 def test_the_numbers_are_those_of_the_table_whoever_else_asks(data: Path) -> None:
     from starlette.testclient import TestClient
 

@@ -108,6 +108,7 @@ def crops(tmp_path: Path) -> Path:
     return tmp_path / "crops"
 
 
+@pytest.mark.slow
 def test_scoring_embedding_and_evaluating_leave_no_trace(
     tmp_path: Path, crops: Path, tiny_recognizer: Callable[..., Path]
 ) -> None:

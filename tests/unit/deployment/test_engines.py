@@ -55,6 +55,7 @@ def test_a_runtime_gives_what_onnxruntime_gives(small_model, tmp_path, name, sta
         np.testing.assert_allclose(found, want, atol=2e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ENGINES)
 def test_an_export_is_judged_in_its_runtime_and_says_how_fast_it_is(small_model, tmp_path, name):
     needs(name)
@@ -119,6 +120,7 @@ def test_the_gate_has_the_area_where_faces_have_vectors(small_model, tmp_path, r
         fiqa.export(small_model(), tmp_path / "n.onnx", embeddings=tmp_path / "v.npz")
 
 
+@pytest.mark.slow
 def test_a_missing_runtime_says_how_to_install_it(small_model, tmp_path, monkeypatch):
     import fiqa.extras
 
@@ -150,6 +152,7 @@ def test_options_that_do_not_go_together_are_refused(small_model, tmp_path):
         fiqa.export(path, path)
 
 
+@pytest.mark.slow
 def test_a_static_file_takes_one_crop_and_scores_as_before(small_model, tmp_path):
     path, out = small_model(), tmp_path / "m.onnx"
     fiqa.export(path, out, static=True, runs=1)

@@ -19,7 +19,7 @@ from fiqa.deployment.saturation import Saturating
 from fiqa.errors import InputError, ReadError
 from fiqa.runtime.onnx import open_session
 
-pytestmark = pytest.mark.numeric
+pytestmark = [pytest.mark.numeric, pytest.mark.slow]
 SIDE = 112
 MEAN = np.array((0.485, 0.456, 0.406), np.float32)
 STD = np.array((0.229, 0.224, 0.225), np.float32)
@@ -125,7 +125,6 @@ def test_a_layer_that_saturates_is_named(kit, tmp_path, layer, share):
     assert found.text.startswith(f"{layer} gives nothing beyond")
 
 
-@pytest.mark.slow
 def test_right_values_and_those_with_the_noise_of_few_bits_pass(kit, tmp_path, rng):
     right = network(kit, normal(crops_of(kit)))
     exact = fiqa.verify(table(tmp_path / "a.csv", right), kit)
@@ -155,7 +154,6 @@ def test_the_quality_alone_is_enough(kit, tmp_path):
     assert fiqa.verify(tmp_path / "r.csv", kit).fault == "misaligned"
 
 
-@pytest.mark.slow
 def test_the_command_prints_the_fault_and_ends_with_4(kit, tmp_path):
     swapped = table(tmp_path / "r.csv", network(kit, normal(crops_of(kit)[..., ::-1])))
     runner = CliRunner()

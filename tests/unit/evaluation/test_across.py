@@ -151,6 +151,7 @@ def test_what_is_asked_wrong_is_said(world: dict[str, Any], tmp_path: Path) -> N
         gather(world["quality"], world["vectors"], faces=manifest, across="x")
 
 
+@pytest.mark.slow
 def test_the_command_says_the_same_and_a_rerun_knows(world: dict[str, Any], tmp_path: Path) -> None:
     table = faces(world, tmp_path / "faces.jsonl")
     write_quality(world["quality"], tmp_path / "q.csv")

@@ -44,7 +44,14 @@ def hashes(rng):
     return np.concatenate([base, np.stack(rows), np.zeros((10, 2, BITS), np.int8)])
 
 
-@pytest.mark.parametrize("rule", [Likeness(), Likeness(20, 0.5, 60), Likeness(0, 2.0, 0)])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        Likeness(),
+        pytest.param(Likeness(20, 0.5, 60), marks=pytest.mark.slow),
+        pytest.param(Likeness(0, 2.0, 0), marks=pytest.mark.slow),
+    ],
+)
 def test_the_search_is_the_slow_loop(hashes, rng, rule):
     order = rng.permutation(len(hashes))
     vectors = rng.normal(size=(len(hashes), 6)).astype(np.float32)

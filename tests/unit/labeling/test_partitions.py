@@ -272,6 +272,7 @@ class Deadly:
         return [10 * item for item in items]
 
 
+@pytest.mark.slow
 def test_a_process_that_is_lost_loses_nothing_and_one_that_always_ends_is_told(tmp_path):
     work = work_of(tmp_path, run=map_batches, workers=2)
     assert list(work.mapped(Deadly(tmp_path / "mark"), range(6))) == [0, 10, 20, 30, 40, 50]

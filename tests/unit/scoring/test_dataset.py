@@ -319,6 +319,7 @@ def check_deadly(shards: Path, out: Path, deadly, whole: Path, engine: str) -> N
     }
 
 
+@pytest.mark.slow
 def test_an_image_that_ends_its_process_is_a_row_and_the_others_are_scored(
     shards, tmp_path, how, deadly
 ):

@@ -129,6 +129,7 @@ def test_who_comes_back_is_known_where_a_recognizer_is(serve, film, tiny_recogni
     assert track["person"] is None, "its card does not say when two vectors are one person's"
 
 
+@pytest.mark.slow
 def test_a_meaning_is_in_the_language_of_the_request(serve):
     client = serve()
     made = client.post("/v1/select?language=de", content=b"x" * 999, headers=VIDEO).json()
@@ -150,6 +151,7 @@ def test_what_is_no_video_fails_with_a_status_and_the_next_one_is_worked_on(serv
     assert ended(client, good["id"])["state"] == "done"
 
 
+@pytest.mark.slow
 def test_a_video_that_takes_too_long_is_ended(serve, film, tmp_path):
     client = serve(job_seconds=0.001)
     made = client.post("/v1/select", content=film, headers=VIDEO).json()
@@ -158,6 +160,7 @@ def test_a_video_that_takes_too_long_is_ended(serve, film, tmp_path):
     assert kept(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_a_job_can_be_cancelled_and_more_than_the_queue_is_refused(serve, film, tmp_path):
     client = serve(jobs=2)
     names = [client.post("/v1/select", content=film, headers=VIDEO).json()["id"] for _ in range(2)]

@@ -132,6 +132,7 @@ def test_a_rerun_does_nothing_and_another_question_is_another_run(
     assert sorted(p.name for p in out.glob("best/*/*.png")) == ["1.png", "1.png"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [30, 85])
 def test_killed_and_run_again_gives_the_same_bytes(
     written: Maker,

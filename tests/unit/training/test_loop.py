@@ -61,6 +61,7 @@ def numbers(history: list[dict]) -> list[dict]:
     ]
 
 
+@pytest.mark.slow
 def test_it_learns_sharpness_and_keeps_the_best(trainable, tmp_path, seed):
     recipe = resolve(
         trainable(

@@ -62,6 +62,7 @@ def _table(columns, row):
     return dict(zip(columns, row, strict=True))
 
 
+@pytest.mark.slow
 def test_a_collapsed_student_is_refused_and_where_allowed_told_everywhere(collapsed, tmp_path):
     model = tmp_path / "m.onnx"
     with pytest.raises(

@@ -67,6 +67,7 @@ def finished(trained, shrink, monkeypatch, tmp_path):
     return recipe, tmp_path / "run"
 
 
+@pytest.mark.slow
 def test_the_exported_model_scores_as_the_network_does(finished, tmp_path):
     recipe, run = finished
     done = fiqa.export(run, tmp_path / "m.onnx", runs=2, license="CC0", name="tiny")

@@ -60,6 +60,7 @@ def test_a_run_leaves_all_that_it_says_and_is_not_repeated(recipe, tmp_path):
     assert not fiqa.train(recipe, out=out, force=True).current
 
 
+@pytest.mark.slow
 def test_another_recipe_or_other_labels_do_not_overwrite_a_run(recipe, trainable, tmp_path):
     out = tmp_path / "a"
     fiqa.train(recipe, out=out)

@@ -62,7 +62,8 @@ def _recipe(trainable, tmp_path, tower):
     return resolve(recipe)
 
 
-@pytest.mark.parametrize("kind", ["table", pytest.param("clip", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["table", "clip"])
 def test_a_run_becomes_a_file_that_explains_itself(kind, trainable, clip_folder, tmp_path, seed):
     recipe = _recipe(trainable, tmp_path, str(clip_folder) if kind == "clip" else "")
     recipe = replace(recipe, seed=seed)

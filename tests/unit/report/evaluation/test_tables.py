@@ -156,6 +156,7 @@ def test_there_is_one_plot_of_each_kind(found: Evaluation, figures: list[Any]) -
     assert all("protocol iso" in plot.caption for plot in once[:8])
 
 
+@pytest.mark.slow
 def test_the_files_are_pictures_wide_enough(drawn: list[Plot]) -> None:
     for plot in drawn:
         assert Image.open(io.BytesIO(plot.png)).size[0] > 900

@@ -150,6 +150,7 @@ def test_files_of_the_table_are_inputs_of_the_run(own, tmp_path):
     assert "extra" not in inputs_digest(own())
 
 
+@pytest.mark.slow
 def test_it_learns_with_a_rate_of_its_own_and_says_its_terms(own, tmp_path, seed):
     recipe = replace(own(optim__epochs=12, optim__lr=3e-3), seed=seed)
     history = run(recipe, tmp_path / "a")

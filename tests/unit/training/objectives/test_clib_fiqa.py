@@ -115,6 +115,7 @@ def objective(recipe: Recipe, folder: Path) -> tuple[ClibObjective, torch.Tensor
     )
 
 
+@pytest.mark.slow
 def test_wrong_labels_get_a_low_confidence(recipe, tmp_path, seed):
     """All five factors have words, as in the paper, and blur alone differs: then what the factors
     say of quality is what blur says, and only the quality itself can learn by heart whose labels
