@@ -78,7 +78,9 @@ def steps(faces: Faces, files: list[bytes]) -> dict[str, Callable[[], object]]:
         "occlusion": lambda: [occlusion.measure(face) for face in ready],
         "pose": lambda: pose.measure(faces.landmarks, len(faces)),
         "illumination": lambda: [illumination.measure(face) for face in ready],
-        "blur": lambda: [blur.measure(face, 1.0) for face in ready],
+        "blur": lambda: [
+            blur.measure(face, 1.0, visibility.whole_noise_sigma(face, 1.0)) for face in ready
+        ],
         "crop": lambda: [crop.measure(face) for face in ready],
         "face structure": lambda: [structure.measure(face) for face in ready],
         ALL: lambda: measure(faces),

@@ -72,7 +72,7 @@ def frames(setting: Setting) -> Result:
     """The time of a stream over that of looking and scoring alone."""
     from fiqa.streams.engine import Engine
 
-    engine = Engine.of(None, "auto", weights_of(setting), None, None)
+    engine = Engine.of(None, "auto", weights_of(setting), None, None, "en")
     shown = frames_of(setting)[: setting.count(240, 12)]
     how = {"detector": engine.detector, "model": engine.scorer}
     calls = {
