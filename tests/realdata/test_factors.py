@@ -21,7 +21,7 @@ from fiqa.faces.factors import MEASURES, measure
 from fiqa.functional.geometry import similarity_transform, template, transform_points
 from fiqa.types import Faces
 
-pytestmark = pytest.mark.numeric
+pytestmark = [pytest.mark.numeric, pytest.mark.slow]
 
 COUNT = 200
 IN_QUICK = ("blur", "low_light", "hand")
