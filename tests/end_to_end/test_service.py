@@ -296,6 +296,7 @@ def test_a_service_that_is_killed_in_the_middle_of_a_job_leaves_nothing(
     assert again.stop() == 0
 
 
+@pytest.mark.slow
 def test_the_kernel_holds_the_decoding_process(start, client, crop):
     if sys.platform != "linux":
         pytest.skip("limits are read from /proc")

@@ -246,6 +246,7 @@ def test_a_method_that_cannot_explain_is_told_once(caplog, dark):
     assert caplog.text.count("laplacian has no factors of its own") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [None, "laplacian"])
 def test_threads_share_a_reader(model, portrait, dark):
     reader = FaceReader(detector="dlib", model=model, explain="measures")

@@ -46,6 +46,7 @@ def _choose(browser: urllib.request.OpenerDirector, base: str) -> None:
         assert json.load(answer)["places"] == [1]
 
 
+@pytest.mark.slow
 def test_a_kill_loses_no_choice_and_a_stop_is_clean(folder: Path, tmp_path: Path) -> None:
     pytest.importorskip("uvicorn", reason="needs the extra service")
     store = tmp_path / "studio.sqlite"

@@ -96,6 +96,7 @@ def stages(told: Told) -> Iterator[tuple[str, Told]]:
         yield name, [at for at in told if at[0] == name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CALLS)
 def test_a_callable_hears_how_much_is_done_up_to_the_end(name: str, here: Path) -> None:
     told: Told = []

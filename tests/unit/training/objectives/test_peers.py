@@ -198,6 +198,7 @@ def test_ediffiqa_is_half_vector_and_half_quality(peer, tmp_path):
     assert torch.equal(case.objective.scores(case.output), case.output[:, :1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EVERY_ONE)
 def test_it_learns_which_faces_are_sharp(peer, tmp_path, name, seed):
     recipe = resolve(peer(name, augment__flip=0.0) | {"seed": seed})
