@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from fiqa.service.engine import Engine
 
-__all__ = ["address_of", "graceful", "listening", "serve", "tokens_of"]
+__all__ = ["address_of", "listening", "serve", "server_of", "tokens_of"]
 
 _CONNECTIONS = 1000
 _HEADER_BYTES = 16 * 1024
@@ -129,8 +129,6 @@ def tokens_of(file: PathLike | None, wanted: bool) -> tuple[tuple[str, ...], str
 
 
 def _run(settings: ServiceSettings, made: str | None) -> None:
-    import uvicorn
-
     from fiqa.service.app import build
     from fiqa.service.engine import Engine
 
@@ -144,20 +142,10 @@ def _run(settings: ServiceSettings, made: str | None) -> None:
             else:
                 server.should_exit = True
 
-        config = uvicorn.Config(
-            build(settings, engine=engine, loaded=loaded),
-            http="h11",
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            limit_concurrency=_CONNECTIONS,
-            h11_max_incomplete_event_size=_HEADER_BYTES,
-            timeout_graceful_shutdown=int(settings.deadline) + 5,
+        application = build(settings, engine=engine, loaded=loaded)
+        server = server_of(
+            application, connections=_CONNECTIONS, seconds=int(settings.deadline) + 5
         )
-        server = graceful(config)
         if made is not None:
             _tell(f"the token, told this once: {made}")
         if settings.host not in LOOPBACK:
@@ -173,13 +161,31 @@ def _refuse(engine: Engine) -> None:
         raise engine.error
 
 
-def graceful(config: uvicorn.Config) -> uvicorn.Server:
-    """Returns a server that ends by a signal as one that did what it should.
+def server_of(application: Any, *, connections: int, seconds: int) -> uvicorn.Server:
+    """Returns a server that trusts no header, bounds the length of all, writes no log of its own,
+    and ends by a signal as one that did what it should.
 
     Args:
-        config: of the server.
+        application: of ASGI.
+        connections: at once, at most.
+        seconds: that requests which came in have to end.
     """
     import uvicorn
+
+    config = uvicorn.Config(
+        application,
+        # its parser bounds the headers
+        http="h11",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=connections,
+        h11_max_incomplete_event_size=_HEADER_BYTES,
+        timeout_graceful_shutdown=seconds,
+    )
 
     class Server(uvicorn.Server):
         @contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from fiqa.data.images import Limits
 from fiqa.errors import InputError
 from fiqa.extras import require
-from fiqa.service.server import address_of, graceful, listening, tokens_of
+from fiqa.service.server import address_of, listening, server_of, tokens_of
 from fiqa.service.settings import LOOPBACK
 from fiqa.studio_app.sessions import Sessions, annotator_name
 from fiqa.types import PathLike
@@ -16,7 +16,6 @@ from fiqa.types import PathLike
 __all__ = ["studio"]
 
 _CONNECTIONS = 200
-_HEADER_BYTES = 16 * 1024
 _GRACE = 10
 
 
@@ -72,8 +71,6 @@ def studio(
     """
     for package in ("starlette", "uvicorn", "jinja2", "python_multipart", "prometheus_client"):
         require(package, extra="service")
-    import uvicorn
-
     from fiqa.studio_app.app import build
     from fiqa.studio_app.collection import collected
     from fiqa.studio_app.desk import Desk
@@ -112,20 +109,9 @@ def studio(
                 _tell(f"others reach {address}, without encryption: put a proxy with TLS before it")
             _tell(f"open {address}/enter?code={sessions.code}")
 
-        config = uvicorn.Config(
-            build(desk, ready=ready),
-            http="h11",
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            limit_concurrency=_CONNECTIONS,
-            h11_max_incomplete_event_size=_HEADER_BYTES,
-            timeout_graceful_shutdown=_GRACE,
-        )
-        graceful(config).run(sockets=[listener])
+        pages = build(desk, ready=ready)
+        server = server_of(pages, connections=_CONNECTIONS, seconds=_GRACE)
+        server.run(sockets=[listener])
     _tell(f"stopped; the decisions are in {desk.store.path}")
 
 

@@ -171,3 +171,12 @@ def test_a_reason_that_costs_most_is_first_and_says_what_could_be_had(face):
     assert not clean.reasons[0]
     assert np.isnan(clean.measures[COULD_BE][0])
     assert not any(name.startswith(WITHOUT) for name in why.measures)
+
+
+def test_a_score_that_is_no_number_has_no_region_to_blame(face, monkeypatch):
+    model = fiqa.load("fiqa")
+    monkeypatch.setattr(
+        type(model), "_quality", lambda self, result: np.full(1, np.nan, np.float32)
+    )
+    _, why = model.assess(Faces(face[None]))
+    assert not any(code.startswith("unusual_") for code in why.reasons[0])

@@ -93,7 +93,9 @@ class Bundled(OnnxScorer):
             rows = [
                 i
                 for i, codes in enumerate(reasons)
-                if doubtful[i] and not any(code in factor_of for code in codes)
+                if doubtful[i]
+                and np.isfinite(raw[i])
+                and not any(code in factor_of for code in codes)
             ]
             found = unusual(crops[rows], raw[rows], self.score)
             for i, (code, won) in zip(rows, found, strict=True):
