@@ -26,7 +26,7 @@ from fiqa.data.manifest import find
 from fiqa.data.names import strangers
 from fiqa.data.quality import join_quality, read_quality
 from fiqa.data.reading import reading
-from fiqa.data.store import atomic_path, fingerprint, sha256_file
+from fiqa.data.store import alone, atomic_path, fingerprint, sha256_file
 from fiqa.data.tables import decode_text
 from fiqa.data.texts import write_text
 from fiqa.errors import EvidenceError, InputError, ReadError
@@ -321,10 +321,12 @@ def _cached(
     """
     key = fingerprint({"images": _state(manifest, size), "size": size})[:16]
     file, note = folder / f"crops-{key}.npy", folder / f"crops-{key}.json"
-    if not (file.is_file() and note.is_file()):
-        with atomic_path(file) as aside:
-            failed, sides = _decode(manifest, size, aside)
-        write_text(note, json.dumps({"failed": failed, "sides": sides}) + "\n")
+    # Two runs may share a cache and begin together: the second waits, and finds it made.
+    with alone(file):
+        if not (file.is_file() and note.is_file()):
+            with atomic_path(file) as aside:
+                failed, sides = _decode(manifest, size, aside)
+            write_text(note, json.dumps({"failed": failed, "sides": sides}) + "\n")
     status = np.full(len(manifest), "ok", dtype=object)
     with reading(note):
         known = json.loads(note.read_text(encoding="ascii"))

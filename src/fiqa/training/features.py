@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from fiqa.data.reading import reading
-from fiqa.data.store import atomic_path, fingerprint
+from fiqa.data.store import alone, atomic_path, fingerprint
 from fiqa.errors import EvidenceError
 from fiqa.nets.heads import BackboneNet
 from fiqa.training.config import Augment, Recipe
@@ -71,13 +71,14 @@ def frozen(net: nn.Module, recipe: Recipe, data: Examples, folder: PathLike) -> 
     if any(value.requires_grad for value in net.backbone.parameters()):
         return None
     file = Path(folder) / f"features-{_key(net.backbone, recipe, data)}.npy"
-    if not file.is_file():
-        _log.info(
-            "the backbone is frozen: its features of %d crops are computed once, into %s",
-            len(data.ids),
-            file,
-        )
-        _compute(net.backbone, recipe, data, file)
+    with alone(file):
+        if not file.is_file():
+            _log.info(
+                "the backbone is frozen: its features of %d crops are computed once, into %s",
+                len(data.ids),
+                file,
+            )
+            _compute(net.backbone, recipe, data, file)
     with reading(file):
         return Frozen(net, np.load(file, mmap_mode="r"))
 
