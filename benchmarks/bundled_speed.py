@@ -1,4 +1,4 @@
-"""The bundled model over LightQNet dm100 on one thread, and scoring over the network's own pass.
+"""The bundled models over LightQNet dm100 on one thread, and scoring over the network's own pass.
 
 LightQNet runs in OpenCV's DNN module, the bundled model both there and as it ships, in ONNX
 Runtime. DATA/models must hold lightqnet-dm100.pb (`fiqa weights pull lightqnet-dm100` fetches it)
@@ -17,14 +17,16 @@ import numpy as np
 from bench import Result, Setting, Skip, in_turns, main, ratio, timed
 
 from fiqa.methods.bundled import WEIGHTS
+from fiqa.methods.bundled.large import WEIGHTS as LARGE
 from fiqa.runtime.onnx import OnnxScorer, open_session
 from fiqa.runtime.preprocess import prepare
 
 CALLS = 40
-PEER, OPENCV, SHIPPED = (
+PEER, OPENCV, SHIPPED, BIG = (
     "LightQNet dm100, OpenCV (baseline)",
-    "bundled, OpenCV",
-    "bundled, ONNX Runtime",
+    "fiqa, OpenCV",
+    "fiqa, ONNX Runtime",
+    "fiqa-large, ONNX Runtime",
 )
 
 
@@ -46,16 +48,20 @@ def single(setting: Setting) -> tuple[dict[str, list[float]], tuple[str, ...]]:
     if not file.is_file():
         raise Skip(f"needs {file.name} in {file.parent.name} of the measuring data")
     cv2.setNumThreads(1)
-    session = open_session(WEIGHTS.read_bytes(), str(WEIGHTS), threads=1)
+    session, large = (
+        open_session(each.read_bytes(), str(each), threads=1) for each in (WEIGHTS, LARGE)
+    )
     crop = {"crops": np.random.default_rng(0).normal(size=(1, 3, 112, 112)).astype(np.float32)}
     calls: dict[str, Callable[[], object]] = {
         PEER: through_opencv(cv2.dnn.readNetFromTensorflow(str(file)), 96),
         OPENCV: through_opencv(cv2.dnn.readNetFromONNX(str(WEIGHTS)), 112),
         SHIPPED: lambda: [session.run(None, crop) for _ in range(CALLS)],
+        BIG: lambda: [large.run(None, crop) for _ in range(CALLS)],
     }
     took = in_turns(calls, setting.rounds(15))
     lines = [timed(name, seconds, CALLS, "ms a face") for name, seconds in took.items()]
-    return took, (*lines, f"{WEIGHTS.stat().st_size / 1e6:.2f} MB of weights")
+    sizes = " and ".join(f"{file.stat().st_size / 1e6:.2f}" for file in (WEIGHTS, LARGE))
+    return took, (*lines, f"{sizes} MB of weights")
 
 
 def shipped(setting: Setting) -> Result:

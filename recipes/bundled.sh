@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# From images to the bundled model: degraded copies, what the teachers say, a strong teacher, the
-# small student, its file, and the table of peers.
+# From images to the two bundled models: degraded copies and real light, a first student of two
+# teachers, two more under real light, both sizes, their files with reasons, and the table of peers.
 #
 #     bash recipes/bundled.sh [../shared/data] [runs/bundled]
 #
-# About two hours on two cores; stopped and run again, it goes on where it was. On a GPU:
+# About four hours on two cores; stopped and run again, it goes on where it was, and it says how
+# long each stage took. FROM=shipped leaves out the first student and goes on from the `fiqa` of the
+# package: the shipped files were made so, from that of the version before. On a GPU:
 # SET=run.bf16=true. Exit code 3 of a verb says that some rows failed; their rows say why.
 set -euo pipefail
 here=$(dirname "${BASH_SOURCE[0]}")
@@ -15,63 +17,109 @@ python=${PYTHON:-python}
 needs lfw/aligned lfw/peopleDevTrain.txt lfw/peopleDevTest.txt lfw/faceqnet_v1_scores.csv \
   pins/aligned models/recognizer_a.onnx models/recognizer_b.onnx models/recognizer_a.pt \
   models/lightqnet-dm100.pb models/yunet.onnx rmfd yaleb models/landmarks68.onnx \
-  models/expression.onnx
+  models/expression.onnx photos
 fiqa() { "$python" -m fiqa "$@" || [ $? -eq 3 ]; }
 mkdir -p "$out"
+took() { echo "$(date +%T) after $((SECONDS / 60)) minutes: $*" | tee -a "$out/stages.log" >&2; }
 
 # Images: LFW's people for development and pins, clean and four degraded copies of each, with their
 # factors; pictures without a face.
 [ -f "$out/factors.parquet" ] || "$python" "$here"/bundled_copies.py "$data" "$out"
-
-# What the teachers say: the mated similarities of two recognizers. B, which is slow, sees the clean
-# images alone; LightQNet helps to guess the rest.
 "$python" "$here"/splits.py "$data" "$out"
-"$python" "$here"/bundled.py choose "$out"
-fiqa embed "$out/taught.txt" --recognizer "$out/recognizer_a.onnx" -o "$out/a.npz"
-fiqa embed "$out/clean.txt" --recognizer "$out/recognizer_b.onnx" -o "$out/b.npz"
-fiqa score "$out/taught.txt" --aligned --model "$data/models/lightqnet-dm100.pb" \
-  -o "$out/lightqnet.parquet"
-"$python" "$here"/bundled.py targets "$out" labels_teacher.parquet
+took "images"
 
-# The teacher, and what it says of every image.
 common=(--set "data.faces=$out/faces" --set "data.cache=$out/crops" ${SET:+--set "$SET"})
-fiqa train "$here"/bundled_teacher.toml --set "data.labels=$out/labels_teacher.parquet" \
-  --set "model.weights=$data/models/recognizer_a.pt" \
-  "${common[@]}" -o "$out/teacher"
-fiqa export "$out/teacher" --name fiqa-teacher -o "$out/models/teacher.onnx"
-fiqa score "$out/faces" --aligned --model "$out/models/teacher.onnx" -o "$out/teacher.parquet"
-"$python" "$here"/bundled.py distil "$out" labels_student.parquet teacher.parquet
 
-# The student begins with the teacher's layers at half the resolution.
-"$python" "$here"/bundled.py start "$out/teacher" "$out/start.safetensors"
-student() {
-  fiqa train "$here"/bundled.toml --set "model.weights=$out/$1.safetensors" \
-    --set "data.labels=$out/labels_$2.parquet" --set "data.factors=$out/factors.parquet" \
-    "${common[@]}" "${@:3}" \
-    -o "$out/$2"
+# The first student: two teachers, clean faces and drawn damage.
+first() {
+  # What the teachers say: the mated similarities of two recognizers. B, which is slow, sees the
+  # clean images alone; LightQNet helps to guess the rest.
+  "$python" "$here"/bundled.py choose "$out"
+  fiqa embed "$out/taught.txt" --recognizer "$out/recognizer_a.onnx" -o "$out/a.npz"
+  fiqa embed "$out/clean.txt" --recognizer "$out/recognizer_b.onnx" -o "$out/b.npz"
+  fiqa score "$out/taught.txt" --aligned --model "$data/models/lightqnet-dm100.pb" \
+    -o "$out/lightqnet.parquet"
+  "$python" "$here"/bundled.py targets "$out" labels_teacher.parquet
+
+  # The teacher, and what it says of every image.
+  fiqa train "$here"/bundled_teacher.toml --set "data.labels=$out/labels_teacher.parquet" \
+    --set "model.weights=$data/models/recognizer_a.pt" \
+    "${common[@]}" -o "$out/teacher"
+  fiqa export "$out/teacher" --name fiqa-teacher -o "$out/models/teacher.onnx"
+  fiqa score "$out/faces" --aligned --model "$out/models/teacher.onnx" -o "$out/teacher.parquet"
+  "$python" "$here"/bundled.py distil "$out" labels_student.parquet teacher.parquet
+
+  # The student begins with the teacher's layers at half the resolution.
+  "$python" "$here"/bundled.py start "$out/teacher" "$out/start.safetensors"
+  student() {
+    fiqa train "$here"/bundled.toml --set "model.weights=$out/$1.safetensors" \
+      --set "data.labels=$out/labels_$2.parquet" --set "data.factors=$out/factors.parquet" \
+      "${common[@]}" "${@:3}" \
+      -o "$out/$2"
+  }
+  student start student
+
+  # A second teacher: the same network by LightQNet's loss, on clean faces alone. The student goes
+  # on for an epoch with what both say.
+  FORMS=network bash "$here"/peers.sh "$data" "$out/trained_peers" lightqnet
+  fiqa score "$out/faces" --aligned --model "$out/trained_peers/lightqnet_network.onnx" \
+    -o "$out/second.parquet"
+  "$python" "$here"/bundled.py distil "$out" labels_both.parquet teacher.parquet second.parquet
+  "$python" "$here"/bundled.py start "$out/student" "$out/student.safetensors"
+  student student both --set optim.epochs=1
 }
-student start student
+if [ "${FROM:-}" = shipped ]; then
+  cp "$("$python" -c "from fiqa.methods.bundled import WEIGHTS; print(WEIGHTS)")" "$out/first.onnx"
+  from=(--set model.weights=fiqa --set model.freeze_batchnorm=true)
+else
+  first
+  fiqa export "$out/both" --name fiqa-first -o "$out/first.onnx"
+  "$python" "$here"/bundled.py start "$out/both" "$out/both.safetensors"
+  from=(--set "model.weights=$out/both.safetensors")
+fi
+took "the first student"
 
-# A second teacher: the same network by LightQNet's loss, on clean faces alone. The student goes on
-# for an epoch with what both say.
-FORMS=network bash "$here"/peers.sh "$data" "$out/trained_peers" lightqnet
-fiqa score "$out/faces" --aligned --model "$out/trained_peers/lightqnet_network.onnx" \
-  -o "$out/second.parquet"
-"$python" "$here"/bundled.py distil "$out" labels_both.parquet teacher.parquet second.parquet
-"$python" "$here"/bundled.py start "$out/student" "$out/student.safetensors"
-student student both --set optim.epochs=1
+# Two more teachers, on the scale of similarities, with real light; their mean order, with the first
+# student's, on the scale of the measured similarities, is the label.
+bash "$here"/bundled_ensemble.sh "$data" "$out"
+fiqa score "$out/opinions.txt" --aligned --model "$out/first.onnx" -o "$out/first.parquet"
+"$python" "$here"/bundled_ensemble.py labels "$out" labels_all.parquet first.parquet \
+  ensemble/lightqnet_a.parquet ensemble/lightqnet_b.parquet
+took "the ensemble"
 
-# Its file with its card, and the table that it has to win.
-fiqa export "$out/both" --name fiqa -o "$out/fiqa.onnx"
-fiqa score "$out/clean.txt" --aligned --model "$out/fiqa.onnx" -o "$out/fiqa_clean.parquet"
-# src/fiqa/weights in place of the last word ships it.
-"$python" "$here"/bundled.py ship "$out" "$out/package"
+# Both sizes from these labels, one thread each: the small one goes on from the first student, the
+# large one from one of the teachers.
+both=(--set "data.labels=$out/labels_all.parquet" --set "data.factors=$out/factors_all.parquet" \
+  "${common[@]}" --set run.threads=1)
+fiqa train "$here"/bundled.toml "${from[@]}" "${both[@]}" --set optim.lr=5e-4 \
+  -o "$out/small" > "$out/small.log" 2>&1 &
+small=$!
+"$python" "$here"/bundled_ensemble.py begin "$out/ensemble/runs/lightqnet_a" \
+  "$out/large_start.safetensors"
+fiqa train "$here"/bundled_large.toml --set "model.weights=$out/large_start.safetensors" \
+  "${both[@]}" -o "$out/large" > "$out/large.log" 2>&1
+wait "$small"
+took "both sizes"
 
-# Why a score is low: heads on the frozen network, from drawn damage, real masks and real light, with
-# their table of people left out. About 20 minutes of one core; each part says how long it took.
-[ -f "$out/reasons/reasons.npz" ] ||
-  "$python" "$here"/reasons_data.py "$data" "$out/reasons" "$out/package/fiqa.onnx"
-"$python" "$here"/reasons.py fit "$data" "$out/reasons" "$out/package"
-"$python" "$here"/reasons.py ship "$data" "$out/reasons" "$out/package"
-"$python" "$here"/bundled_peers.py "$data" "$out/peers" "fiqa=$out/fiqa.onnx" \
-  "teacher=$out/models/teacher.onnx" "second=$out/trained_peers/lightqnet_network.onnx"
+# Their files with their cards, and why a score is low: heads on the frozen networks, from drawn
+# damage, real masks and real light, with their table of people left out. `src/fiqa/weights` in
+# place of "$out/package" ships them.
+package=${PACKAGE:-$out/package}
+for name in fiqa fiqa-large; do
+  run=$out/small
+  [ "$name" = fiqa ] || run=$out/large
+  fiqa export "$run" --name "$name" -o "$out/$name.onnx"
+  fiqa score "$out/clean.txt" --aligned --model "$out/$name.onnx" -o "$out/${name}_clean.parquet"
+  "$python" "$here"/bundled.py ship "$out" "$package" "$name"
+  reasons=$out/reasons_$name
+  [ -f "$reasons/reasons.npz" ] ||
+    "$python" "$here"/reasons_data.py "$data" "$reasons" "$package/$name.onnx"
+  "$python" "$here"/reasons.py fit "$data" "$reasons" "$package" "$name"
+  "$python" "$here"/reasons.py ship "$data" "$reasons" "$package" "$name"
+done
+took "files and reasons"
+
+# The table that they have to win.
+"$python" "$here"/bundled_peers.py "$data" "$out/peers" "fiqa=$package/fiqa.onnx" \
+  "fiqa-large=$package/fiqa-large.onnx"
+took "the table of peers"

@@ -112,6 +112,46 @@ def row(name: str, factors: dict[str, float]) -> dict[str, object]:
     }
 
 
+def without_a_face(number: int, crop: Crop, rng: np.random.Generator) -> Crop:
+    """A picture without a face, of one of six kinds in turn, some made from a crop's pixels."""
+    kind = number % 6
+    if kind == 0:
+        made = np.broadcast_to(rng.integers(0, 256, 3), (112, 112, 3)) + rng.normal(
+            0, rng.uniform(0, 6), (112, 112, 3)
+        )
+    elif kind == 1:
+        made = rng.uniform(0, 255) + rng.normal(
+            0, rng.uniform(20, 90), (112, 112, 1 if rng.random() < 0.5 else 3)
+        )
+    elif kind == 2:
+        coarse = rng.uniform(0, 255, (int(rng.integers(2, 9)),) * 2 + (3,)).astype(np.float32)
+        made = cv2.resize(coarse, (112, 112), interpolation=cv2.INTER_CUBIC)
+    elif kind == 3:
+        x, y = np.meshgrid(np.arange(112), np.arange(112))
+        wave = np.sin((x * rng.normal() + y * rng.normal()) * rng.uniform(0.05, 1.5))
+        made = np.repeat((127 + wave * rng.uniform(20, 127))[..., None], 3, 2)
+    elif kind == 4:
+        side = int(rng.choice([14, 16, 28]))
+        tiles = (
+            crop.reshape(112 // side, side, 112 // side, side, 3)
+            .swapaxes(1, 2)
+            .reshape(-1, side, side, 3)
+        )
+        made = (
+            rng.permutation(tiles)
+            .reshape(112 // side, 112 // side, side, side, 3)
+            .swapaxes(1, 2)
+            .reshape(112, 112, 3)
+        )
+    else:
+        side, (row0, column) = int(rng.integers(16, 36)), rng.integers(0, 2, 2)
+        corner = crop[:side, :side] if not row0 else crop[-side:, :side]
+        made = cv2.resize(
+            corner if not column else corner[:, ::-1], (112, 112), interpolation=cv2.INTER_CUBIC
+        )
+    return np.clip(np.broadcast_to(made, (112, 112, 3)), 0, 255).astype(np.uint8)
+
+
 def not_faces(paths: list[Path], out: Path) -> Iterator[dict[str, object]]:
     """Pictures without a face; every factor 0.
 
@@ -122,43 +162,7 @@ def not_faces(paths: list[Path], out: Path) -> Iterator[dict[str, object]]:
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(NOT_FACES):
         crop = read_image(paths[int(rng.integers(len(paths)))]).pixels
-        kind = number % 6
-        if kind == 0:
-            made = np.broadcast_to(rng.integers(0, 256, 3), (112, 112, 3)) + rng.normal(
-                0, rng.uniform(0, 6), (112, 112, 3)
-            )
-        elif kind == 1:
-            made = rng.uniform(0, 255) + rng.normal(
-                0, rng.uniform(20, 90), (112, 112, 1 if rng.random() < 0.5 else 3)
-            )
-        elif kind == 2:
-            coarse = rng.uniform(0, 255, (int(rng.integers(2, 9)),) * 2 + (3,)).astype(np.float32)
-            made = cv2.resize(coarse, (112, 112), interpolation=cv2.INTER_CUBIC)
-        elif kind == 3:
-            x, y = np.meshgrid(np.arange(112), np.arange(112))
-            wave = np.sin((x * rng.normal() + y * rng.normal()) * rng.uniform(0.05, 1.5))
-            made = np.repeat((127 + wave * rng.uniform(20, 127))[..., None], 3, 2)
-        elif kind == 4:
-            side = int(rng.choice([14, 16, 28]))
-            tiles = (
-                crop.reshape(112 // side, side, 112 // side, side, 3)
-                .swapaxes(1, 2)
-                .reshape(-1, side, side, 3)
-            )
-            made = (
-                rng.permutation(tiles)
-                .reshape(112 // side, 112 // side, side, side, 3)
-                .swapaxes(1, 2)
-                .reshape(112, 112, 3)
-            )
-        else:
-            side, (row0, column) = int(rng.integers(16, 36)), rng.integers(0, 2, 2)
-            corner = crop[:side, :side] if not row0 else crop[-side:, :side]
-            made = cv2.resize(
-                corner if not column else corner[:, ::-1], (112, 112), interpolation=cv2.INTER_CUBIC
-            )
-        pixels = np.clip(np.broadcast_to(made, (112, 112, 3)), 0, 255).astype(np.uint8)
-        write(folder / f"{number:04d}.jpg", pixels)
+        write(folder / f"{number:04d}.jpg", without_a_face(number, crop, rng))
         yield row(f"{NOT_A_FACE}/{number:04d}", dict.fromkeys(FACTORS, 0.0))
 
 

@@ -42,17 +42,11 @@ label sdd_fiqa
 label faceqnet --prior "$out/labels/analytic.parquet"
 label ediffiqa --prior "$out/labels/sdd_fiqa.parquet"
 
-# The network form: the recipe's own groups, and the backbone from its sixth block on at the rate of
-# the bundled model's teacher (ten times less than the new layers' where those learn by SGD).
+# The network form (recipes/network_form.py): the recognizer's last stages learn too.
 network() {
-  local recipe="$here"/$1.toml rate=3e-4 part groups
-  grep -q '^name = "sgd"' "$recipe" && rate=1e-2
-  groups=$(sed -n 's/^groups = \[\(.*\)\].*$/\1/p' "$recipe")
-  for part in features.{5..14}. conv2 gdconv; \
-    do groups+=", { prefix = \"backbone.$part\", lr = $rate }"; done
-  settings+=(--set "optim.groups=[$groups]" --set optim.batch=64 --set optim.epochs=1 \
-    --set optim.warmup=0.05 --set optim.clip=5.0 --set augment.flip=0.5
-    --set run.channels_last=true)
+  settings+=(--set "optim.groups=$($py "$here"/network_form.py "$here/$1.toml")" \
+    --set optim.batch=64 --set optim.epochs=1 --set optim.warmup=0.05 --set optim.clip=5.0 \
+    --set augment.flip=0.5 --set run.channels_last=true)
 }
 
 # A run, a model and the scores of each: NAME is the head of seed 0, NAME_network its network form,

@@ -4,6 +4,8 @@
     python recipes/reasons.py fit ../shared/data runs/reasons src/fiqa/weights
     python recipes/reasons.py ship ../shared/data runs/reasons src/fiqa/weights
 
+A last word `fiqa-large` takes the larger model.
+
 `fit` leaves out each fifth of the people whose masks and lights were learned, prints what the heads
 say of them, and writes OUT/heads.npz, fitted on all. `ship` puts the heads into fiqa.onnx of a
 folder, with its card and the ordinary face beside it; what gives the quality is left as it is,
@@ -98,7 +100,7 @@ def said(features: Floats, head: tuple[Floats, Floats]) -> Floats:
     return np.asarray(1 / (1 + np.exp(-(features @ head[0].T + head[1]))), np.float32)
 
 
-def fit(data: Path, out: Path, package: Path) -> None:
+def fit(data: Path, out: Path, package: Path, model: str) -> None:
     """The table of the held-out people, and heads from all."""
     began = time.monotonic()
     file = np.load(out / "reasons.npz")
@@ -111,7 +113,7 @@ def fit(data: Path, out: Path, package: Path) -> None:
         held[~rows] = said(features[~rows], fitted(features[rows], both[rows], weight[rows]))
     weights, bias = fitted(features, both, weight)
     count = len(REASONS)
-    scale = scorer_of(package).calibration
+    scale = scorer_of(package, model).calibration
     told(file, held, scale)
     names = np.array([path.parent.name for path in chosen(data)] + [""])
     columns = {name: file[name] for name in ("kind", "strength", "base", "quality", "target")}
@@ -123,9 +125,9 @@ def fit(data: Path, out: Path, package: Path) -> None:
     sys.stderr.write(f"heads in {time.monotonic() - began:.0f} s\n")
 
 
-def scorer_of(package: Path) -> OnnxScorer:
-    """The model of a folder."""
-    return OnnxScorer(package / "fiqa.onnx", threads=1)
+def scorer_of(package: Path, model: str) -> OnnxScorer:
+    """A model of a folder."""
+    return OnnxScorer(package / f"{model}.onnx", threads=1)
 
 
 def named(held: Floats, quality: Floats, scale: Calibration) -> list[tuple[str, ...]]:
@@ -172,10 +174,10 @@ def told(file: Any, held: Floats, scale: Calibration) -> None:
         print(f"| {name} | {len(places)} | {share:.3f} |")
 
 
-def ordinary(data: Path, package: Path) -> None:
-    """The mean of good faces of the people to train on, and what its regions usually win on faces
-    of a low score."""
-    model, good, low = scorer_of(package), [], []
+def ordinary(data: Path, package: Path, name: str) -> None:
+    """The mean of faces of the people to train on that are good to fiqa, and what its regions
+    usually win on faces of a low score of each model."""
+    model, good, low = scorer_of(package, name), [], []
     for path in chosen(data)[::4]:
         crop = read_image(path).pixels
         uqs = int(model.unified(model.score(crop[None]))[0])
@@ -183,16 +185,20 @@ def ordinary(data: Path, package: Path) -> None:
             good.append(crop)
         elif uqs < 55:
             low.append(crop)
-    face = np.mean(good, axis=0).round().astype(np.uint8)
-    cv2.imwrite(str(package / "ordinary.png"), face[..., ::-1])
+    if name == "fiqa":
+        face = np.mean(good, axis=0).round().astype(np.uint8)
+        cv2.imwrite(str(package / "ordinary.png"), face[..., ::-1])
+    face = read_image(package / "ordinary.png").pixels
     crops = np.stack(low)
     won = gains(crops, model.score(crops), model.score, face)
     usual = {
         name: [round(float(won[:, i].mean()), 4), round(float(won[:, i].std()), 4)]
         for i, name in enumerate(REGIONS)
     }
-    told = {"faces": len(good), "low": len(low), "regions": usual}
-    (package / "ordinary.json").write_text(json.dumps(told, indent=1) + "\n")
+    file = package / "ordinary.json"
+    told = json.loads(file.read_text()) if file.is_file() else {}
+    told[name] = {"good": len(good), "low": len(low), "regions": usual}
+    file.write_text(json.dumps(told, indent=1) + "\n")
 
 
 def with_heads(content: bytes, heads: Any) -> bytes:
@@ -231,9 +237,9 @@ def with_heads(content: bytes, heads: Any) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def ship(out: Path, package: Path) -> None:
-    """Puts the heads into the model of a folder."""
-    path = package / "fiqa.onnx"
+def ship(out: Path, package: Path, model: str) -> None:
+    """Puts the heads into a model of a folder."""
+    path = package / f"{model}.onnx"
     content, card = without_card(path.read_bytes()), read_card(card_path(path))
     heads = np.load(out / "heads.npz")
     made = with_heads(content, heads)
@@ -258,7 +264,7 @@ def ship(out: Path, package: Path) -> None:
 if __name__ == "__main__":
     command, place, made, *rest = sys.argv[1:]
     if command == "fit":
-        fit(Path(place), Path(made), Path(rest[0]))
+        fit(Path(place), Path(made), Path(rest[0]), *(rest[1:] or ["fiqa"]))
     else:
-        ship(Path(made), Path(rest[0]))
-        ordinary(Path(place), Path(rest[0]))
+        ship(Path(made), Path(rest[0]), *(rest[1:] or ["fiqa"]))
+        ordinary(Path(place), Path(rest[0]), *(rest[1:] or ["fiqa"]))

@@ -12,7 +12,8 @@ reason of REASONS a target in 0..1 (1: it holds; NaN: nobody knows). Faces and t
 - real worn masks (rmfd), and their lower halves laid over other faces; other lower halves laid over
   theirs are faces without a mask;
 - real light from 64 directions (yaleb), and the ratio of such a light to the frontal one laid over
-  other faces.
+  other faces;
+- pictures without a face: drawn ones, and what lies around the faces of photographs.
 
 `fold` is that of the person whose mask or light it is, -1 where there is none: a fold is left out
 whole.
@@ -31,9 +32,10 @@ from typing import Any
 
 import cv2
 import numpy as np
+from bundled_copies import without_a_face
 from numpy.typing import NDArray
 from reasons_teachers import REASONS, Teachers, place
-from splits import LFW, PINS, needs, training
+from splits import LFW, PINS, needs, people, training
 
 from fiqa.data.images import read_image
 from fiqa.faces.degrade import KINDS, degrade
@@ -45,6 +47,8 @@ from fiqa.types import Faces
 Crop = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 FOLDS = 5
+NO_FACES = 1200
+"""Pictures without a face that are drawn."""
 EACH_LFW, EACH_PINS = 3, 25
 """Images of a person that are taken at most."""
 FEATURES = "/net/backbone/Flatten_output_0"
@@ -150,6 +154,8 @@ def damaged(crop: Crop, known: Floats, rng: np.random.Generator, base: int) -> I
         for kind in kinds:
             strength = round(float(rng.uniform(0.05, 1.0)), 2)
             faces = degrade(faces, kind, strength, seed=int(rng.integers(1 << 30)))
+            if strength > STILL_A_FACE:
+                target[place("unclear_features")] = np.nan
             marked(target, kind, strength, UNKNOWN_ALONE if count == 1 else UNKNOWN_BESIDE)
         pixels = faces.crops[0]
         if rng.random() < 0.15:
@@ -158,6 +164,8 @@ def damaged(crop: Crop, known: Floats, rng: np.random.Generator, base: int) -> I
                      strength=strength)  # fmt: skip
 
 
+STILL_A_FACE, STILL_LIT = 0.7, 70.0
+"""Strength of a damage, and angle of a light in degrees, up to which a face is surely seen."""
 BEGINS = {
     "mask": 0.45, "hand": 0.5, "shift": 0.45, "truncation": 0.4, "rotation": 0.55, "nir": 0.5,
     "jpeg": 0.5, "noise": 0.4, "low_resolution": 0.45, "blur": 0.4, "defocus": 0.4, "motion": 0.4,
@@ -216,6 +224,7 @@ def masks(data: Path, others: list[Crop], rng: np.random.Generator) -> Iterator[
     fold = folds(data / "rmfd")
     worn = [(p.parent.name, read_image(p).pixels) for p in sorted((data / "rmfd").glob("*/*.jpg"))]
     unknown = np.full(len(REASONS), np.nan)
+    unknown[place("unclear_features")] = 0.0
     for person, crop in worn:
         yes, no = unknown.copy(), unknown.copy()
         for code in ("mask", "occluded_mouth"):
@@ -261,6 +270,7 @@ def lit(name: str, target: Floats) -> Floats:
     for code in ("underexposed", "low_contrast"):
         target[place(code)] = np.nan if angle > 30 else 0.0
     target[place("overexposed")] = target[place("glare")] = 0.0
+    target[place("unclear_features")] = np.nan if angle > STILL_LIT else 0.0
     return target
 
 
@@ -281,17 +291,47 @@ def lights(data: Path, others: list[Crop], rng: np.random.Generator) -> Iterator
                          strength=angle_of(name))  # fmt: skip
             for _ in range(3):
                 other = others[int(rng.integers(len(others)))]
-                ratio = np.clip(slow(crop) / soft, 0.02, 4) ** float(rng.uniform(0.9, 1.1))
-                relit = np.clip(other * ratio[..., None], 0, 255).astype(np.uint8)
-                if rng.random() < 0.5:
-                    relit = grey(relit)
-                if rng.random() < 0.4:
-                    # a camera sets its exposure by the face
-                    gain = 110 / max(float(relit[30:100, 25:88].mean()), 20)
-                    relit = np.clip(relit * min(gain, 3.0), 0, 255).astype(np.uint8)
+                made = relit(other, np.clip(slow(crop) / soft, 0.02, 4), rng)
                 target = lit(name, np.full(len(REASONS), np.nan))
                 target[place("overexposed")] = target[place("glare")] = np.nan
-                yield Sample(relit, target, fold[folder.name], "yaleb laid over")
+                yield Sample(made, target, fold[folder.name], "yaleb laid over")
+
+
+def relit(crop: Crop, ratio: NDArray[np.float32], rng: np.random.Generator) -> Crop:
+    """The crop under another light, given by its ratio (112,112) to the frontal one.
+
+    Some are grey, and for some the camera sets its exposure by the face.
+    """
+    ratio = ratio ** float(rng.uniform(0.9, 1.1))
+    made = np.clip(crop * ratio[..., None], 0, 255).astype(np.uint8)
+    if rng.random() < 0.5:
+        made = grey(made)
+    if rng.random() < 0.4:
+        gain = 110 / max(float(made[30:100, 25:88].mean()), 20)
+        made = np.clip(made * min(gain, 3.0), 0, 255).astype(np.uint8)
+    return made
+
+
+def no_faces(data: Path, rng: np.random.Generator) -> Iterator[Sample]:
+    """Pictures without a face, of the kinds that bundled_copies.py draws, and pieces of photographs
+    beside the face in their middle."""
+    target = np.full(len(REASONS), np.nan)
+    target[place("unclear_features")] = 1.0
+    paths = [path for folder in training(data, "lfw") for path in sorted(folder.glob("*.jpg"))]
+    for number in range(NO_FACES):
+        crop = read_image(paths[int(rng.integers(len(paths)))]).pixels
+        yield Sample(without_a_face(number, crop, rng), target, kind="no face")
+    held = {name.lower() for name in people(data, "Test")}
+    for path in sorted((data / "photos").glob("**/*.jpg")):
+        if path.stem.rsplit("_", 1)[0].lower() in held:
+            continue
+        photo = read_image(path).pixels
+        for top, left in ((0, 0), (0, -1), (-1, 0), (-1, -1)):
+            side = int(rng.integers(40, 72))
+            rows = slice(0, side) if not top else slice(-side, None)
+            columns = slice(0, side) if not left else slice(-side, None)
+            piece = cv2.resize(photo[rows, columns], (112, 112), interpolation=cv2.INTER_CUBIC)
+            yield Sample(np.ascontiguousarray(piece), target, kind="no face")
 
 
 def slow(crop: Crop) -> NDArray[np.float32]:
@@ -313,7 +353,7 @@ def chosen(data: Path) -> list[Path]:
 def main(data: Path, out: Path, model: Path) -> None:
     """Everything, in one process of one thread."""
     needs(data, *LFW, *PINS, "rmfd", "yaleb", "models/yunet.onnx", "models/landmarks68.onnx",
-          "models/expression.onnx")  # fmt: skip
+          "models/expression.onnx", "photos")  # fmt: skip
     cv2.setNumThreads(1)
     began, out_file = time.monotonic(), out / "reasons.npz"
     teachers, gathered, paths = Teachers(data), Gathered(*network(model)), chosen(data)
@@ -331,8 +371,8 @@ def main(data: Path, out: Path, model: Path) -> None:
         gathered.add(batch)
         sys.stderr.write(f"\r{min(at + 64, len(paths))} of {len(paths)} crops")
     rng, waiting = np.random.default_rng(8), []
-    for make in (masks, lights):
-        for sample in make(data, plain, rng):
+    for made in (masks(data, plain, rng), lights(data, plain, rng), no_faces(data, rng)):
+        for sample in made:
             waiting.append(sample)
             if len(waiting) == 256:
                 gathered.add(waiting)

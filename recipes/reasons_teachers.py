@@ -26,7 +26,7 @@ REASONS = (
     "noisy", "compression", "face_too_small", "occluded_eyes", "occluded_mouth", "mask",
     "hand_on_face", "extreme_yaw", "extreme_pitch", "extreme_roll", "underexposed", "overexposed",
     "uneven_light", "glare", "low_contrast", "blurry", "motion_blur", "cropped", "mouth_open",
-    "exaggerated_expression",
+    "exaggerated_expression", "unclear_features",
 )  # fmt: skip
 """What the network says of a face, in the order of its output."""
 PHYSICAL = ("noisy", "compression", "underexposed", "overexposed", "uneven_light", "blurry")

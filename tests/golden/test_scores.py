@@ -25,7 +25,7 @@ GOLDEN = Path(__file__).with_name("scores.json")
 LANDMARKS = [[204.2, 100.3], [247.1, 102.3], [224.5, 125.8], [205.6, 150.1], [241.2, 151.7]]
 """Eyes, nose and corners of the mouth in scikit-image's portrait, as the dlib detector finds
 them."""
-METHODS = ("fiqa", "analytic", "laplacian")
+METHODS = ("fiqa", "fiqa-large", "analytic", "laplacian")
 DEGRADED = {"clean": 0.0, "blur": 0.6, "low_light": 0.6, "jpeg": 0.8}
 
 

@@ -23,6 +23,7 @@ __all__ = ["DEFAULT", "TABLE", "card", "load", "module", "names", "settings_of"]
 TABLE: Mapping[str, str] = MappingProxyType(
     {
         "fiqa": "fiqa.methods.bundled",
+        "fiqa-large": "fiqa.methods.bundled.large",
         "analytic": "fiqa.methods.analytic",
         "laplacian": "fiqa.methods.laplacian",
         "clib_fiqa": "fiqa.methods.clib_fiqa",
@@ -53,7 +54,7 @@ def names() -> tuple[str, ...]:
     """Returns the names of all methods, in the order of the table.
 
     >>> names()[:2]
-    ('fiqa', 'analytic')
+    ('fiqa', 'fiqa-large')
     """
     return tuple(TABLE)
 

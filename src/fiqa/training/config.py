@@ -86,8 +86,8 @@ class Data:
 @dataclass(frozen=True)
 class Model:
     """`backbone` a name of fiqa.nets.catalog; `embedding` 0 for its pooled features, else the
-    length of its own vector; `weights` a local file for it, "fiqa" to start from the model that
-    comes with fiqa (quality and factors too), or "".
+    length of its own vector; `weights` a local file for it, "fiqa" or "fiqa-large" to start from a
+    model that comes with fiqa (quality and factors too), or "".
 
     `factors` are predicted too. `mean` and `std` are of RGB / 255. `freeze_batchnorm` keeps the
     running statistics as they are.

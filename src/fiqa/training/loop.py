@@ -87,7 +87,7 @@ def network(recipe: Recipe) -> nn.Module:
     """Returns the recipe's network as it is before the first step.
 
     It is random from the seed, with the backbone's weights where the recipe names a file. With
-    `model.weights = "fiqa"` it is the whole model that comes with fiqa.
+    `model.weights = "fiqa"` (or "fiqa-large") it is the whole model that comes with fiqa.
 
     Raises:
         WeightsError, UnsafeFileError, UnknownNameError, InputError: as load_weights and the
@@ -97,7 +97,7 @@ def network(recipe: Recipe) -> nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
         net = kind.network(recipe)
-    if recipe.model.weights == SHIPPED:
+    if recipe.model.weights in SHIPPED:
         load_shipped(net, weights_file(recipe))
     elif recipe.model.weights:
         load_weights(net.get_submodule("backbone"), recipe.model.weights)

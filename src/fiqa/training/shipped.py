@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fiqa.errors import InputError
-from fiqa.methods.bundled import WEIGHTS
+from fiqa.methods import bundled
+from fiqa.methods.bundled import large
 from fiqa.vocabulary import FACTORS
 
 if TYPE_CHECKING:
@@ -13,11 +15,13 @@ if TYPE_CHECKING:
 
 __all__ = ["SHIPPED", "check_shipped", "weights_file"]
 
-SHIPPED = "fiqa"
-"""In `model.weights`: the model that comes with fiqa."""
+SHIPPED: dict[str, tuple[str, Path]] = {
+    "fiqa": ("mobilefacenet_half", bundled.WEIGHTS),
+    "fiqa-large": ("mobilefacenet", large.WEIGHTS),
+}
+"""In `model.weights`: a model that comes with fiqa -> its backbone and its file."""
 
 _NEEDED: dict[str, Any] = {
-    "model.backbone": "mobilefacenet_half",
     "model.embedding": 0,
     "model.mean": (0.485, 0.456, 0.406),
     "model.std": (0.229, 0.224, 0.225),
@@ -39,23 +43,27 @@ def check_shipped(recipe: Recipe) -> None:
     Raises:
         InputError: a setting has another value than the model needs.
     """
-    if recipe.model.weights != SHIPPED:
+    if recipe.model.weights not in SHIPPED:
         return
-    for name, value in _NEEDED.items():
+    needed = {"model.backbone": SHIPPED[recipe.model.weights][0], **_NEEDED}
+    for name, value in needed.items():
         table, _, key = name.partition(".")
         given = getattr(getattr(recipe, table), key)
         if given != value:
             raise InputError(
-                f"{name} must be {value!r} where model.weights is {SHIPPED!r}, got {given!r}.",
-                hint="recipes/finetune.toml has every setting that the model needs",
+                f"{name} must be {value!r} where model.weights is {recipe.model.weights!r},"
+                f" got {given!r}.",
+                hint="recipes/finetune.toml has every setting that fiqa needs",
             )
     if recipe.model.factors not in ((), FACTORS):
         raise InputError(
-            f"model.factors must be empty or {list(FACTORS)} where model.weights is {SHIPPED!r},"
-            f" got {list(recipe.model.factors)}."
+            f"model.factors must be empty or {list(FACTORS)} where model.weights is"
+            f" {recipe.model.weights!r}, got {list(recipe.model.factors)}."
         )
 
 
 def weights_file(recipe: Recipe) -> str:
     """Returns the path of the file that the recipe starts from, "" where it starts from none."""
-    return str(WEIGHTS) if recipe.model.weights == SHIPPED else recipe.model.weights
+    if recipe.model.weights in SHIPPED:
+        return str(SHIPPED[recipe.model.weights][1])
+    return recipe.model.weights

@@ -4,10 +4,13 @@ reasons."""
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from skimage import data
 from skimage.data import astronaut
 
 import fiqa
@@ -19,7 +22,8 @@ from fiqa.faces.detection import choose
 from fiqa.faces.detectors import detector
 from fiqa.faces.factors import REASON_BELOW, factor_of_reason, measure
 from fiqa.methods.bundled import WEIGHTS
-from fiqa.methods.bundled.model import COULD_BE, WITHOUT, reasons_of
+from fiqa.methods.bundled.large import WEIGHTS as LARGE
+from fiqa.methods.bundled.model import COULD_BE, NO_FACE, WITHOUT, reasons_of
 from fiqa.runtime.cards import card_path, read_card
 from fiqa.types import Faces
 from fiqa.vocabulary import ADVICE, FACTORS
@@ -40,12 +44,26 @@ def face(tmp_path_factory: pytest.TempPathFactory) -> NDArray[np.uint8]:
 GOOD = dict.fromkeys(FACTORS, 0.9)
 
 
-def test_what_is_in_the_package():
-    card = read_card(card_path(WEIGHTS))
-    assert WEIGHTS.stat().st_size <= 8_000_000
-    assert hashlib.sha256(WEIGHTS.read_bytes()).hexdigest() == card.sha256
+@pytest.mark.parametrize("file", [WEIGHTS, LARGE])
+def test_what_is_in_the_package(file: Path):
+    card = read_card(card_path(file))
+    assert card.name == file.stem
+    assert file.stat().st_size <= 8_000_000
+    assert hashlib.sha256(file.read_bytes()).hexdigest() == card.sha256
     assert card.output("factors").factors == FACTORS
     assert all((card.license, card.training_data, card.limits, card.numbers, card.source))
+
+
+def test_both_sizes_are_small_and_two_models(face):
+    assert WEIGHTS.stat().st_size + LARGE.stat().st_size <= 12_000_000
+    small, large = fiqa.load("fiqa"), fiqa.load("fiqa-large")
+    faces = degrade(Faces(face[None]), "blur", 0.7)
+    assert (small.name, large.name) == ("fiqa", "fiqa-large")
+    assert small.score(faces)[0] != large.score(faces)[0]
+    for scorer in (small, large):
+        raw, why = scorer.assess(faces)
+        assert scorer.unified(raw)[0] < scorer.unified(scorer.score(face[None]))[0]
+        assert "blurry" in why.reasons[0]
 
 
 def reasons(
@@ -110,6 +128,35 @@ def test_a_doubtful_face_that_is_somewhat_turned_is_turned():
     assert reasons(None, {"glare": 0.6}, angles=unknown) == ("glare",)
     turned = {"yaw": 35.0, "pitch": 0.0}
     assert reasons({"blur": 0.3}, {"blurry": 0.9}, angles=turned) == ("blurry", "extreme_yaw")
+
+
+def test_what_may_be_no_face_is_told_nothing_that_only_a_face_has():
+    said = {NO_FACE: 0.8, "extreme_yaw": 0.9, "blurry": 0.9}
+    bad = {"pose": 0.1, "blur": 0.2, "visibility": 0.2}
+    assert reasons(bad, said, angles=AHEAD) == (NO_FACE, "blurry")
+    # a good score, or a detector that found the face, leaves no doubt
+    assert reasons(bad, said) == ("extreme_yaw", "blurry")
+    found = {"pose": ("extreme_roll",)}
+    assert reasons({"pose": 0.1}, said, angles=AHEAD, detected=found) == ("extreme_roll",)
+    assert NO_FACE not in reasons(bad, said | {NO_FACE: 0.4}, angles=AHEAD)
+
+
+@pytest.mark.parametrize("name", ["fiqa", "fiqa-large"])
+@pytest.mark.parametrize("picture", ["brick", "grass", "page", "text", "coins"])
+def test_a_picture_without_a_face_has_no_reason_that_only_a_face_has(name, picture):
+    pixels = resized(np.asarray(getattr(data, picture)()))
+    why = fiqa.load(name).explain(Faces(pixels[None]))
+    assert why.reasons[0][0] == NO_FACE
+    assert not {"mask", "extreme_yaw", "exaggerated_expression"} & set(why.reasons[0])
+
+
+def resized(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The middle of a gray picture as a crop."""
+    side = min(picture.shape[:2])
+    top, left = (picture.shape[0] - side) // 2, (picture.shape[1] - side) // 2
+    square = cv2.resize(picture[top : top + side, left : left + side], (112, 112),
+                        interpolation=cv2.INTER_AREA)  # fmt: skip
+    return np.ascontiguousarray(np.broadcast_to(square[..., None], (112, 112, 3)))
 
 
 def test_explaining_gives_the_networks_factors_and_the_measures_of_those_that_are_bad(face):

@@ -60,7 +60,7 @@ def test_the_region_that_wins_most_beyond_what_is_usual_is_named(
     usual = np.zeros(6)
     usual[REGIONS.index("forehead")] = 0.25
     face = crops()[0]
-    monkeypatch.setattr(module, "_ordinary", lambda: (face, usual, np.ones(6)))
+    monkeypatch.setattr(module, "_ordinary", lambda model: (face, usual, np.ones(6)))
     told = unusual(crops(), np.zeros(2, np.float32), score)
     assert told == [("unusual_mouth", pytest.approx(0.2))] * 2
     assert asked == [12], "one batch for all faces"
@@ -73,15 +73,15 @@ def test_the_file_beside_the_weights_tells_of_each_region(
     tmp_path: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = json.loads(ORDINARY.with_suffix(".json").read_text())
-    assert tuple(told["regions"]) == REGIONS
+    assert all(tuple(told[name]["regions"]) == REGIONS for name in ("fiqa", "fiqa-large"))
     from pathlib import Path
 
     other = Path(str(tmp_path)) / "ordinary.png"
-    other.with_suffix(".json").write_text('{"regions": {"eyes": [0, 1]}}')
+    other.with_suffix(".json").write_text('{"fiqa": {"regions": {"eyes": [0, 1]}}}')
     module._ordinary.cache_clear()
     monkeypatch.setattr(module, "ORDINARY", other)
     with pytest.raises(WeightsError, match="must tell of eyes, forehead"):
-        module._ordinary()
+        module._ordinary("fiqa")
     module._ordinary.cache_clear()
 
 

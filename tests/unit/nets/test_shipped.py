@@ -12,6 +12,7 @@ pytest.importorskip("onnx")
 
 from fiqa.errors import InputError, WeightsError  # noqa: E402
 from fiqa.methods.bundled import WEIGHTS  # noqa: E402
+from fiqa.methods.bundled.large import WEIGHTS as LARGE  # noqa: E402
 from fiqa.nets.heads import QualityNet  # noqa: E402
 from fiqa.nets.shipped import load_shipped  # noqa: E402
 from fiqa.runtime.onnx import open_session, read_model  # noqa: E402
@@ -36,19 +37,22 @@ def recipe(**model: object) -> Recipe:
 
 
 @pytest.mark.parametrize("factors", [(), FACTORS])
+@pytest.mark.parametrize(
+    ("file", "backbone"), [(WEIGHTS, "mobilefacenet_half"), (LARGE, "mobilefacenet")]
+)
 def test_the_network_gives_the_scores_of_the_file(
-    factors: tuple[str, ...], rng: np.random.Generator
+    file: Path, backbone: str, factors: tuple[str, ...], rng: np.random.Generator
 ) -> None:
-    plan = recipe()
+    plan = recipe(weights=file.stem, backbone=backbone)
     crops = rng.integers(0, 256, (5, 112, 112, 3), dtype=np.uint8)
     crops[1:3] = crops[1:3] // 64 * 64
     crops[4] = 200
-    net = QualityNet("mobilefacenet_half", factors=factors).eval()
-    load_shipped(net, WEIGHTS)
+    net = QualityNet(backbone, factors=factors).eval()
+    load_shipped(net, file)
     pixels = to_input(crops, plan.model, torch.device("cpu"))
     with torch.no_grad():
         given = net(pixels).numpy()
-    session = open_session(read_model(WEIGHTS), "the model")
+    session = open_session(read_model(file), "the model")
     quality, judged = session.run(["quality", "factors"], {"crops": pixels.numpy()})
     np.testing.assert_allclose(given[:, :1], quality, rtol=1e-4, atol=1e-4)
     if factors:
@@ -75,6 +79,7 @@ def test_another_network_is_refused(tiny_quality) -> None:
     [
         ({"freeze_batchnorm": False}, "model.freeze_batchnorm must be True"),
         ({"backbone": "mobilefacenet"}, "model.backbone must be 'mobilefacenet_half'"),
+        ({"weights": "fiqa-large"}, "model.backbone must be 'mobilefacenet' where"),
         ({"mean": [0.5, 0.5, 0.5]}, "model.mean must be"),
         ({"output": "sigmoid"}, "model.output must be 'linear'"),
     ],

@@ -1,6 +1,7 @@
 """The bundled model: one small network that gives quality and the six factors in one pass.
 
-It was trained by this project's own recipe (recipes/bundled.sh).
+It was trained by this project's own recipe (recipes/bundled.sh). Its larger sister is
+fiqa.methods.bundled.large.
 
 Its card beside the weights (fiqa/weights/fiqa.json) says what it was trained on, under which terms,
 and what was measured.
@@ -17,8 +18,8 @@ __all__ = ["CARD", "WEIGHTS", "scorer"]
 CARD = MethodCard(
     name="fiqa",
     paper=(
-        "fiqa (this project): the mated similarities of two recognizers taught a MobileFaceNet,"
-        " which taught this network"
+        "fiqa (this project): the mated similarities of two recognizers taught three networks,"
+        " which taught this one"
     ),
     year=2026,
     family="trained",
@@ -31,8 +32,8 @@ CARD = MethodCard(
         " pass."
     ),
     equation=(
-        "q = mean rank by two networks: similarity to the person's center under two recognizers;"
-        " LightQNet's loss on mated pairs"
+        "q = mean rank by three networks, on the scale of similarities to the person's center: one"
+        " of such similarities, two of LightQNet's loss, under two recognizers"
     ),
     use="Take it unless there is a reason for another method: it is the default.",
     limits=(

@@ -15,7 +15,7 @@ from fiqa.stages import stage
 from fiqa.types import Faces, Factors, FloatArray
 from fiqa.vocabulary import FACTORS
 
-__all__ = ["COULD_BE", "DOUBTFUL", "WITHOUT", "Bundled", "reasons_of"]
+__all__ = ["COULD_BE", "DOUBTFUL", "NO_FACE", "WITHOUT", "Bundled", "reasons_of"]
 
 DETECTED = ("pose", "crop")
 """Factors that follow from where the detector found the face; where it is known, the measure is
@@ -32,6 +32,13 @@ TURNED: Mapping[str, tuple[str, float, float]] = MappingProxyType(
 
 The five points' pitch of most faces is a little under 0 (docs/concepts/factors.md).
 """
+NO_FACE = "unclear_features"
+"""Where this holds on a doubtful face there may be none, and what only a face has is not told."""
+ONLY_OF_A_FACE = frozenset(
+    code
+    for code, name in factor_of_reason().items()
+    if name in ("occlusion", "pose") or code in ("uneven_light", "face_too_small")
+) | {"mouth_open", "exaggerated_expression", "cropped"}
 WITHOUT = "quality_without_"
 """Before a reason: the card's name of the raw quality that the face would have without it."""
 COULD_BE = "score_could_be"
@@ -97,7 +104,7 @@ class Bundled(OnnxScorer):
                 and np.isfinite(raw[i])
                 and not any(code in factor_of for code in codes)
             ]
-            found = unusual(crops[rows], raw[rows], self.score)
+            found = unusual(crops[rows], raw[rows], self.score, model=self.name)
             for i, (code, won) in zip(rows, found, strict=True):
                 reasons[i], could[i] = (code, *reasons[i]), raw[i] + max(won, 0.0)
             told = self.unified(np.nan_to_num(could).astype(np.float32)).astype(np.float32)
@@ -170,7 +177,9 @@ def reasons_of(
 
     Of a bad factor: what its detection measured, or the reasons that hold, at least the likeliest.
     Then what holds beside the six factors. Where that is nothing and the face is doubtful: a head
-    that is somewhat turned, and what is likely of the six.
+    that is somewhat turned, and what is likely of the six. A doubtful face that nothing detected
+    and whose features are not clear (NO_FACE) may be none: then nothing is told that only a face
+    has.
 
     Args:
         quality: of the six factors.
@@ -194,7 +203,10 @@ def reasons_of(
             reasons += held or own[name][:1]
     reasons += [code for code in own.get("", ()) if likely[code] >= 0.5]
     if angles is None:
-        return tuple(reasons)
+        return tuple(code for code in reasons if code != NO_FACE)
+    if not detected and likely.get(NO_FACE, 0.0) >= 0.5:
+        physical = (code for code in reasons if code not in {*ONLY_OF_A_FACE, NO_FACE})
+        return (NO_FACE, *physical)
     turned = [
         code
         for code, (name, usual, least) in TURNED.items()

@@ -3,7 +3,7 @@
 Every part is exchanged for that of an ordinary face, and all of these crops are scored in one
 batch. What a part usually wins on faces of a low score is taken off: the part that wins most beyond
 that is named. The ordinary face and what is usual are beside the weights (ordinary.png,
-ordinary.json; recipes/reasons.py makes them).
+ordinary.json, for each model; recipes/reasons.py makes them).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from fiqa.types import FloatArray
 __all__ = ["ORDINARY", "gains", "unusual"]
 
 ORDINARY = Path(__file__).parents[2] / "weights" / "ordinary.png"
-"""The ordinary face; what a part usually wins is in the .json beside it."""
+"""The ordinary face; what a part usually wins is in the .json beside it, by model."""
 
 Crops = NDArray[np.uint8]
 Score = Callable[[Crops], FloatArray]
@@ -46,24 +46,30 @@ def gains(crops: Crops, raw: FloatArray, score: Score, face: Crops) -> NDArray[n
     return found - raw[:, None]
 
 
-def unusual(crops: Crops, raw: FloatArray, score: Score) -> list[tuple[str, float]]:
+def unusual(
+    crops: Crops, raw: FloatArray, score: Score, *, model: str = "fiqa"
+) -> list[tuple[str, float]]:
     """Returns the reason code of the region that costs each face most, and what its raw score wins
     by an ordinary one there, N.
 
     Args:
         crops, raw, score: as in `gains`.
+        model: whose usual gains count.
     """
-    face, mean, deviation = _ordinary()
+    face, mean, deviation = _ordinary(model)
     won = gains(crops, raw, score, face)
     places = np.argmax((won - mean) / deviation, axis=1).tolist()
     return [(f"unusual_{REGIONS[at]}", float(won[i, at])) for i, at in enumerate(places)]
 
 
 @cache
-def _ordinary() -> tuple[Crops, NDArray[np.float64], NDArray[np.float64]]:
+def _ordinary(model: str) -> tuple[Crops, NDArray[np.float64], NDArray[np.float64]]:
     """The ordinary face, and mean and deviation of what each region usually wins."""
     told = json.loads(ORDINARY.with_suffix(".json").read_text(encoding="utf-8"))
-    if tuple(told["regions"]) != REGIONS:
-        raise WeightsError(f"{ORDINARY.with_suffix('.json')} must tell of {', '.join(REGIONS)}.")
-    usual = np.array([told["regions"][name] for name in REGIONS], np.float64)
+    regions = told.get(model, {}).get("regions", {})
+    if tuple(regions) != REGIONS:
+        raise WeightsError(
+            f"{ORDINARY.with_suffix('.json')} must tell of {', '.join(REGIONS)} for {model}."
+        )
+    usual = np.array([regions[name] for name in REGIONS], np.float64)
     return read_image(ORDINARY).pixels, usual[:, 0], usual[:, 1]
