@@ -207,6 +207,7 @@ class Largest:
 
     Args:
         count: how many to keep, at least 1.
+        floor: values at or below it are left out from the beginning.
 
     Raises:
         InputError: count below 1.
@@ -218,13 +219,13 @@ class Largest:
     [0.5, 0.8999999761581421]
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, floor: float = -np.inf) -> None:
         if count < 1:
             raise InputError(f"count must be at least 1, got {count}.")
         self._count = count
         self._kept: list[NDArray[Any]] = []
         self._waiting = 0
-        self._floor = -np.inf
+        self._floor = floor
 
     def add(self, block: NDArray[Any]) -> None:
         """Takes a flat block in.
