@@ -202,10 +202,11 @@ def decode(given: argparse.Namespace) -> None:
                 )
             buffer = io.BytesIO()
             large.save(buffer, "JPEG", quality=90)
-            whole = _spent(spent, "decoded whole", lambda: decode_image(buffer.getvalue()).pixels)
-            faces = _spent(spent, "faces found in it", lambda: found.detect(whole))
-            small = _spent(spent, "decoded reduced", lambda: _reduced(buffer.getvalue()))
-            others = _spent(spent, "faces found in that", lambda: found.detect(small))
+            content = buffer.getvalue()
+            whole = _spent(spent, "decoded whole", decode_image, content).pixels
+            faces = _spent(spent, "faces found in it", found.detect, whole)
+            small = _spent(spent, "decoded reduced", _reduced, content)
+            others = _spent(spent, "faces found in that", found.detect, small)
             if faces and others:
                 factor = np.array(whole.shape[1::-1]) / small.shape[1::-1]
                 moved = others[0].landmarks * factor - faces[0].landmarks
@@ -213,20 +214,19 @@ def decode(given: argparse.Namespace) -> None:
         print(f"{len(files)} photographs of {whole.shape[1]} x {whole.shape[0]}")
         for name, times in spent.items():
             print(f"  {name:<20}{1000 * min(times):7.0f} to {1000 * max(times):.0f} ms")
-        print(
-            f"  points apart by at most {max(apart):.2f} pixels, half of them by {np.median(apart):.2f}"
-        )
+        middle = np.median(apart)
+        print(f"  points apart by at most {max(apart):.2f} pixels, by {middle:.2f} in the middle")
 
 
-def _spent(spent: dict[str, list[float]], name: str, what: Callable[[], Any]) -> Any:
+def _spent(spent: dict[str, list[float]], name: str, what: Callable[[Any], Any], given: Any) -> Any:
     start = time.process_time()
-    result = what()
+    result = what(given)
     spent.setdefault(name, []).append(time.process_time() - start)
     return result
 
 
 def _reduced(content: bytes) -> Any:
-    """The pixels of a JPEG at the least of its scales at which no side that is looked at is lost."""
+    """The pixels of a JPEG at the least of its scales that keeps the 640 that are looked at."""
     from PIL import Image
 
     with Image.open(io.BytesIO(content)) as picture:

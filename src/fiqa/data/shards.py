@@ -30,8 +30,8 @@ SHARDS = (".tar", ".parquet", ".rec", ".bin")
 """The suffixes of shards."""
 _IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm")
 _LMDB = (
-    "LMDB is not read: what a value of it holds differs from file to file, and it can only be mapped"
-    " from a disk; copy it there, and write its images to .tar shards"
+    "LMDB is not read: what its values hold differs from file to file, and it is mapped from a disk"
+    " alone; copy it there, and write its images to .tar shards"
 )
 _ROWS = 64
 """Rows of a Parquet file that are held at once."""
