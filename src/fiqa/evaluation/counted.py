@@ -76,9 +76,10 @@ def counted_result(
     )
     parts = pairs.parts(evidence.counts["mated"], len(kinds) * _CELLS)
     found = pairs.counted(counting, parts, f"mated pairs, {vectors.recognizer}")
-    mated, counts = next(found)
+    # into counts of our own: those that a cluster hands over cannot be written to
+    mated, counts = np.zeros(_CELLS, np.int64), counting.nothing()
     for more, others in found:
-        mated = mated + more
+        mated += more
         for each, other in zip(counts, others, strict=True):
             each.merge(other)
     for each in counts:
@@ -135,15 +136,18 @@ class _MatedCounts:
     cells: int
     steps: int
 
+    def nothing(self) -> list[PairCounts]:
+        """Returns counts of no pair, of each kind."""
+        return [
+            PairCounts(quality=(0, 1), similarity=self.around, cells=3, steps=self.steps)
+            for _ in self.ranks
+        ]
+
     def counts(
         self, pairs: ByIdentity, part: int, parts: int
     ) -> tuple[NDArray[np.int64], list[PairCounts]]:
         """Returns both of a part, without the pairs of two equal files."""
-        content = self.content.array
-        counts = [
-            PairCounts(quality=(0, 1), similarity=self.around, cells=3, steps=self.steps)
-            for _ in self.ranks
-        ]
+        content, counts = self.content.array, self.nothing()
         mated = np.zeros(self.cells, np.int64)
         for one, two, cosine in pairs.mated(part, parts):
             other = (content[one] != content[two]) | (content[one] < 0)
