@@ -3,8 +3,10 @@ store, in one run.
 
     python benchmarks/scale.py [--crops 20000] [--shards 20] [--turns 3] [--s3]
     python benchmarks/scale.py --part manifest [--rows 1000000]
+    python benchmarks/scale.py --part decode --photos FOLDER [--turns 3]
     python benchmarks/scale.py --part label [--images 100000] [--engines local ray]
-    python benchmarks/scale.py --part pairs [--images 100000]
+    python benchmarks/scale.py --part large [--scale 1.0] [--engines local ray]
+    python benchmarks/scale.py --part pairs [--images 100000] [--engines local ray]
 
 Prints seconds, images per second, the ratio to the local run, and the largest memory of this
 process and of its ended children. The images are noise of 112 x 112 as JPEG: their content does not
@@ -12,9 +14,12 @@ change what a network costs. One node has two processors, two nodes have one eac
 extras s3 and dev (a server on this machine).
 
 The other parts print seconds and the largest memory of a process that does one thing: `manifest`
-the rows of a long manifest (seconds to the first one, and to the last), `label` label optimization
-and class-center labels of one process and of an engine, `pairs` an evaluation of mated pairs that
-are held and of ones that are counted.
+the rows of a long manifest (seconds to the first one, and to the last), `decode` what it costs to
+find faces in large photographs (those of the folder, enlarged), `label` label optimization
+and class-center labels of one process and of an engine, `large` label optimization of 3.1 million
+images (--scale is a share of these; 3.2 GB of vectors and up to 64 GB of pairs lie in TMPDIR),
+`pairs` an evaluation of mated pairs that are held and of ones that are counted, of one process and
+of an engine.
 """
 
 from __future__ import annotations
@@ -152,6 +157,8 @@ def main() -> None:
     parser.add_argument("--part", choices=("shards", *scale_parts.PARTS), default="shards")
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--images", type=int, default=100_000)
+    parser.add_argument("--photos", type=Path)
+    parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--engines", nargs="+", default=["local", "ray"])
     given = parser.parse_args()
     if given.part != "shards":

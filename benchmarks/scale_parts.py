@@ -6,19 +6,25 @@ Each line is a process of its own, so that its largest memory is its own too.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fiqa.execute.local import cores
+
 __all__ = ["PARTS"]
+
+_LARGE = 3_100_000
+"""Images of MS1M in the form of which label optimization was published."""
 
 
 def _alone(name: str, what: str, *arguments: object) -> None:
@@ -102,13 +108,24 @@ def _vectors(folder: Path, images: int, width: int, each: int) -> None:
 
 def label(given: argparse.Namespace) -> None:
     """Label optimization and class-center labels in one process and by partitions."""
-    print(f"{given.images:,} images x 512, 20 of each person", flush=True)
+    runs = [("local", 1), *((one, 2) for one in given.engines)]
+    _labels_of(given.images, ("label_optimization", "cr_fiqa"), runs)
+
+
+def large(given: argparse.Namespace) -> None:
+    """Label optimization of a public training set's size, on all cores of each engine."""
+    runs = [(one, cores()) for one in given.engines]
+    _labels_of(max(round(_LARGE * given.scale), 40), ("label_optimization",), runs)
+
+
+def _labels_of(images: int, methods: Sequence[str], runs: Sequence[tuple[str, int]]) -> None:
+    print(f"{images:,} images x 512, 20 of each person", flush=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _vectors(folder, given.images, 512, 20)
-        for method in ("label_optimization", "cr_fiqa"):
+        _vectors(folder, images, 512, 20)
+        for method in methods:
             tables = []
-            for engine, workers in [("local", 1), *((one, 2) for one in given.engines)]:
+            for engine, workers in runs:
                 out = folder / f"{method}-{engine}-{workers}.csv"
                 words = f"{method}, {engine}, {workers} at once"
                 _alone(words, "labels", folder, method, engine, workers, out)
@@ -133,33 +150,95 @@ def labels(folder: str, method: str, engine: str, workers: str, out: str) -> Non
 
 
 def pairs(given: argparse.Namespace) -> None:
-    """An evaluation whose mated pairs are held, and one where they are counted."""
+    """An evaluation whose mated pairs are held, and one where they are counted, in one process and
+    on engines."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for each in (200, 1000):
             _vectors(folder, given.images, 64, each)
-            for count in ("no", "yes"):
-                words = f"{given.images:,} images, {each} of each person, "
-                _alone(words + ("counted" if count == "yes" else "held"), "curves", folder, count)
+            print(f"{given.images:,} images, {each} of each person", flush=True)
+            for count in ("held", "counted"):
+                for engine, workers in [("local", 1), *((one, cores()) for one in given.engines)]:
+                    words = f"  {count}, {engine}, {workers} at once"
+                    _alone(words, "curves", folder, count, engine, workers)
 
 
-def curves(folder: str, count: str) -> None:
-    """Evaluates, and says the pairs, the area, the seconds and the memory."""
+def curves(folder: str, count: str, engine: str, workers: str) -> None:
+    """Evaluates, and says the pairs, the area to the last bit, the seconds and the memory."""
     import fiqa
 
     start = time.perf_counter()
     found = fiqa.evaluate(
-        f"{folder}/q.csv", f"{folder}/e.npy", fmr=1e-3, draws=0, count=count == "yes"
+        f"{folder}/q.csv",
+        f"{folder}/e.npy",
+        draws=0,
+        count=count == "counted",
+        engine=engine,
+        workers=int(workers),
     )
     area = found.recognizers[0].curves[0].areas[0.3, "raw"]
     took = time.perf_counter() - start
     raw = float("nan") if area is None else area.value
-    print(f"{found.counts['mated']:>12,} mated, area {raw:.6f} {took:7.1f} s {_memory()}")
+    print(f"{found.counts['mated']:>12,} mated, area {raw!r} {took:7.1f} s {_memory()}")
+
+
+def decode(given: argparse.Namespace) -> None:
+    """What a look for faces costs in large photographs, and what a second, reduced decoding of the
+    same JPEG costs, in seconds of the processor."""
+    from PIL import Image
+
+    from fiqa.data.images import decode_image
+    from fiqa.faces.detectors import detector
+
+    found = detector("auto")
+    files = sorted(given.photos.iterdir())[: given.turns]
+    for width in (1600, 4000):
+        spent: dict[str, list[float]] = {}
+        apart: list[float] = []
+        for file in files:
+            with Image.open(file) as picture:
+                large = picture.convert("RGB").resize(
+                    (width, width * picture.height // picture.width)
+                )
+            buffer = io.BytesIO()
+            large.save(buffer, "JPEG", quality=90)
+            content = buffer.getvalue()
+            whole = _spent(spent, "decoded whole", decode_image, content).pixels
+            faces = _spent(spent, "faces found in it", found.detect, whole)
+            small = _spent(spent, "decoded reduced", _reduced, content)
+            others = _spent(spent, "faces found in that", found.detect, small)
+            if faces and others:
+                factor = np.array(whole.shape[1::-1]) / small.shape[1::-1]
+                moved = others[0].landmarks * factor - faces[0].landmarks
+                apart.append(float(np.abs(moved).max()))
+        print(f"{len(files)} photographs of {whole.shape[1]} x {whole.shape[0]}")
+        for name, times in spent.items():
+            print(f"  {name:<20}{1000 * min(times):7.0f} to {1000 * max(times):.0f} ms")
+        middle = np.median(apart)
+        print(f"  points apart by at most {max(apart):.2f} pixels, by {middle:.2f} in the middle")
+
+
+def _spent(spent: dict[str, list[float]], name: str, what: Callable[[Any], Any], given: Any) -> Any:
+    start = time.process_time()
+    result = what(given)
+    spent.setdefault(name, []).append(time.process_time() - start)
+    return result
+
+
+def _reduced(content: bytes) -> Any:
+    """The pixels of a JPEG at the least of its scales that keeps the 640 that are looked at."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(content)) as picture:
+        picture.draft("RGB", (640, 640))
+        return np.asarray(picture.convert("RGB"))
 
 
 PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "manifest": manifest,
+    "decode": decode,
     "label": label,
+    "large": large,
     "pairs": pairs,
 }
 

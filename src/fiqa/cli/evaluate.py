@@ -88,6 +88,10 @@ Thumbnails = Annotated[
         "--thumbnails", metavar="DIR", help="Show the faces of the worst pairs, found here by id."
     ),
 ]
+Device = Annotated[
+    Literal["cpu", "cuda"],
+    typer.Option("--device", help="cuda: where pairs are counted, the non-mated ones on a GPU."),
+]
 Folder = Annotated[
     str | None,
     typer.Option(
@@ -114,6 +118,10 @@ def command(
     count: Count = None,
     thumbnails: Thumbnails = None,
     out: Folder = None,
+    workers: options.Workers = None,
+    engine: options.Engine = "local",
+    address: options.Address = None,
+    device: Device = "cpu",
     force: options.Force = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -124,11 +132,13 @@ def command(
 
     Example:
       fiqa evaluate --quality scores.csv --quality norm --embeddings emb.npz --fmr 1e-3 -o report/
+      fiqa evaluate --quality scores/ --embeddings emb/ --count --engine ray -o report/
     """
     from fiqa.cli.reports import show
     from fiqa.errors import InputError
     from fiqa.evaluation.request import Request
     from fiqa.evaluation.setting import Setting
+    from fiqa.execute.engines import Where
     from fiqa.report.evaluation.run import EvaluationRun
 
     if not quality or not embeddings:
@@ -139,5 +149,5 @@ def command(
     limit = limits or Setting.limits
     setting = Setting(fmr, protocol, start_fnmr, limit, draws, level, seed, count=count)
     request = Request(quality, embeddings, pairs, faces, match, flip or (), across)
-    run = EvaluationRun(request, setting, thumbnails)
+    run = EvaluationRun(request, setting, thumbnails, Where(engine, address, workers, device))
     show(run, out, force=force, quiet=quiet)

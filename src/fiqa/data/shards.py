@@ -29,6 +29,10 @@ __all__ = ["SHARDS", "Member", "members", "shards_of", "state_of"]
 SHARDS = (".tar", ".parquet", ".rec", ".bin")
 """The suffixes of shards."""
 _IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm")
+_LMDB = (
+    "LMDB is not read: what its values hold differs from file to file, and it is mapped from a disk"
+    " alone; copy it there, and write its images to .tar shards"
+)
 _ROWS = 64
 """Rows of a Parquet file that are held at once."""
 
@@ -72,7 +76,8 @@ def shards_of(paths: PathLike | Sequence[PathLike]) -> list[str]:
         if not there:
             raise InputError(
                 f"A path must lead to shards ({' or '.join(SHARDS)}) or images, got none in"
-                f" {os.fspath(path)!r}."
+                f" {os.fspath(path)!r}.",
+                hint=_LMDB if any(name.lower().endswith(".mdb") for name in files) else None,
             )
         found += there
     if twice := [name for name, count in Counter(found).items() if count > 1]:
@@ -173,24 +178,15 @@ def _member(archive: tarfile.TarFile, info: tarfile.TarInfo, limits: Limits) -> 
 
 def _records(shard: str, limits: Limits) -> Iterator[Member]:
     """The images of a RecordIO file, each by its key."""
-    with RecordFile(_on_disk(shard)) as file:
+    with RecordFile(shard) as file:
         for record in file:
             yield _held(f"{record.key:09d}", record.content, limits)
 
 
 def _pairs(shard: str, limits: Limits) -> Iterator[Member]:
     """The images of a .bin of pairs, each once; its pickle is held whole, as nothing else can."""
-    for name, content in insightface_bin.read(_on_disk(shard)).images.items():
+    for name, content in insightface_bin.read(shard).images.items():
         yield _held(name, content, limits)
-
-
-def _on_disk(shard: str) -> str:
-    if is_remote(shard):
-        raise ReadError(
-            f"A file of this kind must be on a disk, {shard!r} is in a store.",
-            status="unsupported_format",
-        )
-    return shard
 
 
 def _held(name: str, content: bytes, limits: Limits) -> Member:

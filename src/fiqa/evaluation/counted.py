@@ -4,25 +4,30 @@ counted.
 Three passes of blocks. The non-mated similarities go into 2^20 cells, which give the cell that the
 comparison threshold lies in. Then mated pairs are counted by quality, and by whether they are below
 that cell, in it, or above it (fiqa.functional.edc_counts). The cell is widened by its own width on
-both sides, so that a cosine may be rounded by 2e-6 and the bounds still hold. A quality counts by
-its rank among the images, which leaves the order of the pairs as it is.
+both sides, so that a cosine may be rounded by 1.9e-6 and the bounds still hold. A quality counts by
+its rank among the images, which leaves the order of the pairs as it is. An engine shares out the
+blocks of each pass (fiqa.evaluation.passes).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fiqa.errors import EvidenceError
+from fiqa.evaluation.cell_counts import NonmatedCells, cell_of
 from fiqa.evaluation.evidence import Evidence
+from fiqa.evaluation.passes import Passes, added
 from fiqa.evaluation.result import FORMS, Bounds, Estimate, MethodCurve, RecognizerResult, thinned
 from fiqa.evaluation.setting import Setting
+from fiqa.execute.shared import Shared
 from fiqa.functional.curve import DiscardCurve
 from fiqa.functional.edc_counts import BoundedCurve, PairCounts
-from fiqa.functional.streams import mated_blocks, nonmated_blocks
+from fiqa.functional.streams import ByIdentity
 from fiqa.functional.verification import allowed_false_matches
 from fiqa.types import Embeddings
 
@@ -35,7 +40,9 @@ _STEPS = 1 << 16
 _WIDTH = 2.0 / _CELLS
 
 
-def counted_result(evidence: Evidence, vectors: Embeddings, setting: Setting) -> RecognizerResult:
+def counted_result(
+    evidence: Evidence, vectors: Embeddings, setting: Setting, passes: Passes
+) -> RecognizerResult:
     """Returns everything about one recognizer that counts can tell; `bounds` of each curve say how
     far it may be from that of the pairs themselves.
 
@@ -43,29 +50,40 @@ def counted_result(evidence: Evidence, vectors: Embeddings, setting: Setting) ->
         evidence: the images, whose mated pairs are not listed.
         vectors: the recognizer's embeddings of these images.
         setting: how curves are made, with the protocol `iso`.
+        passes: how the pairs are passed over.
 
     Raises:
         EvidenceError: no mated pair, or too few non-mated pairs to resolve the FMR.
+        InputError: a GPU that is not there.
     """
-    nonmated = _histogram(nonmated_blocks(vectors.vector, evidence.identity))
+    pairs = passes.of(vectors.vector, evidence.identity)
+    cells = NonmatedCells(_CELLS, passes.where.device)
+    parts = pairs.parts(evidence.nonmated_total, _CELLS)
+    nonmated = added(pairs.counted(cells, parts, f"non-mated pairs, {vectors.recognizer}"))
     cell = _threshold_cell(nonmated, setting.fmr)
     # multiples of a power of two: every border is exact
     low, high = (cell - 1) * _WIDTH - 1.0, (cell + 2) * _WIDTH - 1.0
-    around = (low - (high - low), high + (high - low))
     ends = np.clip([cell - 1, cell + 2], 0, _CELLS)
-    parts = np.array([nonmated[: ends[0]].sum(), nonmated[ends[0] : ends[1]].sum(), 0])
-    parts[2] = nonmated.sum() - parts.sum()
+    three = np.array([nonmated[: ends[0]].sum(), nonmated[ends[0] : ends[1]].sum(), 0])
+    three[2] = nonmated.sum() - three.sum()
     kinds = _kinds(evidence, setting)
-    counts = [PairCounts(quality=(0, 1), similarity=around, cells=3, steps=_STEPS) for _ in kinds]
+    counting = _MatedCounts(
+        passes.shared(_codes(evidence.content, len(evidence.ids))),
+        [None if rank is None else passes.shared(rank) for _, _, rank in kinds],
+        (low - (high - low), high + (high - low)),
+        _CELLS,
+        _STEPS,
+    )
+    parts = pairs.parts(evidence.counts["mated"], len(kinds) * _CELLS)
+    found = pairs.counted(counting, parts, f"mated pairs, {vectors.recognizer}")
+    # into counts of our own: those that a cluster hands over cannot be written to
+    mated, counts = np.zeros(_CELLS, np.int64), counting.nothing()
+    for more, others in found:
+        mated += more
+        for each, other in zip(counts, others, strict=True):
+            each.merge(other)
     for each in counts:
-        each.add_nonmated_cells(parts)
-    mated = np.zeros(_CELLS, np.int64)
-    for first, second, similarity in _mated(evidence, vectors):
-        mated += np.bincount(_cell(similarity), minlength=_CELLS)
-        for each, (_, _, rank) in zip(counts, kinds, strict=True):
-            # the oracle discards by the similarity itself
-            own = (similarity + 1) / 2 if rank is None else np.minimum(rank[first], rank[second])
-            each.add_mated(similarity, own)
+        each.add_nonmated_cells(three)
     if not mated.sum():
         raise EvidenceError(
             f"Evaluation needs mated pairs, got none of {len(evidence.ids)} images."
@@ -106,30 +124,50 @@ def _ranks(value: NDArray[Any]) -> NDArray[np.float64]:
     return np.searchsorted(np.sort(value), value, side="left") / len(value)
 
 
-def _mated(
-    evidence: Evidence, vectors: Embeddings
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]]:
-    """Yields the mated pairs but those of two equal files."""
-    content = evidence.content
-    for first, second, similarity in mated_blocks(vectors.vector, evidence.identity):
-        if content is None:
-            yield first, second, similarity
-            continue
-        other = (content[first] != content[second]) | (content[first] == "")
-        yield first[other], second[other], similarity[other]
+@dataclass(frozen=True)
+class _MatedCounts:
+    """Counts of mated pairs by cell, and by quality and what is below, in and above the cell of the
+    threshold: `content` (N,) number of each image's file, -1 unknown; `ranks` of each kind; the
+    rest as PairCounts."""
+
+    content: Shared
+    ranks: Sequence[Shared | None]
+    around: tuple[float, float]
+    cells: int
+    steps: int
+
+    def nothing(self) -> list[PairCounts]:
+        """Returns counts of no pair, of each kind."""
+        return [
+            PairCounts(quality=(0, 1), similarity=self.around, cells=3, steps=self.steps)
+            for _ in self.ranks
+        ]
+
+    def counts(
+        self, pairs: ByIdentity, part: int, parts: int
+    ) -> tuple[NDArray[np.int64], list[PairCounts]]:
+        """Returns both of a part, without the pairs of two equal files."""
+        content, counts = self.content.array, self.nothing()
+        mated = np.zeros(self.cells, np.int64)
+        for one, two, cosine in pairs.mated(part, parts):
+            other = (content[one] != content[two]) | (content[one] < 0)
+            first, second, similarity = one[other], two[other], cosine[other]
+            mated += np.bincount(cell_of(similarity, self.cells), minlength=self.cells)
+            for each, shared in zip(counts, self.ranks, strict=True):
+                rank = None if shared is None else shared.array
+                # the oracle discards by the similarity itself
+                own = (
+                    (similarity + 1) / 2 if rank is None else np.minimum(rank[first], rank[second])
+                )
+                each.add_mated(similarity, own)
+        return mated, counts
 
 
-def _cell(similarity: NDArray[np.float32]) -> NDArray[np.int64]:
-    # in float64: a float32 cosine less than a cell from a border must not be rounded over it
-    place = np.floor((similarity.astype(np.float64) + 1) * (_CELLS / 2))
-    return np.clip(place, 0, _CELLS - 1).astype(np.int64)
-
-
-def _histogram(blocks: Iterator[NDArray[np.float32]]) -> NDArray[np.int64]:
-    counts = np.zeros(_CELLS, np.int64)
-    for block in blocks:
-        counts += np.bincount(_cell(block), minlength=_CELLS)
-    return counts
+def _codes(content: NDArray[np.str_] | None, images: int) -> NDArray[np.int64]:
+    """(N,) a number of each content, -1 where it is not known."""
+    if content is None:
+        return np.full(images, -1)
+    return np.where(content == "", -1, np.unique(content, return_inverse=True)[1])
 
 
 def _threshold_cell(nonmated: NDArray[np.int64], fmr: float) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -11,40 +11,33 @@ from numpy.typing import NDArray
 
 from fiqa.errors import EvidenceError
 from fiqa.evaluation.evidence import Evidence
+from fiqa.evaluation.nonmated import NonmatedCounts
+from fiqa.evaluation.passes import Passes
 from fiqa.evaluation.result import (
     FORMS,
     Estimate,
     MethodCurve,
     RecognizerResult,
     WorstPair,
-    thinned,
 )
 from fiqa.evaluation.setting import Setting
 from fiqa.functional import edc
 from fiqa.functional.bootstrap import Band, Difference, Interval, band_of, difference
 from fiqa.functional.curve import DiscardCurve
-from fiqa.functional.protocols import start_threshold
 from fiqa.functional.similarity import pair_similarity
-from fiqa.functional.streams import Largest, nonmated_blocks
 from fiqa.functional.verification import (
     Accuracy,
-    allowed_false_matches,
     lfw_accuracy,
-    of_stream,
 )
 from fiqa.types import Embeddings
 
 __all__ = ["recognizer_result"]
 
-# Bins of similarity over -1..1: fine enough to read the ROC from, in 128 kB however many pairs.
-_BINS = 1 << 14
-# As many as a plot can show; they must divide _BINS.
-_SHOWN_BINS = 128
 _WORST = 12
 
 
 def recognizer_result(
-    evidence: Evidence, vectors: Embeddings, setting: Setting
+    evidence: Evidence, vectors: Embeddings, setting: Setting, passes: Passes
 ) -> RecognizerResult:
     """Returns everything about one recognizer.
 
@@ -52,115 +45,39 @@ def recognizer_result(
         evidence: the images and their pairs.
         vectors: the recognizer's embeddings of these images.
         setting: how curves are made.
+        passes: how all non-mated pairs are passed over.
 
     Raises:
         EvidenceError: the pairs cannot support the curve (no mated pair, an FMR too fine to
             resolve).
     """
     mated_similarity = pair_similarity(vectors.vector, evidence.mated)
-    stream = _NonmatedStream(evidence, setting)
     if not len(mated_similarity):
         raise EvidenceError(
             f"Evaluation needs mated pairs, got none among {len(evidence.ids)} images.",
             hint="two images of one identity make a mated pair; --faces MANIFEST names identities",
         )
-    # The only pass over the non-mated pairs: what `stream` says is known after it.
-    blocks = _blocks(evidence, vectors)
-    verification = (
-        of_stream(mated_similarity, stream.watch(blocks), fars=setting.fars)
-        if evidence.nonmated_total
-        else None
-    )
+    # the only pass over the non-mated pairs
+    other = NonmatedCounts.of(evidence, vectors, mated_similarity, setting, passes)
     stored = (
         _Stored.of(evidence, vectors, mated_similarity, setting)
         if setting.rule.discards == "all"
         else None
     )
-    curves = _curves(
-        evidence, mated_similarity, stream.threshold(mated_similarity), stored, setting
-    )
+    curves = _curves(evidence, mated_similarity, other.threshold(setting), stored, setting)
     first = curves[0].curve
     return RecognizerResult(
         name=vectors.recognizer,
         threshold=first.threshold,
         fnmr=float(first.fnmr[0]),
         counts=first.counts,
-        verification=verification,
+        verification=other.verification(setting),
         accuracy=_accuracy(evidence, vectors, mated_similarity),
-        roc=stream.roc(mated_similarity),
-        density=stream.density(mated_similarity),
+        roc=other.roc(),
+        density=other.density(),
         curves=curves,
         worst=_worst(evidence, mated_similarity, first.threshold),
     )
-
-
-def _blocks(evidence: Evidence, vectors: Embeddings) -> Iterator[NDArray[np.float32]]:
-    if evidence.nonmated is None:
-        yield from nonmated_blocks(vectors.vector, evidence.identity)
-    elif len(evidence.nonmated):
-        yield pair_similarity(vectors.vector, evidence.nonmated)
-
-
-class _NonmatedStream:
-    """What is kept of non-mated similarities: the largest, for the threshold, and a histogram."""
-
-    def __init__(self, evidence: Evidence, setting: Setting) -> None:
-        self._how = setting
-        self._rule = setting.rule
-        self._start = setting.start
-        self._total = evidence.nonmated_total
-        # Only so many of the largest decide the threshold; a protocol that starts at an FNMR
-        # takes it from the mated pairs.
-        self._largest: Largest | None = None
-        if self._start is None:
-            self._largest = Largest(allowed_false_matches(self._total, setting.fmr) + 1)
-        self._counts = np.zeros(_BINS, np.int64)
-
-    def watch(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
-        """Yields the blocks on and looks at each."""
-        for block in blocks:
-            if self._largest is not None:
-                self._largest.add(block)
-            # In float32 like the block: a copy in float64 would double the memory of the stream.
-            bins = np.clip((block + np.float32(1)) * np.float32(_BINS / 2), 0, _BINS - 1)
-            self._counts += np.bincount(bins.astype(np.int64), minlength=_BINS)
-            yield block
-
-    def threshold(self, mated_similarity: NDArray[np.float32]) -> float:
-        """Returns the threshold at discard 0 of a protocol that keeps it; others set their own."""
-        if self._start is not None:
-            return start_threshold(mated_similarity, self._start)
-        return float(self._largest.values().min()) if self._largest is not None else float("nan")
-
-    def roc(self, mated_similarity: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Returns (2,K) FMR and FNMR at thresholds that ascend by 1/8192, thinned for drawing."""
-        if not self._total:
-            return np.empty((2, 0))
-        edges = np.linspace(-1, 1, _BINS + 1)[:-1]
-        reached = self._counts[::-1].cumsum()[::-1] / self._total
-        missed = np.searchsorted(np.sort(mated_similarity), edges, side="right") / len(
-            mated_similarity
-        )
-        change = np.flatnonzero(
-            np.concatenate([[True], (np.diff(reached) != 0) | (np.diff(missed) != 0)])
-        )
-        # Evenly along the logarithm of the FMR, where the curve is drawn.
-        steps = np.interp(
-            np.linspace(0, 1, 400),
-            np.linspace(0, 1, len(change)),
-            change,
-        ).astype(np.int64)
-        rows = np.unique(np.concatenate([steps, change[thinned(len(change))]]))
-        return np.stack([reached[rows], missed[rows]])
-
-    def density(self, mated_similarity: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Returns (3,B): middle of each bin, share of the mated and of the non-mated pairs."""
-        width = 2 / _SHOWN_BINS
-        centers = -1 + width * (np.arange(_SHOWN_BINS) + 0.5)
-        # Rounding leaves a cosine a hair beyond 1, which a histogram would leave out.
-        counts = np.histogram(np.clip(mated_similarity, -1, 1), bins=_SHOWN_BINS, range=(-1, 1))[0]
-        other = self._counts.reshape(_SHOWN_BINS, -1).sum(axis=1) / max(self._total, 1)
-        return np.stack([centers, counts / len(mated_similarity), other]).astype(np.float64)
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,7 @@ below it. They can be counted from a stream, so the non-mated similarities are n
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -151,16 +152,36 @@ class RankCounter:
         self.waiting = 0
         self.count = 0
 
+    def fresh(self) -> RankCounter:
+        """Returns a counter of the same mated similarities that has counted nothing."""
+        other = copy(self)
+        other.buckets = np.zeros(_BUCKETS, np.int64)
+        other.near = np.zeros((2, len(self.values)), np.int64)
+        other.pending, other.waiting, other.count = [], 0, 0
+        return other
+
+    def counts(self) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+        """Returns what was counted, without the mated similarities: (buckets,), (2,U), a number."""
+        self._settle()
+        return self.buckets, self.near, self.count
+
+    def include(self, buckets: NDArray[np.int64], near: NDArray[np.int64], count: int) -> None:
+        """Adds the `counts` of another counter of the same mated similarities.
+
+        Args:
+            buckets, near, count: what they are.
+        """
+        self.buckets += buckets
+        self.near += near
+        self.count += count
+
     def merge(self, other: RankCounter) -> None:
         """Adds what another counter of the same mated similarities has counted.
 
         Args:
             other: the counter to add.
         """
-        other._settle()
-        self.buckets += other.buckets
-        self.near += other.near
-        self.count += other.count
+        self.include(*other.counts())
 
     def add(self, block: NDArray[np.float32]) -> None:
         """Counts a flat block.

@@ -4,8 +4,8 @@ bounded memory."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import cycle, islice
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +15,9 @@ from fiqa.errors import InputError
 from fiqa.functional.similarity import normalize
 
 __all__ = [
+    "ByIdentity",
     "Largest",
+    "Tile",
     "mated_blocks",
     "mated_count",
     "mated_similarities",
@@ -45,8 +47,8 @@ def mated_similarities(embeddings: ArrayLike, identities: ArrayLike) -> NDArray[
     >>> mated_similarities([[1.0, 0.0], [3.0, 4.0], [0.0, 1.0]], ["a", "a", "b"]).round(3).tolist()
     [0.6000000238418579]
     """
-    unit, code = _sorted(embeddings, identities)
-    return np.concatenate([np.empty(0, np.float32), *_diagonal(unit, code, mated=True)])
+    blocks = ByIdentity.of(embeddings, identities).mated()
+    return np.concatenate([np.empty(0, np.float32), *(cosine for _, _, cosine in blocks)])
 
 
 def nonmated_blocks(
@@ -69,9 +71,7 @@ def nonmated_blocks(
     >>> sum(len(block) for block in nonmated_blocks(vectors, ["a", "a", "b"]))
     2
     """
-    unit, code = _sorted(embeddings, identities)
-    yield from islice(_diagonal(unit, code, mated=False), part, None, parts)
-    yield from _beyond(unit, code, part, parts)
+    yield from ByIdentity.of(embeddings, identities).nonmated(part, parts)
 
 
 def mated_blocks(
@@ -91,24 +91,115 @@ def mated_blocks(
     >>> [(a.tolist(), b.tolist()) for a, b, cosine in mated_blocks(vectors, ["x", "y", "x"])]
     [([0], [2])]
     """
-    unit = normalize(embeddings)
-    code = np.unique(
-        checks.array(identities, "identities", shape=(len(unit),)), return_inverse=True
-    )[1]
-    order = np.argsort(code, kind="stable")
-    unit, code = unit[order], code[order]
-    width = _CHUNK // _ROWS
-    for start, stop in _runs(code):
-        for top in range(start, stop, _ROWS):
-            bottom = min(top + _ROWS, stop)
-            for left in range(top, stop, width):
-                right = min(left + width, stop)
-                same = code[top:bottom, None] == code[None, left:right]
-                same &= np.arange(top, bottom)[:, None] < np.arange(left, right)
-                first, second = np.nonzero(same)
-                if len(first):
-                    product = unit[top:bottom] @ unit[left:right].T
-                    yield order[top + first], order[left + second], product[first, second]
+    yield from ByIdentity.of(embeddings, identities).mated()
+
+
+class Tile(NamedTuple):
+    """A rectangle of the matrix of all similarities.
+
+    Attributes:
+        top, bottom: its rows, [top, bottom).
+        left, right: its columns, [left, right).
+        inside: whether pairs of one identity are in it, and a pair may be in it twice.
+    """
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+    inside: bool
+
+
+class ByIdentity(NamedTuple):
+    """Images in the order of their identities, whose pairs are done tile by tile.
+
+    The tiles do not depend on who does which of them, so that neither do the cosines, where
+    products of matrices are rounded alike: one kind of processor, one library, one thread.
+
+    Attributes:
+        unit: (N,D) float32 rows of unit length.
+        code: (N,) number of each identity, ascending.
+        order: (N,) the row that each was given in.
+    """
+
+    unit: NDArray[np.float32]
+    code: NDArray[np.int64]
+    order: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, embeddings: ArrayLike, identities: ArrayLike) -> ByIdentity:
+        """Returns images in that order.
+
+        Args:
+            embeddings, identities: as mated_similarities.
+
+        Raises:
+            ShapeError, InputError: as mated_similarities.
+        """
+        unit = normalize(embeddings)
+        names = checks.array(identities, "identities", shape=(len(unit),))
+        code = np.unique(names, return_inverse=True)[1]
+        order = np.argsort(code, kind="stable")
+        return cls(unit[order], code[order], order)
+
+    def tiles(self, part: int = 0, parts: int = 1) -> Iterator[Tile]:
+        """Yields the tiles that all pairs of two identities are in.
+
+        Args:
+            part, parts: as nonmated_blocks.
+        """
+        yield from islice(self._tiles(), part, None, parts)
+
+    def _tiles(self) -> Iterator[Tile]:
+        for start, stop in _runs(self.code):
+            if self.code[start] != self.code[stop - 1]:
+                yield Tile(start, stop, start, stop, True)
+            for top in range(start, stop, _ROWS):
+                bottom = min(top + _ROWS, stop)
+                width = _CHUNK // (bottom - top)
+                for left in range(stop, len(self.code), width):
+                    yield Tile(top, bottom, left, min(left + width, len(self.code)), False)
+
+    def nonmated(self, part: int = 0, parts: int = 1) -> Iterator[NDArray[np.float32]]:
+        """Yields what nonmated_blocks does; the buffer is used again for the next block.
+
+        Args:
+            part, parts: as nonmated_blocks.
+        """
+        buffer = np.empty(_CHUNK, np.float32)
+        for top, bottom, left, right, inside in self.tiles(part, parts):
+            rows, columns = self.unit[top:bottom], self.unit[left:right]
+            if inside:
+                other = self.code[top:bottom, None] != self.code[None, left:right]
+                # Above the diagonal only: each pair once, none with itself.
+                yield (rows @ columns.T)[np.triu(other, 1)]
+            else:
+                block = buffer[: len(rows) * len(columns)].reshape(len(rows), len(columns))
+                yield np.matmul(rows, columns.T, out=block).ravel()
+
+    def mated(
+        self, part: int = 0, parts: int = 1
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]]:
+        """Yields what mated_blocks does.
+
+        Args:
+            part, parts: as nonmated_blocks.
+        """
+        for top, bottom, left, right, _ in islice(self._mated_tiles(), part, None, parts):
+            same = self.code[top:bottom, None] == self.code[None, left:right]
+            same &= np.arange(top, bottom)[:, None] < np.arange(left, right)
+            first, second = np.nonzero(same)
+            if len(first):
+                product = self.unit[top:bottom] @ self.unit[left:right].T
+                yield self.order[top + first], self.order[left + second], product[first, second]
+
+    def _mated_tiles(self) -> Iterator[Tile]:
+        width = _CHUNK // _ROWS
+        for start, stop in _runs(self.code):
+            for top in range(start, stop, _ROWS):
+                bottom = min(top + _ROWS, stop)
+                for left in range(top, stop, width):
+                    yield Tile(top, bottom, left, min(left + width, stop), True)
 
 
 class Largest:
@@ -116,6 +207,7 @@ class Largest:
 
     Args:
         count: how many to keep, at least 1.
+        floor: values at or below it are left out from the beginning.
 
     Raises:
         InputError: count below 1.
@@ -127,13 +219,13 @@ class Largest:
     [0.5, 0.8999999761581421]
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, floor: float = -np.inf) -> None:
         if count < 1:
             raise InputError(f"count must be at least 1, got {count}.")
         self._count = count
         self._kept: list[NDArray[Any]] = []
         self._waiting = 0
-        self._floor = -np.inf
+        self._floor = floor
 
     def add(self, block: NDArray[Any]) -> None:
         """Takes a flat block in.
@@ -235,18 +327,6 @@ def nonmated_index(identities: ArrayLike, *, most: int, seed: int = 0) -> NDArra
     return np.stack([places // n, places % n], axis=1)
 
 
-def _sorted(
-    embeddings: ArrayLike, identities: ArrayLike
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Returns unit rows and identity numbers, in the order of the identities."""
-    unit = normalize(embeddings)
-    code = np.unique(
-        checks.array(identities, "identities", shape=(len(unit),)), return_inverse=True
-    )[1]
-    order = np.argsort(code, kind="stable")
-    return unit[order], code[order]
-
-
 def _runs(code: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
     """Yields [start, stop) of whole identities, at most _ROWS rows together.
 
@@ -265,37 +345,3 @@ def _runs(code: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
         last = end
     if last > start:
         yield start, last
-
-
-def _diagonal(
-    unit: NDArray[np.float32], code: NDArray[np.int64], *, mated: bool
-) -> Iterator[NDArray[np.float32]]:
-    """Yields flat similarities of the mated (or non-mated) pairs inside each run of identities."""
-    for start, stop in _runs(code):
-        for top in range(start, stop, _ROWS):
-            bottom = min(top + _ROWS, stop)
-            product = unit[top:bottom] @ unit[top:stop].T
-            same = code[top:bottom, None] == code[None, top:stop]
-            # Above the diagonal only: each pair once, none with itself.
-            yield product[np.triu(same if mated else ~same, 1)]
-
-
-def _beyond(
-    unit: NDArray[np.float32], code: NDArray[np.int64], part: int, parts: int
-) -> Iterator[NDArray[np.float32]]:
-    """Yields flat similarities of each run with all later identities.
-
-    The buffer is used again for the next block.
-    """
-    buffer = np.empty(_CHUNK, np.float32)
-    turn = cycle(range(parts))
-    for start, stop in _runs(code):
-        for top in range(start, stop, _ROWS):
-            rows = unit[top : min(top + _ROWS, stop)]
-            width = _CHUNK // len(rows)
-            for left in range(stop, len(unit), width):
-                if next(turn) != part:
-                    continue
-                columns = unit[left : left + width]
-                block = buffer[: len(rows) * len(columns)].reshape(len(rows), len(columns))
-                yield np.matmul(rows, columns.T, out=block).ravel()

@@ -264,7 +264,7 @@ def all_pairs(
         first, *others = pool.map(counted, range(threads))
     for other in others:
         first.merge(other)
-    return _verification(first, fars)
+    return of_counter(first, fars=fars)
 
 
 def of_stream(
@@ -295,10 +295,21 @@ def of_stream(
     counter = RankCounter(sorted_mated)
     for block in nonmated:
         counter.add(block)
-    return _verification(counter, fars)
+    return of_counter(counter, fars=fars)
 
 
-def _verification(counter: RankCounter, fars: Sequence[float]) -> Verification:
+def of_counter(counter: RankCounter, *, fars: Sequence[float] = (1e-3, 1e-4)) -> Verification:
+    """Returns the verification accuracy that a counter has counted.
+
+    Args:
+        counter: of the mated similarities, which took in the non-mated ones.
+        fars: false accept rates in (0,1).
+
+    Raises:
+        InputError: a FAR out of range.
+        EvidenceError: no mated or no non-mated pair.
+    """
+    _check_fars(fars)
     ranks = counter.ranks()
     return Verification(
         ranks.auc(),

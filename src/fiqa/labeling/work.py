@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from fiqa.data.reading import reading
 from fiqa.data.store import Parts
-from fiqa.errors import FiqaError, InputError, ReadError, WorkerError, WriteError
+from fiqa.errors import FiqaError, InputError, ReadError, WriteError
+from fiqa.execute.engines import every
 from fiqa.execute.local import map_batches
 from fiqa.faces.crops import Source, aligned_face, alike, joined, note_of_size, read_row, sources
 from fiqa.failures import failed
@@ -114,16 +115,7 @@ class LocalWork:
     ) -> Iterator[Any]:
         """Yields the function's result for each item, in order, from the engine; raises WorkerError
         where one ended its process again and again."""
-        for result in self.run(
-            function, items, died=_Ended, workers=self.workers, batch=1, apart=True
-        ):
-            if isinstance(result, _Ended):
-                raise WorkerError(
-                    f"A process must live through {getattr(result.item, 'path', 'its part')}; it"
-                    " ended again and again.",
-                    hint="is there memory enough? fewer --workers need less",
-                )
-            yield result
+        yield from every(self.run, function, items, workers=self.workers)
 
     @contextmanager
     def scratch(self, name: str) -> Iterator[Path]:
@@ -142,13 +134,6 @@ class LocalWork:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-@dataclass(frozen=True)
-class _Ended:
-    """In the place of a result: the item that ended its process."""
-
-    item: Any
 
 
 def _died(source: Source) -> Measured:

@@ -13,6 +13,7 @@ from fiqa.evaluation.request import Request
 from fiqa.evaluation.result import Evaluation
 from fiqa.evaluation.setting import Setting
 from fiqa.evaluation.sources import Qualities, Vectors
+from fiqa.execute.engines import Where
 from fiqa.progress import Progress, teller
 from fiqa.report.evaluation.run import EvaluationRun
 from fiqa.types import Manifest, Pairs, PathLike
@@ -39,6 +40,10 @@ def evaluate(
     count: bool | None = None,
     out: PathLike | None = None,
     thumbnails: PathLike | None = None,
+    workers: int | None = None,
+    engine: str = "local",
+    address: str | None = None,
+    device: str = "cpu",
     force: bool = False,
     progress: Progress = False,
 ) -> Evaluation:
@@ -82,20 +87,32 @@ def evaluate(
             numbers.json. A report that is current is left alone.
         thumbnails: folder of images named like the ids; the report then shows the worst pairs.
             Faces of people go into the page: off by default.
+        workers: processes or actors that compare all pairs, where these are more than 134 million
+            (fewer are not worth them); None is one per core. The numbers are the same to the bit.
+        engine: "local", or "ray" for the actors of a Ray cluster; not with a list of pairs.
+        address: of the Ray cluster, "auto" for the one that this machine is part of; None starts
+            one here for the time of the run.
+        device: "cuda" compares the non-mated pairs by torch on a GPU, where pairs are counted: on
+            this machine's, or on one for each actor of Ray. Its similarities are rounded otherwise,
+            by less than 1e-6; the bounds hold.
         force: write the report again although `out` is current.
         progress: True reports on stderr; a callable is told (stage, done, total).
 
     Raises:
-        InputError: a value out of range, names that are not unique, ids that fit twice, a manifest
-            whose column of people is not called identity.
-        UnknownNameError: no such protocol, match, column, or quality to flip.
+        InputError: an engine or a device that does not fit, a value out of range, names that are
+            not unique, ids that fit twice, a manifest whose column of people is not called
+            identity.
+        UnknownNameError: no such engine, device, protocol, match, column, or quality to flip.
         EvidenceError: too few images, mated pairs or non-mated pairs for what is asked.
         ReadError: a file cannot be read.
         WriteError: the disk refused.
+        MissingExtraError: Ray or torch is not installed.
+        WorkerError: a process ended again and again.
     """
+    where = Where(engine, address, workers, device)
     setting = Setting(fmr, protocol, start_fnmr, limits, draws, level, seed, count=count)
     request = Request(quality, embeddings, pairs, faces, match, flip, across)
-    run = EvaluationRun(request, setting, thumbnails)
+    run = EvaluationRun(request, setting, thumbnails, where)
     evaluation = run.make(told=teller(progress))
     if out is not None and (force or not run.is_current(out)):
         run.write(evaluation, out)

@@ -27,7 +27,7 @@ from fiqa.data.images import Limits
 from fiqa.data.parts import read_parts
 from fiqa.data.remote import Place
 from fiqa.data.shards import members, shards_of
-from fiqa.errors import InputError
+from fiqa.errors import InputError, ReadError
 from fiqa.execute.dataset import write_dataset
 from fiqa.scoring.dataset import ShardScoring
 from fiqa.scoring.run import scoring_of
@@ -163,7 +163,7 @@ def test_parquet_of_hugging_face_has_the_bytes_of_its_images(tmp_path):
     ]
 
 
-def test_recordio_and_bin_are_shards_on_a_disk(tmp_path, how):
+def test_recordio_and_bin_are_shards(tmp_path, how):
     recordio.write(tmp_path / "train.rec", [(0, picture(0)), (0, picture(1)), (1, picture(2))])
     ids = np.array(["a", "b"])
     insightface_bin.write(
@@ -179,10 +179,22 @@ def test_recordio_and_bin_are_shards_on_a_disk(tmp_path, how):
     assert {m.status for m in members(f"{tmp_path}/pairs.bin", small)} == {"too_large"}
     made = write_dataset(tmp_path, how, f"{tmp_path}/scores/", workers=1)
     assert made.statuses == {"ok": 5}
-    assert [m.status for m in members("s3://faces/train.rec", small)] == ["unsupported_format"]
     whole = (tmp_path / "train.rec").read_bytes()
     (tmp_path / "train.rec").write_bytes(whole[: len(whole) // 2])
     assert [m.status for m in members(f"{tmp_path}/train.rec", Limits())][-1] != "ok"
+
+
+def test_lmdb_is_refused_with_what_to_do(tmp_path):
+    (tmp_path / "faces.lmdb").mkdir()
+    (tmp_path / "faces.lmdb" / "data.mdb").write_bytes(b"x")
+    with pytest.raises(InputError, match="must lead to shards") as refused:
+        shards_of(tmp_path)
+    assert "LMDB is not read" in refused.value.hint
+    assert ".tar shards" in refused.value.hint
+    (tmp_path / "faces.lmdb" / "data.mdb").unlink()
+    with pytest.raises(InputError, match="must lead to shards") as refused:
+        shards_of(tmp_path)
+    assert refused.value.hint is None
 
 
 def test_of_many_who_create_a_file_at_once_one_does(tmp_path):
@@ -242,6 +254,29 @@ def _address(log: Path, server: subprocess.Popen[bytes]) -> str:
             break
         time.sleep(0.1)
     raise RuntimeError(f"the server does not listen: {log.read_text()}")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_recordio_and_bin_in_a_store_are_what_they_are_on_a_disk(tmp_path, how, s3):
+    recordio.write(tmp_path / "train.rec", [(k // 2, picture(k)) for k in range(4)])
+    pair = Pairs(np.array(["a", "b"]), np.array([[0, 1]]), np.array([True]))
+    insightface_bin.write(tmp_path / "pairs.bin", {"a": picture(8), "b": picture(9)}, pair)
+    for name in ("train.rec", "train.idx", "pairs.bin"):
+        Place(f"s3://faces/packed/{name}").write((tmp_path / name).read_bytes())
+    for name in ("train.rec", "pairs.bin"):
+        here = list(members(f"{tmp_path}/{name}", Limits()))
+        assert list(members(f"s3://faces/packed/{name}", Limits())) == here
+        assert {m.status for m in here} == {"ok"}
+    made = write_dataset("s3://faces/packed", how, f"{tmp_path}/scores/", workers=1)
+    assert made.statuses == {"ok": 6}
+    # without its index the file is read from front to back
+    Place("s3://faces/packed/train.idx").remove()
+    found = list(members("s3://faces/packed/train.rec", Limits()))
+    assert [m.content for m in found] == [picture(k) for k in range(4)]
+    with pytest.raises(ReadError, match=r"none\.rec.*cannot be opened") as refused:
+        list(members("s3://faces/packed/none.rec", Limits()))
+    assert refused.value.status == "not_found"
 
 
 @pytest.mark.slow

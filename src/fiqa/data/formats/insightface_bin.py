@@ -50,7 +50,7 @@ def read(
     """Returns the images and pairs of a .bin file; see `parse`.
 
     Args:
-        path: the file.
+        path: the file, or its address in a store.
         limits: caps on what the pickle may claim.
         file_limit: bytes that the file may have.
 

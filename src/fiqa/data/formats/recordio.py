@@ -16,14 +16,14 @@ import os
 import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqa.data.formats.source import check_file, read_text, write_whole
+from fiqa.data.formats.source import check_file, opened, read_text, write_whole
 from fiqa.data.reading import reading
-from fiqa.data.store import open_regular
+from fiqa.data.remote import Place
 from fiqa.errors import InputError, ReadError
 from fiqa.types import PathLike
 
@@ -56,10 +56,11 @@ class Record(NamedTuple):
 class RecordFile:
     """A .rec file, read by key through its .idx or from front to back without one.
 
-    A context manager; iterating yields the images in order of key.
+    A context manager; iterating yields the images in order of key. A file in a store is read in
+    blocks of 4 MiB, forward as long as its index goes forward.
 
     Args:
-        path: the .rec file.
+        path: the .rec file, or its address in a store.
         index: the .idx file, lines of `key<TAB>offset`; None looks beside `path`, and where there
             is none keys are the places of the records.
         item_limit: bytes that one record may have.
@@ -75,13 +76,13 @@ class RecordFile:
         *,
         item_limit: int = ITEM_LIMIT,
     ) -> None:
-        self.path = Path(path)
+        self.path = os.fspath(path)
         self._size = check_file(path, limit=_REC_LIMIT)
         self._limit = item_limit
-        beside = self.path.with_suffix(".idx")
-        place = index if index is not None else (beside if beside.exists() else None)
+        beside = f"{os.path.splitext(self.path)[0]}.idx"
+        place = index if index is not None else (beside if Place(beside).exists() else None)
         self._offsets = None if place is None else _read_index(place)
-        self._file: BinaryIO = open_regular(path)
+        self._file = opened(path)
         try:
             self._meta = self._read_meta()
         except ReadError:
@@ -122,7 +123,7 @@ class RecordFile:
         """
         if self._offsets is None or key not in self._offsets:
             raise InputError(
-                f"key must be in the index of {str(self.path)!r}, got {key}.",
+                f"key must be in the index of {self.path!r}, got {key}.",
                 hint="iterate to read without .idx",
             )
         return self._record(key, self._payload(self._offsets[key])[0])
@@ -218,7 +219,7 @@ class RecordFile:
         return Record(key, np.frombuffer(body, "<f4", flag), body[4 * flag :])
 
     def _bad(self, why: str, *, status: str = "corrupt") -> ReadError:
-        return ReadError(f"{str(self.path)!r} is not a whole RecordIO file: {why}.", status=status)
+        return ReadError(f"{self.path!r} is not a whole RecordIO file: {why}.", status=status)
 
 
 def _read_index(path: PathLike) -> dict[int, int]:

@@ -1,13 +1,14 @@
-"""Foreign files at the edge: bounded reading of regular files, writing whole or not at all, names
-by content."""
+"""Foreign files at the edge: bounded reading of regular files and of files in stores, writing whole
+or not at all, names by content."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from fiqa.data.reading import read_at_most, reading
+from fiqa.data.remote import Place, is_remote
 from fiqa.data.store import atomic_path, open_regular
 from fiqa.errors import ReadError
 from fiqa.types import PathLike
@@ -16,6 +17,7 @@ __all__ = [
     "TEXT_LIMIT",
     "check_file",
     "content_id",
+    "opened",
     "read_bytes",
     "read_text",
     "text_of",
@@ -37,11 +39,24 @@ TEXT_LIMIT = 1 << 30
 """Bytes that a list or score file may have; a text of ten million rows is smaller."""
 
 
-def check_file(path: PathLike, *, limit: int) -> int:
-    """Returns the size of a regular file in bytes, which says nothing yet of its content.
+def opened(path: PathLike) -> BinaryIO:
+    """Returns a file opened for reading bytes; one in a store is read in blocks, where asked.
 
     Args:
-        path: the file.
+        path: the file, or its address in a store.
+
+    Raises:
+        ReadError: with status not_found or unreadable (a folder, a FIFO, no permission).
+        MissingExtraError: the store's extra is not installed.
+    """
+    return cast("BinaryIO", Place(path).open()) if is_remote(path) else open_regular(path)
+
+
+def check_file(path: PathLike, *, limit: int) -> int:
+    """Returns the size of a file in bytes, which says nothing yet of its content.
+
+    Args:
+        path: the file, or its address in a store.
         limit: bytes that it may have.
 
     Raises:
@@ -51,7 +66,7 @@ def check_file(path: PathLike, *, limit: int) -> int:
     >>> check_file(__file__, limit=1 << 20) > 0
     True
     """
-    with open_regular(path) as file:
+    with opened(path) as file:
         return _size(file, path, limit)
 
 
@@ -59,19 +74,19 @@ def read_bytes(path: PathLike, *, limit: int) -> bytes:
     """Returns the whole file as bytes.
 
     Args:
-        path: the file.
+        path: the file, or its address in a store.
         limit: bytes that it may have.
 
     Raises:
         ReadError: as `check_file`, or when the file system refuses.
     """
-    with open_regular(path) as file, reading(path):
-        _size(file, path, limit)
-        return read_at_most(file, limit)
+    with opened(path) as file, reading(path):
+        size = _size(file, path, limit)
+        return file.read(size) if is_remote(path) else read_at_most(file, limit)
 
 
 def _size(file: BinaryIO, path: PathLike, limit: int) -> int:
-    size = os.fstat(file.fileno()).st_size
+    size = _end(file) if is_remote(path) else os.fstat(file.fileno()).st_size
     if size == 0:
         raise ReadError(
             f"{os.fspath(path)!r} must not be empty, it has 0 bytes.", status="empty_file"
@@ -82,6 +97,12 @@ def _size(file: BinaryIO, path: PathLike, limit: int) -> int:
             status="too_large",
         )
     return size
+
+
+def _end(file: BinaryIO) -> int:
+    end = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    return end
 
 
 def read_text(path: PathLike, *, limit: int = TEXT_LIMIT) -> str:

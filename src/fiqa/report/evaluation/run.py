@@ -9,19 +9,24 @@ from functools import cached_property
 from typing import Any
 
 from fiqa.data.store import make_record
+from fiqa.errors import InputError
 from fiqa.evaluation.counted import counted_result
 from fiqa.evaluation.curves import recognizer_result
 from fiqa.evaluation.evidence import COUNTED, STORED, Evidence
+from fiqa.evaluation.passes import held_passes
 from fiqa.evaluation.request import Request, plain
 from fiqa.evaluation.result import Evaluation, RecognizerResult
 from fiqa.evaluation.scales import scales_note
 from fiqa.evaluation.setting import Setting
+from fiqa.execute.engines import Where
 from fiqa.progress import Told, counted
 from fiqa.report.evaluation.folder import guard_report, report_is_current, write_report
 from fiqa.report.evaluation.tables import evaluation_tables
 from fiqa.types import PathLike
 
 __all__ = ["EvaluationRun", "evaluate_evidence"]
+
+_HERE = Where()
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,11 +37,23 @@ class EvaluationRun:
         request: about what.
         setting: the curves are made.
         thumbnails: folder with the faces that the report may show, None for none.
+        where: the pairs are compared.
+
+    Raises:
+        InputError: an engine for a list of pairs.
     """
 
     request: Request
     setting: Setting
     thumbnails: PathLike | None = None
+    where: Where = _HERE
+
+    def __post_init__(self) -> None:
+        if self.request.pairs is not None and (self.where != Where(workers=self.where.workers)):
+            raise InputError(
+                "An engine and a device are for all pairs, got a list of pairs.",
+                hint="leave them out: the pairs of a list are few",
+            )
 
     def make(self, *, told: Told, command: str = "") -> Evaluation:
         """Returns what it finds; `command` is the line that asked, for the report.
@@ -45,7 +62,10 @@ class EvaluationRun:
         """
         return replace(
             evaluate_evidence(
-                self.request.evidence(count=self.setting.counts), self.setting, told=told
+                self.request.evidence(count=self.setting.counts),
+                self.setting,
+                told=told,
+                where=self.where,
             ),
             command=command,
         )
@@ -68,6 +88,8 @@ class EvaluationRun:
     @cached_property
     def _record(self) -> dict[str, Any]:
         arguments = {**self.request.arguments(), "thumbnails": plain(self.thumbnails)}
+        if self.where.device != "cpu":  # which rounds otherwise; who does the work changes nothing
+            arguments["device"] = self.where.device
         return make_record(
             "evaluate",
             arguments=arguments | self.setting.record(),
@@ -77,16 +99,34 @@ class EvaluationRun:
         )
 
 
-def evaluate_evidence(evidence: Evidence, setting: Setting, *, told: Told) -> Evaluation:
-    """Returns the evaluation of gathered evidence; `told` hears of each recognizer.
+def evaluate_evidence(
+    evidence: Evidence, setting: Setting, *, told: Told, where: Where = _HERE
+) -> Evaluation:
+    """Returns the evaluation of gathered evidence.
 
-    Raises EvidenceError.
+    Args:
+        evidence: qualities, recognizers and pairs.
+        setting: how curves are made.
+        told: hears of each recognizer, and of the parts of long passes over pairs.
+        where: all pairs are compared.
+
+    Raises:
+        EvidenceError: too few pairs for what is asked.
+        InputError: a GPU for pairs that are not counted, or that is not there.
     """
+    if where.device != "cpu" and not evidence.counted:
+        raise InputError(
+            f"The device {where.device} counts pairs, and these are held.",
+            hint="--count counts them, or leave --device out",
+        )
     result_of = counted_result if evidence.counted else recognizer_result
-    results = [
-        result_of(evidence, vectors, setting)
-        for vectors in counted(evidence.recognizers, told, "evaluate", len(evidence.recognizers))
-    ]
+    with held_passes(where, told) as passes:
+        results = [
+            result_of(evidence, vectors, setting, passes)
+            for vectors in counted(
+                evidence.recognizers, told, "evaluate", len(evidence.recognizers)
+            )
+        ]
     notes = [
         *evidence.notes,
         scales_note(evidence.scores),

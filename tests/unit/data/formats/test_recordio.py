@@ -246,3 +246,34 @@ def test_any_content_round_trips(
     path.with_suffix(".idx").unlink()
     with RecordFile(path) as file:
         assert [r.content for r in file] == [content for _, content in made]
+
+
+@pytest.mark.parametrize("index", [True, False])
+def test_a_file_in_a_store_is_read_in_blocks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, index: bool
+) -> None:
+    memory = pytest.importorskip("fsspec.implementations.memory").MemoryFileSystem()
+    monkeypatch.setattr("fsspec.filesystem", lambda *_, **__: memory)
+    path = tmp_path / "t.rec"
+    recordio.write(path, IMAGES)
+    folder = f"s3://{tmp_path.name}"
+    for name in ("t.rec", "t.idx")[: 1 + index]:
+        memory.pipe_file(f"{folder}/{name}", (tmp_path / name).read_bytes())
+    with RecordFile(f"{folder}/t.rec") as file, RecordFile(path) as local:
+        for ours, theirs in zip(file, local, strict=True):
+            assert (ours.key, ours.content) == (theirs.key, theirs.content)
+        if index:
+            assert file.read(3).content == IMAGES[2][1]
+    memory.pipe_file(f"{folder}/half.rec", path.read_bytes()[:-400])
+    with (
+        RecordFile(f"{folder}/half.rec") as file,
+        pytest.raises(ReadError, match=r"half\.rec. is not a whole RecordIO file") as caught,
+    ):
+        list(file)
+    assert caught.value.status == "truncated"
+    memory.pipe_file(f"{folder}/none.rec", b"")
+    with pytest.raises(ReadError, match="must not be empty"):
+        RecordFile(f"{folder}/none.rec")
+    with pytest.raises(ReadError, match="cannot be opened") as caught:
+        RecordFile(f"{folder}/gone.rec")
+    assert caught.value.status == "not_found"
