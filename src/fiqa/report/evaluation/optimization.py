@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -16,14 +17,15 @@ _MANY = 2000
 """Points from which a density is drawn instead."""
 
 
-def optimization_plot(name: str, evaluation: Evaluation) -> Plot:
+def optimization_plot(name: str, evaluation: Evaluation, names: Sequence[str]) -> Plot:
     """Returns, for each method, the histogram of its baseline and the optimized against it.
 
     With tables of labels as the qualities it is the paper's Figure 4.
 
     Args:
-        name: of the data set.
+        name: of the data set, one of `names`.
         evaluation: of qualities named METHOD.baseline and METHOD.optimized.
+        names: of all sets, so that each has a file of its own.
 
     Raises:
         InputError: other names.
@@ -35,7 +37,7 @@ def optimization_plot(name: str, evaluation: Evaluation) -> Plot:
     )
     with style():
         return drawn(
-            f"label_opt_scatter_{file_stem(name, [name])}", "What optimizing moves", caption,
+            f"label_opt_scatter_{file_stem(name, names)}", "What optimizing moves", caption,
             f"Histogram of the baseline and scatter of optimized against it, {', '.join(pairs)}",
             partial(_draw, pairs=pairs), (WIDTH, 0.2 + 2.3 * len(pairs)),
         )  # fmt: skip
