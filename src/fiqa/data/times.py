@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqa.data.frames import Frame, is_frame
+from fiqa.data.reading import reader
 from fiqa.data.tables import decode_text, read_table
 from fiqa.errors import InputError
 from fiqa.types import PathLike
@@ -21,6 +22,7 @@ Times = Mapping[str, tuple[NDArray[np.str_], NDArray[np.float64]]]
 _COLUMNS = ("method", "id", "ms")
 
 
+@reader
 def read_times(table: PathLike | Frame) -> Times:
     """Returns the run times in a table, by what was timed.
 
