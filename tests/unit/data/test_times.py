@@ -35,7 +35,7 @@ def test_what_is_no_time(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "t.csv").write_text(content)
     with pytest.raises(InputError, match=message):
         read_times(tmp_path / "t.csv")
-    with pytest.raises(ReadError, match="t.csv"):
+    with pytest.raises(ReadError, match=r"t\.csv"):
         read_times(tmp_path / "t.csv")
     with pytest.raises(ReadError, match="absent"):
         read_times(tmp_path / "absent.csv")

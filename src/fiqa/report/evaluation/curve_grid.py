@@ -17,7 +17,7 @@ from fiqa.report.evaluation.verdict import percent
 
 __all__ = ["curve_grid"]
 
-_CELL = (2.35, 1.75)
+_CELL = (2.35, 1.8)
 """Width and height of a cell in inches."""
 _POINTS = 300
 _NEAR = "#f1efe9"
@@ -47,7 +47,7 @@ def curve_grid(sets: Mapping[str, Evaluation]) -> Plot:
             f"FNMR among the mated pairs kept, on each cell's own scale.{shaded} {notes}",
             f"Grid of discard curves: {', '.join(sets)} by {', '.join(names)}",
             partial(_draw, sets=sets, names=names, methods=list(methods)),
-            (width, 0.85 + 0.2 * rows + _CELL[1] * len(sets)),
+            (width, 1.0 + 0.2 * rows + _CELL[1] * len(sets)),
         )  # fmt: skip
 
 
@@ -68,7 +68,10 @@ def _draw(
         for axes, recognizer in zip(line, names, strict=True):
             result = found.get(recognizer)
             if not row:
-                axes.set_title(short(recognizer, 24), fontsize=10.5)
+                axes.annotate(
+                    short(recognizer, 24), (0, 1), (0, 17), xycoords="axes fraction",
+                    textcoords="offset points", fontsize=10.5, fontweight="bold",
+                )  # fmt: skip
             if result is None:
                 _empty(axes)
                 continue
@@ -81,6 +84,7 @@ def _draw(
         used = [axes for axes in column if axes.lines]
         if used:
             used[-1].tick_params(labelbottom=True)
+            used[-1].set_xlabel("mated pairs discarded (%)", fontsize=9)
     order = [name for name in look if name in legend]
     figure.legend(
         [legend[name] for name in order], [short(name, 24) for name in order],
@@ -89,10 +93,10 @@ def _draw(
     )  # fmt: skip
     rate = settings["fmr"]
     at = f"FMR {rate:g}" if rate is not None else f"starting FNMR {settings['start_fnmr']:g}"
-    figure.supxlabel(
-        f"mated pairs discarded (%); {settings['protocol']}, {at}", fontsize=10.5, color=SOFT
+    figure.align_ylabels(grid[:, 0])
+    figure.supylabel(
+        f"FNMR among those kept (%)\n{settings['protocol']}, {at}", fontsize=9.5, color=SOFT
     )
-    figure.supylabel("FNMR among those kept (%)", fontsize=10.5, color=SOFT)
 
 
 def _cell(
@@ -110,10 +114,8 @@ def _cell(
     axes.locator_params(axis="y", nbins=4)
     axes.tick_params(labelsize=8.5)
     counts = result.counts
-    told = f"{counts['errors']:,.0f} errors of {counts['mated']:,.0f}"
-    axes.text(
-        0.98, 0.97, told, transform=axes.transAxes, ha="right", va="top", fontsize=7.5, color=SOFT
-    )
+    told = f"{counts['errors']:,.0f} errors in {counts['mated']:,.0f} pairs"
+    axes.set_title(told, fontsize=8, fontweight="normal", color=SOFT)
     return lines
 
 

@@ -80,6 +80,7 @@ def _draw(figure: Any, chosen: Sequence[Scores], title: str) -> None:
                 axes.tick_params(labelleft=False)
         grid[row, 0].set_ylabel(short(chosen[row].name, 16), color=INK, fontsize=10)
         grid[-1, row].set_xlabel(short(chosen[row].name, 16), color=INK, fontsize=10)
+    figure.align_ylabels(grid[:, 0])
     figure.suptitle(title, fontsize=11.5, fontweight="bold", x=0.01, ha="left")
     figure.supxlabel("standard deviations from the mean", fontsize=9.5, color=SOFT)
 

@@ -15,6 +15,7 @@ import fiqa
 from fiqa.evaluation.result import Evaluation
 from fiqa.report.drawing import COLORS
 from fiqa.report.evaluation.curve_grid import curve_grid
+from fiqa.report.evaluation.optimization import optimization_plot
 from fiqa.report.evaluation.score_grid import score_grid
 from fiqa.types import Embeddings, Quality
 
@@ -52,7 +53,7 @@ def test_a_cell_per_set_and_recognizer_holds_every_curve(
     plot = curve_grid(sets)
     (figure,) = figures
     cells = np.array(figure.axes).reshape(2, 2)
-    assert [axes.get_title(loc="left") for axes in cells[0]] == ["first", "second"]
+    assert [axes.texts[0].get_text() for axes in cells[0]] == ["first", "second"]
     assert [axes.get_ylabel() for axes in cells[:, 0]] == ["near", "far"]
     for name, line in zip(sets, cells, strict=True):
         for result, axes in zip(sets[name].recognizers, line, strict=False):
@@ -65,8 +66,9 @@ def test_a_cell_per_set_and_recognizer_holds_every_curve(
                 np.testing.assert_allclose(x[:-1], 100 * curve.curve.discard[inside])
                 np.testing.assert_allclose(y[:-1], 100 * curve.curve.fnmr[inside])
                 assert (x[-1], y[-1]) == (90, y[-2]), "the last step reaches the edge"
-            told = [text.get_text() for text in axes.texts]
-            assert told == [f"{result.counts['errors']:.0f} errors of {result.counts['mated']:.0f}"]
+            counts = result.counts
+            told = f"{counts['errors']:.0f} errors in {counts['mated']:.0f} pairs"
+            assert axes.get_title(loc="left") == told
             (shade,) = axes.patches
             assert shade.get_extents().transformed(axes.transData.inverted()).x1 == pytest.approx(
                 30
@@ -93,7 +95,9 @@ def test_a_method_looks_alike_in_every_cell_and_the_legend_names_it_once(
     # the legend lies below every cell
     figure.draw_without_rendering()
     box = legend.get_window_extent()
-    assert all(box.y1 <= axes.get_window_extent().y0 for axes in figure.axes)
+    texts = [axes.xaxis.label.get_window_extent() for axes in figure.axes if axes.get_xlabel()]
+    assert len(texts) == 2
+    assert all(box.y1 <= below.y0 for below in texts)
     near = figure.axes[2]
     shown = [line.get_color() for line in near.lines]
     assert shown == [colors[name] for name in ("good", "fair", "random", "oracle")]
@@ -186,3 +190,27 @@ def test_many_methods_one_method_a_constant_one_and_many_images(figures: list[An
     score_grid("large", replace(found, scores=large), ["large"])
     assert len(figures[3].axes[2].lines) == 1, "the line of agreement; images are a density"
     assert len(figures[3].axes[2].collections) == 1
+
+
+def test_what_optimizing_moves(figures: list[Any]) -> None:
+    found = evaluated(1, ("good", "fair"), ("first",))
+    names = ("m.baseline", "m.optimized")
+    scores = [replace(each, name=name) for each, name in zip(found.scores, names, strict=True)]
+    plot = optimization_plot("b/c", replace(found, scores=scores), ["b c", "b/c"])
+    assert plot.name == "label_opt_scatter_b_c-2"
+    (left, right), (before, after) = figures[0].axes, (each.value for each in scores)
+    ends = (min(before.min(), after.min()), max(before.max(), after.max()))
+    for patch, value in zip(left.patches, (before, after), strict=True):
+        count, edges = np.histogram(value, 40, range=ends)
+        assert patch.get_data().values.tolist() == count.tolist()
+        np.testing.assert_allclose(patch.get_data().edges, edges)
+    points, line = (np.array(each.get_data()) for each in right.lines)
+    np.testing.assert_array_equal(points, [before, after])
+    np.testing.assert_array_equal(line, [ends, ends])
+    rho = spearmanr(before, after).statistic
+    assert right.get_title(loc="left") == f"rho {rho:.4f}"
+    assert left.get_xlim() == right.get_xlim()
+    assert figures[0].get_suptitle() == "b/c"
+    flat = [replace(each, value=np.ones(60)) for each in scores]
+    optimization_plot("flat", replace(found, scores=flat), ["flat"])
+    assert figures[1].axes[1].get_title(loc="left") == "constant"
