@@ -215,7 +215,7 @@ def test_recipes_of_agreement_begin_alike(part, data, tmp_path, monkeypatch):
     found = agreement.several(data, ["Ada", "Bob", "Cy"])
     assert {name: len(images) for name, images in found.items()} == {"Bob": 3}
     monkeypatch.setattr(sys, "argv", ["judges.py", str(data), str(tmp_path / "out")])
-    with pytest.raises(SystemExit, match="models/recognizer_a.onnx"):
+    with pytest.raises(SystemExit, match=r"models/recognizer_a\.onnx"):
         agreement.begun("about", 3)
     (data / "models").mkdir()
     for name in "ab":

@@ -11,6 +11,7 @@ import numpy as np
 
 from fiqa.evaluation.papers.areas import counts_note, recognizer_names
 from fiqa.evaluation.result import Evaluation, RecognizerResult
+from fiqa.functional.protocols import protocol_of
 from fiqa.report.drawing import INK, SOFT, WIDTH, Plot, drawn, looks, short, style
 from fiqa.report.evaluation.lines import held, points
 from fiqa.report.evaluation.verdict import percent
@@ -63,6 +64,8 @@ def _draw(
     settings = next(iter(sets.values())).settings
     limits = sorted(settings["limits"])
     grid = figure.subplots(len(sets), len(names), squeeze=False, sharex=True)
+    both = protocol_of(settings["protocol"]).discards == "all"
+    discarded = "pairs" if both else "mated pairs"
     for row, (line, (name, evaluation)) in enumerate(zip(grid, sets.items(), strict=True)):
         found = {result.name: result for result in evaluation.recognizers}
         for axes, recognizer in zip(line, names, strict=True):
@@ -84,7 +87,7 @@ def _draw(
         used = [axes for axes in column if axes.lines]
         if used:
             used[-1].tick_params(labelbottom=True)
-            used[-1].set_xlabel("mated pairs discarded (%)", fontsize=9)
+            used[-1].set_xlabel(f"{discarded} discarded (%)", fontsize=9)
     order = [name for name in look if name in legend]
     figure.legend(
         [legend[name] for name in order], [short(name, 24) for name in order],
