@@ -9,6 +9,7 @@ import numpy as np
 
 from fiqa.data.times import Times
 from fiqa.errors import InputError
+from fiqa.evaluation.papers.label_optimization import parted
 from fiqa.functional.run_time import image_times, run_time
 from fiqa.functional.table import Table
 
@@ -41,7 +42,7 @@ def run_time_table(
     """
     rows: list[list[Any]] = []
     counts = []
-    for method in dict.fromkeys(_parted(name)[0] for name in times):
+    for method in dict.fromkeys(_checked(name)[0] for name in times):
         if methods is not None and method not in methods:
             raise InputError(
                 f"Run times must be of methods that have a quality, {', '.join(methods)}, got"
@@ -78,20 +79,20 @@ def run_time_table(
 
 
 def _of(times: Times, method: str, variant: str) -> Any:
-    name = next((name for name in times if _parted(name) == (method, variant)), None)
+    name = next((name for name in times if _checked(name) == (method, variant)), None)
     if name is None:
-        given = ", ".join(name for name in times if _parted(name)[0] == method)
+        given = ", ".join(name for name in times if _checked(name)[0] == method)
         raise InputError(
             f"{method!r} must be timed as {method}.baseline and as {method}.optimized, got {given}."
         )
     return times[name]
 
 
-def _parted(name: str) -> tuple[str, str]:
-    method, _, variant = name.rpartition(".")
+def _checked(name: str) -> tuple[str, str]:
+    method, variant = parted(name)
     if variant not in _VARIANTS:
         raise InputError(
             "Run times of this table must be named METHOD.baseline or METHOD.optimized, got"
             f" {name!r}."
         )
-    return method or "quality", variant
+    return method, variant
