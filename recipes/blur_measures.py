@@ -14,13 +14,12 @@ drawn defocus, Gaussian blur and motion blur of four strengths. It prints
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import numpy as np
-from judges import inside, interval, mated
+from agreement import begun, inside, interval, mated, several
 from numpy.typing import NDArray
-from splits import LFW, needs, people, write_recognizers
+from splits import LFW, people
 
 from fiqa.data.images import read_image
 from fiqa.errors import FiqaError
@@ -40,9 +39,8 @@ PERCENTILES = (0.2, 0.5)
 
 def chosen(data: Path, every: int) -> list[Path]:
     """Images of every k-th person with three or more, three of each."""
-    folders = [data / "lfw/aligned" / name for name in people(data, "Test")]
-    several = [f for f in folders if len(list(f.glob("*.jpg"))) > 2][::every]
-    return [path for folder in several for path in sorted(folder.glob("*.jpg"))[:3]]
+    found = list(several(data, people(data, "Test")).values())[::every]
+    return [path for images in found for path in images[:3]]
 
 
 def copies(paths: list[Path]) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
@@ -77,16 +75,8 @@ def words(
 
 def main() -> None:
     """Measures everything and prints the tables."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--every", type=int, default=12, help="every k-th person alone")
-    options = parser.parse_args()
-    data, out = options.data, options.out
-    needs(data, *LFW, "models/recognizer_a.onnx", "models/recognizer_b.onnx")
-    out.mkdir(parents=True, exist_ok=True)
-    write_recognizers(data, out)
-    paths = chosen(data, options.every)
+    data, out, every = begun(__doc__, 12, *LFW)
+    paths = chosen(data, every)
     crops, strength = copies(paths)
     shape = crops.shape[:2]
     flat = crops.reshape(-1, *crops.shape[2:])

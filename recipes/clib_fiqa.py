@@ -3,14 +3,17 @@
 python recipes/clib_fiqa.py prepare ../shared/data runs/bundled runs/clib_fiqa
 python recipes/clib_fiqa.py ablation runs/clib_fiqa ../shared/data/models/recognizer_a.pt
 python recipes/clib_fiqa.py table runs/peers runs/clib_fiqa
+python recipes/clib_fiqa.py sets runs/peers runs/clib_fiqa
 python recipes/clib_fiqa.py pictures runs/clib_fiqa
 """
 
 from __future__ import annotations
 
+import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -23,7 +26,7 @@ from splits import LFW, PINS, needs
 import fiqa
 from fiqa.data.embeddings import read_embeddings
 from fiqa.data.images import read_image
-from fiqa.data.quality import read_quality
+from fiqa.data.quality import read_quality, write_quality
 from fiqa.data.tables import write_table
 from fiqa.faces.degrade import random_degradation
 from fiqa.faces.detectors.yunet import YuNet
@@ -33,6 +36,9 @@ LEAST, MOST = 3, 80
 """Images of a person: how many there must be, and how many are taken."""
 FACTORS = ("blur", "occlusion", "pose", "expression", "illumination")
 EPOCHS = 12
+TESTS = ("clean", "degraded")
+METHODS = ("analytic", "laplacian")
+"""The test sets, and the scores of them beside the ablation's."""
 RECIPE = Path(__file__).with_name("clib_fiqa.toml")
 RUNS = {
     "naive quality fitting": {"factors": [], "stage1": 0},
@@ -102,8 +108,21 @@ def chosen(paths: list[Path]) -> list[Path]:
 
 
 def ablation(out: Path, weights: Path) -> None:
-    """Trains every run of the ablation into OUT/ablation; all share the features of the
-    frozen backbone, whose weights are given."""
+    """Trains every run of the ablation into OUT/ablation."""
+    for name, changes in RUNS.items():
+        own = {f"clib_fiqa.{key}": value for key, value in changes.items()}
+        last = trained(out, weights, folder(out, name), own)
+        print(
+            f"{name}: Spearman {last['spearman']:.3f}, MAE {last['mae']:.3f} on people held out,"
+            f" {last['seconds']:.0f} s"
+        )
+
+
+def trained(out: Path, weights: Path, run: Path, changes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Trains the recipe with some settings changed, and returns the last row of its history.
+
+    All runs share the features of the frozen backbone, whose weights are given.
+    """
     settings = {
         "data.faces": str(out / "faces.parquet"),
         "data.labels": str(out / "labels.parquet"),
@@ -111,14 +130,7 @@ def ablation(out: Path, weights: Path) -> None:
         "model.weights": str(weights),
         "optim.epochs": EPOCHS,
     }
-    for name, changes in RUNS.items():
-        own = {f"clib_fiqa.{key}": value for key, value in changes.items()}
-        done = fiqa.train(RECIPE, out=folder(out, name), settings=settings | own)
-        last = done.history[-1]
-        print(
-            f"{name}: Spearman {last['spearman']:.3f}, MAE {last['mae']:.3f} on people held out,"
-            f" {last['seconds']:.0f} s"
-        )
+    return fiqa.train(RECIPE, out=run, settings={**settings, **changes}).history[-1]
 
 
 def folder(out: Path, name: str) -> Path:
@@ -160,7 +172,7 @@ def scores(run: Path, vectors: Embeddings, name: str, *, merged: bool = False) -
 
 def table(peers: Path, out: Path) -> None:
     """Prints a markdown table for LFW's people for the test, clean and degraded, under A and B."""
-    for test in ("clean", "degraded"):
+    for test in TESTS:
         source = peers / f"scores_{test}"
         vectors = {r: read_embeddings(source / f"{r}.npz") for r in "ab"}
         qualities = [
@@ -168,16 +180,35 @@ def table(peers: Path, out: Path) -> None:
             for name in (FULL, *(n for n in RUNS if n != FULL))
         ]
         qualities.append(scores(folder(out, ALL), vectors["a"], MERGED, merged=True))
-        qualities += [
-            read_quality(source / f"{name}.parquet", method=name)
-            for name in ("analytic", "laplacian")
-        ]
+        qualities += [read_quality(source / f"{name}.parquet", method=name) for name in METHODS]
         for r, vector in vectors.items():
             print(
                 f"\n**{test}, recognizer {r.upper()}**\n\n| score | pAUC(.3) | this minus"
                 " calibrated | AUC(.95) |\n|---|---|---|---|"
             )
             lines(qualities, vector, out / f"report_{test}_{r}")
+
+
+def sets(peers: Path, out: Path) -> None:
+    """Writes OUT/sets/clean and OUT/sets/degraded, data sets as `fiqa tables clib` reads them.
+
+    Their qualities are named as in the paper's Figure 5: NQF for naive quality fitting, M-F for
+    the merged factors, C-C for the calibrated form.
+    """
+    runs = {"NQF": "naive quality fitting", "M-F": ALL, "C-C": FULL}
+    for test in TESTS:
+        source, place = peers / f"scores_{test}", out / "sets" / test
+        for part in ("quality", "embeddings"):
+            (place / part).mkdir(parents=True, exist_ok=True)
+        for r in "ab":
+            shutil.copyfile(source / f"{r}.npz", place / "embeddings" / f"{r}.npz")
+        vectors = read_embeddings(source / "a.npz")
+        for name, run in runs.items():
+            found = scores(folder(out, run), vectors, name, merged=name == "M-F")
+            write_quality(found, place / "quality" / f"{name}.parquet")
+        for name in METHODS:
+            found = read_quality(source / f"{name}.parquet", method=name)
+            write_quality(found, place / "quality" / f"{name}.parquet")
 
 
 def lines(qualities: Sequence[Quality], vector: Embeddings, report: Path) -> None:
@@ -244,6 +275,6 @@ if __name__ == "__main__":
         sys.exit(__doc__)
     if sys.argv[1] == "prepare":
         needs(Path(sys.argv[2]), *LFW, *PINS, "models/yunet.onnx")
-    {"prepare": prepare, "ablation": ablation, "table": table, "pictures": pictures}[sys.argv[1]](
-        *map(Path, sys.argv[2:])
-    )
+    {"prepare": prepare, "ablation": ablation, "table": table, "sets": sets, "pictures": pictures}[
+        sys.argv[1]
+    ](*map(Path, sys.argv[2:]))

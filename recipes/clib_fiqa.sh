@@ -4,6 +4,8 @@
 #
 #     bash recipes/clib_fiqa.sh [../shared/data] [runs/bundled] [runs/peers] [runs/clib_fiqa]
 #
+# The paper's tables and figures of it: Tables 1 to 4, Figures 3 to 5.
+#
 # It takes the degraded copies and recognizer A's vectors of them that recipes/bundled.sh makes, and
 # the test sets of recipes/bundled_peers.py. Stopped and run again, it goes on where it was.
 set -euo pipefail
@@ -29,3 +31,12 @@ $python "$here"/clib_fiqa.py ablation "$out" "$data/models/recognizer_a.pt"
 # What they are worth, and what the confidence is lowest for.
 $python "$here"/clib_fiqa.py table "$peers" "$out"
 $python "$here"/clib_fiqa.py pictures "$out"
+
+# Tables 1 to 3, and Figures 3 (curves of every set and recognizer) and 5 (how the scores without
+# factors, of the factors alone and of the whole lie and agree).
+$python "$here"/clib_fiqa.py sets "$peers" "$out"
+$python -m fiqa tables clib --data-set "$out/sets/clean" --data-set "$out/sets/degraded" \
+  --draws 200 -o "$out/tables"
+
+# Figure 4: other values of beta and other first stages, 27 runs more.
+$python "$here"/clib_fiqa_sweeps.py "$peers" "$out" "$data/models/recognizer_a.pt"

@@ -11,18 +11,15 @@ the same of what is left when each person's mean is taken off both: the order in
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
-from splits import people, write_recognizers
+from agreement import begun, inside, interval, mated, several
+from splits import LFW, people
 
 import fiqa
 from fiqa.data.embeddings import read_embeddings
 from fiqa.data.tables import read_table
-from fiqa.functional.agreement import spearman
 from fiqa.functional.geometry import similarity_transform, template, transform_points
 
 JUDGES = {
@@ -47,9 +44,8 @@ def write_faces(data: Path, file: Path, every: int) -> int:
     crop = transform_points(into, points).reshape(-1, 10).round(3).tolist()
     known = dict(zip((Path(path).stem for path in marks["path"]), crop, strict=True))
     rows = []
-    for name in people(data, "Test")[::every]:
-        images = sorted((data / "lfw/aligned" / name).glob("*.jpg"))
-        for image in images if len(images) > 2 else []:
+    for name, images in several(data, people(data, "Test")[::every]).items():
+        for image in images:
             rows.append((str(image), image.stem, name, *known.get(image.stem, [None] * 10)))
     columns = [f"landmark_{k}_{axis}" for k in range(5) for axis in "xy"]
     frame = pl.DataFrame(rows, schema=["path", "id", "identity", *columns], orient="row")
@@ -57,41 +53,10 @@ def write_faces(data: Path, file: Path, every: int) -> int:
     return len(frame)
 
 
-def mated(vectors: NDArray[np.float32], who: NDArray[np.str_]) -> NDArray[np.float64]:
-    """Mean cosine of each row to the other rows of its person."""
-    similarity = vectors.astype(np.float64) @ vectors.T.astype(np.float64)
-    same = (who[:, None] == who[None, :]) & ~np.eye(len(who), dtype=bool)
-    return (similarity * same).sum(1) / same.sum(1)
-
-
-def inside(values: NDArray[np.float64], who: NDArray[np.str_]) -> NDArray[np.float64]:
-    """Values less the mean of their person."""
-    _, code = np.unique(who, return_inverse=True)
-    return values - (np.bincount(code, values) / np.bincount(code))[code]
-
-
-def interval(a: NDArray[np.float64], b: NDArray[np.float64], who: NDArray[np.str_]) -> str:
-    """Spearman's rho and its 95 % interval over draws of people, in words."""
-    rng, rows = np.random.default_rng(0), [np.flatnonzero(who == name) for name in np.unique(who)]
-    drawn = []
-    for _ in range(1000):
-        take = np.concatenate([rows[k] for k in rng.integers(0, len(rows), len(rows))])
-        drawn.append(spearman(a[take], b[take]))
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    return f"{spearman(a, b):.3f} [{low:.3f}, {high:.3f}]"
-
-
 def main() -> None:
     """Labels with each judge and prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--every", type=int, default=1, help="every k-th person alone")
-    options = parser.parse_args()
-    data, out = options.data, options.out
-    out.mkdir(parents=True, exist_ok=True)
-    write_recognizers(data, out)
-    print(f"{write_faces(data, out / 'faces.csv', options.every)} faces")
+    data, out, every = begun(__doc__, 1, *LFW, "lfw/landmarks.csv", "models/lightqnet-dm100.pb")
+    print(f"{write_faces(data, out / 'faces.csv', every)} faces")
     for name in "ab":
         model = out / f"recognizer_{name}.onnx"
         fiqa.embed(out / "faces.csv", recognizer=model, force=True, out=out / f"{name}.npz")

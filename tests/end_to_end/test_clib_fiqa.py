@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ import polars as pl
 import pytest
 
 import fiqa
-from fiqa.data.embeddings import write_embeddings
-from fiqa.data.quality import write_quality
+from fiqa.data.embeddings import read_embeddings, write_embeddings
+from fiqa.data.quality import read_quality, write_quality
 from fiqa.methods.clib_fiqa import GRID
 from fiqa.types import Embeddings, Quality
 
@@ -34,7 +35,7 @@ def part(root, monkeypatch) -> Any:
     kept = {name: module.RUNS[name] for name in ("naive quality fitting", module.FULL)}
     monkeypatch.setattr(module, "RUNS", kept | {module.ALL: {"stage1": 2}})
     yield module
-    for name in ("clib_fiqa", "bundled_copies", "curves", "splits"):
+    for name in ("clib_fiqa", "clib_fiqa_sweeps", "bundled_copies", "curves", "splits"):
         sys.modules.pop(name, None)
 
 
@@ -132,6 +133,18 @@ def test_from_labels_to_tables_pictures_and_a_model_that_explains(part, made, ca
     assert told.count("**") == 8
     names = (part.FULL, part.MERGED, part.ALL, "analytic", "laplacian", "random", "oracle")
     assert all(told.count(f"| {name} |") == 4 for name in names)
+    part.sets(made / "peers", made / "out")
+    scored = made / "out/sets/degraded/quality"
+    assert {file.stem for file in scored.glob("*.parquet")} == {
+        "NQF", "M-F", "C-C", "analytic", "laplacian"
+    }  # fmt: skip
+    values = {name: read_quality(scored / f"{name}.parquet").value for name in ("NQF", "M-F")}
+    assert not np.allclose(values["NQF"], values["M-F"])
+    folders = [made / "out/sets" / name for name in ("clean", "degraded")]
+    done = fiqa.tables("clib", data_set=folders, fmr=0.1)
+    assert [plot.name for plot in done.plots] == [
+        "clib_scores_clean", "clib_scores_degraded", "clib_curves"
+    ]  # fmt: skip
     part.pictures(made / "out")
     assert "confidence: 1st, 10th, 50th, 90th percentile" in capsys.readouterr().out
     assert {file.name for file in (made / "out").glob("*.png")} == {"confidence.png", "lowest.png"}
@@ -150,3 +163,52 @@ def test_few_images_of_many_and_nobody_with_two(part, tmp_path):
     assert [path.parent.name for path in found] == ["b"] * 80 + ["c"] * 3
     assert found[0].name == "000.jpg"
     assert found[79].name == "199.jpg"
+
+
+@pytest.mark.slow
+def test_sweeps_train_each_value_once_and_give_the_areas_of_evaluate(
+    part, made, capsys, monkeypatch, figures
+):
+    sweeps = importlib.import_module("clib_fiqa_sweeps")
+    # Vectors that are mostly noise: areas are relative to errors, which there must be.
+    rng = np.random.default_rng(1)
+    for r in "ab":
+        file = made / f"peers/scores_clean/{r}.npz"
+        known = read_embeddings(file)
+        raw = known.vector + 0.3 * rng.normal(size=known.vector.shape)
+        norm = np.linalg.norm(raw, axis=1)
+        write_embeddings(replace(known, vector=raw / norm[:, None], norm=norm), file)
+    monkeypatch.setattr(part, "RECIPE", made / "recipes" / "clib_fiqa.toml")
+    for name, value in {"BETAS": (8.0, 32.0), "STAGES": (1, 2), "SEEDS": (0, 1)}.items():
+        monkeypatch.setattr(sweeps, name, value)
+    monkeypatch.setattr(sweeps, "DEFAULT", {"beta": 32.0, "stage1": 1})
+    for module in (sweeps, sys.modules["curves"]):
+        monkeypatch.setattr(module, "FMR", 0.1)
+    sweeps.main(made / "peers", made / "out", made / "a.safetensors", ["clean"])
+    runs = {path.name for path in (made / "out/sweeps").iterdir() if path.is_dir()}
+    wanted = {(8, 1), (32, 1), (32, 2)}
+    assert runs == {f"beta_{b}_stage1_{k}_seed_{s}" for b, k in wanted for s in (0, 1)}
+    found = pl.read_csv(made / "out/sweeps.csv")
+    assert len(found) == 2 * (2 + 2)
+    vectors = read_embeddings(made / "peers/scores_clean/a.npz")
+    for key, value in (("beta", 8), ("stage1", 2)):
+        place = f"beta_{8 if key == 'beta' else 32}_stage1_{2 if key == 'stage1' else 1}_seed_"
+        scores = [part.scores(made / "out/sweeps" / f"{place}{s}", vectors, "x") for s in (0, 1)]
+        alone = [fiqa.evaluate(s, vectors, fmr=0.1, draws=200) for s in scores]
+        areas = [each.curve("x").areas[0.3, "start"].value for each in alone]
+        (row,) = found.filter(
+            (pl.col("test") == "clean A") & (pl.col("swept") == key) & (pl.col("value") == value)
+        ).rows(named=True)
+        assert row["area"] == pytest.approx(np.mean(areas))
+        assert (row["lowest seed"], row["highest seed"]) == pytest.approx((min(areas), max(areas)))
+        assert row["low"] <= row["area"] <= row["high"]
+        assert "[" in row["less the default"]
+    told = capsys.readouterr().out
+    assert told.count("Area to 30 % against") == 2
+    assert len(told.split("training loss of each epoch: ")[1].split(",")) == 2
+    beta, stage, loss = figures[-1].axes
+    assert [axes.get_xlabel() for axes in (beta, stage)] == ["beta", "epochs of the first stage"]
+    drawn = beta.containers[0].lines[0].get_ydata()
+    own = found.filter((pl.col("test") == "clean A") & (pl.col("swept") == "beta"))
+    assert drawn.tolist() == own.sort("value")["area"].to_list()
+    assert len(loss.lines[0].get_ydata()) == 2

@@ -27,7 +27,7 @@ def part(root, monkeypatch) -> Any:
     """Imports a script of recipes/."""
     monkeypatch.syspath_prepend(str(root / "recipes"))
     yield importlib.import_module
-    for name in ("splits", "curves", "label_transfer", "dmsfiqa", "labels"):
+    for name in ("splits", "curves", "label_transfer", "dmsfiqa", "labels", "agreement"):
         sys.modules.pop(name, None)
 
 
@@ -176,3 +176,72 @@ def test_a_change_is_the_difference_on_the_same_resamples(part):
     )
     assert (one - other).text("+") == "-2.00 [-2.00, -2.00]"
     assert one.text() == "5.00 [4.05, 5.95]"
+
+
+def test_table_iv_is_of_the_times_that_were_taken(part, tmp_path, capsys, monkeypatch):
+    transfer = part("label_transfer")
+    people(tmp_path / "faces", Ada=3)
+    images = sorted((tmp_path / "faces/Ada").glob("*.jpg"))
+    frame = pl.DataFrame({"path": map(str, images), "id": [i.stem for i in images]}, strict=False)
+    frame.write_csv(tmp_path / "test.csv")
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models/r.onnx").touch()
+
+    class Scorer:
+        def __init__(self, name: object) -> None:
+            self.seconds = {"analytic": 0.002, "net.pb": 0.003}.get(str(name), 0.001)
+
+        def score(self, faces: Any) -> None:
+            assert len(faces.crops) == 1
+            clock[0] += self.seconds * (1 + clock[1])
+
+    clock = [0.0, 0.0]
+    monkeypatch.setattr(transfer.fiqa, "load", Scorer)
+    monkeypatch.setattr(transfer.time, "perf_counter", lambda: clock[0])
+    transfer.times(tmp_path, "net.pb")
+    told = capsys.readouterr().out
+    rows = [line.split(" | ") for line in told.splitlines() if "before / after |" in line]
+    assert [(row[0], row[2]) for row in rows] == [
+        ("| analytic", "2.00"), ("| lightqnet", "3.00"), ("| cr_fiqa", "1.00")
+    ]  # fmt: skip
+    times = pl.read_csv(tmp_path / "times.csv")
+    assert len(times) == 6 * 3 * transfer.ROUNDS
+    own = times.filter(pl.col("method") == "analytic.baseline")["ms"].to_list()
+    assert own == pytest.approx([2.0] * 12)
+
+
+def test_recipes_of_agreement_begin_alike(part, data, tmp_path, monkeypatch):
+    agreement = part("agreement")
+    found = agreement.several(data, ["Ada", "Bob", "Cy"])
+    assert {name: len(images) for name, images in found.items()} == {"Bob": 3}
+    monkeypatch.setattr(sys, "argv", ["judges.py", str(data), str(tmp_path / "out")])
+    with pytest.raises(SystemExit, match=r"models/recognizer_a\.onnx"):
+        agreement.begun("about", 3)
+    (data / "models").mkdir()
+    for name in "ab":
+        (data / f"models/recognizer_{name}.onnx").touch()
+    monkeypatch.setattr(agreement, "write_recognizers", lambda *_: None)
+    assert agreement.begun("about", 3) == (data, tmp_path / "out", 3)
+    assert (tmp_path / "out").is_dir()
+    monkeypatch.setattr(sys, "argv", [*sys.argv, "--every", "8"])
+    assert agreement.begun("about", 3)[2] == 8
+    with pytest.raises(SystemExit, match="lfw/absent"):
+        agreement.begun("about", 3, "lfw/absent")
+
+
+def test_agreement_inside_a_person_and_its_interval(part, rng):
+    from scipy.stats import spearmanr
+
+    agreement = part("agreement")
+    who = np.repeat(["a", "b", "c"], 4)
+    vectors = rng.normal(size=(12, 5))
+    like = agreement.mated(vectors, who)
+    for row in range(12):
+        others = [k for k in range(12) if who[k] == who[row] and k != row]
+        assert like[row] == pytest.approx(np.mean([vectors[k] @ vectors[row] for k in others]))
+    left = agreement.inside(like, who)
+    assert left[:4] == pytest.approx(like[:4] - like[:4].mean())
+    told = agreement.interval(like, left, who)
+    value, low, high = (float(word.strip("[],")) for word in told.split())
+    assert value == pytest.approx(spearmanr(like, left).statistic, abs=6e-4)
+    assert low <= value <= high

@@ -178,6 +178,12 @@ def _read_factors(path: Path) -> None:
     TableJudge(str(path)).load()
 
 
+def _read_times(path: Path) -> None:
+    from fiqa.data.times import read_times
+
+    read_times(path)
+
+
 def _convert(to: str) -> Callable[[Path], None]:
     def read(path: Path) -> None:
         from fiqa import convert
@@ -706,6 +712,11 @@ TARGETS: dict[str, Target] = {
     },
     "convert parquet": Target("table.parquet", _table(".parquet"), _convert("fiftyone"), verb=True),
     "table of factors": Target("factors.csv", _factors, _read_factors),
+    "run times": Target(
+        "times.csv",
+        _write("times.csv", "method,id,ms\na.baseline,p/1,1.5\na.optimized,p/1,2e-1\n"),
+        _read_times,
+    ),
     "templates": Target(
         "templates.csv",
         _write("templates.csv", "identity,rank,id,chosen\na,1,a/1,1\na,2,a/2,0\n"),

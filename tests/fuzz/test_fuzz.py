@@ -98,6 +98,7 @@ CASES: list[tuple[str, int | bytes]] = [
     ("convert to imagefolder", b'"id","path","raw"\n"a",,0.5\n'),
     ("convert to webdataset", b'"id","path","raw"\n"a",,0.5\n'),
     ("convert to fiftyone", b'"id","path","raw"\n"a","a.jpg",1e999\n'),
+    ("run times", b"method,id,ms\na.baseline,p/1,nan\na.baseline,p/2,1e999\n"),
     ("pairs .csv", b'"id_a","id_b","mated","fold"\n"a","b",1,1e309\n'),
     ("pairs .jsonl", b'{"id_a": "a", "id_b": "b", "mated": 1, "fold": 99999999999999999999999}\n'),
     ("pairs.txt", b"2\t1\n" + b"Ann\t1\t" + b"9" * 5000 + b"\nBo\t1\tCy\t3\n" * 2),

@@ -57,6 +57,14 @@ Same = Annotated[
     str | None,
     typer.Option("--same", metavar="RECOGNIZER", help="label-opt: the one that made the labels."),
 ]
+Times = Annotated[
+    str | None,
+    typer.Option(
+        "--times",
+        metavar="TABLE",
+        help="label-opt: run times (method, id, ms) of METHOD.baseline and METHOD.optimized.",
+    ),
+]
 Unit = Annotated[
     str | None,
     typer.Option(
@@ -84,6 +92,7 @@ def command(
     data_set: DataSets = None,
     target: Target = None,
     same: Same = None,
+    times: Times = None,
     unit: Unit = None,
     per: Per = None,
     pairs: PairFile = None,
@@ -123,7 +132,9 @@ def command(
     setting = Setting(rates[0], protocol, start_fnmr, areas, draws, level, seed)
     request = Request(quality or (), embeddings or (), pairs, faces, match, flip or ())
     show(
-        TableRun.of(paper, request, setting, data_set or (), target, same, rates, unit, per or ()),
+        TableRun.of(
+            paper, request, setting, data_set or (), target, same, rates, unit, per or (), times
+        ),
         out,
         force=force,
         quiet=quiet,

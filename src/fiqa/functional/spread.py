@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from fiqa import checks
 from fiqa.errors import EvidenceError, InputError
 
-__all__ = ["Spread", "spread", "stretched"]
+__all__ = ["Spread", "spread", "standardized", "stretched"]
 
 BINS = 20
 """Equal bins of [0,1] of which the entropy is taken; the largest entropy is ln 20 = 2.996 nats."""
@@ -97,3 +97,31 @@ def stretched(score: ArrayLike, ends: tuple[float, float] = ENDS) -> NDArray[np.
         raise EvidenceError("stretched needs at least one score, got 0.")
     low, high = np.quantile(values, ends)
     return np.clip((values - low) / (high - low if high > low else 1.0), 0.0, 1.0)
+
+
+def standardized(score: ArrayLike) -> NDArray[np.float64]:
+    """Returns the scores less their mean, over their population standard deviation.
+
+    Scores of one value are 0 each: they are nowhere but at their mean.
+
+    Args:
+        score: (N,) finite.
+
+    Returns:
+        (N,) without unit; (0,) for no score.
+
+    Raises:
+        ShapeError: not one axis.
+        InputError: NaN or infinite.
+
+    >>> standardized([1.0, 3.0]).tolist(), standardized([0.1, 0.1, 0.1]).tolist()
+    ([-1.0, 1.0], [0.0, 0.0, 0.0])
+    """
+    values = checks.finite(checks.array(score, "score", shape=("N",), dtype=np.float64), "score")
+    # The mean of equal numbers can differ from them in the last bit.
+    if not len(values) or np.ptp(values) == 0:
+        return np.zeros(len(values))
+    far = np.abs(values).max()
+    # Scaled first: squares of large numbers would overflow, of small ones vanish.
+    scaled = values / far
+    return (scaled - scaled.mean()) / scaled.std()

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from fiqa.functional.table import printable
 
-__all__ = ["COLORS", "FAINT", "INK", "SOFT", "WIDTH", "Plot", "drawn", "short", "style"]
+__all__ = ["COLORS", "FAINT", "INK", "SOFT", "WIDTH", "Plot", "drawn", "looks", "short", "style"]
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#5B3A8C")
 """One per method, in their order."""
 
+_DASHES = ("-", (0, (5, 2)), (0, (5, 1.5, 1, 1.5)), (0, (8, 1.5, 1, 1.5, 1, 1.5)))
 INK, SOFT, FAINT = "#1b1d21", "#5d626b", "#c9c7c1"
 WIDTH = 5.6
 _RC = {
@@ -71,6 +72,22 @@ def style() -> Iterator[None]:
     look: Any = _RC
     with mpl.rc_context(look):
         yield
+
+
+def looks(methods: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Returns name -> color and dashes of the line of each method, of random and of the oracle.
+
+    Args:
+        methods: their names, in the order of the evaluation.
+    """
+    look: dict[str, dict[str, Any]] = {}
+    for place, name in enumerate(methods):
+        # Color and dash go round with different periods, so grey print tells them apart too.
+        dash = _DASHES[place % len(_DASHES)]
+        look[name] = {"color": COLORS[place % len(COLORS)], "linestyle": dash}
+    look["random"] = {"color": "#8a8f98", "linestyle": (0, (1, 1.6)), "linewidth": 1.6}
+    look["oracle"] = {"color": INK, "linestyle": (0, (6, 2, 1, 2)), "linewidth": 1.3}
+    return look
 
 
 def drawn(

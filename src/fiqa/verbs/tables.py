@@ -25,6 +25,7 @@ def tables(
     data_set: Sequence[PathLike] = (),
     target: Quality | PathLike | None = None,
     same: str | None = None,
+    times: PathLike | Frame | None = None,
     unit: str | None = None,
     per: Sequence[str] = (),
     pairs: Pairs | PathLike | Frame | None = None,
@@ -47,9 +48,10 @@ def tables(
     Args:
         paper: "dms" is DmsFIQA's Table 4 (agreement with `target`, spread) and 5 (verification
             under filtering), or of `data_set` Figures 1 and 2 (do scores hold in another domain?);
-            "clib" CLIB-FIQA's Tables 1 to 3 (areas, methods by data sets);
+            "clib" CLIB-FIQA's Tables 1 to 3 (areas, methods by data sets) and Figures 3 and 5
+            (curves; how qualities lie and agree);
             "label-opt" those of label optimization (I to III: METHOD.baseline, METHOD.optimized,
-            METHOD.prior).
+            METHOD.prior; IV with `times`).
         quality: as in fiqa.evaluate.
         embeddings: as in fiqa.evaluate.
         data_set: folders, each a data set (fiqa.evaluation.data_set), in place of quality,
@@ -57,6 +59,8 @@ def tables(
             embeddings.
         target: dms: labels in 0..1 to agree with; without them there is no Table 4.
         same: label-opt: the recognizer that made the labels; None is the first.
+        times: label-opt: run times with the columns method (METHOD.baseline, METHOD.optimized), id
+            (of the image, again for each round) and ms, for Table IV.
         unit: dms with data sets: column of their faces that says what is drawn as one (drive,
             segment); None, and a set without that column: the identity.
         per: dms: columns of `faces` (track, drive) of which each value keeps its best K in Table 5,
@@ -91,7 +95,7 @@ def tables(
         raise InputError("fmr must be one false match rate or more, got none.")
     setting = Setting(rates[0], protocol, start_fnmr, limits, draws, level, seed)
     request = Request(quality, embeddings, pairs, faces, match, flip)
-    run = TableRun.of(paper, request, setting, data_set, target, same, rates, unit, per)
+    run = TableRun.of(paper, request, setting, data_set, target, same, rates, unit, per, times)
     made = run.make(told=teller(progress))
     if out is not None and (force or not run.is_current(out)):
         run.write(made, out)

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import zscore
 
 from fiqa.errors import EvidenceError, InputError, ShapeError
-from fiqa.functional.spread import Spread, spread, stretched
+from fiqa.functional.spread import Spread, spread, standardized, stretched
 
 pytestmark = pytest.mark.numeric
 
@@ -76,3 +77,23 @@ def test_the_scale_does_not_matter_and_the_order_stays(
     assert one.max() <= 1
     assert (np.diff(one[np.argsort(score, kind="stable")]) >= 0).all()
     assert stretched(np.array(score) * factor + shift) == pytest.approx(one, abs=1e-9)
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=30))
+def test_standardized_is_that_of_scipy(values: list[float]) -> None:
+    array = np.array(values)
+    if np.ptp(array) < 1e-3:
+        return
+    np.testing.assert_allclose(standardized(array), zscore(array), atol=1e-6)
+
+
+def test_standardized_without_spread_and_at_the_ends_of_floats() -> None:
+    assert standardized([]).shape == (0,)
+    assert standardized([3.0]).tolist() == [0.0]
+    assert standardized([0.1] * 7).tolist() == [0.0] * 7
+    for far in (1e300, 1e-300):
+        assert standardized([0.0, 2 * far]).tolist() == [-1.0, 1.0]
+    with pytest.raises(InputError, match="score"):
+        standardized([1.0, math.nan])
+    with pytest.raises(ShapeError, match="score"):
+        standardized([[1.0]])

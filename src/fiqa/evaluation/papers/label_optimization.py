@@ -13,7 +13,7 @@ from fiqa.evaluation.papers.areas import counts_note, recognizer_names
 from fiqa.evaluation.result import Estimate, Evaluation, MethodCurve, Scores
 from fiqa.functional.table import Table, file_stem
 
-__all__ = ["optimization_pairs", "optimization_tables"]
+__all__ = ["optimization_pairs", "optimization_tables", "parted"]
 
 _VARIANTS = ("baseline", "optimized", "prior")
 
@@ -153,7 +153,7 @@ def _variants(sets: Mapping[str, Evaluation]) -> dict[str, set[str]]:
     variants_of: dict[str, set[str]] = {}
     for evaluation in sets.values():
         for scores in evaluation.scores:
-            method, variant = _parted(scores.name)
+            method, variant = parted(scores.name)
             if variant not in _VARIANTS:
                 raise InputError(
                     "A quality of this table must be named METHOD.baseline, METHOD.optimized or"
@@ -173,7 +173,12 @@ def _variants(sets: Mapping[str, Evaluation]) -> dict[str, set[str]]:
     return variants_of
 
 
-def _parted(name: str) -> tuple[str, str]:
+def parted(name: str) -> tuple[str, str]:
+    """Returns the method and the variant in a name; a variant alone is one of `quality`.
+
+    >>> parted("r.100.baseline"), parted("optimized")
+    (('r.100', 'baseline'), ('quality', 'optimized'))
+    """
     # From the right: a method's name may have points of its own.
     method, _, variant = name.rpartition(".")
     return method or "quality", variant
@@ -182,7 +187,7 @@ def _parted(name: str) -> tuple[str, str]:
 def _curve(
     evaluation: Evaluation, method: str, variant: str, recognizer: str
 ) -> MethodCurve | None:
-    name = next((s.name for s in evaluation.scores if _parted(s.name) == (method, variant)), None)
+    name = next((s.name for s in evaluation.scores if parted(s.name) == (method, variant)), None)
     try:
         return None if name is None else evaluation.curve(name, recognizer)
     except KeyError:  # a set need not have every recognizer
@@ -228,6 +233,6 @@ def optimization_pairs(evaluation: Evaluation) -> dict[str, tuple[Scores, Scores
     Raises:
         InputError: as there.
     """
-    found = {_parted(scores.name): scores for scores in evaluation.scores}
+    found = {parted(scores.name): scores for scores in evaluation.scores}
     methods = _variants({"": evaluation})
     return {name: (found[name, "baseline"], found[name, "optimized"]) for name in methods}

@@ -10,8 +10,10 @@ from typing import Any, Literal
 
 from fiqa import checks
 from fiqa.data.formats.source import write_whole
+from fiqa.data.frames import Frame
 from fiqa.data.store import hash_inputs, make_record
 from fiqa.data.texts import write_text
+from fiqa.data.times import read_times
 from fiqa.errors import InputError
 from fiqa.evaluation.data_set import DataSet, read_set
 from fiqa.evaluation.groups import group_names
@@ -19,17 +21,20 @@ from fiqa.evaluation.papers.clib_fiqa import area_tables
 from fiqa.evaluation.papers.dms_intervals import agreement_intervals
 from fiqa.evaluation.papers.dmsfiqa import agreement_table, filter_table, target_of
 from fiqa.evaluation.papers.domains import Domains, compare_domains, domain_table
-from fiqa.evaluation.papers.label_optimization import optimization_tables
+from fiqa.evaluation.papers.label_optimization import optimization_pairs, optimization_tables
+from fiqa.evaluation.papers.run_times import run_time_table
 from fiqa.evaluation.request import Request, input_digests, plain
 from fiqa.evaluation.result import Evaluation
 from fiqa.evaluation.setting import Setting
 from fiqa.functional.table import Table
 from fiqa.progress import Told, counted
 from fiqa.report.drawing import Plot
+from fiqa.report.evaluation.curve_grid import curve_grid
 from fiqa.report.evaluation.domains import domains_page, domains_plot, verdict_lines
 from fiqa.report.evaluation.folder import guard_report, report_is_current, write_tables
 from fiqa.report.evaluation.optimization import optimization_plot
 from fiqa.report.evaluation.run import evaluate_evidence
+from fiqa.report.evaluation.score_grid import score_grid
 from fiqa.types import PathLike, Quality
 
 __all__ = ["DEFAULT", "PAPERS", "Paper", "PaperTables", "TableRun"]
@@ -84,6 +89,7 @@ class TableRun:
         rates: false match rates at which areas are taken, the setting's first.
         unit: column that says what is drawn as one where domains are compared.
         per: columns of the faces of which each value keeps its best K in Table 5.
+        times: the table of run times of Table IV.
     """
 
     paper: str
@@ -95,6 +101,7 @@ class TableRun:
     rates: Sequence[float] = ()
     unit: str | None = None
     per: Sequence[str] = ()
+    times: PathLike | Frame | None = None
 
     @classmethod
     def of(
@@ -108,6 +115,7 @@ class TableRun:
         rates: Sequence[float] = (),
         unit: str | None = None,
         per: Sequence[str] = (),
+        times: PathLike | Frame | None = None,
     ) -> TableRun:
         """Returns the run after refusing what would be passed over in silence; raises as
         fiqa.tables."""
@@ -118,6 +126,7 @@ class TableRun:
             ("unit", unit is not None, ("dms",)),
             ("per", bool(per), ("dms",)),
             ("same", same is not None, ("label-opt",)),
+            ("times", times is not None, ("label-opt",)),
             ("more than one fmr", len(set(rates)) > 1, ("clib",)),
         ]
         for name in ("fmr", "protocol", "start_fnmr", "limits"):
@@ -151,7 +160,7 @@ class TableRun:
         folders = [data_set] if isinstance(data_set, str) else data_set
         sets = [read_set(folder, vectors=paper != "dms") for folder in folders]
         once, columns = tuple(dict.fromkeys(rates)), (per,) if isinstance(per, str) else tuple(per)
-        return cls(paper, request, setting, sets, target, same, once, unit, columns)
+        return cls(paper, request, setting, sets, target, same, once, unit, columns, times)
 
     def make(self, *, told: Told, command: str = "") -> PaperTables:
         """Returns what it finds; `command` is the line that asked for it. Raises as fiqa.tables."""
@@ -175,10 +184,15 @@ class TableRun:
                 f"{name}: {note}" for name, evaluation in sets.items() for note in evaluation.notes
             ]
             if self.paper == "clib":
-                made = area_tables(sets, self.setting.limits)
+                made, grid = area_tables(sets, self.setting.limits), curve_grid(sets)
+                # Scores are the same whatever the rate.
+                drawn = drawn or [score_grid(name, each, list(sets)) for name, each in sets.items()]
+                more = f"_fmr_{rate:g}" if len(rates) > 1 else ""
+                drawn.append(replace(grid, name=f"{grid.name}{more}"))
             else:
                 made = optimization_tables(sets, max(self.setting.limits), same=self.same)
-                drawn = [optimization_plot(name, each) for name, each in sets.items()]
+                made += self._run_times(sets)
+                drawn = [optimization_plot(name, each, list(sets)) for name, each in sets.items()]
             if len(rates) > 1:
                 made = [
                     replace(
@@ -190,6 +204,15 @@ class TableRun:
                 ]
             tables += made
         return PaperTables(tables, list(dict.fromkeys(notes)), plots=drawn)
+
+    def _run_times(self, sets: Mapping[str, Evaluation]) -> list[Table]:
+        """Table IV where there are run times."""
+        if self.times is None:
+            return []
+        methods = dict.fromkeys(name for each in sets.values() for name in optimization_pairs(each))
+        how = self.setting
+        times = read_times(self.times)
+        return [run_time_table(times, methods, draws=how.draws, level=how.level, seed=how.seed)]
 
     def is_current(self, out: PathLike) -> bool:
         """Tells whether `out` holds these tables already.
@@ -207,6 +230,7 @@ class TableRun:
         about = {
             "notes": list(made.notes),
             "tables": {table.name: table.note for table in made.tables},
+            "plots": {plot.name: plot.caption for plot in made.plots},
         }
         for plot in made.plots:
             write_text(Path(out) / f"{plot.name}.svg", plot.svg)
@@ -283,6 +307,8 @@ class TableRun:
             own["unit"] = self.unit
         if self.per:
             own["per"] = list(self.per)
+        if self.times is not None:
+            own["times"] = plain(self.times)
         own["data_set"] = [each.name for each in self.sets]
         inputs = hash_inputs([file for each in self.sets for file in each.files])
         inputs |= input_digests(
@@ -291,6 +317,7 @@ class TableRun:
             self.request.pairs,
             self.request.faces,
             self.target,
+            self.times,
         )
         return make_record(
             "tables",

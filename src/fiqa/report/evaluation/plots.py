@@ -12,17 +12,14 @@ from numpy.typing import NDArray
 
 from fiqa.evaluation.result import Evaluation, MethodCurve, RecognizerResult, thinned
 from fiqa.functional.table import file_stem
-from fiqa.report.drawing import COLORS, FAINT, INK, SOFT, WIDTH, Plot, drawn, short, style
+from fiqa.report.drawing import COLORS, FAINT, INK, SOFT, WIDTH, Plot, drawn, looks, short, style
 from fiqa.report.evaluation.general import det_plot, scatter_plot, scores_plot
 from fiqa.report.evaluation.labels import line_labels, panels
+from fiqa.report.evaluation.lines import POINTS, held, points
 from fiqa.report.evaluation.tables import protocol_line
 from fiqa.report.evaluation.verdict import percent, ranked
 
 __all__ = ["COLORS", "Plot", "plots"]
-
-_DASHES = ("-", (0, (5, 2)), (0, (5, 1.5, 1, 1.5)), (0, (8, 1.5, 1, 1.5, 1, 1.5)))
-# More points than pixels would only make the SVG larger.
-_POINTS = 600
 
 
 def plots(evaluation: Evaluation) -> list[Plot]:
@@ -135,30 +132,7 @@ def _areas_and_similarity(
 
 def _look(curves: Sequence[MethodCurve]) -> dict[str, dict[str, Any]]:
     """Color and dashes of each curve, by its name."""
-    look: dict[str, dict[str, Any]] = {}
-    for place, curve in enumerate(c for c in curves if c.role == "method"):
-        # Color and dash go round with different periods, so grey print tells them apart too.
-        dash = _DASHES[place % len(_DASHES)]
-        look[curve.name] = {"color": COLORS[place % len(COLORS)], "linestyle": dash}
-    look["random"] = {"color": "#8a8f98", "linestyle": (0, (1, 1.6)), "linewidth": 1.6}
-    look["oracle"] = {"color": INK, "linestyle": (0, (6, 2, 1, 2)), "linewidth": 1.3}
-    return look
-
-
-def _line(
-    curve: MethodCurve, upto: float, most: int = _POINTS
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Which points of a curve are drawn up to a discard fraction, and their discard in percent."""
-    inside = int(np.searchsorted(curve.curve.discard, upto, side="right"))
-    rows = thinned(max(inside, 1), most)
-    return rows, 100 * curve.curve.discard[rows]
-
-
-def _held(
-    x: NDArray[np.float64], y: NDArray[np.float64], end: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """A step that goes on beyond the end of the plot is drawn up to it."""
-    return np.append(x, end), np.append(y, y[-1])
+    return looks([curve.name for curve in curves if curve.role == "method"])
 
 
 def _legend(figure: Any, axes: Any) -> None:
@@ -172,8 +146,8 @@ def _edc(figure: Any, result: RecognizerResult, limit: float) -> None:
     axes = figure.add_subplot()
     look = _look(result.curves)
     for curve in result.curves:
-        rows, x = _line(curve, limit)
-        x, y = _held(x, 100 * curve.curve.fnmr[rows], 100 * limit)
+        rows, x = points(curve, limit)
+        x, y = held(x, 100 * curve.curve.fnmr[rows], 100 * limit)
         axes.step(x, y, where="post", label=short(curve.name), **look[curve.name])
     axes.set(
         xlim=(0, 100 * limit),
@@ -193,8 +167,8 @@ def _images(figure: Any, result: RecognizerResult, limit: float) -> None:
         if curve.images is None:
             continue
         inside = max(int(np.searchsorted(curve.images, limit, side="right")), 1)
-        rows = thinned(inside, _POINTS)
-        x, y = _held(100 * curve.images[rows], 100 * curve.curve.fnmr[rows], 100 * limit)
+        rows = thinned(inside, POINTS)
+        x, y = held(100 * curve.images[rows], 100 * curve.curve.fnmr[rows], 100 * limit)
         axes.step(x, y, where="post", label=short(curve.name), **look[curve.name])
     axes.set(
         xlim=(0, 100 * limit),
@@ -210,7 +184,7 @@ def _by_score(figure: Any, result: RecognizerResult, upto: float) -> None:
     methods = [curve for curve in result.of_role("method") if curve.cut is not None]
     look = _look(result.curves)
     for axes, curve in zip(panels(figure, len(methods), sharey=True), methods, strict=True):
-        rows, _ = _line(curve, upto)
+        rows, _ = points(curve, upto)
         y = 100 * curve.curve.fnmr[rows]
         # A cut between two values keeps what the upper one keeps.
         axes.step(_cut(curve)[rows], y, where="pre", **look[curve.name])
@@ -230,10 +204,10 @@ def _bands(figure: Any, result: RecognizerResult, limit: float) -> None:
     look = _look(result.curves)
     for axes, curve in zip(grid, methods, strict=True):
         for other in result.curves:
-            rows, x = _line(other, limit, 120)
+            rows, x = points(other, limit, 120)
             if other is not curve:
                 axes.step(x, 100 * other.curve.fnmr[rows], where="post", color=FAINT, linewidth=0.9)
-        rows, x = _line(curve, limit, 250)
+        rows, x = points(curve, limit, 250)
         if curve.curve.band is not None:
             low, high = 100 * curve.curve.band[:, rows]
             axes.fill_between(
@@ -286,7 +260,7 @@ def _errors(figure: Any, result: RecognizerResult) -> None:
     axes = figure.add_subplot()
     look = _look(result.curves)
     for curve in result.curves:
-        rows, x = _line(curve, 1.0)
+        rows, x = points(curve, 1.0)
         left = curve.curve.fnmr[rows] * curve.curve.kept[rows]
         axes.step(x, left, where="post", label=short(curve.name), **look[curve.name])
     axes.set(

@@ -69,3 +69,23 @@ def test_intervals_are_those_of_evaluate_and_each_rate_has_its_tables(folder: Pa
         assert row[1] <= row[0] <= row[2]
         assert row[6] == pytest.approx((row[0] + row[3]) / 2)
         assert "95 % intervals over people, 20 draws" in table.note
+
+
+def test_pictures_of_every_set_go_with_the_tables(folder: Path, tmp_path: Path) -> None:
+    how = {"data_set": [folder / "one", folder / "two"], "limits": [0.3]}
+    done = fiqa.tables("clib", fmr=[0.05, 0.2], out=tmp_path / "two", **how)
+    grids = ["clib_curves_fmr_0.05", "clib_curves_fmr_0.2"]
+    scores = ["clib_scores_one", "clib_scores_two"]
+    assert sorted(plot.name for plot in done.plots) == grids + scores
+    for kind in ("png", "svg"):
+        found = sorted(path.stem for path in (tmp_path / "two").glob(f"*.{kind}"))
+        assert found == grids + scores
+    assert (tmp_path / "two/clib_curves_fmr_0.05.svg").read_bytes() != (
+        tmp_path / "two/clib_curves_fmr_0.2.svg"
+    ).read_bytes()
+    about = json.loads((tmp_path / "two.json").read_text())["plots"]
+    assert sorted(about) == grids + scores
+    assert "Protocol iso, FMR 0.2" in about["clib_curves_fmr_0.2"]
+    quality = {"m": folder / "one/quality/m.optimized.parquet"}
+    alone = fiqa.tables("clib", quality, folder / "one/embeddings/rec_b.npz", fmr=0.05)
+    assert [plot.name for plot in alone.plots] == ["clib_scores_all", "clib_curves"]
