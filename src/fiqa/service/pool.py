@@ -2,8 +2,8 @@
 
 A thread to each process takes what waits, up to a batch, and gives it to the process. While the
 stage before has work for every core, what waits is held back for a moment, so that more of it goes
-together; where a core would be idle it goes at once. A process that dies or takes too long is replaced; what it was given is done again one by one, so only the
-culprit is lost.
+together; where a core would be idle it goes at once. A process that dies or takes too long is
+replaced; what it was given is done again one by one, so only the culprit is lost.
 """
 
 from __future__ import annotations
