@@ -104,7 +104,7 @@ class Protocol(HttpToolsProtocol):
             raise ValueError("this is no proxy")
         if self.parser.should_upgrade():
             return
-        needed = self.parser.get_http_version() == "1.1"
+        needed = self.parser.get_http_version() != "1.0"
         if not needed <= self._hosts <= 1:
             raise ValueError("a request must name one host")
         if len(self.pipeline) >= PIPELINED:

@@ -138,6 +138,7 @@ def test_what_two_servers_could_read_in_two_ways_is_refused(port, rest):
 
 def test_a_request_names_its_host_and_a_method_that_there_is(port):
     assert answers(port, b"GET /a HTTP/1.1\r\n\r\n") == [REFUSED]
+    assert answers(port, b"GET /a HTTP/2.0\r\n\r\n") == [REFUSED]
     assert answers(port, b"GET /a HTTP/1.0\r\n\r\n") == ["200 GET /a? 0 "]
     assert answers(port, b"FLY /a HTTP/1.1\r\nhost: h\r\n\r\n") == [REFUSED]
     assert answers(port, b"CONNECT a:1 HTTP/1.1\r\nhost: h\r\n\r\n") == [REFUSED]
