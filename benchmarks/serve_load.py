@@ -1,7 +1,8 @@
 """The service under load, on loopback: what HTTP, queue and processes cost beside scoring itself.
 
 `throughput` is the rate of fiqa.score over the same photographs and cores over that of the service,
-in turns; 1.25 is .8 of the scorer's own rate. Both explain. `latency` has the times of a request at
+in turns; 1.25 is .8 of the scorer's own rate. Both explain. On a busy machine look at the ratio of
+processor time, which is printed too. `latency` has the times of a request at
 1, 8 and 64 clients; what is bounded is the time of one client alone over that of fiqa.score's one
 process for a photograph. `memory` is that of all processes of the service at the end of a long run
 over that at its start, with broken, huge and malformed bodies mixed in. `restart` counts the
@@ -90,11 +91,11 @@ class Server:
         children = [pid for task in tasks for pid in (task / "children").read_text().split()]
         return [Path(f"/proc/{pid}/{name}").read_text() for pid in (own, *children)]
 
-    def processor(self) -> float:
-        """Processor seconds of all its processes so far."""
+    def processor(self) -> tuple[float, float]:
+        """Processor seconds so far of the process that takes requests, and of all."""
         times = [text.rpartition(")")[2].split()[11:13] for text in self._read("stat")]
-        ticks = sum(int(user) + int(system) for user, system in times)
-        return ticks / os.sysconf("SC_CLK_TCK")
+        each = [(int(user) + int(system)) / os.sysconf("SC_CLK_TCK") for user, system in times]
+        return each[0], sum(each)
 
     def mib(self) -> float:
         """Resident MiB of all its processes; pages that they share count once."""
@@ -187,7 +188,7 @@ def throughput(setting: Setting) -> Result:
     bodies = [Path(path).read_bytes() for path in files]
     count = setting.count(4000, 64)
     many = [files[i % len(files)] for i in range(count)]
-    service, batch, ours, theirs = [], [], [], []
+    service, batch, ours, theirs, front = [], [], [], [], []
     few = many[:32]
     with served(setting) as server:
         load(server.port, bodies, 64, 8)
@@ -196,18 +197,22 @@ def throughput(setting: Setting) -> Result:
             took = more_seconds(long, short, count)
             batch.append(took[0])
             theirs.append(took[1])
-            start, began = server.processor(), time.perf_counter()
+            (first, start), began = server.processor(), time.perf_counter()
             answers = load(server.port, bodies, count, 4 * CORES)
             service.append((time.perf_counter() - began) / count)
-            ours.append((server.processor() - start) / count)
+            last, end = server.processor()
+            ours.append((end - start) / count)
+            front.append((last - first) / count)
             if any(status != 200 for status, _, _ in answers):
                 raise RuntimeError("a request was refused")
-    each = [1e3 * float(np.median(own)) for own in (theirs, ours)]
+    each = [1e3 * float(np.median(own)) for own in (theirs, ours, front)]
     details = (
         f"fiqa.score (baseline), {CORES} processes: {1 / np.median(batch):.1f} photographs/s,"
         f" {each[0]:.1f} ms of processor time for one",
         f"service, {4 * CORES} clients: {1 / np.median(service):.1f} photographs/s,"
         f" {each[1]:.1f} ms of processor time for one",
+        f"service over fiqa.score, processor time of a photograph: {ratio(ours, theirs):.2f};"
+        f" {each[2]:.1f} ms of it in the process that takes requests",
     )
     return Result(
         "service over fiqa.score, time of a photograph", ratio(service, batch), 1.25, details

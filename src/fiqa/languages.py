@@ -1,4 +1,5 @@
-"""What a person is told, in each language; fiqa.reason_words has the table of the reasons."""
+"""What a person is told, in each language; fiqa.reason_words has the table of the reasons,
+fiqa.sheet_words that of the labels of a contact sheet."""
 
 from __future__ import annotations
 
@@ -7,8 +8,18 @@ from types import MappingProxyType
 
 from fiqa.errors import UnknownNameError
 from fiqa.reason_words import REASONS
+from fiqa.sheet_words import SHEET_PHRASES
 
-__all__ = ["LANGUAGES", "PHRASES", "REASONS", "advice", "known_language", "phrase", "reason_name"]
+__all__ = [
+    "LANGUAGES",
+    "PHRASES",
+    "REASONS",
+    "advice",
+    "known_language",
+    "number",
+    "phrase",
+    "reason_name",
+]
 
 LANGUAGES = ("en", "de", "zh", "es")
 """English, German, Chinese (simplified), Spanish."""
@@ -68,10 +79,11 @@ PHRASES: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "illumination": {"en": "light", "de": "Licht", "zh": "光照", "es": "luz"},
         "blur": {"en": "sharpness", "de": "Schärfe", "zh": "清晰度", "es": "nitidez"},
         "crop": {"en": "in frame", "de": "im Bild", "zh": "取景", "es": "encuadre"},
+        **SHEET_PHRASES,
     }
 )
-"""What stands on a contact sheet where there is no reason; the six factors by what is good in
-them."""
+"""What stands on a contact sheet besides reasons and statuses; the six factors by what is good in
+them. `{}` is where a value goes."""
 
 
 def known_language(language: str) -> str:
@@ -123,3 +135,20 @@ def phrase(name: str, language: str = "en") -> str:
         language: one of LANGUAGES.
     """
     return PHRASES[name][language]
+
+
+def number(value: float, language: str = "en") -> str:
+    """Returns a number as a person writes it: up to six digits, an integer whole.
+
+    Args:
+        value: of any size; NaN is nan.
+        language: one of LANGUAGES.
+
+    >>> number(1234567), number(1234567, "de"), number(67.5, "es")
+    ('1,234,567', '1.234.567', '67,5')
+    """
+    text = f"{value:,}" if isinstance(value, int) else f"{value:g}"
+    return text.translate(_TURNED) if language in ("de", "es") else text
+
+
+_TURNED = str.maketrans(",.", ".,")

@@ -192,6 +192,7 @@ def page(
     footer: str = "",
     style: str = "",
     script: str = "",
+    language: str = "en",
 ) -> str:
     """Returns a whole HTML document.
 
@@ -203,13 +204,14 @@ def page(
         style: more CSS, after the shell's own.
         script: JavaScript of this package, the only one that the page may run; no part of it may
             come from a reader's files.
+        language: of the text, one of fiqa.languages.LANGUAGES.
 
     >>> page("a < b", "<p>text</p>").count("a &lt; b")
     2
     """
     allowed = f"; script-src 'sha256-{_sha256(script)}'" if script else ""
     return f"""<!doctype html>
-<html lang="en">
+<html lang="{language}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1">

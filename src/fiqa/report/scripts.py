@@ -76,10 +76,11 @@ function show() {
   }
   box.replaceChildren(...nodes);
   const from = page * SHOWN + 1, to = page * SHOWN + part.length;
-  const told = list.length
-    ? `${from} to ${to} of ${list.length} shown`
-    : "No face fits these choices";
-  for (const text of document.querySelectorAll(".told")) text.textContent = told;
+  const values = [from, to, list.length];
+  for (const text of document.querySelectorAll(".told"))
+    text.textContent = list.length
+      ? text.dataset.shown.split("{}").map((word, k) => word + (values[k] ?? "")).join("")
+      : text.dataset.none;
   for (const button of document.querySelectorAll(".back")) button.disabled = page === 0;
   for (const button of document.querySelectorAll(".on")) button.disabled = page === last;
   const state = new URLSearchParams();

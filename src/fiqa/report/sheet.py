@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import os
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -33,7 +32,17 @@ from fiqa.report.factor_bars import (
 from fiqa.report.page import LEVEL_COLORS, escape, image_uri, page
 from fiqa.report.picture import Picture
 from fiqa.report.scripts import SHEET
-from fiqa.report.sheet_tools import PAGER, TOOLS_STYLE, card_data, histogram, tools, words
+from fiqa.report.sheet_tools import (
+    TOOLS_STYLE,
+    card_data,
+    histogram,
+    lead,
+    note_name,
+    pager,
+    status_name,
+    summary,
+    tools,
+)
 from fiqa.types import PathLike
 from fiqa.vocabulary import FACTORS, LEVELS, STATUSES
 
@@ -72,8 +81,12 @@ overflow:hidden;text-overflow:ellipsis}
 """
 
 
-def name(row: Row) -> str:
+def name(row: Row, language: str = "en") -> str:
     """Returns what a person calls the row: its file, and which face where it is not the first.
+
+    Args:
+        row: of the table of scores.
+        language: one of fiqa.languages.LANGUAGES.
 
     >>> name({"path": "in/a.jpg", "face_index": 1})
     'a.jpg, face 2'
@@ -81,7 +94,7 @@ def name(row: Row) -> str:
     path = str(row.get("path") or row.get("id") or "")
     base = path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] or path
     index = row.get("face_index") or 0
-    return f"{base}, face {index + 1}" if index else base
+    return phrase("face_of", language).format(base, index + 1) if index else base
 
 
 def _score_order(row: Row) -> tuple[bool, float]:
@@ -142,13 +155,17 @@ def _why(row: Row, language: str) -> str:
     return f'<p class="why" lang="{language}">{head}<span>{escape(told)}</span></p>'
 
 
-def _notes(row: Row) -> list[str]:
+def _notes(row: Row, language: str) -> list[str]:
     """What was converted, guessed or turned on the way to the crop, in words."""
-    codes = [note.partition("=") for note in str(row.get("notes") or "").split(";") if note]
-    told = [f"{words(code)}: {detail}" if detail else words(code) for code, _, detail in codes]
-    if row.get("turn"):
-        told.append(f"turned by {row['turn']} degrees")
-    return [*told, f"found by {row['detector']}"] if row.get("detector") else told
+    told = []
+    for note in filter(None, str(row.get("notes") or "").split(";")):
+        code, _, detail = note.partition("=")
+        named = note_name(code, language)
+        told.append(phrase("note", language).format(named, detail) if detail else named)
+    for kind, value in (("turned", row.get("turn")), ("found_by", row.get("detector"))):
+        if value:
+            told.append(phrase(kind, language).format(value))
+    return told
 
 
 def _chip(level: str, language: str) -> str:
@@ -167,26 +184,30 @@ def _card(
     heat: NDArray[np.uint8] | None = None,
 ) -> str:
     path = escape(row.get("path") or row.get("id") or "")
-    label = f'<p class="name" title="{path}">{escape(name(row))}</p>'
-    label += "".join(f'<p class="name note">{escape(note)}</p>' for note in _notes(row))
+    called = escape(name(row, language))
+    label = f'<p class="name" title="{path}">{called}</p>'
+    label += "".join(f'<p class="name note">{escape(note)}</p>' for note in _notes(row, language))
     status, uqs = str(row.get("status", "ok")), row.get("uqs")
     picture = (
-        '<div class="none">no face<br>to show</div>'
+        f'<div class="none">{escape(phrase("no_crop", language))}</div>'
         if crop is None
         else (
             f'<img src="{image_uri(crop)}" width="112" height="112" loading="lazy" decoding="async"'
-            f' alt="{escape(name(row))}">'
+            f' alt="{called}">'
         )
     )
     link = _link(row, folder)
     if link:
-        picture = f'<a href="{link}" aria-label="Open {escape(name(row))}">{picture}</a>'
+        opens = phrase("open", language).format(called)
+        picture = f'<a href="{link}" aria-label="{opens}">{picture}</a>'
     if heat is not None:
-        picture = f"<div>{picture}{_map(heat, name(row), language)}</div>"
+        picture = f"<div>{picture}{_map(heat, called, language)}</div>"
     head = f'<article class="card"{card_data(row)}>{picture}'
     if uqs is None:
-        told = escape(meaning(status, language) if status in STATUSES else "")
-        what = f"<b>{escape(words(status))}</b><span>{told}</span>"
+        told = meaning(status, language) if status in STATUSES else ""
+        # only in English has a status a name beside its meaning
+        parts = (status_name(status, "en"), told) if language == "en" or not told else (told, "")
+        what = "<b>{}</b><span>{}</span>".format(*map(escape, parts))
         why = f'<p class="why" lang="{language}">{what}</p>'
         return f"{head}<div>{why}</div>{label}</article>"
     score = f'<div class="score">{int(uqs)}{_chip(str(row["level"]), language)}</div>'
@@ -194,9 +215,10 @@ def _card(
 
 
 def _map(heat: NDArray[np.uint8], whose: str, language: str) -> str:
+    """Whose: escaped."""
     return (
         f'<img class="map" src="{image_uri(heat)}" width="112" height="112" loading="lazy"'
-        f' decoding="async" alt="{escape(phrase("map", language))}: {escape(whose)}">'
+        f' decoding="async" alt="{escape(phrase("map", language))}: {whose}">'
     )
 
 
@@ -209,47 +231,6 @@ def _link(row: Row, folder: str | None) -> str:
     return escape("./" + quote(os.fsencode(os.path.relpath(path, folder).replace(os.sep, "/"))))
 
 
-def _summary(rows: Sequence[Row], language: str) -> str:
-    """The share of each level as one bar, and its counts in words; failed rows are a grey part of
-    their own, never a score of 0."""
-    counts = Counter(str(row["level"]) for row in rows if row.get("uqs") is not None)
-    failed = Counter(
-        words(str(row.get("status", "failed"))) for row in rows if row.get("uqs") is None
-    )
-    parts = [
-        (phrase(level, language), counts[level], LEVEL_COLORS[level][0])
-        for level in LEVELS
-        if counts[level]
-    ]
-    parts += [(status, count, "var(--bar)") for status, count in failed.items()]
-    bar = "".join(f'<i style="flex:{count};background:{color}"></i>' for _, count, color in parts)
-    key = "".join(
-        f'<span><i style="background:{color}"></i><b>{count:,}</b> {escape(what)}</span>'
-        for what, count, color in parts
-    )
-    return f'<div class="mix">{bar}</div><div class="key">{key}</div>' if parts else ""
-
-
-def _lead(rows: Sequence[Row], shown: int, order: str) -> str:
-    scored = [int(row["uqs"]) for row in rows if row.get("uqs") is not None]
-    models = sorted({str(row["model"]) for row in rows if row.get("model")})
-    parts = [
-        f"{len(rows):,} row{'s' * (len(rows) != 1)}, {len(scored):,} scored 0..100"
-        + (f" by {', '.join(models)}" if models else "")
-    ]
-    detectors = sorted({str(row["detector"]) for row in rows if row.get("detector")})
-    if detectors:
-        parts.append(f"faces found by {', '.join(detectors)}")
-    if scored:
-        parts.append(f"median {np.median(scored):g}")
-    if shown < len(rows):
-        parts.append(
-            f"{len(rows) - shown:,} left out of this page"
-            + (", the best ones" if order == "worst" else ", the last ones")
-        )
-    return ". ".join(part[0].upper() + part[1:] for part in parts) + "."
-
-
 def _map_line(maps: Crops | None, language: str) -> str:
     told = "" if maps is None else phrase("map_says", language)
     return told and f'<p class="scale" lang="{language}">{told}</p>'
@@ -259,7 +240,7 @@ def sheet(
     rows: Sequence[Row],
     crops: Crops,
     *,
-    title: str = "Face quality",
+    title: str = "",
     footer: str = "",
     limit: int = 500,
     order: Literal["given", "worst"] = "given",
@@ -277,13 +258,13 @@ def sheet(
             `uqs` None.
         crops: N aligned crops (S,S,3) uint8 RGB, None where a row has none. They go in as JPEG
             thumbnails of their own size, and each is asked for once, when it is its turn.
-        title: the heading, plain text.
+        title: the heading, plain text; "" for "Face quality" in the language.
         footer: plain text at the end, best the command that made the rows.
         limit: the most cards on the page; the summary counts all rows, and the page says how many
             are left out.
         order: "given", or "worst" for failed rows and low scores first.
         folder: where the page will lie; each card then links its photograph from there.
-        language: of levels, reasons, factors, statuses and advice, one of fiqa.languages.LANGUAGES.
+        language: of all that the page says, one of fiqa.languages.LANGUAGES.
         maps: N heat maps (fiqa.report.heat) to stand under the crops, None where a row has none.
 
     Raises:
@@ -305,18 +286,19 @@ def sheet(
     )
     over = tools([rows[place] for place in places], language)
     body = (
-        f"{_summary(rows, language)}{scale_line([rows[place] for place in places], language)}"
-        f"{_map_line(maps, language)}{histogram(rows)}{over}"
+        f"{summary(rows, language)}{scale_line([rows[place] for place in places], language)}"
+        f"{_map_line(maps, language)}{histogram(rows, language)}{over}"
         f'<section class="cards">{cards}</section>'
-        f'<div class="tools foot" hidden>{PAGER.format(live="")}</div>'
+        f'<div class="tools foot" hidden>{pager(language)}</div>'
     )
     return page(
-        title,
+        title or phrase("sheet", language),
         body,
-        lead=_lead(rows, len(places), order),
+        lead=lead(rows, len(places), order, language),
         footer=footer,
         style=_STYLE + BARS_STYLE + TOOLS_STYLE,
         script=SHEET if places else "",
+        language=language,
     )
 
 
@@ -327,7 +309,9 @@ def _draw_card(
     right, room = x + cell + 14, 250 - 28
     if row.get("uqs") is None:
         status = str(row.get("status", "failed"))
-        picture.text(right, y + 2, words(status), 17, bold=True, color="cost", width=room)
+        picture.text(
+            right, y + 2, status_name(status, "en"), 17, bold=True, color="cost", width=room
+        )
         picture.paragraph(right, y + 28, STATUSES.get(status, ""), 13, width=room)
     else:
         used = picture.text(right, y - 2, str(int(row["uqs"])), 30, bold=True)
@@ -379,7 +363,7 @@ def save_sheet_png(
     picture = Picture(wide * columns + 24, top + high * lines + 12)
     picture.text(24, 24, title, 26, bold=True, width=wide * columns - 24)
     picture.text(
-        24, 62, _lead(rows, len(places), order), 15, color="soft", width=wide * columns - 24
+        24, 62, lead(rows, len(places), order), 15, color="soft", width=wide * columns - 24
     )
     for k, place in enumerate(places):
         x, y = 24 + (k % columns) * wide, top + (k // columns) * high

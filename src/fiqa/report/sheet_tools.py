@@ -1,4 +1,5 @@
-"""What stands over the cards of a contact sheet: the histogram, and fields that sort and filter."""
+"""What stands over the cards of a contact sheet: counts, the histogram, and fields that sort and
+filter; what its notes and statuses are called."""
 
 from __future__ import annotations
 
@@ -8,11 +9,22 @@ from typing import Any
 
 import numpy as np
 
-from fiqa.languages import phrase, reason_name
-from fiqa.report.page import escape
-from fiqa.vocabulary import LEVELS
+from fiqa.languages import PHRASES, number, phrase, reason_name
+from fiqa.meanings import meaning
+from fiqa.report.page import LEVEL_COLORS, escape
+from fiqa.vocabulary import LEVELS, STATUSES
 
-__all__ = ["PAGER", "TOOLS_STYLE", "card_data", "histogram", "tools", "words"]
+__all__ = [
+    "TOOLS_STYLE",
+    "card_data",
+    "histogram",
+    "lead",
+    "note_name",
+    "pager",
+    "status_name",
+    "summary",
+    "tools",
+]
 
 Row = Mapping[str, Any]
 
@@ -36,14 +48,38 @@ color:var(--soft);margin-bottom:24px}
 """
 
 
-def words(code: str) -> str:
-    """Returns a code as a person reads it."""
+def _words(code: str) -> str:
     return code.replace("_", " ")
 
 
-def _word(kind: str, language: str) -> str:
-    """A level in the language; a status as it is."""
-    return phrase(kind, language) if kind in LEVELS else words(kind)
+def note_name(code: str, language: str) -> str:
+    """Returns what is called by the code of a note; one that is in no table is itself.
+
+    Args:
+        code: of fiqa.vocabulary.NOTES, or another.
+        language: one of fiqa.languages.LANGUAGES.
+    """
+    return phrase(code, language) if code in PHRASES else _words(code)
+
+
+def status_name(code: str, language: str) -> str:
+    """Returns what a status is called: its code in English, elsewhere what it means.
+
+    Args:
+        code: of fiqa.vocabulary.STATUSES; another is itself.
+        language: one of fiqa.languages.LANGUAGES.
+
+    >>> status_name("no_face", "en"), status_name("no_face", "es")
+    ('no face', 'El detector no encontró ningún rostro')
+    """
+    if language == "en" or code not in STATUSES:
+        return _words(code)
+    return meaning(code, language).rstrip(".。")
+
+
+def _name(kind: str, language: str) -> str:
+    """Of a level, or of the status of a row that has none."""
+    return phrase(kind, language) if kind in LEVELS else status_name(kind, language)
 
 
 def card_data(row: Row) -> str:
@@ -69,17 +105,83 @@ def _group(row: Row) -> str:
     return path.rpartition("/")[0]
 
 
-def _choice(key: str, label: str, options: Sequence[tuple[str, str]]) -> str:
-    shown = "".join(
-        f'<option value="{escape(value)}">{escape(text)}</option>' for value, text in options
+def lead(rows: Sequence[Row], shown: int, order: str, language: str = "en") -> str:
+    """Returns the sentences under the heading: how many rows, scored and found by whom.
+
+    Args:
+        rows: of the table of scores.
+        shown: how many of them are on the page.
+        order: "worst" where the best are left out.
+        language: of the sentences.
+    """
+
+    def told(name: str, *values: Any) -> str:
+        return phrase(name, language).format(
+            *(value if isinstance(value, str) else number(value, language) for value in values)
+        )
+
+    scored = [int(row["uqs"]) for row in rows if row.get("uqs") is not None]
+    models = sorted({str(row["model"]) for row in rows if row.get("model")})
+    first = told("row" if len(rows) == 1 else "rows", len(rows), len(scored))
+    parts = [first + (told("by", ", ".join(models)) if models else "")]
+    detectors = sorted({str(row["detector"]) for row in rows if row.get("detector")})
+    if detectors:
+        parts.append(told("faces_found_by", ", ".join(detectors)))
+    if scored:
+        parts.append(told("median", float(np.median(scored))))
+    if shown < len(rows):
+        which = "best_left_out" if order == "worst" else "last_left_out"
+        parts.append(told(which, len(rows) - shown))
+    stop = phrase("stop", language)
+    return (stop.join(part[0].upper() + part[1:] for part in parts) + stop).rstrip()
+
+
+def summary(rows: Sequence[Row], language: str) -> str:
+    """Returns the share of each level as one bar, and its counts in words; failed rows are a grey
+    part of their own, never a score of 0.
+
+    Args:
+        rows: of the table of scores.
+        language: of all that it says.
+    """
+    counts = Counter(str(row["level"]) for row in rows if row.get("uqs") is not None)
+    failed = Counter(
+        status_name(str(row.get("status", "failed")), language)
+        for row in rows
+        if row.get("uqs") is None
     )
-    return f'<label>{label}<select id="{key}" autocomplete="off">{shown}</select></label>'
+    parts = [
+        (phrase(level, language), counts[level], LEVEL_COLORS[level][0])
+        for level in LEVELS
+        if counts[level]
+    ]
+    parts += [(status, count, "var(--bar)") for status, count in failed.items()]
+    bar = "".join(f'<i style="flex:{count};background:{color}"></i>' for _, count, color in parts)
+    key = "".join(
+        f'<span><i style="background:{color}"></i><b>{number(count, language)}</b>'
+        f" {escape(what)}</span>"
+        for what, count, color in parts
+    )
+    return f'<div class="mix">{bar}</div><div class="key">{key}</div>' if parts else ""
 
 
-PAGER = (
-    '<div class="pager"><button type="button" class="back">Back</button>'
-    '<button type="button" class="on">Next</button><p class="told"{live}></p></div>'
-)
+def pager(language: str, *, live: bool = False) -> str:
+    """Returns the buttons that turn pages, and where the script says which cards are shown.
+
+    Args:
+        language: one of fiqa.languages.LANGUAGES.
+        live: whether a reader for the blind speaks it when it changes.
+    """
+    back, on, shown, none = (
+        escape(phrase(name, language)) for name in ("back", "next", "shown", "none_fits")
+    )
+    role = ' role="status"' if live else ""
+    return (
+        f'<div class="pager"><button type="button" class="back">{back}</button>'
+        f'<button type="button" class="on">{on}</button>'
+        f'<p class="told"{role} data-shown="{shown}"'
+        f' data-none="{none}"></p></div>'
+    )
 
 
 def tools(rows: Sequence[Row], language: str = "en") -> str:
@@ -87,54 +189,75 @@ def tools(rows: Sequence[Row], language: str = "en") -> str:
 
     Args:
         rows: of the cards.
-        language: of the names of levels and reasons.
+        language: of all that it says.
     """
+
+    def choice(key: str, options: Sequence[tuple[str, str]]) -> str:
+        shown = "".join(
+            f'<option value="{escape(value)}">{escape(text)}</option>' for value, text in options
+        )
+        label = escape(phrase(_LABELS[key], language))
+        return f'<label>{label}<select id="{key}" autocomplete="off">{shown}</select></label>'
+
+    def counted(name: str, count: int) -> str:
+        return f"{name} ({number(count, language)})"
+
+    def told(*names: str) -> list[tuple[str, str]]:
+        return [(name, phrase(name, language)) for name in names]
+
     levels = Counter(map(_class, rows))
     known = [level for level in LEVELS if level in levels]
     order = [*known, *sorted(set(levels) - set(known))]
     reasons = Counter(reason for row in rows for reason in row.get("reasons") or ())
+    search, name = (escape(phrase(each, language)) for each in ("search", "tools"))
+    named = [(each, counted(_name(each, language), levels[each])) for each in order]
     parts = [
-        '<label>Search names<input type="search" id="find" autocomplete="off"></label>',
-        _choice(
-            "level", "Level",
-            [("", "all"),
-             *((each, f"{_word(each, language)} ({levels[each]:,})") for each in order)],
-        ),
-    ]  # fmt: skip
+        f'<label>{search}<input type="search" id="find" autocomplete="off"></label>',
+        choice("level", [("", phrase("all", language)), *named]),
+    ]
     if reasons:
-        named = sorted(reasons, key=lambda reason: (-reasons[reason], reason))
-        options = [(each, f"{reason_name(each, language)} ({reasons[each]:,})") for each in named]
-        parts.append(_choice("reason", "Reason", [("", "any"), *options]))
-    orders = [
-        ("given", "as given"), ("worst", "lowest first"), ("best", "highest first"),
-        ("name", "by name"),
-    ]  # fmt: skip
-    parts.append(_choice("sort", "Order", orders))
+        order = sorted(reasons, key=lambda reason: (-reasons[reason], reason))
+        named = [(each, counted(reason_name(each, language), reasons[each])) for each in order]
+        parts.append(choice("reason", [("", phrase("any", language)), *named]))
+    parts.append(choice("sort", told("given", "worst", "best", "name")))
     if len({_group(row) for row in rows}) > 1:
         what = "person" if any(row.get("identity") for row in rows) else "folder"
-        groups = [("", "none"), ("each", f"by {what}"), ("ends", f"worst and best of each {what}")]
-        parts.append(_choice("group", "Groups", groups))
-    live = PAGER.format(live=' role="status"')
+        groups = {"": "none", "each": f"each_{what}", "ends": f"ends_{what}"}
+        parts.append(
+            choice("group", [(key, phrase(each, language)) for key, each in groups.items()])
+        )
     return (
-        f'<section class="tools" aria-label="Sort and filter" hidden>{"".join(parts)}{live}'
-        "</section>"
+        f'<section class="tools" aria-label="{name}" hidden>{"".join(parts)}'
+        f"{pager(language, live=True)}</section>"
     )
 
 
-def histogram(rows: Sequence[Row]) -> str:
-    """Returns how many faces have which score, in steps of 5; nothing for fewer than two."""
+_LABELS = {"level": "level", "reason": "reason", "sort": "order", "group": "groups"}
+
+
+def histogram(rows: Sequence[Row], language: str = "en") -> str:
+    """Returns how many faces have which score, in steps of 5; nothing for fewer than two.
+
+    Args:
+        rows: of the table of scores.
+        language: of all that it says.
+    """
     scored = [int(row["uqs"]) for row in rows if row.get("uqs") is not None]
     if len(scored) < 2:
         return ""
     counts = np.histogram(scored, bins=20, range=(0, 100))[0].tolist()
-    bars = "".join(
-        f'<i style="height:{100 * count / max(counts):.1f}%"'
-        f' title="{5 * k} to {5 * k + (4 if k < 19 else 5)}: {count:,}"></i>'
+    each = phrase("bin", language)
+    titles = (
+        each.format(5 * k, 5 * k + (4 if k < 19 else 5), number(count, language))
         for k, count in enumerate(counts)
+    )
+    bars = "".join(
+        f'<i style="height:{100 * count / max(counts):.1f}%" title="{title}"></i>'
+        for count, title in zip(counts, titles, strict=True)
     )
     ends = (
         '<div class="ends" aria-hidden="true"><span>0</span><span>50</span><span>100</span></div>'
     )
-    low, middle, high = (f"{value:g}" for value in np.quantile(scored, (0.1, 0.5, 0.9)))
-    text = f"Histogram of the scores: a tenth below {low}, half below {middle}, a tenth over {high}"
+    tenths = (number(float(value), language) for value in np.quantile(scored, (0.1, 0.5, 0.9)))
+    text = escape(phrase("histogram", language).format(*tenths))
     return f'<div class="hist" role="img" aria-label="{text}">{bars}</div>{ends}'

@@ -20,6 +20,7 @@ from fiqa.service.engine import BusyError, Engine
 from fiqa.service.guard import Guard
 from fiqa.service.job_routes import add_jobs
 from fiqa.service.metrics import CONTENT_TYPE, Metrics
+from fiqa.service.options import OptionsRoute
 from fiqa.service.problems import KINDS, Problem, ProblemError, handle_problems
 from fiqa.service.settings import ServiceSettings
 from fiqa.service.stages import Picture
@@ -192,7 +193,6 @@ def _add_state(app: FastAPI, engine: Engine, metrics: Metrics) -> None:
 
 
 def _add_work(app: FastAPI, desk: _Desk) -> None:
-    @app.post("/v1/score", summary="Scores of faces, with reasons.", openapi_extra=_BODY)
     async def score(
         request: Request, query: Annotated[schemas.ScoreQuery, Query()]
     ) -> schemas.ScoreResponse:
@@ -216,10 +216,10 @@ def _add_work(app: FastAPI, desk: _Desk) -> None:
             images=images,
         )
 
+    _add(app, "/v1/score", score, "Scores of faces, with reasons.")
     if desk.settings.recognizer is None:
         return
 
-    @app.post("/v1/embed", summary="Recognition vectors of faces.", openapi_extra=_BODY)
     async def embed(
         request: Request, query: Annotated[schemas.EmbedQuery, Query()]
     ) -> schemas.EmbedResponse:
@@ -232,6 +232,19 @@ def _add_work(app: FastAPI, desk: _Desk) -> None:
             recognizer=desk.engine.about["recognizer"]["name"],
             images=images,
         )
+
+    _add(app, "/v1/embed", embed, "Recognition vectors of faces.")
+
+
+def _add(app: FastAPI, path: str, endpoint: Callable[..., Any], summary: str) -> None:
+    app.router.add_api_route(
+        path,
+        endpoint,
+        methods=["POST"],
+        summary=summary,
+        openapi_extra=_BODY,
+        route_class_override=OptionsRoute,
+    )
 
 
 def _describe(app: FastAPI) -> None:

@@ -185,11 +185,11 @@ class Engine:
     async def _read(self, picture: Picture, kind: str) -> list[Row]:
         began = time.monotonic()
         try:
-            found: Found = await asyncio.wrap_future(self.finders.submit(picture))
-            rows = found.rows
-            if found.faces:
-                work = Work(kind, rows, found.faces)
-                rows = await asyncio.wrap_future(self.assessors.submit(work))
+            with self.assessors.expecting():
+                found: Found = await asyncio.wrap_future(self.finders.submit(picture))
+                work = Work(kind, found.rows, found.faces)
+                filled = self.assessors.submit(work) if found.faces else None
+            rows = found.rows if filled is None else await asyncio.wrap_future(filled)
         except LostError as error:
             return [blank_row(_UNSEEN, error.status)]
         waited = (time.monotonic() - began) * self.settings.workers / max(self.images, 1)

@@ -10,7 +10,7 @@ import traceback
 import uuid
 from typing import Any
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fiqa.service.access import Rate, Tokens
@@ -42,6 +42,9 @@ SECURITY_HEADERS = {
     "x-frame-options": "DENY",
 }
 """Of every response, errors too."""
+_HEADERS = [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
+_REQUEST_ID = b"x-request-id"
+_NAMES = {_REQUEST_ID, *(name for name, _ in _HEADERS)}
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _log = logging.getLogger("fiqa.service.access")
@@ -73,8 +76,8 @@ class Guard:
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
                 codes.append(message["status"])
-                added = MutableHeaders(scope=message)
-                added.update({**SECURITY_HEADERS, "x-request-id": request_id})
+                own = [pair for pair in message["headers"] if pair[0] not in _NAMES]
+                message["headers"] = [*own, *_HEADERS, (_REQUEST_ID, request_id.encode())]
             await send(message)
 
         try:

@@ -1,8 +1,9 @@
 """Processes that hold one function, and the queue before them.
 
-A thread to each process takes what waits, up to a batch, and gives it to the process. A process
-that dies or takes too long is replaced; what it was given is done again one by one, so only the
-culprit is lost.
+A thread to each process takes what waits, up to a batch, and gives it to the process. While the
+stage before has work for every core, what waits is held back for a moment, so that more of it goes
+together; where a core would be idle it goes at once. A process that dies or takes too long is
+replaced; what it was given is done again one by one, so only the culprit is lost.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 from fiqa.errors import FiqaError, WorkerError
@@ -43,6 +45,7 @@ class LostError(FiqaError):
 class _Item:
     value: Any
     future: Future[Any]
+    since: float = field(default_factory=time.monotonic)
 
 
 class Pool:
@@ -69,7 +72,7 @@ class Pool:
         count: processes.
         seconds: of a batch, after which its process is ended.
         batch: items that go together at most.
-        wait: seconds that an item waits at most for others.
+        wait: seconds that an item waits at most for others, where others are expected.
         """
         self.broken: Exception | None = None
         self.replaced = 0
@@ -77,6 +80,7 @@ class Pool:
         self._seconds, self._batch, self._wait = seconds, batch, wait
         self._waiting: deque[_Item] = deque()
         self._changed = threading.Condition()
+        self._coming = self._busy = 0
         self._closing = False
         self._threads: list[threading.Thread] = []
 
@@ -100,6 +104,19 @@ class Pool:
             thread = threading.Thread(target=self._serve, args=(worker,), daemon=True)
             self._threads.append(thread)
             thread.start()
+
+    @contextmanager
+    def expecting(self) -> Iterator[None]:
+        """Within it one more item is on its way here, through a stage that works on it."""
+        with self._changed:
+            self._coming += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._coming -= 1
+                if self._waiting:
+                    self._changed.notify()
 
     def submit(self, value: Any) -> Future[Any]:
         """Returns the future of an item's result; it may raise LostError.
@@ -134,11 +151,22 @@ class Pool:
         try:
             while batch := self._take():
                 live = [item for item in batch if item.future.set_running_or_notify_cancel()]
-                worker = self._answer(worker, live) if live else worker
+                with self._working():
+                    worker = self._answer(worker, live) if live else worker
         except Exception as error:  # noqa: BLE001 - no process starts any more: who waits is told
             _log.error("%s: no process starts: %s", self._name, type(error).__name__)
             self._give_up(error, live)
         worker.stop()
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        with self._changed:
+            self._busy += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._busy -= 1
 
     def _take(self) -> list[_Item]:
         """Waits for items and returns those of the next batch; none when all is done."""
@@ -146,17 +174,23 @@ class Pool:
             while True:
                 while not self._waiting and not self._closing:
                     self._changed.wait()
-                end = time.monotonic() + self._wait
-                while 0 < len(self._waiting) < self._batch and not self._closing:
-                    left = end - time.monotonic()
-                    if left <= 0 or not self._changed.wait(left):
-                        break
-                # a fair share, so that no process is idle while another has a long batch
-                share = min(self._batch, -(-len(self._waiting) // self._count))
+                while (left := self._patience()) > 0:
+                    self._changed.wait(left)
+                # a fair share, so that no core is idle while another has a long batch
+                idle = max(1, self._count - self._coming - self._busy)
+                share = min(self._batch, -(-len(self._waiting) // idle))
                 if batch := [self._waiting.popleft() for _ in range(share)]:
                     return batch
                 if self._closing:
                     return []
+
+    def _patience(self) -> float:
+        """Seconds for which it is worth to hold back what waits: none where the batch is full, or
+        where too little is on its way to keep every core at work."""
+        worth = 0 < len(self._waiting) < self._batch and self._coming >= self._count
+        if not worth or self._closing:
+            return 0.0
+        return self._waiting[0].since + self._wait - time.monotonic()
 
     def _answer(self, worker: Worker, items: list[_Item]) -> Worker:
         """Gives items to a process and their results to who waits; returns the process, or the one

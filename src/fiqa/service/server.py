@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["address_of", "listening", "serve", "server_of", "tokens_of"]
 
 _CONNECTIONS = 1000
-_HEADER_BYTES = 16 * 1024
 
 
 def serve(
@@ -81,7 +80,7 @@ def serve(
         DetectorError, WeightsError: what is asked for cannot be loaded here.
         OSError: the address is taken, or not this machine's.
     """
-    for package in ("fastapi", "uvicorn", "python_multipart", "prometheus_client"):
+    for package in ("fastapi", "uvicorn", "httptools", "python_multipart", "prometheus_client"):
         require(package, extra="service")
     tokens, made = tokens_of(token_file, token)
     settings = ServiceSettings(
@@ -172,10 +171,11 @@ def server_of(application: Any, *, connections: int, seconds: int) -> uvicorn.Se
     """
     import uvicorn
 
+    from fiqa.service.protocol import Protocol
+
     config = uvicorn.Config(
         application,
-        # its parser bounds the headers
-        http="h11",
+        http=Protocol,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -183,7 +183,6 @@ def server_of(application: Any, *, connections: int, seconds: int) -> uvicorn.Se
         server_header=False,
         proxy_headers=False,
         limit_concurrency=connections,
-        h11_max_incomplete_event_size=_HEADER_BYTES,
         timeout_graceful_shutdown=seconds,
     )
 

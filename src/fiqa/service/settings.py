@@ -38,7 +38,8 @@ class ServiceSettings:
         held: bytes of bodies that are held at once.
         queue: images that wait or are worked on at once; beyond it the answer is 429.
         batch: images that are scored together at most.
-        wait: seconds that an image waits at most for others to be scored with.
+        wait: seconds that an image waits at most for others to be scored with; none where a core
+            would be idle.
         deadline: seconds of a request, from its first byte to the answer.
         image_seconds: seconds of decoding one image, after which its process is ended.
         memory: bytes that decoding may take beyond what the process has when it is loaded.
@@ -71,7 +72,7 @@ class ServiceSettings:
     held: int = 256 * 2**20
     queue: int = 256
     batch: int = 16
-    wait: float = 0.005
+    wait: float = 0.025
     deadline: float = 30.0
     image_seconds: float = 10.0
     memory: int = 1024 * 2**20

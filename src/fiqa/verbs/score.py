@@ -87,7 +87,7 @@ def score(
         force: do it again although `out` is current.
         orientation: exif (photographs are turned as their EXIF says), or auto: then also to where
             their faces are best seen, for photographs that lie and do not say so.
-        language: of `advice` and of the sheet's reasons: en, de, zh or es.
+        language: of `advice` and of all that the sheet says: en, de, zh or es.
         color: the order of the channels of arrays, which must say it: RGB, or BGR as OpenCV has it.
         calibration: a file that fiqa.calibrate wrote for the scores of this model: the column
             `match_chance` has the chance of a correct match, by the curve of the image's own regime

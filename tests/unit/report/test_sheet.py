@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fiqa.errors import InputError, ShapeError, UnknownNameError
-from fiqa.languages import phrase
+from fiqa.languages import PHRASES, REASONS, phrase
 from fiqa.report.page import LEVEL_COLORS
 from fiqa.report.picture import Picture, save_ladders_png
 from fiqa.report.scripts import SHEET
 from fiqa.report.sheet import costliest, name, save_sheet_png, sheet
-from fiqa.vocabulary import ADVICE, FACTORS
+from fiqa.vocabulary import ADVICE, FACTORS, NOTES, STATUSES
 
 
 def row(**given: Any) -> dict[str, Any]:
@@ -320,6 +320,89 @@ def test_only_the_crops_that_are_shown_are_asked_for(crop: NDArray[np.uint8]) ->
 def test_the_same_rows_are_the_same_page(crop: NDArray[np.uint8]) -> None:
     crops = [crop, crop, crop, None]
     assert sheet(people(), crops, folder="o") == sheet(people(), crops, folder="o")
+
+
+class _Told(HTMLParser):
+    """What a page tells a reader: its texts, and the attributes that are read out or shown."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.told: set[str] = set()
+        self.languages: list[str] = []
+        self._inside = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._inside = tag
+        for name_, value in attrs:
+            if name_ in ("alt", "title", "aria-label", "placeholder", "data-shown", "data-none"):
+                self.told.add(str(value).strip())
+            if name_ == "lang":
+                self.languages.append(f"{tag} {value}")
+
+    def handle_data(self, data: str) -> None:
+        if self._inside not in ("style", "script") and data.strip():
+            self.told.add(data.strip())
+
+
+def everything(crop: NDArray[np.uint8], language: str, **given: Any) -> _Told:
+    """The sheet of rows that have all that a sheet may say."""
+    notes = ";".join([*NOTES, "profile_converted=P3"])
+    rows = [
+        row(path="in/1.jpg", face_index=1, turn=90, detector="yunet", notes=notes, identity="7"),
+        row(path="in/2.jpg", reasons=[], level="perfect", uqs=95, factors=GOOD),
+        row(path="in/3.jpg", reasons=[], level="low", uqs=31, measures={"score_could_be": 77.0}),
+        row(path="in/4.jpg", reasons=list(REASONS), level="good", uqs=70),
+        row(path="in/5.jpg", level="unusable", uqs=4, measures={"score_could_be": 77.0}),
+        *(FAILED | {"path": "in/6.jpg", "status": status} for status in STATUSES),
+    ]
+    maps = [crop] * 5 + [None] * len(STATUSES)
+    crops = [crop] * 4 + [None] * (len(STATUSES) + 1)
+    return _Told(sheet(rows, crops, folder=".", language=language, maps=maps, **given))
+
+
+@pytest.mark.parametrize("order", ["given", "worst"])
+@pytest.mark.parametrize("language", ["de", "zh", "es"])
+def test_no_label_stays_english(crop: NDArray[np.uint8], language: str, order: Any) -> None:
+    """What an English and another sheet of the same rows both say are names and numbers."""
+    theirs, ours = (everything(crop, code, order=order, limit=36) for code in ("en", language))
+    data = {"in/1.jpg", "in/2.jpg", "in/3.jpg", "in/4.jpg", "in/5.jpg", "in/6.jpg"}
+    data |= {path.removeprefix("in/") for path in data}
+    same = {text for text in theirs.told & ours.told if re.search(r"[^\W\d_]", text)} - data
+    assert same == set()
+    assert len(theirs.told - data) > 60
+    english = [words["en"] for words in PHRASES.values()]
+    english += [words["en"][part] for words in REASONS.values() for part in (0, 1)]
+    own = " ".join(words[language] for words in PHRASES.values())
+    for told in english:
+        # a value may be anything; what stands between values is what the label says
+        parts = [part.strip(" :,.") for part in re.split(r"\{\}", told)]
+        for part in parts:
+            if len(part) > 3 and part not in own:
+                assert not any(re.search(rf"\b{re.escape(part)}\b", text) for text in ours.told), (
+                    part
+                )
+
+
+@pytest.mark.parametrize("language", ["en", "de", "zh", "es"])
+def test_the_page_says_its_language(crop: NDArray[np.uint8], language: str) -> None:
+    told = everything(crop, language)
+    assert told.languages[0] == f"html {language}"
+    assert {text.split()[1] for text in told.languages} == {language}
+    assert phrase("sheet", language) in told.told
+    assert "Mine" in everything(crop, language, title="Mine").told
+
+
+def test_numbers_are_written_as_the_language_has_them(crop: NDArray[np.uint8]) -> None:
+    rows = [row(uqs=42), row(uqs=43)] + [FAILED] * 1200
+    told = {code: " ".join(_Told(sheet(rows, [None] * 1202, language=code)).told) for code in
+            ("en", "de", "zh", "es")}  # fmt: skip
+    assert "1,202" in told["en"]
+    assert "1,202" in told["zh"]
+    assert "1.202" in told["de"]
+    assert "1.202" in told["es"]
+    assert "42.5" in told["en"]
+    assert "42,5" in told["de"]
 
 
 def test_no_rows_is_a_page() -> None:

@@ -132,6 +132,41 @@ def test_parameters_are_checked_and_not_repeated(service, crop):
     assert "script" not in told["detail"]
 
 
+def test_options_that_come_again_are_answered_alike(service, crop, monkeypatch):
+    def told(query: str):
+        response = service.post(f"/v1/score?{query}", content=crop, headers=PNG)
+        given = {name: value for name, value in response.json().items() if name != "request_id"}
+        kind, length = (response.headers[name] for name in ("content-type", "content-length"))
+        assert int(length) == len(response.content)
+        return response.status_code, kind, given
+
+    queries = ("", "explain=true&language=de", "explain=false&language=zh", "min_score=0.99")
+    first = [told(query) for query in queries]
+    assert len({json.dumps(one[2]) for one in first}) == len(queries)
+    wrong = [told(query) for query in ("explain=x", "faces=one&faces=x", "explain=1&a=b")]
+    assert {one[0] for one in wrong} == {422}
+    monkeypatch.setattr("fastapi.routing.solve_dependencies", None)  # who checks once more fails
+    assert [told(query) for query in queries] == first
+    monkeypatch.undo()
+    assert [told(query) for query in ("explain=x", "faces=one&faces=x", "explain=1&a=b")] == wrong
+
+
+def test_the_options_that_are_remembered_are_bounded(crop):
+    from fiqa.service.options import KNOWN, LONGEST
+
+    with stuck(deadline=0.001) as client:
+        router = client.app.app.router
+        (route,) = (r for r in router.routes if getattr(r, "path", "") == "/v1/score")
+        for number in range(2 * KNOWN + 3):
+            client.post(f"/v1/score?min_score=0.{number}", content=crop, headers=PNG)
+            assert 0 < len(route.known) <= KNOWN
+        assert b"min_score=0.%d" % (2 * KNOWN + 2) in route.known
+        client.post("/v1/score?min_score=0." + "1" * LONGEST, content=crop, headers=PNG)
+        client.post("/v1/score?min_score=x", content=crop, headers=PNG)
+        assert max(map(len, route.known)) <= LONGEST
+        assert b"min_score=x" not in route.known
+
+
 def test_errors_have_one_shape(service):
     problem(service.get("/nothing"), 404, "not-found")
     assert problem(service.get("/v1/score"), 405, "method")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+import threading
+import time
 from functools import partial
 
 import pytest
@@ -46,7 +48,8 @@ def lost(future) -> str:
 
 def test_an_item_that_kills_its_process_is_lost_alone(pool):
     own = pool(batch=3, wait=0.5)
-    before, culprit, after = [own.submit(text) for text in ("1 + 1", DIES, "2 + 2")]
+    with own.expecting():
+        before, culprit, after = [own.submit(text) for text in ("1 + 1", DIES, "2 + 2")]
     assert (before.result(60), after.result(60)) == (2, 4)
     assert lost(culprit) == "failed"
     assert own.replaced >= 1
@@ -62,7 +65,8 @@ def test_an_item_that_hangs_is_ended_and_lost_alone(pool):
 
 def test_an_item_that_raises_costs_no_process(pool):
     own = pool(batch=2, wait=0.5)
-    culprit, after = own.submit("1 / 0"), own.submit("2 + 2")
+    with own.expecting():
+        culprit, after = own.submit("1 / 0"), own.submit("2 + 2")
     assert lost(culprit) == "failed"
     assert after.result(60) == 4
     assert own.replaced == 0
@@ -99,6 +103,55 @@ def test_a_batch_is_a_fair_share_and_bounded():
     while own._waiting:
         sizes.append([item.value for item in own._take()])
     assert sizes == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9], [10]]
+
+
+def taken(own: Pool) -> tuple[list, float]:
+    """The values of the next batch, and the seconds that it took to come."""
+    began = time.monotonic()
+    return [item.value for item in own._take()], time.monotonic() - began
+
+
+def test_what_waits_is_held_back_only_while_every_core_has_work():
+    own = Pool(partial(map, math.sqrt), name="test", count=2, seconds=1, batch=4, wait=0.3)
+    own.submit(1)
+    with own.expecting():
+        values, seconds = taken(own)
+        assert values == [1]
+        assert seconds < 0.3, "one is on its way, and there are two cores"
+    with own.expecting(), own.expecting():
+        own.submit(2)
+        values, seconds = taken(own)
+        assert values == [2]
+        assert seconds > 0.25, "as long as wait says, counted from its coming"
+        for value in (3, 4, 5, 6, 7):
+            own.submit(value)
+        values, seconds = taken(own)
+        assert values == [3, 4, 5, 6], "a full batch, no share: no core is idle"
+        assert seconds < 0.3
+    own.submit(8)
+    assert [taken(own)[0] for _ in range(2)] == [[7], [8]], "shares of what is there"
+
+
+def test_what_waits_goes_when_no_more_is_expected():
+    own = Pool(partial(map, math.sqrt), name="test", count=1, seconds=1, batch=4, wait=600)
+    with own.expecting():
+        own.submit(1)
+        thread = threading.Thread(target=lambda: sizes.append(taken(own)[0]))
+        sizes: list[list] = []
+        thread.start()
+        own.submit(2)
+        time.sleep(0.05)
+        assert sizes == []
+    thread.join(60)
+    assert sizes == [[1, 2]]
+
+
+def test_a_core_that_is_busy_gets_no_share():
+    own = Pool(partial(map, math.sqrt), name="test", count=2, seconds=1, batch=4)
+    for value in range(4):
+        own.submit(value)
+    with own._working():
+        assert taken(own)[0] == [0, 1, 2, 3]
 
 
 def test_a_pool_whose_processes_do_not_start_again_tells_everyone(pool, monkeypatch):

@@ -1,0 +1,177 @@
+"""Requests as bytes on a socket: bounds, what is ambiguous, what comes in pieces and in a row."""
+
+# ruff: noqa: E402 - the extra is asked for first
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext, suppress
+
+import pytest
+
+for package in ("starlette", "uvicorn", "httptools"):
+    pytest.importorskip(package, reason="needs the extra service")
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse
+
+from fiqa.service.protocol import HEADER_BYTES, PIPELINED
+from fiqa.service.server import listening, server_of
+
+END = b"GET /end HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n"
+HEAD = b"POST /a?b=1 HTTP/1.1\r\nhost: h\r\n"
+
+
+async def echo(scope, receive, send) -> None:
+    """Answers with what it got: method, address, number of headers, body; None where it broke."""
+    if scope["type"] != "http":
+        return
+    request = Request(scope, receive)
+    try:
+        body = await request.body()
+    except ClientDisconnect:
+        return
+    asked = f"{request.method} {request.url.path}?{request.url.query}"
+    await PlainTextResponse(f"{asked} {len(request.headers)} {body.decode()}")(scope, receive, send)
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    """Where a server of `echo` listens."""
+    with listening("127.0.0.1", 0) as listener:
+        server = server_of(echo, connections=100, seconds=5)
+        server.config.lifespan = "off"
+        server.capture_signals = nullcontext
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        yield listener.getsockname()[1]
+        server.should_exit = True
+        thread.join(30)
+
+
+def answers(port: int, *parts: bytes) -> list[str]:
+    """Sends parts with a pause in between, then a last request that ends the connection; returns
+    status and last line of each response but the last one's."""
+    told = b""
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        with suppress(OSError):  # the server hung up: what it answered is still there
+            for part in (*parts, END):
+                connection.sendall(part)
+                time.sleep(0.01)
+        with suppress(ConnectionError):
+            while chunk := connection.recv(65536):
+                told += chunk
+    each = told.decode().split("HTTP/1.1 ")[1:]
+    lines = [f"{text[:3]} {text.rpartition(chr(10))[2]}" for text in each]
+    return lines[:-1] if lines[-1:] == ["200 GET /end? 2 "] else lines
+
+
+REFUSED = "400 Invalid HTTP request received."
+
+
+def test_a_request_comes_whole_or_in_pieces_or_behind_another(port):
+    one = HEAD + b"content-length: 3\r\n\r\nxyz"
+    told = "200 POST /a?b=1 2 xyz"
+    assert answers(port, one) == [told]
+    assert answers(port, *(one[i : i + 1] for i in range(len(one)))) == [told]
+    assert answers(port, one + one, one) == [told] * 3
+    chunks = HEAD + b"transfer-encoding: chunked\r\n\r\n1\r\nx\r\n2\r\nyz\r\n0\r\n\r\n"
+    assert answers(port, chunks + one) == [told] * 2
+    waits = HEAD + b"expect: 100-continue\r\ncontent-length: 3\r\n\r\n"
+    assert answers(port, waits, b"xyz") == ["100 ", "200 POST /a?b=1 3 xyz"]
+
+
+def test_headers_have_a_bound_however_they_come(port):
+    fits = b"a: " + b"x" * (HEADER_BYTES - 100) + b"\r\n"
+    assert answers(port, HEAD + fits + b"\r\n") == ["200 POST /a?b=1 2 "]
+    long = b"a: " + b"x" * HEADER_BYTES + b"\r\n\r\n"
+    many = b"a: b\r\n" * (HEADER_BYTES // 6) + b"\r\n"
+    for headers in (long, many):
+        assert answers(port, HEAD + headers) == [REFUSED]
+        pieces = (headers[i : i + 1000] for i in range(0, len(headers), 1000))
+        assert answers(port, HEAD, *pieces) == [REFUSED]
+    assert answers(port, HEAD.replace(b"/a", b"/a" * HEADER_BYTES) + b"\r\n") == [REFUSED]
+
+
+def test_a_head_that_never_ends_is_cut_off(port):
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(HEAD + b"a: ")
+        sent = 0
+        with suppress(OSError):
+            while sent < 10 * HEADER_BYTES:
+                connection.sendall(b"x" * 1024)
+                sent += 1024
+                time.sleep(0.01)
+        assert HEADER_BYTES / 2 < sent < 10 * HEADER_BYTES, "it hung up on the way"
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        pytest.param(b"content-length: 3\r\ncontent-length: 4\r\n\r\nxyz", id="two lengths"),
+        pytest.param(
+            b"content-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", id="both"
+        ),
+        pytest.param(
+            b"transfer-encoding: chunked\r\ncontent-length: 3\r\n\r\n0\r\n\r\n", id="both, turned"
+        ),
+        pytest.param(b"transfer-encoding: chunked, x\r\n\r\n0\r\n\r\n", id="not chunked at last"),
+        pytest.param(b"content-length: +3\r\n\r\nxyz", id="signed"),
+        pytest.param(b"content-length: 3,3\r\n\r\nxyz", id="a list"),
+        pytest.param(b"content-length : 3\r\n\r\nxyz", id="a blank in the name"),
+        pytest.param(b" a: b\r\n\r\n", id="a blank before the name"),
+        pytest.param(b"a: b\n\r\n", id="a line end that is none"),
+        pytest.param(b"a: b\rc: d\r\n\r\n", id="a return in a value"),
+        pytest.param(b"a: \0\r\n\r\n", id="a zero byte"),
+        pytest.param(b"host: other\r\n\r\n", id="two hosts"),
+        pytest.param(b"transfer-encoding: chunked\r\n\r\n-1\r\nx\r\n0\r\n\r\n", id="negative"),
+        pytest.param(b"transfer-encoding: chunked\r\n\r\n1\r\nxyz\r\n0\r\n\r\n", id="too long"),
+    ],
+)
+def test_what_two_servers_could_read_in_two_ways_is_refused(port, rest):
+    assert answers(port, HEAD + rest) == [REFUSED]
+
+
+def test_a_request_names_its_host_and_a_method_that_there_is(port):
+    assert answers(port, b"GET /a HTTP/1.1\r\n\r\n") == [REFUSED]
+    assert answers(port, b"GET /a HTTP/2.0\r\n\r\n") == [REFUSED]
+    assert answers(port, b"GET /a HTTP/1.0\r\n\r\n") == ["200 GET /a? 0 "]
+    assert answers(port, b"FLY /a HTTP/1.1\r\nhost: h\r\n\r\n") == [REFUSED]
+    assert answers(port, b"CONNECT a:1 HTTP/1.1\r\nhost: h\r\n\r\n") == [REFUSED]
+    assert answers(port, b"\x16\x03\x01 no HTTP at all\r\n\r\n") == [REFUSED]
+
+
+def test_what_comes_after_the_chunks_is_no_header(port):
+    head = HEAD + b"transfer-encoding: chunked\r\n\r\n"
+    told = "200 POST /a?b=1 2 x"
+    assert answers(port, head + b"1\r\nx\r\n0\r\nauthorization: y\r\n\r\n") == [told]
+    assert answers(port, head, b"1\r\nx\r\n", b"0\r\nauthorization: y\r\n\r\n") == [told]
+    endless = [b"0\r\na: "] + [b"x" * 1000] * 20
+    assert answers(port, head, b"1\r\nx\r\n", *endless) == [REFUSED]
+
+
+def test_another_protocol_is_not_taken_up_and_the_request_is_answered(port):
+    asks = b"connection: upgrade\r\nupgrade: h2c\r\n"
+    one = HEAD + asks + b"content-length: 3\r\n\r\nxyz"
+    told = "200 POST /a?b=1 3 xyz"
+    assert answers(port, one) == [told]
+    assert answers(port, *(one[i : i + 1] for i in range(len(one)))) == [told]
+    assert answers(port, one + one) == [told] * 2
+    assert answers(port, HEAD + asks + b"\r\n") == ["200 POST /a?b=1 2 "]
+
+
+def test_few_requests_wait_on_one_connection(port):
+    one = HEAD + b"content-length: 3\r\n\r\nxyz"
+    told = answers(port, one * PIPELINED)
+    assert told == ["200 POST /a?b=1 2 xyz"] * PIPELINED
+    assert answers(port, one * 1000)[-1:] == [REFUSED]
+
+
+def test_a_large_body_comes_whole(port):
+    body = b"x" * 3_000_000
+    (told,) = answers(port, HEAD + f"content-length: {len(body)}\r\n\r\n".encode() + body)
+    assert told == "200 POST /a?b=1 2 " + body.decode()
