@@ -11,7 +11,7 @@ data=$1
 out=$2
 python=${PYTHON:-python}
 . "$here/needs.sh"
-needs lfw/aligned lfw/peopleDevTrain.txt pins/aligned models/yunet.onnx models/recognizer_a.onnx \
+needs lfw/aligned lfw/peopleDevTrain.txt lfw/peopleDevTest.txt pins/aligned models/yunet.onnx models/recognizer_a.onnx \
   models/recognizer_b.onnx models/recognizer_a.pt yaleb
 fiqa() { "$python" -m fiqa "$@" || [ $? -eq 3 ]; }
 

@@ -14,7 +14,7 @@ out=${2:-runs/bundled}
 python=${PYTHON:-python}
 device=${DEVICE:-cuda}
 . "$here/needs.sh"
-needs lfw/aligned lfw/peopleDevTrain.txt pins/aligned models/recognizer_a.pt
+needs lfw/aligned lfw/peopleDevTrain.txt lfw/peopleDevTest.txt pins/aligned models/recognizer_a.pt
 
 if [ "$device" = cuda ]; then
   nvidia-smi --query-gpu=utilization.gpu,memory.used --format=csv,noheader,nounits -l 1 \

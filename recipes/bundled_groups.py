@@ -27,6 +27,12 @@ from fiqa.functional.similarity import pair_similarity
 from fiqa.functional.verification import all_pairs
 from fiqa.types import Faces
 
+READS = (
+    "lfw/aligned",
+    "lfw/peopleDevTest.txt",
+    "models/recognizer_a.onnx",
+    "models/recognizer_b.onnx",
+)
 CUT, FMR, DRAWS = 60, 1e-3, 500
 CHEEKS = ((slice(60, 76), slice(26, 42)), (slice(60, 76), slice(70, 86)))
 """Rows and columns of an aligned crop."""
@@ -106,7 +112,7 @@ def rows_of(
 
 def main(data: Path, out: Path, models: list[str]) -> None:
     """One table for each model."""
-    needs(data, "lfw/aligned", "lfw/peopleDevTest.txt")
+    needs(data, *READS)
     cv2.setNumThreads(1)
     write_recognizers(data, out)
     names = people(data, "Test")

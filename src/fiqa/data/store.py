@@ -2,8 +2,8 @@
 
 An artifact is a file or a folder. Beside it stands `<artifact>.json`, its sidecar, written last:
 what it was made from. Long work leaves finished chunks in `<artifact>.parts/` until the artifact is
-whole. One process at a time writes an artifact; what several may make at once, such as a cache, is
-made inside `alone`.
+whole. One process at a time writes an artifact (what several may make at once, such as a cache, is
+made inside `fiqa.data.lock.alone`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from fiqa.types import PathLike
 
 __all__ = [
     "Parts",
-    "alone",
     "atomic_path",
     "file_state",
     "fingerprint",
@@ -91,36 +90,6 @@ def atomic_path(path: PathLike) -> Iterator[Path]:
                 ),
             ) from error
         raise
-
-
-@contextmanager
-def alone(path: PathLike) -> Iterator[None]:
-    """Waits until no other process of this machine is inside `alone` of the same path.
-
-    A lock file stands beside the path and stays there; the system frees the lock of a process that
-    was killed. Windows has no such lock: there the block runs at once.
-
-    Args:
-        path: of what is made.
-
-    Raises:
-        WriteError: the lock file cannot be written.
-    """
-    target = Path(path)
-    lock = target.with_name(f".{target.name}.lock")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(lock, os.O_CREAT | os.O_RDWR, 0o600)
-    except OSError as error:
-        raise WriteError(f"{str(lock)!r} could not be written: {error.strerror}.") from error
-    try:
-        with suppress(ImportError):
-            import fcntl
-
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _aside(target: Path) -> Path:

@@ -114,7 +114,7 @@ def standardized(score: ArrayLike) -> NDArray[np.float64]:
         ShapeError: not one axis.
         InputError: NaN or infinite.
 
-    >>> standardized([1.0, 3.0]).tolist(), standardized([0.1, 0.1, 0.1]).tolist()
+    >>> standardized([1.0, 3.0]).round(9).tolist(), standardized([0.1, 0.1, 0.1]).tolist()
     ([-1.0, 1.0], [0.0, 0.0, 0.0])
     """
     values = checks.finite(checks.array(score, "score", shape=("N",), dtype=np.float64), "score")

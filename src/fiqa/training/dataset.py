@@ -22,11 +22,12 @@ from numpy.typing import NDArray
 from fiqa.data.columns import identity_like, identity_missing
 from fiqa.data.factor_tables import factors_of
 from fiqa.data.levels import label_table, stated_levels
+from fiqa.data.lock import alone
 from fiqa.data.manifest import find
 from fiqa.data.names import strangers
 from fiqa.data.quality import join_quality, read_quality
 from fiqa.data.reading import reading
-from fiqa.data.store import alone, atomic_path, fingerprint, sha256_file
+from fiqa.data.store import atomic_path, fingerprint, sha256_file
 from fiqa.data.tables import decode_text
 from fiqa.data.texts import write_text
 from fiqa.errors import EvidenceError, InputError, ReadError

@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fiqa.data.lock import alone
 from fiqa.data.reading import reading
-from fiqa.data.store import alone, atomic_path, fingerprint
+from fiqa.data.store import atomic_path, fingerprint
 from fiqa.errors import EvidenceError
 from fiqa.nets.heads import BackboneNet
 from fiqa.training.config import Augment, Recipe

@@ -9,7 +9,6 @@ import random
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +18,6 @@ import pytest
 from fiqa.data import store
 from fiqa.data.store import (
     Parts,
-    alone,
     atomic_path,
     file_state,
     fingerprint,
@@ -258,48 +256,3 @@ def test_what_a_run_found_is_in_the_sidecar_and_not_in_its_fingerprint(tmp_path)
     write_sidecar(artifact, record, learned={"images": 3})
     assert read_sidecar(artifact)["images"] == 3
     assert is_current(artifact, fingerprint(record))
-
-
-HOLDER = """
-import sys
-from fiqa.data.store import alone
-with alone(sys.argv[1]):
-    print("in", flush=True)
-    sys.stdin.read()
-"""
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such lock")
-@pytest.mark.parametrize("killed", [False, True])
-def test_one_process_at_a_time_is_alone_with_a_path(tmp_path: Path, killed: bool) -> None:
-    target = tmp_path / "new" / "cache.npy"
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(target)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    assert holder.stdin is not None
-    assert holder.stdout is not None
-    with holder.stdin, holder.stdout:
-        assert holder.stdout.readline().strip() == b"in"
-        entered = threading.Event()
-
-        def enter() -> None:
-            with alone(target):
-                entered.set()
-
-        waiting = threading.Thread(target=enter)
-        waiting.start()
-        assert not entered.wait(0.3), "somebody else is inside"
-        if killed:
-            holder.send_signal(signal.SIGKILL)
-        holder.stdin.close()
-        assert entered.wait(30)
-        waiting.join()
-        holder.wait(timeout=30)
-    with alone(tmp_path / "new" / "other.npy"):
-        pass
-
-
-def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("x")
-    with pytest.raises(WriteError, match="could not be written"), alone(tmp_path / "file" / "a"):
-        pass

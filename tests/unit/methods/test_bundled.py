@@ -138,7 +138,8 @@ def test_what_may_be_no_face_is_told_nothing_that_only_a_face_has():
     assert reasons(bad, said) == ("extreme_yaw", "blurry")
     found = {"pose": ("extreme_roll",)}
     assert reasons({"pose": 0.1}, said, angles=AHEAD, detected=found) == ("extreme_roll",)
-    assert NO_FACE not in reasons(bad, said | {NO_FACE: 0.4}, angles=AHEAD)
+    likely = said | {NO_FACE: 0.4, "noisy": 0.6}
+    assert reasons(bad, likely, angles=AHEAD) == ("extreme_yaw", "noisy", "blurry")
 
 
 @pytest.mark.parametrize("name", ["fiqa", "fiqa-large"])
