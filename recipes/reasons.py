@@ -43,9 +43,12 @@ from fiqa.vocabulary import FACTORS
 
 Floats = NDArray[np.float32]
 SHARE = {
-    "rmfd": 4.0,
-    "rmfd mirrored": 3.0,
-    "rmfd damaged": 2.0,
+    "rmfd": 12.0,
+    "rmfd mirrored": 9.0,
+    "rmfd damaged": 6.0,
+    "rmfd grey": 3.0,
+    "rmfd laid over": 3.0,
+    "rmfd laid over damaged": 3.0,
     "yaleb": 4.0,
     "yaleb laid over": 1.0,
     "clean": 2.0,

@@ -164,6 +164,9 @@ def damaged(crop: Crop, known: Floats, rng: np.random.Generator, base: int) -> I
                      strength=strength)  # fmt: skip
 
 
+OF_A_FACE = ("occluded_eyes", "occluded_mouth", "mask", "hand_on_face", "extreme_yaw",
+             "extreme_pitch", "extreme_roll", "mouth_open", "exaggerated_expression")  # fmt: skip
+"""Reasons that a picture without a face does not have."""
 STILL_A_FACE, STILL_LIT = 0.7, 70.0
 """Strength of a damage, and angle of a light in degrees, up to which a face is surely seen."""
 BEGINS = {
@@ -317,6 +320,8 @@ def no_faces(data: Path, rng: np.random.Generator) -> Iterator[Sample]:
     beside the face in their middle."""
     target = np.full(len(REASONS), np.nan)
     target[place("unclear_features")] = 1.0
+    for code in OF_A_FACE:
+        target[place(code)] = 0.0
     paths = [path for folder in training(data, "lfw") for path in sorted(folder.glob("*.jpg"))]
     for number in range(NO_FACES):
         crop = read_image(paths[int(rng.integers(len(paths)))]).pixels

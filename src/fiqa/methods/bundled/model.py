@@ -204,7 +204,9 @@ def reasons_of(
     reasons += [code for code in own.get("", ()) if likely[code] >= 0.5]
     if angles is None:
         return tuple(code for code in reasons if code != NO_FACE)
-    if not detected and likely.get(NO_FACE, 0.0) >= 0.5:
+    # A mask hides features too: then it is likelier than that there is no face.
+    covered = max(likely.get(code, 0.0) for code in ("mask", "hand_on_face", "occluded_mouth"))
+    if not detected and likely.get(NO_FACE, 0.0) >= max(0.5, covered):
         physical = (code for code in reasons if code not in {*ONLY_OF_A_FACE, NO_FACE})
         return (NO_FACE, *physical)
     turned = [
