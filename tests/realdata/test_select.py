@@ -98,7 +98,8 @@ def test_no_open_mouth_and_no_turned_moment_is_picked(
     points = np.stack([shot.landmarks for shot in track.best])
     assert np.abs(pose_from_points(points)[:, 0]).max() < 15
     times = sorted(shot.time for shot in track.best)
-    assert np.diff(times).min() > 0.5
+    # nearness costs up to one second, and less the better a frame is: ten frames at the least
+    assert np.diff(times).min() > 0.33
     # far better than frames that are taken at random
     scored = track.quality[np.isfinite(track.quality)]
     assert min(shot.quality for shot in track.best) > np.quantile(scored, 0.75)

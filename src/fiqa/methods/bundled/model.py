@@ -118,6 +118,8 @@ class Bundled(OnnxScorer):
         (N,); NaN where it cannot be told."""
         could = np.full(len(reasons), np.nan)
         for i, codes in enumerate(reasons):
+            if NO_FACE in codes[:1]:
+                continue
             known = {
                 code: float(without[WITHOUT + code][i])
                 for code in codes
