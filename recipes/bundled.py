@@ -308,7 +308,8 @@ def ship(out: Path, package: Path, name: str) -> None:
             " (pins): 20,089 aligned crops, each with four copies degraded on purpose, a third also"
             " under real light; 620 faces of 12 people under known lights (Extended Yale B); 1,000"
             " pictures without a face. No image of a person of peopleDevTest.txt."
-            f" {card.training_data}"
+            # where the recipe ran is nobody's concern
+            f" {card.training_data.replace(str(out.resolve()), 'runs/bundled')}"
         ),
         "limits": method.limits,
     }

@@ -66,22 +66,32 @@ def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 @pytest.mark.slow
-def test_it_is_better_than_the_peers(
-    data: Path, tmp_path: Path, crops: tuple[NDArray[np.str_], NDArray[np.uint8]]
-) -> None:
-    ids, pixels = crops
+def test_they_are_better_than_the_peers(data: Path, tmp_path: Path) -> None:
+    """On all images of all people of the test, as the table in docs/concepts/bundled.md.
+
+    On at most six images of each person LightQNet is level with `fiqa` under A; the page says so.
+    """
+    names = [
+        line.split("\t")[0]
+        for line in (data / "lfw/peopleDevTest.txt").read_text().splitlines()[1:]
+        if line
+    ]
+    paths = [path for name in names for path in sorted((data / "lfw/aligned" / name).glob("*.jpg"))]
+    ids = np.array([f"{path.parent.name}/{path.name}" for path in paths])
+    pixels = np.stack([read_image(path).pixels for path in paths])
     vectors = embeddings(data, tmp_path, ids, pixels)
-    models = ("fiqa", str(data / "models/lightqnet-dm100.pb"), "analytic", "laplacian")
-    found = [Quality(ids, fiqa.load(model).score(pixels), Path(model).stem) for model in models]
+    peers = (str(data / "models/lightqnet-dm100.pb"), "analytic", "laplacian")
+    found = [
+        Quality(ids, fiqa.load(model).score(pixels), Path(model).stem)
+        for model in ("fiqa", "fiqa-large", *peers)
+    ]
     under = fiqa.evaluate(
         [*found, Quality(ids, vectors.norm, "norm")], vectors, fmr=1e-3, draws=0
     ).recognizers[0]
-    area = {
-        curve.name: [curve.areas[limit, "start"].value for limit in (0.3, 0.95)]
-        for curve in under.curves
-    }
-    for peer in ("lightqnet-dm100", "analytic", "laplacian", "norm"):
-        assert area["fiqa"] < area[peer], (peer, area)
+    for limit in (0.3, 0.95):
+        area = {curve.name: curve.areas[limit, "start"].value for curve in under.curves}
+        for peer in ("lightqnet-dm100", "analytic", "laplacian", "norm"):
+            assert area["fiqa-large"] < area["fiqa"] < area[peer], (limit, peer, area)
 
 
 @pytest.mark.parametrize(
