@@ -145,6 +145,7 @@ def test_the_tables_have_the_areas_of_evaluate(part, transfer_run, capsys):
     assert "4750 non-mated" in printed
 
 
+@pytest.mark.slow
 def test_heads_learn_from_priors_and_from_what_optimizing_makes_of_them(
     part, transfer_run, rng, capsys
 ):

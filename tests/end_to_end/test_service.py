@@ -111,6 +111,7 @@ def crop() -> bytes:
     return stream.getvalue()
 
 
+@pytest.mark.slow
 def test_the_curl_commands_of_the_guide(start, photo_folder):
     pytest.importorskip("dlib")
     block = next(
@@ -147,6 +148,7 @@ def test_the_curl_commands_of_the_guide(start, photo_folder):
     assert caught.value.kind == "not-found"
 
 
+@pytest.mark.slow
 def test_a_token_that_it_makes_is_told_once_and_lets_in(start, client, crop):
     running = start("--port", "0", "--detector", "none")
     token = re.search(r"told this once: (\S+)", running.log)[1]

@@ -78,6 +78,7 @@ def test_the_pairs_are_those_of_a_plain_loop(
     assert run.counts["without_value"] == 3
 
 
+@pytest.mark.slow
 def test_what_is_left_out_is_said(world: dict[str, Any], tmp_path: Path) -> None:
     table = faces(world, tmp_path / "faces.csv")
     found = fiqa.evaluate(

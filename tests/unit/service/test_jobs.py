@@ -88,6 +88,7 @@ def kept(folder: Path) -> list[Path]:
     return [p for p in folder.glob("fiqa-serve-*/*/*") if p.name != "lock"]
 
 
+@pytest.mark.slow
 def test_the_life_of_a_video(serve, film, tmp_path):
     client = serve()
     response = client.post("/v1/select?k=2&gap=0&language=es&crops=true", content=film,

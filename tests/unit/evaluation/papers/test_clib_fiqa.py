@@ -44,6 +44,7 @@ def test_clib_tables_have_methods_by_sets_and_their_average(folder: Path) -> Non
     assert "pAUC to 0.3 under rec_a" in done.text()
 
 
+@pytest.mark.slow
 def test_intervals_are_those_of_evaluate_and_each_rate_has_its_tables(folder: Path) -> None:
     done = fiqa.tables(
         "clib", data_set=[folder / "one", folder / "two"], fmr=[0.05, 0.2], draws=20, limits=[0.3]
@@ -71,6 +72,7 @@ def test_intervals_are_those_of_evaluate_and_each_rate_has_its_tables(folder: Pa
         assert "95 % intervals over people, 20 draws" in table.note
 
 
+@pytest.mark.slow
 def test_pictures_of_every_set_go_with_the_tables(folder: Path, tmp_path: Path) -> None:
     how = {"data_set": [folder / "one", folder / "two"], "limits": [0.3]}
     done = fiqa.tables("clib", fmr=[0.05, 0.2], out=tmp_path / "two", **how)

@@ -168,6 +168,7 @@ def test_scores_are_drawn_in_standard_deviations(figures: list[Any]) -> None:
     assert [axes.get_xlabel() for axes in cells[2]] == ["good", "fair", "late"]
 
 
+@pytest.mark.slow
 def test_many_methods_one_method_a_constant_one_and_many_images(figures: list[Any]) -> None:
     found = evaluated(1, ("good",), ("first",))
     score_grid("one", found, ["one"])
