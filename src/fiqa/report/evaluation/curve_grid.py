@@ -60,7 +60,8 @@ def _columns(width: float) -> int:
 def _draw(
     figure: Any, sets: Mapping[str, Evaluation], names: list[str], methods: list[str]
 ) -> None:
-    look, legend = looks(methods), {}
+    look = looks(methods)
+    legend: dict[str, Any] = {}
     settings = next(iter(sets.values())).settings
     limits = sorted(settings["limits"])
     grid = figure.subplots(len(sets), len(names), squeeze=False, sharex=True)
