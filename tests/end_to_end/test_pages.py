@@ -38,6 +38,7 @@ DEAR = {
     "s3://": "a store of your own; tests/unit/scoring/test_dataset.py has one on loopback",
     "shards/": "shards of images; tests/unit/scoring/test_dataset.py has some",
     "emb.npy": "a large file of vectors; tests/unit/labeling/test_partitions.py has a small one",
+    "emb/": "parts of vectors, as embed makes; tests/unit/evaluation/test_passes.py has vectors",
     "monday/": "the videos of several days",
     "good_weeks.parquet": "the scores of a fleet",
     "today.parquet": "the scores of a fleet",
