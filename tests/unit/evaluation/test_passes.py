@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -118,11 +119,15 @@ def test_ray_gives_the_numbers_of_one_process(world: World, parts: list[int]) ->
     ray = pytest.importorskip("ray", reason="ray is not installed")
     how = [{**HOW, "count": count} for count in (False, True)]
     alone = [numbers(fiqa.evaluate(*world, **each, workers=1)) for each in how]
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
-    try:
-        found = [numbers(fiqa.evaluate(*world, **each, engine="ray", workers=2)) for each in how]
-    finally:
-        ray.shutdown()
+    # one cluster at a time: two that start together on two cores may wait for each other too long
+    with alone(Path(tempfile.gettempdir()) / "fiqa-test-ray"):
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+        try:
+            found = [
+                numbers(fiqa.evaluate(*world, **each, engine="ray", workers=2)) for each in how
+            ]
+        finally:
+            ray.shutdown()
     assert found == alone
     assert max(parts) == 5
 
@@ -234,8 +239,8 @@ def test_a_shared_array_travels_as_a_file_that_is_written_once(
         np.testing.assert_array_equal(other.array, array)
         assert (other.array.shape, other.array.dtype) == (array.shape, array.dtype)
     assert len(list(tmp_path.iterdir())) == 1
-    alone = pickle.loads(pickle.dumps(Shared(array, None)))
-    np.testing.assert_array_equal(alone.array, array)
+    copied = pickle.loads(pickle.dumps(Shared(array, None)))
+    np.testing.assert_array_equal(copied.array, array)
 
 
 def test_cells_are_those_of_float64() -> None:
