@@ -118,7 +118,7 @@ def test_processes_give_the_numbers_of_one(world: World, parts: list[int], count
 def test_ray_gives_the_numbers_of_one_process(world: World, parts: list[int]) -> None:
     ray = pytest.importorskip("ray", reason="ray is not installed")
     how = [{**HOW, "count": count} for count in (False, True)]
-    alone = [numbers(fiqa.evaluate(*world, **each, workers=1)) for each in how]
+    single = [numbers(fiqa.evaluate(*world, **each, workers=1)) for each in how]
     # one cluster at a time: two that start together on two cores may wait for each other too long
     with alone(Path(tempfile.gettempdir()) / "fiqa-test-ray"):
         ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
@@ -128,7 +128,7 @@ def test_ray_gives_the_numbers_of_one_process(world: World, parts: list[int]) ->
             ]
         finally:
             ray.shutdown()
-    assert found == alone
+    assert found == single
     assert max(parts) == 5
 
 
