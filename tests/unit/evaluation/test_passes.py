@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import fiqa
+from fiqa.data.lock import alone
 from fiqa.errors import InputError, UnknownNameError
 from fiqa.evaluation import cell_counts, nonmated, passes
 from fiqa.evaluation.cell_counts import NonmatedCells
