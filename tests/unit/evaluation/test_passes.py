@@ -108,8 +108,8 @@ def test_a_floor_that_was_guessed_too_high_costs_a_pass_and_no_number(
 @pytest.mark.slow
 @pytest.mark.parametrize("count", [False, True])
 def test_processes_give_the_numbers_of_one(world: World, parts: list[int], count: bool) -> None:
-    alone = numbers(fiqa.evaluate(*world, **HOW, count=count, workers=1))
-    assert numbers(fiqa.evaluate(*world, **HOW, count=count, workers=2)) == alone
+    single = numbers(fiqa.evaluate(*world, **HOW, count=count, workers=1))
+    assert numbers(fiqa.evaluate(*world, **HOW, count=count, workers=2)) == single
     assert len(set(parts)) <= 2
     assert max(parts) == 5
 
