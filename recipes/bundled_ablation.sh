@@ -14,7 +14,7 @@ python=${PYTHON:-python}
 . "$here/needs.sh"
 needs lfw/aligned lfw/peopleDevTrain.txt lfw/peopleDevTest.txt lfw/faceqnet_v1_scores.csv \
   models/recognizer_a.onnx models/recognizer_b.onnx models/recognizer_a.pt \
-  models/lightqnet-dm100.pb
+  models/lightqnet-dm100.pb yaleb
 fiqa() { "$python" -m fiqa "$@" || [ $? -eq 3 ]; }
 mkdir -p "$out/ablation"
 fiqa label label_optimization --embeddings "$out/a.npz" --prior "$out/lightqnet.parquet" \

@@ -2,19 +2,19 @@
 # fiqa-large on one GPU in minutes, where one can be had: the same recipe and labels, more epochs,
 # larger batches; prints images a second and how busy the GPU was. Nothing depends on it.
 #
-#     bash recipes/bundled_gpu.sh [../shared/data] [runs/bundled]
+#     bash recipes/bundled_gpu.sh [runs/bundled]
 #
 # recipes/bundled.sh must have made labels_all.parquet and large_start.safetensors there. EPOCHS (8)
 # times 68,529 images must fit into the minutes that you have; stopped and run again, it goes on.
 # DEVICE=cpu tries it without a GPU.
 set -euo pipefail
 here=$(dirname "${BASH_SOURCE[0]}")
-data=${1:-../shared/data}
-out=${2:-runs/bundled}
+out=${1:-runs/bundled}
 python=${PYTHON:-python}
 device=${DEVICE:-cuda}
-. "$here/needs.sh"
-needs lfw/aligned lfw/peopleDevTrain.txt lfw/peopleDevTest.txt pins/aligned models/recognizer_a.pt
+for file in faces labels_all.parquet factors_all.parquet large_start.safetensors; do
+  [ -e "$out/$file" ] || { echo "error: $out lacks $file; recipes/bundled.sh makes it" >&2; exit 2; }
+done
 
 if [ "$device" = cuda ]; then
   nvidia-smi --query-gpu=utilization.gpu,memory.used --format=csv,noheader,nounits -l 1 \

@@ -41,7 +41,7 @@ LEAST = 5
 """Images of a person from which a rank correlation inside the person means something."""
 METHODS = ("analytic", "laplacian")
 BUNDLED = {"fiqa": "fiqa", "fiqa-large": "fiqa-large"}
-RECOGNIZERS = {"clean": ("a", "b"), "degraded": ("a", "b"), "light": ("a", "b", "dlib")}
+RECOGNIZERS = {"clean": ("a", "b"), "degraded": ("a", "b"), "real light": ("a", "b", "dlib")}
 """By set: dlib's, which taught nothing, is slow."""
 
 
@@ -63,7 +63,7 @@ def write_copy(path: Path, out: Path) -> None:
 
 
 def crops(data: Path, out: Path) -> dict[str, Path]:
-    """Name -> list file or folder of the three test sets."""
+    """Name -> list file or folder of the two test sets of LFW."""
     paths = [
         path.resolve()
         for name in people(data, "Test")
@@ -75,10 +75,15 @@ def crops(data: Path, out: Path) -> dict[str, Path]:
     if missing:
         with ProcessPoolExecutor(2) as pool:
             list(pool.map(partial(write_copy, out=degraded), missing, chunksize=64))
-    light = out / "light.txt"
-    lit = [path.resolve() for folder in held(data) for path in sorted(folder.glob("*.jpg"))]
-    light.write_text("".join(f"{path}\n" for path in lit))
-    return {"clean": clean, "degraded": degraded, "light": light}
+    return {"clean": clean, "degraded": degraded}
+
+
+def lit(data: Path, out: Path) -> Path:
+    """A list file of the people under known lights who taught nothing of the quality."""
+    file = out / "light.txt"
+    paths = [path.resolve() for folder in held(data) for path in sorted(folder.glob("*.jpg"))]
+    file.write_text("".join(f"{path}\n" for path in paths))
+    return file
 
 
 def scored(name: str, crops: Path, model: str, out: Path) -> Quality:
@@ -148,8 +153,8 @@ def main(data: Path, out: Path, models: dict[str, str]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     write_recognizers(data, out)
     template: dict[str, Any] = {}
-    for name, source in crops(data, out).items():
-        folder = out / f"scores_{name}"
+    for name, source in {**crops(data, out), "real light": lit(data, out)}.items():
+        folder = out / f"scores_{name.replace(' ', '_')}"
         folder.mkdir(exist_ok=True)
         for r in RECOGNIZERS[name]:
             recognizer = out / f"recognizer_{r}.onnx" if r in CARDS else r
@@ -167,7 +172,8 @@ def main(data: Path, out: Path, models: dict[str, str]) -> None:
             ]
         for r, vector in vectors.items():
             for title, chosen in peers.items():
-                print(f"\n**{name}, recognizer {r.upper()}, {title}**\n")
+                who = f"recognizer {r.upper()}" if r in CARDS else f"{r}'s recognizer"
+                print(f"\n**{name}, {who}, {title}**\n")
                 print(
                     "| score | area to .3 | less the first's | area to .95 | less the first's |"
                     " Spearman inside a person |"

@@ -73,9 +73,7 @@ SAMPLES = {"ser_fiq": (64, 5), "faceqan": (16, 3)}
 def sets(data: Path, out: Path) -> None:
     """Makes the two test sets, and A's and B's vectors of them."""
     write_recognizers(data, out)
-    made = test_sets(data, out)
-    for name in ("clean", "degraded"):
-        source = made[name]
+    for name, source in test_sets(data, out).items():
         (out / f"scores_{name}").mkdir(exist_ok=True)
         for r in "ab":
             target = out / f"scores_{name}" / f"{r}.npz"

@@ -16,7 +16,7 @@ py=${PYTHON:-python}
 . "$here/needs.sh"
 needs lfw/aligned lfw/peopleDevTrain.txt lfw/peopleDevTest.txt lfw/faceqnet_v1_scores.csv \
   pins/aligned models/recognizer_a.onnx models/recognizer_b.onnx models/recognizer_a.pt \
-  models/lightqnet-dm100.pb models/yunet.onnx
+  models/lightqnet-dm100.pb models/yunet.onnx yaleb
 export PYTHON=$py OMP_NUM_THREADS=1
 mkdir -p "$out/models/seeds"
 

@@ -34,8 +34,8 @@ NESTED = {
     "export": ("verify",),
 }
 """Commands that have commands of their own."""
-OWN_DATA = {"finetune.sh", "starter.sh"}
-"""Recipes on the user's own photographs, which read no data folder."""
+OWN_DATA = {"bundled_gpu.sh", "finetune.sh", "starter.sh"}
+"""Recipes on the user's own photographs, or on what another wrote, which read no data folder."""
 
 
 def _blocks(page: Path, language: str) -> list[str]:

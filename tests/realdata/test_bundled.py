@@ -26,17 +26,18 @@ SLACK = 3
 """Points of 0..100 by which a step of a ladder may rise: less than a person would notice."""
 
 
+def people(data: Path) -> list[tuple[str, int]]:
+    """Names of the people of the test, and how many images of each there are."""
+    lines = (data / "lfw/peopleDevTest.txt").read_text().splitlines()[1:]
+    return [(name, int(count)) for name, count in (line.split("\t") for line in lines if line)]
+
+
 @pytest.fixture(scope="module")
 def crops(request: pytest.FixtureRequest) -> tuple[NDArray[np.str_], NDArray[np.uint8]]:
     """(ids, crops) of every second of the test's people that have two images or more, at most six
     of each."""
     data: Path = request.getfixturevalue("data")
-    people = [
-        line.split("\t")
-        for line in (data / "lfw/peopleDevTest.txt").read_text().splitlines()[1:]
-        if line
-    ]
-    names = [name for name, count in people if int(count) > 1][::2]
+    names = [name for name, count in people(data) if count > 1][::2]
     paths = [
         path for name in names for path in sorted((data / "lfw/aligned" / name).glob("*.jpg"))[:6]
     ]
@@ -71,12 +72,11 @@ def test_they_are_better_than_the_peers(data: Path, tmp_path: Path) -> None:
 
     On at most six images of each person LightQNet is level with `fiqa` under A; the page says so.
     """
-    names = [
-        line.split("\t")[0]
-        for line in (data / "lfw/peopleDevTest.txt").read_text().splitlines()[1:]
-        if line
+    paths = [
+        path
+        for name, _ in people(data)
+        for path in sorted((data / "lfw/aligned" / name).glob("*.jpg"))
     ]
-    paths = [path for name in names for path in sorted((data / "lfw/aligned" / name).glob("*.jpg"))]
     ids = np.array([f"{path.parent.name}/{path.name}" for path in paths])
     pixels = np.stack([read_image(path).pixels for path in paths])
     vectors = embeddings(data, tmp_path, ids, pixels)

@@ -38,8 +38,8 @@ CARD = MethodCard(
     use="Take it unless there is a reason for another method: it is the default.",
     limits=(
         "The model was trained on public photographs of well-known adults. The training had no"
-        " children, no infrared cameras and no faces far from these. How even-handed the model is"
-        " between groups of people has not been measured."
+        " children, no infrared cameras and no faces far from these. Dark faces are discarded more"
+        " often than bright ones (docs/concepts/bundled.md); skin tone itself was not known."
     ),
     cost=(
         "one pass of a network of 0.7 million parameters; with the reasons also the measures of the"
