@@ -63,6 +63,7 @@ def run(tmp_path: Path, rng) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("figures")
 def test_the_table_has_the_areas_of_evaluate(compare, run, capsys):
     compare.tables(run / "nowhere", run)
@@ -79,6 +80,7 @@ def test_the_table_has_the_areas_of_evaluate(compare, run, capsys):
     assert printed.count("norm of B") == 2, "what lacks images is judged beside two others alone"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("figures")
 def test_a_score_without_a_scale_has_the_spread_of_its_own_percentiles(compare, run, capsys):
     folder = run / "scores_clean"

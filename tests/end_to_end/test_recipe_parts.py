@@ -111,6 +111,7 @@ def transfer_run(tmp_path: Path, rng) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_tables_have_the_areas_of_evaluate(part, transfer_run, capsys):
     transfer = part("label_transfer")
     transfer.tables(transfer_run, "0", "1")

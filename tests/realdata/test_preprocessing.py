@@ -16,11 +16,12 @@ pytestmark = pytest.mark.numeric
 OPEN = Described(kind="recognizer", color="", mean="", std="", texts={})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "scaling"),
     [
         ("recognizer_a", "x / 255, ImageNet's mean and deviation"),
-        pytest.param("recognizer_b", "(x - 127.5) / 127.5", marks=pytest.mark.slow),
+        ("recognizer_b", "(x - 127.5) / 127.5"),
     ],
 )
 def test_color_and_scaling_of_a_real_recognizer(

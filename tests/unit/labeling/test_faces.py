@@ -121,6 +121,7 @@ def test_a_table_of_templates_that_is_wrong_says_where(folder, vectors, change, 
         label("dmsfiqa", templates=folder / "mine.csv", **given)
 
 
+@pytest.mark.slow
 def test_dmsfiqa_settings_change_the_labels(folder, vectors):
     given = _given(folder, vectors)
     plain = label("dmsfiqa", **given).value

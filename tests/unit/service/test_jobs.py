@@ -295,6 +295,7 @@ def test_a_folder_that_others_made_is_refused(tmp_path):
     assert list(shelf.parent.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_a_problem(serve, film, monkeypatch):
     client = serve()
 

@@ -73,7 +73,7 @@ def _square(count: int, noise: int = 1) -> list[Any]:
 
 
 @needs_pyav
-@pytest.mark.parametrize("distance", ["12", "30"])
+@pytest.mark.parametrize("distance", ["12", pytest.param("30", marks=pytest.mark.slow)])
 def test_sixty_damaged_spots_lose_few_frames(
     files: ModuleType, tmp_path: Path, distance: str
 ) -> None:

@@ -38,6 +38,7 @@ def embeddings(folder: Path) -> Embeddings:
     return Embeddings(manifest.id, vector.astype(np.float32), None, "made")
 
 
+@pytest.mark.slow
 def test_corrected_levels_are_evaluated_and_trained_on(
     folder, tmp_path, make_desk, browser, embeddings, trainable
 ) -> None:

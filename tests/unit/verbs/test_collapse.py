@@ -156,6 +156,7 @@ def _the_papers_tables_give_it_the_worst_spread(scores, tmp_path):
     assert not fiqa.doctor(tmp_path / "old.parquet").healthy
 
 
+@pytest.mark.slow
 def test_labels_on_another_scale_keep_it_from_training_to_the_table(trainable, tmp_path):
     recipe = trainable(people=8, data__validation=0.5, optim__epochs=1)
     labels = pl.read_csv(tmp_path / "labels.csv")

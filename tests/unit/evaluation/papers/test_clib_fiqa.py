@@ -13,6 +13,7 @@ import fiqa
 pytestmark = pytest.mark.numeric
 
 
+@pytest.mark.slow
 def test_clib_tables_have_methods_by_sets_and_their_average(folder: Path) -> None:
     done = fiqa.tables(
         "clib", data_set=[folder / "one", folder / "two"], fmr=0.05, out=folder / "out"
