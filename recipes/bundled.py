@@ -306,7 +306,7 @@ def ship(out: Path, package: Path, name: str) -> None:
         "training_data": (
             "LFW, the people of peopleDevTrain.txt, and a web-collected set of 63 celebrities"
             " (pins): 20,089 aligned crops, each with four copies degraded on purpose, a third also"
-            " under real light; 620 faces of 12 people under known lights (Extended Yale B); 1,000"
+            " under real light; 616 faces of 12 people under known lights (Extended Yale B); 1,000"
             " pictures without a face. No image of a person of peopleDevTest.txt."
             # where the recipe ran is nobody's concern
             f" {card.training_data.replace(str(out.resolve()), 'runs/bundled')}"
