@@ -2,11 +2,12 @@
 
     python recipes/judges.py ../shared/data runs/judges [--every 3]
 
-Takes the people of LFW's peopleDevTest with three images or more, has every judge that needs no
-download label them (`fiqa label dmsfiqa`, recognizer A, crops with their landmarks), and prints
-Spearman's rho between each judge's coarse quality and an image's mean cosine to the other images of
-its person, under recognizer A and under B, with 95 % intervals from 1,000 draws of people. Then
-the same of what is left when each person's mean is taken off both: the order inside a person.
+Takes the people of LFW's peopleDevTest with three images or more and has every judge that needs no
+download label them (`fiqa label dmsfiqa`, recognizer A): crops with their landmarks, or without, of
+which the package's network sees five points. It prints Spearman's rho between each judge's coarse
+quality and an image's mean cosine to the other images of its person, under recognizer A and under
+B, with 95 % intervals from 1,000 draws of people. Then the same of what is left when each person's
+mean is taken off both: the order inside a person.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from fiqa.functional.geometry import similarity_transform, template, transform_p
 
 JUDGES = {
     "analytic": {"judges": ["analytic"]},
+    "analytic, no landmarks": {"judges": ["analytic"], "faces": "bare.csv"},
     "fiqa": {"judges": ["fiqa"]},
+    "fiqa, no landmarks": {"judges": ["fiqa"], "faces": "bare.csv"},
     "fiqa, analytic": {"judges": ["fiqa", "analytic"]},
     "laplacian": {"judges": ["laplacian"]},
     "LightQNet": {"judges": ["models/lightqnet-dm100.pb"]},
@@ -33,11 +36,13 @@ JUDGES = {
         "weights": [2, 1, 1],
     },
 }
-"""What is compared: a name, and options of `fiqa label dmsfiqa`; files are in the data folder."""
+"""What is compared: a name, and arguments of `fiqa label dmsfiqa`; model files are in the data
+folder, manifests in that of the results."""
 
 
 def write_faces(data: Path, file: Path, every: int) -> int:
-    """Writes the faces with the landmarks of their crops; returns how many there are."""
+    """Writes the faces with the landmarks of their crops, and without as bare.csv; returns how many
+    there are."""
     marks = pl.read_csv(data / "lfw/landmarks.csv")
     points = marks.select(marks.columns[5:15]).to_numpy().reshape(-1, 5, 2)
     into = similarity_transform(points, template())
@@ -50,6 +55,7 @@ def write_faces(data: Path, file: Path, every: int) -> int:
     columns = [f"landmark_{k}_{axis}" for k in range(5) for axis in "xy"]
     frame = pl.DataFrame(rows, schema=["path", "id", "identity", *columns], orient="row")
     frame.write_csv(file)
+    frame.select("path", "id", "identity").write_csv(file.with_name("bare.csv"))
     return len(frame)
 
 
@@ -67,11 +73,10 @@ def main() -> None:
         file = out / f"labels_{k}.parquet"
         fiqa.label(
             "dmsfiqa",
-            faces=out / "faces.csv",
             embeddings=out / "a.npz",
             out=file,
             force=True,
-            **{**given, "judges": judges},
+            **{**given, "faces": out / given.get("faces", "faces.csv"), "judges": judges},
         )
         table = read_table(file).filter(pl.col("status") == "ok")
         coarse, who = table["coarse"].to_numpy(), table["identity"].to_numpy().astype(str)

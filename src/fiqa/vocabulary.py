@@ -73,6 +73,10 @@ NOTES = MappingProxyType(
             "size of crops, 112x112 if nothing else was asked for; a whole photograph has no "
             "face where a crop has it."
         ),
+        "points": (
+            "No landmarks of the aligned crop were known: its pose is read from five points that "
+            "the package's network sees in it (`seen`), or is unknown (`none`)."
+        ),
         "looks_turned": (
             "A face is better seen when the photograph is turned by so many degrees "
             "clockwise; it was not: see --orientation auto."

@@ -45,7 +45,7 @@ def command(
       fiqa align s3://faces/photos/ --engine ray -o s3://faces/crops/
     """
     from fiqa.alignment.dataset import ShardAligning, aligning_of
-    from fiqa.execute.dataset import of_shards, write_dataset
+    from fiqa.execute.dataset import of_shards
     from fiqa.functional.display import failure_line
     from fiqa.verbs.align import align
 
@@ -61,14 +61,14 @@ def command(
     run: dict[str, Any] = {
         "workers": workers,
         "force": force,
-        "progress": not quiet,
+        "engine": engine,
         "address": address,
         "gpus": gpus,
     }
     if of_shards(paths, out, engine):  # the rows may be more than memory holds
         shards = ShardAligning(aligning_of(**how))
-        options.ended(write_dataset(paths, shards, out, name=engine, **run), out, told=not quiet)
-    manifest = align(paths, out=out, engine=engine, **how, **run)
+        options.write_parts(paths, shards, out, quiet=quiet, **run)
+    manifest = align(paths, out=out, progress=not quiet, **how, **run)
     failed = int((manifest.status != "ok").sum())
     if not quiet:
         typer.echo(f"{len(manifest)} rows, {failed} failed", err=True)

@@ -18,8 +18,8 @@ from fiqa.cli.options import (
     Paths,
     Quiet,
     Workers,
-    ended,
     limits,
+    write_parts,
 )
 
 
@@ -76,7 +76,7 @@ def command(
     """
     from fiqa.embedding.dataset import shard_embedding
     from fiqa.embedding.run import embed_rows
-    from fiqa.execute.dataset import for_shards, is_dataset, write_dataset
+    from fiqa.execute.dataset import for_shards, is_dataset
     from fiqa.functional.display import failure_line
 
     if is_dataset(out):
@@ -88,21 +88,16 @@ def command(
             batch=batch,
             half=half,
         )
-        told = not quiet
-        ended(
-            write_dataset(
-                paths,
-                shards,
-                out,
-                name=engine,
-                address=address,
-                gpus=gpus,
-                workers=workers,
-                force=force,
-                progress=told,
-            ),
+        write_parts(
+            paths,
+            shards,
             out,
-            told=told,
+            quiet=quiet,
+            engine=engine,
+            address=address,
+            gpus=gpus,
+            workers=workers,
+            force=force,
         )
     for_shards(engine, address, workers, gpus)
     run = embed_rows(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
 if TYPE_CHECKING:
     from fiqa.data.images import Limits
-    from fiqa.execute.summary import Summary
+    from fiqa.execute.dataset import ShardWork
 
 __all__ = [
     "ALARM",
@@ -35,8 +35,8 @@ __all__ = [
     "Weights",
     "Workers",
     "check_page",
-    "ended",
     "limits",
+    "write_parts",
 ]
 
 OK, FATAL, USAGE, SOME_FAILED, ALARM, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -163,9 +163,13 @@ def limits(max_pixels: int | None, max_bytes: int | None) -> Limits:
     return Limits(**{name: value for name, value in options.items() if value is not None})
 
 
-def ended(summary: Summary, out: str, *, told: bool) -> NoReturn:
-    """Ends a command that wrote parts, with what became of them."""
-    if told:
+def write_parts(paths: list[str], how: ShardWork, out: str, *, quiet: bool, **run: Any) -> NoReturn:
+    """Writes the parts of all shards, as fiqa.execute.dataset.write_dataset, and ends the command
+    with what became of them."""
+    from fiqa.execute.dataset import write_dataset
+
+    summary = write_dataset(paths, how, out, progress=not quiet, **run)
+    if not quiet:
         if summary.current:
             typer.echo(f"{out} is current, nothing to do; --force does it again", err=True)
         typer.echo(summary.line(), err=True)

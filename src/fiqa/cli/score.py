@@ -6,7 +6,7 @@ import shlex
 import sys
 from collections import Counter
 from contextlib import closing
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
@@ -115,7 +115,8 @@ def command(
     """
     from fiqa.execute.dataset import for_shards, is_dataset
     from fiqa.scoring.chances import refuse_calibration
-    from fiqa.scoring.run import plan
+    from fiqa.scoring.dataset import ShardScoring
+    from fiqa.scoring.run import plan, scoring_of
     from fiqa.settings import assignments
 
     _check_sheet(html, map_)
@@ -138,7 +139,17 @@ def command(
         refuse_calibration(out, calibration)
         if profile:
             raise typer.BadParameter("a profile is of one file, -o names a folder of parts")
-        _to_dataset(paths, how, out, engine, address, gpus, workers, force, quiet)
+        options.write_parts(
+            paths,
+            ShardScoring(scoring_of(**how)),
+            out,
+            quiet=quiet,
+            engine=engine,
+            address=address,
+            gpus=gpus,
+            workers=workers,
+            force=force,
+        )
     for_shards("local", None, gpus=gpus)
     run = plan(
         paths,
@@ -179,36 +190,6 @@ def _check_sheet(html: str | None, mapped: bool) -> None:
         options.check_page(html)
     elif mapped:
         raise typer.BadParameter("--map draws on a contact sheet, name one by --html")
-
-
-def _to_dataset(
-    paths: list[str],
-    how: dict[str, Any],
-    out: str,
-    engine: str,
-    address: str | None,
-    gpus: float,
-    workers: int | None,
-    force: bool,
-    quiet: bool,
-) -> NoReturn:
-    """Writes the parts of all shards and ends the command."""
-    from fiqa.execute.dataset import write_dataset
-    from fiqa.scoring.dataset import ShardScoring
-    from fiqa.scoring.run import scoring_of
-
-    summary = write_dataset(
-        paths,
-        ShardScoring(scoring_of(**how)),
-        out,
-        name=engine,
-        address=address,
-        gpus=gpus,
-        workers=workers,
-        force=force,
-        progress=not quiet,
-    )
-    options.ended(summary, out, told=not quiet)
 
 
 def _to_file(

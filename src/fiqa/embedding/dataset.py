@@ -14,9 +14,10 @@ import numpy as np
 from fiqa import checks
 from fiqa.data.images import Limits
 from fiqa.data.store import make_record
-from fiqa.embedding.run import opened, raw_vectors, unit_vectors, usable, warn_of_recognizer
+from fiqa.embedding.run import opened, raw_vectors, unit_vectors, usable
 from fiqa.errors import InputError
 from fiqa.faces.crops import Source, read_crop
+from fiqa.runtime.describe import warn_of_batches
 from fiqa.types import PathLike, Recognizer
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class ShardEmbedding:
     def record(self) -> dict[str, Any]:
         """Returns what decides the vectors; a recognizer's file whose vectors depend on the batch
         is warned of here, where a run begins."""
-        warn_of_recognizer(self._model)
+        warn_of_batches(self._model, "vectors")
         said = {
             "recognizer": self._model.name,
             "version": str(getattr(self._model, "version", "")),

@@ -35,6 +35,7 @@ from fiqa.data.store import (
 from fiqa.faces.crops import ALIGNED_SIZE, CropTable, note_of_size, resizing
 from fiqa.failures import telling
 from fiqa.progress import Progress, Told, counted, teller
+from fiqa.runtime.describe import warn_of_batches
 from fiqa.types import Embeddings, FloatArray, Manifest, PathLike, Recognizer
 
 __all__ = [
@@ -46,7 +47,6 @@ __all__ = [
     "raw_vectors",
     "unit_vectors",
     "usable",
-    "warn_of_recognizer",
 ]
 
 Crops = NDArray[np.uint8]
@@ -100,7 +100,7 @@ def embed_rows(
     model = recognizer if isinstance(recognizer, Recognizer) else opened(recognizer, threads)
     work = _Work(table, model, int(batch), flip)
     if out is None:
-        warn_of_recognizer(model)
+        warn_of_batches(model, "vectors")
         run = work.result([work.part(counted(range(len(table)), told, "embed", len(table)))])
         _tell(run.resized)
         return run
@@ -114,7 +114,7 @@ def embed_rows(
     key = fingerprint(record)
     if not force and is_current(out, key):
         return Embedded(read_embeddings(out), _with_failures(table.manifest, out), current=True)
-    warn_of_recognizer(model)
+    warn_of_batches(model, "vectors")
     run = work.result(_parts(work, out, key, told))
     _tell(run.resized)
     kept = carried.taken(np.flatnonzero(run.manifest.status == "ok").tolist())
@@ -289,20 +289,6 @@ def opened(recognizer: PathLike, threads: int | None) -> Recognizer:
     from fiqa.runtime.recognizers import named_recognizer
 
     return named_recognizer(recognizer, threads=threads)
-
-
-def warn_of_recognizer(recognizer: Recognizer) -> None:
-    """Warns of a recognizer's file whose vector of a crop hangs on the crops beside it.
-
-    Args:
-        recognizer: of any kind; one that is no ONNX file is not looked at.
-    """
-    from fiqa.runtime.describe import warn_of_batches
-    from fiqa.runtime.onnx import OnnxModel
-
-    model = getattr(recognizer, "model", None)
-    if isinstance(model, OnnxModel):
-        warn_of_batches(model, "vectors")
 
 
 def _write_failures(

@@ -26,7 +26,7 @@ from fiqa.data.remote import Place, is_remote
 from fiqa.data.shards import members, shards_of, state_of
 from fiqa.data.store import fingerprint, hash_rows
 from fiqa.errors import InputError, ReadError
-from fiqa.execute.engines import engine
+from fiqa.execute.engines import engine as chosen_engine
 from fiqa.execute.summary import Summary
 from fiqa.faces.crops import Source
 from fiqa.functional.display import failure_line
@@ -231,7 +231,7 @@ def write_dataset(
     how: ShardWork,
     out: str,
     *,
-    name: str = "local",
+    engine: str = "local",
     address: str | None = None,
     gpus: float = 0,
     workers: int | None = None,
@@ -247,7 +247,7 @@ def write_dataset(
         paths: shards, folders of shards, or addresses of these.
         how: the images become rows.
         out: the folder.
-        name: of the engine, one of fiqa.execute.engines.ENGINES.
+        engine: one of fiqa.execute.engines.ENGINES.
         address: of the Ray cluster.
         gpus: of each actor of Ray.
         workers: processes or actors, None one per processor.
@@ -258,7 +258,7 @@ def write_dataset(
         InputError: no shards, or the folder holds the rows of other work.
         ReadError, WriteError: a store or disk refused.
     """
-    run = engine(name, address, gpus)
+    run = chosen_engine(engine, address, gpus)
     folder, record = Place(out), how.record()
     shards = _named(shards_of(paths), fingerprint(record))
     if inside := [shard.path for shard in shards if shard.path.startswith(f"{folder.name}/")]:
@@ -269,7 +269,7 @@ def write_dataset(
     current = not missing
     if missing:
         told = counted(
-            _made(missing, how, folder, run, workers, alone=name == "local"),
+            _made(missing, how, folder, run, workers, alone=engine == "local"),
             teller(progress),
             "shards",
             len(shards),

@@ -24,6 +24,7 @@ from fiqa.data.memory import Content, decoded
 from fiqa.data.places import refuse_changed
 from fiqa.data.store import file_state, hash_rows
 from fiqa.errors import InputError, ReadError
+from fiqa.faces.points import pointed
 from fiqa.failures import failed
 from fiqa.functional.crops import ALIGNED_SIZE, resized
 from fiqa.runtime.inputs import as_faces
@@ -290,7 +291,7 @@ crops: fiqa align finds their faces first, or their numbers mean nothing.
     )
 
 
-def aligned_face(source: Source, image: Image) -> Faces | None:
+def aligned_face(source: Source, image: Image, *, points: bool = True) -> Faces | None:
     """Returns an image that is an aligned crop as a face, at ALIGNED_SIZE.
 
     None when it is not square or under SMALLEST_CROP.
@@ -298,6 +299,7 @@ def aligned_face(source: Source, image: Image) -> Faces | None:
     Args:
         source: its row, for what its manifest knows of it.
         image: the crop.
+        points: whether a crop without landmarks gets those that a network sees in it.
     """
     height, width = image.pixels.shape[:2]
     if height != width or width < SMALLEST_CROP:
@@ -313,7 +315,8 @@ def aligned_face(source: Source, image: Image) -> Faces | None:
         facts["roll"] = np.array([source.roll], np.float32)
     if source.inside == 1.0:  # with less, which pixels are outside is read from the constant fill
         facts["inside"] = np.ones((1, ALIGNED_SIZE, ALIGNED_SIZE), bool)
-    return Faces(resized(image.pixels)[None], **facts)
+    face = Faces(resized(image.pixels)[None], **facts)
+    return pointed(face) if points else face
 
 
 def alike(faces: Sequence[Faces]) -> list[list[int]]:

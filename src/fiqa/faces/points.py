@@ -3,10 +3,13 @@
 For detectors that know the box and little more: the face is aligned by what they found, the network
 looks at the crop, and the points that it sees there align the photograph anew. It learned from
 YuNet's points, so the crop comes closer to YuNet's, and a pose is known.
+
+For aligned crops whose landmarks nobody kept: the points that it sees there tell the pose.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -15,15 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiqa.faces.detection import Detection, Detector
-from fiqa.functional.crops import ALIGNED_SIZE
+from fiqa.functional.crops import ALIGNED_SIZE, resized
 from fiqa.functional.geometry import TEMPLATE, inverse, similarity_transform, transform_points
 from fiqa.runtime.onnx import OnnxModel
+from fiqa.types import Faces
 
 __all__ = [
     "LOOKS",
     "TAUGHT",
     "WEIGHTS",
     "RefiningDetector",
+    "pointed",
     "points_of_crops",
     "points_record",
     "points_version",
@@ -97,13 +102,38 @@ def refined(image: NDArray[np.uint8], detection: Detection) -> Detection:
     side = (ALIGNED_SIZE, ALIGNED_SIZE)
     for _ in range(LOOKS):
         matrix = similarity_transform(places, TEMPLATE)
-        crop = np.asarray(cv2.warpAffine(image, matrix, side), np.uint8)
-        points, error = points_of_crops(crop[None])
-        # Written so that NaN is not believed.
-        if not (error[0] <= _WORST and _taught(points[0])):
+        points = _believed(np.asarray(cv2.warpAffine(image, matrix, side), np.uint8))
+        if points is None:
             return detection
-        places = transform_points(inverse(matrix), points[0].astype(np.float64))
+        places = transform_points(inverse(matrix), points.astype(np.float64))
     return Detection(detection.box, places.astype(np.float32), detection.confidence, "measured")
+
+
+def pointed(faces: Faces) -> Faces:
+    """Returns faces with the points that the network sees in the crops of those without any.
+
+    `seen` says of which. A face stays without where the network does not believe its points, or
+    sees the face turned, scaled or moved by more than it was taught. Every crop is looked at alone,
+    so a face has the same points in any batch.
+
+    Args:
+        faces: (N,S,S,3) crops.
+
+    Raises:
+        WeightsError: the file in the package is not the one that its card describes.
+
+    >>> bool(pointed(Faces(np.zeros((1, 112, 112, 3), np.uint8))).seen[0])
+    False
+    """
+    count, size = faces.crops.shape[:2]
+    landmarks = np.full((count, 5, 2), np.nan, np.float32)
+    landmarks = landmarks if faces.landmarks is None else faces.landmarks.copy()
+    seen = np.zeros(count, bool) if faces.seen is None else faces.seen.copy()
+    for row in np.flatnonzero(~np.isfinite(landmarks).all(axis=(1, 2))):
+        points = _believed(resized(faces.crops[row]))
+        if points is not None:
+            landmarks[row], seen[row] = points * (size / ALIGNED_SIZE), True
+    return replace(faces, landmarks=landmarks, seen=seen)
 
 
 class RefiningDetector:
@@ -142,6 +172,13 @@ def points_record(detector: Detector) -> dict[str, str]:
         detector: any.
     """
     return {"points": detector.points} if isinstance(detector, RefiningDetector) else {}
+
+
+def _believed(crop: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+    """The points (5,2) that the network sees in a crop, None where they are not believed."""
+    points, error = points_of_crops(crop[None])
+    # Written so that NaN is not believed.
+    return points[0] if error[0] <= _WORST and _taught(points[0]) else None
 
 
 def _taught(points: NDArray[np.float32]) -> bool:

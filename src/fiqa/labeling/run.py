@@ -34,7 +34,8 @@ from fiqa.data.tables import decode_text, read_table, table_suffix, write_table
 from fiqa.errors import InputError
 from fiqa.execute.engines import engine as chosen_engine
 from fiqa.execute.engines import held
-from fiqa.faces.crops import resizing
+from fiqa.faces.notes import notices
+from fiqa.faces.points import points_version
 from fiqa.labeling.inputs import Inputs, load_inputs
 from fiqa.labeling.work import LocalWork, ScoreFaces
 from fiqa.methods.labeler import Job, Labeler, Labels, Work
@@ -115,6 +116,9 @@ def label_rows(
             beside=proposed if html is None else [*proposed, os.fspath(html)],
         )
     record = _record(method, settings, inputs, templates, seed, centers)
+    points = "landmarks" in labeler.needs
+    if points:
+        record["arguments"]["points"] = points_version()
     key = fingerprint(record)
     if out is not None and not force and is_current(out, key):
         _tidy(out)
@@ -124,17 +128,19 @@ def label_rows(
     with held(engine, address) as run:
         work = LocalWork(
             *(seed, out, key, workers, teller(progress), os.fspath(templates)),
+            points=points,
             apart=engine != "local" or (workers or 1) > 1,
             run=run,
         )
         table, labels = _labeled(method, labeler, settings, inputs, work, names_and_centers)
     if inputs.identity_from:
         labels.about["identity_from"] = inputs.identity_from
-    if sizes := resizing(work.sizes):
-        _log.warning("%s", sizes)
+    told = notices(work.notes)
+    for sentence in told:
+        _log.warning("%s", sentence)
     quality = _quality(method, table, labels, record)
     if out is not None:
-        _write(out, table, labels, record, quality, sizes)
+        _write(out, table, labels, record, quality, told)
         if html is not None:
             _write_sheet(out, inputs, html, command)
         _tidy(out)
@@ -176,7 +182,8 @@ def labeler_of(method: str) -> Labeler:
         table, status = work.per_face(job, ScoreFaces(method), "score")
         return Labels(table[:, 0], status)
 
-    return Labeler(run, needs=("crops",))
+    points = ("landmarks",) if methods.load(method).points else ()
+    return Labeler(run, needs=("crops", *points))
 
 
 def _labels(name: str) -> bool:
@@ -310,7 +317,7 @@ def _write(
     labels: Labels,
     record: Mapping[str, Any],
     quality: Quality,
-    note: str,
+    told: Sequence[str],
 ) -> None:
     """Writes the table, what goes beside it, and the sidecar last."""
     for suffix, extra in labels.extra.items():
@@ -322,7 +329,7 @@ def _write(
         "range": None if quality.range is None else [float(bound) for bound in quality.range],
         "provenance": {},
     }
-    notes = {"notes": [note]} if note else {}
+    notes = {"notes": list(told)} if told else {}
     found = {"found": _plain(labels.about), "quality": about}
     write_sidecar(out, record, learned=found | notes)
 

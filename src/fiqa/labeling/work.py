@@ -24,6 +24,7 @@ from fiqa.errors import FiqaError, InputError, ReadError, WriteError
 from fiqa.execute.engines import every
 from fiqa.execute.local import map_batches
 from fiqa.faces.crops import Source, aligned_face, alike, joined, note_of_size, read_row, sources
+from fiqa.faces.notes import note_of_points
 from fiqa.failures import failed
 from fiqa.methods.labeler import STATUS, Job, MeasureFaces
 from fiqa.progress import Told
@@ -33,18 +34,18 @@ __all__ = ["LocalWork", "ScoreFaces"]
 
 _PART = 1024
 """Faces per finished part: what a kill can cost."""
-Measured = tuple[str, FloatArray, int]
-"""Of one face: its status, its numbers, and the side of its crop before it came to 112 pixels, 0
-where there is no face."""
+Measured = tuple[str, FloatArray, str]
+"""Of one face: its status, its numbers, and its notes, `;` between codes of fiqa.vocabulary.NOTES.
+"""
 
 
 @dataclass(frozen=True)
 class LocalWork:
     """How a method's work is done: `seed`; `out` the artifact beside which finished parts are kept
     (None: nowhere), marked with `key`; `workers`; `progress`; `templates` for the one method that
-    takes them; `sizes` note of fiqa.vocabulary.NOTES -> how many of the measured crops were
-    resized, filled while they are; `apart` whether partitions are given to the engine, and `run`
-    its map_batches."""
+    takes them; `notes` of the measured crops (fiqa.vocabulary.NOTES) -> how many have them, filled
+    while they are measured; `points` whether crops without landmarks get those that a network sees;
+    `apart` whether partitions are given to the engine, and `run` its map_batches."""
 
     seed: int
     out: PathLike | None
@@ -52,7 +53,8 @@ class LocalWork:
     workers: int | None
     progress: Told
     templates: str = "auto"
-    sizes: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
+    points: bool = False
     apart: bool = False
     run: Callable[..., Any] = map_batches
 
@@ -73,17 +75,17 @@ class LocalWork:
         total, parts = len(job.faces), self.parts(name)
         tables: list[FloatArray] = [np.empty((0, measure.columns), np.float32)]
         statuses: list[NDArray[np.str_]] = [np.empty(0, STATUS)]
-        sides: list[int] = []
+        notes: list[str] = []
         for path in parts.paths() if parts else []:
             with reading(path), np.load(path, allow_pickle=False) as part:
                 tables.append(part["value"])
                 statuses.append(part["status"])
-                sides.extend(part["side"].tolist())
+                notes.extend(part["note"].tolist())
         done = sum(map(len, tables))
         rest = islice(sources(job.faces), done, None)
         results = iter(
             self.run(
-                _PerFace(measure),
+                _PerFace(measure, self.points),
                 rest,
                 died=_died,
                 workers=self.workers if measure.parallel else 1,
@@ -94,20 +96,19 @@ class LocalWork:
             status = np.array([word for word, _, _ in chunk], dtype=STATUS)
             rows = [_padded(row, measure.columns) for _, row, _ in chunk]
             table = np.stack(rows).astype(np.float32)
-            side = [side for _, _, side in chunk]
+            note = [note for _, _, note in chunk]
             if parts:
                 with parts.writing(parts.done) as aside:
-                    np.savez(aside, value=table, status=status, side=side)
+                    np.savez(aside, value=table, status=status, note=np.array(note, np.str_))
             tables.append(table)
             statuses.append(status)
-            sides.extend(side)
+            notes.extend(note)
             done += len(chunk)
             self.progress(name, done, total)
         # A method that measures the same faces twice, or some of them, has not seen more of them.
-        seen = Counter(note_of_size(side) for side in sides if side)
-        if seen.total() >= self.sizes.total():
-            self.sizes.clear()
-            self.sizes.update(seen)
+        if len(notes) >= self.notes.total():
+            self.notes.clear()
+            self.notes.update(notes)
         return np.concatenate(tables), np.concatenate(statuses)
 
     def mapped(
@@ -137,7 +138,7 @@ class LocalWork:
 
 
 def _died(source: Source) -> Measured:
-    return "failed", np.empty(0, np.float32), 0
+    return "failed", np.empty(0, np.float32), ""
 
 
 def _padded(row: FloatArray, columns: int) -> FloatArray:
@@ -149,14 +150,15 @@ class _PerFace:
     """Batches of sources -> what was measured of each, as `map_batches` wants it."""
 
     measure: MeasureFaces
+    points: bool
 
     def __call__(self, batch: Sequence[Source]) -> list[Measured]:
         if not batch:
             self.measure.load()
             return []
-        read = [_read(source) for source in batch]
+        read = [_read(source, self.points) for source in batch]
         good = [(i, face) for i, (_, face, _) in enumerate(read) if face is not None]
-        result = [(status, np.empty(0, np.float32), side) for status, _, side in read]
+        result = [(status, np.empty(0, np.float32), note) for status, _, note in read]
         for part in alike([face for _, face in good]):
             numbers = self._measured(
                 [good[k][1] for k in part], [batch[good[k][0]].path for k in part]
@@ -181,22 +183,23 @@ class _PerFace:
             return [np.empty(0, np.float32)]
 
 
-def _read(source: Source) -> tuple[str, Faces | None, int]:
+def _read(source: Source, points: bool) -> tuple[str, Faces | None, str]:
     """Returns the status of a crop and, when that is ok, the crop at 112x112 with what the manifest
-    knows of it, and the side that it had, else 0."""
+    knows of it, or else a network sees of its landmarks, and its notes."""
     if source.status != "ok":
-        return source.status, None, 0
+        return source.status, None, ""
     try:
         image = read_row(source.path, source.sha256)
     except ReadError as error:
-        return error.status, None, 0
+        return error.status, None, ""
     except Exception as error:  # noqa: BLE001 - whatever one image does to a decoder, the others are still labeled
         failed(source.path, error)
-        return "failed", None, 0
-    face = aligned_face(source, image)
+        return "failed", None, ""
+    face = aligned_face(source, image, points=points)
     if face is None:
-        return "wrong_size", None, 0
-    return "ok", face, image.pixels.shape[1]
+        return "wrong_size", None, ""
+    notes = (note_of_size(image.pixels.shape[1]), note_of_points(face))
+    return "ok", face, ";".join(filter(None, notes))
 
 
 @dataclass(frozen=True)

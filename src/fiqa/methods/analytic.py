@@ -27,7 +27,7 @@ CARD = MethodCard(
     needs=("crops", "landmarks"),
     gives=("score", "label"),
     preprocess="aligned crop 112x112 RGB uint8; landmarks, frame mask and eye distance where known",
-    weights="none",
+    weights="none but the package's own five-point network, for crops without landmarks",
     summary=(
         "Mean of six factors that are measured from landmarks and image statistics. A crop that is"
         " no face gets nearly 0."
@@ -44,7 +44,8 @@ CARD = MethodCard(
     limits=(
         "It gives some clear dark-skinned faces too low a score (docs/concepts/factors.md has the"
         " numbers). It knows nothing of identity: it does not see what hurts recognition without a"
-        " trace in these statistics. Without landmarks the pose is unknown."
+        " trace in these statistics. The pose of a crop without landmarks is read from points that"
+        " a network sees in it, which are off by 2 pixels in the mean."
     ),
 )
 
@@ -94,11 +95,12 @@ class Analytic(Scorer):
     """Scores faces by `quality` and explains them by their factors."""
 
     name = CARD.name
-    # factors 2: noise no longer reads as sharpness
-    version = f"fiqa {fiqa.__version__}, factors 2"
+    # factors 2: noise no longer reads as sharpness; 3: crops without landmarks have a pose
+    version = f"fiqa {fiqa.__version__}, factors 3"
     preprocess = CARD.preprocess
     calibration = Calibration(X0, W)
     raw_range = (0.0, 1.0)
+    points = True
 
     def score(
         self, crops: NDArray[np.uint8] | Faces, *, color: str = "RGB", resize: bool = False
@@ -116,8 +118,9 @@ class Analytic(Scorer):
     def assess(self, faces: Faces) -> tuple[FloatArray, Factors]:
         """Returns the quality (N,) and the six factors, their measures and the reasons."""
         from fiqa.faces.factors import measure
+        from fiqa.faces.points import pointed
 
-        factors = measure(as_faces(faces))
+        factors = measure(pointed(as_faces(faces)))
         return quality(factors), factors
 
 

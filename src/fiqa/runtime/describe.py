@@ -187,14 +187,18 @@ def batch_told(model: OnnxModel) -> str:
     return _batch_told(model.run, crops, model.run(crops), model.path)
 
 
-def warn_of_batches(model: OnnxModel, numbers: str) -> None:
+def warn_of_batches(method: object, numbers: str) -> None:
     """Warns of a model file whose numbers of a crop hang on the crops beside it: `weights card`
     refuses such a file a card, but a card may be written by hand.
 
     Args:
-        model: opened with its card. One that cannot run says so when it is used.
+        method: a scorer or recognizer; one whose `model` is no OnnxModel is not looked at, and one
+            that cannot run says so when it is used.
         numbers: what the run makes, in the plural.
     """
+    model = getattr(method, "model", None)
+    if not isinstance(model, OnnxModel):
+        return
     try:
         told = batch_told(model)
     except FiqaError:

@@ -10,7 +10,6 @@ from fiqa.data.images import Limits
 from fiqa.data.store import make_record, sha256_file
 from fiqa.data.tables import frame_of
 from fiqa.faces.crops import Source
-from fiqa.faces.points import points_record
 from fiqa.runtime.recognizers import DLIB
 from fiqa.runtime.weights import find as find_weights
 from fiqa.scoring.rows import FaceScoring, blank_row, scales
@@ -67,8 +66,7 @@ class ShardScoring:
         said |= asdict(how.limits)
         said |= {"model": how.scorer.name, "version": how.scorer.version, "batch": self.batch}
         said["detector"] = None if how.aligned else how.finder.name
-        if not how.aligned:
-            said |= points_record(how.finder)
+        said |= how.points_record()
         files = (("weights", how.weights), ("recognizer", how.recognizer))
         # the recognizer `dlib` is no file, and its sha256 is in the version
         inputs = {

@@ -95,9 +95,7 @@ def explained(scorer: Scorer, explain: str, faces: Faces) -> Factors | None:
         faces: any number.
     """
     if explain == "measures":
-        from fiqa.faces.factors import measure
-
-        return measure(faces)
+        return _measured(faces)
     return _filled(scorer.explain(faces), explain, faces) if explain else None
 
 
@@ -105,9 +103,14 @@ def _filled(why: Factors | None, explain: str, faces: Faces) -> Factors | None:
     """The factors with all measures where they are asked for."""
     if why is None or explain != "both":
         return why
-    from fiqa.faces.factors import measure
+    return replace(why, measures={**why.measures, **_measured(faces).measures})
 
-    return replace(why, measures={**why.measures, **measure(faces).measures})
+
+def _measured(faces: Faces) -> Factors:
+    from fiqa.faces.factors import measure
+    from fiqa.faces.points import pointed
+
+    return measure(pointed(faces))
 
 
 def reasons(why: Factors | None, i: int, faces: Faces, language: str) -> Row:

@@ -8,14 +8,11 @@ from collections.abc import Generator, Mapping
 from contextlib import closing
 from typing import Any
 
-from fiqa.faces.crops import resizing
-from fiqa.runtime import describe
-from fiqa.runtime.onnx import OnnxScorer
+from fiqa.faces.notes import notices
 from fiqa.scoring.explanation import unexplained
 from fiqa.scoring.row import Row
-from fiqa.scoring.rows import FaceScoring
 
-__all__ = ["noted", "tell_resized", "tell_unexplained", "warn_of_batches"]
+__all__ = ["noted", "tell_notices", "tell_unexplained"]
 
 _log = logging.getLogger(__name__)
 
@@ -36,8 +33,8 @@ def tell_unexplained(made: Generator[list[Row], None, None]) -> Generator[list[R
             yield rows
 
 
-def tell_resized(made: Generator[list[Row], None, None]) -> Generator[list[Row], None, None]:
-    """Yields the rows; after the last a warning says how many crops were resized.
+def tell_notices(made: Generator[list[Row], None, None]) -> Generator[list[Row], None, None]:
+    """Yields the rows; after the last, warnings tell what their notes do.
 
     Args:
         made: the rows of each image.
@@ -47,18 +44,8 @@ def tell_resized(made: Generator[list[Row], None, None]) -> Generator[list[Row],
         for rows in made:
             notes.update(row["notes"] for row in rows if row["notes"])
             yield rows
-    if sentence := resizing(notes):
+    for sentence in notices(notes):
         _log.warning("%s", sentence)
-
-
-def warn_of_batches(how: FaceScoring) -> None:
-    """Warns of a model file whose score of a face hangs on the faces beside it.
-
-    Args:
-        how: faces are scored.
-    """
-    if how.model is not None and isinstance(how.scorer, OnnxScorer):
-        describe.warn_of_batches(how.scorer.model, "scores")
 
 
 def noted(learned: Mapping[str, Any], *sentences: str) -> dict[str, Any]:

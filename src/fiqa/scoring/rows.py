@@ -27,6 +27,8 @@ from fiqa.faces.crops import (
     note_of_size,
     read_source,
 )
+from fiqa.faces.notes import note_of_points
+from fiqa.faces.points import points_record, points_version
 from fiqa.failures import failed
 from fiqa.functional.calibration import levels
 from fiqa.languages import known_language
@@ -152,6 +154,18 @@ class FaceScoring:
         with session_threads(self.threads):
             return load(self.model, **given)
 
+    @property
+    def points(self) -> bool:
+        """Whether aligned crops without landmarks get those that a network sees in them."""
+        return self.aligned and (self.explain in ("measures", "both") or self.scorer.points)
+
+    def points_record(self) -> dict[str, str]:
+        """Returns what a record says of the network whose points are used, nothing where none
+        is."""
+        if self.aligned:
+            return {"points": points_version()} if self.points else {}
+        return points_record(self.finder)
+
     @cached_property
     def finder(self) -> Any:
         """The detector, loaded when first used; whoever detects with it borrows it (`lent`)."""
@@ -222,12 +236,11 @@ class FaceScoring:
         return self._crop(source, image) if self.aligned else self._detect(source, image)
 
     def _crop(self, source: Source, image: Image) -> list[tuple[Row, Faces | None]]:
-        face = aligned_face(source, image)
+        face = aligned_face(source, image, points=self.points)
         row = blank_row(source, "wrong_size" if face is None else "ok")
         row["sha256"] = image.sha256 or None
         if face is not None:
-            size = note_of_size(image.pixels.shape[1])
-            row |= _about(image, size)
+            row |= _about(image, note_of_size(image.pixels.shape[1]), note_of_points(face))
             row["landmarks"] = list(source.landmarks) if source.landmarks else None
         return [(row, face)]
 

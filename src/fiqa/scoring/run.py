@@ -39,17 +39,17 @@ from fiqa.execute.engines import engine as engine_of
 from fiqa.execute.summary import Summary
 from fiqa.faces.crops import Source, sources
 from fiqa.faces.detectors import decided
-from fiqa.faces.points import points_record
 from fiqa.progress import Progress, counted, teller
+from fiqa.runtime.describe import warn_of_batches
 from fiqa.runtime.recognizers import DLIB
 from fiqa.runtime.weights import find as find_weights
 from fiqa.scoring.chances import chance_of, told_chance, with_chances
 from fiqa.scoring.explanation import EXPLAINERS, Explain, by_method, explanation
-from fiqa.scoring.notices import noted, tell_resized, tell_unexplained, warn_of_batches
+from fiqa.scoring.notices import noted, tell_notices, tell_unexplained
 from fiqa.scoring.profile import Profile, Profiled, lost
 from fiqa.scoring.row import Row
 from fiqa.scoring.rows import FaceScoring, blank_row, scales
-from fiqa.scoring.summary import resized_in, summary_of
+from fiqa.scoring.summary import notices_in, summary_of
 from fiqa.types import Manifest, PathLike
 
 if TYPE_CHECKING:
@@ -132,19 +132,20 @@ class Scoring:
     def rows(self, start: int = 0) -> Generator[list[Row], None, None]:
         """Yields the rows of each image from number `start` on, in the manifest's order, in bounded
         memory; warns once where reasons were asked of a method that has none, and once at the
-        end where crops were resized (of a run that goes on, its whole table knows)."""
+        end of what the notes of its crops tell (of a run that goes on, its whole table knows)."""
         images = islice(self.sources(), start, None)
         # A picture in memory travels to its process as it is.
         batch = 4 if self.pictures else 32
         run = engine_of(self.engine, self.address)
-        warn_of_batches(self.how)
+        if self.how.model is not None:
+            warn_of_batches(self.how.scorer, "scores")
         how = self.how if self.engine == "local" else replace(self.how, threads=1)
         made = self._made(run, how, images, batch)
         made = tell_unexplained(made) if by_method(self.how.explain) else made
         if self.chance is not None:
             self.chance.check(self.how.scorer.name)
             made = with_chances(made, self.chance, cast("Manifest", self.manifest), start)
-        return made if start else tell_resized(made)
+        return made if start else tell_notices(made)
 
     def _made(
         self, run: Any, how: FaceScoring, images: Iterator[Source], batch: int
@@ -170,8 +171,7 @@ class Scoring:
         } | asdict(self.how.limits)
         how |= {"model": self.how.scorer.name, "version": self.how.scorer.version, "part": _PART}
         how["detector"] = None if self.how.aligned else self.how.finder.name
-        if not self.how.aligned:
-            how |= points_record(self.how.finder)
+        how |= self.how.points_record()
         inputs = {**self._images(), **self.carried.digest()}
         for name, file in (("weights", self.how.weights), ("recognizer", self.how.recognizer)):
             # the recognizer `dlib` is no file, and its sha256 is in the version
@@ -332,16 +332,17 @@ def write_scores(
                 out.write(run.frame(part, before))
             before += len(part)
     scorer, explain = run.how.scorer, run.how.explain
-    sizes = resized_in(path)
-    if goes_on and sizes:
-        _log.warning("%s", sizes)
+    told = notices_in(path)
+    if goes_on:
+        for sentence in told:
+            _log.warning("%s", sentence)
     with _during(run, "write"):
         write_sidecar(
             path,
             record,
             learned={"scales": scales(scorer)}
             | _chances(run)
-            | noted(explanation(scorer, explain), sizes, _repetition(run.manifest))
+            | noted(explanation(scorer, explain), *told, _repetition(run.manifest))
             | origin(path, _paths(run.manifest)),
         )
     return summary_of(path)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from fiqa.data.tables import table_suffix
 from fiqa.execute.summary import Summary
-from fiqa.faces.crops import resizing
+from fiqa.faces.notes import notices
 from fiqa.functional.display import failure_line
 from fiqa.types import PathLike
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["resized_in", "summary_of"]
+__all__ = ["notices_in", "summary_of"]
 
 
 def _scanned(path: PathLike) -> pl.LazyFrame:
@@ -28,14 +28,14 @@ def _scanned(path: PathLike) -> pl.LazyFrame:
     return pl.scan_parquet(file) if suffix == ".parquet" else pl.scan_csv(file)
 
 
-def resized_in(path: PathLike) -> str:
-    """Returns the sentence on the resized crops of a finished table, whichever run made them.
+def notices_in(path: PathLike) -> list[str]:
+    """Returns what the notes of a finished table tell, whichever run made its rows.
 
     Args:
         path: the table.
     """
     notes = _scanned(path).select("notes").drop_nulls().collect()["notes"]
-    return resizing(Counter(map(str, notes)))
+    return notices(Counter(map(str, notes)))
 
 
 def summary_of(path: PathLike, *, current: bool = False) -> Summary:

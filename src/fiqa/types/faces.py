@@ -32,6 +32,8 @@ class Faces:
         grey: (N,) bool, True where the source has no color (grey or near infrared).
         roll: (N,) float32 degrees by which the head was tilted clockwise in the photograph, before
             it was aligned (NaN where unknown).
+        seen: (N,) bool, True where no landmarks were known and the face has those that a network
+            sees in the crop (fiqa.faces.points.pointed).
 
     Raises:
         ShapeError: fields that do not fit each other, or crops that are no crops.
@@ -43,6 +45,7 @@ class Faces:
     eye_distance: FloatArray | None = None
     grey: BoolArray | None = None
     roll: FloatArray | None = None
+    seen: BoolArray | None = None
 
     def __post_init__(self) -> None:
         crops = checks.crops(self.crops, "Faces.crops")
@@ -53,6 +56,7 @@ class Faces:
             "eye_distance": ((n,), np.float32),
             "grey": ((n,), np.bool_),
             "roll": ((n,), np.float32),
+            "seen": ((n,), np.bool_),
         }
         set_fields(self, crops=crops)
         # None stays None: what is not known is not checked.

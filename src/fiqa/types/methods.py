@@ -102,6 +102,7 @@ class Scorer(Protocol):
         raw_range: the ends of the scale of its raw scores, None where it is open or not known.
         label_spread: the spread of the labels that it learned, on that scale brought to 0..1; None
             where it learned none or does not know.
+        points: whether its score needs landmarks: crops without get those that a network sees.
     """
 
     name: str
@@ -111,6 +112,7 @@ class Scorer(Protocol):
     calibration: Calibration
     raw_range: tuple[float, float] | None = None
     label_spread: Spread | None = None
+    points: bool = False
 
     def score(
         self, crops: NDArray[np.uint8] | Faces, *, color: str = "RGB", resize: bool = False

@@ -100,7 +100,7 @@ def align(
             cast("Any", paths),
             ShardAligning(aligning),
             os.fspath(out),
-            name=engine,
+            engine=engine,
             address=address,
             gpus=gpus,
             workers=workers,

@@ -82,7 +82,7 @@ def embed(
             cast("Any", paths),
             shards,
             str(out),
-            name=engine,
+            engine=engine,
             address=address,
             gpus=gpus,
             workers=workers,

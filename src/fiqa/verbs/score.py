@@ -136,7 +136,7 @@ def score(
             str(out),
             html,
             profile,
-            name=engine,
+            engine=engine,
             address=address,
             gpus=gpus,
             workers=workers,

@@ -19,6 +19,7 @@ from fiqa.faces.points import (
     TAUGHT,
     WEIGHTS,
     RefiningDetector,
+    pointed,
     points_of_crops,
     points_record,
     points_version,
@@ -26,6 +27,7 @@ from fiqa.faces.points import (
 )
 from fiqa.functional.geometry import TEMPLATE
 from fiqa.runtime.cards import card_path, read_card
+from fiqa.types import Faces
 
 
 @pytest.fixture
@@ -118,6 +120,28 @@ def test_what_is_not_believed_stays(
 def test_noise_is_not_believed(image: np.ndarray) -> None:
     face = _face(TEMPLATE + 30)
     assert refined(image, face) is face
+
+
+@pytest.mark.parametrize("size", [112, 224])
+def test_crops_without_landmarks_get_the_points_and_say_so(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    _told(monkeypatch, TEMPLATE + 2, 1.0)
+    known = np.full((3, 5, 2), np.nan, np.float32)
+    known[1] = 7.0
+    crops = rng.integers(0, 256, (3, size, size, 3), np.uint8)
+    faces = pointed(Faces(crops, landmarks=known))
+    assert faces.seen.tolist() == [True, False, True]
+    assert (faces.landmarks[1] == 7.0).all()
+    scaled = (TEMPLATE + 2) * size / 112
+    np.testing.assert_allclose(faces.landmarks[[0, 2]], [scaled] * 2, rtol=1e-5)
+    again = pointed(faces)
+    assert again.seen.tolist() == [True, False, True], "they stay the network's"
+    _told(monkeypatch, TEMPLATE + 2, 3.5)
+    unsure = pointed(Faces(crops))
+    assert not unsure.seen.any()
+    assert np.isnan(unsure.landmarks).all()
+    assert len(pointed(Faces(crops[:0]))) == 0
 
 
 def test_a_detector_refines_what_it_finds_and_says_so(

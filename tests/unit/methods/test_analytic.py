@@ -9,6 +9,7 @@ import fiqa.faces.factors
 from fiqa.faces.degrade import degrade
 from fiqa.faces.factors import MEASURES, measure
 from fiqa.faces.factors.structure import drawing
+from fiqa.faces.points import pointed
 from fiqa.functional.calibration import unified_score
 from fiqa.methods.analytic import X0, Analytic, W, quality
 from fiqa.types import Faces, Factors
@@ -95,7 +96,7 @@ def test_explain_after_score_measures_once_and_never_gives_out_another_face(face
     raw, why = scorer.assess(worse)
     assert len(calls) == 1
     np.testing.assert_array_equal(raw, quality(why))
-    np.testing.assert_array_equal(why.matrix, measure(worse).matrix)
+    np.testing.assert_array_equal(why.matrix, measure(pointed(worse)).matrix)
     assert not np.array_equal(why.matrix, scorer.explain(face).matrix, equal_nan=True)
 
 

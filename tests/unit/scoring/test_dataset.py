@@ -343,7 +343,7 @@ def deadly(tmp_path, monkeypatch):
 
 
 def check_deadly(shards: Path, out: Path, deadly, whole: Path, engine: str) -> None:
-    made = write_dataset(shards, deadly, f"{out}/", name=engine, workers=2)
+    made = write_dataset(shards, deadly, f"{out}/", engine=engine, workers=2)
     assert made.statuses == {"ok": 14, "failed": 1}
     table = read_parts(str(out))
     failed = table.filter(pl.col("status") == "failed")["path"].to_list()
@@ -373,7 +373,7 @@ def test_ray_makes_the_same_parts_and_survives_the_same_image(shards, tmp_path, 
     write_dataset(shards, how, f"{whole}/", workers=1)
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
     try:
-        write_dataset(shards, how, f"{tmp_path}/ray/", name="ray")
+        write_dataset(shards, how, f"{tmp_path}/ray/", engine="ray")
         assert parts(tmp_path / "ray") == parts(whole)
         check_deadly(shards, out, deadly, whole, "ray")
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
@@ -72,6 +73,7 @@ class Bundled(OnnxScorer):
         are bad are measured, and what tells the crop where the frame's mask is known; the measures
         of the others are NaN.
         """
+        faces = _of_detection(faces)
         crops = self._faces(faces).crops
         result = self.model.run(crops)
         raw, own = self._quality(result), self._explained(result)
@@ -130,6 +132,15 @@ class Bundled(OnnxScorer):
                 reasons[i] = (best, *(code for code in codes if code != best))
                 could[i] = max(known[best], float(raw[i]))
         return could
+
+
+def _of_detection(faces: Faces) -> Faces:
+    """Faces without points that a network saw in the crop: this one tells the pose of those itself,
+    and under side light it turns fewer frontal heads."""
+    if faces.seen is None or faces.landmarks is None:
+        return faces
+    landmarks = np.where(faces.seen[:, None, None], np.float32(np.nan), faces.landmarks)
+    return replace(faces, landmarks=landmarks, seen=None)
 
 
 def _asked(

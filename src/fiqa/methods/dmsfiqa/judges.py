@@ -61,7 +61,7 @@ class Judge(Protocol):
 class AnalyticJudge:
     """The six factors from landmarks and image statistics (fiqa.faces.factors).
 
-    It needs no pretrained model, and knows no pose without landmarks.
+    It needs no pretrained model; what it knows of the pose, it knows from landmarks.
 
     >>> import numpy as np
     >>> AnalyticJudge().judge(Faces(np.zeros((2, 112, 112, 3), np.uint8))).shape
