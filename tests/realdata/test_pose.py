@@ -1,5 +1,5 @@
 """Pose from five points against the FSA-Net ensemble on photographs of people that the generic head
-was not fitted on."""
+was not fitted on, and the points that are seen in aligned crops."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ import numpy as np
 import pytest
 
 from fiqa.data.images import read_image
+from fiqa.faces.points import pointed
+from fiqa.functional.agreement import spearman
+from fiqa.functional.geometry import TEMPLATE, similarity_transform, transform_points
 from fiqa.functional.pose import pose_from_points
+from fiqa.types import Faces
 
 
 def _head_crop(pixels: np.ndarray, box: np.ndarray) -> np.ndarray:
@@ -76,3 +80,29 @@ def test_pose_agrees_with_fsanet(poses: tuple[np.ndarray, np.ndarray]) -> None:
     assert correlation[2] > 0.8
     assert (difference < [4.0, 5.5, 3.5]).all()
     assert np.abs((ours - theirs).mean(axis=0)).max() < 2.5
+
+
+def test_points_seen_in_aligned_crops_are_near_the_landmarks(data: Path) -> None:
+    with (data / "lfw" / "landmarks.csv").open() as file:
+        rows = {Path(row["path"]).stem: list(row.values()) for row in csv.DictReader(file)}
+    people = (data / "lfw" / "peopleDevTest.txt").read_text().splitlines()[1:]
+    names = [line.split("\t")[0] for line in people if line][::20]
+    files = [next(iter(sorted((data / "lfw/aligned" / name).glob("*.jpg")))) for name in names]
+    photo = np.array([rows[file.stem][5:15] for file in files], np.float64).reshape(-1, 5, 2)
+    known = transform_points(similarity_transform(photo, TEMPLATE), photo)
+    faces = pointed(Faces(np.stack([read_image(file).pixels for file in files])))
+    assert faces.seen.mean() > 0.95
+    off = np.linalg.norm(faces.landmarks - known, axis=2)[faces.seen]
+    assert off.mean() < 3
+    yaw, truth = (pose_from_points(points)[faces.seen, 0] for points in (faces.landmarks, known))
+    assert spearman(yaw, truth) > 0.85
+    assert np.median(abs(yaw - truth)) < 5
+
+
+def test_points_seen_under_side_light_turn_few_frontal_heads(data: Path) -> None:
+    files = sorted((data / "yaleb").rglob("*.jpg"))[::5]
+    faces = pointed(Faces(np.stack([read_image(file).pixels for file in files])))
+    assert faces.seen.mean() > 0.85
+    yaw = abs(pose_from_points(faces.landmarks)[faces.seen, 0])
+    assert np.median(yaw) < 10
+    assert np.mean(yaw > 30) < 0.03
