@@ -133,30 +133,20 @@ def command(
         "orientation": orientation,
         "language": language,
     }
+    run_by: dict[str, Any] = {"workers": workers, "engine": engine, "address": address}
     if out is not None and is_dataset(out):
         if html is not None:
             raise typer.BadParameter("a contact sheet is of one file, -o names a folder of parts")
         refuse_calibration(out, calibration)
         if profile:
             raise typer.BadParameter("a profile is of one file, -o names a folder of parts")
-        options.write_parts(
-            paths,
-            ShardScoring(scoring_of(**how)),
-            out,
-            quiet=quiet,
-            engine=engine,
-            address=address,
-            gpus=gpus,
-            workers=workers,
-            force=force,
-        )
+        work = ShardScoring(scoring_of(**how))
+        options.write_parts(paths, work, out, quiet=quiet, gpus=gpus, force=force, **run_by)
     for_shards("local", None, gpus=gpus)
     run = plan(
         paths,
         **how,
-        workers=workers,
-        engine=engine,
-        address=address,
+        **run_by,
         calibration=calibration,
         profile=profile,
         piecewise=True,
