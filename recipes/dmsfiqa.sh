@@ -45,28 +45,33 @@ label train
 label test --set "thresholds=$($py "$here"/dmsfiqa.py thresholds "$out/train_labels.parquet")"
 
 # The student, as files that run anywhere: fp32, and int8 if it holds order, spread and discard
-# curve on the people that were held out of training.
+# curve on the people that were held out of training. A student whose scores have collapsed is no
+# model: its export is refused, and what follows comes without it.
 fiqa train "$here"/dmsfiqa.toml --set "data.faces=$out/train.csv" \
   --set "data.labels=$out/train_labels.parquet" $quick -o "$out/student"
-fiqa export "$out/student" -o "$out/models/student.onnx" --metric spearman_middle
-fiqa export "$out/student" -o "$out/student_int8.onnx" --metric spearman_middle --int8 \
-  --embeddings "$out/train_a.npz" || echo "no int8 model"
+qualities=()
+score() {
+  fiqa score "$out/test.csv" --aligned --model "$2" -o "$out/$1.parquet"
+  qualities+=(--quality "$1=$out/$1.parquet")
+}
+if fiqa export "$out/student" -o "$out/models/student.onnx" --metric spearman_middle; then
+  fiqa export "$out/student" -o "$out/student_int8.onnx" --metric spearman_middle --int8 \
+    --embeddings "$out/train_a.npz" || echo "no int8 model"
+  score student "$out/models/student.onnx"
+else
+  echo "no student in the tables and the report: its export was refused, the lines above say why" >&2
+fi
 
-# A scored test set, and beside it what the student may have learned from (the judges that are in
+# A scored test set, and beside the student what it may have learned from (the judges that are in
 # the package) and a peer.
-fiqa score "$out/test.csv" --aligned --model "$out/models/student.onnx" -o "$out/student.parquet"
-for model in analytic fiqa; do
-  fiqa score "$out/test.csv" --aligned --model "$model" -o "$out/$model.parquet"
-done
-fiqa score "$out/test.csv" --aligned --model "$data/models/lightqnet-dm100.pb" \
-  -o "$out/lightqnet.parquet"
+score analytic analytic
+score fiqa fiqa
+score lightqnet "$data/models/lightqnet-dm100.pb"
 
 # Tables 4 (agreement, spread) and 5 (verification under filtering), on the student's own 0..1
 # scale, which is that of its labels, with intervals over people; each score stands beside the
 # student person by person. Then discard curves under the recognizer that made the labels and under
 # another.
-qualities=(--quality "student=$out/student.parquet" --quality "analytic=$out/analytic.parquet" \
-  --quality "fiqa=$out/fiqa.parquet" --quality "lightqnet=$out/lightqnet.parquet")
 vectors=(--embeddings "$out/test_a.npz" --embeddings "$out/test_b.npz" --faces "$out/test.csv")
 fiqa tables dms "${qualities[@]}" "${vectors[@]}" --target "$out/test_labels.parquet" \
   --draws 200 -o "$out/tables"

@@ -101,7 +101,7 @@ def test_a_model_without_factors_says_so_once_and_the_measures_explain_it(
     common = (folder, "--aligned", "--workers", 1, "--model", "laplacian")
     assert call(*common).exit_code == 0
     explained = call(*common, "--explain-by", "measures")
-    assert not caplog.records
+    assert "factors" not in caplog.text
     silent = call(*common, "--explain")
     assert caplog.text.count("laplacian has no factors of its own") == 1
     rows, full = (list(csv.DictReader(io.StringIO(r.stdout))) for r in (silent, explained))
