@@ -13,7 +13,7 @@ reason of REASONS a target in 0..1 (1: it holds; NaN: nobody knows). Faces and t
   theirs are faces without a mask;
 - real light from 64 directions (yaleb), and the ratio of such a light to the frontal one laid over
   other faces;
-- pictures without a face: drawn ones, and what lies around the faces of photographs.
+- pictures without a face (no_faces.py): drawn ones, text, what lies around faces.
 
 `fold` is that of the person whose mask or light it is, -1 where there is none: a fold is left out
 whole.
@@ -32,10 +32,10 @@ from typing import Any
 
 import cv2
 import numpy as np
-from bundled_copies import without_a_face
+from no_faces import pictures
 from numpy.typing import NDArray
-from reasons_teachers import REASONS, Teachers, place
-from splits import LFW, PINS, needs, people, training
+from reasons_teachers import REASONS, Teachers, physical, place
+from splits import LFW, PINS, needs, training
 
 from fiqa.data.images import read_image
 from fiqa.faces.degrade import KINDS, degrade
@@ -47,8 +47,6 @@ from fiqa.types import Faces
 Crop = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 FOLDS = 5
-NO_FACES = 1200
-"""Pictures without a face that are drawn."""
 EACH_LFW, EACH_PINS = 3, 25
 """Images of a person that are taken at most."""
 FEATURES = "/net/backbone/Flatten_output_0"
@@ -316,27 +314,16 @@ def relit(crop: Crop, ratio: NDArray[np.float32], rng: np.random.Generator) -> C
 
 
 def no_faces(data: Path, rng: np.random.Generator) -> Iterator[Sample]:
-    """Pictures without a face, of the kinds that bundled_copies.py draws, and pieces of photographs
-    beside the face in their middle."""
+    """Pictures without a face; blur, noise and light are as measured."""
     target = np.full(len(REASONS), np.nan)
     target[place("unclear_features")] = 1.0
     for code in OF_A_FACE:
         target[place(code)] = 0.0
-    paths = [path for folder in training(data, "lfw") for path in sorted(folder.glob("*.jpg"))]
-    for number in range(NO_FACES):
-        crop = read_image(paths[int(rng.integers(len(paths)))]).pixels
-        yield Sample(without_a_face(number, crop, rng), target, kind="no face")
-    held = {name.lower() for name in people(data, "Test")}
-    for path in sorted((data / "photos").glob("**/*.jpg")):
-        if path.stem.rsplit("_", 1)[0].lower() in held:
-            continue
-        photo = read_image(path).pixels
-        for top, left in ((0, 0), (0, -1), (-1, 0), (-1, -1)):
-            side = int(rng.integers(40, 72))
-            rows = slice(0, side) if not top else slice(-side, None)
-            columns = slice(0, side) if not left else slice(-side, None)
-            piece = cv2.resize(photo[rows, columns], (112, 112), interpolation=cv2.INTER_CUBIC)
-            yield Sample(np.ascontiguousarray(piece), target, kind="no face")
+    for crop in pictures(data, rng):
+        own = target.copy()
+        for code, said in physical(crop).items():
+            own[place(code)] = said
+        yield Sample(crop, own, kind="no face")
 
 
 def slow(crop: Crop) -> NDArray[np.float32]:
@@ -376,7 +363,8 @@ def main(data: Path, out: Path, model: Path) -> None:
         gathered.add(batch)
         sys.stderr.write(f"\r{min(at + 64, len(paths))} of {len(paths)} crops")
     rng, waiting = np.random.default_rng(8), []
-    for made in (masks(data, plain, rng), lights(data, plain, rng), no_faces(data, rng)):
+    none = no_faces(data, np.random.default_rng(9))
+    for made in (masks(data, plain, rng), lights(data, plain, rng), none):
         for sample in made:
             waiting.append(sample)
             if len(waiting) == 256:

@@ -38,6 +38,12 @@ def place(code: str) -> int:
     return REASONS.index(code)
 
 
+def physical(crop: Crop) -> dict[str, float]:
+    """Reason of PHYSICAL -> how much it holds by the measures, 0..1; of any picture."""
+    terms = term_table(measure(Faces(crop[None])))
+    return {code: 1 - float(terms[code][0]) for code in PHYSICAL}
+
+
 class Teachers:
     """What the measures, YuNet, 68 landmarks and the classifier of expressions say of a crop."""
 

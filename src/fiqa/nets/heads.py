@@ -38,6 +38,7 @@ class QualityNet(BackboneNet):
         embedding: length of the backbone's own vector to stand on, or 0 for its pooled features.
         factors: names from fiqa.vocabulary.FACTORS, each at most once; none is allowed.
         hidden: width of a layer between the features and each output, 0 for none.
+        factor_hidden: the same for the factors alone, where it is more than `hidden`.
         output: how the quality ends: "linear"; "sigmoid" in 0..1; "clip" linear in training and
             clipped to 0..1 in evaluation.
 
@@ -53,6 +54,7 @@ class QualityNet(BackboneNet):
         embedding: int = 0,
         factors: Sequence[str] = (),
         hidden: int = 0,
+        factor_hidden: int = 0,
         output: Literal["linear", "sigmoid", "clip"] = "linear",
     ) -> None:
         super().__init__()
@@ -66,8 +68,9 @@ class QualityNet(BackboneNet):
         self.quality = output_layers(
             width, 1, bias=0.0 if output == "sigmoid" else 0.5, hidden=hidden
         )
+        between = max(hidden, factor_hidden)
         self.factors = (
-            output_layers(width, len(factors), bias=0.0, hidden=hidden) if factors else None
+            output_layers(width, len(factors), bias=0.0, hidden=between) if factors else None
         )
 
     def from_features(self, features: Tensor) -> Tensor:

@@ -35,12 +35,9 @@ def load_shipped(net: nn.Module, path: PathLike) -> None:
 
     graph = onnx.load_model_from_string(read_model(path)).graph
     tensors = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
+    own = ("net.quality.", "net.factors.")[: 1 if getattr(net, "factors", None) is None else 2]
     state: dict[str, Any] = {
-        f"{part}.{kind}": tensors.get(f"net.{part}.{kind}")
-        for part in (
-            ("quality", "factors") if getattr(net, "factors", None) is not None else ("quality",)
-        )
-        for kind in ("weight", "bias")
+        name.removeprefix("net."): value for name, value in tensors.items() if name.startswith(own)
     }
     inputs = [node.input for node in graph.node if node.op_type == "Conv"]
     # Both in the order of the pass: each convolution of these networks has a BatchNorm after it.
@@ -69,7 +66,7 @@ def _load(net: nn.Module, state: dict[str, Any], path: PathLike) -> None:
     from fiqa.nets.catalog import check_state
 
     found: dict[str, Tensor] = {
-        name: torch.tensor(np.asarray(value)) for name, value in state.items() if value is not None
+        name: torch.tensor(np.asarray(value)) for name, value in state.items()
     }
     shapes = {name: tuple(value.shape) for name, value in net.state_dict().items()}
     what = f"{path} must hold the network that it is loaded into"

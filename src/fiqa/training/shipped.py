@@ -13,7 +13,10 @@ from fiqa.vocabulary import FACTORS
 if TYPE_CHECKING:
     from fiqa.training.config import Recipe
 
-__all__ = ["SHIPPED", "check_shipped", "weights_file"]
+__all__ = ["SHIPPED", "check_shipped", "factor_hidden", "weights_file"]
+
+_FACTOR_HIDDEN = 128
+"""The width of the layer that the factors of both models stand on."""
 
 SHIPPED: dict[str, tuple[str, Path]] = {
     "fiqa": ("mobilefacenet_half", bundled.WEIGHTS),
@@ -60,6 +63,11 @@ def check_shipped(recipe: Recipe) -> None:
             f"model.factors must be empty or {list(FACTORS)} where model.weights is"
             f" {recipe.model.weights!r}, got {list(recipe.model.factors)}."
         )
+
+
+def factor_hidden(recipe: Recipe) -> int:
+    """Returns the width of the layer before the factors: 0 but for a model that comes with fiqa."""
+    return _FACTOR_HIDDEN if recipe.model.weights in SHIPPED else 0
 
 
 def weights_file(recipe: Recipe) -> str:

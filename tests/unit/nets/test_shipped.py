@@ -33,7 +33,10 @@ SETTINGS = {
 
 
 def recipe(**model: object) -> Recipe:
-    return resolve({"data": {"faces": "x", "labels": "y"}, "model": SETTINGS | model})
+    judged = bool(model.get("factors"))
+    data = {"faces": "x", "labels": "y", "factors": "z" if judged else ""}
+    loss = {"factors": float(judged)}
+    return resolve({"data": data, "model": SETTINGS | model, "loss": loss})
 
 
 @pytest.mark.parametrize("factors", [(), FACTORS])
@@ -43,12 +46,11 @@ def recipe(**model: object) -> Recipe:
 def test_the_network_gives_the_scores_of_the_file(
     file: Path, backbone: str, factors: tuple[str, ...], rng: np.random.Generator
 ) -> None:
-    plan = recipe(weights=file.stem, backbone=backbone)
+    plan = recipe(weights=file.stem, backbone=backbone, factors=factors)
     crops = rng.integers(0, 256, (5, 112, 112, 3), dtype=np.uint8)
     crops[1:3] = crops[1:3] // 64 * 64
     crops[4] = 200
-    net = QualityNet(backbone, factors=factors).eval()
-    load_shipped(net, file)
+    net = network(plan).eval()
     pixels = to_input(crops, plan.model, torch.device("cpu"))
     with torch.no_grad():
         given = net(pixels).numpy()

@@ -17,6 +17,7 @@ from fiqa.nets.heads import QualityNet
 from fiqa.training.config import Recipe
 from fiqa.training.dataset import Examples
 from fiqa.training.objectives.base import Objective, Targets
+from fiqa.training.shipped import factor_hidden
 
 __all__ = ["OBJECTIVE", "Regression", "factor_l1", "ranking", "weighted_l1", "weighted_smooth_l1"]
 
@@ -52,7 +53,11 @@ class Regression(Objective):
         """Returns a QualityNet."""
         model = recipe.model
         return QualityNet(
-            model.backbone, embedding=model.embedding, factors=model.factors, output=model.output
+            model.backbone,
+            embedding=model.embedding,
+            factors=model.factors,
+            factor_hidden=factor_hidden(recipe),
+            output=model.output,
         )
 
     def losses(self, output: Tensor, batch: Targets) -> dict[str, Tensor]:
