@@ -1,8 +1,8 @@
 """From JPEG crops to a Parquet table: what `fiqa.score` adds to decoding and scoring.
 
 Two methods: the default, whose baseline is a plain loop of decoding, the network's own pass and the
-factor functions that tell why, and `analytic`, whose baseline is a plain loop of decoding and the
-factor functions. What is bounded is the rest: the share of the processor time of one process that
+factor functions that tell why, and `analytic`, whose baseline is a plain loop of decoding, the
+five-point network and the factor functions. What is bounded is the rest: the share of the processor time of one process that
 is none of these. Then the memory of a run of ten times as many rows, over that of the shorter one:
 flat, or something leaks. Crops are those of DATA/lfw/aligned where they are, else pictures made
 here.
@@ -61,6 +61,7 @@ def plain_loop(files: list[str], method: str) -> Callable[[], object]:
     import fiqa
     from fiqa.data.images import read_image
     from fiqa.faces.factors import measure
+    from fiqa.faces.points import pointed
     from fiqa.runtime.preprocess import prepare
     from fiqa.types import Faces
 
@@ -76,7 +77,8 @@ def plain_loop(files: list[str], method: str) -> Callable[[], object]:
             )
             if method == DEFAULT:
                 model._session.run(names, {"crops": prepare(crops, model.card.input)})
-            measure(Faces(crops, grey=grey))
+            faces = Faces(crops, grey=grey)
+            measure(faces if method == DEFAULT else pointed(faces))
 
     return run
 
