@@ -150,6 +150,18 @@ SHEET_PHRASES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "zh": "已调整尺寸",
             "es": "tamaño cambiado",
         },
+        "points_seen": {
+            "en": "pose from points seen in the crop",
+            "de": "Kopfhaltung aus Punkten, die im Ausschnitt gesehen wurden",
+            "zh": "姿态由裁剪图中看到的关键点得出",
+            "es": "pose según puntos vistos en el recorte",
+        },
+        "points_none": {
+            "en": "pose unknown",
+            "de": "Kopfhaltung unbekannt",
+            "zh": "姿态未知",
+            "es": "pose desconocida",
+        },
         "looks_turned": {
             "en": "looks turned",
             "de": "sieht gedreht aus",

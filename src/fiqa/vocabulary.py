@@ -73,9 +73,13 @@ NOTES = MappingProxyType(
             "size of crops, 112x112 if nothing else was asked for; a whole photograph has no "
             "face where a crop has it."
         ),
-        "points": (
+        "points_seen": (
             "No landmarks of the aligned crop were known: its pose is read from five points that "
-            "the package's network sees in it (`seen`), or is unknown (`none`)."
+            "the package's network sees in it."
+        ),
+        "points_none": (
+            "No landmarks of the aligned crop were known, and the network sees no face in it: its "
+            "pose is unknown."
         ),
         "looks_turned": (
             "A face is better seen when the photograph is turned by so many degrees "

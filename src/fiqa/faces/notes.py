@@ -12,7 +12,7 @@ from fiqa.types import Faces
 
 __all__ = ["note_of_points", "notices"]
 
-_SEEN, _NONE = "points=seen", "points=none"
+_SEEN, _NONE = "points_seen", "points_none"
 
 
 def note_of_points(face: Faces) -> str:
@@ -37,7 +37,7 @@ def notices(notes: Mapping[str, int]) -> list[str]:
         notes: of the rows (codes of fiqa.vocabulary.NOTES, `;` between them) -> how many rows have
             them.
 
-    >>> notices({"points=seen": 7, "": 3})
+    >>> notices({"points_seen": 7, "": 3})
     ["The pose of 7 crops is from five points that the package's network sees: no landmarks were \
 known."]
     """

@@ -84,7 +84,7 @@ def test_scores_and_measures_of_crops_are_from_the_points_and_say_so(bare, told,
             fiqa.score(faces, aligned=True, workers=1, out=out, **more)
         mine, theirs = map(read_table, outs)
         np.testing.assert_allclose(mine["raw"], theirs["raw"], atol=1e-6)
-        assert mine["notes"].to_list() == ["points=seen"] * 9 + ["points=none"]
+        assert mine["notes"].to_list() == ["points_seen"] * 9 + ["points_none"]
         assert read_sidecar(outs[0])["notes"][:2] == [SEEN.format("9 crops"), NONE]
         assert read_sidecar(outs[0])["arguments"]["points"] == points_version()
         if "explain" in more:

@@ -299,8 +299,11 @@ def test_crops_of_another_size_are_warned_of_once_and_kept_in_the_sidecar(tmp_pa
     out = tmp_path / "labels.csv"
     assert len(label("analytic", faces=tmp_path / "in", out=out, workers=1)) == 3
     said = [record.message for record in caplog.records]
-    assert len(said) == 1
     assert said[0].startswith("2 crops are not 112x112 and were resized: 250x250 (1), 96x96 (1).")
+    assert said[1:] == [
+        "The pose of 3 crops is unknown: no landmarks were known, and the network sees no face"
+        " there."
+    ]
     assert read_sidecar(out)["notes"] == said
 
 
