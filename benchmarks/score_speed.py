@@ -2,10 +2,10 @@
 
 Two methods: the default, whose baseline is a plain loop of decoding, the network's own pass and the
 factor functions that tell why, and `analytic`, whose baseline is a plain loop of decoding, the
-five-point network and the factor functions. What is bounded is the rest: the share of the processor time of one process that
-is none of these. Then the memory of a run of ten times as many rows, over that of the shorter one:
-flat, or something leaks. Crops are those of DATA/lfw/aligned where they are, else pictures made
-here.
+five-point network and the factor functions. What is bounded is the rest: the share of the processor
+time of one process that is none of these. Then the memory of a run of ten times as many rows, over
+that of the shorter one: flat, or something leaks. Crops are those of DATA/lfw/aligned where they
+are, else pictures made here.
 
 Usage: python benchmarks/score_speed.py [--part default] [--quick] [--data DATA]
 """
