@@ -113,8 +113,8 @@ def _lifespan(engine: Engine, loaded: Callable[[], None] | None) -> Any:
         thread = threading.Thread(target=load, daemon=True)
         thread.start()
         yield
-        await asyncio.to_thread(thread.join)
         await asyncio.to_thread(engine.stop)
+        await asyncio.to_thread(thread.join)
 
     return lifespan
 

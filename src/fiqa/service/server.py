@@ -136,9 +136,9 @@ def _run(settings: ServiceSettings, made: str | None) -> None:
         address = address_of(listener)
 
         def loaded() -> None:
-            if engine.error is None:
+            if engine.ready:
                 _tell(f"ready at {address}")
-            else:
+            elif engine.error is not None:
                 server.should_exit = True
 
         application = build(settings, engine=engine, loaded=loaded)
