@@ -3,6 +3,7 @@ response, one line of log."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import time
@@ -84,6 +85,10 @@ class Guard:
             await self._pass(scope, receive, answer, headers)
         except ProblemError as problem:
             await response(problem, request_id)(scope, receive, answer)
+        except asyncio.CancelledError:  # it stops, and this one did not end in time
+            if not codes:
+                told = ProblemError("stopping", "Ask again.", headers={"retry-after": "2"})
+                await response(told, request_id)(scope, receive, answer)
         except Exception as error:  # noqa: BLE001 - a fault of the service, told without its data
             _tell(error, request_id)
             if not codes:

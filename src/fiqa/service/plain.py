@@ -1,4 +1,4 @@
-"""What comes back from the processes of a service: words, numbers and arrays, in bounds and checked.
+"""What the processes of a service send back: words, numbers and arrays, in bounds and checked.
 
 A picture may have taken over the process that decoded it, so nothing in an answer can run: it is
 the length of a JSON text, the text, and the bytes of the arrays that the text lists.

@@ -1,4 +1,4 @@
-"""What the processes of a service send back: nothing in it runs, whatever a picture made of them."""
+"""What the processes of a service send back: nothing in it runs, whatever took them over."""
 
 # ruff: noqa: E402 - the extra is asked for first
 from __future__ import annotations

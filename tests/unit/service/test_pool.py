@@ -122,8 +122,13 @@ def test_what_cannot_be_loaded_says_why():
         own.start()
 
 
+def roots(**options) -> Pool:
+    """A pool that is not started."""
+    return Pool(partial(map, math.sqrt), name="test", form=PICKLED, **options)
+
+
 def test_a_batch_is_a_fair_share_and_bounded():
-    own = Pool(partial(map, math.sqrt), name="test", form=PICKLED, count=2, seconds=1, batch=4)
+    own = roots(count=2, seconds=1, batch=4)
     for i in range(11):
         own.submit(i)
     sizes = []
@@ -178,7 +183,7 @@ def test_what_waits_goes_when_no_more_is_expected():
 
 
 def test_a_core_that_is_busy_gets_no_share():
-    own = Pool(partial(map, math.sqrt), name="test", form=PICKLED, count=2, seconds=1, batch=4)
+    own = roots(count=2, seconds=1, batch=4)
     for value in range(4):
         own.submit(value)
     with own._working():
