@@ -34,13 +34,12 @@ Answer: TypeAlias = tuple[Exception | None, list[Any], Failures]
 
 
 class Form(Protocol):
-    """How an answer travels from a worker to its parent.
+    """How an answer travels from a worker to its parent."""
 
-    Attributes:
-        most: bytes of an answer; None is any number.
-    """
-
-    most: int | None
+    @property
+    def most(self) -> int | None:
+        """Bytes of an answer; None is any number."""
+        ...
 
     def pack(self, answer: Answer) -> Sequence[wire.Buffer]:
         """Returns an answer as bytes; called in the worker.

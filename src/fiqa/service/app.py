@@ -89,6 +89,7 @@ def application(
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
+        redirect_slashes=False,
         lifespan=_lifespan(engine, loaded),
         telemetry=telemetry,
     )

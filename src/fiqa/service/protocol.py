@@ -88,6 +88,17 @@ class Protocol(HttpToolsProtocol):
         if self._rests() and self._clock is None:
             self._wind()
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """The client sends no more; it may still read. Returns True: what it asked is answered, and
+        it is this side that hangs up."""
+        if self._in_head if self._rests() else self.cycle.more_body:
+            self._refuse()  # it ends before its end
+        elif self._rests():
+            self.transport.close()
+        else:
+            self.cycle.keep_alive = False
+        return True
+
     def _rests(self) -> bool:
         """Whether no request is worked on."""
         return self.cycle is None or self.cycle.response_complete

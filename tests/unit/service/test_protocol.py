@@ -240,6 +240,28 @@ def test_a_request_that_is_worked_on_has_its_own_time(port, monkeypatch):
         assert told_by(connection).endswith(" 3 xyz")
 
 
+@pytest.mark.parametrize(
+    ("parts", "answered"),
+    [
+        pytest.param([ONE], ["200"], id="a request"),
+        pytest.param([ONE * 3], ["200"] * 3, id="three in a row"),
+        pytest.param([HEAD + b"content-length: 9\r\n\r\nxyz"], ["400"], id="half a body"),
+        pytest.param([HEAD], ["400"], id="half a head"),
+        pytest.param([b""], [], id="nothing"),
+    ],
+)
+def test_who_sends_no_more_still_has_an_answer(port, parts, answered):
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        for part in parts:
+            connection.sendall(part)
+        connection.shutdown(socket.SHUT_WR)
+        each = told_by(connection).split("HTTP/1.1 ")[1:]
+    assert [text[:3] for text in each] == answered
+    assert [problem_of(text) for text in each if text[:3] == "400"] == ["bad-request"] * (
+        answered == ["400"]
+    )
+
+
 def test_more_connections_than_may_be_are_told_to_come_again():
     with running(connections=2) as (_, own):
         assert answers(own, ONE) == ["200 POST /a?b=1 2 xyz"]
