@@ -8,8 +8,8 @@ from typing import Annotated, Any, cast
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints, TypeAdapter
 
-from fiqa.faces.align import ALIGNED_SIZE
 from fiqa.faces.crops import Source
+from fiqa.functional.crops import ALIGNED_SIZE
 from fiqa.scoring.row import Row
 from fiqa.scoring.rows import blank_row
 from fiqa.service.plain import Arrays, PlainForm

@@ -64,8 +64,7 @@ class PlainForm:
         told["results"] = [self.write(result, arrays) for result in results]
         told["arrays"] = [[value.dtype.name, *value.shape] for value in arrays]
         text = json.dumps(told, separators=(",", ":")).encode()
-        parts = [memoryview(np.ascontiguousarray(value)).cast("B") for value in arrays]
-        return [_TEXT.pack(len(text)), text, *parts]
+        return [_TEXT.pack(len(text)), text, *(value.tobytes() for value in arrays)]
 
     def unpack(self, data: bytearray) -> Answer:
         """Returns the answer that was packed.
