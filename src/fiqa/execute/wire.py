@@ -17,6 +17,8 @@ __all__ = ["Buffer", "receive", "send"]
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
 _LENGTH = struct.Struct(">Q")
+_SMALL = 2**20
+"""Bytes below which one copy is cheaper than waking the other side for each part."""
 
 
 def send(wire: socket.socket, parts: Sequence[Buffer], *, until: float | None = None) -> None:
@@ -32,7 +34,10 @@ def send(wire: socket.socket, parts: Sequence[Buffer], *, until: float | None = 
         OSError: there is nobody any more.
     """
     size = sum(memoryview(part).nbytes for part in parts)
-    for part in (_LENGTH.pack(size), *parts):
+    message: list[Buffer] = [_LENGTH.pack(size), *parts]
+    if size < _SMALL:
+        message = [b"".join(message)]
+    for part in message:
         wire.settimeout(_left(until))
         wire.sendall(part)
 

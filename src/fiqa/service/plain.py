@@ -77,7 +77,7 @@ class PlainForm:
         """
         try:
             (size,) = _TEXT.unpack_from(data)
-            text = bytes(data[_TEXT.size : _TEXT.size + size])
+            text = bytes(memoryview(data)[_TEXT.size : _TEXT.size + size])
             if sum(map(text.count, (b",", b"[", b"{", b":"))) > self.values:
                 raise ValueError("it has too many values")
             told = json.loads(text)
