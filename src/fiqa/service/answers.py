@@ -12,7 +12,7 @@ from fiqa.faces.crops import Source
 from fiqa.functional.crops import ALIGNED_SIZE
 from fiqa.scoring.row import Row
 from fiqa.scoring.rows import blank_row
-from fiqa.service.plain import Arrays, PlainForm
+from fiqa.service.plain import PlainForm
 from fiqa.service.schemas import Followed
 from fiqa.service.selection import Step
 from fiqa.service.stages import Found
@@ -23,16 +23,22 @@ __all__ = ["FOUND", "ROWS", "STEPS", "UNSEEN"]
 
 UNSEEN = Source("image", "image")
 """What stands for an image in its rows: nothing of its name is known here."""
-_SIDE = ALIGNED_SIZE
-_FIELDS = {
-    "crops": (np.uint8, (1, _SIDE, _SIDE, 3)),
-    "landmarks": (np.float32, (1, 5, 2)),
-    "inside": (np.bool_, (1, _SIDE, _SIDE)),
-    "eye_distance": (np.float32, (1,)),
-    "grey": (np.bool_, (1,)),
-    "roll": (np.float32, (1,)),
-}
-"""Of one face: what its arrays are."""
+_PIXELS = (ALIGNED_SIZE, ALIGNED_SIZE)
+_FACE = np.dtype(
+    [
+        ("crops", "u1", (*_PIXELS, 3)),
+        ("landmarks", "<f4", (5, 2)),
+        ("inside", "u1", _PIXELS),
+        ("eye_distance", "<f4"),
+        ("grey", "u1"),
+        ("roll", "<f4"),
+        ("known", "u1", 6),
+    ],
+    align=True,
+)
+"""A face as bytes: the fields of Faces, and for each whether it is there."""
+_FIELDS = tuple(name for name in _FACE.fields or () if name != "known")
+_BOOLS = ("inside", "grey")
 
 
 class _FoundRow(BaseModel):
@@ -56,25 +62,49 @@ _rows: TypeAdapter[list[_FoundRow]] = TypeAdapter(list[_FoundRow])
 _tracks: TypeAdapter[list[Followed]] = TypeAdapter(list[Followed])
 
 
-def _write_found(found: Found, arrays: Arrays) -> Any:
-    rows = [{k: v for k, v in row.items() if k in _SAID and v is not None} for row in found.rows]
-    faces = []
-    for face in found.faces:
-        values = {name: getattr(face, name) for name in _FIELDS}
-        known = {name: value for name, value in values.items() if value is not None}
-        faces.append({name: len(arrays) + i for i, name in enumerate(known)})
-        arrays += known.values()
-    return [rows, faces]
+def _write_found(every: list[Found]) -> tuple[Any, bytes]:
+    faces = [face for found in every for face in found.faces]
+    table = np.zeros(len(faces), _FACE)
+    for place, face in enumerate(faces):
+        for number, name in enumerate(_FIELDS):
+            if (value := getattr(face, name)) is not None:
+                table[name][place] = value[0]
+                table["known"][place, number] = 1
+    told = [
+        [
+            [{k: v for k, v in row.items() if k in _SAID and v is not None} for row in found.rows],
+            len(found.faces),
+        ]
+        for found in every
+    ]
+    return told, table.tobytes()
 
 
-def _read_found(told: Any, arrays: Arrays) -> Found:
-    said, places = told
-    rows = [_row(row) for row in _rows.validate_python(said)]
-    faces = [Faces(**{n: _checked(n, arrays[at]) for n, at in one.items()}) for one in places]
-    good = [row["status"] == "ok" for row in rows]
-    if good != ([True] * len(faces) or [False]):
-        raise ValueError("every face must have a row, and an image without one a status")
-    return Found(rows, faces)
+def _read_found(told: Any, tail: memoryview) -> list[Found]:
+    table, every, begin = np.frombuffer(tail, _FACE), [], 0
+    for said, count in told:
+        rows = [_row(row) for row in _rows.validate_python(said)]
+        good = [row["status"] == "ok" for row in rows]
+        whole = good == ([True] * len(rows) if count else [False])
+        if type(count) is not int or count not in (0, len(rows)) or not whole:
+            raise ValueError("every face must have a row, and an image without one a status")
+        places = range(begin, begin := begin + count)
+        every.append(Found(rows, [_face(table[place : place + 1]) for place in places]))
+    if begin != len(table):
+        raise ValueError("every face must be somebody's")
+    return every
+
+
+def _face(one: np.ndarray) -> Faces:
+    """The face of a table of one; where it has less than that, Faces says so."""
+    known = one["known"][0].tolist()
+    values: dict[str, Any] = {
+        # a bool that is neither 0 nor 1 is none
+        name: one[name] != 0 if name in _BOOLS else one[name]
+        for name, there in zip(_FIELDS, known, strict=True)
+        if there
+    }
+    return Faces(**values)
 
 
 def _row(said: _FoundRow) -> Row:
@@ -83,41 +113,38 @@ def _row(said: _FoundRow) -> Row:
     return cast("Row", blank_row(UNSEEN, said.status) | said.model_dump())
 
 
-def _checked(name: str, array: np.ndarray) -> np.ndarray:
-    kind, shape = _FIELDS[name]
-    if array.dtype != kind or array.shape != shape:
-        raise ValueError("an array of a face must be of its kind and shape")
-    return array
+def _write_rows(every: list[Any]) -> tuple[Any, bytes]:
+    return every, b""
 
 
-def _write_rows(rows: Any, arrays: Arrays) -> Any:
-    return rows
+def _read_rows(told: Any, tail: memoryview) -> list[Any]:
+    """Of each work its rows, or what is loaded (a dict): the process that scores opens no
+    stranger's bytes."""
+    every: list[Any] = told
+    for rows in every:
+        if not isinstance(rows, dict) and not all(row["status"] in STATUSES for row in rows):
+            raise ValueError("a status must be of the vocabulary")
+    return every
 
 
-def _read_rows(told: Any, arrays: Arrays) -> Any:
-    """Rows, or what is loaded (a dict): the process that scores opens no stranger's bytes."""
-    if not isinstance(told, dict) and not all(row["status"] in STATUSES for row in told):
-        raise ValueError("a status must be of the vocabulary")
-    return told
+def _write_steps(steps: list[Step]) -> tuple[Any, bytes]:
+    return [asdict(step) for step in steps], b""
 
 
-def _write_step(step: Step, arrays: Arrays) -> Any:
-    return asdict(step)
-
-
-def _read_step(told: Any, arrays: Arrays) -> Step:
-    step = Step(**told)
-    if not all(type(n) is int and 0 <= n < 2**53 for n in (step.done, step.total)):
-        raise ValueError("frames must be counted")
-    if step.status and step.status not in STATUSES:
-        raise ValueError("a status must be of the vocabulary")
-    _tracks.validate_python(step.tracks)
-    return step
+def _read_steps(told: Any, tail: memoryview) -> list[Step]:
+    steps = [Step(**one) for one in told]
+    for step in steps:
+        if not all(type(n) is int and 0 <= n < 2**53 for n in (step.done, step.total)):
+            raise ValueError("frames must be counted")
+        if step.status and step.status not in STATUSES:
+            raise ValueError("a status must be of the vocabulary")
+        _tracks.validate_python(step.tracks)
+    return steps
 
 
 FOUND = PlainForm(_write_found, _read_found, values=2**20, most=256 * 2**20)
 """Of the processes that decode pictures."""
 ROWS = PlainForm(_write_rows, _read_rows, values=2**24, most=512 * 2**20)
 """Of the processes that score."""
-STEPS = PlainForm(_write_step, _read_step, values=2**21, most=256 * 2**20)
+STEPS = PlainForm(_write_steps, _read_steps, values=2**21, most=256 * 2**20)
 """Of the processes of videos, which decode too."""
