@@ -48,10 +48,11 @@ def several(data: Path, names: Iterable[str]) -> dict[str, list[Path]]:
 
 
 def mated(vectors: NDArray[np.float32], who: NDArray[np.str_]) -> NDArray[np.float64]:
-    """Mean cosine of each row to the other rows of its person."""
+    """Mean cosine of each row to the other rows of its person, NaN where there is no other."""
     similarity = vectors.astype(np.float64) @ vectors.T.astype(np.float64)
     same = (who[:, None] == who[None, :]) & ~np.eye(len(who), dtype=bool)
-    return (similarity * same).sum(1) / same.sum(1)
+    with np.errstate(invalid="ignore"):
+        return np.asarray((similarity * same).sum(1) / same.sum(1))
 
 
 def inside(values: NDArray[np.float64], who: NDArray[np.str_]) -> NDArray[np.float64]:

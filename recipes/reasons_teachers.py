@@ -93,7 +93,7 @@ class Teachers:
         )
 
 
-YAW, PITCH, MOUTH = 25.0, 20.0, 0.38
+YAW, PITCH, MOUTH = 25.0, 20.0, 0.26
 """Degrees, and the opening of the mouth in distances of the eyes, from which a reason holds."""
 
 

@@ -89,6 +89,7 @@ def application(
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
+        redirect_slashes=False,
         lifespan=_lifespan(engine, loaded),
         telemetry=telemetry,
     )
@@ -113,8 +114,8 @@ def _lifespan(engine: Engine, loaded: Callable[[], None] | None) -> Any:
         thread = threading.Thread(target=load, daemon=True)
         thread.start()
         yield
-        await asyncio.to_thread(thread.join)
         await asyncio.to_thread(engine.stop)
+        await asyncio.to_thread(thread.join)
 
     return lifespan
 

@@ -6,6 +6,7 @@ The usual way of a web framework is not taken: it writes large parts to disk.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Bodies", "pictures_of"]
 
+# what the parser says of a bad form would go to stderr, where nobody asks for it
+logging.getLogger("python_multipart").addHandler(logging.NullHandler())
 _HEADER_BYTES = 4096
 """Of the headers of one part."""
 

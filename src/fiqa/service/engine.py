@@ -13,10 +13,10 @@ from typing import Any
 
 from fiqa.data.video import VideoLimits
 from fiqa.errors import FiqaError
-from fiqa.faces.crops import Source
 from fiqa.scoring.row import Row
 from fiqa.scoring.rows import blank_row
 from fiqa.scoring.run import scoring_of
+from fiqa.service.answers import FOUND, ROWS, UNSEEN
 from fiqa.service.jobs import Jobs
 from fiqa.service.pool import LostError, Pool
 from fiqa.service.selection import Selection
@@ -24,8 +24,6 @@ from fiqa.service.settings import ServiceSettings
 from fiqa.service.stages import Assessor, Finder, Found, Picture, Work
 
 __all__ = ["BusyError", "Engine"]
-
-_UNSEEN = Source("image", "image")
 
 
 class BusyError(FiqaError):
@@ -70,12 +68,14 @@ class Engine:
         self.finders = Pool(
             Finder(scoring, settings.memory),
             name="decoding",
+            form=FOUND,
             count=settings.workers,
             seconds=settings.image_seconds,
         )
         self.assessors = Pool(
             Assessor(scoring, settings.recognizer),
             name="scoring",
+            form=ROWS,
             count=settings.workers,
             seconds=settings.deadline,
             batch=settings.batch,
@@ -96,6 +96,7 @@ class Engine:
             ),
         )
         self._ready = threading.Event()
+        self._stopping = False
 
     @property
     def ready(self) -> bool:
@@ -119,12 +120,15 @@ class Engine:
             self.about["detector"] = self._detector
             self.jobs.start()
         except Exception as error:  # noqa: BLE001 - told by whoever started the service
-            self.error = error
+            if not self._stopping:
+                self.error = error
         else:
             self._ready.set()
 
     def stop(self) -> None:
-        """Does what waits, then ends the processes; videos are cancelled."""
+        """Ends the processes at once, those too that still load; videos are cancelled, and who
+        waits is told."""
+        self._stopping = True
         self.jobs.stop()
         self.finders.stop()
         self.assessors.stop()
@@ -179,7 +183,7 @@ class Engine:
             for task in tasks:
                 task.cancel()
         return [
-            task.result() if task in done else [blank_row(_UNSEEN, "timed_out")] for task in tasks
+            task.result() if task in done else [blank_row(UNSEEN, "timed_out")] for task in tasks
         ]
 
     async def _read(self, picture: Picture, kind: str) -> list[Row]:
@@ -191,7 +195,7 @@ class Engine:
                 filled = self.assessors.submit(work) if found.faces else None
             rows = found.rows if filled is None else await asyncio.wrap_future(filled)
         except LostError as error:
-            return [blank_row(_UNSEEN, error.status)]
+            return [blank_row(UNSEEN, error.status)]
         waited = (time.monotonic() - began) * self.settings.workers / max(self.images, 1)
         self._seconds += 0.05 * (waited - self._seconds)
         return rows

@@ -3,12 +3,14 @@ response, one line of log."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import time
 import traceback
 import uuid
 from typing import Any
+from urllib.parse import parse_qsl
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,7 +20,7 @@ from fiqa.service.metrics import Metrics
 from fiqa.service.problems import ProblemError, response
 from fiqa.service.settings import LOOPBACK, ServiceSettings
 
-__all__ = ["OPEN", "ROUTES", "SECURITY_HEADERS", "Guard", "check_host"]
+__all__ = ["OPEN", "ROUTES", "SECURITY_HEADERS", "Guard", "check_host", "check_once"]
 
 OPEN = ("/healthz", "/readyz")
 """Addresses that need no token: a load balancer has none."""
@@ -84,6 +86,10 @@ class Guard:
             await self._pass(scope, receive, answer, headers)
         except ProblemError as problem:
             await response(problem, request_id)(scope, receive, answer)
+        except asyncio.CancelledError:  # it stops, and this one did not end in time
+            if not codes:
+                told = ProblemError("stopping", "Ask again.", headers={"retry-after": "2"})
+                await response(told, request_id)(scope, receive, answer)
         except Exception as error:  # noqa: BLE001 - a fault of the service, told without its data
             _tell(error, request_id)
             if not codes:
@@ -108,6 +114,7 @@ class Guard:
             if seconds := self._rate.take(holder):
                 raise ProblemError("rate", "Ask less often.", headers={"retry-after": str(seconds)})
         scope["state"]["holder"] = holder
+        check_once(scope["query_string"])
         await self.app(scope, receive, send)
 
     def _told(self, scope: Scope, state: dict[str, Any], code: int, seconds: float) -> None:
@@ -136,6 +143,21 @@ def check_host(host: str) -> None:
     name = host.rpartition(":")[0] if re.search(r":\d*$", host) else host
     if name.strip("[]") not in LOOPBACK:
         raise ProblemError("host", f"Without a token Host must be one of: {', '.join(LOOPBACK)}.")
+
+
+def check_once(query: bytes) -> None:
+    """Refuses an option that is given twice: who reads the first and who reads the last would
+    differ.
+
+    Args:
+        query: of the address.
+
+    Raises:
+        ProblemError: one is.
+    """
+    names = [name for name, _ in parse_qsl(query, keep_blank_values=True)] if b"&" in query else []
+    if len(set(names)) < len(names):
+        raise ProblemError("invalid", "Each option may be given once.")
 
 
 def _tell(error: Exception, request_id: str) -> None:

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fiqa.errors import WorkerError
 from fiqa.execute.worker import Worker
 from fiqa.failures import Failures
-from fiqa.service.pool import _starting
+from fiqa.service.answers import STEPS
+from fiqa.service.pool import starting
 from fiqa.service.selection import Asked, Step
 from fiqa.service.settings import ServiceSettings
 from fiqa.service.shelf import Shelf
@@ -82,6 +82,7 @@ class Jobs:
         self._changed = threading.Condition()
         self._closing = False
         self._thread: threading.Thread | None = None
+        self._working: tuple[Job, Worker] | None = None
 
     @property
     def waiting(self) -> int:
@@ -105,6 +106,7 @@ class Jobs:
             self._closing = True
             for job in self._jobs.values():
                 self._end(job, "cancelled")
+                self._interrupt(job)
             self._changed.notify_all()
         if self._thread is not None:
             self._thread.join()
@@ -161,6 +163,7 @@ class Jobs:
             if job.state in ENDED:
                 self._jobs.pop(job.id, None)
             self._end(job, "cancelled")
+            self._interrupt(job)
 
     def _open(self) -> int:
         return self._reserved + sum(job.state not in ENDED for job in self._jobs.values())
@@ -198,33 +201,46 @@ class Jobs:
             try:
                 step = self._run(job)
             except Exception as error:  # noqa: BLE001 - whatever a video does, the next one is worked on
-                _log.warning("a job failed: %s", type(error).__name__)
+                if job.state == "running":
+                    _log.warning("a job failed: %s", type(error).__name__)
                 step = Step(job.step.done, job.step.total, "failed")
             with self._changed:
                 self._end(job, "done" if step.status == "ok" else "failed", step)
                 self._forget()
 
+    def _interrupt(self, job: Job) -> None:
+        """Ends the process that works on a job: nobody waits for what it does."""
+        if self._working is not None and self._working[0] is job:
+            self._working[1].abort()
+
     def _run(self, job: Job) -> Step:
         """The last step of a job, in a process of its own."""
-        with _starting:
-            worker = Worker(self._function, Failures())
+        with starting:
+            worker = Worker(self._function, Failures(), form=STEPS)
+        with self._changed:
+            self._working = (job, worker)
+            if job.state != "running":
+                worker.abort()
         try:
-            if not worker.pipe.poll(_STARTING_SECONDS):
-                raise WorkerError("The process of a job must start in time.")
-            worker.ready()
-            until = time.monotonic() + self._settings.job_seconds
-            message: Asked | None = job.asked
-            while job.state == "running":
-                worker.send([message])
-                message = None
-                if not worker.pipe.poll(max(0.0, until - time.monotonic())):
-                    return Step(job.step.done, job.step.total, "timed_out")
-                (step,) = worker.receive()
-                if step.status:
-                    return step
-                job.step = step
-                if time.monotonic() >= until:
-                    return Step(step.done, step.total, "timed_out")
-            return job.step
+            return self._followed(job, worker)
         finally:
+            with self._changed:
+                self._working = None
             worker.stop()
+
+    def _followed(self, job: Job, worker: Worker) -> Step:
+        worker.ready(until=time.monotonic() + _STARTING_SECONDS)
+        until = time.monotonic() + self._settings.job_seconds
+        message: Asked | None = job.asked
+        while job.state == "running":
+            try:
+                worker.send([message], until=until)
+                (step,) = worker.receive(until=until)
+            except TimeoutError:
+                return Step(job.step.done, job.step.total, "timed_out")
+            if step.status:
+                return step
+            message, job.step = None, step
+            if time.monotonic() >= until:
+                return Step(step.done, step.total, "timed_out")
+        return job.step

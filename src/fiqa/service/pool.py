@@ -19,13 +19,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fiqa.errors import FiqaError, WorkerError
-from fiqa.execute.worker import Worker
+from fiqa.execute.worker import Form, Worker
 from fiqa.failures import Failures
 
-__all__ = ["LostError", "Pool"]
+__all__ = ["LostError", "Pool", "starting"]
 
 _log = logging.getLogger(__name__)
-_starting = threading.Lock()
+starting = threading.Lock()
 """Starting a process swaps `__main__` for a moment: one at a time."""
 
 
@@ -61,6 +61,7 @@ class Pool:
         function: Callable[[list[Any]], Sequence[Any]],
         *,
         name: str,
+        form: Form,
         count: int,
         seconds: float,
         batch: int = 1,
@@ -69,6 +70,7 @@ class Pool:
         """Args:
         function: as fiqa.execute.local.map_batches takes it.
         name: in the log.
+        form: of the results.
         count: processes.
         seconds: of a batch, after which its process is ended.
         batch: items that go together at most.
@@ -76,19 +78,22 @@ class Pool:
         """
         self.broken: Exception | None = None
         self.replaced = 0
-        self._function, self._name, self._count = function, name, count
+        self._function, self._name, self._form = function, name, form
+        self._count = count
         self._seconds, self._batch, self._wait = seconds, batch, wait
         self._waiting: deque[_Item] = deque()
         self._changed = threading.Condition()
         self._coming = self._busy = 0
         self._closing = False
         self._threads: list[threading.Thread] = []
+        self._workers: set[Worker] = set()
 
     def start(self) -> None:
         """Starts the processes and returns when all are loaded.
 
         Raises:
             WorkerError: a process ended while it loaded.
+            LostError: the pool was stopped.
             FiqaError: what the function raised when it loaded.
         """
         workers: list[Worker] = []
@@ -98,7 +103,7 @@ class Pool:
                 worker.ready()
         except BaseException:
             for worker in workers:
-                worker.stop()
+                self._end(worker)
             raise
         for worker in workers:
             thread = threading.Thread(target=self._serve, args=(worker,), daemon=True)
@@ -134,16 +139,28 @@ class Pool:
         return item.future
 
     def stop(self) -> None:
-        """Does what waits, then ends the processes."""
+        """Ends the processes, whatever they do; who waits is told."""
         with self._changed:
             self._closing = True
+            for worker in self._workers:
+                worker.abort()
             self._changed.notify_all()
         for thread in self._threads:
             thread.join()
 
     def _spawn(self) -> Worker:
-        with _starting:
-            return Worker(self._function, Failures())
+        with starting:
+            worker = Worker(self._function, Failures(), form=self._form)
+        with self._changed:
+            self._workers.add(worker)
+            if self._closing:
+                worker.abort()
+        return worker
+
+    def _end(self, worker: Worker) -> None:
+        with self._changed:
+            self._workers.discard(worker)
+        worker.stop()
 
     def _serve(self, worker: Worker) -> None:
         """The life of a thread."""
@@ -154,9 +171,11 @@ class Pool:
                 with self._working():
                     worker = self._answer(worker, live) if live else worker
         except Exception as error:  # noqa: BLE001 - no process starts any more: who waits is told
-            _log.error("%s: no process starts: %s", self._name, type(error).__name__)
-            self._give_up(error, live)
-        worker.stop()
+            if not self._closing:
+                _log.error("%s: no process starts: %s", self._name, type(error).__name__)
+                self.broken = error
+        self._give_up(live)
+        self._end(worker)
 
     @contextmanager
     def _working(self) -> Iterator[None]:
@@ -179,10 +198,10 @@ class Pool:
                 # a fair share, so that no core is idle while another has a long batch
                 idle = max(1, self._count - self._coming - self._busy)
                 share = min(self._batch, -(-len(self._waiting) // idle))
-                if batch := [self._waiting.popleft() for _ in range(share)]:
-                    return batch
                 if self._closing:
                     return []
+                if batch := [self._waiting.popleft() for _ in range(share)]:
+                    return batch
 
     def _patience(self) -> float:
         """Seconds for which it is worth to hold back what waits: none where the batch is full, or
@@ -212,34 +231,38 @@ class Pool:
 
     def _attempt(self, worker: Worker, values: list[Any]) -> tuple[str, list[Any] | None]:
         """What became of a batch, and its results."""
-        worker.send(values)
+        until = time.monotonic() + self._seconds
+        worker.send(values, until=until)
         try:
-            if not worker.pipe.poll(self._seconds):
-                return "timed_out", None
-            return "ok", worker.receive()
-        except (WorkerError, OSError):
+            results = worker.receive(until=until)
+        except TimeoutError:
+            return "timed_out", None
+        except WorkerError:
             return "died", None
         except Exception:  # noqa: BLE001 - whatever the function raised, the process is fine
             return "raised", None
+        # a process that was taken over may answer what was not asked
+        return ("ok", results) if len(results) == len(values) else ("died", None)
 
     def _replace(self, worker: Worker) -> Worker:
+        self._end(worker)
+        if self._closing:
+            raise LostError("The pool is closed.", status="failed")
         self.replaced += 1
         _log.warning("%s: a process is replaced", self._name)
-        worker.stop()
         fresh = self._spawn()
         try:
             fresh.ready()
         except BaseException:
-            fresh.stop()
+            self._end(fresh)
             raise
         return fresh
 
-    def _give_up(self, error: Exception, held: list[_Item]) -> None:
+    def _give_up(self, held: list[_Item]) -> None:
+        """Tells everyone who holds or awaits something that it will not come."""
         with self._changed:
-            self.broken = error
             waiting = [item for item in held if not item.future.done()]
             waiting += [i for i in self._waiting if i.future.set_running_or_notify_cancel()]
             self._waiting.clear()
-            self._changed.notify_all()
         for item in waiting:
-            item.future.set_exception(LostError("No process starts.", status="failed"))
+            item.future.set_exception(LostError("No process is there.", status="failed"))

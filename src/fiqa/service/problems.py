@@ -17,10 +17,12 @@ __all__ = ["KINDS", "Problem", "ProblemError", "handle_problems", "response"]
 KINDS: Mapping[str, tuple[int, str]] = {
     "unauthorized": (401, "A token is needed"),
     "host": (400, "The Host header names another machine"),
+    "bad-request": (400, "The request is not HTTP as it must be"),
     "bad-body": (400, "The body is not what its Content-Type says"),
     "not-found": (404, "There is nothing here"),
     "crops": (409, "This service takes aligned crops, and a video has none"),
     "method": (405, "This method is not for this address"),
+    "slow-request": (408, "The request took too long to come"),
     "slow-body": (408, "The body took too long to come"),
     "too-large": (413, "The body is too large"),
     "media-type": (415, "The body is of another kind"),
@@ -29,6 +31,7 @@ KINDS: Mapping[str, tuple[int, str]] = {
     "rate": (429, "Too many requests with this token"),
     "internal": (500, "The service has an error"),
     "starting": (503, "The service is not ready"),
+    "stopping": (503, "The service is being stopped"),
     "deadline": (503, "No image was done in time"),
     "storage": (507, "There is no room for the video"),
 }

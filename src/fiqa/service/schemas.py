@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from fiqa.languages import advice
 from fiqa.meanings import meaning
 from fiqa.scoring.row import EmbeddedRow, Row
-from fiqa.service.jobs import Job
 from fiqa.service.review import verdict
+
+if TYPE_CHECKING:
+    from fiqa.service.jobs import Job
 
 __all__ = [
     "EmbedQuery",
@@ -158,6 +160,7 @@ class ModelsResponse(BaseModel):
 class Shot(BaseModel):
     """One chosen frame of a face."""
 
+    model_config = ConfigDict(allow_inf_nan=False)
     frame: int = Field(description="its number in the video, from 0")
     time: float = Field(description="seconds")
     score: float = Field(description="quality in 0..1, higher is better")
@@ -172,6 +175,7 @@ class Shot(BaseModel):
 class Followed(BaseModel):
     """One face over time."""
 
+    model_config = ConfigDict(allow_inf_nan=False)
     id: str = Field(description="which face of the video")
     start: float = Field(description="seconds")
     end: float = Field(description="seconds")

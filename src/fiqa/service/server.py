@@ -136,9 +136,9 @@ def _run(settings: ServiceSettings, made: str | None) -> None:
         address = address_of(listener)
 
         def loaded() -> None:
-            if engine.error is None:
+            if engine.ready:
                 _tell(f"ready at {address}")
-            else:
+            elif engine.error is not None:
                 server.should_exit = True
 
         application = build(settings, engine=engine, loaded=loaded)
@@ -171,7 +171,7 @@ def server_of(application: Any, *, connections: int, seconds: int) -> uvicorn.Se
     """
     import uvicorn
 
-    from fiqa.service.protocol import Protocol
+    from fiqa.service.protocol import Protocol, State
 
     config = uvicorn.Config(
         application,
@@ -187,6 +187,14 @@ def server_of(application: Any, *, connections: int, seconds: int) -> uvicorn.Se
     )
 
     class Server(uvicorn.Server):
+        def __init__(self, config: uvicorn.Config) -> None:
+            super().__init__(config)
+            self.server_state: State = State()
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            self.server_state.stopping = True
+            await super().shutdown(sockets)
+
         @contextmanager
         def capture_signals(self) -> Iterator[None]:
             wanted = (signal.SIGINT, signal.SIGTERM)

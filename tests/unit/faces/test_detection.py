@@ -208,6 +208,13 @@ class TestDlib:
         with pytest.raises(MissingExtraError, match=r"(?s)points.dat is not found.*fiqa\[dlib\]"):
             model_file("points.dat", "the detector")
 
+    @pytest.mark.parametrize("shape", [(1, 1), (9, 1), (1, 9), (2, 2)])
+    def test_a_picture_of_a_pixel_has_no_face(
+        self, dlib: DlibDetector, shape: tuple[int, int]
+    ) -> None:
+        # a part of four channels, as a picture with transparency is read
+        assert dlib.detect(np.zeros((*shape, 4), np.uint8)[..., :3]) == []
+
     def test_finds_the_astronaut(self, dlib: DlibDetector, portrait: Pixels) -> None:
         (face,) = dlib.detect(portrait)
         assert face.points == "estimated"

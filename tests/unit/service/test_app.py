@@ -132,6 +132,17 @@ def test_parameters_are_checked_and_not_repeated(service, crop):
     assert "script" not in told["detail"]
 
 
+@pytest.mark.parametrize("path", ["/v1/score", "/v1/select"])
+def test_an_option_that_is_given_twice_is_refused(service, crop, path):
+    for query in ("language=de&language=en", "language=de&%6canguage=de", "x&x"):
+        told = problem(service.post(f"{path}?{query}", content=crop, headers=PNG), 422, "invalid")
+        assert told["detail"] == "Each option may be given once."
+
+
+def test_an_address_with_a_slash_behind_it_is_another(service, crop):
+    problem(service.post("/v1/score/", content=crop, headers=PNG), 404, "not-found")
+
+
 def test_options_that_come_again_are_answered_alike(service, crop, monkeypatch):
     def told(query: str):
         response = service.post(f"/v1/score?{query}", content=crop, headers=PNG)
@@ -143,12 +154,12 @@ def test_options_that_come_again_are_answered_alike(service, crop, monkeypatch):
     queries = ("", "explain=true&language=de", "explain=false&language=zh", "min_score=0.99")
     first = [told(query) for query in queries]
     assert len({json.dumps(one[2]) for one in first}) == len(queries)
-    wrong = [told(query) for query in ("explain=x", "faces=one&faces=x", "explain=1&a=b")]
+    wrong = [told(query) for query in ("explain=x", "faces=x", "explain=1&a=b")]
     assert {one[0] for one in wrong} == {422}
     monkeypatch.setattr("fastapi.routing.solve_dependencies", None)  # who checks once more fails
     assert [told(query) for query in queries] == first
     monkeypatch.undo()
-    assert [told(query) for query in ("explain=x", "faces=one&faces=x", "explain=1&a=b")] == wrong
+    assert [told(query) for query in ("explain=x", "faces=x", "explain=1&a=b")] == wrong
 
 
 def test_the_options_that_are_remembered_are_bounded(crop):
@@ -317,29 +328,49 @@ def test_a_token_that_asks_too_often_waits(crop):
     assert int(response.headers["retry-after"]) in (1, 2)
 
 
+async def asked(app, receive, sent: list[dict]) -> None:
+    """Gives an application a request as a server does."""
+
+    async def send(message: dict) -> None:
+        sent.append(message)
+
+    headers = [(b"host", b"localhost"), (b"content-type", b"image/png")]
+    scope = {"type": "http", "method": "POST", "path": "/v1/score", "query_string": b""}
+    scope |= {"headers": headers, "http_version": "1.1", "scheme": "http"}
+    scope |= {"server": ("localhost", 80), "client": ("127.0.0.1", 1), "root_path": ""}
+    await app(scope, receive, send)
+
+
 def test_a_body_that_dribbles_is_cut_off():
+    async def dribble() -> dict:
+        await asyncio.sleep(0.05)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    sent: list[dict] = []
     with stuck(deadline=0.3) as client:
-
-        async def dribble() -> dict:
-            sent: list[dict] = []
-
-            async def receive() -> dict:
-                await asyncio.sleep(0.05)
-                return {"type": "http.request", "body": b"x", "more_body": True}
-
-            async def send(message: dict) -> None:
-                sent.append(message)
-
-            headers = [(b"host", b"localhost"), (b"content-type", b"image/png")]
-            scope = {"type": "http", "method": "POST", "path": "/v1/score", "query_string": b""}
-            scope |= {"headers": headers, "http_version": "1.1", "scheme": "http"}
-            scope |= {"server": ("localhost", 80), "client": ("127.0.0.1", 1), "root_path": ""}
-            await client.app(scope, receive, send)
-            return sent[0]
-
         began = time.monotonic()
-        assert asyncio.run(dribble())["status"] == 408
+        asyncio.run(asked(client.app, dribble, sent))
+        assert sent[0]["status"] == 408
         assert time.monotonic() - began < 60
+
+
+def test_a_request_that_the_end_of_the_service_cuts_off_is_told_so(crop):
+    async def whole() -> dict:
+        return {"type": "http.request", "body": crop, "more_body": False}
+
+    async def cut_off(app) -> list[dict]:
+        sent: list[dict] = []
+        task = asyncio.ensure_future(asked(app, whole, sent))
+        await asyncio.sleep(0.2)
+        assert not task.done()
+        task.cancel()
+        await asyncio.wait([task])
+        return sent
+
+    with stuck(deadline=600) as client:
+        start, body = asyncio.run(cut_off(client.app))
+    assert (start["status"], dict(start["headers"])[b"retry-after"]) == (503, b"2")
+    assert json.loads(body["body"])["type"] == "urn:fiqa:problem:stopping"
 
 
 def test_before_it_is_loaded_it_says_so(crop):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -64,6 +67,20 @@ def test_another_kind_of_body_is_refused(content_type):
 )
 def test_a_form_that_is_none_is_a_problem(body, content_type):
     assert kind(body, content_type) == "bad-body"
+
+
+def test_a_bad_form_writes_nothing():
+    code = (
+        "from fiqa.service.body import pictures_of\n"
+        "try: pictures_of(b'nothing', 'multipart/form-data; boundary=XX', 4)\n"
+        "except Exception as error: print(error.kind)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("bad-body\n", "")
+
+
+def test_ten_thousand_parts_are_too_many():
+    assert kind(form(*[b"x"] * 10_000), FORM, 32) == "too-large"
 
 
 def test_a_form_has_at_most_so_many_images():

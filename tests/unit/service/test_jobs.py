@@ -8,6 +8,7 @@ import io
 import json
 import multiprocessing
 import os
+import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -200,9 +201,11 @@ def jobs(tmp_path):
     """Makes jobs; their function takes no Asked, so whatever is begun fails."""
     made: list[Jobs] = []
 
-    def make(clock=time.monotonic, **changes) -> Jobs:
+    def make(clock=time.monotonic, function=None, **changes) -> Jobs:
         settings = ServiceSettings(detector="none", **changes)
-        made.append(Jobs(settings, partial(map, eval), shelf=Shelf(str(tmp_path)), clock=clock))
+        made.append(
+            Jobs(settings, function or partial(map, eval), shelf=Shelf(str(tmp_path)), clock=clock)
+        )
         return made[-1]
 
     yield make
@@ -220,6 +223,31 @@ def test_a_process_that_fails_is_a_failed_job(jobs):
     assert (job.state, job.step.status) == ("failed", "failed")
     assert not Path(job.asked.path).exists()
     assert own.ends["failed"] == 1
+
+
+def test_nobody_waits_for_a_job_that_is_cancelled_or_whose_service_stops(jobs, monkeypatch):
+    monkeypatch.setattr("fiqa.service.jobs._STARTING_SECONDS", 1e6)
+    own = jobs(function=partial(iter, partial(time.sleep, 0.1)))  # it sleeps while it loads
+    own.start()
+
+    def working(wanted: bool) -> bool:
+        end = time.monotonic() + SECONDS
+        while (own._working is not None) is not wanted and time.monotonic() < end:
+            time.sleep(0.01)
+        return (own._working is not None) is wanted
+
+    first = own.add(Asked(str(own.shelf.file())), None)
+    assert working(True)
+    own.cancel(first)
+    assert working(False)
+    second = own.add(Asked(str(own.shelf.file())), None)
+    assert working(True)
+    thread = threading.Thread(target=own.stop, daemon=True)
+    thread.start()
+    thread.join(SECONDS)
+    assert not thread.is_alive()
+    assert [job.state for job in (first, second)] == ["cancelled"] * 2
+    assert own.ends == {"done": 0, "failed": 0, "cancelled": 2}
 
 
 def test_results_are_kept_for_a_time_and_a_number(jobs):

@@ -10,10 +10,14 @@ from functools import partial
 
 import pytest
 
+from fiqa.errors import WorkerError
+from fiqa.execute.worker import PICKLED
 from fiqa.service.pool import LostError, Pool
 
 DIES = "__import__('os')._exit(3)"
 HANGS = "__import__('time').sleep(600)"
+NEVER_LOADED = partial(iter, partial(time.sleep, 0.1))
+"""A function that sleeps until sleeping returns something."""
 
 
 @pytest.fixture
@@ -22,7 +26,7 @@ def pool():
     made: list[Pool] = []
 
     def make(**options) -> Pool:
-        options = {"name": "test", "count": 1, "seconds": 60.0} | options
+        options = {"name": "test", "form": PICKLED, "count": 1, "seconds": 60.0} | options
         pool = Pool(partial(map, eval), **options)
         made.append(pool)
         pool.start()
@@ -81,22 +85,50 @@ def test_a_cancelled_item_is_not_computed(pool):
     assert own.replaced == 0
 
 
-def test_stop_does_what_waits_and_takes_no_more(pool):
-    own = pool()
-    futures = [own.submit(f"{i}") for i in range(10)]
-    own.stop()
-    assert [future.result(0) for future in futures] == list(range(10))
+def test_stop_waits_for_nothing_and_tells_who_waits(pool):
+    own = pool(count=2)
+    waiting = [own.submit(HANGS) for _ in range(4)]
+    while own._busy < 2:
+        time.sleep(0.01)
+    own.stop()  # its items would take ten minutes
+    assert [lost(future) for future in waiting] == ["failed"] * 4
     assert lost(own.submit("1")) == "failed"
+    assert own.replaced == 0, "nobody needs another process"
+    assert own.broken is None
+
+
+def test_stop_does_not_wait_for_what_still_loads():
+    own = Pool(NEVER_LOADED, name="test", form=PICKLED, count=1, seconds=60)
+    told: list[Exception] = []
+
+    def start() -> None:
+        try:
+            own.start()
+        except WorkerError as error:
+            told.append(error)
+
+    thread = threading.Thread(target=start)
+    thread.start()
+    while not own._workers:
+        time.sleep(0.01)
+    own.stop()
+    thread.join(60)
+    assert len(told) == 1
 
 
 def test_what_cannot_be_loaded_says_why():
-    own = Pool(os.fspath, name="test", count=1, seconds=60)
+    own = Pool(os.fspath, name="test", form=PICKLED, count=1, seconds=60)
     with pytest.raises(TypeError):
         own.start()
 
 
+def roots(**options) -> Pool:
+    """A pool that is not started."""
+    return Pool(partial(map, math.sqrt), name="test", form=PICKLED, **options)
+
+
 def test_a_batch_is_a_fair_share_and_bounded():
-    own = Pool(partial(map, math.sqrt), name="test", count=2, seconds=1, batch=4)
+    own = roots(count=2, seconds=1, batch=4)
     for i in range(11):
         own.submit(i)
     sizes = []
@@ -112,7 +144,9 @@ def taken(own: Pool) -> tuple[list, float]:
 
 
 def test_what_waits_is_held_back_only_while_every_core_has_work():
-    own = Pool(partial(map, math.sqrt), name="test", count=2, seconds=1, batch=4, wait=0.3)
+    own = Pool(
+        partial(map, math.sqrt), name="test", form=PICKLED, count=2, seconds=1, batch=4, wait=0.3
+    )
     own.submit(1)
     with own.expecting():
         values, seconds = taken(own)
@@ -133,7 +167,9 @@ def test_what_waits_is_held_back_only_while_every_core_has_work():
 
 
 def test_what_waits_goes_when_no_more_is_expected():
-    own = Pool(partial(map, math.sqrt), name="test", count=1, seconds=1, batch=4, wait=600)
+    own = Pool(
+        partial(map, math.sqrt), name="test", form=PICKLED, count=1, seconds=1, batch=4, wait=600
+    )
     with own.expecting():
         own.submit(1)
         thread = threading.Thread(target=lambda: sizes.append(taken(own)[0]))
@@ -147,7 +183,7 @@ def test_what_waits_goes_when_no_more_is_expected():
 
 
 def test_a_core_that_is_busy_gets_no_share():
-    own = Pool(partial(map, math.sqrt), name="test", count=2, seconds=1, batch=4)
+    own = roots(count=2, seconds=1, batch=4)
     for value in range(4):
         own.submit(value)
     with own._working():

@@ -6,6 +6,9 @@ import inspect
 import json
 import re
 import sys
+import threading
+import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -67,7 +70,8 @@ def test_the_container_has_no_rights():
 
 def test_the_threat_table_names_tests_that_there_are():
     page = (ROOT / "docs/concepts/service_threats.md").read_text()
-    folders = (ROOT / "tests/unit/service", ROOT / "tests/end_to_end")
+    rooms = ("unit/service", "unit/execute", "end_to_end")
+    folders = [ROOT / "tests" / room for room in rooms]
     text = "".join(f.read_text() for folder in folders for f in sorted(folder.glob("test_*.py")))
     rows = [line for line in page.splitlines() if line.startswith("| ")][1:]
     assert len(rows) > 15
@@ -75,6 +79,22 @@ def test_the_threat_table_names_tests_that_there_are():
         named = re.findall(r"`(test_\w+)`", row)
         assert named or "the tests of" in row, row
         assert all(f"def {name}(" in text for name in named), named
+
+
+def test_a_service_that_is_stopped_while_it_loads_stops_without_an_error():
+    from fiqa.service.engine import Engine
+    from fiqa.service.settings import ServiceSettings
+
+    engine = Engine(ServiceSettings(detector="none", workers=1))
+    engine.assessors._function = partial(iter, partial(time.sleep, 0.1))  # it never loads
+    thread = threading.Thread(target=engine.start, daemon=True)
+    thread.start()
+    while not engine.assessors._workers:
+        time.sleep(0.01)
+    engine.stop()
+    thread.join(60)
+    assert not thread.is_alive()
+    assert (engine.error, engine.ready) == (None, False)
 
 
 def test_answers_are_not_held_back_to_be_joined():

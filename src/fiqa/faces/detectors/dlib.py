@@ -72,8 +72,10 @@ class DlibDetector:
     def _look(self, image: NDArray[np.uint8], scale: float) -> list[Detection]:
         height, width = (max(1, round(n * scale)) for n in image.shape[:2])
         kind = cv2.INTER_AREA if scale < 1.0 else cv2.INTER_LINEAR
-        scaled = np.ascontiguousarray(
-            image if scale == 1.0 else cv2.resize(image, (width, height), interpolation=kind)
+        # a copy even of what is contiguous: dlib looks at the strides of a side of one pixel too
+        scaled = np.array(
+            image if scale == 1.0 else cv2.resize(image, (width, height), interpolation=kind),
+            order="C",
         )
         boxes, scores, _ = self._find.run(scaled, 0, self._min_score)
         factor = np.array([image.shape[1] / width, image.shape[0] / height])
