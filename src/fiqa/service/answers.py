@@ -32,13 +32,14 @@ _FACE = np.dtype(
         ("eye_distance", "<f4"),
         ("grey", "u1"),
         ("roll", "<f4"),
-        ("known", "u1", 6),
+        ("seen", "u1"),
+        ("known", "u1", 7),
     ],
     align=True,
 )
 """A face as bytes: the fields of Faces, and for each whether it is there."""
 _FIELDS = tuple(name for name in _FACE.fields or () if name != "known")
-_BOOLS = ("inside", "grey")
+_BOOLS = ("inside", "grey", "seen")
 
 
 class _FoundRow(BaseModel):
