@@ -9,8 +9,10 @@
 # recipes/dmsfiqa.toml has the paper's settings: 256 pixels, 50 epochs. On two cores that takes
 # days, so this script learns with the smaller network at 112 pixels for 3 epochs, in smaller
 # batches at ten times the rate; with `QUICK= bash recipes/dmsfiqa.sh` the paper's settings stay.
-# Stopped and run again, it goes on where it was, over as many nights as it takes. JUDGES (default
-# analytic) are the judges of the labels: `JUDGES=fiqa` is the shipped network.
+# `START=fiqa` is the student that is worth something after minutes: it starts where the shipped
+# network ends (recipes/finetune.toml), with DmsFIQA's loss. Stopped and run again, it goes on where
+# it was, over as many nights as it takes. JUDGES (default analytic) are the judges of the labels:
+# `JUDGES=fiqa` is the shipped network.
 set -euo pipefail
 here=$(dirname "${BASH_SOURCE[0]}")
 data=${1:-../shared/data}
@@ -18,7 +20,14 @@ out=${2:-runs/dmsfiqa}
 every=${3:-1}
 quick="--set model.backbone=mobilenet_v3_small --set data.size=112 --set optim.epochs=3"
 quick="$quick --set optim.batch=64 --set optim.warmup=0.3 --set optim.lr=1e-3"
-quick=${QUICK-$quick}
+recipe=dmsfiqa.toml
+read -ra settings <<< "${QUICK-$quick}"
+if [ "${START:-}" = fiqa ]; then
+  recipe=finetune.toml
+  settings=(--set data.per_identity=8 --set data.validation=0.1 --set loss.ranking=1.0
+    --set "loss.level_cuts=[0.2,0.433333,0.666667,0.9]" --set optim.epochs=3
+    --set 'run.select=["spearman_middle"]')
+fi
 judges=${JUDGES:-analytic}
 py=${PYTHON:-python}
 . "$here/needs.sh"
@@ -47,11 +56,13 @@ label test --set "thresholds=$($py "$here"/dmsfiqa.py thresholds "$out/train_lab
 # The student, as files that run anywhere: fp32, and int8 if it holds order, spread and discard
 # curve on the people that were held out of training. A student whose scores have collapsed is no
 # model: its export is refused, and what follows comes without it.
-fiqa train "$here"/dmsfiqa.toml --set "data.faces=$out/train.csv" \
-  --set "data.labels=$out/train_labels.parquet" $quick -o "$out/student"
+fiqa train "$here/$recipe" --set "data.faces=$out/train.csv" \
+  --set "data.labels=$out/train_labels.parquet" "${settings[@]}" -o "$out/student"
+names=()
 qualities=()
 score() {
   fiqa score "$out/test.csv" --aligned --model "$2" -o "$out/$1.parquet"
+  names+=("$1")
   qualities+=(--quality "$1=$out/$1.parquet")
 }
 if fiqa export "$out/student" -o "$out/models/student.onnx" --metric spearman_middle; then
@@ -70,10 +81,12 @@ score lightqnet "$data/models/lightqnet-dm100.pb"
 
 # Tables 4 (agreement, spread) and 5 (verification under filtering), on the student's own 0..1
 # scale, which is that of its labels, with intervals over people; each score stands beside the
-# student person by person. Then discard curves under the recognizer that made the labels and under
-# another.
+# student person by person.
 vectors=(--embeddings "$out/test_a.npz" --embeddings "$out/test_b.npz" --faces "$out/test.csv")
 fiqa tables dms "${qualities[@]}" "${vectors[@]}" --target "$out/test_labels.parquet" \
   --draws 200 -o "$out/tables"
+# How far each orders the images inside a person, beside the judge. Then discard curves under the
+# recognizer that made the labels and under another.
+$py "$here"/dmsfiqa.py inside "$out" "${names[@]}" | tee "$out/inside.md"
 fiqa evaluate "${qualities[@]}" --quality "labels=$out/test_labels.parquet" "${vectors[@]}" \
   --fmr 1e-3 -o "$out/report"
