@@ -5,6 +5,7 @@ python recipes/clib_fiqa.py ablation runs/clib_fiqa ../shared/data/models/recogn
 python recipes/clib_fiqa.py table runs/peers runs/clib_fiqa
 python recipes/clib_fiqa.py sets runs/peers runs/clib_fiqa
 python recipes/clib_fiqa.py pictures runs/clib_fiqa
+python recipes/clib_fiqa.py relabel runs/clib_fiqa runs/clib_fiqa/seen
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from fiqa.types import Embeddings, Faces, Quality
 LEAST, MOST = 3, 80
 """Images of a person: how many there must be, and how many are taken."""
 FACTORS = ("blur", "occlusion", "pose", "expression", "illumination")
-EPOCHS = 12
+EPOCHS, CUT = 12, 0.5
 TESTS = ("clean", "degraded")
 METHODS = ("analytic", "laplacian")
 """The test sets, and the scores of them beside the ablation's."""
@@ -87,6 +88,36 @@ def prepare(data: Path, bundled: Path, out: Path) -> None:
             sys.stderr.write(f"\r{len(rows)} images")
     out.mkdir(parents=True, exist_ok=True)
     write_table(pl.DataFrame(rows), out / "faces.parquet")
+
+
+def relabel(out: Path, new: Path) -> None:
+    """Writes NEW/faces.parquet and NEW/labels.parquet: the same, but occlusion and expression are
+    what the model that comes with fiqa says.
+
+    It has learned them from real masks, and from a trained classifier of expressions.
+    """
+    faces, labels = (pl.read_parquet(out / f"{name}.parquet") for name in ("faces", "labels"))
+    model, said = fiqa.load("fiqa"), []
+    for part in faces.iter_slices(256):
+        why = model.explain(Faces(np.stack([read_image(path).pixels for path in part["path"]])))
+        for id_, free, reasons in zip(
+            part["id"], why.quality["occlusion"] >= CUT, why.reasons, strict=True
+        ):
+            strong = bool({"exaggerated_expression", "mouth_open"} & set(reasons))
+            said.append(
+                {
+                    "id": id_,
+                    "occlusion": "unobstructed" if free else "obstructed",
+                    "expression": f"{'exaggerated' if strong else 'typical'} expression",
+                }
+            )
+        sys.stderr.write(f"\r{len(said)} images")
+    new.mkdir(parents=True, exist_ok=True)
+    found = labels.drop("occlusion", "expression").join(pl.DataFrame(said), on="id", how="left")
+    for name in ("occlusion", "expression"):
+        print(name, found.group_by(name).len().rows(), "before", labels.group_by(name).len().rows())
+    write_table(found.select(labels.columns), new / "labels.parquet")
+    write_table(faces, new / "faces.parquet")
 
 
 def chosen(paths: list[Path]) -> list[Path]:
@@ -275,6 +306,5 @@ if __name__ == "__main__":
         sys.exit(__doc__)
     if sys.argv[1] == "prepare":
         needs(Path(sys.argv[2]), *LFW, *PINS, "models/yunet.onnx")
-    {"prepare": prepare, "ablation": ablation, "table": table, "sets": sets, "pictures": pictures}[
-        sys.argv[1]
-    ](*map(Path, sys.argv[2:]))
+    commands = {each.__name__: each for each in (prepare, ablation, table, sets, pictures, relabel)}
+    commands[sys.argv[1]](*map(Path, sys.argv[2:]))

@@ -38,5 +38,10 @@ $python "$here"/clib_fiqa.py sets "$peers" "$out"
 $python -m fiqa tables clib --data-set "$out/sets/clean" --data-set "$out/sets/degraded" \
   --draws 200 -o "$out/tables"
 
-# Figure 4: other values of beta and other first stages, 27 runs more.
+# Figure 4: other values of beta and other first stages, 30 runs more.
 $python "$here"/clib_fiqa_sweeps.py "$peers" "$out" "$data/models/recognizer_a.pt"
+
+# Does the second stage help where occlusion and expression were learned from real masks and from a
+# trained classifier? Six runs.
+[ -f "$out/seen/labels.parquet" ] || $python "$here"/clib_fiqa.py relabel "$out" "$out/seen"
+$python "$here"/clib_fiqa_sweeps.py "$peers" "$out/seen" "$data/models/recognizer_a.pt" calibration
