@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import polars as pl
 import pytest
+from scipy.stats import spearmanr
 
 import fiqa
 from fiqa.data.embeddings import write_embeddings
@@ -247,3 +248,31 @@ def test_agreement_inside_a_person_and_its_interval(part, rng):
     value, low, high = (float(word.strip("[],")) for word in told.split())
     assert value == pytest.approx(spearmanr(like, left).statistic, abs=6e-4)
     assert low <= value <= high
+
+
+def test_the_order_inside_people_is_the_mean_of_their_rhos(part, tmp_path, capsys, rng):
+    counts = {"a": 4, "b": 3, "c": 2, "d": 1}
+    ids = [f"{who}/{k}" for who, count in counts.items() for k in range(count)]
+    who = [name.partition("/")[0] for name in ids]
+    values = {name: rng.random(len(ids)) for name in ("value", "coarse", "student")}
+    values["student"][ids.index("b/0") : ids.index("b/2") + 1] = 0.5
+    table = pl.DataFrame({"id": ids, "identity": who, "status": "ok"} | values)
+    table.drop("student").write_parquet(tmp_path / "test_labels.parquet")
+    table.select("id", raw="student").write_parquet(tmp_path / "student.parquet")
+    for name in "ab":
+        raw = rng.normal(size=(len(ids), 4)).astype(np.float32)
+        norm = np.linalg.norm(raw, axis=1)
+        vectors = Embeddings(np.array(ids), raw / norm[:, None], norm, name)
+        write_embeddings(vectors, tmp_path / f"test_{name}.npz")
+    part("dmsfiqa").inside(tmp_path, "student")
+    rows = [line.split("|") for line in capsys.readouterr().out.splitlines()]
+    assert rows[0][1] == " 2 people "
+    means = [[float(cell.split()[0]) for cell in row[2:5]] for row in rows[2:]]
+    # Hand-made: of b the student says nothing, which counts as 0.
+    first = np.arange(4)
+    for name, mine in zip(("student", "coarse"), means, strict=True):
+        rho = [spearmanr(values[name][rows], values["value"][rows]).statistic
+               for rows in (first, first[:3] + 4)]  # fmt: skip
+        assert mine[0] == pytest.approx(np.nan_to_num(rho).mean(), abs=6e-4)
+    less = float(rows[3][2].split(";")[1].split()[0])
+    assert less == pytest.approx(means[1][0] - means[0][0], abs=2e-3)
