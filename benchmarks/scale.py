@@ -3,6 +3,7 @@ store, in one run.
 
     python benchmarks/scale.py [--crops 20000] [--shards 20] [--turns 3] [--s3]
     python benchmarks/scale.py --part manifest [--rows 1000000]
+    python benchmarks/scale.py --part start [--turns 3]
     python benchmarks/scale.py --part decode --photos FOLDER [--turns 3]
     python benchmarks/scale.py --part label [--images 100000] [--engines local ray]
     python benchmarks/scale.py --part large [--scale 1.0] [--engines local ray]
@@ -14,7 +15,8 @@ change what a network costs. One node has two processors, two nodes have one eac
 extras s3 and dev (a server on this machine).
 
 The other parts print seconds and the largest memory of a process that does one thing: `manifest`
-the rows of a long manifest (seconds to the first one, and to the last), `decode` what it costs to
+the rows of a long manifest (seconds to the first one, and to the last), `start` what a run costs
+before it scores (the processor time of all its processes), `decode` what it costs to
 find faces in large photographs (those of the folder, enlarged), `label` label optimization
 and class-center labels of one process and of an engine, `large` label optimization of 3.1 million
 images (--scale is a share of these; 3.2 GB of vectors and up to 64 GB of pairs lie in TMPDIR),

@@ -73,20 +73,24 @@ def read(path: str, how: str) -> None:
     from fiqa.data.long_manifest import long_manifest
     from fiqa.data.manifest import read_manifest
 
-    start = time.perf_counter()
-    first, count = 0.0, 0
+    start, spent = time.perf_counter(), time.process_time()
+    first, of_that, count = 0.0, 0.0, 0
     if how == "pieces":
         found = long_manifest(path)
         if found is None:
             raise SystemExit("it is read as a whole")
         for piece in found.pieces():
-            first = first or time.perf_counter() - start
+            if not count:
+                first, of_that = time.perf_counter() - start, time.process_time() - spent
             count += len(piece)
     elif how == "whole":
         count = len(read_manifest(path))
-        first = time.perf_counter() - start
+        first, of_that = time.perf_counter() - start, time.process_time() - spent
     took = time.perf_counter() - start
-    print(f"{count:>9,} rows, first {first:6.2f} s, last {took:6.2f} s {_memory()}")
+    print(
+        f"{count:>9,} rows, first {first:6.2f} s ({of_that:.2f} of the processor),"
+        f" last {took:6.2f} s {_memory()}"
+    )
 
 
 def _vectors(folder: Path, images: int, width: int, each: int) -> None:
@@ -234,8 +238,42 @@ def _reduced(content: bytes) -> Any:
         return np.asarray(picture.convert("RGB"))
 
 
+def start(given: argparse.Namespace) -> None:
+    """What a run costs that scores hardly anything: the processor time of all its processes."""
+    from PIL import Image
+
+    random = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as folder:
+        for k in range(96):
+            noise = random.integers(0, 255, (112, 112, 3), np.uint8)
+            Image.fromarray(noise).save(f"{folder}/{k:02d}.jpg")
+        score = ["-m", "fiqa", "score", "--aligned"]
+        calls = {
+            "other packages": ["-c", "import cv2, numpy, onnxruntime, polars, pydantic, typer"],
+            "fiqa --help": ["-m", "fiqa", "--help"],
+            "one crop": [*score, f"{folder}/00.jpg"],
+        }
+        for count in (1, 2, 3):
+            calls[f"96 crops, {count} at once"] = [*score, folder, "--workers", str(count)]
+        for name, call in calls.items():
+            turns = [_children(call) for _ in range(given.turns)]
+            took, least = min(turns)[0], min(wall for _, wall in turns)
+            load = os.getloadavg()[0]
+            print(f"{name:<22}{took:6.2f} s of the processor {least:6.2f} s   load {load:.1f}")
+
+
+def _children(call: Sequence[str]) -> tuple[float, float]:
+    """Seconds of the processor that a call of Python takes with its children, and of the clock."""
+    before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    subprocess.run([sys.executable, *call], check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    return spent, time.perf_counter() - begun
+
+
 PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "manifest": manifest,
+    "start": start,
     "decode": decode,
     "label": label,
     "large": large,

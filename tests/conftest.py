@@ -139,6 +139,12 @@ def hub_server() -> ModuleType:
     return _loaded("hub")
 
 
+@pytest.fixture(scope="session")
+def stores() -> ModuleType:
+    """tests/stores.py: object stores on the loopback address."""
+    return _loaded("stores")
+
+
 @pytest.fixture
 def hostile_folder(hostile: ModuleType, tmp_path: Path) -> dict[Path, str]:
     """Some forty hostile files in one folder: path -> the status that reading it must give."""

@@ -35,3 +35,13 @@ def test_pairs_on_an_engine_have_the_area_of_one_process():
     assert len(areas) == 8
     assert len({area for how, area in areas if how == "held"}) == 2
     assert len({area for how, area in areas if how == "counted"}) == 2
+
+
+@pytest.mark.slow
+def test_the_start_of_a_run_is_told_for_each_number_of_processes():
+    told = said("--part", "start", "--turns", "1")
+    lines = re.findall(r"^(.{22}) +\d+\.\d\d s of the processor +\d+\.\d\d s", told, re.MULTILINE)
+    assert [line.strip() for line in lines][2:] == [
+        "one crop",
+        *(f"96 crops, {count} at once" for count in (1, 2, 3)),
+    ]

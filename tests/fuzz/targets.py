@@ -136,7 +136,7 @@ def _read_long_manifest(path: Path) -> None:
     from fiqa.data.manifest import find
 
     with (
-        mock.patch.multiple(module, _LONG=0, _PIECE=64),
+        mock.patch.multiple(module, _LONG=0, _FIRST=64, _PIECE=64, _LOOKED=64),
         mock.patch.multiple(packed, _LONG=0, _PIECE=5),
     ):
         found = module.long_manifest(path)

@@ -34,8 +34,8 @@ __all__ = ["LongManifest", "Look", "long_manifest", "readable"]
 
 _LONG = 4_000_000
 """Bytes from which a table is read piece by piece."""
-_PIECE = 1 << 19
-"""Bytes of a piece."""
+_FIRST, _PIECE, _LOOKED = 1 << 15, 1 << 19, 1 << 21
+"""Bytes of the first piece, of a later one, and of what the first look takes at once."""
 _LONGEST = 1 << 22
 """Bytes of a line at most."""
 
@@ -92,7 +92,7 @@ class LongManifest:
         Raises:
             ReadError: they cannot be read any more.
         """
-        yield from _batches(self.path, self.names)
+        yield from _batches(self.path, self.names, _FIRST, _PIECE)
 
     def _typed(self, cells: pl.DataFrame) -> pl.DataFrame:
         return cells.with_columns(of_kind(cells[name], kind) for name, kind in self.kinds.items())
@@ -126,7 +126,7 @@ def long_manifest(path: PathLike) -> LongManifest | None:
         return None
     look = Look(names)
     try:
-        for cells in _batches(where, names):
+        for cells in _batches(where, names, _LOOKED, _LOOKED):
             if not look.at(cells):
                 return None
     except (ReadError, ValueError):
@@ -169,8 +169,9 @@ def readable(names: Sequence[str]) -> bool:
     return "identity" in names or not columns.identity_like(repeated)
 
 
-def _batches(path: str, names: Sequence[str]) -> Iterator[pl.DataFrame]:
-    """Yields the cells as text, about `_PIECE` bytes of lines at a time.
+def _batches(path: str, names: Sequence[str], size: int, most: int) -> Iterator[pl.DataFrame]:
+    """Yields the cells as text, about `size` bytes of lines at first, twice as many each time, and
+    `most` at most.
 
     Raises ReadError where they are not UTF-8, or of another number than the header's; ValueError
     where a cell has no end.
@@ -179,7 +180,8 @@ def _batches(path: str, names: Sequence[str]) -> Iterator[pl.DataFrame]:
         header = file.readline(1 << 16)
         apart = columns.delimiter_of(header, path[-4:].lower())
         rest = b""
-        while block := file.read(_PIECE):
+        while block := file.read(size):
+            size = min(2 * size, most)
             rest += block
             whole = _lines(rest)
             if whole:
@@ -263,8 +265,7 @@ class Look:
             return ids.null_count() == 0
         if not paths.str.contains("/", literal=True).all():
             return False
-        ends = paths.str.extract(r"([^/]*/[^/]*)$").str.replace(r"\.[^./]*$", "")
-        self._keys.append(ends.hash().to_numpy())
+        self._keys.append(_ends(paths).hash().to_numpy())
         return True
 
     def _kind(self, cells: pl.DataFrame) -> None:
@@ -290,6 +291,23 @@ class Look:
     def of_paths(self) -> dict[str, bool]:
         """Returns what the paths say: `folders` and `absolute` of a LongManifest."""
         return {"folders": len(self.parents) > 1, "absolute": self.rooted == {True}}
+
+
+def _ends(paths: pl.Series) -> pl.Series:
+    """The last folder and the name without suffix of each path, of which ids are made."""
+    folder, _, name = paths[0].rpartition("/")
+    above = folder[: folder.rfind("/") + 1]
+    suffix = name[name.rfind(".") :]
+    # where all have the folders above and the suffix of the first, no pattern has to be sought
+    alike = (
+        "." in name
+        and paths.str.starts_with(above).all()
+        and paths.str.ends_with(suffix).all()
+        and (paths.str.count_matches("/", literal=True) == above.count("/") + 1).all()
+    )
+    if alike:
+        return paths.str.strip_prefix(above).str.strip_suffix(suffix)
+    return paths.str.extract(r"([^/]*/[^/]*)$").str.replace(r"\.[^./]*$", "")
 
 
 def _repeats(parts: Sequence[NDArray[Any]]) -> bool:

@@ -28,7 +28,7 @@ _LONG = 50_000
 _PIECE = 1 << 12
 """Rows of a piece."""
 _HELD = 1 << 16
-"""Rows that are decoded at a time, of the same row group."""
+"""Rows that are decoded at a time, of the same row group, and that the first look takes at once."""
 
 
 class LongParquet(LongManifest):
@@ -40,7 +40,7 @@ class LongParquet(LongManifest):
         Raises:
             ReadError: they cannot be read any more.
         """
-        yield from _cells(self.path, self.names, _groups(self.path))
+        yield from _cells(self.path, self.names, _groups(self.path), _PIECE)
 
     def _typed(self, cells: pl.DataFrame) -> pl.DataFrame:
         return cells
@@ -67,7 +67,7 @@ def long_parquet(path: str) -> LongManifest | None:
         if not readable(names) or not all(map(_whole_in_pieces, names, schema.values())):
             return None
         look, known = Look(names, text=False), set[str]()
-        for cells in _cells(path, names, groups):
+        for cells in _cells(path, names, groups, _HELD):
             if not look.at(cells):
                 return None
             known |= {one.name for one in cells.get_columns() if one.null_count() < len(one)}
@@ -84,7 +84,9 @@ def _groups(path: str) -> list[int]:
         return row_groups(file)
 
 
-def _cells(path: str, names: Sequence[str], groups: Sequence[int]) -> Iterator[pl.DataFrame]:
+def _cells(
+    path: str, names: Sequence[str], groups: Sequence[int], most: int
+) -> Iterator[pl.DataFrame]:
     import polars as pl
 
     table, first = pl.scan_parquet(path, glob=False), 0
@@ -93,8 +95,8 @@ def _cells(path: str, names: Sequence[str], groups: Sequence[int]) -> Iterator[p
             with reading(path), no_panics:
                 held = table.slice(first + start, min(_HELD, rows - start)).collect()
             held.columns = list(names)
-            for piece in range(0, len(held), _PIECE):
-                yield held.slice(piece, _PIECE)
+            for piece in range(0, len(held), most):
+                yield held.slice(piece, most)
         first += rows
 
 

@@ -14,14 +14,19 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO, Any, BinaryIO
 
 from fiqa.data.reading import no_panics
 from fiqa.errors import UnsafeFileError
 
-__all__ = ["check_parquet", "read_parquet", "row_groups"]
+__all__ = ["check_parquet", "fetched_groups", "read_parquet", "row_groups"]
 
 _MAGIC = b"PAR1"
+_COPIED = 1 << 22
+"""Bytes that are copied at once."""
 _DEPTH = 32
 """Levels of nesting; native code recurses with them."""
 _SMALL, _MOST_COMPRESSED = 1 << 24, 1000
@@ -75,6 +80,62 @@ def row_groups(file: BinaryIO) -> list[int]:
     return [group[_GROUP_ROWS] for group in footer[_GROUPS]]
 
 
+def fetched_groups(file: IO[bytes]) -> Iterator[tuple[Path, int, int]]:
+    """Yields the groups of rows of a Parquet file that is in no mapped file: the path of one on the
+    disk that has that group alone (with a hole in the place of each other one), the group's first
+    row and how many rows it has. The file on the disk is gone when the next one is asked for.
+
+    Args:
+        file: open for reading bytes.
+
+    Raises:
+        ValueError, UnsafeFileError: as check_parquet, of the group that is next.
+    """
+    size = file.seek(0, 2)
+    file.seek(max(size - 8, 0))
+    tail = file.read(8)
+    start = size - 8 - int.from_bytes(tail[:4], "little")
+    if tail[4:] != _MAGIC or start < 4:
+        raise ValueError("it must end with the length of what stands before it, and PAR1")
+    file.seek(start)
+    content = file.read(size - start)
+    footer, _ = _Thrift(content, 0, len(content) - 8).struct()
+    first = 0
+    with _fields_there(), TemporaryDirectory() as folder:
+        _check_depth(footer[_SCHEMA])
+        for group in footer[_GROUPS]:
+            rows = group[_GROUP_ROWS]
+            path = Path(folder, "group.parquet")
+            with open(path, "w+b") as part:
+                part.write(_MAGIC)
+                for column in group[_COLUMNS]:
+                    _copy(file, part, *_span(column, start))
+                part.seek(start)
+                part.write(content)
+                part.flush()
+                with mmap.mmap(part.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                    for column in group[_COLUMNS]:
+                        _check_column(data, column, rows, start)
+            yield path, first, rows
+            first += rows
+
+
+def _copy(file: IO[bytes], part: IO[bytes], start: int, stop: int) -> None:
+    file.seek(start)
+    part.seek(start)
+    while start < stop and (piece := file.read(min(_COPIED, stop - start))):
+        part.write(piece)
+        start += len(piece)
+
+
+@contextmanager
+def _fields_there() -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError("a field that must be there is not, or is of another kind") from error
+
+
 def check_parquet(file: BinaryIO) -> None:
     """Returns if a Parquet file claims no more rows, values and bytes than it can hold.
 
@@ -92,7 +153,7 @@ def check_parquet(file: BinaryIO) -> None:
         if data[:4] != _MAGIC or data[-4:] != _MAGIC:
             raise ValueError("it must begin and end with PAR1")
         start = size - 8 - int.from_bytes(data[-8:-4], "little")
-        try:
+        with _fields_there():
             footer, _ = _Thrift(data, start, size - 8).struct()
             _check_depth(footer[_SCHEMA])
             for group in footer[_GROUPS]:
@@ -101,8 +162,6 @@ def check_parquet(file: BinaryIO) -> None:
             claimed = sum(group[_GROUP_ROWS] for group in footer[_GROUPS])
             if footer[_ROWS] != claimed:
                 raise ValueError(f"it says {footer[_ROWS]} rows and its groups {claimed}")
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError("a field that must be there is not, or is of another kind") from error
 
 
 def _check_depth(schema: list[Struct]) -> None:
@@ -121,7 +180,8 @@ def _check_depth(schema: list[Struct]) -> None:
             raise ValueError(f"its columns nest more than {_DEPTH} deep")
 
 
-def _check_column(data: mmap.mmap, column: Struct, rows: int, end: int) -> None:
+def _span(column: Struct, end: int) -> tuple[int, int]:
+    """Returns where a column begins and ends, before the footer at `end`."""
     if _ELSEWHERE in column:
         raise UnsafeFileError("All columns must be in the file, one names another file.")
     about = column[_ABOUT]
@@ -130,6 +190,12 @@ def _check_column(data: mmap.mmap, column: Struct, rows: int, end: int) -> None:
     stop = start + about[_PACKED]
     if not 4 <= start <= stop <= end:
         raise ValueError(f"a column claims the bytes {start} to {stop} of {end}")
+    return start, stop
+
+
+def _check_column(data: mmap.mmap, column: Struct, rows: int, end: int) -> None:
+    start, stop = _span(column, end)
+    about = column[_ABOUT]
     if about[_VALUES] < rows:
         raise ValueError(f"a column has {about[_VALUES]} values in {rows} rows")
     _check_claim(about[_VALUES], stop - start, "values")
@@ -170,7 +236,7 @@ class _Thrift:
     It raises ValueError where there is none.
     """
 
-    def __init__(self, data: mmap.mmap, place: int, end: int) -> None:
+    def __init__(self, data: mmap.mmap | bytes, place: int, end: int) -> None:
         if not 0 <= place <= end <= len(data):
             raise ValueError(f"a part claims the bytes {place} to {end} of {len(data)}")
         self.data, self.place, self.end = data, place, end

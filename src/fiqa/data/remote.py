@@ -8,17 +8,22 @@ condition that nothing is there.
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urlsplit
 
 from fiqa.data.store import atomic_path, open_regular
 from fiqa.errors import ReadError, WriteError
 from fiqa.extras import require
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 __all__ = ["Place", "is_remote"]
 
@@ -48,6 +53,59 @@ def _state(about: Mapping[str, Any]) -> str:
     """What a store says of a file: its size, and its tag or the time of change."""
     marks = (about.get(name) for name in ("ETag", "etag", "content_md5", "generation"))
     return f"{about['size']} {next(filter(None, marks), about.get('LastModified', ''))}"
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What a store's library raises of its own (no credentials, no such host, the answer 500)
+    becomes an OSError with a number: without one it would be taken for the fault of the bytes.
+    """
+    try:
+        yield
+    except (FileNotFoundError, FileExistsError):
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        kind = "" if type(error) is OSError else f"{type(error).__name__}: "
+        refused = OSError(f"{kind}{str(error).rstrip('.')}")
+        refused.errno = errno.EIO
+        raise refused from error
+
+
+class _Opened(io.RawIOBase):
+    """A file of a store, opened for reading; a store that refuses in the middle is an OSError."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        into = memoryview(buffer).cast("B")
+        with _told():
+            content = self._file.read(len(into))
+        into[: len(content)] = content
+        return len(content)
+
+    def readall(self) -> bytes:
+        with _told():
+            return self._file.read()
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def close(self) -> None:
+        if not self.closed:
+            self._file.close()
+        super().close()
 
 
 class Place:
@@ -91,17 +149,10 @@ class Place:
 
     @contextmanager
     def _asked(self) -> Iterator[Any]:
-        """Yields the store; what its library raises of its own (no credentials, no such host)
-        becomes an OSError.
-        """
+        """Yields the store, as _told."""
         store = self._store
-        try:
+        with _told():
             yield store
-        except OSError:
-            raise
-        except Exception as error:
-            told = str(error).rstrip(".")
-            raise OSError(f"{type(error).__name__}: {told}") from error
 
     def files(self) -> list[str]:
         """Returns the files in and under a folder, sorted; of a file, itself; [] where there is
@@ -135,7 +186,10 @@ class Place:
         scheme = self.name.partition("://")[0]
         try:
             with self._asked() as store:
-                found = store.find(self.name, detail=True)
+                # adlfs gives a list for a single file, with details or without
+                found = store.find(self.name, detail=True) or {}
+                if not isinstance(found, dict):
+                    found = {name: store.info(name) for name in found}
         except OSError as error:
             raise ReadError(
                 f"{self.name!r} cannot be listed: {error}.", status="unreadable"
@@ -164,7 +218,10 @@ class Place:
             return os.path.isfile(self.name)
         try:
             with self._asked() as store:
-                return bool(store.isfile(self.name))
+                # not isfile, which says no where the store refused
+                return bool(store.info(self.name)["type"] == "file")
+        except FileNotFoundError:
+            return False
         except OSError as error:
             raise ReadError(
                 f"{self.name!r} cannot be looked at: {error}.", status="unreadable"
@@ -187,7 +244,7 @@ class Place:
                 f"{self.name!r} cannot be opened: {error}.",
                 status="not_found" if missing else "unreadable",
             ) from error
-        return cast("IO[bytes]", opened)
+        return cast("IO[bytes]", _Opened(opened))
 
     def read(self) -> bytes:
         """Returns the bytes of a small file.

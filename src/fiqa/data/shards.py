@@ -13,16 +13,20 @@ import tarfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
 from fiqa.data.formats import insightface_bin
 from fiqa.data.formats.recordio import RecordFile
 from fiqa.data.images import Limits
+from fiqa.data.parquet import check_parquet, fetched_groups
 from fiqa.data.reading import reading
 from fiqa.data.remote import Place, is_remote
 from fiqa.data.store import hash_rows
 from fiqa.errors import InputError, ReadError
 from fiqa.types import PathLike
+
+if TYPE_CHECKING:
+    import polars as pl
 
 __all__ = ["SHARDS", "Member", "members", "shards_of", "state_of"]
 
@@ -198,27 +202,37 @@ def _parquet(shard: str, limits: Limits) -> Iterator[Member]:
     """The rows of a file with a column of bytes, or of {bytes, path} as Hugging Face writes it."""
     import polars as pl
 
-    if not is_remote(shard):
-        Place(shard).open().close()  # its status, if it is not there
-    table = pl.scan_parquet(shard)
-    schema = dict(table.collect_schema())
-    column, path = _columns(schema, shard)
-    if {"source_sha256", "status"} <= set(
-        schema
-    ):  # crops that fiqa.align wrote, and what gave none
-        table = table.filter(pl.col("status") == "ok")
-    chosen = table.select(content=column, path=path)
     number = 0
-    for batch in chosen.collect_batches(chunk_size=_ROWS, maintain_order=True):
-        for content, name in batch.iter_rows():
-            known = name or f"{number:08d}"
-            if content is None:
-                yield Member(known, b"", "empty_file")
-            elif len(content) > limits.max_bytes:
-                yield Member(known, b"", "too_large")
-            else:
-                yield Member(known, content)
-            number += 1
+    for table in _tables(shard):
+        schema = dict(table.collect_schema())
+        column, path = _columns(schema, shard)
+        if {"source_sha256", "status"} <= set(
+            schema
+        ):  # crops that fiqa.align wrote, and what gave none
+            table = table.filter(pl.col("status") == "ok")
+        chosen = table.select(content=column, path=path)
+        for batch in chosen.collect_batches(chunk_size=_ROWS, maintain_order=True):
+            for content, name in batch.iter_rows():
+                yield _named(name or f"{number:08d}", content, limits)
+                number += 1
+
+
+def _named(name: str, content: bytes | None, limits: Limits) -> Member:
+    return Member(name, b"", "empty_file") if content is None else _held(name, content, limits)
+
+
+def _tables(shard: str) -> Iterator[pl.LazyFrame]:
+    """The rows of a Parquet file, after its check: of one on a disk at once, of one in a store a
+    group at a time, through the same client as everything else of that store."""
+    import polars as pl
+
+    with Place(shard).open() as file:
+        if not is_remote(shard):
+            check_parquet(cast("BinaryIO", file))
+            yield pl.scan_parquet(shard, glob=False)
+            return
+        for path, first, rows in fetched_groups(file):
+            yield pl.scan_parquet(path, glob=False).slice(first, rows)
 
 
 def _columns(schema: dict[str, Any], shard: str) -> tuple[Any, Any]:

@@ -10,11 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.client import HTTPException
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO
@@ -218,15 +215,20 @@ def pull(name: str) -> Path:
         WeightsError: it cannot be fetched, or what came is not the pinned file (nothing is written
             then).
     """
+    # here, because every process that scores imports this module, and hardly one of them fetches
+    from http.client import HTTPException
+    from urllib.error import HTTPError
+    from urllib.request import urlopen
+
     download, place = _known(name), home() / _file(name)
     if place.is_file() and sha256_file(place) == download.sha256:
         return place
     remedy = f"fetch {download.url} by hand, save it as {place}, then: fiqa weights verify {name}"
     try:
-        with urllib.request.urlopen(download.url, timeout=_TIMEOUT) as response:
+        with urlopen(download.url, timeout=_TIMEOUT) as response:
             content = _read_at_most(response, download.size)
     except (OSError, ValueError, HTTPException) as error:
-        if isinstance(error, urllib.error.HTTPError):
+        if isinstance(error, HTTPError):
             error.close()
         raise WeightsError(
             f"{name} must be fetched from {download.url}, and that failed: {error}.", hint=remedy

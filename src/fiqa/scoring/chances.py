@@ -10,20 +10,36 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator
 from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fiqa.errors import InputError
-from fiqa.evaluation.groups import group_names
-from fiqa.evaluation.match_chance import MatchChance, read_match_chance
 from fiqa.scoring.row import Row
 from fiqa.types import Manifest, PathLike
 
-__all__ = ["chance_of", "refuse_calibration", "told_chance", "with_chances"]
+if TYPE_CHECKING:
+    from fiqa.evaluation.match_chance import MatchChance
+
+__all__ = ["chance_of", "curves_of", "refuse_calibration", "told_chance", "with_chances"]
 
 _log = logging.getLogger(__name__)
+
+
+def curves_of(calibration: PathLike) -> MatchChance:
+    """Returns the curves in a file that fiqa.calibrate wrote.
+
+    Args:
+        calibration: the file.
+
+    Raises:
+        ReadError: it cannot be read.
+    """
+    # here, because few runs have a calibration, and evaluation is a tenth of a start-up
+    from fiqa.evaluation.match_chance import read_match_chance
+
+    return read_match_chance(calibration)
 
 
 def chance_of(calibration: PathLike, manifest: Manifest) -> MatchChance:
@@ -37,7 +53,7 @@ def chance_of(calibration: PathLike, manifest: Manifest) -> MatchChance:
         ReadError: the file cannot be read.
         UnknownNameError: the manifest has no such column.
     """
-    found = read_match_chance(calibration)
+    found = curves_of(calibration)
     _regimes(found, manifest)
     return found
 
@@ -117,4 +133,6 @@ def told_chance(chance: MatchChance, manifest: Manifest) -> dict[str, Any]:
 
 
 def _regimes(chance: MatchChance, manifest: Manifest) -> NDArray[np.str_] | None:
+    from fiqa.evaluation.groups import group_names
+
     return None if chance.by is None else group_names(manifest, chance.by)

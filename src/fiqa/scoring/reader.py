@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,15 +18,18 @@ from fiqa.checks import choice
 from fiqa.data.images import Limits
 from fiqa.data.memory import Content, checked, refuse_color
 from fiqa.errors import InputError, ReadError
-from fiqa.evaluation.match_chance import MatchChance, read_match_chance
 from fiqa.faces.crops import ALIGNED_SIZE, Source, joined
 from fiqa.runtime.onnx import OnnxScorer
+from fiqa.scoring.chances import curves_of
 from fiqa.scoring.explanation import Explain, by_method, explained, reasons, unexplained
 from fiqa.scoring.row import Row
 from fiqa.scoring.rows import FaceScoring
 from fiqa.scoring.run import scoring_of
 from fiqa.types import Face, Faces, PathLike, Why
 from fiqa.vocabulary import STATUSES
+
+if TYPE_CHECKING:
+    from fiqa.evaluation.match_chance import MatchChance
 
 __all__ = ["FaceReader"]
 
@@ -91,7 +94,7 @@ class FaceReader:
             orientation=orientation,
             language=language,
         )
-        self._open(how, None if calibration is None else read_match_chance(calibration))
+        self._open(how, None if calibration is None else curves_of(calibration))
 
     def _open(self, how: FaceScoring, chance: MatchChance | None) -> None:
         self._chance = chance

@@ -34,7 +34,6 @@ from fiqa.data.store import (
 )
 from fiqa.data.tables import TableWriter, frame_of
 from fiqa.errors import InputError
-from fiqa.evaluation.match_chance import MatchChance
 from fiqa.execute.engines import engine as engine_of
 from fiqa.execute.summary import Summary
 from fiqa.faces.crops import Source, sources
@@ -54,6 +53,8 @@ from fiqa.types import Manifest, PathLike
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from fiqa.evaluation.match_chance import MatchChance
 
 __all__ = ["Paths", "Scoring", "plan", "scoring_of", "write_scores"]
 

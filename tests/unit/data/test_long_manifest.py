@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 import fiqa
@@ -24,7 +25,8 @@ pytestmark = pytest.mark.filterwarnings("error")
 @pytest.fixture(autouse=True)
 def short_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_LONG", 1)
-    monkeypatch.setattr(module, "_PIECE", 80)
+    for size in ("_FIRST", "_PIECE", "_LOOKED"):
+        monkeypatch.setattr(module, size, 80)
 
 
 def table(folder: Path, header: str, rows: list[str], name: str = "m.csv") -> Path:
@@ -100,6 +102,31 @@ WHOLE = {
 @pytest.mark.parametrize("kind", WHOLE)
 def test_what_needs_the_whole_table_is_read_as_a_whole(tmp_path: Path, kind: str) -> None:
     assert long_manifest(table(tmp_path, *WHOLE[kind])) is None
+
+
+def test_the_first_pieces_are_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_PIECE", 4 * 80)
+    found = long_manifest(table(tmp_path, "path", [f"/none/p/{i:04d}.jpg" for i in range(99)]))
+    assert found is not None
+    assert [len(piece) for piece in found.pieces()][:6] == [4, 10, 18, 19, 19, 19]
+
+
+def test_ids_are_made_of_the_same_ends_whether_the_paths_are_alike_or_not(
+    rng: np.random.Generator,
+) -> None:
+    def end(path: str) -> str:
+        folders, name = path.rpartition("/")[::2]
+        stem = name[: name.rfind(".")] if "." in name else name
+        return f"{folders.rpartition('/')[2]}/{stem}"
+
+    letters, alike = list("ab./"), 0
+    for _ in range(2000):
+        above, suffix = ("".join(rng.choice(letters, rng.integers(0, 4))) for _ in range(2))
+        made = ["".join(rng.choice(letters, rng.integers(1, 4))) for _ in range(2)]
+        paths = [f"{above}/{name}{suffix}" for name in made]
+        alike += len({path.count("/") for path in paths}) == 1
+        assert module._ends(pl.Series(paths)).to_list() == [end(path) for path in paths]
+    assert 500 < alike < 1500
 
 
 def test_a_short_table_and_another_kind_are_read_as_a_whole(

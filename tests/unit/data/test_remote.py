@@ -1,8 +1,12 @@
 """A store that refuses in the words of its own library is told as fiqa tells it."""
 
+from typing import Any
+
 import pytest
 
+from fiqa.data.images import Limits
 from fiqa.data.remote import Place
+from fiqa.data.shards import members
 from fiqa.errors import ReadError, WriteError
 
 pytest.importorskip("s3fs", reason="the extra s3 is not installed")
@@ -18,7 +22,7 @@ class Locked:
     def _refuse(self, *_: object, **__: object) -> None:
         raise NoCredentialsError("Unable to locate credentials.")
 
-    find = info = isfile = open = pipe_file = rm_file = _refuse
+    find = info = open = pipe_file = rm_file = _refuse
 
 
 @pytest.fixture
@@ -48,3 +52,40 @@ def test_what_cannot_be_listed_is_not_removed(place: Place) -> None:
 
 def test_a_state_that_cannot_be_seen_is_empty(place: Place) -> None:
     assert place.state() == ""
+
+
+class Breaking:
+    """A store that opens a file and does not give its bytes."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def open(self, *_: object, **__: object) -> Any:
+        return self
+
+    def seek(self, *_: object) -> int:
+        return 4096
+
+    def read(self, *_: object) -> bytes:
+        raise self.error
+
+    def tell(self) -> int:
+        return 0
+
+    def close(self) -> None:
+        """Has nothing to close."""
+
+
+@pytest.mark.parametrize("suffix", ["tar", "rec", "bin", "parquet"])
+@pytest.mark.parametrize(
+    "error",
+    [NoCredentialsError("Unable to locate credentials."), OSError("Forbidden: a"), TimeoutError()],
+    ids=["its own error", "no number", "no answer"],
+)
+def test_a_store_that_refuses_in_the_middle_is_not_taken_for_a_broken_shard(
+    monkeypatch: pytest.MonkeyPatch, suffix: str, error: Exception
+) -> None:
+    monkeypatch.setattr("fsspec.filesystem", lambda *_, **__: Breaking(error))
+    with pytest.raises(ReadError, match=f"s3://faces/a.{suffix}") as refused:
+        list(members(f"s3://faces/a.{suffix}", Limits()))
+    assert refused.value.status == "unreadable"
