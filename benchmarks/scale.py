@@ -179,7 +179,7 @@ def main() -> None:
                 with cluster(nodes):
                     times = took[name]
                     times.append(
-                        seconds(shards, f"{folder}/{engine}{len(nodes)}{turn}/", name=engine)
+                        seconds(shards, f"{folder}/{engine}{len(nodes)}{turn}/", engine=engine)
                     )
                 print(f"  {name} {times[-1]:.1f} s, load {os.getloadavg()[0]:.1f}", flush=True)
         base = min(took["local, disk"])
