@@ -74,7 +74,7 @@ class PlainForm:
                 raise ValueError("it has too many values")
             error, told = from_json(text)
             results = self.read(told, whole[_TEXT.size + size :])
-            return None if error is None else _read(*error), results, Failures()
+            return None if error is None else _read(error), results, Failures()
         except _FAULTS as fault:
             # no part of what came is told: it may be anything
             raise WorkerError("A worker process must answer in its form.") from fault
@@ -89,7 +89,10 @@ def _written(error: Exception) -> list[Any]:
     return [type(error).__name__, error.message, told]
 
 
-def _read(kind: str, message: str, told: dict[str, str | None]) -> FiqaError:
+def _read(written: Any) -> FiqaError:
+    if not isinstance(written, list):  # each letter of a long word would become an object
+        raise ValueError("it has an error that is none")
+    kind, message, told = written
     if kind not in errors.__all__ or not isinstance(message, str) or not isinstance(told, dict):
         raise ValueError("it has an error of no kind")
     made: type[FiqaError] = getattr(errors, kind)
