@@ -82,7 +82,8 @@ def sees_points(name_or_path: str | None) -> bool:
     >>> sees_points("analytic"), sees_points(None)
     (True, False)
     """
-    return name_or_path in TABLE and card(name_or_path).points
+    name = DEFAULT if name_or_path is None else name_or_path
+    return name in TABLE and card(name).points
 
 
 def load(
