@@ -37,12 +37,14 @@ class PlainForm:
         read: takes what JSON told and the tail; returns the results. It must raise one of the
             usual errors for whatever is none.
         values: that the text may have, numbers, words, lists and their like together.
+        text: bytes of the text; as words they may take four times as many.
         most: bytes of an answer.
     """
 
     write: Callable[[list[Any]], tuple[Any, bytes]]
     read: Callable[[Any, memoryview], list[Any]]
     values: int
+    text: int
     most: int
 
     def pack(self, answer: Answer) -> Sequence[Buffer]:
@@ -68,6 +70,8 @@ class PlainForm:
         """
         try:
             (size,) = _TEXT.unpack_from(data)
+            if size > self.text:
+                raise ValueError("its text is too long")
             whole = memoryview(data)
             text = bytes(whole[_TEXT.size : _TEXT.size + size])
             if sum(map(text.count, (b",", b"[", b"{", b":"))) > self.values:

@@ -134,6 +134,7 @@ WRONG = {
     "a number": message(7),
     "a table": message({}),
     "deep": message(b"[null," + b"[" * 100_000),
+    "a long text": message(b" " * FOUND.text + b"[null,[]]"),
     "many values": message(b"[null,[" + b"[]," * 2**20 + b"[]]]"),
     "a huge number": message(b"[null,[" + b"9" * 10_000 + b"]]"),
     "an error of no kind": message([["os", "x", {}], []]),
