@@ -122,8 +122,11 @@ def _draw(figure: Any, found: pl.DataFrame, loss: pl.DataFrame) -> None:
                 elinewidth=1, label=test,
             )  # fmt: skip
         axes.axvline(DEFAULT[key], color=SOFT, linewidth=1, linestyle=(0, (2, 2)))
+        if key == "beta":
+            axes.set_xscale("log", base=2)
+        values = found.filter(pl.col("swept") == key)["value"].unique().sort().to_list()
+        axes.set_xticks(values, [f"{value:g}" for value in values])
         axes.set(xlabel=WORDS[key], ylim=(0, None))
-    panels[0].set_xscale("log", base=2)
     panels[0].set_ylabel("area to 30 %, relative")
     panels[2].plot(loss["epoch"], loss["loss"], color=INK, marker="o", markersize=3.5)
     panels[2].set(xlabel="epoch of the first stage", ylabel="training loss", ylim=(0, None))

@@ -20,10 +20,10 @@ out=${2:-runs/dmsfiqa}
 every=${3:-1}
 quick="--set model.backbone=mobilenet_v3_small --set data.size=112 --set optim.epochs=3"
 quick="$quick --set optim.batch=64 --set optim.warmup=0.3 --set optim.lr=1e-3"
-recipe=dmsfiqa.toml
+recipe=$here/dmsfiqa.toml
 read -ra settings <<< "${QUICK-$quick}"
 if [ "${START:-}" = fiqa ]; then
-  recipe=finetune.toml
+  recipe=$here/finetune.toml
   settings=(--set data.per_identity=8 --set data.validation=0.1 --set loss.ranking=1.0
     --set "loss.level_cuts=[0.2,0.433333,0.666667,0.9]" --set optim.epochs=3
     --set 'run.select=["spearman_middle"]')
@@ -56,7 +56,7 @@ label test --set "thresholds=$($py "$here"/dmsfiqa.py thresholds "$out/train_lab
 # The student, as files that run anywhere: fp32, and int8 if it holds order, spread and discard
 # curve on the people that were held out of training. A student whose scores have collapsed is no
 # model: its export is refused, and what follows comes without it.
-fiqa train "$here/$recipe" --set "data.faces=$out/train.csv" \
+fiqa train "$recipe" --set "data.faces=$out/train.csv" \
   --set "data.labels=$out/train_labels.parquet" "${settings[@]}" -o "$out/student"
 names=()
 qualities=()

@@ -120,18 +120,20 @@ _CLIB_FIQA = (
     Place(
         "Eq. 7: all terms", "training.objectives.clib_fiqa.ClibObjective",
         "fiqa train recipes/clib_fiqa.toml --set clib_fiqa.weight=10",
-        "naive fitting minus the whole: +.020 [+.004, +.039] under B on clean images: factors help"
-        " a little",
+        "naive fitting minus the whole: +.011 [-.013, +.048] under A and +.002 [-.011, +.016] under"
+        " B on clean images: no gain by the factors can be shown",
     ),
     Place(
         "Eq. 8, 9: confidence", f"{_CLIB}.confidence.confidence",
         "fiqa train recipes/clib_fiqa.toml --set clib_fiqa.stage1=3",
-        "changes nothing that can be shown: -.001 [-.031, +.034] on clean images under A, one seed",
+        "does not help: without a second stage +.000 [-.006, +.019] on clean images under A and"
+        " +.004 [-.002, +.008] under B, three seeds; no more with better factor labels",
     ),
     Place(
         "Tables 1 to 3: areas", "evaluation.papers.clib_fiqa.area_tables",
         "fiqa tables clib --data-set lfw/ --draws 200",
-        "the form without CLIP: .332 [.206, .601] of the area to 30 % on clean images under A",
+        "the form without CLIP: .496 [.267, .883] of the area to 30 % on clean images under A,"
+        " analytic .552 [.283, .898]",
     ),
     Place(
         "Section 4.1: blur by CPBD", f"{_CLIB}.factor_labels",
@@ -141,8 +143,8 @@ _CLIB_FIQA = (
     ),
     Place(
         "Table 4: ablation", "", "bash recipes/clib_fiqa.sh",
-        "the first factor (blur) brings most, the others nothing; --fmr again in fiqa tables clib"
-        " gives each rate",
+        "no factor changes anything that can be shown; --fmr again in fiqa tables clib gives each"
+        " rate",
     ),
     Place(
         "Figure 3: discard curves", "report.evaluation.curve_grid.curve_grid",
@@ -152,14 +154,15 @@ _CLIB_FIQA = (
     ),
     Place(
         "Figure 4: beta, first stage", "", "bash recipes/clib_fiqa.sh",
-        "sweeps.png: five values of beta and five first stages, three seeds each, with intervals"
-        " over people, and the loss by epoch; run on generated faces alone, no number here",
+        "sweeps.png: five values of beta and six first stages, three seeds each, with intervals"
+        " over people, and the loss by epoch; none is better by more than seeds differ",
     ),
     Place(
         "Figure 5: distributions, scatters", "report.evaluation.score_grid.score_grid",
         "fiqa tables clib --data-set adience/",
         "clib_scores_SET.png, of any qualities, each less its mean over its standard deviation;"
-        " the recipe writes NQF, M-F and C-C; not drawn of real faces yet",
+        " the recipe writes NQF, M-F and C-C: rho of NQF and C-C .985 on degraded faces, of M-F"
+        " and C-C .828",
     ),
 )
 

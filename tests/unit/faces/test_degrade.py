@@ -61,6 +61,7 @@ def faces() -> Faces:
         eye_distance=np.array([30, 60, 120, np.nan], np.float32),
         grey=np.zeros(4, bool),
         roll=np.array([0, 5, -20, 90], np.float32),
+        seen=np.array([False, True, False, True]),
     )
 
 

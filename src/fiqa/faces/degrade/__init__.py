@@ -147,16 +147,21 @@ def _apply(face: Face, kind: Kind, strength: float, seed: int) -> Face:
     return Face(crop, result.points, result.inside, result.eye_distance, result.grey)
 
 
+_KEPT = ("roll", "seen")
+"""Fields of Faces that no damage to a crop changes."""
+
+
 def _table(faces: Faces, rows: list[Face], decided: set[str]) -> Faces:
     """The rows as Faces.
 
     A field that was unknown stays unknown unless a kind decides it; unknown landmarks of a row stay
     NaN.
     """
-    values: dict[str, Any] = {"crops": np.stack([row.crop for row in rows]), "roll": faces.roll}
+    values: dict[str, Any] = {"crops": np.stack([row.crop for row in rows])}
+    values |= {name: getattr(faces, name) for name in _KEPT}
     # After crops and landmarks, which are treated apart.
     for field in fields(Faces)[2:]:
-        if field.name != "roll" and (
+        if field.name not in _KEPT and (
             getattr(faces, field.name) is not None or field.name in decided
         ):
             values[field.name] = np.array([getattr(row, field.name) for row in rows])

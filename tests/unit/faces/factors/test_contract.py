@@ -36,6 +36,7 @@ def drawn(count: int, seed: int = 0) -> Faces:
         eye_distance=np.full(count, 45, np.float32),
         grey=np.zeros(count, bool),
         roll=np.zeros(count, np.float32),
+        seen=np.zeros(count, bool),
     )
 
 
