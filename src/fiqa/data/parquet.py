@@ -103,6 +103,7 @@ def fetched_groups(file: IO[bytes]) -> Iterator[tuple[Path, int, int]]:
     first = 0
     with _fields_there(), TemporaryDirectory() as folder:
         _check_depth(footer[_SCHEMA])
+        _check_rows(footer)
         for group in footer[_GROUPS]:
             rows = group[_GROUP_ROWS]
             path = Path(folder, "group.parquet")
@@ -159,9 +160,13 @@ def check_parquet(file: BinaryIO) -> None:
             for group in footer[_GROUPS]:
                 for column in group[_COLUMNS]:
                     _check_column(data, column, group[_GROUP_ROWS], start)
-            claimed = sum(group[_GROUP_ROWS] for group in footer[_GROUPS])
-            if footer[_ROWS] != claimed:
-                raise ValueError(f"it says {footer[_ROWS]} rows and its groups {claimed}")
+            _check_rows(footer)
+
+
+def _check_rows(footer: Struct) -> None:
+    claimed = sum(group[_GROUP_ROWS] for group in footer[_GROUPS])
+    if footer[_ROWS] != claimed:
+        raise ValueError(f"it says {footer[_ROWS]} rows and its groups {claimed}")
 
 
 def _check_depth(schema: list[Struct]) -> None:

@@ -76,5 +76,8 @@ def _exactly(wire: socket.socket, size: int, until: float | None) -> bytearray:
 
 
 def _left(until: float | None) -> float | None:
-    """Seconds until then, more than none: 0 would mean not to wait at all."""
-    return None if until is None else max(1e-6, until - time.monotonic())
+    """Seconds until then; raises TimeoutError where it is past, however much comes still."""
+    left = None if until is None else until - time.monotonic()
+    if left is not None and left <= 0:
+        raise TimeoutError("a message must be whole in time")
+    return left

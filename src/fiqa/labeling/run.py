@@ -182,7 +182,7 @@ def labeler_of(method: str) -> Labeler:
         table, status = work.per_face(job, ScoreFaces(method), "score")
         return Labels(table[:, 0], status)
 
-    points = ("landmarks",) if methods.load(method).points else ()
+    points = ("landmarks",) if card.points else ()
     return Labeler(run, needs=("crops", *points))
 
 

@@ -18,7 +18,7 @@ from fiqa.errors import InputError, UnknownNameError
 from fiqa.settings import settings as checked_settings
 from fiqa.types import MethodCard, PathLike, Recognizer, Scorer
 
-__all__ = ["DEFAULT", "TABLE", "card", "load", "module", "names", "settings_of"]
+__all__ = ["DEFAULT", "TABLE", "card", "load", "module", "names", "sees_points", "settings_of"]
 
 TABLE: Mapping[str, str] = MappingProxyType(
     {
@@ -70,6 +70,20 @@ def card(name: str) -> MethodCard:
     """
     description: MethodCard = module(name).CARD
     return description
+
+
+def sees_points(name_or_path: str | None) -> bool:
+    """Tells whether a score needs landmarks, so that aligned crops without get those that a network
+    sees in them; the method is not opened.
+
+    Args:
+        name_or_path: as in load.
+
+    >>> sees_points("analytic"), sees_points(None)
+    (True, False)
+    """
+    name = DEFAULT if name_or_path is None else name_or_path
+    return name in TABLE and card(name).points
 
 
 def load(

@@ -47,6 +47,7 @@ CARD = MethodCard(
         " trace in these statistics. The pose of a crop without landmarks is read from points that"
         " a network sees in it, which are off by 2 pixels in the mean."
     ),
+    points=True,
 )
 
 X0, W = 0.84, 0.08
@@ -100,7 +101,6 @@ class Analytic(Scorer):
     preprocess = CARD.preprocess
     calibration = Calibration(X0, W)
     raw_range = (0.0, 1.0)
-    points = True
 
     def score(
         self, crops: NDArray[np.uint8] | Faces, *, color: str = "RGB", resize: bool = False

@@ -157,7 +157,10 @@ class FaceScoring:
     @property
     def points(self) -> bool:
         """Whether aligned crops without landmarks get those that a network sees in them."""
-        return self.aligned and (self.explain in ("measures", "both") or self.scorer.points)
+        # the model is not opened for it: a process that finds faces has none
+        from fiqa.methods import sees_points
+
+        return self.aligned and (self.explain in ("measures", "both") or sees_points(self.model))
 
     def points_record(self) -> dict[str, str]:
         """Returns what a record says of the network whose points are used, nothing where none

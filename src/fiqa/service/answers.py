@@ -143,9 +143,9 @@ def _read_steps(told: Any, tail: memoryview) -> list[Step]:
     return steps
 
 
-FOUND = PlainForm(_write_found, _read_found, values=2**20, most=256 * 2**20)
+FOUND = PlainForm(_write_found, _read_found, values=2**20, text=2**24, most=2**28)
 """Of the processes that decode pictures."""
-ROWS = PlainForm(_write_rows, _read_rows, values=2**24, most=512 * 2**20)
+ROWS = PlainForm(_write_rows, _read_rows, values=2**24, text=2**29, most=2**29)
 """Of the processes that score."""
-STEPS = PlainForm(_write_steps, _read_steps, values=2**21, most=256 * 2**20)
+STEPS = PlainForm(_write_steps, _read_steps, values=2**21, text=2**28, most=2**28)
 """Of the processes of videos, which decode too."""

@@ -97,8 +97,9 @@ class Jobs:
             WriteError: the folder of files is not this user's alone.
         """
         self.shelf.sweep()
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._serve, daemon=True)
+        thread.start()
+        self._thread = thread
 
     def stop(self) -> None:
         """Cancels every job and removes its video."""

@@ -37,12 +37,14 @@ class PlainForm:
         read: takes what JSON told and the tail; returns the results. It must raise one of the
             usual errors for whatever is none.
         values: that the text may have, numbers, words, lists and their like together.
+        text: bytes of the text; as words they may take four times as many.
         most: bytes of an answer.
     """
 
     write: Callable[[list[Any]], tuple[Any, bytes]]
     read: Callable[[Any, memoryview], list[Any]]
     values: int
+    text: int
     most: int
 
     def pack(self, answer: Answer) -> Sequence[Buffer]:
@@ -68,13 +70,15 @@ class PlainForm:
         """
         try:
             (size,) = _TEXT.unpack_from(data)
+            if size > self.text:
+                raise ValueError("its text is too long")
             whole = memoryview(data)
             text = bytes(whole[_TEXT.size : _TEXT.size + size])
             if sum(map(text.count, (b",", b"[", b"{", b":"))) > self.values:
                 raise ValueError("it has too many values")
             error, told = from_json(text)
             results = self.read(told, whole[_TEXT.size + size :])
-            return None if error is None else _read(*error), results, Failures()
+            return None if error is None else _read(error), results, Failures()
         except _FAULTS as fault:
             # no part of what came is told: it may be anything
             raise WorkerError("A worker process must answer in its form.") from fault
@@ -89,7 +93,10 @@ def _written(error: Exception) -> list[Any]:
     return [type(error).__name__, error.message, told]
 
 
-def _read(kind: str, message: str, told: dict[str, str | None]) -> FiqaError:
+def _read(written: Any) -> FiqaError:
+    if not isinstance(written, list):  # each letter of a long word would become an object
+        raise ValueError("it has an error that is none")
+    kind, message, told = written
     if kind not in errors.__all__ or not isinstance(message, str) or not isinstance(told, dict):
         raise ValueError("it has an error of no kind")
     made: type[FiqaError] = getattr(errors, kind)

@@ -92,8 +92,7 @@ class Pool:
         """Starts the processes and returns when all are loaded.
 
         Raises:
-            WorkerError: a process ended while it loaded.
-            LostError: the pool was stopped.
+            WorkerError: a process ended while it loaded, or the pool was stopped.
             FiqaError: what the function raised when it loaded.
         """
         workers: list[Worker] = []
@@ -107,8 +106,8 @@ class Pool:
             raise
         for worker in workers:
             thread = threading.Thread(target=self._serve, args=(worker,), daemon=True)
-            self._threads.append(thread)
             thread.start()
+            self._threads.append(thread)  # stop, which may come meanwhile, joins what has begun
 
     @contextmanager
     def expecting(self) -> Iterator[None]:

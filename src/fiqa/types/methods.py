@@ -38,6 +38,7 @@ class MethodCard:
         use: when it is the one to take.
         limits: when it fails.
         cost: of one face.
+        points: whether its score needs landmarks: crops without get those that a network sees.
     """
 
     name: str
@@ -55,6 +56,7 @@ class MethodCard:
     use: str = ""
     limits: str = ""
     cost: str = ""
+    points: bool = False
 
     def __repr__(self) -> str:
         gives, needs = ", ".join(self.gives), ", ".join(self.needs)
@@ -102,7 +104,6 @@ class Scorer(Protocol):
         raw_range: the ends of the scale of its raw scores, None where it is open or not known.
         label_spread: the spread of the labels that it learned, on that scale brought to 0..1; None
             where it learned none or does not know.
-        points: whether its score needs landmarks: crops without get those that a network sees.
     """
 
     name: str
@@ -112,7 +113,6 @@ class Scorer(Protocol):
     calibration: Calibration
     raw_range: tuple[float, float] | None = None
     label_spread: Spread | None = None
-    points: bool = False
 
     def score(
         self, crops: NDArray[np.uint8] | Faces, *, color: str = "RGB", resize: bool = False

@@ -3,6 +3,7 @@ like any other, and silent."""
 
 from __future__ import annotations
 
+import io
 import struct
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from fiqa.data.parquet import check_parquet, read_parquet
+from fiqa.data.parquet import check_parquet, fetched_groups, read_parquet
 from fiqa.errors import UnsafeFileError
 
 FRAME = pl.DataFrame({"a": [1, 2, 3], "b": ["x", "y", "z"]})
@@ -134,6 +135,12 @@ def checked(tmp_path: Path, content: bytes) -> None:
 def test_what_contradicts_itself_is_corrupt(tmp_path: Path, content: bytes, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         checked(tmp_path, content)
+
+
+def test_the_rows_of_a_file_in_a_store_are_those_of_its_groups() -> None:
+    assert [told[1:] for told in fetched_groups(io.BytesIO(made()))] == [(0, 3)]
+    with pytest.raises(ValueError, match="it says 4 rows and its groups 3"):
+        list(fetched_groups(io.BytesIO(made(rows=4))))
 
 
 def test_the_file_made_by_hand_is_whole_but_for_the_lies(tmp_path: Path) -> None:

@@ -44,6 +44,24 @@ def test_who_does_not_go_on_is_waited_for_until_then_alone(pair):
         wire.receive(one, until=time.monotonic() - 1)
 
 
+def test_who_goes_on_and_on_is_waited_for_until_then_alone(pair):
+    one, other = pair
+    one.setblocking(False)
+
+    class Dripping:
+        """A socket whose other side sends a byte whenever one is read."""
+
+        settimeout = other.settimeout
+
+        def recv_into(self, buffer):
+            one.send(b"x")
+            return other.recv_into(buffer)
+
+    one.sendall(struct.pack(">Q", 10**6))
+    with pytest.raises(TimeoutError):
+        wire.receive(Dripping(), until=time.monotonic() + 0.1)
+
+
 def test_what_is_too_large_is_refused_before_it_is_there(pair):
     one, other = pair
     wire.send(one, [b"12345"])

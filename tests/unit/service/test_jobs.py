@@ -225,6 +225,20 @@ def test_a_process_that_fails_is_a_failed_job(jobs):
     assert own.ends["failed"] == 1
 
 
+def test_the_end_may_come_while_the_thread_begins(jobs, monkeypatch):
+    own = jobs()
+
+    class Stopping(threading.Thread):
+        def start(self):
+            own.stop()
+            super().start()
+            self.join(SECONDS)
+
+    monkeypatch.setattr("fiqa.service.jobs.threading.Thread", Stopping)
+    own.start()
+    assert own.add(Asked(str(own.shelf.file())), None).state == "cancelled"
+
+
 def test_nobody_waits_for_a_job_that_is_cancelled_or_whose_service_stops(jobs, monkeypatch):
     monkeypatch.setattr("fiqa.service.jobs._STARTING_SECONDS", 1e6)
     own = jobs(function=partial(iter, partial(time.sleep, 0.1)))  # it sleeps while it loads

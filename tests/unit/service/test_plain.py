@@ -8,6 +8,7 @@ import pickle
 import struct
 import sys
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -133,6 +134,7 @@ WRONG = {
     "a number": message(7),
     "a table": message({}),
     "deep": message(b"[null," + b"[" * 100_000),
+    "a long text": message(b" " * FOUND.text + b"[null,[]]"),
     "many values": message(b"[null,[" + b"[]," * 2**20 + b"[]]]"),
     "a huge number": message(b"[null,[" + b"9" * 10_000 + b"]]"),
     "an error of no kind": message([["os", "x", {}], []]),
@@ -183,6 +185,17 @@ def test_damaged_messages_are_refused_or_read():
         except WorkerError:
             refused += 1
     assert refused > 1000
+
+
+def test_a_long_word_for_an_error_takes_no_more_than_its_letters():
+    data = bytearray(message(["x" * 1_000_000, []]))
+    tracemalloc.start()
+    try:
+        with pytest.raises(WorkerError, match="in its form"):
+            FOUND.unpack(data)
+        assert tracemalloc.get_traced_memory()[1] < 4_000_000
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(

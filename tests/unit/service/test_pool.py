@@ -116,6 +116,20 @@ def test_stop_does_not_wait_for_what_still_loads():
     assert len(told) == 1
 
 
+def test_stop_may_come_while_the_threads_begin(monkeypatch):
+    own = roots(count=1, seconds=60)
+
+    class Stopping(threading.Thread):
+        def start(self):
+            own.stop()
+            super().start()
+            self.join(60)
+
+    monkeypatch.setattr("fiqa.service.pool.threading.Thread", Stopping)
+    own.start()
+    assert own._workers == set()
+
+
 def test_what_cannot_be_loaded_says_why():
     own = Pool(os.fspath, name="test", form=PICKLED, count=1, seconds=60)
     with pytest.raises(TypeError):

@@ -37,6 +37,18 @@ def test_works_of_several_kinds_are_answered_each_with_its_own(finder, assessor,
     assert numbers == pytest.approx([numbers[0]] * 3, abs=1e-5)
 
 
+def test_what_finds_faces_opens_no_model(crop, monkeypatch):
+    def load(*_, **options):
+        raise AssertionError("it opens a model")
+
+    monkeypatch.setattr("fiqa.methods.load", load)
+    for model, notes in ((None, None), ("analytic", "points_seen")):
+        found = Finder(scoring_of(model=model, detector="none"), memory=2**30)
+        for policy in ("largest", "all"):
+            (row,) = found._find(Picture(crop, policy)).rows
+            assert (row["status"], row["notes"]) == ("ok", notes)
+
+
 def test_faces_of_many_pictures_go_through_the_model_together(finder, assessor, crop, monkeypatch):
     sizes = []
     scorer = assessor._by_kind["score"].scorer
