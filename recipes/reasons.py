@@ -1,13 +1,14 @@
 """The heads that say why: fitted on the shipped network's frozen features, put into its file.
 
-One hidden layer gives the reasons and the six factors. Without it a face whose edge is cut off was
-called masked in a quarter of cases, and a strong damage was often called no face.
+One hidden layer gives the reasons and the six factors. Without it a hand was told as a mask in .09,
+and a strong damage was often called no face (docs/concepts/bundled.md).
 
     python recipes/reasons_data.py ../shared/data runs/reasons src/fiqa/weights/fiqa.onnx
     python recipes/reasons.py fit ../shared/data runs/reasons src/fiqa/weights
     python recipes/reasons.py ship ../shared/data runs/reasons src/fiqa/weights
 
-A last word `fiqa-large` takes the larger model.
+For the larger model it is fiqa-large.onnx in the first line, and a last word `fiqa-large` in the
+others.
 
 `fit` leaves out each fifth of the people whose masks and lights were learned, prints what the heads
 say of them, and writes OUT/heads.npz, fitted on all. `ship` puts the heads into fiqa.onnx of a
