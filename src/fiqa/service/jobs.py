@@ -28,6 +28,8 @@ STATES = ("queued", "running", "done", "failed", "cancelled")
 ENDED: tuple[str, ...] = STATES[2:]
 _log = logging.getLogger(__name__)
 _STARTING_SECONDS = 120.0
+_LEAST_PAUSE = 0.1
+"""Seconds between two questions to the process of a job, however fast it answers."""
 
 
 @dataclass
@@ -234,6 +236,7 @@ class Jobs:
         until = time.monotonic() + self._settings.job_seconds
         message: Asked | None = job.asked
         while job.state == "running":
+            asked = time.monotonic()
             try:
                 worker.send([message], until=until)
                 (step,) = worker.receive(until=until)
@@ -241,7 +244,9 @@ class Jobs:
                 return Step(job.step.done, job.step.total, "timed_out")
             if step.status:
                 return step
-            message, job.step = None, step
+            # A process that was taken over may answer at once, and tell tracks before its end.
+            message, job.step = None, Step(step.done, step.total)
             if time.monotonic() >= until:
                 return Step(step.done, step.total, "timed_out")
+            time.sleep(max(0.0, asked + _LEAST_PAUSE - time.monotonic()))
         return job.step

@@ -28,7 +28,7 @@ from fiqa.meanings import meaning
 from fiqa.service.app import build
 from fiqa.service.engine import Engine
 from fiqa.service.jobs import ENDED, Jobs
-from fiqa.service.selection import Asked
+from fiqa.service.selection import Asked, Step
 from fiqa.service.settings import ServiceSettings
 from fiqa.service.shelf import Shelf
 
@@ -223,6 +223,32 @@ def test_a_process_that_fails_is_a_failed_job(jobs):
     assert (job.state, job.step.status) == ("failed", "failed")
     assert not Path(job.asked.path).exists()
     assert own.ends["failed"] == 1
+
+
+def test_a_process_that_answers_at_once_is_asked_no_more_often(jobs, monkeypatch):
+    class Hasty:
+        asked = 0
+
+        def ready(self, until):
+            pass
+
+        def send(self, items, until):
+            self.asked += 1
+
+        def receive(self, until):
+            return [Step(self.asked, 9, "ok" if self.asked == 6 else "", [{"track": 1}])]
+
+    slept: list[float] = []
+    monkeypatch.setattr("fiqa.service.jobs.time.sleep", slept.append)
+    own = jobs()
+    job = own.add(Asked(str(own.shelf.file())), None)
+    job.state = "running"
+    last = own._followed(job, Hasty())
+    assert (last.status, last.done, last.tracks) == ("ok", 6, [{"track": 1}])
+    assert job.step == Step(5, 9), "no tracks before the end"
+    assert len(slept) == 5
+    assert min(slept) > 0.05
+    job.state = "cancelled"
 
 
 def test_the_end_may_come_while_the_thread_begins(jobs, monkeypatch):
