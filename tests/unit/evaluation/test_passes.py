@@ -122,7 +122,7 @@ def test_ray_gives_the_numbers_of_one_process(world: World, parts: list[int]) ->
     single = [numbers(fiqa.evaluate(*world, **each, workers=1)) for each in how]
     # one cluster at a time: two that start together on two cores may wait for each other too long
     with alone(Path(tempfile.gettempdir()) / "fiqa-test-ray"):
-        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+        ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
         try:
             found = [
                 numbers(fiqa.evaluate(*world, **each, engine="ray", workers=2)) for each in how

@@ -250,7 +250,7 @@ def test_ray_writes_what_one_process_writes(tmp_path, given_files, monkeypatch):
     one = labeled(tmp_path, given_files, "label_optimization", theta=0.1)
     vectors = {"embeddings": given_files["embeddings"]}
     center = labeled(tmp_path, vectors, "cr_fiqa")
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
     try:
         assert labeled(tmp_path, given_files, "label_optimization", theta=0.1, engine="ray") == one
         assert labeled(tmp_path, vectors, "cr_fiqa", engine="ray") == center

@@ -413,7 +413,7 @@ def test_ray_makes_the_same_parts_and_survives_the_same_image(shards, tmp_path, 
     ray = pytest.importorskip("ray", reason="ray is not installed")
     whole, out = tmp_path / "whole", tmp_path / "scores"
     write_dataset(shards, how, f"{whole}/", workers=1)
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
     try:
         write_dataset(shards, how, f"{tmp_path}/ray/", engine="ray")
         assert parts(tmp_path / "ray") == parts(whole)
