@@ -6,7 +6,8 @@
 #
 # FORMS (default "head"): head, what the recipe says, new layers on a frozen recognizer, a minute a
 # method once the vectors are there; network, the recognizer's last stages learn too, one epoch, six
-# minutes a method. SEEDS (default "0"). Stopped and run again, it goes on where it was. NAME: these
+# minutes a method. CENTERS=means starts the class centers of cr_fiqa's and magface's networks at
+# people's means, and trains them for four epochs. SEEDS (default "0"). Stopped and run again, it goes on where it was. NAME: these
 # methods alone.
 set -euo pipefail
 here=$(dirname "${BASH_SOURCE[0]}")
@@ -44,8 +45,15 @@ label ediffiqa --prior "$out/labels/sdd_fiqa.parquet"
 
 # The network form (recipes/network_form.py): the recognizer's last stages learn too.
 network() {
-  settings+=(--set "optim.groups=$($py "$here"/network_form.py "$here/$1.toml")" \
-    --set optim.batch=64 --set optim.epochs=1 --set optim.warmup=0.05 --set optim.clip=5.0 \
+  local epochs=1 how=()
+  case $1 in cr_fiqa | magface)
+    if [ "${CENTERS:-}" = means ]; then
+      epochs=4 how=(means)
+      settings+=(--set "$1.dim=0" --set "$1.embeddings=$out/a.npz")
+    fi ;;
+  esac
+  settings+=(--set "optim.groups=$($py "$here"/network_form.py "$here/$1.toml" "${how[@]}")" \
+    --set optim.batch=64 --set optim.epochs=$epochs --set optim.warmup=0.05 --set optim.clip=5.0 \
     --set augment.flip=0.5 --set run.channels_last=true)
 }
 
