@@ -17,7 +17,7 @@ import fiqa
 from fiqa.data.embeddings import read_embeddings, write_embeddings
 from fiqa.data.quality import read_quality, write_quality
 from fiqa.methods.clib_fiqa import GRID
-from fiqa.types import Embeddings, Quality
+from fiqa.types import Embeddings, Faces, Quality
 
 torch = pytest.importorskip("torch")
 
@@ -212,3 +212,21 @@ def test_sweeps_train_each_value_once_and_give_the_areas_of_evaluate(
     own = found.filter((pl.col("test") == "clean A") & (pl.col("swept") == "beta"))
     assert drawn.tolist() == own.sort("value")["area"].to_list()
     assert len(loss.lines[0].get_ydata()) == 2
+
+    # The same faces with what the model that comes with fiqa says of occlusion and expression.
+    seen = made / "out/seen"
+    part.relabel(made / "out", seen)
+    before, after = (pl.read_parquet(f / "labels.parquet") for f in (made / "out", seen))
+    own = ["occlusion", "expression"]
+    assert after.drop(own).equals(before.drop(own))
+    crops = np.stack([cv2.imread(p) for p in pl.read_parquet(seen / "faces.parquet")["path"]])
+    why = fiqa.load("fiqa").explain(Faces(np.ascontiguousarray(crops[..., ::-1])))
+    free = np.where(why.quality["occlusion"] >= 0.5, "unobstructed", "obstructed").tolist()
+    assert after["occlusion"].to_list() == free
+    assert set(after["expression"]) <= {"typical expression", "exaggerated expression"}
+    monkeypatch.setattr(sweeps, "TESTS", ("clean",))
+    sweeps.main(made / "peers", seen, made / "a.safetensors", ["calibration"])
+    runs = {path.name for path in (seen / "sweeps").iterdir() if path.is_dir()}
+    assert runs == {f"beta_32_stage1_{k}_seed_{s}" for k in (1, 2) for s in (0, 1)}
+    assert set(pl.read_csv(seen / "sweeps.csv")["swept"]) == {"stage1"}
+    assert not (seen / "sweeps.png").exists()

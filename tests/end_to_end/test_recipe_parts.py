@@ -28,8 +28,12 @@ def part(root, monkeypatch) -> Any:
     """Imports a script of recipes/."""
     monkeypatch.syspath_prepend(str(root / "recipes"))
     yield importlib.import_module
-    for name in ("splits", "curves", "label_transfer", "dmsfiqa", "labels", "agreement"):
-        sys.modules.pop(name, None)
+    for name in [name for name, module in sys.modules.items() if _of(module, root / "recipes")]:
+        sys.modules.pop(name)
+
+
+def _of(module: object, folder: Path) -> bool:
+    return Path(getattr(module, "__file__", None) or "/").parent == folder
 
 
 def people(folder: Path, **counts: int) -> None:
@@ -279,3 +283,50 @@ def test_the_order_inside_people_is_the_mean_of_their_rhos(part, tmp_path, capsy
     assert means[1][0] == pytest.approx(both / 2, abs=6e-4)
     less = float(rows[3][2].split(";")[1].split()[0])
     assert less == pytest.approx(means[1][0] - means[0][0], abs=2e-3)
+
+
+def test_heads_in_a_file_say_what_they_said_and_leave_the_quality_alone(part, rng):
+    pytest.importorskip("torch")
+    from fiqa.methods.bundled import WEIGHTS
+    from fiqa.runtime.embedded import without_card
+    from fiqa.runtime.onnx import open_session
+
+    reasons, data = part("reasons"), part("reasons_data")
+    width, codes, factors = 512, len(reasons.REASONS), len(reasons.FACTORS)
+    sides = {"hidden": (8, width), "hidden_bias": 8, "weight": (codes + factors, 8),
+             "bias": codes + factors, "could": (3, width), "could_bias": 3}  # fmt: skip
+    heads = {name: rng.normal(0, 0.1, side).astype(np.float32) for name, side in sides.items()}
+    plain = without_card(WEIGHTS.read_bytes())
+    made = reasons.with_heads(plain, heads)
+    assert reasons.with_heads(made, heads) == made
+    crops = rng.integers(0, 256, (3, 112, 112, 3), dtype=np.uint8)
+    session, spec = data.network(WEIGHTS)
+    features, quality = data.look(session, spec, crops)
+    names = ["quality", "reasons", "factors", "could"]
+    ready = {"crops": data.prepare(crops, spec)}
+    found = dict(zip(names, open_session(made, "it").run(names, ready), strict=True))
+    np.testing.assert_array_equal(found["quality"][:, 0], quality)
+    own = reasons.Heads(*(heads[name] for name in ("hidden", "hidden_bias", "weight", "bias")))
+    said = np.concatenate([found["reasons"], found["factors"]], axis=1)
+    np.testing.assert_allclose(said, reasons.said(features, own), atol=1e-5)
+    could = features @ heads["could"].T + heads["could_bias"]
+    np.testing.assert_allclose(found["could"], could, rtol=1e-4, atol=1e-4)
+
+
+def test_pictures_without_a_face_are_crops_and_differ(part, rng):
+    none = part("no_faces")
+    made = [draw(rng) for draw in (none.text, none.shapes) for _ in range(6)]
+    photo = rng.integers(0, 256, (250, 250, 3), dtype=np.uint8)
+    made += list(none.corners(photo, rng))
+    assert {(crop.shape, crop.dtype) for crop in made} == {((112, 112, 3), np.dtype(np.uint8))}
+    assert len({crop.tobytes() for crop in made}) == len(made)
+
+
+def test_centers_at_means_have_no_new_last_layer(part, root):
+    form = part("network_form")
+    recipe = root / "recipes/cr_fiqa.toml"
+    assert '"vector."' in form.groups(recipe)
+    assert '"vector."' not in form.groups(recipe, means=True)
+    assert (
+        form.groups(recipe, means=True).count("prefix") == form.groups(recipe).count("prefix") - 1
+    )
