@@ -6,13 +6,16 @@
 #
 # About four hours on two cores; stopped and run again, it goes on where it was, and it says how
 # long each stage took. FROM=shipped leaves out the first student and goes on from the `fiqa` of the
-# package: the shipped files were made so, from that of the version before. On a GPU:
+# package: the shipped files were made so, from that of the version before. PART=20 learns from every
+# twentieth person alone, to see all of it run; SEED (default 0) is that of the trainings. On a GPU:
 # SET=run.bf16=true. Exit code 3 of a verb says that some rows failed; their rows say why.
 set -euo pipefail
 here=$(dirname "${BASH_SOURCE[0]}")
 data=${1:-../shared/data}
 out=${2:-runs/bundled}
 python=${PYTHON:-python}
+part=${PART:-1}
+seed=${SEED:-0}
 . "$here/needs.sh"
 needs lfw/aligned lfw/peopleDevTrain.txt lfw/peopleDevTest.txt lfw/faceqnet_v1_scores.csv \
   pins/aligned models/recognizer_a.onnx models/recognizer_b.onnx models/recognizer_a.pt \
@@ -25,13 +28,14 @@ took() { echo "$(date +%T) after $((SECONDS / 60)) minutes: $*" | tee -a "$out/s
 # Images: LFW's people for development and pins, clean and four degraded copies of each, with their
 # factors; pictures without a face; real light. All before anything is listed, so that a run that
 # goes on lists the same.
-[ -f "$out/factors.parquet" ] || "$python" "$here"/bundled_copies.py "$data" "$out"
-[ -f "$out/factors_all.parquet" ] || "$python" "$here"/bundled_light.py "$data" "$out"
-"$python" "$here"/splits.py "$data" "$out"
+[ -f "$out/factors.parquet" ] || "$python" "$here"/bundled_copies.py "$data" "$out" --part "$part"
+[ -f "$out/factors_all.parquet" ] || "$python" "$here"/bundled_light.py "$data" "$out" "$part"
+"$python" "$here"/splits.py "$data" "$out" --part "$part"
 "$python" "$here"/bundled.py choose "$out"
 took "images"
 
-common=(--set "data.faces=$out/faces" --set "data.cache=$out/crops" ${SET:+--set "$SET"})
+common=(--set "data.faces=$out/faces" --set "data.cache=$out/crops" --set "seed=$seed" \
+  ${SET:+--set "$SET"})
 
 # The first student: two teachers, clean faces and drawn damage.
 first() {
@@ -63,8 +67,10 @@ first() {
 
   # A second teacher: the same network by LightQNet's loss, on clean faces alone. The student goes
   # on for an epoch with what both say.
-  FORMS=network bash "$here"/peers.sh "$data" "$out/trained_peers" lightqnet
-  fiqa score "$out/faces" --aligned --model "$out/trained_peers/lightqnet_network.onnx" \
+  FORMS=network SEEDS=$seed PART=$part bash "$here"/peers.sh "$data" "$out/trained_peers" lightqnet
+  local second=lightqnet_network
+  [ "$seed" = 0 ] || second+=.$seed
+  fiqa score "$out/faces" --aligned --model "$out/trained_peers/$second.onnx" \
     -o "$out/second.parquet"
   "$python" "$here"/bundled.py distil "$out" labels_both.parquet teacher.parquet second.parquet
   "$python" "$here"/bundled.py start "$out/student" "$out/student.safetensors"
@@ -100,7 +106,7 @@ teach() {
     --set "lightqnet.embeddings=$out/versions_$1.npz" --set "lightqnet.middle=$3" \
     --set "optim.groups=$("$python" "$here"/network_form.py "$here/lightqnet.toml")" \
     --set optim.batch=64 --set optim.epochs=2 --set optim.warmup=0.05 --set optim.clip=5.0 \
-    --set augment.flip=0.5 --set run.channels_last=true --set run.threads=1 \
+    --set augment.flip=0.5 --set run.channels_last=true --set run.threads=1 --set "seed=$seed" \
     ${SET:+--set "$SET"} -o "$out/ensemble/runs/$name"
   fiqa export "$out/ensemble/runs/$name" --name "$name" -o "$out/ensemble/$name.onnx"
   fiqa score "$out/opinions.txt" --aligned --model "$out/ensemble/$name.onnx" --workers 1 \

@@ -2,20 +2,22 @@
 
 The six factors of all of them are here too.
 
-    python recipes/bundled_copies.py ../shared/data runs/bundled
+    python recipes/bundled_copies.py ../shared/data runs/bundled [--part 10] [--without mask hand]
 
 Writes OUT/faces/PERSON/IMAGE~KIND.jpg and OUT/factors.parquet. Every clean crop comes with four
 copies: as the web and as a cabin would degrade it, and two steps of one ladder, whose order is
 known.
 Landmarks are found in the clean crop and move with the damage, so a copy's factors know its pose
-and what left the frame.
+and what left the frame. `--part` takes every k-th person alone, `--without` leaves kinds of damage
+out.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -41,19 +43,21 @@ NOT_FACES, NOT_A_FACE = 1000, "not_a_face"
 Crop = NDArray[np.uint8]
 
 
-def images(data: Path) -> list[Path]:
-    """Every crop of the people to train on (recipes/splits.py)."""
-    return [path for folder in training(data) for path in sorted(folder.glob("*.jpg"))]
+def images(data: Path, part: int = 1) -> list[Path]:
+    """Every crop of the people to train on (recipes/splits.py), or of every part-th of them."""
+    folders = training(data, part=part)
+    return [path for folder in folders for path in sorted(folder.glob("*.jpg"))]
 
 
-def copies(face: Faces) -> Iterator[tuple[str, Faces]]:
+def copies(face: Faces, without: Collection[str] = ()) -> Iterator[tuple[str, Faces]]:
     """The clean face and its copies by name; ladder copies are named by kind and strength."""
     yield "clean", face
     for preset in ("web", "cabin"):
-        yield preset, random_degradation(face, preset, seed=SEEDS[preset])
+        yield preset, random_degradation(face, preset, seed=SEEDS[preset], without=without)
     # Seeded by the pixels, so that a copy does not depend on which images are processed before.
     rng = np.random.default_rng([SEEDS["ladder"], zlib.crc32(face.crops.data)])
-    kind = list(KINDS)[int(rng.integers(len(KINDS)))]
+    kinds = [kind for kind in KINDS if kind not in without]
+    kind = kinds[int(rng.integers(len(kinds)))]
     low = float(rng.uniform(0.05, 0.6))
     for strength in (low, low + float(rng.uniform(0.15, 1 - low))):
         yield (
@@ -81,7 +85,9 @@ def write(path: Path, crop: Crop) -> None:
     )
 
 
-def write_copies(paths: list[Path], out: Path, weights: Path) -> list[dict[str, object]]:
+def write_copies(
+    paths: list[Path], out: Path, weights: Path, without: Collection[str]
+) -> list[dict[str, object]]:
     """Writes the copies of some crops and returns the rows of their factors."""
     cv2.setNumThreads(1)
     detector, rows = YuNet(weights), []
@@ -90,7 +96,7 @@ def write_copies(paths: list[Path], out: Path, weights: Path) -> list[dict[str, 
         face = Faces(crop[None], landmarks=landmarks(detector, crop))
         folder = out / path.parent.name
         folder.mkdir(parents=True, exist_ok=True)
-        for name, copy in copies(face):
+        for name, copy in copies(face, without):
             target = folder / f"{path.stem}~{name}.jpg"
             write(target, copy.crops[0])
             factors = measure(copy)
@@ -166,14 +172,28 @@ def not_faces(paths: list[Path], out: Path) -> Iterator[dict[str, object]]:
         yield row(f"{NOT_A_FACE}/{number:04d}", dict.fromkeys(FACTORS, 0.0))
 
 
-def main(data: Path, out: Path) -> None:
+def main() -> None:
     """Everything, in two processes."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--part", type=int, default=1)
+    parser.add_argument("--without", nargs="+", default=[], choices=KINDS)
+    options = parser.parse_args()
+    data, out = options.data, options.out
     needs(data, *LFW, *PINS, "models/yunet.onnx")
-    paths = images(data)
+    paths = images(data, options.part)
     parts = [paths[i : i + 200] for i in range(0, len(paths), 200)]
     rows = list(not_faces(paths, out / "faces"))
     with ProcessPoolExecutor(2) as pool:
-        work = partial(write_copies, out=out / "faces", weights=data / "models/yunet.onnx")
+        work = partial(
+            write_copies,
+            out=out / "faces",
+            weights=data / "models/yunet.onnx",
+            without=options.without,
+        )
         for done, part in enumerate(pool.map(work, parts), 1):
             rows += part
             sys.stderr.write(f"\r{min(done * 200, len(paths))} of {len(paths)} crops")
@@ -182,6 +202,4 @@ def main(data: Path, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit(__doc__)
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main()

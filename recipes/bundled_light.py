@@ -1,10 +1,11 @@
 """Real light for the bundled model: faces of Extended Yale B, and their light laid over others.
 
-    python recipes/bundled_light.py ../shared/data runs/bundled
+    python recipes/bundled_light.py ../shared/data runs/bundled [PART]
 
 Writes OUT/faces/yaleb_PERSON/IMAGE~light.jpg, a copy OUT/faces/PERSON/IMAGE~light.jpg of every
 third clean crop, and OUT/factors_all.parquet: the factors of these and of bundled_copies.py. Two
-fifths of the people of Extended Yale B are not touched (HELD): on them the model is reported.
+fifths of the people of Extended Yale B are not touched (HELD): on them the model is reported. PART
+takes every k-th person's crops alone, as in bundled_copies.py.
 """
 
 from __future__ import annotations
@@ -87,12 +88,12 @@ def some(crop_paths: list[Path]) -> list[Path]:
     return [path for path in crop_paths if zlib.crc32(path.name.encode()) % EVERY == 0]
 
 
-def main(data: Path, out: Path) -> None:
+def main(data: Path, out: Path, part: int = 1) -> None:
     """Everything, in two processes."""
     needs(data, *LFW, *PINS, "models/yunet.onnx", "yaleb")
     kept = set(held(data))
     real = [p for p in sorted((data / "yaleb").glob("*/*.jpg")) if p.parent not in kept]
-    ratios, paths = shades(data), some(images(data))
+    ratios, paths = shades(data), some(images(data, part))
     work = [(real, [])] + [(paths[i : i + 200], ratios) for i in range(0, len(paths), 200)]
     rows = []
     with ProcessPoolExecutor(2) as pool:
@@ -107,6 +108,6 @@ def main(data: Path, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
+    if len(sys.argv) not in (3, 4):
         sys.exit(__doc__)
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]) if sys.argv[3:] else 1)

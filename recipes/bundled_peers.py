@@ -14,6 +14,7 @@ and with other draws.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -45,13 +46,13 @@ RECOGNIZERS = {"clean": ("a", "b"), "degraded": ("a", "b"), "real light": ("a", 
 """By set: dlib's, which taught nothing, is slow."""
 
 
-def write_copy(path: Path, out: Path) -> None:
-    """Writes one crop, degraded or as it is."""
+def write_copy(path: Path, out: Path, kinds: Sequence[str]) -> None:
+    """Writes one crop, degraded by one of the kinds or as it is."""
     cv2.setNumThreads(1)
     face = Faces(read_image(path).pixels[None])
     rng = np.random.default_rng([SEED, *path.name.encode()])
     if rng.random() < SHARE:
-        face = degrade(face, str(rng.choice(list(KINDS))), float(rng.uniform(0, MOST)), seed=SEED)
+        face = degrade(face, str(rng.choice(list(kinds))), float(rng.uniform(0, MOST)), seed=SEED)
     target = out / path.parent.name / path.name
     target.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(target) as aside:
@@ -62,8 +63,8 @@ def write_copy(path: Path, out: Path) -> None:
         )
 
 
-def crops(data: Path, out: Path) -> dict[str, Path]:
-    """Name -> list file or folder of the two test sets of LFW."""
+def crops(data: Path, out: Path, kinds: Sequence[str] = tuple(KINDS)) -> dict[str, Path]:
+    """Name -> list file or folder of the two test sets of LFW, the second spoiled by the kinds."""
     paths = [
         path.resolve()
         for name in people(data, "Test")
@@ -74,7 +75,8 @@ def crops(data: Path, out: Path) -> dict[str, Path]:
     missing = [path for path in paths if not (degraded / path.parent.name / path.name).is_file()]
     if missing:
         with ProcessPoolExecutor(2) as pool:
-            list(pool.map(partial(write_copy, out=degraded), missing, chunksize=64))
+            work = partial(write_copy, out=degraded, kinds=kinds)
+            list(pool.map(work, missing, chunksize=64))
     return {"clean": clean, "degraded": degraded}
 
 

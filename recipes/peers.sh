@@ -8,8 +8,8 @@
 # method once the vectors are there; network, the recognizer's last stages learn too, one epoch, six
 # minutes a method. CENTERS=means starts the class centers of cr_fiqa's and magface's networks at
 # people's means, and trains them for four epochs. SEEDS (default "0"). EVERY (default 1) learns
-# from every k-th image of each person alone. Stopped and run again, it goes on where it was. NAME:
-# these methods alone.
+# from every k-th image of each person alone, PART from every k-th person alone. Stopped and run
+# again, it goes on where it was. NAME: these methods alone.
 set -euo pipefail
 here=$(dirname "${BASH_SOURCE[0]}")
 data=${1:-../shared/data}
@@ -24,7 +24,7 @@ fiqa() { $py -m fiqa "$@" || [ $? -eq 3 ]; }
 
 # Images to train on (people with two images or more of LFW's development set and pins, nobody of
 # the test) and to report on, the recognizers, their vectors.
-$py "$here"/splits.py "$data" "$out" --every "${EVERY:-1}"
+$py "$here"/splits.py "$data" "$out" --every "${EVERY:-1}" --part "${PART:-1}"
 mkdir -p "$out/labels" "$out/scores"
 awk -F, 'NR == FNR { count[$3]++; next } FNR == 1 || count[$3] > 1' "$out/train.csv" \
   "$out/train.csv" > "$out/faces.csv"

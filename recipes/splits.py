@@ -1,11 +1,12 @@
 """Which images recipes train on and report on, and the two recognizers with their cards.
 
-    python recipes/splits.py ../shared/data runs/a [--only pins] [--every 2]
+    python recipes/splits.py ../shared/data runs/a [--only pins] [--every 2] [--part 10]
 
 Writes runs/a/train.csv: the people of LFW's peopleDevTrain and the pins celebrities, less those
 whose name is among the people of the test; runs/a/test.csv: the people of LFW's peopleDevTest
-(columns path, id, identity); runs/a/recognizer_{a,b}.onnx with cards. `--only` and `--every` make
-the training set smaller: pins or lfw alone, and every k-th image of each person.
+(columns path, id, identity); runs/a/recognizer_{a,b}.onnx with cards. `--only`, `--every`
+and `--part` make the training set smaller: pins or lfw alone, every k-th image of each person, and
+every k-th person.
 """
 
 from __future__ import annotations
@@ -51,8 +52,8 @@ def people(data: Path, part: str) -> list[str]:
     return [line.split("\t")[0] for line in lines if line]
 
 
-def training(data: Path, only: str | None = None) -> list[Path]:
-    """Folders of the people to train on, none of whom is in the test."""
+def training(data: Path, only: str | None = None, part: int = 1) -> list[Path]:
+    """Folders of the people to train on, each part-th one, none of whom is in the test."""
     # The two sets spell some names in other cases.
     held = {name.lower() for name in people(data, "Test")}
     parts = {
@@ -63,7 +64,7 @@ def training(data: Path, only: str | None = None) -> list[Path]:
             if path.name.lower() not in held
         ],
     }
-    return parts[only] if only else parts["lfw"] + parts["pins"]
+    return [folder for name in ([only] if only else parts) for folder in parts[name][::part]]
 
 
 def write_faces(folders: Iterable[Path], file: Path, every: int = 1) -> int:
@@ -105,11 +106,13 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--only", choices=("lfw", "pins"))
     parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--part", type=int, default=1)
     options = parser.parse_args()
     data, out = options.data, options.out
     needs(data, *LFW, *(() if options.only == "lfw" else PINS))
     out.mkdir(parents=True, exist_ok=True)
-    count = write_faces(training(data, options.only), out / "train.csv", options.every)
+    folders = training(data, options.only, options.part)
+    count = write_faces(folders, out / "train.csv", options.every)
     held = write_faces(
         [data / "lfw/aligned" / name for name in people(data, "Test")], out / "test.csv"
     )

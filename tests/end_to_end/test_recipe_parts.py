@@ -58,6 +58,7 @@ def test_nobody_of_the_test_is_trained_on(part, data, tmp_path):
     splits = part("splits")
     assert [path.name for path in splits.training(data)] == ["Ada", "Bob", "Di"]
     assert [path.name for path in splits.training(data, "pins")] == ["Di"]
+    assert [path.name for path in splits.training(data, part=2)] == ["Ada", "Di"]
     assert splits.write_faces(splits.training(data), tmp_path / "a.csv") == 9
     assert splits.write_faces(splits.training(data), tmp_path / "a.csv", every=2) == 1 + 2 + 3
     assert fiqa.scan(tmp_path / "a.csv").id.tolist() == [
@@ -68,6 +69,37 @@ def test_nobody_of_the_test_is_trained_on(part, data, tmp_path):
         "Di/Di_0002",
         "Di/Di_0004",
     ]
+
+
+def test_kinds_left_out_are_in_no_copy_of_the_bundled_model(part, data):
+    copies = part("bundled_copies")
+    assert [path.parent.name for path in copies.images(data, part=2)] == ["Ada"] + 5 * ["Di"]
+    kinds = set(copies.KINDS)
+    names = []
+    for tone in range(40):
+        crop = np.random.default_rng(tone).integers(0, 256, (1, 112, 112, 3), np.uint8)
+        made = dict(copies.copies(fiqa.Faces(crop), without=kinds - {"blur"}))
+        assert np.array_equal(made["cabin"].crops, crop)
+        names += [name for name in made if "-" in name]
+    assert len(names) == 80
+    assert all(name.startswith("blur-") for name in names)
+
+
+def test_the_test_of_kinds_left_out_has_these_alone(part, data, tmp_path):
+    for number in range(20):
+        crop = np.full((112, 112, 3), (40, 90, 180), np.uint8)
+        cv2.imwrite(str(data / f"lfw/aligned/Cy/Cy_{number:04}.jpg"), crop)
+    (tmp_path / "out").mkdir()
+    sets = part("bundled_peers").crops(data, tmp_path / "out", kinds=("nir",))
+    assert len(sets["clean"].read_text().splitlines()) == 20
+    found = [cv2.imread(str(path)).astype(int) for path in sets["degraded"].glob("Cy/*.jpg")]
+    gray = [np.ptp(crop, axis=-1).max() == 0 for crop in found]
+    assert 5 < sum(gray) < 15
+    assert all(
+        np.abs(crop - (40, 90, 180)).max() < 5
+        for crop, is_gray in zip(found, gray, strict=True)
+        if not is_gray
+    )
 
 
 def test_degraded_copies_keep_their_names(part, data, tmp_path):

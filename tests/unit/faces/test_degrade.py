@@ -151,6 +151,23 @@ def test_random_degradation_is_batch_invariant_seeded_and_mixed(faces: Faces, pr
     assert 0 < untouched < 0.5
 
 
+@pytest.mark.parametrize("preset", PRESETS)
+def test_kinds_left_out_befall_no_face_and_change_no_other_draw(preset: str) -> None:
+    many = Faces(np.stack([drawn_face(tone=t) for t in np.linspace(0.5, 1.2, 60)]))
+    whole = random_degradation(many, preset, seed=2)
+    nobody = random_degradation(many, preset, seed=2, without=PRESETS[preset])
+    assert np.array_equal(nobody.crops, many.crops)
+    assert nobody.grey is None
+    assert same(random_degradation(many, preset, seed=2, without=["shift", "shift"]), whole) == (
+        preset == "web"
+    )
+    fewer = random_degradation(many, preset, seed=2, without=["noise", "motion"])
+    alike = [np.array_equal(a, b) for a, b in zip(whole.crops, fewer.crops, strict=True)]
+    assert 0.5 < np.mean(alike) < 1
+    with pytest.raises(UnknownNameError, match="without"):
+        random_degradation(many, preset, without=["nois"])
+
+
 def test_presets_differ_in_color(faces: Faces) -> None:
     many = Faces(np.stack([drawn_face(tone=t) for t in np.linspace(0.5, 1.2, 40)]))
     cabin, web = random_degradation(many, "cabin", seed=1), random_degradation(many, "web", seed=1)

@@ -13,7 +13,7 @@ only the strength changes.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any
@@ -229,7 +229,9 @@ def ladder(faces: Faces, kind: str, *, steps: int = 6, seed: int = 0) -> list[Fa
     ]
 
 
-def random_degradation(faces: Faces, preset: str, *, seed: int = 0) -> Faces:
+def random_degradation(
+    faces: Faces, preset: str, *, seed: int = 0, without: Collection[str] = ()
+) -> Faces:
     """Returns the faces as a camera of that sort might deliver them.
 
     Each kind of the preset befalls a face with its probability, in KINDS' order.
@@ -240,9 +242,10 @@ def random_degradation(faces: Faces, preset: str, *, seed: int = 0) -> Faces:
         faces: (N,S,S,3) crops, the clean ones.
         preset: a name in PRESETS.
         seed: as degrade.
+        without: names in KINDS that befall no face; all others come as they would with them.
 
     Raises:
-        UnknownNameError: preset.
+        UnknownNameError: preset, without.
         InputError: as degrade.
 
     >>> clean = Faces(np.full((1, 112, 112, 3), 128, np.uint8))
@@ -250,6 +253,7 @@ def random_degradation(faces: Faces, preset: str, *, seed: int = 0) -> Faces:
     (1, 112, 112, 3)
     """
     chances = PRESETS[checks.choice(preset, "preset", PRESETS)]
+    left_out = {checks.choice(kind, "without", KINDS) for kind in without}
     checks.in_range(seed, "seed", 0, 2**63)
     if len(faces) == 0:
         return faces
@@ -260,8 +264,9 @@ def random_degradation(faces: Faces, preset: str, *, seed: int = 0) -> Faces:
         face = _row(faces, i)
         draws = _generator(seed, face.crop, preset).random((len(kinds), 2))
         for kind, (chance, strength) in zip(kinds, draws, strict=True):
-            if chance < chances[kind.name] and strength > 0:
+            if chance < chances[kind.name] and strength > 0 and kind.name not in left_out:
                 # Squared: mild more often than severe.
                 face = _apply(face, kind, float(strength**2), seed)
         rows.append(face)
-    return _table(faces, rows, {field for kind in kinds for field in kind.decides})
+    met = [kind for kind in kinds if kind.name not in left_out]
+    return _table(faces, rows, {field for kind in met for field in kind.decides})
