@@ -3,8 +3,8 @@
     python recipes/bundled_groups.py ../shared/data runs/peers [fiqa fiqa-large]
 
 Groups: fifths of the luminance of the cheeks (skin and exposure together), gray photographs and
-those in color, covered eyes (dark glasses) and an unusual forehead (hats, hair) as the model itself
-names them. For each: the scores, the share that a cut of 60 discards, and FNMR before and after it.
+those in color, covered eyes (dark glasses) and headwear as the model itself names them. For each:
+the scores, the share that a cut of 60 discards, and FNMR before and after it.
 The threshold is one for all, at FMR 1e-3 on all non-mated pairs. A pair counts for the group of
 both its faces, or, for the named ones, of either. Intervals are 95 % over people.
 """
@@ -54,7 +54,7 @@ def groups(pixels: NDArray[np.uint8], reasons: list[tuple[str, ...]]) -> dict[st
     made["gray"], made["in color"] = wide <= GRAY, wide > GRAY
     for name, code in (
         ("covered eyes (named)", "occluded_eyes"),
-        ("unusual forehead (named)", "unusual_forehead"),
+        ("headwear (named)", "headwear"),
     ):
         made[name] = np.array([code in codes for codes in reasons])
     return made

@@ -10,11 +10,10 @@ and a strong damage was often called no face (docs/concepts/bundled.md).
 For the larger model it is fiqa-large.onnx in the first line, and a last word `fiqa-large` in the
 others.
 
-`fit` leaves out each fifth of the people whose masks and lights were learned, prints what the heads
-say of them, and writes OUT/heads.npz, fitted on all. `ship` puts the heads into fiqa.onnx of a
-folder, with its card and the ordinary face beside it; what gives the quality is left as it is,
-byte for byte. recipes/reasons_table.py prints what the
-reasons are worth then.
+`fit` leaves out each fifth of the people whose masks, lights and heads were learned, prints
+what the heads say of them, and writes OUT/heads.npz, fitted on all. `ship` puts the heads into
+fiqa.onnx of a folder, with its card and the ordinary face beside it; what gives the quality is left
+as it is, byte for byte. recipes/reasons_table.py prints what the reasons are worth then.
 """
 
 from __future__ import annotations
@@ -32,8 +31,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from reasons_could import fitted as could_be
-from reasons_data import FOLDS, chosen
-from reasons_teachers import REASONS
+from reasons_data import FOLDS, chosen, learned
+from reasons_teachers import REASONS, place
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from fiqa.data.images import read_image
@@ -64,7 +63,7 @@ SHARE = {
     "no face": 0.7,
 }
 """How much a face counts by its kind, 1 where nothing is said: real damage is rare in the set."""
-RARE = {"mouth_open": 6.0}
+RARE = {"mouth_open": 6.0, "headwear": 2.0}
 """How much more a face counts for a reason that it has, where few faces have it."""
 EPOCHS, BATCH, RATE = 24, 512, 2e-3
 HIDDEN, DROPOUT, DECAY = 128, 0.4, 0.1
@@ -147,7 +146,7 @@ def fit(data: Path, out: Path, package: Path, model: str) -> None:
     heads = fitted(features, both, weight)
     scale = scorer_of(package, model).calibration
     told(file, held, scale)
-    names = np.array([path.parent.name for path in chosen(data)] + [""])
+    names = np.array([path.parent.name for path in learned(data)] + [""])
     columns = {name: file[name] for name in ("kind", "strength", "base", "quality", "target")}
     columns["person"] = names[file["base"]]
     codes, put_right, level = could_be(features, columns, scale)
@@ -181,7 +180,9 @@ def named(held: Floats, quality: Floats, scale: Calibration) -> list[tuple[str, 
 def told(file: Any, held: Floats, scale: Calibration) -> None:
     """What the heads say of people whom they have not seen."""
     kind, strength, quality = file["kind"], file["strength"], file["quality"]
-    real = np.isin(kind, ("rmfd", "rmfd uncovered", "yaleb"))
+    looked = (kind == "clean") & file["seen"]
+    real = np.isin(kind, ("rmfd", "rmfd uncovered", "yaleb")) | looked
+    hat = file["target"][:, place("headwear")]
     reasons = dict(zip(np.flatnonzero(real).tolist(), named(held[real], quality[real], scale),
                        strict=True))  # fmt: skip
     light = {code for code, factor in factor_of_reason().items() if factor == "illumination"}
@@ -198,6 +199,8 @@ def told(file: Any, held: Floats, scale: Calibration) -> None:
         "light from 25 to 50 degrees: light": (
             (kind == "yaleb") & (strength > 25) & (strength < 50), light),
         "light from 25 degrees at most: light": ((kind == "yaleb") & (strength <= 25), light),
+        "headwear: headwear": (looked & (hat == 1), {"headwear"}),
+        "bare heads that a person looked at: headwear": (looked & (hat == 0), {"headwear"}),
     }  # fmt: skip
     for name, (chosen_rows, codes) in rows.items():
         places = np.flatnonzero(chosen_rows).tolist()
@@ -294,7 +297,7 @@ def ship(out: Path, package: Path, model: str) -> None:
     source = card.source.split("; reasons by")[0] + "; reasons by recipes/reasons.py"
     data = card.training_data.split(" Reasons and factors:")[0] + (
         " Reasons and factors: some of these, 541 worn masks of five people (RMFD) and 64 lights of"
-        " 20 people (Extended Yale B)."
+        " 20 people (Extended Yale B); headwear as one person saw it."
     )
     whole, told_card = with_card(
         made,
@@ -306,9 +309,9 @@ def ship(out: Path, package: Path, model: str) -> None:
 
 
 if __name__ == "__main__":
-    command, place, made, *rest = sys.argv[1:]
+    command, folder, made, *rest = sys.argv[1:]
     if command == "fit":
-        fit(Path(place), Path(made), Path(rest[0]), *(rest[1:] or ["fiqa"]))
+        fit(Path(folder), Path(made), Path(rest[0]), *(rest[1:] or ["fiqa"]))
     else:
         ship(Path(made), Path(rest[0]), *(rest[1:] or ["fiqa"]))
-        ordinary(Path(place), Path(rest[0]), *(rest[1:] or ["fiqa"]))
+        ordinary(Path(folder), Path(rest[0]), *(rest[1:] or ["fiqa"]))

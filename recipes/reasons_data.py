@@ -13,10 +13,11 @@ reason of REASONS a target in 0..1 (1: it holds; NaN: nobody knows). Faces and t
   theirs are faces without a mask;
 - real light from 64 directions (yaleb), and the ratio of such a light to the frontal one laid over
   other faces;
+- the same of faces whose headwear a person has looked at (looked_at.py);
 - pictures without a face (no_faces.py): drawn ones, text, what lies around faces.
 
-`fold` is that of the person whose mask or light it is, -1 where there is none: a fold is left out
-whole.
+`fold`, -1 for nobody's, is that of the person whose mask, light or head it is, and is left out
+whole. `seen`: a person has looked at the head.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from looked_at import headwear, looked_at
 from no_faces import pictures
 from numpy.typing import NDArray
 from reasons_teachers import REASONS, Teachers, physical, place
@@ -57,11 +59,10 @@ UNKNOWN_BESIDE = {
     "glare": ("uneven_light",),
     "side_light": ("underexposed", "low_contrast"),
     "low_resolution": ("blurry", "compression"),
-    "jpeg": ("blurry",),
+    "jpeg": ("blurry",), "rotation": ("cropped",),
     "sunglasses": ("exaggerated_expression", "uneven_light"),
     "nir": ("overexposed", "uneven_light"),
-    "rotation": ("cropped",),
-}
+}  # fmt: skip
 """Reasons that a kind of damage may bring as well, or not, where another kind is there too."""
 UNKNOWN_ALONE = {"side_light": ("underexposed",), "low_resolution": ("blurry",)}
 """The same where it is alone: what is not here is not named beside it."""
@@ -81,6 +82,7 @@ class Sample:
     kind: str = ""
     base: int = -1
     strength: float = 0.0
+    seen: bool = False
 
 
 @dataclass
@@ -112,6 +114,7 @@ class Gathered:
             kind=np.array([s.kind for s in self.rows]),
             base=np.array([s.base for s in self.rows]),
             strength=np.array([s.strength for s in self.rows], np.float32),
+            seen=np.array([s.seen for s in self.rows]),
             codes=np.array(REASONS),
         )
 
@@ -154,6 +157,8 @@ def damaged(crop: Crop, known: Floats, rng: np.random.Generator, base: int) -> I
             faces = degrade(faces, kind, strength, seed=int(rng.integers(1 << 30)))
             if strength > STILL_A_FACE:
                 target[place("unclear_features")] = np.nan
+            if strength > STILL_SEEN:
+                target[place("headwear")] = np.nan
             marked(target, kind, strength, UNKNOWN_ALONE if count == 1 else UNKNOWN_BESIDE)
         pixels = faces.crops[0]
         if rng.random() < 0.15:
@@ -163,10 +168,11 @@ def damaged(crop: Crop, known: Floats, rng: np.random.Generator, base: int) -> I
 
 
 OF_A_FACE = ("occluded_eyes", "occluded_mouth", "mask", "hand_on_face", "extreme_yaw",
-             "extreme_pitch", "extreme_roll", "mouth_open", "exaggerated_expression")  # fmt: skip
+             "extreme_pitch", "extreme_roll", "mouth_open", "exaggerated_expression",
+             "headwear")  # fmt: skip
 """Reasons that a picture without a face does not have."""
-STILL_A_FACE, STILL_LIT = 0.7, 70.0
-"""Strength of a damage, and angle of a light in degrees, up to which a face is surely seen."""
+STILL_A_FACE, STILL_SEEN, STILL_LIT = 0.7, 0.5, 70.0
+"""Strength of a damage up to which a face, and its hat, are surely seen; degrees of a light."""
 BEGINS = {
     "mask": 0.45, "hand": 0.5, "shift": 0.45, "truncation": 0.4, "rotation": 0.55, "nir": 0.5,
     "jpeg": 0.5, "noise": 0.4, "low_resolution": 0.45, "blur": 0.4, "defocus": 0.4, "motion": 0.4,
@@ -281,7 +287,7 @@ def lights(data: Path, others: list[Crop], rng: np.random.Generator) -> Iterator
     bare = np.full(len(REASONS), np.nan)
     for code in ("mask", "occluded_mouth", "hand_on_face", "occluded_eyes", "extreme_yaw",
                  "noisy", "blurry", "motion_blur", "compression", "face_too_small", "mouth_open",
-                 "extreme_roll"):  # fmt: skip
+                 "extreme_roll", "headwear"):  # fmt: skip
         bare[place(code)] = 0.0
     for folder in sorted((data / "yaleb").iterdir()):
         shots = {path.name: read_image(path).pixels for path in sorted(folder.glob("*.jpg"))}
@@ -333,13 +339,19 @@ def slow(crop: Crop) -> NDArray[np.float32]:
 
 
 def chosen(data: Path) -> list[Path]:
-    """The crops to learn from: at most so many of each person."""
-    found = []
+    """Crops of the people to learn from: at most so many of each person."""
+    taken: list[Path] = []
     for folder in training(data):
         paths = sorted(folder.glob("*.jpg"))
         most = EACH_PINS if "pins" in str(folder) else EACH_LFW
-        found += paths if len(paths) <= most else paths[:: len(paths) // most][:most]
-    return found
+        taken += paths if len(paths) <= most else paths[:: len(paths) // most][:most]
+    return taken
+
+
+def learned(data: Path) -> list[Path]:
+    """These, then all faces whose heads a person has looked at."""
+    some = chosen(data)
+    return some + sorted(looked_at(data) - set(some))
 
 
 def main(data: Path, out: Path, model: Path) -> None:
@@ -348,16 +360,21 @@ def main(data: Path, out: Path, model: Path) -> None:
           "models/expression.onnx", "photos")  # fmt: skip
     cv2.setNumThreads(1)
     began, out_file = time.monotonic(), out / "reasons.npz"
-    teachers, gathered, paths = Teachers(data), Gathered(*network(model)), chosen(data)
+    teachers, gathered, paths = Teachers(data), Gathered(*network(model)), learned(data)
+    hats, listed = headwear(data), looked_at(data)
+    fold = {name: n % FOLDS for n, name in enumerate(sorted({path.parent.name for path in listed}))}
     plain: list[Crop] = []
     for at in range(0, len(paths), 64):
         batch: list[Sample] = []
         for number, path in enumerate(paths[at : at + 64], at):
             crop = read_image(path).pixels
             rng = np.random.default_rng([7, zlib.crc32(crop.data)])
-            target = teachers(crop)
-            batch.append(Sample(crop, target, kind="clean", base=number))
-            batch += damaged(crop, target, rng, number)
+            target = teachers(crop, hats.get(path, np.nan))
+            made = [Sample(crop, target, kind="clean", base=number),
+                    *damaged(crop, target, rng, number)]  # fmt: skip
+            for sample in made:
+                sample.fold, sample.seen = fold.get(path.parent.name, -1), path in listed
+            batch += made
             if np.nanmax(target) < 0.3 and len(plain) < 3000:
                 plain.append(crop)
         gathered.add(batch)

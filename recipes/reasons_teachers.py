@@ -1,7 +1,7 @@
 """What is known of a face as it is, and what the network can say of one.
 
 The measures tell of blur, noise and light, YuNet's points of yaw and pitch, 68 landmarks of the
-opening of the mouth, a classifier of the expression.
+opening of the mouth, a classifier of the expression. Headwear is what a person saw (looked_at.py).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ REASONS = (
     "noisy", "compression", "face_too_small", "occluded_eyes", "occluded_mouth", "mask",
     "hand_on_face", "extreme_yaw", "extreme_pitch", "extreme_roll", "underexposed", "overexposed",
     "uneven_light", "glare", "low_contrast", "blurry", "motion_blur", "cropped", "mouth_open",
-    "exaggerated_expression", "unclear_features",
+    "exaggerated_expression", "unclear_features", "headwear",
 )  # fmt: skip
 """What the network says of a face, in the order of its output."""
 PHYSICAL = ("noisy", "compression", "underexposed", "overexposed", "uneven_light", "blurry")
@@ -55,8 +55,8 @@ class Teachers:
             for name in ("landmarks68", "expression")
         )
 
-    def __call__(self, crop: Crop) -> Floats:
-        """Targets of a face as it is."""
+    def __call__(self, crop: Crop, headwear: float = np.nan) -> Floats:
+        """Targets of a face as it is, and of which a person knows the headwear."""
         target = np.zeros(len(REASONS))
         face = Faces(crop[None], landmarks=landmarks(self.yunet, crop))
         terms = {code: float(v[0]) for code, v in term_table(measure(face)).items()}
@@ -74,6 +74,7 @@ class Teachers:
         target[place("mouth_open")], target[place("exaggerated_expression")] = self.mimic(
             crop, face.landmarks[0]
         )
+        target[place("headwear")] = headwear
         return target
 
     def mimic(self, crop: Crop, points: NDArray[np.float32]) -> tuple[float, float]:

@@ -184,6 +184,12 @@ REASONS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
             "zh": ("表情夸张", "请放松面部，不要做表情。"),
             "es": ("expresión marcada", "Relaje el rostro, sin muecas."),
         },
+        "headwear": {
+            "en": ("something on the head", "Take off the hat, or push it back from the face."),
+            "de": ("Kopfbedeckung", "Die Mütze abnehmen oder aus dem Gesicht schieben."),
+            "zh": ("头部佩戴物", "请摘下帽子，或将其推离面部。"),
+            "es": ("algo en la cabeza", "Quítese el gorro o apártelo de la cara."),
+        },
         "unusual_eyes": {
             "en": (
                 "unusual around the eyes",

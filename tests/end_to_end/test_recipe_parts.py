@@ -354,6 +354,44 @@ def test_pictures_without_a_face_are_crops_and_differ(part, rng):
     assert len({crop.tobytes() for crop in made}) == len(made)
 
 
+def test_faces_that_a_person_looked_at_are_found_by_name(part):
+    looked = part("looked_at")
+    assert list(looked.names("Ann_Li 2 14\nBo_Q 3_77")) == [
+        ("Ann_Li", "Ann_Li_0002"),
+        ("Ann_Li", "Ann_Li_0014"),
+        ("Bo_Q", "Bo_Q3_77"),
+    ]
+    lists = [list(looked.names(text)) for text in (looked.HEADWEAR, looked.BARE, looked.UNSURE)]
+    every = [name for each in lists for name in each]
+    assert [len(each) for each in lists] == [498, 484, 36]
+    assert len(every) == len(set(every))
+    assert all(image.startswith(person) for person, image in every)
+
+
+def test_who_was_searched_and_is_not_listed_is_bareheaded(part, tmp_path):
+    looked = part("looked_at")
+    hat, bare, unsure = (
+        next(looked.names(text)) for text in (looked.HEADWEAR, looked.BARE, looked.UNSURE)
+    )
+    for person, image in (hat, bare, unsure, ("Ann_Li", "Ann_Li_0001")):
+        folder = tmp_path / "lfw/aligned" / person
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{image}.jpg").touch()
+    (tmp_path / "pins/aligned/Bo").mkdir(parents=True)
+    for number in range(5):
+        (tmp_path / f"pins/aligned/Bo/Bo{number}_1.jpg").touch()
+    names = sorted({hat[0], bare[0], unsure[0], "Ann_Li"})
+    listed = "".join(f"{name}\t1\n" for name in names)
+    (tmp_path / "lfw/peopleDevTrain.txt").write_text(f"{len(names)}\n{listed}")
+    (tmp_path / "lfw/peopleDevTest.txt").write_text("0\n")
+    said = {path.stem: value for path, value in looked.headwear(tmp_path).items()}
+    assert said[hat[1]] == 1.0
+    assert said[bare[1]] == said["Ann_Li_0001"] == said["Bo0_1"] == said["Bo4_1"] == 0.0
+    assert np.isnan(said[unsure[1]])
+    assert "Bo1_1" not in said
+    assert {path.stem for path in looked.looked_at(tmp_path)} == {hat[1], bare[1]}
+
+
 def test_centers_at_means_have_no_new_last_layer(part, root):
     form = part("network_form")
     recipe = root / "recipes/cr_fiqa.toml"

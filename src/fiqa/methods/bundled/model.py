@@ -39,7 +39,7 @@ ONLY_OF_A_FACE = frozenset(
     code
     for code, name in factor_of_reason().items()
     if name in ("occlusion", "pose") or code in ("uneven_light", "face_too_small")
-) | {"mouth_open", "exaggerated_expression", "cropped"}
+) | {"mouth_open", "exaggerated_expression", "headwear", "cropped"}
 WITHOUT = "quality_without_"
 """Before a reason: the card's name of the raw quality that the face would have without it."""
 COULD_BE = "score_could_be"
