@@ -48,12 +48,14 @@ from fiqa.vocabulary import FACTORS
 
 Floats = NDArray[np.float32]
 SHARE = {
-    "rmfd": 24.0,
-    "rmfd mirrored": 18.0,
-    "rmfd damaged": 10.0,
-    "rmfd grey": 3.0,
-    "rmfd laid over": 3.0,
-    "rmfd laid over damaged": 3.0,
+    "rmfd": 34.0,
+    "rmfd mirrored": 25.0,
+    "rmfd damaged": 14.0,
+    "rmfd grey": 4.0,
+    "rmfd laid over": 4.0,
+    "rmfd laid over damaged": 4.0,
+    "rmfd uncovered": 2.0,
+    "rmfd uncovered damaged": 2.0,
     "yaleb": 4.0,
     "yaleb laid over": 1.0,
     "clean": 2.0,

@@ -78,7 +78,8 @@ def write_faces(folders: Iterable[Path], file: Path, every: int = 1) -> int:
 
 
 def write_recognizers(data: Path, out: Path) -> None:
-    """Puts the recognizers with their cards into the output folder."""
+    """Puts the recognizers with their cards into the output folder, which is made."""
+    out.mkdir(parents=True, exist_ok=True)
     for name, card in CARDS.items():
         place = out / f"recognizer_{name}.onnx"
         if not place.is_file():
