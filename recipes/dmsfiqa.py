@@ -2,17 +2,22 @@
 
     python recipes/dmsfiqa.py thresholds runs/dmsfiqa/train_labels.parquet
     python recipes/dmsfiqa.py inside runs/dmsfiqa student analytic fiqa lightqnet
+    python recipes/dmsfiqa.py shared recipes/dmsfiqa.toml
 
 `inside` prints how far scores order the images inside a person: Spearman's rho with the labels and
 with an image's mean cosine to the others of its person under A and B, as the mean over the people
 of the test with LEAST images or more, with its interval over people; and what each is less the
 first score's, person by person. `judge` is the coarse quality that the labels came from.
+
+`shared` prints what every student of DmsFIQA has from that recipe, wherever it starts, as options
+of `fiqa train`: the loss, the images of one person in a batch, and the share of held-out people.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -73,11 +78,22 @@ def interval(values: NDArray[np.float64], sign: str = "") -> str:
     return f"{values.mean():{sign}.3f} [{low:{sign}.3f}, {high:{sign}.3f}]"
 
 
+def shared(recipe: Path) -> None:
+    """Prints the settings of a student's recipe that do not depend on its network."""
+    content = tomllib.loads(recipe.read_text(encoding="utf-8"))
+    values = {f"data.{name}": content["data"][name] for name in ("per_identity", "validation")}
+    values |= {f"loss.{name}": value for name, value in content["loss"].items()}
+    plain = {name: json.dumps(value, separators=(",", ":")) for name, value in values.items()}
+    print(*(f"--set {name}={value}" for name, value in plain.items()))
+
+
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["thresholds", labels]:
             thresholds(labels)
         case ["inside", out, *names] if names:
             inside(Path(out), *names)
+        case ["shared", recipe]:
+            shared(Path(recipe))
         case _:
             sys.exit(__doc__)

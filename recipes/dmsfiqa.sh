@@ -10,9 +10,9 @@
 # days, so this script learns with the smaller network at 112 pixels for 3 epochs, in smaller
 # batches at ten times the rate; with `QUICK= bash recipes/dmsfiqa.sh` the paper's settings stay.
 # `START=fiqa` is the student that is worth something after minutes: it starts where the shipped
-# network ends (recipes/finetune.toml), with DmsFIQA's loss. Stopped and run again, it goes on where
-# it was, over as many nights as it takes. JUDGES (default analytic) are the judges of the labels:
-# `JUDGES=fiqa` is the shipped network.
+# network ends (recipes/finetune.toml), with the loss of recipes/dmsfiqa.toml. Stopped and run
+# again, it goes on where it was, over as many nights as it takes. JUDGES (default analytic) are the
+# judges of the labels: `JUDGES=fiqa` is the shipped network.
 set -euo pipefail
 here=$(dirname "${BASH_SOURCE[0]}")
 data=${1:-../shared/data}
@@ -22,18 +22,17 @@ quick="--set model.backbone=mobilenet_v3_small --set data.size=112 --set optim.e
 quick="$quick --set optim.batch=64 --set optim.warmup=0.3 --set optim.lr=1e-3"
 recipe=$here/dmsfiqa.toml
 read -ra settings <<< "${QUICK-$quick}"
-if [ "${START:-}" = fiqa ]; then
-  recipe=$here/finetune.toml
-  settings=(--set data.per_identity=8 --set data.validation=0.1 --set loss.ranking=1.0
-    --set "loss.level_cuts=[0.2,0.433333,0.666667,0.9]" --set optim.epochs=3
-    --set 'run.select=["spearman_middle"]')
-fi
 judges=${JUDGES:-analytic}
 py=${PYTHON:-python}
 . "$here/needs.sh"
 needs lfw/aligned lfw/peopleDevTrain.txt lfw/peopleDevTest.txt pins/aligned \
   models/recognizer_a.onnx models/recognizer_b.onnx models/lightqnet-dm100.pb
 fiqa() { $py -m fiqa "$@" || [ $? -eq 3 ]; }
+if [ "${START:-}" = fiqa ]; then
+  shared=$($py "$here"/dmsfiqa.py shared "$recipe")
+  read -ra settings <<< "$shared --set optim.epochs=3 --set run.select=[\"spearman_middle\"]"
+  recipe=$here/finetune.toml
+fi
 
 # Images: LFW's people for development and pins to learn from, LFW's people for the test, and
 # recognizers. The data are aligned crops; from photographs it is `fiqa align`, which also gives the

@@ -4,7 +4,10 @@ numbers of their tables."""
 from __future__ import annotations
 
 import importlib
+import itertools
+import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,9 @@ from scipy.stats import spearmanr
 import fiqa
 from fiqa.data.embeddings import write_embeddings
 from fiqa.data.quality import read_quality
+from fiqa.data.recipes import copy_recipe, recipes
+from fiqa.settings import assignments
+from fiqa.training.config import Recipe, read_recipe
 from fiqa.types import Embeddings
 
 pytestmark = pytest.mark.numeric
@@ -315,6 +321,50 @@ def test_the_order_inside_people_is_the_mean_of_their_rhos(part, tmp_path, capsy
     assert means[1][0] == pytest.approx(both / 2, abs=6e-4)
     less = float(rows[3][2].split(";")[1].split()[0])
     assert less == pytest.approx(means[1][0] - means[0][0], abs=2e-3)
+
+
+def trained(script: Path, folder: Path, **variables: str) -> Recipe:
+    """The recipe that a script trains with: whatever else it does is left out."""
+    for name in recipes()["dmsfiqa"].reads:
+        (folder / "data" / name).mkdir(parents=True, exist_ok=True)
+    python = folder / "python"
+    python.write_text(
+        f"""#!/usr/bin/env bash
+        case "$*" in
+          "-m fiqa train "*) printf '%s\\n' "${{@:4}}"; exit 1;;
+          *"/dmsfiqa.py shared "*) exec "{sys.executable}" "$@";;
+        esac"""
+    )
+    python.chmod(0o700)
+    words = ["bash", str(script), str(folder / "data"), str(folder / "out")]
+    environment = os.environ | {"PYTHON": str(python)} | variables
+    done = subprocess.run(words, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 1, done.stderr
+    recipe, *options = done.stdout.splitlines()
+    chosen = [value for name, value in itertools.pairwise(options) if name == "--set"]
+    return read_recipe(recipe, assignments(chosen))
+
+
+def test_each_student_of_dmsfiqa_has_the_one_loss(tmp_path):
+    script, *_ = copy_recipe("dmsfiqa", tmp_path / "mine")
+    papers, shipped = (tmp_path / "mine" / f"{name}.toml" for name in ("dmsfiqa", "finetune"))
+    out = tmp_path / "out"
+    own = {"data.faces": f"{out}/train.csv", "data.labels": f"{out}/train_labels.parquet"}
+    assert trained(script, tmp_path, QUICK="") == read_recipe(papers, own)
+    started = own | {
+        "data.per_identity": 8,
+        "data.validation": 0.1,
+        "loss.ranking": 1.0,
+        "loss.level_cuts": [0.2, 0.433333, 0.666667, 0.9],
+        "optim.epochs": 3,
+        "run.select": ["spearman_middle"],
+    }
+    assert trained(script, tmp_path, START="fiqa") == read_recipe(shipped, started)
+    changed = papers.read_text().replace("ranking = 1.0", "ranking = 2.0")
+    papers.write_text(changed.replace('quality = "l1"', 'quality = "smooth_l1"'))
+    for start in ("", "fiqa"):
+        loss = trained(script, tmp_path, START=start).loss
+        assert (loss.ranking, loss.quality) == (2.0, "smooth_l1")
 
 
 def test_heads_in_a_file_say_what_they_said_and_leave_the_quality_alone(part, rng):

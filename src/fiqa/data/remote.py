@@ -92,9 +92,13 @@ class _Opened(io.RawIOBase):
         into[: len(content)] = content
         return len(content)
 
-    def readall(self) -> bytes:
+    def read(self, size: int = -1, /) -> bytes:
+        # RawIOBase would allocate `size` bytes first; a store allocates those that there are
         with _told():
-            return self._file.read()
+            return self._file.read(size)
+
+    def readall(self) -> bytes:
+        return self.read()
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
         return self._file.seek(offset, whence)

@@ -279,7 +279,8 @@ def _describe_problems(operation: dict[str, Any], content: dict[str, Any]) -> No
     for_video = ("crops", "storage")
     left_out = ("method",) + (() if "requestBody" in operation else for_body)
     left_out += for_video if "202" not in answers else ("deadline",)
-    left_out += () if operation.get("parameters", [{}])[0].get("in") == "path" else ("not-found",)
+    of_a_job = operation.get("parameters", [{}])[0].get("in") == "path"
+    left_out += () if of_a_job else ("not-found", "gone")
     titles: dict[str, list[str]] = {}
     for kind, (status, title) in KINDS.items():
         if kind not in left_out:

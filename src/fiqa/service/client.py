@@ -179,7 +179,8 @@ class Client:
             name: its id.
 
         Raises:
-            ServiceError: as in score; of kind not-found where there is none, or not any more.
+            ServiceError: as in score; of kind not-found where there is none, or not any more, and
+                of kind gone where there was no room for its result any more.
         """
         return job_of(self._ask("GET", _job(name)))
 

@@ -51,6 +51,13 @@ def add_jobs(app: FastAPI, settings: ServiceSettings, engine: Engine) -> None:
             raise ProblemError("not-found", "This token has no such job, or not any more.")
         return job
 
+    def answer(job: Job) -> schemas.JobResponse:
+        now = jobs.seen(job)
+        if now.gone:
+            most = f"All results together have at most {settings.job_bytes} bytes"
+            raise ProblemError("gone", f"{most}, and the oldest go first: send the video again.")
+        return schemas.job_response(now)
+
     @app.post("/v1/select", status_code=202, summary="Best shots of a video.", openapi_extra=_VIDEO)
     async def select(
         request: Request, response: Response, query: Annotated[schemas.SelectQuery, Query()]
@@ -68,11 +75,11 @@ def add_jobs(app: FastAPI, settings: ServiceSettings, engine: Engine) -> None:
             options = query.model_dump()
             job = jobs.add(Asked(str(path), **options), request.state.holder)
         response.headers["location"] = f"/v1/jobs/{job.id}"
-        return schemas.job_response(job)
+        return answer(job)
 
     @app.get("/v1/jobs/{id}", summary="What became of a video.", openapi_extra=_SECURED)
     async def look(request: Request, id: str) -> schemas.JobResponse:
-        return schemas.job_response(found(request, id))
+        return answer(found(request, id))
 
     @app.delete(
         "/v1/jobs/{id}",
@@ -82,7 +89,7 @@ def add_jobs(app: FastAPI, settings: ServiceSettings, engine: Engine) -> None:
     async def cancel(request: Request, id: str) -> schemas.JobResponse:
         job = found(request, id)
         jobs.cancel(job)
-        return schemas.job_response(job)
+        return answer(job)
 
 
 def _check_kind(content_type: str) -> None:

@@ -9,9 +9,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from pydantic_core import to_json
 
 from fiqa.execute.worker import Worker
 from fiqa.failures import Failures
@@ -41,7 +43,9 @@ class Job:
         holder: whose token made it, as Tokens.holder returns it.
         asked: what is wanted.
         state: one of STATES.
-        step: how far it is, or its end.
+        step: how far it is, or its end, without the tracks.
+        tracks: of what was read, as JSON: so their bytes are known; empty without a track.
+        gone: whether the tracks had to go, as results were too large together.
         ended: when, on the clock of time.monotonic.
     """
 
@@ -50,6 +54,8 @@ class Job:
     asked: Asked
     state: str = "queued"
     step: Step = field(default_factory=Step)
+    tracks: bytes = b""
+    gone: bool = False
     ended: float = 0.0
 
 
@@ -91,6 +97,12 @@ class Jobs:
         """How many wait or are worked on."""
         with self._changed:
             return self._open()
+
+    @property
+    def held(self) -> int:
+        """Bytes of the results that are kept."""
+        with self._changed:
+            return sum(len(job.tracks) for job in self._jobs.values())
 
     def start(self) -> None:
         """Removes what a killed service left, and begins to work.
@@ -156,6 +168,15 @@ class Jobs:
             job = self._jobs.get(name)
             return job if job is not None and job.holder == holder else None
 
+    def seen(self, job: Job) -> Job:
+        """Returns a copy of a job, all of one moment.
+
+        Args:
+            job: one of these.
+        """
+        with self._changed:
+            return replace(job)
+
     def cancel(self, job: Job) -> None:
         """Ends a job that waits or is worked on; one that has ended is forgotten.
 
@@ -172,13 +193,18 @@ class Jobs:
         return self._reserved + sum(job.state not in ENDED for job in self._jobs.values())
 
     def _forget(self) -> None:
-        """Lets go of results that are old, or of the oldest where there are too many."""
+        """Lets go of jobs that are old, of the oldest where there are too many, and of the oldest
+        results where they are too large together."""
         ended = sorted((j for j in self._jobs.values() if j.state in ENDED), key=lambda j: j.ended)
         old = self._clock() - self._settings.job_keep
-        many = len(ended) - self._settings.job_results
-        for number, job in enumerate(ended):
-            if job.ended <= old or number < many:
+        room = self._settings.job_bytes
+        for number, job in enumerate(reversed(ended)):
+            if job.ended <= old or number >= self._settings.job_results:
                 del self._jobs[job.id]
+            elif job.tracks:
+                room -= len(job.tracks)
+                if room < 0:
+                    job.tracks, job.gone = b"", True
 
     def _end(self, job: Job, state: str, step: Step | None = None) -> None:
         """The end of a job, once."""
@@ -201,15 +227,22 @@ class Jobs:
                 if job.state != "queued":
                     continue
                 job.state = "running"
-            try:
-                step = self._run(job)
-            except Exception as error:  # noqa: BLE001 - whatever a video does, the next one is worked on
-                if job.state == "running":
-                    _log.warning("a job failed: %s", type(error).__name__)
-                step = Step(job.step.done, job.step.total, "failed")
-            with self._changed:
-                self._end(job, "done" if step.status == "ok" else "failed", step)
-                self._forget()
+            self._work(job)
+
+    def _work(self, job: Job) -> None:
+        """A job from its beginning to its end."""
+        try:
+            step = self._run(job)
+            tracks = to_json(step.tracks) if step.tracks else b""
+        except Exception as error:  # noqa: BLE001 - whatever a video does, the next one is worked on
+            if job.state == "running":
+                _log.warning("a job failed: %s", type(error).__name__)
+            step, tracks = Step(job.step.done, job.step.total, "failed"), b""
+        with self._changed:
+            if job.state == "running":
+                job.tracks = tracks
+            self._end(job, "done" if step.status == "ok" else "failed", replace(step, tracks=[]))
+            self._forget()
 
     def _interrupt(self, job: Job) -> None:
         """Ends the process that works on a job: nobody waits for what it does."""

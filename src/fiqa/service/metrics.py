@@ -52,6 +52,10 @@ class Metrics:
             "Videos that wait or are worked on.",
             lambda: engine.jobs.waiting,
         )
+        gauges["fiqa_results_bytes"] = (
+            "Bytes of the results of videos that are kept.",
+            lambda: engine.jobs.held,
+        )
         for state in ENDED:
             gauges[f"fiqa_jobs_{state}"] = (
                 f"Videos that ended as {state}, since the start.",

@@ -20,6 +20,7 @@ KINDS: Mapping[str, tuple[int, str]] = {
     "bad-request": (400, "The request is not HTTP as it must be"),
     "bad-body": (400, "The body is not what its Content-Type says"),
     "not-found": (404, "There is nothing here"),
+    "gone": (410, "The result of this job is not kept any more"),
     "crops": (409, "This service takes aligned crops, and a video has none"),
     "method": (405, "This method is not for this address"),
     "slow-request": (408, "The request took too long to come"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import from_json
 
 from fiqa.languages import advice
 from fiqa.meanings import meaning
@@ -255,7 +256,7 @@ def job_response(job: Job) -> JobResponse:
     """Returns what is told of a job.
 
     Args:
-        job: any.
+        job: one whose result is not gone.
     """
     step = job.step
     return JobResponse(
@@ -265,7 +266,7 @@ def job_response(job: Job) -> JobResponse:
         frames_total=step.total,
         status=step.status or None,
         meaning=meaning(step.status, job.asked.language) if step.status else None,
-        tracks=[Followed(**track) for track in step.tracks],
+        tracks=[Followed(**track) for track in from_json(job.tracks or "[]")],
     )
 
 

@@ -49,6 +49,7 @@ class ServiceSettings:
         upload_seconds: in which a whole video must come.
         job_seconds: of the work on one video, after which its process is ended.
         job_results: ended jobs that are kept; the oldest go first.
+        job_bytes: of the results of all ended jobs together; the oldest results go first.
         job_keep: seconds for which an ended job is kept.
 
     Raises:
@@ -82,6 +83,7 @@ class ServiceSettings:
     upload_seconds: float = 300.0
     job_seconds: float = 900.0
     job_results: int = 64
+    job_bytes: int = 512 * 2**20
     job_keep: float = 3600.0
 
     def __post_init__(self) -> None:
@@ -89,7 +91,7 @@ class ServiceSettings:
         checks.in_range(self.port, "port", 0, 65535)
         checks.in_range(self.memory, "memory", 2**24, 2**50)
         whole = ("workers", "max_body", "max_images", "held", "queue", "batch")
-        for name in (*whole, "max_video", "jobs", "job_results"):
+        for name in (*whole, "max_video", "jobs", "job_results", "job_bytes"):
             checks.in_range(getattr(self, name), name, 1, 2**50)
         times = ("deadline", "image_seconds", "upload_seconds", "job_seconds", "job_keep")
         for name in (*times, "rate"):

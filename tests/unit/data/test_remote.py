@@ -1,5 +1,7 @@
 """A store that refuses in the words of its own library is told as fiqa tells it."""
 
+import tracemalloc
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +12,8 @@ from fiqa.data.shards import members
 from fiqa.errors import ReadError, WriteError
 
 pytest.importorskip("s3fs", reason="the extra s3 is not installed")
+
+from fsspec.spec import AbstractBufferedFile
 
 
 class NoCredentialsError(Exception):
@@ -89,3 +93,38 @@ def test_a_store_that_refuses_in_the_middle_is_not_taken_for_a_broken_shard(
     with pytest.raises(ReadError, match=f"s3://faces/a.{suffix}") as refused:
         list(members(f"s3://faces/a.{suffix}", Limits()))
     assert refused.value.status == "unreadable"
+
+
+class Fetched(AbstractBufferedFile):
+    """A file of a store, of which each range that is asked for is noted."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content, self.asked = content, []
+        super().__init__(SimpleNamespace(), "a", size=len(content), block_size=64)
+
+    def _fetch_range(self, start: int, end: int) -> bytes:
+        self.asked.append((start, end))
+        return self.content[start:end]
+
+
+def test_a_small_file_takes_little_memory_however_much_may_be_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    content = bytes(range(200))
+    file = Fetched(content)
+    monkeypatch.setattr(
+        "fsspec.filesystem", lambda *_, **__: SimpleNamespace(open=lambda *_, **__: file)
+    )
+    with Place("s3://faces/a.jpg").open() as opened:
+        assert opened.read(10) == content[:10], "no more than was asked for"
+        tracemalloc.start()
+        try:
+            assert opened.read(1 << 28) == content[10:]
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert peak < 1 << 20
+        assert opened.read(1 << 28) == opened.read() == b""
+        opened.seek(150)
+        assert opened.read() == content[150:]
+    assert file.asked == [(0, 74), (74, 200)], "one request for a read, with a block ahead"

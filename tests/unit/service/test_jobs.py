@@ -306,6 +306,85 @@ def test_results_are_kept_for_a_time_and_a_number(jobs):
     assert own.get(made[2].id, None) is None
 
 
+def track(size: int) -> dict:
+    """A track of which the id has so many letters, and nothing else is long."""
+    told = {"start": 0.0, "end": 1.0, "frames": 9, "regime": "rgb", "person": None, "flags": []}
+    return {"id": "x" * size, **told, "best": []}
+
+
+def finish(own: Jobs, *tracks: dict, status: str = "ok"):
+    """A job that the thread of a service would have worked on, and its end."""
+    job = own.add(Asked(str(own.shelf.file())), None)
+    job.state = "running"
+    own._run = lambda _: Step(9, 9, status, list(tracks))
+    own._work(job)
+    return job
+
+
+def test_the_oldest_results_make_room_for_newer_ones(jobs):
+    own = jobs(job_bytes=2500)
+    first, failed, second = (
+        finish(own, track(1000)),
+        finish(own, status="corrupt"),
+        finish(own, track(1000)),
+    )
+    assert 2000 < own.held == len(first.tracks) + len(second.tracks) < 2500
+    third = finish(own, track(1000))
+    assert [job.gone for job in (first, failed, second, third)] == [True, False, False, False]
+    assert own.held == len(second.tracks) + len(third.tracks)
+    assert [job.state for job in (first, failed)] == ["done", "failed"]
+    assert own.get(first.id, None) is first, "the job itself is still known"
+    huge = finish(own, track(2500))
+    assert [job.gone for job in (second, third, huge)] == [True] * 3
+    assert own.held == 0, "also of one alone that is too large"
+    finish(own, track(10))
+    assert 0 < own.held < 200
+    assert first.gone, "what is gone does not come back"
+
+
+def test_what_was_read_of_a_broken_video_is_kept_and_of_a_cancelled_one_nothing(jobs):
+    own = jobs(job_bytes=1500)
+    broken = finish(own, track(1000), status="truncated")
+    assert (broken.state, json.loads(broken.tracks)) == ("failed", [track(1000)])
+    faceless = finish(own)
+    cancelled = own.add(Asked(str(own.shelf.file())), None)
+    own._run = lambda job: own.cancel(job) or Step(9, 9, "ok", [track(1000)])
+    own._work(cancelled)
+    assert (cancelled.state, cancelled.tracks) == ("cancelled", b"")
+    finish(own, track(1000))
+    assert [job.gone for job in (broken, faceless, cancelled)] == [True, False, False]
+
+
+def test_no_result_is_held_but_as_the_bytes_that_are_counted(jobs):
+    job = finish(jobs(), track(7))
+    assert job.step == Step(9, 9, "ok")
+    assert json.loads(job.tracks) == [track(7)]
+
+
+def test_a_job_whose_result_had_to_go_says_so(monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    settings = ServiceSettings(detector="none", job_bytes=1500)
+    engine = Engine(settings)
+    own = engine.jobs
+    # it is not entered, so no process is started
+    client = TestClient(build(settings, engine=engine), base_url="http://127.0.0.1")
+    first = f"/v1/jobs/{finish(own, track(1000)).id}"
+    told = client.get(first)
+    assert (told.status_code, told.json()["tracks"]) == (200, [track(1000)])
+    second = f"/v1/jobs/{finish(own, track(1000)).id}"
+    assert client.get(second).json()["tracks"] == [track(1000)]
+    gone = client.get(first)
+    assert (gone.status_code, gone.json()["type"]) == (410, "urn:fiqa:problem:gone")
+    assert gone.json()["title"] == "The result of this job is not kept any more"
+    assert "at most 1500 bytes, and the oldest go first: send" in gone.json()["detail"]
+    assert f"fiqa_results_bytes {own.held}.0" in client.get("/metrics").text
+    assert client.delete(first).status_code == 410, "now the job is forgotten too"
+    assert client.get(first).status_code == 404
+    assert client.delete(second).json()["tracks"] == [track(1000)]
+    assert own.held == 0
+    own.stop()
+
+
 def test_places_are_kept_for_what_is_coming(jobs):
     own = jobs(jobs=1)
     with own.reserved() as first, own.reserved() as second:

@@ -33,6 +33,8 @@ class ClipJudge:
     """
 
     name = "clip"
+    _family = "CLIP"
+    _classes = ("CLIPModel", "CLIPImageProcessorPil")
     parallel = False
     columns = len(FACTORS)
 
@@ -62,17 +64,16 @@ class ClipJudge:
 
     def _networks(self, transformers: Any, dtype: Any) -> tuple[Any, Any]:
         """(model, image processor)."""
+        network, processor = (getattr(transformers, name) for name in self._classes)
         model = loading(
             self._folder,
-            "A CLIP model",
-            lambda: transformers.CLIPModel.from_pretrained(
-                self._folder, dtype=dtype, local_files_only=True
-            ),
+            f"A {self._family} model",
+            lambda: network.from_pretrained(self._folder, dtype=dtype, local_files_only=True),
         )
         return model, loading(
             self._folder,
-            "A CLIP image processor",
-            lambda: transformers.CLIPImageProcessorPil.from_pretrained(self._folder),
+            f"A {self._family} image processor",
+            lambda: processor.from_pretrained(self._folder),
         )
 
     def _tokens(self, transformers: Any, places: int) -> Any:

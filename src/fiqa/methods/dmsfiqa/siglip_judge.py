@@ -21,20 +21,8 @@ class SiglipJudge(ClipJudge):
     """
 
     name = "siglip"
-
-    def _networks(self, transformers: Any, dtype: Any) -> tuple[Any, Any]:
-        model = loading(
-            self._folder,
-            "A SigLIP model",
-            lambda: transformers.SiglipModel.from_pretrained(
-                self._folder, dtype=dtype, local_files_only=True
-            ),
-        )
-        return model, loading(
-            self._folder,
-            "A SigLIP image processor",
-            lambda: transformers.SiglipImageProcessorPil.from_pretrained(self._folder),
-        )
+    _family = "SigLIP"
+    _classes = ("SiglipModel", "SiglipImageProcessorPil")
 
     def _tokens(self, transformers: Any, places: int) -> Any:
         """As it was trained: in lower case, filled to the last place, every place seen."""

@@ -109,7 +109,7 @@ def _cell(
     """Draws the curves of one set under one recognizer; returns name -> its line."""
     lines = {}
     for curve in result.curves:
-        rows, x = points(curve, upto, _POINTS)
+        rows, x = points(curve.curve.discard, upto, _POINTS)
         x, y = held(x, 100 * curve.curve.fnmr[rows], 100 * upto)
         own = {"linewidth": 1.5} | look[curve.name]
         lines[curve.name] = axes.step(x, y, where="post", **own)[0]

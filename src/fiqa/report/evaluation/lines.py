@@ -5,28 +5,28 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqa.evaluation.result import MethodCurve, thinned
+from fiqa.evaluation.result import thinned
 
-__all__ = ["POINTS", "held", "points"]
+__all__ = ["held", "points"]
 
-POINTS = 600
+_POINTS = 600
 """More points of a line than pixels would only make the SVG larger."""
 
 
 def points(
-    curve: MethodCurve, upto: float, most: int = POINTS
+    discard: NDArray[np.float64], upto: float, most: int = _POINTS
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Returns which points of a curve are drawn up to a discard fraction, and their discard in
     percent.
 
     Args:
-        curve: of a method.
+        discard: (K,) of each point, in 0..1, ascending.
         upto: in 0..1.
         most: points.
     """
-    inside = int(np.searchsorted(curve.curve.discard, upto, side="right"))
+    inside = int(np.searchsorted(discard, upto, side="right"))
     rows = thinned(max(inside, 1), most)
-    return rows, 100 * curve.curve.discard[rows]
+    return rows, 100 * discard[rows]
 
 
 def held(

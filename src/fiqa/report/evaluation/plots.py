@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fiqa.evaluation.result import Evaluation, MethodCurve, RecognizerResult, thinned
+from fiqa.evaluation.result import Evaluation, MethodCurve, RecognizerResult
 from fiqa.functional.table import file_stem
 from fiqa.report.drawing import COLORS, FAINT, INK, SOFT, WIDTH, Plot, drawn, looks, short, style
 from fiqa.report.evaluation.general import det_plot, scatter_plot, scores_plot
 from fiqa.report.evaluation.labels import line_labels, panels
-from fiqa.report.evaluation.lines import POINTS, held, points
+from fiqa.report.evaluation.lines import held, points
 from fiqa.report.evaluation.tables import protocol_line
 from fiqa.report.evaluation.verdict import percent, ranked
 
@@ -143,15 +143,32 @@ def _legend(figure: Any, axes: Any) -> None:
 
 
 def _edc(figure: Any, result: RecognizerResult, limit: float) -> None:
+    discards = [(curve, curve.curve.discard) for curve in result.curves]
+    _discarded(figure, result, limit, "mated pairs", discards)
+
+
+def _images(figure: Any, result: RecognizerResult, limit: float) -> None:
+    discards = [(curve, curve.images) for curve in result.curves if curve.images is not None]
+    _discarded(figure, result, limit, "images", discards)
+
+
+def _discarded(
+    figure: Any,
+    result: RecognizerResult,
+    limit: float,
+    what: str,
+    discards: Sequence[tuple[MethodCurve, NDArray[np.float64]]],
+) -> None:
+    """Curves against the share of `what` that is discarded."""
     axes = figure.add_subplot()
     look = _look(result.curves)
-    for curve in result.curves:
-        rows, x = points(curve, limit)
+    for curve, discard in discards:
+        rows, x = points(discard, limit)
         x, y = held(x, 100 * curve.curve.fnmr[rows], 100 * limit)
         axes.step(x, y, where="post", label=short(curve.name), **look[curve.name])
     axes.set(
         xlim=(0, 100 * limit),
-        xlabel="mated pairs discarded (%)",
+        xlabel=f"{what} discarded (%)",
         ylabel="FNMR among those kept (%)",
         title=short(result.name, 44),
     )
@@ -160,31 +177,11 @@ def _edc(figure: Any, result: RecognizerResult, limit: float) -> None:
     line_labels(axes, short)
 
 
-def _images(figure: Any, result: RecognizerResult, limit: float) -> None:
-    axes = figure.add_subplot()
-    look = _look(result.curves)
-    for curve in result.curves:
-        if curve.images is None:
-            continue
-        inside = max(int(np.searchsorted(curve.images, limit, side="right")), 1)
-        rows = thinned(inside, POINTS)
-        x, y = held(100 * curve.images[rows], 100 * curve.curve.fnmr[rows], 100 * limit)
-        axes.step(x, y, where="post", label=short(curve.name), **look[curve.name])
-    axes.set(
-        xlim=(0, 100 * limit),
-        xlabel="images discarded (%)",
-        ylabel="FNMR among those kept (%)",
-        title=short(result.name, 44),
-    )
-    axes.set_ylim(0, max(125 * result.fnmr, 1e-4))
-    line_labels(axes, short)
-
-
 def _by_score(figure: Any, result: RecognizerResult, upto: float) -> None:
     methods = [curve for curve in result.of_role("method") if curve.cut is not None]
     look = _look(result.curves)
     for axes, curve in zip(panels(figure, len(methods), sharey=True), methods, strict=True):
-        rows, _ = points(curve, upto)
+        rows, _ = points(curve.curve.discard, upto)
         y = 100 * curve.curve.fnmr[rows]
         # A cut between two values keeps what the upper one keeps.
         axes.step(_cut(curve)[rows], y, where="pre", **look[curve.name])
@@ -204,10 +201,10 @@ def _bands(figure: Any, result: RecognizerResult, limit: float) -> None:
     look = _look(result.curves)
     for axes, curve in zip(grid, methods, strict=True):
         for other in result.curves:
-            rows, x = points(other, limit, 120)
+            rows, x = points(other.curve.discard, limit, 120)
             if other is not curve:
                 axes.step(x, 100 * other.curve.fnmr[rows], where="post", color=FAINT, linewidth=0.9)
-        rows, x = points(curve, limit, 250)
+        rows, x = points(curve.curve.discard, limit, 250)
         if curve.curve.band is not None:
             low, high = 100 * curve.curve.band[:, rows]
             axes.fill_between(
@@ -260,7 +257,7 @@ def _errors(figure: Any, result: RecognizerResult) -> None:
     axes = figure.add_subplot()
     look = _look(result.curves)
     for curve in result.curves:
-        rows, x = points(curve, 1.0)
+        rows, x = points(curve.curve.discard, 1.0)
         left = curve.curve.fnmr[rows] * curve.curve.kept[rows]
         axes.step(x, left, where="post", label=short(curve.name), **look[curve.name])
     axes.set(
