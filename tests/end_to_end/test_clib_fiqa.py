@@ -35,7 +35,8 @@ def part(root, monkeypatch) -> Any:
     kept = {name: module.RUNS[name] for name in ("naive quality fitting", module.FULL)}
     monkeypatch.setattr(module, "RUNS", kept | {module.ALL: {"stage1": 2}})
     yield module
-    for name in ("clib_fiqa", "clib_fiqa_sweeps", "bundled_copies", "curves", "splits"):
+    loaded = ("clib_fiqa", "clib_fiqa_sweeps", "clib_fiqa_labels")
+    for name in (*loaded, "bundled_copies", "curves", "splits"):
         sys.modules.pop(name, None)
 
 
@@ -113,6 +114,18 @@ def made(root, tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+def mostly_noise(made: Path) -> None:
+    """Makes the clean test set's vectors mostly noise: areas are relative to errors, which there
+    must be."""
+    rng = np.random.default_rng(1)
+    for r in "ab":
+        file = made / f"peers/scores_clean/{r}.npz"
+        known = read_embeddings(file)
+        raw = known.vector + 0.3 * rng.normal(size=known.vector.shape)
+        norm = np.linalg.norm(raw, axis=1)
+        write_embeddings(replace(known, vector=raw / norm[:, None], norm=norm), file)
+
+
 @pytest.mark.slow
 def test_from_labels_to_tables_pictures_and_a_model_that_explains(part, made, capsys, monkeypatch):
     monkeypatch.setattr(part, "RECIPE", made / "recipes" / "clib_fiqa.toml")
@@ -170,14 +183,7 @@ def test_sweeps_train_each_value_once_and_give_the_areas_of_evaluate(
     part, made, capsys, monkeypatch, figures
 ):
     sweeps = importlib.import_module("clib_fiqa_sweeps")
-    # Vectors that are mostly noise: areas are relative to errors, which there must be.
-    rng = np.random.default_rng(1)
-    for r in "ab":
-        file = made / f"peers/scores_clean/{r}.npz"
-        known = read_embeddings(file)
-        raw = known.vector + 0.3 * rng.normal(size=known.vector.shape)
-        norm = np.linalg.norm(raw, axis=1)
-        write_embeddings(replace(known, vector=raw / norm[:, None], norm=norm), file)
+    mostly_noise(made)
     monkeypatch.setattr(part, "RECIPE", made / "recipes" / "clib_fiqa.toml")
     for name, value in {"BETAS": (8.0, 32.0), "STAGES": (1, 2), "SEEDS": (0, 1)}.items():
         monkeypatch.setattr(sweeps, name, value)
@@ -230,3 +236,55 @@ def test_sweeps_train_each_value_once_and_give_the_areas_of_evaluate(
     assert runs == {f"beta_32_stage1_{k}_seed_{s}" for k in (1, 2) for s in (0, 1)}
     assert set(pl.read_csv(seen / "sweeps.csv")["swept"]) == {"stage1"}
     assert not (seen / "sweeps.png").exists()
+
+
+@pytest.mark.slow
+def test_forms_of_the_labels_are_trained_alike_and_compared_with_the_default(
+    part, made, capsys, monkeypatch
+):
+    mostly_noise(made)
+    forms = importlib.import_module("clib_fiqa_labels")
+    monkeypatch.setattr(part, "RECIPE", made / "recipes" / "clib_fiqa.toml")
+    monkeypatch.setattr(forms, "SEEDS", (0,))
+    assert list(forms.FORMS.values())[-1] == {"leave_out": False, "blur_measure": "cpbd"}
+    monkeypatch.setattr(forms, "FORMS", dict(list(forms.FORMS.items())[::3]))
+    monkeypatch.setattr(forms, "TESTS", ("clean",))
+    for module in (sys.modules["clib_fiqa_sweeps"], sys.modules["curves"]):
+        monkeypatch.setattr(module, "FMR", 0.1)
+    asked = []
+
+    def label(method: str, *, faces: Path, embeddings: Path, out: Path, **options: Any) -> None:
+        """The labels of the fixture, turned round where an image is in its own center."""
+        asked.append((method, faces, embeddings, options))
+        table = pl.read_parquet(made / "out/labels.parquet")
+        value = pl.col("value") if options.get("leave_out", True) else 1 - pl.col("value")
+        table.with_columns(value=value).write_parquet(out)
+
+    monkeypatch.setattr(fiqa, "label", label)
+    vectors = made / "peers/scores_clean/a.npz"
+    forms.main(made / "peers", made / "out", vectors, made / "a.safetensors")
+    faces = made / "out/faces.parquet"
+    assert asked == [("clib_fiqa", faces, vectors, how) for how in forms.FORMS.values()]
+    found = pl.read_csv(made / "out/forms/areas.csv")
+    assert found["form"].to_list() == list(forms.FORMS) * 2
+    assert found["test"].unique(maintain_order=True).to_list() == ["clean A", "clean B"]
+    default, both = found["area"].to_list()[:2]
+    assert default != both
+    gaps = found["less the default"].to_list()[:2]
+    assert not gaps[0]
+    assert float(gaps[1].split()[0]) == pytest.approx(both - default, abs=6e-4)
+    assert "Area to 30 % against the form of the labels" in capsys.readouterr().out
+
+    forms.quick(made / "peers", made / "out", vectors)
+    found = pl.read_csv(made / "out/forms/quick.csv")
+    assert found["form"].to_list() == ["left out", "held"] * 2
+    assert found["area"].is_finite().all()
+    assert found["area"][0] != found["area"][1]
+    assert (found["lowest seed"] <= found["area"]).all()
+    known = read_embeddings(vectors)
+    who = np.arange(len(known.id)) // IMAGES
+    wanted = np.linspace(0.1, 0.9, len(who), dtype=np.float32)
+    monkeypatch.setattr(forms, "EPOCHS", 60)
+    head = forms.fitted(forms.raw_vectors(known, known.id), wanted, who, 0)
+    got = head(forms.raw_vectors(known, known.id))
+    assert np.corrcoef(got, wanted)[0, 1] > 0.7, "it learns what it is given"
