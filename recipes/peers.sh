@@ -69,6 +69,8 @@ for form in $forms; do
       settings=(--set "data.faces=$out/faces.csv" --set "data.labels=$out/labels/$labels" \
         --set "data.cache=$out/crops"
         --set "model.weights=$data/models/recognizer_a.pt" --set "seed=$seed")
+      # A calibration needs 20 faces that are held out.
+      [ "${PART:-1}" = 1 ] || settings+=(--set data.validation=0.1)
       case $name in pcnet | lightqnet | pfe | ediffiqa) \
         settings+=(--set "$name.embeddings=$out/a.npz") ;; esac
       run=$name
