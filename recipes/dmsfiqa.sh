@@ -7,8 +7,10 @@
 # EVERY (default 1) learns from every k-th image of each person alone.
 #
 # recipes/dmsfiqa.toml has the paper's settings: 256 pixels, 50 epochs. On two cores that takes
-# days, so this script learns with the smaller network at 112 pixels for 3 epochs, in smaller
-# batches at ten times the rate; with `QUICK= bash recipes/dmsfiqa.sh` the paper's settings stay.
+# a night or days, so this script learns with the smaller network at 112 pixels for 3 epochs, in
+# smaller batches at ten times the rate; with `QUICK= bash recipes/dmsfiqa.sh` the paper's settings
+# stay, and QUICK="--set ..." changes some of them (docs/guides/train.md has those that one core
+# learns with in 85 minutes at the paper's size).
 # `START=fiqa` is the student that is worth something after minutes: it starts where the shipped
 # network ends (recipes/finetune.toml), with the loss of recipes/dmsfiqa.toml. Stopped and run
 # again, it goes on where it was, over as many nights as it takes. JUDGES (default analytic) are the
