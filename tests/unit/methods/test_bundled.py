@@ -202,6 +202,24 @@ def test_what_the_detection_knows_counts_more_than_the_network(face, name):
     assert scorer.explain(known).quality[name] < 0.5 * scorer.explain(faces).quality[name]
 
 
+def test_the_edge_of_the_frame_is_no_hat(face, monkeypatch):
+    model = fiqa.load("fiqa")
+    place = model.model.card.output("reasons").codes.index("headwear")
+    run = model.model.run
+
+    def hats(crops):
+        result = run(crops)
+        result["reasons"][:, place] = 0.9
+        return result
+
+    monkeypatch.setattr(model.model, "run", hats)
+    cut = degrade(Faces(face[None]), "truncation", 0.4)
+    assert cut.inside is not None
+    assert "headwear" not in model.assess(cut)[1].reasons[0]
+    for whole in (Faces(face[None]), Faces(face[None], inside=np.ones((1, 112, 112), bool))):
+        assert "headwear" in model.assess(whole)[1].reasons[0]
+
+
 def test_a_mask_is_named(face):
     covered = degrade(Faces(face[None]), "mask", 1.0)
     assert "occluded_mouth" in fiqa.load("fiqa").explain(covered).reasons[0]

@@ -40,6 +40,8 @@ ONLY_OF_A_FACE = frozenset(
     for code, name in factor_of_reason().items()
     if name in ("occlusion", "pose") or code in ("uneven_light", "face_too_small")
 ) | {"mouth_open", "exaggerated_expression", "headwear", "cropped"}
+EDGE = 0.05
+"""More of the square than this outside of the frame, and its edge may look like a hat."""
 WITHOUT = "quality_without_"
 """Before a reason: the card's name of the raw quality that the face would have without it."""
 COULD_BE = "score_could_be"
@@ -97,6 +99,7 @@ class Bundled(OnnxScorer):
                 )
                 for i in range(len(faces))
             ]
+            reasons = _without_edge(reasons, measured.measures["outside_share"])
             could = self._costliest_first(reasons, own.measures, raw)
             factor_of = factor_of_reason()
             rows = [
@@ -177,6 +180,14 @@ def _by_detection(measured: Factors, faces: Faces, i: int) -> dict[str, tuple[st
         for name, is_known in known.items()
         if is_known
     }
+
+
+def _without_edge(reasons: list[tuple[str, ...]], outside: FloatArray) -> list[tuple[str, ...]]:
+    """Takes `headwear` from faces that the frame cuts off, as far as that is known."""
+    return [
+        tuple(code for code in codes if code != "headwear" or not share > EDGE)
+        for codes, share in zip(reasons, outside.tolist(), strict=True)
+    ]
 
 
 def reasons_of(
