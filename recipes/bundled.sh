@@ -23,6 +23,7 @@ needs lfw/aligned lfw/peopleDevTrain.txt lfw/peopleDevTest.txt lfw/faceqnet_v1_s
   models/expression.onnx photos
 fiqa() { "$python" -m fiqa "$@" || [ $? -eq 3 ]; }
 mkdir -p "$out"
+same_part "$part" "$out"
 took() { echo "$(date +%T) after $((SECONDS / 60)) minutes: $*" | tee -a "$out/stages.log" >&2; }
 
 # Images: LFW's people for development and pins, clean and four degraded copies of each, with their

@@ -19,14 +19,15 @@ needs lfw/aligned lfw/peopleDevTrain.txt lfw/peopleDevTest.txt pins/aligned \
   models/recognizer_a.onnx models/recognizer_b.onnx models/recognizer_a.pt \
   models/lightqnet-dm100.pb models/yunet.onnx
 fiqa() { "$python" -m fiqa "$@" || [ $? -eq 3 ]; }
+same_part "$part" "$out"
 pairs=("mask hand" "side_light glare" "motion low_resolution" "noise jpeg")
 
 # images FOLDER KIND...: crops and copies without these kinds, and their labels.
 images() {
   local at=$1 without=()
   [ $# -eq 1 ] || without=(--without "${@:2}")
-  [ -f "$at/factors.parquet" ] ||
-    "$python" "$here"/bundled_copies.py "$data" "$at" --part "$part" "${without[@]}"
+  [ -f "$at/factors.parquet" ] || "$python" "$here"/bundled_copies.py "$data" "$at" \
+    --part "$part" ${without[@]+"${without[@]}"}
   "$python" "$here"/splits.py "$data" "$at" --part "$part"
   "$python" "$here"/bundled.py choose "$at"
   fiqa embed "$at/taught.txt" --recognizer "$at/recognizer_a.onnx" -o "$at/a.npz"
@@ -39,8 +40,9 @@ images() {
 
 # learn FOLDER SEED: a model from them.
 learn() {
-  fiqa train "$here"/bundled.toml --set "data.faces=$1/faces" --set "data.labels=$1/labels.parquet" \
-    --set "data.factors=$1/factors.parquet" --set "data.cache=$1/crops" --set "seed=$2" \
+  fiqa train "$here"/bundled.toml --set "data.faces=$1/faces" \
+    --set "data.labels=$1/labels.parquet" --set "data.factors=$1/factors.parquet" \
+    --set "data.cache=$1/crops" --set "seed=$2" \
     --set "model.weights=$1/start.safetensors" ${SET:+--set "$SET"} -o "$1/run.$2"
   fiqa export "$1/run.$2" -o "$1/model.$2.onnx" --runs 5
 }
@@ -54,8 +56,8 @@ done
 for pair in "${pairs[@]}"; do
   read -ra kinds <<< "$pair"
   at=$out/without_${pair// /_}
-  images "$at" "${kinds[@]}"
-  learn "$at" 0
+  images "$at" "${kinds[@]}" >&2
+  learn "$at" 0 >&2
   "$python" "$here"/bundled_left_out.py "$data" "$out/test_${pair// /_}" "${kinds[@]}" -- \
     "${known[@]}" "without=$at/model.0.onnx" fiqa=fiqa
 done | tee "$out/tables.md"

@@ -123,13 +123,13 @@ def fitted(raw: Floats, label: Floats, who: NDArray[np.int64], seed: int) -> Cal
 def quick(peers: Path, out: Path, vectors: Path) -> pl.DataFrame:
     """The rows of both kinds of centers on clean faces."""
     known = read_embeddings(vectors)
-    raw = raw_vectors(known, known.id)
-    names, who = np.unique(
-        [name.rpartition("/")[0] for name in known.id.tolist()], return_inverse=True
-    )
+    listed = np.isin(known.id, pl.read_parquet(out / "faces.parquet", columns=["id"])["id"])
+    ids, vector = known.id[listed], known.vector[listed]
+    raw = raw_vectors(known, ids)
+    names, who = np.unique([name.rpartition("/")[0] for name in ids.tolist()], return_inverse=True)
     heads = {}
     for name, leave_out in CENTERS.items():
-        label = quality_anchors(known.vector, names[who], leave_out=leave_out)
+        label = quality_anchors(vector, names[who], leave_out=leave_out)
         rows = np.flatnonzero(np.isfinite(label))
         heads[name] = [fitted(raw[rows], label[rows], who[rows], seed) for seed in SEEDS]
     found = []
@@ -191,8 +191,8 @@ if __name__ == "__main__":
     if len(sys.argv) not in (5, 6) or sys.argv[5:] not in ([], ["quick"]):
         sys.exit(__doc__)
     place, target, of_faces, network = map(Path, sys.argv[1:5])
+    needs(target, "faces.parquet")
     if sys.argv[5:]:
         quick(place, target, of_faces)
     else:
-        needs(target, "faces.parquet")
         main(place, target, of_faces, network)

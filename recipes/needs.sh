@@ -13,3 +13,14 @@ needs() {
   } >&2
   exit 2
 }
+
+# `same_part K FOLDER` ends a recipe whose folder has the images of another part of the people.
+same_part() {
+  mkdir -p "$2"
+  if [ "$(cat "$2/part" 2> /dev/null || echo "$1")" != "$1" ]; then
+    echo "error: $2 has PART=$(cat "$2/part"), and PART=$1 is asked for" >&2
+    echo "hint: give another folder as the second argument" >&2
+    exit 2
+  fi
+  echo "$1" > "$2/part"
+}

@@ -194,16 +194,16 @@ class Jobs:
 
     def _forget(self) -> None:
         """Lets go of jobs that are old, of the oldest where there are too many, and of the oldest
-        results where they are too large together."""
+        results where they are too large together; one that is too large alone goes itself."""
         ended = sorted((j for j in self._jobs.values() if j.state in ENDED), key=lambda j: j.ended)
         old = self._clock() - self._settings.job_keep
-        room = self._settings.job_bytes
+        room = most = self._settings.job_bytes
         for number, job in enumerate(reversed(ended)):
             if job.ended <= old or number >= self._settings.job_results:
                 del self._jobs[job.id]
             elif job.tracks:
-                room -= len(job.tracks)
-                if room < 0:
+                room -= len(job.tracks) if len(job.tracks) <= most else 0
+                if room < 0 or len(job.tracks) > most:
                     job.tracks, job.gone = b"", True
 
     def _end(self, job: Job, state: str, step: Step | None = None) -> None:

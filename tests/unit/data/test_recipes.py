@@ -29,6 +29,20 @@ def test_every_file_belongs_to_a_recipe(root: Path) -> None:
     assert "needs" not in recipes()
 
 
+def test_a_folder_keeps_the_images_of_one_part_of_the_people(root: Path, tmp_path: Path) -> None:
+    def asked(part: str) -> subprocess.CompletedProcess[str]:
+        line = (
+            f"data={tmp_path}; . {root}/recipes/needs.sh; same_part {part} {tmp_path}/out; echo on"
+        )
+        return subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
+
+    assert [asked("10").stdout, asked("10").stdout] == ["on\n", "on\n"]
+    other = asked("5")
+    assert (other.returncode, other.stdout) == (2, "")
+    assert "has PART=10, and PART=5 is asked for" in other.stderr
+    assert (tmp_path / "out/part").read_text() == "10\n"
+
+
 def test_every_recipe_has_one_line() -> None:
     for recipe in recipes().values():
         assert len(recipe.summary.split()) > 3, recipe.name

@@ -335,10 +335,11 @@ def test_the_oldest_results_make_room_for_newer_ones(jobs):
     assert [job.state for job in (first, failed)] == ["done", "failed"]
     assert own.get(first.id, None) is first, "the job itself is still known"
     huge = finish(own, track(2500))
-    assert [job.gone for job in (second, third, huge)] == [True] * 3
-    assert own.held == 0, "also of one alone that is too large"
-    finish(own, track(10))
-    assert 0 < own.held < 200
+    assert [job.gone for job in (second, third, huge)] == [False, False, True]
+    assert own.held == len(second.tracks) + len(third.tracks), "one too large goes alone"
+    last = finish(own, track(10))
+    assert own.held == sum(len(job.tracks) for job in (second, third, last) if not job.gone)
+    assert not last.gone
     assert first.gone, "what is gone does not come back"
 
 
