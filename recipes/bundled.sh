@@ -24,6 +24,8 @@ needs lfw/aligned lfw/peopleDevTrain.txt lfw/peopleDevTest.txt lfw/faceqnet_v1_s
 fiqa() { "$python" -m fiqa "$@" || [ $? -eq 3 ]; }
 mkdir -p "$out"
 same_part "$part" "$out"
+# failed LOG: ends the recipe with the last lines of what failed beside other work.
+failed() { tail -n 3 "$1" >&2; echo "the whole of it: $1" >&2; exit 1; }
 took() { echo "$(date +%T) after $((SECONDS / 60)) minutes: $*" | tee -a "$out/stages.log" >&2; }
 
 # Images: LFW's people for development and pins, clean and four degraded copies of each, with their
@@ -121,8 +123,10 @@ teach() {
 # which is .335 under A and .421 under B.
 teach a 1 0.4 > "$out/ensemble_a.log" 2>&1 &
 one=$!
-teach b 2 0.5 > "$out/ensemble_b.log" 2>&1
-wait "$one"
+teach b 2 0.5 > "$out/ensemble_b.log" 2>&1 &
+two=$!
+wait "$one" || failed "$out/ensemble_a.log"
+wait "$two" || failed "$out/ensemble_b.log"
 fiqa score "$out/opinions.txt" --aligned --model "$out/first.onnx" -o "$out/first.parquet"
 "$python" "$here"/bundled_ensemble.py labels "$out" labels_all.parquet first.parquet \
   ensemble/lightqnet_a.parquet ensemble/lightqnet_b.parquet
@@ -138,8 +142,8 @@ small=$!
 "$python" "$here"/bundled_ensemble.py begin "$out/ensemble/runs/lightqnet_a" \
   "$out/large_start.safetensors"
 fiqa train "$here"/bundled_large.toml --set "model.weights=$out/large_start.safetensors" \
-  "${both[@]}" -o "$out/large" > "$out/large.log" 2>&1
-wait "$small"
+  "${both[@]}" -o "$out/large" > "$out/large.log" 2>&1 || failed "$out/large.log"
+wait "$small" || failed "$out/small.log"
 took "both sizes"
 
 # Their files with their cards, and why a score is low: heads on the frozen networks, from drawn
