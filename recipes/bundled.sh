@@ -22,7 +22,6 @@ needs lfw/aligned lfw/peopleDevTrain.txt lfw/peopleDevTest.txt lfw/faceqnet_v1_s
   models/lightqnet-dm100.pb models/yunet.onnx rmfd yaleb models/landmarks68.onnx \
   models/expression.onnx photos
 fiqa() { "$python" -m fiqa "$@" || [ $? -eq 3 ]; }
-mkdir -p "$out"
 same_part "$part" "$out"
 # failed LOG: ends the recipe with the last lines of what failed beside other work.
 failed() { tail -n 3 "$1" >&2; echo "the whole of it: $1" >&2; exit 1; }
