@@ -25,7 +25,7 @@ demo: $(VENV)/.demo
 	$(BIN)/python recipes/demo.py --out demo
 
 # bytecode is written even where the environment says no: each process would compile all again
-PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadfile
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart=0
 
 test: $(VENV)/.dev
 	@$(PYTEST) -m "not slow"

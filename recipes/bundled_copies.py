@@ -18,14 +18,13 @@ import argparse
 import sys
 import zlib
 from collections.abc import Collection, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from splits import LFW, PINS, needs, training
+from splits import LFW, PINS, needs, processes, training
 
 from fiqa.data.images import read_image
 from fiqa.data.tables import frame_of, write_table
@@ -187,7 +186,7 @@ def main() -> None:
     paths = images(data, options.part)
     parts = [paths[i : i + 200] for i in range(0, len(paths), 200)]
     rows = list(not_faces(paths, out / "faces"))
-    with ProcessPoolExecutor(2) as pool:
+    with processes() as pool:
         work = partial(
             write_copies,
             out=out / "faces",

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import sys
 import zlib
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +21,7 @@ import polars as pl
 from bundled_copies import images, landmarks, row, write
 from numpy.typing import NDArray
 from reasons_data import angle_of, folds, relit, slow
-from splits import LFW, PINS, needs
+from splits import LFW, PINS, needs, processes
 
 from fiqa.data.images import read_image
 from fiqa.data.tables import frame_of, read_table, write_table
@@ -96,7 +95,7 @@ def main(data: Path, out: Path, part: int = 1) -> None:
     ratios, paths = shades(data), some(images(data, part))
     work = [(real, [])] + [(paths[i : i + 200], ratios) for i in range(0, len(paths), 200)]
     rows = []
-    with ProcessPoolExecutor(2) as pool:
+    with processes() as pool:
         call = partial(write_lit, out=out / "faces", weights=data / "models/yunet.onnx")
         tasks = [pool.submit(call, part, ratios=given) for part, given in work]
         for task in tasks:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from typing import Any
 import cv2
 import numpy as np
 from bundled_light import held
-from splits import CARDS, needs, people, write_recognizers
+from splits import CARDS, needs, people, processes, write_recognizers
 
 import fiqa
 from fiqa.data.embeddings import read_embeddings
@@ -74,7 +73,7 @@ def crops(data: Path, out: Path, kinds: Sequence[str] = tuple(KINDS)) -> dict[st
     clean.write_text("".join(f"{path}\n" for path in paths))
     missing = [path for path in paths if not (degraded / path.parent.name / path.name).is_file()]
     if missing:
-        with ProcessPoolExecutor(2) as pool:
+        with processes() as pool:
             work = partial(write_copy, out=degraded, kinds=kinds)
             list(pool.map(work, missing, chunksize=64))
     return {"clean": clean, "degraded": degraded}

@@ -15,16 +15,14 @@ from __future__ import annotations
 
 import os
 import sys
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from compare import SETS, models, reference
 from curves import FMR, HEADS, Floats, Test, area, head, lower_in, raw_vectors
-from splits import LFW, PINS, needs, training, write_faces
+from splits import LFW, PINS, needs, processes, training, write_faces
 
 import fiqa
 from fiqa.data.embeddings import read_embeddings
@@ -88,9 +86,7 @@ def tables(data: Path, out: Path) -> None:
     embeddings = read_embeddings(out / "labels/a.npz")
     methods = sorted(file.stem for file in (out / "labels").glob("*.parquet"))
     ask = partial(rows, out, embeddings=embeddings, tests=tests, inputs=inputs)
-    with ProcessPoolExecutor(
-        min(os.cpu_count() or 1, len(methods) or 1), mp_context=get_context("spawn")
-    ) as pool:
+    with processes(min(os.cpu_count() or 1, len(methods) or 1)) as pool:
         results = list(pool.map(ask, methods))
     heads = [
         "prior",

@@ -249,11 +249,18 @@ def with_heads(content: bytes, heads: Any) -> bytes:
     model, make = onnx.load_from_string(content), onnx.helper
     graph = model.graph
     features = next(node for node in graph.node if node.name == "/net/quality/Gemm").input[0]
-    last = next(n for n in graph.node if n.name in ("/net/factors/Gemm", "/net/factors/2/Gemm"))
-    old = re.compile(r"/?net.(factors.[01]|reasons|could)[./]|net.factors|reasons$|could$")
+    # One layer, or two where the network went on from a model with such heads.
+    made_from = {n.output[0]: n.input[0] for n in graph.node if n.input}
+    layers = [next(node for node in graph.node if node.name == "/net/Sigmoid").input[0]]
+    while made_from[layers[-1]] != features:
+        layers.append(made_from[layers[-1]])
+    for node in [n for n in graph.node if set(layers[1:]) & set(n.output)]:
+        graph.node.remove(node)
+    old = re.compile(r"/?net.(reasons|could)[./]|net.factors|reasons$|could$")
     for kind in (graph.initializer, graph.node, graph.output):
         for each in [e for e in kind if old.match(e.name)]:
             kind.remove(each)
+    last = next(node for node in graph.node if layers[0] in node.output)
 
     def layer(name: str, source: str, weight: Floats, bias: Floats) -> Any:
         inputs = [f"net.{name}.weight", f"net.{name}.bias"]

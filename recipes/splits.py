@@ -14,6 +14,8 @@ from __future__ import annotations
 import argparse
 import shutil
 from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import polars as pl
@@ -44,6 +46,12 @@ CARDS = {
     ),
 }
 """What the measuring data's README says of the two recognizers."""
+
+
+def processes(count: int = 2) -> ProcessPoolExecutor:
+    """Processes that are spawned: a forked one waits for ever for a lock that a thread of OpenCV or
+    torch held at that moment."""
+    return ProcessPoolExecutor(count, mp_context=get_context("spawn"))
 
 
 def people(data: Path, part: str) -> list[str]:

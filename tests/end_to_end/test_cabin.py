@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -14,15 +12,6 @@ import pytest
 
 from fiqa.data.video import VideoFrame, open_video
 from fiqa.streams.states import Lights
-
-
-@pytest.fixture
-def part(root: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Imports a script of recipes/."""
-    monkeypatch.syspath_prepend(str(root / "recipes"))
-    yield importlib.import_module
-    for name in ("cabin", "drawn_film", "splits"):
-        sys.modules.pop(name, None)
 
 
 def photograph() -> np.ndarray:

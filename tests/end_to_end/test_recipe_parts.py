@@ -3,7 +3,6 @@ numbers of their tables."""
 
 from __future__ import annotations
 
-import importlib
 import itertools
 import os
 import shutil
@@ -12,7 +11,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import polars as pl
 import pytest
@@ -29,44 +27,13 @@ from fiqa.types import Embeddings
 pytestmark = pytest.mark.numeric
 
 
-@pytest.fixture
-def part(root, monkeypatch) -> Any:
-    """Imports a script of recipes/."""
-    monkeypatch.syspath_prepend(str(root / "recipes"))
-    yield importlib.import_module
-    for name in [name for name, module in sys.modules.items() if _of(module, root / "recipes")]:
-        sys.modules.pop(name)
-
-
-def _of(module: object, folder: Path) -> bool:
-    return Path(getattr(module, "__file__", None) or "/").parent == folder
-
-
-def people(folder: Path, **counts: int) -> None:
-    for name, count in counts.items():
-        (folder / name).mkdir(parents=True)
-        for k in range(count):
-            crop = np.random.default_rng(k).integers(0, 256, (112, 112, 3), np.uint8)
-            cv2.imwrite(str(folder / name / f"{name}_{k:04}.jpg"), crop)
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    """Two people to train on, one to test on, and pins, one of whom is the test's."""
-    people(tmp_path / "lfw/aligned", Ada=1, Bob=3, Cy=2)
-    people(tmp_path / "pins/aligned", cy=4, Di=5)
-    (tmp_path / "lfw/peopleDevTrain.txt").write_text("2\nAda\t1\nBob\t3\n")
-    (tmp_path / "lfw/peopleDevTest.txt").write_text("1\nCy\t2\n")
-    return tmp_path
-
-
-def test_nobody_of_the_test_is_trained_on(part, data, tmp_path):
+def test_nobody_of_the_test_is_trained_on(part, two_sets, tmp_path):
     splits = part("splits")
-    assert [path.name for path in splits.training(data)] == ["Ada", "Bob", "Di"]
-    assert [path.name for path in splits.training(data, "pins")] == ["Di"]
-    assert [path.name for path in splits.training(data, part=2)] == ["Ada", "Di"]
-    assert splits.write_faces(splits.training(data), tmp_path / "a.csv") == 9
-    assert splits.write_faces(splits.training(data), tmp_path / "a.csv", every=2) == 1 + 2 + 3
+    assert [path.name for path in splits.training(two_sets)] == ["Ada", "Bob", "Di"]
+    assert [path.name for path in splits.training(two_sets, "pins")] == ["Di"]
+    assert [path.name for path in splits.training(two_sets, part=2)] == ["Ada", "Di"]
+    assert splits.write_faces(splits.training(two_sets), tmp_path / "a.csv") == 9
+    assert splits.write_faces(splits.training(two_sets), tmp_path / "a.csv", every=2) == 1 + 2 + 3
     assert fiqa.scan(tmp_path / "a.csv").id.tolist() == [
         "Ada/Ada_0000",
         "Bob/Bob_0000",
@@ -77,41 +44,10 @@ def test_nobody_of_the_test_is_trained_on(part, data, tmp_path):
     ]
 
 
-def test_kinds_left_out_are_in_no_copy_of_the_bundled_model(part, data):
-    copies = part("bundled_copies")
-    assert [path.parent.name for path in copies.images(data, part=2)] == ["Ada"] + 5 * ["Di"]
-    kinds = set(copies.KINDS)
-    names = []
-    for tone in range(40):
-        crop = np.random.default_rng(tone).integers(0, 256, (1, 112, 112, 3), np.uint8)
-        made = dict(copies.copies(fiqa.Faces(crop), without=kinds - {"blur"}))
-        assert np.array_equal(made["cabin"].crops, crop)
-        names += [name for name in made if "-" in name]
-    assert len(names) == 80
-    assert all(name.startswith("blur-") for name in names)
-
-
-def test_the_test_of_kinds_left_out_has_these_alone(part, data, tmp_path):
-    for number in range(20):
-        crop = np.full((112, 112, 3), (40, 90, 180), np.uint8)
-        cv2.imwrite(str(data / f"lfw/aligned/Cy/Cy_{number:04}.jpg"), crop)
-    (tmp_path / "out").mkdir()
-    sets = part("bundled_peers").crops(data, tmp_path / "out", kinds=("nir",))
-    assert len(sets["clean"].read_text().splitlines()) == 20
-    found = [cv2.imread(str(path)).astype(int) for path in sets["degraded"].glob("Cy/*.jpg")]
-    gray = [np.ptp(crop, axis=-1).max() == 0 for crop in found]
-    assert 5 < sum(gray) < 15
-    assert all(
-        np.abs(crop - (40, 90, 180)).max() < 5
-        for crop, is_gray in zip(found, gray, strict=True)
-        if not is_gray
-    )
-
-
-def test_degraded_copies_keep_their_names(part, data, tmp_path):
+def test_degraded_copies_keep_their_names(part, two_sets, tmp_path):
     splits, transfer = part("splits"), part("label_transfer")
     splits.write_faces(
-        [data / "lfw/aligned" / name for name in ("Ada", "Bob")], tmp_path / "test.csv"
+        [two_sets / "lfw/aligned" / name for name in ("Ada", "Bob")], tmp_path / "test.csv"
     )
     for name in ("lfw", "degraded"):
         (tmp_path / name).mkdir(exist_ok=True)
@@ -223,10 +159,9 @@ def test_a_change_is_the_difference_on_the_same_resamples(part):
     assert one.text() == "5.00 [4.05, 5.95]"
 
 
-def test_table_iv_is_of_the_times_that_were_taken(part, tmp_path, capsys, monkeypatch):
+def test_table_iv_is_of_the_times_that_were_taken(part, two_sets, tmp_path, capsys, monkeypatch):
     transfer = part("label_transfer")
-    people(tmp_path / "faces", Ada=3)
-    images = sorted((tmp_path / "faces/Ada").glob("*.jpg"))
+    images = sorted((two_sets / "pins/aligned/Di").glob("*.jpg"))[:3]
     frame = pl.DataFrame({"path": map(str, images), "id": [i.stem for i in images]}, strict=False)
     frame.write_csv(tmp_path / "test.csv")
     (tmp_path / "models").mkdir()
@@ -255,18 +190,18 @@ def test_table_iv_is_of_the_times_that_were_taken(part, tmp_path, capsys, monkey
     assert own == pytest.approx([2.0] * 12)
 
 
-def test_recipes_of_agreement_begin_alike(part, data, tmp_path, monkeypatch):
+def test_recipes_of_agreement_begin_alike(part, two_sets, tmp_path, monkeypatch):
     agreement = part("agreement")
-    found = agreement.several(data, ["Ada", "Bob", "Cy"])
+    found = agreement.several(two_sets, ["Ada", "Bob", "Cy"])
     assert {name: len(images) for name, images in found.items()} == {"Bob": 3}
-    monkeypatch.setattr(sys, "argv", ["judges.py", str(data), str(tmp_path / "out")])
+    monkeypatch.setattr(sys, "argv", ["judges.py", str(two_sets), str(tmp_path / "out")])
     with pytest.raises(SystemExit, match=r"models/recognizer_a\.onnx"):
         agreement.begun("about", 3)
-    (data / "models").mkdir()
+    (two_sets / "models").mkdir()
     for name in "ab":
-        (data / f"models/recognizer_{name}.onnx").touch()
+        (two_sets / f"models/recognizer_{name}.onnx").touch()
     monkeypatch.setattr(agreement, "write_recognizers", lambda *_: None)
-    assert agreement.begun("about", 3) == (data, tmp_path / "out", 3)
+    assert agreement.begun("about", 3) == (two_sets, tmp_path / "out", 3)
     assert (tmp_path / "out").is_dir()
     monkeypatch.setattr(sys, "argv", [*sys.argv, "--every", "8"])
     assert agreement.begun("about", 3)[2] == 8
@@ -365,81 +300,6 @@ def test_each_student_of_dmsfiqa_has_the_one_loss(tmp_path):
     for start in ("", "fiqa"):
         loss = trained(script, tmp_path, START=start).loss
         assert (loss.ranking, loss.quality) == (2.0, "smooth_l1")
-
-
-def test_heads_in_a_file_say_what_they_said_and_leave_the_quality_alone(part, rng):
-    pytest.importorskip("torch")
-    from fiqa.methods.bundled import WEIGHTS
-    from fiqa.runtime.embedded import without_card
-    from fiqa.runtime.onnx import open_session
-
-    reasons, data = part("reasons"), part("reasons_data")
-    width, codes, factors = 512, len(reasons.REASONS), len(reasons.FACTORS)
-    sides = {"hidden": (8, width), "hidden_bias": 8, "weight": (codes + factors, 8),
-             "bias": codes + factors, "could": (3, width), "could_bias": 3}  # fmt: skip
-    heads = {name: rng.normal(0, 0.1, side).astype(np.float32) for name, side in sides.items()}
-    plain = without_card(WEIGHTS.read_bytes())
-    made = reasons.with_heads(plain, heads)
-    assert reasons.with_heads(made, heads) == made
-    crops = rng.integers(0, 256, (3, 112, 112, 3), dtype=np.uint8)
-    session, spec = data.network(WEIGHTS)
-    features, quality = data.look(session, spec, crops)
-    names = ["quality", "reasons", "factors", "could"]
-    ready = {"crops": data.prepare(crops, spec)}
-    found = dict(zip(names, open_session(made, "it").run(names, ready), strict=True))
-    np.testing.assert_array_equal(found["quality"][:, 0], quality)
-    own = reasons.Heads(*(heads[name] for name in ("hidden", "hidden_bias", "weight", "bias")))
-    said = np.concatenate([found["reasons"], found["factors"]], axis=1)
-    np.testing.assert_allclose(said, reasons.said(features, own), atol=1e-5)
-    could = features @ heads["could"].T + heads["could_bias"]
-    np.testing.assert_allclose(found["could"], could, rtol=1e-4, atol=1e-4)
-
-
-def test_pictures_without_a_face_are_crops_and_differ(part, rng):
-    none = part("no_faces")
-    made = [draw(rng) for draw in (none.text, none.shapes) for _ in range(6)]
-    photo = rng.integers(0, 256, (250, 250, 3), dtype=np.uint8)
-    made += list(none.corners(photo, rng))
-    assert {(crop.shape, crop.dtype) for crop in made} == {((112, 112, 3), np.dtype(np.uint8))}
-    assert len({crop.tobytes() for crop in made}) == len(made)
-
-
-def test_faces_that_a_person_looked_at_are_found_by_name(part):
-    looked = part("looked_at")
-    assert list(looked.names("Ann_Li 2 14\nBo_Q 3_77")) == [
-        ("Ann_Li", "Ann_Li_0002"),
-        ("Ann_Li", "Ann_Li_0014"),
-        ("Bo_Q", "Bo_Q3_77"),
-    ]
-    lists = [list(looked.names(text)) for text in (looked.HEADWEAR, looked.BARE, looked.UNSURE)]
-    every = [name for each in lists for name in each]
-    assert [len(each) for each in lists] == [587, 612, 59]
-    assert len(every) == len(set(every))
-    assert all(image.startswith(person) for person, image in every)
-
-
-def test_who_was_searched_and_is_not_listed_is_bareheaded(part, tmp_path):
-    looked = part("looked_at")
-    hat, bare, unsure = (
-        next(looked.names(text)) for text in (looked.HEADWEAR, looked.BARE, looked.UNSURE)
-    )
-    for person, image in (hat, bare, unsure, ("Ann_Li", "Ann_Li_0001")):
-        folder = tmp_path / "lfw/aligned" / person
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{image}.jpg").touch()
-    (tmp_path / "pins/aligned/Bo").mkdir(parents=True)
-    for number in range(5):
-        (tmp_path / f"pins/aligned/Bo/Bo{number}_1.jpg").touch()
-    names = sorted({hat[0], bare[0], unsure[0], "Ann_Li"})
-    listed = "".join(f"{name}\t1\n" for name in names)
-    (tmp_path / "lfw/peopleDevTrain.txt").write_text(f"{len(names)}\n{listed}")
-    (tmp_path / "lfw/peopleDevTest.txt").write_text("0\n")
-    said = {path.stem: value for path, value in looked.headwear(tmp_path).items()}
-    assert said[hat[1]] == 1.0
-    assert said[bare[1]] == said["Ann_Li_0001"] == said["Bo0_1"] == said["Bo4_1"] == 0.0
-    assert np.isnan(said[unsure[1]])
-    assert "Bo1_1" not in said
-    assert {path.stem for path in looked.looked_at(tmp_path)} == {hat[1], bare[1]}
 
 
 def test_centers_at_means_have_no_new_last_layer(part, root):

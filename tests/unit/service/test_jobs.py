@@ -412,7 +412,7 @@ def _left(place: str) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="locks and modes are those of POSIX")
 def test_what_a_killed_service_left_is_removed_and_a_living_one_keeps_its_own(tmp_path):
-    process = multiprocessing.get_context("fork").Process(target=_left, args=(str(tmp_path),))
+    process = multiprocessing.get_context("spawn").Process(target=_left, args=(str(tmp_path),))
     process.start()
     process.join()
     living = Shelf(str(tmp_path))
