@@ -1,15 +1,13 @@
-"""The five-point network: its training, its file with its card, and its measures.
+"""The five-point network: its training, and its file with its card.
 
     python recipes/points.py train ../shared/data runs/points [--epochs 30]
     python recipes/points.py ship ../shared/data runs/points src/fiqa/weights
-    python recipes/points.py measure ../shared/data src/fiqa/weights
 
 Learned from the points that YuNet found in LFW's photographs (lfw/landmarks.csv), brought to the
 aligned crops; of the people of peopleDevTrain.txt alone. A crop is turned, enlarged and moved at
 random, and every second one is spoiled first by a kind of fiqa.faces.degrade, so that the network
 finds the points of a face that another detector has aligned badly. Stopped and run again, `train`
-goes on after the last whole epoch. `measure` compares dlib's crops of the photographs with YuNet's,
-as they were and after the network of a folder has looked.
+goes on after the last whole epoch. recipes/points_measure.py says what the network is good for.
 """
 
 from __future__ import annotations
@@ -28,17 +26,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from fiqa.data.images import read_image
-from fiqa.faces import points as points_module
-from fiqa.faces.align import align
 from fiqa.faces.degrade import KINDS, degrade
-from fiqa.faces.detection import Detection, choose
-from fiqa.faces.detectors.dlib import DlibDetector
-from fiqa.faces.detectors.yunet import YuNet
 from fiqa.faces.points import TAUGHT
-from fiqa.functional.geometry import TEMPLATE, inverse, similarity_transform, transform_points
+from fiqa.functional.geometry import TEMPLATE, similarity_transform, transform_points
 from fiqa.functional.pose import pose_from_points
-from fiqa.methods.bundled import scorer
 from fiqa.nets.to_onnx import onnx_bytes
 from fiqa.runtime.cards import ModelCard, ModelInput, ModelOutput, card_path, write_card
 from fiqa.runtime.embedded import with_card
@@ -295,55 +286,10 @@ def ship(data: Path, run: Path, package: Path) -> None:
     write_card(whole, card_path(file))
 
 
-def pairs_of(data: Path) -> list[tuple[str, NDArray[np.uint8], Detection, Detection]]:
-    """Person, photograph, YuNet's face and dlib's, of the photographs where both find it."""
-    yunet, dlib = YuNet(data / "models/yunet.onnx"), DlibDetector()
-    result = []
-    for file in sorted((data / "photos").iterdir()):
-        image = read_image(file).pixels
-        one, other = (choose(finder.detect(image))[0] for finder in (yunet, dlib))
-        if one and other:
-            result.append((file.stem.rsplit("_", 1)[0], image, one[0], other[0]))
-    return result
-
-
-def measure(data: Path, package: Path) -> None:
-    """Prints how far dlib's crops are from YuNet's, of all people and of those held out."""
-    points_module.WEIGHTS = package / "points.onnx"
-    pairs, bundled = pairs_of(data), scorer()
-    lines = (data / "lfw/peopleDevTrain.txt").read_text().splitlines()[1:]
-    people = {line.split("\t")[0] for line in lines if line}
-    held = np.array([person not in people for person, *_ in pairs])
-    after = [points_module.refined(image, other) for _, image, _, other in pairs]
-    found = {"yunet": [p[2] for p in pairs], "dlib": [p[3] for p in pairs], "refined": after}
-    scores, crops = {}, {}
-    for name, faces in found.items():
-        ways = [align(p[1], face.landmarks) for p, face in zip(pairs, faces, strict=True)]
-        scores[name] = bundled.unified(bundled.score(np.stack([way.crop for way in ways])))
-        crops[name] = np.stack([way.matrix for way in ways])
-    back = transform_points(inverse(crops["yunet"]), TEMPLATE)
-    for who, rows in (("all", np.ones_like(held)), ("held out", held)):
-        for name in ("dlib", "refined"):
-            gap = np.abs(scores[name].astype(float) - scores["yunet"])[rows]
-            apart = transform_points(crops[name], back) - TEMPLATE
-            apart = np.linalg.norm(apart, axis=-1).mean(-1)[rows]
-            print(
-                f"{who} ({rows.sum()}), {name}: pixels {apart.mean():.2f}"
-                f" {np.quantile(apart, 0.9):.2f} {apart.max():.1f}, score {np.median(gap):.0f}"
-                f" {np.quantile(gap, 0.9):.0f} {gap.max():.0f}"
-            )
-    angles = [pose_from_points(np.stack([f.landmarks for f in found[n]])) for n in
-              ("yunet", "refined")]  # fmt: skip
-    told = [np.corrcoef(angles[0][:, k], angles[1][:, k])[0, 1] for k in range(3)]
-    print(f"measured {sum(f.points == 'measured' for f in after)} of {len(after)}")
-    print("yaw r {:.2f}, pitch r {:.2f}, roll r {:.2f}".format(*told))
-    print("mean score " + ", ".join(f"{name} {s.mean():.1f}" for name, s in scores.items()))
-
-
 def main() -> None:
     """Runs the part that the first word names."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", choices=("train", "ship", "measure"))
+    parser.add_argument("part", choices=("train", "ship"))
     parser.add_argument("source", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("package", type=Path, nargs="?", default=Path("src/fiqa/weights"))
@@ -352,8 +298,6 @@ def main() -> None:
     options = parser.parse_args()
     if options.part == "train":
         train(options.source, options.out, options.epochs, options.width)
-    elif options.part == "measure":
-        measure(options.source, options.out)
     else:
         ship(options.source, options.out, options.package)
 

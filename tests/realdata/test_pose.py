@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from fiqa.data.images import read_image
-from fiqa.faces.points import pointed
+from fiqa.faces.detection import Detection
+from fiqa.faces.points import pointed, refined
 from fiqa.functional.agreement import spearman
 from fiqa.functional.geometry import TEMPLATE, similarity_transform, transform_points
 from fiqa.functional.pose import pose_from_points
@@ -32,9 +33,10 @@ def _head_crop(pixels: np.ndarray, box: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def poses(data: Path) -> tuple[np.ndarray, np.ndarray]:
-    """(ours, FSA-Net's), each (N,3) degrees: every second person of the photographs in the order of
-    names, the half that was not fitted on."""
+def poses(data: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(of YuNet's points, of the points that are seen at a second look, FSA-Net's), each (N,3)
+    degrees: every second person of the photographs in the order of names, the half that was not
+    fitted on."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -56,15 +58,20 @@ def poses(data: Path) -> tuple[np.ndarray, np.ndarray]:
     theirs = np.array(
         [np.mean([m.run(None, {"input": crop})[0][0] for m in models], axis=0) for crop in crops]
     )
-    return pose_from_points(values[:, 4:].reshape(-1, 5, 2)), theirs * [
-        -1,
-        1,
-        1,
-    ]  # FSA-Net's yaw is positive to image left
+    found = values[:, 4:].reshape(-1, 5, 2).astype(np.float32)
+    boxes = values[:, :4].astype(np.float32)
+    faces = [Detection(box, points, 1.0) for box, points in zip(boxes, found, strict=True)]
+    looked = [refined(read_image(p).pixels, f) for p, f in zip(held_out, faces, strict=True)]
+    again = np.stack([face.landmarks for face in looked])
+    # FSA-Net's yaw is positive to image left
+    return pose_from_points(found), pose_from_points(again), theirs * [-1, 1, 1]
 
 
-def test_pose_agrees_with_fsanet(poses: tuple[np.ndarray, np.ndarray]) -> None:
-    ours, theirs = poses
+@pytest.mark.parametrize("look", [0, 1], ids=["as found", "looked at again"])
+def test_pose_agrees_with_fsanet(
+    poses: tuple[np.ndarray, np.ndarray, np.ndarray], look: int
+) -> None:
+    ours, theirs = poses[look], poses[2]
     correlation = [np.corrcoef(ours[:, i], theirs[:, i])[0, 1] for i in range(3)]
     difference = np.abs(ours - theirs).mean(axis=0)
     for name, r, d, bias in zip(
@@ -76,8 +83,8 @@ def test_pose_agrees_with_fsanet(poses: tuple[np.ndarray, np.ndarray]) -> None:
         )
     assert theirs.std(axis=0).min() > 3  # a constant would agree with anything
     assert correlation[0] > 0.93
-    assert correlation[1] > 0.5
-    assert correlation[2] > 0.8
+    assert correlation[1] > (0.5, 0.65)[look]
+    assert correlation[2] > (0.8, 0.95)[look]
     assert (difference < [4.0, 5.5, 3.5]).all()
     assert np.abs((ours - theirs).mean(axis=0)).max() < 2.5
 

@@ -50,7 +50,8 @@ class WholeImage:
 
 
 def detector(name: str = "auto", *, weights: str | None = None) -> Detector:
-    """Returns a detector ready to use; of dlib's faces the points are those of fiqa.faces.points.
+    """Returns a detector ready to use, whose faces have the points of fiqa.faces.points: so two
+    detectors give the same crop of the same face.
 
     Args:
         name: one of NAMES.
@@ -73,11 +74,8 @@ def detector(name: str = "auto", *, weights: str | None = None) -> Detector:
         )
     if name == "none":
         return WholeImage()
-    if decided(name, weights=weights) == "yunet":
-        return _yunet(weights)
-    from fiqa.faces.detectors.dlib import DlibDetector
-
-    return RefiningDetector(DlibDetector())
+    yunet = decided(name, weights=weights) == "yunet"
+    return RefiningDetector(_yunet(weights) if yunet else _dlib())
 
 
 def decided(name: str, *, weights: str | None = None) -> str:
@@ -85,8 +83,8 @@ def decided(name: str, *, weights: str | None = None) -> str:
 
     The log tells where it is dlib.
 
-    Only when YuNet's file is absent does `auto` take dlib: crops of the two differ, so a file that
-    is there and is broken must not change the scores in silence.
+    Only when YuNet's file is absent does `auto` take dlib: the two do not find the same faces, so a
+    file that is there and is broken must not change the result in silence.
 
     Args:
         name: one of NAMES.
@@ -124,6 +122,12 @@ def _yunet(weights: str | None) -> Detector:
     from fiqa.runtime.weights import find
 
     return YuNet(find("yunet") if weights is None else weights)
+
+
+def _dlib() -> Detector:
+    from fiqa.faces.detectors.dlib import DlibDetector
+
+    return DlibDetector()
 
 
 def _dlib_installed() -> bool:
