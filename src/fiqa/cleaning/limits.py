@@ -32,7 +32,7 @@ class CleanLimits:
         blurred: quality of the factor blur.
         dark: quality of the factor illumination, where darkness is the reason.
         covered: quality of the factor occlusion.
-        no_face: score of 100 under which a crop without the structure of a face is none.
+        no_face: score of 100 under which a crop whose features are not clear is no face.
         border: share of the picture that a flat border covers.
 
     Raises:

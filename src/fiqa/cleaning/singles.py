@@ -10,7 +10,6 @@ from fiqa.cleaning.findings import Finding
 from fiqa.cleaning.limits import CleanLimits, grave
 from fiqa.cleaning.look import Seen
 from fiqa.faces.crops import ALIGNED_SIZE, Source
-from fiqa.faces.factors.visibility import STRUCTURE
 from fiqa.functional.geometry import TEMPLATE, eye_distance, similarity_transform, template
 from fiqa.scoring.row import Row
 from fiqa.vocabulary import STATUSES
@@ -23,6 +22,7 @@ SINGLE = (
 """The issues that an image has by itself."""
 
 _NO_FACE = ("no_face", "multiple_faces")
+_NO_FEATURES = "unclear_features"
 _CROP_EYES = float(abs(TEMPLATE[1, 0] - TEMPLATE[0, 0]))
 """Pixels between the eyes of an aligned crop."""
 
@@ -72,11 +72,10 @@ def _wrong(source: Source, shown: Seen, aligned: bool, limits: CleanLimits) -> I
 def _of_face(shown: Seen, aligned: bool, limits: CleanLimits) -> Iterator[Wrong]:
     row = shown.rows[0]
     reasons, uqs = list(row["reasons"] or ()), float(row["uqs"] or 0)
-    structure = (row["measures"] or {}).get("face_structure")
-    if aligned and uqs < limits.no_face and structure is not None and structure < STRUCTURE:
+    if aligned and uqs < limits.no_face and _NO_FEATURES in reasons:
         yield (
             "no_face", grave(uqs, limits.no_face, 0.0), uqs, limits.no_face,
-            f"scores {row['uqs']} of 100, and shows no structure of a face",
+            f"scores {row['uqs']} of 100, and its features are not clear",
         )  # fmt: skip
         # what is no face has no eyes to be far apart, and nothing to be in focus
         return

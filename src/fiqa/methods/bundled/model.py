@@ -27,11 +27,12 @@ is, the region that costs most."""
 LIKELY = 0.35
 """The probability from which a reason is named on a doubtful face; .5 on any other."""
 TURNED: Mapping[str, tuple[str, float, float]] = MappingProxyType(
-    {"extreme_yaw": ("yaw", 0.0, 18.0), "extreme_pitch": ("pitch", -4.0, 17.0)}
+    {"extreme_yaw": ("yaw", 0.0, 18.0), "extreme_pitch": ("pitch", -5.0, 10.0)}
 )
 """On a doubtful face: reason -> measure, its usual value, and degrees from there on that count.
 
-The five points' pitch of most faces is a little under 0 (docs/concepts/factors.md).
+The five points' pitch of most faces is a little under 0 (docs/concepts/factors.md), and about a third
+of the true one where the network of fiqa.faces.points sees them.
 """
 NO_FACE = "unclear_features"
 """Where this holds on a doubtful face there may be none, and what only a face has is not told."""
