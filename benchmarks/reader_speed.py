@@ -1,10 +1,10 @@
 """One picture after another: what a fiqa.FaceReader adds to decoding, detecting and scoring.
 
-The baseline is a plain loop on one thread: the file decoded, its faces found by YuNet, the
-network's own pass on a crop that is there already. `file` reads JPEG files of 640x360 pixels,
-`frame` the same as arrays, where nothing is decoded on either side; nobody asks why. `reasons` asks
-every face, and its baseline also measures the factors. `small` reads photographs of 250x250, where
-detection is three times as fast and what the reader adds is not: alignment, checks, the noun.
+The baseline is a plain loop on one thread: the file decoded, its faces found by YuNet and looked at
+again, the network's own pass on a crop that is there already. `file` reads JPEG files of 640x360
+pixels, `frame` the same as arrays, where nothing is decoded on either side; nobody asks why.
+`reasons` asks every face, and its baseline also measures the factors. `small` reads photographs of
+250x250, where detection is faster and what the reader adds is not: alignment, checks, the noun.
 
 Pictures are those of DATA/photos, laid on a frame, and YuNet's weights those of DATA/models.
 
@@ -56,14 +56,15 @@ def weights(setting: Setting) -> Path:
 def plain_loop(reader: Any, pictures: list[Any], *, measured: bool) -> Callable[[], object]:
     """Decodes, detects and scores each picture, and nothing else: the baseline."""
     from fiqa.data.images import read_image
-    from fiqa.faces.detectors.yunet import YuNet
+    from fiqa.faces.detectors import detector
     from fiqa.faces.factors import measure
     from fiqa.methods.bundled import WEIGHTS
     from fiqa.runtime.onnx import OnnxModel
     from fiqa.runtime.preprocess import prepare
     from fiqa.types import Faces
 
-    finder, model = YuNet(reader._asked.weights), OnnxModel(WEIGHTS, threads=1)
+    finder = detector("yunet", weights=reader._asked.weights)
+    model = OnnxModel(WEIGHTS, threads=1)
     names = [output.name for output in model.card.outputs]
     first = pictures[0]
     color = None if isinstance(first, Path) else "RGB"

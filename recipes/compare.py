@@ -60,6 +60,7 @@ FEW = 240
 
 Fewer than 46 would not resolve an FMR of .001.
 """
+BUNDLED = ("fiqa", "fiqa-large")
 REFERENCE = 240
 STUDENT = "sdd_fiqa"
 """Recognizer A with a linear output: what a score costs once its labels are transferred to that
@@ -85,7 +86,7 @@ def models(data: Path, out: Path) -> dict[str, dict[str, Any]]:
     """Name -> what fiqa.load takes, for every method that can be scored here; the slow one last."""
     ways: dict[str, dict[str, Any]] = {
         FIRST: {"model": str(data / "models/lightqnet-dm100.pb")},
-        "fiqa": {"model": "fiqa"},
+        **{name: {"model": name} for name in BUNDLED},
         "analytic": {"model": "analytic"},
         "laplacian": {"model": "laplacian"},
     }
@@ -250,7 +251,7 @@ def tables(data: Path, out: Path) -> None:
         groups = {name: complete}
         for quality in scores:
             if len(quality) < len(vectors["a"].id):
-                peers = [quality for quality in complete if quality.method in (FIRST, "fiqa")]
+                peers = [quality for quality in complete if quality.method in (FIRST, *BUNDLED)]
                 groups[f"{name}, {len(quality)} images that {quality.method} has"] = [
                     *peers,
                     quality,
