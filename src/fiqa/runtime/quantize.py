@@ -82,7 +82,7 @@ def quantized(
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             nodes_to_exclude=list(leave),
-            # The mean of the batches' ranges: one odd crop would widen that of all batches together.
+            # The mean of the batches' ranges: one odd crop would widen that of all together.
             extra_options={"CalibMovingAverage": True},
         )
         return small.read_bytes()

@@ -31,8 +31,8 @@ TURNED: Mapping[str, tuple[str, float, float]] = MappingProxyType(
 )
 """On a doubtful face: reason -> measure, its usual value, and degrees from there on that count.
 
-The five points' pitch of most faces is a little under 0 (docs/concepts/factors.md), and about a third
-of the true one where the network of fiqa.faces.points sees them.
+The five points' pitch of most faces is a little under 0 (docs/concepts/factors.md), and about a
+third of the true one where the network of fiqa.faces.points sees them.
 """
 NO_FACE = "unclear_features"
 """Where this holds on a doubtful face there may be none, and what only a face has is not told."""
