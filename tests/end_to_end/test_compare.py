@@ -157,6 +157,7 @@ def test_models_that_are_there_are_compared(compare, tmp_path):
     assert list(compare.models(tmp_path, tmp_path)) == [
         "lightqnet-dm100",
         "fiqa",
+        "fiqa-large",
         "analytic",
         "laplacian",
         "pfe",
