@@ -2,19 +2,23 @@
 
     python recipes/points_measure.py ../shared/data runs/points_measure [PACKAGE]
 
-Of the photographs in which YuNet and dlib both find the face it prints three tables. How far two
+Of the photographs in which YuNet and dlib both find the face it prints tables. How far two
 crops of one photograph are apart, and their scores by the bundled model: YuNet's against dlib's,
 and against YuNet's own of the mirrored photograph, each as they were found and after the second
 look. How well the pose agrees with that of YuNet's points. And the mean similarity to the other
 images of the person in LFW, under recognizers A and B, less that of YuNet's crop as it was found,
-with 95 % over people. Those other images are crops that nobody looked at again. PACKAGE is the
-folder of another points.onnx, src/fiqa/weights if not said.
+with 95 % over people. Those other images are crops that nobody looked at again. Last, the same of
+all people of LFW's test by how far the head is turned: their crops, cut again by the points that
+YuNet found in the photographs and by a second look. PACKAGE is the folder of another points.onnx,
+src/fiqa/weights if not said.
 """
 
 from __future__ import annotations
 
+import csv
 import sys
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -37,6 +41,8 @@ READS = (
     "photos",
     "lfw/aligned",
     "lfw/peopleDevTrain.txt",
+    "lfw/peopleDevTest.txt",
+    "lfw/landmarks.csv",
     "models/yunet.onnx",
     "models/recognizer_a.onnx",
     "models/recognizer_b.onnx",
@@ -45,6 +51,9 @@ READS = (
 DRAWS = 2000
 MIRRORED = [1, 0, 2, 4, 3]
 """Places of the five points in a mirrored photograph."""
+
+TURNS = (0, 10, 20, 30, 40, 90)
+"""Degrees of yaw between which the last table tells people's heads apart."""
 
 Floats = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
@@ -161,6 +170,21 @@ def poses(made: list[Photo]) -> None:
         print(f"{name}: {sum(moved)} of {len(made)} faces looked at again")
 
 
+def units(network: OnnxEmbedder, pixels: Pixels) -> Floats:
+    """(N,D) vectors of unit length."""
+    vectors = network.embed(pixels).astype(np.float64)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def between(change: Floats, who: NDArray[np.intp]) -> str:
+    """The mean with its 95 % over people."""
+    total, count = np.bincount(who, change), np.bincount(who)
+    draws = np.random.default_rng(0).integers(len(count), size=(DRAWS, len(count)))
+    drawn = total[draws].sum(1) / count[draws].sum(1)
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return f"{change.mean():+.4f} [{low:+.4f}, {high:+.4f}]"
+
+
 def recognized(data: Path, out: Path, made: list[Photo], crops: dict[str, Crops]) -> None:
     """Prints the similarity of each way's crop to the other images of the person."""
     write_recognizers(data, out)
@@ -176,34 +200,67 @@ def recognized(data: Path, out: Path, made: list[Photo], crops: dict[str, Crops]
     gallery = np.stack([read_image(file).pixels for files in others for file in files])
     known = np.unique(owner)
     names, who = np.unique([made[row].person for row in known], return_inverse=True)
-    draws = np.random.default_rng(0).integers(len(names), size=(DRAWS, len(names)))
     print(f"\n| crop | {len(known)} photographs of {len(names)} people, under A | under B |")
     print("|---|---|---|")
     texts: dict[str, list[str]] = {name: [] for name in crops}
     for recognizer in "ab":
         network = OnnxEmbedder(out / f"recognizer_{recognizer}.onnx")
-
-        def units(pixels: Pixels, network: OnnxEmbedder = network) -> Floats:
-            vectors = network.embed(pixels).astype(np.float64)
-            return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-        theirs, usual = units(gallery), None
+        theirs, usual = units(network, gallery), None
         for name, cut in crops.items():
-            like = (units(cut.pixels)[owner] * theirs).sum(1)
+            like = (units(network, cut.pixels)[owner] * theirs).sum(1)
             mean = (np.bincount(owner, like) / np.bincount(owner).clip(1))[known]
             usual = mean if usual is None else usual
-            total, count = np.bincount(who, mean - usual), np.bincount(who)
-            drawn = total[draws].sum(1) / count[draws].sum(1)
-            low, high = np.quantile(drawn, [0.025, 0.975])
-            texts[name].append(
-                f"{mean.mean():.4f}, {total.sum() / count.sum():+.4f} [{low:+.4f}, {high:+.4f}]"
-            )
+            texts[name].append(f"{mean.mean():.4f}, {between(mean - usual, who)}")
     for name, columns in texts.items():
         print(f"| {name} | {' | '.join(columns)} |")
 
 
+def of_the_test(data: Path) -> tuple[list[Path], Floats]:
+    """The crops of LFW's people of the test who have two or more, and YuNet's points in them."""
+    with open(data / "lfw/landmarks.csv", newline="") as table:
+        found = {Path(row["path"]).stem: list(row.values())[5:15] for row in csv.DictReader(table)}
+    folders = [sorted((data / "lfw/aligned" / name).glob("*.jpg")) for name in people(data, "Test")]
+    files = [file for folder in folders if len(folder) > 1 for file in folder if file.stem in found]
+    places = np.array([found[file.stem] for file in files], np.float64).reshape(-1, 5, 2)
+    # LFW's crops were cut with the robust fit.
+    fits = [cv2.estimateAffinePartial2D(p, TEMPLATE, method=cv2.LMEDS)[0] for p in places]
+    return files, transform_points(np.stack(fits), places)
+
+
+def turned(data: Path, out: Path) -> None:
+    """Prints what a second look changes, by how far the head is turned."""
+    files, places = of_the_test(data)
+    images = np.stack([read_image(file).pixels for file in files])
+    box = np.array([0, 0, 112, 112], np.float32)
+    faces = [Detection(box, place.astype(np.float32), 1.0) for place in places]
+    looked = [points.refined(image, face) for image, face in zip(images, faces, strict=True)]
+    before, after = (
+        np.stack([align(image, f.landmarks).crop for image, f in zip(images, each, strict=True)])
+        for each in (faces, looked)
+    )
+    who = np.unique([file.parent.name for file in files], return_inverse=True)[1]
+    mates = (who[:, None] == who) & ~np.eye(len(who), dtype=bool)
+    changes = []
+    for recognizer in "ab":
+        network = OnnxEmbedder(out / f"recognizer_{recognizer}.onnx")
+        clean = units(network, images)
+        one, other = (
+            (units(network, crops) @ clean.T * mates).sum(1) / mates.sum(1).clip(1)
+            for crops in (before, after)
+        )
+        changes.append(other - one)
+    yaw = np.abs(pose_from_points(places.astype(np.float32))[:, 0])
+    print("\n| yaw | images | again less as found, A | B |")
+    print("|---|---|---|---|")
+    for low, high in pairwise(TURNS):
+        rows = (yaw >= low) & (yaw < high) & mates.any(1)
+        own = np.unique(who[rows], return_inverse=True)[1]
+        texts = [between(change[rows], own) for change in changes]
+        print(f"| {low} to {high} | {rows.sum()} | {' | '.join(texts)} |")
+
+
 def main(data: Path, out: Path, package: Path | None) -> None:
-    """All three tables."""
+    """All tables."""
     needs(data, *READS)
     cv2.setNumThreads(1)
     out.mkdir(parents=True, exist_ok=True)
@@ -215,6 +272,7 @@ def main(data: Path, out: Path, package: Path | None) -> None:
     distances(made, crops, np.array([photo.person not in taught for photo in made]))
     poses(made)
     recognized(data, out, made, crops)
+    turned(data, out)
 
 
 if __name__ == "__main__":
