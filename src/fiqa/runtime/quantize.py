@@ -83,6 +83,7 @@ def quantized(
             weight_type=QuantType.QInt8,
             nodes_to_exclude=list(leave),
             # The mean of the batches' ranges: one odd crop would widen that of all together.
+            # _Reader makes the batches alike.
             extra_options={"CalibMovingAverage": True},
         )
         return small.read_bytes()
@@ -110,11 +111,16 @@ def _input_name(model: bytes) -> str:
 
 class _Reader:
     """Hands out the prepared crops batch by batch: what onnxruntime.quantization calls a
-    calibration data reader."""
+    calibration data reader.
+
+    Every batch counts as much, so they are of one size, but for one crop, and drawn from all crops:
+    a last batch of few, or dark crops that stand together, would narrow the mean of the ranges.
+    """
 
     def __init__(self, crops: NDArray[np.uint8], spec: ModelInput, name: str) -> None:
+        order = np.random.default_rng(0).permutation(len(crops))
         self._parts: Iterator[NDArray[np.float32]] = (
-            prepare(crops[i : i + _BATCH], spec) for i in range(0, len(crops), _BATCH)
+            prepare(crops[rows], spec) for rows in np.array_split(order, -(-len(crops) // _BATCH))
         )
         self._name = name
 

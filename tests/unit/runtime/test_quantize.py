@@ -81,6 +81,24 @@ def test_the_ranges_come_from_the_crops(model, crops):
         quantized(model, crops[:0], SPEC)
 
 
+@pytest.mark.parametrize(
+    "how",
+    ["the last one alone is dull", "the dull ones stand together", "every second one is dull"],
+)
+def test_the_ranges_do_not_depend_on_the_order_of_the_crops(model, crops, how):
+    # Batches hold 16: with one crop more, the last batch would have that one alone.
+    dull = np.full((17, 16, 16, 3), 128, np.uint8)
+    ordered = {
+        "the last one alone is dull": (crops[:16], dull[:1]),
+        "the dull ones stand together": (crops[:16], dull[:16]),
+        "every second one is dull": (np.stack([crops[:16], dull[:16]], 1).reshape(-1, 16, 16, 3),),
+    }[how]
+    full = run(model, crops)
+    rough = run(quantized(model, np.concatenate(ordered), SPEC), crops)
+    right = run(quantized(model, crops[:16], SPEC), crops)
+    assert np.abs(rough - full).mean() < 2 * np.abs(right - full).mean()
+
+
 def test_latency_counts_runs_and_orders_percentiles(model):
     found = latency(model, size=16, threads=2, runs=7)
     assert (found.size, found.threads, found.runs) == (16, 2, 7)
