@@ -5,8 +5,10 @@ The detectors are in fiqa.faces.detectors.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -112,6 +114,7 @@ def choose(
     policy: str = "largest",
     *,
     min_eye_distance: float = MIN_EYE_DISTANCE,
+    again: Callable[[Detection], Detection] | None = None,
 ) -> tuple[list[Detection], str]:
     """Returns the faces that count, largest first, and the status of the image.
 
@@ -123,6 +126,8 @@ def choose(
         detections: of one image, in any order.
         policy: one of POLICIES.
         min_eye_distance: source pixels.
+        again: from a face to the same with better points. It is asked of no more faces than the
+            policy needs, and its points say how far apart the eyes are.
 
     Returns:
         (faces, "ok"), or ([], status) with status no_face, face_too_small, or multiple_faces
@@ -140,12 +145,15 @@ def choose(
     best = max(d.confidence for d in detections)
     # False boxes first: a large one would otherwise win over the true face.
     faces = [d for d in ranked(detections) if d.confidence >= _SHARE_OF_BEST * best]
-    faces = [d for d in faces if d.eye_distance >= min_eye_distance]
+    needed = {"largest": 1, "one": 2}.get(policy, len(faces))
+    looked = faces if again is None else map(again, faces)
+    # Lazily: a look at each of fifty faces takes longer than it took to find them.
+    faces = list(islice((d for d in looked if d.eye_distance >= min_eye_distance), needed))
     if not faces:
         return [], "face_too_small"
     if policy == "one" and len(faces) > 1:
         return [], "multiple_faces"
-    return faces if policy == "all" else faces[:1], "ok"
+    return faces, "ok"
 
 
 def ranked(detections: list[Detection]) -> list[Detection]:

@@ -1,14 +1,16 @@
 """Five points of a face by a small network of our own, and alignment again by them.
 
-For detectors that know the box and little more: the face is aligned by what they found, the network
-looks at the crop, and the points that it sees there align the photograph anew. It learned from
-YuNet's points, so the crop comes closer to YuNet's, and a pose is known.
+For every detector of ours: the face is aligned by what it found, the network looks at the crop, and
+the points that it sees there align the photograph anew. So two detectors give nearly the same crop,
+and a pose is known whatever the detector knows. Whoever brings a detector of their own can wrap it
+into a RefiningDetector.
 
 For aligned crops whose landmarks nobody kept: the points that it sees there tell the pose.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -33,6 +35,7 @@ __all__ = [
     "points_record",
     "points_version",
     "refined",
+    "two_steps",
 ]
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "points.onnx"
@@ -161,7 +164,36 @@ class RefiningDetector:
         Args:
             image: (H,W,3) uint8 RGB, upright.
         """
-        return [refined(image, face) for face in self._detector.detect(image)]
+        return [refined(image, face) for face in self.find(image)]
+
+    def find(self, image: NDArray[np.uint8]) -> list[Detection]:
+        """Returns the faces of an image as the detector found them.
+
+        Args:
+            image: (H,W,3) uint8 RGB, upright.
+        """
+        return self._detector.detect(image)
+
+
+def two_steps(
+    detector: Detector,
+) -> tuple[
+    Callable[[NDArray[np.uint8]], list[Detection]],
+    Callable[[NDArray[np.uint8], Detection], Detection],
+]:
+    """Returns how a detector finds the faces of an image, and how it then looks at one of them
+    again: for whoever does not need all faces. Both steps at each face are its `detect`.
+
+    Args:
+        detector: any; one that does not look again gives the face as it was.
+    """
+    if isinstance(detector, RefiningDetector):
+        return detector.find, refined
+    return detector.detect, _as_found
+
+
+def _as_found(image: NDArray[np.uint8], face: Detection) -> Detection:
+    return face
 
 
 def points_record(detector: Detector) -> dict[str, str]:

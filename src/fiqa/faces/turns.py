@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fiqa import checks
 from fiqa.faces.detection import Detection, Detector, choose
+from fiqa.faces.points import two_steps
 
 __all__ = ["ORIENTATIONS", "View", "back", "view"]
 
@@ -68,7 +70,8 @@ def view(
 ) -> View:
     """Returns the faces that count, as choose does, of the photograph as it is or turned.
 
-    The other three turns are looked at where the detector is not certain of a face as it is.
+    The other three turns are looked at where the detector is not certain of a face as it is. A
+    detector that looks at faces again (fiqa.faces.points) does so for those that count alone.
 
     Args:
         finder: the detector.
@@ -81,22 +84,21 @@ def view(
         UnknownNameError: another policy or orientation.
     """
     checks.choice(orientation, "orientation", ORIENTATIONS)
-    plain = finder.detect(pixels)
-    faces, status = choose(plain, policy)
+    find, look = two_steps(finder)
+    turns = [find(pixels)]
     # 2 is above every confidence, 0 below: other detectors are asked for all turns, or for none.
     certain = _CERTAIN.get(finder.name, 2.0 if orientation == "auto" else 0.0)
     silent = orientation == "exif" and not told
-    if silent or finder.name == "none" or _surest(plain) > certain:
-        return View(faces, status)
-    # The look as it is was taken already.
-    looks = [plain] + [finder.detect(_turned(pixels, quarters)) for quarters in (1, 2, 3)]
-    sure = [_surest(look) - _MARGIN * (quarters > 0) for quarters, look in enumerate(looks)]
+    if not (silent or finder.name == "none" or _surest(turns[0]) > certain):
+        turns += [find(_turned(pixels, quarters)) for quarters in (1, 2, 3)]
+    sure = [_surest(found) - _MARGIN * (quarters > 0) for quarters, found in enumerate(turns)]
     best = int(np.argmax(sure))
     if orientation == "exif" or not best:
+        faces, status = choose(turns[0], policy, again=partial(look, pixels))
         return View(faces, status, better=90 * best)
     height, width = pixels.shape[:2]
-    faces, status = choose([back(face, best, height, width) for face in looks[best]], policy)
-    return View(faces, status, turn=90 * best)
+    faces, status = choose(turns[best], policy, again=partial(look, _turned(pixels, best)))
+    return View([back(face, best, height, width) for face in faces], status, turn=90 * best)
 
 
 def _surest(faces: Sequence[Detection]) -> float:

@@ -12,7 +12,7 @@ import fiqa
 from fiqa.data.images import write_image
 from fiqa.data.store import read_sidecar
 from fiqa.faces import points as module
-from fiqa.faces.detection import Detection, Detector
+from fiqa.faces.detection import Detection, Detector, choose
 from fiqa.faces.detectors import WholeImage, detector
 from fiqa.faces.points import (
     LOOKS,
@@ -25,6 +25,7 @@ from fiqa.faces.points import (
     points_version,
     refined,
 )
+from fiqa.faces.turns import back, view
 from fiqa.functional.geometry import TEMPLATE
 from fiqa.runtime.cards import card_path, read_card
 from fiqa.types import Faces
@@ -158,6 +159,45 @@ def test_a_detector_refines_what_it_finds_and_says_so(
     assert isinstance(finder, Detector)
     assert [face.points for face in finder.detect(image)] == ["measured", "measured"]
     assert (finder.name, points_record(finder)) == ("fixed", {"points": points_version()})
+
+
+class Crowd:
+    """Finds five faces, the largest first; the second is under the least eye distance. Is unsure of
+    them unless the picture is turned once."""
+
+    name = "crowd"
+
+    def detect(self, image: np.ndarray) -> list[Detection]:
+        sure = 0.9 if image.shape[0] < image.shape[1] else 0.6
+        points = [TEMPLATE * (0.1 if i == 1 else 0.5) + 10 * i for i in range(5)]
+        boxes = [np.array([10 * i, 0, 60 - i, 70], np.float32) for i in range(5)]
+        return [
+            Detection(box, p.astype(np.float32), sure) for box, p in zip(boxes, points, strict=True)
+        ]
+
+
+@pytest.mark.parametrize(
+    ("policy", "orientation", "looks"),
+    [("largest", "exif", 1), ("one", "exif", 3), ("all", "exif", 5), ("largest", "auto", 1)],
+)
+def test_only_faces_that_count_are_looked_at_again(
+    image: np.ndarray,
+    monkeypatch: pytest.MonkeyPatch,
+    policy: str,
+    orientation: str,
+    looks: int,
+) -> None:
+    shown = _told(monkeypatch, TEMPLATE + np.array([2, 1]), 1.0)
+    finder = RefiningDetector(Crowd())
+    seen = view(finder, image, policy=policy, orientation=orientation)
+    assert len(shown) == looks * LOOKS
+    quarters = seen.turn // 90
+    assert quarters == (orientation == "auto")
+    every, status = choose(finder.detect(np.ascontiguousarray(np.rot90(image, -quarters))), policy)
+    assert status == seen.status
+    assert [face.landmarks.tolist() for face in seen.faces] == [
+        back(face, quarters, *image.shape[:2]).landmarks.tolist() for face in every
+    ]
 
 
 def test_aligned_crops_are_left_alone() -> None:
