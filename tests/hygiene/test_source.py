@@ -125,3 +125,8 @@ def test_nothing_names_the_place_where_it_was_made(root):
             if file.suffix in (".py", ".md", ".toml", ".yml", ".json", ".sh"):
                 text = file.read_text(errors="replace")
                 assert not [place for place in places if place in text], file
+
+
+def test_a_test_that_hangs_prints_its_stacks_before_it_ends_the_run(pytestconfig):
+    stacks, end = (float(pytestconfig.getini(name)) for name in ("faulthandler_timeout", "timeout"))
+    assert 0 < stacks < end
