@@ -78,7 +78,8 @@ class Stream:
         realtime: leave out detections where the work falls behind the clock.
         language: of the advice of best shots: en, de, zh or es.
         model: a quality method's name, the path of an .onnx file with its card, or a scorer.
-        detector: auto, yunet or dlib, or any object with `name` and `detect(image)`.
+        detector: auto, yunet or dlib, or any object with `name` and `detect(image)`, whose points
+            are taken as they are; fiqa.faces.points.RefiningDetector(it) looks at them again.
         weights: path of the detector's model file.
         name: what the ids of tracks begin with.
         history: keep every frame of a track for its Track; otherwise its first and last.

@@ -66,7 +66,8 @@ def select(
         realtime: leave out detections where the work falls behind the clock.
         language: of the advice of best shots and of the page's reasons: en, de, zh or es.
         model: a quality method's name, the path of an .onnx file with its card, or a scorer.
-        detector: auto, yunet or dlib, or any object with `name` and `detect(image)`.
+        detector: auto, yunet or dlib, or any object with `name` and `detect(image)`, whose points
+            are taken as they are; fiqa.faces.points.RefiningDetector(it) looks at them again.
         weights: path of the detector's model file.
         backend: auto and opencv: OpenCV reads videos; pyav: PyAV, which goes on behind damage.
         limits: what a video may cost.
