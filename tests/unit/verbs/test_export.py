@@ -142,7 +142,10 @@ def test_int8_passes_its_gate_or_is_not_written(finished, tmp_path, monkeypatch)
     )
     # no layer may stay in float32, so what int8 alone gives decides
     monkeypatch.setattr("fiqa.runtime.float_layers.candidates", lambda model: ())
-    for gate in (Gate(spearman=1.0, spread=100.0), Gate(spearman=-1.0, spread=0.0)):
+    gates = [Gate(spearman=-1.0, spread=0.0)]
+    if small.report["gate"]["spearman"] < 1:  # of 24 crops the order may be the very same
+        gates.append(Gate(spearman=1.0, spread=100.0))
+    for gate in gates:
         with pytest.raises(
             EvidenceError,
             match=r"int8 is refused: on 24 held-out crops Spearman against fp32 is .*\(at least",
