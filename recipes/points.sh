@@ -6,6 +6,7 @@
 #
 # About ten minutes on one idle core; stopped and run again, it goes on after the last whole
 # epoch. PACKAGE is where the model goes, runs/points/package if not said; src/fiqa/weights ships it.
+# The tables need the extra `dlib`.
 set -euo pipefail
 here=$(dirname "${BASH_SOURCE[0]}")
 data=${1:-../shared/data}

@@ -7,10 +7,10 @@ crops of one photograph are apart, and their scores by the bundled model: YuNet'
 and against YuNet's own of the mirrored photograph, each as they were found and after the second
 look. How well the pose agrees with that of YuNet's points. And the mean similarity to the other
 images of the person in LFW, under recognizers A and B, less that of YuNet's crop as it was found,
-with 95 % over people. Those other images are crops that nobody looked at again. Last, the same of
+with 95 % over people. Those other images are crops without a second look. Last, the same of
 all people of LFW's test by how far the head is turned: their crops, cut again by the points that
 YuNet found in the photographs and by a second look. PACKAGE is the folder of another points.onnx,
-src/fiqa/weights if not said.
+src/fiqa/weights if not said. dlib is in the extra `dlib`.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ WEIGHTS = Path(__file__).parents[1] / "weights" / "points.onnx"
 """The model file; its card is beside it."""
 
 LOOKS = 2
-"""How often a face is looked at; the second look sees a crop that is nearly right."""
+"""How often the network sees a face; the second time its crop is nearly right."""
 
 TAUGHT = (25.0, 0.25, 14.0)
 """How far a crop was moved at most when the network learned: degrees, log of the scale, crop pixels
@@ -164,9 +164,9 @@ class RefiningDetector:
         Args:
             image: (H,W,3) uint8 RGB, upright.
         """
-        return [refined(image, face) for face in self.find(image)]
+        return [refined(image, face) for face in self.unrefined(image)]
 
-    def find(self, image: NDArray[np.uint8]) -> list[Detection]:
+    def unrefined(self, image: NDArray[np.uint8]) -> list[Detection]:
         """Returns the faces of an image as the detector found them.
 
         Args:
@@ -181,14 +181,16 @@ def two_steps(
     Callable[[NDArray[np.uint8]], list[Detection]],
     Callable[[NDArray[np.uint8], Detection], Detection],
 ]:
-    """Returns how a detector finds the faces of an image, and how it then looks at one of them
-    again: for whoever does not need all faces. Both steps at each face are its `detect`.
+    """Returns the two steps of a detector, for whoever does not need all faces.
+
+    The first finds the faces of an image, the second looks at one of them again. The first, and the
+    second at every face, give what `detect` gives.
 
     Args:
-        detector: any; one that does not look again gives the face as it was.
+        detector: any; where it does not look again, the second step gives the face as it was.
     """
     if isinstance(detector, RefiningDetector):
-        return detector.find, refined
+        return detector.unrefined, refined
     return detector.detect, _as_found
 
 

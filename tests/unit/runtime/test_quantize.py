@@ -85,7 +85,7 @@ def test_the_ranges_come_from_the_crops(model, crops):
     "how",
     ["the last one alone is dull", "the dull ones stand together", "every second one is dull"],
 )
-def test_the_ranges_do_not_depend_on_the_order_of_the_crops(model, crops, how):
+def test_dull_crops_do_not_spoil_the_ranges_wherever_they_stand(model, crops, how):
     # Batches hold 16: with one crop more, the last batch would have that one alone.
     dull = np.full((17, 16, 16, 3), 128, np.uint8)
     ordered = {

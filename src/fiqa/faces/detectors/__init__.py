@@ -50,8 +50,10 @@ class WholeImage:
 
 
 def detector(name: str = "auto", *, weights: str | None = None) -> Detector:
-    """Returns a detector ready to use; but for `none`, its faces have the points of
-    fiqa.faces.points, so two detectors give nearly the same crop of the same face.
+    """Returns a detector ready to use.
+
+    But for `none`, its faces are looked at again by fiqa.faces.points, so two detectors give nearly
+    the same crop of the same face.
 
     Args:
         name: one of NAMES.

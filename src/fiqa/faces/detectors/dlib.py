@@ -19,9 +19,9 @@ from fiqa.runtime.dlib_net import POINTS, model_file
 __all__ = ["DlibDetector"]
 
 _LOOKS = (1.0, 2.5)
-"""Scales of the first and second look relative to the image shrunk to `max_side`.
+"""Scales of the first and second search relative to the image shrunk to `max_side`.
 
-HOG sees faces from 80 pixels; the second look, only when the first finds nothing, sees them from
+HOG sees faces from 80 pixels; the second search, only when the first finds nothing, sees them from
 32.
 """
 
@@ -37,7 +37,7 @@ class DlibDetector:
     = 0.90 and its pitch with r = -0.1: not enough to call it pose.)
 
     Args:
-        max_side: longest side in pixels of the first look; larger images are shrunk to it.
+        max_side: longest side in pixels of the first search; larger images are shrunk to it.
         min_score: lowest HOG score that is reported; 0 is dlib's own.
 
     Raises:

@@ -18,13 +18,13 @@ from fiqa.types import PathLike
 __all__ = ["YuNet"]
 
 _LOOKS = ((640, 0.6), (1600, 0.8))
-"""(longest side in pixels, lowest confidence) of the first look and of the second, which is taken
+"""(longest side in pixels, lowest confidence) of the first search and of the second, which is taken
 only when the first finds nothing in a larger image.
 
 Measured on noise, smooth clouds, drawn cars and the face-free pictures of scikit-image: the first
-look reports nothing above 0.45. At 2.5 times the size textures reach 0.69, so the second look asks
-for more, and small images are never enlarged (faces of 32 pixels are found as they are). Faces that
-fill an image of 1200 pixels are missed 3 times in 100 at full size and never at 640.
+search reports nothing above 0.45. At 2.5 times the size textures reach 0.69, so the second search
+asks for more, and small images are never enlarged (faces of 32 pixels are found as they are). Faces
+that fill an image of 1200 pixels are missed 3 times in 100 at full size and never at 640.
 """
 
 
@@ -35,7 +35,7 @@ class YuNet:
 
     Args:
         weights: path of the .onnx file.
-        max_side: longest side in pixels of the first look; larger images are shrunk to it for
+        max_side: longest side in pixels of the first search; larger images are shrunk to it for
             detection only, coordinates come back in theirs.
 
     Raises:
