@@ -133,7 +133,7 @@ _CLIB_FIQA = (
         "Tables 1 to 3: areas", "evaluation.papers.clib_fiqa.area_tables",
         "fiqa tables clib --data-set lfw/ --draws 200",
         "the form without CLIP: .496 [.267, .883] of the area to 30 % on clean images under A,"
-        " analytic .552 [.283, .898]",
+        " analytic without points .552 [.283, .898]",
     ),
     Place(
         "Section 4.1: blur by CPBD", f"{_CLIB}.factor_labels",
