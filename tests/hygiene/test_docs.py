@@ -59,14 +59,18 @@ def _help(command: str) -> str:
     return CliRunner().invoke(build(), [*command.split(), "--help"], terminal_width=200).output
 
 
-def _commands(page: Path) -> list[str]:
-    """Returns the `fiqa` commands of a page, those in its code blocks and those in its prose."""
+def _lines(page: Path) -> list[str]:
+    """Returns the lines of a page's code blocks and the code in its prose, without comments."""
     text = page.read_text(encoding="utf-8")
     blocks = "".join(_blocks(page, "(?:console|bash|sh)")).replace("\\\n", " ").splitlines()
     prose = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
     inline = (" ".join(code.split()) for code in re.findall(r"`([^`]+)`", prose))
-    lines = [re.sub(r"\s+[|>#].*", "", line.removeprefix("$ ")) for line in (*blocks, *inline)]
-    return [line for line in lines if line.startswith("fiqa ") and line[5:6].isalpha()]
+    return [re.sub(r"\s+[|>#].*", "", line.removeprefix("$ ")) for line in (*blocks, *inline)]
+
+
+def _commands(page: Path) -> list[str]:
+    """Returns the `fiqa` commands of a page."""
+    return [line for line in _lines(page) if line.startswith("fiqa ") and line[5:6].isalpha()]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
@@ -79,6 +83,21 @@ def test_every_command_and_option_exists(page):
         for option in re.findall(r"(?<!\S)(--?[a-z][a-z0-9-]*)", " ".join(words)):
             gone = page.name == "CHANGELOG.md" and option == "--table"
             assert gone or option in text, f"{option} of: {command}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_a_benchmark_takes_what_the_page_gives_it(page):
+    for line in _lines(page):
+        name, *words = re.sub(r".*\bpython benchmarks/", "", line).split() or [""]
+        file = ROOT / "benchmarks" / name
+        if "python benchmarks/" not in line or not file.is_file():
+            continue
+        if not re.search(r"^from bench import .*\bmain\b", file.read_text("utf-8"), re.M):
+            continue
+        told = re.sub(
+            r"--(?:data|part|scale) \S+|--(?:details|list|quick)(?!\S)", "", " ".join(words)
+        )
+        assert not told.strip(), line
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
