@@ -49,6 +49,7 @@ READS = (
 )
 """What must be in the data."""
 DRAWS = 2000
+PLACES = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 MIRRORED = [1, 0, 2, 4, 3]
 """Places of the five points in a mirrored photograph."""
 
@@ -218,7 +219,10 @@ def recognized(data: Path, out: Path, made: list[Photo], crops: dict[str, Crops]
 def of_the_test(data: Path) -> tuple[list[Path], Floats]:
     """The crops of LFW's people of the test who have two or more, and YuNet's points in them."""
     with open(data / "lfw/landmarks.csv", newline="") as table:
-        found = {Path(row["path"]).stem: list(row.values())[5:15] for row in csv.DictReader(table)}
+        found = {
+            Path(row["path"]).stem: [row[f"{place}_{axis}"] for place in PLACES for axis in "xy"]
+            for row in csv.DictReader(table)
+        }
     folders = [sorted((data / "lfw/aligned" / name).glob("*.jpg")) for name in people(data, "Test")]
     files = [file for folder in folders if len(folder) > 1 for file in folder if file.stem in found]
     places = np.array([found[file.stem] for file in files], np.float64).reshape(-1, 5, 2)
