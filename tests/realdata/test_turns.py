@@ -87,10 +87,7 @@ def test_turned_photographs_score_as_upright_ones_or_say_why_not(
         f"of {len(lying)} lying photographs exif finds {len(scored)}, median uqs"
         f" {scored['uqs'].median()}"
     )
-    # Of the 537 lying faces of all photographs two seem to lie by 52 and 58 degrees, which is under
-    # fiqa.faces.factors.pose.LYING; of these few photographs there may be one.
-    first = [reasons[0] for reasons in scored["reasons"]]
-    assert first.count("extreme_roll") >= len(scored) - 1
+    assert [reasons[0] for reasons in scored["reasons"]] == ["extreme_roll"] * len(scored)
 
 
 def test_aligned_crops_know_that_the_head_lay(data: Path, tmp_path: Path) -> None:

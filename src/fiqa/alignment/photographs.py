@@ -187,7 +187,9 @@ class FaceAligning:
             blank |= {"detector": self.finder.name, "turn": sight.turn}
         if status != "ok":
             return [blank]
-        faces = faces_from(image, sight.faces, size=self.size, tilt=sight.tilt)
+        faces = faces_from(
+            image, sight.faces, size=self.size, tilt=sight.tilt, lying=sight.better != 0
+        )
         return [
             blank | self._write(job, faces, i, detection) for i, detection in enumerate(sight.faces)
         ]

@@ -98,7 +98,12 @@ def _warped(
 
 
 def faces_from(
-    image: Image, detections: Sequence[Detection], *, size: int = 112, tilt: float = 0.0
+    image: Image,
+    detections: Sequence[Detection],
+    *,
+    size: int = 112,
+    tilt: float = 0.0,
+    lying: bool = False,
 ) -> Faces:
     """Returns the aligned faces of one image, in the order of `detections`.
 
@@ -110,6 +115,8 @@ def faces_from(
         detections: its faces, N of them; N may be 0.
         size: side of the crops in pixels.
         tilt: degrees that are added to the roll that the points have (fiqa.faces.turns.View).
+        lying: whether the heads lie. The points of such a head are misplaced, and their own roll
+            counts for nothing.
     """
     # A detection knows its way to the usual template.
     aligned = [
@@ -130,7 +137,7 @@ def faces_from(
         inside=np.array([a.inside for a in aligned], bool).reshape(n, size, size),
         eye_distance=np.array([a.eye_distance for a in aligned], np.float32),
         grey=np.full(n, image.grey, bool),
-        roll=np.array([_upright_range(a.roll + tilt) for a in aligned], np.float32),
+        roll=np.array([_upright_range(tilt + a.roll * (not lying)) for a in aligned], np.float32),
     )
 
 

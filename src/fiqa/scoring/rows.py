@@ -264,7 +264,7 @@ class FaceScoring:
         if seen.status != "ok":
             return [(blank, None)]
         with stage("align"):
-            faces = faces_from(image, seen.faces, tilt=seen.tilt)
+            faces = faces_from(image, seen.faces, tilt=seen.tilt, lying=seen.better != 0)
         return [
             (
                 blank

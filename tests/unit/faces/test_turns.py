@@ -3,6 +3,8 @@ here."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -124,7 +126,7 @@ def test_a_head_that_lies_is_named_before_all_else(quarters: int) -> None:
     lying = turned(scene(), quarters)
     image = Image(lying, False, "PNG", "RGB", 8, 1, "0" * 64, 1)
     seen, auto = view(Marked(), lying), view(Marked(), lying, orientation="auto")
-    faces = faces_from(image, seen.faces, tilt=seen.tilt)
+    faces = faces_from(image, seen.faces, tilt=seen.tilt, lying=seen.better != 0)
     assert faces.roll is not None
     assert abs(faces.roll[0]) == pytest.approx(180 if quarters == 2 else 90, abs=1e-3)
     assert np.sign(faces.roll[0]) == (1 if quarters in (1, 2) else -1)
@@ -165,3 +167,21 @@ def test_who_is_not_told_of_a_lying_photograph_is_spared_three_looks() -> None:
     assert seen.faces[0].box.tolist() == unseen.faces[0].box.tolist()
     turned = Unsure()
     assert view(turned, pixels, orientation="auto", told=False).turn == 90
+
+
+def test_the_points_of_a_head_that_lies_do_not_say_how_it_lies() -> None:
+    """A detector draws the points of a lying head nearly upright, one way or the other."""
+    from fiqa.data.images import Image
+
+    image = Image(turned(scene(), 1), False, "PNG", "RGB", 8, 1, "0" * 64, 1)
+    (face,) = view(Marked(), image.pixels).faces
+    for degrees in (-35.0, 0.0, 35.0):
+        angle = np.exp(1j * np.radians(degrees))
+        points = (face.landmarks @ [1, 1j]) * angle
+        tilted = replace(face, landmarks=np.stack([points.real, points.imag], 1).astype(np.float32))
+        lying = faces_from(image, [tilted], tilt=-270, lying=True)
+        told = faces_from(image, [tilted], tilt=-270)
+        assert lying.roll is not None
+        assert told.roll is not None
+        assert lying.roll[0] == 90
+        assert (told.roll[0] == pytest.approx(90, abs=1e-3)) == (degrees == 0)
