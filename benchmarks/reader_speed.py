@@ -1,10 +1,11 @@
 """One picture after another: what a fiqa.FaceReader adds to decoding, detecting and scoring.
 
-The baseline is a plain loop on one thread: the file decoded, its faces found by YuNet and looked at
-again, the network's own pass on a crop that is there already. `file` reads JPEG files of 640x360
-pixels, `frame` the same as arrays, where nothing is decoded on either side; nobody asks why.
-`reasons` asks every face, and its baseline also measures the factors. `small` reads photographs of
-250x250, where detection is faster and what the reader adds is not: alignment, checks, the noun.
+The baseline is a plain loop on one thread: the file decoded, its faces found by YuNet and the first
+looked at again, the network's own pass on a crop that is there already. `file` reads JPEG files of
+640x360 pixels, `frame` the same as arrays, where nothing is decoded on either side; nobody asks
+why. `reasons` asks every face, and its baseline also measures the factors. `small` reads
+photographs of 250x250, where detection is faster and what the reader adds is not: alignment,
+checks, the noun.
 
 Pictures are those of DATA/photos, laid on a frame, and YuNet's weights those of DATA/models.
 
@@ -58,12 +59,13 @@ def plain_loop(reader: Any, pictures: list[Any], *, measured: bool) -> Callable[
     from fiqa.data.images import read_image
     from fiqa.faces.detectors import detector
     from fiqa.faces.factors import measure
+    from fiqa.faces.points import two_steps
     from fiqa.methods.bundled import WEIGHTS
     from fiqa.runtime.onnx import OnnxModel
     from fiqa.runtime.preprocess import prepare
     from fiqa.types import Faces
 
-    finder = detector("yunet", weights=reader._asked.weights)
+    find, look = two_steps(detector("yunet", weights=reader._asked.weights))
     model = OnnxModel(WEIGHTS, threads=1)
     names = [output.name for output in model.card.outputs]
     first = pictures[0]
@@ -73,7 +75,7 @@ def plain_loop(reader: Any, pictures: list[Any], *, measured: bool) -> Callable[
     def run() -> None:
         for picture in pictures:
             pixels = read_image(picture).pixels if isinstance(picture, Path) else picture
-            finder.detect(pixels)
+            look(pixels, find(pixels)[0])
             model._session.run(names, {"crops": prepare(crop, model.card.input)})
             if measured:
                 measure(Faces(crop))

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from bundled_peers import BUNDLED
 from bundled_peers import crops as test_sets
 from cost_of import loader, memory, one_thread
 from curves import interval
@@ -60,7 +61,6 @@ FEW = 240
 
 Fewer than 46 would not resolve an FMR of .001.
 """
-BUNDLED = ("fiqa", "fiqa-large")
 REFERENCE = 240
 STUDENT = "sdd_fiqa"
 """Recognizer A with a linear output: what a score costs once its labels are transferred to that
@@ -86,7 +86,7 @@ def models(data: Path, out: Path) -> dict[str, dict[str, Any]]:
     """Name -> what fiqa.load takes, for every method that can be scored here; the slow one last."""
     ways: dict[str, dict[str, Any]] = {
         FIRST: {"model": str(data / "models/lightqnet-dm100.pb")},
-        **{name: {"model": name} for name in BUNDLED},
+        **{name: {"model": model} for name, model in BUNDLED.items()},
         "analytic": {"model": "analytic"},
         "laplacian": {"model": "laplacian"},
     }

@@ -13,7 +13,6 @@ goes on after the last whole epoch. recipes/points_measure.py says what the netw
 from __future__ import annotations
 
 import argparse
-import csv
 import hashlib
 import json
 import time
@@ -24,6 +23,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from splits import PLACES, landmarks
 from torch import Tensor, nn
 
 from fiqa.faces.degrade import KINDS, degrade
@@ -36,7 +36,6 @@ from fiqa.runtime.embedded import with_card
 from fiqa.types import Faces
 
 Floats = NDArray[np.float64]
-PLACES = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 SIDE, LEFT, TOP = 84, 14, 28
 """The network looks at this square of the 112 crop, in which the points lie."""
 MOVES = {"near": (8.0, 0.10, 6.0), "far": TAUGHT}
@@ -73,22 +72,6 @@ class Points(nn.Module):
         view = x[:, :, TOP : TOP + SIDE, LEFT : LEFT + SIDE] - 0.5
         out = self.last(self.trunk(view).flatten(1))
         return torch.cat([out[:, :10] * 10.0 + self.mean, out[:, 10:]], 1)
-
-
-def labels(data: Path, part: str) -> tuple[list[Path], Floats]:
-    """Crops of the people of peopleDev`part`.txt and their points in the crop."""
-    lines = (data / f"lfw/peopleDev{part}.txt").read_text().splitlines()[1:]
-    people = {line.split("\t")[0] for line in lines if line}
-    files, points = [], []
-    with open(data / "lfw/landmarks.csv", newline="") as table:
-        for row in csv.DictReader(table):
-            if row["path"].split("/")[0] in people:
-                files.append(data / "lfw/aligned" / row["path"])
-                points.append([[float(row[f"{p}_{a}"]) for a in "xy"] for p in PLACES])
-    # LFW's crops were cut with the robust fit, which leaves out the points that a turn moves.
-    found = np.array(points)
-    fits = [cv2.estimateAffinePartial2D(p, TEMPLATE, method=cv2.LMEDS)[0] for p in found]
-    return files, transform_points(np.stack(fits), found)
 
 
 def crops_of(files: list[Path]) -> NDArray[np.uint8]:
@@ -173,7 +156,7 @@ def loss_of(out: Tensor, target: Tensor) -> Tensor:
 
 def held_out(net: nn.Module, data: Path) -> dict[str, float]:
     """Errors on 1,000 crops of people who were not learned from, moved, after one and two looks."""
-    files, points = labels(data, "Test")
+    files, points = landmarks(data, "Test")
     rng = np.random.default_rng(9)
     rows = rng.permutation(len(files))[:1000]
     crops, points = crops_of([files[i] for i in rows]), points[rows]
@@ -211,7 +194,7 @@ def train(data: Path, out: Path, epochs: int, width: int) -> None:
     mean_net = torch.optim.swa_utils.AveragedModel(
         net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998), use_buffers=True
     )
-    files, points = labels(data, "Train")
+    files, points = landmarks(data, "Train")
     crops = crops_of(files)
     steps = epochs * (len(files) // size)
     optimizer = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=0.01)

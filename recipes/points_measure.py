@@ -15,7 +15,6 @@ src/fiqa/weights if not said. dlib is in the extra `dlib`.
 
 from __future__ import annotations
 
-import csv
 import sys
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -24,7 +23,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from splits import needs, people, write_recognizers
+from splits import landmarks, needs, people, write_recognizers
 
 from fiqa.data.images import read_image
 from fiqa.faces import points
@@ -49,7 +48,6 @@ READS = (
 )
 """What must be in the data."""
 DRAWS = 2000
-PLACES = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 MIRRORED = [1, 0, 2, 4, 3]
 """Places of the five points in a mirrored photograph."""
 
@@ -216,24 +214,9 @@ def recognized(data: Path, out: Path, made: list[Photo], crops: dict[str, Crops]
         print(f"| {name} | {' | '.join(columns)} |")
 
 
-def of_the_test(data: Path) -> tuple[list[Path], Floats]:
-    """The crops of LFW's people of the test who have two or more, and YuNet's points in them."""
-    with open(data / "lfw/landmarks.csv", newline="") as table:
-        found = {
-            Path(row["path"]).stem: [row[f"{place}_{axis}"] for place in PLACES for axis in "xy"]
-            for row in csv.DictReader(table)
-        }
-    folders = [sorted((data / "lfw/aligned" / name).glob("*.jpg")) for name in people(data, "Test")]
-    files = [file for folder in folders if len(folder) > 1 for file in folder if file.stem in found]
-    places = np.array([found[file.stem] for file in files], np.float64).reshape(-1, 5, 2)
-    # LFW's crops were cut with the robust fit.
-    fits = [cv2.estimateAffinePartial2D(p, TEMPLATE, method=cv2.LMEDS)[0] for p in places]
-    return files, transform_points(np.stack(fits), places)
-
-
 def turned(data: Path, out: Path) -> None:
     """Prints what a second look changes, by how far the head is turned."""
-    files, places = of_the_test(data)
+    files, places = landmarks(data, "Test")
     images = np.stack([read_image(file).pixels for file in files])
     box = np.array([0, 0, 112, 112], np.float32)
     faces = [Detection(box, place.astype(np.float32), 1.0) for place in places]

@@ -12,19 +12,26 @@ every k-th person.
 from __future__ import annotations
 
 import argparse
+import csv
 import shutil
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
+import cv2
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
+from fiqa.functional.geometry import TEMPLATE, transform_points
 from fiqa.runtime.describe import Described, describe
 
 LFW = ("lfw/aligned", "lfw/peopleDevTrain.txt", "lfw/peopleDevTest.txt")
 PINS = ("pins/aligned",)
 """What recipes read of the two sets; see docs/guides/data.md."""
+PLACES = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
+"""The five points, as lfw/landmarks.csv and the five-point network call them."""
 CARDS = {
     "a": Described(
         kind="recognizer",
@@ -58,6 +65,22 @@ def people(data: Path, part: str) -> list[str]:
     """Names in LFW's list for development, part Train or Test."""
     lines = (data / f"lfw/peopleDev{part}.txt").read_text().splitlines()[1:]
     return [line.split("\t")[0] for line in lines if line]
+
+
+def landmarks(data: Path, part: str) -> tuple[list[Path], NDArray[np.float64]]:
+    """LFW's crops of the people of a part, and the points (N,5,2) in the crop that YuNet found in
+    their photographs."""
+    names = set(people(data, part))
+    files, points = [], []
+    with open(data / "lfw/landmarks.csv", newline="") as table:
+        for row in csv.DictReader(table):
+            if row["path"].split("/")[0] in names:
+                files.append(data / "lfw/aligned" / row["path"])
+                points.append([[float(row[f"{p}_{a}"]) for a in "xy"] for p in PLACES])
+    # LFW's crops were cut with the robust fit, which leaves out the points that a turn moves.
+    found = np.array(points)
+    fits = [cv2.estimateAffinePartial2D(p, TEMPLATE, method=cv2.LMEDS)[0] for p in found]
+    return files, transform_points(np.stack(fits), found)
 
 
 def training(data: Path, only: str | None = None, part: int = 1) -> list[Path]:
