@@ -95,6 +95,7 @@ def test_no_open_mouth_and_no_turned_moment_is_picked(
     # the wide open mouth measures .5 to .6, the shut one .1 to .2, parted lips .26
     openings = [mouth_opening(data, frames[shot.frame], shot.box) for shot in track.best]
     assert max(openings) < 0.3
+    assert np.median(openings) < 0.25
     points = np.stack([shot.landmarks for shot in track.best])
     assert np.abs(pose_from_points(points)[:, 0]).max() < 15
     times = sorted(shot.time for shot in track.best)
